@@ -1,0 +1,205 @@
+/** The environment, read once and strictly, as a {@link Config}. */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { authorityOf } from '../crypto/channel-configuration.ts'
+import type { Upstream } from './backends/gateway.ts'
+import { parseUpstreams } from './backends/gateway.ts'
+import type { DatabaseLocation } from './store/open-store.ts'
+import type { WechatApp } from './wechat/client.ts'
+import { sandboxApp } from './wechat/sandbox/default-app.ts'
+
+/** Where WeChat's server API is: a base URL, or the sandbox that the service starts itself. */
+export type WechatApi = { readonly kind: 'url'; readonly url: string } | { readonly kind: 'built-in-sandbox' }
+
+export interface Config {
+  readonly mode: 'development' | 'production'
+  readonly host: string
+  readonly port: number
+  /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
+  readonly origin: string | undefined
+  readonly database: DatabaseLocation
+  readonly dataFolder: string
+  /** Current first. Secret. */
+  readonly masterKeys: readonly Uint8Array[]
+  /** Holds AppSecrets. */
+  readonly wechatApps: readonly WechatApp[]
+  readonly wechatApi: WechatApi
+  /** `undefined`: the built-in demo wallet. */
+  readonly upstreams: readonly Upstream[] | undefined
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+}
+
+/** A configuration that the service does not start with; the message is for the operator, a line per problem. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`the configuration is not complete:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.name = 'ConfigError'
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+const schema = z.object({
+  NODE_ENV: z.string().optional(),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: z.coerce.number({ error: 'PORT must be a number' }).int().min(0).max(65535).default(8787),
+  MINISEAL_ORIGIN: z.string().optional(),
+  MINISEAL_DATABASE: z.string().default('sqlite:data/miniseal.db'),
+  MINISEAL_DATA: z.string().min(1).default('data'),
+  MINISEAL_MASTER_KEY: z.string().optional(),
+  MINISEAL_WECHAT_APPS: z.string().optional(),
+  MINISEAL_WECHAT_API: z.string().optional(),
+  MINISEAL_UPSTREAMS: z.string().optional(),
+  MINISEAL_LOG_LEVEL: z.enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` }).default('info'),
+})
+
+/**
+ * Reads the configuration. In production every development default is refused, all of them in one message.
+ *
+ * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
+ */
+export function readConfig(environment: Environment): Config {
+  const given = schema.safeParse(withFiles(withoutEmpty(environment)))
+  if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
+  const values = given.data
+  const mode = values.NODE_ENV === 'production' ? 'production' : 'development'
+  const problems: string[] = []
+  const collect = <T>(read: () => T, fallback: T): T => {
+    try {
+      return read()
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error))
+      return fallback
+    }
+  }
+  if (mode === 'production') problems.push(...missingInProduction(values))
+  const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
+  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), { kind: 'sqlite', path: ':memory:' } as const)
+  const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
+  const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), { kind: 'built-in-sandbox' })
+  const upstreams = collect(() => parseUpstreams(values.MINISEAL_UPSTREAMS), undefined)
+  const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    mode,
+    host: values.HOST,
+    port: values.PORT,
+    origin,
+    database,
+    dataFolder: values.MINISEAL_DATA,
+    masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
+    wechatApps,
+    wechatApi,
+    upstreams,
+    logLevel: values.MINISEAL_LOG_LEVEL,
+  }
+}
+
+function withoutEmpty(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+}
+
+/** `NAME_FILE` holds the path of a file with the value of `NAME`, for secrets that are mounted. */
+function withFiles(environment: Environment): Environment {
+  const values: Record<string, string | undefined> = { ...environment }
+  for (const name of ['MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS']) {
+    const path = environment[`${name}_FILE`]
+    if (path === undefined) continue
+    if (environment[name] !== undefined) throw new ConfigError([`${name} and ${name}_FILE are both set: keep one`])
+    try {
+      values[name] = readFileSync(path, 'utf8').trim()
+    } catch {
+      throw new ConfigError([`${name}_FILE names a file that cannot be read`])
+    }
+  }
+  return values
+}
+
+function missingInProduction(values: z.infer<typeof schema>): string[] {
+  const missing: string[] = []
+  if (values.MINISEAL_ORIGIN === undefined) {
+    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
+  }
+  if (values.MINISEAL_MASTER_KEY === undefined) {
+    missing.push('MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32')
+  }
+  if (values.MINISEAL_WECHAT_APPS === undefined) {
+    missing.push('MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console')
+  }
+  if (values.MINISEAL_UPSTREAMS === undefined) {
+    missing.push('MINISEAL_UPSTREAMS is missing: your backends, for example /wallet=http://10.0.0.5:9001')
+  }
+  return missing
+}
+
+function parseOrigin(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  try {
+    authorityOf(text)
+  } catch {
+    throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
+  }
+  if (text.startsWith('http:') && !isLoopback(text)) throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
+  return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
+}
+
+function parseDatabase(text: string): DatabaseLocation {
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) return { kind: 'sqlite', path: text.slice(7) }
+  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
+  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
+}
+
+function parseApps(text: string | undefined, mode: Config['mode']): readonly WechatApp[] {
+  if (text === undefined) return [sandboxApp]
+  const apps = text.split(',').map((entry) => {
+    const match = /^\s*([A-Za-z0-9_-]{2,64}):([^\s:,]{1,128})\s*$/.exec(entry)
+    const [, appid, secret] = match ?? []
+    if (appid === undefined || secret === undefined) throw new Error('MINISEAL_WECHAT_APPS must be appid:secret[,appid:secret…]')
+    return { appid, secret }
+  })
+  if (new Set(apps.map(({ appid }) => appid)).size !== apps.length) {
+    throw new Error('MINISEAL_WECHAT_APPS names an appid twice')
+  }
+  if (mode === 'production' && apps.some(({ secret }) => secret === sandboxApp.secret)) {
+    throw new Error("MINISEAL_WECHAT_APPS holds the sandbox's secret, which everybody knows")
+  }
+  return apps
+}
+
+function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
+  if (text === undefined) {
+    return mode === 'production' ? { kind: 'url', url: 'https://api.weixin.qq.com' } : { kind: 'built-in-sandbox' }
+  }
+  if (!URL.canParse(text)) throw new Error('MINISEAL_WECHAT_API must be a URL')
+  if (!text.startsWith('https://') && !isLoopback(text)) throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
+  return { kind: 'url', url: text.replace(/\/+$/, '') }
+}
+
+function isLoopback(url: string): boolean {
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
+}
+
+function parseMasterKeys(text: string | undefined): readonly Uint8Array[] | undefined {
+  return text?.split(',').map((entry) => {
+    const key = Buffer.from(entry.trim(), 'base64')
+    if (key.length !== 32 || key.toString('base64') !== entry.trim()) {
+      throw new Error('MINISEAL_MASTER_KEY must be 32 bytes in base64, or a comma list of them, current first')
+    }
+    return new Uint8Array(key)
+  })
+}
+
+/** Development only: a key of its own for each data folder, readable by its owner alone. */
+function developmentMasterKey(folder: string): Uint8Array {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+  const path = join(folder, 'master.key')
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx' })
+  const keys = parseMasterKeys(readFileSync(path, 'utf8').trim())
+  if (keys?.[0] === undefined) throw new ConfigError(['the development master key cannot be read'])
+  return keys[0]
+}

@@ -1,0 +1,39 @@
+/** What an exchange works with: everything that is not in the bytes it was given. */
+import type { Primitives } from '../../crypto/primitives.ts'
+import type { Backend } from '../backends/backend.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import type { ChannelSettings } from '../keys/publication.ts'
+import type { SecretWrapper } from '../keys/wrapping.ts'
+import type { TokenIssuer } from '../sessions/tokens.ts'
+import type { Store } from '../store/store.ts'
+import type { WechatClient } from '../wechat/client.ts'
+
+/** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
+export interface ExchangeRecord {
+  readonly requestId: string
+  readonly kind: 'login' | 'request' | 'clear'
+  readonly status: number
+  readonly code?: string
+  readonly step?: string
+  readonly durationMs: number
+  /** What was thrown, for `internal` and `unavailable` only. */
+  readonly error?: unknown
+}
+
+export interface ExchangeContext {
+  readonly primitives: Primitives
+  readonly settings: ChannelSettings
+  /** Host and port of the origin: the only `@authority` that is accepted. */
+  readonly authority: string
+  readonly store: Store
+  readonly keyring: Keyring
+  readonly wrapper: SecretWrapper
+  readonly tokens: TokenIssuer
+  readonly wechat: WechatClient
+  readonly backend: Backend
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Bytes of the system's generator. */
+  readonly random: (length: number) => Uint8Array
+  readonly record: (record: ExchangeRecord) => void
+}

@@ -1,0 +1,124 @@
+/** All keys of the service that are in use, kept in memory and reread from the store (protocol, section 3). */
+import { equalBytes } from '../../crypto/bytes.ts'
+import { agreementKeyHint } from '../../crypto/handshake.ts'
+import type { ServiceKeyKind, Store } from '../store/store.ts'
+import type { ServiceKey } from './service-key.ts'
+import { makeServiceKey, readServiceKey, serviceKeyKinds } from './service-key.ts'
+import { sodiumPrimitives } from './sodium-primitives.ts'
+import type { SecretWrapper } from './wrapping.ts'
+
+/** For how long a client keeps a channel configuration, in seconds. */
+export const configurationLifetime = 86_400
+
+/** For how long a token outlives its key's last use, in seconds. */
+const tokenOverlap = 3_600
+
+const forever = 253_402_300_799
+
+/** A missing key is a fault of the installation, never of a request. */
+export class KeyMissing extends Error {}
+
+export interface Keyring {
+  /** The key of this kind to use at `now`: the one that came into use last. @throws KeyMissing. */
+  current(kind: ServiceKeyKind, now: number): ServiceKey
+  /** Keys of this kind to publish at `now`: current, coming and still accepted; the current one first. */
+  published(kind: ServiceKeyKind, now: number): readonly ServiceKey[]
+  /** The agreement key that a handshake frame names; rereads the store once a second at most for an unknown one. */
+  findAgreement(hint: Uint8Array, now: number): Promise<ServiceKey | undefined>
+  /** Rereads the store, so that a rotation by another process takes effect. */
+  reload(): Promise<void>
+}
+
+/** Reads the keys; makes those that are missing, once, however many processes start at the same time. */
+export async function openKeyring(store: Store, wrapper: SecretWrapper, now: number): Promise<Keyring> {
+  const present = new Set((await store.listServiceKeys()).map(({ kind }) => kind))
+  if (serviceKeyKinds.some((kind) => !present.has(kind))) await makeMissing(store, wrapper, present, now)
+  let keys = await readAll(store, wrapper)
+  let lastReload = 0
+  const reload = async (): Promise<void> => {
+    keys = await readAll(store, wrapper)
+  }
+  const usable = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
+    keys.filter((key) => key.kind === kind && (key.notAfter === 0 || key.notAfter > at))
+  const published = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
+    [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at))
+  return {
+    reload,
+    published,
+    current(kind, at) {
+      const [key] = published(kind, at)
+      if (key === undefined || key.notBefore > at) throw new KeyMissing(`there is no ${kind} key in use`)
+      return key
+    },
+    async findAgreement(hint, at) {
+      const find = (): ServiceKey | undefined =>
+        usable('agreement', at).find((key) => equalBytes(agreementKeyHint(sodiumPrimitives, key.publicKey), hint))
+      const known = find()
+      if (known !== undefined || at <= lastReload) return known
+      lastReload = at
+      await reload()
+      return find()
+    },
+  }
+}
+
+/** Keys in use rank by when they came into use; coming ones last. */
+function rank(key: ServiceKey, at: number): number {
+  return key.notBefore > at ? -key.notBefore : key.notBefore
+}
+
+async function readAll(store: Store, wrapper: SecretWrapper): Promise<readonly ServiceKey[]> {
+  return (await store.listServiceKeys()).map((record) => readServiceKey(record, wrapper))
+}
+
+async function makeMissing(
+  store: Store,
+  wrapper: SecretWrapper,
+  present: ReadonlySet<ServiceKeyKind>,
+  now: number,
+): Promise<void> {
+  const missing = serviceKeyKinds.filter((kind) => !present.has(kind))
+  // The claim lets one process win when several start on an empty database; the others read what it made.
+  await store.commit([
+    { kind: 'claim-nonce', scope: `service-keys/${missing.join('+')}`, nonce: new Uint8Array(16), expiresAt: forever },
+    ...missing.map((kind) => ({
+      kind: 'insert-service-key' as const,
+      key: makeServiceKey(kind, wrapper, { now, notBefore: now }),
+    })),
+  ])
+}
+
+/** Kinds that an operator rotates here; root and lookup keys are pinned elsewhere. */
+export type RotatableKind = 'agreement' | 'signing' | 'token'
+
+/**
+ * Makes the next key of a kind and gives the present ones their end.
+ *
+ * Agreement and token keys are used at once, the old ones accepted until nobody can hold a configuration or a
+ * token of theirs. A signing key is published a configuration's lifetime before its first use, so that every
+ * client knows it when the first answer carries it.
+ *
+ * @returns the new key's `kid` and when it is first used, UNIX seconds
+ */
+export async function rotateKey(
+  store: Store,
+  wrapper: SecretWrapper,
+  kind: RotatableKind,
+  now: number,
+): Promise<{ readonly kid: string; readonly notBefore: number }> {
+  const notBefore = kind === 'signing' ? now + configurationLifetime : now
+  const overlap = kind === 'token' ? tokenOverlap : configurationLifetime
+  const key = makeServiceKey(kind, wrapper, { now, notBefore })
+  const old = (await store.listServiceKeys()).filter((record) => record.kind === kind && record.notAfter === 0)
+  const result = await store.commit([
+    { kind: 'insert-service-key', key },
+    ...old.map(({ kid }) => ({
+      kind: 'end-service-key' as const,
+      keyKind: kind,
+      kid,
+      notAfter: notBefore + overlap,
+    })),
+  ])
+  if (result.kind === 'refused') throw new Error(`the ${kind} key was rotated by somebody else at the same time`)
+  return { kid: key.kid, notBefore }
+}

@@ -1,0 +1,71 @@
+/** What the service publishes about its keys: the channel configuration, the JWKS, the log's verifier key. */
+import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
+import { signConfiguration } from '../../crypto/channel-configuration.ts'
+import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../crypto/text.ts'
+import type { SignatureWindow } from '../../crypto/signed-request.ts'
+import type { ServiceKeyKind } from '../store/store.ts'
+import type { Keyring } from './keyring.ts'
+import { configurationLifetime } from './keyring.ts'
+import type { ServiceKey } from './service-key.ts'
+import { sodiumPrimitives } from './sodium-primitives.ts'
+
+/** What stands in the configuration besides keys. */
+export interface ChannelSettings {
+  readonly origin: string
+  readonly window: SignatureWindow
+  /** Bytes. */
+  readonly maxFrame: number
+}
+
+/** The log's origin (C2SP tlog-checkpoint): the service's host and the year in which its log key was made. */
+export function logOrigin(settings: ChannelSettings, key: ServiceKey): string {
+  const host = settings.origin.replace(/^https?:\/\//, '')
+  return `${host}/audit/${new Date(key.notBefore * 1000).getUTCFullYear()}`
+}
+
+/** A note verifier key: `name+hex(key id)+base64(0x01 ‖ key)` (C2SP signed-note). */
+export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
+  const typed = Uint8Array.of(1, ...publicKey)
+  const id = sodiumPrimitives.sha256(Uint8Array.of(...encodeUtf8(name), 0x0a, ...typed)).slice(0, 4)
+  return `${name}+${encodeHex(id)}+${encodeBase64(typed)}`
+}
+
+/** The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key. */
+export function channelConfiguration(keyring: Keyring, settings: ChannelSettings, now: number): string {
+  const log = keyring.current('log', now)
+  const origin = logOrigin(settings, log)
+  const configuration: ChannelConfiguration = {
+    iss: settings.origin,
+    iat: now,
+    exp: now + configurationLifetime,
+    version: 1,
+    agreement: published(keyring, 'agreement', now),
+    signing: published(keyring, 'signing', now),
+    log: { origin, vkey: noteVerifierKey(origin, log.publicKey) },
+    window: settings.window,
+    maxFrame: settings.maxFrame,
+  }
+  return signConfiguration(sodiumPrimitives, configuration, keyring.current('root', now))
+}
+
+/** The keys of a kind as the configuration lists them, the current one first. */
+export function published(keyring: Keyring, kind: ServiceKeyKind, now: number): readonly PublishedKey[] {
+  return keyring
+    .published(kind, now)
+    .map(({ kid, publicKey, notBefore, notAfter }) => ({ kid, publicKey, nbf: notBefore, exp: notAfter }))
+}
+
+/** The JWK Set of the keys that sign tokens and answers (RFC 7517, section 5; RFC 8037). */
+export function jsonWebKeySet(keyring: Keyring, now: number): { readonly keys: readonly Record<string, string>[] } {
+  const keys = (['token', 'signing'] as const).flatMap((kind) => keyring.published(kind, now))
+  return {
+    keys: keys.map(({ kid, publicKey }) => ({
+      kty: 'OKP',
+      crv: 'Ed25519',
+      alg: 'EdDSA',
+      use: 'sig',
+      kid,
+      x: encodeBase64Url(publicKey),
+    })),
+  }
+}

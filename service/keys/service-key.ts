@@ -1,0 +1,73 @@
+/** The service's own keys: how one is made, named, wrapped and read back (protocol, section 3). */
+import { randomBytes } from 'node:crypto'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
+import { sodiumPrimitives } from './sodium-primitives.ts'
+import type { SecretPlace, SecretWrapper } from './wrapping.ts'
+
+/** A key in memory. `secretKey`: Ed25519 64 bytes, X25519 and lookup 32 bytes. Times in UNIX seconds. */
+export interface ServiceKey {
+  readonly kid: string
+  readonly kind: ServiceKeyKind
+  readonly publicKey: Uint8Array
+  readonly secretKey: Uint8Array
+  readonly notBefore: number
+  /** 0: no end. */
+  readonly notAfter: number
+}
+
+/** Every kind, in the order in which they are made. */
+export const serviceKeyKinds: readonly ServiceKeyKind[] = ['root', 'agreement', 'signing', 'token', 'log', 'lookup']
+
+function place(kind: ServiceKeyKind, kid: string): SecretPlace {
+  return { column: 'service_keys.secret_wrapped', row: `${kind}/${kid}` }
+}
+
+/**
+ * A fresh key. Its seed comes from the system's generator and is wrapped at once.
+ *
+ * @param notBefore when it may first be used
+ */
+export function makeServiceKey(
+  kind: ServiceKeyKind,
+  wrapper: SecretWrapper,
+  times: { readonly now: number; readonly notBefore: number },
+): NewServiceKey {
+  const seed = new Uint8Array(randomBytes(32))
+  const { kid, publicKey } = publicPart(kind, seed)
+  return {
+    kid,
+    kind,
+    publicKey,
+    secretWrapped: wrapper.wrap(seed, place(kind, kid)),
+    notBefore: times.notBefore,
+    notAfter: 0,
+    createdAt: times.now,
+  }
+}
+
+/** Reads a stored key. @throws Error when it was wrapped with a master key that is not configured. */
+export function readServiceKey(record: ServiceKeyRecord, wrapper: SecretWrapper): ServiceKey {
+  const seed = wrapper.unwrap(record.secretWrapped, place(record.kind, record.kid))
+  const secretKey = isEd25519(record.kind) ? sodiumPrimitives.ed25519KeyPair(seed).secretKey : seed
+  const { kid, kind, publicKey, notBefore, notAfter } = record
+  return { kid, kind, publicKey, secretKey, notBefore, notAfter }
+}
+
+function isEd25519(kind: ServiceKeyKind): boolean {
+  return kind !== 'agreement' && kind !== 'lookup'
+}
+
+function publicPart(kind: ServiceKeyKind, seed: Uint8Array): { kid: string; publicKey: Uint8Array } {
+  if (kind === 'lookup') {
+    const digest = sodiumPrimitives.sha256(new Uint8Array([...Buffer.from('miniseal lookup key\n'), ...seed]))
+    return { kid: encodeBase64Url(digest), publicKey: new Uint8Array(0) }
+  }
+  if (kind === 'agreement') {
+    const publicKey = sodiumPrimitives.x25519PublicKey(seed)
+    return { kid: keyThumbprint(sodiumPrimitives, publicKey, 'X25519'), publicKey }
+  }
+  const { publicKey } = sodiumPrimitives.ed25519KeyPair(seed)
+  return { kid: keyThumbprint(sodiumPrimitives, publicKey), publicKey }
+}

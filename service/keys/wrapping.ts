@@ -1,0 +1,70 @@
+/**
+ * Wrapping of secrets at rest with the master key: XChaCha20-Poly1305, with the place of the secret as associated
+ * data, so that a wrapped value moved to another row or column does not open.
+ *
+ * ```
+ * wrapped = 0x01 ‖ key hint(4) ‖ nonce(24) ‖ ciphertext and tag
+ * ```
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import sodium from 'sodium-native'
+
+const version = 1
+const hintLength = 4
+const nonceLength = 24
+const tagLength = 16
+const headLength = 1 + hintLength + nonceLength
+
+/** Where a secret is stored; part of what is authenticated. */
+export interface SecretPlace {
+  /** `table.column` */
+  readonly column: string
+  /** The row's key, as text. */
+  readonly row: string
+}
+
+/** Wraps with the first master key and unwraps with any of them. */
+export interface SecretWrapper {
+  wrap(secret: Uint8Array, place: SecretPlace): Uint8Array
+  /** @throws Error when the value was not wrapped for this place by a known master key. */
+  unwrap(wrapped: Uint8Array, place: SecretPlace): Uint8Array
+}
+
+/**
+ * @param masterKeys 32 bytes each, the current one first
+ * @throws Error without a key, or for one of another length.
+ */
+export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWrapper {
+  const keys = masterKeys.map((key) => {
+    if (key.length !== 32) throw new Error('a master key must be 32 bytes')
+    return { key: Buffer.from(key), hint: createHash('sha256').update('miniseal master key').update(key).digest().subarray(0, hintLength) }
+  })
+  const current = keys[0]
+  if (current === undefined) throw new Error('a master key is needed')
+  return {
+    wrap(secret, place) {
+      const nonce = randomBytes(nonceLength)
+      const sealed = Buffer.alloc(secret.length + tagLength)
+      const input = Buffer.from(secret)
+      sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, input, associatedData(place), null, nonce, current.key)
+      input.fill(0)
+      return new Uint8Array(Buffer.concat([Uint8Array.of(version), current.hint, nonce, sealed]))
+    },
+    unwrap(wrapped, place) {
+      const bytes = Buffer.from(wrapped)
+      if (bytes.length < headLength + tagLength || bytes[0] !== version) throw new Error('not a wrapped secret')
+      const hint = bytes.subarray(1, 1 + hintLength)
+      const master = keys.find((candidate) => candidate.hint.equals(hint))
+      if (master === undefined) throw new Error('a secret is wrapped with a master key that is not configured')
+      const nonce = bytes.subarray(1 + hintLength, headLength)
+      const secret = Buffer.alloc(bytes.length - headLength - tagLength)
+      const sealed = bytes.subarray(headLength)
+      sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(secret, null, sealed, associatedData(place), nonce, master.key)
+      return new Uint8Array(secret)
+    },
+  }
+}
+
+function associatedData(place: SecretPlace): Buffer {
+  return Buffer.from(`${place.column}\n${place.row}`, 'utf8')
+}

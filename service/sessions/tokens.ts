@@ -1,0 +1,100 @@
+/** Access tokens: JWTs of ten minutes, bound to the device key (protocol, section 6; RFC 9068, RFC 7800). */
+import { randomUUID } from 'node:crypto'
+import type { CryptoKey } from 'jose'
+import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import type { ServiceKey } from '../keys/service-key.ts'
+
+/** Seconds. */
+export const tokenLifetime = 600
+
+/** The authentication scheme that carries the token; as a plain bearer token it is worthless. */
+export const tokenType = 'HTTPSig'
+
+/** Whom a token stands for. */
+export interface TokenSubject {
+  readonly user: string
+  readonly appid: string
+  /** b64u of the session id. */
+  readonly sid: string
+  /** Thumbprint of the device key. */
+  readonly device: string
+}
+
+/** How old a token may be: within its lifetime, or of any age (only to ask for the next one). */
+export type TokenAge = 'unexpired' | 'any'
+
+export interface TokenIssuer {
+  issue(subject: TokenSubject, now: number): Promise<string>
+  /** @throws ProtocolError `token_expired`, or `token_invalid` for everything else. */
+  verify(token: string, now: number, age: TokenAge): Promise<TokenSubject>
+}
+
+const claims = z.object({
+  sub: z.string().min(1),
+  client_id: z.string().min(1),
+  sid: z.string().min(1),
+  cnf: z.strictObject({ jkt: z.string().min(1) }),
+})
+
+/** @param origin issuer and audience of every token */
+export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer {
+  const imported = new WeakMap<ServiceKey, Promise<CryptoKey>>()
+  const privateKey = (key: ServiceKey): Promise<CryptoKey> => {
+    const known = imported.get(key) ?? importKey(key)
+    imported.set(key, known)
+    return known
+  }
+  return {
+    async issue({ user, appid, sid, device }, now) {
+      const key = keyring.current('token', now)
+      return await new SignJWT({ client_id: appid, sid, cnf: { jkt: device } })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: key.kid })
+        .setIssuer(origin)
+        .setAudience(origin)
+        .setSubject(user)
+        .setIssuedAt(now)
+        .setExpirationTime(now + tokenLifetime)
+        .setJti(randomUUID())
+        .sign(await privateKey(key))
+    },
+    async verify(token, now, age) {
+      try {
+        const { payload } = await jwtVerify(token, ({ kid }) => verificationKey(keyring, kid, now), {
+          algorithms: ['EdDSA'],
+          issuer: origin,
+          audience: origin,
+          typ: 'at+jwt',
+          requiredClaims: ['iat', 'exp', 'jti'],
+          currentDate: new Date(now * 1000),
+          clockTolerance: age === 'any' ? Number.MAX_SAFE_INTEGER : 0,
+        })
+        const { sub, client_id, sid, cnf } = claims.parse(payload)
+        return { user: sub, appid: client_id, sid, device: cnf.jkt }
+      } catch (error) {
+        if (error instanceof errors.JWTExpired) throw new ProtocolError('token_expired', 'the access token has expired')
+        throw new ProtocolError('token_invalid', 'the access token is not valid', error)
+      }
+    },
+  }
+}
+
+async function importKey(key: ServiceKey): Promise<CryptoKey> {
+  const jwk = {
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: encodeBase64Url(key.publicKey),
+    d: encodeBase64Url(key.secretKey.slice(0, 32)),
+  }
+  return (await importJWK(jwk, 'EdDSA')) as CryptoKey
+}
+
+async function verificationKey(keyring: Keyring, kid: string | undefined, now: number): Promise<CryptoKey> {
+  const key = keyring.published('token', now).find((candidate) => candidate.kid === kid)
+  if (key === undefined) throw new errors.JWKSNoMatchingKey()
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(key.publicKey) }
+  return (await importJWK(jwk, 'EdDSA')) as CryptoKey
+}

@@ -1,0 +1,112 @@
+/**
+ * One durable commit for everything that waits (SQLite).
+ *
+ * Making a commit durable costs one `fsync`, however much is in it. Work that arrives while the loop is busy therefore
+ * shares a transaction: the queue is emptied once per turn of the event loop, after its I/O, so a lone request waits
+ * for nothing and a crowd pays once. Within the transaction each piece has a savepoint, so that one piece which takes
+ * itself back leaves the others alone.
+ */
+import Database from 'better-sqlite3'
+import { StoreUnavailable } from './store.ts'
+
+/** What a piece of work found: `keep: false` takes back all that it wrote. */
+export interface Outcome<T> {
+  readonly keep: boolean
+  readonly value: T
+}
+
+interface Waiting {
+  /** Runs inside the transaction. Says whether its writes stay. */
+  readonly run: () => boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Bounds how long one transaction keeps the event loop and the other processes waiting: about 5 ms. */
+const MAX_BATCH = 256
+
+export class GroupCommit {
+  readonly #connection: Database.Database
+  #waiting: Waiting[] = []
+  #scheduled = false
+  #closed = false
+
+  constructor(connection: Database.Database) {
+    this.#connection = connection
+  }
+
+  /**
+   * Runs `work` in the next transaction. It must be synchronous from end to end: better-sqlite3 has one connection, and
+   * an `await` between BEGIN and COMMIT would let another request's statements into the transaction.
+   *
+   * @returns the value of `work`, once the transaction is on the disk. Also a `keep: false` waits for that, because it
+   *   may have lost against a neighbour.
+   * @throws StoreUnavailable when the transaction failed as a whole; whatever else `work` threw, for it alone.
+   */
+  add<T>(work: () => Outcome<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new StoreUnavailable(new Error('the store is closed')))
+    return new Promise<T>((resolve, reject) => {
+      let outcome: Outcome<T>
+      const run = () => {
+        outcome = work()
+        return outcome.keep
+      }
+      this.#waiting.push({ run, resolve: () => resolve(outcome.value), reject })
+      this.#schedule()
+    })
+  }
+
+  /** Commits all that waits, now, and takes nothing more. */
+  close(): void {
+    this.#closed = true
+    while (this.#waiting.length > 0) this.#flush()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+      if (this.#waiting.length > 0) this.#schedule()
+    })
+  }
+
+  #flush(): void {
+    const batch = this.#waiting.splice(0, MAX_BATCH)
+    if (batch.length === 0) return
+    try {
+      this.#connection.exec('BEGIN IMMEDIATE')
+      const done = batch.filter((piece) => this.#runInSavepoint(piece))
+      this.#connection.exec('COMMIT')
+      for (const piece of done) piece.resolve()
+    } catch (error) {
+      this.#rollBack()
+      for (const piece of batch) piece.reject(new StoreUnavailable(error))
+    }
+  }
+
+  /** @returns false when the piece was rejected already. @throws the driver's error, which ends the whole batch. */
+  #runInSavepoint(piece: Waiting): boolean {
+    this.#connection.exec('SAVEPOINT piece')
+    try {
+      if (!piece.run()) this.#connection.exec('ROLLBACK TO piece')
+      this.#connection.exec('RELEASE piece')
+      return true
+    } catch (error) {
+      if (error instanceof Database.SqliteError) throw error // a full disk, say: SQLite may have undone everything
+      this.#connection.exec('ROLLBACK TO piece; RELEASE piece')
+      piece.reject(error)
+      return false
+    }
+  }
+
+  /** Leaves the connection ready for the next batch. SQLite may have rolled back by itself. */
+  #rollBack(): void {
+    try {
+      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
+    } catch {
+      // The error that brought us here is the one that counts; a broken file shows again at the next BEGIN.
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** Every read, once for both engines, prepared at start. */
+import { asc, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
+import type { Queries } from './statements.ts'
+import type { Store } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** The part of a {@link Store} that only looks. */
+export type Reads = Pick<Store, 'findSession' | 'findDevice' | 'findUser' | 'listSessions' | 'listServiceKeys'>
+
+/** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
+const UNNAMED = ''
+
+/**
+ * Prepares the reads of one engine.
+ *
+ * @param guard runs a read and turns the driver's errors into StoreUnavailable.
+ */
+export function prepareReads(
+  queries: Queries,
+  tables: Tables,
+  guard: <T>(read: () => Promise<T>) => Promise<T>,
+): Reads {
+  const { users, devices, serviceKeys } = tables
+  const id = sql.placeholder('id')
+  const sessionById = selectSessions(queries, tables).where(eq(tables.sessions.id, id)).prepare(UNNAMED)
+  const sessionsByUser = selectSessions(queries, tables)
+    .where(eq(tables.sessions.user, id))
+    .orderBy(desc(tables.sessions.createdAt), desc(tables.sessions.id))
+    .prepare(UNNAMED)
+  const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
+  const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
+  const keysInUse = queries
+    .select()
+    .from(serviceKeys)
+    .where(isNull(serviceKeys.retiredAt))
+    .orderBy(asc(serviceKeys.createdAt), asc(serviceKeys.kind), asc(serviceKeys.kid))
+    .prepare(UNNAMED)
+  return {
+    findSession: (id) => guard(async () => (await sessionById.execute({ id }))[0]),
+    findDevice: (id) => guard(async () => (await deviceById.execute({ id }))[0]),
+    findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
+    listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
+    listServiceKeys: () => guard(async () => await keysInUse.execute()),
+  }
+}
+
+function selectSessions(queries: Queries, { sessions, devices }: Tables) {
+  return queries
+    .select({
+      ...getTableColumns(sessions),
+      devicePublicKey: devices.publicKey,
+      deviceRevokedAt: devices.revokedAt,
+      deviceName: devices.name,
+      devicePlatform: devices.platform,
+    })
+    .from(sessions)
+    .innerJoin(devices, eq(devices.id, sessions.device))
+}

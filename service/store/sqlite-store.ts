@@ -1,0 +1,157 @@
+/**
+ * The store on SQLite: one file, one connection per process, any number of processes.
+ *
+ * WAL with `synchronous=FULL`, so that a commit survives a power cut; the lock on the file decides races between
+ * processes, and the single connection those within one.
+ */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { GroupCommit, type Outcome } from './group-commit.ts'
+import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
+import { prepareReads } from './reads.ts'
+import * as schema from './schema-sqlite.ts'
+import { type BoundStatement, compileStatements, type Queries, type Statements } from './statements.ts'
+import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+
+export interface SqliteOptions {
+  /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
+  readonly busyTimeout?: number
+}
+
+const BUSY_TIMEOUT = 5_000
+const OPEN_ATTEMPTS = 50
+const OPEN_PAUSE = 100
+
+/**
+ * Opens the file (`:memory:` for a database that dies with the process), makes its folder, brings it to this version.
+ *
+ * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
+ */
+export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
+  const connection = await openConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
+  // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
+  const queries = drizzle(connection) as unknown as Queries
+  const statements = compileStatements(queries, schema)
+  const group = new GroupCommit(connection)
+  const run = statementRunner(connection)
+  return {
+    ...prepareReads(queries, schema, guardRead),
+    commit: async (writes) =>
+      writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),
+    prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
+    assertWritable: () =>
+      group.add(() => {
+        for (const statement of statements.probe) run(statement)
+        return { keep: true, value: undefined }
+      }),
+    close: async () => {
+      group.close()
+      connection.close() // the last connection to the file folds the WAL into it
+    },
+  }
+}
+
+/** @returns how many rows the statement touched. */
+type Run = (statement: BoundStatement) => number
+
+/** Prepares each text once. */
+function statementRunner(connection: Database.Database): Run {
+  const prepared = new Map<string, Database.Statement>()
+  return ({ text, values }) => {
+    let statement = prepared.get(text)
+    if (statement === undefined) {
+      statement = connection.prepare(text)
+      prepared.set(text, statement)
+    }
+    return statement.all(...values).length
+  }
+}
+
+function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
+  for (const [index, write] of writes.entries()) {
+    if (!isApplied(run, statements.bind(write))) return { keep: false, value: { kind: 'refused', write, index } }
+  }
+  return { keep: true, value: { kind: 'committed' } }
+}
+
+function isApplied(run: Run, statement: BoundStatement): boolean {
+  try {
+    return run(statement) === 1
+  } catch (error) {
+    if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
+    throw error
+  }
+}
+
+function pruneAll(statements: Statements, run: Run, now: number, limit: number): Outcome<number> {
+  let deleted = 0
+  for (const prune of statements.prune) if (deleted < limit) deleted += run(prune(now, limit - deleted))
+  return { keep: true, value: deleted }
+}
+
+async function guardRead<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    throw new StoreUnavailable(error)
+  }
+}
+
+async function openConnection(path: string, busyTimeout: number): Promise<Database.Database> {
+  let connection: Database.Database | undefined
+  try {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    connection = new Database(path, { timeout: busyTimeout })
+    await retryWhileBusy(connection, makeDurable)
+    await retryWhileBusy(connection, migrate)
+    return connection
+  } catch (error) {
+    connection?.close()
+    throw new StoreUnavailable(error)
+  }
+}
+
+/** Turning WAL on, and recovering it, answer BUSY at once, without regard to the busy timeout. */
+async function retryWhileBusy(
+  connection: Database.Database,
+  step: (connection: Database.Database) => void,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return step(connection)
+    } catch (error) {
+      if (attempt === OPEN_ATTEMPTS || !codeOf(error).startsWith('SQLITE_BUSY')) throw error
+      await sleep(OPEN_PAUSE)
+    }
+  }
+}
+
+function makeDurable(connection: Database.Database): void {
+  const mode = connection.pragma('journal_mode = WAL', { simple: true })
+  if (mode !== 'wal' && !connection.memory) throw new Error('the file system of the database does not allow WAL')
+  connection.pragma('synchronous = FULL')
+  connection.pragma('foreign_keys = ON')
+}
+
+/** BEGIN IMMEDIATE is the lock: a second process waits here, then finds everything applied. */
+function migrate(connection: Database.Database): void {
+  const migrations = readMigrations('sqlite')
+  connection
+    .transaction(() => {
+      connection.exec(APPLIED_TABLE)
+      const applied = connection.prepare<[], { madeAt: number }>(APPLIED_QUERY).all()
+      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
+      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
+        for (const statement of statements) connection.exec(statement)
+        record.run(madeAt, hash)
+      }
+    })
+    .immediate()
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : ''
+}

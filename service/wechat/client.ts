@@ -1,0 +1,89 @@
+/**
+ * The client of WeChat's server API. Every method makes real HTTP calls under one deadline, and refuses with a
+ * ProtocolError whose message, cause and stack hold no secret, code, session_key, openid or token.
+ */
+import { createApps, type WechatApp } from './apps.ts'
+import { createAuthorizedCaller } from './authorized.ts'
+import { createCaller, type WechatCall } from './call.ts'
+import { checkSession, createCodeExchange, type WechatIdentity } from './login.ts'
+import { exchangePhoneCode, type WechatPhoneNumber } from './phone-number.ts'
+import { verifySoter } from './soter.ts'
+import { createTransport } from './transport.ts'
+
+export type { WechatApp } from './apps.ts'
+export type { WechatCall } from './call.ts'
+export type { WechatIdentity } from './login.ts'
+export type { WechatPhoneNumber } from './phone-number.ts'
+
+export interface WechatClientOptions {
+  /** `https://api.weixin.qq.com` or a sandbox; a path in front of the API's own is kept. */
+  readonly baseUrl: string
+  readonly apps: readonly WechatApp[]
+  /** Milliseconds for a whole method call, its token and its second try included. Default 3000. */
+  readonly deadlineMs?: number
+  /** Unix seconds. */
+  readonly now: () => number
+  /** Told of every HTTP call; safe to log whole. Must not throw. */
+  readonly onCall?: (call: WechatCall) => void
+}
+
+/** Every method that calls WeChat throws ProtocolError `payload_invalid` for an appid that is not configured. */
+export interface WechatClient {
+  hasApp(appid: string): boolean
+
+  /**
+   * `sns/jscode2session`: exactly one HTTP call, never retried, because WeChat may have spent the code even when
+   * its answer was lost. Concurrent calls with the same appid and code share that one call and its result. Later
+   * ones call again (and get `login_code_used`): whoever must keep to one call for good remembers the code.
+   * @throws ProtocolError login_code_invalid, login_code_used, login_blocked, login_busy, wechat_unavailable.
+   */
+  exchangeCode(appid: string, code: string): Promise<WechatIdentity>
+
+  /**
+   * `wxa/checksession`: whether `sessionKey` is still the user's current one.
+   * @throws ProtocolError wechat_unavailable, login_busy.
+   */
+  checkSession(appid: string, openid: string, sessionKey: string): Promise<boolean>
+
+  /**
+   * `cgi-bin/soter/verify_signature`: whether this user's device made the signature over exactly this text. Only
+   * the signature: the caller compares `raw` with its challenge and watches `counter`.
+   * @param resultJson exactly as the device gave it: parsed and serialised again it does not verify.
+   * @throws ProtocolError wechat_unavailable, login_busy.
+   */
+  verifySoter(appid: string, openid: string, resultJson: string, signature: string): Promise<boolean>
+
+  /**
+   * `wxa/business/getuserphonenumber`. `code` comes from the phone number button and is not a login code; with
+   * `openid` WeChat also checks that it is this user's. Refuses an answer whose watermark names another app.
+   * @throws ProtocolError payload_invalid, login_busy, wechat_unavailable.
+   */
+  phoneNumber(appid: string, code: string, openid?: string): Promise<WechatPhoneNumber>
+
+  /** Unix seconds of WeChat's last well-formed answer, a refusal included; undefined before the first. */
+  lastSeen(): number | undefined
+
+  /** Lets running calls end (within their deadline), then closes all connections. Later calls are refused. */
+  close(): Promise<void>
+}
+
+const defaultDeadlineMs = 3000
+
+/** @throws TypeError when the base URL is not plain http(s), an appid or secret is empty, or an appid repeats. */
+export function createWechatClient(options: WechatClientOptions): WechatClient {
+  const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
+  const apps = createApps(options.apps)
+  const transport = createTransport(options.baseUrl, deadlineMs)
+  const caller = createCaller(transport, options.now, options.onCall)
+  const authorized = createAuthorizedCaller(caller, apps, deadlineMs, options.now)
+
+  return {
+    hasApp: apps.has,
+    exchangeCode: createCodeExchange(caller, apps, deadlineMs),
+    checkSession: (appid, openid, sessionKey) => checkSession(authorized, appid, openid, sessionKey),
+    verifySoter: (appid, openid, json, signature) => verifySoter(authorized, appid, openid, json, signature),
+    phoneNumber: (appid, code, openid) => exchangePhoneCode(authorized, appid, code, openid),
+    lastSeen: caller.lastSeen,
+    close: transport.close,
+  }
+}

@@ -1,0 +1,107 @@
+/** WeChat's API: what each path answers. An answer is an object, or the errcode of a refusal. */
+import { z } from 'zod'
+import type { World } from './world.ts'
+
+/** The answer's object, or an errcode. */
+export type Outcome = Readonly<Record<string, unknown>> | number
+
+/** Values are attacker-controlled in the same sense as with WeChat: whatever the caller sent. */
+export type Query = Readonly<Record<string, string>>
+
+const ok = { errcode: 0, errmsg: 'ok' }
+
+/** `GET sns/jscode2session`. A success has no errcode, whatever the page's example shows. */
+export function codeToSession(world: World, query: Query): Outcome {
+  const refused = appRefusal(world, query.appid, query.secret)
+  if (refused !== undefined) return refused
+  if (!query.js_code) return 41008
+  if (query.grant_type !== 'authorization_code') return 40002
+  const entry = world.loginCodes.find(query.js_code)
+  if (entry === undefined || entry.value.appid !== query.appid) return 40029
+  const { appid, openid } = entry.value
+  if (!world.users.countLogin(appid, openid)) return 45011
+  if (entry.state === 'used') return 40163
+  if (entry.state === 'expired') return 40029
+  world.loginCodes.spend(query.js_code)
+  return { session_key: world.users.replaceSessionKey(appid, openid), openid }
+}
+
+const tokenRequest = z.object({
+  grant_type: z.string().optional(),
+  appid: z.string().optional(),
+  secret: z.string().optional(),
+  force_refresh: z.boolean().optional(),
+})
+
+/** `POST cgi-bin/stable_token`. */
+export function stableToken(world: World, body: unknown): Outcome {
+  const request = tokenRequest.safeParse(body)
+  if (!request.success) return 47001
+  const { grant_type, appid, secret, force_refresh } = request.data
+  const refused = appRefusal(world, appid, secret)
+  if (refused !== undefined) return refused
+  if (appid === undefined || grant_type !== 'client_credential') return 40002
+  const token = force_refresh ? world.tokens.renew(appid) : world.tokens.current(appid)
+  return token === undefined ? 45009 : { ...token }
+}
+
+/** `GET wxa/checksession`. A user without a session has no key that could match. */
+export function checkSession(world: World, query: Query): Outcome {
+  const caller = authorize(world, query)
+  if (typeof caller === 'number') return caller
+  if (query.sig_method !== 'hmac_sha256') return 87008
+  const { openid = '', signature = '' } = query
+  return world.users.isSessionSignature(caller.appid, openid, signature) ? ok : 87009
+}
+
+const soterRequest = z.object({
+  openid: z.string().default(''),
+  json_string: z.string().default(''),
+  json_signature: z.string().default(''),
+})
+
+/** `POST cgi-bin/soter/verify_signature`. A wrong signature is errcode 0 with is_ok false. */
+export function verifySoterSignature(world: World, query: Query, body: unknown): Outcome {
+  const caller = authorize(world, query)
+  if (typeof caller === 'number') return caller
+  const request = soterRequest.safeParse(body)
+  if (!request.success) return 47001
+  const { openid, json_string, json_signature } = request.data
+  return { ...ok, is_ok: world.soter.isSigned(openid, json_string, json_signature) }
+}
+
+const phoneRequest = z.object({ code: z.string().default(''), openid: z.string().optional() })
+
+/** `POST wxa/business/getuserphonenumber`. */
+export function userPhoneNumber(world: World, query: Query, body: unknown): Outcome {
+  const caller = authorize(world, query)
+  if (typeof caller === 'number') return caller
+  const request = phoneRequest.safeParse(body)
+  if (!request.success) return 47001
+  const { code, openid } = request.data
+  const entry = world.phoneCodes.find(code)
+  if (entry?.state !== 'fresh' || entry.value.appid !== caller.appid) return 40029
+  if (openid !== undefined && openid !== entry.value.openid) return 40029
+  world.phoneCodes.spend(code)
+  const number = world.users.phoneNumberOf(entry.value.openid)
+  const watermark = { timestamp: world.now(), appid: caller.appid }
+  return {
+    ...ok,
+    phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
+  }
+}
+
+function appRefusal(world: World, appid: string | undefined, secret: string | undefined): number | undefined {
+  if (!appid) return 41002
+  const app = world.apps.get(appid)
+  if (app === undefined) return 40013
+  if (!secret) return 41004
+  return secret === app.secret ? undefined : 40125
+}
+
+function authorize(world: World, query: Query): { readonly appid: string } | number {
+  if (!query.access_token) return 41001
+  const caller = world.tokens.check(query.access_token)
+  if (caller === 'unknown') return 40001
+  return caller === 'expired' ? 42001 : caller
+}

@@ -1,0 +1,90 @@
+/** The sandbox's own routes: what users and devices would do, failures on order, and the count of calls. */
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { apiPaths, type World } from './world.ts'
+
+const openid = z.string().min(1).max(128)
+const codesBody = z.strictObject({ appid: z.string(), openid: openid.optional() })
+const phoneCodesBody = z.strictObject({ appid: z.string(), openid })
+/** wx.startSoterAuthentication takes at most 512 characters. */
+const soterBody = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
+
+const faultsBody = z
+  .strictObject({
+    path: z
+      .string()
+      .transform((path) => path.replace(/^\//, ''))
+      .pipe(z.enum(apiPaths)),
+    errcode: z
+      .number()
+      .int()
+      .refine((errcode) => errcode !== 0, 'an errcode of 0 is no failure')
+      .optional(),
+    status: z.number().int().min(200).max(599).optional(),
+    body: z.string().optional(),
+    delay_ms: z.number().int().min(1).max(60_000).optional(),
+    drop: z.literal(true).optional(),
+    times: z.number().int().min(1).max(10_000).default(1),
+  })
+  .refine(
+    ({ path: _path, times: _times, ...faults }) => Object.values(faults).some((value) => value !== undefined),
+    'one of errcode, status, body, delay_ms, drop is needed',
+  )
+  .refine(
+    (fault) => fault.errcode === undefined || fault.body === undefined,
+    'errcode and body exclude each other',
+  )
+
+/** A control request that makes no sense; its message goes to the caller with status 400. */
+class ControlError extends Error {}
+
+/** `/sandbox/…`. Every answer is JSON; a bad request is `400 {"error": …}`. */
+export function controlRoutes(world: World): Hono {
+  const app = new Hono()
+  app.post('/codes', async (c) => {
+    const body = parse(codesBody, await c.req.text())
+    assertApp(world, body.appid)
+    const user = { appid: body.appid, openid: body.openid ?? world.users.newOpenid() }
+    return c.json({ code: world.loginCodes.issue(user), openid: user.openid })
+  })
+  app.post('/phone-codes', async (c) => {
+    const body = parse(phoneCodesBody, await c.req.text())
+    assertApp(world, body.appid)
+    return c.json({ code: world.phoneCodes.issue(body), phoneNumber: world.users.phoneNumberOf(body.openid) })
+  })
+  app.post('/soter', async (c) => {
+    const body = parse(soterBody, await c.req.text())
+    return c.json(world.soter.confirm(body.openid, body.challenge))
+  })
+  app.post('/faults', async (c) => {
+    const { path, times, errcode, status, body, delay_ms, drop } = parse(faultsBody, await c.req.text())
+    world.faults.add(path, { errcode, status, body, delayMs: delay_ms ?? 0, drop: drop ?? false }, times)
+    return c.json({ path, times })
+  })
+  app.get('/calls', (c) => c.json(world.faults.calls()))
+  app.onError((error, c) => {
+    if (error instanceof ControlError) return c.json({ error: error.message }, 400)
+    return c.json({ error: 'the sandbox failed' }, 500)
+  })
+  return app
+}
+
+function assertApp(world: World, appid: string): void {
+  if (!world.apps.has(appid)) throw new ControlError('appid: the sandbox does not know this app')
+}
+
+function parse<T>(schema: z.ZodType<T>, text: string): T {
+  const result = schema.safeParse(parseJson(text))
+  if (result.success) return result.data
+  throw new ControlError(
+    result.error.issues.map((issue) => [...issue.path, issue.message].join(': ')).join('; '),
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ControlError('the body is not JSON')
+  }
+}
