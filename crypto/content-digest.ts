@@ -24,7 +24,11 @@ export function contentDigest(primitives: Pick<Primitives, 'sha256'>, content: U
  * @throws FormatError when `field` is malformed, or holds anything but one plain `sha-256` digest: an algorithm
  * that is not checked here must not look as if it were.
  */
-export function verifyContentDigest(primitives: Pick<Primitives, 'sha256'>, field: string, content: Uint8Array): boolean {
+export function verifyContentDigest(
+  primitives: Pick<Primitives, 'sha256'>,
+  field: string,
+  content: Uint8Array,
+): boolean {
   return equalBytes(parseDigest(field), primitives.sha256(content))
 }
 

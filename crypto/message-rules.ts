@@ -62,7 +62,8 @@ export function assertAuthority(authority: string): void {
  */
 export function assertPath(path: string): void {
   if (path.length > MAX_PATH) throw new FormatError('path too long')
-  if (!PATH.test(path) || BROKEN_ESCAPE.test(path)) throw new FormatError('path is not a uri path with an optional query')
+  if (!PATH.test(path) || BROKEN_ESCAPE.test(path))
+    throw new FormatError('path is not a uri path with an optional query')
   if (EMPTY_QUERY.test(path)) throw new FormatError('path with an empty query')
   if (DOT_SEGMENT.test(path)) throw new FormatError('path with a dot segment')
 }

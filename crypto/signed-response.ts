@@ -15,7 +15,7 @@ import { encodeAscii } from './text.ts'
 const flag: BareItem = { kind: 'boolean', value: true }
 const member: BareItem = { kind: 'string', value: signatureLabel }
 const ofRequest: ReadonlyMap<string, BareItem> = new Map([['req', flag]])
-const memberOfRequest: ReadonlyMap<string, BareItem> = new Map([
+const memberOfRequest: ReadonlyMap<string, BareItem> = new Map<string, BareItem>([
   ['req', flag],
   ['key', member],
 ])

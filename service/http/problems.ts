@@ -1,6 +1,7 @@
 /** The only table from a refusal code to what stands on the wire (protocol, section 7; RFC 9457). */
 import type { ProtocolCode } from '../../crypto/errors.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import { StoreUnavailable } from '../store/store.ts'
 
 interface ProblemRow {
   readonly status: number
@@ -86,9 +87,30 @@ export interface ProblemContext {
   readonly requestId: string
 }
 
-/** Gives any thrown value its refusal; what is not a {@link ProtocolError} is `internal` and says nothing more. */
+/** Gives any thrown value its refusal; what is not of ours is `internal` and says nothing more. */
 export function refusalOf(error: unknown): ProtocolError {
-  return error instanceof ProtocolError ? error : new ProtocolError('internal', 'the service failed', error)
+  if (error instanceof ProtocolError) return error
+  if (error instanceof StoreUnavailable) {
+    return new ProtocolError('unavailable', 'the service cannot take the request now', error)
+  }
+  return new ProtocolError('internal', 'the service failed', error)
+}
+
+/** The codes that may stand in the clear (protocol, section 4, "Over HTTP"). */
+const clearCodes: ReadonlySet<ProtocolCode> = new Set<ProtocolCode>([
+  'malformed_frame',
+  'unknown_agreement_key',
+  'unknown_session',
+  'frame_too_large',
+  'cannot_open',
+  'overloaded',
+])
+
+/** A refusal where nothing can be sealed: any other code becomes `overloaded`, since the service could not do its part. */
+export function clearProblem(error: unknown, context: ProblemContext): Problem {
+  const refusal = refusalOf(error)
+  if (clearCodes.has(refusal.code)) return problemOf(refusal, context)
+  return problemOf(new ProtocolError('overloaded', 'the service cannot take the request now', refusal), context)
 }
 
 /** Writes the problem document of a refusal (RFC 9457, with `code`, `step`, `time`, `retryable`). */

@@ -18,8 +18,8 @@ export interface ChannelSettings {
 }
 
 /** The log's origin (C2SP tlog-checkpoint): the service's host and the year in which its log key was made. */
-export function logOrigin(settings: ChannelSettings, key: ServiceKey): string {
-  const host = settings.origin.replace(/^https?:\/\//, '')
+export function logOrigin(serviceOrigin: string, key: ServiceKey): string {
+  const host = serviceOrigin.replace(/^https?:\/\//, '')
   return `${host}/audit/${new Date(key.notBefore * 1000).getUTCFullYear()}`
 }
 
@@ -33,7 +33,7 @@ export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
 /** The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key. */
 export function channelConfiguration(keyring: Keyring, settings: ChannelSettings, now: number): string {
   const log = keyring.current('log', now)
-  const origin = logOrigin(settings, log)
+  const origin = logOrigin(settings.origin, log)
   const configuration: ChannelConfiguration = {
     iss: settings.origin,
     iat: now,

@@ -8,10 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import type { BoundStatement } from './compile.ts'
+import type { Outcome } from './group-commit.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
-import { type BoundStatement, compileStatements, type Statements } from './statements.ts'
+import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
 
 export interface PostgresOptions {
@@ -29,6 +31,7 @@ const CONNECTION_TIMEOUT = 3_000
 /** How much later than the server this side gives up: a server that hangs does not time its statements either. */
 const GRACE = 2_000
 const ATTEMPTS = 5
+const RETRY_PAUSE = 10
 /** `serialization_failure` and `deadlock_detected`: the server says that nothing has happened. */
 const WORTH_RETRYING = new Set(['40001', '40P01'])
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
@@ -57,5 +60,149 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   })
   pool.on('error', ignoreIdleError)
   const queries = drizzle(pool)
-  return makeStore(pool, compileStatements(queries, schema), (track) => prepareReads(queries, schema, track))
+  const statements = compileStatements(queries, schema)
+  const running = new Set<Promise<unknown>>()
+  let closing: Promise<void> | undefined
+  /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
+  const track = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (closing !== undefined) throw new StoreUnavailable(new Error('the store is closed'))
+    const promise = guard(work)
+    running.add(promise)
+    return await promise.finally(() => running.delete(promise))
+  }
+  return {
+    ...prepareReads(queries, schema, track),
+    commit: (writes) => track(() => retry(() => commitOnce(pool, statements, writes))),
+    prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
+    assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
+    close: () => {
+      closing ??= Promise.allSettled(running).then(() => pool.end())
+      return closing
+    },
+  }
+}
+
+function commitOnce(pool: Pool, statements: Statements, writes: readonly Write[]): Promise<CommitResult> {
+  return inTransaction<CommitResult>(pool, async (client) => {
+    for (const [index, write] of writes.entries()) {
+      if (!(await isApplied(client, statements.bind(write)))) {
+        return { keep: false, value: { kind: 'refused', write, index } }
+      }
+    }
+    return { keep: true, value: { kind: 'committed' } }
+  })
+}
+
+async function isApplied(client: PoolClient, statement: BoundStatement): Promise<boolean> {
+  try {
+    return (await run(client, statement)) === 1
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
+    throw error
+  }
+}
+
+/** The tables one after another, each in a transaction of its own, so that no lock is held for long. */
+async function pruneOnce(pool: Pool, statements: Statements, now: number, limit: number): Promise<number> {
+  let deleted = 0
+  for (const prune of statements.prune) {
+    if (deleted < limit) deleted += await run(pool, prune(now, limit - deleted))
+  }
+  return deleted
+}
+
+function probeOnce(pool: Pool, statements: Statements): Promise<void> {
+  return inTransaction(pool, async (client) => {
+    for (const statement of statements.probe) await run(client, statement)
+    return { keep: true, value: undefined }
+  })
+}
+
+/** @returns how many rows the statement touched. */
+async function run(client: Pool | PoolClient, { text, values }: BoundStatement): Promise<number> {
+  return (await client.query(text, [...values])).rows.length
+}
+
+/** One transaction on a connection of its own. A connection in an unknown state is thrown away, not given back. */
+async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<Outcome<T>>): Promise<T> {
+  const client = await pool.connect()
+  client.on('error', ignoreIdleError) // a connection that dies between two statements; the next statement rejects
+  let usable = false
+  try {
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+    const { keep, value } = await work(client)
+    const { command } = await client.query(keep ? 'COMMIT' : 'ROLLBACK')
+    // An aborted transaction answers COMMIT with ROLLBACK, and no error.
+    if (keep && command !== 'COMMIT') throw new Error('the server rolled back instead of committing')
+    usable = true
+    return value
+  } catch (error) {
+    usable = error instanceof DatabaseError && (await isRolledBack(client))
+    throw error
+  } finally {
+    client.off('error', ignoreIdleError)
+    client.release(!usable)
+  }
+}
+
+async function isRolledBack(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query('ROLLBACK')
+    return true
+  } catch {
+    return false // the first error is the one that counts
+  }
+}
+
+/** Repeats what the server undid for the sake of another transaction. Never what was lost on the way: that may have happened. */
+async function retry<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      const undone = error instanceof DatabaseError && WORTH_RETRYING.has(error.code ?? '')
+      if (!undone || attempt === ATTEMPTS) throw error
+      await sleep(attempt * RETRY_PAUSE)
+    }
+  }
+}
+
+/** All of a database's errors look alike to the caller. Drizzle's quote the values of the query, so they stay out. */
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw new StoreUnavailable(error instanceof DrizzleQueryError ? error.cause : error)
+  }
+}
+
+/** The pool drops a broken connection by itself; without a listener the event would end the process. */
+function ignoreIdleError(): void {}
+
+/** One connection without a statement timeout (an index may take long), one transaction, under the lock. */
+async function migrate(url: string, connectionTimeoutMillis: number): Promise<void> {
+  const client = new Client({ connectionString: url, application_name: 'miniseal', connectionTimeoutMillis })
+  client.on('error', ignoreIdleError)
+  try {
+    await client.connect()
+    await assertDurable(client)
+    await client.query('BEGIN')
+    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]) // until COMMIT or until we die
+    await client.query(APPLIED_TABLE)
+    const applied = await client.query<{ madeAt: string }>(APPLIED_QUERY)
+    for (const { madeAt, hash, statements } of pendingMigrations(readMigrations('postgres'), applied.rows)) {
+      for (const statement of statements) await client.query(statement)
+      await client.query('insert into applied_migrations (made_at, hash) values ($1, $2)', [madeAt, hash])
+    }
+    await client.query('COMMIT')
+  } finally {
+    await client.end()
+  }
+}
+
+/** With `synchronous_commit = off` the server acknowledges what a crash may still lose: replayed nonces, revived sessions. */
+async function assertDurable(client: Client): Promise<void> {
+  const { rows } = await client.query<{ synchronous_commit: string }>('show synchronous_commit')
+  if (rows[0]?.synchronous_commit === 'off')
+    throw new Error('synchronous_commit is off: a commit would not be durable')
 }

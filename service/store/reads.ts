@@ -1,11 +1,14 @@
 /** Every read, once for both engines, prepared at start. */
 import { asc, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
-import type { Queries } from './statements.ts'
+import type { Queries } from './compile.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
 
 /** The part of a {@link Store} that only looks. */
-export type Reads = Pick<Store, 'findSession' | 'findDevice' | 'findUser' | 'listSessions' | 'listServiceKeys'>
+export type Reads = Pick<
+  Store,
+  'findSession' | 'findDevice' | 'findUser' | 'listSessions' | 'listServiceKeys'
+>
 
 /** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
 const UNNAMED = ''

@@ -18,4 +18,6 @@ const kit = {
 }
 
 // The one cast of this engine's tables: same shape, other class names. The store suite runs every query on both.
-export const { users, devices, sessions, nonces, loginCodes, serviceKeys } = defineTables(kit as unknown as ColumnKit)
+export const { users, devices, sessions, nonces, loginCodes, serviceKeys } = defineTables(
+  kit as unknown as ColumnKit,
+)

@@ -9,11 +9,12 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import type { BoundStatement, Queries } from './compile.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
-import { type BoundStatement, compileStatements, type Queries, type Statements } from './statements.ts'
+import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
 
 export interface SqliteOptions {
@@ -72,7 +73,8 @@ function statementRunner(connection: Database.Database): Run {
 
 function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
   for (const [index, write] of writes.entries()) {
-    if (!isApplied(run, statements.bind(write))) return { keep: false, value: { kind: 'refused', write, index } }
+    if (!isApplied(run, statements.bind(write)))
+      return { keep: false, value: { kind: 'refused', write, index } }
   }
   return { keep: true, value: { kind: 'committed' } }
 }
@@ -131,7 +133,8 @@ async function retryWhileBusy(
 
 function makeDurable(connection: Database.Database): void {
   const mode = connection.pragma('journal_mode = WAL', { simple: true })
-  if (mode !== 'wal' && !connection.memory) throw new Error('the file system of the database does not allow WAL')
+  if (mode !== 'wal' && !connection.memory)
+    throw new Error('the file system of the database does not allow WAL')
   connection.pragma('synchronous = FULL')
   connection.pragma('foreign_keys = ON')
 }

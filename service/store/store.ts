@@ -17,7 +17,12 @@ export type Write =
    * Refused when (scope, nonce) is there already, expired or not. Of any number of simultaneous claims, in any number
    * of processes, exactly one commits. 16 bytes, attacker-controlled.
    */
-  | { readonly kind: 'claim-nonce'; readonly scope: string; readonly nonce: Uint8Array; readonly expiresAt: number }
+  | {
+      readonly kind: 'claim-nonce'
+      readonly scope: string
+      readonly nonce: Uint8Array
+      readonly expiresAt: number
+    }
   /** As `claim-nonce`, for the SHA-256 of a `wx.login` code: 32 bytes. */
   | { readonly kind: 'claim-login-code'; readonly hash: Uint8Array; readonly expiresAt: number }
   /**
@@ -65,6 +70,9 @@ export type Write =
       readonly kid: string
       readonly now: number
     }
+
+/** The write of one kind. */
+export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
 
 /**
  * `refused` names the first write that was refused and its place in the list; nothing of the list has happened.

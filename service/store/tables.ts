@@ -51,7 +51,9 @@ function definePeople({ table, text, seconds, bytes, index, check }: ColumnKit) 
     'devices',
     {
       id: text('id').primaryKey(),
-      user: text('user_id').notNull().references(() => users.id),
+      user: text('user_id')
+        .notNull()
+        .references(() => users.id),
       publicKey: bytes('public_key').notNull(),
       name: text('name'),
       platform: text('platform'),
@@ -59,14 +61,21 @@ function definePeople({ table, text, seconds, bytes, index, check }: ColumnKit) 
       lastSeenAt: seconds('last_seen_at').notNull(),
       revokedAt: seconds('revoked_at'),
     },
-    (t) => [index('devices_user').on(t.user), check('devices_public_key_length', sql`length(${t.publicKey}) = 32`)],
+    (t) => [
+      index('devices_user').on(t.user),
+      check('devices_public_key_length', sql`length(${t.publicKey}) = 32`),
+    ],
   )
   const sessions = table(
     'sessions',
     {
       id: bytes('id').primaryKey(),
-      user: text('user_id').notNull().references(() => users.id),
-      device: text('device_id').notNull().references(() => devices.id),
+      user: text('user_id')
+        .notNull()
+        .references(() => users.id),
+      device: text('device_id')
+        .notNull()
+        .references(() => devices.id),
       app: text('app').notNull(),
       c2sWrapped: bytes('c2s_wrapped').notNull(),
       s2cWrapped: bytes('s2c_wrapped').notNull(),
@@ -103,7 +112,10 @@ function defineClaims({ table, text, seconds, bytes, index, primaryKey, check }:
   const loginCodes = table(
     'login_codes',
     { hash: bytes('hash').primaryKey(), expiresAt: seconds('expires_at').notNull() },
-    (t) => [index('login_codes_expires').on(t.expiresAt), check('login_codes_hash_length', sql`length(${t.hash}) = 32`)],
+    (t) => [
+      index('login_codes_expires').on(t.expiresAt),
+      check('login_codes_hash_length', sql`length(${t.hash}) = 32`),
+    ],
   )
   return { nonces, loginCodes }
 }

@@ -61,13 +61,13 @@ const soterRequest = z.object({
 })
 
 /** `POST cgi-bin/soter/verify_signature`. A wrong signature is errcode 0 with is_ok false. */
-export function verifySoterSignature(world: World, query: Query, body: unknown): Outcome {
+export async function verifySoterSignature(world: World, query: Query, body: unknown): Promise<Outcome> {
   const caller = authorize(world, query)
   if (typeof caller === 'number') return caller
   const request = soterRequest.safeParse(body)
   if (!request.success) return 47001
   const { openid, json_string, json_signature } = request.data
-  return { ...ok, is_ok: world.soter.isSigned(openid, json_string, json_signature) }
+  return { ...ok, is_ok: await world.soter.isSigned(openid, json_string, json_signature) }
 }
 
 const phoneRequest = z.object({ code: z.string().default(''), openid: z.string().optional() })

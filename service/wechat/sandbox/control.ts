@@ -54,7 +54,7 @@ export function controlRoutes(world: World): Hono {
   })
   app.post('/soter', async (c) => {
     const body = parse(soterBody, await c.req.text())
-    return c.json(world.soter.confirm(body.openid, body.challenge))
+    return c.json(await world.soter.confirm(body.openid, body.challenge))
   })
   app.post('/faults', async (c) => {
     const { path, times, errcode, status, body, delay_ms, drop } = parse(faultsBody, await c.req.text())

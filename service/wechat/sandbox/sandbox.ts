@@ -55,7 +55,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     const starting = createServer()
     server = starting
     try {
-      const app = createApp(await createWorld(options.apps, now, options.random ?? randomBytes))
+      const app = createApp(createWorld(options.apps, now, options.random ?? randomBytes))
       starting.on(
         'request',
         getRequestListener((request, env) => app.fetch(request, env)),

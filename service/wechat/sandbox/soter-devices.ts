@@ -2,7 +2,14 @@
  * The devices' trusted environment and WeChat's knowledge of its keys in one: signs biometric results and verifies
  * them. SHA-256 with RSA-PSS, salt 20 bytes, as the typings of wx.startSoterAuthentication say.
  */
-import { constants, createHash, generateKeyPair, sign, verify } from 'node:crypto'
+import {
+  constants,
+  createHash,
+  generateKeyPair,
+  type KeyPairKeyObjectResult,
+  sign,
+  verify,
+} from 'node:crypto'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 
@@ -15,21 +22,29 @@ export interface SoterResult {
 
 export interface SoterDevices {
   /** The user's finger on their device: signs `challenge` as `raw`; `counter` rises by one per user. */
-  confirm(openid: string, challenge: string): SoterResult
+  confirm(openid: string, challenge: string): Promise<SoterResult>
   /** Whether the device of this user signed exactly this text. */
-  isSigned(openid: string, json: string, signature: string): boolean
+  isSigned(openid: string, json: string, signature: string): Promise<boolean>
 }
 
 const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 20 }
 
 const signedResult = z.object({ uid: z.string() })
 
-/** One key for all devices, made anew at every start. */
-export async function createSoterDevices(): Promise<SoterDevices> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+/**
+ * One key for all devices, of this start only. It is made when it is first needed: that takes a tenth of a second,
+ * and most runs never ask.
+ */
+export function createSoterDevices(): SoterDevices {
   const counters = new Map<string, number>()
+  let making: Promise<KeyPairKeyObjectResult> | undefined
 
-  function confirm(openid: string, challenge: string): SoterResult {
+  function keyPair(): Promise<KeyPairKeyObjectResult> {
+    making ??= promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+    return making
+  }
+
+  async function confirm(openid: string, challenge: string): Promise<SoterResult> {
     const counter = (counters.get(openid) ?? 0) + 1
     counters.set(openid, counter)
     const resultJSON = writeResult({
@@ -43,11 +58,13 @@ export async function createSoterDevices(): Promise<SoterDevices> {
       cpu_id: idOf('cpu', openid),
       uid: idOf('uid', openid),
     })
+    const { privateKey } = await keyPair()
     const signature = sign('sha256', Buffer.from(resultJSON), { key: privateKey, ...pss })
     return { resultJSON, resultJSONSignature: signature.toString('base64') }
   }
 
-  function isSigned(openid: string, json: string, signature: string): boolean {
+  async function isSigned(openid: string, json: string, signature: string): Promise<boolean> {
+    const { publicKey } = await keyPair()
     const bytes = Buffer.from(signature, 'base64')
     if (!verify('sha256', Buffer.from(json), { key: publicKey, ...pss }, bytes)) return false
     // Only `confirm` makes texts that verify, so this one parses.

@@ -38,11 +38,7 @@ export const apiPaths = [
 export type ApiPath = (typeof apiPaths)[number]
 
 /** A world in which nothing has happened yet. */
-export async function createWorld(
-  apps: readonly WechatApp[],
-  now: () => number,
-  random: Random,
-): Promise<World> {
+export function createWorld(apps: readonly WechatApp[], now: () => number, random: Random): World {
   return {
     apps: new Map(apps.map((app) => [app.appid, app])),
     now,
@@ -51,7 +47,7 @@ export async function createWorld(
     loginCodes: createSingleUseCodes(now, random),
     phoneCodes: createSingleUseCodes(now, random),
     tokens: createIssuedTokens(now, random),
-    soter: await createSoterDevices(),
+    soter: createSoterDevices(),
     faults: createFaults(apiPaths),
   }
 }

@@ -1,0 +1,97 @@
+/** The service's published keys: fetched, verified with the pinned roots, kept until they end. */
+import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
+import { verifyConfiguration } from '../../crypto/channel-configuration.ts'
+import { FormatError, ProtocolError } from '../../crypto/errors.ts'
+import { decodeAscii } from '../../crypto/text.ts'
+import type { Environment } from './environment.ts'
+import { ChannelError } from './errors.ts'
+import { clearAnswerError } from './problem.ts'
+import { sendOver } from './send.ts'
+
+export class Configurations {
+  private readonly environment: Environment
+  private cached: ChannelConfiguration | undefined
+  private fetching: Promise<ChannelConfiguration> | undefined
+
+  constructor(environment: Environment) {
+    this.environment = environment
+  }
+
+  /**
+   * The configuration in force.
+   * @throws ChannelError `configuration_invalid` when it does not verify, has ended or is another service's; those of
+   *   the transport.
+   */
+  async current(): Promise<ChannelConfiguration> {
+    const { cached } = this
+    if (cached !== undefined && cached.exp > this.environment.clock.seconds()) return cached
+    return this.fetch()
+  }
+
+  /** A newer configuration than `stale`, which turned out not to know a key. @throws ChannelError as `current`. */
+  async newerThan(stale: ChannelConfiguration): Promise<ChannelConfiguration> {
+    if (this.cached === stale) this.cached = undefined
+    return this.current()
+  }
+
+  private fetch(): Promise<ChannelConfiguration> {
+    this.fetching ??= this.download().finally(() => {
+      this.fetching = undefined
+    })
+    return this.fetching
+  }
+
+  private async download(): Promise<ChannelConfiguration> {
+    const { environment } = this
+    const primitives = await environment.primitives()
+    const answer = await sendOver(environment, {
+      url: `${environment.origin}/.well-known/miniseal`,
+      method: 'GET',
+      headers: { accept: 'application/jose' },
+      body: undefined,
+    })
+    if (answer.status !== 200) throw clearAnswerError(answer)
+    const configuration = verified(() => {
+      return verifyConfiguration(
+        primitives,
+        decodeAscii(answer.body),
+        environment.roots,
+        environment.clock.seconds(),
+      )
+    })
+    if (configuration.iss !== environment.origin) {
+      throw new ChannelError('configuration_invalid', 'the channel configuration is of another service')
+    }
+    this.cached = configuration
+    return configuration
+  }
+}
+
+/**
+ * The agreement key to use: the newest that is valid now. When none is, by a clock that may be wrong before the
+ * first signed answer, the first one: the service refuses a key that it has retired.
+ */
+export function agreementKeyAt(configuration: ChannelConfiguration, now: number): PublishedKey {
+  const valid = configuration.agreement.filter((key) => key.nbf <= now && !hasEnded(key, now))
+  const [first, ...rest] = valid.length > 0 ? valid : configuration.agreement
+  if (first === undefined) throw new ChannelError('configuration_invalid', 'no agreement key is published')
+  return rest.reduce((newest, key) => (key.nbf > newest.nbf ? key : newest), first)
+}
+
+/** The keys that may have signed an answer now. */
+export function signingKeysAt(configuration: ChannelConfiguration, now: number): readonly PublishedKey[] {
+  return configuration.signing.filter((key) => !hasEnded(key, now))
+}
+
+function verified(verify: () => ChannelConfiguration): ChannelConfiguration {
+  try {
+    return verify()
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError || cause instanceof FormatError)) throw cause
+    throw new ChannelError('configuration_invalid', 'the channel configuration is not acceptable', { cause })
+  }
+}
+
+function hasEnded(key: PublishedKey, now: number): boolean {
+  return key.exp !== 0 && key.exp <= now
+}

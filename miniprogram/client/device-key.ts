@@ -1,0 +1,63 @@
+/** The device's Ed25519 key: its seed in encrypted storage, made anew when storage was cleared. */
+import { FormatError } from '../../crypto/errors.ts'
+import type { MessageSigner } from '../../crypto/signed-request.ts'
+import { decodeBase64Url, encodeBase64Url } from '../../crypto/text.ts'
+import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import type { Environment } from './environment.ts'
+import { failWith } from './errors.ts'
+
+export interface DeviceKey extends MessageSigner {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array
+}
+
+const SEED_BYTES = 32
+
+/**
+ * The key of this device for this service; a new one where none is stored. A new key is written before it is used:
+ * otherwise every launch would enrol another device.
+ *
+ * @throws ChannelError `storage` or `no_random`.
+ */
+export async function loadDeviceKey(environment: Environment): Promise<DeviceKey> {
+  const primitives = await environment.primitives()
+  const seed = (await findSeed(environment)) ?? (await newSeed(environment))
+  const { publicKey, secretKey } = primitives.ed25519KeyPair(seed)
+  return { keyid: keyThumbprint(primitives, publicKey), publicKey, secretKey }
+}
+
+/** Forgets the key: the next login enrols this phone as a new device. @throws ChannelError `storage`. */
+export function forgetDeviceKey(environment: Environment): Promise<void> {
+  return failWith('storage', 'the device key cannot be removed', () => {
+    return environment.storage.remove(storageKey(environment))
+  })
+}
+
+/** One key per service: two services must not recognise the same phone. */
+function storageKey({ authority }: Environment): string {
+  return `miniseal.device-key.${authority}`
+}
+
+async function findSeed(environment: Environment): Promise<Uint8Array | undefined> {
+  const stored = await failWith('storage', 'the device key cannot be read', () => {
+    return environment.storage.get(storageKey(environment))
+  })
+  if (stored === undefined) return undefined
+  try {
+    const seed = decodeBase64Url(stored)
+    return seed.length === SEED_BYTES ? seed : undefined
+  } catch (error) {
+    // Damaged is as good as cleared.
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
+
+async function newSeed(environment: Environment): Promise<Uint8Array> {
+  await environment.random.ready()
+  const seed = environment.random.take(SEED_BYTES)
+  await failWith('storage', 'the device key cannot be written', () => {
+    return environment.storage.set(storageKey(environment), encodeBase64Url(seed))
+  })
+  return seed
+}

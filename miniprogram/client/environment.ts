@@ -1,0 +1,121 @@
+/** Everything that a channel needs from outside, each part replaceable: phones, tools and tests differ only here. */
+import { authorityOf } from '../../crypto/channel-configuration.ts'
+import { loadCurves } from '../../crypto/curves.ts'
+import { FormatError } from '../../crypto/errors.ts'
+import type { Primitives } from '../../crypto/primitives.ts'
+import { createJsPrimitives } from '../../crypto/primitives-js.ts'
+import { decodeBase64Url } from '../../crypto/text.ts'
+import { Clock } from './clock.ts'
+import { ChannelError, failWith } from './errors.ts'
+import type { RandomSource } from './random.ts'
+import { RandomPool, wxRandom } from './random.ts'
+import type { KeyValueStorage } from './storage.ts'
+import { wxStorage } from './storage.ts'
+import type { Transport } from './transports/transport.ts'
+import { wxRequestTransport } from './transports/wx-request.ts'
+import type { WeChat } from './wx.ts'
+import { weChat, wxLogin } from './wx.ts'
+
+/** The version of this library, as the login tells it to the service. */
+export const sdkVersion = '0.1.0'
+
+/** Where the client runs; the service keeps it with the session, for people to recognise their devices. */
+export interface ClientPlatform {
+  /** For example `ios`, `android`, `devtools`. */
+  readonly platform: string
+  /** The version of WeChat's base library, or of the runtime. */
+  readonly base: string
+}
+
+export interface ChannelOptions {
+  /** The service's public origin, lower case, without a path: `https://pay.example.com`. */
+  readonly origin: string
+  readonly appid: string
+  /** The pinned root keys, base64url of 32 bytes each; several, so that the operator can rotate. */
+  readonly roots: readonly string[]
+  readonly transport?: Transport
+  readonly storage?: KeyValueStorage
+  readonly random?: RandomSource
+  /** Gives a new login code each time; a code is never sent twice. */
+  readonly login?: () => Promise<string>
+  /** UNIX milliseconds of the device's own clock. */
+  readonly now?: () => number
+  readonly platform?: ClientPlatform
+  readonly primitives?: Primitives
+  /** For each step over the network; 15 s unless told. */
+  readonly timeoutMs?: number
+}
+
+export interface Environment {
+  readonly origin: string
+  readonly authority: string
+  readonly appid: string
+  readonly roots: readonly Uint8Array[]
+  readonly transport: Transport
+  readonly storage: KeyValueStorage
+  readonly random: RandomPool
+  readonly login: () => Promise<string>
+  readonly clock: Clock
+  readonly platform: ClientPlatform
+  readonly timeoutMs: number
+  /** Loaded once, at the first call. */
+  readonly primitives: () => Promise<Primitives>
+}
+
+/**
+ * Checks the options and fills the gaps with `wx`.
+ *
+ * @throws ChannelError `request_invalid` for an origin or a root key that cannot be right; `unsupported` when a part
+ *   is missing and there is no `wx` to take its place.
+ */
+export function createEnvironment(options: ChannelOptions): Environment {
+  const now = options.now ?? Date.now
+  const login = options.login ?? (() => wxLogin(weChat()))
+  return {
+    origin: options.origin,
+    authority: checked('the origin is not an origin in lower case', () => authorityOf(options.origin)),
+    appid: options.appid,
+    roots: rootKeys(options.roots),
+    transport: options.transport ?? wxRequestTransport(weChat()),
+    storage: options.storage ?? wxStorage(weChat()),
+    random: new RandomPool(options.random ?? wxRandom(weChat())),
+    login: () => failWith('login_failed', 'no login code', login),
+    clock: new Clock(now),
+    platform: options.platform ?? wxPlatform(weChat()),
+    timeoutMs: options.timeoutMs ?? 15_000,
+    primitives: primitivesLoader(options.primitives),
+  }
+}
+
+function rootKeys(roots: readonly string[]): readonly Uint8Array[] {
+  const keys = roots.map((root) => checked('a root key is not base64url', () => decodeBase64Url(root)))
+  if (keys.length === 0 || keys.some((key) => key.length !== 32)) {
+    throw new ChannelError('request_invalid', 'a channel needs root keys of 32 bytes')
+  }
+  return keys
+}
+
+function checked<T>(message: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    if (cause instanceof FormatError) throw new ChannelError('request_invalid', message, { cause })
+    throw cause
+  }
+}
+
+function primitivesLoader(given: Primitives | undefined): () => Promise<Primitives> {
+  let loaded = given === undefined ? undefined : Promise.resolve(given)
+  return () => {
+    const primitives = loaded ?? loadCurves().then(createJsPrimitives)
+    loaded = primitives
+    return primitives
+  }
+}
+
+function wxPlatform(wx: WeChat): ClientPlatform {
+  return {
+    platform: wx.getDeviceInfo?.().platform ?? 'unknown',
+    base: wx.getAppBaseInfo?.().SDKVersion ?? 'unknown',
+  }
+}

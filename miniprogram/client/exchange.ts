@@ -1,0 +1,103 @@
+/** One signed request through the sealed channel and back: sealed, paired, opened, verified. */
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { encodeRequest, parseResponse } from '../../crypto/binary-http.ts'
+import { equalBytes } from '../../crypto/bytes.ts'
+import { padMessage } from '../../crypto/padding.ts'
+import { openResponse, sealRequest } from '../../crypto/session-keys.ts'
+import { signRequest } from '../../crypto/signed-request.ts'
+import { suite1 } from '../../crypto/suite.ts'
+import type { Answer } from './answer.ts'
+import { createAnswer } from './answer.ts'
+import type { Configurations } from './configurations.ts'
+import type { Environment } from './environment.ts'
+import { ChannelError } from './errors.ts'
+import type { PreparedRequest } from './prepared-request.ts'
+import { writing } from './prepared-request.ts'
+import { findRefusal } from './problem.ts'
+import { assertFrameFits, postFrame } from './send.ts'
+import type { Session } from './session.ts'
+import { verifyAnswer } from './verify-answer.ts'
+import { verifying } from './verifying.ts'
+
+interface SealedRequest {
+  /** As signed: the answer's signature covers its parts. */
+  readonly request: RequestMessage
+  readonly nonce: Uint8Array
+  readonly frame: Uint8Array
+}
+
+/**
+ * Signs, seals and sends a request once, with new nonces.
+ *
+ * @returns the verified answer: a success, or an error of the backend's own
+ * @throws ChannelError the service's refusal; for every other failure after sending an unsafe request, `outcome` is
+ *   `unknown`.
+ */
+export async function exchange(
+  environment: Environment,
+  configurations: Configurations,
+  session: Session,
+  prepared: PreparedRequest,
+): Promise<Answer> {
+  const { maxFrame } = await configurations.current()
+  const sealed = await seal(environment, session, prepared.message)
+  assertFrameFits(sealed.frame, maxFrame)
+  const { response, answeredAt } = await afterSending(prepared.isUnsafe, async () => {
+    const opened = await sendSealed(environment, session, sealed, maxFrame)
+    return {
+      response: opened,
+      answeredAt: await verifyAnswer(environment, configurations, sealed.request, opened),
+    }
+  })
+  const refusal = findRefusal(response, prepared.isUnsafe)
+  if (refusal !== undefined) throw refusal
+  return createAnswer(sealed.request, response, answeredAt)
+}
+
+async function seal(
+  environment: Environment,
+  session: Session,
+  message: RequestMessage,
+): Promise<SealedRequest> {
+  const { clock, random } = environment
+  const primitives = await environment.primitives()
+  await random.ready()
+  const signatureNonce = random.take(suite1.signatureNonceLength)
+  const nonce = random.take(suite1.boxNonceLength)
+  return writing(() => {
+    const fields = [...message.fields, ['authorization', `HTTPSig ${session.token}`] as const]
+    const request = signRequest(
+      primitives,
+      { ...message, fields },
+      session.device,
+      clock.seconds(),
+      signatureNonce,
+    )
+    const plaintext = padMessage(encodeRequest(request))
+    return { request, nonce, frame: sealRequest(primitives, session.keys, session.id, nonce, plaintext) }
+  })
+}
+
+async function sendSealed(
+  environment: Environment,
+  session: Session,
+  sealed: SealedRequest,
+  maxFrame: number,
+): Promise<ResponseMessage> {
+  const primitives = await environment.primitives()
+  const answer = await postFrame(environment, sealed.frame, maxFrame)
+  if (answer.kind !== 'response' || !equalBytes(answer.requestNonce, sealed.nonce)) {
+    throw new ChannelError('not_verified', 'the answer belongs to another request')
+  }
+  return verifying(() => parseResponse(openResponse(primitives, session.keys, answer)))
+}
+
+/** Nothing but a verified answer tells that an unsafe request did not run. */
+async function afterSending<T>(isUnsafe: boolean, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (isUnsafe && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
+    throw error
+  }
+}

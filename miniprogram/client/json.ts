@@ -1,0 +1,51 @@
+/** Reading JSON that came from outside. */
+import { FormatError } from '../../crypto/errors.ts'
+import { decodeUtf8 } from '../../crypto/text.ts'
+
+/** @throws FormatError unless `bytes` is a JSON object in UTF-8. */
+export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
+  return jsonObject(parseJson(bytes))
+}
+
+/** @throws FormatError unless `bytes` is JSON in UTF-8. */
+export function parseJson(bytes: Uint8Array): unknown {
+  const text = decodeUtf8(bytes)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new FormatError('not json')
+  }
+}
+
+/** @throws FormatError unless `value` is a JSON object. */
+export function jsonObject(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FormatError('not a json object')
+  return value as Record<string, unknown>
+}
+
+/** The member, when it is there and a string. */
+export function stringMember(value: Record<string, unknown> | undefined, name: string): string | undefined {
+  const member = value?.[name]
+  return typeof member === 'string' ? member : undefined
+}
+
+/** The member, when it is there and a whole number that is not negative. */
+export function numberMember(value: Record<string, unknown> | undefined, name: string): number | undefined {
+  const member = value?.[name]
+  return typeof member === 'number' && Number.isSafeInteger(member) && member >= 0 ? member : undefined
+}
+
+/** @throws FormatError when the member is missing or no string with something in it. */
+export function requiredString(value: Record<string, unknown>, name: string): string {
+  const member = stringMember(value, name)
+  if (member === undefined || member === '') throw new FormatError(`the member ${name} is not a text`)
+  return member
+}
+
+/** @throws FormatError when the member is missing or no whole number that is not negative. */
+export function requiredNumber(value: Record<string, unknown>, name: string): number {
+  const member = numberMember(value, name)
+  if (member === undefined) throw new FormatError(`the member ${name} is not a count`)
+  return member
+}

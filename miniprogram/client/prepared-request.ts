@@ -1,0 +1,114 @@
+/** A caller's request as an inner message, still without token and signature: those are new on every attempt. */
+import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
+import { encodeRequest } from '../../crypto/binary-http.ts'
+import { FormatError } from '../../crypto/errors.ts'
+import { serializeBareItem } from '../../crypto/structured-fields.ts'
+import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import type { Environment } from './environment.ts'
+import { ChannelError } from './errors.ts'
+
+export interface RequestOptions {
+  /** Upper case. */
+  readonly method: string
+  /** Absolute, percent-encoded, with the query. */
+  readonly path: string
+  /** Bytes go as they are, with the caller's `content-type`; everything else as JSON. */
+  readonly body?: unknown
+  /** Names in any case. Only those that the protocol lists are covered by the signature. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Visible ASCII. Made up where it is missing; to repeat a request after an error, pass the error's. */
+  readonly idempotencyKey?: string
+}
+
+export interface PreparedRequest {
+  readonly message: RequestMessage
+  /** Whether it may have an effect. */
+  readonly isUnsafe: boolean
+  readonly idempotencyKey: string | undefined
+}
+
+/** What the client writes itself; a caller's value would be sent unsigned or break the signature. */
+const reserved: readonly string[] = [
+  'authorization',
+  'content-digest',
+  'idempotency-key',
+  'signature',
+  'signature-input',
+]
+const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+/** Unsafe, but without a key: the protocol, section 5. */
+const withoutKey: readonly string[] = ['POST /sessions', 'POST /events/subscription']
+
+/**
+ * Checks and completes a request.
+ *
+ * @throws ChannelError `request_invalid` for a request that cannot be sent, `no_random` when a key has to be made up
+ *   and the pool is empty.
+ */
+export function prepareRequest(environment: Environment, options: RequestOptions): PreparedRequest {
+  const isUnsafe = !safeMethods.includes(options.method)
+  const idempotencyKey = needsKey(options, isUnsafe)
+    ? (options.idempotencyKey ?? encodeBase64Url(environment.random.take(16)))
+    : undefined
+  const content = contentOf(options.body)
+  if (!isUnsafe && content.length > 0) invalid('a request with a safe method has no body')
+  const message = {
+    method: options.method,
+    scheme: 'https',
+    authority: environment.authority,
+    path: options.path,
+    fields: fieldsOf(options, content, idempotencyKey),
+    content,
+  }
+  writing(() => encodeRequest(message))
+  return { message, isUnsafe, idempotencyKey }
+}
+
+function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean {
+  return isUnsafe && !withoutKey.includes(`${method} ${path}`)
+}
+
+function contentOf(body: unknown): Uint8Array {
+  if (body === undefined) return new Uint8Array(0)
+  if (body instanceof Uint8Array) return body.slice()
+  const json: string | undefined = JSON.stringify(body)
+  if (json === undefined) return invalid('the body has no JSON form')
+  return writing(() => encodeUtf8(json))
+}
+
+function fieldsOf(
+  options: RequestOptions,
+  content: Uint8Array,
+  idempotencyKey: string | undefined,
+): readonly Field[] {
+  const given = Object.entries(options.headers ?? {}).map(
+    ([name, value]): Field => [name.toLowerCase(), value],
+  )
+  if (given.some(([name]) => reserved.includes(name))) invalid('a header is reserved for the channel')
+  const fields: Field[] = [...given]
+  if (content.length > 0 && !given.some(([name]) => name === 'content-type')) {
+    const isJson = !(options.body instanceof Uint8Array)
+    fields.push(['content-type', isJson ? 'application/json' : 'application/octet-stream'])
+  }
+  if (idempotencyKey !== undefined) {
+    fields.push([
+      'idempotency-key',
+      writing(() => serializeBareItem({ kind: 'string', value: idempotencyKey })),
+    ])
+  }
+  return fields
+}
+
+/** @throws ChannelError `request_invalid` when `make` cannot write what it was given. */
+export function writing<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause
+    throw new ChannelError('request_invalid', 'the request cannot be sent', { cause })
+  }
+}
+
+function invalid(message: string): never {
+  throw new ChannelError('request_invalid', message)
+}

@@ -1,0 +1,78 @@
+/** Problem documents (RFC 9457) as typed errors: signed ones are believed, clear ones are hints. */
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { findField } from '../../crypto/binary-http.ts'
+import type { ClearCode, RefusalCode } from '../../crypto/errors.ts'
+import { FormatError } from '../../crypto/errors.ts'
+import { clearTexts, refusalTexts } from './error-texts.ts'
+import type { Outcome } from './errors.ts'
+import { ChannelError } from './errors.ts'
+import { numberMember, parseJsonObject, stringMember } from './json.ts'
+import type { TransportAnswer } from './transports/transport.ts'
+
+const problemType = /^application\/problem\+json(?:\s*;|$)/i
+
+/** Refusals after which an unsafe request may still have had its effect. */
+const unsettled: readonly RefusalCode[] = ['idempotency_in_progress', 'upstream_unavailable', 'internal']
+
+/**
+ * The refusal in a verified answer; `undefined` when it is no refusal of the service: a success, or an error of
+ * the backend's own, which the caller reads.
+ */
+export function findRefusal(response: ResponseMessage, isUnsafe: boolean): ChannelError | undefined {
+  if (response.status < 400) return undefined
+  const problem = findProblem(findField(response.fields, 'content-type'), response.content)
+  const code = stringMember(problem, 'code')
+  if (problem === undefined || code === undefined || !isRefusalCode(code)) return undefined
+  return new ChannelError(code, `the service refused: ${code}`, {
+    outcome: outcomeOf(problem, code, isUnsafe),
+    status: response.status,
+    retryable: typeof problem.retryable === 'boolean' ? problem.retryable : undefined,
+    detail: stringMember(problem, 'detail'),
+    time: numberMember(problem, 'time'),
+    retryAfter: delaySeconds(findField(response.fields, 'retry-after')),
+    problem,
+  })
+}
+
+/**
+ * What an answer without a frame suggests. Attacker-controlled: anyone on the way can send it, so it never says
+ * that a request did not run, and neither its time nor its words are passed on.
+ */
+export function clearAnswerError(answer: TransportAnswer): ChannelError {
+  const problem = findProblem(answer.headers['content-type'], answer.body)
+  const code = stringMember(problem, 'code')
+  const details = { status: answer.status, retryAfter: delaySeconds(answer.headers['retry-after']) }
+  if (code !== undefined && isClearCode(code)) {
+    return new ChannelError(code, `answered in the clear: ${code}`, details)
+  }
+  return new ChannelError('unexpected_answer', 'the answer is not from the service', details)
+}
+
+function findProblem(
+  contentType: string | undefined,
+  content: Uint8Array,
+): Record<string, unknown> | undefined {
+  if (contentType === undefined || !problemType.test(contentType)) return undefined
+  try {
+    return parseJsonObject(content)
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
+
+function outcomeOf(problem: Record<string, unknown>, code: RefusalCode, isUnsafe: boolean): Outcome {
+  return isUnsafe && (problem.outcome === 'unknown' || unsettled.includes(code)) ? 'unknown' : 'refused'
+}
+
+function isRefusalCode(code: string): code is RefusalCode {
+  return Object.keys(refusalTexts).includes(code)
+}
+
+function isClearCode(code: string): code is ClearCode {
+  return Object.keys(clearTexts).includes(code)
+}
+
+function delaySeconds(value: string | undefined): number | undefined {
+  return value !== undefined && /^[0-9]{1,6}$/.test(value) ? Number(value) : undefined
+}

@@ -1,0 +1,46 @@
+/** The transport of tools: `fetch`, as Node and browsers have it. Never part of the mini program's bundle. */
+import { ChannelError } from '../errors.ts'
+import type { Transport, TransportAnswer, TransportRequest } from './transport.ts'
+
+interface FetchAnswer {
+  readonly status: number
+  readonly headers: { forEach(visit: (value: string, name: string) => void): void }
+  arrayBuffer(): Promise<ArrayBuffer>
+}
+
+interface FetchOptions {
+  readonly method: string
+  readonly headers: Record<string, string>
+  readonly body?: ArrayBuffer
+  readonly redirect: 'error'
+  readonly signal: unknown
+}
+
+// Only the members used here, so that the client compiles without the types of any platform.
+declare const fetch: (url: string, options: FetchOptions) => Promise<FetchAnswer>
+declare const AbortSignal: { timeout(milliseconds: number): unknown }
+
+/** Sends with the platform's `fetch`. Redirects fail: a sealed request goes where it was sealed for. */
+export function fetchTransport(): Transport {
+  return { send }
+}
+
+async function send(request: TransportRequest): Promise<TransportAnswer> {
+  try {
+    const answer = await fetch(request.url, {
+      method: request.method,
+      headers: { ...request.headers },
+      redirect: 'error',
+      signal: AbortSignal.timeout(request.timeoutMs),
+      ...(request.body === undefined ? {} : { body: request.body.slice().buffer }),
+    })
+    const headers: Record<string, string> = {}
+    answer.headers.forEach((value, name) => {
+      headers[name.toLowerCase()] = value
+    })
+    return { status: answer.status, headers, body: new Uint8Array(await answer.arrayBuffer()) }
+  } catch (cause) {
+    const isTimeout = cause instanceof Error && cause.name === 'TimeoutError'
+    throw new ChannelError(isTimeout ? 'timeout' : 'network', 'fetch failed', { cause })
+  }
+}

@@ -1,0 +1,57 @@
+/** Every outer route, in order. */
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { secureHeaders } from 'hono/secure-headers'
+import { ProtocolError } from '../crypto/errors.ts'
+import type { ExchangeContext } from './exchange/context.ts'
+import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
+import { findProblemTitle } from './http/problems.ts'
+import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
+
+/** For how long anybody may keep the published keys, in seconds. */
+const publicationAge = 60
+
+/** @param isStopping true once the service takes no new work */
+export function createApp(context: ExchangeContext, isStopping: () => boolean): Hono {
+  const { keyring, settings, store, wechat, now } = context
+  const app = new Hono()
+  app.use(secureHeaders())
+  app.post(
+    '/seal',
+    bodyLimit({
+      maxSize: maxBody(settings.maxFrame),
+      onError: (c) => clearAnswer(c, context, new ProtocolError('frame_too_large', 'the frame is over the size limit')),
+    }),
+    sealHandler(context),
+  )
+  app.get('/.well-known/miniseal', (c) => {
+    const configuration = channelConfiguration(keyring, settings, now())
+    return c.body(configuration, 200, {
+      'content-type': 'application/jose',
+      'cache-control': `public, max-age=${publicationAge}`,
+    })
+  })
+  app.get('/.well-known/jwks.json', (c) => {
+    c.header('cache-control', `public, max-age=${publicationAge}`)
+    return c.json(jsonWebKeySet(keyring, now()))
+  })
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    const isStoreReady = await store.assertWritable().then(
+      () => true,
+      () => false,
+    )
+    const isReady = isStoreReady && !isStopping()
+    const state = { store: isStoreReady, stopping: isStopping(), wechat_last_seen: wechat.lastSeen() ?? null }
+    return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
+  })
+  app.get('/docs/problems/:code', (c) => {
+    const title = findProblemTitle(c.req.param('code'))
+    return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
+  })
+  app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
+  app.onError((error, c) => clearAnswer(c, context, error))
+  return app
+}
+
+const problemType = { 'content-type': 'application/problem+json' }

@@ -1,0 +1,56 @@
+/** The inner app: handlers are ordinary Hono routes that receive an ordinary `Request` and `c.var.caller`. */
+import { Hono } from 'hono'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { ProtocolError } from '../../crypto/errors.ts'
+import type { Backend, Caller } from './backend.ts'
+import { replyFields } from './reply-fields.ts'
+
+/** What a mounted app finds in `c.var`. */
+export interface InnerVariables {
+  readonly caller: Caller
+}
+
+/** The type of a mounted app. */
+export type InnerApp = Hono<{ Variables: InnerVariables }>
+
+/** The answer of a mounted app that has no such route, told apart from a handler's own 404. */
+class NoRoute extends Response {}
+
+/**
+ * Runs `app` for every request that is not the channel's own. Errors that a handler throws as ProtocolError keep
+ * their code; others become `internal`.
+ */
+export function mountApp(app: InnerApp, close: () => Promise<void> = async () => {}): Backend {
+  const outer = new Hono<{ Bindings: InnerVariables; Variables: InnerVariables }>()
+  outer.use(async function callerOfRequest(c, next) {
+    c.set('caller', c.env.caller)
+    await next()
+  })
+  outer.route('/', app)
+  outer.notFound(() => new NoRoute(null, { status: 404 }))
+  outer.onError((error) => {
+    throw error
+  })
+  return {
+    async answer(message, caller) {
+      const hasContent = message.content.length > 0
+      const request = new Request(`https://${message.authority}${message.path}`, {
+        method: message.method,
+        headers: message.fields.map(([name, value]): [string, string] => [name, value]),
+        ...(hasContent ? { body: new Uint8Array(message.content) } : {}),
+      })
+      const response = await outer.fetch(request, { caller })
+      if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')
+      return await readResponse(response)
+    },
+    close,
+  }
+}
+
+async function readResponse(response: Response): Promise<ResponseMessage> {
+  return {
+    status: response.status,
+    fields: replyFields([...response.headers]),
+    content: new Uint8Array(await response.arrayBuffer()),
+  }
+}

@@ -1,0 +1,36 @@
+/** Which fields of a backend's answer reach the client. */
+import type { Field } from '../../crypto/binary-http.ts'
+
+/** Fields of the connection, and those that the channel itself sets. Cookies mean nothing to a mini program. */
+const dropped = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'date',
+  'server',
+  'set-cookie',
+  'content-length',
+  'content-digest',
+  'signature',
+  'signature-input',
+  'miniseal-receipt',
+])
+
+const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
+
+/** Keeps what Binary HTTP can carry, once each, with lower-case names. */
+export function replyFields(fields: readonly Field[]): readonly Field[] {
+  const kept = new Map<string, string>()
+  for (const [name, value] of fields) {
+    const lower = name.toLowerCase()
+    const trimmed = value.trim()
+    if (dropped.has(lower) || (trimmed !== '' && !printable.test(trimmed))) continue
+    const earlier = kept.get(lower)
+    kept.set(lower, earlier === undefined ? trimmed : `${earlier}, ${trimmed}`)
+  }
+  return [...kept]
+}

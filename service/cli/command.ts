@@ -1,0 +1,25 @@
+/** What every command shares: how it is called, how it ends, what it prints. */
+
+/** The ends of a command: 0 yes, 1 the check failed, 2 called wrongly, 3 could not be done. */
+export type ExitCode = 0 | 1 | 2 | 3
+
+/** Where a command reads and writes; tests pass their own. */
+export interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  out(text: string): void
+  err(text: string): void
+}
+
+export interface Command {
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** What `--help` prints. */
+  readonly usage: string
+  run(args: readonly string[], terminal: Terminal): Promise<ExitCode>
+}
+
+/** Called wrongly; the message says what was expected. */
+export class UsageError extends Error {}
+
+/** Could not be done, for a reason that the operator can mend. */
+export class CommandFailed extends Error {}

@@ -1,0 +1,75 @@
+/** `npx miniseal …` */
+import { ConfigError } from '../config.ts'
+import { call } from './call.ts'
+import type { Command, ExitCode, Terminal } from './command.ts'
+import { CommandFailed, UsageError } from './command.ts'
+import { keys } from './keys.ts'
+import { serveCommand } from './serve.ts'
+import { wechatSandbox } from './wechat-sandbox.ts'
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: serveCommand,
+  call,
+  keys,
+  'wechat-sandbox': wechatSandbox,
+}
+
+function overview(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(16)}${summary}`)
+  return `miniseal: signed, sealed, replay-proof requests from mini programs\n\nusage: miniseal COMMAND [options]\n\n${lines.join('\n')}\n\nmore: miniseal COMMAND --help\n`
+}
+
+/** Runs one command line and gives its exit code. Never throws. */
+async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const [name, ...rest] = args
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    terminal.out(overview())
+    return name === undefined ? 2 : 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) {
+    terminal.err(`miniseal: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
+    return 2
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    terminal.out(command.usage)
+    return 0
+  }
+  try {
+    return await command.run(rest, terminal)
+  } catch (error) {
+    return explain(name, command, error, terminal)
+  }
+}
+
+function explain(name: string, command: Command, error: unknown, terminal: Terminal): ExitCode {
+  const isUsage = error instanceof UsageError || hasCode(error, /^ERR_PARSE_ARGS/)
+  if (isUsage) {
+    terminal.err(`miniseal ${name}: ${messageOf(error)}\n\n${command.usage}`)
+    return 2
+  }
+  if (error instanceof ConfigError || error instanceof CommandFailed) {
+    terminal.err(`miniseal ${name}: ${error.message}\n`)
+    return 3
+  }
+  if (hasCode(error, /^EADDRINUSE$/)) {
+    terminal.err(`miniseal ${name}: the port is taken: set PORT to another, or end what listens there\n`)
+    return 3
+  }
+  terminal.err(`miniseal ${name}: ${messageOf(error)}\n`)
+  return 3
+}
+
+function hasCode(error: unknown, pattern: RegExp): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && pattern.test(error.code)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+process.exitCode = await main(process.argv.slice(2), {
+  environment: process.env,
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+})

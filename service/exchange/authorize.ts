@@ -1,0 +1,116 @@
+/** From a verified request to a command: the access token, then the durable claim of the nonce. */
+import type { RequestMessage } from '../../crypto/binary-http.ts'
+import { findField } from '../../crypto/binary-http.ts'
+import { ProtocolError } from '../../crypto/errors.ts'
+import type { RequestSignature, SignatureWindow } from '../../crypto/signed-request.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { Caller } from '../backends/backend.ts'
+import type { TokenSubject } from '../sessions/tokens.ts'
+import { tokenType } from '../sessions/tokens.ts'
+import type { Write } from '../store/store.ts'
+import type { ExchangeContext } from './context.ts'
+import { checkAsync } from './refused.ts'
+import type { VerifiedRequest } from './verify.ts'
+import { assertVerified } from './verify.ts'
+
+/** Made only by {@link claimRequest}: verified, authorized, its nonce durably used up, its session active. */
+class Claimed {
+  /** Makes the type nominal, so that nothing else can pass for it. */
+  readonly #made = true
+  readonly message: RequestMessage
+  readonly caller: Caller
+
+  constructor(message: RequestMessage, caller: Caller) {
+    this.message = message
+    this.caller = caller
+  }
+
+  static isMade(value: object): boolean {
+    return #made in value && value.#made
+  }
+}
+
+export type Command = Claimed
+
+/** Run-time proof for the handlers. @throws Error for anything not made here. */
+export function assertCommand(value: Command): void {
+  if (!Claimed.isMade(value)) throw new Error('not a command')
+}
+
+/** The one route that takes a token past its end: the session, which is checked with the claim, is what counts. */
+export const renewalPath = '/sessions/current/token'
+
+/**
+ * Checks the access token and its binding to the key that signed.
+ *
+ * @throws Refused `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`.
+ */
+export async function verifyToken(context: ExchangeContext, verified: VerifiedRequest): Promise<TokenSubject> {
+  assertVerified(verified)
+  const { message, signature, opened } = verified
+  return await checkAsync('token', async () => {
+    const field = findField(message.fields, 'authorization')
+    if (field === undefined) throw new ProtocolError('token_missing', 'the request carries no access token')
+    const prefix = `${tokenType} `
+    if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
+    const isRenewal = message.method === 'POST' && message.path === renewalPath
+    const age = isRenewal ? 'any' : 'unexpired'
+    const subject = await context.tokens.verify(field.slice(prefix.length), context.now(), age)
+    if (subject.device !== signature.keyid) {
+      throw new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
+    }
+    if (subject.sid !== encodeBase64Url(opened.session.id) || subject.user !== opened.session.user) {
+      throw new ProtocolError('token_invalid', 'the access token belongs to another session')
+    }
+    return subject
+  })
+}
+
+/** Until when a nonce is kept: until its signature can no longer pass, and at least 240 s. */
+export function nonceExpiry(signature: RequestSignature, now: number, window: SignatureWindow): number {
+  return Math.max(signature.created + window.past, now + 240) + 1
+}
+
+/** The claim of a request's nonce. Its scope is the key, so a signed request cannot move to another session. */
+export function nonceClaim(context: ExchangeContext, signature: RequestSignature): Write {
+  return {
+    kind: 'claim-nonce',
+    scope: signature.keyid,
+    nonce: signature.nonce,
+    expiresAt: nonceExpiry(signature, context.now(), context.settings.window),
+  }
+}
+
+/**
+ * Uses up the nonce, durably and in one transaction with "the session is active". Nothing has happened before;
+ * nothing happens unless this returns.
+ *
+ * @throws Refused `replayed` or `session_ended`; `unavailable` when the store cannot say.
+ */
+export async function claimRequest(
+  context: ExchangeContext,
+  verified: VerifiedRequest,
+  subject: TokenSubject,
+): Promise<Command> {
+  assertVerified(verified)
+  const { opened, signature, message } = verified
+  await checkAsync('claim', async () => {
+    const result = await context.store.commit([
+      nonceClaim(context, signature),
+      { kind: 'touch-session', id: opened.session.id, now: context.now() },
+    ])
+    if (result.kind === 'committed') return
+    if (result.write.kind === 'claim-nonce') throw new ProtocolError('replayed', 'the request was received before')
+    throw new ProtocolError('session_ended', 'the session has ended')
+  })
+  const { keyid, base, created } = signature
+  const evidence = { keyid, publicKey: opened.session.devicePublicKey, base, signature: signature.signature, created }
+  return new Claimed(message, {
+    user: subject.user,
+    device: keyid,
+    session: subject.sid,
+    appid: opened.session.app,
+    acr: 'session',
+    signature: evidence,
+  })
+}

@@ -1,0 +1,107 @@
+/** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
+import { randomUUID } from 'node:crypto'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import type { Problem, ProblemContext } from '../http/problems.ts'
+import { clearProblem, problemOf } from '../http/problems.ts'
+import { logIn } from '../sessions/login.ts'
+import { carryOut } from './carry-out.ts'
+import { claimRequest, verifyToken } from './authorize.ts'
+import type { ExchangeContext } from './context.ts'
+import type { OpenedFrame } from './open.ts'
+import { openFrame } from './open.ts'
+import type { Refused } from './refused.ts'
+import { asRefused } from './refused.ts'
+import { sealReply } from './seal.ts'
+import { readRequest, verifyRequest } from './verify.ts'
+
+/** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
+export type ExchangeAnswer =
+  | { readonly kind: 'frame'; readonly bytes: Uint8Array }
+  | { readonly kind: 'clear'; readonly problem: Problem }
+
+/** Takes one attacker-controlled frame through every stage. Never throws. */
+export async function exchange(context: ExchangeContext, bytes: Uint8Array): Promise<ExchangeAnswer> {
+  const requestId = randomUUID()
+  const startedAt = performance.now()
+  const done = (kind: 'login' | 'request' | 'clear', status: number, refused?: Refused): void =>
+    record(context, requestId, startedAt, kind, status, refused)
+  try {
+    const opened = await openFrame(context, bytes)
+    const made = await answer(context, opened, requestId)
+    const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
+    done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused)
+    return { kind: 'frame', bytes: frame }
+  } catch (error) {
+    const refused = asRefused('frame', error)
+    const problem = clearProblem(refused.refusal, problemContext(context, refused, requestId))
+    done('clear', problem.status, refused)
+    return { kind: 'clear', problem }
+  }
+}
+
+/** Seals an answer; one that cannot be sealed (a backend's answer over the frame limit, say) becomes a refusal. */
+function sealAnswer(
+  context: ExchangeContext,
+  opened: OpenedFrame,
+  made: Answer,
+  requestId: string,
+): { readonly bytes: Uint8Array; readonly answer: Answer } {
+  try {
+    return { bytes: sealReply(context, opened, made.reply, made.request), answer: made }
+  } catch (error) {
+    const refused = refusalAnswer(context, asRefused('handler', error), made.request, requestId)
+    return { bytes: sealReply(context, opened, refused.reply, refused.request), answer: refused }
+  }
+}
+
+interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request at all. */
+  readonly request: RequestMessage | undefined
+  readonly refused?: Refused
+}
+
+/** The stages between opening and sealing; a refusal of any of them is an answer like others. */
+async function answer(context: ExchangeContext, opened: OpenedFrame, requestId: string): Promise<Answer> {
+  let request: RequestMessage | undefined
+  try {
+    request = readRequest(context, opened.plaintext)
+    if (opened.kind === 'handshake') return { reply: await logIn(context, opened, request), request }
+    const verified = verifyRequest(context, opened, request)
+    const subject = await verifyToken(context, verified)
+    const command = await claimRequest(context, verified, subject)
+    return { reply: await carryOut(context, command), request }
+  } catch (error) {
+    return refusalAnswer(context, asRefused('handler', error), request, requestId)
+  }
+}
+
+function refusalAnswer(
+  context: ExchangeContext,
+  refused: Refused,
+  request: RequestMessage | undefined,
+  requestId: string,
+): Answer {
+  const { status, headers, body } = problemOf(refused.refusal, problemContext(context, refused, requestId))
+  return { reply: { status, fields: headers, content: encodeUtf8(body) }, request, refused }
+}
+
+function problemContext(context: ExchangeContext, { step }: Refused, requestId: string): ProblemContext {
+  return { origin: context.settings.origin, step, time: context.now(), requestId }
+}
+
+function record(
+  context: ExchangeContext,
+  requestId: string,
+  startedAt: number,
+  kind: 'login' | 'request' | 'clear',
+  status: number,
+  refused: Refused | undefined,
+): void {
+  const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
+  const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
+  const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
+  const error = isFault ? { error: refused.refusal.cause } : {}
+  context.record({ requestId, kind, status, durationMs, ...refusal, ...error })
+}

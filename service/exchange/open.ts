@@ -1,0 +1,95 @@
+/** From bytes to an opened frame. What fails here is answered in the clear: there is nothing to seal an answer with. */
+import { wipe } from '../../crypto/bytes.ts'
+import { ProtocolError } from '../../crypto/errors.ts'
+import type { HandshakeRequestFrame, RequestFrame } from '../../crypto/frame.ts'
+import { parseFrame } from '../../crypto/frame.ts'
+import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
+import type { SessionKeys } from '../../crypto/session-keys.ts'
+import { openRequest } from '../../crypto/session-keys.ts'
+import { encodeHex } from '../../crypto/text.ts'
+import type { SecretPlace } from '../keys/wrapping.ts'
+import type { SessionRecord } from '../store/store.ts'
+import type { ExchangeContext } from './context.ts'
+import { check, checkAsync } from './refused.ts'
+
+/** A login: the keys are those of the session that it may become. */
+export interface OpenedHandshake {
+  readonly kind: 'handshake'
+  readonly plaintext: Uint8Array
+  readonly keys: SessionKeys
+  /** Seals frame 0x02. */
+  readonly responseKey: Uint8Array
+  readonly serviceEphemeral: Uint8Array
+}
+
+/** A request within a session, which may have ended: its answer can be sealed all the same. */
+export interface OpenedRequest {
+  readonly kind: 'request'
+  readonly plaintext: Uint8Array
+  readonly keys: SessionKeys
+  readonly session: SessionRecord
+  /** Of the frame; the answer's key is bound to it. */
+  readonly nonce: Uint8Array
+}
+
+export type OpenedFrame = OpenedHandshake | OpenedRequest
+
+/** Where a session key is wrapped. */
+export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretPlace {
+  return { column: `sessions.${direction}_wrapped`, row: encodeHex(sessionId) }
+}
+
+/**
+ * Opens attacker-controlled bytes.
+ *
+ * @throws Refused `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session` or `cannot_open`.
+ */
+export async function openFrame(context: ExchangeContext, bytes: Uint8Array): Promise<OpenedFrame> {
+  const frame = check('frame', () => parseFrame(bytes, context.settings.maxFrame))
+  switch (frame.kind) {
+    case 'handshake-request':
+      return await openHandshake(context, frame)
+    case 'request':
+      return await openSessionRequest(context, frame)
+    case 'handshake-response':
+    case 'response':
+    case 'event':
+    case 'refusal':
+      return check('frame', () => {
+        throw new ProtocolError('malformed_frame', 'a client does not send frames of this type')
+      })
+  }
+}
+
+async function openHandshake(context: ExchangeContext, frame: HandshakeRequestFrame): Promise<OpenedHandshake> {
+  const { primitives } = context
+  const agreement = await checkAsync('session', async () => {
+    const key = await context.keyring.findAgreement(frame.keyHint, context.now())
+    if (key === undefined) throw new ProtocolError('unknown_agreement_key', 'the agreement key is not in use')
+    return key
+  })
+  return check('open', () => {
+    const { plaintext, state } = openHandshakeRequest(primitives, agreement, frame)
+    const secret = context.random(32)
+    const serviceEphemeral = primitives.x25519PublicKey(secret)
+    const { session, responseKey } = deriveSession(primitives, state, secret, frame.ephemeral, serviceEphemeral)
+    wipe(secret)
+    return { kind: 'handshake', plaintext, keys: session, responseKey, serviceEphemeral }
+  })
+}
+
+async function openSessionRequest(context: ExchangeContext, frame: RequestFrame): Promise<OpenedRequest> {
+  const session = await checkAsync('session', async () => {
+    const found = await context.store.findSession(frame.sessionId)
+    if (found === undefined) throw new ProtocolError('unknown_session', 'the session is not known')
+    return found
+  })
+  return check('open', () => {
+    const keys: SessionKeys = {
+      c2s: context.wrapper.unwrap(session.c2sWrapped, sessionKeyPlace('c2s', session.id)),
+      s2c: context.wrapper.unwrap(session.s2cWrapped, sessionKeyPlace('s2c', session.id)),
+    }
+    const plaintext = openRequest(context.primitives, keys, frame)
+    return { kind: 'request', plaintext, keys, session, nonce: frame.nonce }
+  })
+}

@@ -1,0 +1,76 @@
+/** From an opened frame to a request whose device signature is verified (protocol, section 5, "Order of the checks"). */
+import type { RequestMessage } from '../../crypto/binary-http.ts'
+import { parseRequest } from '../../crypto/binary-http.ts'
+import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
+import type { RequestSignature } from '../../crypto/signed-request.ts'
+import {
+  assertContentDigest,
+  assertInWindow,
+  assertSignature,
+  parseRequestSignature,
+} from '../../crypto/signed-request.ts'
+import type { ExchangeContext } from './context.ts'
+import type { OpenedRequest } from './open.ts'
+import { check } from './refused.ts'
+
+/** Made only by {@link verifyRequest}: its signature is by the key of its session, in time, over its very bytes. */
+class Verified {
+  /** Makes the type nominal, so that nothing else can pass for it. */
+  readonly #made = true
+  readonly opened: OpenedRequest
+  readonly message: RequestMessage
+  readonly signature: RequestSignature
+
+  constructor(opened: OpenedRequest, message: RequestMessage, signature: RequestSignature) {
+    this.opened = opened
+    this.message = message
+    this.signature = signature
+  }
+
+  static isMade(value: object): boolean {
+    return #made in value && value.#made
+  }
+}
+
+export type VerifiedRequest = Verified
+
+/** Run-time proof for the next stage: a cast does not get past it. @throws Error for anything not made here. */
+export function assertVerified(value: VerifiedRequest): void {
+  if (!Verified.isMade(value)) throw new Error('not a verified request')
+}
+
+/** Reads the inner message. @throws Refused `payload_invalid` when it is not exactly one Binary HTTP request to us. */
+export function readRequest(context: ExchangeContext, plaintext: Uint8Array): RequestMessage {
+  return check('binary-http', () => {
+    const message = refuseFormat('payload_invalid', () => parseRequest(plaintext))
+    if (message.scheme !== 'https' || message.authority !== context.authority) {
+      throw new ProtocolError('payload_invalid', 'the request is for another origin')
+    }
+    return message
+  })
+}
+
+/** Form, coverage, window and digest: all that can be checked before the key is known. */
+export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
+  const signature = check('signature', () => parseRequestSignature(message))
+  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  check('digest', () => assertContentDigest(context.primitives, message))
+  return signature
+}
+
+/**
+ * Verifies a request of a session.
+ *
+ * @throws Refused with the code of the first check that fails.
+ */
+export function verifyRequest(context: ExchangeContext, opened: OpenedRequest, message: RequestMessage): VerifiedRequest {
+  const signature = readSignature(context, message)
+  check('key', () => {
+    if (signature.keyid !== opened.session.device) {
+      throw new ProtocolError('key_unknown', 'the signing key is not the one of this session')
+    }
+    if (opened.session.deviceRevokedAt !== null) throw new ProtocolError('key_revoked', 'the signing key was revoked')
+  })
+  check('verify', () => assertSignature(context.primitives, signature, opened.session.devicePublicKey))
+  return new Verified(opened, message, signature)
+}

@@ -1,0 +1,72 @@
+/** The channel over HTTP: `POST /seal` (protocol, section 4, "Over HTTP"). */
+import type { Context } from 'hono'
+import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
+import { decodeAscii, decodeBase64, encodeBase64 } from '../../crypto/text.ts'
+import type { ExchangeContext } from '../exchange/context.ts'
+import { exchange } from '../exchange/exchange.ts'
+import type { Problem } from './problems.ts'
+import { clearProblem } from './problems.ts'
+
+/** The two forms of a frame: its bytes, or their standard base64 for places that spoil binary bodies. */
+const forms = {
+  'application/vnd.miniseal': { read: (body: Uint8Array) => body, write: (frame: Uint8Array) => frame },
+  'application/vnd.miniseal+base64': {
+    read: (body: Uint8Array) => decodeBase64(decodeAscii(body)),
+    write: (frame: Uint8Array) => encodeBase64(frame),
+  },
+} as const
+
+type FrameType = keyof typeof forms
+
+/** The most bytes of an outer body that can hold a frame in either form. */
+export function maxBody(maxFrame: number): number {
+  return Math.ceil(maxFrame / 3) * 4
+}
+
+/** Handles `POST /seal`. Headers and body are attacker-controlled; nothing but the body and its type is looked at. */
+export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
+  return async function seal(c) {
+    const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+    if (!isFrameType(type)) return clearAnswer(c, context, refusal('the content type is not application/vnd.miniseal'))
+    const body = new Uint8Array(await c.req.arrayBuffer())
+    let frame: Uint8Array
+    try {
+      frame = refuseFormat('malformed_frame', () => forms[type].read(body))
+    } catch (error) {
+      return clearAnswer(c, context, error)
+    }
+    const answer = await exchange(context, frame)
+    if (answer.kind === 'clear') return problemResponse(c, answer.problem)
+    const bytes = forms[type].write(answer.bytes)
+    return c.body(typeof bytes === 'string' ? bytes : new Uint8Array(bytes), 200, {
+      'content-type': type,
+      'cache-control': 'no-store',
+    })
+  }
+}
+
+function isFrameType(type: string): type is FrameType {
+  return Object.hasOwn(forms, type)
+}
+
+function refusal(message: string): ProtocolError {
+  return new ProtocolError('malformed_frame', message)
+}
+
+/** Answers in the clear, before any frame was read. */
+export function clearAnswer(c: Context, context: ExchangeContext, error: unknown): Response {
+  const requestId = crypto.randomUUID()
+  const problem = clearProblem(error, {
+    origin: context.settings.origin,
+    step: 'frame',
+    time: context.now(),
+    requestId,
+  })
+  context.record({ requestId, kind: 'clear', status: problem.status, code: problem.code, step: 'frame', durationMs: 0 })
+  return problemResponse(c, problem)
+}
+
+function problemResponse(c: Context, problem: Problem): Response {
+  const headers = Object.fromEntries(problem.headers)
+  return c.newResponse(problem.body, { status: problem.status, headers: { ...headers, 'cache-control': 'no-store' } })
+}

@@ -1,0 +1,38 @@
+/** JSON in inner messages: parsed once, at the edge, into a checked type. */
+import type { ZodType } from 'zod'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { findField } from '../../crypto/binary-http.ts'
+import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
+import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
+
+/** A reply with a JSON body that nobody may keep. */
+export function jsonReply(status: number, value: unknown): ResponseMessage {
+  return {
+    status,
+    fields: [
+      ['content-type', 'application/json'],
+      ['cache-control', 'no-store'],
+    ],
+    content: encodeUtf8(JSON.stringify(value)),
+  }
+}
+
+/** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape. Attacker-controlled. */
+export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
+  const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json') throw new ProtocolError('payload_invalid', 'the content must be application/json')
+  if (findField(message.fields, 'content-encoding') !== undefined) {
+    throw new ProtocolError('payload_invalid', 'the content of this route must not be compressed')
+  }
+  const text = refuseFormat('payload_invalid', () => decodeUtf8(message.content))
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new ProtocolError('payload_invalid', 'the content is not JSON')
+  }
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const places = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
+  throw new ProtocolError('payload_invalid', `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`)
+}

@@ -1,0 +1,35 @@
+/** The service's log: one allow-list of fields. No body, path, token, key, code, openid or address is ever in a line. */
+import type { Logger } from 'pino'
+import { pino } from 'pino'
+import type { ExchangeRecord } from './exchange/context.ts'
+import type { WechatCall } from './wechat/client.ts'
+
+/** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
+export function createLogger(level: string): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: false }))
+}
+
+/** A line for each exchange; faults of ours are errors, refusals are not. */
+export function exchangeRecorder(log: Logger): (record: ExchangeRecord) => void {
+  return ({ requestId, kind, status, code, step, durationMs, error }) => {
+    const line = { event: 'exchange', requestId, kind, status, code, step, durationMs }
+    if (error === undefined) log.info(line)
+    else log.error({ ...line, fault: faultOf(error) })
+  }
+}
+
+/** A line for each call of WeChat's API, with the `rid` that their support asks for. */
+export function wechatRecorder(log: Logger): (call: WechatCall) => void {
+  return ({ api, outcome, errcode, rid, durationMs }) => {
+    const line = { event: 'wechat', api, outcome, errcode, rid, durationMs }
+    if (outcome === 'ok') log.info(line)
+    else log.warn(line)
+  }
+}
+
+/** Names and places of a fault, without its message: a message may quote what was attacker-controlled or secret. */
+function faultOf(error: unknown): { readonly name: string; readonly at: readonly string[] } {
+  if (!(error instanceof Error)) return { name: typeof error, at: [] }
+  const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  return { name: error.name, at: at.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')) }
+}

@@ -1,0 +1,182 @@
+/** Start and stop: a configuration becomes a running service. */
+import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import { serve } from '@hono/node-server'
+import type { Logger } from 'pino'
+import { authorityOf } from '../crypto/channel-configuration.ts'
+import { encodeBase64Url } from '../crypto/text.ts'
+import { createApp } from './app.ts'
+import type { Backend } from './backends/backend.ts'
+import { createGateway } from './backends/gateway.ts'
+import { mountApp } from './backends/mounted.ts'
+import type { Config } from './config.ts'
+import { openLedger } from './demo/ledger.ts'
+import { createWallet } from './demo/wallet.ts'
+import type { ExchangeContext } from './exchange/context.ts'
+import type { Keyring } from './keys/keyring.ts'
+import { openKeyring } from './keys/keyring.ts'
+import { sodiumPrimitives } from './keys/sodium-primitives.ts'
+import { createSecretWrapper } from './keys/wrapping.ts'
+import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import { createTokenIssuer } from './sessions/tokens.ts'
+import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
+import { createWechatClient } from './wechat/client.ts'
+import { createSandbox } from './wechat/sandbox/sandbox.ts'
+
+/** Bytes of the largest frame, either way. */
+const maxFrame = 1_048_576
+
+/** How often keys are reread and old rows pruned, in milliseconds. */
+const housekeepingPeriod = 15_000
+
+/** Rows that one round of pruning takes. */
+const pruneBatch = 1_000
+
+/** What tests may set; a service that people use takes the system's. */
+export interface Surroundings {
+  /** UNIX seconds. */
+  readonly now?: () => number
+  /** Instead of the demo wallet or the gateway. */
+  readonly backend?: Backend
+}
+
+export interface RunningService {
+  /** Where it listens, for example `http://127.0.0.1:8787`. */
+  readonly url: string
+  readonly origin: string
+  /** b64u of the root keys that clients pin. */
+  readonly roots: readonly string[]
+  /** The built-in sandbox, where there is one. */
+  readonly sandboxUrl: string | undefined
+  /** Takes no new work, finishes what runs, closes everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a service and, in development, the WeChat sandbox beside it (on the next port).
+ *
+ * @throws Error when the port is taken, the database cannot be opened or a secret cannot be unwrapped.
+ */
+export async function startService(config: Config, log: Logger, around: Surroundings = {}): Promise<RunningService> {
+  const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
+  const wrapper = createSecretWrapper(config.masterKeys)
+  const sandbox = await startSandbox(config, now)
+  const store = await openStore(config.database)
+  const keyring = await openKeyring(store, wrapper, now())
+  const wechat = createWechatClient({
+    baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
+    apps: config.wechatApps,
+    now,
+    onCall: wechatRecorder(log),
+  })
+  const listener = await listen(config)
+  const origin = config.origin ?? listener.url
+  const authority = authorityOf(origin)
+  const backend = around.backend ?? createBackend(config, authority, now)
+  const context: ExchangeContext = {
+    primitives: sodiumPrimitives,
+    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
+    authority,
+    store,
+    keyring,
+    wrapper,
+    tokens: createTokenIssuer(keyring, origin),
+    wechat,
+    backend,
+    now,
+    random: (length) => new Uint8Array(randomBytes(length)),
+    record: exchangeRecorder(log),
+  }
+  let isStopping = false
+  listener.use(createApp(context, () => isStopping).fetch)
+  const stopHousekeeping = keepHouse(store, keyring, now, log)
+  return {
+    url: listener.url,
+    origin,
+    roots: keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey)),
+    sandboxUrl: sandbox?.url,
+    async stop() {
+      isStopping = true
+      await listener.close()
+      await stopHousekeeping()
+      await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
+      await store.close()
+    },
+  }
+}
+
+async function startSandbox(config: Config, now: () => number): Promise<{ url: string; close(): Promise<void> } | undefined> {
+  if (config.wechatApi.kind === 'url') return undefined
+  const sandbox = createSandbox({ apps: config.wechatApps, now })
+  const { url } = await sandbox.start(config.port === 0 ? 0 : config.port + 1, config.host)
+  return { url, close: () => sandbox.close() }
+}
+
+function createBackend(config: Config, authority: string, now: () => number): Backend {
+  if (config.upstreams !== undefined) {
+    return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame })
+  }
+  const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
+  const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
+  return mountApp(createWallet(ledger, now), async () => ledger.close())
+}
+
+type Fetch = (request: Request) => Response | Promise<Response>
+
+interface Listener {
+  readonly url: string
+  /** From now on requests are answered; those before wait. */
+  use(fetch: Fetch): void
+  close(): Promise<void>
+}
+
+/** Opens the port first: a development origin is the address that was given to us. */
+async function listen(config: Config): Promise<Listener> {
+  let ready: (fetch: Fetch) => void = () => {}
+  const app = new Promise<Fetch>((resolve) => {
+    ready = resolve
+  })
+  return await new Promise<Listener>((resolve, reject) => {
+    const server = serve(
+      { fetch: async (request: Request) => (await app)(request), hostname: config.host, port: config.port },
+      ({ port }) => {
+        const host = config.host.includes(':') ? `[${config.host}]` : config.host
+        resolve({ url: `http://${host}:${port}`, use: ready, close: () => closeServer(server as Server) })
+      },
+    ) as Server
+    // Slow clients are cut: a frame is small, and nothing of ours takes a minute.
+    server.headersTimeout = 10_000
+    server.requestTimeout = 30_000
+    server.on('error', reject)
+  })
+}
+
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), 10_000).unref()
+  })
+}
+
+/** Rereads keys and prunes, in small steps, for as long as the service runs. */
+function keepHouse(store: Store, keyring: Keyring, now: () => number, log: Logger): () => Promise<void> {
+  let running = Promise.resolve()
+  const timer = setInterval(() => {
+    running = running.then(async () => {
+      try {
+        await keyring.reload()
+        await store.prune(now(), pruneBatch)
+      } catch (error) {
+        log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
+      }
+    })
+  }, housekeepingPeriod)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

@@ -1,0 +1,185 @@
+/** Login: a WeChat code and a new device key become a session (protocol, section 6). */
+import { createHmac } from 'node:crypto'
+import { z } from 'zod'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
+import type { RequestSignature } from '../../crypto/signed-request.ts'
+import { assertSignature } from '../../crypto/signed-request.ts'
+import { suite1 } from '../../crypto/suite.ts'
+import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { nonceClaim } from '../exchange/authorize.ts'
+import type { ExchangeContext } from '../exchange/context.ts'
+import type { OpenedHandshake } from '../exchange/open.ts'
+import { sessionKeyPlace } from '../exchange/open.ts'
+import { check, checkAsync } from '../exchange/refused.ts'
+import { readSignature } from '../exchange/verify.ts'
+import { jsonReply, parseJsonContent } from '../http/json.ts'
+import type { WechatIdentity } from '../wechat/client.ts'
+import { tokenLifetime, tokenType } from './tokens.ts'
+
+/** How long a session lives, in seconds. */
+export const sessionLifetime = 7_200
+
+/** A code lives five minutes; its hash is kept twice as long (WeChat, code2Session). */
+const codeRetention = 600
+
+const shortText = z.string().min(1).max(64)
+
+const loginBody = z.object({
+  appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),
+  code: z.string().min(1).max(512),
+  device: z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) }),
+  client: z.object({ platform: shortText.optional(), sdk: shortText.optional(), base: shortText.optional() }).optional(),
+})
+
+type LoginBody = z.infer<typeof loginBody>
+
+/** Made only by {@link verifyLogin}: signed, in time, with an acceptable key that the body itself names. */
+interface VerifiedLogin {
+  readonly body: LoginBody
+  readonly publicKey: Uint8Array
+  readonly signature: RequestSignature
+}
+
+/**
+ * Answers the request of a handshake frame. The code reaches WeChat at most once, whatever the client repeats.
+ *
+ * @throws Refused with the code of the first check that fails.
+ */
+export async function logIn(
+  context: ExchangeContext,
+  opened: OpenedHandshake,
+  request: RequestMessage,
+): Promise<ResponseMessage> {
+  const login = verifyLogin(context, request)
+  await claimLogin(context, login)
+  const identity = await checkAsync('login', () => context.wechat.exchangeCode(login.body.appid, login.body.code))
+  return await checkAsync('login', () => openSession(context, opened, login, identity))
+}
+
+function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
+  check('handler', () => {
+    if (request.method === 'POST' && request.path === '/sessions') return
+    throw new ProtocolError('not_found', 'a handshake holds POST /sessions and nothing else')
+  })
+  const signature = readSignature(context, request)
+  const { body, publicKey } = check('key', () => readDeviceKey(context, request, signature))
+  check('verify', () => assertSignature(context.primitives, signature, publicKey))
+  check('login', () => {
+    if (!context.wechat.hasApp(body.appid)) throw new ProtocolError('payload_invalid', 'the appid is not served here')
+  })
+  return { body, publicKey, signature }
+}
+
+function readDeviceKey(
+  context: ExchangeContext,
+  request: RequestMessage,
+  signature: RequestSignature,
+): { body: LoginBody; publicKey: Uint8Array } {
+  const body = parseJsonContent(request, loginBody)
+  const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
+  // With a small-order key one signature verifies for every message; with a mixed-order one, verifiers disagree.
+  if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {
+    throw new ProtocolError('device_key_refused', 'the device key is not a canonical key of prime order')
+  }
+  if (keyThumbprint(context.primitives, publicKey) !== signature.keyid) {
+    throw new ProtocolError('key_unknown', 'the keyid is not the thumbprint of the device key')
+  }
+  return { body, publicKey }
+}
+
+/** Uses up nonce and code in one transaction, before WeChat is asked. */
+async function claimLogin(context: ExchangeContext, { body, signature }: VerifiedLogin): Promise<void> {
+  await checkAsync('claim', async () => {
+    const hash = context.primitives.sha256(encodeUtf8(`${body.appid}\n${body.code}`))
+    const result = await context.store.commit([
+      nonceClaim(context, signature),
+      { kind: 'claim-login-code', hash, expiresAt: context.now() + codeRetention },
+    ])
+    if (result.kind === 'committed') return
+    if (result.write.kind === 'claim-nonce') throw new ProtocolError('replayed', 'the request was received before')
+    throw new ProtocolError('login_code_used', 'the login code was used before')
+  })
+}
+
+async function openSession(
+  context: ExchangeContext,
+  opened: OpenedHandshake,
+  { body, publicKey, signature }: VerifiedLogin,
+  identity: WechatIdentity,
+): Promise<ResponseMessage> {
+  const now = context.now()
+  const device = signature.keyid
+  const user = pseudonym(context, body.appid, identity.openid, now)
+  const id = context.random(suite1.sessionIdLength)
+  const known = await context.store.findDevice(device)
+  await putSession(context, opened, { user, device, id, appid: body.appid, publicKey, now, identity, platform: body.client?.platform })
+  const sid = encodeBase64Url(id)
+  const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
+  return jsonReply(201, {
+    session: { id: sid, expires_at: now + sessionLifetime },
+    user,
+    device: { id: device, new: known === undefined },
+    access_token: token,
+    token_type: tokenType,
+    expires_in: tokenLifetime,
+    time: now,
+  })
+}
+
+interface SessionParts {
+  readonly user: string
+  readonly device: string
+  readonly id: Uint8Array
+  readonly appid: string
+  readonly publicKey: Uint8Array
+  readonly now: number
+  readonly identity: WechatIdentity
+  readonly platform: string | undefined
+}
+
+/** User, device and session in one transaction, every secret wrapped. */
+async function putSession(context: ExchangeContext, opened: OpenedHandshake, parts: SessionParts): Promise<void> {
+  const { user, device, id, appid, publicKey, now, identity, platform } = parts
+  const wrap = (text: string, column: string): Uint8Array =>
+    context.wrapper.wrap(encodeUtf8(text), { column: `users.${column}`, row: user })
+  const result = await context.store.commit([
+    {
+      kind: 'put-user',
+      id: user,
+      app: appid,
+      openidWrapped: wrap(identity.openid, 'openid_wrapped'),
+      sessionKeyWrapped: wrap(identity.sessionKey, 'session_key_wrapped'),
+      now,
+    },
+    { kind: 'put-device', id: device, user, publicKey, now, ...(platform === undefined ? {} : { platform }) },
+    {
+      kind: 'insert-session',
+      session: {
+        id,
+        user,
+        device,
+        app: appid,
+        c2sWrapped: context.wrapper.wrap(opened.keys.c2s, sessionKeyPlace('c2s', id)),
+        s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyPlace('s2c', id)),
+        createdAt: now,
+        expiresAt: now + sessionLifetime,
+      },
+    },
+  ])
+  if (result.kind === 'committed') return
+  if (result.write.kind !== 'put-device') throw new Error(`the store refused ${result.write.kind} of a new session`)
+  const taken = await context.store.findDevice(device)
+  if (taken?.user === user && taken.revokedAt !== null) {
+    throw new ProtocolError('key_revoked', 'the signing key was revoked')
+  }
+  throw new ProtocolError('device_key_refused', 'the device key is enrolled for somebody else')
+}
+
+/** The pseudonymous subject: the same for every login of a person in one app, and nothing to anybody without our key. */
+function pseudonym(context: ExchangeContext, appid: string, openid: string, now: number): string {
+  const { secretKey } = context.keyring.current('lookup', now)
+  const digest = createHmac('sha256', secretKey).update(`${appid}\n${openid}`, 'utf8').digest()
+  return `u_${encodeBase64Url(new Uint8Array(digest.subarray(0, 18)))}`
+}

@@ -1,0 +1,25 @@
+/** The one door to the store: from where the database is to an engine that is ready. */
+import { openPostgresStore } from './postgres-store.ts'
+import { openSqliteStore } from './sqlite-store.ts'
+import type { Store } from './store.ts'
+
+/** What `MINISEAL_DATABASE` says, parsed. */
+export type DatabaseLocation =
+  /** A file, made with its folder when absent; `:memory:` for one that dies with the process. */
+  | { readonly kind: 'sqlite'; readonly path: string }
+  /** A `postgres://` URL; the tables live in the first schema of its `search_path`. */
+  | { readonly kind: 'postgres'; readonly url: string }
+
+/**
+ * Opens the database and applies the migrations it lacks. Any number of processes may do so at once.
+ *
+ * @throws StoreUnavailable when it cannot be reached, cannot be migrated, or cannot promise durable commits.
+ */
+export async function openStore(database: DatabaseLocation): Promise<Store> {
+  switch (database.kind) {
+    case 'sqlite':
+      return await openSqliteStore(database.path)
+    case 'postgres':
+      return await openPostgresStore(database.url)
+  }
+}

@@ -1,0 +1,235 @@
+"""A client of the Miniseal protocol, version 1, over HTTP: ``Client``.
+
+Every answer is opened and verified as protocol section 5 says; anything else raises.
+"""
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Tuple
+
+from binary_http import BinaryHttpError, Request, Response, encode_request, open_response, pad
+from configuration import Configuration, ConfigurationError, strict_json, thumbprint, verify_configuration
+from frames import FrameError, Handshake, SessionKeys, open_response as open_frame, seal_request
+from message_signatures import SignatureRefused, content_digest, sign_request, verify_response
+from primitives import CryptoError, b64u, ed25519_public, random_bytes, unb64u
+from structured_fields import Item, serialize
+from transport import PROBLEM, ClearProblem, ProtocolError, http, post_frame
+
+NO_IDEMPOTENCY_KEY = (("POST", "/sessions"), ("POST", "/events/subscription"))
+
+
+class Refused(Exception):
+    """A sealed and signed refusal where a success was needed."""
+
+    def __init__(self, answer: "Answer"):
+        super().__init__("%d %s" % (answer.status, answer.code))
+        self.answer = answer
+
+
+def encode_json(value) -> bytes:
+    """JSON without spaces, UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+@dataclass
+class Sent:
+    """A frame and the signed request inside it; ``handshake`` only for frame 0x01."""
+    request: Request
+    frame: bytes
+    handshake: Optional[Handshake] = None
+
+
+@dataclass
+class Answer:
+    """A verified response. Fields outside the coverage are sealed, but not signed."""
+    response: Response
+    keyid: str
+    created: int
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+    def get(self, name: str) -> Optional[str]:
+        return self.response.get(name)
+
+    def json(self):
+        """The content as JSON, after its content coding is undone."""
+        content = self.response.content
+        coding = self.get("content-encoding")
+        if coding == "gzip":
+            content = gzip.decompress(content)
+        elif coding is not None:
+            raise ProtocolError("content-encoding %s" % coding)
+        return strict_json(content)
+
+    def problem(self) -> dict:
+        """The refusal (protocol section 7): problem+json whose status is the status."""
+        if self.get("content-type") != PROBLEM:
+            raise ProtocolError("a refusal of type %r" % self.get("content-type"))
+        problem = self.json()
+        if not isinstance(problem.get("code"), str) or problem.get("status") != self.status:
+            raise ProtocolError("malformed refusal: %r" % problem)
+        return problem
+
+    @property
+    def code(self) -> Optional[str]:
+        """The code of a refusal, None for a success."""
+        return None if self.status < 400 else self.problem()["code"]
+
+
+class Client:
+    """One device and its session."""
+
+    def __init__(self, origin: str, roots: List[bytes], appid: str, seed: Optional[bytes] = None,
+                 exchange: Callable[..., Tuple[int, str, bytes]] = http, clock=time.time):
+        self.origin, self.roots, self.appid = origin.rstrip("/"), roots, appid
+        self.seed = seed or random_bytes(32)
+        self.public = ed25519_public(self.seed)
+        self.keyid = thumbprint(self.public)
+        self._http, self._clock, self.offset = exchange, clock, 0
+        self.configuration: Optional[Configuration] = None
+        self.keys: Optional[SessionKeys] = None
+        self.sid = b""
+        self.session: dict = {}
+        self.token = ""
+
+    def now(self) -> int:
+        """Seconds, with the offset learnt from ``window_invalid`` (protocol section 7)."""
+        return int(self._clock()) + self.offset
+
+    # -------------------------------------------------------- configuration (section 3)
+
+    def configure(self, refetch: bool = False) -> Configuration:
+        """The verified channel configuration, kept until its ``exp``."""
+        if refetch or not self.configuration or self.configuration.expires <= self.now():
+            status, kind, body = self._http("GET", self.origin + "/.well-known/miniseal")
+            if status != 200 or kind != "application/jose":
+                raise ConfigurationError("configuration answered with %d %s" % (status, kind))
+            self.configuration = verify_configuration(body, self.roots, self.now())
+        return self.configuration
+
+    # -------------------------------------------------------- requests (section 5)
+
+    def _request(self, method: str, target: str, body: Optional[bytes], fields: dict,
+                 created: Optional[int]) -> Request:
+        request = Request(method, "https", self.configure().authority, target)
+        request.fields = [(name.lower(), value) for name, value in fields.items()]
+        if body:
+            request.content = body
+            request.fields.append(("content-digest", content_digest(body)))
+        sign_request(request, self.seed, self.keyid, self.now() if created is None else created,
+                     b64u(random_bytes(16)))
+        return request
+
+    def prepare(self, method: str, target: str, body: Optional[bytes] = None,
+                fields: Optional[dict] = None, created: Optional[int] = None,
+                idempotency_key: Optional[str] = None, omit: Tuple[str, ...] = (),
+                tamper: Optional[Callable[[Request], None]] = None) -> Sent:
+        """A signed, sealed request of this session.
+
+        For tests only: ``omit`` leaves fields out, ``tamper`` spoils the request after its signature.
+        """
+        if self.keys is None:
+            raise ProtocolError("not logged in")
+        fields = dict(fields or {})
+        fields["authorization"] = "HTTPSig " + self.token
+        if method not in ("GET", "HEAD", "OPTIONS") and (method, target) not in NO_IDEMPOTENCY_KEY:
+            key = b64u(random_bytes(16)) if idempotency_key is None else idempotency_key
+            fields["idempotency-key"] = serialize(Item(key, []))
+        for name in omit:
+            del fields[name]
+        request = self._request(method, target, body, fields, created)
+        if tamper:
+            tamper(request)
+        return Sent(request, seal_request(self.keys, self.sid, pad(encode_request(request))))
+
+    def post_frame(self, frame: bytes, text: bool = False) -> bytes:
+        """The frame that answers a frame; raises ClearProblem for an answer in the clear."""
+        return post_frame(self._http, self.origin + "/seal", frame, text, self.configure().max_frame)
+
+    def exchange(self, sent: Sent, text: bool = False) -> Answer:
+        """Sends a frame, opens and verifies its answer strictly; a login also sets the keys."""
+        try:
+            frame = self.post_frame(sent.frame, text)
+            limit = self.configure().max_frame
+            if sent.handshake:
+                plaintext, keys = sent.handshake.open(frame, limit)
+            else:
+                plaintext, keys = open_frame(self.keys, frame, sent.frame, limit), None
+            response = open_response(plaintext)
+            keys_at = self.configure().signing_keys
+            answer = Answer(response, *verify_response(response, sent.request, keys_at))
+        except (FrameError, CryptoError, BinaryHttpError, SignatureRefused, ValueError) as error:
+            raise ProtocolError("%s: %s" % (type(error).__name__, error))
+        if keys and answer.status == 201:
+            self.keys = keys
+        return answer
+
+    def _corrected(self, answer: Answer) -> bool:
+        """``window_invalid``: take the clock offset of the service, for one more try (section 7)."""
+        if answer.status < 400 or answer.get("content-type") != PROBLEM or answer.code != "window_invalid":
+            return False
+        self.offset = answer.problem()["time"] - int(self._clock())
+        return True
+
+    def request(self, method: str, target: str, body=None, fields: Optional[dict] = None,
+                text: bool = False, idempotency_key: Optional[str] = None) -> Answer:
+        """One request; ``body`` is sent as JSON. Signed again once if the clock was off."""
+        fields = dict(fields or {})
+        if body is not None:
+            body = encode_json(body)
+            fields.setdefault("content-type", "application/json")
+        key = idempotency_key or b64u(random_bytes(16))
+        answer = self.exchange(self.prepare(method, target, body, fields, idempotency_key=key), text)
+        if self._corrected(answer):
+            answer = self.exchange(self.prepare(method, target, body, fields, idempotency_key=key), text)
+        return answer
+
+    # -------------------------------------------------------- sessions (section 6)
+
+    def prepare_login(self, code: str, created: Optional[int] = None) -> Sent:
+        """Frame 0x01 with the signed ``POST /sessions``."""
+        s_pub = self.configure().agreement_key(self.now())
+        body = {"appid": self.appid, "code": code,
+                "device": {"kty": "OKP", "crv": "Ed25519", "x": b64u(self.public)},
+                "client": {"platform": "ios", "sdk": "independent-python", "base": "3.7.0"}}
+        request = self._request("POST", "/sessions", encode_json(body),
+                                {"content-type": "application/json"}, created)
+        handshake = Handshake(s_pub, pad(encode_request(request)))
+        return Sent(request, handshake.frame, handshake)
+
+    def login(self, code: str) -> Answer:
+        """Handshake with a wx.login code; raises Refused with the signed reason."""
+        try:
+            answer = self.exchange(self.prepare_login(code))
+        except ClearProblem as problem:
+            if problem.code != "unknown_agreement_key":
+                raise
+            self.configure(refetch=True)
+            answer = self.exchange(self.prepare_login(code))
+        if self._corrected(answer):
+            answer = self.exchange(self.prepare_login(code))
+        if answer.status != 201:
+            raise Refused(answer)
+        result = answer.json()
+        self.sid = unb64u(result["session"]["id"])
+        if len(self.sid) != 16 or result["device"]["id"] != self.keyid or result["token_type"] != "HTTPSig":
+            raise ProtocolError("the login answer does not fit this device: %r" % result)
+        self.session, self.token = result, result["access_token"]
+        return answer
+
+    def renew(self) -> Answer:
+        """POST /sessions/current/token: the next access token."""
+        answer = self.request("POST", "/sessions/current/token")
+        if answer.status not in (200, 201):
+            raise Refused(answer)
+        self.token = answer.json()["access_token"]
+        return answer
+
+    def logout(self) -> Answer:
+        """DELETE /sessions/current. The keys are kept, so that a test can try them again."""
+        return self.request("DELETE", "/sessions/current")
