@@ -20,7 +20,7 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean): 
     '/seal',
     bodyLimit({
       maxSize: maxBody(settings.maxFrame),
-      onError: (c) => clearAnswer(c, context, new ProtocolError('frame_too_large', 'the frame is over the size limit')),
+      onError: () => clearAnswer(context, new ProtocolError('frame_too_large', 'the frame is over the size limit')),
     }),
     sealHandler(context),
   )
@@ -50,7 +50,7 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean): 
     return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
   })
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
-  app.onError((error, c) => clearAnswer(c, context, error))
+  app.onError((error) => clearAnswer(context, error))
   return app
 }
 

@@ -46,7 +46,9 @@ export async function bundleClient(): Promise<ClientBundle> {
   const [file] = result.outputFiles
   const output = result.metafile.outputs[bundlePath]
   if (file === undefined || output === undefined) throw new Error('esbuild made no bundle')
-  const sizes = Object.entries(output.inputs).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+  const sizes = Object.entries(output.inputs).map(
+    ([path, { bytesInOutput }]) => [path, bytesInOutput] as const,
+  )
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 

@@ -24,8 +24,28 @@ const allowedInputs: readonly string[] = [
 
 /** Names of browsers and of Node that are missing on some phone or forbidden there. */
 const forbiddenGlobals: readonly string[] = [
-  ...['window', 'self', 'global', 'globalThis', 'document', 'navigator', 'location', 'localStorage', 'sessionStorage'],
-  ...['fetch', 'Headers', 'Request', 'Response', 'XMLHttpRequest', 'WebSocket', 'EventSource', 'FormData', 'Blob'],
+  ...[
+    'window',
+    'self',
+    'global',
+    'globalThis',
+    'document',
+    'navigator',
+    'location',
+    'localStorage',
+    'sessionStorage',
+  ],
+  ...[
+    'fetch',
+    'Headers',
+    'Request',
+    'Response',
+    'XMLHttpRequest',
+    'WebSocket',
+    'EventSource',
+    'FormData',
+    'Blob',
+  ],
   ...['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'crypto', 'performance'],
   ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'MessageChannel', 'Worker', 'importScripts'],
   ...['queueMicrotask', 'structuredClone', 'setImmediate', 'requestAnimationFrame', 'WebAssembly'],
@@ -73,7 +93,8 @@ async function forbidden(code: string): Promise<readonly string[]> {
 async function syntaxProblems(code: string): Promise<readonly string[]> {
   const untouched = await transformed(code, {})
   // Where turning a feature off changes the output, the feature is used.
-  const isUsed = async (options: TransformOptions): Promise<boolean> => (await transformed(code, options)) !== untouched
+  const isUsed = async (options: TransformOptions): Promise<boolean> =>
+    (await transformed(code, options)) !== untouched
   return [
     ...((await isUsed({ supported: { bigint: false } })) ? ['a BigInt literal is used'] : []),
     ...((await isUsed({ supported: { 'exponent-operator': false } })) ? ['the operator ** is used'] : []),

@@ -27,16 +27,16 @@ export function maxBody(maxFrame: number): number {
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-    if (!isFrameType(type)) return clearAnswer(c, context, refusal('the content type is not application/vnd.miniseal'))
+    if (!isFrameType(type)) return clearAnswer(context, refusal('the content type is not application/vnd.miniseal'))
     const body = new Uint8Array(await c.req.arrayBuffer())
     let frame: Uint8Array
     try {
       frame = refuseFormat('malformed_frame', () => forms[type].read(body))
     } catch (error) {
-      return clearAnswer(c, context, error)
+      return clearAnswer(context, error)
     }
     const answer = await exchange(context, frame)
-    if (answer.kind === 'clear') return problemResponse(c, answer.problem)
+    if (answer.kind === 'clear') return problemResponse(answer.problem)
     const bytes = forms[type].write(answer.bytes)
     return c.body(typeof bytes === 'string' ? bytes : new Uint8Array(bytes), 200, {
       'content-type': type,
@@ -54,7 +54,7 @@ function refusal(message: string): ProtocolError {
 }
 
 /** Answers in the clear, before any frame was read. */
-export function clearAnswer(c: Context, context: ExchangeContext, error: unknown): Response {
+export function clearAnswer(context: ExchangeContext, error: unknown): Response {
   const requestId = crypto.randomUUID()
   const problem = clearProblem(error, {
     origin: context.settings.origin,
@@ -63,10 +63,11 @@ export function clearAnswer(c: Context, context: ExchangeContext, error: unknown
     requestId,
   })
   context.record({ requestId, kind: 'clear', status: problem.status, code: problem.code, step: 'frame', durationMs: 0 })
-  return problemResponse(c, problem)
+  return problemResponse(problem)
 }
 
-function problemResponse(c: Context, problem: Problem): Response {
-  const headers = Object.fromEntries(problem.headers)
-  return c.newResponse(problem.body, { status: problem.status, headers: { ...headers, 'cache-control': 'no-store' } })
+function problemResponse(problem: Problem): Response {
+  const headers = new Headers(problem.headers.map(([name, value]): [string, string] => [name, value]))
+  headers.set('cache-control', 'no-store')
+  return new Response(problem.body, { status: problem.status, headers })
 }

@@ -13,7 +13,6 @@ import { createTransport } from './transport.ts'
 export type { WechatApp } from './apps.ts'
 export type { WechatCall } from './call.ts'
 export type { WechatIdentity } from './login.ts'
-export type { WechatPhoneNumber } from './phone-number.ts'
 
 export interface WechatClientOptions {
   /** `https://api.weixin.qq.com` or a sandbox; a path in front of the API's own is kept. */

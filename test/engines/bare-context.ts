@@ -32,7 +32,13 @@ export function createBareContext({ withoutBigInt = false }: BareContextOptions 
   const define = (name: string, value: unknown): void => {
     Object.defineProperty(context, name, { value, writable: true, configurable: true })
   }
-  for (const [name, value] of Object.entries({ console, setTimeout, clearTimeout, setInterval, clearInterval })) {
+  for (const [name, value] of Object.entries({
+    console,
+    setTimeout,
+    clearTimeout,
+    setInterval,
+    clearInterval,
+  })) {
     define(name, value)
   }
   return {

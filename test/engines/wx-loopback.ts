@@ -38,9 +38,10 @@ export interface Loopback {
 }
 
 interface Callbacks {
-  readonly success?: (result: object) => void
-  readonly fail?: (failure: object) => void
-  readonly complete?: (result: object) => void
+  // Methods, so that callers may know more about the results than `object`.
+  success?(result: object): void
+  fail?(failure: object): void
+  complete?(result: object): void
 }
 
 export interface RequestOptions extends Callbacks {
@@ -193,7 +194,9 @@ class RequestQueue {
       this.inFlight += 1
       this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
       this.send(options, abort.signal)
-        .then((result) => settle(options, 'success', ofRealm({ errMsg: 'request:ok', ...result }, this.realm)))
+        .then((result) =>
+          settle(options, 'success', ofRealm({ errMsg: 'request:ok', ...result }, this.realm)),
+        )
         .catch((error) => settle(options, 'fail', ofRealm(failureOf(error), this.realm)))
         .finally(() => {
           this.inFlight -= 1
@@ -216,7 +219,11 @@ class RequestQueue {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       httpRequest(url, { method, headers, signal }, resolve).on('error', reject).end(body)
     })
-    return { statusCode: answer.statusCode ?? 0, header: headerOf(answer), data: await this.dataOf(answer, options) }
+    return {
+      statusCode: answer.statusCode ?? 0,
+      header: headerOf(answer),
+      data: await this.dataOf(answer, options),
+    }
   }
 
   private headersOf({ header = {} }: RequestOptions): Record<string, string> {

@@ -70,6 +70,19 @@ describe('the access token of the client', () => {
     expect(await check()).toBe(true)
   })
 
+  it('is not thrown away when the refusal of its predecessor comes late', async () => {
+    const { sandbox, check } = await start()
+    await check()
+    await sandbox.fault({ path: checkPath, errcode: 42001, delay_ms: 300 })
+    const late = check()
+    while ((await sandbox.calls(checkPath)) < 2);
+    await sandbox.post(tokenPath, { grant_type: 'client_credential', ...sandboxApp, force_refresh: true })
+    expect(await check()).toBe(true)
+    const before = await sandbox.calls(tokenPath)
+    expect(await late).toBe(true)
+    expect(await sandbox.calls(tokenPath)).toBe(before)
+  })
+
   it('is given up after the second refusal: wechat_unavailable, two calls, and a new token next time', async () => {
     const { sandbox, check } = await start()
     await sandbox.fault({ path: checkPath, errcode: 40001, times: 2 })
@@ -120,14 +133,19 @@ describe('the access token of the client', () => {
   })
 
   it('arrives for those who still wait when the caller that began the fetch has run out of time', async () => {
-    const { sandbox, check } = await start(600)
+    const { sandbox, calls, check } = await start(600)
+    const fetched = () => calls.filter(({ api }) => api === tokenPath).length
     await check()
     await sandbox.fault({ path: checkPath, errcode: 42001, delay_ms: 400 })
     await sandbox.fault({ path: tokenPath, delay_ms: 400 })
-    const first = expect(check()).rejects.toMatchObject({ cause: { kind: 'timeout' } })
+    const first = check().then(
+      () => undefined,
+      (error: unknown) => ({ error, fetched: fetched() }),
+    )
     await setTimeout(500)
     expect(await check()).toBe(true)
-    await first
-    expect(await sandbox.calls(tokenPath)).toBe(2)
+    // The first caller gave up while the second token was still on its way.
+    expect(await first).toMatchObject({ error: { cause: { kind: 'timeout' } }, fetched: 1 })
+    expect(fetched()).toBe(2)
   })
 })

@@ -88,7 +88,7 @@ describe('phoneNumber', () => {
     return z.object({ code: z.string(), phoneNumber: z.string() }).parse(json)
   }
 
-  it('gives the number once; a used, unknown or empty code is payload_invalid', async () => {
+  it('gives the number once; a used, unknown, empty or endless code is payload_invalid', async () => {
     const sandbox = await startSandbox()
     const { client } = startClient(sandbox.url)
     const { code, phoneNumber } = await newCode(sandbox)
@@ -97,6 +97,8 @@ describe('phoneNumber', () => {
     for (const wrong of [code, 'unknown', '', 'x'.repeat(513)]) {
       await expect(client.phoneNumber(appid, wrong)).rejects.toMatchObject({ code: 'payload_invalid' })
     }
+    // The empty and the endless one did not even reach WeChat.
+    expect(await sandbox.calls(path)).toBe(3)
   })
 
   it('refuses the code of another user when the openid is given', async () => {

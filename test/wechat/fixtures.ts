@@ -20,7 +20,7 @@ export function newClock(): Clock {
 
 const anyObject = z.record(z.string(), z.unknown())
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly type: string | null
   readonly json: Record<string, unknown>

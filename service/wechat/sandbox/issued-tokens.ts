@@ -1,7 +1,7 @@
 /** Access tokens of `cgi-bin/stable_token`. */
 import type { Random } from './answers.ts'
 
-export interface TokenAnswer {
+interface TokenAnswer {
   readonly access_token: string
   readonly expires_in: number
 }

@@ -1,7 +1,7 @@
 /** Codes that work once, within 5 minutes: those of wx.login and those of the phone number button. */
 import type { Random } from './answers.ts'
 
-export interface CodeEntry<T> {
+interface CodeEntry<T> {
   readonly value: T
   readonly state: 'fresh' | 'used' | 'expired'
 }

@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { z } from 'zod'
 
 /** The two strings that wx.startSoterAuthentication gives a mini program. */
-export interface SoterResult {
+interface SoterResult {
   readonly resultJSON: string
   /** Base64. */
   readonly resultJSONSignature: string

@@ -8,7 +8,7 @@ import { createSoterDevices, type SoterDevices } from './soter-devices.ts'
 import { createUsers, type Users } from './users.ts'
 
 /** Whom a code stands for. */
-export interface AppUser {
+interface AppUser {
   readonly appid: string
   readonly openid: string
 }

@@ -1,0 +1,24 @@
+/**
+ * The part of `sodium-native` that is used here; the package brings no types. The first argument is the result, and
+ * must have the exact length. A wrong length throws AssertionError, a refusal by libsodium throws Error.
+ */
+declare module 'sodium-native' {
+  interface Sodium {
+    crypto_hash_sha256(digest: Uint8Array, message: Uint8Array): void
+    crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void
+    crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void
+    crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
+    crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean
+    crypto_scalarmult_base(publicKey: Uint8Array, secret: Uint8Array): void
+    crypto_scalarmult(shared: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void
+    crypto_secretbox_easy(box: Uint8Array, plaintext: Uint8Array, nonce: Uint8Array, key: Uint8Array): void
+    crypto_secretbox_open_easy(
+      plaintext: Uint8Array,
+      box: Uint8Array,
+      nonce: Uint8Array,
+      key: Uint8Array,
+    ): boolean
+  }
+  const sodium: Sodium
+  export default sodium
+}

@@ -1,0 +1,295 @@
+/**
+ * A service in memory, for what a real one does only on a bad day: rotated keys, ended sessions, refused logins. It
+ * speaks the protocol through `crypto/`; its decisions are the test's.
+ */
+import { randomBytes } from 'node:crypto'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { encodeResponse, findField, parseRequest } from '../../crypto/binary-http.ts'
+import { signConfiguration } from '../../crypto/channel-configuration.ts'
+import { loadCurves } from '../../crypto/curves.ts'
+import type { HandshakeRequestFrame, RequestFrame } from '../../crypto/frame.ts'
+import { parseFrame } from '../../crypto/frame.ts'
+import type { AgreementKeyPair } from '../../crypto/handshake.ts'
+import {
+  agreementKeyHint,
+  deriveSession,
+  openHandshakeRequest,
+  sealHandshakeResponse,
+} from '../../crypto/handshake.ts'
+import { padMessage } from '../../crypto/padding.ts'
+import type { Ed25519KeyPair, Primitives } from '../../crypto/primitives.ts'
+import { createJsPrimitives } from '../../crypto/primitives-js.ts'
+import type { SessionKeys } from '../../crypto/session-keys.ts'
+import { openRequest, sealResponse } from '../../crypto/session-keys.ts'
+import { assertInWindow, assertSignature, parseRequestSignature } from '../../crypto/signed-request.ts'
+import { signResponse } from '../../crypto/signed-response.ts'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import type { Channel, ChannelOptions } from '../../miniprogram/client/index.ts'
+import { createChannel } from '../../miniprogram/client/index.ts'
+import type {
+  Transport,
+  TransportAnswer,
+  TransportRequest,
+} from '../../miniprogram/client/transports/transport.ts'
+
+export const origin = 'https://pay.example.com'
+export const appid = 'wx0123456789abcdef'
+
+interface ServiceSession {
+  readonly id: Uint8Array
+  readonly keys: SessionKeys
+  readonly deviceKey: Uint8Array
+  isEnded: boolean
+}
+
+/** A JSON answer, or the code of a refusal. */
+export type Decision = ResponseMessage | string | undefined
+
+export class ScriptedService implements Transport {
+  readonly primitives: Primitives
+  readonly root: Ed25519KeyPair
+  /** Everything that was opened and verified, logins too. */
+  readonly received: RequestMessage[] = []
+  /** The login codes that were received. */
+  readonly codes: string[] = []
+  /** Outer requests: method and path. */
+  readonly sent: string[] = []
+  /** What the test decides about a verified request; `undefined` is an empty success. */
+  decide: (request: RequestMessage) => Decision = () => undefined
+  /** Stands in the way of everything that is sent. */
+  intercept: (
+    request: TransportRequest,
+    pass: () => TransportAnswer,
+  ) => Promise<TransportAnswer> | TransportAnswer = (_request, pass) => pass()
+  /** UNIX seconds. */
+  time: number = Math.floor(Date.now() / 1000)
+  iss: string = origin
+  tokenLifetime = 600
+  sessionLifetime = 7200
+  private agreement: AgreementKeyPair
+  private signing: Ed25519KeyPair
+  private sessions: ServiceSession[] = []
+
+  constructor(primitives: Primitives) {
+    this.primitives = primitives
+    this.root = primitives.ed25519KeyPair(randomBytes(32))
+    this.signing = primitives.ed25519KeyPair(randomBytes(32))
+    this.agreement = agreementKeyPair(primitives)
+  }
+
+  rotateSigningKey(): void {
+    this.signing = this.primitives.ed25519KeyPair(randomBytes(32))
+  }
+
+  rotateAgreementKey(): void {
+    this.agreement = agreementKeyPair(this.primitives)
+  }
+
+  /** As after a revocation: the keys are known, the session is over. */
+  endSessions(): void {
+    for (const session of this.sessions) session.isEnded = true
+  }
+
+  /** As after a pruned store. */
+  forgetSessions(): void {
+    this.sessions = []
+  }
+
+  async send(request: TransportRequest): Promise<TransportAnswer> {
+    this.sent.push(`${request.method} ${request.url.slice(origin.length)}`)
+    return this.intercept(request, () => this.answer(request))
+  }
+
+  private answer({ url, body }: TransportRequest): TransportAnswer {
+    if (url === `${origin}/.well-known/miniseal`) {
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/jose' },
+        body: encodeUtf8(this.configuration()),
+      }
+    }
+    const frame = parseFrame(body ?? new Uint8Array(0), 1_048_576)
+    switch (frame.kind) {
+      case 'handshake-request':
+        return this.answerHandshake(frame)
+      case 'request':
+        return this.answerRequest(frame)
+      default:
+        return clearAnswer(400, 'malformed_frame')
+    }
+  }
+
+  private configuration(): string {
+    const key = (publicKey: Uint8Array, curve: 'Ed25519' | 'X25519') => {
+      return { kid: keyThumbprint(this.primitives, publicKey, curve), publicKey, nbf: 0, exp: 0 }
+    }
+    const configuration = {
+      iss: this.iss,
+      iat: this.time,
+      exp: this.time + 86_400,
+      version: 1 as const,
+      agreement: [key(this.agreement.publicKey, 'X25519')],
+      signing: [key(this.signing.publicKey, 'Ed25519')],
+      log: { origin: 'pay.example.com/audit', vkey: 'example' },
+      window: { past: 120, future: 10 },
+      maxFrame: 1_048_576,
+    }
+    return signConfiguration(this.primitives, configuration, this.root)
+  }
+
+  private answerHandshake(frame: HandshakeRequestFrame): TransportAnswer {
+    const hint = agreementKeyHint(this.primitives, this.agreement.publicKey)
+    if (Buffer.compare(hint, frame.keyHint) !== 0) return clearAnswer(409, 'unknown_agreement_key')
+    const { plaintext, state } = openHandshakeRequest(this.primitives, this.agreement, frame)
+    const request = parseRequest(plaintext)
+    const body = JSON.parse(decodeUtf8(request.content))
+    this.codes.push(body.code)
+    const deviceKey = decodeBase64Url(body.device.x)
+    const ephemeral = agreementKeyPair(this.primitives)
+    const keys = deriveSession(
+      this.primitives,
+      state,
+      ephemeral.secretKey,
+      frame.ephemeral,
+      ephemeral.publicKey,
+    )
+    const session = { id: randomBytes(16), keys: keys.session, deviceKey, isEnded: false }
+    const response = this.respond(request, session, () => {
+      this.sessions.push(session)
+      return json(201, this.loginAnswer(session))
+    })
+    const sealed = padMessage(encodeResponse(response))
+    const nonce = randomBytes(24)
+    return frameAnswer(
+      sealHandshakeResponse(this.primitives, keys.responseKey, ephemeral.publicKey, nonce, sealed),
+    )
+  }
+
+  private loginAnswer(session: ServiceSession): object {
+    return {
+      session: { id: encodeBase64Url(session.id), expires_at: this.time + this.sessionLifetime },
+      user: 'user-1',
+      device: { id: keyThumbprint(this.primitives, session.deviceKey), new: true },
+      time: this.time,
+      ...this.token(),
+    }
+  }
+
+  private token(): object {
+    const access_token = `token-${encodeBase64Url(randomBytes(6))}`
+    return { access_token, token_type: 'HTTPSig', expires_in: this.tokenLifetime }
+  }
+
+  private answerRequest(frame: RequestFrame): TransportAnswer {
+    const session = this.sessions.find(({ id }) => Buffer.compare(id, frame.sessionId) === 0)
+    if (session === undefined) return clearAnswer(401, 'unknown_session')
+    const request = parseRequest(openRequest(this.primitives, session.keys, frame))
+    const response = this.respond(request, session, () => {
+      if (request.path === '/sessions/current/token') return json(200, this.token())
+      return json(200, { path: request.path })
+    })
+    const sealed = padMessage(encodeResponse(response))
+    return frameAnswer(sealResponse(this.primitives, session.keys, frame.nonce, randomBytes(24), sealed))
+  }
+
+  private respond(
+    request: RequestMessage,
+    session: ServiceSession,
+    succeed: () => ResponseMessage,
+  ): ResponseMessage {
+    const keyid = keyThumbprint(this.primitives, this.signing.publicKey)
+    const response = this.decision(request, session) ?? succeed()
+    return signResponse(
+      this.primitives,
+      response,
+      request,
+      { keyid, secretKey: this.signing.secretKey },
+      this.time,
+    )
+  }
+
+  private decision(request: RequestMessage, session: ServiceSession): ResponseMessage | undefined {
+    const signature = parseRequestSignature(request)
+    try {
+      assertInWindow(signature, this.time, { past: 120, future: 10 })
+    } catch {
+      return problem('window_invalid', this.time)
+    }
+    assertSignature(this.primitives, signature, session.deviceKey)
+    this.received.push(request)
+    if (session.isEnded) return problem('session_ended', this.time)
+    const decision = this.decide(request)
+    return typeof decision === 'string' ? problem(decision, this.time) : decision
+  }
+}
+
+/** A service and a channel to it; everything of the phone is in memory too. */
+export async function scripted(
+  options: Partial<ChannelOptions> = {},
+): Promise<{ service: ScriptedService; channel: Channel; stored: Map<string, string>; issued: string[] }> {
+  const service = new ScriptedService(createJsPrimitives(await loadCurves()))
+  const stored = new Map<string, string>()
+  const issued: string[] = []
+  const channel = createChannel({
+    origin,
+    appid,
+    roots: [encodeBase64Url(service.root.publicKey)],
+    transport: service,
+    storage: memoryStorage(stored),
+    random: async (length) => randomBytes(length),
+    login: async () => {
+      issued.push(`code-${issued.length + 1}`)
+      return `code-${issued.length}`
+    },
+    now: () => service.time * 1000,
+    platform: { platform: 'test', base: '3.8.12' },
+    ...options,
+  })
+  return { service, channel, stored, issued }
+}
+
+export function memoryStorage(
+  stored: Map<string, string> = new Map(),
+): NonNullable<ChannelOptions['storage']> {
+  return {
+    get: async (key) => stored.get(key),
+    set: async (key, value) => {
+      stored.set(key, value)
+    },
+    remove: async (key) => {
+      stored.delete(key)
+    },
+  }
+}
+
+export function json(status: number, body: unknown, type = 'application/json'): ResponseMessage {
+  return { status, fields: [['content-type', type]], content: encodeUtf8(JSON.stringify(body)) }
+}
+
+/** An inner problem document, as the service writes it. */
+export function problem(code: string, time: number, status = 401, more: object = {}): ResponseMessage {
+  return json(status, { title: code, status, code, time, ...more }, 'application/problem+json')
+}
+
+/** An answer without a frame, as anyone on the way could give it. */
+export function clearAnswer(status: number, code: string): TransportAnswer {
+  const body = encodeUtf8(JSON.stringify({ title: code, status, code, time: 1 }))
+  return { status, headers: { 'content-type': 'application/problem+json' }, body }
+}
+
+export function frameAnswer(body: Uint8Array): TransportAnswer {
+  return { status: 200, headers: { 'content-type': 'application/vnd.miniseal' }, body }
+}
+
+/** The idempotency keys of the requests that reached the handler, without the quotes of the structured field. */
+export function idempotencyKeys(service: ScriptedService, path: string): readonly (string | undefined)[] {
+  return service.received
+    .filter((request) => request.path === path)
+    .map((request) => findField(request.fields, 'idempotency-key')?.slice(1, -1))
+}
+
+function agreementKeyPair(primitives: Primitives): AgreementKeyPair {
+  const secretKey = randomBytes(32)
+  return { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+}

@@ -1,0 +1,323 @@
+/** The contract of the store, one statement a test, on both engines. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openStore } from '../../service/store/open-store.ts'
+import { type Store, StoreUnavailable, type Write } from '../../service/store/store.ts'
+import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import {
+  bytes,
+  claimLoginCode,
+  claimNonce,
+  DAY,
+  endSession,
+  HOUR,
+  insertServiceKey,
+  insertSession,
+  login,
+  NOW,
+  putDevice,
+  putUser,
+  retireServiceKey,
+  touchSession,
+} from './records.ts'
+
+describeOnBothEngines('store', (create) => {
+  let database: TestDatabase
+  let store: Store
+
+  beforeEach(async () => {
+    database = await create()
+    store = await openStore(database.location)
+  })
+
+  afterEach(async () => {
+    await store.close()
+    await database.remove()
+  })
+
+  async function expectCommitted(...writes: Write[]): Promise<void> {
+    expect(await store.commit(writes)).toEqual({ kind: 'committed' })
+  }
+
+  async function expectRefused(write: Write): Promise<void> {
+    expect(await store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
+  }
+
+  async function count(table: string): Promise<number> {
+    const [row] = await database.sql(`select count(*) as n from ${table}`)
+    return Number(row?.n)
+  }
+
+  test('a nonce is claimed once', async () => {
+    await expectCommitted(claimNonce(1))
+    await expectRefused(claimNonce(1))
+    await expectRefused(claimNonce(1, NOW + 9999))
+  })
+
+  test('the same nonce in another scope, and another nonce in the same scope, are free', async () => {
+    await expectCommitted(claimNonce(1), { ...claimNonce(1), scope: 'other' }, claimNonce(2))
+  })
+
+  test('a nonce of another length than 16 bytes is refused', async () => {
+    await expectRefused({ ...claimNonce(1), nonce: bytes(15, 1) })
+    await expectRefused({ ...claimNonce(1), nonce: bytes(17, 1) })
+  })
+
+  test('a login code is claimed once', async () => {
+    await expectCommitted(claimLoginCode(1))
+    await expectRefused(claimLoginCode(1))
+    await expectCommitted(claimLoginCode(2))
+  })
+
+  test('a user is inserted, then replaced, and comes back byte for byte', async () => {
+    await expectCommitted(putUser())
+    expect(await store.findUser('user-1')).toEqual({
+      id: 'user-1',
+      app: 'wxapp',
+      openidWrapped: bytes(40, 1),
+      sessionKeyWrapped: bytes(48, 2),
+      createdAt: NOW,
+      updatedAt: NOW,
+    })
+    await expectCommitted({ ...putUser('user-1', NOW + 9), sessionKeyWrapped: bytes(48, 9) })
+    expect(await store.findUser('user-1')).toMatchObject({
+      sessionKeyWrapped: bytes(48, 9),
+      createdAt: NOW,
+      updatedAt: NOW + 9,
+    })
+    expect(await store.findUser('nobody')).toBeUndefined()
+  })
+
+  test('a user of one app is refused to another', async () => {
+    await expectCommitted(putUser())
+    await expectRefused({ ...putUser(), app: 'another' })
+  })
+
+  test('a device is inserted and comes back byte for byte', async () => {
+    await expectCommitted(putUser(), putDevice())
+    expect(await store.findDevice('device-1')).toEqual({
+      id: 'device-1',
+      user: 'user-1',
+      publicKey: bytes(32, 3),
+      name: null,
+      platform: 'ios',
+      createdAt: NOW,
+      lastSeenAt: NOW,
+      revokedAt: null,
+    })
+    expect(await store.findDevice('nothing')).toBeUndefined()
+  })
+
+  test('the same device again is touched and keeps a platform that is not given', async () => {
+    const { platform: _, ...silent } = putDevice('device-1', 'user-1', NOW + 7)
+    await expectCommitted(putUser(), putDevice(), silent)
+    expect(await store.findDevice('device-1')).toMatchObject({
+      platform: 'ios',
+      createdAt: NOW,
+      lastSeenAt: NOW + 7,
+    })
+    await expectCommitted({ ...putDevice('device-1', 'user-1', NOW + 8), platform: 'android' })
+    expect(await store.findDevice('device-1')).toMatchObject({ platform: 'android' })
+  })
+
+  test('a device is refused to another user, with another key, without its user, and with a short key', async () => {
+    await expectCommitted(putUser(), putUser('user-2'), putDevice())
+    await expectRefused(putDevice('device-1', 'user-2'))
+    await expectRefused({ ...putDevice(), publicKey: bytes(32, 99) })
+    await expectRefused(putDevice('device-2', 'nobody'))
+    await expectRefused({ ...putDevice('device-2'), publicKey: bytes(31, 3) })
+  })
+
+  test('a revoked device is refused for ever and its sessions are not touched', async () => {
+    await login(store)
+    await database.sql(`update devices set revoked_at = ${NOW} where id = 'device-1'`)
+    await expectRefused(putDevice('device-1', 'user-1', NOW + DAY))
+    await expectRefused(touchSession())
+    expect(await store.findSession(bytes(16, 1))).toMatchObject({ deviceRevokedAt: NOW, endedAt: null })
+  })
+
+  test('a session comes back with its device, byte for byte', async () => {
+    await login(store)
+    expect(await store.findSession(bytes(16, 1))).toEqual({
+      ...insertSession().session,
+      lastSeenAt: NOW,
+      endedAt: null,
+      endReason: null,
+      devicePublicKey: bytes(32, 3),
+      deviceRevokedAt: null,
+      deviceName: null,
+      devicePlatform: 'ios',
+    })
+    expect(await store.findSession(bytes(16, 77))).toBeUndefined()
+  })
+
+  test('byte columns are plain Uint8Arrays with memory of their own', async () => {
+    await login(store)
+    const key = (await store.findDevice('device-1'))?.publicKey
+    expect(key?.constructor).toBe(Uint8Array)
+    expect(key?.buffer.byteLength).toBe(32)
+  })
+
+  test('a session is refused with an id that is taken, without its user, and without its device', async () => {
+    await login(store)
+    await expectRefused(insertSession())
+    await expectRefused(insertSession(2, NOW, 'nobody'))
+    const { kind, session } = insertSession(2)
+    await expectRefused({ kind, session: { ...session, device: 'nothing' } })
+    await expectRefused({ kind, session: { ...session, id: bytes(8, 2) } })
+  })
+
+  test('an active session is touched', async () => {
+    await login(store)
+    await expectCommitted(touchSession(1, NOW + 5))
+    expect(await store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW + 5 })
+  })
+
+  test('a session is not touched when it is unknown, or from the second in which it expires', async () => {
+    await login(store)
+    await expectRefused(touchSession(2))
+    await expectCommitted(touchSession(1, NOW + 2 * HOUR - 1))
+    await expectRefused(touchSession(1, NOW + 2 * HOUR))
+  })
+
+  test('a session ends once and is not touched after that', async () => {
+    await login(store)
+    await expectCommitted(endSession(1, NOW + 3))
+    await expectRefused(touchSession(1, NOW + 1))
+    await expectRefused({ ...endSession(1, NOW + 4), reason: 'revoked' })
+    expect(await store.findSession(bytes(16, 1))).toMatchObject({ endedAt: NOW + 3, endReason: 'logout' })
+  })
+
+  test('a session is not ended by another user, nor when it has expired', async () => {
+    await login(store)
+    await expectRefused(endSession(1, NOW + 3, 'user-2'))
+    await expectRefused(endSession(1, NOW + 2 * HOUR))
+    await expectCommitted(touchSession())
+  })
+
+  test("a user's sessions are listed newest first, the ended ones among them, others' not", async () => {
+    await login(store)
+    await expectCommitted(insertSession(3, NOW + 20), insertSession(2, NOW + 10), endSession(2, NOW + 11))
+    await expectCommitted(putUser('user-2'), insertSession(4, NOW + 30, 'user-2'))
+    const sessions = await store.listSessions('user-1')
+    expect(sessions.map(({ id, endedAt }) => [id[0], endedAt])).toEqual([
+      [bytes(1, 3)[0], null],
+      [bytes(1, 2)[0], NOW + 11],
+      [bytes(1, 1)[0], null],
+    ])
+    expect(await store.listSessions('nobody')).toEqual([])
+  })
+
+  test('a service key is inserted once, listed until it is retired, and retired once', async () => {
+    await expectCommitted(insertServiceKey('key-2', NOW + 1), insertServiceKey('key-1', NOW))
+    await expectRefused(insertServiceKey('key-1', NOW + 2))
+    const { key } = insertServiceKey('key-1')
+    expect((await store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-1', 'key-2'])
+    expect((await store.listServiceKeys())[0]).toEqual({ ...key, retiredAt: null })
+    await expectCommitted(retireServiceKey('key-1'))
+    await expectRefused(retireServiceKey('key-1'))
+    await expectRefused(retireServiceKey('nothing'))
+    await expectRefused({ ...retireServiceKey('key-2'), keyKind: 'token' })
+    expect((await store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-2'])
+    await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token' } })
+  })
+
+  test('times beyond 32 bits are kept', async () => {
+    await expectCommitted(putUser('user-1', 2 ** 40))
+    expect(await store.findUser('user-1')).toMatchObject({ createdAt: 2 ** 40 })
+  })
+
+  test('when one write is refused nothing of the list has happened, and the first refused one is named', async () => {
+    await login(store)
+    await expectCommitted(claimNonce(1))
+    const refused = claimNonce(1)
+    const writes = [touchSession(1, NOW + 50), claimNonce(2), putUser('user-2'), refused, claimNonce(1), claimNonce(3)]
+    const result = await store.commit(writes)
+    expect(result).toEqual({ kind: 'refused', write: refused, index: 3 })
+    expect(result.kind === 'refused' && result.write).toBe(refused)
+    expect(await store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW })
+    expect(await store.findUser('user-2')).toBeUndefined()
+    await expectCommitted(claimNonce(2), claimNonce(3))
+  })
+
+  test('a constraint that a later write breaks undoes the earlier ones', async () => {
+    const orphan = putDevice('device-9', 'nobody')
+    expect(await store.commit([claimNonce(1), orphan])).toEqual({ kind: 'refused', write: orphan, index: 1 })
+    await expectCommitted(claimNonce(1))
+  })
+
+  test('the same claim twice in one list refuses the second', async () => {
+    const second = claimNonce(1)
+    expect(await store.commit([claimNonce(1), second])).toEqual({ kind: 'refused', write: second, index: 1 })
+    expect(await count('nonces')).toBe(0)
+  })
+
+  test('no writes commit', async () => {
+    await expectCommitted()
+  })
+
+  test('pruning takes what has expired and leaves what is still needed', async () => {
+    await login(store)
+    await expectCommitted(insertSession(2, NOW - 3 * HOUR), insertSession(3, NOW - 2 * DAY), endSession(1, NOW + 1))
+    await expectCommitted(claimNonce(1, NOW - 1), claimNonce(2, NOW), claimNonce(3, NOW + 1))
+    await expectCommitted(claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW))
+    expect(await store.prune(NOW, 100)).toBe(3)
+    await expectRefused(claimNonce(2))
+    await expectRefused(claimNonce(3))
+    await expectRefused(claimLoginCode(2))
+    await expectCommitted(claimNonce(1), claimLoginCode(1))
+    expect((await store.listSessions('user-1')).map(({ id }) => id[0])).toEqual([bytes(1, 1)[0], bytes(1, 2)[0]])
+    expect(await store.prune(NOW, 100)).toBe(0)
+  })
+
+  test('an ended session is pruned a day after its end, however long it would have lived', async () => {
+    await login(store)
+    const { kind, session } = insertSession(2)
+    await expectCommitted({ kind, session: { ...session, expiresAt: NOW + 30 * DAY } }, endSession(2, NOW))
+    await expectCommitted({ kind, session: { ...session, id: bytes(16, 3), expiresAt: NOW + 30 * DAY } })
+    await expectCommitted(endSession(1, NOW))
+    expect(await store.prune(NOW + DAY, 100)).toBe(0)
+    expect(await store.prune(NOW + DAY + 1, 100)).toBe(2)
+    await expectCommitted(touchSession(3, NOW + DAY))
+    expect(await store.findUser('user-1')).toBeDefined()
+    expect(await store.findDevice('device-1')).toBeDefined()
+  })
+
+  test('pruning stays within its limit and goes on the next time', async () => {
+    const claims = [1, 2, 3, 4, 5].map((seed) => claimNonce(seed, NOW - 1))
+    await expectCommitted(...claims, claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW - 1))
+    expect(await store.prune(NOW, 3)).toBe(3)
+    expect(await count('nonces')).toBe(2)
+    expect(await store.prune(NOW, 3)).toBe(3)
+    expect(await store.prune(NOW, 3)).toBe(1)
+    expect(await count('login_codes')).toBe(0)
+  })
+
+  test('proving that the store is writable leaves nothing behind', async () => {
+    await Promise.all([store.assertWritable(), store.assertWritable(), store.assertWritable()])
+    expect(await count('nonces')).toBe(0)
+  })
+
+  test('closing waits for the commits that were accepted', async () => {
+    const commits = Array.from({ length: 50 }, (_, seed) => store.commit([claimNonce(seed)]))
+    await store.close()
+    expect(await Promise.all(commits)).toEqual(commits.map(() => ({ kind: 'committed' })))
+    expect(await count('nonces')).toBe(50)
+  })
+
+  test('a closed store is unavailable, and closing again is harmless', async () => {
+    await store.close()
+    await store.close()
+    await expect(store.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
+    await expect(store.findUser('user-1')).rejects.toThrow(StoreUnavailable)
+    await expect(store.listSessions('user-1')).rejects.toThrow(StoreUnavailable)
+    await expect(store.prune(NOW, 1)).rejects.toThrow(StoreUnavailable)
+    await expect(store.assertWritable()).rejects.toThrow(StoreUnavailable)
+  })
+
+  test('what was committed is there when the database is opened again', async () => {
+    await login(store)
+    await store.close()
+    store = await openStore(database.location)
+    await expectCommitted(touchSession())
+  })
+})

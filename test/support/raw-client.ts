@@ -1,0 +1,220 @@
+/**
+ * A client whose every part a test can bend: it builds frames from the pure functions of `crypto/` and sends them with
+ * `fetch`, and verifies each answer as strictly as the real client does.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { encodeRequest, findField, parseResponse } from '../../crypto/binary-http.ts'
+import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
+import { authorityOf, verifyConfiguration } from '../../crypto/channel-configuration.ts'
+import { parseFrame } from '../../crypto/frame.ts'
+import type { HandshakeState } from '../../crypto/handshake.ts'
+import { deriveSession, openHandshakeResponse, sealHandshakeRequest } from '../../crypto/handshake.ts'
+import { padMessage } from '../../crypto/padding.ts'
+import type { SessionKeys } from '../../crypto/session-keys.ts'
+import { openResponse, sealRequest } from '../../crypto/session-keys.ts'
+import type { MessageSigner } from '../../crypto/signed-request.ts'
+import { signRequest } from '../../crypto/signed-request.ts'
+import { verifyResponse } from '../../crypto/signed-response.ts'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
+import type { TestService } from './service.ts'
+
+export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
+
+/** What a sealed answer, or one in the clear, says. */
+export interface Heard {
+  readonly kind: 'sealed' | 'clear'
+  /** Outer status. */
+  readonly outer: number
+  /** Inner status of a sealed answer, outer one of a clear answer. */
+  readonly status: number
+  readonly fields: readonly Field[]
+  // biome-ignore lint/suspicious/noExplicitAny: tests read whatever members they expect
+  readonly json: any
+}
+
+export interface Prepared {
+  readonly frame: Uint8Array
+  /** Opens and verifies the answer's frame. */
+  readonly open: (bytes: Uint8Array) => ResponseMessage
+}
+
+export interface RequestParts {
+  readonly method?: string
+  readonly path?: string
+  readonly authority?: string
+  readonly body?: unknown
+  readonly key?: string | undefined
+  readonly token?: string | undefined
+  readonly created?: number
+  readonly nonce?: Uint8Array
+  readonly signer?: MessageSigner
+  /** Changes the message before it is signed. */
+  readonly before?: (message: RequestMessage) => RequestMessage
+  /** Changes the message after it was signed. */
+  readonly after?: (message: RequestMessage) => RequestMessage
+  /** Changes the padded plaintext before it is sealed. */
+  readonly plaintext?: (bytes: Uint8Array) => Uint8Array
+}
+
+export function newDevice(): { readonly signer: MessageSigner; readonly publicKey: Uint8Array; readonly x: string } {
+  const { publicKey, secretKey } = primitives.ed25519KeyPair(random(32))
+  return { signer: { keyid: keyThumbprint(primitives, publicKey), secretKey }, publicKey, x: encodeBase64Url(publicKey) }
+}
+
+export async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
+  const response = await fetch(`${service.origin}/.well-known/miniseal`)
+  const roots = service.roots.map((root) => decodeBase64Url(root))
+  return verifyConfiguration(primitives, await response.text(), roots, service.now())
+}
+
+export async function post(service: TestService, body: Uint8Array, type = 'application/vnd.miniseal'): Promise<Response> {
+  return await fetch(`${service.origin}/seal`, {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body: new Uint8Array(body),
+  })
+}
+
+/** Sends a prepared frame and reads whatever comes back. */
+export async function send(service: TestService, prepared: Prepared): Promise<Heard> {
+  return await hear(await post(service, prepared.frame), prepared.open)
+}
+
+export async function hear(response: Response, open: Prepared['open']): Promise<Heard> {
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  if (response.headers.get('content-type') !== 'application/vnd.miniseal') {
+    const json: unknown = JSON.parse(decodeUtf8(bytes))
+    const fields = [...response.headers] as [string, string][]
+    return { kind: 'clear', outer: response.status, status: response.status, fields, json }
+  }
+  const { status, fields, content } = open(bytes)
+  const isJson = findField(fields, 'content-type')?.includes('json') ?? false
+  const json: unknown = isJson ? JSON.parse(decodeUtf8(content)) : undefined
+  return { kind: 'sealed', outer: response.status, status, fields, json }
+}
+
+function message(configuration: ChannelConfiguration, parts: RequestParts): RequestMessage {
+  const { method = 'GET', path = '/wallet', body, key, token } = parts
+  const fields: Field[] = []
+  if (body !== undefined) fields.push(['content-type', 'application/json'])
+  if (token !== undefined) fields.push(['authorization', `HTTPSig ${token}`])
+  if (key !== undefined) fields.push(['idempotency-key', `"${key}"`])
+  const content = body === undefined ? new Uint8Array(0) : encodeUtf8(JSON.stringify(body))
+  return { method, scheme: 'https', authority: parts.authority ?? authorityOf(configuration.iss), path, fields, content }
+}
+
+function signed(parts: RequestParts, plain: RequestMessage, signer: MessageSigner, now: number): RequestMessage {
+  const { before = (m) => m, after = (m) => m } = parts
+  return after(
+    signRequest(primitives, before(plain), parts.signer ?? signer, parts.created ?? now, parts.nonce ?? random(16)),
+  )
+}
+
+/** A session that a test has opened. */
+export class RawSession {
+  readonly service: TestService
+  readonly configuration: ChannelConfiguration
+  readonly device: ReturnType<typeof newDevice>
+  readonly keys: SessionKeys
+  readonly id: Uint8Array
+  readonly user: string
+  token: string
+
+  constructor(parts: Pick<RawSession, 'service' | 'configuration' | 'device' | 'keys' | 'id' | 'user' | 'token'>) {
+    this.service = parts.service
+    this.configuration = parts.configuration
+    this.device = parts.device
+    this.keys = parts.keys
+    this.id = parts.id
+    this.user = parts.user
+    this.token = parts.token
+  }
+
+  prepare(parts: RequestParts = {}): Prepared {
+    const method = parts.method ?? 'GET'
+    const key = 'key' in parts || method === 'GET' ? parts.key : encodeBase64Url(random(12))
+    const token = 'token' in parts ? parts.token : this.token
+    const plain = message(this.configuration, { ...parts, key, token })
+    const request = signed(parts, plain, this.device.signer, this.service.now())
+    const nonce = random(24)
+    const plaintext = (parts.plaintext ?? ((bytes) => bytes))(padMessage(encodeRequest(request)))
+    const frame = sealRequest(primitives, this.keys, this.id, nonce, plaintext)
+    const open = (bytes: Uint8Array): ResponseMessage => {
+      const answer = parseFrame(bytes, this.configuration.maxFrame)
+      if (answer.kind !== 'response' || !Buffer.from(answer.requestNonce).equals(nonce)) throw new Error('not its answer')
+      const response = parseResponse(openResponse(primitives, this.keys, answer))
+      if (parts.after === undefined && parts.plaintext === undefined) {
+        verifyResponse(primitives, response, request, this.configuration.signing)
+      }
+      return response
+    }
+    return { frame, open }
+  }
+
+  send(parts: RequestParts = {}): Promise<Heard> {
+    return send(this.service, this.prepare(parts))
+  }
+}
+
+export interface LoginParts extends RequestParts {
+  readonly appid?: string
+  readonly code?: string
+  readonly openid?: string
+  readonly device?: ReturnType<typeof newDevice>
+  /** Instead of the usual body. */
+  readonly loginBody?: unknown
+  readonly configuration?: ChannelConfiguration
+}
+
+/** A login frame, and how to open its answer and the session it makes. */
+export async function prepareLogin(
+  service: TestService,
+  parts: LoginParts = {},
+): Promise<Prepared & { session: (heard: Heard) => RawSession }> {
+  const configuration = parts.configuration ?? (await fetchConfiguration(service))
+  const device = parts.device ?? newDevice()
+  const body = parts.loginBody ?? {
+    appid: parts.appid ?? service.appid,
+    code: parts.code ?? (await service.code(parts.openid)),
+    device: { kty: 'OKP', crv: 'Ed25519', x: device.x },
+    client: { platform: 'test', sdk: '0', base: '0' },
+  }
+  const plain = message(configuration, { method: 'POST', path: '/sessions', body, ...parts })
+  const request = signed(parts, plain, device.signer, service.now())
+  const agreement = configuration.agreement[0]
+  if (agreement === undefined) throw new Error('no agreement key')
+  const secretKey = random(32)
+  const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+  const plaintext = (parts.plaintext ?? ((bytes) => bytes))(padMessage(encodeRequest(request)))
+  const sealed = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
+  let keys: SessionKeys | undefined
+  const open = (bytes: Uint8Array): ResponseMessage => {
+    const answer = parseFrame(bytes, configuration.maxFrame)
+    if (answer.kind !== 'handshake-response') throw new Error('not a handshake response')
+    // deriveSession consumes its state, and a test may open several answers to one frame.
+    const state: HandshakeState = { ...sealed.state, es: sealed.state.es.slice() }
+    const derived = deriveSession(primitives, state, secretKey, answer.ephemeral, answer.ephemeral)
+    const response = parseResponse(openHandshakeResponse(primitives, derived.responseKey, answer))
+    if (parts.after === undefined && parts.plaintext === undefined) {
+      verifyResponse(primitives, response, request, configuration.signing)
+    }
+    keys = derived.session
+    return response
+  }
+  const session = ({ json }: Heard): RawSession => {
+    if (keys === undefined) throw new Error('the answer was not opened')
+    const id = decodeBase64Url(json.session.id)
+    return new RawSession({ service, configuration, device, keys, id, user: json.user, token: json.access_token })
+  }
+  return { frame: sealed.frame, open, session }
+}
+
+export async function logIn(service: TestService, parts: LoginParts = {}): Promise<RawSession> {
+  const prepared = await prepareLogin(service, parts)
+  const heard = await send(service, prepared)
+  if (heard.status !== 201) throw new Error(`the login was refused: ${JSON.stringify(heard.json)}`)
+  return prepared.session(heard)
+}
