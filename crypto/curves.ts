@@ -3,6 +3,7 @@ import { tweetnaclCurves } from './curves-tweetnacl.ts'
 import type { Curves } from './primitives-js.ts'
 
 /** ES2018 does not know it; asked for with `typeof` only. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: this declares the global for the type checker, nothing else
 declare const BigInt: unknown
 
 /**

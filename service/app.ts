@@ -20,7 +20,15 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean): 
     '/seal',
     bodyLimit({
       maxSize: maxBody(settings.maxFrame),
-      onError: () => clearAnswer(context, new ProtocolError('frame_too_large', 'the frame is over the size limit')),
+      onError: () => {
+        const answer = clearAnswer(
+          context,
+          new ProtocolError('frame_too_large', 'the frame is over the size limit'),
+        )
+        // The rest of the body is not read, so nothing else can come over this connection.
+        answer.headers.set('connection', 'close')
+        return answer
+      },
     }),
     sealHandler(context),
   )

@@ -54,7 +54,9 @@ const schema = z.object({
   MINISEAL_WECHAT_APPS: z.string().optional(),
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
-  MINISEAL_LOG_LEVEL: z.enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` }).default('info'),
+  MINISEAL_LOG_LEVEL: z
+    .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
+    .default('info'),
 })
 
 /**
@@ -78,9 +80,14 @@ export function readConfig(environment: Environment): Config {
   }
   if (mode === 'production') problems.push(...missingInProduction(values))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), { kind: 'sqlite', path: ':memory:' } as const)
+  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), {
+    kind: 'sqlite',
+    path: ':memory:',
+  } as const)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
-  const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), { kind: 'built-in-sandbox' })
+  const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
+    kind: 'built-in-sandbox',
+  })
   const upstreams = collect(() => parseUpstreams(values.MINISEAL_UPSTREAMS), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   if (problems.length > 0) throw new ConfigError(problems)
@@ -100,7 +107,9 @@ export function readConfig(environment: Environment): Config {
 }
 
 function withoutEmpty(environment: Environment): Environment {
-  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+  return Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  )
 }
 
 /** `NAME_FILE` holds the path of a file with the value of `NAME`, for secrets that are mounted. */
@@ -109,7 +118,8 @@ function withFiles(environment: Environment): Environment {
   for (const name of ['MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS']) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue
-    if (environment[name] !== undefined) throw new ConfigError([`${name} and ${name}_FILE are both set: keep one`])
+    if (environment[name] !== undefined)
+      throw new ConfigError([`${name} and ${name}_FILE are both set: keep one`])
     try {
       values[name] = readFileSync(path, 'utf8').trim()
     } catch {
@@ -125,10 +135,14 @@ function missingInProduction(values: z.infer<typeof schema>): string[] {
     missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
   }
   if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push('MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32')
+    missing.push(
+      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
+    )
   }
   if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push('MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console')
+    missing.push(
+      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
+    )
   }
   if (values.MINISEAL_UPSTREAMS === undefined) {
     missing.push('MINISEAL_UPSTREAMS is missing: your backends, for example /wallet=http://10.0.0.5:9001')
@@ -143,12 +157,14 @@ function parseOrigin(text: string | undefined): string | undefined {
   } catch {
     throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
   }
-  if (text.startsWith('http:') && !isLoopback(text)) throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
+  if (text.startsWith('http:') && !isLoopback(text))
+    throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
   return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
 }
 
 function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) return { kind: 'sqlite', path: text.slice(7) }
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
+    return { kind: 'sqlite', path: text.slice(7) }
   if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
   throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }
@@ -158,7 +174,8 @@ function parseApps(text: string | undefined, mode: Config['mode']): readonly Wec
   const apps = text.split(',').map((entry) => {
     const match = /^\s*([A-Za-z0-9_-]{2,64}):([^\s:,]{1,128})\s*$/.exec(entry)
     const [, appid, secret] = match ?? []
-    if (appid === undefined || secret === undefined) throw new Error('MINISEAL_WECHAT_APPS must be appid:secret[,appid:secret…]')
+    if (appid === undefined || secret === undefined)
+      throw new Error('MINISEAL_WECHAT_APPS must be appid:secret[,appid:secret…]')
     return { appid, secret }
   })
   if (new Set(apps.map(({ appid }) => appid)).size !== apps.length) {
@@ -172,10 +189,13 @@ function parseApps(text: string | undefined, mode: Config['mode']): readonly Wec
 
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
   if (text === undefined) {
-    return mode === 'production' ? { kind: 'url', url: 'https://api.weixin.qq.com' } : { kind: 'built-in-sandbox' }
+    return mode === 'production'
+      ? { kind: 'url', url: 'https://api.weixin.qq.com' }
+      : { kind: 'built-in-sandbox' }
   }
   if (!URL.canParse(text)) throw new Error('MINISEAL_WECHAT_API must be a URL')
-  if (!text.startsWith('https://') && !isLoopback(text)) throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
+  if (!text.startsWith('https://') && !isLoopback(text))
+    throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
   return { kind: 'url', url: text.replace(/\/+$/, '') }
 }
 
@@ -187,7 +207,9 @@ function parseMasterKeys(text: string | undefined): readonly Uint8Array[] | unde
   return text?.split(',').map((entry) => {
     const key = Buffer.from(entry.trim(), 'base64')
     if (key.length !== 32 || key.toString('base64') !== entry.trim()) {
-      throw new Error('MINISEAL_MASTER_KEY must be 32 bytes in base64, or a comma list of them, current first')
+      throw new Error(
+        'MINISEAL_MASTER_KEY must be 32 bytes in base64, or a comma list of them, current first',
+      )
     }
     return new Uint8Array(key)
   })

@@ -6,7 +6,10 @@ import type { WechatCall } from './wechat/client.ts'
 
 /** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
 export function createLogger(level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: false }))
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ fd: 2, sync: false }),
+  )
 }
 
 /** A line for each exchange; faults of ours are errors, refusals are not. */
@@ -31,5 +34,8 @@ export function wechatRecorder(log: Logger): (call: WechatCall) => void {
 function faultOf(error: unknown): { readonly name: string; readonly at: readonly string[] } {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
   const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  return { name: error.name, at: at.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')) }
+  return {
+    name: error.name,
+    at: at.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')),
+  }
 }

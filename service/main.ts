@@ -59,7 +59,11 @@ export interface RunningService {
  *
  * @throws Error when the port is taken, the database cannot be opened or a secret cannot be unwrapped.
  */
-export async function startService(config: Config, log: Logger, around: Surroundings = {}): Promise<RunningService> {
+export async function startService(
+  config: Config,
+  log: Logger,
+  around: Surroundings = {},
+): Promise<RunningService> {
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
@@ -107,7 +111,10 @@ export async function startService(config: Config, log: Logger, around: Surround
   }
 }
 
-async function startSandbox(config: Config, now: () => number): Promise<{ url: string; close(): Promise<void> } | undefined> {
+async function startSandbox(
+  config: Config,
+  now: () => number,
+): Promise<{ url: string; close(): Promise<void> } | undefined> {
   if (config.wechatApi.kind === 'url') return undefined
   const sandbox = createSandbox({ apps: config.wechatApps, now })
   const { url } = await sandbox.start(config.port === 0 ? 0 : config.port + 1, config.host)

@@ -14,6 +14,8 @@ import type { Remedy } from './remedies.ts'
 import { withRemedies } from './remedies.ts'
 import { Renewal } from './renewal.ts'
 import type { Session, SessionInfo } from './session.ts'
+import type { SessionSummary } from './session-list.ts'
+import { parseSessionList } from './session-list.ts'
 import type { StateListener } from './sessions.ts'
 import { Sessions } from './sessions.ts'
 
@@ -35,7 +37,7 @@ export interface Channel {
   /** Ends the session, here in any case; rejects when the service could not be told. The next request logs in again. */
   logout(options?: LogoutOptions): Promise<void>
   /** The user's devices and sessions, as the service lists them. */
-  sessions(): Promise<unknown>
+  sessions(): Promise<readonly SessionSummary[]>
   /** Ends one of the user's sessions. */
   revoke(sessionId: string): Promise<void>
   /** @returns a function that ends the listening. */
@@ -88,8 +90,8 @@ class SealedChannel implements Channel {
     }
   }
 
-  async sessions(): Promise<unknown> {
-    return expectSuccess(await this.request({ method: 'GET', path: '/sessions' })).json()
+  async sessions(): Promise<readonly SessionSummary[]> {
+    return parseSessionList(expectSuccess(await this.request({ method: 'GET', path: '/sessions' })).bytes)
   }
 
   async revoke(sessionId: string): Promise<void> {

@@ -70,7 +70,7 @@ function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean 
 
 function contentOf(body: unknown): Uint8Array {
   if (body === undefined) return new Uint8Array(0)
-  if (body instanceof Uint8Array) return body.slice()
+  if (body instanceof Uint8Array) return new Uint8Array(body)
   const json: string | undefined = JSON.stringify(body)
   if (json === undefined) return invalid('the body has no JSON form')
   return writing(() => encodeUtf8(json))

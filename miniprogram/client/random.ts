@@ -64,6 +64,7 @@ export class RandomPool {
     if (drawn.length !== POOL_BYTES || isAllZero(drawn)) {
       throw new ChannelError('no_random', 'the random source gave no random bytes')
     }
-    this.bytes = drawn.slice()
+    // Copied into a plain array: Node's Buffer has a `slice` that is a view, and wiping it would wipe what was taken.
+    this.bytes = new Uint8Array(drawn)
   }
 }

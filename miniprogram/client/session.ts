@@ -103,7 +103,8 @@ function accessToken(body: Record<string, unknown>): AccessToken {
   return { value: requiredString(body, 'access_token'), lifetime: requiredNumber(body, 'expires_in') }
 }
 
-function readable<T>(read: () => T): T {
+/** @throws ChannelError `unexpected_answer` when `read` finds another form: signed by the service, and still not usable. */
+export function readable<T>(read: () => T): T {
   try {
     return read()
   } catch (cause) {

@@ -24,7 +24,9 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
     const match = /^\s*(\/[A-Za-z0-9._~/-]*)=(https?:\/\/[^\s/?#]+)\/?\s*$/.exec(entry)
     const [, prefix, origin] = match ?? []
     if (prefix === undefined || origin === undefined || !URL.canParse(origin)) {
-      throw new Error('MINISEAL_UPSTREAMS must be /prefix=http://host:port[,…], without a path behind the port')
+      throw new Error(
+        'MINISEAL_UPSTREAMS must be /prefix=http://host:port[,…], without a path behind the port',
+      )
     }
     return { prefix: prefix === '/' ? '' : prefix.replace(/\/$/, ''), origin }
   })
@@ -54,7 +56,9 @@ export function createGateway(options: GatewayOptions): Backend {
   return {
     async answer(message) {
       const [path = ''] = message.path.split('?')
-      const upstream = options.upstreams.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
+      const upstream = options.upstreams.find(
+        ({ prefix }) => path === prefix || path.startsWith(`${prefix}/`),
+      )
       if (upstream === undefined) throw new ProtocolError('not_found', 'there is nothing at this path')
       try {
         return await forward(agent, upstream, message, options.authority, timeoutMs)

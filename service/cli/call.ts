@@ -58,7 +58,8 @@ export const call: Command = {
   async run(args, terminal) {
     const { values, positionals } = parseValues(args)
     const [method, path, ...more] = positionals
-    if (method === undefined || path === undefined || more.length > 0) throw new UsageError('call takes METHOD and PATH')
+    if (method === undefined || path === undefined || more.length > 0)
+      throw new UsageError('call takes METHOD and PATH')
     const body = values.data === undefined ? undefined : parseBody(values.data)
     const channel = openChannel(values, terminal)
     try {
@@ -101,9 +102,12 @@ function openChannel(values: Values, terminal: Terminal): Channel {
   const roots = values.root ?? found?.roots
   const appid = values.appid ?? found?.appid
   if (origin === undefined) {
-    throw new CommandFailed('no development service was found here: start one with npm start, or give --origin and --root')
+    throw new CommandFailed(
+      'no development service was found here: start one with npm start, or give --origin and --root',
+    )
   }
-  if (roots === undefined) throw new UsageError('--root is needed with --origin: miniseal keys export prints it')
+  if (roots === undefined)
+    throw new UsageError('--root is needed with --origin: miniseal keys export prints it')
   if (appid === undefined) throw new UsageError('--appid is needed with --origin')
   const name = values.code === undefined ? values.as : 'wechat-user'
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new UsageError('--as takes letters, digits, - and _')

@@ -38,7 +38,12 @@ export const keys: Command = {
     const [action, kind, ...more] = positionals
     if (more.length > 0) throw new UsageError('too many arguments')
     const config = readConfig(terminal.environment)
-    const run = actionOf(action, kind, values.json, config.origin ?? developmentOrigin(config.host, config.port))
+    const run = actionOf(
+      action,
+      kind,
+      values.json,
+      config.origin ?? developmentOrigin(config.host, config.port),
+    )
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)
@@ -59,7 +64,12 @@ interface Situation {
 
 type Action = (situation: Situation) => Promise<ExitCode>
 
-function actionOf(action: string | undefined, kind: string | undefined, isJson: boolean, origin: string): Action {
+function actionOf(
+  action: string | undefined,
+  kind: string | undefined,
+  isJson: boolean,
+  origin: string,
+): Action {
   if (action === 'rotate') {
     const found = rotatable.find((candidate) => candidate === kind)
     if (found === undefined) throw new UsageError(`keys rotate takes one of ${rotatable.join(', ')}`)
@@ -94,7 +104,11 @@ async function rotate({ store, wrapper, terminal, now }: Situation, kind: Rotata
   return 0
 }
 
-async function exportKeys({ store, wrapper, terminal, now }: Situation, isJson: boolean, origin: string): Promise<ExitCode> {
+async function exportKeys(
+  { store, wrapper, terminal, now }: Situation,
+  isJson: boolean,
+  origin: string,
+): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
   const roots = keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
   const logKey = keyring.current('log', now)

@@ -61,7 +61,9 @@ function explain(name: string, command: Command, error: unknown, terminal: Termi
 }
 
 function hasCode(error: unknown, pattern: RegExp): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && pattern.test(error.code)
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && pattern.test(error.code)
+  )
 }
 
 function messageOf(error: unknown): string {

@@ -25,7 +25,8 @@ export const wechatSandbox: Command = {
       options: { port: { type: 'string', default: '8788' }, host: { type: 'string', default: '127.0.0.1' } },
       strict: true,
     })
-    if (!/^[0-9]{1,5}$/.test(values.port) || Number(values.port) > 65535) throw new UsageError('--port must be a port')
+    if (!/^[0-9]{1,5}$/.test(values.port) || Number(values.port) > 65535)
+      throw new UsageError('--port must be a port')
     const { NODE_ENV: _, PORT: __, ...environment } = terminal.environment
     const sandbox = createSandbox({ apps: readConfig(environment).wechatApps })
     const { url } = await sandbox.start(Number(values.port), values.host)

@@ -62,9 +62,13 @@ export function openLedger(path: string): Ledger {
   database.pragma('busy_timeout = 5000')
   database.exec(tables)
   const open = database.prepare('insert into accounts values (?, ?) on conflict do nothing')
-  const balanceOf = database.prepare<[string], { balance: number }>('select balance from accounts where name = ?')
+  const balanceOf = database.prepare<[string], { balance: number }>(
+    'select balance from accounts where name = ?',
+  )
   const add = database.prepare('update accounts set balance = balance + ? where name = ?')
-  const find = database.prepare<[string, string], Transfer>(`select ${columns} from transfers where user = ? and key = ?`)
+  const find = database.prepare<[string, string], Transfer>(
+    `select ${columns} from transfers where user = ? and key = ?`,
+  )
   const list = database.prepare<[string], Transfer>(
     `select ${columns} from transfers where user = ? order by position desc limit 50`,
   )

@@ -25,7 +25,9 @@ export function createWallet(ledger: Ledger, now: () => number): InnerApp {
   })
   app.get('/wallet/transfers', (c) => {
     const transfers = ledger.transfers(c.var.caller.user)
-    return c.json({ transfers: transfers.map((transfer) => ({ ...transfer, currency: 'CNY', status: 'done' })) })
+    return c.json({
+      transfers: transfers.map((transfer) => ({ ...transfer, currency: 'CNY', status: 'done' })),
+    })
   })
   app.post('/wallet/transfers', async (c) => {
     const { payee, amount, note } = await readOrder(c)

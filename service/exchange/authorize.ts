@@ -45,7 +45,10 @@ export const renewalPath = '/sessions/current/token'
  *
  * @throws Refused `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`.
  */
-export async function verifyToken(context: ExchangeContext, verified: VerifiedRequest): Promise<TokenSubject> {
+export async function verifyToken(
+  context: ExchangeContext,
+  verified: VerifiedRequest,
+): Promise<TokenSubject> {
   assertVerified(verified)
   const { message, signature, opened } = verified
   return await checkAsync('token', async () => {
@@ -100,11 +103,18 @@ export async function claimRequest(
       { kind: 'touch-session', id: opened.session.id, now: context.now() },
     ])
     if (result.kind === 'committed') return
-    if (result.write.kind === 'claim-nonce') throw new ProtocolError('replayed', 'the request was received before')
+    if (result.write.kind === 'claim-nonce')
+      throw new ProtocolError('replayed', 'the request was received before')
     throw new ProtocolError('session_ended', 'the session has ended')
   })
   const { keyid, base, created } = signature
-  const evidence = { keyid, publicKey: opened.session.devicePublicKey, base, signature: signature.signature, created }
+  const evidence = {
+    keyid,
+    publicKey: opened.session.devicePublicKey,
+    base,
+    signature: signature.signature,
+    created,
+  }
   return new Claimed(message, {
     user: subject.user,
     device: keyid,

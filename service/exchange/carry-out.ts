@@ -43,9 +43,13 @@ function assertIdempotencyKey({ message }: Command): void {
   if (safeMethods.has(message.method)) return
   if (message.method === 'POST' && withoutIdempotencyKey.has(message.path)) return
   const field = findField(message.fields, 'idempotency-key')
-  if (field === undefined) throw new ProtocolError('idempotency_missing', 'the request needs an Idempotency-Key')
+  if (field === undefined)
+    throw new ProtocolError('idempotency_missing', 'the request needs an Idempotency-Key')
   const { value, params } = refuseFormat('idempotency_missing', () => parseItem(field))
   if (value.kind !== 'string' || value.value === '' || value.value.length > 255 || params.size > 0) {
-    throw new ProtocolError('idempotency_missing', 'the Idempotency-Key must be a string of 1 to 255 characters')
+    throw new ProtocolError(
+      'idempotency_missing',
+      'the Idempotency-Key must be a string of 1 to 255 characters',
+    )
   }
 }

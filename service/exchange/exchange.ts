@@ -5,15 +5,15 @@ import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Problem, ProblemContext } from '../http/problems.ts'
 import { clearProblem, problemOf } from '../http/problems.ts'
 import { logIn } from '../sessions/login.ts'
-import { carryOut } from './carry-out.ts'
 import { claimRequest, verifyToken } from './authorize.ts'
+import { carryOut } from './carry-out.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
 import type { Refused } from './refused.ts'
 import { asRefused } from './refused.ts'
 import { sealReply } from './seal.ts'
-import { readRequest, verifyRequest } from './verify.ts'
+import { assertForUs, readRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
 export type ExchangeAnswer =
@@ -66,7 +66,8 @@ interface Answer {
 async function answer(context: ExchangeContext, opened: OpenedFrame, requestId: string): Promise<Answer> {
   let request: RequestMessage | undefined
   try {
-    request = readRequest(context, opened.plaintext)
+    request = readRequest(opened.plaintext)
+    assertForUs(context, request)
     if (opened.kind === 'handshake') return { reply: await logIn(context, opened, request), request }
     const verified = verifyRequest(context, opened, request)
     const subject = await verifyToken(context, verified)

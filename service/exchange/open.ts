@@ -61,7 +61,10 @@ export async function openFrame(context: ExchangeContext, bytes: Uint8Array): Pr
   }
 }
 
-async function openHandshake(context: ExchangeContext, frame: HandshakeRequestFrame): Promise<OpenedHandshake> {
+async function openHandshake(
+  context: ExchangeContext,
+  frame: HandshakeRequestFrame,
+): Promise<OpenedHandshake> {
   const { primitives } = context
   const agreement = await checkAsync('session', async () => {
     const key = await context.keyring.findAgreement(frame.keyHint, context.now())
@@ -72,7 +75,13 @@ async function openHandshake(context: ExchangeContext, frame: HandshakeRequestFr
     const { plaintext, state } = openHandshakeRequest(primitives, agreement, frame)
     const secret = context.random(32)
     const serviceEphemeral = primitives.x25519PublicKey(secret)
-    const { session, responseKey } = deriveSession(primitives, state, secret, frame.ephemeral, serviceEphemeral)
+    const { session, responseKey } = deriveSession(
+      primitives,
+      state,
+      secret,
+      frame.ephemeral,
+      serviceEphemeral,
+    )
     wipe(secret)
     return { kind: 'handshake', plaintext, keys: session, responseKey, serviceEphemeral }
   })

@@ -39,14 +39,16 @@ export function assertVerified(value: VerifiedRequest): void {
   if (!Verified.isMade(value)) throw new Error('not a verified request')
 }
 
-/** Reads the inner message. @throws Refused `payload_invalid` when it is not exactly one Binary HTTP request to us. */
-export function readRequest(context: ExchangeContext, plaintext: Uint8Array): RequestMessage {
-  return check('binary-http', () => {
-    const message = refuseFormat('payload_invalid', () => parseRequest(plaintext))
-    if (message.scheme !== 'https' || message.authority !== context.authority) {
-      throw new ProtocolError('payload_invalid', 'the request is for another origin')
-    }
-    return message
+/** Reads the inner message. @throws Refused `payload_invalid` when it is not exactly one Binary HTTP request. */
+export function readRequest(plaintext: Uint8Array): RequestMessage {
+  return check('binary-http', () => refuseFormat('payload_invalid', () => parseRequest(plaintext)))
+}
+
+/** @throws Refused `payload_invalid` for a request that was made for another service. */
+export function assertForUs(context: ExchangeContext, { scheme, authority }: RequestMessage): void {
+  check('binary-http', () => {
+    if (scheme === 'https' && authority === context.authority) return
+    throw new ProtocolError('payload_invalid', 'the request is for another origin')
   })
 }
 
@@ -63,13 +65,18 @@ export function readSignature(context: ExchangeContext, message: RequestMessage)
  *
  * @throws Refused with the code of the first check that fails.
  */
-export function verifyRequest(context: ExchangeContext, opened: OpenedRequest, message: RequestMessage): VerifiedRequest {
+export function verifyRequest(
+  context: ExchangeContext,
+  opened: OpenedRequest,
+  message: RequestMessage,
+): VerifiedRequest {
   const signature = readSignature(context, message)
   check('key', () => {
     if (signature.keyid !== opened.session.device) {
       throw new ProtocolError('key_unknown', 'the signing key is not the one of this session')
     }
-    if (opened.session.deviceRevokedAt !== null) throw new ProtocolError('key_revoked', 'the signing key was revoked')
+    if (opened.session.deviceRevokedAt !== null)
+      throw new ProtocolError('key_revoked', 'the signing key was revoked')
   })
   check('verify', () => assertSignature(context.primitives, signature, opened.session.devicePublicKey))
   return new Verified(opened, message, signature)

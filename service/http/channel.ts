@@ -27,7 +27,8 @@ export function maxBody(maxFrame: number): number {
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-    if (!isFrameType(type)) return clearAnswer(context, refusal('the content type is not application/vnd.miniseal'))
+    if (!isFrameType(type))
+      return clearAnswer(context, refusal('the content type is not application/vnd.miniseal'))
     const body = new Uint8Array(await c.req.arrayBuffer())
     let frame: Uint8Array
     try {
@@ -62,7 +63,14 @@ export function clearAnswer(context: ExchangeContext, error: unknown): Response 
     time: context.now(),
     requestId,
   })
-  context.record({ requestId, kind: 'clear', status: problem.status, code: problem.code, step: 'frame', durationMs: 0 })
+  context.record({
+    requestId,
+    kind: 'clear',
+    status: problem.status,
+    code: problem.code,
+    step: 'frame',
+    durationMs: 0,
+  })
   return problemResponse(problem)
 }
 

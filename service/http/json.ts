@@ -20,7 +20,8 @@ export function jsonReply(status: number, value: unknown): ResponseMessage {
 /** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape. Attacker-controlled. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
   const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') throw new ProtocolError('payload_invalid', 'the content must be application/json')
+  if (type !== 'application/json')
+    throw new ProtocolError('payload_invalid', 'the content must be application/json')
   if (findField(message.fields, 'content-encoding') !== undefined) {
     throw new ProtocolError('payload_invalid', 'the content of this route must not be compressed')
   }
@@ -34,5 +35,8 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
   const places = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
-  throw new ProtocolError('payload_invalid', `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`)
+  throw new ProtocolError(
+    'payload_invalid',
+    `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`,
+  )
 }

@@ -110,7 +110,10 @@ const clearCodes: ReadonlySet<ProtocolCode> = new Set<ProtocolCode>([
 export function clearProblem(error: unknown, context: ProblemContext): Problem {
   const refusal = refusalOf(error)
   if (clearCodes.has(refusal.code)) return problemOf(refusal, context)
-  return problemOf(new ProtocolError('overloaded', 'the service cannot take the request now', refusal), context)
+  return problemOf(
+    new ProtocolError('overloaded', 'the service cannot take the request now', refusal),
+    context,
+  )
 }
 
 /** Writes the problem document of a refusal (RFC 9457, with `code`, `step`, `time`, `retryable`). */

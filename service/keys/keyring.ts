@@ -52,7 +52,9 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
     },
     async findAgreement(hint, at) {
       const find = (): ServiceKey | undefined =>
-        usable('agreement', at).find((key) => equalBytes(agreementKeyHint(sodiumPrimitives, key.publicKey), hint))
+        usable('agreement', at).find((key) =>
+          equalBytes(agreementKeyHint(sodiumPrimitives, key.publicKey), hint),
+        )
       const known = find()
       if (known !== undefined || at <= lastReload) return known
       lastReload = at
@@ -80,7 +82,12 @@ async function makeMissing(
   const missing = serviceKeyKinds.filter((kind) => !present.has(kind))
   // The claim lets one process win when several start on an empty database; the others read what it made.
   await store.commit([
-    { kind: 'claim-nonce', scope: `service-keys/${missing.join('+')}`, nonce: new Uint8Array(16), expiresAt: forever },
+    {
+      kind: 'claim-nonce',
+      scope: `service-keys/${missing.join('+')}`,
+      nonce: new Uint8Array(16),
+      expiresAt: forever,
+    },
     ...missing.map((kind) => ({
       kind: 'insert-service-key' as const,
       key: makeServiceKey(kind, wrapper, { now, notBefore: now }),
@@ -109,7 +116,9 @@ export async function rotateKey(
   const notBefore = kind === 'signing' ? now + configurationLifetime : now
   const overlap = kind === 'token' ? tokenOverlap : configurationLifetime
   const key = makeServiceKey(kind, wrapper, { now, notBefore })
-  const old = (await store.listServiceKeys()).filter((record) => record.kind === kind && record.notAfter === 0)
+  const old = (await store.listServiceKeys()).filter(
+    (record) => record.kind === kind && record.notAfter === 0,
+  )
   const result = await store.commit([
     { kind: 'insert-service-key', key },
     ...old.map(({ kid }) => ({
@@ -119,6 +128,7 @@ export async function rotateKey(
       notAfter: notBefore + overlap,
     })),
   ])
-  if (result.kind === 'refused') throw new Error(`the ${kind} key was rotated by somebody else at the same time`)
+  if (result.kind === 'refused')
+    throw new Error(`the ${kind} key was rotated by somebody else at the same time`)
   return { kid: key.kid, notBefore }
 }

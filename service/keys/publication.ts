@@ -1,8 +1,8 @@
 /** What the service publishes about its keys: the channel configuration, the JWKS, the log's verifier key. */
 import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
 import { signConfiguration } from '../../crypto/channel-configuration.ts'
-import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../crypto/text.ts'
 import type { SignatureWindow } from '../../crypto/signed-request.ts'
+import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../crypto/text.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
@@ -56,7 +56,10 @@ export function published(keyring: Keyring, kind: ServiceKeyKind, now: number): 
 }
 
 /** The JWK Set of the keys that sign tokens and answers (RFC 7517, section 5; RFC 8037). */
-export function jsonWebKeySet(keyring: Keyring, now: number): { readonly keys: readonly Record<string, string>[] } {
+export function jsonWebKeySet(
+  keyring: Keyring,
+  now: number,
+): { readonly keys: readonly Record<string, string>[] } {
   const keys = (['token', 'signing'] as const).flatMap((kind) => keyring.published(kind, now))
   return {
     keys: keys.map(({ kid, publicKey }) => ({

@@ -18,7 +18,14 @@ export interface ServiceKey {
 }
 
 /** Every kind, in the order in which they are made. */
-export const serviceKeyKinds: readonly ServiceKeyKind[] = ['root', 'agreement', 'signing', 'token', 'log', 'lookup']
+export const serviceKeyKinds: readonly ServiceKeyKind[] = [
+  'root',
+  'agreement',
+  'signing',
+  'token',
+  'log',
+  'lookup',
+]
 
 function place(kind: ServiceKeyKind, kid: string): SecretPlace {
   return { column: 'service_keys.secret_wrapped', row: `${kind}/${kid}` }

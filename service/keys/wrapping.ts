@@ -37,7 +37,10 @@ export interface SecretWrapper {
 export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWrapper {
   const keys = masterKeys.map((key) => {
     if (key.length !== 32) throw new Error('a master key must be 32 bytes')
-    return { key: Buffer.from(key), hint: createHash('sha256').update('miniseal master key').update(key).digest().subarray(0, hintLength) }
+    return {
+      key: Buffer.from(key),
+      hint: createHash('sha256').update('miniseal master key').update(key).digest().subarray(0, hintLength),
+    }
   })
   const current = keys[0]
   if (current === undefined) throw new Error('a master key is needed')
@@ -46,20 +49,36 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
       const nonce = randomBytes(nonceLength)
       const sealed = Buffer.alloc(secret.length + tagLength)
       const input = Buffer.from(secret)
-      sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, input, associatedData(place), null, nonce, current.key)
+      sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+        sealed,
+        input,
+        associatedData(place),
+        null,
+        nonce,
+        current.key,
+      )
       input.fill(0)
       return new Uint8Array(Buffer.concat([Uint8Array.of(version), current.hint, nonce, sealed]))
     },
     unwrap(wrapped, place) {
       const bytes = Buffer.from(wrapped)
-      if (bytes.length < headLength + tagLength || bytes[0] !== version) throw new Error('not a wrapped secret')
+      if (bytes.length < headLength + tagLength || bytes[0] !== version)
+        throw new Error('not a wrapped secret')
       const hint = bytes.subarray(1, 1 + hintLength)
       const master = keys.find((candidate) => candidate.hint.equals(hint))
-      if (master === undefined) throw new Error('a secret is wrapped with a master key that is not configured')
+      if (master === undefined)
+        throw new Error('a secret is wrapped with a master key that is not configured')
       const nonce = bytes.subarray(1 + hintLength, headLength)
       const secret = Buffer.alloc(bytes.length - headLength - tagLength)
       const sealed = bytes.subarray(headLength)
-      sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(secret, null, sealed, associatedData(place), nonce, master.key)
+      sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+        secret,
+        null,
+        sealed,
+        associatedData(place),
+        nonce,
+        master.key,
+      )
       return new Uint8Array(secret)
     },
   }

@@ -30,7 +30,9 @@ const loginBody = z.object({
   appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),
   code: z.string().min(1).max(512),
   device: z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) }),
-  client: z.object({ platform: shortText.optional(), sdk: shortText.optional(), base: shortText.optional() }).optional(),
+  client: z
+    .object({ platform: shortText.optional(), sdk: shortText.optional(), base: shortText.optional() })
+    .optional(),
 })
 
 type LoginBody = z.infer<typeof loginBody>
@@ -54,7 +56,9 @@ export async function logIn(
 ): Promise<ResponseMessage> {
   const login = verifyLogin(context, request)
   await claimLogin(context, login)
-  const identity = await checkAsync('login', () => context.wechat.exchangeCode(login.body.appid, login.body.code))
+  const identity = await checkAsync('login', () =>
+    context.wechat.exchangeCode(login.body.appid, login.body.code),
+  )
   return await checkAsync('login', () => openSession(context, opened, login, identity))
 }
 
@@ -67,7 +71,8 @@ function verifyLogin(context: ExchangeContext, request: RequestMessage): Verifie
   const { body, publicKey } = check('key', () => readDeviceKey(context, request, signature))
   check('verify', () => assertSignature(context.primitives, signature, publicKey))
   check('login', () => {
-    if (!context.wechat.hasApp(body.appid)) throw new ProtocolError('payload_invalid', 'the appid is not served here')
+    if (!context.wechat.hasApp(body.appid))
+      throw new ProtocolError('payload_invalid', 'the appid is not served here')
   })
   return { body, publicKey, signature }
 }
@@ -98,7 +103,8 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
       { kind: 'claim-login-code', hash, expiresAt: context.now() + codeRetention },
     ])
     if (result.kind === 'committed') return
-    if (result.write.kind === 'claim-nonce') throw new ProtocolError('replayed', 'the request was received before')
+    if (result.write.kind === 'claim-nonce')
+      throw new ProtocolError('replayed', 'the request was received before')
     throw new ProtocolError('login_code_used', 'the login code was used before')
   })
 }
@@ -114,7 +120,16 @@ async function openSession(
   const user = pseudonym(context, body.appid, identity.openid, now)
   const id = context.random(suite1.sessionIdLength)
   const known = await context.store.findDevice(device)
-  await putSession(context, opened, { user, device, id, appid: body.appid, publicKey, now, identity, platform: body.client?.platform })
+  await putSession(context, opened, {
+    user,
+    device,
+    id,
+    appid: body.appid,
+    publicKey,
+    now,
+    identity,
+    platform: body.client?.platform,
+  })
   const sid = encodeBase64Url(id)
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
   return jsonReply(201, {
@@ -140,7 +155,11 @@ interface SessionParts {
 }
 
 /** User, device and session in one transaction, every secret wrapped. */
-async function putSession(context: ExchangeContext, opened: OpenedHandshake, parts: SessionParts): Promise<void> {
+async function putSession(
+  context: ExchangeContext,
+  opened: OpenedHandshake,
+  parts: SessionParts,
+): Promise<void> {
   const { user, device, id, appid, publicKey, now, identity, platform } = parts
   const wrap = (text: string, column: string): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), { column: `users.${column}`, row: user })
@@ -169,7 +188,8 @@ async function putSession(context: ExchangeContext, opened: OpenedHandshake, par
     },
   ])
   if (result.kind === 'committed') return
-  if (result.write.kind !== 'put-device') throw new Error(`the store refused ${result.write.kind} of a new session`)
+  if (result.write.kind !== 'put-device')
+    throw new Error(`the store refused ${result.write.kind} of a new session`)
   const taken = await context.store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null) {
     throw new ProtocolError('key_revoked', 'the signing key was revoked')

@@ -15,7 +15,10 @@ import { tokenLifetime, tokenType } from './tokens.ts'
  *
  * @throws ProtocolError `not_found` for a path under `/sessions` that nothing answers.
  */
-export async function decideSession(context: ExchangeContext, command: Command): Promise<Decision | undefined> {
+export async function decideSession(
+  context: ExchangeContext,
+  command: Command,
+): Promise<Decision | undefined> {
   const { method, path } = command.message
   const [name] = path.split('?')
   if (name !== '/sessions' && !name?.startsWith('/sessions/')) return undefined

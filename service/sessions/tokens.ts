@@ -75,7 +75,8 @@ export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer
         const { sub, client_id, sid, cnf } = claims.parse(payload)
         return { user: sub, appid: client_id, sid, device: cnf.jkt }
       } catch (error) {
-        if (error instanceof errors.JWTExpired) throw new ProtocolError('token_expired', 'the access token has expired')
+        if (error instanceof errors.JWTExpired)
+          throw new ProtocolError('token_expired', 'the access token has expired')
         throw new ProtocolError('token_invalid', 'the access token is not valid', error)
       }
     },

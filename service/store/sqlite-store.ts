@@ -4,16 +4,13 @@
  * WAL with `synchronous=FULL`, so that a commit survives a power cut; the lock on the file decides races between
  * processes, and the single connection those within one.
  */
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { BoundStatement, Queries } from './compile.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
-import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
+import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
 
@@ -23,8 +20,6 @@ export interface SqliteOptions {
 }
 
 const BUSY_TIMEOUT = 5_000
-const OPEN_ATTEMPTS = 50
-const OPEN_PAUSE = 100
 
 /**
  * Opens the file (`:memory:` for a database that dies with the process), makes its folder, brings it to this version.
@@ -32,7 +27,8 @@ const OPEN_PAUSE = 100
  * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
  */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
+  const connection = await openSqliteConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
+  const opened = fileIdentity(path)
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema)
@@ -45,6 +41,9 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
     assertWritable: () =>
       group.add(() => {
+        // A file that was removed or replaced goes on taking writes that nobody will find again.
+        if (fileIdentity(path) !== opened)
+          throw new StoreUnavailable(new Error('the file is not the one opened'))
         for (const statement of statements.probe) run(statement)
         return { keep: true, value: undefined }
       }),
@@ -100,59 +99,6 @@ async function guardRead<T>(read: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new StoreUnavailable(error)
   }
-}
-
-async function openConnection(path: string, busyTimeout: number): Promise<Database.Database> {
-  let connection: Database.Database | undefined
-  try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    connection = new Database(path, { timeout: busyTimeout })
-    await retryWhileBusy(connection, makeDurable)
-    await retryWhileBusy(connection, migrate)
-    return connection
-  } catch (error) {
-    connection?.close()
-    throw new StoreUnavailable(error)
-  }
-}
-
-/** Turning WAL on, and recovering it, answer BUSY at once, without regard to the busy timeout. */
-async function retryWhileBusy(
-  connection: Database.Database,
-  step: (connection: Database.Database) => void,
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return step(connection)
-    } catch (error) {
-      if (attempt === OPEN_ATTEMPTS || !codeOf(error).startsWith('SQLITE_BUSY')) throw error
-      await sleep(OPEN_PAUSE)
-    }
-  }
-}
-
-function makeDurable(connection: Database.Database): void {
-  const mode = connection.pragma('journal_mode = WAL', { simple: true })
-  if (mode !== 'wal' && !connection.memory)
-    throw new Error('the file system of the database does not allow WAL')
-  connection.pragma('synchronous = FULL')
-  connection.pragma('foreign_keys = ON')
-}
-
-/** BEGIN IMMEDIATE is the lock: a second process waits here, then finds everything applied. */
-function migrate(connection: Database.Database): void {
-  const migrations = readMigrations('sqlite')
-  connection
-    .transaction(() => {
-      connection.exec(APPLIED_TABLE)
-      const applied = connection.prepare<[], { madeAt: number }>(APPLIED_QUERY).all()
-      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
-      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
-        for (const statement of statements) connection.exec(statement)
-        record.run(madeAt, hash)
-      }
-    })
-    .immediate()
 }
 
 function codeOf(error: unknown): string {

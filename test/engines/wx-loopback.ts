@@ -193,6 +193,9 @@ class RequestQueue {
     const start = (): void => {
       this.inFlight += 1
       this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
+      later(() => run())
+    }
+    const run = (): void => {
       this.send(options, abort.signal)
         .then((result) =>
           settle(options, 'success', ofRealm({ errMsg: 'request:ok', ...result }, this.realm)),
@@ -204,7 +207,7 @@ class RequestQueue {
         })
     }
     if (this.inFlight >= MAX_IN_FLIGHT) this.waiting.push(start)
-    else later(start)
+    else start()
     return { abort: () => abort.abort() }
   }
 

@@ -11,7 +11,7 @@ describe('the texts of errors', () => {
     expect(rows).toHaveLength(49)
     for (const [, row] of rows) {
       expect(row['zh-CN']).toMatch(/^[\u4e00-\u9fff，]+$/)
-      expect(row.en).toMatch(/^[A-Z][A-Za-z ,’.]+\.$/)
+      expect(row.en).toMatch(/^[A-Z][A-Za-z ,’.-]+\.$/)
     }
   })
 

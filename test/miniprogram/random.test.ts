@@ -9,11 +9,13 @@ describe('the random pool', () => {
     expect(() => pool.take(1)).toThrow(expect.objectContaining({ code: 'no_random' }))
   })
 
-  it('gives every byte once, in order', async () => {
+  it.each(['Uint8Array', 'Buffer'])('gives every byte once, in order, drawn as a %s', async (kind) => {
     const drawn = randomBytes(2048)
-    const pool = new RandomPool(async () => drawn)
+    const expected = [...drawn]
+    const pool = new RandomPool(async () => (kind === 'Buffer' ? drawn : new Uint8Array(drawn)))
     await pool.ready()
-    expect(Buffer.concat([pool.take(16), pool.take(24)])).toEqual(drawn.subarray(0, 40))
+    const taken = [pool.take(16), pool.take(24)]
+    expect(taken.flatMap((bytes) => [...bytes])).toEqual(expected.slice(0, 40))
   })
 
   it('fails instead of repeating when it runs dry', async () => {

@@ -17,9 +17,15 @@ it('logs a device in and answers with a session, a token and the time, signed an
   expect(heard).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })
   expect(heard.json).toMatchObject({ token_type: 'HTTPSig', expires_in: 600, device: { new: true } })
   expect(heard.json.session.expires_at).toBe(heard.json.time + 7200)
-  expect(Object.keys(heard.json).sort()).toEqual(
-    ['access_token', 'device', 'expires_in', 'session', 'time', 'token_type', 'user'],
-  )
+  expect(Object.keys(heard.json).sort()).toEqual([
+    'access_token',
+    'device',
+    'expires_in',
+    'session',
+    'time',
+    'token_type',
+    'user',
+  ])
 })
 
 it('knows a person again under the same pseudonym, and a device as one it has seen', async () => {
@@ -33,7 +39,10 @@ it('knows a person again under the same pseudonym, and a device as one it has se
 
 it('carries a transfer to the wallet and its balance back', async () => {
   const session = await logIn(service)
-  expect((await session.send({ path: '/wallet' })).json).toMatchObject({ balance: 1_000_000, currency: 'CNY' })
+  expect((await session.send({ path: '/wallet' })).json).toMatchObject({
+    balance: 1_000_000,
+    currency: 'CNY',
+  })
   const body = { payee: 'bob', amount: 1250, currency: 'CNY', note: '午饭' }
   const heard = await session.send({ method: 'POST', path: '/wallet/transfers', body })
   expect(heard.status).toBe(201)

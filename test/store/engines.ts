@@ -18,10 +18,14 @@ export interface TestDatabase {
 const postgresUrl = process.env.TEST_POSTGRES_URL
 
 /** Runs one suite on SQLite and, when `TEST_POSTGRES_URL` names a server, on PostgreSQL. */
-export function describeOnBothEngines(title: string, suite: (create: () => Promise<TestDatabase>) => void): void {
+export function describeOnBothEngines(
+  title: string,
+  suite: (create: () => Promise<TestDatabase>) => void,
+): void {
   describe(`${title} (SQLite)`, () => suite(createSqlite))
-  describe.skipIf(postgresUrl === undefined)(`${title} (PostgreSQL; skipped when TEST_POSTGRES_URL is unset)`, () =>
-    suite(createPostgres),
+  describe.skipIf(postgresUrl === undefined)(
+    `${title} (PostgreSQL; skipped when TEST_POSTGRES_URL is unset)`,
+    () => suite(createPostgres),
   )
 }
 

@@ -21,7 +21,14 @@ export function claimLoginCode(seed: number, expiresAt = NOW + 600): WriteOf<'cl
 }
 
 export function putUser(id = 'user-1', now = NOW): WriteOf<'put-user'> {
-  return { kind: 'put-user', id, app: 'wxapp', openidWrapped: bytes(40, 1), sessionKeyWrapped: bytes(48, 2), now }
+  return {
+    kind: 'put-user',
+    id,
+    app: 'wxapp',
+    openidWrapped: bytes(40, 1),
+    sessionKeyWrapped: bytes(48, 2),
+    now,
+  }
 }
 
 export function putDevice(id = 'device-1', user = 'user-1', now = NOW): WriteOf<'put-device'> {

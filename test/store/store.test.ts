@@ -230,7 +230,14 @@ describeOnBothEngines('store', (create) => {
     await login(store)
     await expectCommitted(claimNonce(1))
     const refused = claimNonce(1)
-    const writes = [touchSession(1, NOW + 50), claimNonce(2), putUser('user-2'), refused, claimNonce(1), claimNonce(3)]
+    const writes = [
+      touchSession(1, NOW + 50),
+      claimNonce(2),
+      putUser('user-2'),
+      refused,
+      claimNonce(1),
+      claimNonce(3),
+    ]
     const result = await store.commit(writes)
     expect(result).toEqual({ kind: 'refused', write: refused, index: 3 })
     expect(result.kind === 'refused' && result.write).toBe(refused)
@@ -257,7 +264,11 @@ describeOnBothEngines('store', (create) => {
 
   test('pruning takes what has expired and leaves what is still needed', async () => {
     await login(store)
-    await expectCommitted(insertSession(2, NOW - 3 * HOUR), insertSession(3, NOW - 2 * DAY), endSession(1, NOW + 1))
+    await expectCommitted(
+      insertSession(2, NOW - 3 * HOUR),
+      insertSession(3, NOW - 2 * DAY),
+      endSession(1, NOW + 1),
+    )
     await expectCommitted(claimNonce(1, NOW - 1), claimNonce(2, NOW), claimNonce(3, NOW + 1))
     await expectCommitted(claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW))
     expect(await store.prune(NOW, 100)).toBe(3)
@@ -265,7 +276,10 @@ describeOnBothEngines('store', (create) => {
     await expectRefused(claimNonce(3))
     await expectRefused(claimLoginCode(2))
     await expectCommitted(claimNonce(1), claimLoginCode(1))
-    expect((await store.listSessions('user-1')).map(({ id }) => id[0])).toEqual([bytes(1, 1)[0], bytes(1, 2)[0]])
+    expect((await store.listSessions('user-1')).map(({ id }) => id[0])).toEqual([
+      bytes(1, 1)[0],
+      bytes(1, 2)[0],
+    ])
     expect(await store.prune(NOW, 100)).toBe(0)
   })
 

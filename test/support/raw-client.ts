@@ -59,9 +59,17 @@ export interface RequestParts {
   readonly plaintext?: (bytes: Uint8Array) => Uint8Array
 }
 
-export function newDevice(): { readonly signer: MessageSigner; readonly publicKey: Uint8Array; readonly x: string } {
+export function newDevice(): {
+  readonly signer: MessageSigner
+  readonly publicKey: Uint8Array
+  readonly x: string
+} {
   const { publicKey, secretKey } = primitives.ed25519KeyPair(random(32))
-  return { signer: { keyid: keyThumbprint(primitives, publicKey), secretKey }, publicKey, x: encodeBase64Url(publicKey) }
+  return {
+    signer: { keyid: keyThumbprint(primitives, publicKey), secretKey },
+    publicKey,
+    x: encodeBase64Url(publicKey),
+  }
 }
 
 export async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
@@ -70,7 +78,11 @@ export async function fetchConfiguration(service: TestService): Promise<ChannelC
   return verifyConfiguration(primitives, await response.text(), roots, service.now())
 }
 
-export async function post(service: TestService, body: Uint8Array, type = 'application/vnd.miniseal'): Promise<Response> {
+export async function post(
+  service: TestService,
+  body: Uint8Array,
+  type = 'application/vnd.miniseal',
+): Promise<Response> {
   return await fetch(`${service.origin}/seal`, {
     method: 'POST',
     headers: { 'content-type': type },
@@ -103,13 +115,31 @@ function message(configuration: ChannelConfiguration, parts: RequestParts): Requ
   if (token !== undefined) fields.push(['authorization', `HTTPSig ${token}`])
   if (key !== undefined) fields.push(['idempotency-key', `"${key}"`])
   const content = body === undefined ? new Uint8Array(0) : encodeUtf8(JSON.stringify(body))
-  return { method, scheme: 'https', authority: parts.authority ?? authorityOf(configuration.iss), path, fields, content }
+  return {
+    method,
+    scheme: 'https',
+    authority: parts.authority ?? authorityOf(configuration.iss),
+    path,
+    fields,
+    content,
+  }
 }
 
-function signed(parts: RequestParts, plain: RequestMessage, signer: MessageSigner, now: number): RequestMessage {
+function signed(
+  parts: RequestParts,
+  plain: RequestMessage,
+  signer: MessageSigner,
+  now: number,
+): RequestMessage {
   const { before = (m) => m, after = (m) => m } = parts
   return after(
-    signRequest(primitives, before(plain), parts.signer ?? signer, parts.created ?? now, parts.nonce ?? random(16)),
+    signRequest(
+      primitives,
+      before(plain),
+      parts.signer ?? signer,
+      parts.created ?? now,
+      parts.nonce ?? random(16),
+    ),
   )
 }
 
@@ -123,7 +153,9 @@ export class RawSession {
   readonly user: string
   token: string
 
-  constructor(parts: Pick<RawSession, 'service' | 'configuration' | 'device' | 'keys' | 'id' | 'user' | 'token'>) {
+  constructor(
+    parts: Pick<RawSession, 'service' | 'configuration' | 'device' | 'keys' | 'id' | 'user' | 'token'>,
+  ) {
     this.service = parts.service
     this.configuration = parts.configuration
     this.device = parts.device
@@ -144,7 +176,8 @@ export class RawSession {
     const frame = sealRequest(primitives, this.keys, this.id, nonce, plaintext)
     const open = (bytes: Uint8Array): ResponseMessage => {
       const answer = parseFrame(bytes, this.configuration.maxFrame)
-      if (answer.kind !== 'response' || !Buffer.from(answer.requestNonce).equals(nonce)) throw new Error('not its answer')
+      if (answer.kind !== 'response' || !Buffer.from(answer.requestNonce).equals(nonce))
+        throw new Error('not its answer')
       const response = parseResponse(openResponse(primitives, this.keys, answer))
       if (parts.after === undefined && parts.plaintext === undefined) {
         verifyResponse(primitives, response, request, this.configuration.signing)
@@ -207,7 +240,15 @@ export async function prepareLogin(
   const session = ({ json }: Heard): RawSession => {
     if (keys === undefined) throw new Error('the answer was not opened')
     const id = decodeBase64Url(json.session.id)
-    return new RawSession({ service, configuration, device, keys, id, user: json.user, token: json.access_token })
+    return new RawSession({
+      service,
+      configuration,
+      device,
+      keys,
+      id,
+      user: json.user,
+      token: json.access_token,
+    })
   }
   return { frame: sealed.frame, open, session }
 }

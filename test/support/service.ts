@@ -79,7 +79,10 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     },
     now,
     code: async (openid) => {
-      const made = (await sandbox('/sandbox/codes', { appid: sandboxApp.appid, ...(openid ? { openid } : {}) })) as {
+      const made = (await sandbox('/sandbox/codes', {
+        appid: sandboxApp.appid,
+        ...(openid ? { openid } : {}),
+      })) as {
         code: string
       }
       return made.code

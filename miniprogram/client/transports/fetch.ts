@@ -32,7 +32,7 @@ async function send(request: TransportRequest): Promise<TransportAnswer> {
       headers: { ...request.headers },
       redirect: 'error',
       signal: AbortSignal.timeout(request.timeoutMs),
-      ...(request.body === undefined ? {} : { body: request.body.slice().buffer }),
+      ...(request.body === undefined ? {} : { body: new Uint8Array(request.body).buffer }),
     })
     const headers: Record<string, string> = {}
     answer.headers.forEach((value, name) => {

@@ -32,7 +32,7 @@ export function wxRequestTransport(wx: WeChat): Transport {
 
 /** An ArrayBuffer of exactly the body: a view's buffer may be longer, and the phone would send all of it. */
 function bodyOf({ body }: TransportRequest): { readonly data?: ArrayBuffer } {
-  return body === undefined ? {} : { data: body.slice().buffer }
+  return body === undefined ? {} : { data: new Uint8Array(body).buffer }
 }
 
 function answerOf(result: { statusCode: number; header: object; data: unknown }): TransportAnswer {

@@ -1,0 +1,72 @@
+/** A SQLite connection that keeps what it acknowledges, to a file that is at this version. */
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
+import { StoreUnavailable } from './store.ts'
+
+const IN_MEMORY = ':memory:'
+const OPEN_ATTEMPTS = 40
+const OPEN_PAUSE = 50
+
+/**
+ * Opens the file, makes its folder (mode 0700), turns WAL, `synchronous=FULL` and foreign keys on, migrates.
+ *
+ * @param busyTimeout milliseconds that a statement waits for another process.
+ * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
+ */
+export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
+  let connection: Database.Database | undefined
+  try {
+    if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    connection = new Database(path, { timeout: busyTimeout })
+    await makeDurable(connection)
+    connection.pragma('foreign_keys = OFF') // a migration may have to build a table anew, under the same name
+    migrate(connection)
+    connection.pragma('foreign_keys = ON')
+    return connection
+  } catch (error) {
+    connection?.close()
+    throw new StoreUnavailable(error)
+  }
+}
+
+/** What tells this file from another one at the same path; the same for all databases in memory, and for absence. */
+export function fileIdentity(path: string): string | undefined {
+  if (path === IN_MEMORY) return undefined
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat && `${stat.dev}:${stat.ino}`
+}
+
+/** Turning WAL on answers BUSY at once, whatever the busy timeout, while another process does the same. */
+async function makeDurable(connection: Database.Database): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const mode = connection.pragma('journal_mode = WAL', { simple: true })
+      if (mode !== 'wal' && !connection.memory) throw new Error('WAL does not work in this file system')
+      connection.pragma('synchronous = FULL')
+      return
+    } catch (error) {
+      const isBusy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
+      if (!isBusy || attempt === OPEN_ATTEMPTS) throw error
+      await sleep(OPEN_PAUSE)
+    }
+  }
+}
+
+/** BEGIN IMMEDIATE is the lock: a second process waits here, then finds everything applied. */
+function migrate(connection: Database.Database): void {
+  const migrations = readMigrations('sqlite')
+  connection
+    .transaction(() => {
+      connection.exec(APPLIED_TABLE)
+      const applied = connection.prepare<[], { madeAt: number }>(APPLIED_QUERY).all()
+      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
+      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
+        for (const statement of statements) connection.exec(statement)
+        record.run(madeAt, hash)
+      }
+    })
+    .immediate()
+}

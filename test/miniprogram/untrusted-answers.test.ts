@@ -1,0 +1,230 @@
+/** What somebody on the way can do to answers, and that none of it is believed. */
+import { describe, expect, it } from 'vitest'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { TransportAnswer } from '../../miniprogram/client/transports/transport.ts'
+import { clearAnswer, frameAnswer, problem, scripted } from './scripted-service.ts'
+
+const wallet = { method: 'GET', path: '/wallet' } as const
+const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
+
+function flipped(answer: TransportAnswer, offset: number): TransportAnswer {
+  const body = Uint8Array.from(answer.body)
+  const at = offset < 0 ? body.length + offset : offset
+  body[at] = (body[at] ?? 0) ^ 1
+  return { ...answer, body }
+}
+
+describe('an answer that was changed on the way', () => {
+  // Version, type, request nonce, nonce, tag, content, the last byte.
+  it.each([0, 1, 2, 25, 26, 49, 50, 65, 66, 200, -1])(
+    'is refused when byte %i was flipped',
+    async (offset) => {
+      const { channel, service } = await scripted()
+      await channel.login()
+      service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'not_verified',
+        outcome: 'unknown',
+      })
+      await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified', outcome: 'none' })
+    },
+  )
+
+  // Version, type, ephemeral key, nonce, tag, content.
+  it.each([0, 1, 2, 33, 34, 57, 58, 74, 200, -1])(
+    'is refused at the login when byte %i was flipped',
+    async (offset) => {
+      const { channel, service, issued } = await scripted()
+      service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
+      await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'not_verified', outcome: 'none' })
+      expect(issued).toEqual(['code-1'])
+    },
+  )
+
+  it('is refused when it was cut or lengthened', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    for (const change of [
+      (body: Uint8Array) => body.slice(0, -1),
+      (body: Uint8Array) => body.slice(0, 60),
+      () => new Uint8Array(0),
+      (body: Uint8Array) => Uint8Array.of(...body, 0),
+      () => new Uint8Array(1_048_577),
+    ]) {
+      service.intercept = (_request, pass) => frameAnswer(change(pass().body))
+      await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+    }
+  })
+})
+
+describe('an answer to something else', () => {
+  it('is refused when two answers were swapped', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const waiting: { answer: TransportAnswer; give: (answer: TransportAnswer) => void }[] = []
+    service.intercept = (_request, pass) =>
+      new Promise((give) => {
+        waiting.push({ answer: pass(), give })
+        const [a, b] = waiting
+        if (a === undefined || b === undefined) return
+        a.give(b.answer)
+        b.give(a.answer)
+      })
+    const outcomes = await Promise.allSettled([channel.request(wallet), channel.request(transfer)])
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { code: 'not_verified', outcome: 'none' } },
+      { status: 'rejected', reason: { code: 'not_verified', outcome: 'unknown' } },
+    ])
+  })
+
+  it('is refused when an old answer is played again', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const answers: TransportAnswer[] = []
+    service.intercept = (_request, pass) => {
+      answers.push(pass())
+      return answers[0] ?? pass()
+    }
+    expect((await channel.request(wallet)).status).toBe(200)
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when the request nonce of an old answer was rewritten', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    let old: TransportAnswer | undefined
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      if (old === undefined) {
+        old = answer
+        return answer
+      }
+      const body = Uint8Array.from(old.body)
+      body.set(answer.body.subarray(2, 26), 2)
+      return frameAnswer(body)
+    }
+    expect((await channel.request(wallet)).status).toBe(200)
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when a login is answered with a frame of another kind', async () => {
+    const { channel, service } = await scripted()
+    service.intercept = (request, pass) => {
+      return request.method === 'GET' ? pass() : frameAnswer(Uint8Array.of(1, 4, ...new Uint8Array(100)))
+    }
+    await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when a request is answered with a socket refusal', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const refusal = Uint8Array.of(1, 0x0f, ...problem('session_ended', 1).content)
+    service.intercept = () => frameAnswer(refusal)
+    await expect(channel.request(transfer)).rejects.toMatchObject({
+      code: 'not_verified',
+      outcome: 'unknown',
+    })
+    expect(service.codes).toEqual(['code-1'])
+  })
+})
+
+describe('an answer signed by somebody else', () => {
+  it('is refused when no configuration lists the key', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const configuration = await service.send({
+      url: 'https://pay.example.com/.well-known/miniseal',
+      method: 'GET',
+      headers: {},
+      body: undefined,
+      timeoutMs: 1,
+    })
+    service.rotateSigningKey()
+    service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
+    await expect(channel.request(transfer)).rejects.toMatchObject({
+      code: 'not_verified',
+      outcome: 'unknown',
+    })
+    expect(service.sent.filter((line) => line.startsWith('GET'))).toHaveLength(3)
+  })
+})
+
+describe('an answer in the clear', () => {
+  const proxyPage = { status: 200, headers: { 'content-type': 'text/html' }, body: new Uint8Array(10) }
+
+  it.each([
+    ['unexpected_answer', proxyPage],
+    ['unexpected_answer', { ...proxyPage, status: 502 }],
+    ['overloaded', clearAnswer(503, 'overloaded')],
+    ['cannot_open', clearAnswer(400, 'cannot_open')],
+    ['unexpected_answer', clearAnswer(422, 'payload_invalid')],
+    ['unexpected_answer', clearAnswer(200, 'done')],
+  ])('gives %s and is never the result of a payment', async (code, answer) => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = () => answer
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code, outcome: 'unknown' })
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
+  })
+
+  it('does not tell the outcome when the answer never comes', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = (_request, pass) => {
+      pass()
+      throw new Error('connection reset')
+    }
+    const failure = await channel
+      .request({ ...transfer, idempotencyKey: 'key-1' })
+      .catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 'network',
+      outcome: 'unknown',
+      retryable: true,
+      idempotencyKey: 'key-1',
+    })
+  })
+})
+
+describe('the channel configuration', () => {
+  it('is refused when another root signed it', async () => {
+    const other = encodeBase64Url(new Uint8Array(32).fill(7))
+    const { channel, issued } = await scripted({ roots: [other] })
+    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
+    expect(issued).toEqual([])
+  })
+
+  it('is refused when it was changed, has ended or is not one', async () => {
+    const { channel, service } = await scripted()
+    for (const change of [
+      (answer: TransportAnswer) => flipped(answer, 30),
+      (answer: TransportAnswer) => flipped(answer, 300),
+      (answer: TransportAnswer) => flipped(answer, -5),
+      (answer: TransportAnswer) => ({ ...answer, body: new Uint8Array([0xff]) }),
+    ]) {
+      service.intercept = (_request, pass) => change(pass())
+      await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
+    }
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      service.time += 86_400
+      return answer
+    }
+    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
+  })
+
+  it('is refused when it is of another service', async () => {
+    const { channel, service } = await scripted()
+    service.iss = 'https://other.example.com'
+    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
+    expect(service.sent).toEqual(['GET /.well-known/miniseal'])
+  })
+
+  it('may be signed by any of the pinned roots', async () => {
+    const { service } = await scripted()
+    const other = encodeBase64Url(new Uint8Array(32).fill(7))
+    const roots = [other, encodeBase64Url(service.root.publicKey)]
+    const { channel } = await scripted({ roots, transport: service, now: () => service.time * 1000 })
+    expect((await channel.request(wallet)).status).toBe(200)
+  })
+})
