@@ -7,6 +7,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { BuildOptions, Plugin } from 'esbuild'
 import { build } from 'esbuild'
 import { noBigIntPower } from './no-bigint-power.ts'
 
@@ -21,34 +22,78 @@ export interface ClientBundle {
   readonly inputs: Readonly<Record<string, number>>
 }
 
+const nobleCurves = join(root, 'crypto', 'curves-noble.ts')
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'browser',
+  target: 'es2018',
+  charset: 'utf8',
+  metafile: true,
+  write: false,
+  logLevel: 'silent',
+} satisfies BuildOptions
+
 /** Bundles in memory. @throws Error when esbuild finds an error, or a warning: there is none to get used to. */
 export async function bundleClient(): Promise<ClientBundle> {
-  const result = await build({
-    absWorkingDir: root,
+  const curves = await bundleNobleCurves()
+  const client = await run({
+    ...shared,
     entryPoints: ['miniprogram/client/index.ts'],
     outfile: bundlePath,
-    bundle: true,
     format: 'cjs',
-    platform: 'browser',
-    target: 'es2018',
-    charset: 'utf8',
     minify: true,
     // tweetnacl looks for a generator of its own there; DevTools has one, phones do not.
     define: { self: 'undefined' },
     legalComments: 'eof',
-    metafile: true,
-    write: false,
-    logLevel: 'silent',
-    plugins: [noBigIntPower()],
+    plugins: [inPlaceOf(nobleCurves, curves.code)],
   })
-  const [warning] = result.warnings
+  return { code: client.code, inputs: { ...client.inputs, ...curves.inputs } }
+}
+
+/**
+ * noble's curves as one module. `crypto/` loads them lazily, and of modules that are loaded lazily esbuild keeps
+ * everything; bundled by themselves they shrink to what is used.
+ */
+function bundleNobleCurves(): Promise<ClientBundle> {
+  return run({
+    ...shared,
+    entryPoints: [nobleCurves],
+    outfile: 'curves-noble.js',
+    format: 'esm',
+    legalComments: 'inline',
+    plugins: [ownFilesOutside, noBigIntPower()],
+  })
+}
+
+/** Leaves imports of `crypto/` to the second step: two copies of an error class would be two classes. */
+const ownFilesOutside: Plugin = {
+  name: 'own-files-outside',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path }) => ({ path, external: true }))
+  },
+}
+
+function inPlaceOf(path: string, contents: string): Plugin {
+  return {
+    name: 'in-place-of',
+    setup(build) {
+      build.onLoad({ filter: /[\\/]curves-noble\.ts$/ }, (file) => {
+        return file.path === path ? { contents, loader: 'js', resolveDir: dirname(path) } : undefined
+      })
+    },
+  }
+}
+
+async function run(options: BuildOptions & { readonly metafile: true }): Promise<ClientBundle> {
+  const { warnings, outputFiles = [], metafile } = await build(options)
+  const [warning] = warnings
   if (warning !== undefined) throw new Error(`esbuild warns: ${warning.text} (${warning.location?.file})`)
-  const [file] = result.outputFiles
-  const output = result.metafile.outputs[bundlePath]
+  const [file] = outputFiles
+  const [output] = Object.values(metafile.outputs)
   if (file === undefined || output === undefined) throw new Error('esbuild made no bundle')
-  const sizes = Object.entries(output.inputs).map(
-    ([path, { bytesInOutput }]) => [path, bytesInOutput] as const,
-  )
+  const sizes = Object.entries(output.inputs).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 

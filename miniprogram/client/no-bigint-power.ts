@@ -15,8 +15,8 @@ type Transform = (source: string, options: TransformOptions) => Promise<{ readon
 
 const nobleFiles = /[\\/]@noble[\\/](?:curves|hashes)[\\/].*\.js$/
 
-/** esbuild's helper, to the letter. */
-const powerOfNumbers = 'var __pow = Math.pow;'
+/** esbuild's helper, to the letter; more variables may follow in the same statement. */
+const powerOfNumbers = 'var __pow = Math.pow'
 
 /** BigInt by repeated multiplication: noble raises a few constants once, to at most the 447th power. */
 const powerOfBoth = `var __pow = function (base, exponent) {
@@ -24,11 +24,12 @@ const powerOfBoth = `var __pow = function (base, exponent) {
   var power = BigInt(1);
   for (var left = Number(exponent); left > 0; left--) power *= base;
   return power;
-};`
+}`
 
 const options: TransformOptions = {
   loader: 'js',
-  target: 'es2018',
+  // The build itself lowers the rest.
+  target: 'esnext',
   supported: { 'exponent-operator': false, bigint: false },
   // Folds `2 ** 32`, which is in the inner loop of SHA-512, before it becomes a call.
   minifySyntax: true,

@@ -4,7 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Channel, ChannelOptions } from '../../miniprogram/client/index.ts'
 import { createChannel } from '../../miniprogram/client/index.ts'
 import { fetchTransport } from '../../miniprogram/client/transports/fetch.ts'
-import type { Transport, TransportAnswer, TransportRequest } from '../../miniprogram/client/transports/transport.ts'
+import type {
+  Transport,
+  TransportAnswer,
+  TransportRequest,
+} from '../../miniprogram/client/transports/transport.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { memoryStorage } from './scripted-service.ts'
@@ -122,7 +126,9 @@ describe('a phone and the service', () => {
       outcome: 'refused',
       retryable: false,
     })
-    await expect(channel.request({ method: 'GET', path: '/nothing' })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(channel.request({ method: 'GET', path: '/nothing' })).rejects.toMatchObject({
+      code: 'not_found',
+    })
   })
 })
 
@@ -184,7 +190,10 @@ describe('a session', () => {
         { id: second.id, isCurrent: true },
       ]),
     )
-    expect(listed.find(({ id }) => id === first.id)?.device).toMatchObject({ id: first.device.id, platform: 'test' })
+    expect(listed.find(({ id }) => id === first.id)?.device).toMatchObject({
+      id: first.device.id,
+      platform: 'test',
+    })
     await two.channel.revoke(first.id)
     expect((await one.channel.request(transfer)).status).toBe(201)
     expect(one.codes).toHaveLength(2)
@@ -233,7 +242,10 @@ describe('somebody between the phone and the service', () => {
         body[offset] = (body[offset] ?? 0) ^ 0x10
         return { ...answer, body }
       }
-      await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'not_verified', outcome: 'unknown' })
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'not_verified',
+        outcome: 'unknown',
+      })
     }
   })
 
@@ -245,7 +257,10 @@ describe('somebody between the phone and the service', () => {
     for (const old of [proxy.answers[1], other.proxy.answers[1]]) {
       if (old === undefined) throw new Error('nothing was recorded')
       proxy.meddle = () => old
-      await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'not_verified', outcome: 'unknown' })
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'not_verified',
+        outcome: 'unknown',
+      })
     }
   })
 

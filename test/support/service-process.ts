@@ -1,0 +1,67 @@
+/** The service as a process of its own, for tests that end it in the middle of its work. */
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/** A loopback port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+export interface Finished {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface RunningCommand {
+  readonly child: ChildProcess
+  /** Resolves once standard output holds `text`. */
+  waitFor(text: string): Promise<string>
+  /** Resolves with all output when the process has ended. */
+  readonly finished: Promise<Finished>
+}
+
+/** Runs `miniseal` from its source with exactly this environment besides PATH. */
+export function runMiniseal(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): RunningCommand {
+  const main = new URL('../../service/cli/main.ts', import.meta.url).pathname
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    cwd: new URL('../..', import.meta.url).pathname,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let err = ''
+  child.stderr?.on('data', (chunk) => {
+    err += String(chunk)
+  })
+  const waiting = new Set<() => void>()
+  child.stdout?.on('data', (chunk) => {
+    out += String(chunk)
+    for (const look of waiting) look()
+  })
+  const finished = once(child, 'close').then(([code]) => ({ code: code as number | null, out, err }))
+  const waitFor = (text: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!out.includes(text)) return
+        waiting.delete(look)
+        resolve(out)
+      }
+      waiting.add(look)
+      look()
+      finished.then(() => reject(new Error(`it ended without saying ${text}: ${out}${err}`)))
+    })
+  return { child, waitFor, finished }
+}
