@@ -8,8 +8,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
-import { build } from 'esbuild'
-import { noBigIntPower } from './no-bigint-power.ts'
+import { build, transform } from 'esbuild'
+import { rewriteForWeChat } from './no-bigint-power.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
@@ -54,17 +54,20 @@ export async function bundleClient(): Promise<ClientBundle> {
 
 /**
  * noble's curves as one module. `crypto/` loads them lazily, and of modules that are loaded lazily esbuild keeps
- * everything; bundled by themselves they shrink to what is used.
+ * everything; bundled by themselves they shrink to what is used. Only then is `**` rewritten, since that step joins
+ * declarations which the shrinking has to see one by one.
  */
-function bundleNobleCurves(): Promise<ClientBundle> {
-  return run({
+async function bundleNobleCurves(): Promise<ClientBundle> {
+  const { code, inputs } = await run({
     ...shared,
     entryPoints: [nobleCurves],
     outfile: 'curves-noble.js',
     format: 'esm',
+    target: 'esnext',
     legalComments: 'inline',
-    plugins: [ownFilesOutside, noBigIntPower()],
+    plugins: [ownFilesOutside],
   })
+  return { code: await rewriteForWeChat(code, 'curves-noble.js', transform), inputs }
 }
 
 /** Leaves imports of `crypto/` to the second step: two copies of an error class would be two classes. */

@@ -15,8 +15,8 @@ type Transform = (source: string, options: TransformOptions) => Promise<{ readon
 
 const nobleFiles = /[\\/]@noble[\\/](?:curves|hashes)[\\/].*\.js$/
 
-/** esbuild's helper, to the letter; more variables may follow in the same statement. */
-const powerOfNumbers = 'var __pow = Math.pow'
+/** esbuild's helper, to the letter. */
+const powerOfNumbers = 'var __pow = Math.pow;'
 
 /** BigInt by repeated multiplication: noble raises a few constants once, to at most the 447th power. */
 const powerOfBoth = `var __pow = function (base, exponent) {
@@ -24,15 +24,17 @@ const powerOfBoth = `var __pow = function (base, exponent) {
   var power = BigInt(1);
   for (var left = Number(exponent); left > 0; left--) power *= base;
   return power;
-}`
+};`
+
+/** `2 ** 32` in the inner loop of SHA-512, and its like. */
+const powerOfLiterals = /\b__pow\((\d+), (\d+)\)/g
 
 const options: TransformOptions = {
   loader: 'js',
   // The build itself lowers the rest.
   target: 'esnext',
   supported: { 'exponent-operator': false, bigint: false },
-  // Folds `2 ** 32`, which is in the inner loop of SHA-512, before it becomes a call.
-  minifySyntax: true,
+  // No minifying here: it loses the hints by which the build leaves out what is not used.
   legalComments: 'inline',
 }
 
@@ -61,7 +63,9 @@ export async function rewriteForWeChat(source: string, path: string, transform: 
   const { code } = await transform(source, options)
   if (code.includes('__pow(') && !code.includes(powerOfNumbers))
     throw new Error(`unknown helper for ** in ${path}`)
-  const rewritten = code.replace(powerOfNumbers, powerOfBoth)
+  const rewritten = code
+    .replace(powerOfNumbers, powerOfBoth)
+    .replace(powerOfLiterals, (_, base, exponent) => String(Number(base) ** Number(exponent)))
   const bare = withoutCommentsAndStrings(rewritten)
   if (bare.includes('**')) throw new Error(`** is left in ${path}`)
   if (/(?<![\w$.])\d\w*n\b/.test(bare)) throw new Error(`a BigInt literal is left in ${path}`)

@@ -29,6 +29,15 @@ describe('a file of noble, rewritten', () => {
     ])
   })
 
+  test('has powers of literals worked out, for they stand in inner loops', async () => {
+    expect(await rewrite('export const value = (n) => n / 2 ** 32')).toContain('n / 4294967296')
+  })
+
+  test('keeps the hints by which unused parts are left out', async () => {
+    const source = 'export const unused = /* @__PURE__ */ (() => make(2n ** 3n))()'
+    expect(await rewrite(source)).toMatch(/unused = \/\* @__PURE__ \*\/ \(\(\) => make\(/)
+  })
+
   test('has no BigInt literals, so that it parses where BigInt is missing', async () => {
     const rewritten = await rewrite('export const _0n = 0x1234n; export const b2n = _0n')
     expect(rewritten).toContain('BigInt(')

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { ConfigError, readConfig } from '../../service/config.ts'
+import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const key = Buffer.alloc(32, 1).toString('base64')
+const production = {
+  NODE_ENV: 'production',
+  MINISEAL_ORIGIN: 'https://pay.example.com',
+  MINISEAL_MASTER_KEY: key,
+  MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
+  MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
+}
+
+it('needs nothing in development, and keeps its master key where only its owner can read it', () => {
+  const data = join(folder, 'development')
+  const first = readConfig({ MINISEAL_DATA: data })
+  expect(first).toMatchObject({ mode: 'development', host: '127.0.0.1', port: 8787, wechatApi: { kind: 'built-in-sandbox' } })
+  expect(first.database).toEqual({ kind: 'sqlite', path: 'data/miniseal.db' })
+  expect(statSync(data).mode & 0o777).toBe(0o700)
+  expect(statSync(join(data, 'master.key')).mode & 0o777).toBe(0o600)
+  expect(readConfig({ MINISEAL_DATA: data }).masterKeys).toEqual(first.masterKeys)
+})
+
+it('refuses every development default in production at once, each with the way to mend it', () => {
+  let message = ''
+  try {
+    readConfig({ NODE_ENV: 'production', MINISEAL_DATA: join(folder, 'never') })
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    message = (error as Error).message
+  }
+  for (const name of ['MINISEAL_ORIGIN', 'MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS', 'MINISEAL_UPSTREAMS']) {
+    expect(message).toContain(`${name} `)
+  }
+  expect(message).toContain('openssl rand -base64 32')
+  expect(() => statSync(join(folder, 'never'))).toThrow()
+})
+
+it('starts in production with everything given, and talks to WeChat itself', () => {
+  const config = readConfig(production)
+  expect(config).toMatchObject({ mode: 'production', wechatApi: { kind: 'url', url: 'https://api.weixin.qq.com' } })
+  expect(config.upstreams).toEqual([{ prefix: '/wallet', origin: 'http://127.0.0.1:9001' }])
+})
+
+it('refuses the secret of the sandbox in production', () => {
+  const apps = `${sandboxApp.appid}:${sandboxApp.secret}`
+  expect(() => readConfig({ ...production, MINISEAL_WECHAT_APPS: apps })).toThrow(/MINISEAL_WECHAT_APPS.*sandbox/)
+})
+
+it('takes secrets from files, and not from both places', () => {
+  const path = join(folder, 'key')
+  writeFileSync(path, `${key}\n`)
+  const { MINISEAL_MASTER_KEY: _, ...rest } = production
+  expect(readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: path }).masterKeys).toEqual([new Uint8Array(32).fill(1)])
+  expect(() => readConfig({ ...production, MINISEAL_MASTER_KEY_FILE: path })).toThrow(/both set/)
+  expect(() => readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: join(folder, 'absent') })).toThrow(/cannot be read/)
+})
+
+it('takes a list of master keys, the current one first', () => {
+  const old = Buffer.alloc(32, 2).toString('base64')
+  expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${key},${old}` }).masterKeys).toHaveLength(2)
+})
+
+it.each([
+  ['PORT', '70000'],
+  ['PORT', 'abc'],
+  ['MINISEAL_ORIGIN', 'https://pay.example.com/path'],
+  ['MINISEAL_ORIGIN', 'https://Pay.example.com'],
+  ['MINISEAL_ORIGIN', 'http://pay.example.com'],
+  ['MINISEAL_DATABASE', 'mysql://x'],
+  ['MINISEAL_DATABASE', 'sqlite:'],
+  ['MINISEAL_MASTER_KEY', 'c2hvcnQ='],
+  ['MINISEAL_WECHAT_APPS', 'wx1234'],
+  ['MINISEAL_WECHAT_APPS', 'wx1234:a,wx1234:b'],
+  ['MINISEAL_WECHAT_API', 'http://api.example.com'],
+  ['MINISEAL_UPSTREAMS', 'wallet'],
+  ['MINISEAL_LOG_LEVEL', 'loud'],
+])('refuses %s=%s, naming the variable and never its value', (name, value) => {
+  const attempt = (): unknown => readConfig({ ...production, [name]: value })
+  expect(attempt).toThrow(ConfigError)
+  expect(attempt).toThrow(name)
+  if (name === 'MINISEAL_MASTER_KEY') expect(attempt).not.toThrow(value)
+})
