@@ -45,7 +45,7 @@ export async function bundleClient(): Promise<ClientBundle> {
     format: 'cjs',
     minify: true,
     // tweetnacl looks for a generator of its own there; DevTools has one, phones do not.
-    define: { self: 'undefined' },
+    define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
     plugins: [inPlaceOf(nobleCurves, curves.code)],
   })
@@ -65,6 +65,8 @@ async function bundleNobleCurves(): Promise<ClientBundle> {
     format: 'esm',
     target: 'esnext',
     legalComments: 'inline',
+    external: ['tweetnacl'],
+    alias: { '@noble/hashes/sha2.js': './miniprogram/client/noble-sha512.ts' },
     plugins: [ownFilesOutside],
   })
   return { code: await rewriteForWeChat(code, 'curves-noble.js', transform), inputs }

@@ -1,6 +1,7 @@
 /** `miniseal keys`: list, rotate and export the service's keys. */
 import { parseArgs } from 'node:util'
 import { encodeBase64Url } from '../../crypto/text.ts'
+import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Keyring, RotatableKind } from '../keys/keyring.ts'
 import { openKeyring, rotateKey } from '../keys/keyring.ts'
@@ -12,6 +13,7 @@ import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind, Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { UsageError } from './command.ts'
+import { findDevelopmentFile } from './development-file.ts'
 
 const usage = `usage: miniseal keys list
        miniseal keys rotate agreement|signing|token
@@ -42,7 +44,7 @@ export const keys: Command = {
       action,
       kind,
       values.json,
-      config.origin ?? developmentOrigin(config.host, config.port),
+      originOf(config),
     )
     const store = await openStore(config.database)
     try {
@@ -81,8 +83,9 @@ function actionOf(
   throw new UsageError('keys takes list, rotate or export')
 }
 
-function developmentOrigin(host: string, port: number): string {
-  return `http://${host}:${port}`
+/** The origin as the service itself has it: given, or left by the development service that runs here. */
+function originOf({ origin, dataFolder, host, port }: Config): string {
+  return origin ?? findDevelopmentFile(dataFolder)?.origin ?? `http://${host}:${port}`
 }
 
 async function list({ store, wrapper, terminal, now }: Situation): Promise<ExitCode> {
