@@ -1,9 +1,9 @@
 /**
- * The curves of noble: 10 times faster than tweetnacl on engines without a JIT, thanks to BigInt, whose arithmetic is
- * not constant-time.
+ * The curves of noble: 10 times faster than tweetnacl on engines without a JIT, thanks to BigInt, whose
+ * arithmetic is not constant-time.
  *
- * Import it through `curves.ts` only: it does not load where BigInt is missing. Where the engine has WebCrypto, noble
- * blinds its secret scalars with random bytes of its own; no result depends on them.
+ * Import it through `curves.ts` only: it does not load where BigInt is missing. Where the engine has
+ * WebCrypto, noble blinds its secret scalars with random bytes of its own; no result depends on them.
  */
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { bytesToNumberLE } from '@noble/curves/utils.js'

@@ -1,12 +1,12 @@
 /**
- * The curves of tweetnacl: 10 times slower than noble without a JIT, but it needs no BigInt and its arithmetic is
- * written to be constant-time.
+ * The curves of tweetnacl: 10 times slower than noble without a JIT, but it needs no BigInt and its
+ * arithmetic is written to be constant-time.
  *
- * tweetnacl asks for `require('crypto')` when it loads; bundling for the browser takes that out, and nothing here
- * draws random bytes.
+ * tweetnacl asks for `require('crypto')` when it loads; bundling for the browser takes that out, and nothing
+ * here draws random bytes.
  */
 import nacl from 'tweetnacl'
-import { byteAt, equalBytes, isAllZero } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
 import type { Ed25519KeyPair } from './primitives.ts'
 import type { Curves } from './primitives-js.ts'
 
@@ -16,7 +16,10 @@ type Element = Float64Array
 /** Extended coordinates X, Y, Z, T. */
 type Point = readonly [Element, Element, Element, Element]
 
-/** The part of `nacl.lowlevel` that is used here; tweetnacl's own types leave it out. The first argument is the result. */
+/**
+ * The part of `nacl.lowlevel` that is used here; tweetnacl's own types leave it out. The first argument is
+ * the result.
+ */
 interface LowLevel {
   gf(init?: readonly number[]): Element
   /** -121665/121666, the constant of the curve. */
@@ -38,10 +41,7 @@ interface LowLevel {
 const { lowlevel } = nacl as unknown as { readonly lowlevel: LowLevel }
 const { gf, D, L, pack25519, unpack25519, M, A, Z, S, pow2523, scalarmult } = lowlevel
 
-const zero: Element = gf()
 const one: Element = gf([1])
-/** A square root of -1: 2^((p-1)/4), which is 2 · (2^((p-5)/8))^2. */
-const rootOfMinusOne: Element = findRootOfMinusOne()
 
 export const tweetnaclCurves: Curves = {
   name: 'tweetnacl',
@@ -49,28 +49,29 @@ export const tweetnaclCurves: Curves = {
   sign: (message, secretKey) => nacl.sign.detached(message, secretKey),
   verify: (signature, message, publicKey) => nacl.sign.detached.verify(message, signature, publicKey),
   isPrimeOrderKey: (publicKey) => {
-    const point = decompress(publicKey)
+    const point = findPoint(publicKey)
     return point !== undefined && isTorsionFree(point)
   },
   x25519PublicKey: (secret) => nacl.scalarMult.base(secret),
   x25519: (secret, publicKey) => nacl.scalarMult(secret, publicKey),
 }
 
-/** L · `point` is the identity, that is X = 0 and Y = Z. */
+/** L · `point` is the identity. Y = Z says so alone: y = 1 leaves only x = 0 on the curve. */
 function isTorsionFree(point: Point): boolean {
-  const [x, y, z, t]: Point = [gf(), gf(), gf(), gf()]
-  scalarmult([x, y, z, t], point, L)
-  return isZero(x) && isEqual(y, z)
+  const product: Point = [gf(), gf(), gf(), gf()]
+  scalarmult(product, point, L)
+  return isEqual(product[1], product[2])
 }
 
-/** RFC 8032, section 5.1.3. `undefined` when there is no point with this y; the encoding is attacker-controlled. */
-function decompress(encoding: Uint8Array): Point | undefined {
+/**
+ * One of the two points with this y, without regard to the sign bit: both are of one order. `undefined` when
+ * there is none. RFC 8032, section 5.1.3; the encoding is attacker-controlled.
+ */
+function findPoint(encoding: Uint8Array): Point | undefined {
   const y = gf()
   unpack25519(y, encoding)
   const x = findX(y)
   if (x === undefined) return undefined
-  const sign = byteAt(encoding, 31) >>> 7
-  if ((byteAt(packed(x), 0) & 1) !== sign) Z(x, zero, x)
   const t = gf()
   M(t, x, y)
   return [x, y, gf([1]), t]
@@ -92,7 +93,7 @@ function findX(y: Element): Element | undefined {
   M(x, x, u)
   M(x, x, v3)
   if (isRoot(x, u, v)) return x
-  M(x, x, rootOfMinusOne)
+  M(x, x, rootOfMinusOne())
   return isRoot(x, u, v) ? x : undefined
 }
 
@@ -104,7 +105,8 @@ function isRoot(x: Element, u: Element, v: Element): boolean {
   return isEqual(check, u)
 }
 
-function findRootOfMinusOne(): Element {
+/** 2^((p-1)/4), that is 2 · (2^((p-5)/8))^2. */
+function rootOfMinusOne(): Element {
   const two = gf([2])
   const root = gf()
   pow2523(root, two)
@@ -115,10 +117,6 @@ function findRootOfMinusOne(): Element {
 
 function isEqual(a: Element, b: Element): boolean {
   return equalBytes(packed(a), packed(b))
-}
-
-function isZero(a: Element): boolean {
-  return isAllZero(packed(a))
 }
 
 /** The one canonical encoding of a field element. */

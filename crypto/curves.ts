@@ -9,8 +9,9 @@ declare const BigInt: unknown
 /**
  * The fastest curves that load on this engine.
  *
- * noble is evaluated only when this is called, and only where BigInt exists. Should it throw all the same (WeChat's build
- * turns `a ** b` into `Math.pow(a, b)`, which BigInt refuses), tweetnacl takes over. Both follow one contract.
+ * noble is evaluated only when this is called, and only where BigInt exists. Should it throw all the same
+ * (WeChat's build turns `a ** b` into `Math.pow(a, b)`, which BigInt refuses), tweetnacl takes over. Both
+ * follow one contract.
  */
 export async function loadCurves(): Promise<Curves> {
   if (typeof BigInt !== 'function') return tweetnaclCurves

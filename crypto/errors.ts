@@ -56,17 +56,24 @@ export type ProtocolCode = ClearCode | RefusalCode
  * A message that the protocol refuses.
  *
  * `code` is from the closed list; `message` is lower-case developer text without secrets; `cause` keeps what
- * was caught, for the log only.
+ * was caught, for the log only; `members` are what this code adds to its problem document.
  */
 export class ProtocolError extends Error {
   readonly code: ProtocolCode
   readonly cause: unknown
+  readonly members: Readonly<Record<string, string>>
 
-  constructor(code: ProtocolCode, message: string, cause?: unknown) {
+  constructor(
+    code: ProtocolCode,
+    message: string,
+    cause?: unknown,
+    members: Readonly<Record<string, string>> = {},
+  ) {
     super(message)
     this.name = 'ProtocolError'
     this.code = code
     this.cause = cause
+    this.members = members
   }
 }
 

@@ -18,8 +18,9 @@ const secretKeyLength = 64
 const signatureLength = 64
 
 /**
- * What differs between the curve libraries. {@link createJsPrimitives} checks lengths and encodings before it calls
- * one of these, and a result that is all zero after, so that an implementation needs only the mathematics.
+ * What differs between the curve libraries. {@link createJsPrimitives} checks lengths and encodings before it
+ * calls one of these, and a result that is all zero after, so that an implementation needs only the
+ * mathematics.
  */
 export interface Curves {
   /** For diagnostics only, for example `noble`. */
@@ -32,13 +33,15 @@ export interface Curves {
   sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array
 
   /**
-   * The equation S·B = R + k·A without cofactor, as libsodium, OpenSSL and `jose` check it: a verifier that multiplies by 8 accepts
-   * signatures that theirs refuse. Given a canonical S, and canonical encodings of R and A that are not of small order, though there
-   * may be no such points. False, never an exception.
+   * The equation S·B = R + k·A without cofactor, as libsodium, OpenSSL and `jose` check it: a verifier that
+   * multiplies by 8 accepts signatures that theirs refuse. Given a canonical S, and canonical encodings of R
+   * and A that are not of small order, though there may be no such points. False, never an exception.
    */
   verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
 
-  /** True when the 32 bytes decode to a point that L times gives the identity. Canonical, not of small order. */
+  /**
+   * True when the 32 bytes decode to a point that L times gives the identity. Canonical, not of small order.
+   */
   isPrimeOrderKey(publicKey: Uint8Array): boolean
 
   /** X25519 with the base point. */

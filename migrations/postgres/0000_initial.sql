@@ -10,6 +10,18 @@ CREATE TABLE "devices" (
 	CONSTRAINT "devices_public_key_length" CHECK (length("devices"."public_key") = 32)
 );
 --> statement-breakpoint
+CREATE TABLE "idempotency" (
+	"user_id" text NOT NULL,
+	"key" text NOT NULL,
+	"fingerprint" "bytea" NOT NULL,
+	"started_at" bigint NOT NULL,
+	"settled_at" bigint,
+	"answer_wrapped" "bytea",
+	"expires_at" bigint NOT NULL,
+	CONSTRAINT "idempotency_key" PRIMARY KEY("user_id","key"),
+	CONSTRAINT "idempotency_fingerprint_length" CHECK (length("idempotency"."fingerprint") = 32)
+);
+--> statement-breakpoint
 CREATE TABLE "login_codes" (
 	"hash" "bytea" PRIMARY KEY NOT NULL,
 	"expires_at" bigint NOT NULL,
@@ -32,7 +44,6 @@ CREATE TABLE "service_keys" (
 	"not_before" bigint NOT NULL,
 	"not_after" bigint NOT NULL,
 	"created_at" bigint NOT NULL,
-	"retired_at" bigint,
 	CONSTRAINT "service_keys_key" PRIMARY KEY("kind","kid")
 );
 --> statement-breakpoint
@@ -64,6 +75,7 @@ ALTER TABLE "devices" ADD CONSTRAINT "devices_user_id_users_id_fk" FOREIGN KEY (
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "devices_user" ON "devices" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "idempotency_expires" ON "idempotency" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "login_codes_expires" ON "login_codes" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "nonces_expires" ON "nonces" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "sessions_user" ON "sessions" USING btree ("user_id","created_at");--> statement-breakpoint

@@ -12,6 +12,19 @@ CREATE TABLE `devices` (
 );
 --> statement-breakpoint
 CREATE INDEX `devices_user` ON `devices` (`user_id`);--> statement-breakpoint
+CREATE TABLE `idempotency` (
+	`user_id` text NOT NULL,
+	`key` text NOT NULL,
+	`fingerprint` blob NOT NULL,
+	`started_at` integer NOT NULL,
+	`settled_at` integer,
+	`answer_wrapped` blob,
+	`expires_at` integer NOT NULL,
+	PRIMARY KEY(`user_id`, `key`),
+	CONSTRAINT "idempotency_fingerprint_length" CHECK(length("idempotency"."fingerprint") = 32)
+);
+--> statement-breakpoint
+CREATE INDEX `idempotency_expires` ON `idempotency` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `login_codes` (
 	`hash` blob PRIMARY KEY NOT NULL,
 	`expires_at` integer NOT NULL,
@@ -36,7 +49,6 @@ CREATE TABLE `service_keys` (
 	`not_before` integer NOT NULL,
 	`not_after` integer NOT NULL,
 	`created_at` integer NOT NULL,
-	`retired_at` integer,
 	PRIMARY KEY(`kind`, `kid`)
 );
 --> statement-breakpoint

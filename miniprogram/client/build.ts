@@ -8,8 +8,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
-import { build, transform } from 'esbuild'
-import { rewriteForWeChat } from './no-bigint-power.ts'
+import { build } from 'esbuild'
+import { noBigIntPower } from './no-bigint-power.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
@@ -35,12 +35,17 @@ const shared = {
   logLevel: 'silent',
 } satisfies BuildOptions
 
-/** Bundles in memory. @throws Error when esbuild finds an error, or a warning: there is none to get used to. */
-export async function bundleClient(): Promise<ClientBundle> {
+/**
+ * Bundles in memory.
+ *
+ * @param entryPoint from the repository's root; a test may bundle a part of the client in the same way
+ * @throws Error when esbuild finds an error, or a warning: there is none to get used to.
+ */
+export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promise<ClientBundle> {
   const curves = await bundleNobleCurves()
   const client = await run({
     ...shared,
-    entryPoints: ['miniprogram/client/index.ts'],
+    entryPoints: [entryPoint],
     outfile: bundlePath,
     format: 'cjs',
     minify: true,
@@ -54,22 +59,19 @@ export async function bundleClient(): Promise<ClientBundle> {
 
 /**
  * noble's curves as one module. `crypto/` loads them lazily, and of modules that are loaded lazily esbuild keeps
- * everything; bundled by themselves they shrink to what is used. Only then is `**` rewritten, since that step joins
- * declarations which the shrinking has to see one by one.
+ * everything; bundled by themselves they shrink to what is used.
  */
-async function bundleNobleCurves(): Promise<ClientBundle> {
-  const { code, inputs } = await run({
+function bundleNobleCurves(): Promise<ClientBundle> {
+  return run({
     ...shared,
     entryPoints: [nobleCurves],
     outfile: 'curves-noble.js',
     format: 'esm',
-    target: 'esnext',
     legalComments: 'inline',
     external: ['tweetnacl'],
     alias: { '@noble/hashes/sha2.js': './miniprogram/client/noble-sha512.ts' },
-    plugins: [ownFilesOutside],
+    plugins: [ownFilesOutside, noBigIntPower()],
   })
-  return { code: await rewriteForWeChat(code, 'curves-noble.js', transform), inputs }
 }
 
 /** Leaves imports of `crypto/` to the second step: two copies of an error class would be two classes. */
@@ -98,7 +100,9 @@ async function run(options: BuildOptions & { readonly metafile: true }): Promise
   const [file] = outputFiles
   const [output] = Object.values(metafile.outputs)
   if (file === undefined || output === undefined) throw new Error('esbuild made no bundle')
-  const sizes = Object.entries(output.inputs).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+  const sizes = Object.entries(output.inputs).map(
+    ([path, { bytesInOutput }]) => [path, bytesInOutput] as const,
+  )
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 

@@ -1,11 +1,14 @@
 /**
- * An esbuild plugin for noble's files, so that the bundle survives two things (WeChat platform facts, measured):
+ * An esbuild plugin for noble's files, so that the bundle survives two things (WeChat platform facts,
+ * measured):
  *
- * 1. WeChat's ES6 to ES5 step turns `a ** b` into `Math.pow(a, b)`, which throws for BigInt while noble loads;
+ * 1. WeChat's ES6 to ES5 step turns `a ** b` into `Math.pow(a, b)`, which throws for BigInt while noble
+ *    loads;
  * 2. an engine without BigInt cannot even parse a literal such as `2n`, though it would never run it.
  *
- * esbuild's own parser does the work: told that the target has no exponent operator and no BigInt literals, it writes
- * `__pow(a, b)` and `BigInt("2")`. Only its `__pow`, which is `Math.pow`, must be replaced by one that knows BigInt.
+ * esbuild's own parser does the work: told that the target has no exponent operator and no BigInt literals,
+ * it writes `__pow(a, b)` and `BigInt("2")`. Only its `__pow`, which is `Math.pow`, must be replaced by one
+ * that knows BigInt.
  */
 import { readFile } from 'node:fs/promises'
 import type { Plugin, TransformOptions } from 'esbuild'
@@ -39,8 +42,8 @@ const options: TransformOptions = {
 }
 
 /**
- * The plugin. Its `onLoad` fails the build, with the file's name, when a `**` or a BigInt literal is still in a file of noble, or when
- * esbuild's helper is no longer the one that is replaced here.
+ * The plugin. Its `onLoad` fails the build, with the file's name, when a `**` or a BigInt literal is still in
+ * a file of noble, or when esbuild's helper is no longer the one that is replaced here.
  */
 export function noBigIntPower(): Plugin {
   return {
@@ -72,7 +75,10 @@ export async function rewriteForWeChat(source: string, path: string, transform: 
   return rewritten
 }
 
-/** Good for esbuild's output only: there, strings stand in double quotes and comments are legal notices or hints. */
+/**
+ * Good for esbuild's output only: there, strings stand in double quotes and comments are legal notices or
+ * hints.
+ */
 function withoutCommentsAndStrings(code: string): string {
   return code.replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\//g, '')
 }

@@ -11,4 +11,7 @@ interface Hash {
   readonly blockLen: number
 }
 
-export const sha512: Hash = Object.assign((message: Uint8Array) => nacl.hash(message), { outputLen: 64, blockLen: 128 })
+export const sha512: Hash = Object.assign((message: Uint8Array) => nacl.hash(message), {
+  outputLen: 64,
+  blockLen: 128,
+})

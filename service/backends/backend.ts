@@ -36,3 +36,11 @@ export interface Backend {
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   close(): Promise<void>
 }
+
+/** The cause of a refusal after which it is certain that the backend never saw the request. */
+export class NothingSent extends Error {
+  constructor(cause: unknown) {
+    super('nothing was sent', { cause })
+    this.name = 'NothingSent'
+  }
+}

@@ -3,6 +3,7 @@ import { Agent, request as send } from 'undici'
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { Backend } from './backend.ts'
+import { NothingSent } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
 
 /** A route: requests whose path is `prefix`, or below it, go to `origin`. */
@@ -63,11 +64,18 @@ export function createGateway(options: GatewayOptions): Backend {
       try {
         return await forward(agent, upstream, message, options.authority, timeoutMs)
       } catch (error) {
-        throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', error)
+        const cause = isBeforeSending(error) ? new NothingSent(error) : error
+        throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
       }
     },
     close: () => agent.destroy(),
   }
+}
+
+/** True only where no connection was made: not a byte of the request can have arrived. */
+function isBeforeSending(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'UND_ERR_CONNECT_TIMEOUT'
 }
 
 async function forward(

@@ -40,12 +40,7 @@ export const keys: Command = {
     const [action, kind, ...more] = positionals
     if (more.length > 0) throw new UsageError('too many arguments')
     const config = readConfig(terminal.environment)
-    const run = actionOf(
-      action,
-      kind,
-      values.json,
-      originOf(config),
-    )
+    const run = actionOf(action, kind, values.json, originOf(config))
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)

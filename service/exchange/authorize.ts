@@ -7,11 +7,18 @@ import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { tokenType } from '../sessions/tokens.ts'
-import type { Write } from '../store/store.ts'
+import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
+import { idempotencyClaim } from './idempotency.ts'
 import { checkAsync } from './refused.ts'
 import type { VerifiedRequest } from './verify.ts'
 import { assertVerified } from './verify.ts'
+
+/** The claim of an Idempotency-Key, and whether it was this request that made it. */
+interface IdempotencyState {
+  readonly claim: WriteOf<'claim-idempotency'>
+  readonly isNew: boolean
+}
 
 /** Made only by {@link claimRequest}: verified, authorized, its nonce durably used up, its session active. */
 class Claimed {
@@ -19,10 +26,13 @@ class Claimed {
   readonly #made = true
   readonly message: RequestMessage
   readonly caller: Caller
+  /** Absent for safe requests, and where the key cannot be read. */
+  readonly idempotency: IdempotencyState | undefined
 
-  constructor(message: RequestMessage, caller: Caller) {
+  constructor(message: RequestMessage, caller: Caller, idempotency: IdempotencyState | undefined) {
     this.message = message
     this.caller = caller
+    this.idempotency = idempotency
   }
 
   static isMade(value: object): boolean {
@@ -85,8 +95,8 @@ export function nonceClaim(context: ExchangeContext, signature: RequestSignature
 }
 
 /**
- * Uses up the nonce, durably and in one transaction with "the session is active". Nothing has happened before;
- * nothing happens unless this returns.
+ * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, the
+ * claim of its Idempotency-Key. Nothing has happened before; nothing happens unless this returns.
  *
  * @throws Refused `replayed` or `session_ended`; `unavailable` when the store cannot say.
  */
@@ -97,16 +107,8 @@ export async function claimRequest(
 ): Promise<Command> {
   assertVerified(verified)
   const { opened, signature, message } = verified
-  await checkAsync('claim', async () => {
-    const result = await context.store.commit([
-      nonceClaim(context, signature),
-      { kind: 'touch-session', id: opened.session.id, now: context.now() },
-    ])
-    if (result.kind === 'committed') return
-    if (result.write.kind === 'claim-nonce')
-      throw new ProtocolError('replayed', 'the request was received before')
-    throw new ProtocolError('session_ended', 'the session has ended')
-  })
+  const claim = idempotencyClaim(context, subject.user, message)
+  const isNew = await checkAsync('claim', () => commitClaims(context, verified, claim))
   const { keyid, base, created } = signature
   const evidence = {
     keyid,
@@ -115,12 +117,32 @@ export async function claimRequest(
     signature: signature.signature,
     created,
   }
-  return new Claimed(message, {
+  const caller: Caller = {
     user: subject.user,
     device: keyid,
     session: subject.sid,
     appid: opened.session.app,
     acr: 'session',
     signature: evidence,
-  })
+  }
+  return new Claimed(message, caller, claim === undefined ? undefined : { claim, isNew })
+}
+
+/** @returns false when the Idempotency-Key was used before; the nonce is used up all the same. */
+async function commitClaims(
+  context: ExchangeContext,
+  { opened, signature }: VerifiedRequest,
+  claim: WriteOf<'claim-idempotency'> | undefined,
+): Promise<boolean> {
+  const needed: readonly Write[] = [
+    nonceClaim(context, signature),
+    { kind: 'touch-session', id: opened.session.id, now: context.now() },
+  ]
+  let result = await context.store.commit(claim === undefined ? needed : [...needed, claim])
+  const isNew = result.kind === 'committed'
+  if (result.kind === 'refused' && result.write === claim) result = await context.store.commit(needed)
+  if (result.kind === 'committed') return isNew
+  if (result.write.kind === 'claim-nonce')
+    throw new ProtocolError('replayed', 'the request was received before')
+  throw new ProtocolError('session_ended', 'the session has ended')
 }

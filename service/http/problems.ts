@@ -130,6 +130,7 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
     step: context.step,
     time: context.time,
     retryable,
+    ...refusal.members,
   })
   const headers: (readonly [string, string])[] = [['content-type', 'application/problem+json']]
   if (seconds !== undefined) headers.push(['retry-after', String(seconds)])

@@ -1,6 +1,7 @@
 /**
- * The part of `sodium-native` that is used here; the package brings no types. The first argument is the result, and
- * must have the exact length. A wrong length throws AssertionError, a refusal by libsodium throws Error.
+ * The part of `sodium-native` that is used here; the package brings no types. The first argument is the
+ * result, and must have the exact length. A wrong length throws AssertionError, a refusal by libsodium throws
+ * Error.
  */
 declare module 'sodium-native' {
   interface Sodium {
@@ -18,6 +19,24 @@ declare module 'sodium-native' {
       nonce: Uint8Array,
       key: Uint8Array,
     ): boolean
+    /** XChaCha20-Poly1305; the result is 16 bytes longer than the plaintext. Returns its length. */
+    crypto_aead_xchacha20poly1305_ietf_encrypt(
+      sealed: Uint8Array,
+      plaintext: Uint8Array,
+      associatedData: Uint8Array,
+      none: null,
+      nonce: Uint8Array,
+      key: Uint8Array,
+    ): number
+    /** Throws when the tag is wrong. */
+    crypto_aead_xchacha20poly1305_ietf_decrypt(
+      plaintext: Uint8Array,
+      none: null,
+      sealed: Uint8Array,
+      associatedData: Uint8Array,
+      nonce: Uint8Array,
+      key: Uint8Array,
+    ): number
   }
   const sodium: Sodium
   export default sodium

@@ -1,9 +1,9 @@
 /**
  * The primitives of the service: libsodium, and HKDF from OpenSSL.
  *
- * `crypto_sign_verify_detached` itself refuses S >= L, a non-canonical or small-order public key and a small-order R; it compares
- * R as bytes, without cofactor, so a non-canonical R or one with a small-order part never matches. The tests hold each of these
- * rules, because a later libsodium could relax one.
+ * `crypto_sign_verify_detached` itself refuses S >= L, a non-canonical or small-order public key and a
+ * small-order R; it compares R as bytes, without cofactor, so a non-canonical R or one with a small-order
+ * part never matches. The tests hold each of these rules, because a later libsodium could relax one.
  */
 import { hkdfSync } from 'node:crypto'
 import sodium from 'sodium-native'
@@ -18,7 +18,10 @@ const tagLength = 16
 const secretKeyLength = 64
 const signatureLength = 64
 
-/** Signatures, messages, boxes and other parties' public keys are attacker-controlled; lengths are checked here first. */
+/**
+ * Signatures, messages, boxes and other parties' public keys are attacker-controlled; lengths are checked
+ * here first.
+ */
 export const sodiumPrimitives: Primitives = {
   name: 'libsodium',
   sha256: (message) => filled(hashLength, (digest) => sodium.crypto_hash_sha256(digest, message)),

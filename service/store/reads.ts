@@ -1,5 +1,5 @@
 /** Every read, once for both engines, prepared at start. */
-import { asc, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -7,7 +7,7 @@ import type { Tables } from './tables.ts'
 /** The part of a {@link Store} that only looks. */
 export type Reads = Pick<
   Store,
-  'findSession' | 'findDevice' | 'findUser' | 'listSessions' | 'listServiceKeys'
+  'findSession' | 'findDevice' | 'findUser' | 'findIdempotency' | 'listSessions' | 'listServiceKeys'
 >
 
 /** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
@@ -23,7 +23,7 @@ export function prepareReads(
   tables: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): Reads {
-  const { users, devices, serviceKeys } = tables
+  const { users, devices, idempotency, serviceKeys } = tables
   const id = sql.placeholder('id')
   const sessionById = selectSessions(queries, tables).where(eq(tables.sessions.id, id)).prepare(UNNAMED)
   const sessionsByUser = selectSessions(queries, tables)
@@ -32,18 +32,23 @@ export function prepareReads(
     .prepare(UNNAMED)
   const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
   const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
-  const keysInUse = queries
+  const idempotencyByKey = queries
+    .select()
+    .from(idempotency)
+    .where(and(eq(idempotency.user, id), eq(idempotency.key, sql.placeholder('key'))))
+    .prepare(UNNAMED)
+  const allKeys = queries
     .select()
     .from(serviceKeys)
-    .where(isNull(serviceKeys.retiredAt))
     .orderBy(asc(serviceKeys.createdAt), asc(serviceKeys.kind), asc(serviceKeys.kid))
     .prepare(UNNAMED)
   return {
     findSession: (id) => guard(async () => (await sessionById.execute({ id }))[0]),
     findDevice: (id) => guard(async () => (await deviceById.execute({ id }))[0]),
     findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
+    findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
-    listServiceKeys: () => guard(async () => await keysInUse.execute()),
+    listServiceKeys: () => guard(async () => await allKeys.execute()),
   }
 }
 

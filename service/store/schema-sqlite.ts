@@ -18,6 +18,6 @@ const kit = {
 }
 
 // The one cast of this engine's tables: same shape, other class names. The store suite runs every query on both.
-export const { users, devices, sessions, nonces, loginCodes, serviceKeys } = defineTables(
+export const { users, devices, sessions, nonces, loginCodes, idempotency, serviceKeys } = defineTables(
   kit as unknown as ColumnKit,
 )

@@ -4,8 +4,9 @@
  * The builder turns the same lines into either engine's SQL; a driver then runs text and values as it likes, in step
  * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
  */
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
+import { compileIdempotency } from './idempotency-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import type { NewServiceKey, Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -27,6 +28,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileClaims(queries, tables),
     ...compilePeople(queries, tables),
     ...compileSessions(queries, tables),
+    ...compileIdempotency(queries, tables),
     ...compileServiceKeys(queries, tables),
   }
   return {
@@ -118,7 +120,7 @@ function compilePeople(queries: Queries, { users, devices }: Tables) {
 
 function compileServiceKeys(queries: Queries, { serviceKeys }: Tables) {
   const key = slotsOf<NewServiceKey>()
-  const retired = slotsOf<WriteOf<'retire-service-key'>>()
+  const ended = slotsOf<WriteOf<'end-service-key'>>()
   return {
     'insert-service-key': compile(
       queries
@@ -135,15 +137,15 @@ function compileServiceKeys(queries: Queries, { serviceKeys }: Tables) {
         .onConflictDoNothing()
         .returning({ touched: serviceKeys.kid }),
     ),
-    'retire-service-key': compile(
+    'end-service-key': compile(
       queries
         .update(serviceKeys)
-        .set({ retiredAt: sql`${retired('now')}` })
+        .set({ notAfter: sql`${ended('notAfter')}` })
         .where(
           and(
-            eq(serviceKeys.kind, retired('keyKind')),
-            eq(serviceKeys.kid, retired('kid')),
-            isNull(serviceKeys.retiredAt),
+            eq(serviceKeys.kind, ended('keyKind')),
+            eq(serviceKeys.kid, ended('kid')),
+            eq(serviceKeys.notAfter, 0),
           ),
         )
         .returning({ touched: serviceKeys.kid }),

@@ -63,13 +63,32 @@ export type Write =
     }
   /** Refused when this kind has this kid already. */
   | { readonly kind: 'insert-service-key'; readonly key: NewServiceKey }
-  /** Refused when there is no such key, or when it is retired already: the first time stands. */
+  /** Refused when there is no such key, or when it has an end already: the first one stands. */
   | {
-      readonly kind: 'retire-service-key'
+      readonly kind: 'end-service-key'
       readonly keyKind: ServiceKeyKind
       readonly kid: string
+      readonly notAfter: number
+    }
+  /** Refused when the user has used this key before, settled or not, until it is pruned. `fingerprint` is 32 bytes. */
+  | {
+      readonly kind: 'claim-idempotency'
+      readonly user: string
+      readonly key: string
+      readonly fingerprint: Uint8Array
+      readonly now: number
+      readonly expiresAt: number
+    }
+  /** Stores the answer, or null when nobody can say what happened. Refused unless claimed and not settled. */
+  | {
+      readonly kind: 'settle-idempotency'
+      readonly user: string
+      readonly key: string
+      readonly answerWrapped: Uint8Array | null
       readonly now: number
     }
+  /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
+  | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -144,9 +163,19 @@ export interface NewServiceKey {
   readonly createdAt: number
 }
 
-export interface ServiceKeyRecord extends NewServiceKey {
-  /** Always null in {@link Store.listServiceKeys}, which leaves retired keys out. */
-  readonly retiredAt: number | null
+export type ServiceKeyRecord = NewServiceKey
+
+/** What a user asked for under an idempotency key, and what came of it. */
+export interface IdempotencyRecord {
+  readonly user: string
+  readonly key: string
+  readonly fingerprint: Uint8Array
+  readonly startedAt: number
+  /** null while it runs, or when the process died while it ran. */
+  readonly settledAt: number | null
+  /** null: not settled, or settled without anybody knowing what happened. */
+  readonly answerWrapped: Uint8Array | null
+  readonly expiresAt: number
 }
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
@@ -169,12 +198,13 @@ export interface Store {
   findUser(id: string): Promise<UserRecord | undefined>
   /** Newest first; sessions that ended stay in the list until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
-  /** Those not retired, in the order they were made. */
+  findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
+  /** All of them, in the order they were made. */
   listServiceKeys(): Promise<readonly ServiceKeyRecord[]>
 
   /**
-   * Deletes at most `limit` rows: nonces and login codes with `expires_at < now`, sessions that ended or expired more
-   * than a day before `now`. Small limits keep it from delaying requests; safe in several processes at once.
+   * Deletes at most `limit` rows: nonces, login codes and idempotency records with `expires_at < now`, sessions that
+   * ended or expired more than a day before `now`. Small limits keep it from delaying requests; safe in several processes at once.
    *
    * @returns how many rows it deleted; fewer than `limit` means that nothing is left.
    */

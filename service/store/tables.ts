@@ -35,7 +35,7 @@ export type Tables = ReturnType<typeof defineTables>
 
 /** Makes the tables with one engine's columns. The lengths are checked in the database too: they are identities. */
 export function defineTables(kit: ColumnKit) {
-  return { ...definePeople(kit), ...defineClaims(kit), ...defineServiceKeys(kit) }
+  return { ...definePeople(kit), ...defineClaims(kit), ...defineIdempotency(kit), ...defineServiceKeys(kit) }
 }
 
 function definePeople({ table, text, seconds, bytes, index, check }: ColumnKit) {
@@ -120,6 +120,27 @@ function defineClaims({ table, text, seconds, bytes, index, primaryKey, check }:
   return { nonces, loginCodes }
 }
 
+function defineIdempotency({ table, text, seconds, bytes, index, primaryKey, check }: ColumnKit) {
+  const idempotency = table(
+    'idempotency',
+    {
+      user: text('user_id').notNull(),
+      key: text('key').notNull(),
+      fingerprint: bytes('fingerprint').notNull(),
+      startedAt: seconds('started_at').notNull(),
+      settledAt: seconds('settled_at'),
+      answerWrapped: bytes('answer_wrapped'),
+      expiresAt: seconds('expires_at').notNull(),
+    },
+    (t) => [
+      primaryKey({ name: 'idempotency_key', columns: [t.user, t.key] }),
+      index('idempotency_expires').on(t.expiresAt),
+      check('idempotency_fingerprint_length', sql`length(${t.fingerprint}) = 32`),
+    ],
+  )
+  return { idempotency }
+}
+
 function defineServiceKeys({ table, text, seconds, bytes, primaryKey }: ColumnKit) {
   const serviceKeys = table(
     'service_keys',
@@ -131,7 +152,6 @@ function defineServiceKeys({ table, text, seconds, bytes, primaryKey }: ColumnKi
       notBefore: seconds('not_before').notNull(),
       notAfter: seconds('not_after').notNull(),
       createdAt: seconds('created_at').notNull(),
-      retiredAt: seconds('retired_at'),
     },
     (t) => [primaryKey({ name: 'service_keys_key', columns: [t.kind, t.kid] })],
   )

@@ -12,50 +12,44 @@ const PROBE_SCOPE = 'readyz'
 export type PruneStep = (now: number, limit: number) => BoundStatement
 
 /** Compiles the pruning steps. */
-export function compilePrune(
+export function compilePrune(queries: Queries, tables: Tables): readonly PruneStep[] {
+  const { nonces, loginCodes, idempotency } = tables
+  const ended = compileEndedSessions(queries, tables)
+  return [
+    ...[nonces, loginCodes, idempotency].map((table) => compileExpired(queries, table)),
+    (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
+  ]
+}
+
+const slot = slotsOf<{ before: number; limit: number }>()
+
+/** Rows of a table whose whole key and end are in the row itself. */
+function compileExpired(
   queries: Queries,
-  { nonces, loginCodes, sessions }: Tables,
-): readonly PruneStep[] {
-  const slot = slotsOf<{ before: number; limit: number }>()
-  const [before, limit] = [slot('before'), slot('limit')]
-  const oldNonces = queries
-    .select({ scope: nonces.scope, nonce: nonces.nonce })
-    .from(nonces)
-    .where(lt(nonces.expiresAt, before))
-    .limit(limit)
-  const oldCodes = queries
-    .select({ hash: loginCodes.hash })
-    .from(loginCodes)
-    .where(lt(loginCodes.expiresAt, before))
-    .limit(limit)
-  const oldSessions = queries
+  table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency'],
+): PruneStep {
+  const key = sql.join(keyOf(table), sql`, `)
+  const old = sql`select ${key} from ${table} where ${lt(table.expiresAt, slot('before'))} limit ${slot('limit')}`
+  const prune = compile(
+    queries.delete(table).where(sql`(${key}) in (${old})`).returning({ touched: table.expiresAt }),
+  )
+  return (now, limit) => prune({ before: now, limit })
+}
+
+function keyOf(table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency']) {
+  if ('nonce' in table) return [sql`${table.scope}`, sql`${table.nonce}`]
+  return 'hash' in table ? [sql`${table.hash}`] : [sql`${table.user}`, sql`${table.key}`]
+}
+
+function compileEndedSessions(queries: Queries, { sessions }: Tables) {
+  const old = queries
     .select({ id: sessions.id })
     .from(sessions)
-    .where(or(lt(sessions.expiresAt, before), lt(sessions.endedAt, before)))
-    .limit(limit)
-  const pruneNonces = compile(
-    queries
-      .delete(nonces)
-      .where(sql`(${nonces.scope}, ${nonces.nonce}) in ${oldNonces}`)
-      .returning({ touched: nonces.scope }),
+    .where(or(lt(sessions.expiresAt, slot('before')), lt(sessions.endedAt, slot('before'))))
+    .limit(slot('limit'))
+  return compile(
+    queries.delete(sessions).where(sql`${sessions.id} in ${old}`).returning({ touched: sessions.user }),
   )
-  const pruneCodes = compile(
-    queries
-      .delete(loginCodes)
-      .where(sql`${loginCodes.hash} in ${oldCodes}`)
-      .returning({ touched: loginCodes.expiresAt }),
-  )
-  const pruneSessions = compile(
-    queries
-      .delete(sessions)
-      .where(sql`${sessions.id} in ${oldSessions}`)
-      .returning({ touched: sessions.user }),
-  )
-  return [
-    (now, rows) => pruneNonces({ before: now, limit: rows }),
-    (now, rows) => pruneCodes({ before: now, limit: rows }),
-    (now, rows) => pruneSessions({ before: now - ENDED_SESSIONS_KEPT, limit: rows }),
-  ]
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
  * Signatures that some verifiers accept and strict ones must not, made with noble's point arithmetic.
  *
- * Each is built to satisfy the equation S·B = R + k·A that a verifier checks, so that only the check under test can
- * refuse it.
+ * Each is built to satisfy the equation S·B = R + k·A that a verifier checks, so that only the check under
+ * test can refuse it.
  */
 import { ED25519_TORSION_SUBGROUP, ed25519 } from '@noble/curves/ed25519.js'
 import { bytesToNumberLE } from '@noble/curves/utils.js'
@@ -72,7 +72,9 @@ export function signWithSmallOrderR(r: Uint8Array): CraftedSignature {
   return { signature: concatBytes(r, Point.Fn.toBytes(s)), message, publicKey }
 }
 
-/** A signature whose R or A, or both, carry a small-order part; it holds without cofactor only by luck of k. */
+/**
+ * A signature whose R or A, or both, carry a small-order part; it holds without cofactor only by luck of k.
+ */
 export function signWithTorsion(
   inR: EdwardsPoint,
   inKey: EdwardsPoint,
@@ -115,7 +117,10 @@ function findMessage(fits: (message: Uint8Array) => boolean): Uint8Array {
   throw new Error('no fitting message')
 }
 
-/** Each value in all the 256-bit forms that reduce to it: plus p where that stays below 2^255, and with the top bit. */
+/**
+ * Each value in all the 256-bit forms that reduce to it: plus p where that stays below 2^255, and with the
+ * top bit.
+ */
 function everyEncoding(values: readonly bigint[]): Uint8Array[] {
   const forms = values.flatMap((value) => (value < 19n ? [value, value + Point.Fp.ORDER] : [value]))
   return forms.flatMap((form) => [littleEndian(form), littleEndian(form + (1n << 255n))])

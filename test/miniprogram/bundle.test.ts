@@ -1,8 +1,11 @@
 /** The built client where phones run it: nothing but ECMAScript, timers, console and `wx`. */
+import type { KeyObject } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ClientBundle } from '../../miniprogram/client/build.ts'
 import { bundleClient } from '../../miniprogram/client/build.ts'
 import { checkBundle } from '../../miniprogram/client/check-bundle.ts'
+import { sha512 } from '../../miniprogram/client/noble-sha512.ts'
 import type { BareContext, BareContextOptions } from '../engines/bare-context.ts'
 import { createBareContext } from '../engines/bare-context.ts'
 import type { Loopback } from '../engines/wx-loopback.ts'
@@ -36,8 +39,14 @@ const page = `(async () => {
   } catch (error) {
     refusal = { isTyped: error instanceof miniseal.ChannelError, code: error.code, text: error.text('zh-CN') }
   }
-  return JSON.stringify({ session, before, done: { status: done.status, ...done.json() }, after, refusal })
+  return JSON.stringify({ session, before, done: { ...done.json(), status: done.status }, after, refusal })
 })()`
+
+/** A key of Node from its seed and the PKCS #8 prefix of its algorithm (RFC 8410). */
+function privateKey(prefix: string, seed: Uint8Array): KeyObject {
+  const key = Buffer.concat([Buffer.from(prefix, 'hex'), seed])
+  return createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+}
 
 async function runPage(
   options: BareContextOptions,
@@ -73,10 +82,28 @@ describe('the bundle in a bare context', () => {
     ])
   })
 
-  it('uses the curves that the engine can run', () => {
-    const script = 'typeof BigInt'
-    expect(createBareContext({ withoutBigInt: true }).run(script)).toBe('undefined')
-    expect(createBareContext().run(script)).toBe('function')
+  it.each([
+    ['noble', false],
+    ['tweetnacl', true],
+  ])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
+    const { code } = await bundleClient('crypto/curves.ts')
+    const context = createBareContext({ withoutBigInt })
+    const seed = randomBytes(32)
+    context.define('module_', context.load(code))
+    context.define('seedBytes', [...seed])
+    const script = `(async () => {
+      const curves = await module_.loadCurves()
+      const seed = new Uint8Array(seedBytes)
+      const { publicKey, secretKey } = curves.keyPair(seed)
+      const signature = curves.sign(seed, secretKey)
+      const isValid = curves.verify(signature, seed, publicKey)
+      return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
+    })()`
+    const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))
+    const agreement = createPublicKey(privateKey('302e020100300506032b656e04220420', seed))
+    const x25519 = agreement.export({ format: 'der', type: 'spki' }).subarray(-32)
+    const result: unknown = JSON.parse(String(await context.run(script)))
+    expect(result).toEqual([name, true, [...signature], [...x25519]])
   })
 
   it('runs in a context that has nothing of Node and of browsers', () => {
@@ -96,6 +123,22 @@ describe('the bundle in a bare context', () => {
     }
     expect(() => createBareContext().run('new Function("return 1")()')).toThrow(/Code generation/)
     expect(() => createBareContext().load("require('crypto')")).toThrow("module 'crypto.js' is not defined")
+  })
+})
+
+describe('SHA-512 for noble', () => {
+  it('is SHA-512', () => {
+    for (const length of [0, 1, 111, 112, 127, 128, 129, 1000]) {
+      const message = new Uint8Array(randomBytes(length))
+      expect([...sha512(message)]).toEqual([...createHash('sha512').update(message).digest()])
+    }
+    expect([sha512.outputLen, sha512.blockLen]).toEqual([64, 128])
+  })
+
+  it('is the one in the bundle', () => {
+    const files = Object.keys(bundle.inputs)
+    expect(files).toContain('miniprogram/client/noble-sha512.ts')
+    expect(files.filter((file) => file.endsWith('sha2.js'))).toEqual([])
   })
 })
 

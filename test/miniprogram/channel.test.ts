@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 /** Counts and, where the test says so, meddles. */
-class Proxy implements Transport {
+class Middleman implements Transport {
   readonly requests: TransportRequest[] = []
   readonly answers: TransportAnswer[] = []
   meddle: (answer: TransportAnswer) => TransportAnswer = (answer) => answer
@@ -45,13 +45,13 @@ class Proxy implements Transport {
 
 interface Phone {
   readonly channel: Channel
-  readonly proxy: Proxy
+  readonly proxy: Middleman
   readonly codes: string[]
 }
 
 /** A phone of its own, by the service's clock unless told otherwise. */
 function phone(openid: string, options: Partial<ChannelOptions> = {}): Phone {
-  const proxy = new Proxy()
+  const proxy = new Middleman()
   const codes: string[] = []
   const channel = createChannel({
     origin: service.origin,

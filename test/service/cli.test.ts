@@ -48,7 +48,17 @@ it('makes a transfer with one line, and the same person sees it with the next', 
 
 it('repeats a transfer safely with its key', async () => {
   const transfer = (): Promise<Finished> =>
-    miniseal('call', 'POST', '/wallet/transfers', '--as', 'carol', '-k', 'one', '-d', '{"payee":"bob","amount":1,"currency":"CNY"}')
+    miniseal(
+      'call',
+      'POST',
+      '/wallet/transfers',
+      '--as',
+      'carol',
+      '-k',
+      'one',
+      '-d',
+      '{"payee":"bob","amount":1,"currency":"CNY"}',
+    )
   const [first, second] = [await transfer(), await transfer()]
   expect(JSON.parse(second.out).id).toBe(JSON.parse(first.out).id)
 })
@@ -67,7 +77,13 @@ it('ends with 3 when the service cannot be asked, and with 2 when it is called w
   expect(await none.finished).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })
   const down = await miniseal('call', 'GET', '/wallet', '--origin', 'http://127.0.0.1:1')
   expect(down).toMatchObject({ code: 3, err: expect.stringContaining('network') })
-  for (const args of [['call', 'GET'], ['call', 'GET', '/', '--nothing'], ['keys'], ['keys', 'rotate', 'root'], ['frobnicate']]) {
+  for (const args of [
+    ['call', 'GET'],
+    ['call', 'GET', '/', '--nothing'],
+    ['keys'],
+    ['keys', 'rotate', 'root'],
+    ['frobnicate'],
+  ]) {
     expect((await miniseal(...args)).code).toBe(2)
   }
 })
@@ -85,7 +101,9 @@ it('lists, exports and rotates keys of the running service', async () => {
   expect(after.agreement).toHaveLength(2)
   expect(after.agreement[1].kid).toBe(exported.agreement[0].kid)
   expect(after.signing[0].kid).toBe(exported.signing[0].kid)
-  expect((await miniseal('keys', 'list')).out.split('\n').filter((line) => line.startsWith('agreement'))).toHaveLength(2)
+  expect(
+    (await miniseal('keys', 'list')).out.split('\n').filter((line) => line.startsWith('agreement')),
+  ).toHaveLength(2)
   expect((await miniseal('call', 'GET', '/wallet')).code).toBe(0)
 })
 
@@ -96,12 +114,16 @@ it('says in production what is missing, and starts nothing', async () => {
 })
 
 it('names a port that is taken', async () => {
-  const second = await runMiniseal(['serve'], { ...environment, MINISEAL_WECHAT_API: 'http://127.0.0.1:1' }).finished
+  const second = await runMiniseal(['serve'], { ...environment, MINISEAL_WECHAT_API: 'http://127.0.0.1:1' })
+    .finished
   expect(second).toMatchObject({ code: 3, err: expect.stringContaining('PORT') })
 })
 
 it('stops on SIGTERM with 0 and leaves nothing behind that points at it', async () => {
   service.child.kill('SIGTERM')
   expect((await service.finished).code).toBe(0)
-  expect(await miniseal('call', 'GET', '/wallet')).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })
+  expect(await miniseal('call', 'GET', '/wallet')).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('npm start'),
+  })
 })

@@ -20,7 +20,12 @@ const production = {
 it('needs nothing in development, and keeps its master key where only its owner can read it', () => {
   const data = join(folder, 'development')
   const first = readConfig({ MINISEAL_DATA: data })
-  expect(first).toMatchObject({ mode: 'development', host: '127.0.0.1', port: 8787, wechatApi: { kind: 'built-in-sandbox' } })
+  expect(first).toMatchObject({
+    mode: 'development',
+    host: '127.0.0.1',
+    port: 8787,
+    wechatApi: { kind: 'built-in-sandbox' },
+  })
   expect(first.database).toEqual({ kind: 'sqlite', path: 'data/miniseal.db' })
   expect(statSync(data).mode & 0o777).toBe(0o700)
   expect(statSync(join(data, 'master.key')).mode & 0o777).toBe(0o600)
@@ -35,7 +40,12 @@ it('refuses every development default in production at once, each with the way t
     expect(error).toBeInstanceOf(ConfigError)
     message = (error as Error).message
   }
-  for (const name of ['MINISEAL_ORIGIN', 'MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS', 'MINISEAL_UPSTREAMS']) {
+  for (const name of [
+    'MINISEAL_ORIGIN',
+    'MINISEAL_MASTER_KEY',
+    'MINISEAL_WECHAT_APPS',
+    'MINISEAL_UPSTREAMS',
+  ]) {
     expect(message).toContain(`${name} `)
   }
   expect(message).toContain('openssl rand -base64 32')
@@ -44,22 +54,31 @@ it('refuses every development default in production at once, each with the way t
 
 it('starts in production with everything given, and talks to WeChat itself', () => {
   const config = readConfig(production)
-  expect(config).toMatchObject({ mode: 'production', wechatApi: { kind: 'url', url: 'https://api.weixin.qq.com' } })
+  expect(config).toMatchObject({
+    mode: 'production',
+    wechatApi: { kind: 'url', url: 'https://api.weixin.qq.com' },
+  })
   expect(config.upstreams).toEqual([{ prefix: '/wallet', origin: 'http://127.0.0.1:9001' }])
 })
 
 it('refuses the secret of the sandbox in production', () => {
   const apps = `${sandboxApp.appid}:${sandboxApp.secret}`
-  expect(() => readConfig({ ...production, MINISEAL_WECHAT_APPS: apps })).toThrow(/MINISEAL_WECHAT_APPS.*sandbox/)
+  expect(() => readConfig({ ...production, MINISEAL_WECHAT_APPS: apps })).toThrow(
+    /MINISEAL_WECHAT_APPS.*sandbox/,
+  )
 })
 
 it('takes secrets from files, and not from both places', () => {
   const path = join(folder, 'key')
   writeFileSync(path, `${key}\n`)
   const { MINISEAL_MASTER_KEY: _, ...rest } = production
-  expect(readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: path }).masterKeys).toEqual([new Uint8Array(32).fill(1)])
+  expect(readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: path }).masterKeys).toEqual([
+    new Uint8Array(32).fill(1),
+  ])
   expect(() => readConfig({ ...production, MINISEAL_MASTER_KEY_FILE: path })).toThrow(/both set/)
-  expect(() => readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: join(folder, 'absent') })).toThrow(/cannot be read/)
+  expect(() => readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: join(folder, 'absent') })).toThrow(
+    /cannot be read/,
+  )
 })
 
 it('takes a list of master keys, the current one first', () => {

@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
+import { once } from 'node:events'
 import type { IncomingHttpHeaders, Server } from 'node:http'
 import { createServer } from 'node:http'
-import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../service/backends/gateway.ts'
 import type { RawSession } from '../support/raw-client.ts'
@@ -46,7 +46,9 @@ beforeAll(async () => {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   const upstream = `http://127.0.0.1:${address.port}`
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/orders=${upstream},/down=http://127.0.0.1:1` } })
+  service = await startTestService({
+    environment: { MINISEAL_UPSTREAMS: `/orders=${upstream},/down=http://127.0.0.1:1` },
+  })
   session = await logIn(service)
 })
 
@@ -58,7 +60,12 @@ afterAll(async () => {
 
 it('passes a request on with the path, body and signature that the device made', async () => {
   seen = []
-  const answer = await session.send({ method: 'POST', path: '/orders/7?full=yes', body: { count: 2 }, key: 'order-7' })
+  const answer = await session.send({
+    method: 'POST',
+    path: '/orders/7?full=yes',
+    body: { count: 2 },
+    key: 'order-7',
+  })
   expect(answer).toMatchObject({ kind: 'sealed', status: 200 })
   expect(answer.fields).toContainEqual(['x-order', '1, 2'])
   expect(answer.fields.map(([name]) => name)).not.toContain('set-cookie')
@@ -82,7 +89,9 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
     '@path': path ?? '',
     '@query': '?',
   }
-  const names = [...(/^\(([^)]*)\)/.exec(input)?.[1] ?? '').matchAll(/"([^"]+)"/g)].map(([, name]) => name ?? '')
+  const names = [...(/^\(([^)]*)\)/.exec(input)?.[1] ?? '').matchAll(/"([^"]+)"/g)].map(
+    ([, name]) => name ?? '',
+  )
   const lines = names.map((name) => `"${name}": ${derived[name] ?? headers[name]}`)
   const base = [...lines, `"@signature-params": ${input}`].join('\n')
   const x = Buffer.from(session.device.publicKey).toString('base64url')
@@ -98,13 +107,20 @@ it('does not let a client say who it is or where it comes from', async () => {
   const forged = ['miniseal-caller', 'x-forwarded-for', 'forwarded', 'x-real-ip', 'x-wx-openid']
   await session.send({
     path: '/orders/1',
-    before: (message) => ({ ...message, fields: [...message.fields, ...forged.map((name) => [name, 'forged'] as const)] }),
+    before: (message) => ({
+      ...message,
+      fields: [...message.fields, ...forged.map((name) => [name, 'forged'] as const)],
+    }),
   })
   for (const name of forged) expect(seen[0]?.headers).not.toHaveProperty(name)
 })
 
 it('gives the error statuses of a backend to the client as they are', async () => {
-  expect(await session.send({ path: '/orders/missing' })).toMatchObject({ kind: 'sealed', status: 404, json: undefined })
+  expect(await session.send({ path: '/orders/missing' })).toMatchObject({
+    kind: 'sealed',
+    status: 404,
+    json: undefined,
+  })
 })
 
 it.each(['/down/x', '/orders/dies', '/orders/garbage', '/orders/large'])(
@@ -128,9 +144,19 @@ it('routes by whole segments of the path', async () => {
 })
 
 it('reads routes strictly, the longest prefix first', () => {
-  expect(parseUpstreams('/a=http://127.0.0.1:1,/a/b=https://h')?.map(({ prefix }) => prefix)).toEqual(['/a/b', '/a'])
+  expect(parseUpstreams('/a=http://127.0.0.1:1,/a/b=https://h')?.map(({ prefix }) => prefix)).toEqual([
+    '/a/b',
+    '/a',
+  ])
   expect(parseUpstreams(undefined)).toBeUndefined()
-  for (const wrong of ['a=http://h', '/a=ftp://h', '/a', '/a=http://h/path', '/a=http://h,/a=http://i', '/a=http://h?x']) {
+  for (const wrong of [
+    'a=http://h',
+    '/a=ftp://h',
+    '/a',
+    '/a=http://h/path',
+    '/a=http://h,/a=http://i',
+    '/a=http://h?x',
+  ]) {
     expect(() => parseUpstreams(wrong)).toThrow(/MINISEAL_UPSTREAMS/)
   }
 })

@@ -75,7 +75,16 @@ it('logs every exchange and call, without secrets, codes, tokens, identities, pa
   expect(log).toContain('"event":"exchange"')
   expect(log).toContain('"code":"token_invalid"')
   expect(log).toContain('"api":"sns/jscode2session"')
-  const canaries = [sandboxApp.secret, code, session.token, openid, note, 'token-canary', 'path-canary', '/wallet']
+  const canaries = [
+    sandboxApp.secret,
+    code,
+    session.token,
+    openid,
+    note,
+    'token-canary',
+    'path-canary',
+    '/wallet',
+  ]
   for (const canary of [...canaries, ...sessionKeys(), session.user, session.device.signer.keyid]) {
     expect(log).not.toContain(canary)
   }
@@ -91,5 +100,6 @@ it('keeps session keys, identities and codes wrapped or hashed in the database',
   const text = databaseText()
   expect(text).toContain(session.user)
   const raw = [session.keys.c2s, session.keys.s2c].map((key) => Buffer.from(key).toString('latin1'))
-  for (const canary of [openid, code, session.token, ...raw, ...sessionKeys()]) expect(text).not.toContain(canary)
+  for (const canary of [openid, code, session.token, ...raw, ...sessionKeys()])
+    expect(text).not.toContain(canary)
 })

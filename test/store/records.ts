@@ -74,12 +74,16 @@ export function insertServiceKey(kid = 'key-1', createdAt = NOW): WriteOf<'inser
   }
 }
 
-export function retireServiceKey(kid = 'key-1', now = NOW + 5): WriteOf<'retire-service-key'> {
-  return { kind: 'retire-service-key', keyKind: 'signing', kid, now }
+export function endServiceKey(kid = 'key-1', notAfter = NOW + 5): WriteOf<'end-service-key'> {
+  return { kind: 'end-service-key', keyKind: 'signing', kid, notAfter }
 }
 
 /** A user with a device and session 1. @throws Error when the store refuses it. */
 export async function login(store: Store): Promise<void> {
   const result = await store.commit([putUser(), putDevice(), insertSession()])
   if (result.kind !== 'committed') throw new Error(`refused: ${result.write.kind}`)
+}
+
+export function claimIdempotency(key: string, user = 'user-1', now = NOW): WriteOf<'claim-idempotency'> {
+  return { kind: 'claim-idempotency', user, key, fingerprint: bytes(32, 3), now, expiresAt: now + 90_000 }
 }

@@ -5,9 +5,11 @@ import { type Store, StoreUnavailable, type Write } from '../../service/store/st
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import {
   bytes,
+  claimIdempotency,
   claimLoginCode,
   claimNonce,
   DAY,
+  endServiceKey,
   endSession,
   HOUR,
   insertServiceKey,
@@ -16,7 +18,6 @@ import {
   NOW,
   putDevice,
   putUser,
-  retireServiceKey,
   touchSession,
 } from './records.ts'
 
@@ -207,18 +208,58 @@ describeOnBothEngines('store', (create) => {
     expect(await store.listSessions('nobody')).toEqual([])
   })
 
-  test('a service key is inserted once, listed until it is retired, and retired once', async () => {
+  test('a service key is inserted once, listed, and given its end once', async () => {
     await expectCommitted(insertServiceKey('key-2', NOW + 1), insertServiceKey('key-1', NOW))
     await expectRefused(insertServiceKey('key-1', NOW + 2))
     const { key } = insertServiceKey('key-1')
     expect((await store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-1', 'key-2'])
-    expect((await store.listServiceKeys())[0]).toEqual({ ...key, retiredAt: null })
-    await expectCommitted(retireServiceKey('key-1'))
-    await expectRefused(retireServiceKey('key-1'))
-    await expectRefused(retireServiceKey('nothing'))
-    await expectRefused({ ...retireServiceKey('key-2'), keyKind: 'token' })
-    expect((await store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-2'])
+    expect((await store.listServiceKeys())[0]).toEqual(key)
+    await expectCommitted(endServiceKey('key-1'))
+    await expectRefused(endServiceKey('key-1'))
+    await expectRefused(endServiceKey('nothing'))
+    await expectRefused({ ...endServiceKey('key-2'), keyKind: 'token' })
+    expect((await store.listServiceKeys()).map(({ kid, notAfter }) => [kid, notAfter])).toEqual([
+      ['key-1', NOW + 5],
+      ['key-2', 0],
+    ])
     await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token' } })
+  })
+
+  test('an idempotency key is claimed once, settled once, and taken back only while it is open', async () => {
+    const claim = claimIdempotency('key')
+    const open = { kind: 'release-idempotency', user: 'user-1', key: 'key' } as const
+    const settle = {
+      kind: 'settle-idempotency',
+      user: 'user-1',
+      key: 'key',
+      answerWrapped: bytes(9, 4),
+      now: NOW + 1,
+    } as const
+    await expectCommitted(claim)
+    await expectRefused(claim)
+    await expectCommitted(claimIdempotency('key', 'user-2'))
+    expect(await store.findIdempotency('user-1', 'key')).toMatchObject({
+      settledAt: null,
+      answerWrapped: null,
+    })
+    await expectCommitted(open)
+    await expectRefused(open)
+    await expectRefused(settle)
+    await expectCommitted(claim, settle)
+    await expectRefused(settle)
+    await expectRefused(open)
+    expect(await store.findIdempotency('user-1', 'key')).toEqual({
+      user: 'user-1',
+      key: 'key',
+      fingerprint: claim.fingerprint,
+      startedAt: NOW,
+      settledAt: NOW + 1,
+      answerWrapped: bytes(9, 4),
+      expiresAt: claim.expiresAt,
+    })
+    await store.prune(claim.expiresAt + 1, 10)
+    expect(await store.findIdempotency('user-1', 'key')).toBeUndefined()
+    expect(await store.findIdempotency('user-2', 'key')).toBeUndefined()
   })
 
   test('times beyond 32 bits are kept', async () => {

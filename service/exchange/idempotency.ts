@@ -1,0 +1,153 @@
+/** Idempotency: one effect for one key, whatever is repeated, and the same answer again (protocol, section 8). */
+import { z } from 'zod'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { findField } from '../../crypto/binary-http.ts'
+import { concatBytes, equalBytes, lengthPrefixed } from '../../crypto/bytes.ts'
+import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
+import { parseItem } from '../../crypto/structured-fields.ts'
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import { NothingSent } from '../backends/backend.ts'
+import type { SecretPlace } from '../keys/wrapping.ts'
+import type { IdempotencyRecord, Write, WriteOf } from '../store/store.ts'
+import type { ExchangeContext } from './context.ts'
+
+/** For how long an answer is kept, in seconds: more than the 24 hours that are promised. */
+const retention = 90_000
+
+/** After so many seconds nobody is working on a request any more, in any process. */
+const longestWork = 60
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** Unsafe routes that are harmless when repeated (protocol, section 5). */
+const withoutKey: ReadonlySet<string> = new Set(['/sessions', '/events/subscription'])
+
+/** Refusals by which a handler says that it has done nothing, so that the key is free again. */
+const withoutEffect: ReadonlySet<string> = new Set([
+  'payload_invalid',
+  'not_found',
+  'idempotency_mismatch',
+  'step_up_required',
+  'step_up_invalid',
+  'rate_limited',
+])
+
+/** Whether a request must carry an Idempotency-Key. */
+export function needsIdempotencyKey({ method, path }: RequestMessage): boolean {
+  return !safeMethods.has(method) && !(method === 'POST' && withoutKey.has(path))
+}
+
+/**
+ * The key of an unsafe request: a structured-field string of 1 to 255 characters.
+ *
+ * @throws ProtocolError `idempotency_missing`, also for a key of another form.
+ */
+export function readIdempotencyKey(message: RequestMessage): string {
+  const field = findField(message.fields, 'idempotency-key')
+  if (field === undefined)
+    throw new ProtocolError('idempotency_missing', 'the request needs an Idempotency-Key')
+  const { value, params } = refuseFormat('idempotency_missing', () => parseItem(field))
+  if (value.kind !== 'string' || value.value === '' || value.value.length > 255 || params.size > 0) {
+    throw new ProtocolError(
+      'idempotency_missing',
+      'the Idempotency-Key must be a string of 1 to 255 characters',
+    )
+  }
+  return value.value
+}
+
+/** The claim of a request's key for its user; `undefined` when it needs none, or has none that can be read. */
+export function idempotencyClaim(
+  context: ExchangeContext,
+  user: string,
+  message: RequestMessage,
+): WriteOf<'claim-idempotency'> | undefined {
+  if (!needsIdempotencyKey(message)) return undefined
+  let key: string
+  try {
+    key = readIdempotencyKey(message)
+  } catch {
+    // The refusal comes after the claim of the nonce, where the order of the checks has it.
+    return undefined
+  }
+  const now = context.now()
+  const fingerprint = fingerprintOf(context, message)
+  return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
+}
+
+/** H(method, path, query, content-digest), each length-prefixed. */
+function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
+  const [path = '', ...query] = message.path.split('?')
+  const digest = findField(message.fields, 'content-digest') ?? ''
+  const parts = [message.method, path, query.join('?'), digest]
+  return context.primitives.sha256(concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))))
+}
+
+/**
+ * The answer to a request whose key was used before.
+ *
+ * @throws ProtocolError `idempotency_mismatch` for another request; `idempotency_in_progress` while the first one
+ *   runs, with `outcome: "unknown"` once nobody can say any more what came of it.
+ */
+export async function answerAgain(
+  context: ExchangeContext,
+  claim: WriteOf<'claim-idempotency'>,
+): Promise<ResponseMessage> {
+  const record = await context.store.findIdempotency(claim.user, claim.key)
+  if (record === undefined) throw inProgress({})
+  if (!equalBytes(record.fingerprint, claim.fingerprint)) {
+    throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
+  }
+  if (record.answerWrapped !== null) return unwrapAnswer(context, record, record.answerWrapped)
+  const isUnknown = record.settledAt !== null || record.startedAt + longestWork < context.now()
+  throw inProgress(isUnknown ? { outcome: 'unknown' } : {})
+}
+
+function inProgress(members: Readonly<Record<string, string>>): ProtocolError {
+  const message = 'a request with this Idempotency-Key is not settled'
+  return new ProtocolError('idempotency_in_progress', message, undefined, members)
+}
+
+/** What settles a claim once the answer is there. */
+export function settlement(
+  context: ExchangeContext,
+  { user, key }: WriteOf<'claim-idempotency'>,
+  answer: ResponseMessage,
+): Write {
+  const { status, fields, content } = answer
+  const text = JSON.stringify({ status, fields, content: encodeBase64(content) })
+  const answerWrapped = context.wrapper.wrap(encodeUtf8(text), place(user, key))
+  return { kind: 'settle-idempotency', user, key, answerWrapped, now: context.now() }
+}
+
+/** What becomes of a claim when the handler failed: free again if it did nothing, else nobody knows. */
+export function afterFailure(
+  context: ExchangeContext,
+  { user, key }: WriteOf<'claim-idempotency'>,
+  error: unknown,
+): Write {
+  const didNothing =
+    error instanceof ProtocolError && (withoutEffect.has(error.code) || error.cause instanceof NothingSent)
+  if (didNothing) return { kind: 'release-idempotency', user, key }
+  return { kind: 'settle-idempotency', user, key, answerWrapped: null, now: context.now() }
+}
+
+const storedAnswer = z.object({
+  status: z.number(),
+  fields: z.array(z.tuple([z.string(), z.string()])),
+  content: z.string(),
+})
+
+function unwrapAnswer(
+  context: ExchangeContext,
+  { user, key }: IdempotencyRecord,
+  wrapped: Uint8Array,
+): ResponseMessage {
+  const text = decodeUtf8(context.wrapper.unwrap(wrapped, place(user, key)))
+  const { status, fields, content } = storedAnswer.parse(JSON.parse(text))
+  return { status, fields: [...fields, ['idempotency-replayed', 'true']], content: decodeBase64(content) }
+}
+
+function place(user: string, key: string): SecretPlace {
+  return { column: 'idempotency.answer_wrapped', row: `${user}\n${key}` }
+}

@@ -1,0 +1,185 @@
+/** Protocol section 8: one effect for one key, whatever is repeated, and the same answer again. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import type { RequestParts } from '../support/raw-client.ts'
+import { logIn, type RawSession, random } from '../support/raw-client.ts'
+import type { TestService } from '../support/service.ts'
+import { startTestService } from '../support/service.ts'
+
+let service: TestService
+let session: RawSession
+let effects: string[] = []
+let answer: () => Promise<ResponseMessage>
+
+const text = (status: number, body: string): ResponseMessage => ({
+  status,
+  fields: [
+    ['content-type', 'text/plain'],
+    ['x-effect', String(effects.length)],
+  ],
+  content: encodeUtf8(body),
+})
+
+beforeAll(async () => {
+  const backend = {
+    answer: async ({ path }: { path: string }) => {
+      effects.push(path)
+      return await answer()
+    },
+    close: async () => {},
+  }
+  service = await startTestService({ backend })
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+beforeEach(() => {
+  effects = []
+  answer = async () => text(201, 'made')
+})
+
+const posting = (key: string, parts: RequestParts = {}): RequestParts => ({
+  method: 'POST',
+  path: '/things',
+  body: { size: 1 },
+  key,
+  ...parts,
+})
+
+it('answers a repeated request from the store: same status, fields and body, marked, and no second effect', async () => {
+  const first = await session.send(posting('a'))
+  const again = await session.send(posting('a'))
+  expect(effects).toEqual(['/things'])
+  expect(first.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(again.fields).toContainEqual(['x-effect', '1'])
+  expect([again.kind, again.status, first.status]).toEqual(['sealed', 201, 201])
+})
+
+it('keeps an answer for a day and forgets it afterwards', async () => {
+  const own = await startTestService({
+    backend: { answer: async () => text(200, 'x'), close: async () => {} },
+  })
+  try {
+    const openid = 'openid-of-a-day'
+    const first = await logIn(own, { openid })
+    await first.send(posting('day'))
+    own.advanceClock(86_400)
+    const next = await logIn(own, { openid, device: first.device })
+    expect((await next.send(posting('day'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+  } finally {
+    await own.close()
+  }
+})
+
+it('repeats the error statuses of a backend too', async () => {
+  answer = async () => text(422, 'no')
+  expect((await session.send(posting('b'))).status).toBe(422)
+  answer = async () => text(201, 'made')
+  expect((await session.send(posting('b'))).status).toBe(422)
+  expect(effects).toHaveLength(1)
+})
+
+it.each([
+  ['body', { body: { size: 2 } }],
+  ['path', { path: '/others' }],
+  ['query', { path: '/things?x=1' }],
+  ['method', { method: 'PUT' }],
+])('refuses the key for a request with another %s: idempotency_mismatch', async (title, parts) => {
+  await session.send(posting(`c-${title}`))
+  const heard = await session.send(posting(`c-${title}`, parts))
+  expect(heard).toMatchObject({
+    kind: 'sealed',
+    status: 422,
+    json: { code: 'idempotency_mismatch', step: 'idempotency' },
+  })
+  expect(effects).toHaveLength(1)
+})
+
+it('lets two people use the same key', async () => {
+  await session.send(posting('d'))
+  const other = await logIn(service)
+  expect((await other.send(posting('d'))).fields.map(([name]) => name)).not.toContain('idempotency-replayed')
+  expect(effects).toHaveLength(2)
+})
+
+it('answers 409 while the first request runs, and has one effect for 20 at once', async () => {
+  let finish: () => void = () => {}
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  answer = async () => {
+    await gate
+    return text(201, 'made')
+  }
+  const first = session.send(posting('e'))
+  while (effects.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const others = await Promise.all(Array.from({ length: 19 }, () => session.send(posting('e'))))
+  for (const { status, json } of others) {
+    expect(status).toBe(409)
+    expect(json).toMatchObject({ code: 'idempotency_in_progress', retryable: true })
+    expect(json).not.toHaveProperty('outcome')
+  }
+  finish()
+  expect((await first).status).toBe(201)
+  expect((await session.send(posting('e'))).status).toBe(201)
+  expect(effects).toHaveLength(1)
+})
+
+it('says that the outcome is unknown when the backend failed in its work, and never tries again', async () => {
+  answer = async () => {
+    throw new Error('died half-way')
+  }
+  expect((await session.send(posting('f'))).json).toMatchObject({
+    code: 'internal',
+    status: 500,
+    detail: 'the service failed',
+  })
+  answer = async () => text(201, 'made')
+  const again = await session.send(posting('f'))
+  expect(again.json).toMatchObject({ code: 'idempotency_in_progress', status: 409, outcome: 'unknown' })
+  expect(effects).toHaveLength(1)
+})
+
+it('frees the key when the backend says that it has done nothing', async () => {
+  answer = async () => {
+    throw new ProtocolError('payload_invalid', 'too small')
+  }
+  expect((await session.send(posting('g'))).json).toMatchObject({
+    code: 'payload_invalid',
+    detail: 'too small',
+  })
+  answer = async () => text(201, 'made')
+  expect((await session.send(posting('g'))).status).toBe(201)
+})
+
+it('keeps the same answer of the channel’s own routes', async () => {
+  const own = await logIn(service)
+  const renewal = { method: 'POST', path: '/sessions/current/token', key: 'renewal' }
+  const first = await own.send(renewal)
+  const again = await own.send(renewal)
+  expect(again.json.access_token).toBe(first.json.access_token)
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it.each(['', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
+  'refuses the key %s and uses up the nonce all the same',
+  async (value) => {
+    const nonce = random(16)
+    const parts = posting('h', {
+      nonce,
+      before: (message) => ({
+        ...message,
+        fields: message.fields.map(
+          ([name, old]) => [name, name === 'idempotency-key' ? value : old] as const,
+        ),
+      }),
+    })
+    expect((await session.send(parts)).json).toMatchObject({ code: 'idempotency_missing', status: 400 })
+    expect((await session.send(parts)).json).toMatchObject({ code: 'replayed' })
+    expect(effects).toHaveLength(0)
+  },
+)
