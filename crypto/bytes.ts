@@ -43,7 +43,8 @@ export function byteAt(bytes: Uint8Array, offset: number): number {
 
 /** `u16`, big-endian. @throws FormatError outside 0..65535. */
 export function encodeU16(value: number): Uint8Array {
-  if (!Number.isInteger(value) || value < 0 || value > 0xffff) throw new FormatError('not an unsigned 16-bit integer')
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff)
+    throw new FormatError('not an unsigned 16-bit integer')
   return Uint8Array.of(value >>> 8, value & 0xff)
 }
 

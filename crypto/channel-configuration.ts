@@ -83,14 +83,18 @@ export function verifyConfiguration(
   }
   const kid = parseHeader(parseJsonPart(header))
   const root = roots.find((key) => keyThumbprint(primitives, key) === kid)
-  if (root === undefined) throw new ProtocolError('key_unknown', 'no pinned root key signed the channel configuration')
+  if (root === undefined)
+    throw new ProtocolError('key_unknown', 'no pinned root key signed the channel configuration')
   const signed = encodeAscii(`${header}.${payload}`)
   const bytes = refuseFormat('payload_invalid', () => decodeBase64Url(signature))
   if (!primitives.ed25519Verify(bytes, signed, root)) {
     throw new ProtocolError('signature_invalid', 'the channel configuration does not verify')
   }
-  const configuration = refuseFormat('payload_invalid', () => parseConfiguration(primitives, parseJsonPart(payload)))
-  if (configuration.exp <= now) throw new ProtocolError('payload_invalid', 'the channel configuration has ended')
+  const configuration = refuseFormat('payload_invalid', () =>
+    parseConfiguration(primitives, parseJsonPart(payload)),
+  )
+  if (configuration.exp <= now)
+    throw new ProtocolError('payload_invalid', 'the channel configuration has ended')
   return configuration
 }
 
@@ -106,7 +110,8 @@ function parseJsonPart(part: string): Record<string, unknown> {
 }
 
 function parseHeader(header: Record<string, unknown>): string {
-  const isExact = Object.keys(header).length === 3 && header.alg === 'EdDSA' && header.typ === configurationType
+  const isExact =
+    Object.keys(header).length === 3 && header.alg === 'EdDSA' && header.typ === configurationType
   if (!isExact || typeof header.kid !== 'string') {
     throw new ProtocolError('payload_invalid', 'the header of the channel configuration is not as it must be')
   }
@@ -132,19 +137,25 @@ function parseConfiguration(primitives: Primitives, value: Record<string, unknow
   }
 }
 
-function parseKeys(primitives: Primitives, value: unknown, curve: 'Ed25519' | 'X25519'): readonly PublishedKey[] {
+function parseKeys(
+  primitives: Primitives,
+  value: unknown,
+  curve: 'Ed25519' | 'X25519',
+): readonly PublishedKey[] {
   if (!Array.isArray(value) || value.length === 0) throw new FormatError('no service key is published')
   return value.map((entry: unknown) => {
     const key = record(entry)
     const publicKey = decodeBase64Url(text(key.x))
     const kid = text(key.kid)
-    if (keyThumbprint(primitives, publicKey, curve) !== kid) throw new FormatError('a kid is not its thumbprint')
+    if (keyThumbprint(primitives, publicKey, curve) !== kid)
+      throw new FormatError('a kid is not its thumbprint')
     return { kid, publicKey, nbf: count(key.nbf), exp: count(key.exp) }
   })
 }
 
 function record(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new FormatError('not an object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FormatError('not an object')
   return value as Record<string, unknown>
 }
 
@@ -154,6 +165,7 @@ function text(value: unknown): string {
 }
 
 function count(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw new FormatError('not a count')
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw new FormatError('not a count')
   return value
 }

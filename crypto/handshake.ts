@@ -57,7 +57,13 @@ export function sealHandshakeRequest(
   const key = requestKey(primitives, es, agreementKey, ephemeral.publicKey)
   const box = primitives.secretboxSeal(plaintext, nonce, key)
   const keyHint = agreementKeyHint(primitives, agreementKey)
-  const frame = encodeFrame({ kind: 'handshake-request', keyHint, ephemeral: ephemeral.publicKey, nonce, box })
+  const frame = encodeFrame({
+    kind: 'handshake-request',
+    keyHint,
+    ephemeral: ephemeral.publicKey,
+    nonce,
+    box,
+  })
   wipe(key)
   return { frame, state: stateOf(primitives, agreementKey, es, frame, plaintext) }
 }

@@ -11,7 +11,8 @@ import { suite1 } from './suite.ts'
  * @throws FormatError when `length` is not an unsigned integer below 2^31.
  */
 export function paddedLength(length: number): number {
-  if (!Number.isInteger(length) || length < 0 || length >= 0x80000000) throw new FormatError('length out of range')
+  if (!Number.isInteger(length) || length < 0 || length >= 0x80000000)
+    throw new FormatError('length out of range')
   if (length <= suite1.minimumPlaintext) return suite1.minimumPlaintext
   const exponent = 31 - Math.clz32(length)
   const significant = 32 - Math.clz32(exponent)

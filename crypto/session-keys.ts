@@ -43,7 +43,12 @@ export function sealResponse(
   plaintext: Uint8Array,
 ): Uint8Array {
   const key = primitives.hkdf(keys.s2c, requestNonce, responseLabel)
-  return encodeFrame({ kind: 'response', requestNonce, nonce, box: primitives.secretboxSeal(plaintext, nonce, key) })
+  return encodeFrame({
+    kind: 'response',
+    requestNonce,
+    nonce,
+    box: primitives.secretboxSeal(plaintext, nonce, key),
+  })
 }
 
 /** The plaintext of frame 0x04. The caller pairs `requestNonce` first. @throws ProtocolError `cannot_open`. */

@@ -85,7 +85,10 @@ export function signRequest(
 }
 
 /** The two fields of RFC 9421, section 4, for one signature under the usual label. */
-export function signatureFields(input: InnerList, signature: Uint8Array): readonly (readonly [string, string])[] {
+export function signatureFields(
+  input: InnerList,
+  signature: Uint8Array,
+): readonly (readonly [string, string])[] {
   return [
     ['signature-input', `${signatureLabel}=${serializeInnerList(input)}`],
     ['signature', `${signatureLabel}=${serializeBareItem({ kind: 'bytes', value: signature })}`],
@@ -132,7 +135,8 @@ function findSignature(message: RequestMessage): { input: InnerList; signature: 
   const input = inputs.get(signatureLabel)
   if (input === undefined) throw new ProtocolError('signature_missing', 'no signature is labelled sig')
   if (input.kind !== 'inner-list') throw new ProtocolError('signature_malformed', 'sig is not an inner list')
-  if (tagOf(input) !== signatureTags.request) throw new ProtocolError('tag_invalid', 'the tag is not miniseal')
+  if (tagOf(input) !== signatureTags.request)
+    throw new ProtocolError('tag_invalid', 'the tag is not miniseal')
   return { input, signature: signatureBytes(signatures.get(signatureLabel)) }
 }
 
@@ -141,7 +145,8 @@ function signatureBytes(member: Item | InnerList | undefined): Uint8Array {
   if (member.kind !== 'item' || member.value.kind !== 'bytes' || member.params.size > 0) {
     throw new ProtocolError('signature_malformed', 'the signature is not a byte sequence')
   }
-  if (member.value.value.length !== 64) throw new ProtocolError('signature_malformed', 'the signature is not 64 bytes')
+  if (member.value.value.length !== 64)
+    throw new ProtocolError('signature_malformed', 'the signature is not 64 bytes')
   return member.value.value
 }
 
@@ -151,7 +156,8 @@ function tagOf(member: Item | InnerList): string | undefined {
 }
 
 function assertParameterNames(input: InnerList): void {
-  if (input.params.has('alg')) throw new ProtocolError('alg_not_allowed', 'the algorithm is fixed by the version')
+  if (input.params.has('alg'))
+    throw new ProtocolError('alg_not_allowed', 'the algorithm is fixed by the version')
   for (const name of input.params.keys()) {
     if (!['created', 'nonce', 'keyid', 'tag'].includes(name)) {
       throw new ProtocolError('signature_malformed', 'unknown signature parameter')
@@ -169,7 +175,8 @@ function integerParameter(input: InnerList, name: string): number {
 
 function stringParameter(input: InnerList, name: string): string {
   const value = input.params.get(name)
-  if (value?.kind !== 'string') throw new ProtocolError('signature_malformed', `the parameter ${name} is not a string`)
+  if (value?.kind !== 'string')
+    throw new ProtocolError('signature_malformed', `the parameter ${name} is not a string`)
   return value.value
 }
 
@@ -181,7 +188,8 @@ function assertCoverage(input: InnerList, message: RequestMessage): void {
     input.items.every(({ value, params }, index) => {
       return value.kind === 'string' && value.value === required[index] && params.size === 0
     })
-  if (!isExact) throw new ProtocolError('components_incomplete', `the signature must cover: ${required.join(' ')}`)
+  if (!isExact)
+    throw new ProtocolError('components_incomplete', `the signature must cover: ${required.join(' ')}`)
 }
 
 function assertContentIsDescribed(message: RequestMessage): void {
@@ -214,12 +222,18 @@ export function assertInWindow(signature: RequestSignature, now: number, window:
 export function assertContentDigest(primitives: Primitives, message: RequestMessage): void {
   const field = findField(message.fields, 'content-digest')
   if (field === undefined) return
-  const matches = refuseFormat('digest_mismatch', () => verifyContentDigest(primitives, field, message.content))
+  const matches = refuseFormat('digest_mismatch', () =>
+    verifyContentDigest(primitives, field, message.content),
+  )
   if (!matches) throw new ProtocolError('digest_mismatch', 'the content does not match its digest')
 }
 
 /** @throws ProtocolError `signature_invalid`. */
-export function assertSignature(primitives: Primitives, signature: RequestSignature, publicKey: Uint8Array): void {
+export function assertSignature(
+  primitives: Primitives,
+  signature: RequestSignature,
+  publicKey: Uint8Array,
+): void {
   if (!primitives.ed25519Verify(signature.signature, encodeAscii(signature.base), publicKey)) {
     throw new ProtocolError('signature_invalid', 'the signature does not verify')
   }

@@ -63,7 +63,9 @@ export function signResponse(
   signer: MessageSigner,
   created: number,
 ): ResponseMessage {
-  const fields = response.fields.filter(([name]) => !['content-digest', 'signature', 'signature-input'].includes(name))
+  const fields = response.fields.filter(
+    ([name]) => !['content-digest', 'signature', 'signature-input'].includes(name),
+  )
   const digested: ResponseMessage =
     response.content.length === 0
       ? { ...response, fields }
@@ -123,7 +125,9 @@ function findSignature(response: ResponseMessage): { input: InnerList; signature
     throw new ProtocolError('signature_missing', 'the answer is not signed')
   }
   const input = refuseFormat('signature_malformed', () => parseDictionary(inputText)).get(signatureLabel)
-  const signature = refuseFormat('signature_malformed', () => parseDictionary(signatureText)).get(signatureLabel)
+  const signature = refuseFormat('signature_malformed', () => parseDictionary(signatureText)).get(
+    signatureLabel,
+  )
   if (input?.kind !== 'inner-list' || signature?.kind !== 'item' || signature.value.kind !== 'bytes') {
     throw new ProtocolError('signature_malformed', 'the signature of the answer cannot be read')
   }
@@ -135,10 +139,19 @@ function responseParameters(input: InnerList): { created: number; keyid: string 
   const created = input.params.get('created')
   const keyid = input.params.get('keyid')
   const tag = input.params.get('tag')
-  if (names.length !== 3 || created?.kind !== 'integer' || keyid?.kind !== 'string' || tag?.kind !== 'string') {
-    throw new ProtocolError('signature_malformed', 'the parameters of the answer are not created, keyid and tag')
+  if (
+    names.length !== 3 ||
+    created?.kind !== 'integer' ||
+    keyid?.kind !== 'string' ||
+    tag?.kind !== 'string'
+  ) {
+    throw new ProtocolError(
+      'signature_malformed',
+      'the parameters of the answer are not created, keyid and tag',
+    )
   }
-  if (tag.value !== signatureTags.response) throw new ProtocolError('tag_invalid', 'the tag is not miniseal-response')
+  if (tag.value !== signatureTags.response)
+    throw new ProtocolError('tag_invalid', 'the tag is not miniseal-response')
   return { created: created.value, keyid: keyid.value }
 }
 
@@ -148,6 +161,9 @@ function assertContent(primitives: Primitives, response: ResponseMessage): void 
     if (response.content.length === 0) return
     throw new ProtocolError('components_incomplete', 'an answer with content needs content-digest')
   }
-  const matches = refuseFormat('digest_mismatch', () => verifyContentDigest(primitives, digest, response.content))
-  if (!matches) throw new ProtocolError('digest_mismatch', 'the content of the answer does not match its digest')
+  const matches = refuseFormat('digest_mismatch', () =>
+    verifyContentDigest(primitives, digest, response.content),
+  )
+  if (!matches)
+    throw new ProtocolError('digest_mismatch', 'the content of the answer does not match its digest')
 }

@@ -5,8 +5,8 @@ import { secureHeaders } from 'hono/secure-headers'
 import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
-import { findProblemTitle } from './http/problems.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
+import { findProblemTitle } from './messages/problems.ts'
 
 /** For how long anybody may keep the published keys, in seconds. */
 const publicationAge = 60

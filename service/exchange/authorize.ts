@@ -6,7 +6,7 @@ import type { RequestSignature, SignatureWindow } from '../../crypto/signed-requ
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
-import { tokenType } from '../sessions/tokens.ts'
+import { renewalPath, tokenType } from '../sessions/tokens.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim } from './idempotency.ts'
@@ -46,9 +46,6 @@ export type Command = Claimed
 export function assertCommand(value: Command): void {
   if (!Claimed.isMade(value)) throw new Error('not a command')
 }
-
-/** The one route that takes a token past its end: the session, which is checked with the claim, is what counts. */
-export const renewalPath = '/sessions/current/token'
 
 /**
  * Checks the access token and its binding to the key that signed.

@@ -1,6 +1,7 @@
 /** From a command to a reply: the channel's own routes decide, everything else is the backend's. */
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
@@ -14,12 +15,6 @@ import {
   settlement,
 } from './idempotency.ts'
 import { check, checkAsync } from './refused.ts'
-
-/** What one of the channel's own handlers wants to happen; the exchange makes it so, then releases the reply. */
-export interface Decision {
-  readonly reply: ResponseMessage
-  readonly writes: readonly Write[]
-}
 
 /**
  * Answers a command: again, from the store, when its Idempotency-Key was used before; else by carrying it out.
@@ -71,7 +66,7 @@ async function handle(
 }
 
 async function decide(context: ExchangeContext, command: Command): Promise<Decision> {
-  const decision = await decideSession(context, command)
+  const decision = await decideSession(context, command.message, command.caller)
   if (decision !== undefined) return decision
   return { reply: await context.backend.answer(command.message, command.caller), writes: [] }
 }

@@ -1,6 +1,6 @@
 /** Names the stage that refused: the `step` of a problem document (protocol, sections 5 and 7). */
 import type { ProtocolError } from '../../crypto/errors.ts'
-import { refusalOf } from '../http/problems.ts'
+import { refusalOf } from '../messages/problems.ts'
 
 /** The stages, in the order of the checks. */
 export type Step =

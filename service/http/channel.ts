@@ -4,8 +4,8 @@ import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeAscii, decodeBase64, encodeBase64 } from '../../crypto/text.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
 import { exchange } from '../exchange/exchange.ts'
-import type { Problem } from './problems.ts'
-import { clearProblem } from './problems.ts'
+import type { Problem } from '../messages/problems.ts'
+import { clearProblem } from '../messages/problems.ts'
 
 /** The two forms of a frame: its bytes, or their standard base64 for places that spoil binary bodies. */
 const forms = {

@@ -11,6 +11,9 @@ import type { ServiceKey } from '../keys/service-key.ts'
 /** Seconds. */
 export const tokenLifetime = 600
 
+/** The one route that takes a token past its end: the session, which is checked with the claim, is what counts. */
+export const renewalPath = '/sessions/current/token'
+
 /** The authentication scheme that carries the token; as a plain bearer token it is worthless. */
 export const tokenType = 'HTTPSig'
 
