@@ -37,7 +37,7 @@ export interface TestServiceOptions {
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
-  const environment = {
+  const environment: Record<string, string> = {
     PORT: '0',
     MINISEAL_DATA: join(folder, 'data'),
     MINISEAL_DATABASE: `sqlite:${join(folder, 'data', 'miniseal.db')}`,
