@@ -85,7 +85,7 @@ export function verifyConfiguration(
   const root = roots.find((key) => keyThumbprint(primitives, key) === kid)
   if (root === undefined)
     throw new ProtocolError('key_unknown', 'no pinned root key signed the channel configuration')
-  const signed = encodeAscii(`${header}.${payload}`)
+  const signed = refuseFormat('payload_invalid', () => encodeAscii(`${header}.${payload}`))
   const bytes = refuseFormat('payload_invalid', () => decodeBase64Url(signature))
   if (!primitives.ed25519Verify(bytes, signed, root)) {
     throw new ProtocolError('signature_invalid', 'the channel configuration does not verify')

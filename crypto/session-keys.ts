@@ -1,6 +1,6 @@
 /** Sealing and opening of the frames of a session (protocol, section 4, "Keys of messages"). */
 import { concatBytes, encodeU64, parseU64 } from './bytes.ts'
-import { ProtocolError } from './errors.ts'
+import { ProtocolError, refuseFormat } from './errors.ts'
 import type { EventFrame, RequestFrame, ResponseFrame } from './frame.ts'
 import { encodeFrame } from './frame.ts'
 import type { Primitives } from './primitives.ts'
@@ -79,8 +79,8 @@ export function sealEvent(
 export function openEvent(primitives: Primitives, keys: SessionKeys, frame: EventFrame): SequencedEvent {
   const key = primitives.hkdf(keys.s2c, none, eventLabel)
   const plaintext = opened(primitives.secretboxOpen(frame.box, frame.nonce, key))
-  if (plaintext.length < 8) throw new ProtocolError('cannot_open', 'the frame cannot be opened')
-  return { sequence: parseU64(plaintext.subarray(0, 8)), event: plaintext.subarray(8) }
+  const sequence = refuseFormat('cannot_open', () => parseU64(plaintext.subarray(0, 8)))
+  return { sequence, event: plaintext.subarray(8) }
 }
 
 function opened(plaintext: Uint8Array | undefined): Uint8Array {

@@ -131,6 +131,9 @@ function findSignature(response: ResponseMessage): { input: InnerList; signature
   if (input?.kind !== 'inner-list' || signature?.kind !== 'item' || signature.value.kind !== 'bytes') {
     throw new ProtocolError('signature_malformed', 'the signature of the answer cannot be read')
   }
+  if (signature.params.size > 0) {
+    throw new ProtocolError('signature_malformed', 'the signature of the answer carries parameters')
+  }
   return { input, signature: signature.value.value }
 }
 

@@ -72,4 +72,4 @@ export async function createPostgres(): Promise<TestDatabase & { readonly url: s
 }
 
 /** For the tests that know one engine's options. */
-export const describePostgres = describe.skipIf(postgresUrl === undefined)
+export const describePostgres: typeof describe.skip = describe.skipIf(postgresUrl === undefined)
