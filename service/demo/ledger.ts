@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 
 /** What everybody starts with: 10,000.00 CNY of play money. */
-export const openingBalance = 1_000_000
+const openingBalance = 1_000_000
 
 export interface TransferOrder {
   readonly user: string

@@ -77,7 +77,7 @@ export async function verifyToken(
 }
 
 /** Until when a nonce is kept: until its signature can no longer pass, and at least 240 s. */
-export function nonceExpiry(signature: RequestSignature, now: number, window: SignatureWindow): number {
+function nonceExpiry(signature: RequestSignature, now: number, window: SignatureWindow): number {
   return Math.max(signature.created + window.past, now + 240) + 1
 }
 

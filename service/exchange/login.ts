@@ -19,7 +19,7 @@ import { check, checkAsync } from './refused.ts'
 import { readSignature } from './verify.ts'
 
 /** How long a session lives, in seconds. */
-export const sessionLifetime = 7_200
+const sessionLifetime = 7_200
 
 /** A code lives five minutes; its hash is kept twice as long (WeChat, code2Session). */
 const codeRetention = 600

@@ -16,7 +16,7 @@ const tokenOverlap = 3_600
 const forever = 253_402_300_799
 
 /** A missing key is a fault of the installation, never of a request. */
-export class KeyMissing extends Error {}
+class KeyMissing extends Error {}
 
 export interface Keyring {
   /** The key of this kind to use at `now`: the one that came into use last. @throws KeyMissing. */

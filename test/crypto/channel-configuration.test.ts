@@ -4,7 +4,12 @@ import { FormatError } from '../../crypto/errors.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { codeOf } from './code-of.ts'
 import { now, root, stranger } from './fixed-inputs.ts'
-import { acceptedConfigurations, configuration, jws, refusedConfigurations } from './refused-configurations.ts'
+import {
+  acceptedConfigurations,
+  configuration,
+  jws,
+  refusedConfigurations,
+} from './refused-configurations.ts'
 
 const roots = [root.publicKey]
 
@@ -16,7 +21,8 @@ describe('verifyConfiguration', () => {
   it('accepts each of several pinned roots', () => {
     const both = [root.publicKey, stranger.publicKey]
     const other = signConfiguration(primitives, configuration, stranger)
-    for (const text of [jws, other]) expect(verifyConfiguration(primitives, text, both, now)).toEqual(configuration)
+    for (const text of [jws, other])
+      expect(verifyConfiguration(primitives, text, both, now)).toEqual(configuration)
   })
 
   it('trusts nobody when no root is pinned', () => {
@@ -38,9 +44,10 @@ describe('verifyConfiguration', () => {
   it('refuses any changed character of the JWS', () => {
     for (let i = 0; i < jws.length; i++) {
       const changed = `${jws.slice(0, i)}${jws[i] === 'A' ? 'B' : 'A'}${jws.slice(i + 1)}`
-      expect(codeOf(() => verifyConfiguration(primitives, changed, roots, now)), `at ${i}`).toMatch(
-        /^(?:payload_invalid|key_unknown|signature_invalid)$/,
-      )
+      expect(
+        codeOf(() => verifyConfiguration(primitives, changed, roots, now)),
+        `at ${i}`,
+      ).toMatch(/^(?:payload_invalid|key_unknown|signature_invalid)$/)
     }
   })
 })

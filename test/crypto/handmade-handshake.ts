@@ -8,8 +8,10 @@ import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primit
 
 const { sha256, hkdf, secretboxSeal } = primitives
 const ascii = encodeAscii
-const join = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]))
-const lp = (bytes: Uint8Array): Uint8Array => join(Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes)
+const join = (...parts: readonly Uint8Array[]): Uint8Array =>
+  Uint8Array.from(parts.flatMap((part) => [...part]))
+const lp = (bytes: Uint8Array): Uint8Array =>
+  join(Uint8Array.of(bytes.length >> 8, bytes.length & 0xff), bytes)
 
 /** All that goes into one handshake. */
 export interface HandshakeInputs {

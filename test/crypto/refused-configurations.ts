@@ -5,7 +5,17 @@ import { encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { withScalarRaised } from './crafted-signatures.ts'
-import { agreementPair, flipped, maxFrame, nextService, now, root, service, stranger, window } from './fixed-inputs.ts'
+import {
+  agreementPair,
+  flipped,
+  maxFrame,
+  nextService,
+  now,
+  root,
+  service,
+  stranger,
+  window,
+} from './fixed-inputs.ts'
 
 /** A configuration, when it is read, and the code of its refusal: none when it must be accepted. */
 export interface JudgedConfiguration {
@@ -43,7 +53,11 @@ const payload = JSON.parse(Buffer.from(payloadPart, 'base64url').toString()) as 
 const part = (value: unknown): string => encodeBase64Url(encodeUtf8(JSON.stringify(value)))
 
 /** Rightly signed by the root key over whatever the two parts are. */
-function signedParts(first: string, second: string, change = (signature: Uint8Array): Uint8Array => signature): string {
+function signedParts(
+  first: string,
+  second: string,
+  change = (signature: Uint8Array): Uint8Array => signature,
+): string {
   const signature = primitives.ed25519Sign(encodeUtf8(`${first}.${second}`), root.secretKey)
   return `${first}.${second}.${encodeBase64Url(change(signature))}`
 }
@@ -73,13 +87,22 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
   ...judged('key_unknown', [
     ['signed by a key that is not pinned', byStranger],
     ['with the thumbprint of no key', withHeader({ ...header, kid: 'x' })],
-    ['with the X25519 thumbprint of the root key', withHeader({ ...header, kid: keyThumbprint(primitives, root.publicKey, 'X25519') })],
+    [
+      'with the X25519 thumbprint of the root key',
+      withHeader({ ...header, kid: keyThumbprint(primitives, root.publicKey, 'X25519') }),
+    ],
   ]),
   ...judged('signature_invalid', [
-    ['signed by another key under the kid of the root', `${headerPart}.${payloadPart}.${byStranger.split('.')[2] ?? ''}`],
+    [
+      'signed by another key under the kid of the root',
+      `${headerPart}.${payloadPart}.${byStranger.split('.')[2] ?? ''}`,
+    ],
     ['whose payload was changed', `${headerPart}.${otherPayload}.${signaturePart}`],
     ['with a bit of the signature flipped', signedParts(headerPart, payloadPart, (s) => flipped(s, 63))],
-    ['with S raised by the group order', signedParts(headerPart, payloadPart, (s) => withScalarRaised(s, 1n))],
+    [
+      'with S raised by the group order',
+      signedParts(headerPart, payloadPart, (s) => withScalarRaised(s, 1n)),
+    ],
     ['with a signature of 63 bytes', signedParts(headerPart, payloadPart, (s) => s.slice(0, 63))],
     ['without the bytes of a signature', `${headerPart}.${payloadPart}.`],
   ]),
@@ -98,7 +121,10 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['of alg none', withHeader({ ...header, alg: 'none' })],
     ['of alg Ed25519', withHeader({ ...header, alg: 'Ed25519' })],
     ['with one header member more', withHeader({ ...header, crit: [] })],
-    ['with jwk in the header', withHeader({ ...header, jwk: { kty: 'OKP', crv: 'Ed25519', x: b64u(stranger.publicKey) } })],
+    [
+      'with jwk in the header',
+      withHeader({ ...header, jwk: { kty: 'OKP', crv: 'Ed25519', x: b64u(stranger.publicKey) } }),
+    ],
     ['without kid', withHeader({ alg: header.alg, typ: header.typ, x: 1 })],
     ['with a number as kid', withHeader({ ...header, kid: 1 })],
     ['that ends now', withPayload({ exp: now })],
@@ -116,14 +142,20 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['without iss', withPayload({ iss: undefined })],
     ['with a negative iat', withPayload({ iat: -1 })],
     ['with exp as a string', withPayload({ exp: `${now + 60}` })],
-    ['with exp over 2^53-1', raw(JSON.stringify(payload).replace(`"exp":${now + 86400}`, '"exp":9007199254740992'))],
+    [
+      'with exp over 2^53-1',
+      raw(JSON.stringify(payload).replace(`"exp":${now + 86400}`, '"exp":9007199254740992')),
+    ],
     ['without agreement keys', withPayload({ agreement: [] })],
     ['with an object of agreement keys', withPayload({ agreement: { 0: agreementKey } })],
     ['without signing keys', withPayload({ signing: undefined })],
     ['with null among the signing keys', withPayload({ signing: [signingKey, null] })],
     ['with a wrong kid of an agreement key', withAgreement({ kid: root.keyid })],
     ['with a wrong kid of a signing key', withSigning({ kid: nextService.keyid })],
-    ['with the X25519 thumbprint of a signing key', withSigning({ kid: keyThumbprint(primitives, service.publicKey, 'X25519') })],
+    [
+      'with the X25519 thumbprint of a signing key',
+      withSigning({ kid: keyThumbprint(primitives, service.publicKey, 'X25519') }),
+    ],
     ['with an agreement key of 31 bytes', withAgreement({ x: b64u(new Uint8Array(31)) })],
     ['with a padded agreement key', withAgreement({ x: `${String(agreementKey?.x)}=` })],
     ['with a signing key without nbf', withSigning({ nbf: undefined })],
@@ -144,6 +176,9 @@ export const acceptedConfigurations: readonly JudgedConfiguration[] = judged(und
   ['as the service signs it', jws],
   ['in its last second', jws, now + 86399],
   ['with members that are not known', withPayload({ motd: 'x' })],
-  ['with the header members in another order', withHeader({ kid: root.keyid, typ: configurationType, alg: 'EdDSA' })],
+  [
+    'with the header members in another order',
+    withHeader({ kid: root.keyid, typ: configurationType, alg: 'EdDSA' }),
+  ],
   ['with a port in iss', withPayload({ iss: 'http://127.0.0.1:8080' })],
 ])

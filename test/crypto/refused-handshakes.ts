@@ -1,10 +1,10 @@
 /** Handshakes that either end must refuse, each for one reason only: apart from it, every box opens. */
-import { flipped, agreementPair, fixed } from './fixed-inputs.ts'
+
+import { encodeHex, encodeUtf8 } from '../../crypto/text.ts'
 import { littleEndian, smallOrderInputs } from './crafted-signatures.ts'
+import { agreementPair, fixed, flipped } from './fixed-inputs.ts'
 import type { HandshakeInputs } from './handmade-handshake.ts'
 import { handshakeSteps } from './handmade-handshake.ts'
-import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
-import { encodeHex, encodeUtf8 } from '../../crypto/text.ts'
 
 export const inputs: HandshakeInputs = {
   agreement: agreementPair('agreement key'),
@@ -29,9 +29,17 @@ function topBit(publicKey: Uint8Array): Uint8Array {
 }
 
 /** Public keys that both ends refuse, with the secret that X25519 gives for them, if it is asked. */
-function unacceptable(owner: Uint8Array, peer: Uint8Array, shared: Uint8Array): readonly [string, Uint8Array, Uint8Array][] {
+function unacceptable(
+  owner: Uint8Array,
+  peer: Uint8Array,
+  shared: Uint8Array,
+): readonly [string, Uint8Array, Uint8Array][] {
   return [
-    ...smallOrderInputs.map((u): [string, Uint8Array, Uint8Array] => [`of small order ${encodeHex(u)}`, u, zero]),
+    ...smallOrderInputs.map((u): [string, Uint8Array, Uint8Array] => [
+      `of small order ${encodeHex(u)}`,
+      u,
+      zero,
+    ]),
     ['that is the base point plus p', basePointPlusPrime, owner],
     ['with its top bit set', topBit(peer), shared],
   ]
@@ -59,7 +67,10 @@ export const refusedRequestFrames: readonly JudgedFrame[] = [
   { title: 'cut by one byte', frame: steps.requestFrame.slice(0, -1) },
   { title: 'with one byte more', frame: Uint8Array.of(...steps.requestFrame, 0) },
   { title: 'with a box of its tag only', frame: steps.requestFrame.slice(0, inRequest.text) },
-  { title: 'made for another agreement key', frame: Uint8Array.of(1, 1, ...steps.kid8, ...forOther.slice(10)) },
+  {
+    title: 'made for another agreement key',
+    frame: Uint8Array.of(1, 1, ...steps.kid8, ...forOther.slice(10)),
+  },
   { title: 'sealed with es itself', frame: handshakeSteps(inputs, { k1: ({ es }) => es }).requestFrame },
   { title: 'sealed with K2', frame: handshakeSteps(inputs, { k1: () => steps.k2 }).requestFrame },
   ...unacceptable(inputs.agreement.publicKey, inputs.client.publicKey, steps.es).map(([title, key, es]) => ({
@@ -79,12 +90,16 @@ export const refusedResponseFrames: readonly JudgedFrame[] = [
     title: `with a flipped bit in its ${part}`,
     frame: flipped(steps.responseFrame, at),
   })),
-  { title: 'with a flipped last bit', frame: flipped(steps.responseFrame, steps.responseFrame.length - 1, 7) },
+  {
+    title: 'with a flipped last bit',
+    frame: flipped(steps.responseFrame, steps.responseFrame.length - 1, 7),
+  },
   { title: 'cut by one byte', frame: steps.responseFrame.slice(0, -1) },
   { title: 'with one byte more', frame: Uint8Array.of(...steps.responseFrame, 0) },
   {
     title: 'to another login message',
-    frame: handshakeSteps({ ...inputs, requestPlaintext: encodeUtf8('who else'.padEnd(256, '\0')) }).responseFrame,
+    frame: handshakeSteps({ ...inputs, requestPlaintext: encodeUtf8('who else'.padEnd(256, '\0')) })
+      .responseFrame,
   },
   {
     title: 'to the same message in another frame',
@@ -116,6 +131,3 @@ export const refusedAgreementKeys: readonly { readonly title: string; readonly p
 
 /** The greatest acceptable encoding below p. */
 export const greatestCanonicalKey: Uint8Array = littleEndian(fieldPrime - 2n)
-
-/** The public key that the client's ephemeral secret stands for, by another way. */
-export const clientPublicAgain: Uint8Array = primitives.x25519(inputs.client.secretKey, basePoint)

@@ -39,7 +39,10 @@ const missing: readonly JudgedRequest[] = (
     ['without signature', without(read, 'signature')],
     ['without signature-input', without(read, 'signature-input')],
     ['signed under another label only', remade(read, { label: 'other' })],
-    ['whose signature stands under another label', changed(read, 'signature', (v) => v.replace('sig', 'gis'))],
+    [
+      'whose signature stands under another label',
+      changed(read, 'signature', (v) => v.replace('sig', 'gis')),
+    ],
   ] as const
 ).map(([title, message]) => ({ title, code: 'signature_missing', message }))
 
@@ -54,7 +57,10 @@ const malformed: readonly JudgedRequest[] = (
     ['with a signature of 63 bytes', remade(read, { signature: (s) => asBytes(s.slice(0, 63)) })],
     ['with a signature of 65 bytes', remade(read, { signature: (s) => asBytes(Uint8Array.of(...s, 0)) })],
     ['with two signatures of the tag', changed(read, 'signature-input', (v) => `${v}, b=();tag="miniseal"`)],
-    ['with an item of the tag beside it', changed(read, 'signature-input', (v) => `b=1;tag="miniseal", ${v}`)],
+    [
+      'with an item of the tag beside it',
+      changed(read, 'signature-input', (v) => `b=1;tag="miniseal", ${v}`),
+    ],
     ['with two labels sig', changed(read, 'signature-input', (v) => `${v}, ${v}`)],
     ['with expires', withParams(`${created};expires=${now + 60}${nonce}${keyid}${tag}`)],
     ['without created', withParams(`${nonce}${keyid}${tag}`)],
@@ -67,7 +73,10 @@ const malformed: readonly JudgedRequest[] = (
     ['with a nonce of 15 bytes', withParams(`${created}${nonceOf('A'.repeat(20))}${keyid}${tag}`)],
     ['with a nonce of 17 bytes', withParams(`${created}${nonceOf('A'.repeat(23))}${keyid}${tag}`)],
     ['with a padded nonce', withParams(`${created}${nonceOf(`${'A'.repeat(22)}==`)}${keyid}${tag}`)],
-    ['with trailing bits in the nonce', withParams(`${created}${nonceOf(`${'A'.repeat(21)}B`)}${keyid}${tag}`)],
+    [
+      'with trailing bits in the nonce',
+      withParams(`${created}${nonceOf(`${'A'.repeat(21)}B`)}${keyid}${tag}`),
+    ],
     ['with a nonce in base64', withParams(`${created}${nonceOf(`${'A'.repeat(20)}+A`)}${keyid}${tag}`)],
     ['without keyid', withParams(`${created}${nonce}${tag}`)],
     ['with keyid as a token', withParams(`${created}${nonce};keyid=device${tag}`)],
@@ -100,17 +109,31 @@ const covering = (components: readonly string[]): RequestMessage => remade(every
 
 const coverage: readonly JudgedRequest[] = (
   [
-    ...names.map((name) => [`not covering ${name}`, covering(names.filter((other) => other !== name))] as const),
+    ...names.map(
+      (name) => [`not covering ${name}`, covering(names.filter((other) => other !== name))] as const,
+    ),
     ['covering nothing', covering([])],
     ['with components in reverse', covering([...names].reverse())],
     ['with the first components swapped', covering([...names.slice(0, 2).reverse(), ...names.slice(2)])],
     ['with the last components swapped', covering([...names.slice(0, -2), ...names.slice(-2).reverse()])],
     ['covering a component twice', covering([...names, '"@method"'])],
     ['covering one component more', remade(read, { components: [...partsOf(read).components, '"@scheme"'] })],
-    ['covering a field that is absent', remade(read, { components: [...partsOf(read).components, '"step-up"'] })],
-    ['with a component parameter', remade(read, { components: ['"@method";req', ...partsOf(read).components.slice(1)] })],
-    ['with a component of bytes form', remade(read, { components: [...partsOf(read).components.slice(0, -1), '"authorization";bs'] })],
-    ['with a component as a token', remade(read, { components: ['method', ...partsOf(read).components.slice(1)] })],
+    [
+      'covering a field that is absent',
+      remade(read, { components: [...partsOf(read).components, '"step-up"'] }),
+    ],
+    [
+      'with a component parameter',
+      remade(read, { components: ['"@method";req', ...partsOf(read).components.slice(1)] }),
+    ],
+    [
+      'with a component of bytes form',
+      remade(read, { components: [...partsOf(read).components.slice(0, -1), '"authorization";bs'] }),
+    ],
+    [
+      'with a component as a token',
+      remade(read, { components: ['method', ...partsOf(read).components.slice(1)] }),
+    ],
     ['with a field added that must be covered', withField(read, 'idempotency-key', '"k"')],
     ['with content and without content-type', lacking('content-type')],
     ['with content and without content-digest', lacking('content-digest')],
@@ -163,8 +186,14 @@ const signatures: readonly JudgedRequest[] = (
     ['with another token', withField(transfer, 'authorization', 'HTTPSig e30')],
     ['with another idempotency-key', withField(transfer, 'idempotency-key', '"order-9"')],
     ['with another created', changed(transfer, 'signature-input', (v) => v.replace(`${now}`, `${now + 1}`))],
-    ['with another keyid', changed(transfer, 'signature-input', (v) => v.replace(device.keyid, stranger.keyid))],
-    ['with another nonce', changed(transfer, 'signature-input', (v) => v.replace(/nonce="[^"]*"/, nonce.slice(1)))],
+    [
+      'with another keyid',
+      changed(transfer, 'signature-input', (v) => v.replace(device.keyid, stranger.keyid)),
+    ],
+    [
+      'with another nonce',
+      changed(transfer, 'signature-input', (v) => v.replace(/nonce="[^"]*"/, nonce.slice(1))),
+    ],
     ['signed by another device', remade(transfer, { secretKey: stranger.secretKey })],
     ['signed by the service', remade(transfer, { secretKey: service.secretKey })],
     ['with S raised by the group order', altered((s) => withScalarRaised(s, 1n))],

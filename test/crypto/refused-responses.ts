@@ -61,7 +61,10 @@ const missing = judged('signature_missing', [
 
 const malformed = judged('signature_malformed', [
   ['signed under another label', remade({ label: 'other' })],
-  ['whose signature stands under another label', changed(answer, 'signature', (v) => v.replace('sig', 'gis'))],
+  [
+    'whose signature stands under another label',
+    changed(answer, 'signature', (v) => v.replace('sig', 'gis')),
+  ],
   ['whose signature-input is no dictionary', remade({ input: 'sig=(' })],
   ['whose signature is no dictionary', remade({ signature: () => 'sig=:AA:' })],
   ['whose sig is an item', remade({ input: `sig="@status"${params}` })],
@@ -87,19 +90,33 @@ const tags = judged('tag_invalid', [
 const covering = (other: readonly string[]): ResponseMessage => remade({ components: other })
 
 const coverage = judged('components_incomplete', [
-  ...components.map((name) => [`not covering ${name}`, covering(components.filter((c) => c !== name))] as const),
+  ...components.map(
+    (name) => [`not covering ${name}`, covering(components.filter((c) => c !== name))] as const,
+  ),
   ['covering nothing', covering([])],
   ['with components in reverse', covering([...components].reverse())],
-  ['with the first components swapped', covering([...components.slice(0, 2).reverse(), ...components.slice(2)])],
+  [
+    'with the first components swapped',
+    covering([...components.slice(0, 2).reverse(), ...components.slice(2)]),
+  ],
   ['covering a component twice', covering([...components, '"@status"'])],
   ['covering one field more', covering([...components, '"location"'])],
   ['covering a field that is absent', covering([...components, '"content-encoding"'])],
   ['covering the request as its own message', covering(components.map((c) => c.replace(';req', '')))],
-  ['with component parameters in another order', covering(components.map((c) => c.replace(';req;key="sig"', ';key="sig";req')))],
+  [
+    'with component parameters in another order',
+    covering(components.map((c) => c.replace(';req;key="sig"', ';key="sig";req'))),
+  ],
   ['that is bound to no request', answered('created', undefined)],
   ['with a receipt added', withField(answered('empty', request), 'miniseal-receipt', 'rGDq4lXc')],
   ['with content-encoding added', withField(answer, 'content-encoding', 'gzip')],
-  ['with content and no digest at all', remade({ components: components.filter((c) => c !== '"content-digest"') }, without(bare, 'content-digest'))],
+  [
+    'with content and no digest at all',
+    remade(
+      { components: components.filter((c) => c !== '"content-digest"') },
+      without(bare, 'content-digest'),
+    ),
+  ],
   ['with content added', { ...answered('empty', request), content: encodeUtf8('{}') }],
   ['to a request without content', answered('created', read)],
 ])
@@ -127,7 +144,11 @@ const altered = (change: (signature: Uint8Array) => Uint8Array): ResponseMessage
   remade({ signature: (s) => asBytes(change(s)) })
 
 /** The answer to the transfer, given for another request of the same form. */
-function answerTo(sent: Partial<RequestMessage>, created = now, nonce = fixed('transfer nonce', 16)): RequestMessage {
+function answerTo(
+  sent: Partial<RequestMessage>,
+  created = now,
+  nonce = fixed('transfer nonce', 16),
+): RequestMessage {
   return signRequest(primitives, { ...unsigned.transfer, ...sent }, device, created, nonce)
 }
 
@@ -136,8 +157,14 @@ const signatures = judged('signature_invalid', [
   ['with another content-type', withField(answer, 'content-type', 'text/html')],
   ['with another receipt', withField(answer, 'miniseal-receipt', 'AAAAAAAA')],
   ['with another created', changed(answer, 'signature-input', (v) => v.replace(`${now + 1}`, `${now + 2}`))],
-  ['with the keyid of the other key', changed(answer, 'signature-input', (v) => v.replace(service.keyid, nextService.keyid))],
-  ['with the parameters in another order', changed(answer, 'signature-input', (v) => v.replace(`${created}${keyid}`, `${keyid}${created}`))],
+  [
+    'with the keyid of the other key',
+    changed(answer, 'signature-input', (v) => v.replace(service.keyid, nextService.keyid)),
+  ],
+  [
+    'with the parameters in another order',
+    changed(answer, 'signature-input', (v) => v.replace(`${created}${keyid}`, `${keyid}${created}`)),
+  ],
   ['by the device under the keyid of the service', remade({ secretKey: device.secretKey })],
   ['by the other published key', remade({ secretKey: nextService.secretKey })],
   ['with S raised by the group order', altered((s) => withScalarRaised(s, 1n))],
@@ -152,7 +179,11 @@ const signatures = judged('signature_invalid', [
   ['to a request for another path', answer, answerTo({ path: '/wallet' })],
   ['to a request with a query', answer, answerTo({ path: '/wallet/transfers?x' })],
   ['to a request with other content', answer, answerTo({ content: other })],
-  ['to a request with another signature', answer, changed(request, 'signature', (v) => v.replace(/^sig=:..../, 'sig=:AAAA'))],
+  [
+    'to a request with another signature',
+    answer,
+    changed(request, 'signature', (v) => v.replace(/^sig=:..../, 'sig=:AAAA')),
+  ],
 ])
 
 export const refusedResponses: readonly JudgedResponse[] = [

@@ -66,7 +66,9 @@ describe('signRequest', () => {
 
   it('refuses to sign content that is not described', () => {
     const undescribed = without(unsigned.transfer, 'content-type')
-    expect(codeOf(() => signRequest(primitives, undescribed, device, now, nonce))).toBe('components_incomplete')
+    expect(codeOf(() => signRequest(primitives, undescribed, device, now, nonce))).toBe(
+      'components_incomplete',
+    )
   })
 
   it('leaves the message that it was given as it was', () => {

@@ -15,7 +15,10 @@ function judge({ message, request }: Pick<JudgedResponse, 'message' | 'request'>
 describe('signResponse', () => {
   it('covers exactly what the protocol lists, in its order', () => {
     const request = signed('transfer')
-    const message = { ...answers.created, fields: [['content-encoding', 'identity'], ...answers.created.fields] } as const
+    const message = {
+      ...answers.created,
+      fields: [['content-encoding', 'identity'], ...answers.created.fields],
+    } as const
     const answer = signResponse(primitives, message, request, service, now)
     expect(findField(answer.fields, 'signature-input')).toBe(
       'sig=("@status" "content-type" "content-encoding" "content-digest" "miniseal-receipt" "@method";req ' +
@@ -48,7 +51,11 @@ describe('signResponse', () => {
   })
 
   it('replaces a digest and a signature that a backend put there', () => {
-    const fields = [['content-digest', 'sha-256=:AA==:'], ['signature', 'x'], ['signature-input', 'y']] as const
+    const fields = [
+      ['content-digest', 'sha-256=:AA==:'],
+      ['signature', 'x'],
+      ['signature-input', 'y'],
+    ] as const
     const message = { ...answers.created, fields: [...answers.created.fields, ...fields] }
     const request = signed('transfer')
     const answer = signResponse(primitives, message, request, service, now)
@@ -66,7 +73,9 @@ describe('verifyResponse', () => {
 
   it('knows no key when none is published', () => {
     const request = signed('transfer')
-    expect(codeOf(() => verifyResponse(primitives, answered('created', request), request, []))).toBe('key_unknown')
+    expect(codeOf(() => verifyResponse(primitives, answered('created', request), request, []))).toBe(
+      'key_unknown',
+    )
   })
 
   it.each(acceptedResponses.map((judged) => [judged.title, judged] as const))(

@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingHttpHeaders, Server } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../service/backends/gateway.ts'
@@ -16,6 +16,20 @@ interface Seen {
   readonly body: string
 }
 
+/** What some paths do instead of answering. */
+const misbehaviours: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
+  '/orders/hangs': () => {},
+  '/orders/dies': (request) => request.socket.destroy(),
+  '/orders/garbage': (request) => request.socket.end('not HTTP at all\r\n\r\n'),
+  '/orders/large': (_request, response) => response.end(Buffer.alloc(2_000_000)),
+}
+
+function answerOrder(request: IncomingMessage, response: ServerResponse): void {
+  const status = request.url === '/orders/missing' ? 404 : 200
+  response.writeHead(status, { 'content-type': 'text/plain', 'set-cookie': 'a=b', 'x-order': ['1', '2'] })
+  response.end(`order ${request.url}`)
+}
+
 let seen: Seen[] = []
 let server: Server
 let service: TestService
@@ -29,16 +43,9 @@ beforeAll(async () => {
     })
     request.on('end', () => {
       seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body })
-      if (request.url === '/orders/hangs') return
-      if (request.url === '/orders/dies') return request.socket.destroy()
-      if (request.url === '/orders/garbage') return request.socket.end('not HTTP at all\r\n\r\n')
-      if (request.url === '/orders/large') return response.end(Buffer.alloc(2_000_000))
-      response.writeHead(request.url === '/orders/missing' ? 404 : 200, {
-        'content-type': 'text/plain',
-        'set-cookie': 'a=b',
-        'x-order': ['1', '2'],
-      })
-      return response.end(`order ${request.url}`)
+      const misbehave = misbehaviours[request.url ?? '']
+      if (misbehave === undefined) answerOrder(request, response)
+      else misbehave(request, response)
     })
   })
   server.listen(0, '127.0.0.1')

@@ -66,10 +66,21 @@ describePostgres('store on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)'
   test('a connection that is lost during the commit is unavailable and not tried again', async () => {
     const proxy = await startProxy(database.url, 'COMMIT')
     const behind = await openPostgresStore(proxy.url)
-    proxy.arm()
+    proxy.arm('cut')
     await expect(behind.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
-    expect(proxy.cuts()).toBe(1)
+    expect(proxy.losses()).toBe(1)
     await behind.close()
+    await proxy.close()
+  })
+
+  test('a connection that falls silent during the commit is given up and never used again', async () => {
+    const proxy = await startProxy(database.url, 'COMMIT')
+    const narrow = await openPostgresStore(proxy.url, { poolSize: 1, statementTimeout: 200 })
+    proxy.arm('silence')
+    await expect(narrow.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
+    proxy.disarm()
+    expect(await narrow.commit([claimNonce(2)])).toEqual({ kind: 'committed' })
+    await narrow.close()
     await proxy.close()
   })
 
@@ -124,24 +135,27 @@ async function listen(server: Server): Promise<number> {
   return address.port
 }
 
-/** Passes everything on until it is armed; then, when the client sends `word`, that goes through and nothing comes back. */
+/**
+ * Passes everything on until it is armed. When the client then sends `word`, the server still gets it, but nothing comes
+ * back: either the client's connection is cut, or it stays and is silent for ever.
+ */
 async function startProxy(target: string, word: string) {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  let armed = false
-  let cuts = 0
+  let mode: 'pass' | 'cut' | 'silence' = 'pass'
+  let losses = 0
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => socket.destroy())
     }
-    upstream.pipe(client)
+    upstream.on('data', (data) => client.write(data))
     client.on('data', (data) => {
-      if (armed && data.includes(word)) {
-        cuts++
-        upstream.unpipe(client)
-        client.destroy()
+      if (mode !== 'pass' && data.includes(word)) {
+        losses++
+        upstream.removeAllListeners('data').resume()
+        if (mode === 'cut') client.destroy()
       }
       upstream.write(data)
     })
@@ -151,10 +165,13 @@ async function startProxy(target: string, word: string) {
   url.port = String(await listen(server))
   return {
     url: url.href,
-    arm: () => {
-      armed = true
+    arm: (how: 'cut' | 'silence') => {
+      mode = how
     },
-    cuts: () => cuts,
+    disarm: () => {
+      mode = 'pass'
+    },
+    losses: () => losses,
     close: async () => {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))

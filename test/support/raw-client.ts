@@ -72,7 +72,7 @@ export function newDevice(): {
   }
 }
 
-export async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
+async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
   const response = await fetch(`${service.origin}/.well-known/miniseal`)
   const roots = service.roots.map((root) => decodeBase64Url(root))
   return verifyConfiguration(primitives, await response.text(), roots, service.now())
