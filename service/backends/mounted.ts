@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import { decodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
 
@@ -33,11 +34,12 @@ export function mountApp(app: InnerApp, close: () => Promise<void> = async () =>
   })
   return {
     async answer(message, caller) {
-      const hasContent = message.content.length > 0
+      const content = decodedContent(message)
+      const fields = message.fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
       const request = new Request(`https://${message.authority}${message.path}`, {
         method: message.method,
-        headers: message.fields.map(([name, value]): [string, string] => [name, value]),
-        ...(hasContent ? { body: new Uint8Array(message.content) } : {}),
+        headers: fields.map(([name, value]): [string, string] => [name, value]),
+        ...(content.length > 0 ? { body: new Uint8Array(content) } : {}),
       })
       const response = await outer.fetch(request, { caller })
       if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')

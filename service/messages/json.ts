@@ -4,6 +4,7 @@ import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.t
 import { findField } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
+import { decodedContent } from './content.ts'
 
 /** A reply with a JSON body that nobody may keep. */
 export function jsonReply(status: number, value: unknown): ResponseMessage {
@@ -22,10 +23,7 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
   const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json')
     throw new ProtocolError('payload_invalid', 'the content must be application/json')
-  if (findField(message.fields, 'content-encoding') !== undefined) {
-    throw new ProtocolError('payload_invalid', 'the content of this route must not be compressed')
-  }
-  const text = refuseFormat('payload_invalid', () => decodeUtf8(message.content))
+  const text = refuseFormat('payload_invalid', () => decodeUtf8(decodedContent(message)))
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -31,6 +31,8 @@ export interface HandshakeSteps {
   readonly k1Salt: Uint8Array
   readonly k1: Uint8Array
   readonly requestFrame: Uint8Array
+  readonly requestFrameHash: Uint8Array
+  readonly requestPlaintextHash: Uint8Array
   readonly ee: Uint8Array
   readonly th: Uint8Array
   readonly k2: Uint8Array
@@ -65,8 +67,9 @@ export function handshakeSteps(inputs: HandshakeInputs, forged: Forged = {}): Ha
   const k1 = forged.k1?.({ es, k1: rightK1 }) ?? rightK1
   const requestBox = secretboxSeal(inputs.requestPlaintext, inputs.requestNonce, k1)
   const requestFrame = join(Uint8Array.of(1, 1), kid8, eC, inputs.requestNonce, requestBox)
-  const plaintextHash = sha256(forged.hashedPlaintext ?? inputs.requestPlaintext)
-  const th = sha256(join(lp(ascii('miniseal/1')), lp(S), sha256(requestFrame), plaintextHash, eS))
+  const requestFrameHash = sha256(requestFrame)
+  const requestPlaintextHash = sha256(forged.hashedPlaintext ?? inputs.requestPlaintext)
+  const th = sha256(join(lp(ascii('miniseal/1')), lp(S), requestFrameHash, requestPlaintextHash, eS))
   const key = (label: string): Uint8Array => hkdf(join(es, ee), th, ascii(label))
   const rightK2 = key('miniseal/1 handshake response')
   const k2 = forged.k2?.({ es, ee, k1, k2: rightK2 }) ?? rightK2
@@ -77,6 +80,8 @@ export function handshakeSteps(inputs: HandshakeInputs, forged: Forged = {}): Ha
     k1Salt,
     k1,
     requestFrame,
+    requestFrameHash,
+    requestPlaintextHash,
     ee,
     th,
     k2,
