@@ -24,7 +24,8 @@ const sessionLifetime = 7_200
 /** A code lives five minutes; its hash is kept twice as long (WeChat, code2Session). */
 const codeRetention = 600
 
-const shortText = z.string().min(1).max(64)
+/** Kept as it is, and shown to the user: no control character, above all not U+0000, which PostgreSQL cannot store. */
+const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)
 
 const loginBody = z.object({
   appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),

@@ -182,6 +182,27 @@ describe('the end of a session', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
+  it('does not end the session that took its place', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.endSessions()
+    let release = (): void => {}
+    let sealed = 0
+    service.intercept = (request, pass) => {
+      if (request.method !== 'POST' || ++sealed > 1) return pass()
+      const late = pass()
+      return new Promise((resolve) => {
+        release = () => resolve(late)
+      })
+    }
+    const slow = channel.request(wallet)
+    // Meets the end of the session first and opens the next one.
+    await channel.request(transfer)
+    release()
+    expect((await slow).status).toBe(200)
+    expect(service.codes).toEqual(['code-1', 'code-2'])
+  })
+
   it('is foreseen when the time of the session is over', async () => {
     let shift = 0
     const { channel, service } = await scripted({ now: () => service.time * 1000 + shift })
@@ -221,6 +242,31 @@ describe('the access token', () => {
       path === '/wallet/transfers' && ++refusals === 1 ? 'token_expired' : undefined
     await channel.request({ ...transfer, idempotencyKey: 'key-1' })
     expect(idempotencyKeys(service, '/wallet/transfers')).toEqual(['key-1', 'key-1'])
+    expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
+  })
+
+  it('is renewed once when two requests learn that it has ended', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const old = new Set<string | undefined>()
+    service.decide = (request) => {
+      if (!['/wallet', '/orders'].includes(request.path)) return undefined
+      if (old.size === 0) old.add(tokenOf(request))
+      return old.has(tokenOf(request)) ? 'token_expired' : undefined
+    }
+    let release = (): void => {}
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      if (service.received[service.received.length - 1]?.path !== '/orders' || service.received.length > 2)
+        return answer
+      return new Promise((resolve) => {
+        release = () => resolve(answer)
+      })
+    }
+    const slow = channel.request({ method: 'GET', path: '/orders' })
+    await channel.request(wallet)
+    release()
+    await slow
     expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
   })
 

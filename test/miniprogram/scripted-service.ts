@@ -67,6 +67,8 @@ export class ScriptedService implements Transport {
   iss: string = origin
   tokenLifetime = 600
   sessionLifetime = 7200
+  /** When the published signing key ends, UNIX seconds; 0 for never. */
+  signingKeyEnds = 0
   private agreement: AgreementKeyPair
   private signing: Ed25519KeyPair
   private sessions: ServiceSession[] = []
@@ -121,8 +123,8 @@ export class ScriptedService implements Transport {
   }
 
   private configuration(): string {
-    const key = (publicKey: Uint8Array, curve: 'Ed25519' | 'X25519') => {
-      return { kid: keyThumbprint(this.primitives, publicKey, curve), publicKey, nbf: 0, exp: 0 }
+    const key = (publicKey: Uint8Array, curve: 'Ed25519' | 'X25519', exp = 0) => {
+      return { kid: keyThumbprint(this.primitives, publicKey, curve), publicKey, nbf: 0, exp }
     }
     const configuration = {
       iss: this.iss,
@@ -130,7 +132,7 @@ export class ScriptedService implements Transport {
       exp: this.time + 86_400,
       version: 1 as const,
       agreement: [key(this.agreement.publicKey, 'X25519')],
-      signing: [key(this.signing.publicKey, 'Ed25519')],
+      signing: [key(this.signing.publicKey, 'Ed25519', this.signingKeyEnds)],
       log: { origin: 'pay.example.com/audit', vkey: 'example' },
       window: { past: 120, future: 10 },
       maxFrame: 1_048_576,
@@ -166,7 +168,7 @@ export class ScriptedService implements Transport {
     )
   }
 
-  private loginAnswer(session: ServiceSession): object {
+  private loginAnswer(session: Pick<ServiceSession, 'id' | 'deviceKey'>): object {
     return {
       session: { id: encodeBase64Url(session.id), expires_at: this.time + this.sessionLifetime },
       user: 'user-1',

@@ -1,8 +1,9 @@
 /** What somebody on the way can do to answers, and that none of it is believed. */
 import { describe, expect, it } from 'vitest'
+import { findField } from '../../crypto/binary-http.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { TransportAnswer } from '../../miniprogram/client/transports/transport.ts'
-import { clearAnswer, frameAnswer, problem, scripted } from './scripted-service.ts'
+import { clearAnswer, frameAnswer, json, problem, scripted } from './scripted-service.ts'
 
 const wallet = { method: 'GET', path: '/wallet' } as const
 const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
@@ -149,6 +150,67 @@ describe('an answer signed by somebody else', () => {
   })
 })
 
+describe('the answer to a login', () => {
+  const configurationRequest = {
+    url: 'https://pay.example.com/.well-known/miniseal',
+    method: 'GET',
+    headers: {},
+    body: undefined,
+    timeoutMs: 1,
+  } as const
+
+  it('is refused when no configuration lists the key that signed it', async () => {
+    const { channel, service } = await scripted()
+    const configuration = await service.send(configurationRequest)
+    service.rotateSigningKey()
+    service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
+    await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  const id = encodeBase64Url(new Uint8Array(16).fill(1))
+  const good = {
+    session: { id, expires_at: 2_000_000_000 },
+    user: 'user-1',
+    device: { id: 'of the phone', new: true },
+    access_token: 'token',
+    token_type: 'HTTPSig',
+    expires_in: 600,
+    time: Math.floor(Date.now() / 1000),
+  }
+
+  it.each([
+    ['another device', good],
+    ['a session id of another length', { ...good, session: { ...good.session, id: 'AAAA' } }],
+    ['no session', { ...good, session: undefined }],
+    ['a bearer token', { ...good, token_type: 'Bearer' }],
+    ['no time', { ...good, time: undefined }],
+    ['a lifetime that is no number', { ...good, expires_in: '600' }],
+  ])('is refused with %s, though the service signed it', async (what, body) => {
+    const { channel, service } = await scripted()
+    service.decide = (request) => {
+      const keyid = /keyid="([^"]+)"/.exec(findField(request.fields, 'signature-input') ?? '')?.[1]
+      return json(201, what === 'another device' ? body : { ...body, device: { id: keyid, new: true } })
+    }
+    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+
+  it('is refused with another status than 201', async () => {
+    const { channel, service } = await scripted()
+    service.decide = () => json(200, good)
+    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+})
+
+describe('a signing key that has ended', () => {
+  it('signs no answer that is believed', async () => {
+    const { channel, service } = await scripted()
+    service.signingKeyEnds = service.time + 60
+    expect((await channel.request(wallet)).status).toBe(200)
+    service.time += 60
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+  })
+})
+
 describe('an answer in the clear', () => {
   const proxyPage = { status: 200, headers: { 'content-type': 'text/html' }, body: new Uint8Array(10) }
 
@@ -165,6 +227,13 @@ describe('an answer in the clear', () => {
     service.intercept = () => answer
     await expect(channel.request(transfer)).rejects.toMatchObject({ code, outcome: 'unknown' })
     await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
+  })
+
+  it('is one whatever its content type, when its status is not 200', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = (_request, pass) => ({ ...pass(), status: 500 })
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'unexpected_answer', status: 500 })
   })
 
   it('does not tell the outcome when the answer never comes', async () => {

@@ -408,6 +408,13 @@ describe('a login is refused, sealed and signed,', () => {
     expect(heard.json.detail).toContain('code')
   })
 
+  it('when its platform holds a control character: payload_invalid', async () => {
+    const device = newDevice()
+    const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }
+    const loginBody = { ...body, client: { platform: 'ios\u0000' } }
+    expectProblem(await refuse({ device, loginBody }), 'payload_invalid', 400, 'key')
+  })
+
   it('when its clock is an hour wrong: window_invalid with the time', async () => {
     expectProblem(await refuse({ created: service.now() - 3_600 }), 'window_invalid', 401, 'window')
   })

@@ -116,8 +116,8 @@ function deviceKeys(): KeyVectors['device_keys'] {
   }
   return [
     key('a device key', device.publicKey, true),
-    key('its negative', honestKey.negate().toBytes(), true),
-    key('the base point', honestKey.toBytes(), true),
+    key('another key of prime order', honestKey.toBytes(), true),
+    key('the negative of it', honestKey.negate().toBytes(), true),
     ...smallOrderEncodings.map((encoding) => key('of small order', encoding)),
     ...mixedOrderKeys.map((point) => key('with a part of small order', point.toBytes())),
     key('no point', littleEndian(2n)),
