@@ -15,8 +15,9 @@ import { openLedger } from './demo/ledger.ts'
 import { createWallet } from './demo/wallet.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import type { Keyring } from './keys/keyring.ts'
-import { openKeyring } from './keys/keyring.ts'
+import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
+import type { SecretWrapper } from './keys/wrapping.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
@@ -95,7 +96,7 @@ export async function startService(
   }
   let isStopping = false
   listener.use(createApp(context, () => isStopping).fetch)
-  const stopHousekeeping = keepHouse(store, keyring, now, log)
+  const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
     origin,
@@ -173,13 +174,20 @@ async function prune(store: Store, now: number): Promise<void> {
   while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
 }
 
-/** Rereads keys and prunes, in small steps, for as long as the service runs. */
-function keepHouse(store: Store, keyring: Keyring, now: () => number, log: Logger): () => Promise<void> {
+interface House {
+  readonly store: Store
+  readonly wrapper: SecretWrapper
+  readonly keyring: Keyring
+}
+
+/** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. */
+function keepHouse({ store, wrapper, keyring }: House, now: () => number, log: Logger): () => Promise<void> {
   let running = Promise.resolve()
   const timer = setInterval(() => {
     running = running.then(async () => {
       try {
         await keyring.reload()
+        await rotateWhenDue(store, wrapper, keyring, now())
         await prune(store, now())
       } catch (error) {
         log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })

@@ -49,7 +49,8 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
     outfile: bundlePath,
     format: 'cjs',
     minify: true,
-    // tweetnacl looks for a generator of its own there; DevTools has one, phones do not.
+    // tweetnacl and noble look there for generators of their own; DevTools has them, phones do not, and both shall
+    // run the same code.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
     plugins: [inPlaceOf(nobleCurves, curves.code)],

@@ -12,7 +12,12 @@ import type { TransportAnswer } from './transports/transport.ts'
 const problemType = /^application\/problem\+json(?:\s*;|$)/i
 
 /** Refusals after which an unsafe request may still have had its effect. */
-const unsettled: readonly RefusalCode[] = ['idempotency_in_progress', 'upstream_unavailable', 'internal']
+const unsettled: readonly RefusalCode[] = [
+  'idempotency_in_progress',
+  'upstream_unavailable',
+  'unavailable',
+  'internal',
+]
 
 /**
  * The refusal in a verified answer; `undefined` when it is no refusal of the service: a success, or an error of

@@ -2,7 +2,8 @@
 import { Agent, request as send } from 'undici'
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import type { Backend } from './backend.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { Backend, Caller } from './backend.ts'
 import { NothingSent } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
 
@@ -55,14 +56,20 @@ export function createGateway(options: GatewayOptions): Backend {
   const timeoutMs = options.timeoutMs ?? 10_000
   const agent = new Agent({ connectTimeout: Math.min(timeoutMs, 3_000), maxResponseSize: options.maxContent })
   return {
-    async answer(message) {
+    async answer(message, caller) {
       const [path = ''] = message.path.split('?')
       const upstream = options.upstreams.find(
         ({ prefix }) => path === prefix || path.startsWith(`${prefix}/`),
       )
       if (upstream === undefined) throw new ProtocolError('not_found', 'there is nothing at this path')
       try {
-        return await forward(agent, upstream, message, options.authority, timeoutMs)
+        return await forward(
+          agent,
+          upstream,
+          message,
+          headersOf(message, caller, options.authority),
+          timeoutMs,
+        )
       } catch (error) {
         const cause = isBeforeSending(error) ? new NothingSent(error) : error
         throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
@@ -70,6 +77,15 @@ export function createGateway(options: GatewayOptions): Backend {
     },
     close: () => agent.destroy(),
   }
+}
+
+/**
+ * The device's own fields, the host it signed for, and its public key. The key needs no trust: its thumbprint is the
+ * `cnf.jkt` of the access token, which is signed.
+ */
+function headersOf(message: RequestMessage, { signature }: Caller, authority: string): readonly Field[] {
+  const kept = message.fields.filter(([name]) => !stripped.test(name))
+  return [['host', authority], ['miniseal-device-key', encodeBase64Url(signature.publicKey)], ...kept]
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */
@@ -82,11 +98,9 @@ async function forward(
   agent: Agent,
   upstream: Upstream,
   message: RequestMessage,
-  authority: string,
+  headers: readonly Field[],
   timeoutMs: number,
 ): Promise<ResponseMessage> {
-  const kept = message.fields.filter(([name]) => !stripped.test(name))
-  const headers: Field[] = [['host', authority], ...kept]
   const answer = await send(`${upstream.origin}${message.path}`, {
     dispatcher: agent,
     method: message.method,

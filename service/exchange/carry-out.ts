@@ -1,6 +1,7 @@
 /** From a command to a reply: the channel's own routes decide, everything else is the backend's. */
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import { refusalOf } from '../messages/problems.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
 import type { Write } from '../store/store.ts'
@@ -45,8 +46,11 @@ async function carryOutOnce(
     return await handle(context, command, (reply) => [settlement(context, claim, reply)])
   } catch (error) {
     // Should this fail too, the claim stays open, and is answered as unknown after a while: never a second effect.
-    await context.store.commit([afterFailure(context, claim, error)]).catch(() => undefined)
-    throw error
+    const write = afterFailure(context, claim, error)
+    await context.store.commit([write]).catch(() => undefined)
+    if (write.kind === 'release-idempotency') throw error
+    const { code, message, cause, members } = refusalOf(error)
+    throw new ProtocolError(code, message, cause, { ...members, outcome: 'unknown' })
   }
 }
 

@@ -1,4 +1,5 @@
 /** Idempotency: one effect for one key, whatever is repeated, and the same answer again (protocol, section 8). */
+import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
@@ -75,12 +76,21 @@ export function idempotencyClaim(
   return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
 }
 
-/** H(method, path, query, content-digest), each length-prefixed. */
+/**
+ * H(method, path, query, content-digest), each length-prefixed; keyed before it is stored, so that nobody who reads the
+ * database can confirm a guess.
+ */
 function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
   const [path = '', ...query] = message.path.split('?')
   const digest = findField(message.fields, 'content-digest') ?? ''
   const parts = [message.method, path, query.join('?'), digest]
-  return context.primitives.sha256(concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))))
+  const digestOfParts = context.primitives.sha256(
+    concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))),
+  )
+  const { secretKey } = context.keyring.current('lookup', context.now())
+  return new Uint8Array(
+    createHmac('sha256', secretKey).update('idempotency\n').update(digestOfParts).digest(),
+  )
 }
 
 /**

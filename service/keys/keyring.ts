@@ -25,6 +25,8 @@ export interface Keyring {
   published(kind: ServiceKeyKind, now: number): readonly ServiceKey[]
   /** The agreement key that a handshake frame names; rereads the store once a second at most for an unknown one. */
   findAgreement(hint: Uint8Array, now: number): Promise<ServiceKey | undefined>
+  /** The token key of this name, in the same way. */
+  findToken(kid: string, now: number): Promise<ServiceKey | undefined>
   /** Rereads the store, so that a rotation by another process takes effect. */
   reload(): Promise<void>
 }
@@ -40,6 +42,18 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
   }
   const usable = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
     keys.filter((key) => key.kind === kind && (key.notAfter === 0 || key.notAfter > at))
+  /** Another process may have made the key a moment ago; names are attacker-controlled, so not every one rereads. */
+  const find = async (
+    kind: ServiceKeyKind,
+    at: number,
+    isIt: (key: ServiceKey) => boolean,
+  ): Promise<ServiceKey | undefined> => {
+    const known = usable(kind, at).find(isIt)
+    if (known !== undefined || at <= lastReload) return known
+    lastReload = at
+    await reload()
+    return usable(kind, at).find(isIt)
+  }
   const published = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
     [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at))
   return {
@@ -50,17 +64,11 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
       if (key === undefined || key.notBefore > at) throw new KeyMissing(`there is no ${kind} key in use`)
       return key
     },
-    async findAgreement(hint, at) {
-      const find = (): ServiceKey | undefined =>
-        usable('agreement', at).find((key) =>
-          equalBytes(agreementKeyHint(sodiumPrimitives, key.publicKey), hint),
-        )
-      const known = find()
-      if (known !== undefined || at <= lastReload) return known
-      lastReload = at
-      await reload()
-      return find()
-    },
+    findAgreement: (hint, at) =>
+      find('agreement', at, ({ publicKey }) =>
+        equalBytes(agreementKeyHint(sodiumPrimitives, publicKey), hint),
+      ),
+    findToken: (kid, at) => find('token', at, (key) => key.kid === kid),
   }
 }
 
@@ -90,10 +98,41 @@ async function makeMissing(
     },
     ...missing.map((kind) => ({
       kind: 'insert-service-key' as const,
-      key: makeServiceKey(kind, wrapper, { now, notBefore: now }),
+      // A first key was never preceded by another: without a beginning, a phone whose clock is behind takes it too.
+      key: makeServiceKey(kind, wrapper, { now, notBefore: kind === 'log' ? now : 0 }),
     })),
   ])
 }
+
+/** How old an agreement key gets while the service runs, in seconds: what is recorded of a login opens with it. */
+const agreementAge = 86_400
+
+/**
+ * Rotates the agreement key once it is a day old. Of several processes one does it; the others take its key up.
+ *
+ * @returns whether there is a new key
+ */
+export async function rotateWhenDue(
+  store: Store,
+  wrapper: SecretWrapper,
+  keyring: Keyring,
+  now: number,
+): Promise<boolean> {
+  const isDue = (): boolean => keyring.current('agreement', now).createdAt + agreementAge <= now
+  if (!isDue()) return false
+  await keyring.reload()
+  if (!isDue()) return true
+  try {
+    await rotateKey(store, wrapper, 'agreement', now)
+  } catch (error) {
+    if (!(error instanceof RotatedElsewhere)) throw error
+  }
+  await keyring.reload()
+  return true
+}
+
+/** Somebody else rotated the same key at the same time; theirs is in use. */
+class RotatedElsewhere extends Error {}
 
 /** Kinds that an operator rotates here; root and lookup keys are pinned elsewhere. */
 export type RotatableKind = 'agreement' | 'signing' | 'token'
@@ -128,7 +167,8 @@ export async function rotateKey(
       notAfter: notBefore + overlap,
     })),
   ])
-  if (result.kind === 'refused')
-    throw new Error(`the ${kind} key was rotated by somebody else at the same time`)
+  if (result.kind === 'refused') {
+    throw new RotatedElsewhere(`the ${kind} key was rotated by somebody else at the same time`)
+  }
   return { kid: key.kid, notBefore }
 }

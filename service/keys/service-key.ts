@@ -1,5 +1,6 @@
 /** The service's own keys: how one is made, named, wrapped and read back (protocol, section 3). */
 import { randomBytes } from 'node:crypto'
+import { equalBytes } from '../../crypto/bytes.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
@@ -15,6 +16,7 @@ export interface ServiceKey {
   readonly notBefore: number
   /** 0: no end. */
   readonly notAfter: number
+  readonly createdAt: number
 }
 
 /** Every kind, in the order in which they are made. */
@@ -54,12 +56,21 @@ export function makeServiceKey(
   }
 }
 
-/** Reads a stored key. @throws Error when it was wrapped with a master key that is not configured. */
+/**
+ * Reads a stored key. Name and public key are made anew from the secret: only that is protected in the database, and
+ * who can write there must not have us publish a key of theirs.
+ *
+ * @throws Error when the secret does not open with a configured master key, or is not that of the row.
+ */
 export function readServiceKey(record: ServiceKeyRecord, wrapper: SecretWrapper): ServiceKey {
   const seed = wrapper.unwrap(record.secretWrapped, place(record.kind, record.kid))
   const secretKey = isEd25519(record.kind) ? sodiumPrimitives.ed25519KeyPair(seed).secretKey : seed
-  const { kid, kind, publicKey, notBefore, notAfter } = record
-  return { kid, kind, publicKey, secretKey, notBefore, notAfter }
+  const { kind, notBefore, notAfter, createdAt } = record
+  const { kid, publicKey } = publicPart(kind, seed)
+  if (kid !== record.kid || !equalBytes(publicKey, record.publicKey)) {
+    throw new Error(`the ${kind} key in the database is not the one of its secret`)
+  }
+  return { kid, kind, publicKey, secretKey, notBefore, notAfter, createdAt }
 }
 
 function isEd25519(kind: ServiceKeyKind): boolean {

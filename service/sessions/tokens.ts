@@ -97,7 +97,7 @@ async function importKey(key: ServiceKey): Promise<CryptoKey> {
 }
 
 async function verificationKey(keyring: Keyring, kid: string | undefined, now: number): Promise<CryptoKey> {
-  const key = keyring.published('token', now).find((candidate) => candidate.kid === kid)
+  const key = kid === undefined ? undefined : await keyring.findToken(kid, now)
   if (key === undefined) throw new errors.JWKSNoMatchingKey()
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(key.publicKey) }
   return (await importJWK(jwk, 'EdDSA')) as CryptoKey

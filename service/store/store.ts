@@ -204,7 +204,8 @@ export interface Store {
 
   /**
    * Deletes at most `limit` rows: nonces, login codes and idempotency records with `expires_at < now`, sessions that
-   * ended or expired more than a day before `now`. Small limits keep it from delaying requests; safe in several processes at once.
+   * ended or expired more than a day before `now`, agreement keys that ended before `now`.
+   * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
    *
    * @returns how many rows it deleted; fewer than `limit` means that nothing is left.
    */

@@ -1,10 +1,12 @@
 /** What the store does on its own account: taking old rows away, and proving that it can write. */
-import { eq, lt, or, sql } from 'drizzle-orm'
+import { and, eq, gt, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { type BoundStatement, compile, type Queries, slotsOf } from './compile.ts'
 import type { Tables } from './tables.ts'
 
 /** Sessions stay this long after their end, so that a user can see what happened. */
 const ENDED_SESSIONS_KEPT = 86_400
+/** A key whose request may have had its effect is not free again for so long after its record would have expired. */
+const UNKNOWN_OUTCOMES_KEPT = 90 * 86_400
 /** No caller's scope: those name what they belong to. */
 const PROBE_SCOPE = 'readyz'
 
@@ -15,10 +17,20 @@ export type PruneStep = (now: number, limit: number) => BoundStatement
 export function compilePrune(queries: Queries, tables: Tables): readonly PruneStep[] {
   const { nonces, loginCodes, idempotency } = tables
   const ended = compileEndedSessions(queries, tables)
+  const keys = compileEndedAgreementKeys(queries, tables)
   return [
-    ...[nonces, loginCodes, idempotency].map((table) => compileExpired(queries, table)),
+    compileExpired(queries, nonces),
+    compileExpired(queries, loginCodes),
+    compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
+    later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
+    (now) => keys({ before: now }),
   ]
+}
+
+/** The same step, for rows that are older by so many seconds. */
+function later(seconds: number, step: PruneStep): PruneStep {
+  return (now, limit) => step(now - seconds, limit)
 }
 
 const slot = slotsOf<{ before: number; limit: number }>()
@@ -27,9 +39,11 @@ const slot = slotsOf<{ before: number; limit: number }>()
 function compileExpired(
   queries: Queries,
   table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency'],
+  condition?: SQL,
 ): PruneStep {
   const key = sql.join(keyOf(table), sql`, `)
-  const old = sql`select ${key} from ${table} where ${lt(table.expiresAt, slot('before'))} limit ${slot('limit')}`
+  const old = sql`select ${key} from ${table}
+    where ${and(lt(table.expiresAt, slot('before')), condition)} limit ${slot('limit')}`
   const prune = compile(
     queries.delete(table).where(sql`(${key}) in (${old})`).returning({ touched: table.expiresAt }),
   )
@@ -39,6 +53,22 @@ function compileExpired(
 function keyOf(table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency']) {
   if ('nonce' in table) return [sql`${table.scope}`, sql`${table.nonce}`]
   return 'hash' in table ? [sql`${table.hash}`] : [sql`${table.user}`, sql`${table.key}`]
+}
+
+/** An agreement key that nobody may use any more only opens what was recorded: it is erased. */
+function compileEndedAgreementKeys(queries: Queries, { serviceKeys }: Tables) {
+  return compile(
+    queries
+      .delete(serviceKeys)
+      .where(
+        and(
+          eq(serviceKeys.kind, 'agreement'),
+          gt(serviceKeys.notAfter, 0),
+          lt(serviceKeys.notAfter, slot('before')),
+        ),
+      )
+      .returning({ touched: serviceKeys.kid }),
+  )
 }
 
 function compileEndedSessions(queries: Queries, { sessions }: Tables) {

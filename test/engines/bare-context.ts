@@ -1,6 +1,6 @@
 /** Runs a bundle as a phone would: ECMAScript, timers, console and `wx`, and nothing of Node. */
 import vm from 'node:vm'
-import type { Realm } from './wx-loopback.ts'
+import type { Realm } from './wx-callbacks.ts'
 
 export interface BareContextOptions {
   /** As on engines without BigInt. */

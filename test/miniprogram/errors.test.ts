@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { clearTexts, clientTexts, errorText, refusalTexts } from '../../miniprogram/client/error-texts.ts'
 import { ChannelError, failWith } from '../../miniprogram/client/errors.ts'
 import { clearAnswerError, findRefusal } from '../../miniprogram/client/problem.ts'
-import { clearAnswer, json, problem } from './scripted-service.ts'
+import { clearAnswer, json, problem } from './scripted-answers.ts'
 
 describe('the texts of errors', () => {
   const rows = Object.entries({ ...clearTexts, ...refusalTexts, ...clientTexts })

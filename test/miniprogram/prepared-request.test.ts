@@ -3,7 +3,8 @@ import { findField } from '../../crypto/binary-http.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
 import type { RequestOptions } from '../../miniprogram/client/index.ts'
 import { createChannel } from '../../miniprogram/client/index.ts'
-import { appid, origin, scripted } from './scripted-service.ts'
+import { appid, scripted } from './scripted-channel.ts'
+import { origin } from './scripted-service.ts'
 
 async function sent(options: RequestOptions) {
   const { channel, service } = await scripted()

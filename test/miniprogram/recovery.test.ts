@@ -1,9 +1,9 @@
 /** What the channel puts right by itself, how often, and what it never repeats. */
 import { describe, expect, it } from 'vitest'
 import { findField } from '../../crypto/binary-http.ts'
-import type { ChannelState } from '../../miniprogram/client/index.ts'
 import { ChannelError } from '../../miniprogram/client/index.ts'
-import { clearAnswer, idempotencyKeys, json, memoryStorage, scripted } from './scripted-service.ts'
+import { clearAnswer, json } from './scripted-answers.ts'
+import { idempotencyKeys, scripted } from './scripted-channel.ts'
 
 const wallet = { method: 'GET', path: '/wallet' } as const
 const transfer = {
@@ -11,79 +11,6 @@ const transfer = {
   path: '/wallet/transfers',
   body: { payee: 'p', amount: 1, currency: 'CNY' },
 } as const
-
-describe('the login', () => {
-  it('happens at the first request and serves all that come together', async () => {
-    const { channel, service } = await scripted()
-    expect(service.sent).toEqual([])
-    const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
-    expect(service.codes).toEqual(['code-1'])
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
-  })
-
-  it('keeps the device key, and enrols a new one when storage was cleared', async () => {
-    const { channel, stored, service } = await scripted()
-    const first = await channel.login()
-    await channel.logout()
-    expect((await channel.login()).device.id).toBe(first.device.id)
-    stored.clear()
-    service.endSessions()
-    await channel.request(wallet)
-    expect((await channel.login()).device.id).not.toBe(first.device.id)
-    expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
-  })
-
-  it('enrols a new key where the stored one is damaged', async () => {
-    for (const damaged of ['', 'AAAA', '****']) {
-      const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
-      const { channel } = await scripted({ storage: memoryStorage(stored) })
-      await channel.login()
-      expect(stored.get('miniseal.device-key.pay.example.com')).toHaveLength(43)
-    }
-  })
-
-  it('does not go on with a key that could not be stored', async () => {
-    const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
-    const { channel, service } = await scripted({ storage })
-    await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
-    expect(service.codes).toEqual([])
-  })
-
-  it('is tried once and then refused with the reason of the service', async () => {
-    const { channel, service, issued } = await scripted()
-    service.decide = () => 'login_blocked'
-    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
-    expect(issued).toEqual(['code-1'])
-  })
-
-  it('takes a new code after a failed handshake', async () => {
-    const { channel, service } = await scripted()
-    service.decide = () => 'login_code_invalid'
-    await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
-    service.decide = () => undefined
-    await channel.login()
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
-
-  it('says login_failed when WeChat gives no code', async () => {
-    const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
-    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
-  })
-
-  it('tells its states', async () => {
-    const { channel, service } = await scripted()
-    const states: ChannelState[] = []
-    const stop = channel.on('state', (state) => states.push(state))
-    await channel.request(wallet)
-    service.endSessions()
-    await channel.request(wallet)
-    expect(states).toEqual(['logging-in', 'ready', 'logged-out', 'logging-in', 'ready'])
-    stop()
-    await channel.logout()
-    expect(states).toHaveLength(5)
-  })
-})
 
 describe('a wrong clock', () => {
   it('is corrected at the login, once, with a new code', async () => {
@@ -293,81 +220,6 @@ describe('the access token', () => {
     service.time += 600
     service.intercept = () => Promise.reject(new Error('offline'))
     await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'network', outcome: 'none' })
-  })
-})
-
-describe('rotated keys of the service', () => {
-  it('are fetched when the agreement key is not known any more, with a new code', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    await channel.logout()
-    service.rotateAgreementKey()
-    expect((await channel.request(wallet)).status).toBe(200)
-    // The service could not open the second login, so it never saw code-2.
-    expect(service.codes).toEqual(['code-1', 'code-3'])
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
-  })
-
-  it('are fetched once when an answer is signed with a new key; the request is not repeated', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    service.rotateSigningKey()
-    expect((await channel.request(transfer)).status).toBe(200)
-    expect(idempotencyKeys(service, '/wallet/transfers')).toHaveLength(1)
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
-  })
-
-  it('are not fetched in a loop', async () => {
-    const { channel, service, issued } = await scripted()
-    service.intercept = (request, pass) =>
-      request.method === 'GET' ? pass() : clearAnswer(409, 'unknown_agreement_key')
-    await expect(channel.login()).rejects.toMatchObject({ code: 'unknown_agreement_key' })
-    expect(issued).toEqual(['code-1', 'code-2'])
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
-  })
-
-  it('are fetched anew when the configuration ends', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    service.time += 86_400
-    await channel.request(wallet)
-    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
-  })
-})
-
-describe('logging out', () => {
-  it('ends the session at the service; the next request logs in again', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    await channel.logout()
-    expect(
-      service.received.some(({ method, path }) => `${method} ${path}` === 'DELETE /sessions/current'),
-    ).toBe(true)
-    await channel.request(wallet)
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
-
-  it('does nothing where nobody is logged in', async () => {
-    const { channel, service } = await scripted()
-    await channel.logout()
-    expect(service.sent).toEqual([])
-  })
-
-  it('ends the session here even when the service cannot be told', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    service.intercept = () => Promise.reject(new Error('offline'))
-    await expect(channel.logout()).rejects.toMatchObject({ code: 'network' })
-    service.intercept = (_request, pass) => pass()
-    await channel.request(wallet)
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-  })
-
-  it('can forget the device key too', async () => {
-    const { channel, stored } = await scripted()
-    await channel.login()
-    await channel.logout({ forgetDevice: true })
-    expect(stored.size).toBe(0)
   })
 })
 

@@ -4,9 +4,8 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { encodeResponse, findField, parseRequest } from '../../crypto/binary-http.ts'
+import { encodeResponse, parseRequest } from '../../crypto/binary-http.ts'
 import { signConfiguration } from '../../crypto/channel-configuration.ts'
-import { loadCurves } from '../../crypto/curves.ts'
 import type { HandshakeRequestFrame, RequestFrame } from '../../crypto/frame.ts'
 import { parseFrame } from '../../crypto/frame.ts'
 import type { AgreementKeyPair } from '../../crypto/handshake.ts'
@@ -18,23 +17,21 @@ import {
 } from '../../crypto/handshake.ts'
 import { padMessage } from '../../crypto/padding.ts'
 import type { Ed25519KeyPair, Primitives } from '../../crypto/primitives.ts'
-import { createJsPrimitives } from '../../crypto/primitives-js.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openRequest, sealResponse } from '../../crypto/session-keys.ts'
 import { assertInWindow, assertSignature, parseRequestSignature } from '../../crypto/signed-request.ts'
 import { signResponse } from '../../crypto/signed-response.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
-import type { Channel, ChannelOptions } from '../../miniprogram/client/index.ts'
-import { createChannel } from '../../miniprogram/client/index.ts'
 import type {
   Transport,
   TransportAnswer,
   TransportRequest,
 } from '../../miniprogram/client/transports/transport.ts'
 
+import { clearAnswer, frameAnswer, json, problem } from './scripted-answers.ts'
+
 export const origin = 'https://pay.example.com'
-export const appid = 'wx0123456789abcdef'
 
 interface ServiceSession {
   readonly id: Uint8Array
@@ -224,71 +221,6 @@ export class ScriptedService implements Transport {
     const decision = this.decide(request)
     return typeof decision === 'string' ? problem(decision, this.time) : decision
   }
-}
-
-/** A service and a channel to it; everything of the phone is in memory too. */
-export async function scripted(
-  options: Partial<ChannelOptions> = {},
-): Promise<{ service: ScriptedService; channel: Channel; stored: Map<string, string>; issued: string[] }> {
-  const service = new ScriptedService(createJsPrimitives(await loadCurves()))
-  const stored = new Map<string, string>()
-  const issued: string[] = []
-  const channel = createChannel({
-    origin,
-    appid,
-    roots: [encodeBase64Url(service.root.publicKey)],
-    transport: service,
-    storage: memoryStorage(stored),
-    random: async (length) => randomBytes(length),
-    login: async () => {
-      issued.push(`code-${issued.length + 1}`)
-      return `code-${issued.length}`
-    },
-    now: () => service.time * 1000,
-    platform: { platform: 'test', base: '3.8.12' },
-    ...options,
-  })
-  return { service, channel, stored, issued }
-}
-
-export function memoryStorage(
-  stored: Map<string, string> = new Map(),
-): NonNullable<ChannelOptions['storage']> {
-  return {
-    get: async (key) => stored.get(key),
-    set: async (key, value) => {
-      stored.set(key, value)
-    },
-    remove: async (key) => {
-      stored.delete(key)
-    },
-  }
-}
-
-export function json(status: number, body: unknown, type = 'application/json'): ResponseMessage {
-  return { status, fields: [['content-type', type]], content: encodeUtf8(JSON.stringify(body)) }
-}
-
-/** An inner problem document, as the service writes it. */
-export function problem(code: string, time: number, status = 401, more: object = {}): ResponseMessage {
-  return json(status, { title: code, status, code, time, ...more }, 'application/problem+json')
-}
-
-/** An answer without a frame, as anyone on the way could give it. */
-export function clearAnswer(status: number, code: string): TransportAnswer {
-  const body = encodeUtf8(JSON.stringify({ title: code, status, code, time: 1 }))
-  return { status, headers: { 'content-type': 'application/problem+json' }, body }
-}
-
-export function frameAnswer(body: Uint8Array): TransportAnswer {
-  return { status: 200, headers: { 'content-type': 'application/vnd.miniseal' }, body }
-}
-
-/** The idempotency keys of the requests that reached the handler, without the quotes of the structured field. */
-export function idempotencyKeys(service: ScriptedService, path: string): readonly (string | undefined)[] {
-  return service.received
-    .filter((request) => request.path === path)
-    .map((request) => findField(request.fields, 'idempotency-key')?.slice(1, -1))
 }
 
 function agreementKeyPair(primitives: Primitives): AgreementKeyPair {

@@ -1,19 +1,15 @@
 /** What somebody on the way can do to answers, and that none of it is believed. */
 import { describe, expect, it } from 'vitest'
-import { findField } from '../../crypto/binary-http.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
 import type { TransportAnswer } from '../../miniprogram/client/transports/transport.ts'
-import { clearAnswer, frameAnswer, json, problem, scripted } from './scripted-service.ts'
+import { clearAnswer, flipped, frameAnswer, problem } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
 
 const wallet = { method: 'GET', path: '/wallet' } as const
-const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
-
-function flipped(answer: TransportAnswer, offset: number): TransportAnswer {
-  const body = Uint8Array.from(answer.body)
-  const at = offset < 0 ? body.length + offset : offset
-  body[at] = (body[at] ?? 0) ^ 1
-  return { ...answer, body }
-}
+const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
 
 describe('an answer that was changed on the way', () => {
   // Version, type, request nonce, nonce, tag, content, the last byte.
@@ -129,88 +125,6 @@ describe('an answer to something else', () => {
   })
 })
 
-describe('an answer signed by somebody else', () => {
-  it('is refused when no configuration lists the key', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    const configuration = await service.send({
-      url: 'https://pay.example.com/.well-known/miniseal',
-      method: 'GET',
-      headers: {},
-      body: undefined,
-      timeoutMs: 1,
-    })
-    service.rotateSigningKey()
-    service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
-    await expect(channel.request(transfer)).rejects.toMatchObject({
-      code: 'not_verified',
-      outcome: 'unknown',
-    })
-    expect(service.sent.filter((line) => line.startsWith('GET'))).toHaveLength(3)
-  })
-})
-
-describe('the answer to a login', () => {
-  const configurationRequest = {
-    url: 'https://pay.example.com/.well-known/miniseal',
-    method: 'GET',
-    headers: {},
-    body: undefined,
-    timeoutMs: 1,
-  } as const
-
-  it('is refused when no configuration lists the key that signed it', async () => {
-    const { channel, service } = await scripted()
-    const configuration = await service.send(configurationRequest)
-    service.rotateSigningKey()
-    service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
-    await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
-  })
-
-  const id = encodeBase64Url(new Uint8Array(16).fill(1))
-  const good = {
-    session: { id, expires_at: 2_000_000_000 },
-    user: 'user-1',
-    device: { id: 'of the phone', new: true },
-    access_token: 'token',
-    token_type: 'HTTPSig',
-    expires_in: 600,
-    time: Math.floor(Date.now() / 1000),
-  }
-
-  it.each([
-    ['another device', good],
-    ['a session id of another length', { ...good, session: { ...good.session, id: 'AAAA' } }],
-    ['no session', { ...good, session: undefined }],
-    ['a bearer token', { ...good, token_type: 'Bearer' }],
-    ['no time', { ...good, time: undefined }],
-    ['a lifetime that is no number', { ...good, expires_in: '600' }],
-  ])('is refused with %s, though the service signed it', async (what, body) => {
-    const { channel, service } = await scripted()
-    service.decide = (request) => {
-      const keyid = /keyid="([^"]+)"/.exec(findField(request.fields, 'signature-input') ?? '')?.[1]
-      return json(201, what === 'another device' ? body : { ...body, device: { id: keyid, new: true } })
-    }
-    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
-  })
-
-  it('is refused with another status than 201', async () => {
-    const { channel, service } = await scripted()
-    service.decide = () => json(200, good)
-    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
-  })
-})
-
-describe('a signing key that has ended', () => {
-  it('signs no answer that is believed', async () => {
-    const { channel, service } = await scripted()
-    service.signingKeyEnds = service.time + 60
-    expect((await channel.request(wallet)).status).toBe(200)
-    service.time += 60
-    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
-  })
-})
-
 describe('an answer in the clear', () => {
   const proxyPage = { status: 200, headers: { 'content-type': 'text/html' }, body: new Uint8Array(10) }
 
@@ -252,48 +166,5 @@ describe('an answer in the clear', () => {
       retryable: true,
       idempotencyKey: 'key-1',
     })
-  })
-})
-
-describe('the channel configuration', () => {
-  it('is refused when another root signed it', async () => {
-    const other = encodeBase64Url(new Uint8Array(32).fill(7))
-    const { channel, issued } = await scripted({ roots: [other] })
-    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
-    expect(issued).toEqual([])
-  })
-
-  it('is refused when it was changed, has ended or is not one', async () => {
-    const { channel, service } = await scripted()
-    for (const change of [
-      (answer: TransportAnswer) => flipped(answer, 30),
-      (answer: TransportAnswer) => flipped(answer, 300),
-      (answer: TransportAnswer) => flipped(answer, -5),
-      (answer: TransportAnswer) => ({ ...answer, body: new Uint8Array([0xff]) }),
-    ]) {
-      service.intercept = (_request, pass) => change(pass())
-      await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
-    }
-    service.intercept = (_request, pass) => {
-      const answer = pass()
-      service.time += 86_400
-      return answer
-    }
-    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
-  })
-
-  it('is refused when it is of another service', async () => {
-    const { channel, service } = await scripted()
-    service.iss = 'https://other.example.com'
-    await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
-    expect(service.sent).toEqual(['GET /.well-known/miniseal'])
-  })
-
-  it('may be signed by any of the pinned roots', async () => {
-    const { service } = await scripted()
-    const other = encodeBase64Url(new Uint8Array(32).fill(7))
-    const roots = [other, encodeBase64Url(service.root.publicKey)]
-    const { channel } = await scripted({ roots, transport: service, now: () => service.time * 1000 })
-    expect((await channel.request(wallet)).status).toBe(200)
   })
 })

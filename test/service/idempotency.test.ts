@@ -137,11 +137,40 @@ it('says that the outcome is unknown when the backend failed in its work, and ne
     code: 'internal',
     status: 500,
     detail: 'the service failed',
+    outcome: 'unknown',
   })
   answer = async () => text(201, 'made')
   const again = await session.send(posting('f'))
   expect(again.json).toMatchObject({ code: 'idempotency_in_progress', status: 409, outcome: 'unknown' })
   expect(effects).toHaveLength(1)
+})
+
+it('says that the outcome is unknown when the first request has been silent for a minute', async () => {
+  let finish: () => void = () => {}
+  const own = await startTestService({
+    backend: {
+      answer: () =>
+        new Promise((resolve) => {
+          finish = () => resolve(text(201, 'late'))
+        }),
+      close: async () => {},
+    },
+  })
+  try {
+    const someone = await logIn(own)
+    const first = someone.send(posting('silent'))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect((await someone.send(posting('silent'))).json).not.toHaveProperty('outcome')
+    own.advanceClock(61)
+    expect((await someone.send(posting('silent'))).json).toMatchObject({
+      code: 'idempotency_in_progress',
+      outcome: 'unknown',
+    })
+    finish()
+    await first
+  } finally {
+    await own.close()
+  }
 })
 
 it('frees the key when the backend says that it has done nothing', async () => {

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { agreementKeyHint } from '../../crypto/handshake.ts'
 import { decodeBase64 } from '../../crypto/text.ts'
-import { configurationLifetime, openKeyring, rotateKey } from '../../service/keys/keyring.ts'
+import { configurationLifetime, openKeyring, rotateKey, rotateWhenDue } from '../../service/keys/keyring.ts'
 import { jsonWebKeySet, noteVerifierKey, published } from '../../service/keys/publication.ts'
+import { readServiceKey } from '../../service/keys/service-key.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { createTokenIssuer } from '../../service/sessions/tokens.ts'
@@ -37,6 +38,18 @@ it('uses a new agreement key at once and takes the old one for as long as anybod
   await store.close()
 })
 
+it('publishes no key that somebody wrote into the database', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const [record] = (await store.listServiceKeys()).filter(({ kind }) => kind === 'token')
+  if (record === undefined) throw new Error('no token key')
+  const forged = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32)).publicKey
+  expect(readServiceKey(record, wrapper).kid).toBe(ring.current('token', now).kid)
+  expect(() => readServiceKey({ ...record, publicKey: forged }, wrapper)).toThrow(/not the one of its secret/)
+  expect(() => readServiceKey({ ...record, kid: 'other' }, wrapper)).toThrow()
+  await store.close()
+})
+
 it('finds an agreement key that another process has made', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
@@ -60,14 +73,31 @@ it('publishes a new signing key a configuration’s lifetime before its first us
   await store.close()
 })
 
+it('rotates the agreement key once it is a day old, once among several processes', async () => {
+  const store = await memory()
+  const rings = await Promise.all(Array.from({ length: 4 }, () => openKeyring(store, wrapper, now)))
+  const rotate = (at: number): Promise<boolean[]> =>
+    Promise.all(rings.map((ring) => rotateWhenDue(store, wrapper, ring, at)))
+  expect(await rotate(now + 86_399)).toEqual([false, false, false, false])
+  expect(await rotate(now + 86_400)).toEqual([true, true, true, true])
+  expect((await store.listServiceKeys()).filter(({ kind }) => kind === 'agreement')).toHaveLength(2)
+  expect(new Set(rings.map((ring) => ring.current('agreement', now + 86_400).kid)).size).toBe(1)
+  await store.close()
+})
+
 it('takes tokens of the old token key until the last of them has expired', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
   const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
   const token = await issuer.issue(subject, now)
+  const elsewhere = await openKeyring(store, wrapper, now)
   await rotateKey(store, wrapper, 'token', now + 1)
   await ring.reload()
+  // A process that has not heard of the rotation takes a token of the new key all the same.
+  const newer = await issuer.issue(subject, now + 1)
+  const late = createTokenIssuer(elsewhere, 'https://pay.example.com')
+  expect(await late.verify(newer, now + 2, 'unexpired')).toEqual(subject)
   expect(await issuer.verify(token, now + 599, 'unexpired')).toEqual(subject)
   await expect(issuer.verify(token, now + 600, 'unexpired')).rejects.toMatchObject({ code: 'token_expired' })
   expect(jsonWebKeySet(ring, now + 2).keys.filter(({ use }) => use === 'sig')).toHaveLength(3)

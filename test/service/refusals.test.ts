@@ -1,4 +1,5 @@
 /** Every refusal of protocol section 7 that the channel can give, provoked over real HTTP. */
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
@@ -256,6 +257,23 @@ describe('a request of a session is refused, sealed and signed,', () => {
   })
 })
 
+describe('a device key that was revoked is refused with key_revoked,', () => {
+  function revoke(thumbprint: string): void {
+    const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
+    database.prepare('update devices set revoked_at = ? where id = ?').run(service.now(), thumbprint)
+    database.close()
+  }
+
+  it('in its session, and at its next login', async () => {
+    const openid = 'openid-of-a-revoked-device'
+    const own = await logIn(service, { openid })
+    revoke(own.device.signer.keyid)
+    expectProblem(await own.send(), 'key_revoked', 401, 'key')
+    const again = await send(service, await prepareLogin(service, { openid, device: own.device }))
+    expectProblem(again, 'key_revoked', 401, 'login')
+  })
+})
+
 describe('time ends things:', () => {
   it('a token after ten minutes, which the renewal takes once more', async () => {
     const own = await startTestService()
@@ -397,7 +415,9 @@ describe('a login is refused, sealed and signed,', () => {
   })
 
   it('for an app that is not served: payload_invalid', async () => {
-    expectProblem(await refuse({ appid: 'wxffffffffffffffff', code: 'x' }), 'payload_invalid', 400, 'login')
+    const prepared = await prepareLogin(service, { appid: 'wxffffffffffffffff', code: 'x' })
+    // Before anything is claimed, so that a repetition hears the same.
+    for (const _ of [1, 2]) expectProblem(await send(service, prepared), 'payload_invalid', 400, 'login')
   })
 
   it('with a body that lacks something: payload_invalid, naming it', async () => {

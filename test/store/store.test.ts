@@ -220,6 +220,20 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token' } })
   })
 
+  test('an agreement key is erased after its end, and no other key is', async () => {
+    const { key } = insertServiceKey('key-1')
+    const agreement = (kid: string, notAfter: number) =>
+      ({ kind: 'insert-service-key', key: { ...key, kind: 'agreement', kid, notAfter } }) as const
+    await expectCommitted(agreement('ended', NOW), agreement('ending', NOW + 2), agreement('endless', 0))
+    await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token', notAfter: NOW } })
+    expect(await store.prune(NOW + 1, 10)).toBe(1)
+    expect((await store.listServiceKeys()).map(({ kid }) => kid).sort()).toEqual([
+      'ending',
+      'endless',
+      'key-1',
+    ])
+  })
+
   test('an idempotency key is claimed once, settled once, and taken back only while it is open', async () => {
     const claim = claimIdempotency('key')
     const open = { kind: 'release-idempotency', user: 'user-1', key: 'key' } as const
@@ -254,6 +268,9 @@ describeOnBothEngines('store', (create) => {
     })
     await store.prune(claim.expiresAt + 1, 10)
     expect(await store.findIdempotency('user-1', 'key')).toBeUndefined()
+    // Nobody knows what came of the other one, so its key is not free for a long time.
+    expect(await store.findIdempotency('user-2', 'key')).toBeDefined()
+    await store.prune(claim.expiresAt + 90 * 86_400 + 1, 10)
     expect(await store.findIdempotency('user-2', 'key')).toBeUndefined()
   })
 })
