@@ -1,7 +1,11 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../service/backends/gateway.ts'
@@ -9,6 +13,11 @@ import type { RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+
+/** Where a package's entry is, for a program outside the project. */
+function resolvePackage(modules: URL, name: string): string {
+  return createRequire(modules).resolve(name)
+}
 
 interface Seen {
   readonly method: string
@@ -119,6 +128,42 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
   expect(names).toContain('content-digest')
   expect(verify(null, Buffer.from(base), key, signature)).toBe(true)
   expect(verify(null, Buffer.from(base.replace('/orders/8', '/orders/9')), key, signature)).toBe(false)
+})
+
+it('is verified by the program that the integration guide prints', async () => {
+  const guide = readFileSync(new URL('../../docs/integration.md', import.meta.url), 'utf8')
+  const [, code] = /```js\n([\s\S]*?)```/.exec(guide) ?? []
+  const path = join(mkdtempSync(join(tmpdir(), 'miniseal-guide-')), 'verify.mjs')
+  // The program stands alone in a backend's folder; here it takes its packages from this project.
+  const modules = new URL('../../node_modules/', import.meta.url)
+  writeFileSync(
+    path,
+    (code ?? '').replace(
+      /from '(jose|http-message-sig)'/g,
+      (_, name) => `from '${resolvePackage(modules, name)}'`,
+    ),
+  )
+  process.env.MINISEAL_ORIGIN = service.origin
+  const { verifyGatewayRequest } = await import(/* @vite-ignore */ path)
+  seen = []
+  await session.send({ method: 'POST', path: '/orders/9?x=1', body: { count: 1 }, key: 'order-9' })
+  await session.send({ path: '/orders/9' })
+  const [posted, got] = seen
+  if (posted === undefined || got === undefined) throw new Error('nothing arrived')
+  const caller = { user: session.user, app: service.appid, device: session.device.signer.keyid }
+  expect(await verifyGatewayRequest(posted, Buffer.from(posted.body))).toMatchObject(caller)
+  expect(await verifyGatewayRequest(got, Buffer.alloc(0))).toMatchObject(caller)
+  const changes: Partial<Seen>[] = [
+    { url: '/orders/8?x=1' },
+    { method: 'PUT' },
+    { headers: { ...posted.headers, 'idempotency-key': '"other"' } },
+    { headers: { ...posted.headers, 'miniseal-device-key': Buffer.alloc(32, 9).toString('base64url') } },
+    { headers: { ...posted.headers, authorization: 'Bearer x' } },
+  ]
+  for (const change of changes) {
+    await expect(verifyGatewayRequest({ ...posted, ...change }, Buffer.from(posted.body))).rejects.toThrow()
+  }
+  await expect(verifyGatewayRequest(posted, Buffer.from('{"count":2}'))).rejects.toThrow()
 })
 
 it('does not let a client say who it is or where it comes from', async () => {

@@ -248,6 +248,16 @@ describe('a request of a session is refused, sealed and signed,', () => {
     expectProblem(await first.send({ token: second.token }), 'token_invalid', 401, 'token')
   })
 
+  it('when somebody moved its session to another person in the database: token_invalid', async () => {
+    const [own, victim] = [await logIn(service), await logIn(service)]
+    const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
+    database.prepare('update sessions set user_id = ? where id = ?').run(victim.user, Buffer.from(own.id))
+    database.close()
+    expectProblem(await own.send(), 'token_invalid', 401, 'token')
+    const renewal = await own.send({ method: 'POST', path: '/sessions/current/token' })
+    expectProblem(renewal, 'token_invalid', 401, 'token')
+  })
+
   it('with a token whose signature was changed: token_invalid', async () => {
     const [head, payload, signature] = session.token.split('.') as [string, string, string]
     const bytes = decodeBase64Url(signature)
