@@ -138,16 +138,11 @@ function findSignature(response: ResponseMessage): { input: InnerList; signature
 }
 
 function responseParameters(input: InnerList): { created: number; keyid: string } {
-  const names = [...input.params.keys()]
+  const isExact = [...input.params.keys()].join(' ') === 'created keyid tag'
   const created = input.params.get('created')
   const keyid = input.params.get('keyid')
   const tag = input.params.get('tag')
-  if (
-    names.length !== 3 ||
-    created?.kind !== 'integer' ||
-    keyid?.kind !== 'string' ||
-    tag?.kind !== 'string'
-  ) {
+  if (!isExact || created?.kind !== 'integer' || keyid?.kind !== 'string' || tag?.kind !== 'string') {
     throw new ProtocolError(
       'signature_malformed',
       'the parameters of the answer are not created, keyid and tag',

@@ -11,7 +11,7 @@ import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primit
 
 /** UNIX seconds: the time of every signature here. */
 export const now = 1764000000
-export const authority = 'pay.example.com'
+const authority = 'pay.example.com'
 export const window = { past: 120, future: 10 }
 export const maxFrame = 1048576
 

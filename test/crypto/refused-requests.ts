@@ -127,12 +127,18 @@ const coverage: readonly JudgedRequest[] = (
       remade(read, { components: ['"@method";req', ...partsOf(read).components.slice(1)] }),
     ],
     [
-      'with a component of bytes form',
+      'with the parameter bs of a component',
       remade(read, { components: [...partsOf(read).components.slice(0, -1), '"authorization";bs'] }),
     ],
     [
       'with a component as a token',
       remade(read, { components: ['method', ...partsOf(read).components.slice(1)] }),
+    ],
+    [
+      'covering one member of a field instead of the field',
+      remade(transfer, {
+        components: partsOf(transfer).components.map((c) => c.replace('digest"', 'digest";key="sha-256"')),
+      }),
     ],
     ['with a field added that must be covered', withField(read, 'idempotency-key', '"k"')],
     ['with content and without content-type', lacking('content-type')],
