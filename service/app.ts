@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import { boundBodies } from './http/bodies.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { findProblemTitle } from './messages/problems.ts'
@@ -18,6 +19,7 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean): 
   app.use(secureHeaders())
   app.post(
     '/seal',
+    boundBodies(context),
     bodyLimit({
       maxSize: maxBody(settings.maxFrame),
       onError: () => {

@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/gateway.ts'
 import { parseUpstreams } from './backends/gateway.ts'
+import type { LimitSettings } from './limits/settings.ts'
+import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { sandboxApp } from './wechat/sandbox/default-app.ts'
@@ -28,6 +30,9 @@ export interface Config {
   readonly wechatApi: WechatApi
   /** `undefined`: the built-in demo wallet. */
   readonly upstreams: readonly Upstream[] | undefined
+  readonly limits: LimitSettings
+  /** Proxies in front whose X-Forwarded-For entries are believed. */
+  readonly trustedProxies: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -54,6 +59,8 @@ const schema = z.object({
   MINISEAL_WECHAT_APPS: z.string().optional(),
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
+  MINISEAL_LIMITS: z.string().optional(),
+  MINISEAL_TRUSTED_PROXIES: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -89,6 +96,8 @@ export function readConfig(environment: Environment): Config {
     kind: 'built-in-sandbox',
   })
   const upstreams = collect(() => parseUpstreams(values.MINISEAL_UPSTREAMS), undefined)
+  const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
+  const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   if (problems.length > 0) throw new ConfigError(problems)
   return {
@@ -102,6 +111,8 @@ export function readConfig(environment: Environment): Config {
     wechatApps,
     wechatApi,
     upstreams,
+    limits,
+    trustedProxies,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }

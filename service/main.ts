@@ -19,6 +19,8 @@ import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
+import { guardConnections } from './limits/connections.ts'
+import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
@@ -90,6 +92,7 @@ export async function startService(
     tokens: createTokenIssuer(keyring, origin),
     wechat,
     backend,
+    limits: createLimits(config.limits, config.trustedProxies),
     now,
     random: (length) => new Uint8Array(randomBytes(length)),
     record: exchangeRecorder(log),
@@ -131,7 +134,7 @@ function createBackend(config: Config, authority: string, now: () => number): Ba
   return mountApp(createWallet(ledger, now), async () => ledger.close())
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>
+type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
 
 interface Listener {
   readonly url: string
@@ -148,7 +151,13 @@ async function listen(config: Config): Promise<Listener> {
   })
   return await new Promise<Listener>((resolve, reject) => {
     const server = serve(
-      { fetch: async (request: Request) => (await app)(request), hostname: config.host, port: config.port },
+      {
+        fetch: async (request: Request, environment: unknown) => (await app)(request, environment),
+        hostname: config.host,
+        port: config.port,
+        // How often connections are looked at that are past the times below, in milliseconds.
+        serverOptions: { connectionsCheckingInterval: 2_000 },
+      },
       ({ port }) => {
         const host = config.host.includes(':') ? `[${config.host}]` : config.host
         resolve({ url: `http://${host}:${port}`, use: ready, close: () => closeServer(server as Server) })
@@ -157,6 +166,9 @@ async function listen(config: Config): Promise<Listener> {
     // Slow clients are cut: a frame is small, and nothing of ours takes a minute.
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
+    // Also those that do not read their answer.
+    server.timeout = 60_000
+    guardConnections(server, config.limits, config.trustedProxies)
     server.on('error', reject)
   })
 }

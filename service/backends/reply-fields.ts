@@ -18,6 +18,8 @@ const dropped = new Set([
   'signature',
   'signature-input',
   'miniseal-receipt',
+  'ratelimit',
+  'ratelimit-policy',
 ])
 
 const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/

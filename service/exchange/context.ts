@@ -4,6 +4,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
@@ -31,6 +32,7 @@ export interface ExchangeContext {
   readonly tokens: TokenIssuer
   readonly wechat: WechatClient
   readonly backend: Backend
+  readonly limits: Limits
   /** UNIX seconds. */
   readonly now: () => number
   /** Bytes of the system's generator. */

@@ -1,6 +1,6 @@
 /** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Problem, ProblemContext } from '../messages/problems.ts'
 import { clearProblem, problemOf } from '../messages/problems.ts'
@@ -11,7 +11,7 @@ import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
 import type { Refused } from './refused.ts'
-import { asRefused } from './refused.ts'
+import { asRefused, checkAsync } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { assertForUs, readRequest, verifyRequest } from './verify.ts'
 
@@ -20,14 +20,24 @@ export type ExchangeAnswer =
   | { readonly kind: 'frame'; readonly bytes: Uint8Array }
   | { readonly kind: 'clear'; readonly problem: Problem }
 
-/** Takes one attacker-controlled frame through every stage. Never throws. */
-export async function exchange(context: ExchangeContext, bytes: Uint8Array): Promise<ExchangeAnswer> {
+/**
+ * Takes one attacker-controlled frame through every stage. Never throws.
+ *
+ * @param source the address group that sent it, of `context.limits.source`
+ */
+export async function exchange(
+  context: ExchangeContext,
+  bytes: Uint8Array,
+  source: string,
+): Promise<ExchangeAnswer> {
   const requestId = randomUUID()
   const startedAt = performance.now()
   const done = (kind: 'login' | 'request' | 'clear', status: number, refused?: Refused): void =>
     record(context, requestId, startedAt, kind, status, refused)
+  let leave = (): void => {}
   try {
-    const opened = await openFrame(context, bytes)
+    leave = await checkAsync('limits', () => context.limits.takeFrame(source))
+    const opened = await openFrame(context, bytes, source)
     const made = await answer(context, opened, requestId)
     const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused)
@@ -37,6 +47,8 @@ export async function exchange(context: ExchangeContext, bytes: Uint8Array): Pro
     const problem = clearProblem(refused.refusal, problemContext(context, refused, requestId))
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
+  } finally {
+    leave()
   }
 }
 
@@ -65,17 +77,24 @@ interface Answer {
 /** The stages between opening and sealing; a refusal of any of them is an answer like others. */
 async function answer(context: ExchangeContext, opened: OpenedFrame, requestId: string): Promise<Answer> {
   let request: RequestMessage | undefined
+  let quotas: readonly Field[] = []
   try {
     request = readRequest(opened.plaintext)
     assertForUs(context, request)
     if (opened.kind === 'handshake') return { reply: await logIn(context, opened, request), request }
     const verified = verifyRequest(context, opened, request)
     const subject = await verifyToken(context, verified)
+    quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
     const command = await claimRequest(context, verified, subject)
-    return { reply: await carryOut(context, command), request }
+    return withFields({ reply: await carryOut(context, command), request }, quotas)
   } catch (error) {
-    return refusalAnswer(context, asRefused('handler', error), request, requestId)
+    return withFields(refusalAnswer(context, asRefused('handler', error), request, requestId), quotas)
   }
+}
+
+/** The state of the limits goes with every answer that was counted, refusals included. */
+function withFields(made: Answer, fields: readonly Field[]): Answer {
+  return { ...made, reply: { ...made.reply, fields: [...made.reply.fields, ...fields] } }
 }
 
 function refusalAnswer(

@@ -42,12 +42,19 @@ export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array)
 /**
  * Opens attacker-controlled bytes.
  *
- * @throws Refused `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session` or `cannot_open`.
+ * @throws Refused `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session`, `cannot_open` or, for too many
+ *   handshakes of one source, `overloaded`.
  */
-export async function openFrame(context: ExchangeContext, bytes: Uint8Array): Promise<OpenedFrame> {
+export async function openFrame(
+  context: ExchangeContext,
+  bytes: Uint8Array,
+  source: string,
+): Promise<OpenedFrame> {
   const frame = check('frame', () => parseFrame(bytes, context.settings.maxFrame))
   switch (frame.kind) {
     case 'handshake-request':
+      // Before any cryptography: a stranger's handshake is the dearest frame there is.
+      await checkAsync('limits', () => context.limits.takeHandshake(source))
       return await openHandshake(context, frame)
     case 'request':
       return await openSessionRequest(context, frame)

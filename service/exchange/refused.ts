@@ -14,6 +14,7 @@ export type Step =
   | 'key'
   | 'verify'
   | 'token'
+  | 'limits'
   | 'claim'
   | 'login'
   | 'idempotency'

@@ -1,4 +1,5 @@
 /** The channel over HTTP: `POST /seal` (protocol, section 4, "Over HTTP"). */
+import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeAscii, decodeBase64, encodeBase64 } from '../../crypto/text.ts'
@@ -23,7 +24,7 @@ export function maxBody(maxFrame: number): number {
   return Math.ceil(maxFrame / 3) * 4
 }
 
-/** Handles `POST /seal`. Headers and body are attacker-controlled; nothing but the body and its type is looked at. */
+/** Handles `POST /seal`. Headers and body are attacker-controlled; only the body, its type and who sent it are looked at. */
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
@@ -36,7 +37,7 @@ export function sealHandler(context: ExchangeContext): (c: Context) => Promise<R
     } catch (error) {
       return clearAnswer(context, error)
     }
-    const answer = await exchange(context, frame)
+    const answer = await exchange(context, frame, sourceOf(context, c))
     if (answer.kind === 'clear') return problemResponse(answer.problem)
     const bytes = forms[type].write(answer.bytes)
     return c.body(typeof bytes === 'string' ? bytes : new Uint8Array(bytes), 200, {
@@ -44,6 +45,11 @@ export function sealHandler(context: ExchangeContext): (c: Context) => Promise<R
       'cache-control': 'no-store',
     })
   }
+}
+
+/** Who sent a request, for the limits. */
+export function sourceOf({ limits }: ExchangeContext, c: Context): string {
+  return limits.source(getConnInfo(c).remote.address, c.req.header('x-forwarded-for'))
 }
 
 function isFrameType(type: string): type is FrameType {

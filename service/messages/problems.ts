@@ -2,6 +2,7 @@
 import type { ProtocolCode } from '../../crypto/errors.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import { Throttled } from './throttled.ts'
 
 interface ProblemRow {
   readonly status: number
@@ -118,8 +119,10 @@ export function clearProblem(error: unknown, context: ProblemContext): Problem {
 
 /** Writes the problem document of a refusal (RFC 9457, with `code`, `step`, `time`, `retryable`). */
 export function problemOf(refusal: ProtocolError, context: ProblemContext): Problem {
-  const { status, title, retryable } = table[refusal.code]
-  const seconds = retryAfter[refusal.code]
+  const { title, retryable } = table[refusal.code]
+  const limited = refusal instanceof Throttled ? refusal : undefined
+  const status = limited?.status ?? table[refusal.code].status
+  const seconds = limited?.retryAfter ?? retryAfter[refusal.code]
   const body = JSON.stringify({
     type: `${context.origin}/docs/problems/${refusal.code}`,
     title,
@@ -134,5 +137,6 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
   })
   const headers: (readonly [string, string])[] = [['content-type', 'application/problem+json']]
   if (seconds !== undefined) headers.push(['retry-after', String(seconds)])
+  headers.push(...(limited?.fields ?? []))
   return { code: refusal.code, status, headers, body }
 }

@@ -1,0 +1,37 @@
+/** Middleware: outer bodies take room before they are read, and slow ones lose it (see `limits/bodies.ts`). */
+import type { HttpBindings } from '@hono/node-server'
+import type { MiddlewareHandler } from 'hono'
+import type { ExchangeContext } from '../exchange/context.ts'
+import type { Room } from '../limits/bodies.ts'
+import { clearAnswer, maxBody, sourceOf } from './channel.ts'
+
+/** Stands before everything that reads a body. A body that finds no room is `overloaded` (503) and is not read. */
+export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindings: HttpBindings }> {
+  const { bodies } = context.limits
+  const largest = maxBody(context.settings.maxFrame)
+  return async function boundBody(c, next) {
+    const { incoming } = c.env
+    let room: Room
+    try {
+      const bytes = Math.min(declaredLength(c.req.header('content-length')) ?? largest, largest)
+      room = bodies.take(sourceOf(context, c), bytes, () => incoming.destroy())
+    } catch (error) {
+      const answer = clearAnswer(context, error)
+      // The body is not read, so nothing else can come over this connection.
+      answer.headers.set('connection', 'close')
+      return answer
+    }
+    incoming.once('end', room.arrived)
+    try {
+      await next()
+      return undefined
+    } finally {
+      room.release()
+    }
+  }
+}
+
+/** `undefined` for a body in chunks, which may become as large as any. */
+function declaredLength(field: string | undefined): number | undefined {
+  return field !== undefined && /^[0-9]{1,15}$/.test(field) ? Number(field) : undefined
+}

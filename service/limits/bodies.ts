@@ -1,0 +1,77 @@
+/** Bounds the memory of outer bodies: those that are still arriving, and those that are at work. */
+import { Throttled } from '../messages/throttled.ts'
+
+/** Room for one body. */
+export interface Room {
+  /** The body is here: from now on it is not cut any more. */
+  arrived(): void
+  /** Gives the room back. Harmless when repeated. */
+  release(): void
+}
+
+export interface BodyRooms {
+  /**
+   * Takes room for a body of at most `bytes`. Where there is none left, the oldest body that is still arriving from
+   * the source that holds the most is cut: who sends slowly holds room for long, and loses it first.
+   *
+   * @param cut ends the connection that the body comes over
+   * @throws Throttled `overloaded` (503) when the room is taken by bodies that have arrived.
+   */
+  take(source: string, bytes: number, cut: () => void): Room
+}
+
+interface Body {
+  readonly source: string
+  readonly bytes: number
+  readonly cut: () => void
+  isArriving: boolean
+}
+
+/** @param capacity bytes of all bodies together */
+export function createBodyRooms(capacity: number): BodyRooms {
+  // In the order of their beginning.
+  const bodies = new Set<Body>()
+  let held = 0
+  const release = (body: Body): void => {
+    if (bodies.delete(body)) held -= body.bytes
+  }
+  const makeRoom = (bytes: number): void => {
+    const arriving = [...bodies].filter(({ isArriving }) => isArriving)
+    if (held - total(arriving) + bytes > capacity) {
+      const details = { status: 503, retryAfter: 1 } as const
+      throw new Throttled('overloaded', 'the service holds as much as it can', details)
+    }
+    while (held + bytes > capacity) {
+      const victim = findVictim(arriving)
+      if (victim === undefined) break
+      arriving.splice(arriving.indexOf(victim), 1)
+      release(victim)
+      victim.cut()
+    }
+  }
+  return {
+    take(source, bytes, cut) {
+      if (held + bytes > capacity) makeRoom(bytes)
+      const body: Body = { source, bytes, cut, isArriving: true }
+      bodies.add(body)
+      held += bytes
+      return {
+        arrived: () => {
+          body.isArriving = false
+        },
+        release: () => release(body),
+      }
+    },
+  }
+}
+
+function total(bodies: readonly Body[]): number {
+  return bodies.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+function findVictim(arriving: readonly Body[]): Body | undefined {
+  const held = new Map<string, number>()
+  for (const { source, bytes } of arriving) held.set(source, (held.get(source) ?? 0) + bytes)
+  const most = Math.max(...held.values())
+  return arriving.find(({ source }) => held.get(source) === most)
+}

@@ -1,0 +1,112 @@
+/** Every limit of one service: who may send how much, and how much is at work at one time. */
+import type { Field } from '../../crypto/binary-http.ts'
+import { Throttled } from '../messages/throttled.ts'
+import type { BodyRooms } from './bodies.ts'
+import { createBodyRooms } from './bodies.ts'
+import type { LimitSettings, Rate } from './settings.ts'
+import { sourceOf } from './source.ts'
+import type { Quota, Window } from './window.ts'
+import { createWindow } from './window.ts'
+
+/** Whose request it is, once signature and access token say so. */
+export interface Requester {
+  readonly user: string
+  readonly device: string
+  readonly appid: string
+}
+
+export interface Limits {
+  /** The address group of a client, from the connection and an attacker-controlled X-Forwarded-For. */
+  source(remote: string | undefined, forwardedFor: string | undefined): string
+  /** Room for outer bodies. */
+  readonly bodies: BodyRooms
+  /**
+   * Counts a frame and takes a place among the exchanges at work.
+   *
+   * @returns gives the place back; call it once.
+   * @throws Throttled `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
+   */
+  takeFrame(source: string): Promise<() => void>
+  /** Counts a handshake. @throws Throttled `overloaded` (429). */
+  takeHandshake(source: string): Promise<void>
+  /**
+   * Counts a verified request for its device, its user and its app, in this order; the first that is over its limit
+   * refuses, so that one device does not use up what belongs to others.
+   *
+   * @returns the fields `ratelimit-policy` and `ratelimit` of the answer (draft-ietf-httpapi-ratelimit-headers-10).
+   * @throws Throttled `rate_limited` (429), with the same fields.
+   */
+  takeRequest(requester: Requester): Promise<readonly Field[]>
+}
+
+/** @param trustedProxies how many proxies of our own append to X-Forwarded-For */
+export function createLimits(settings: LimitSettings, trustedProxies: number): Limits {
+  const frames = createWindow(settings.frame_ip)
+  const handshakes = createWindow(settings.handshake_ip)
+  const windows = {
+    device: createWindow(settings.device),
+    user: createWindow(settings.user),
+    app: createWindow(settings.app),
+  }
+  let atWork = 0
+  return {
+    source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
+    bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    async takeFrame(source) {
+      await takeInClear(frames, source)
+      if (atWork >= settings.in_flight) {
+        const details = { status: 503, retryAfter: 1 } as const
+        throw new Throttled('overloaded', 'too many exchanges are at work', details)
+      }
+      atWork += 1
+      return () => {
+        atWork -= 1
+      }
+    },
+    takeHandshake: (source) => takeInClear(handshakes, source),
+    async takeRequest({ device, user, appid }) {
+      const counted: Counted[] = []
+      for (const [name, key] of [
+        ['device', device],
+        ['user', user],
+        ['app', appid],
+      ] as const) {
+        const quota = await windows[name].take(key)
+        // How busy the others of an app are is nobody's business, unless it is why a request is refused.
+        if (name !== 'app' || !quota.isWithin) counted.push({ name, rate: settings[name], quota })
+        if (!quota.isWithin) throw refusalOf(name, quota, rateFields(counted))
+      }
+      return rateFields(counted)
+    },
+  }
+}
+
+async function takeInClear(window: Window, source: string): Promise<void> {
+  const { isWithin, resetsIn } = await window.take(source)
+  if (isWithin) return
+  throw new Throttled('overloaded', 'too many frames from this address', {
+    status: 429,
+    retryAfter: resetsIn,
+  })
+}
+
+interface Counted {
+  readonly name: 'device' | 'user' | 'app'
+  readonly rate: Rate
+  readonly quota: Quota
+}
+
+function refusalOf(name: Counted['name'], { resetsIn }: Quota, fields: readonly Field[]): Throttled {
+  const details = { status: 429, retryAfter: resetsIn, fields } as const
+  return new Throttled('rate_limited', `too many requests of this ${name}`, details)
+}
+
+/** Structured-field lists: one policy and one state for each limit that was counted. */
+function rateFields(counted: readonly Counted[]): readonly Field[] {
+  const policies = counted.map(({ name, rate }) => `"${name}";q=${rate.count};w=${rate.seconds}`)
+  const states = counted.map(({ name, quota }) => `"${name}";r=${quota.remaining};t=${quota.resetsIn}`)
+  return [
+    ['ratelimit-policy', policies.join(', ')],
+    ['ratelimit', states.join(', ')],
+  ]
+}
