@@ -54,7 +54,7 @@ const table: Readonly<Record<ProtocolCode, ProblemRow>> = {
   internal: row(500, 'The service failed'),
 }
 
-/** Codes that tell the client to wait, and how long, in seconds. */
+/** Codes that tell the client to wait, and how long, in seconds; a refusal's own member `retry_after` goes first. */
 const retryAfter: Partial<Record<ProtocolCode, number>> = {
   overloaded: 1,
   login_busy: 30,
@@ -119,7 +119,7 @@ export function clearProblem(error: unknown, context: ProblemContext): Problem {
 /** Writes the problem document of a refusal (RFC 9457, with `code`, `step`, `time`, `retryable`). */
 export function problemOf(refusal: ProtocolError, context: ProblemContext): Problem {
   const { status, title, retryable } = table[refusal.code]
-  const seconds = retryAfter[refusal.code]
+  const seconds = refusal.members.retry_after ?? retryAfter[refusal.code]
   const body = JSON.stringify({
     type: `${context.origin}/docs/problems/${refusal.code}`,
     title,
