@@ -164,6 +164,14 @@ it('is verified by the program that the integration guide prints', async () => {
     { headers: { ...posted.headers, 'idempotency-key': '"other"' } },
     { headers: { ...posted.headers, 'miniseal-device-key': Buffer.alloc(32, 9).toString('base64url') } },
     { headers: { ...posted.headers, authorization: 'Bearer x' } },
+    { headers: { ...posted.headers, 'miniseal-caller': 'user="other"' } },
+    {
+      headers: {
+        ...posted.headers,
+        'signature-input': String(posted.headers['signature-input']).replace(/, gateway=.*/, ''),
+        signature: String(posted.headers.signature).replace(/, gateway=.*/, ''),
+      },
+    },
   ]
   for (const change of changes) {
     await expect(verifyGatewayRequest({ ...posted, ...change }, Buffer.from(posted.body))).rejects.toThrow()
