@@ -9,7 +9,14 @@ import { contentDigest, verifyContentDigest } from './content-digest.ts'
 import { ProtocolError, refuseFormat } from './errors.ts'
 import type { Primitives } from './primitives.ts'
 import { componentItem, signatureBase } from './signature-base.ts'
-import type { BareItem, InnerList, Item } from './structured-fields.ts'
+import {
+  assertParameterNames,
+  integerParameter,
+  signatureBytes,
+  stringParameter,
+  tagOf,
+} from './signature-parameters.ts'
+import type { BareItem, InnerList } from './structured-fields.ts'
 import { parseDictionary, serializeBareItem, serializeInnerList } from './structured-fields.ts'
 import { signatureTags, suite1 } from './suite.ts'
 import { decodeBase64Url, encodeAscii, encodeBase64Url } from './text.ts'
@@ -49,8 +56,8 @@ export interface RequestSignature {
   readonly signature: Uint8Array
 }
 
-/** The component names that a request with these fields must cover, in order. */
-function requiredComponents(message: RequestMessage): readonly string[] {
+/** The component names that the device's signature over a request with these fields must cover, in order. */
+export function requiredComponents(message: RequestMessage): readonly string[] {
   const present = coveredWherePresent.filter((name) => findField(message.fields, name) !== undefined)
   return [...alwaysCovered, ...present]
 }
@@ -138,46 +145,6 @@ function findSignature(message: RequestMessage): { input: InnerList; signature: 
   if (tagOf(input) !== signatureTags.request)
     throw new ProtocolError('tag_invalid', 'the tag is not miniseal')
   return { input, signature: signatureBytes(signatures.get(signatureLabel)) }
-}
-
-function signatureBytes(member: Item | InnerList | undefined): Uint8Array {
-  if (member === undefined) throw new ProtocolError('signature_missing', 'the signature field lacks sig')
-  if (member.kind !== 'item' || member.value.kind !== 'bytes' || member.params.size > 0) {
-    throw new ProtocolError('signature_malformed', 'the signature is not a byte sequence')
-  }
-  if (member.value.value.length !== 64)
-    throw new ProtocolError('signature_malformed', 'the signature is not 64 bytes')
-  return member.value.value
-}
-
-function tagOf(member: Item | InnerList): string | undefined {
-  const tag = member.params.get('tag')
-  return tag?.kind === 'string' ? tag.value : undefined
-}
-
-function assertParameterNames(input: InnerList): void {
-  if (input.params.has('alg'))
-    throw new ProtocolError('alg_not_allowed', 'the algorithm is fixed by the version')
-  for (const name of input.params.keys()) {
-    if (!['created', 'nonce', 'keyid', 'tag'].includes(name)) {
-      throw new ProtocolError('signature_malformed', 'unknown signature parameter')
-    }
-  }
-}
-
-function integerParameter(input: InnerList, name: string): number {
-  const value = input.params.get(name)
-  if (value?.kind !== 'integer' || value.value < 0) {
-    throw new ProtocolError('signature_malformed', `the parameter ${name} is not a time`)
-  }
-  return value.value
-}
-
-function stringParameter(input: InnerList, name: string): string {
-  const value = input.params.get(name)
-  if (value?.kind !== 'string')
-    throw new ProtocolError('signature_malformed', `the parameter ${name} is not a string`)
-  return value.value
 }
 
 function assertCoverage(input: InnerList, message: RequestMessage): void {

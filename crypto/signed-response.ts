@@ -1,8 +1,10 @@
 /** The service's signature over an inner response, bound to its request (protocol, section 5; RFC 9421, 2.4). */
-import type { RequestMessage, ResponseMessage } from './binary-http.ts'
+import type { Field, RequestMessage, ResponseMessage } from './binary-http.ts'
 import { findField } from './binary-http.ts'
 import { contentDigest, verifyContentDigest } from './content-digest.ts'
 import { FormatError, ProtocolError, refuseFormat } from './errors.ts'
+import type { PassedSignatures } from './passed-signatures.ts'
+import { findPassedSignatures } from './passed-signatures.ts'
 import type { Primitives } from './primitives.ts'
 import { componentItem, componentValue, signatureBase } from './signature-base.ts'
 import type { MessageSigner } from './signed-request.ts'
@@ -51,7 +53,8 @@ function coveredComponents(response: ResponseMessage, request: RequestMessage | 
 }
 
 /**
- * Adds `content-digest` (where there is content), `signature-input` and `signature` to a response.
+ * Adds `content-digest` (where there is content), `signature-input` and `signature` to a response. Signatures that a
+ * backend made stay beside it, under labels of their own ({@link findPassedSignatures}).
  *
  * @param request the request that is answered; absent only when its plaintext could not be read at all
  * @param created UNIX seconds
@@ -78,7 +81,14 @@ export function signResponse(
   const input: InnerList = { kind: 'inner-list', items: coveredComponents(digested, request), params }
   const context = request === undefined ? { response: digested } : { response: digested, request }
   const signature = primitives.ed25519Sign(encodeAscii(signatureBase(input, context)), signer.secretKey)
-  return { ...digested, fields: [...digested.fields, ...signatureFields(input, signature)] }
+  const passed = findPassedSignatures(response.fields)
+  const own = signatureFields(input, signature)
+  return { ...digested, fields: [...digested.fields, ...(passed === undefined ? own : besides(own, passed))] }
+}
+
+/** The service's member comes first. */
+function besides(own: readonly Field[], { inputs, signatures }: PassedSignatures): readonly Field[] {
+  return own.map(([name, value]) => [name, `${value}, ${name === 'signature' ? signatures : inputs}`])
 }
 
 /** A service key as the channel configuration lists it. */

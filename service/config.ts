@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { z } from 'zod'
 import { authorityOf } from '../crypto/channel-configuration.ts'
-import type { Upstream } from './backends/gateway.ts'
-import { parseUpstreams } from './backends/gateway.ts'
+import type { Upstream } from './backends/routes.ts'
+import { readRoutes } from './backends/routes.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -44,7 +44,10 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
+type BackendSource = 'configured' | 'mounted'
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -61,6 +64,7 @@ const schema = z.object({
   MINISEAL_UPSTREAMS: z.string().optional(),
   MINISEAL_LIMITS: z.string().optional(),
   MINISEAL_TRUSTED_PROXIES: z.string().optional(),
+  MINISEAL_ROUTES_FILE: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -71,7 +75,7 @@ const schema = z.object({
  *
  * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
  */
-export function readConfig(environment: Environment): Config {
+export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
   const given = schema.safeParse(withFiles(withoutEmpty(environment)))
   if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
   const values = given.data
@@ -85,7 +89,7 @@ export function readConfig(environment: Environment): Config {
       return fallback
     }
   }
-  if (mode === 'production') problems.push(...missingInProduction(values))
+  if (mode === 'production') problems.push(...missingInProduction(values, backend))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
   const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), {
     kind: 'sqlite',
@@ -95,9 +99,12 @@ export function readConfig(environment: Environment): Config {
   const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
     kind: 'built-in-sandbox',
   })
-  const upstreams = collect(() => parseUpstreams(values.MINISEAL_UPSTREAMS), undefined)
   const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
   const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
+  const upstreams = collect(
+    () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
+    undefined,
+  )
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   if (problems.length > 0) throw new ConfigError(problems)
   return {
@@ -140,7 +147,7 @@ function withFiles(environment: Environment): Environment {
   return values
 }
 
-function missingInProduction(values: z.infer<typeof schema>): string[] {
+function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
   const missing: string[] = []
   if (values.MINISEAL_ORIGIN === undefined) {
     missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
@@ -155,8 +162,10 @@ function missingInProduction(values: z.infer<typeof schema>): string[] {
       'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
     )
   }
-  if (values.MINISEAL_UPSTREAMS === undefined) {
-    missing.push('MINISEAL_UPSTREAMS is missing: your backends, for example /wallet=http://10.0.0.5:9001')
+  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
+    missing.push(
+      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
+    )
   }
   return missing
 }

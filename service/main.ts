@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { serve } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
+import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
 import type { Backend } from './backends/backend.ts'
@@ -81,7 +82,7 @@ export async function startService(
   const listener = await listen(config)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, now)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
@@ -94,7 +95,7 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     now,
-    random: (length) => new Uint8Array(randomBytes(length)),
+    random: systemRandom,
     record: exchangeRecorder(log),
   }
   let isStopping = false
@@ -115,6 +116,8 @@ export async function startService(
   }
 }
 
+const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
+
 async function startSandbox(
   config: Config,
   now: () => number,
@@ -125,9 +128,14 @@ async function startSandbox(
   return { url, close: () => sandbox.close() }
 }
 
-function createBackend(config: Config, authority: string, now: () => number): Backend {
+function createBackend(config: Config, authority: string, keyring: Keyring, now: () => number): Backend {
   if (config.upstreams !== undefined) {
-    return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame })
+    const signer = (): MessageSigner => {
+      const { kid, secretKey } = keyring.current('signing', now())
+      return { keyid: kid, secretKey }
+    }
+    const tools = { primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
   const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))

@@ -1,51 +1,40 @@
-/** The gateway: verified, opened requests go on to backends as plain HTTP, with the device's own signature. */
-import { Agent, request as send } from 'undici'
+/** The gateway: verified, opened requests go on to backends as plain HTTP, with the device's signature and ours. */
+import type { Agent } from 'undici'
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
+import { signForBackend } from '../../crypto/gateway-signature.ts'
+import type { Primitives } from '../../crypto/primitives.ts'
+import type { MessageSigner } from '../../crypto/signed-request.ts'
+import { suite1 } from '../../crypto/suite.ts'
 import type { Backend, Caller } from './backend.ts'
 import { NothingSent } from './backend.ts'
+import type { Lane } from './lane.ts'
+import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
-
-/** A route: requests whose path is `prefix`, or below it, go to `origin`. */
-export interface Upstream {
-  readonly prefix: string
-  /** `http(s)://host[:port]`; paths are never rewritten, since the signature covers them. */
-  readonly origin: string
-}
-
-/**
- * Reads `MINISEAL_UPSTREAMS`: `/wallet=http://127.0.0.1:9001,/orders=…`.
- *
- * @returns routes, longest prefix first; `undefined` when nothing is configured
- * @throws Error with a message for the operator.
- */
-export function parseUpstreams(text: string | undefined): readonly Upstream[] | undefined {
-  if (text === undefined) return undefined
-  const upstreams = text.split(',').map((entry): Upstream => {
-    const match = /^\s*(\/[A-Za-z0-9._~/-]*)=(https?:\/\/[^\s/?#]+)\/?\s*$/.exec(entry)
-    const [, prefix, origin] = match ?? []
-    if (prefix === undefined || origin === undefined || !URL.canParse(origin)) {
-      throw new Error(
-        'MINISEAL_UPSTREAMS must be /prefix=http://host:port[,…], without a path behind the port',
-      )
-    }
-    return { prefix: prefix === '/' ? '' : prefix.replace(/\/$/, ''), origin }
-  })
-  if (new Set(upstreams.map(({ prefix }) => prefix)).size !== upstreams.length) {
-    throw new Error('MINISEAL_UPSTREAMS names a prefix twice')
-  }
-  return upstreams.sort((a, b) => b.prefix.length - a.prefix.length)
-}
+import type { Upstream } from './routes.ts'
+import { findRoute } from './routes.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
   /** The service's host and port: the `Host` that backends see, so that the signature verifies. */
   readonly authority: string
-  /** For the whole answer, in milliseconds. */
+  /** For the whole answer of a route without a time of its own, in milliseconds. */
   readonly timeoutMs?: number
   /** Bytes of an answer's body. */
   readonly maxContent: number
+  readonly primitives: Primitives
+  /** The service signing key in use now. */
+  readonly signer: () => MessageSigner
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Bytes of the system's generator. */
+  readonly random: (length: number) => Uint8Array
+}
+
+/** A route with the part of the service that is its own. */
+interface Route extends Upstream {
+  readonly timeoutMs: number
+  readonly lane: Lane
 }
 
 /** Fields that say who somebody is or where a request came from: never taken from outside. */
@@ -53,39 +42,65 @@ const stripped = /^(forwarded|x-forwarded-.*|x-real-ip|x-wx-.*|miniseal-.*|host|
 
 /** A backend that forwards. A request that no route takes is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
-  const timeoutMs = options.timeoutMs ?? 10_000
-  const agent = new Agent({ connectTimeout: Math.min(timeoutMs, 3_000), maxResponseSize: options.maxContent })
+  const routes = options.upstreams.map((upstream): Route => {
+    const timeoutMs = upstream.timeoutMs ?? options.timeoutMs ?? 10_000
+    const connectTimeout = Math.min(timeoutMs, 3_000)
+    return { ...upstream, timeoutMs, lane: openLane({ connectTimeout, maxContent: options.maxContent }) }
+  })
   return {
     async answer(message, caller) {
-      const [path = ''] = message.path.split('?')
-      const upstream = options.upstreams.find(
-        ({ prefix }) => path === prefix || path.startsWith(`${prefix}/`),
-      )
-      if (upstream === undefined) throw new ProtocolError('not_found', 'there is nothing at this path')
+      const route = routeOf(routes, message)
+      const signed = signedForBackend(options, message, caller)
+      const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
+      // Runs while the request waits for its turn, too.
+      const deadline = AbortSignal.timeout(route.timeoutMs)
       try {
-        return await forward(
-          agent,
-          upstream,
-          message,
-          headersOf(message, caller, options.authority),
-          timeoutMs,
-        )
+        return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
       } catch (error) {
+        if (error instanceof ProtocolError) throw error
         const cause = isBeforeSending(error) ? new NothingSent(error) : error
         throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
       }
     },
-    close: () => agent.destroy(),
+    async close() {
+      await Promise.all(routes.map(({ lane }) => lane.close()))
+    },
   }
 }
 
+/** @throws ProtocolError `not_found` without a route for path and method, `payload_invalid` over its limit. */
+function routeOf(routes: readonly Route[], { method, path, content }: RequestMessage): Route {
+  const route = findRoute(routes, path.split('?')[0] ?? '')
+  if (route === undefined || !(route.methods?.includes(method) ?? true)) {
+    throw new ProtocolError('not_found', 'there is nothing at this path')
+  }
+  if (content.length > (route.maxBody ?? Number.POSITIVE_INFINITY)) {
+    throw new ProtocolError('payload_invalid', `the content is over ${route.maxBody} bytes`)
+  }
+  return route
+}
+
 /**
- * The device's own fields, the host it signed for, and its public key. The key needs no trust: its thumbprint is the
- * `cnf.jkt` of the access token, which is signed.
+ * The device's own fields, and who it is in the service's words. The device key that comes with them needs no trust:
+ * its thumbprint is the `cnf.jkt` of the access token, which is signed.
  */
-function headersOf(message: RequestMessage, { signature }: Caller, authority: string): readonly Field[] {
-  const kept = message.fields.filter(([name]) => !stripped.test(name))
-  return [['host', authority], ['miniseal-device-key', encodeBase64Url(signature.publicKey)], ...kept]
+function signedForBackend(
+  { primitives, signer, now, random }: GatewayOptions,
+  message: RequestMessage,
+  { user, device, session, appid, acr, signature }: Caller,
+): RequestMessage {
+  const fields = message.fields.filter(([name]) => !stripped.test(name))
+  const claims = { user, device, session, app: appid, acr }
+  const nonce = random(suite1.signatureNonceLength)
+  return signForBackend(
+    primitives,
+    { ...message, fields },
+    claims,
+    signature.publicKey,
+    signer(),
+    now(),
+    nonce,
+  )
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */
@@ -96,17 +111,19 @@ function isBeforeSending(error: unknown): boolean {
 
 async function forward(
   agent: Agent,
-  upstream: Upstream,
+  { origin, timeoutMs }: Route,
   message: RequestMessage,
   headers: readonly Field[],
-  timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<ResponseMessage> {
-  const answer = await send(`${upstream.origin}${message.path}`, {
-    dispatcher: agent,
+  // The path goes on its own: inside a URL it would be parsed, and `'` written anew, which breaks the signature.
+  const answer = await agent.request({
+    origin,
+    path: message.path,
     method: message.method,
     headers: headers.flat(),
     body: message.content.length === 0 ? null : message.content,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
   })

@@ -1,7 +1,10 @@
 /** Which fields of a backend's answer reach the client. */
 import type { Field } from '../../crypto/binary-http.ts'
 
-/** Fields of the connection, and those that the channel itself sets. Cookies mean nothing to a mini program. */
+/**
+ * Fields of the connection, and those that the channel itself sets. Cookies mean nothing to a mini program. Signatures
+ * stay: the channel puts its own beside them.
+ */
 const dropped = new Set([
   'connection',
   'keep-alive',
@@ -15,8 +18,6 @@ const dropped = new Set([
   'set-cookie',
   'content-length',
   'content-digest',
-  'signature',
-  'signature-input',
   'miniseal-receipt',
   'ratelimit',
   'ratelimit-policy',

@@ -6,7 +6,7 @@ import type { RequestSignature, SignatureWindow } from '../../crypto/signed-requ
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
-import { renewalPath, tokenType } from '../sessions/tokens.ts'
+import { renewalPath, tokenOf } from '../sessions/tokens.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim } from './idempotency.ts'
@@ -59,13 +59,10 @@ export async function verifyToken(
   assertVerified(verified)
   const { message, signature, opened } = verified
   return await checkAsync('token', async () => {
-    const field = findField(message.fields, 'authorization')
-    if (field === undefined) throw new ProtocolError('token_missing', 'the request carries no access token')
-    const prefix = `${tokenType} `
-    if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
+    const token = tokenOf(findField(message.fields, 'authorization'))
     const isRenewal = message.method === 'POST' && message.path === renewalPath
     const age = isRenewal ? 'any' : 'unexpired'
-    const subject = await context.tokens.verify(field.slice(prefix.length), context.now(), age)
+    const subject = await context.tokens.verify(token, context.now(), age)
     if (subject.device !== signature.keyid) {
       throw new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
     }

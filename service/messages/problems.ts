@@ -55,7 +55,7 @@ const table: Readonly<Record<ProtocolCode, ProblemRow>> = {
   internal: row(500, 'The service failed'),
 }
 
-/** Codes that tell the client to wait, and how long, in seconds. */
+/** Codes that tell the client to wait, and how long, in seconds; a refusal's own member `retry_after` goes first. */
 const retryAfter: Partial<Record<ProtocolCode, number>> = {
   overloaded: 1,
   login_busy: 30,
@@ -122,7 +122,7 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
   const { title, retryable } = table[refusal.code]
   const limited = refusal instanceof Throttled ? refusal : undefined
   const status = limited?.status ?? table[refusal.code].status
-  const seconds = limited?.retryAfter ?? retryAfter[refusal.code]
+  const seconds = limited?.retryAfter ?? refusal.members.retry_after ?? retryAfter[refusal.code]
   const body = JSON.stringify({
     type: `${context.origin}/docs/problems/${refusal.code}`,
     title,

@@ -1,12 +1,13 @@
 /** Access tokens: JWTs of ten minutes, bound to the device key (protocol, section 6; RFC 9068, RFC 7800). */
 import { randomUUID } from 'node:crypto'
-import type { CryptoKey } from 'jose'
+import type { CryptoKey, JWTVerifyGetKey } from 'jose'
 import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
+import type { PublishedKeys } from './published-keys.ts'
 
 /** Seconds. */
 export const tokenLifetime = 600
@@ -64,25 +65,67 @@ export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer
         .setJti(randomUUID())
         .sign(await privateKey(key))
     },
-    async verify(token, now, age) {
-      try {
-        const { payload } = await jwtVerify(token, ({ kid }) => verificationKey(keyring, kid, now), {
-          algorithms: ['EdDSA'],
-          issuer: origin,
-          audience: origin,
-          typ: 'at+jwt',
-          requiredClaims: ['iat', 'exp', 'jti'],
-          currentDate: new Date(now * 1000),
-          clockTolerance: age === 'any' ? Number.MAX_SAFE_INTEGER : 0,
-        })
-        const { sub, client_id, sid, cnf } = claims.parse(payload)
-        return { user: sub, appid: client_id, sid, device: cnf.jkt }
-      } catch (error) {
-        if (error instanceof errors.JWTExpired)
-          throw new ProtocolError('token_expired', 'the access token has expired')
-        throw new ProtocolError('token_invalid', 'the access token is not valid', error)
-      }
-    },
+    verify: (token, now, age) =>
+      verifyToken(token, ({ kid }) => verificationKey(keyring, kid, now), {
+        origin,
+        now,
+        tolerance: age === 'any' ? Number.MAX_SAFE_INTEGER : 0,
+      }),
+  }
+}
+
+interface TokenRules {
+  /** Issuer and audience. */
+  readonly origin: string
+  /** UNIX seconds. */
+  readonly now: number
+  /** Seconds past its end. */
+  readonly tolerance: number
+}
+
+/**
+ * Verifies an access token with the keys that the service publishes.
+ *
+ * @throws ProtocolError `token_expired`, `token_invalid`, or `unavailable` when the keys cannot be fetched.
+ */
+export function verifyPublishedToken(
+  token: string,
+  keys: PublishedKeys,
+  rules: TokenRules,
+): Promise<TokenSubject> {
+  return verifyToken(token, keys.forToken, rules)
+}
+
+/**
+ * The token in an `authorization` field. Attacker-controlled.
+ *
+ * @throws ProtocolError `token_missing`, or `token_invalid` for another scheme.
+ */
+export function tokenOf(field: string | undefined): string {
+  if (field === undefined) throw new ProtocolError('token_missing', 'the request carries no access token')
+  const prefix = `${tokenType} `
+  if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
+  return field.slice(prefix.length)
+}
+
+async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRules): Promise<TokenSubject> {
+  try {
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: ['EdDSA'],
+      issuer: rules.origin,
+      audience: rules.origin,
+      typ: 'at+jwt',
+      requiredClaims: ['iat', 'exp', 'jti'],
+      currentDate: new Date(rules.now * 1000),
+      clockTolerance: rules.tolerance,
+    })
+    const { sub, client_id, sid, cnf } = claims.parse(payload)
+    return { user: sub, appid: client_id, sid, device: cnf.jkt }
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error
+    if (error instanceof errors.JWTExpired)
+      throw new ProtocolError('token_expired', 'the access token has expired')
+    throw new ProtocolError('token_invalid', 'the access token is not valid', error)
   }
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { parseUpstreams } from '../../service/backends/gateway.ts'
+import { parseUpstreams } from '../../service/backends/routes.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -100,7 +100,9 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
   const [request] = seen
   if (request === undefined) throw new Error('nothing arrived')
   const { headers } = request
-  const input = String(headers['signature-input']).replace(/^sig=/, '')
+  const input = String(headers['signature-input'])
+    .replace(/^sig=/, '')
+    .replace(/, gateway=.*$/, '')
   const [path] = request.url.split('?')
   const derived: Record<string, string> = {
     '@method': request.method,
@@ -124,7 +126,10 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
   })
   expect(payload.cnf).toEqual({ jkt: await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x }) })
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  const signature = Buffer.from(/^sig=:(.*):$/.exec(String(headers.signature))?.[1] ?? '', 'base64')
+  const signature = Buffer.from(
+    /^sig=:([^:]*):, gateway=/.exec(String(headers.signature))?.[1] ?? '',
+    'base64',
+  )
   expect(names).toContain('content-digest')
   expect(verify(null, Buffer.from(base), key, signature)).toBe(true)
   expect(verify(null, Buffer.from(base.replace('/orders/8', '/orders/9')), key, signature)).toBe(false)
@@ -159,6 +164,14 @@ it('is verified by the program that the integration guide prints', async () => {
     { headers: { ...posted.headers, 'idempotency-key': '"other"' } },
     { headers: { ...posted.headers, 'miniseal-device-key': Buffer.alloc(32, 9).toString('base64url') } },
     { headers: { ...posted.headers, authorization: 'Bearer x' } },
+    { headers: { ...posted.headers, 'miniseal-caller': 'user="other"' } },
+    {
+      headers: {
+        ...posted.headers,
+        'signature-input': String(posted.headers['signature-input']).replace(/, gateway=.*/, ''),
+        signature: String(posted.headers.signature).replace(/, gateway=.*/, ''),
+      },
+    },
   ]
   for (const change of changes) {
     await expect(verifyGatewayRequest({ ...posted, ...change }, Buffer.from(posted.body))).rejects.toThrow()

@@ -1,0 +1,105 @@
+/**
+ * What one route may take of the service: connections of its own, a share of the work, and a circuit breaker. A backend
+ * that hangs fills its own lane and no other.
+ */
+import {
+  BulkheadRejectedError,
+  bulkhead,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from 'cockatiel'
+import { Agent } from 'undici'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { NothingSent } from './backend.ts'
+
+/** Requests of one route that a backend works on at the same time, each on a connection of its own. */
+const maxRunning = 128
+
+/** Requests of one route that wait for their turn; more are refused at once. */
+const maxWaiting = 512
+
+/** So many failures in a row open the circuit. */
+const failuresToOpen = 5
+
+/** For how long nothing is sent once it is open; then one request tries, in milliseconds. */
+const openFor = 5_000
+
+/** For how long a connection is kept for the next request, in milliseconds: less than servers keep theirs. */
+const keepAlive = 4_000
+
+export interface Lane {
+  /**
+   * Runs `send` when it is its turn.
+   *
+   * @param deadline when it is over before the turn comes, nothing is sent
+   * @throws ProtocolError `upstream_unavailable` with `retry_after` and the cause NothingSent when the circuit is open
+   *   or the lane is full; and whatever `send` throws.
+   */
+  run<T>(deadline: AbortSignal, send: (agent: Agent) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface LaneOptions {
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  /** Bytes of an answer's body; counted while it arrives. */
+  readonly maxContent: number
+}
+
+/** A lane with a circuit that is closed. */
+export function openLane({ connectTimeout, maxContent }: LaneOptions): Lane {
+  const agent = new Agent({
+    connections: maxRunning,
+    pipelining: 1,
+    keepAliveTimeout: keepAlive,
+    connectTimeout,
+    maxResponseSize: maxContent,
+  })
+  const share = bulkhead(maxRunning, maxWaiting)
+  const circuit = circuitBreaker(handleWhen(isOutage), {
+    breaker: new ConsecutiveBreaker(failuresToOpen),
+    halfOpenAfter: openFor,
+  })
+  let openedAt = 0
+  circuit.onBreak(() => {
+    openedAt = Date.now()
+  })
+  const assertClosed = (): void => {
+    const left = openedAt + openFor - Date.now()
+    // While one request tries, no other waits for what comes of it.
+    const isProbing = circuit.state === CircuitState.HalfOpen
+    if (isProbing || (circuit.state === CircuitState.Open && left > 0)) {
+      throw refusal('the backend is not answering, so nothing is sent to it for a while', left)
+    }
+  }
+  return {
+    async run(deadline, send) {
+      try {
+        return await share.execute(() => {
+          if (deadline.aborted) throw refusal('the backend is too slow: the turn did not come in time', 0)
+          assertClosed()
+          return circuit.execute(() => send(agent))
+        })
+      } catch (error) {
+        if (error instanceof BulkheadRejectedError) throw refusal('too many requests wait for the backend', 0)
+        throw error
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** @param left milliseconds until it is worth trying again */
+function refusal(message: string, left: number): ProtocolError {
+  const seconds = Math.max(1, Math.ceil(left / 1000))
+  return new ProtocolError('upstream_unavailable', message, new NothingSent(undefined), {
+    retry_after: String(seconds),
+  })
+}
+
+/** A too large answer shows that the backend works, and clients could ask for it on purpose. */
+function isOutage(error: Error): boolean {
+  return !('code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+}

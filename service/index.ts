@@ -1,0 +1,48 @@
+/** The package `miniseal`: a service in a program of one's own, with a backend mounted in it. */
+import type { Logger } from 'pino'
+import type { InnerApp } from './backends/mounted.ts'
+import { mountApp } from './backends/mounted.ts'
+import type { Config, Environment } from './config.ts'
+import { ConfigError, readConfig } from './config.ts'
+import { createLogger } from './log-lines.ts'
+import type { RunningService } from './main.ts'
+import { startService } from './main.ts'
+
+export { ProtocolError } from '../crypto/errors.ts'
+export type { Caller, SignatureEvidence } from './backends/backend.ts'
+export type { InnerApp, InnerVariables } from './backends/mounted.ts'
+export type { Config, Environment } from './config.ts'
+export { ConfigError } from './config.ts'
+export type { RunningService } from './main.ts'
+
+/** What a service is made of. */
+export interface ServiceOptions {
+  /** Instead of `environment`: a configuration that the program has made itself. */
+  readonly config?: Config
+  /** The variables of `docs/operations.md`; those of the process by default. */
+  readonly environment?: Environment
+  /** Answers every verified request that is not the channel's own, instead of the gateway or the demo wallet. */
+  readonly app?: InnerApp
+  /** Called at the stop, after the last request. */
+  readonly close?: () => Promise<void>
+  /** JSON lines on standard error by default. */
+  readonly log?: Logger
+}
+
+/**
+ * Starts a service. It stops with `stop()`; signals are the program's own business.
+ *
+ * @throws ConfigError for a configuration that is not complete, and when there is an app and a gateway too.
+ * @throws Error when the port is taken or the database cannot be opened.
+ */
+export async function createService(options: ServiceOptions): Promise<RunningService> {
+  const { app, close } = options
+  const config =
+    options.config ??
+    readConfig(options.environment ?? process.env, app === undefined ? 'configured' : 'mounted')
+  if (app !== undefined && config.upstreams !== undefined) {
+    throw new ConfigError(['there is an app, and MINISEAL_UPSTREAMS or MINISEAL_ROUTES_FILE too: keep one'])
+  }
+  const log = options.log ?? createLogger(config.logLevel)
+  return await startService(config, log, app === undefined ? {} : { backend: mountApp(app, close) })
+}

@@ -1,0 +1,146 @@
+/**
+ * For a Node backend behind the gateway: who sent a request, proved by the device's signature, the access token and the
+ * service's own signature (`docs/integration.md`, "Verifying for yourself"). The package's `miniseal/verify`.
+ *
+ * It keeps no nonces: that a request comes once is the service's doing, as long as nobody else reaches the backend.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Field, RequestMessage } from '../crypto/binary-http.ts'
+import { findField } from '../crypto/binary-http.ts'
+import { authorityOf } from '../crypto/channel-configuration.ts'
+import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
+import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
+import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
+import type { RequestSignature, SignatureWindow } from '../crypto/signed-request.ts'
+import {
+  assertContentDigest,
+  assertInWindow,
+  assertSignature,
+  parseRequestSignature,
+} from '../crypto/signed-request.ts'
+import { keyThumbprint } from '../crypto/thumbprint.ts'
+import type { Caller } from './backends/backend.ts'
+import { sodiumPrimitives as primitives } from './keys/sodium-primitives.ts'
+import type { JsonWebKeySet } from './sessions/published-keys.ts'
+import { publishedKeys } from './sessions/published-keys.ts'
+import type { TokenSubject } from './sessions/tokens.ts'
+import { tokenOf, verifyPublishedToken } from './sessions/tokens.ts'
+
+export { ProtocolError } from '../crypto/errors.ts'
+export type { Caller, SignatureEvidence } from './backends/backend.ts'
+export type { JsonWebKeySet } from './sessions/published-keys.ts'
+
+/** Node's `IncomingMessage`, as far as it is needed. */
+export interface NodeRequest {
+  readonly method?: string | undefined
+  /** The request target as it arrived: path and query. */
+  readonly url?: string | undefined
+  readonly headers: IncomingHttpHeaders
+}
+
+export interface VerifyOptions {
+  /** The service's JWK Set, or its address `…/.well-known/jwks.json`: then it is fetched and kept, also for later calls. */
+  readonly jwks: URL | JsonWebKeySet
+  /** `MINISEAL_ORIGIN` of the service. `Host` is not asked. */
+  readonly origin: string
+  /** With a Node request: the bytes of its body as they arrived, none of them decoded. A Fetch request gives its own. */
+  readonly body?: Uint8Array
+  /** UNIX seconds; the system's clock by default. */
+  readonly now?: () => number
+}
+
+/** For the device's signature, in seconds: what the service accepts, and the time on the way. */
+const deviceWindow: SignatureWindow = { past: 130, future: 20 }
+
+/** For the service's signature, in seconds: it is made when the request is sent on. */
+const gatewayWindow: SignatureWindow = { past: 60, future: 20 }
+
+/** A token that was good at the gateway is good here, in seconds. */
+const tokenTolerance = 20
+
+/**
+ * Verifies a request that came through the gateway. The body of a Fetch request can still be read afterwards.
+ *
+ * @param request attacker-controlled altogether
+ * @returns who sent it
+ * @throws ProtocolError with the code of the first check that fails; `unavailable` when the keys cannot be fetched.
+ * @throws TypeError for a Node request without `body`: a mistake of the program's.
+ */
+export async function verifyMiniseal(
+  request: Request | NodeRequest,
+  options: VerifyOptions,
+): Promise<Caller> {
+  const now = options.now?.() ?? Math.floor(Date.now() / 1000)
+  const keys = publishedKeys(options.jwks)
+  const message = await readMessage(request, options)
+  const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
+  const gateway = refuseFormat('signature_malformed', () => parseGatewaySignature(message))
+  assertInWindow(device, now, deviceWindow)
+  assertInWindow(gateway, now, gatewayWindow)
+  assertContentDigest(primitives, message)
+  assertDeviceKey(device, gateway)
+  assertSignature(primitives, device, gateway.publicKey)
+  const token = tokenOf(findField(message.fields, 'authorization'))
+  const subject = await verifyPublishedToken(token, keys, {
+    origin: options.origin,
+    now,
+    tolerance: tokenTolerance,
+  })
+  if (subject.device !== device.keyid)
+    throw new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
+  assertSignature(primitives, gateway, await keys.findPublicKey(gateway.keyid))
+  assertSameCaller(gateway.caller, subject)
+  return callerOf(gateway, subject, device)
+}
+
+async function readMessage(
+  request: Request | NodeRequest,
+  { origin, body }: VerifyOptions,
+): Promise<RequestMessage> {
+  const place = { scheme: 'https', authority: authorityOf(origin) }
+  if (request instanceof Request) {
+    const { pathname, search } = new URL(request.url)
+    const content = new Uint8Array(await request.clone().arrayBuffer())
+    return {
+      ...place,
+      method: request.method,
+      path: `${pathname}${search}`,
+      fields: [...request.headers],
+      content,
+    }
+  }
+  if (body === undefined) throw new TypeError('a Node request needs its body, read by the program')
+  const fields = Object.entries(request.headers).flatMap(([name, value]): Field[] => {
+    return value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]]
+  })
+  return { ...place, method: request.method ?? '', path: request.url ?? '', fields, content: body }
+}
+
+function assertDeviceKey(device: RequestSignature, { publicKey }: GatewaySignature): void {
+  if (keyThumbprint(primitives, publicKey) !== device.keyid)
+    throw new ProtocolError('key_unknown', 'the device key that came along is not the one that signed')
+}
+
+/** The service says the same twice; two stories are a fault somewhere, and nothing is believed. */
+function assertSameCaller(caller: CallerClaims, { user, device, sid, appid }: TokenSubject): void {
+  const isSame =
+    caller.user === user && caller.device === device && caller.session === sid && caller.app === appid
+  if (!isSame) throw new ProtocolError('token_invalid', 'the access token is not of the caller')
+}
+
+function callerOf(
+  { caller, publicKey }: GatewaySignature,
+  subject: TokenSubject,
+  { keyid, base, signature, created }: RequestSignature,
+): Caller {
+  if (caller.acr !== 'session' && caller.acr !== 'soter')
+    throw new ProtocolError('signature_malformed', 'miniseal-caller names an unknown confirmation')
+  return {
+    user: subject.user,
+    device: subject.device,
+    session: subject.sid,
+    appid: subject.appid,
+    acr: caller.acr,
+    signature: { keyid, publicKey, base, signature, created },
+  }
+}

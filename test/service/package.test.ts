@@ -1,0 +1,105 @@
+/** The package as a program uses it: a service with an app of its own, and the entries that package.json names. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Hono } from 'hono'
+import { pino } from 'pino'
+import { afterAll, expect, it } from 'vitest'
+import { readConfig } from '../../service/config.ts'
+import type { InnerApp, InnerVariables, RunningService } from '../../service/index.ts'
+import { ConfigError, createService, ProtocolError } from '../../service/index.ts'
+import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { logIn } from '../support/raw-client.ts'
+import type { TestService } from '../support/service.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'miniseal-package-'))
+const environment = {
+  PORT: '0',
+  MINISEAL_DATA: join(folder, 'data'),
+  MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+}
+const log = pino({ level: 'silent' })
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
+app.get('/hello', (c) => c.json({ hello: c.var.caller.user }))
+app.post('/hello', () => {
+  throw new ProtocolError('payload_invalid', 'nobody is greeted here')
+})
+
+/** As much of a test's service as a raw client needs. */
+function clientOf(service: RunningService): TestService {
+  const sandbox = async (path: string, body: unknown): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${service.sandboxUrl}${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    })
+    return answer.json()
+  }
+  return {
+    origin: service.origin,
+    sandboxUrl: service.sandboxUrl ?? '',
+    roots: service.roots,
+    appid: sandboxApp.appid,
+    environment,
+    logText: () => '',
+    advanceClock: () => {},
+    now: () => Math.floor(Date.now() / 1000),
+    code: async () => {
+      const made = (await sandbox('/sandbox/codes', { appid: sandboxApp.appid })) as { code: string }
+      return made.code
+    },
+    sandbox,
+    close: () => service.stop(),
+  }
+}
+
+it.each([
+  ['an environment', { environment }],
+  ['a configuration', { config: readConfig(environment) }],
+])('serves an app that is mounted in the program, from %s, and closes it last', async (_title, source) => {
+  let isClosed = false
+  const service = await createService({
+    ...source,
+    app,
+    log,
+    close: async () => {
+      isClosed = true
+    },
+  })
+  const session = await logIn(clientOf(service))
+  expect(await session.send({ path: '/hello' })).toMatchObject({
+    kind: 'sealed',
+    json: { hello: session.user },
+  })
+  const refused = await session.send({ method: 'POST', path: '/hello', body: {} })
+  expect(refused.json).toMatchObject({ code: 'payload_invalid' })
+  expect(isClosed).toBe(false)
+  await service.stop()
+  expect(isClosed).toBe(true)
+})
+
+it('needs no upstreams in production when there is an app, and everything else', async () => {
+  const production = { ...environment, NODE_ENV: 'production' }
+  const started = createService({ environment: production, app, log })
+  await expect(started).rejects.toThrow(/MINISEAL_ORIGIN(?![\s\S]*MINISEAL_UPSTREAMS)/)
+})
+
+it('does not choose between an app and a gateway', async () => {
+  const both = { ...environment, MINISEAL_UPSTREAMS: '/a=http://127.0.0.1:1' }
+  await expect(createService({ environment: both, app, log })).rejects.toThrow(ConfigError)
+})
+
+it('names entries in package.json that the build makes, each with its types', () => {
+  const root = new URL('../../', import.meta.url)
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  expect(Object.keys(exports)).toEqual(['.', './verify', './package.json'])
+  for (const entry of [exports['.'], exports['./verify']]) {
+    const source = entry.default.replace('./dist/', '').replace(/\.js$/, '.ts')
+    expect(existsSync(new URL(source, root))).toBe(true)
+    expect(entry.types).toBe(entry.default.replace(/\.js$/, '.d.ts'))
+  }
+})

@@ -1,0 +1,65 @@
+/** Requests as the gateway sends them on, made by hand: for what the service itself would never send. */
+import type { RequestMessage } from '../../crypto/binary-http.ts'
+import { authorityOf } from '../../crypto/channel-configuration.ts'
+import type { CallerClaims } from '../../crypto/gateway-signature.ts'
+import { signForBackend } from '../../crypto/gateway-signature.ts'
+import { signRequest } from '../../crypto/signed-request.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
+import type { RawSession } from './raw-client.ts'
+import { newDevice, random } from './raw-client.ts'
+import type { Arrived } from './upstream.ts'
+
+/** A service signing key of the test's own; its public half goes into the JWK Set that the verifier is given. */
+export const serviceKey = newDevice()
+
+export interface ForwardedParts {
+  /** The `authorization` field; `undefined` for none. */
+  readonly authorization?: string | undefined
+  readonly device?: ReturnType<typeof newDevice>
+  readonly caller?: Partial<CallerClaims>
+  readonly created?: number
+  readonly gatewayCreated?: number
+}
+
+/** A request of `session` that every check accepts, but for what `parts` say. */
+export function forwarded(session: RawSession, parts: ForwardedParts = {}): Arrived {
+  const device = parts.device ?? session.device
+  const created = parts.created ?? session.service.now()
+  const authorization = 'authorization' in parts ? parts.authorization : `HTTPSig ${session.token}`
+  const plain: RequestMessage = {
+    method: 'POST',
+    scheme: 'https',
+    authority: authorityOf(session.service.origin),
+    path: '/orders/1?full=yes',
+    fields: [
+      ['content-type', 'application/json'],
+      ['idempotency-key', '"made-by-hand"'],
+      ...(authorization === undefined ? [] : [['authorization', authorization] as const]),
+    ],
+    content: encodeUtf8('{"n":1}'),
+  }
+  const caller = {
+    user: session.user,
+    device: device.signer.keyid,
+    session: Buffer.from(session.id).toString('base64url'),
+    app: session.service.appid,
+    acr: 'session',
+    ...parts.caller,
+  }
+  const signed = signForBackend(
+    primitives,
+    signRequest(primitives, plain, device.signer, created, random(16)),
+    caller,
+    device.publicKey,
+    serviceKey.signer,
+    parts.gatewayCreated ?? created,
+    random(16),
+  )
+  return {
+    method: signed.method,
+    url: signed.path,
+    headers: Object.fromEntries(signed.fields),
+    body: '{"n":1}',
+  }
+}
