@@ -89,6 +89,37 @@ export type Write =
     }
   /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
   | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
+  /** Refused when the challenge is there already: 32 bytes, unpredictable. `fingerprint` is 32 bytes. */
+  | {
+      readonly kind: 'insert-step-up'
+      readonly challenge: Uint8Array
+      readonly user: string
+      readonly device: string
+      readonly fingerprint: Uint8Array
+      readonly expiresAt: number
+    }
+  /**
+   * Uses a challenge up. Refused unless it was made for exactly this user, device and fingerprint, was not used, and
+   * `expires_at > now`. Of any number of simultaneous uses, in any number of processes, exactly one commits.
+   */
+  | {
+      readonly kind: 'use-step-up'
+      readonly challenge: Uint8Array
+      readonly user: string
+      readonly device: string
+      readonly fingerprint: Uint8Array
+      readonly now: number
+    }
+  /**
+   * Sets the highest counter of a trusted environment. Refused unless it rises: of simultaneous ones with the same
+   * counter exactly one commits. `id` is 32 bytes; kept for ever.
+   */
+  | {
+      readonly kind: 'raise-soter-counter'
+      readonly id: Uint8Array
+      readonly counter: number
+      readonly now: number
+    }
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -178,6 +209,18 @@ export interface IdempotencyRecord {
   readonly expiresAt: number
 }
 
+/** What was asked of a user: a biometric confirmation of one request. */
+export interface StepUpRecord {
+  readonly challenge: Uint8Array
+  readonly user: string
+  readonly device: string
+  /** Of the request that is to be confirmed. */
+  readonly fingerprint: Uint8Array
+  /** The first second at which it is too late. */
+  readonly expiresAt: number
+  readonly usedAt: number | null
+}
+
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
 export interface Store {
   /**
@@ -199,12 +242,14 @@ export interface Store {
   /** Newest first; sessions that ended stay in the list until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
+  /** Whatever its state, until it is pruned. */
+  findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>
   /** All of them, in the order they were made. */
   listServiceKeys(): Promise<readonly ServiceKeyRecord[]>
 
   /**
-   * Deletes at most `limit` rows: nonces, login codes and idempotency records with `expires_at < now`, sessions that
-   * ended or expired more than a day before `now`, agreement keys that ended before `now`.
+   * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
+   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`.
    * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
    *
    * @returns how many rows it deleted; fewer than `limit` means that nothing is left.
