@@ -8,6 +8,8 @@
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
 
+import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
+
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
  * constraint of the tables forbids it (a session of a device that does not exist).
@@ -89,37 +91,7 @@ export type Write =
     }
   /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
   | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
-  /** Refused when the challenge is there already: 32 bytes, unpredictable. `fingerprint` is 32 bytes. */
-  | {
-      readonly kind: 'insert-step-up'
-      readonly challenge: Uint8Array
-      readonly user: string
-      readonly device: string
-      readonly fingerprint: Uint8Array
-      readonly expiresAt: number
-    }
-  /**
-   * Uses a challenge up. Refused unless it was made for exactly this user, device and fingerprint, was not used, and
-   * `expires_at > now`. Of any number of simultaneous uses, in any number of processes, exactly one commits.
-   */
-  | {
-      readonly kind: 'use-step-up'
-      readonly challenge: Uint8Array
-      readonly user: string
-      readonly device: string
-      readonly fingerprint: Uint8Array
-      readonly now: number
-    }
-  /**
-   * Sets the highest counter of a trusted environment. Refused unless it rises: of simultaneous ones with the same
-   * counter exactly one commits. `id` is 32 bytes; kept for ever.
-   */
-  | {
-      readonly kind: 'raise-soter-counter'
-      readonly id: Uint8Array
-      readonly counter: number
-      readonly now: number
-    }
+  | StepUpWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -207,18 +179,6 @@ export interface IdempotencyRecord {
   /** null: not settled, or settled without anybody knowing what happened. */
   readonly answerWrapped: Uint8Array | null
   readonly expiresAt: number
-}
-
-/** What was asked of a user: a biometric confirmation of one request. */
-export interface StepUpRecord {
-  readonly challenge: Uint8Array
-  readonly user: string
-  readonly device: string
-  /** Of the request that is to be confirmed. */
-  readonly fingerprint: Uint8Array
-  /** The first second at which it is too late. */
-  readonly expiresAt: number
-  readonly usedAt: number | null
 }
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
