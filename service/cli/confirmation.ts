@@ -1,9 +1,7 @@
 /** A biometric confirmation in a terminal: the sandbox lends its finger. */
 import { z } from 'zod'
-import type { Item } from '../../crypto/structured-fields.ts'
-import { serializeDictionary } from '../../crypto/structured-fields.ts'
-import { encodeUtf8 } from '../../crypto/text.ts'
 import type { ChannelError } from '../../miniprogram/client/index.ts'
+import { stepUpField } from '../../miniprogram/client/index.ts'
 import { CommandFailed } from './command.ts'
 
 /** What a `step_up_required` asks for (protocol, section 9). */
@@ -35,16 +33,5 @@ export async function confirmInSandbox(sandbox: string, openid: string, challeng
     body: JSON.stringify({ openid, challenge }),
   })
   if (!response.ok) throw new CommandFailed(`the sandbox did not confirm (status ${response.status})`)
-  const { resultJSON, resultJSONSignature } = soterReply.parse(await response.json())
-  return serializeDictionary(
-    new Map([
-      ['challenge', item({ kind: 'string', value: challenge })],
-      ['json', item({ kind: 'bytes', value: encodeUtf8(resultJSON) })],
-      ['sig', item({ kind: 'bytes', value: encodeUtf8(resultJSONSignature) })],
-    ]),
-  )
-}
-
-function item(value: Item['value']): Item {
-  return { kind: 'item', value, params: new Map() }
+  return stepUpField(challenge, soterReply.parse(await response.json()))
 }

@@ -7,7 +7,6 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
-
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 
 /**
