@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import type { Answer, Channel, KeyValueStorage } from '../../miniprogram/client/index.ts'
+import type { Answer, Channel, KeyValueStorage, RequestOptions } from '../../miniprogram/client/index.ts'
 import { ChannelError, createChannel } from '../../miniprogram/client/index.ts'
 import { fetchTransport } from '../../miniprogram/client/transports/fetch.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
+import { confirmInSandbox, findStepUp } from './confirmation.ts'
 import type { DevelopmentFile } from './development-file.ts'
 import { findDevelopmentFile } from './development-file.ts'
 
@@ -21,6 +22,7 @@ Without options it finds the development service that npm start runs from this f
   -d, --data BODY          JSON to send; @FILE reads a file, @- standard input
   -k, --idempotency-key K  to repeat a request safely; made at random otherwise
   -i, --include            print status and headers too
+      --confirm            confirm by finger, in the sandbox, where the service asks for it
       --as NAME            log in through the sandbox as this person (default: demo-user)
       --code CODE          log in with a real wx.login code
       --sandbox[=URL]      log in through a WeChat sandbox
@@ -36,6 +38,7 @@ const options = {
   data: { type: 'string', short: 'd' },
   'idempotency-key': { type: 'string', short: 'k' },
   include: { type: 'boolean', short: 'i', default: false },
+  confirm: { type: 'boolean', default: false },
   as: { type: 'string', default: 'demo-user' },
   code: { type: 'string' },
   sandbox: { type: 'string' },
@@ -64,18 +67,46 @@ export const call: Command = {
     const channel = openChannel(values, terminal)
     try {
       const key = values['idempotency-key']
-      const answer = await channel.request({
+      const request: RequestOptions = {
         method: method.toUpperCase(),
         path,
         ...(body === undefined ? {} : { body }),
         ...(key === undefined ? {} : { idempotencyKey: key }),
-      })
+      }
+      const answer = values.confirm
+        ? await sendConfirmed(channel, request, values, terminal)
+        : await channel.request(request)
       return print(answer, values.include, terminal)
     } catch (error) {
       if (error instanceof ChannelError) return explain(error, terminal)
       throw error
     }
   },
+}
+
+/** Says what is confirmed, confirms it, and sends the same request, with the same key, once more. */
+async function sendConfirmed(
+  channel: Channel,
+  request: RequestOptions,
+  values: Values,
+  terminal: Terminal,
+): Promise<Answer> {
+  try {
+    return await channel.request(request)
+  } catch (error) {
+    const asked = error instanceof ChannelError ? findStepUp(error) : undefined
+    if (!(error instanceof ChannelError) || asked === undefined) throw error
+    const found = findDevelopmentFile(folderOf(terminal))
+    terminal.err(`confirming: ${asked.summary}\n`)
+    const field = await confirmInSandbox(sandboxUrl(values, found), openidOf(values.as), asked.challenge)
+    const { idempotencyKey } = error
+    const headers = { 'step-up': field }
+    return await channel.request({
+      ...request,
+      headers,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    })
+  }
 }
 
 function parseBody(data: string): unknown {
@@ -96,7 +127,9 @@ function readData(name: string): string {
 }
 
 function openChannel(values: Values, terminal: Terminal): Channel {
-  const folder = terminal.environment.MINISEAL_DATA || 'data'
+  if (values.confirm && values.code !== undefined)
+    throw new UsageError('--confirm needs the sandbox: a real finger is on a phone')
+  const folder = folderOf(terminal)
   const found = findDevelopmentFile(folder)
   const origin = values.origin ?? found?.origin
   const roots = values.root ?? found?.roots
@@ -124,17 +157,26 @@ function openChannel(values: Values, terminal: Terminal): Channel {
   })
 }
 
+function folderOf(terminal: Terminal): string {
+  return terminal.environment.MINISEAL_DATA || 'data'
+}
+
+/** Who somebody is in the sandbox. */
+function openidOf(name: string): string {
+  return `sandbox-${name}`
+}
+
 function sandboxUrl(values: Values, found: DevelopmentFile | undefined): string {
   const url = values.sandbox || found?.sandbox
   if (url !== undefined) return url
   throw new UsageError('there is no sandbox: give --code CODE, or --sandbox=URL')
 }
 
-async function sandboxCode(sandbox: string, appid: string, openid: string): Promise<string> {
+async function sandboxCode(sandbox: string, appid: string, name: string): Promise<string> {
   const response = await fetch(`${sandbox}/sandbox/codes`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ appid, openid: `sandbox-${openid}` }),
+    body: JSON.stringify({ appid, openid: openidOf(name) }),
   })
   if (!response.ok) throw new CommandFailed(`the sandbox gave no login code (status ${response.status})`)
   return z.object({ code: z.string() }).parse(await response.json()).code
@@ -167,6 +209,11 @@ function print(answer: Answer, isFull: boolean, terminal: Terminal): ExitCode {
 function explain(error: ChannelError, terminal: Terminal): ExitCode {
   const status = error.status === undefined ? '' : ` (${error.status})`
   terminal.err(`${error.code}${status}: ${error.detail ?? error.text('en')}\n`)
+  const asked = findStepUp(error)
+  if (asked !== undefined) {
+    terminal.err(`It asks its user to confirm: ${asked.summary}\n`)
+    terminal.err('Confirm it in the sandbox with: --confirm\n')
+  }
   if (error.outcome === 'unknown') {
     terminal.err(`It may have happened. Repeat it safely with: -k ${error.idempotencyKey ?? ''}\n`)
   }

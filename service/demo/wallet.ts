@@ -4,10 +4,16 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
+import { StepUpNeeded } from '../backends/step-up.ts'
 import type { Ledger } from './ledger.ts'
 
 /** One transfer moves at most 50,000.00 CNY. */
 const maxAmount = 5_000_000
+
+/** Above 1,000.00 CNY a transfer is confirmed by finger or face. */
+const maxWithoutStepUp = 100_000
+
+const yuan = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2 })
 
 const orderShape = z.strictObject({
   payee: z.string().regex(/^[A-Za-z0-9_.@-]{1,64}$/),
@@ -31,8 +37,14 @@ export function createWallet(ledger: Ledger, now: () => number): InnerApp {
   })
   app.post('/wallet/transfers', async (c) => {
     const { payee, amount, note } = await readOrder(c)
-    const { user } = c.var.caller
+    const { user, acr } = c.var.caller
     if (payee === user) throw new ProtocolError('payload_invalid', 'payer and payee are the same')
+    if (amount > maxWithoutStepUp && acr !== 'soter') {
+      const balance = ledger.balance(user)
+      // Nobody is asked for a finger for what cannot be done; and what was not confirmed is not tried.
+      if (balance < amount) return c.json({ error: 'insufficient_funds', balance }, 422)
+      throw new StepUpNeeded(`向 ${payee} 转账 ${yuan.format(amount / 100)} 元`)
+    }
     const key = c.req.header('idempotency-key') ?? ''
     const result = ledger.transfer({ user, key, payee, amount, note: note ?? null, now: now() })
     switch (result.kind) {

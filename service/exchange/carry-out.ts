@@ -1,6 +1,8 @@
 /** From a command to a reply: the channel's own routes decide, everything else is the backend's. */
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import type { Caller } from '../backends/backend.ts'
+import { StepUpNeeded } from '../backends/step-up.ts'
 import { refusalOf } from '../messages/problems.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
@@ -16,22 +18,33 @@ import {
   settlement,
 } from './idempotency.ts'
 import { check, checkAsync } from './refused.ts'
+import { confirmCaller, stepUpRequired } from './step-up.ts'
 
 /**
  * Answers a command: again, from the store, when its Idempotency-Key was used before; else by carrying it out.
  *
- * @throws Refused `idempotency_…`, `not_found`, `upstream_unavailable`, `unavailable`, or what a handler refuses.
+ * @throws Refused `idempotency_…`, `step_up_…`, `not_found`, `upstream_unavailable`, `unavailable`, or what a handler
+ *   refuses.
  */
 export async function carryOut(context: ExchangeContext, command: Command): Promise<ResponseMessage> {
   assertCommand(command)
   const { message, idempotency } = command
   if (idempotency === undefined) {
     check('idempotency', () => needsIdempotencyKey(message) && readIdempotencyKey(message))
-    return await checkAsync('handler', () => handle(context, command, () => []))
+    return await checkAsync('handler', () => carryOutFreely(context, command))
   }
   if (!idempotency.isNew)
     return await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
   return await checkAsync('handler', () => carryOutOnce(context, command, idempotency.claim))
+}
+
+/** Without a key there is no claim to settle. */
+async function carryOutFreely(context: ExchangeContext, command: Command): Promise<ResponseMessage> {
+  try {
+    return await handle(context, command, () => [])
+  } catch (error) {
+    throw error instanceof StepUpNeeded ? await stepUpRequired(context, command, error, []) : error
+  }
 }
 
 type Claim = NonNullable<Command['idempotency']>['claim']
@@ -47,6 +60,8 @@ async function carryOutOnce(
   } catch (error) {
     // Should this fail too, the claim stays open, and is answered as unknown after a while: never a second effect.
     const write = afterFailure(context, claim, error)
+    // Challenge kept and key freed together: the confirmed request comes with the same key.
+    if (error instanceof StepUpNeeded) throw await stepUpRequired(context, command, error, [write])
     await context.store.commit([write]).catch(() => undefined)
     if (write.kind === 'release-idempotency') throw error
     const { code, message, cause, members } = refusalOf(error)
@@ -59,7 +74,8 @@ async function handle(
   command: Command,
   writesWith: (reply: ResponseMessage) => readonly Write[],
 ): Promise<ResponseMessage> {
-  const { reply, writes } = await decide(context, command)
+  const caller = await confirmCaller(context, command)
+  const { reply, writes } = await decide(context, command, caller)
   const all = [...writes, ...writesWith(reply)]
   if (all.length === 0) return reply
   const result = await context.store.commit(all)
@@ -69,8 +85,8 @@ async function handle(
   throw new ProtocolError('internal', 'the answer could not be kept')
 }
 
-async function decide(context: ExchangeContext, command: Command): Promise<Decision> {
-  const decision = await decideSession(context, command.message, command.caller)
+async function decide(context: ExchangeContext, { message }: Command, caller: Caller): Promise<Decision> {
+  const decision = await decideSession(context, message, caller)
   if (decision !== undefined) return decision
-  return { reply: await context.backend.answer(command.message, command.caller), writes: [] }
+  return { reply: await context.backend.answer(message, caller), writes: [] }
 }

@@ -8,9 +8,11 @@ import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { parseItem } from '../../crypto/structured-fields.ts'
 import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
 import { NothingSent } from '../backends/backend.ts'
+import { StepUpNeeded } from '../backends/step-up.ts'
 import type { SecretPlace } from '../keys/wrapping.ts'
 import type { IdempotencyRecord, Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
+import { Refused } from './refused.ts'
 
 /** For how long an answer is kept, in seconds: more than the 24 hours that are promised. */
 const retention = 90_000
@@ -76,21 +78,25 @@ export function idempotencyClaim(
   return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
 }
 
-/**
- * H(method, path, query, content-digest), each length-prefixed; keyed before it is stored, so that nobody who reads the
- * database can confirm a guess.
- */
+/** Of method, path, query and content-digest. */
 function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
   const [path = '', ...query] = message.path.split('?')
   const digest = findField(message.fields, 'content-digest') ?? ''
-  const parts = [message.method, path, query.join('?'), digest]
+  return keyedDigest(context, 'idempotency', [message.method, path, query.join('?'), digest])
+}
+
+/**
+ * H(parts), each length-prefixed; keyed before it is stored, so that nobody who reads the database can confirm a guess.
+ *
+ * @param label tells the purposes apart
+ * @returns 32 bytes, the same in every process
+ */
+export function keyedDigest(context: ExchangeContext, label: string, parts: readonly string[]): Uint8Array {
   const digestOfParts = context.primitives.sha256(
     concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))),
   )
   const { secretKey } = context.keyring.current('lookup', context.now())
-  return new Uint8Array(
-    createHmac('sha256', secretKey).update('idempotency\n').update(digestOfParts).digest(),
-  )
+  return new Uint8Array(createHmac('sha256', secretKey).update(`${label}\n`).update(digestOfParts).digest())
 }
 
 /**
@@ -136,10 +142,17 @@ export function afterFailure(
   { user, key }: WriteOf<'claim-idempotency'>,
   error: unknown,
 ): Write {
-  const didNothing =
-    error instanceof ProtocolError && (withoutEffect.has(error.code) || error.cause instanceof NothingSent)
-  if (didNothing) return { kind: 'release-idempotency', user, key }
+  if (didNothing(error)) return { kind: 'release-idempotency', user, key }
   return { kind: 'settle-idempotency', user, key, answerWrapped: null, now: context.now() }
+}
+
+function didNothing(error: unknown): boolean {
+  // A confirmation that fails, fails before the handler runs.
+  if (error instanceof Refused) return error.step === 'step-up'
+  if (error instanceof StepUpNeeded) return true
+  return (
+    error instanceof ProtocolError && (withoutEffect.has(error.code) || error.cause instanceof NothingSent)
+  )
 }
 
 const storedAnswer = z.object({

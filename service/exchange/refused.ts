@@ -18,6 +18,7 @@ export type Step =
   | 'claim'
   | 'login'
   | 'idempotency'
+  | 'step-up'
   | 'handler'
 
 /** A refusal and the stage that made it. */

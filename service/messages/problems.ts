@@ -64,6 +64,11 @@ const retryAfter: Partial<Record<ProtocolCode, number>> = {
   unavailable: 2,
 }
 
+/** Fields of single codes (RFC 9470, section 3). */
+const challenges: Partial<Record<ProtocolCode, string>> = {
+  step_up_required: 'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
+}
+
 /** The title of a code, or `undefined` when there is no such code. */
 export function findProblemTitle(code: string): string | undefined {
   return Object.hasOwn(table, code) ? table[code as ProtocolCode].title : undefined
@@ -138,5 +143,7 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
   const headers: (readonly [string, string])[] = [['content-type', 'application/problem+json']]
   if (seconds !== undefined) headers.push(['retry-after', String(seconds)])
   headers.push(...(limited?.fields ?? []))
+  const challenge = challenges[refusal.code]
+  if (challenge !== undefined) headers.push(['www-authenticate', challenge])
   return { code: refusal.code, status, headers, body }
 }

@@ -7,7 +7,13 @@ import type { Tables } from './tables.ts'
 /** The part of a {@link Store} that only looks. */
 export type Reads = Pick<
   Store,
-  'findSession' | 'findDevice' | 'findUser' | 'findIdempotency' | 'listSessions' | 'listServiceKeys'
+  | 'findSession'
+  | 'findDevice'
+  | 'findUser'
+  | 'findIdempotency'
+  | 'findStepUp'
+  | 'listSessions'
+  | 'listServiceKeys'
 >
 
 /** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
@@ -23,7 +29,7 @@ export function prepareReads(
   tables: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): Reads {
-  const { users, devices, idempotency, serviceKeys } = tables
+  const { users, devices, idempotency, stepUps, serviceKeys } = tables
   const id = sql.placeholder('id')
   const sessionById = selectSessions(queries, tables).where(eq(tables.sessions.id, id)).prepare(UNNAMED)
   const sessionsByUser = selectSessions(queries, tables)
@@ -37,6 +43,7 @@ export function prepareReads(
     .from(idempotency)
     .where(and(eq(idempotency.user, id), eq(idempotency.key, sql.placeholder('key'))))
     .prepare(UNNAMED)
+  const stepUpByChallenge = queries.select().from(stepUps).where(eq(stepUps.challenge, id)).prepare(UNNAMED)
   const allKeys = queries
     .select()
     .from(serviceKeys)
@@ -47,6 +54,7 @@ export function prepareReads(
     findDevice: (id) => guard(async () => (await deviceById.execute({ id }))[0]),
     findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
     findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
+    findStepUp: (id) => guard(async () => (await stepUpByChallenge.execute({ id }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
     listServiceKeys: () => guard(async () => await allKeys.execute()),
   }

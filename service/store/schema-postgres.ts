@@ -7,11 +7,22 @@ const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   fromDriver: (value) => new Uint8Array(value), // the driver's Buffer may share its memory with other answers
 })
 
-export const { users, devices, sessions, nonces, loginCodes, idempotency, serviceKeys } = defineTables({
+export const {
+  users,
+  devices,
+  sessions,
+  nonces,
+  loginCodes,
+  idempotency,
+  stepUps,
+  soterCounters,
+  serviceKeys,
+} = defineTables({
   table: pgTable,
   text: (name) => text(name),
   seconds: (name) => bigint(name, { mode: 'number' }),
   bytes: (name) => bytea(name),
+  count: (name) => bigint(name, { mode: 'number' }),
   index,
   primaryKey,
   check,

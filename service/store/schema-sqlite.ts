@@ -12,12 +12,21 @@ const kit = {
   text: (name: string) => text(name),
   seconds: (name: string) => integer(name),
   bytes: (name: string) => blob(name),
+  count: (name: string) => integer(name),
   index,
   primaryKey,
   check,
 }
 
 // The one cast of this engine's tables: same shape, other class names. The store suite runs every query on both.
-export const { users, devices, sessions, nonces, loginCodes, idempotency, serviceKeys } = defineTables(
-  kit as unknown as ColumnKit,
-)
+export const {
+  users,
+  devices,
+  sessions,
+  nonces,
+  loginCodes,
+  idempotency,
+  stepUps,
+  soterCounters,
+  serviceKeys,
+} = defineTables(kit as unknown as ColumnKit)

@@ -8,6 +8,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
 import { compileSessions } from './session-statements.ts'
+import { compileStepUps } from './step-up-statements.ts'
 import type { NewServiceKey, Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
@@ -29,6 +30,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compilePeople(queries, tables),
     ...compileSessions(queries, tables),
     ...compileIdempotency(queries, tables),
+    ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
   }
   return {

@@ -7,6 +7,7 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
+import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
@@ -89,6 +90,7 @@ export type Write =
     }
   /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
   | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
+  | StepUpWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -199,12 +201,14 @@ export interface Store {
   /** Newest first; sessions that ended stay in the list until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
+  /** Whatever its state, until it is pruned. */
+  findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>
   /** All of them, in the order they were made. */
   listServiceKeys(): Promise<readonly ServiceKeyRecord[]>
 
   /**
-   * Deletes at most `limit` rows: nonces, login codes and idempotency records with `expires_at < now`, sessions that
-   * ended or expired more than a day before `now`, agreement keys that ended before `now`.
+   * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
+   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`.
    * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
    *
    * @returns how many rows it deleted; fewer than `limit` means that nothing is left.

@@ -25,6 +25,8 @@ export interface ColumnKit {
   /** UNIX seconds: 64 bits in the database, a number in here. */
   readonly seconds: (name: string) => Seconds
   readonly bytes: (name: string) => ReturnType<Bytes>
+  /** A whole number of at most 53 bits. */
+  readonly count: (name: string) => Seconds
   readonly index: typeof index
   readonly primaryKey: typeof primaryKey
   readonly check: typeof check
@@ -35,7 +37,13 @@ export type Tables = ReturnType<typeof defineTables>
 
 /** Makes the tables with one engine's columns. The lengths are checked in the database too: they are identities. */
 export function defineTables(kit: ColumnKit) {
-  return { ...definePeople(kit), ...defineClaims(kit), ...defineIdempotency(kit), ...defineServiceKeys(kit) }
+  return {
+    ...definePeople(kit),
+    ...defineClaims(kit),
+    ...defineIdempotency(kit),
+    ...defineStepUps(kit),
+    ...defineServiceKeys(kit),
+  }
 }
 
 function definePeople({ table, text, seconds, bytes, index, check }: ColumnKit) {
@@ -139,6 +147,36 @@ function defineIdempotency({ table, text, seconds, bytes, index, primaryKey, che
     ],
   )
   return { idempotency }
+}
+
+/** What was asked of a user, and how often each user's trusted environment has signed. */
+function defineStepUps({ table, text, seconds, bytes, count, index, check }: ColumnKit) {
+  const stepUps = table(
+    'step_ups',
+    {
+      challenge: bytes('challenge').primaryKey(),
+      user: text('user_id').notNull(),
+      device: text('device_id').notNull(),
+      fingerprint: bytes('fingerprint').notNull(),
+      expiresAt: seconds('expires_at').notNull(),
+      usedAt: seconds('used_at'),
+    },
+    (t) => [
+      index('step_ups_expires').on(t.expiresAt),
+      check('step_ups_challenge_length', sql`length(${t.challenge}) = 32`),
+      check('step_ups_fingerprint_length', sql`length(${t.fingerprint}) = 32`),
+    ],
+  )
+  const soterCounters = table(
+    'soter_counters',
+    {
+      id: bytes('id').primaryKey(),
+      counter: count('counter').notNull(),
+      updatedAt: seconds('updated_at').notNull(),
+    },
+    (t) => [check('soter_counters_id_length', sql`length(${t.id}) = 32`)],
+  )
+  return { stepUps, soterCounters }
 }
 
 function defineServiceKeys({ table, text, seconds, bytes, primaryKey }: ColumnKit) {

@@ -15,12 +15,13 @@ export type PruneStep = (now: number, limit: number) => BoundStatement
 
 /** Compiles the pruning steps. */
 export function compilePrune(queries: Queries, tables: Tables): readonly PruneStep[] {
-  const { nonces, loginCodes, idempotency } = tables
+  const { nonces, loginCodes, idempotency, stepUps } = tables
   const ended = compileEndedSessions(queries, tables)
   const keys = compileEndedAgreementKeys(queries, tables)
   return [
     compileExpired(queries, nonces),
     compileExpired(queries, loginCodes),
+    compileExpired(queries, stepUps),
     compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
     later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
@@ -35,12 +36,11 @@ function later(seconds: number, step: PruneStep): PruneStep {
 
 const slot = slotsOf<{ before: number; limit: number }>()
 
+/** The tables whose rows end by themselves. */
+type Expiring = Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency'] | Tables['stepUps']
+
 /** Rows of a table whose whole key and end are in the row itself. */
-function compileExpired(
-  queries: Queries,
-  table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency'],
-  condition?: SQL,
-): PruneStep {
+function compileExpired(queries: Queries, table: Expiring, condition?: SQL): PruneStep {
   const key = sql.join(keyOf(table), sql`, `)
   const old = sql`select ${key} from ${table}
     where ${and(lt(table.expiresAt, slot('before')), condition)} limit ${slot('limit')}`
@@ -50,7 +50,8 @@ function compileExpired(
   return (now, limit) => prune({ before: now, limit })
 }
 
-function keyOf(table: Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency']) {
+function keyOf(table: Expiring) {
+  if ('challenge' in table) return [sql`${table.challenge}`]
   if ('nonce' in table) return [sql`${table.scope}`, sql`${table.nonce}`]
   return 'hash' in table ? [sql`${table.hash}`] : [sql`${table.user}`, sql`${table.key}`]
 }

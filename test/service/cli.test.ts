@@ -72,6 +72,20 @@ it('prints a refusal with its code and ends with 1', async () => {
   expect(code.err).toContain('login_code_invalid')
 })
 
+it('says how a transfer is confirmed, and with --confirm has the sandbox confirm it', async () => {
+  const order = '{"payee":"bob","amount":200000,"currency":"CNY"}'
+  const args = ['call', 'POST', '/wallet/transfers', '--as', 'dora', '-d', order]
+  const asked = await miniseal(...args)
+  expect(asked).toMatchObject({ code: 1, out: '' })
+  expect(asked.err).toMatch(/^step_up_required \(401\): /)
+  expect(asked.err).toContain('向 bob 转账 2,000.00 元')
+  expect(asked.err).toContain('--confirm')
+  const done = await miniseal(...args, '--confirm')
+  expect(done).toMatchObject({ code: 0, err: 'confirming: 向 bob 转账 2,000.00 元\n' })
+  expect(JSON.parse(done.out)).toMatchObject({ status: 'done', amount: 200_000, balance: 800_000 })
+  expect((await miniseal(...args, '--confirm', '--code', 'real')).code).toBe(2)
+})
+
 it('ends with 3 when the service cannot be asked, and with 2 when it is called wrongly', async () => {
   const none = runMiniseal(['call', 'GET', '/wallet'], { MINISEAL_DATA: join(folder, 'absent') })
   expect(await none.finished).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })

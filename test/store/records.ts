@@ -84,6 +84,27 @@ export async function login(store: Store): Promise<void> {
   if (result.kind !== 'committed') throw new Error(`refused: ${result.write.kind}`)
 }
 
+export function insertStepUp(seed = 1, expiresAt = NOW + 180): WriteOf<'insert-step-up'> {
+  const challenge = bytes(32, seed)
+  return {
+    kind: 'insert-step-up',
+    challenge,
+    user: 'user-1',
+    device: 'device-1',
+    fingerprint: bytes(32, 9),
+    expiresAt,
+  }
+}
+
+export function useStepUp(seed = 1, now = NOW + 1): WriteOf<'use-step-up'> {
+  const { challenge, user, device, fingerprint } = insertStepUp(seed)
+  return { kind: 'use-step-up', challenge, user, device, fingerprint, now }
+}
+
+export function raiseSoterCounter(counter: number, seed = 1): WriteOf<'raise-soter-counter'> {
+  return { kind: 'raise-soter-counter', id: bytes(32, seed), counter, now: NOW }
+}
+
 export function claimIdempotency(key: string, user = 'user-1', now = NOW): WriteOf<'claim-idempotency'> {
   return { kind: 'claim-idempotency', user, key, fingerprint: bytes(32, 3), now, expiresAt: now + 90_000 }
 }

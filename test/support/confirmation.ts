@@ -1,0 +1,36 @@
+/** What a phone does for a biometric confirmation: the finger, through the sandbox, and the field `step-up`. */
+import type { BareItem } from '../../crypto/structured-fields.ts'
+import { serializeDictionary } from '../../crypto/structured-fields.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import type { RequestParts } from './raw-client.ts'
+import type { TestService } from './service.ts'
+
+/** What wx.startSoterAuthentication gives. */
+export interface SoterResult {
+  readonly resultJSON: string
+  readonly resultJSONSignature: string
+}
+
+export async function confirm(
+  service: Pick<TestService, 'sandbox'>,
+  openid: string,
+  challenge: string,
+): Promise<SoterResult> {
+  return (await service.sandbox('/sandbox/soter', { openid, challenge })) as SoterResult
+}
+
+/** The field's value for a result. */
+export function stepUpField(challenge: string, { resultJSON, resultJSONSignature }: SoterResult): string {
+  const members: readonly (readonly [string, BareItem])[] = [
+    ['challenge', { kind: 'string', value: challenge }],
+    ['json', { kind: 'bytes', value: encodeUtf8(resultJSON) }],
+    ['sig', { kind: 'bytes', value: encodeUtf8(resultJSONSignature) }],
+  ]
+  const items = members.map(([name, value]) => [name, { kind: 'item', value, params: new Map() }] as const)
+  return serializeDictionary(new Map(items))
+}
+
+/** A request that carries this value of `step-up`. */
+export function withStepUp(parts: RequestParts, value: string): RequestParts {
+  return { ...parts, before: (message) => ({ ...message, fields: [...message.fields, ['step-up', value]] }) }
+}
