@@ -13,6 +13,7 @@ import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
+import { assertConfirmed } from './step-up-policy.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -50,6 +51,7 @@ export function createGateway(options: GatewayOptions): Backend {
   return {
     async answer(message, caller) {
       const route = routeOf(routes, message)
+      assertConfirmed(route.stepUp, message, caller)
       const signed = signedForBackend(options, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       // Runs while the request waits for its turn, too.

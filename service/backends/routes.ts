@@ -1,6 +1,8 @@
 /** Which requests go to which backend, and under which limits: `MINISEAL_UPSTREAMS` and `MINISEAL_ROUTES_FILE`. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { StepUpPolicy } from './step-up-policy.ts'
+import { stepUpShape } from './step-up-policy.ts'
 
 /** A route: requests whose path is `prefix`, or below it, go to `origin`. */
 export interface Upstream {
@@ -14,6 +16,8 @@ export interface Upstream {
   readonly maxBody?: number | undefined
   /** For the whole answer, in milliseconds. */
   readonly timeoutMs?: number | undefined
+  /** When a request must be confirmed by its user's finger or face. Absent: never. */
+  readonly stepUp?: StepUpPolicy | undefined
 }
 
 const prefixForm = /^\/[A-Za-z0-9._~/-]*$/
@@ -35,6 +39,7 @@ const routeShape = z.strictObject({
     .optional(),
   max_body: z.int().min(0).max(1_048_576).optional(),
   timeout_ms: z.int().min(100).max(longestTimeout).optional(),
+  step_up: stepUpShape.optional(),
 })
 
 /**
@@ -75,7 +80,7 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
 }
 
 /**
- * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?}`.
+ * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?}`.
  *
  * @throws Error with a message for the operator that names each place.
  */
@@ -93,12 +98,13 @@ export function parseRoutes(text: string): readonly Upstream[] {
     throw new Error(`MINISEAL_ROUTES_FILE: ${problems.join('; ')}`)
   }
   return ordered(
-    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms }) => ({
+    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up }) => ({
       prefix: withoutSlash(path),
       origin: withoutSlash(upstream),
       methods,
       maxBody: max_body,
       timeoutMs: timeout_ms,
+      stepUp: step_up,
     })),
   )
 }

@@ -30,6 +30,8 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
   } catch {
     throw new ProtocolError('payload_invalid', 'the content is not JSON')
   }
+  // Parsers differ in which of two equal members they take: what was checked here must be what a backend reads.
+  if (hasDuplicateMember(text)) throw new ProtocolError('payload_invalid', 'an object has a member twice')
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
   const places = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
@@ -37,4 +39,19 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
     'payload_invalid',
     `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`,
   )
+}
+
+/** @param text JSON that was parsed before, so that its strings and braces are what they seem */
+function hasDuplicateMember(text: string): boolean {
+  const objects: Set<unknown>[] = []
+  for (const [token, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g)) {
+    if (token === '{') objects.push(new Set())
+    else if (token === '}') objects.pop()
+    else if (colon !== undefined) {
+      const name: unknown = JSON.parse(token.slice(0, -colon.length))
+      if (objects.at(-1)?.has(name)) return true
+      objects.at(-1)?.add(name)
+    }
+  }
+  return false
 }
