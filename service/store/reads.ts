@@ -7,7 +7,13 @@ import type { Tables } from './tables.ts'
 /** The part of a {@link Store} that only looks. */
 export type Reads = Pick<
   Store,
-  'findSession' | 'findDevice' | 'findUser' | 'findIdempotency' | 'listSessions' | 'listServiceKeys'
+  | 'findSession'
+  | 'findDevice'
+  | 'findUser'
+  | 'findIdempotency'
+  | 'listSessions'
+  | 'listDevices'
+  | 'listServiceKeys'
 >
 
 /** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
@@ -31,6 +37,12 @@ export function prepareReads(
     .orderBy(desc(tables.sessions.createdAt), desc(tables.sessions.id))
     .prepare(UNNAMED)
   const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
+  const devicesByUser = queries
+    .select()
+    .from(devices)
+    .where(eq(devices.user, id))
+    .orderBy(desc(devices.createdAt), desc(devices.id))
+    .prepare(UNNAMED)
   const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
   const idempotencyByKey = queries
     .select()
@@ -48,6 +60,7 @@ export function prepareReads(
     findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
     findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
+    listDevices: (user) => guard(async () => await devicesByUser.execute({ id: user })),
     listServiceKeys: () => guard(async () => await allKeys.execute()),
   }
 }
