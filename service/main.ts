@@ -90,6 +90,7 @@ export async function startService(
     tokens: createTokenIssuer(keyring, origin),
     wechat,
     backend,
+    maxDevices: config.maxDevices,
     now,
     random: (length) => new Uint8Array(randomBytes(length)),
     record: exchangeRecorder(log),

@@ -2,6 +2,7 @@
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { refusalOf } from '../messages/problems.ts'
+import { decideDevice } from '../sessions/device-routes.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
 import type { Write } from '../store/store.ts'
@@ -70,7 +71,9 @@ async function handle(
 }
 
 async function decide(context: ExchangeContext, command: Command): Promise<Decision> {
-  const decision = await decideSession(context, command.message, command.caller)
+  const { message, caller } = command
+  const decision =
+    (await decideSession(context, message, caller)) ?? (await decideDevice(context, message, caller))
   if (decision !== undefined) return decision
-  return { reply: await context.backend.answer(command.message, command.caller), writes: [] }
+  return { reply: await context.backend.answer(message, caller), writes: [] }
 }

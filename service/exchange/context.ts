@@ -31,6 +31,8 @@ export interface ExchangeContext {
   readonly tokens: TokenIssuer
   readonly wechat: WechatClient
   readonly backend: Backend
+  /** Devices that one user may have in use. */
+  readonly maxDevices: number
   /** UNIX seconds. */
   readonly now: () => number
   /** Bytes of the system's generator. */
