@@ -1,10 +1,14 @@
 /** A user's devices and sessions: listed, named, ended and revoked, by the user over the channel and by the operator. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeBase64Url } from '../../crypto/text.ts'
-import { UsageError } from '../../service/cli/command.ts'
+import type { Command } from '../../service/cli/command.ts'
+import { CommandFailed } from '../../service/cli/command.ts'
 import { devices } from '../../service/cli/devices.ts'
 import { sessions } from '../../service/cli/sessions.ts'
+import { ConfigError } from '../../service/config.ts'
 import type { Heard, RawSession } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -33,6 +37,16 @@ const idOf = (session: RawSession): string => session.device.signer.keyid
 const listed = async (session: RawSession) => (await session.send({ path: '/devices' })).json.devices
 const listedIds = async (session: RawSession): Promise<string[]> =>
   (await listed(session)).map(({ id }: { id: string }) => id)
+
+/** Why the sessions of a device ended, by the database: a session that is left open there is refused only by its device. */
+function endsOf(session: RawSession): (string | null)[] {
+  const path = service.environment.MINISEAL_DATABASE?.slice('sqlite:'.length) ?? ''
+  const database = new Database(path, { readonly: true })
+  const select = 'select end_reason as why from sessions where device_id = ?'
+  const rows = database.prepare<[string], { why: string | null }>(select).all(idOf(session))
+  database.close()
+  return rows.map(({ why }) => why)
+}
 
 function expectRefused(heard: Heard, code: string, status: number): void {
   expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
@@ -121,6 +135,7 @@ describe('DELETE /devices/{id}', () => {
     const again = await logIn(service, { openid, device: stolen.device })
     expect((await phone.send(revoking(idOf(again)))).status).toBe(204)
     expectRefused(await stolen.send(), 'key_revoked', 401)
+    expect(endsOf(stolen)).toEqual(['device-revoked', 'device-revoked'])
     expectRefused(await again.send({ method: 'POST', path: '/sessions/current/token' }), 'key_revoked', 401)
     const prepared = await prepareLogin(service, { openid, device: again.device })
     expectRefused(await send(service, prepared), 'key_revoked', 401)
@@ -165,7 +180,10 @@ describe('DELETE /devices and DELETE /sessions', () => {
     const third = await someone(openid)
     const heard = await first.send({ method: 'DELETE', path: '/devices' })
     expect([heard.status, heard.json]).toEqual([200, { revoked: 2 }])
-    for (const other of [second, third]) expectRefused(await other.send(), 'key_revoked', 401)
+    for (const other of [second, third]) {
+      expectRefused(await other.send(), 'key_revoked', 401)
+      expect(endsOf(other)).toEqual(['device-revoked'])
+    }
     expect((await first.send()).status).toBe(200)
     expect((await stranger.send()).status).toBe(200)
     expect((await first.send({ method: 'DELETE', path: '/devices' })).json).toEqual({ revoked: 0 })
@@ -228,9 +246,16 @@ describe('the limit of devices', () => {
 
 describe('the operator', () => {
   /** The database and nothing else: no key, no origin, no app. */
-  const miniseal = async (...args: string[]) => {
-    const { MINISEAL_DATABASE = '' } = service.environment
-    return await runMiniseal(args, { MINISEAL_DATABASE }).finished
+  const database = () => ({ MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '' })
+
+  /** Runs a command in this process, beside the running service, and gives what it printed. */
+  async function run(command: Command, args: readonly string[], environment = database()): Promise<string> {
+    let printed = ''
+    const out = (text: string): void => {
+      printed += text
+    }
+    expect(await command.run(args, { environment, out, err: out })).toBe(0)
+    return printed
   }
 
   it('lists the devices of a user and revokes one, beside the running service', async () => {
@@ -241,58 +266,69 @@ describe('the operator', () => {
     while (!device.signer.keyid.startsWith('-')) device = newDevice()
     const stolen = await logIn(service, { openid, device })
     await phone.send({ method: 'PUT', path: `/devices/${idOf(stolen)}`, body: { name: 'lost in a taxi' } })
-    const revoked = await miniseal('devices', 'revoke', phone.user, idOf(stolen))
+    const revoked = await runMiniseal(['devices', 'revoke', phone.user, idOf(stolen)], database()).finished
     expect(revoked).toMatchObject({ code: 0, err: '', out: expect.stringContaining('ended its sessions') })
     expectRefused(await stolen.send(), 'key_revoked', 401)
+    expect(endsOf(stolen)).toEqual(['device-revoked'])
     expect((await phone.send()).status).toBe(200)
-    const list = (await miniseal('devices', 'list', phone.user)).out.trim().split('\n')
+    const list = (await run(devices, ['list', phone.user])).trim().split('\n')
     expect(list).toHaveLength(2)
     const line = list.find((text) => text.startsWith(idOf(stolen)))
     expect(line).toMatch(/ {2}revoked {2}enrolled \d{4}-.* "test" "lost in a taxi"$/)
-    const again = await miniseal('devices', 'revoke', phone.user, idOf(stolen))
-    expect(again).toMatchObject({ code: 0, out: expect.stringContaining('revoked before') })
+    expect(await run(devices, ['revoke', phone.user, idOf(stolen)])).toContain('revoked before')
   })
 
   it('revokes all devices of a user, or ends all sessions, and nobody else’s', async () => {
     const stranger = await someone()
     const openid = newOpenid()
     const [first, second] = await twoDevices(openid)
-
-    expect((await miniseal('sessions', 'revoke', first.user, '--all')).out).toBe('ended 2 sessions\n')
+    expect(await run(sessions, ['revoke', first.user, '--all'])).toBe('ended 2 sessions\n')
     for (const session of [first, second]) expectRefused(await session.send(), 'session_ended', 401)
     const back = await logIn(service, { openid, device: first.device })
-    const all = await miniseal('devices', 'revoke', first.user, '--all')
-    expect(all).toMatchObject({ code: 0, out: expect.stringContaining('revoked 2 devices') })
+    expect(await run(devices, ['revoke', first.user, '--all'])).toContain('revoked 2 devices')
     for (const session of [back, second]) expectRefused(await session.send(), 'key_revoked', 401)
+    expect(endsOf(first).sort()).toEqual(['device-revoked', 'revoked'])
     expect((await stranger.send()).status).toBe(200)
   })
 
-  it('is told what is wrong: 2 for a wrong call, 3 for a user, device or database that is not there', async () => {
+  it('is told of a user, a device or a database that is not there', async () => {
     const { user } = await someone()
     const theirs = await someone()
-    const nobody = await miniseal('devices', 'list', 'u_nobody')
-    expect(nobody).toMatchObject({ code: 3, err: expect.stringContaining('there is no user "u_nobody"') })
-    const other = await miniseal('devices', 'revoke', user, idOf(theirs))
-    expect(other).toMatchObject({ code: 3, err: expect.stringContaining(`miniseal devices list ${user}`) })
-    expect((await theirs.send()).status).toBe(200)
-    const absent = `sqlite:${join(service.environment.MINISEAL_DATA ?? '', 'absent.db')}`
-    const none = await runMiniseal(['devices', 'list', user], { MINISEAL_DATABASE: absent }).finished
-    expect(none).toMatchObject({ code: 3, err: expect.stringContaining('MINISEAL_DATABASE') })
-    const wrong = [
-      ['devices'],
-      ['devices', 'list'],
-      ['devices', 'list', user, 'x'],
-      ['devices', 'revoke', user],
-      ['devices', 'revoke', user, 'x', '--all'],
-      ['devices', 'revoke', user, 'x', 'y'],
-      ['sessions', 'list'],
-      ['sessions', 'revoke', user],
-    ]
-    const terminal = { environment: {}, out: () => {}, err: () => {} }
-    for (const [command, ...args] of wrong) {
-      const called = (command === 'devices' ? devices : sessions).run(args, terminal)
-      await expect(called).rejects.toThrow(UsageError)
+    const failed = (message: RegExp) => expect.objectContaining({ message: expect.stringMatching(message) })
+    await expect(run(devices, ['list', 'u_nobody'])).rejects.toThrow(CommandFailed)
+    for (const [command, args] of [
+      [devices, ['list', 'u_nobody']],
+      [devices, ['revoke', 'u_nobody', '--all']],
+      [sessions, ['revoke', 'u_nobody', '--all']],
+    ] as const) {
+      await expect(run(command, args)).rejects.toEqual(failed(/there is no user "u_nobody".*pseudonym/))
     }
-    expect((await miniseal('devices', 'list', user, '--json')).code).toBe(2)
+    const other = run(devices, ['revoke', user, idOf(theirs)])
+    await expect(other).rejects.toEqual(failed(new RegExp(`no device.*miniseal devices list ${user}`)))
+    expect((await theirs.send()).status).toBe(200)
+    const path = join(service.environment.MINISEAL_DATA ?? '', 'absent.db')
+    const none = run(devices, ['list', user], { MINISEAL_DATABASE: `sqlite:${path}` })
+    await expect(none).rejects.toEqual(failed(/no database at .*set MINISEAL_DATABASE/))
+    expect(existsSync(path)).toBe(false)
+    await expect(run(devices, ['list', user], { MINISEAL_DATABASE: 'mysql://x' })).rejects.toThrow(
+      ConfigError,
+    )
+  })
+
+  it.each([
+    [devices, []],
+    [devices, ['list']],
+    [devices, ['list', 'u', 'x']],
+    [devices, ['list', 'u', '--all']],
+    [devices, ['revoke', 'u']],
+    [devices, ['revoke', 'u', 'x', '--all']],
+    [devices, ['revoke', 'u', 'x', 'y']],
+    [devices, ['list', 'u', '--json']],
+    [sessions, ['list', 'u']],
+    [sessions, ['revoke', 'u']],
+    [sessions, ['revoke', 'u', 'x', '--all']],
+  ] as const)('does nothing when it is called wrongly (%#)', async (command, args) => {
+    const name = expect.stringMatching(/takes|too many|option/)
+    await expect(run(command, args)).rejects.toEqual(expect.objectContaining({ message: name }))
   })
 })
