@@ -33,6 +33,8 @@ export interface Config {
   readonly limits: LimitSettings
   /** Proxies in front whose X-Forwarded-For entries are believed. */
   readonly trustedProxies: number
+  /** Devices that one user may have in use. */
+  readonly maxDevices: number
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -65,6 +67,10 @@ const schema = z.object({
   MINISEAL_LIMITS: z.string().optional(),
   MINISEAL_TRUSTED_PROXIES: z.string().optional(),
   MINISEAL_ROUTES_FILE: z.string().optional(),
+  MINISEAL_MAX_DEVICES: z
+    .string()
+    .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
+    .default('10'),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -120,6 +126,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     upstreams,
     limits,
     trustedProxies,
+    maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -180,6 +187,20 @@ function parseOrigin(text: string | undefined): string | undefined {
   if (text.startsWith('http:') && !isLoopback(text))
     throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
   return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
+}
+
+/**
+ * Where the database is, for commands that need nothing else: no key, no origin.
+ *
+ * @throws ConfigError when `MINISEAL_DATABASE` cannot be read.
+ */
+export function readDatabase(environment: Environment): DatabaseLocation {
+  const { MINISEAL_DATABASE } = withoutEmpty(environment)
+  try {
+    return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
+  } catch (error) {
+    throw new ConfigError([error instanceof Error ? error.message : String(error)])
+  }
 }
 
 function parseDatabase(text: string): DatabaseLocation {

@@ -94,6 +94,7 @@ export async function startService(
     wechat,
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
+    maxDevices: config.maxDevices,
     now,
     random: systemRandom,
     record: exchangeRecorder(log),

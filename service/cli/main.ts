@@ -3,14 +3,18 @@ import { ConfigError } from '../config.ts'
 import { call } from './call.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
+import { devices } from './devices.ts'
 import { keys } from './keys.ts'
 import { serveCommand } from './serve.ts'
+import { sessions } from './sessions.ts'
 import { wechatSandbox } from './wechat-sandbox.ts'
 
 const commands: Readonly<Record<string, Command>> = {
   serve: serveCommand,
   call,
   keys,
+  devices,
+  sessions,
   'wechat-sandbox': wechatSandbox,
 }
 

@@ -4,6 +4,7 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import type { Caller } from '../backends/backend.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
 import { refusalOf } from '../messages/problems.ts'
+import { decideDevice } from '../sessions/device-routes.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
 import type { Write } from '../store/store.ts'
@@ -86,7 +87,8 @@ async function handle(
 }
 
 async function decide(context: ExchangeContext, { message }: Command, caller: Caller): Promise<Decision> {
-  const decision = await decideSession(context, message, caller)
+  const decision =
+    (await decideSession(context, message, caller)) ?? (await decideDevice(context, message, caller))
   if (decision !== undefined) return decision
   return { reply: await context.backend.answer(message, caller), writes: [] }
 }

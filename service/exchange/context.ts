@@ -33,6 +33,8 @@ export interface ExchangeContext {
   readonly wechat: WechatClient
   readonly backend: Backend
   readonly limits: Limits
+  /** Devices that one user may have in use. */
+  readonly maxDevices: number
   /** UNIX seconds. */
   readonly now: () => number
   /** Bytes of the system's generator. */

@@ -24,6 +24,9 @@ const sessionLifetime = 7_200
 /** A code lives five minutes; its hash is kept twice as long (WeChat, code2Session). */
 const codeRetention = 600
 
+/** A device that was not seen for so many seconds takes no place: its key may have gone with the phone's storage. */
+const deviceInUse = 90 * 86_400
+
 /** Kept as it is, and shown to the user: no control character, above all not U+0000, which PostgreSQL cannot store. */
 const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)
 
@@ -173,6 +176,7 @@ async function putSession(
       sessionKeyWrapped: wrap(identity.sessionKey, 'session_key_wrapped'),
       now,
     },
+    { kind: 'admit-device', user, device, limit: context.maxDevices, seenAfter: now - deviceInUse },
     { kind: 'put-device', id: device, user, publicKey, now, ...(platform === undefined ? {} : { platform }) },
     {
       kind: 'insert-session',
@@ -189,6 +193,11 @@ async function putSession(
     },
   ])
   if (result.kind === 'committed') return
+  if (result.write.kind === 'admit-device')
+    throw new ProtocolError(
+      'device_key_refused',
+      'this user has as many devices as allowed: revoke one first',
+    )
   if (result.write.kind !== 'put-device')
     throw new Error(`the store refused ${result.write.kind} of a new session`)
   const taken = await context.store.findDevice(device)

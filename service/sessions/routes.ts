@@ -41,6 +41,7 @@ export async function decideSession(
   if (method === 'GET' && rest === '') return await listSessions(services, caller)
   if (method === 'GET' && rest === '/current') return await currentSession(services, caller)
   if (method === 'POST' && path === renewalPath) return await renewToken(services, caller)
+  if (method === 'DELETE' && rest === '') return await endOtherSessions(services, caller)
   if (method === 'DELETE' && rest.startsWith('/')) return endSession(services, caller, rest.slice(1))
   throw new ProtocolError('not_found', 'there is nothing at this path')
 }
@@ -85,13 +86,31 @@ async function renewToken(services: SessionServices, caller: Caller): Promise<De
   return { reply: jsonReply(201, body), writes: [] }
 }
 
+/** The count is of the moment before: a session that opens meanwhile ends with the others, and is not counted. */
+async function endOtherSessions(services: SessionServices, caller: Caller): Promise<Decision> {
+  const others = (await activeSessions(services, caller)).filter(({ id }) => {
+    return encodeBase64Url(id) !== caller.session
+  })
+  const except = decodeBase64Url(caller.session)
+  const { user } = caller
+  return {
+    reply: jsonReply(200, { ended: others.length }),
+    writes: [{ kind: 'end-other-sessions', user, except, reason: 'revoked', now: services.now() }],
+  }
+}
+
 function endSession(services: SessionServices, caller: Caller, name: string): Decision {
   const text = name === 'current' ? caller.session : name
   const id = refuseFormat('not_found', () => decodeBase64Url(text))
   if (id.length !== suite1.sessionIdLength) throw new ProtocolError('not_found', 'there is no such session')
   const reason = text === caller.session ? 'logout' : 'revoked'
   return {
-    reply: { status: 204, fields: [['cache-control', 'no-store']], content: new Uint8Array(0) },
+    reply: noContent(),
     writes: [{ kind: 'end-session', id, user: caller.user, reason, now: services.now() }],
   }
+}
+
+/** `204`, which nobody may keep. */
+export function noContent(): ResponseMessage {
+  return { status: 204, fields: [['cache-control', 'no-store']], content: new Uint8Array(0) }
 }

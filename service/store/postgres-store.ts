@@ -85,7 +85,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
 function commitOnce(pool: Pool, statements: Statements, writes: readonly Write[]): Promise<CommitResult> {
   return inTransaction<CommitResult>(pool, async (client) => {
     for (const [index, write] of writes.entries()) {
-      if (!(await isApplied(client, statements.bind(write)))) {
+      if (!(await isApplied(client, statements, write))) {
         return { keep: false, value: { kind: 'refused', write, index } }
       }
     }
@@ -93,9 +93,9 @@ function commitOnce(pool: Pool, statements: Statements, writes: readonly Write[]
   })
 }
 
-async function isApplied(client: PoolClient, statement: BoundStatement): Promise<boolean> {
+async function isApplied(client: PoolClient, statements: Statements, write: Write): Promise<boolean> {
   try {
-    return (await run(client, statement)) === 1
+    return statements.isDone(write, await run(client, statements.bind(write)))
   } catch (error) {
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
     throw error

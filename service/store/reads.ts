@@ -13,6 +13,7 @@ export type Reads = Pick<
   | 'findIdempotency'
   | 'findStepUp'
   | 'listSessions'
+  | 'listDevices'
   | 'listServiceKeys'
 >
 
@@ -37,6 +38,12 @@ export function prepareReads(
     .orderBy(desc(tables.sessions.createdAt), desc(tables.sessions.id))
     .prepare(UNNAMED)
   const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
+  const devicesByUser = queries
+    .select()
+    .from(devices)
+    .where(eq(devices.user, id))
+    .orderBy(desc(devices.createdAt), desc(devices.id))
+    .prepare(UNNAMED)
   const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
   const idempotencyByKey = queries
     .select()
@@ -56,6 +63,7 @@ export function prepareReads(
     findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
     findStepUp: (id) => guard(async () => (await stepUpByChallenge.execute({ id }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
+    listDevices: (user) => guard(async () => await devicesByUser.execute({ id: user })),
     listServiceKeys: () => guard(async () => await allKeys.execute()),
   }
 }

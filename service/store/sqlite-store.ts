@@ -72,15 +72,14 @@ function statementRunner(connection: Database.Database): Run {
 
 function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
   for (const [index, write] of writes.entries()) {
-    if (!isApplied(run, statements.bind(write)))
-      return { keep: false, value: { kind: 'refused', write, index } }
+    if (!isApplied(run, statements, write)) return { keep: false, value: { kind: 'refused', write, index } }
   }
   return { keep: true, value: { kind: 'committed' } }
 }
 
-function isApplied(run: Run, statement: BoundStatement): boolean {
+function isApplied(run: Run, statements: Statements, write: Write): boolean {
   try {
-    return run(statement) === 1
+    return statements.isDone(write, run(statements.bind(write)))
   } catch (error) {
     if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
     throw error

@@ -6,6 +6,7 @@
  */
 import { and, eq, sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
+import { compileDevices, isDone } from './device-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
@@ -15,8 +16,9 @@ import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.
 
 /** All writes of one engine. */
 export interface Statements {
-  /** The statement of one write: it commits only if this returns exactly one row. */
   bind(write: Write): BoundStatement
+  /** Whether a write commits whose statement returned so many rows. */
+  isDone(write: Write, rows: number): boolean
   /** See {@link compilePrune}. */
   readonly prune: readonly PruneStep[]
   /** See {@link compileProbe}. */
@@ -29,12 +31,14 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileClaims(queries, tables),
     ...compilePeople(queries, tables),
     ...compileSessions(queries, tables),
+    ...compileDevices(queries, tables),
     ...compileIdempotency(queries, tables),
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),
+    isDone,
     prune: compilePrune(queries, tables),
     probe: compileProbe(queries, tables),
   }

@@ -7,13 +7,15 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
+import type { DeviceWrite } from './device-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
- * constraint of the tables forbids it (a session of a device that does not exist).
+ * constraint of the tables forbids it (a session of a device that does not exist). Only a `BulkWrite` is for any number.
  */
 export type Write =
+  | DeviceWrite
   /**
    * Refused when (scope, nonce) is there already, expired or not. Of any number of simultaneous claims, in any number
    * of processes, exactly one commits. 16 bytes, attacker-controlled.
@@ -200,6 +202,8 @@ export interface Store {
   findUser(id: string): Promise<UserRecord | undefined>
   /** Newest first; sessions that ended stay in the list until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
+  /** Newest first, the revoked ones among them. */
+  listDevices(user: string): Promise<readonly DeviceRecord[]>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
   /** Whatever its state, until it is pruned. */
   findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>

@@ -99,6 +99,9 @@ it.each([
   ['MINISEAL_WECHAT_APPS', 'wx1234:a,wx1234:b'],
   ['MINISEAL_WECHAT_API', 'http://api.example.com'],
   ['MINISEAL_UPSTREAMS', 'wallet'],
+  ['MINISEAL_MAX_DEVICES', '0'],
+  ['MINISEAL_MAX_DEVICES', '10000'],
+  ['MINISEAL_MAX_DEVICES', '1e2'],
   ['MINISEAL_LOG_LEVEL', 'loud'],
 ])('refuses %s=%s, naming the variable and never its value', (name, value) => {
   const attempt = (): unknown => readConfig({ ...production, [name]: value })

@@ -125,7 +125,7 @@ describeOnBothEngines('store', (create) => {
 
   test('a revoked device is refused for ever and its sessions are not touched', async () => {
     await login(store)
-    await database.sql(`update devices set revoked_at = ${NOW} where id = 'device-1'`)
+    await expectCommitted({ kind: 'revoke-device', id: 'device-1', user: 'user-1', now: NOW })
     await expectRefused(putDevice('device-1', 'user-1', NOW + DAY))
     await expectRefused(touchSession())
     expect(await store.findSession(bytes(16, 1))).toMatchObject({ deviceRevokedAt: NOW, endedAt: null })

@@ -73,7 +73,7 @@ export function newDevice(): {
 }
 
 async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
-  const response = await fetch(`${service.origin}/.well-known/miniseal`)
+  const response = await fetch(`${service.url ?? service.origin}/.well-known/miniseal`)
   const roots = service.roots.map((root) => decodeBase64Url(root))
   return verifyConfiguration(primitives, await response.text(), roots, service.now())
 }
@@ -83,7 +83,7 @@ export async function post(
   body: Uint8Array,
   type = 'application/vnd.miniseal',
 ): Promise<Response> {
-  return await fetch(`${service.origin}/seal`, {
+  return await fetch(`${service.url ?? service.origin}/seal`, {
     method: 'POST',
     headers: { 'content-type': type },
     body: new Uint8Array(body),
@@ -187,8 +187,9 @@ export class RawSession {
     return { frame, open }
   }
 
-  send(parts: RequestParts = {}): Promise<Heard> {
-    return send(this.service, this.prepare(parts))
+  /** @param service another process of the same service, instead of the one that logged in */
+  send(parts: RequestParts = {}, service = this.service): Promise<Heard> {
+    return send(service, this.prepare(parts))
   }
 }
 

@@ -12,6 +12,8 @@ import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 export interface TestService {
   readonly origin: string
+  /** Where it listens, when that is not its origin. */
+  readonly url?: string
   readonly sandboxUrl: string
   readonly roots: readonly string[]
   readonly appid: string
@@ -69,6 +71,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   }
   return {
     origin: service.origin,
+    url: service.url,
     sandboxUrl,
     roots: service.roots,
     appid: sandboxApp.appid,
