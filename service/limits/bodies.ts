@@ -15,7 +15,8 @@ export interface BodyRooms {
    * the source that holds the most is cut: who sends slowly holds room for long, and loses it first.
    *
    * @param cut ends the connection that the body comes over
-   * @throws Throttled `overloaded` (503) when the room is taken by bodies that have arrived.
+   * @throws Throttled `overloaded` (503) when the room is taken by bodies that have arrived, or by bodies of the same
+   *   source that began only just now.
    */
   take(source: string, bytes: number, cut: () => void): Room
 }
@@ -24,8 +25,16 @@ interface Body {
   readonly source: string
   readonly bytes: number
   readonly cut: () => void
+  /** Milliseconds, by `performance.now()`. */
+  readonly beganAt: number
   isArriving: boolean
 }
+
+/**
+ * For so many milliseconds a body is not cut for another one of its own source: otherwise who comes back at once with
+ * large bodies would have the service read them without end.
+ */
+const grace = 2_000
 
 /** @param capacity bytes of all bodies together */
 export function createBodyRooms(capacity: number): BodyRooms {
@@ -35,15 +44,13 @@ export function createBodyRooms(capacity: number): BodyRooms {
   const release = (body: Body): void => {
     if (bodies.delete(body)) held -= body.bytes
   }
-  const makeRoom = (bytes: number): void => {
+  const makeRoom = (source: string, bytes: number): void => {
     const arriving = [...bodies].filter(({ isArriving }) => isArriving)
-    if (held - total(arriving) + bytes > capacity) {
-      const details = { status: 503, retryAfter: 1 } as const
-      throw new Throttled('overloaded', 'the service holds as much as it can', details)
-    }
+    if (held - total(arriving) + bytes > capacity) throw noRoom()
     while (held + bytes > capacity) {
       const victim = findVictim(arriving)
       if (victim === undefined) break
+      if (victim.source === source && performance.now() - victim.beganAt < grace) throw noRoom()
       arriving.splice(arriving.indexOf(victim), 1)
       release(victim)
       victim.cut()
@@ -51,8 +58,8 @@ export function createBodyRooms(capacity: number): BodyRooms {
   }
   return {
     take(source, bytes, cut) {
-      if (held + bytes > capacity) makeRoom(bytes)
-      const body: Body = { source, bytes, cut, isArriving: true }
+      if (held + bytes > capacity) makeRoom(source, bytes)
+      const body: Body = { source, bytes, cut, beganAt: performance.now(), isArriving: true }
       bodies.add(body)
       held += bytes
       return {
@@ -63,6 +70,10 @@ export function createBodyRooms(capacity: number): BodyRooms {
       }
     },
   }
+}
+
+function noRoom(): Throttled {
+  return new Throttled('overloaded', 'the service holds as much as it can', { status: 503, retryAfter: 1 })
 }
 
 function total(bodies: readonly Body[]): number {

@@ -10,7 +10,7 @@ import type { Heard, Prepared, RawSession } from '../support/raw-client.ts'
 import { logIn, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import type { RunningCommand } from '../support/service-process.ts'
-import { freePort, runMiniseal } from '../support/service-process.ts'
+import { freePort, runMiniseal, serviceOutside } from '../support/service-process.ts'
 
 const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 4)
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-crash-'))
@@ -32,7 +32,7 @@ beforeAll(async () => {
   expect(readConfig(environment).port).toBeGreaterThan(0)
   const greeting = await start()
   const root = /root key\s+(\S+)/.exec(greeting)?.[1] ?? ''
-  service = outside(url, root)
+  service = serviceOutside(environment, url, root)
   session = await logIn(service)
 })
 
@@ -45,34 +45,6 @@ afterAll(async () => {
 async function start(): Promise<string> {
   running = runMiniseal(['serve'], environment)
   return await running.waitFor('Ctrl+C')
-}
-
-/** The service as its clients see it. */
-function outside(sandboxUrl: string, root: string): TestService {
-  const origin = `http://127.0.0.1:${environment.PORT}`
-  const unused = (): never => {
-    throw new Error('not of a service in another process')
-  }
-  return {
-    origin,
-    sandboxUrl,
-    roots: [root],
-    appid: sandboxApp.appid,
-    environment,
-    logText: unused,
-    advanceClock: unused,
-    now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
-      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ appid: sandboxApp.appid }),
-      })
-      return ((await answer.json()) as { code: string }).code
-    },
-    sandbox: unused,
-    close: unused,
-  }
 }
 
 const posting = (note: string) => ({

@@ -5,6 +5,8 @@ import { afterEach, expect, it } from 'vitest'
 import { findField } from '../../crypto/binary-http.ts'
 import type { Backend } from '../../service/backends/backend.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import type { Idler } from '../support/floods.ts'
+import { headOf, idle } from '../support/floods.ts'
 import type { Heard, Prepared } from '../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService, TestServiceOptions } from '../support/service.ts'
@@ -49,6 +51,8 @@ const transfer = {
   path: '/wallet/transfers',
   body: { payee: 'bob', amount: 100, currency: 'CNY' },
 }
+
+const largeRequest = { ...transfer, body: { text: 'x'.repeat(1_000_000) } }
 
 it('refuses handshakes over the limit of an address in the clear, and takes them again after the window', async () => {
   const service = await limited('handshake_ip=2/3')
@@ -252,14 +256,58 @@ it('bounds the bodies at work, and does not read more of them', async () => {
   const backend = gate()
   const service = await limited('body_mib=2', {}, { backend })
   const session = await logIn(service)
-  const large = { ...transfer, body: { text: 'x'.repeat(1_000_000) } }
-  const running = [session.send(large), session.send(large)]
+  const running = [session.send(largeRequest), session.send(largeRequest)]
   await expect.poll(backend.waiting).toBe(2)
-  const refused = await post(service, session.prepare(large).frame)
+  const refused = await post(service, session.prepare(largeRequest).frame)
   expect(refused.status).toBe(503)
   expect(refused.headers.get('connection')).toBe('close')
   expect(await refused.json()).toMatchObject({ code: 'overloaded' })
   backend.open()
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual([204, 204])
-  expect((await session.send(large)).status).toBe(204)
+  expect((await session.send(largeRequest)).status).toBe(204)
+})
+
+/** Announces a large body from an address, sends a part of it, and waits. */
+function slowBody(service: TestService, from: string): Idler {
+  const port = Number(new URL(service.origin).port)
+  return idle({ port, from }, `${headOf(1_300_000)}and then nothing`)
+}
+
+it('cuts a slow body at once when the body of another address needs its room', async () => {
+  const service = await limited('body_mib=2')
+  const session = await logIn(service)
+  const slow = slowBody(service, '127.0.0.2')
+  await slow.settled
+  expect((await session.send(largeRequest)).json.code).toBe('payload_invalid')
+  expect(await slow.lifetime).toBeLessThan(5)
+})
+
+it('cuts a slow body for another one of its own address only when it has had two seconds', async () => {
+  const service = await limited('body_mib=2')
+  const session = await logIn(service)
+  const slow = slowBody(service, '127.0.0.1')
+  await slow.settled
+  expect((await post(service, session.prepare(largeRequest).frame)).status).toBe(503)
+  await sleep(2_000)
+  expect((await session.send(largeRequest)).json.code).toBe('payload_invalid')
+  expect(await slow.lifetime).toBeGreaterThan(2)
+})
+
+it('closes connections over the limit of an address, and takes those of others', async () => {
+  const service = await limited('connections_ip=2')
+  const port = Number(new URL(service.origin).port)
+  const first = [0, 1].map(() => idle({ port, from: '127.0.0.2' }, ''))
+  await Promise.all(first.map(({ settled }) => settled))
+  expect(await idle({ port, from: '127.0.0.2' }, '').lifetime).toBeLessThan(5)
+  expect((await (await logIn(service)).send()).status).toBe(200)
+  // Room is given back.
+  for (const { end } of first) end()
+  await Promise.all(first.map(({ lifetime }) => lifetime))
+  const stays = async (): Promise<unknown> => {
+    const { lifetime, end } = idle({ port, from: '127.0.0.2' }, '')
+    const state = await Promise.race([lifetime, sleep(500, 'open')])
+    end()
+    return state
+  }
+  await expect.poll(stays, { timeout: 10_000 }).toBe('open')
 })

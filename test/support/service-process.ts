@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import type { TestService } from './service.ts'
 
 /** A loopback port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -64,4 +66,35 @@ export function runMiniseal(
       finished.then(() => reject(new Error(`it ended without saying ${text}: ${out}${err}`)))
     })
   return { child, waitFor, finished }
+}
+
+/** A service in another process, as its clients see it. */
+export function serviceOutside(
+  environment: Readonly<Record<string, string>>,
+  sandboxUrl: string,
+  root: string,
+): TestService {
+  const unused = (): never => {
+    throw new Error('not of a service in another process')
+  }
+  return {
+    origin: `http://127.0.0.1:${environment.PORT}`,
+    sandboxUrl,
+    roots: [root],
+    appid: sandboxApp.appid,
+    environment,
+    logText: unused,
+    advanceClock: unused,
+    now: () => Math.floor(Date.now() / 1000),
+    code: async () => {
+      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ appid: sandboxApp.appid }),
+      })
+      return ((await answer.json()) as { code: string }).code
+    },
+    sandbox: unused,
+    close: unused,
+  }
 }

@@ -1,0 +1,111 @@
+/** Hostile traffic from loopback addresses of its own, over bare sockets. */
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
+
+/** Where a flood goes to and comes from. */
+export interface Aim {
+  readonly port: number
+  /** For example `127.0.0.66`. */
+  readonly from: string
+}
+
+export interface Flood {
+  /** Answers by their status, and connections that ended without one. */
+  readonly counts: Record<string, number>
+  stop(): Promise<void>
+}
+
+function open({ port, from }: Aim): Socket {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
+  // Being cut is what these connections are for.
+  socket.on('error', () => undefined)
+  return socket
+}
+
+/** Keeps `width` connections of one kind open; each is made anew `pause` milliseconds after it has ended. */
+function keepOpen(aim: Aim, width: number, pause: number, use: (socket: Socket) => void): Flood {
+  const counts: Record<string, number> = {}
+  const sockets = new Set<Socket>()
+  let isStopped = false
+  const start = (): void => {
+    if (isStopped) return
+    const socket = open(aim)
+    sockets.add(socket)
+    let status = 'cut'
+    socket.on('data', (chunk) => {
+      const [, said] = /^HTTP\/1\.1 (\d{3})/.exec(String(chunk.subarray(0, 12))) ?? []
+      if (said !== undefined) status = said
+    })
+    socket.on('close', () => {
+      sockets.delete(socket)
+      counts[status] = (counts[status] ?? 0) + 1
+      setTimeout(start, pause)
+    })
+    socket.on('connect', () => use(socket))
+  }
+  for (let i = 0; i < width; i++) start()
+  return {
+    counts,
+    async stop() {
+      isStopped = true
+      const ended = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+      for (const socket of sockets) socket.destroy()
+      await Promise.all(ended)
+    },
+  }
+}
+
+/** A request that announces a body of `length`. */
+export function headOf(length: number): string {
+  return `POST /seal HTTP/1.1\r\nhost: flood\r\nconnection: close\r\ncontent-type: application/vnd.miniseal\r\ncontent-length: ${length}\r\n\r\n`
+}
+
+/** Sends whole frames, one for each connection. */
+export function floodFrames(aim: Aim, width: number, frame: () => Uint8Array): Flood {
+  return keepOpen(aim, width, 5, (socket) => {
+    const bytes = frame()
+    socket.write(headOf(bytes.length))
+    socket.write(bytes)
+  })
+}
+
+/** Announces a body of `length`, sends all of it but the last byte, and says nothing more. */
+export function floodSlowBodies(aim: Aim, width: number, length: number): Flood {
+  const almost = Buffer.alloc(length - 1, 1)
+  return keepOpen(aim, width, 250, (socket) => {
+    socket.write(headOf(length))
+    socket.write(almost)
+  })
+}
+
+/** Sends the beginning of a request line, or nothing at all, and waits. */
+export function floodHalfOpen(aim: Aim, width: number): Flood {
+  let made = 0
+  return keepOpen(aim, width, 50, (socket) => {
+    made += 1
+    if (made % 2 === 0) socket.write('POST /seal HT')
+  })
+}
+
+/** A connection that says one thing and waits. */
+export interface Idler {
+  /** Seconds until the service ended it. */
+  readonly lifetime: Promise<number>
+  /** Resolves when the service has had time to take the connection and its words. */
+  readonly settled: Promise<unknown>
+  end(): void
+}
+
+export function idle(aim: Aim, words: string): Idler {
+  const beganAt = performance.now()
+  const socket = open(aim)
+  const settled = new Promise((resolve) => {
+    socket.write(words, () => setTimeout(resolve, 200))
+  })
+  // Whatever is answered is read, so that the end is seen.
+  socket.resume()
+  const lifetime = new Promise<number>((resolve) => {
+    socket.once('close', () => resolve((performance.now() - beganAt) / 1_000))
+  })
+  return { lifetime, settled, end: () => socket.destroy() }
+}
