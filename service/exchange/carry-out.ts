@@ -4,6 +4,7 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import { refusalOf } from '../messages/problems.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
+import { decideWechatData } from '../sessions/wechat-routes.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import { assertCommand } from './authorize.ts'
@@ -70,7 +71,9 @@ async function handle(
 }
 
 async function decide(context: ExchangeContext, command: Command): Promise<Decision> {
-  const decision = await decideSession(context, command.message, command.caller)
+  const { message, caller } = command
+  const decision =
+    (await decideSession(context, message, caller)) ?? (await decideWechatData(context, message, caller))
   if (decision !== undefined) return decision
-  return { reply: await context.backend.answer(command.message, command.caller), writes: [] }
+  return { reply: await context.backend.answer(message, caller), writes: [] }
 }
