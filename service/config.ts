@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/gateway.ts'
 import { parseUpstreams } from './backends/gateway.ts'
+import type { MetricsAccess } from './http/metrics.ts'
+import { parseMetricsAccess } from './http/metrics.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { sandboxApp } from './wechat/sandbox/default-app.ts'
@@ -28,6 +30,8 @@ export interface Config {
   readonly wechatApi: WechatApi
   /** `undefined`: the built-in demo wallet. */
   readonly upstreams: readonly Upstream[] | undefined
+  /** Holds a secret where it holds a token. */
+  readonly metrics: MetricsAccess
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -54,6 +58,7 @@ const schema = z.object({
   MINISEAL_WECHAT_APPS: z.string().optional(),
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
+  MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -90,6 +95,9 @@ export function readConfig(environment: Environment): Config {
   })
   const upstreams = collect(() => parseUpstreams(values.MINISEAL_UPSTREAMS), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
+  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
+    kind: 'off',
+  } as const)
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     mode,
@@ -102,6 +110,7 @@ export function readConfig(environment: Environment): Config {
     wechatApps,
     wechatApi,
     upstreams,
+    metrics,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -115,7 +124,12 @@ function withoutEmpty(environment: Environment): Environment {
 /** `NAME_FILE` holds the path of a file with the value of `NAME`, for secrets that are mounted. */
 function withFiles(environment: Environment): Environment {
   const values: Record<string, string | undefined> = { ...environment }
-  for (const name of ['MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS']) {
+  for (const name of [
+    'MINISEAL_MASTER_KEY',
+    'MINISEAL_WECHAT_APPS',
+    'MINISEAL_DATABASE',
+    'MINISEAL_METRICS_TOKEN',
+  ]) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue
     if (environment[name] !== undefined)

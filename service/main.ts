@@ -20,6 +20,7 @@ import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -68,13 +69,14 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
-  const store = await openStore(config.database)
+  const metrics = createMetrics(() => store.countSessions(now()))
+  const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
   const wechat = createWechatClient({
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
     apps: config.wechatApps,
     now,
-    onCall: wechatRecorder(log),
+    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
   })
   const listener = await listen(config)
   const origin = config.origin ?? listener.url
@@ -92,10 +94,11 @@ export async function startService(
     backend,
     now,
     random: (length) => new Uint8Array(randomBytes(length)),
-    record: exchangeRecorder(log),
+    record: toEach(exchangeRecorder(log), metrics.onExchange),
   }
   let isStopping = false
-  listener.use(createApp(context, () => isStopping).fetch)
+  const metricsRoute = { access: config.metrics, read: metrics.read }
+  listener.use(createApp(context, () => isStopping, metricsRoute).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,

@@ -1,5 +1,5 @@
 /** Every read, once for both engines, prepared at start. */
-import { and, asc, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, getTableColumns, gt, isNull, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -7,7 +7,13 @@ import type { Tables } from './tables.ts'
 /** The part of a {@link Store} that only looks. */
 export type Reads = Pick<
   Store,
-  'findSession' | 'findDevice' | 'findUser' | 'findIdempotency' | 'listSessions' | 'listServiceKeys'
+  | 'findSession'
+  | 'findDevice'
+  | 'findUser'
+  | 'findIdempotency'
+  | 'listSessions'
+  | 'countSessions'
+  | 'listServiceKeys'
 >
 
 /** An unnamed statement: named ones do not get through a pooler that hands out connections per transaction. */
@@ -30,6 +36,11 @@ export function prepareReads(
     .where(eq(tables.sessions.user, id))
     .orderBy(desc(tables.sessions.createdAt), desc(tables.sessions.id))
     .prepare(UNNAMED)
+  const sessionCount = queries
+    .select({ sessions: count() })
+    .from(tables.sessions)
+    .where(and(isNull(tables.sessions.endedAt), gt(tables.sessions.expiresAt, sql.placeholder('now'))))
+    .prepare(UNNAMED)
   const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
   const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
   const idempotencyByKey = queries
@@ -48,6 +59,7 @@ export function prepareReads(
     findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
     findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
+    countSessions: (now) => guard(async () => (await sessionCount.execute({ now }))[0]?.sessions ?? 0),
     listServiceKeys: () => guard(async () => await allKeys.execute()),
   }
 }

@@ -198,6 +198,8 @@ export interface Store {
   findUser(id: string): Promise<UserRecord | undefined>
   /** Newest first; sessions that ended stay in the list until they are pruned. */
   listSessions(user: string): Promise<readonly SessionRecord[]>
+  /** How many have neither ended nor expired, those of revoked devices included. */
+  countSessions(now: number): Promise<number>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
   /** All of them, in the order they were made. */
   listServiceKeys(): Promise<readonly ServiceKeyRecord[]>
