@@ -7,6 +7,7 @@ import type { ExchangeContext } from './exchange/context.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
+import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { findProblemTitle } from './messages/problems.ts'
 
@@ -24,6 +25,7 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean, m
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   app.use(secureHeaders())
+  app.use(closeConnections(isStopping))
   app.post(
     '/seal',
     bodyLimit({

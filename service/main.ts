@@ -33,6 +33,9 @@ const maxFrame = 1_048_576
 /** How often keys are reread and old rows pruned, in milliseconds. */
 const housekeepingPeriod = 15_000
 
+/** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
+const stopPatience = 15_000
+
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
 
@@ -168,7 +171,7 @@ async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), 10_000).unref()
+    setTimeout(() => server.closeAllConnections(), stopPatience).unref()
   })
 }
 
