@@ -6,17 +6,27 @@ import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
+import type { MetricsAccess, MetricsText } from './http/metrics.ts'
+import { metricsHandler } from './http/metrics.ts'
+import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { findProblemTitle } from './messages/problems.ts'
 
 /** For how long anybody may keep the published keys, in seconds. */
 const publicationAge = 60
 
+/** The metrics and who may read them. */
+export interface MetricsRoute {
+  readonly access: MetricsAccess
+  readonly read: () => Promise<MetricsText>
+}
+
 /** @param isStopping true once the service takes no new work */
-export function createApp(context: ExchangeContext, isStopping: () => boolean): Hono {
+export function createApp(context: ExchangeContext, isStopping: () => boolean, metrics: MetricsRoute): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   app.use(secureHeaders())
+  app.use(closeConnections(isStopping))
   app.post(
     '/seal',
     boundBodies(context),
@@ -55,6 +65,7 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean): 
     const state = { store: isStoreReady, stopping: isStopping(), wechat_last_seen: wechat.lastSeen() ?? null }
     return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
   })
+  app.get('/metrics', metricsHandler(metrics.access, metrics.read))
   app.get('/docs/problems/:code', (c) => {
     const title = findProblemTitle(c.req.param('code'))
     return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)

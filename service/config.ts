@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
+import type { MetricsAccess } from './http/metrics.ts'
+import { parseMetricsAccess } from './http/metrics.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -35,6 +37,8 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** Holds a secret where it holds a token. */
+  readonly metrics: MetricsAccess
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -71,6 +75,7 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -112,6 +117,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     undefined,
   )
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
+  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
+    kind: 'off',
+  } as const)
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     mode,
@@ -127,6 +135,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    metrics,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -140,7 +149,12 @@ function withoutEmpty(environment: Environment): Environment {
 /** `NAME_FILE` holds the path of a file with the value of `NAME`, for secrets that are mounted. */
 function withFiles(environment: Environment): Environment {
   const values: Record<string, string | undefined> = { ...environment }
-  for (const name of ['MINISEAL_MASTER_KEY', 'MINISEAL_WECHAT_APPS']) {
+  for (const name of [
+    'MINISEAL_MASTER_KEY',
+    'MINISEAL_WECHAT_APPS',
+    'MINISEAL_DATABASE',
+    'MINISEAL_METRICS_TOKEN',
+  ]) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue
     if (environment[name] !== undefined)

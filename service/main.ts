@@ -23,6 +23,7 @@ import { createSecretWrapper } from './keys/wrapping.ts'
 import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -34,6 +35,9 @@ const maxFrame = 1_048_576
 
 /** How often keys are reread and old rows pruned, in milliseconds. */
 const housekeepingPeriod = 15_000
+
+/** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
+const stopPatience = 15_000
 
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
@@ -71,13 +75,14 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
-  const store = await openStore(config.database)
+  const metrics = createMetrics(() => store.countSessions(now()))
+  const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
   const wechat = createWechatClient({
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
     apps: config.wechatApps,
     now,
-    onCall: wechatRecorder(log),
+    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
   })
   const listener = await listen(config)
   const origin = config.origin ?? listener.url
@@ -97,10 +102,11 @@ export async function startService(
     maxDevices: config.maxDevices,
     now,
     random: systemRandom,
-    record: exchangeRecorder(log),
+    record: toEach(exchangeRecorder(log), metrics.onExchange),
   }
   let isStopping = false
-  listener.use(createApp(context, () => isStopping).fetch)
+  const metricsRoute = { access: config.metrics, read: metrics.read }
+  listener.use(createApp(context, () => isStopping, metricsRoute).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
@@ -186,7 +192,7 @@ async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => resolve())
     server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), 10_000).unref()
+    setTimeout(() => server.closeAllConnections(), stopPatience).unref()
   })
 }
 

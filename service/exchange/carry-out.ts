@@ -7,6 +7,7 @@ import { refusalOf } from '../messages/problems.ts'
 import { decideDevice } from '../sessions/device-routes.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
+import { decideWechatData } from '../sessions/wechat-routes.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import { assertCommand } from './authorize.ts'
@@ -88,7 +89,9 @@ async function handle(
 
 async function decide(context: ExchangeContext, { message }: Command, caller: Caller): Promise<Decision> {
   const decision =
-    (await decideSession(context, message, caller)) ?? (await decideDevice(context, message, caller))
+    (await decideSession(context, message, caller)) ??
+    (await decideDevice(context, message, caller)) ??
+    (await decideWechatData(context, message, caller))
   if (decision !== undefined) return decision
   return { reply: await context.backend.answer(message, caller), writes: [] }
 }

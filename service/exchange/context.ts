@@ -8,6 +8,7 @@ import type { Limits } from '../limits/limits.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
+import type { StageTime } from './stages.ts'
 
 /** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
 export interface ExchangeRecord {
@@ -17,6 +18,8 @@ export interface ExchangeRecord {
   readonly code?: string
   readonly step?: string
   readonly durationMs: number
+  /** Absent where no frame was read. */
+  readonly stages?: readonly StageTime[]
   /** What was thrown, for `internal` and `unavailable` only. */
   readonly error?: unknown
 }

@@ -13,6 +13,7 @@ import { openFrame } from './open.ts'
 import type { Refused } from './refused.ts'
 import { asRefused, checkAsync } from './refused.ts'
 import { sealReply } from './seal.ts'
+import { StageClock } from './stages.ts'
 import { assertForUs, readRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
@@ -32,13 +33,16 @@ export async function exchange(
 ): Promise<ExchangeAnswer> {
   const requestId = randomUUID()
   const startedAt = performance.now()
+  const clock = new StageClock()
   const done = (kind: 'login' | 'request' | 'clear', status: number, refused?: Refused): void =>
-    record(context, requestId, startedAt, kind, status, refused)
+    record(context, requestId, startedAt, clock, kind, status, refused)
   let leave = (): void => {}
   try {
     leave = await checkAsync('limits', () => context.limits.takeFrame(source))
+    clock.begin('open')
     const opened = await openFrame(context, bytes, source)
-    const made = await answer(context, opened, requestId)
+    const made = await answer(context, opened, requestId, clock)
+    clock.begin('seal')
     const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused)
     return { kind: 'frame', bytes: frame }
@@ -75,17 +79,29 @@ interface Answer {
 }
 
 /** The stages between opening and sealing; a refusal of any of them is an answer like others. */
-async function answer(context: ExchangeContext, opened: OpenedFrame, requestId: string): Promise<Answer> {
+async function answer(
+  context: ExchangeContext,
+  opened: OpenedFrame,
+  requestId: string,
+  clock: StageClock,
+): Promise<Answer> {
   let request: RequestMessage | undefined
   let quotas: readonly Field[] = []
   try {
+    clock.begin('verify')
     request = readRequest(opened.plaintext)
     assertForUs(context, request)
-    if (opened.kind === 'handshake') return { reply: await logIn(context, opened, request), request }
+    if (opened.kind === 'handshake') {
+      clock.begin('login')
+      return { reply: await logIn(context, opened, request), request }
+    }
     const verified = verifyRequest(context, opened, request)
+    clock.begin('token')
     const subject = await verifyToken(context, verified)
     quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
+    clock.begin('claim')
     const command = await claimRequest(context, verified, subject)
+    clock.begin('handler')
     return withFields({ reply: await carryOut(context, command), request }, quotas)
   } catch (error) {
     return withFields(refusalAnswer(context, asRefused('handler', error), request, requestId), quotas)
@@ -115,6 +131,7 @@ function record(
   context: ExchangeContext,
   requestId: string,
   startedAt: number,
+  clock: StageClock,
   kind: 'login' | 'request' | 'clear',
   status: number,
   refused: Refused | undefined,
@@ -123,5 +140,5 @@ function record(
   const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
   const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
   const error = isFault ? { error: refused.refusal.cause } : {}
-  context.record({ requestId, kind, status, durationMs, ...refusal, ...error })
+  context.record({ requestId, kind, status, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

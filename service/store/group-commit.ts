@@ -7,6 +7,7 @@
  * itself back leaves the others alone.
  */
 import Database from 'better-sqlite3'
+import type { CommitObserver } from './commit-report.ts'
 import { StoreUnavailable } from './store.ts'
 
 /** What a piece of work found: `keep: false` takes back all that it wrote. */
@@ -27,12 +28,15 @@ const MAX_BATCH = 256
 
 export class GroupCommit {
   readonly #connection: Database.Database
+  readonly #onCommit: CommitObserver | undefined
   #waiting: Waiting[] = []
   #scheduled = false
   #closed = false
 
-  constructor(connection: Database.Database) {
+  /** @param onCommit told of every transaction, before those who wait for it */
+  constructor(connection: Database.Database, onCommit?: CommitObserver) {
     this.#connection = connection
+    this.#onCommit = onCommit
   }
 
   /**
@@ -75,13 +79,18 @@ export class GroupCommit {
   #flush(): void {
     const batch = this.#waiting.splice(0, MAX_BATCH)
     if (batch.length === 0) return
+    const startedAt = performance.now()
+    const report = (outcome: 'done' | 'failed'): void =>
+      this.#onCommit?.({ size: batch.length, durationMs: performance.now() - startedAt, outcome })
     try {
       this.#connection.exec('BEGIN IMMEDIATE')
       const done = batch.filter((piece) => this.#runInSavepoint(piece))
       this.#connection.exec('COMMIT')
+      report('done')
       for (const piece of done) piece.resolve()
     } catch (error) {
       this.#rollBack()
+      report('failed')
       for (const piece of batch) piece.reject(new StoreUnavailable(error))
     }
   }

@@ -1,4 +1,5 @@
 /** The one door to the store: from where the database is to an engine that is ready. */
+import type { CommitObserver } from './commit-report.ts'
 import { openPostgresStore } from './postgres-store.ts'
 import { openSqliteStore } from './sqlite-store.ts'
 import type { Store } from './store.ts'
@@ -10,16 +11,21 @@ export type DatabaseLocation =
   /** A `postgres://` URL; the tables live in the first schema of its `search_path`. */
   | { readonly kind: 'postgres'; readonly url: string }
 
+export interface StoreOptions {
+  /** Told of every transaction that writes. */
+  readonly onCommit?: CommitObserver
+}
+
 /**
  * Opens the database and applies the migrations it lacks. Any number of processes may do so at once.
  *
  * @throws StoreUnavailable when it cannot be reached, cannot be migrated, or cannot promise durable commits.
  */
-export async function openStore(database: DatabaseLocation): Promise<Store> {
+export async function openStore(database: DatabaseLocation, options: StoreOptions = {}): Promise<Store> {
   switch (database.kind) {
     case 'sqlite':
-      return await openSqliteStore(database.path)
+      return await openSqliteStore(database.path, options)
     case 'postgres':
-      return await openPostgresStore(database.url)
+      return await openPostgresStore(database.url, options)
   }
 }

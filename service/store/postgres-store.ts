@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
@@ -23,6 +24,7 @@ export interface PostgresOptions {
   readonly statementTimeout?: number
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
+  readonly onCommit?: CommitObserver
 }
 
 const POOL_SIZE = 20
@@ -72,13 +74,29 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   }
   return {
     ...prepareReads(queries, schema, track),
-    commit: (writes) => track(() => retry(() => commitOnce(pool, statements, writes))),
+    commit: (writes) =>
+      reported(options.onCommit, () => track(() => retry(() => commitOnce(pool, statements, writes)))),
     prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
     assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
     close: () => {
       closing ??= Promise.allSettled(running).then(() => pool.end())
       return closing
     },
+  }
+}
+
+/** Runs a commit and tells how long it took. */
+async function reported<T>(onCommit: CommitObserver | undefined, commit: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now()
+  const report = (outcome: 'done' | 'failed'): void =>
+    onCommit?.({ size: 1, durationMs: performance.now() - startedAt, outcome })
+  try {
+    const result = await commit()
+    report('done')
+    return result
+  } catch (error) {
+    report('failed')
+    throw error
   }
 }
 

@@ -1,5 +1,5 @@
 /** Every read, once for both engines, prepared at start. */
-import { and, asc, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, getTableColumns, gt, isNull, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -14,6 +14,7 @@ export type Reads = Pick<
   | 'findStepUp'
   | 'listSessions'
   | 'listDevices'
+  | 'countSessions'
   | 'listServiceKeys'
 >
 
@@ -36,6 +37,11 @@ export function prepareReads(
   const sessionsByUser = selectSessions(queries, tables)
     .where(eq(tables.sessions.user, id))
     .orderBy(desc(tables.sessions.createdAt), desc(tables.sessions.id))
+    .prepare(UNNAMED)
+  const sessionCount = queries
+    .select({ sessions: count() })
+    .from(tables.sessions)
+    .where(and(isNull(tables.sessions.endedAt), gt(tables.sessions.expiresAt, sql.placeholder('now'))))
     .prepare(UNNAMED)
   const deviceById = queries.select().from(devices).where(eq(devices.id, id)).prepare(UNNAMED)
   const devicesByUser = queries
@@ -64,6 +70,7 @@ export function prepareReads(
     findStepUp: (id) => guard(async () => (await stepUpByChallenge.execute({ id }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),
     listDevices: (user) => guard(async () => await devicesByUser.execute({ id: user })),
+    countSessions: (now) => guard(async () => (await sessionCount.execute({ now }))[0]?.sessions ?? 0),
     listServiceKeys: () => guard(async () => await allKeys.execute()),
   }
 }

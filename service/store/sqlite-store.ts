@@ -6,6 +6,7 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { prepareReads } from './reads.ts'
@@ -17,6 +18,7 @@ import { type CommitResult, type Store, StoreUnavailable, type Write } from './s
 export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
   readonly busyTimeout?: number
+  readonly onCommit?: CommitObserver
 }
 
 const BUSY_TIMEOUT = 5_000
@@ -32,7 +34,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema)
-  const group = new GroupCommit(connection)
+  const group = new GroupCommit(connection, options.onCommit)
   const run = statementRunner(connection)
   return {
     ...prepareReads(queries, schema, guardRead),

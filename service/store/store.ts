@@ -204,6 +204,8 @@ export interface Store {
   listSessions(user: string): Promise<readonly SessionRecord[]>
   /** Newest first, the revoked ones among them. */
   listDevices(user: string): Promise<readonly DeviceRecord[]>
+  /** How many have neither ended nor expired, those of revoked devices included. */
+  countSessions(now: number): Promise<number>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
   /** Whatever its state, until it is pruned. */
   findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>

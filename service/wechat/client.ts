@@ -55,7 +55,7 @@ export interface WechatClient {
   /**
    * `wxa/business/getuserphonenumber`. `code` comes from the phone number button and is not a login code; with
    * `openid` WeChat also checks that it is this user's. Refuses an answer whose watermark names another app.
-   * @throws ProtocolError payload_invalid, login_busy, wechat_unavailable.
+   * @throws ProtocolError payload_invalid, rate_limited, wechat_unavailable.
    */
   phoneNumber(appid: string, code: string, openid?: string): Promise<WechatPhoneNumber>
 

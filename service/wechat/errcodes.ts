@@ -29,8 +29,11 @@ const rows: ReadonlyMap<number, Row> = new Map<number, Row>([
   [41008, { code: 'login_code_invalid', forPhoneNumber: 'payload_invalid', words: 'the code is missing' }],
   [40163, { code: 'login_code_used', forPhoneNumber: 'payload_invalid', words: 'the code has been used' }],
   [40226, { code: 'login_blocked', words: 'wechat blocks this user as high-risk' }],
-  [45011, { code: 'login_busy', words: 'the quota of this minute is used up' }],
-  [45009, { code: 'login_busy', words: 'the quota of this day is used up' }],
+  [
+    45011,
+    { code: 'login_busy', forPhoneNumber: 'rate_limited', words: 'the quota of this minute is used up' },
+  ],
+  [45009, { code: 'login_busy', forPhoneNumber: 'rate_limited', words: 'the quota of this day is used up' }],
   // What WeChat or the operator did: nothing that a user could change.
   [-1, { code: 'wechat_unavailable', words: 'wechat is busy' }],
   [40001, { code: 'wechat_unavailable', words: 'the access token or the app secret is not valid' }],
@@ -43,6 +46,11 @@ const rows: ReadonlyMap<number, Row> = new Map<number, Row>([
   [41002, { code: 'wechat_unavailable', words: 'the appid is missing' }],
   [41004, { code: 'wechat_unavailable', words: 'the app secret is missing' }],
 ])
+
+/** True for the errcodes of the table: a bounded set, whatever WeChat or somebody in its place answers. */
+export function isKnownErrcode(errcode: number): boolean {
+  return rows.has(errcode) || errcode === invalidUserSignature
+}
 
 /** True for the errcodes that a new access token can cure: 40001 (not valid) and 42001 (expired). */
 export function isTokenRefusal(errcode: number | undefined): boolean {

@@ -81,6 +81,19 @@ it('takes secrets from files, and not from both places', () => {
   )
 })
 
+it('reads the database and the token of the metrics from files too: their values hold passwords', () => {
+  const [database, token] = [join(folder, 'database'), join(folder, 'token')]
+  const url = 'postgres://miniseal:password@127.0.0.1/miniseal'
+  writeFileSync(database, `${url}\n`)
+  writeFileSync(token, 'metrics-token-0123456789\n')
+  expect(
+    readConfig({ ...production, MINISEAL_DATABASE_FILE: database, MINISEAL_METRICS_TOKEN_FILE: token }),
+  ).toMatchObject({
+    database: { kind: 'postgres', url },
+    metrics: { kind: 'token', token: 'metrics-token-0123456789' },
+  })
+})
+
 it('takes a list of master keys, the current one first', () => {
   const old = Buffer.alloc(32, 2).toString('base64')
   expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${key},${old}` }).masterKeys).toHaveLength(2)

@@ -148,7 +148,7 @@ describe('the table of errcodes', () => {
     [40029, 'payload_invalid'],
     [40163, 'payload_invalid'],
     [41008, 'payload_invalid'],
-    [45011, 'login_busy'],
+    [45011, 'rate_limited'],
     [-1, 'wechat_unavailable'],
     [40013, 'wechat_unavailable'],
   ])('makes errcode %i at a phone number %s', async (errcode, code) => {

@@ -1,11 +1,18 @@
 /** The sandbox's own routes: what users and devices would do, failures on order, and the count of calls. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { sealUserData } from './user-data.ts'
 import { apiPaths, type World } from './world.ts'
 
 const openid = z.string().min(1).max(128)
 const codesBody = z.strictObject({ appid: z.string(), openid: openid.optional() })
 const phoneCodesBody = z.strictObject({ appid: z.string(), openid })
+const userDataBody = z.strictObject({
+  appid: z.string(),
+  openid,
+  data: z.record(z.string(), z.unknown()),
+  timestamp: z.number().int().optional(),
+})
 /** wx.startSoterAuthentication takes at most 512 characters. */
 const soterBody = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
 
@@ -51,6 +58,14 @@ export function controlRoutes(world: World): Hono {
     const body = parse(phoneCodesBody, await c.req.text())
     assertApp(world, body.appid)
     return c.json({ code: world.phoneCodes.issue(body), phoneNumber: world.users.phoneNumberOf(body.openid) })
+  })
+  app.post('/encrypted-data', async (c) => {
+    const body = parse(userDataBody, await c.req.text())
+    assertApp(world, body.appid)
+    const sessionKey = world.users.findSessionKey(body.appid, body.openid)
+    if (sessionKey === undefined) throw new ControlError('openid: this user has never logged in')
+    const watermark = { timestamp: body.timestamp ?? world.now(), appid: body.appid }
+    return c.json(sealUserData(sessionKey, world.random(16), body.data, watermark))
   })
   app.post('/soter', async (c) => {
     const body = parse(soterBody, await c.req.text())

@@ -8,6 +8,8 @@ export interface Users {
   countLogin(appid: string, openid: string): boolean
   /** The user's next session_key, base64 of 16 bytes. The one before is void from now on. */
   replaceSessionKey(appid: string, openid: string): string
+  /** The current session_key; undefined for a user who never logged in. */
+  findSessionKey(appid: string, openid: string): string | undefined
   /** Whether `signature` is HMAC-SHA-256 of the empty string with the user's current session_key. */
   isSessionSignature(appid: string, openid: string, signature: string): boolean
   /** The same number for the same user at every time; the numbers are made up. */
@@ -49,6 +51,7 @@ export function createUsers(now: () => number, random: Random): Users {
     newOpenid: () => `o${Buffer.from(random(21)).toString('base64url').slice(0, 27)}`,
     countLogin,
     replaceSessionKey,
+    findSessionKey: (appid, openid) => sessionKeys.get(userKey(appid, openid)),
     isSessionSignature,
     phoneNumberOf,
   }

@@ -1,0 +1,13 @@
+/** What is told of each transaction that writes, to be counted. */
+
+export interface CommitReport {
+  /** How many commits share the transaction: more than one only on SQLite, see `group-commit.ts`. */
+  readonly size: number
+  /** From BEGIN until it is durable; on PostgreSQL with the wait for a connection and repetitions. Milliseconds. */
+  readonly durationMs: number
+  /** `failed`: StoreUnavailable. A write that was refused is no failure. */
+  readonly outcome: 'done' | 'failed'
+}
+
+/** Must not throw. */
+export type CommitObserver = (report: CommitReport) => void

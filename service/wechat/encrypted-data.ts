@@ -1,0 +1,89 @@
+/**
+ * The encrypted user data of WeChat's app: `encryptedData` with its `iv`, and `rawData` with its `signature`
+ * (WeChat's page "signature" of its open abilities).
+ *
+ * AES-CBC without a MAC proves little: who can try many texts against {@link openEncryptedData} could in the end make
+ * one that opens. What was opened is what this user's own phone says; where a value must be right, ask WeChat's server
+ * API, as {@link WechatClient.phoneNumber} does.
+ */
+import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
+
+const blockLength = 16
+
+/** How far WeChat's clock may be ahead of ours, in seconds. */
+const clockDifference = 60
+
+/** Everything that it holds besides the watermark is WeChat's matter and passed on. */
+const openedShape = z.looseObject({
+  watermark: z.looseObject({ appid: z.string(), timestamp: z.number().int() }),
+})
+
+/** An opened object; its watermark has been checked. */
+export type WechatUserData = z.infer<typeof openedShape>
+
+export interface EncryptedData {
+  /** Secret. The base64 text as WeChat gave it. */
+  readonly sessionKey: string
+  /** Base64 of 16 bytes. Attacker-controlled. */
+  readonly iv: string
+  /** Base64. Attacker-controlled. */
+  readonly data: string
+  /** The app that the watermark must name. */
+  readonly appid: string
+  /** How old the watermark may be, in seconds. */
+  readonly maxAge: number
+  /** UNIX seconds. */
+  readonly now: number
+}
+
+/**
+ * Opens `encryptedData` and checks that it was made for this app, no longer than `maxAge` ago.
+ *
+ * @throws ProtocolError `payload_invalid`, in the same words for whatever is wrong: padding, text, watermark or age.
+ *   With words of its own for the padding this would decrypt for whoever asks often enough.
+ */
+export function openEncryptedData(encrypted: EncryptedData): WechatUserData {
+  const opened = tryOpen(encrypted)
+  if (opened === undefined) {
+    throw new ProtocolError(
+      'payload_invalid',
+      'the data does not open with the key of the last login, or is for another app, or is too old',
+    )
+  }
+  return opened
+}
+
+function tryOpen({ sessionKey, iv, data, appid, maxAge, now }: EncryptedData): WechatUserData | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(decodeUtf8(decrypt(decodeBase64(sessionKey), decodeBase64(iv), decodeBase64(data))))
+  } catch {
+    return undefined
+  }
+  const parsed = openedShape.safeParse(value)
+  if (!parsed.success || parsed.data.watermark.appid !== appid) return undefined
+  const age = now - parsed.data.watermark.timestamp
+  return age <= maxAge && age >= -clockDifference ? parsed.data : undefined
+}
+
+/** AES-128-CBC, PKCS#7. @throws Error for a wrong length or padding. */
+function decrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
+  if (iv.length !== blockLength || data.length === 0) throw new Error('not whole blocks')
+  const decipher = createDecipheriv('aes-128-cbc', key, iv)
+  return new Uint8Array(Buffer.concat([decipher.update(data), decipher.final()]))
+}
+
+/**
+ * Whether `signature` is sha1(rawData + session_key), lower-case hex, compared in constant time.
+ *
+ * @param rawData exactly as the phone had it; parsed and serialised again it does not verify. Attacker-controlled.
+ * @param signature attacker-controlled
+ */
+export function isRawDataSigned(sessionKey: string, rawData: string, signature: string): boolean {
+  const expected = createHash('sha1').update(rawData, 'utf8').update(sessionKey, 'utf8').digest('hex')
+  const given = encodeUtf8(signature)
+  return given.length === expected.length && timingSafeEqual(given, encodeUtf8(expected))
+}
