@@ -14,8 +14,8 @@ const usage = `usage: miniseal serve
 Runs the service, in development with a WeChat sandbox and a demo wallet beside it.
 It is configured by the environment: HOST, PORT, MINISEAL_ORIGIN, MINISEAL_DATABASE, MINISEAL_DATA,
 MINISEAL_MASTER_KEY, MINISEAL_WECHAT_APPS, MINISEAL_WECHAT_API, MINISEAL_UPSTREAMS, MINISEAL_ROUTES_FILE,
-MINISEAL_LIMITS, MINISEAL_TRUSTED_PROXIES, MINISEAL_MAX_DEVICES, MINISEAL_LOG_LEVEL, and NODE_ENV=production, which
-refuses every development default. docs/operations.md has them all.
+MINISEAL_LIMITS, MINISEAL_TRUSTED_PROXIES, MINISEAL_MAX_DEVICES, MINISEAL_METRICS_TOKEN, MINISEAL_LOG_LEVEL, and
+NODE_ENV=production, which refuses every development default. docs/operations.md has them all.
 `
 
 /** Ends on SIGTERM or SIGINT, after what runs is finished; a second signal ends it at once. */
