@@ -128,7 +128,7 @@ function createBackend(config: Config, authority: string, now: () => number): Ba
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
   const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  return mountApp(createWallet(ledger, now), async () => ledger.close())
+  return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
 }
 
 type Fetch = (request: Request) => Response | Promise<Response>

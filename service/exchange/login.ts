@@ -8,6 +8,7 @@ import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { secretPlace } from '../keys/secret-places.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
@@ -162,8 +163,8 @@ async function putSession(
   parts: SessionParts,
 ): Promise<void> {
   const { user, device, id, appid, publicKey, now, identity, platform } = parts
-  const wrap = (text: string, column: string): Uint8Array =>
-    context.wrapper.wrap(encodeUtf8(text), { column: `users.${column}`, row: user })
+  const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
+    context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   const result = await context.store.commit([
     {
       kind: 'put-user',
