@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openKeyring, rotateWhenDue } from '../../service/keys/keyring.ts'
+import { makeNextRoot, useRootKey } from '../../service/keys/replacement.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { runKeys, type Said } from '../support/keys-command.ts'
@@ -98,6 +99,35 @@ it('refuses a second waiting root, a root that is in use or not there, and a tim
   await expect(run('use', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/is over/)
   await expect(run('use', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/takes a time/)
   await expect(run('use', 'signing', next)).rejects.toThrow(/takes root/)
+})
+
+it('goes forth and back between two roots within one second', async () => {
+  const now = 1_764_000_000
+  const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
+  const store = await openStore({ kind: 'sqlite', path: ':memory:' })
+  const keyring = await openKeyring(store, wrapper, now)
+  const first = keyring.current('root', now).kid
+  const second = await makeNextRoot(store, wrapper, keyring, now)
+  for (const [kid, at] of [
+    [second, now],
+    [first, now],
+    [second, now + 1],
+  ] as const) {
+    await keyring.reload()
+    const from = await useRootKey(store, keyring, kid, at, at)
+    expect(from).toBeLessThanOrEqual(at + 1)
+    await keyring.reload()
+    expect(keyring.current('root', from).kid).toBe(kid)
+  }
+  await store.close()
+})
+
+it('refuses to end a key when only one that was rotated away would be left', async () => {
+  await serving(async ({ roots }) => roots)
+  await run('rotate', 'agreement')
+  const [newest = '', old = ''] = await kids('agreement')
+  await expect(run('end', 'agreement', newest, '--now')).rejects.toThrow(/it is the only/)
+  expect(await kids('agreement')).toEqual([newest, old])
 })
 
 it.each(['agreement', 'signing', 'token', 'root'])(
