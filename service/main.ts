@@ -146,7 +146,7 @@ function createBackend(config: Config, authority: string, keyring: Keyring, now:
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
   const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  return mountApp(createWallet(ledger, now), async () => ledger.close())
+  return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
 }
 
 type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>

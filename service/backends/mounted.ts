@@ -14,6 +14,11 @@ export interface InnerVariables {
 /** The type of a mounted app. */
 export type InnerApp = Hono<{ Variables: InnerVariables }>
 
+export interface MountOptions {
+  /** See {@link Backend.isIdempotent}. */
+  readonly isIdempotent?: boolean
+}
+
 /** The answer of a mounted app that has no such route, told apart from a handler's own 404. */
 class NoRoute extends Response {}
 
@@ -21,7 +26,11 @@ class NoRoute extends Response {}
  * Runs `app` for every request that is not the channel's own. Errors that a handler throws as ProtocolError keep
  * their code; others become `internal`.
  */
-export function mountApp(app: InnerApp, close: () => Promise<void> = async () => {}): Backend {
+export function mountApp(
+  app: InnerApp,
+  close: () => Promise<void> = async () => {},
+  options: MountOptions = {},
+): Backend {
   const outer = new Hono<{ Bindings: InnerVariables; Variables: InnerVariables }>()
   outer.use(async function callerOfRequest(c, next) {
     c.set('caller', c.env.caller)
@@ -46,6 +55,7 @@ export function mountApp(app: InnerApp, close: () => Promise<void> = async () =>
       return await readResponse(response)
     },
     close,
+    isIdempotent: options.isIdempotent ?? false,
   }
 }
 

@@ -1,46 +1,56 @@
-/** `miniseal keys`: list, rotate and export the service's keys. */
+/** `miniseal keys`: list, export and change the service's keys. */
 import { parseArgs } from 'node:util'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
-import type { Keyring, RotatableKind } from '../keys/keyring.ts'
-import { openKeyring, rotateKey } from '../keys/keyring.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import { forever, openKeyring } from '../keys/keyring.ts'
 import { logOrigin, noteVerifierKey, published } from '../keys/publication.ts'
+import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
-import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { openStore } from '../store/open-store.ts'
-import type { ServiceKeyKind, Store } from '../store/store.ts'
-import type { Command, ExitCode, Terminal } from './command.ts'
+import type { ServiceKeyKind } from '../store/store.ts'
+import type { Command, ExitCode } from './command.ts'
 import { UsageError } from './command.ts'
 import { findDevelopmentFile } from './development-file.ts'
+import type { Action, ChangeOptions, Situation } from './key-changes.ts'
+import { day, endAction, rotateAction, useAction } from './key-changes.ts'
 
 const usage = `usage: miniseal keys list
-       miniseal keys rotate agreement|signing|token
        miniseal keys export [--json]
+       miniseal keys rotate agreement|signing|token
+       miniseal keys rotate root
+       miniseal keys use root KEY [--at TIME]
+       miniseal keys rotate master
+       miniseal keys end agreement|signing|token|root KEY --now
 
-list     every key in use: kind, name, from when and until when
+list     every key in use: kind, name, from when and until when; and values still under an old master key
+export   public keys: root keys to pin in the mini program, the others for whoever verifies by hand
 rotate   makes the next key of a kind; the present one stays accepted for as long as clients may hold it.
          A running service takes it up within 15 seconds.
-export   public keys: root keys to pin in the mini program, the others for whoever verifies by hand
+         root: the next one is exported, to be pinned, and signs nothing before keys use.
+         master: wraps every stored secret anew, with MINISEAL_MASTER_KEY=<new>,<old>, while services run.
+use      signs configurations with this root key, from now on or from --at (2026-01-31T08:00:00Z)
+end      for a key that has leaked: nothing of it is accepted any more; the next one is used at once
 `
 
-const rotatable: readonly RotatableKind[] = ['agreement', 'signing', 'token']
-
 export const keys: Command = {
-  summary: "list, rotate or export the service's keys",
+  summary: "list, export, rotate or end the service's keys",
   usage,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: { json: { type: 'boolean', default: false } },
+      options: {
+        json: { type: 'boolean', default: false },
+        now: { type: 'boolean', default: false },
+        at: { type: 'string' },
+      },
       allowPositionals: true,
       strict: true,
     })
-    const [action, kind, ...more] = positionals
-    if (more.length > 0) throw new UsageError('too many arguments')
     const config = readConfig(terminal.environment)
-    const run = actionOf(action, kind, values.json, originOf(config))
+    const run = actionOf(positionals, { ...values, at: values.at }, originOf(config))
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)
@@ -51,31 +61,21 @@ export const keys: Command = {
   },
 }
 
-interface Situation {
-  readonly store: Store
-  readonly wrapper: SecretWrapper
-  readonly terminal: Terminal
-  /** UNIX seconds. */
-  readonly now: number
+interface Options extends ChangeOptions {
+  readonly json: boolean
 }
 
-type Action = (situation: Situation) => Promise<ExitCode>
-
-function actionOf(
-  action: string | undefined,
-  kind: string | undefined,
-  isJson: boolean,
-  origin: string,
-): Action {
-  if (action === 'rotate') {
-    const found = rotatable.find((candidate) => candidate === kind)
-    if (found === undefined) throw new UsageError(`keys rotate takes one of ${rotatable.join(', ')}`)
-    return (situation) => rotate(situation, found)
-  }
+function actionOf(positionals: readonly string[], options: Options, origin: string): Action {
+  const [action, kind, kid, ...more] = positionals
+  if (more.length > 0) throw new UsageError('too many arguments')
+  if (action === 'use') return useAction(kind, kid, options)
+  if (action === 'end') return endAction(kind, kid, options)
+  if (kid !== undefined) throw new UsageError('too many arguments')
+  if (action === 'rotate') return rotateAction(kind)
   if (kind !== undefined) throw new UsageError(`keys ${action ?? ''} takes no kind`)
   if (action === 'list') return list
-  if (action === 'export') return (situation) => exportKeys(situation, isJson, origin)
-  throw new UsageError('keys takes list, rotate or export')
+  if (action === 'export') return (situation) => exportKeys(situation, options.json, origin)
+  throw new UsageError('keys takes list, export, rotate, use or end')
 }
 
 /** The origin as the service itself has it: given, or left by the development service that runs here. */
@@ -86,20 +86,20 @@ function originOf({ origin, dataFolder, host, port }: Config): string {
 async function list({ store, wrapper, terminal, now }: Situation): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
   for (const kind of serviceKeyKinds) {
+    const [current] = keyring.published(kind, now)
     for (const key of keyring.published(kind, now)) {
-      const from = key.notBefore > now ? `from ${day(key.notBefore)}` : 'in use'
+      const from = key.notBefore > now ? comingAt(key.notBefore) : key === current ? 'in use' : 'accepted'
       const until = key.notAfter === 0 ? '' : ` until ${day(key.notAfter)}`
       terminal.out(`${kind.padEnd(10)} ${key.kid}  ${from}${until}\n`)
     }
   }
+  const old = await countOld(store, wrapper)
+  terminal.out(`${'master'.padEnd(10)} ${old === 0 ? 'no value' : `${old} values`} under an old key\n`)
   return 0
 }
 
-async function rotate({ store, wrapper, terminal, now }: Situation, kind: RotatableKind): Promise<ExitCode> {
-  await openKeyring(store, wrapper, now)
-  const { kid, notBefore } = await rotateKey(store, wrapper, kind, now)
-  terminal.out(`new ${kind} key ${kid}, used ${notBefore > now ? `from ${day(notBefore)}` : 'from now on'}\n`)
-  return 0
+function comingAt(notBefore: number): string {
+  return notBefore === forever ? 'not used yet' : `from ${day(notBefore)}`
 }
 
 async function exportKeys(
@@ -132,8 +132,4 @@ function exported(keyring: Keyring, kind: ServiceKeyKind, now: number) {
   return published(keyring, kind, now).map(({ kid, publicKey, nbf, exp }) => {
     return { kid, x: encodeBase64Url(publicKey), nbf, exp }
   })
-}
-
-function day(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
 }

@@ -84,4 +84,5 @@ process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  isInteractive: process.stderr.isTTY === true,
 })

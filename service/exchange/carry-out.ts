@@ -35,8 +35,10 @@ export async function carryOut(context: ExchangeContext, command: Command): Prom
     check('idempotency', () => needsIdempotencyKey(message) && readIdempotencyKey(message))
     return await checkAsync('handler', () => carryOutFreely(context, command))
   }
-  if (!idempotency.isNew)
-    return await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
+  if (!idempotency.isNew) {
+    const answer = await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
+    if (answer !== undefined) return answer
+  }
   return await checkAsync('handler', () => carryOutOnce(context, command, idempotency.claim))
 }
 

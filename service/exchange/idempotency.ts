@@ -9,6 +9,7 @@ import { parseItem } from '../../crypto/structured-fields.ts'
 import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
 import { NothingSent } from '../backends/backend.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
+import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace } from '../keys/wrapping.ts'
 import type { IdempotencyRecord, Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
@@ -102,21 +103,37 @@ export function keyedDigest(context: ExchangeContext, label: string, parts: read
 /**
  * The answer to a request whose key was used before.
  *
+ * @returns `undefined` when the first request was lost and this one has taken its place: it is to be carried out.
  * @throws ProtocolError `idempotency_mismatch` for another request; `idempotency_in_progress` while the first one
  *   runs, with `outcome: "unknown"` once nobody can say any more what came of it.
  */
 export async function answerAgain(
   context: ExchangeContext,
   claim: WriteOf<'claim-idempotency'>,
-): Promise<ResponseMessage> {
+): Promise<ResponseMessage | undefined> {
   const record = await context.store.findIdempotency(claim.user, claim.key)
   if (record === undefined) throw inProgress({})
   if (!equalBytes(record.fingerprint, claim.fingerprint)) {
     throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
   }
   if (record.answerWrapped !== null) return unwrapAnswer(context, record, record.answerWrapped)
-  const isUnknown = record.settledAt !== null || record.startedAt + longestWork < context.now()
-  throw inProgress(isUnknown ? { outcome: 'unknown' } : {})
+  const startedBefore = context.now() - longestWork
+  const isLost = record.settledAt === null && record.startedAt < startedBefore
+  if (isLost && context.backend.isIdempotent === true) return await takeOver(context, claim, startedBefore)
+  throw inProgress(isLost || record.settledAt !== null ? { outcome: 'unknown' } : {})
+}
+
+/** Of all that ask at the same time one takes the place of the lost request; for the others it runs. */
+async function takeOver(
+  context: ExchangeContext,
+  { user, key }: WriteOf<'claim-idempotency'>,
+  startedBefore: number,
+): Promise<undefined> {
+  const result = await context.store.commit([
+    { kind: 'take-over-idempotency', user, key, startedBefore, now: context.now() },
+  ])
+  if (result.kind === 'refused') throw inProgress({})
+  return undefined
 }
 
 function inProgress(members: Readonly<Record<string, string>>): ProtocolError {
@@ -172,5 +189,5 @@ function unwrapAnswer(
 }
 
 function place(user: string, key: string): SecretPlace {
-  return { column: 'idempotency.answer_wrapped', row: `${user}\n${key}` }
+  return secretPlace('idempotency.answer_wrapped', [user, key])
 }

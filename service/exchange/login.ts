@@ -8,9 +8,9 @@ import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { secretPlace } from '../keys/secret-places.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
-import { userSecretPlace } from '../sessions/user-secrets.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
@@ -166,8 +166,8 @@ async function putSession(
   parts: SessionParts,
 ): Promise<void> {
   const { user, device, id, appid, publicKey, now, identity, platform } = parts
-  const wrap = (text: string, column: Parameters<typeof userSecretPlace>[0]): Uint8Array =>
-    context.wrapper.wrap(encodeUtf8(text), userSecretPlace(column, user))
+  const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
+    context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   const result = await context.store.commit([
     {
       kind: 'put-user',

@@ -6,7 +6,7 @@ import { parseFrame } from '../../crypto/frame.ts'
 import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
-import { encodeHex } from '../../crypto/text.ts'
+import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace } from '../keys/wrapping.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
@@ -36,7 +36,7 @@ export type OpenedFrame = OpenedHandshake | OpenedRequest
 
 /** Where a session key is wrapped. */
 export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretPlace {
-  return { column: `sessions.${direction}_wrapped`, row: encodeHex(sessionId) }
+  return secretPlace(`sessions.${direction}_wrapped`, [sessionId])
 }
 
 /**

@@ -13,7 +13,8 @@ export const configurationLifetime = 86_400
 /** For how long a token outlives its key's last use, in seconds. */
 const tokenOverlap = 3_600
 
-const forever = 253_402_300_799
+/** The last second of the year 9999, UNIX seconds. */
+export const forever = 253_402_300_799
 
 /** A missing key is a fault of the installation, never of a request. */
 class KeyMissing extends Error {}
@@ -104,11 +105,19 @@ async function makeMissing(
   ])
 }
 
-/** How old an agreement key gets while the service runs, in seconds: what is recorded of a login opens with it. */
-const agreementAge = 86_400
+/**
+ * How old a key gets while the service runs, in seconds. What is recorded of a login opens with the agreement key;
+ * the others are replaced so that a copy that nobody has noticed is of no use for ever.
+ */
+const greatestAge: readonly (readonly [RotatableKind, number])[] = [
+  ['agreement', 86_400],
+  ['signing', 90 * 86_400],
+  ['token', 90 * 86_400],
+]
 
 /**
- * Rotates the agreement key once it is a day old. Of several processes one does it; the others take its key up.
+ * Rotates the keys that are old enough: agreement after a day, signing and token after 90. Of several processes one
+ * does it; the others take its keys up.
  *
  * @returns whether there is a new key
  */
@@ -118,23 +127,35 @@ export async function rotateWhenDue(
   keyring: Keyring,
   now: number,
 ): Promise<boolean> {
-  const isDue = (): boolean => keyring.current('agreement', now).createdAt + agreementAge <= now
-  if (!isDue()) return false
+  // A signing key is made a day before its use: the newest one counts, not the one in use.
+  const due = (): readonly RotatableKind[] =>
+    greatestAge
+      .filter(([kind, age]) => keyring.published(kind, now).every(({ createdAt }) => createdAt + age <= now))
+      .map(([kind]) => kind)
+  if (due().length === 0) return false
   await keyring.reload()
-  if (!isDue()) return true
+  for (const kind of due()) await rotateOnce(store, wrapper, kind, now)
+  await keyring.reload()
+  return true
+}
+
+async function rotateOnce(
+  store: Store,
+  wrapper: SecretWrapper,
+  kind: RotatableKind,
+  now: number,
+): Promise<void> {
   try {
-    await rotateKey(store, wrapper, 'agreement', now)
+    await rotateKey(store, wrapper, kind, now)
   } catch (error) {
     if (!(error instanceof RotatedElsewhere)) throw error
   }
-  await keyring.reload()
-  return true
 }
 
 /** Somebody else rotated the same key at the same time; theirs is in use. */
 class RotatedElsewhere extends Error {}
 
-/** Kinds that an operator rotates here; root and lookup keys are pinned elsewhere. */
+/** Kinds that are rotated here; for root keys see replacement.ts, lookup and log keys stay. */
 export type RotatableKind = 'agreement' | 'signing' | 'token'
 
 /**

@@ -4,6 +4,7 @@ import { equalBytes } from '../../crypto/bytes.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
+import { secretPlace } from './secret-places.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 import type { SecretPlace, SecretWrapper } from './wrapping.ts'
 
@@ -30,7 +31,7 @@ export const serviceKeyKinds: readonly ServiceKeyKind[] = [
 ]
 
 function place(kind: ServiceKeyKind, kid: string): SecretPlace {
-  return { column: 'service_keys.secret_wrapped', row: `${kind}/${kid}` }
+  return secretPlace('service_keys.secret_wrapped', [kind, kid])
 }
 
 /**

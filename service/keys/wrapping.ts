@@ -25,6 +25,8 @@ export interface SecretPlace {
 
 /** Wraps with the first master key and unwraps with any of them. */
 export interface SecretWrapper {
+  /** The first 5 bytes of all that `wrap` makes: version and hint of the current key. */
+  readonly mark: Uint8Array
   wrap(secret: Uint8Array, place: SecretPlace): Uint8Array
   /** @throws Error when the value was not wrapped for this place by a known master key. */
   unwrap(wrapped: Uint8Array, place: SecretPlace): Uint8Array
@@ -45,6 +47,7 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
   const current = keys[0]
   if (current === undefined) throw new Error('a master key is needed')
   return {
+    mark: Uint8Array.of(version, ...current.hint),
     wrap(secret, place) {
       const nonce = randomBytes(nonceLength)
       const sealed = Buffer.alloc(secret.length + tagLength)

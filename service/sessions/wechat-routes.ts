@@ -4,13 +4,13 @@ import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
+import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import type { Store, UserRecord } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
 import { isRawDataSigned, openEncryptedData } from '../wechat/encrypted-data.ts'
 import type { Decision } from './routes.ts'
-import { userSecretPlace } from './user-secrets.ts'
 
 /** What the handlers look at; none of it writes. */
 export interface WechatDataServices {
@@ -63,7 +63,7 @@ async function tellPhoneNumber(
 ): Promise<Decision> {
   const { code } = parseJsonContent(message, phoneNumberBody)
   const { id, openidWrapped } = await findCaller(services, caller)
-  const openid = decodeUtf8(services.wrapper.unwrap(openidWrapped, userSecretPlace('openid_wrapped', id)))
+  const openid = decodeUtf8(services.wrapper.unwrap(openidWrapped, secretPlace('users.openid_wrapped', [id])))
   // With the openid WeChat refuses a code that another person's phone was given.
   const number = await services.wechat.phoneNumber(caller.appid, code, openid)
   const { phoneNumber, purePhoneNumber, countryCode } = number
@@ -78,7 +78,7 @@ async function openUserData(
 ): Promise<Decision> {
   const { iv, data, raw_data: rawData, signature } = parseJsonContent(message, encryptedDataBody)
   const { id, sessionKeyWrapped } = await findCaller(services, caller)
-  const place = userSecretPlace('session_key_wrapped', id)
+  const place = secretPlace('users.session_key_wrapped', [id])
   const sessionKey = decodeUtf8(services.wrapper.unwrap(sessionKeyWrapped, place))
   if (rawData !== undefined && !isRawDataSigned(sessionKey, rawData, signature ?? ''))
     throw new ProtocolError('payload_invalid', 'the signature does not fit raw_data')

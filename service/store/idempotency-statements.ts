@@ -1,11 +1,32 @@
-/** The writes on idempotency records: claimed, settled, taken back. */
-import { and, eq, isNull, sql } from 'drizzle-orm'
+/** The writes on idempotency records: claimed, settled, taken over, taken back. */
+import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import { compile, type Queries, slotsOf } from './compile.ts'
 import type { WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 
-/** Compiles `claim-idempotency`, `settle-idempotency` and `release-idempotency`. */
-export function compileIdempotency(queries: Queries, { idempotency }: Tables) {
+/** Compiles every write whose name ends with `-idempotency`. */
+export function compileIdempotency(queries: Queries, tables: Tables) {
+  return { ...compileClaim(queries, tables), ...compileTakeOver(queries, tables) }
+}
+
+function compileTakeOver(queries: Queries, { idempotency }: Tables) {
+  const takeOver = slotsOf<WriteOf<'take-over-idempotency'>>()
+  const update = queries
+    .update(idempotency)
+    .set({ startedAt: sql`${takeOver('now')}` })
+    .where(
+      and(
+        eq(idempotency.user, takeOver('user')),
+        eq(idempotency.key, takeOver('key')),
+        isNull(idempotency.settledAt),
+        lt(idempotency.startedAt, takeOver('startedBefore')),
+      ),
+    )
+    .returning({ touched: idempotency.user })
+  return { 'take-over-idempotency': compile(update) }
+}
+
+function compileClaim(queries: Queries, { idempotency }: Tables) {
   const claim = slotsOf<WriteOf<'claim-idempotency'>>()
   const settle = slotsOf<WriteOf<'settle-idempotency'>>()
   const release = slotsOf<WriteOf<'release-idempotency'>>()

@@ -16,6 +16,7 @@ import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
   /** Connections of this process. */
@@ -74,6 +75,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   }
   return {
     ...prepareReads(queries, schema, track),
+    ...prepareWrappedReads(queries, schema, track),
     commit: (writes) =>
       reported(options.onCommit, () => track(() => retry(() => commitOnce(pool, statements, writes)))),
     prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),

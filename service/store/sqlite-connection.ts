@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
+import { markLostClaims } from './sqlite-lost-claims.ts'
 import { StoreUnavailable } from './store.ts'
 
 const IN_MEMORY = ':memory:'
@@ -11,7 +12,7 @@ const OPEN_ATTEMPTS = 40
 const OPEN_PAUSE = 50
 
 /**
- * Opens the file, makes its folder (mode 0700), turns WAL, `synchronous=FULL` and foreign keys on, migrates.
+ * Opens the file, makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL, `synchronous=FULL` and foreign keys on, migrates.
  *
  * @param busyTimeout milliseconds that a statement waits for another process.
  * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
@@ -19,7 +20,10 @@ const OPEN_PAUSE = 50
 export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
   let connection: Database.Database | undefined
   try {
-    if (path !== IN_MEMORY) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    if (path !== IN_MEMORY) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      markLostClaims(path)
+    }
     connection = new Database(path, { timeout: busyTimeout })
     await makeDurable(connection)
     connection.pragma('foreign_keys = OFF') // a migration may have to build a table anew, under the same name

@@ -14,6 +14,7 @@ import * as schema from './schema-sqlite.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
@@ -38,6 +39,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const run = statementRunner(connection)
   return {
     ...prepareReads(queries, schema, guardRead),
+    ...prepareWrappedReads(queries, schema, guardRead),
     commit: async (writes) =>
       writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),

@@ -4,15 +4,17 @@
  * The builder turns the same lines into either engine's SQL; a driver then runs text and values as it likes, in step
  * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
  */
-import { and, eq, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
+import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
-import type { NewServiceKey, Write, WriteOf } from './store.ts'
+import type { Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
+import { compileSwaps } from './wrapped-values.ts'
 
 /** All writes of one engine. */
 export interface Statements {
@@ -35,6 +37,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileIdempotency(queries, tables),
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
+    ...compileSwaps(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),
@@ -120,41 +123,6 @@ function compilePeople(queries: Queries, { users, devices }: Tables) {
             and ${devices.revokedAt} is null`,
         })
         .returning({ touched: devices.id }),
-    ),
-  }
-}
-
-function compileServiceKeys(queries: Queries, { serviceKeys }: Tables) {
-  const key = slotsOf<NewServiceKey>()
-  const ended = slotsOf<WriteOf<'end-service-key'>>()
-  return {
-    'insert-service-key': compile(
-      queries
-        .insert(serviceKeys)
-        .values({
-          kid: key('kid'),
-          kind: key('kind'),
-          publicKey: key('publicKey'),
-          secretWrapped: key('secretWrapped'),
-          notBefore: key('notBefore'),
-          notAfter: key('notAfter'),
-          createdAt: key('createdAt'),
-        })
-        .onConflictDoNothing()
-        .returning({ touched: serviceKeys.kid }),
-    ),
-    'end-service-key': compile(
-      queries
-        .update(serviceKeys)
-        .set({ notAfter: sql`${ended('notAfter')}` })
-        .where(
-          and(
-            eq(serviceKeys.kind, ended('keyKind')),
-            eq(serviceKeys.kid, ended('kid')),
-            eq(serviceKeys.notAfter, 0),
-          ),
-        )
-        .returning({ touched: serviceKeys.kid }),
     ),
   }
 }

@@ -10,6 +10,8 @@
 import type { DeviceWrite } from './device-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 
+import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
+
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
  * constraint of the tables forbids it (a session of a device that does not exist). Only a `BulkWrite` is for any number.
@@ -73,6 +75,21 @@ export type Write =
       readonly kid: string
       readonly notAfter: number
     }
+  /** Moves the beginning of a key's use. Refused when there is no such key, or when it has an end. */
+  | {
+      readonly kind: 'start-service-key'
+      readonly keyKind: ServiceKeyKind
+      readonly kid: string
+      readonly notBefore: number
+    }
+  /** Ends a key at once, also one that has a later end. Refused when there is no such key, or when it is over. */
+  | {
+      readonly kind: 'cut-service-key'
+      readonly keyKind: ServiceKeyKind
+      readonly kid: string
+      readonly now: number
+    }
+  | SwapWrapped
   /** Refused when the user has used this key before, settled or not, until it is pruned. `fingerprint` is 32 bytes. */
   | {
       readonly kind: 'claim-idempotency'
@@ -88,6 +105,17 @@ export type Write =
       readonly user: string
       readonly key: string
       readonly answerWrapped: Uint8Array | null
+      readonly now: number
+    }
+  /**
+   * Lets another request work on an open claim: it starts at `now`. Refused when it is settled, or when it started at
+   * `startedBefore` or later; so of any number of simultaneous ones exactly one commits, as long as `now` is not less.
+   */
+  | {
+      readonly kind: 'take-over-idempotency'
+      readonly user: string
+      readonly key: string
+      readonly startedBefore: number
       readonly now: number
     }
   /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
@@ -174,6 +202,7 @@ export interface IdempotencyRecord {
   readonly user: string
   readonly key: string
   readonly fingerprint: Uint8Array
+  /** 0: its process has died (SQLite; see `openSqliteStore`). */
   readonly startedAt: number
   /** null while it runs, or when the process died while it ran. */
   readonly settledAt: number | null
@@ -183,7 +212,7 @@ export interface IdempotencyRecord {
 }
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store {
+export interface Store extends WrappedReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *

@@ -254,7 +254,7 @@ describe('the operator', () => {
     const out = (text: string): void => {
       printed += text
     }
-    expect(await command.run(args, { environment, out, err: out })).toBe(0)
+    expect(await command.run(args, { environment, isInteractive: false, out, err: out })).toBe(0)
     return printed
   }
 

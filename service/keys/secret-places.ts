@@ -1,0 +1,20 @@
+/** Where each wrapped column's secrets are bound to: what `SecretPlace` is for a row of the database. */
+import { encodeHex } from '../../crypto/text.ts'
+import type { RowKey, WrappedColumn } from '../store/wrapped-values.ts'
+import type { SecretPlace } from './wrapping.ts'
+
+/** Every column with wrapped secrets, those that a service cannot start without first. */
+export const wrappedColumns: readonly WrappedColumn[] = [
+  'service_keys.secret_wrapped',
+  'sessions.c2s_wrapped',
+  'sessions.s2c_wrapped',
+  'users.openid_wrapped',
+  'users.session_key_wrapped',
+  'idempotency.answer_wrapped',
+]
+
+/** @param row the primary key, in the order of its columns */
+export function secretPlace(column: WrappedColumn, row: RowKey): SecretPlace {
+  const parts = row.map((part) => (typeof part === 'string' ? part : encodeHex(part)))
+  return { column, row: parts.join(column.startsWith('service_keys.') ? '/' : '\n') }
+}

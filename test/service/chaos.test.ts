@@ -1,0 +1,127 @@
+/** Every transfer is sent five times at once by clients that never give up, while the process is killed again and again. */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type KilledService, startKilledService } from '../support/killed-service.ts'
+import { type Heard, logIn, type RawSession } from '../support/raw-client.ts'
+
+const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 40)
+const copies = 5
+const people = 4
+/** Transfers that are under way at the same time. */
+const atOnce = 10
+/** A process is killed after so many answers at most: however slow the machine is, there is some progress. */
+const answersPerLife = 80
+
+let killed: KilledService
+let sessions: RawSession[]
+const seen = { requests: 0, lost: 0, inProgress: 0, kills: 0, open: 0, answered: 0 }
+
+beforeAll(async () => {
+  killed = await startKilledService()
+  sessions = await Promise.all(Array.from({ length: people }, () => logIn(killed.service)))
+})
+
+afterAll(() => killed.close())
+
+/** One try, always a new frame, nonce and signature; `undefined` when no answer came. */
+async function attempt(session: RawSession, name: string): Promise<Heard | undefined> {
+  seen.requests += 1
+  try {
+    return await session.send({
+      method: 'POST',
+      path: '/wallet/transfers',
+      key: name,
+      body: { payee: 'bob', amount: 1, currency: 'CNY', note: name },
+    })
+  } catch (error) {
+    // What `fetch` throws for a connection that breaks. An answer that does not verify is no such thing.
+    if (!(error instanceof TypeError)) throw error
+    seen.lost += 1
+    return undefined
+  }
+}
+
+/** A client that repeats its transfer until it has the answer. @returns the transfer's id */
+async function persist(session: RawSession, name: string): Promise<string> {
+  for (let tries = 0; tries < 200; tries++) {
+    const heard = await attempt(session, name)
+    if (heard?.status === 201) {
+      seen.answered += 1
+      return heard.json.id
+    }
+    if (heard?.json.code === 'idempotency_in_progress') seen.inProgress += 1
+    else if (heard?.json.code === 'token_expired') await renew(session)
+    else if (heard !== undefined) throw new Error(`refused: ${JSON.stringify(heard.json)}`)
+    await sleep(Math.min(20 * 2 ** tries, 500) * (0.5 + Math.random()))
+  }
+  throw new Error(`${name} was never answered`)
+}
+
+async function renew(session: RawSession): Promise<void> {
+  const heard = await session.send({ method: 'POST', path: '/sessions/current/token' }).catch(() => undefined)
+  if (heard?.status === 201) session.token = heard.json.access_token
+}
+
+interface Row {
+  readonly key: string
+  readonly id: string
+}
+
+function ledger(): readonly Row[] {
+  const database = new Database(join(killed.folder, 'demo-wallet.db'), { readonly: true })
+  const rows = database.prepare<[], Row>('select key, id from transfers').all()
+  database.close()
+  return rows
+}
+
+/** Claims that the killed process left open: what is run again. */
+function countOpen(): void {
+  const database = new Database(join(killed.folder, 'miniseal.db'))
+  const count = database.prepare<[], { open: number }>(
+    'select count(*) as open from idempotency where settled_at is null',
+  )
+  seen.open += count.get()?.open ?? 0
+  database.close()
+}
+
+it(`has ${transfers} effects for ${transfers} transfers, each sent ${copies} times at once, through kills`, {
+  timeout: 120_000 + transfers * 1_500,
+}, async () => {
+  const answers = new Map<string, readonly string[]>()
+  const names = Array.from({ length: transfers }, (_, index) => `transfer-${index}`)
+  let isDone = false
+  const worker = async (): Promise<void> => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const sent = name
+      const session = sessions[answers.size % people] ?? sessions[0]
+      if (session === undefined) throw new Error('nobody is there')
+      answers.set(sent, await Promise.all(Array.from({ length: copies }, () => persist(session, sent))))
+    }
+  }
+  const killer = async (): Promise<void> => {
+    while (!isDone) {
+      const next = seen.answered + Math.random() * answersPerLife
+      while (seen.answered < next && !isDone) await sleep(10 * Math.random())
+      if (isDone) return
+      await killed.restart(countOpen)
+      seen.kills += 1
+    }
+  }
+  const work = Promise.all(Array.from({ length: atOnce }, worker)).finally(() => {
+    isDone = true
+  })
+  await Promise.all([work, killer()])
+  console.log(
+    `${transfers} transfers, each ${copies} times; ${seen.requests} requests, ${seen.kills} kills: ` +
+      `${seen.lost} without an answer, ${seen.inProgress} told to wait, ${seen.open} claims left open`,
+  )
+  const rows = ledger()
+  expect(rows).toHaveLength(transfers)
+  expect(answers.size).toBe(transfers)
+  // The wallet keeps the field as it came: a structured-field string, in quotes.
+  for (const { key, id } of rows) expect(new Set(answers.get(JSON.parse(key)))).toEqual(new Set([id]))
+  expect(seen.kills).toBeGreaterThan(0)
+  expect(seen.lost).toBeGreaterThan(0)
+})

@@ -1,0 +1,78 @@
+/** A request that nobody works on any more is run again, when its backend says that this is safe, and only then. */
+import { afterEach, expect, it } from 'vitest'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import type { Backend } from '../../service/backends/backend.ts'
+import { logIn, type RawSession } from '../support/raw-client.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+let service: TestService
+let session: RawSession
+let runs: ((status: number) => void)[] = []
+
+afterEach(() => service.close())
+
+/** Its answers come when the test says so. */
+async function start(isIdempotent: boolean): Promise<void> {
+  runs = []
+  const backend: Backend = {
+    isIdempotent,
+    answer: () =>
+      new Promise((resolve) => {
+        runs.push((status) => resolve({ status, fields: [], content: encodeUtf8('done') }))
+      }),
+    close: async () => {},
+  }
+  service = await startTestService({ backend })
+  session = await logIn(service)
+}
+
+const order = { method: 'POST', path: '/things', body: { size: 1 }, key: 'one' }
+
+async function running(count: number): Promise<void> {
+  await expect.poll(() => runs.length).toBe(count)
+}
+
+it('is run again by one of those who ask, and answers all of them', async () => {
+  await start(true)
+  const lost = session.send(order)
+  await running(1)
+  expect((await session.send(order)).json).toMatchObject({ code: 'idempotency_in_progress' })
+  service.advanceClock(61)
+  const asking = Promise.all(Array.from({ length: 8 }, () => session.send(order)))
+  await running(2)
+  runs[1]?.(201)
+  const answers = await asking
+  for (const { status } of answers) expect([201, 409]).toContain(status)
+  expect(answers.filter(({ status }) => status === 201).length).toBeGreaterThan(0)
+  expect(runs).toHaveLength(2)
+  expect((await session.send(order)).fields).toContainEqual(['idempotency-replayed', 'true'])
+  // Should the lost one have been slow only: its answer is not the one that counts.
+  runs[0]?.(200)
+  expect((await lost).json).toMatchObject({ code: 'internal', outcome: 'unknown' })
+  expect((await session.send(order)).status).toBe(201)
+})
+
+it('is not run again for another request with its key', async () => {
+  await start(true)
+  const lost = session.send(order)
+  await running(1)
+  service.advanceClock(61)
+  expect((await session.send({ ...order, body: { size: 2 } })).json.code).toBe('idempotency_mismatch')
+  expect(runs).toHaveLength(1)
+  runs[0]?.(201)
+  expect((await lost).status).toBe(201)
+})
+
+it('is never run again when the backend does not say that it is idempotent', async () => {
+  await start(false)
+  const lost = session.send(order)
+  await running(1)
+  service.advanceClock(61)
+  expect((await session.send(order)).json).toMatchObject({
+    code: 'idempotency_in_progress',
+    outcome: 'unknown',
+  })
+  expect(runs).toHaveLength(1)
+  runs[0]?.(201)
+  expect((await lost).status).toBe(201)
+})

@@ -1,0 +1,81 @@
+/** A service in a process of its own that is killed and started again, as its clients see it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
+import type { TestService } from './service.ts'
+import type { RunningCommand } from './service-process.ts'
+import { freePort, runMiniseal } from './service-process.ts'
+
+export interface KilledService {
+  /** For `logIn` and `send`; what only the own process could do throws. */
+  readonly service: TestService
+  readonly folder: string
+  /** SIGKILL, wherever it is; resolves when it runs again. `between`: looks at what it has left. */
+  restart(between: () => void): Promise<void>
+  close(): Promise<void>
+}
+
+export async function startKilledService(): Promise<KilledService> {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-killed-'))
+  const sandbox = createSandbox({ apps: [sandboxApp] })
+  const { url } = await sandbox.start(0, '127.0.0.1')
+  const environment = {
+    PORT: String(await freePort()),
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+    MINISEAL_WECHAT_API: url,
+    MINISEAL_LOG_LEVEL: 'error',
+  }
+  let running: RunningCommand = runMiniseal(['serve'], environment)
+  const greeting = await running.waitFor('Ctrl+C')
+  const root = /root key\s+(\S+)/.exec(greeting)?.[1] ?? ''
+  return {
+    service: outside(environment, url, root),
+    folder,
+    async restart(between) {
+      running.child.kill('SIGKILL')
+      await running.finished
+      between()
+      running = runMiniseal(['serve'], environment)
+      await running.waitFor('Ctrl+C')
+    },
+    async close() {
+      running.child.kill('SIGKILL')
+      await running.finished
+      await sandbox.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function outside(
+  environment: Readonly<Record<string, string>>,
+  sandboxUrl: string,
+  root: string,
+): TestService {
+  const unused = (): never => {
+    throw new Error('not of a service in another process')
+  }
+  return {
+    origin: `http://127.0.0.1:${environment.PORT}`,
+    sandboxUrl,
+    roots: [root],
+    appid: sandboxApp.appid,
+    environment,
+    logText: unused,
+    advanceClock: unused,
+    now: () => Math.floor(Date.now() / 1000),
+    code: async () => {
+      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ appid: sandboxApp.appid }),
+      })
+      return ((await answer.json()) as { code: string }).code
+    },
+    sandbox: unused,
+    close: unused,
+  }
+}
