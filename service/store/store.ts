@@ -10,6 +10,7 @@
 import type { DeviceWrite } from './device-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 
+import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
@@ -66,29 +67,7 @@ export type Write =
       readonly reason: string
       readonly now: number
     }
-  /** Refused when this kind has this kid already. */
-  | { readonly kind: 'insert-service-key'; readonly key: NewServiceKey }
-  /** Refused when there is no such key, or when it has an end already: the first one stands. */
-  | {
-      readonly kind: 'end-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly notAfter: number
-    }
-  /** Moves the beginning of a key's use. Refused when there is no such key, or when it has an end. */
-  | {
-      readonly kind: 'start-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly notBefore: number
-    }
-  /** Ends a key at once, also one that has a later end. Refused when there is no such key, or when it is over. */
-  | {
-      readonly kind: 'cut-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly now: number
-    }
+  | ServiceKeyWrite
   | SwapWrapped
   /** Refused when the user has used this key before, settled or not, until it is pruned. `fingerprint` is 32 bytes. */
   | {

@@ -105,12 +105,12 @@ it('goes forth and back between two roots within one second', async () => {
   const now = 1_764_000_000
   const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })
-  const keyring = await openKeyring(store, wrapper, now)
+  const keyring = await openKeyring(store, wrapper, now - 10)
   const first = keyring.current('root', now).kid
   const second = await makeNextRoot(store, wrapper, keyring, now)
   for (const [kid, at] of [
     [second, now],
-    [first, now],
+    [first, now + 1],
     [second, now + 1],
   ] as const) {
     await keyring.reload()
