@@ -1,18 +1,17 @@
 /** The environment, read once and strictly, as a {@link Config}. */
-import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
+import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
-import { sandboxApp } from './wechat/sandbox/default-app.ts'
+import { parseApps } from './wechat/configured-apps.ts'
 
 /** Where WeChat's server API is: a base URL, or the sandbox that the service starts itself. */
 export type WechatApi = { readonly kind: 'url'; readonly url: string } | { readonly kind: 'built-in-sandbox' }
@@ -224,24 +223,6 @@ function parseDatabase(text: string): DatabaseLocation {
   throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }
 
-function parseApps(text: string | undefined, mode: Config['mode']): readonly WechatApp[] {
-  if (text === undefined) return [sandboxApp]
-  const apps = text.split(',').map((entry) => {
-    const match = /^\s*([A-Za-z0-9_-]{2,64}):([^\s:,]{1,128})\s*$/.exec(entry)
-    const [, appid, secret] = match ?? []
-    if (appid === undefined || secret === undefined)
-      throw new Error('MINISEAL_WECHAT_APPS must be appid:secret[,appid:secret…]')
-    return { appid, secret }
-  })
-  if (new Set(apps.map(({ appid }) => appid)).size !== apps.length) {
-    throw new Error('MINISEAL_WECHAT_APPS names an appid twice')
-  }
-  if (mode === 'production' && apps.some(({ secret }) => secret === sandboxApp.secret)) {
-    throw new Error("MINISEAL_WECHAT_APPS holds the sandbox's secret, which everybody knows")
-  }
-  return apps
-}
-
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
   if (text === undefined) {
     return mode === 'production'
@@ -256,27 +237,4 @@ function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatA
 
 function isLoopback(url: string): boolean {
   return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
-}
-
-function parseMasterKeys(text: string | undefined): readonly Uint8Array[] | undefined {
-  return text?.split(',').map((entry) => {
-    const key = Buffer.from(entry.trim(), 'base64')
-    if (key.length !== 32 || key.toString('base64') !== entry.trim()) {
-      throw new Error(
-        'MINISEAL_MASTER_KEY must be 32 bytes in base64, or a comma list of them, current first',
-      )
-    }
-    return new Uint8Array(key)
-  })
-}
-
-/** Development only: a key of its own for each data folder, readable by its owner alone. */
-function developmentMasterKey(folder: string): Uint8Array {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  chmodSync(folder, 0o700)
-  const path = join(folder, 'master.key')
-  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx' })
-  const keys = parseMasterKeys(readFileSync(path, 'utf8').trim())
-  if (keys?.[0] === undefined) throw new ConfigError(['the development master key cannot be read'])
-  return keys[0]
 }

@@ -8,9 +8,9 @@
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
 import type { DeviceWrite } from './device-writes.ts'
-import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
-
+import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
+import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
@@ -69,36 +69,7 @@ export type Write =
     }
   | ServiceKeyWrite
   | SwapWrapped
-  /** Refused when the user has used this key before, settled or not, until it is pruned. `fingerprint` is 32 bytes. */
-  | {
-      readonly kind: 'claim-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly fingerprint: Uint8Array
-      readonly now: number
-      readonly expiresAt: number
-    }
-  /** Stores the answer, or null when nobody can say what happened. Refused unless claimed and not settled. */
-  | {
-      readonly kind: 'settle-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly answerWrapped: Uint8Array | null
-      readonly now: number
-    }
-  /**
-   * Lets another request work on an open claim: it starts at `now`. Refused when it is settled, or when it started at
-   * `startedBefore` or later; so of any number of simultaneous ones exactly one commits, as long as `now` is not less.
-   */
-  | {
-      readonly kind: 'take-over-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly startedBefore: number
-      readonly now: number
-    }
-  /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
-  | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
+  | IdempotencyWrite
   | StepUpWrite
 
 /** The write of one kind. */
@@ -175,20 +146,6 @@ export interface NewServiceKey {
 }
 
 export type ServiceKeyRecord = NewServiceKey
-
-/** What a user asked for under an idempotency key, and what came of it. */
-export interface IdempotencyRecord {
-  readonly user: string
-  readonly key: string
-  readonly fingerprint: Uint8Array
-  /** 0: its process has died (SQLite; see `openSqliteStore`). */
-  readonly startedAt: number
-  /** null while it runs, or when the process died while it ran. */
-  readonly settledAt: number | null
-  /** null: not settled, or settled without anybody knowing what happened. */
-  readonly answerWrapped: Uint8Array | null
-  readonly expiresAt: number
-}
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
 export interface Store extends WrappedReads {
