@@ -11,6 +11,7 @@ import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 export interface TestService {
+  /** Where clients send to: the origin, unless the environment names another one. */
   readonly origin: string
   readonly sandboxUrl: string
   readonly roots: readonly string[]
@@ -68,7 +69,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     return response.json()
   }
   return {
-    origin: service.origin,
+    origin: service.url,
     sandboxUrl,
     roots: service.roots,
     appid: sandboxApp.appid,
