@@ -95,7 +95,7 @@ it('ends with 3 when the service cannot be asked, and with 2 when it is called w
     ['call', 'GET'],
     ['call', 'GET', '/', '--nothing'],
     ['keys'],
-    ['keys', 'rotate', 'root'],
+    ['keys', 'rotate', 'lookup'],
     ['frobnicate'],
   ]) {
     expect((await miniseal(...args)).code).toBe(2)

@@ -8,17 +8,17 @@ import { makeNextRoot, useRootKey } from '../../service/keys/replacement.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { runKeys, type Said } from '../support/keys-command.ts'
-import { logIn, type RawSession } from '../support/raw-client.ts'
+import { logIn, RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
-import { freePort } from '../support/service-process.ts'
 
 let folder: string
 let environment: Record<string, string>
 
-beforeEach(async () => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'miniseal-root-'))
   environment = {
-    PORT: String(await freePort()),
+    PORT: '0',
+    MINISEAL_ORIGIN: 'http://127.0.0.1:1',
     MINISEAL_DATA: folder,
     MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
   }
@@ -145,7 +145,7 @@ it.each(['agreement', 'signing', 'token', 'root'])(
     await expect(run('end', kind, old, '--now')).rejects.toThrow(/there is no/)
     await serving(async (service) => {
       await expect(logIn(service)).resolves.toBeDefined()
-      const now = leaked.send()
+      const now = new RawSession({ ...leaked, service }).send()
       if (kind === 'token') expect((await now).json.code).toBe('token_invalid')
       // A client that knows the next key only by a new configuration does not take its signature.
       else if (kind === 'signing') await expect(now).rejects.toMatchObject({ code: 'key_unknown' })

@@ -10,19 +10,16 @@ import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import { runKeys } from '../support/keys-command.ts'
-import { logIn } from '../support/raw-client.ts'
+import { logIn, RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
-import { freePort } from '../support/service-process.ts'
 
 const [older, newer] = [randomBytes(32), randomBytes(32)]
 const [olderText, newerText] = [older.toString('base64'), newer.toString('base64')]
 const both = createSecretWrapper([new Uint8Array(newer), new Uint8Array(older)])
 let folder: string
 let path: string
-let port: number
 
-beforeEach(async () => {
-  port = await freePort()
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'miniseal-master-'))
   path = join(folder, 'miniseal.db')
 })
@@ -30,7 +27,8 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const environment = (masterKey: string): Record<string, string> => ({
-  PORT: String(port),
+  PORT: '0',
+  MINISEAL_ORIGIN: 'http://127.0.0.1:1',
   MINISEAL_DATA: folder,
   MINISEAL_DATABASE: `sqlite:${path}`,
   MINISEAL_MASTER_KEY: masterKey,
@@ -81,7 +79,8 @@ it('wraps every value anew, so that the service goes on without the old key', as
   expect(said.out).toContain('needed no more')
   expect(await list()).toMatch(/^master +no value under an old key$/m)
   await serving(newerText, async (service) => {
-    expect((await session.send(transfer)).fields).toContainEqual(['idempotency-replayed', 'true'])
+    const moved = new RawSession({ ...session, service })
+    expect((await moved.send(transfer)).fields).toContainEqual(['idempotency-replayed', 'true'])
     const again = await logIn(service, { openid: 'me' })
     expect(again.user).toBe(session.user)
   })
