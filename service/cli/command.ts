@@ -25,3 +25,8 @@ export class UsageError extends Error {}
 
 /** Could not be done, for a reason that the operator can mend. */
 export class CommandFailed extends Error {}
+
+/** Whether a word is the name of a key or device: it may begin with a hyphen, or two, and is no option for that. */
+export function isThumbprint(word: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(word)
+}

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { DeviceRecord, Store, Write } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
-import { CommandFailed, UsageError } from './command.ts'
+import { CommandFailed, isThumbprint, UsageError } from './command.ts'
 import { assertUser, day, withDatabase } from './database.ts'
 
 const usage = `usage: miniseal devices list USER
@@ -30,9 +30,8 @@ export const devices: Command = {
   },
 }
 
-/** A thumbprint may begin with a hyphen, or two, and is no option for that. */
 function isOption(text: string): boolean {
-  return text.startsWith('-') && !/^[A-Za-z0-9_-]{43}$/.test(text)
+  return text.startsWith('-') && !isThumbprint(text)
 }
 
 type Action = (store: Store, terminal: Terminal) => Promise<ExitCode>

@@ -12,7 +12,7 @@ import { createSecretWrapper } from '../keys/wrapping.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Command, ExitCode } from './command.ts'
-import { UsageError } from './command.ts'
+import { isThumbprint, UsageError } from './command.ts'
 import { findDevelopmentFile } from './development-file.ts'
 import type { Action, ChangeOptions, Situation } from './key-changes.ts'
 import { day, endAction, rotateAction, useAction } from './key-changes.ts'
@@ -35,12 +35,15 @@ use      signs configurations with this root key, from now on or from --at (2026
 end      for a key that has leaked: nothing of it is accepted any more; the next one is used at once
 `
 
+const mark = 'name:'
+
 export const keys: Command = {
   summary: "list, export, rotate or end the service's keys",
   usage,
   async run(args, terminal) {
     const { values, positionals } = parseArgs({
-      args: [...args],
+      // Marked, so that a name with a hyphen in front is not read as an option.
+      args: args.map((word) => (isThumbprint(word) ? `${mark}${word}` : word)),
       options: {
         json: { type: 'boolean', default: false },
         now: { type: 'boolean', default: false },
@@ -50,7 +53,8 @@ export const keys: Command = {
       strict: true,
     })
     const config = readConfig(terminal.environment)
-    const run = actionOf(positionals, { ...values, at: values.at }, originOf(config))
+    const words = positionals.map((word) => (word.startsWith(mark) ? word.slice(mark.length) : word))
+    const run = actionOf(words, { ...values, at: values.at }, originOf(config))
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)

@@ -166,6 +166,12 @@ it('ends no log key and no lookup key', async () => {
   }
 })
 
+it('does not read the name of a key for an option, whatever it begins with', async () => {
+  const kid = `-${'a'.repeat(42)}`
+  await expect(run('end', 'agreement', kid, '--now')).rejects.toThrow(/there is no/)
+  await expect(run('use', 'root', `--${'b'.repeat(41)}`)).rejects.toThrow(/there is no/)
+})
+
 it('rotates signing and token keys once they are 90 days old, once each', async () => {
   const now = 1_764_000_000
   const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])

@@ -14,7 +14,8 @@ const mark = Uint8Array.of(1, 0, 0, 0, 2)
 const under = (start: Uint8Array, seed: number): Uint8Array => Uint8Array.of(...start, ...bytes(40, seed))
 
 test('every column whose name says that it is wrapped is wrapped anew with the master key', () => {
-  const { users, devices, sessions, nonces, loginCodes, idempotency, serviceKeys } = schema
+  const { users, devices, sessions, nonces, loginCodes, idempotency, stepUps, soterCounters, serviceKeys } =
+    schema
   const known = {
     users,
     devices,
@@ -22,6 +23,8 @@ test('every column whose name says that it is wrapped is wrapped anew with the m
     nonces,
     login_codes: loginCodes,
     idempotency,
+    step_ups: stepUps,
+    soter_counters: soterCounters,
     service_keys: serviceKeys,
   }
   const named = Object.entries(known).flatMap(([table, definition]) =>
