@@ -42,8 +42,8 @@ const development: LimitSettings = {
 const production: LimitSettings = {
   handshake_ip: { count: 300, seconds: 60 },
   frame_ip: { count: 6_000, seconds: 60 },
-  user: { count: 240, seconds: 60 },
-  device: { count: 120, seconds: 60 },
+  user: { count: 1_200, seconds: 60 },
+  device: { count: 600, seconds: 60 },
   app: { count: 60_000, seconds: 60 },
   in_flight: 256,
   body_mib: 64,
