@@ -6,7 +6,7 @@ import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { TestService } from './service.ts'
 import type { RunningCommand } from './service-process.ts'
-import { freePort, runMiniseal } from './service-process.ts'
+import { freePort, runMiniseal, serviceOutside } from './service-process.ts'
 
 export interface KilledService {
   /** For `logIn` and `send`; what only the own process could do throws. */
@@ -32,7 +32,7 @@ export async function startKilledService(): Promise<KilledService> {
   const greeting = await running.waitFor('Ctrl+C')
   const root = /root key\s+(\S+)/.exec(greeting)?.[1] ?? ''
   return {
-    service: outside(environment, url, root),
+    service: serviceOutside(environment, url, root),
     folder,
     async restart(between) {
       running.child.kill('SIGKILL')
@@ -47,35 +47,5 @@ export async function startKilledService(): Promise<KilledService> {
       await sandbox.close()
       rmSync(folder, { recursive: true, force: true })
     },
-  }
-}
-
-function outside(
-  environment: Readonly<Record<string, string>>,
-  sandboxUrl: string,
-  root: string,
-): TestService {
-  const unused = (): never => {
-    throw new Error('not of a service in another process')
-  }
-  return {
-    origin: `http://127.0.0.1:${environment.PORT}`,
-    sandboxUrl,
-    roots: [root],
-    appid: sandboxApp.appid,
-    environment,
-    logText: unused,
-    advanceClock: unused,
-    now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
-      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ appid: sandboxApp.appid }),
-      })
-      return ((await answer.json()) as { code: string }).code
-    },
-    sandbox: unused,
-    close: unused,
   }
 }
