@@ -1,5 +1,5 @@
 /** The tables in PostgreSQL's columns. `drizzle-kit` makes `migrations/postgres` from this file. */
-import { bigint, check, customType, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { bigint, check, customType, index, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core'
 import { defineTables } from './tables.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
@@ -17,6 +17,16 @@ export const {
   stepUps,
   soterCounters,
   serviceKeys,
+  logStaged,
+  logEntries,
+  logIntents,
+  logStates,
+  logTiles,
+  logCheckpoints,
+  logWitnesses,
+  logHours,
+  subjectKeys,
+  auditors,
 } = defineTables({
   table: pgTable,
   text: (name) => text(name),
@@ -24,6 +34,7 @@ export const {
   bytes: (name) => bytea(name),
   count: (name) => bigint(name, { mode: 'number' }),
   index,
+  uniqueIndex,
   primaryKey,
   check,
 })

@@ -1,5 +1,14 @@
 /** The tables in SQLite's columns. `drizzle-kit` makes `migrations/sqlite` from this file. */
-import { check, customType, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import {
+  check,
+  customType,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
 import { type ColumnKit, defineTables } from './tables.ts'
 
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({
@@ -14,6 +23,7 @@ const kit = {
   bytes: (name: string) => blob(name),
   count: (name: string) => integer(name),
   index,
+  uniqueIndex,
   primaryKey,
   check,
 }
@@ -29,4 +39,14 @@ export const {
   stepUps,
   soterCounters,
   serviceKeys,
+  logStaged,
+  logEntries,
+  logIntents,
+  logStates,
+  logTiles,
+  logCheckpoints,
+  logWitnesses,
+  logHours,
+  subjectKeys,
+  auditors,
 } = defineTables(kit as unknown as ColumnKit)

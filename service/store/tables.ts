@@ -11,7 +11,9 @@ import type {
   PgTextBuilderInitial,
   pgTable,
   primaryKey,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import { defineLog } from './log-tables.ts'
 import type { ServiceKeyKind } from './store.ts'
 
 type Text = PgTextBuilderInitial<string, [string, ...string[]]>
@@ -28,6 +30,7 @@ export interface ColumnKit {
   /** A whole number of at most 53 bits. */
   readonly count: (name: string) => Seconds
   readonly index: typeof index
+  readonly uniqueIndex: typeof uniqueIndex
   readonly primaryKey: typeof primaryKey
   readonly check: typeof check
 }
@@ -43,6 +46,7 @@ export function defineTables(kit: ColumnKit) {
     ...defineIdempotency(kit),
     ...defineStepUps(kit),
     ...defineServiceKeys(kit),
+    ...defineLog(kit),
   }
 }
 
