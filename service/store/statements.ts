@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
+import { compileLog } from './log-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
@@ -38,6 +39,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
+    ...compileLog(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),
@@ -52,6 +54,11 @@ function valuesOf(write: Write): Record<string, unknown> {
   if (write.kind === 'insert-session') return { ...write.session }
   if (write.kind === 'insert-service-key') return { ...write.key }
   if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
+  if ('entry' in write) return { ...write.entry }
+  if ('state' in write) return { ...write.state }
+  if ('tile' in write) return { ...write.tile }
+  if ('count' in write) return { ...write.count }
+  if ('witness' in write) return { ...write.witness }
   return write
 }
 

@@ -9,6 +9,9 @@
  */
 import type { DeviceWrite } from './device-writes.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { LogReads } from './log-reads.ts'
+import type { LogSequencing } from './log-sequence.ts'
+import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
@@ -71,6 +74,7 @@ export type Write =
   | SwapWrapped
   | IdempotencyWrite
   | StepUpWrite
+  | LogWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -148,7 +152,7 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads {
+export interface Store extends WrappedReads, LogReads, LogSequencing {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
