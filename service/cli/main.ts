@@ -1,6 +1,7 @@
 /** `npx miniseal …` */
 import { ConfigError } from '../config.ts'
 import { audit } from './audit.ts'
+import { auditor } from './auditor.ts'
 import { call } from './call.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
@@ -14,6 +15,7 @@ const commands: Readonly<Record<string, Command | CommandGroup>> = {
   serve: serveCommand,
   call,
   keys,
+  auditor,
   audit,
   devices,
   sessions,
