@@ -8,10 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
 import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { prepareReads } from './reads.ts'
@@ -80,6 +82,8 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
     ...prepareLogReads(queries, schema, track),
+    ...prepareLogSearch(queries, schema, track),
+    ...prepareAuditors(queries, schema, track),
     sequence: (grow, limit) =>
       track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
     commit: (writes) =>

@@ -6,10 +6,12 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
@@ -45,6 +47,8 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     ...prepareReads(queries, schema, guardRead),
     ...prepareWrappedReads(queries, schema, guardRead),
     ...prepareLogReads(queries, schema, guardRead),
+    ...prepareLogSearch(queries, schema, guardRead),
+    ...prepareAuditors(queries, schema, guardRead),
     sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
     commit: async (writes) =>
       writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),

@@ -5,6 +5,7 @@
  * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
  */
 import { sql } from 'drizzle-orm'
+import { compileAuditors } from './auditor-statements.ts'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
@@ -40,6 +41,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
     ...compileLog(queries, tables),
+    ...compileAuditors(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),
@@ -54,6 +56,7 @@ function valuesOf(write: Write): Record<string, unknown> {
   if (write.kind === 'insert-session') return { ...write.session }
   if (write.kind === 'insert-service-key') return { ...write.key }
   if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
+  if ('auditor' in write) return { ...write.auditor }
   if ('entry' in write) return { ...write.entry }
   if ('state' in write) return { ...write.state }
   if ('tile' in write) return { ...write.tile }

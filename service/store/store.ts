@@ -7,9 +7,11 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
+import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
 import type { LogReads } from './log-reads.ts'
+import type { LogSearching } from './log-search.ts'
 import type { LogSequencing } from './log-sequence.ts'
 import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
@@ -75,6 +77,7 @@ export type Write =
   | IdempotencyWrite
   | StepUpWrite
   | LogWrite
+  | AuditorWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -152,7 +155,7 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads, LogReads, LogSequencing {
+export interface Store extends WrappedReads, LogReads, LogSequencing, LogSearching, AuditorReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
