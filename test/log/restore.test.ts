@@ -204,7 +204,9 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   const leaf = JSON.parse(Buffer.from((await log.log.reader.entry(placeOf(1, 0)))?.leaf ?? []).toString())
   expect(leaf.x).toEqual({
     origin: `${testOrigin}-2`,
-    previous: { origin: testOrigin, size: 6, root: Buffer.from(lost?.root ?? []).toString('base64') },
+    previous_origin: testOrigin,
+    previous_size: 6,
+    previous_root: Buffer.from(lost?.root ?? []).toString('base64'),
   })
   await until(async () => (await log.log.status()).checkpointSize === 2)
   expect(await log.log.status()).toMatchObject({

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { addAuditor } from '../../service/auditors/accounts.ts'
-import { parseTilePath } from '../../service/log/log-routes.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import { buildGo, hasGo } from '../support/go.ts'
@@ -166,36 +165,29 @@ it('serves entries to auditors alone', async () => {
   expect((await get('/log/tile/entries/999', { authorization: `Bearer ${token}` })).status).toBe(404)
 })
 
-it('has one path for each tile', () => {
-  const address = { kind: 'hashes', level: 3, index: 1_234_067, width: 256 }
-  expect(parseTilePath('/log/tile/3/x001/x234/067')).toEqual(address)
-  expect(parseTilePath('/log/tile/entries/067.p/255')).toMatchObject({
-    kind: 'entries',
-    level: 0,
-    index: 67,
-    width: 255,
-  })
-  expect(parseTilePath('/log/tile/0/000')).toMatchObject({ index: 0, width: 256 })
-  for (const wrong of [
-    '0/x000/067',
-    '0/67',
-    '0/0067',
-    '0/x067',
+it('has nothing at any other path', async () => {
+  const paths = [
+    '0/x000/000.p/1',
+    '0/00.p/1',
+    '0/0000.p/1',
     '64/000',
-    '00/000',
+    '00/000.p/1',
     '0/000.p/0',
-    '0/000.p/256',
     '0/000.p/01',
-    '0/000.p/',
-    '0/000/',
-    '0/x1234/000',
-    'data/000',
-    '0/x001/x002/x003/x004/005',
-    '-1/000',
-    '0/000?x',
+    'x/000.p/1',
+  ]
+  for (const path of paths) expect((await get(`/log/tile/${path}`)).status).toBe(404)
+  for (const path of [
+    '/log',
+    '/log/',
+    '/log/tile',
+    '/log/1/checkpoint',
+    '/log/00/checkpoint',
+    '/log/tile/0/000.p/1/',
   ]) {
-    expect(parseTilePath(`/log/tile/${wrong}`)).toBeUndefined()
+    expect((await get(path)).status).toBe(404)
   }
+  expect((await get('/log/0/tile/0/000.p/1')).status).toBe(200)
 })
 
 it('tells Prometheus how large the log is, how old its checkpoint is, and what waits', async () => {
