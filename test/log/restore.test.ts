@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { parseCheckpointNote } from '../../service/log/checkpoint-note.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../service/log/recovery.ts'
 import type { Refusal } from '../../service/log/standing.ts'
 import { placeOf } from '../../service/store/log-records.ts'
@@ -178,6 +178,16 @@ it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
     await expectRefused(log, refusal)
     await close(log)
   }
+})
+
+it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
+  await add(5)
+  const places = await openPlaces(database.location, machine.folder)
+  const key = places.keyring.current('log', 1_764_000_000)
+  const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
+  await places.store.close()
+  await database.sql(`update log_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
+  await expectRefused(await open(), 'checkpoint-differs')
 })
 
 it('stops when a staged leaf was changed, and goes on when it is gone', async () => {
