@@ -100,6 +100,7 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
     now,
     random: systemRandom,
     record: toEach(exchangeRecorder(log), metrics.onExchange),

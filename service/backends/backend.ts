@@ -39,6 +39,11 @@ export interface Backend {
    * @throws ProtocolError `not_found`, `upstream_unavailable`; anything else becomes `internal`.
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
+  /**
+   * What the user is shown when not this backend but the channel wants a request confirmed. Absent, or `undefined`: its
+   * method and path.
+   */
+  summaryOf?(request: RequestMessage): string | undefined
   close(): Promise<void>
 }
 

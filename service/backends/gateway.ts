@@ -13,7 +13,7 @@ import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
-import { assertConfirmed } from './step-up-policy.ts'
+import { assertConfirmed, summaryOf } from './step-up-policy.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -63,6 +63,10 @@ export function createGateway(options: GatewayOptions): Backend {
         const cause = isBeforeSending(error) ? new NothingSent(error) : error
         throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
       }
+    },
+    summaryOf(message) {
+      const route = findRoute(routes, message.path.split('?')[0] ?? '')
+      return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
     async close() {
       await Promise.all(routes.map(({ lane }) => lane.close()))

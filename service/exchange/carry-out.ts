@@ -20,6 +20,7 @@ import {
   settlement,
 } from './idempotency.ts'
 import { check, checkAsync } from './refused.ts'
+import { assertRequiredAcr } from './required-acr.ts'
 import { confirmCaller, stepUpRequired } from './step-up.ts'
 
 /**
@@ -79,6 +80,7 @@ async function handle(
   writesWith: (reply: ResponseMessage) => readonly Write[],
 ): Promise<ResponseMessage> {
   const caller = await confirmCaller(context, command)
+  assertRequiredAcr(context, command, caller)
   const { reply, writes } = await decide(context, command, caller)
   const all = [...writes, ...writesWith(reply)]
   if (all.length === 0) return reply
