@@ -64,8 +64,9 @@ export function createGateway(options: GatewayOptions): Backend {
         throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
       }
     },
+    isIdempotent: (message) => findRoute(routes, pathOf(message))?.isIdempotent === true,
     summaryOf(message) {
-      const route = findRoute(routes, message.path.split('?')[0] ?? '')
+      const route = findRoute(routes, pathOf(message))
       return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
     async close() {
@@ -74,9 +75,14 @@ export function createGateway(options: GatewayOptions): Backend {
   }
 }
 
+function pathOf({ path }: RequestMessage): string {
+  return path.split('?')[0] ?? ''
+}
+
 /** @throws ProtocolError `not_found` without a route for path and method, `payload_invalid` over its limit. */
-function routeOf(routes: readonly Route[], { method, path, content }: RequestMessage): Route {
-  const route = findRoute(routes, path.split('?')[0] ?? '')
+function routeOf(routes: readonly Route[], message: RequestMessage): Route {
+  const { method, content } = message
+  const route = findRoute(routes, pathOf(message))
   if (route === undefined || !(route.methods?.includes(method) ?? true)) {
     throw new ProtocolError('not_found', 'there is nothing at this path')
   }

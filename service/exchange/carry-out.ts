@@ -37,7 +37,7 @@ export async function carryOut(context: ExchangeContext, command: Command): Prom
     return await checkAsync('handler', () => carryOutFreely(context, command))
   }
   if (!idempotency.isNew) {
-    const answer = await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
+    const answer = await checkAsync('idempotency', () => answerAgain(context, message, idempotency.claim))
     if (answer !== undefined) return answer
   }
   return await checkAsync('handler', () => carryOutOnce(context, command, idempotency.claim))
