@@ -39,6 +39,9 @@ const housekeepingPeriod = 15_000
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
+/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
+const socketPatience = 60_000
+
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
 
@@ -48,6 +51,8 @@ export interface Surroundings {
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  /** Instead of {@link socketPatience}. */
+  readonly socketPatienceMs?: number
 }
 
 export interface RunningService {
@@ -84,7 +89,7 @@ export async function startService(
     now,
     onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
   })
-  const listener = await listen(config)
+  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const backend = around.backend ?? createBackend(config, authority, keyring, now)
@@ -160,7 +165,7 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config): Promise<Listener> {
+async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -183,7 +188,7 @@ async function listen(config: Config): Promise<Listener> {
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
-    server.timeout = 60_000
+    server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
     server.on('error', reject)
   })
