@@ -12,6 +12,9 @@ import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settin
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
+import { parseDatabase } from './store/open-store.ts'
+import type { TraceSettings } from './traces/settings.ts'
+import { parseTraces } from './traces/settings.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
 
@@ -42,6 +45,8 @@ export interface Config {
   readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
   readonly metrics: MetricsAccess
+  /** `undefined`: no traces. */
+  readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -121,6 +126,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     undefined,
   )
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
+  const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -142,6 +148,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     riskPolicy,
     metrics,
+    traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -221,13 +228,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
   }
-}
-
-function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice(7) }
-  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
-  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }
 
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {

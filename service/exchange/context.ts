@@ -9,7 +9,7 @@ import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { StageTime } from './stages.ts'
+import type { ExchangeTrace, StageTime } from './stages.ts'
 
 /** What was learned of a login's risk; `blocked`: WeChat itself refused to say who it is. */
 export type NotedRisk = LoginRisk | 'blocked'
@@ -18,6 +18,8 @@ export type NotedRisk = LoginRisk | 'blocked'
 export interface ExchangeRecord {
   readonly requestId: string
   readonly kind: 'login' | 'request' | 'clear'
+  /** Of the inner request, once it was read. Attacker-controlled: capital letters. */
+  readonly method?: string
   readonly status: number
   readonly code?: string
   readonly step?: string
@@ -51,4 +53,5 @@ export interface ExchangeContext {
   /** Bytes of the system's generator. */
   readonly random: (length: number) => Uint8Array
   readonly record: (record: ExchangeRecord) => void
+  readonly trace: ExchangeTrace
 }

@@ -31,9 +31,17 @@ export async function exchange(
   bytes: Uint8Array,
   source: string,
 ): Promise<ExchangeAnswer> {
+  return await context.trace.run(() => takeThrough(context, bytes, source))
+}
+
+async function takeThrough(
+  context: ExchangeContext,
+  bytes: Uint8Array,
+  source: string,
+): Promise<ExchangeAnswer> {
   const requestId = randomUUID()
   const startedAt = performance.now()
-  const clock = new StageClock()
+  const clock = new StageClock(context.trace)
   const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
     record(context, requestId, startedAt, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
@@ -44,7 +52,7 @@ export async function exchange(
     const made = await answer(context, opened, requestId, clock)
     clock.begin('seal')
     const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
-    const notes = opened.kind === 'handshake' ? opened.notes : {}
+    const notes = { ...notesOf(opened), ...methodOf(sealed.request) }
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
@@ -55,6 +63,14 @@ export async function exchange(
   } finally {
     leave()
   }
+}
+
+function notesOf(opened: OpenedFrame): Pick<ExchangeRecord, 'risk'> {
+  return opened.kind === 'handshake' ? opened.notes : {}
+}
+
+function methodOf(request: RequestMessage | undefined): Pick<ExchangeRecord, 'method'> {
+  return request === undefined ? {} : { method: request.method }
 }
 
 /** Seals an answer; one that cannot be sealed (a backend's answer over the frame limit, say) becomes a refusal. */
@@ -133,7 +149,7 @@ function record(
   requestId: string,
   startedAt: number,
   clock: StageClock,
-  outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk'>,
+  outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,
 ): void {
   const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
