@@ -17,14 +17,14 @@ import type { Spans } from './spans.ts'
 import { createSpans } from './spans.ts'
 import type { Traces } from './traces.ts'
 
-/** How long a stop waits for the collector, in milliseconds. */
-const stopPatience = 3_000
+/** How long a collector is waited for, also by a stop, in milliseconds. */
+const collectorPatience = 3_000
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** A provider of the service's own: nothing is registered, so that the program around it keeps its own. */
 export function createTraces({ url, serviceName }: TraceSettings, log: Logger): Traces {
-  const exporter = exportAllowed(new OTLPTraceExporter({ url }), log)
+  const exporter = exportAllowed(new OTLPTraceExporter({ url, timeoutMillis: collectorPatience }), log)
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': serviceName }),
     spanProcessors: [new BatchSpanProcessor(exporter)],
@@ -57,7 +57,7 @@ export function createTraces({ url, serviceName }: TraceSettings, log: Logger): 
       },
     },
     stop: async () => {
-      const patience = new Promise((resolve) => setTimeout(resolve, stopPatience).unref())
+      const patience = new Promise((resolve) => setTimeout(resolve, collectorPatience).unref())
       await Promise.race([provider.shutdown().catch(() => undefined), patience])
     },
   }

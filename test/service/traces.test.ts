@@ -1,5 +1,8 @@
 /** Traces over OTLP: what they show, what they do not, and where they end. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { CollectedSpan, Collector } from '../support/collector.ts'
@@ -7,6 +10,7 @@ import { startCollector } from '../support/collector.ts'
 import { logIn, prepareLogin } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+import { freePort, runMiniseal } from '../support/service-process.ts'
 import type { TestUpstream } from '../support/upstream.ts'
 import { startUpstream } from '../support/upstream.ts'
 
@@ -270,6 +274,30 @@ it('does not keep a service from answering or from stopping when the collector h
     await service.close()
     expect(performance.now() - started).toBeLessThan(6_000)
     if (state === 400) expect(service.logText()).toContain('"event":"traces-lost"')
+  }
+})
+
+it('does not keep the process alive when the collector hangs', async () => {
+  collector.close()
+  collector = await startCollector('hangs')
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-traces-'))
+  const port = String(await freePort())
+  const service = runMiniseal(['serve'], {
+    PORT: port,
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: 'sqlite::memory:',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+  })
+  try {
+    await service.waitFor('Ctrl+C')
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+    const started = performance.now()
+    service.child.kill('SIGTERM')
+    expect((await service.finished).code).toBe(0)
+    expect(performance.now() - started).toBeLessThan(6_000)
+  } finally {
+    service.child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
   }
 })
 
