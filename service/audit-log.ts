@@ -1,9 +1,13 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
+import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
+import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
 import type { LogPlaces } from './log/standing.ts'
+import { logRecorder } from './log-lines.ts'
+import { type Metrics, toEach } from './metrics.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -26,4 +30,24 @@ export function logPlacesOf(
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
+}
+
+/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+export async function openServiceLog(
+  config: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: () => number,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<RunningLog> {
+  const opened: RunningLog = await openLog({
+    ...logPlacesOf(config, parts, authority, now()),
+    witnesses: config.log.witnesses,
+    now,
+    record: toEach(
+      logRecorder(log),
+      metrics.watchLog(() => opened.status()),
+    ),
+  })
+  return opened
 }
