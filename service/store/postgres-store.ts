@@ -12,6 +12,7 @@ import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
@@ -82,6 +83,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
     ...prepareLogReads(queries, schema, track),
+    ...prepareLogCheckReads(queries, schema, track),
     ...prepareLogSearch(queries, schema, track),
     ...prepareAuditors(queries, schema, track),
     sequence: (grow, limit) =>

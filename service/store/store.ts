@@ -10,6 +10,7 @@
 import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { LogCheckReads } from './log-check-reads.ts'
 import type { LogReads } from './log-reads.ts'
 import type { LogSearching } from './log-search.ts'
 import type { LogSequencing } from './log-sequence.ts'
@@ -155,7 +156,13 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads, LogReads, LogSequencing, LogSearching, AuditorReads {
+export interface Store
+  extends WrappedReads,
+    LogReads,
+    LogCheckReads,
+    LogSequencing,
+    LogSearching,
+    AuditorReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
