@@ -21,6 +21,7 @@ import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
@@ -85,6 +86,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareLogReads(queries, schema, track),
     ...prepareLogCheckReads(queries, schema, track),
     ...prepareLogSearch(queries, schema, track),
+    ...prepareSubjectKeys(queries, schema, track),
     ...prepareAuditors(queries, schema, track),
     sequence: (grow, limit) =>
       track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),

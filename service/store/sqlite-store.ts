@@ -19,6 +19,7 @@ import * as schema from './schema-sqlite.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface SqliteOptions {
@@ -50,6 +51,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     ...prepareLogReads(queries, schema, guardRead),
     ...prepareLogCheckReads(queries, schema, guardRead),
     ...prepareLogSearch(queries, schema, guardRead),
+    ...prepareSubjectKeys(queries, schema, guardRead),
     ...prepareAuditors(queries, schema, guardRead),
     sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
     commit: async (writes) =>

@@ -17,6 +17,7 @@ import type { LogSequencing } from './log-sequence.ts'
 import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
+import type { SubjectKeyReads, SubjectKeyWrite } from './subject-key-statements.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
@@ -79,6 +80,7 @@ export type Write =
   | StepUpWrite
   | LogWrite
   | AuditorWrite
+  | SubjectKeyWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -162,7 +164,8 @@ export interface Store
     LogCheckReads,
     LogSequencing,
     LogSearching,
-    AuditorReads {
+    AuditorReads,
+    SubjectKeyReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *

@@ -15,7 +15,12 @@ export interface SubjectKeyRecord {
 /** Part of `Write`; what is said there holds for these too. */
 export type SubjectKeyWrite =
   /** Refused when the person has a key: the first one stands. */
-  { readonly kind: 'insert-subject-key' } & SubjectKeyRecord
+  {
+    readonly kind: 'insert-subject-key'
+    readonly tag: Uint8Array
+    readonly keyWrapped: Uint8Array
+    readonly createdAt: number
+  }
 
 /** The part of a store that finds subject keys. */
 export interface SubjectKeyReads {
