@@ -14,6 +14,7 @@ import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
 import type { Write, WriteOf } from './store.ts'
+import { compileSubjectKeys } from './subject-key-statements.ts'
 import type { Tables } from './tables.ts'
 import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
 import { compileSwaps } from './wrapped-values.ts'
@@ -42,6 +43,7 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileSwaps(queries, tables),
     ...compileLog(queries, tables),
     ...compileAuditors(queries, tables),
+    ...compileSubjectKeys(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),

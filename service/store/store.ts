@@ -10,12 +10,14 @@
 import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { LogCheckReads } from './log-check-reads.ts'
 import type { LogReads } from './log-reads.ts'
 import type { LogSearching } from './log-search.ts'
 import type { LogSequencing } from './log-sequence.ts'
 import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
+import type { SubjectKeyReads, SubjectKeyWrite } from './subject-key-statements.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
@@ -78,6 +80,7 @@ export type Write =
   | StepUpWrite
   | LogWrite
   | AuditorWrite
+  | SubjectKeyWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -155,7 +158,14 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads, LogReads, LogSequencing, LogSearching, AuditorReads {
+export interface Store
+  extends WrappedReads,
+    LogReads,
+    LogCheckReads,
+    LogSequencing,
+    LogSearching,
+    AuditorReads,
+    SubjectKeyReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *

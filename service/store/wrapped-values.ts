@@ -15,6 +15,7 @@ export type WrappedColumn =
   | 'sessions.s2c_wrapped'
   | 'idempotency.answer_wrapped'
   | 'service_keys.secret_wrapped'
+  | 'subject_keys.key_wrapped'
 
 /** The values of a row's primary key, in the order of its columns; one or two. */
 export type RowKey = readonly (string | Uint8Array)[]
@@ -60,7 +61,7 @@ interface Place {
 }
 
 function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
-  const { users, sessions, idempotency, serviceKeys } = tables
+  const { users, sessions, idempotency, serviceKeys, subjectKeys } = tables
   const user = { table: users, key: [users.id], start: [''] } as const
   const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
   return {
@@ -81,6 +82,13 @@ function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
       property: 'secretWrapped',
       key: [serviceKeys.kind, serviceKeys.kid],
       start: ['', ''],
+    },
+    'subject_keys.key_wrapped': {
+      table: subjectKeys,
+      column: subjectKeys.keyWrapped,
+      property: 'keyWrapped',
+      key: [subjectKeys.tag],
+      start: [new Uint8Array(0)],
     },
   }
 }

@@ -1,0 +1,106 @@
+/** Opens the sealed part of an entry and compares it with the leaf's commitments, and with the tags it is found by. */
+import { equalBytes } from '../../../crypto/bytes.ts'
+import type { LogEntry } from '../../store/log-records.ts'
+import type { OpenedGroups } from '../sealed-details.ts'
+import { commitmentOf, openDetail } from '../sealed-details.ts'
+import type { FindSubjectKey } from '../subject-keys.ts'
+import type { TagName, TagOf } from '../tags.ts'
+import { areaOf, pathOf } from '../tags.ts'
+import type { CheckDetail } from './check-database.ts'
+import type { Findings } from './findings.ts'
+import type { ReadLeaf } from './leaf-columns.ts'
+
+/** What became of the details. */
+export interface DetailCount {
+  opened: number
+  /** Nothing is sealed: pruned after its time, or there never was anything. */
+  absent: number
+  /** The person's key was destroyed. */
+  erased: number
+}
+
+export interface DetailCheck {
+  readonly check: CheckDetail
+  readonly count: Readonly<DetailCount>
+}
+
+/** Without the master key there is no such check. */
+export function checkDetails(findKey: FindSubjectKey, tagOf: TagOf, findings: Findings): DetailCheck {
+  const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
+  const check = async (row: LogEntry, leaf: ReadLeaf, place: string): Promise<void> => {
+    if (row.detail === null) {
+      count.absent++
+      return
+    }
+    try {
+      const key = await findKey(row.userTag)
+      if (key === undefined) {
+        count.erased++
+        return
+      }
+      const groups = openDetail(row.detail, row.id, key)
+      count.opened++
+      compareGroups(groups, leaf, place, findings)
+      compareTags(groups, row, place, { tagOf, findings })
+    } catch {
+      findings.report(
+        'detail-changed',
+        place,
+        'its sealed part does not open: it is not what was sealed for this entry',
+      )
+    }
+  }
+  return { check, count }
+}
+
+function compareGroups(
+  groups: OpenedGroups,
+  { commitments }: ReadLeaf,
+  place: string,
+  findings: Findings,
+): void {
+  for (const label of new Set([...commitments.keys(), ...groups.keys()])) {
+    const [committed, group] = [commitments.get(label), groups.get(label)]
+    if (
+      committed === undefined ||
+      group === undefined ||
+      !equalBytes(committed, commitmentOf(label, group))
+    ) {
+      findings.report('detail-changed', place, `the group ${label} is not the one that the leaf commits to`)
+    }
+  }
+}
+
+function compareTags(
+  groups: OpenedGroups,
+  row: LogEntry,
+  place: string,
+  { tagOf, findings }: { readonly tagOf: TagOf; readonly findings: Findings },
+): void {
+  const [core, net, sub] = ['core', 'net', 'sub'].map((label) => membersOf(groups, label))
+  const path = core?.path
+  const found: readonly (readonly [TagName, Uint8Array | null, string | undefined])[] = [
+    ['user', row.userTag, sub?.user],
+    ['device', row.deviceTag, sub?.device],
+    ['ip', row.ipTag, net?.ip],
+    ['path', row.pathTag, path === undefined ? undefined : pathOf(path)],
+    ['area', row.areaTag, path === undefined ? undefined : areaOf(path)],
+  ]
+  for (const [name, stored, value] of found) {
+    const isSame =
+      stored === null ? value === undefined : value !== undefined && equalBytes(stored, tagOf(name, value))
+    if (!isSame) findings.report('tag-changed', place, `it is found by another ${name} than it is about`)
+  }
+  if (core?.refusal !== undefined && core.refusal !== row.code) {
+    findings.report('column-changed', place, 'the column code is not the refusal that was logged')
+  }
+}
+
+/** The texts of a group; what is no text is of no use here. */
+function membersOf(groups: OpenedGroups, label: string): Readonly<Record<string, string>> {
+  const value: unknown = JSON.parse(groups.get(label)?.value ?? '{}')
+  const members = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  return Object.fromEntries(
+    members.filter((member): member is [string, string] => typeof member[1] === 'string'),
+  )
+}

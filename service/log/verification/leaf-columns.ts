@@ -1,0 +1,82 @@
+/** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
+import { equalBytes } from '../../../crypto/bytes.ts'
+import { decodeBase64, decodeHex, decodeUtf8 } from '../../../crypto/text.ts'
+import type { StagedLeaf } from '../../store/log-records.ts'
+import type { Findings } from './findings.ts'
+
+/** A leaf's members as far as a check needs them. */
+export interface ReadLeaf {
+  /** 16 bytes. */
+  readonly id: Uint8Array
+  readonly kind: string
+  readonly result: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Empty: none. */
+  readonly app: string
+  /** Of a refusal; `undefined` where the leaf has none. */
+  readonly code: string | undefined
+  /** Commitments to groups, 32 bytes, by label. */
+  readonly commitments: ReadonlyMap<string, Uint8Array>
+}
+
+const longestLeaf = 2_048
+
+/** @throws Error for bytes that are no leaf. */
+export function readLeaf(bytes: Uint8Array): ReadLeaf {
+  if (bytes.length > longestLeaf) throw new Error('a leaf is too long')
+  const value: unknown = JSON.parse(decodeUtf8(bytes))
+  if (!isRecord(value) || value.v !== 1 || !isRecord(value.c)) throw new Error('not a leaf')
+  const { id, k, r, ts, app, code } = value
+  if (typeof k !== 'string' || typeof r !== 'string' || typeof ts !== 'number') throw new Error('not a leaf')
+  const commitments = Object.entries(value.c).map(([label, text]): [string, Uint8Array] => {
+    const digest = decodeBase64(textOf(text))
+    if (digest.length !== 32) throw new Error('not a commitment')
+    return [label, digest]
+  })
+  return {
+    id: decodeHex(textOf(id).replaceAll('-', '')),
+    kind: k,
+    result: r,
+    at: ts,
+    app: app === undefined ? '' : textOf(app),
+    code: code === undefined ? undefined : textOf(code),
+    commitments: new Map(commitments),
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Error('not a text')
+  return value
+}
+
+/**
+ * Compares the columns of a row with its leaf: a row that is found by something else than what was logged hides it.
+ *
+ * @returns the leaf; `undefined` when its bytes are none, which is a finding
+ */
+export function checkColumns(row: StagedLeaf, place: string, findings: Findings): ReadLeaf | undefined {
+  let leaf: ReadLeaf
+  try {
+    leaf = readLeaf(row.leaf)
+  } catch {
+    findings.report('entry-unreadable', place, 'its bytes are no leaf')
+    return undefined
+  }
+  const wrong = [
+    ['id', equalBytes(row.id, leaf.id)],
+    ['kind', row.kind === leaf.kind],
+    ['result', row.result === leaf.result],
+    ['at', row.at === leaf.at],
+    ['app', (row.app ?? '') === leaf.app],
+    ['code', leaf.code === undefined || row.code === leaf.code],
+  ].filter(([, isSame]) => isSame === false)
+  for (const [column] of wrong) {
+    findings.report('column-changed', place, `the column ${column} is not what its leaf says`)
+  }
+  return leaf
+}
