@@ -38,6 +38,7 @@ export type LoggedResult =
 
 /** A key may be wrapped anew, or its person forgotten, while a leaf is made; not again and again. */
 const attempts = 5
+
 /** A leaf that is about nobody. */
 export function stage({ tagOf }: JournalParts, told: Told): WriteOf<'stage-leaf'> {
   return { kind: 'stage-leaf', entry: makeEntry(told, newLeafId(told.at), undefined, tagOf) }
@@ -60,7 +61,12 @@ function holdOf(subject: SubjectKey | undefined): readonly WriteOf<'hold-subject
   return [{ kind: 'hold-subject-key', tag: subject.tag, keyWrapped: subject.wrapped }]
 }
 
-/** @returns the intent's id, or which of `writes` was refused */
+/** The intent's id, for whoever settles it; or which of the caller's writes was refused. */
+export type IntentResult =
+  | { readonly kind: 'committed'; readonly intent: Uint8Array }
+  | Extract<CommitResult, { readonly kind: 'refused' }>
+
+/** Claims, with the intent of what they are claimed for. */
 export async function commitIntent(
   parts: JournalParts,
   writes: readonly Write[],
@@ -97,20 +103,27 @@ export async function commitLeaves(
   let { intent } = logging
   for (let attempt = 0; attempt < attempts; attempt++) {
     const made = await makeLeaves(parts, logging, intent)
-    const settled: readonly Write[] = intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
-    const own = [...made.holds, ...settled, ...gap, ...made.staged]
+    const own = [...made.holds, ...settlementOf(intent), ...gap, ...made.staged]
     const result = await parts.store.commit([...logging.writes, ...own])
     if (result.kind === 'committed') {
-      if (made.staged.length + gap.length > 0) parts.wake()
+      if (own.length > 0) parts.wake()
       return { kind: 'committed', receipt: made.staged[0]?.entry.hash ?? new Uint8Array(0) }
     }
     const { write } = result
     if (!own.includes(write)) return result
-    if (write.kind === 'hold-subject-key') parts.keys?.drop(write.tag)
-    else if (write.kind === 'delete-intent' && ifGone === 'stop') return { kind: 'gone' }
-    else intent = undefined
+    if (write.kind === 'delete-intent' && ifGone === 'stop') return { kind: 'gone' }
+    if (write.kind === 'delete-intent') intent = undefined
+    dropKey(parts, write)
   }
   throw new StoreUnavailable(new Error('the key of a leaf cannot be held'))
+}
+
+function dropKey({ keys }: JournalParts, write: Write): void {
+  if (write.kind === 'hold-subject-key') keys?.drop(write.tag)
+}
+
+function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
+  return intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
 }
 
 /** The first leaf has the id of the intent. Where that was taken by `outcome-unknown`, it says which one it follows. */
@@ -131,4 +144,3 @@ async function makeLeaves(
   }
   return { holds: [...holds.values()], staged }
 }
-

@@ -2,7 +2,7 @@
  * What a leaf commits to, group by group (protocol, section 12). Each group is disclosed alone, and sealed until then.
  *
  * ```
- * core  duration_ms idempotency_key method path refusal replayed status step
+ * core  duration_ms idempotency_key method path refusal replayed started_at status step
  * net   forwarded ip user_agent
  * pay   request_digest request_size response_digest response_size
  * sig   base created keyid public_key signature
@@ -83,15 +83,18 @@ export function groupsOf(exchange: LoggedExchange): Groups {
 }
 
 function coreOf({ request, status, refusal, durationMs, isReplayed }: LoggedExchange): FlatObject {
-  const key = request === undefined ? undefined : findField(request.fields, 'idempotency-key')
   return {
     duration_ms: Math.max(0, Math.round(durationMs)),
-    ...(request === undefined ? {} : { method: request.method, path: request.path }),
-    ...(key === undefined ? {} : { idempotency_key: key.slice(0, longestKey) }),
+    ...(request === undefined ? {} : askedOf(request)),
     ...(status === undefined ? {} : { status }),
     ...(refusal === undefined ? {} : { refusal: refusal.code, step: refusal.step }),
     ...(isReplayed === true ? { replayed: 'true' } : {}),
   }
+}
+
+function askedOf({ method, path, fields }: RequestMessage): FlatObject {
+  const key = findField(fields, 'idempotency-key')
+  return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, longestKey) }) }
 }
 
 /** @returns at least one member: that nothing is known is something, too */

@@ -8,15 +8,14 @@ import type { LeafKind } from '../../crypto/audit-leaf.ts'
 import type { ProtocolCode } from '../../crypto/errors.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { IntentRecord } from '../store/log-records.ts'
-import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
-import { makeEntry, type Told } from './entries.ts'
-import { createGaps, type Gap } from './gaps.ts'
-import { lostIntent, sealDraft } from './intents.ts'
-import { leafIdText, newLeafId } from './leaf-id.ts'
-import { createRefusalBudget } from './refusal-budget.ts'
-import { type RequestWeight, type Retention, type RetentionSettings, retentionOf } from './retention.ts'
-import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
-import type { TagOf } from './tags.ts'
+import type { Write } from '../store/store.ts'
+import type { IntentResult, JournalParts, LoggedResult, Logging } from './commit-leaves.ts'
+import { commitIntent, commitLeaves, stage } from './commit-leaves.ts'
+import type { Told } from './entries.ts'
+import { createGaps, type Gap, type Gaps } from './gaps.ts'
+import { lostIntent } from './intents.ts'
+import { createRefusalBudget, type RefusalBudget } from './refusal-budget.ts'
+import { type RequestWeight, type Retention, retentionOf } from './retention.ts'
 
 export interface Journal {
   /** Milliseconds since 1970, by the service's clock. */
@@ -32,13 +31,7 @@ export interface Journal {
    *
    * @returns the intent's id, for whoever settles it; or which of `writes` was refused
    */
-  commitIntent(
-    writes: readonly Write[],
-    told: Told,
-  ): Promise<
-    | { readonly kind: 'committed'; readonly intent: Uint8Array }
-    | Extract<CommitResult, { readonly kind: 'refused' }>
-  >
+  commitIntent(writes: readonly Write[], told: Told): Promise<IntentResult>
   commit(logging: Logging): Promise<LoggedResult>
   /**
    * Tells of a refusal that had no effect: singly or counted, as the budget of its source has it. Never rejects.
@@ -57,57 +50,38 @@ export interface Journal {
 const lostBatch = 100
 
 export function createJournal(parts: JournalParts): Journal {
-  const { store, now } = parts
+  const { store, now, retention } = parts
   const gaps = createGaps()
   const budget = createRefusalBudget()
   const milliseconds = (): number => now() * 1000 + (Date.now() % 1000)
   const systemLeaf = (kind: LeafKind, facts: FlatObject): Told => {
-    const retention = retentionOf(parts.retention, kind, undefined)
-    return { kind, result: 'ok', at: milliseconds(), retention, facts }
-  }
-  /** What is missing is told by the first commit that succeeds, before anything else. */
-  const withGap = async <R extends { readonly kind: string }>(
-    run: (gap: readonly Write[]) => Promise<R>,
-  ): Promise<R> => {
-    const gap = gaps.take()
-    try {
-      const result = await run(gap === undefined ? [] : [stage(parts, gapLeaf(gap))])
-      if (result.kind !== 'committed') gaps.giveBack(gap)
-      return result
-    } catch (error) {
-      gaps.giveBack(gap)
-      throw error
+    return {
+      kind,
+      result: 'ok',
+      at: milliseconds(),
+      retention: retentionOf(retention, kind, undefined),
+      facts,
     }
   }
-  const gapLeaf = ({ from, to, n }: Gap): Told => ({
-    ...systemLeaf('gap', { from, n, to }),
-    result: 'unknown',
-  })
+  const tellGap = ({ from, to, n }: Gap): Write =>
+    stage(parts, { ...systemLeaf('gap', { from, n, to }), result: 'unknown' })
   const commit = (logging: Logging): Promise<LoggedResult> =>
-    withGap(async (gap) => {
+    afterGap(gaps, tellGap, async (gap) => {
       const result = await commitLeaves(parts, logging, gap, 'tell')
       if (result.kind === 'gone') throw new Error('what tells of an outcome is always staged')
       return result
     })
   return {
     milliseconds,
-    retentionOf: (kind, weight) => retentionOf(parts.retention, kind, weight),
+    retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
     systemLeaf,
     async prepare(user) {
       await parts.keys?.of(parts.tagOf('user', user))
     },
-    commitIntent: (writes, told) => withGap((gap) => commitIntent(parts, [...gap, ...writes], told)),
+    commitIntent: (writes, told) =>
+      afterGap(gaps, tellGap, (gap) => commitIntent(parts, [...gap, ...writes], told)),
     commit,
-    async refuse(told, code, source) {
-      if (!(await budget.take(source, code, told.at))) return undefined
-      try {
-        const result = await commit({ writes: [], leaves: [told] })
-        return result.kind === 'committed' ? result.receipt : undefined
-      } catch {
-        gaps.note(told.at)
-        return undefined
-      }
-    },
+    refuse: (told, code, source) => refuse({ budget, gaps, commit }, told, code, source),
     miss: () => gaps.note(milliseconds()),
     async settleLost(startedBefore) {
       for (;;) {
@@ -116,18 +90,65 @@ export function createJournal(parts: JournalParts): Journal {
         if (lost.length < lostBatch) return
       }
     },
-    async flush() {
-      const counted = budget.takeCounted()
-      const leaves = counted.map(({ code, n, from, to }): Told => {
-        return { ...systemLeaf('refused-aggregate', { code, from, n, to }), result: 'refused', code }
-      })
-      try {
-        await commit({ writes: [], leaves })
-      } catch (error) {
-        budget.giveBack(counted)
-        throw error
-      }
-    },
+    flush: () => flushCounted(budget, commit, systemLeaf),
+  }
+}
+
+/** What is missing is told by the first commit that succeeds, with it and before it. */
+async function afterGap<R extends { readonly kind: string }>(
+  gaps: Gaps,
+  tellGap: (gap: Gap) => Write,
+  run: (gap: readonly Write[]) => Promise<R>,
+): Promise<R> {
+  const gap = gaps.take()
+  try {
+    const result = await run(gap === undefined ? [] : [tellGap(gap)])
+    if (result.kind !== 'committed') gaps.giveBack(gap)
+    return result
+  } catch (error) {
+    gaps.giveBack(gap)
+    throw error
+  }
+}
+
+type Commit = Journal['commit']
+
+interface RefusalParts {
+  readonly budget: RefusalBudget
+  readonly gaps: Gaps
+  readonly commit: Commit
+}
+
+async function refuse(
+  { budget, gaps, commit }: RefusalParts,
+  told: Told,
+  code: ProtocolCode,
+  source: string,
+): Promise<Uint8Array | undefined> {
+  if (!(await budget.take(source, code, told.at))) return undefined
+  try {
+    const result = await commit({ writes: [], leaves: [told] })
+    return result.kind === 'committed' ? result.receipt : undefined
+  } catch {
+    gaps.note(told.at)
+    return undefined
+  }
+}
+
+async function flushCounted(
+  budget: RefusalBudget,
+  commit: Commit,
+  systemLeaf: Journal['systemLeaf'],
+): Promise<void> {
+  const counted = budget.takeCounted()
+  const leaves = counted.map(({ code, n, from, to }): Told => {
+    return { ...systemLeaf('refused-aggregate', { code, from, n, to }), result: 'refused', code }
+  })
+  try {
+    await commit({ writes: [], leaves })
+  } catch (error) {
+    budget.giveBack(counted)
+    throw error
   }
 }
 
