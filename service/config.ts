@@ -10,6 +10,8 @@ import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import { parseOrigin as parseLogOrigin } from './log/origin.ts'
+import type { RetentionSettings } from './log/retention.ts'
+import { parseRetention } from './log/retention.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
@@ -28,6 +30,8 @@ export interface Config {
   readonly dataFolder: string
   /** Of the log (C2SP tlog-checkpoint). `undefined`: made from the public origin when the log is started. */
   readonly logOrigin: string | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -80,6 +84,7 @@ const schema = z.object({
     .default('10'),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_RETENTION: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -121,6 +126,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     undefined,
   )
   const logOrigin = collect(() => parseLogOrigin(values.MINISEAL_LOG_ORIGIN), undefined)
+  const retention = collect(() => parseRetention(values.MINISEAL_RETENTION), parseRetention(undefined))
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -134,6 +140,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     database,
     dataFolder: values.MINISEAL_DATA,
     logOrigin,
+    retention,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,

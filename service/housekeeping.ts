@@ -1,8 +1,10 @@
 /** What a service does besides answering: keys reread and rotated, old rows pruned. */
 import type { Logger } from 'pino'
+import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { rotateWhenDue } from './keys/keyring.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
+import type { Journal } from './log/journal.ts'
 import type { Store } from './store/store.ts'
 
 /** How often keys are reread and old rows pruned, in milliseconds. */
@@ -20,11 +22,12 @@ interface House {
   readonly store: Store
   readonly wrapper: SecretWrapper
   readonly keyring: Keyring
+  readonly journal: Journal
 }
 
 /** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. @returns the stop. */
 export function keepHouse(
-  { store, wrapper, keyring }: House,
+  { store, wrapper, keyring, journal }: House,
   now: () => number,
   log: Logger,
 ): () => Promise<void> {

@@ -127,7 +127,8 @@ async function refuse(
 ): Promise<Uint8Array | undefined> {
   if (!(await budget.take(source, code, told.at))) return undefined
   try {
-    const result = await commit({ writes: [], leaves: [told] })
+    // Whoever has no key has been forgotten, and gets no new one for this.
+    const result = await commit({ writes: [], leaves: [told], isOutcome: true })
     return result.kind === 'committed' ? result.receipt : undefined
   } catch {
     gaps.note(told.at)
