@@ -29,8 +29,8 @@ export interface OuterParts {
   readonly isStopping: () => boolean
   readonly metrics: MetricsRoute
   readonly log: RunningLog
-  /** Who may read the log's entries; nobody without it. */
-  readonly verifyAuditor: VerifyAuditor | undefined
+  /** Who may read the log's entries. */
+  readonly verifyAuditor: VerifyAuditor
 }
 
 export function createApp(

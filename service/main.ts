@@ -9,6 +9,7 @@ import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
 import { logPlacesOf } from './audit-log.ts'
+import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
@@ -99,7 +100,7 @@ export async function startService(
     isStopping: () => isStopping,
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
-    verifyAuditor: undefined,
+    verifyAuditor: createAuditorVerifier(store, now),
   })
   listener.use(app.fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)

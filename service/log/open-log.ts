@@ -18,6 +18,9 @@ const publishing = { pause: 1_000, period: 1_000 }
 const anchorPatience = 3_000
 const anchorPause = 200
 
+/** How often a stop tries to take what is staged into the tree. */
+const lastAttempts = 3
+
 export interface LogOptions extends LogPlaces {
   /** UNIX seconds. */
   readonly now: () => number
@@ -83,9 +86,17 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
     status: () => readStatus(publisher, sequencer.isDamaged(), options),
     async stop() {
       await Promise.all([drainLoop.stop(), publishLoop.stop()])
-      await guarded('sequencing', sequencer.drain)()
+      await finish(guarded('sequencing', sequencer.drain), () => store.hasStaged())
       await guarded('publishing', () => publisher.step(true))()
     },
+  }
+}
+
+/** What is left for another process has no checkpoint until that one runs: a database that is busy is asked again. */
+async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 1; attempt <= lastAttempts; attempt++) {
+    await drain()
+    if (!(await hasMore().catch(() => true))) return
   }
 }
 

@@ -33,7 +33,11 @@ export function createSequencer(
   }
   return {
     async drain() {
-      while (publisher.standing().kind === 'open' && (await store.hasStaged())) {
+      while (publisher.standing().kind === 'open') {
+        if (!(await store.hasStaged())) {
+          isDamaged = false
+          return
+        }
         const startedAt = performance.now()
         const result = await store.sequence(grow, maxSequenced)
         isDamaged = result.kind === 'refused' && result.cause instanceof TreeDamaged
