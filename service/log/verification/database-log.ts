@@ -9,6 +9,7 @@ import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
 
 /** A row with its position in its log. */
 export interface StoredEntry extends FoundEntry {
+  readonly leaf: Uint8Array
   readonly hash: Uint8Array
   readonly row: LogEntry
 }

@@ -16,6 +16,8 @@ export interface ReadLeaf {
   readonly app: string
   /** Of a refusal; `undefined` where the leaf has none. */
   readonly code: string | undefined
+  /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
+  readonly keptFor: number | undefined
   /** Commitments to groups, 32 bytes, by label. */
   readonly commitments: ReadonlyMap<string, Uint8Array>
 }
@@ -27,7 +29,7 @@ export function readLeaf(bytes: Uint8Array): ReadLeaf {
   if (bytes.length > longestLeaf) throw new Error('a leaf is too long')
   const value: unknown = JSON.parse(decodeUtf8(bytes))
   if (!isRecord(value) || value.v !== 1 || !isRecord(value.c)) throw new Error('not a leaf')
-  const { id, k, r, ts, app, code } = value
+  const { id, k, r, rc, ts, app, code } = value
   if (typeof k !== 'string' || typeof r !== 'string' || typeof ts !== 'number') throw new Error('not a leaf')
   const commitments = Object.entries(value.c).map(([label, text]): [string, Uint8Array] => {
     const digest = decodeBase64(textOf(text))
@@ -41,8 +43,15 @@ export function readLeaf(bytes: Uint8Array): ReadLeaf {
     at: ts,
     app: app === undefined ? '' : textOf(app),
     code: code === undefined ? undefined : textOf(code),
+    keptFor: secondsOf(typeof rc === 'string' ? rc : ''),
     commitments: new Map(commitments),
   }
+}
+
+/** `190d`, `5y`. */
+function secondsOf(text: string): number | undefined {
+  const [, count, unit] = /^([1-9][0-9]{0,3})([dy])$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * (unit === 'y' ? 365 : 1) * 86_400
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
