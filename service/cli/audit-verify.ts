@@ -73,11 +73,15 @@ function exitOf({ findings }: VerifyResult): ExitCode {
   return findings.count === 0 ? 0 : 1
 }
 
+/** Findings that a person is shown; --json has more. */
+const mostShown = 100
+
 function describe(result: VerifyResult): string {
   const { findings } = result
-  const more = findings.count - findings.kept.length
+  const shown = findings.kept.slice(0, mostShown)
+  const more = findings.count - shown.length
   return [
-    ...findings.kept.map(({ code, place, message }) => `FAILED ${code}: ${place}: ${message}`),
+    ...shown.map(({ code, place, message }) => `FAILED ${code}: ${place}: ${message}`),
     ...(more > 0 ? [`FAILED and ${more} more findings`] : []),
     ...result.logs.map(
       ({ origin, size, root }) => `${origin}: ${size} entries, root ${Buffer.from(root).toString('base64')}`,

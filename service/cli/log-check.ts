@@ -8,7 +8,7 @@ import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { NoteKey } from '../log/evidence/note.ts'
 import { noteKey, parseVerifierKey } from '../log/evidence/note.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
-import { createTags } from '../log/tags.ts'
+import { createTags, rememberTags } from '../log/tags.ts'
 import type { CheckedLog, ClaimedTree } from '../log/verification/check-database.ts'
 import { checkDatabase } from '../log/verification/check-database.ts'
 import type { DetailCheck } from '../log/verification/check-detail.ts'
@@ -142,7 +142,7 @@ async function detailCheck(store: Store, wrapper: SecretWrapper, findings: Findi
   return checkDetails({
     findings,
     findKey: createSubjectKeyFinder(store, wrapper),
-    tagOf: createTags(secretKey),
+    tagOf: rememberTags(createTags(secretKey)),
     now: Math.floor(Date.now() / 1000),
   })
 }

@@ -131,6 +131,11 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   }
 }
 
+/** When the entry of this number happened, unless it is told otherwise: milliseconds since 1970. */
+export function entryTime(seed: number): number {
+  return logStart * 1000 + seed * 10
+}
+
 /** `n` requests of three people, told apart by `from`. */
 export function requests(n: number, from = 0): readonly MadeEntry[] {
   return Array.from({ length: n }, (_, i) => ({
@@ -161,7 +166,7 @@ async function makeLeaf(
   subjects: SubjectKeys,
 ): Promise<StagedLeaf> {
   const { kind = 'request', result = 'ok', code, user = `u_person-${seed % 3}` } = entry
-  const { path = '/wallet/transfers', ip = `192.0.2.${seed % 250}`, at = logStart * 1000 + seed * 10 } = entry
+  const { path = '/wallet/transfers', ip = `192.0.2.${seed % 250}`, at = entryTime(seed) } = entry
   const device = user === null ? undefined : createHash('sha256').update(user).digest('base64url')
   const values: Record<string, Readonly<Record<string, string>>> = {
     core: { method: 'POST', path, status: '200', ...(code === undefined ? {} : { refusal: code }) },
