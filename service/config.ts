@@ -9,6 +9,7 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import { parseOrigin as parseLogOrigin } from './log/origin.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
@@ -23,7 +24,10 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
+  /** Also holds the log's anchor. */
   readonly dataFolder: string
+  /** Of the log (C2SP tlog-checkpoint). `undefined`: made from the public origin when the log is started. */
+  readonly logOrigin: string | undefined
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -75,6 +79,7 @@ const schema = z.object({
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
+  MINISEAL_LOG_ORIGIN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -115,6 +120,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const logOrigin = collect(() => parseLogOrigin(values.MINISEAL_LOG_ORIGIN), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -127,6 +133,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
+    logOrigin,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,

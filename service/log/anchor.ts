@@ -6,7 +6,7 @@
  * need no lock: none can put an older checkpoint in the place of a newer one, and two of one size must be the same.
  */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { equalBytes } from '../../crypto/bytes.ts'
 import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
@@ -30,7 +30,7 @@ export interface Anchor {
    * @throws AnchorDamaged when another checkpoint of the same size is there.
    */
   keep(note: string): Promise<void>
-  /** Notes that a log goes on as another one: nothing is signed for `origin` any more. Durable. */
+  /** Notes that a log goes on as another one: nothing is signed for `origin` any more. Durable; the last one counts. */
   close(origin: string, successor: string): Promise<void>
   /** The origin that `close` named. */
   findSuccessor(origin: string): Promise<string | undefined>
@@ -61,7 +61,7 @@ export function openAnchor(folder: string): Anchor {
       const [largest] = await namesIn(place)
       const name = nameOf(checkpoint.size)
       if (largest !== undefined && largest > name) return
-      if (largest !== name) await writeOnce(place, name, note)
+      if (largest !== name) await writeWhole(place, name, note, linkUnlessThere)
       const kept = await readKept(place, name, checkpoint.origin)
       if (!equalBytes(kept.root, checkpoint.root)) {
         throw new AnchorDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
@@ -69,10 +69,7 @@ export function openAnchor(folder: string): Anchor {
       await removeOlder(place, name)
     },
     async close(origin, successor) {
-      await writeOnce(folderOf(origin), successorFile, `${successor}\n`)
-      if ((await readText(join(folderOf(origin), successorFile)))?.trim() !== successor) {
-        throw new AnchorDamaged(`the log ${origin} was continued as another one before`)
-      }
+      await writeWhole(folderOf(origin), successorFile, `${successor}\n`, rename)
     },
     async findSuccessor(origin) {
       return (await readText(join(folderOf(origin), successorFile)))?.trim()
@@ -142,8 +139,13 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file that is there as a whole or not at all, and stays as it is when it is there already. */
-async function writeOnce(place: string, name: string, text: string): Promise<void> {
+/** Writes a file that is there as a whole or not at all. `put` gives the draft its name. */
+async function writeWhole(
+  place: string,
+  name: string,
+  text: string,
+  put: (draft: string, path: string) => Promise<void>,
+): Promise<void> {
   await makeFolder(place)
   const draft = join(place, `.${process.pid}-${randomBytes(6).toString('hex')}`)
   try {
@@ -154,13 +156,14 @@ async function writeOnce(place: string, name: string, text: string): Promise<voi
     } finally {
       await file.close()
     }
-    await linkUnlessThere(draft, join(place, name))
+    await put(draft, join(place, name))
   } finally {
     await rm(draft, { force: true })
   }
   await syncFolder(place)
 }
 
+/** A checkpoint that is there stays as it is. */
 async function linkUnlessThere(draft: string, path: string): Promise<void> {
   try {
     await link(draft, path)
