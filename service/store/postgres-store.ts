@@ -12,6 +12,7 @@ import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareJournalReads } from './journal-statements.ts'
 import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
@@ -69,7 +70,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   })
   pool.on('error', ignoreIdleError)
   const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -85,6 +86,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareWrappedReads(queries, schema, track),
     ...prepareLogReads(queries, schema, track),
     ...prepareLogCheckReads(queries, schema, track),
+    ...prepareJournalReads(queries, schema, track),
     ...prepareLogSearch(queries, schema, track),
     ...prepareSubjectKeys(queries, schema, track),
     ...prepareAuditors(queries, schema, track),

@@ -96,9 +96,9 @@ function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
 const slot = slotsOf<{ mark: Uint8Array; limit: number; first: unknown; second: unknown }>()
 const swapped = slotsOf<{ first: unknown; second: unknown; from: Uint8Array; to: Uint8Array }>()
 
-/** Version and key hint come first; a column without a value (no answer yet) is neither old nor new. */
+/** Version and key hint come first; a column without a value (no answer yet, or erased) is neither old nor new. */
 function isOld(column: PgColumn): SQL {
-  return sql`substr(${column}, 1, 5) <> ${slot('mark')}`
+  return sql`substr(${column}, 1, 5) <> ${slot('mark')} and length(${column}) > 0`
 }
 
 function valuesOfKey([first, second]: RowKey): Record<string, unknown> {
