@@ -1,12 +1,13 @@
 /** The check of a database's log, from what the environment names to a result that can be shown. */
 import { existsSync } from 'node:fs'
+import type { VerifierKey } from '../../crypto/signed-note.ts'
+import { parseVerifierKey } from '../../crypto/signed-note.ts'
 import type { LogPlaces } from '../config.ts'
 import { readLogPlaces } from '../config.ts'
 import { readServiceKey } from '../keys/service-key.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import type { NoteKey } from '../log/evidence/note.ts'
-import { noteKey, parseVerifierKey } from '../log/evidence/note.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
 import { createTags, rememberTags } from '../log/tags.ts'
 import type { CheckedLog, ClaimedTree } from '../log/verification/check-database.ts'
@@ -162,20 +163,23 @@ async function findLogKeys(
     wrapper === undefined ? record.publicKey : readServiceKey(record, wrapper).publicKey,
   )
   return {
-    keysOf: (origin) => [...publicKeys.map((key) => noteKey(origin, 'ed25519', key)), ...given],
+    keysOf: (origin) => [
+      ...publicKeys.map((publicKey): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
+      ...given,
+    ],
     from: wrapper === undefined ? 'database' : 'master-key',
   }
 }
 
 /** A log's key signs under the log's name; a witness signs for every log. */
-function isFor({ kind, name }: NoteKey, origin: string): boolean {
+function isFor({ kind, name }: VerifierKey, origin: string): boolean {
   return kind === 'cosignature' || name === origin
 }
 
 /** @throws UsageError for what is no verifier key. */
-export function parseKey(text: string): NoteKey {
+export function parseKey(text: string): VerifierKey {
   try {
-    return parseVerifierKey(text)
+    return parseVerifierKey(sodiumPrimitives, text)
   } catch {
     throw new UsageError('--vkey takes a verifier key: name+hash+key, as miniseal keys export prints it')
   }

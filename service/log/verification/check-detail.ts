@@ -110,7 +110,9 @@ function compareTags(
       stored === null ? value === undefined : value !== undefined && equalBytes(stored, tagOf(name, value))
     if (!isSame) findings.report('tag-changed', place, `it is found by another ${name} than it is about`)
   }
-  if (core?.refusal !== undefined && core.refusal !== row.code) {
+  const isRefusal =
+    core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code
+  if (!isRefusal) {
     findings.report('column-changed', place, 'the column code is not the refusal that was logged')
   }
 }

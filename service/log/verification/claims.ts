@@ -1,13 +1,15 @@
 /** What is known of a log outside its database: the anchor, checkpoints that somebody kept, an earlier check. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { NotedCheckpoint } from '../../../crypto/checkpoint.ts'
+import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
+import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import { openAnchor } from '../anchor.ts'
-import type { NoteKey } from '../evidence/note.ts'
-import { parseCheckpoint, parseNote, verifyNote } from '../evidence/note.ts'
+import { judgeNote } from '../evidence/note.ts'
 import type { ClaimedTree } from './check-database.ts'
 import type { Findings } from './findings.ts'
 
-export type KeysOf = (origin: string) => readonly NoteKey[]
+export type KeysOf = (origin: string) => readonly VerifierKey[]
 
 /** Why a checkpoint that was handed in cannot be used. */
 export class ClaimRefused extends Error {}
@@ -19,19 +21,20 @@ export class ClaimRefused extends Error {}
  * @throws ClaimRefused when it is no checkpoint, or no known key of the log or of a witness signed it.
  */
 export function readClaim(note: string, keysOf: KeysOf, named: string): ClaimedTree {
-  let checkpoint: ReturnType<typeof parseCheckpoint>
-  let verdict: ReturnType<typeof verifyNote>
-  try {
-    const parsed = parseNote(note)
-    checkpoint = parseCheckpoint(parsed.text)
-    verdict = verifyNote(parsed, keysOf(checkpoint.origin))
-  } catch {
-    throw new ClaimRefused(`${named} is no signed checkpoint`)
-  }
+  const { checkpoint, note: parsed } = parseClaim(note, named)
+  const verdict = judgeNote(parsed, keysOf(checkpoint.origin))
   if (verdict.bad.length > 0)
     throw new ClaimRefused(`${named} has a wrong signature of ${verdict.bad[0]?.name}`)
   if (verdict.good.length === 0) throw new ClaimRefused(`${named} is signed by no known key`)
   return { ...checkpoint, named }
+}
+
+function parseClaim(note: string, named: string): NotedCheckpoint {
+  try {
+    return parseCheckpointNote(note)
+  } catch {
+    throw new ClaimRefused(`${named} is no signed checkpoint`)
+  }
 }
 
 /** The checkpoints of the anchor in a data folder, one for each origin. */

@@ -14,7 +14,7 @@ export interface ReadLeaf {
   readonly at: number
   /** Empty: none. */
   readonly app: string
-  /** Of a refusal; `undefined` where the leaf has none. */
+  /** Of a refusal, where it is a public fact; else it is in a group. */
   readonly code: string | undefined
   /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
   readonly keptFor: number | undefined
@@ -33,10 +33,13 @@ const digestText = /^[A-Za-z0-9+/]{43}=$/
 export function readLeaf(bytes: Uint8Array): ReadLeaf {
   if (bytes.length > longestLeaf) throw new Error('a leaf is too long')
   const value: unknown = JSON.parse(utf8.decode(bytes))
-  if (!isRecord(value) || value.v !== 1 || !isRecord(value.c)) throw new Error('not a leaf')
-  const { id, k, r, rc, ts, app, code } = value
+  if (!isRecord(value) || value.v !== 1) throw new Error('not a leaf')
+  const groups = value.c === undefined ? {} : value.c
+  if (!isRecord(groups)) throw new Error('not a leaf')
+  const { id, k, r, rc, ts, app } = value
+  const code = isRecord(value.x) ? value.x.code : undefined
   if (typeof k !== 'string' || typeof r !== 'string' || typeof ts !== 'number') throw new Error('not a leaf')
-  const commitments = Object.entries(value.c).map(([label, text]): [string, string] => {
+  const commitments = Object.entries(groups).map(([label, text]): [string, string] => {
     if (!digestText.test(textOf(text))) throw new Error('not a commitment')
     return [label, textOf(text)]
   })
