@@ -40,7 +40,12 @@ export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8
 /** @param id the 16 bytes of the leaf's id: a detail that is moved to another leaf does not open */
 export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array): Uint8Array {
   const written = [...groups].map(([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }])
-  const plain = Buffer.from(JSON.stringify({ groups: Object.fromEntries(written) }))
+  return sealText(JSON.stringify({ groups: Object.fromEntries(written) }), id, key)
+}
+
+/** A text, sealed in the same way. */
+export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Array {
+  const plain = Buffer.from(text)
   const nonce = randomBytes(nonceLength)
   const sealed = Buffer.alloc(plain.length + tagLength)
   sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, id, null, nonce, key)
@@ -49,10 +54,15 @@ export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array
 
 /** @throws Error when the bytes were not sealed with this key for this leaf, or hold no groups. */
 export function openDetail(detail: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedGroups {
+  return readGroups(JSON.parse(openText(detail, id, key)))
+}
+
+/** @throws Error when the bytes were not sealed with this key for this id. */
+export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): string {
   const plain = Buffer.alloc(Math.max(0, detail.length - nonceLength - tagLength))
   const [nonce, sealed] = [detail.subarray(0, nonceLength), detail.subarray(nonceLength)]
   sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, id, nonce, key)
-  return readGroups(JSON.parse(utf8.decode(plain)))
+  return utf8.decode(plain)
 }
 
 function readGroups(value: unknown): OpenedGroups {
