@@ -38,7 +38,12 @@ export const checkEvidenceCommand: Command = {
   summary: 'check an evidence bundle, offline',
   usage,
   async run(args, terminal) {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      strict: true,
+    })
     const [file, ...more] = positionals
     if (file === undefined || more.length > 0) throw new UsageError('check-evidence takes one file')
     const language = languageOf(values.lang, terminal)
@@ -49,7 +54,9 @@ export const checkEvidenceCommand: Command = {
     }
     const steps = checkEvidence(unpack(await read(file)), known)
     const isGood = steps.every(({ outcome }) => outcome !== 'failed')
-    terminal.out(values.json ? `${JSON.stringify({ ok: isGood, steps })}\n` : describe(steps, language, isGood))
+    terminal.out(
+      values.json ? `${JSON.stringify({ ok: isGood, steps })}\n` : describe(steps, language, isGood),
+    )
     return isGood ? 0 : 1
   },
 }
@@ -80,7 +87,8 @@ function unpack(bytes: Uint8Array) {
 }
 
 function languageOf(given: string | undefined, { environment }: Terminal): Language {
-  if (given !== undefined && given !== 'zh-CN' && given !== 'en') throw new UsageError('--lang takes zh-CN or en')
+  if (given !== undefined && given !== 'zh-CN' && given !== 'en')
+    throw new UsageError('--lang takes zh-CN or en')
   return given ?? (environment.LANG?.startsWith('zh') === true ? 'zh-CN' : 'en')
 }
 
@@ -99,7 +107,13 @@ const titles: { readonly [N in StepName]: readonly [en: string, zh: string] } = 
 }
 
 const words = {
-  en: { ok: 'ok     ', failed: 'FAILED ', skipped: '-      ', good: 'The evidence holds.', bad: 'The evidence does not hold.' },
+  en: {
+    ok: 'ok     ',
+    failed: 'FAILED ',
+    skipped: '-      ',
+    good: 'The evidence holds.',
+    bad: 'The evidence does not hold.',
+  },
   'zh-CN': { ok: '通过   ', failed: '失败   ', skipped: '未检查 ', good: '证据成立。', bad: '证据不成立。' },
 } as const
 

@@ -39,7 +39,12 @@ export const evidence: Command = {
   summary: 'prove one entry to somebody else',
   usage,
   async run(args, terminal) {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: true,
+      strict: true,
+    })
     const [id, ...more] = positionals
     if (id === undefined || more.length > 0) throw new UsageError('evidence takes the id of one entry')
     const wanted = { key: parseId(id), groups: parseGroups(values.groups) }

@@ -121,7 +121,8 @@ function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhe
   const { checkpoint, note } = parseCheckpointNote(proofOf(files, folder).checkpoint)
   const keys = keysFor(files, known).logs.filter(({ name }) => name === checkpoint.origin)
   const { good, bad } = judgeNote(note, keys)
-  if (bad.length > 0 || good.length === 0) return ['failed', 'no known key of this log has signed the checkpoint']
+  if (bad.length > 0 || good.length === 0)
+    return ['failed', 'no known key of this log has signed the checkpoint']
   if (folder === '' && decodeUtf8(fileOf(files, 'checkpoint.txt')) !== note.text) {
     return ['failed', 'checkpoint.txt is not the checkpoint of the proof']
   }
@@ -133,9 +134,17 @@ function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome 
   const keys = [...policy.witnesses.values(), ...known.vkeys.filter(({ kind }) => kind === 'cosignature')]
   const { note } = parseCheckpointNote(proofOf(files, '').checkpoint)
   const { good, bad } = judgeNote(note, keys)
-  const signed = good.map(({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`)
+  const signed = good.map(
+    ({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`,
+  )
   if (bad.length > 0) return ['failed', `a wrong cosignature of ${bad[0]?.name}`]
-  if (!meetsQuorum(policy, good.map(({ key }) => key))) return ['failed', 'fewer witnesses than the policy asks for']
+  if (
+    !meetsQuorum(
+      policy,
+      good.map(({ key }) => key),
+    )
+  )
+    return ['failed', 'fewer witnesses than the policy asks for']
   if (keys.length === 0) return ['skipped', 'no witness is known']
   return signed.length === 0 ? ['skipped', 'no known witness has cosigned'] : ['ok', signed.join(', ')]
 }
@@ -165,18 +174,25 @@ function checkSignature(files: BundleFiles): Outcome {
   const { base, signature, public_key: publicKey, keyid } = sig
   if (publicKey === undefined) return ['skipped', 'no key was known to verify it with']
   const key = decodeBase64Url(String(publicKey))
-  if (keyThumbprint(sodiumPrimitives, key) !== keyid) return ['failed', 'the key is not the one that the signature names']
+  if (keyThumbprint(sodiumPrimitives, key) !== keyid)
+    return ['failed', 'the key is not the one that the signature names']
   const device = findGroup(files, '', 'sub')?.device
   if (device !== undefined && device !== keyid) return ['failed', 'the key is not the one of the device']
-  if (textOf(files, 'signature-base.txt') !== base) return ['failed', 'signature-base.txt is not what was signed']
-  const isGood = sodiumPrimitives.ed25519Verify(decodeBase64(String(signature)), encodeUtf8(String(base)), key)
+  if (textOf(files, 'signature-base.txt') !== base)
+    return ['failed', 'signature-base.txt is not what was signed']
+  const isGood = sodiumPrimitives.ed25519Verify(
+    decodeBase64(String(signature)),
+    encodeUtf8(String(base)),
+    key,
+  )
   return isGood ? ['ok', `device ${keyid}`] : ['failed', 'the device has not signed this']
 }
 
 /** The digest that the device signed, and the one that was logged, are one. */
 function checkPayload(files: BundleFiles): Outcome {
   const [signed, logged] = [signedDigest(files), findGroup(files, '', 'pay')?.request_digest]
-  if (signed === undefined || logged === undefined) return ['skipped', 'signature or payload digests are not disclosed']
+  if (signed === undefined || logged === undefined)
+    return ['skipped', 'signature or payload digests are not disclosed']
   return signed === logged ? ['ok', signed] : ['failed', 'the signed digest is not the logged one']
 }
 

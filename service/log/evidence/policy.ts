@@ -35,7 +35,11 @@ class PolicyDraft {
       this.quorum = name
     } else if (name === 'none' || this.has(name)) throw new FormatError('a name that is taken, or unknown')
     else if (kind === 'witness') this.witnesses.set(name, parseVerifierKey(sodiumPrimitives, rest[0] ?? ''))
-    else if (kind === 'group') this.groups.set(name, parseGroup(rest, (member) => this.has(member)))
+    else if (kind === 'group')
+      this.groups.set(
+        name,
+        parseGroup(rest, (member) => this.has(member)),
+      )
     else throw new FormatError('not a line of a policy')
   }
 
@@ -48,7 +52,10 @@ class PolicyDraft {
 export function parsePolicy(text: string): Policy {
   const draft = new PolicyDraft()
   for (const line of text.split('\n')) {
-    const words = line.replace(/#.*/, '').trim().split(/[ \t]+/)
+    const words = line
+      .replace(/#.*/, '')
+      .trim()
+      .split(/[ \t]+/)
     if (words[0] !== '') draft.take(words)
   }
   const { logs, witnesses, groups, quorum } = draft
