@@ -1,4 +1,7 @@
 /** `miniseal audit`: everything that is done with the audit log from a terminal, one file for each command. */
+import { checkEvidenceCommand } from './audit-check-evidence.ts'
+import { evidence } from './audit-evidence.ts'
+import { exportCommand } from './audit-export.ts'
 import { newOrigin, trustDatabase } from './audit-new-origin.ts'
 import { status } from './audit-status.ts'
 import { verify } from './audit-verify.ts'
@@ -8,6 +11,9 @@ export const audit: CommandGroup = {
   summary: 'check, export and prove what the audit log holds',
   commands: {
     verify,
+    export: exportCommand,
+    evidence,
+    'check-evidence': checkEvidenceCommand,
     status,
     'new-origin': newOrigin,
     'trust-database': trustDatabase,

@@ -9,9 +9,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import sodium from 'sodium-native'
-import { concatBytes } from '../../crypto/bytes.ts'
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
-import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { encodeBase64 } from '../../crypto/text.ts'
 
 /** One group as it is disclosed: whoever has both can recompute its commitment. */
 export interface OpenedGroup {
@@ -28,11 +26,15 @@ const nonceLength = 24
 const tagLength = 16
 const saltLength = 32
 
+/** The platform's own decoder: whole logs are read through it. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** The commitment to a group, 32 bytes. */
 export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8Array {
-  return sodiumPrimitives.sha256(
-    concatBytes(encodeUtf8(`miniseal-audit/1\n${label}\n`), salt, encodeUtf8(value)),
-  )
+  const digest = new Uint8Array(32)
+  const head = `miniseal-audit/1\n${label}\n`
+  sodium.crypto_hash_sha256(digest, Buffer.concat([Buffer.from(head), salt, Buffer.from(value)]))
+  return digest
 }
 
 /** @param id the 16 bytes of the leaf's id: a detail that is moved to another leaf does not open */
@@ -60,7 +62,7 @@ export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): s
   const plain = Buffer.alloc(Math.max(0, detail.length - nonceLength - tagLength))
   const [nonce, sealed] = [detail.subarray(0, nonceLength), detail.subarray(nonceLength)]
   sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, id, nonce, key)
-  return decodeUtf8(plain)
+  return utf8.decode(plain)
 }
 
 function readGroups(value: unknown): OpenedGroups {
@@ -70,8 +72,10 @@ function readGroups(value: unknown): OpenedGroups {
       if (!isRecord(group) || typeof group.salt !== 'string' || typeof group.value !== 'string') {
         throw new Error('a group without salt and value')
       }
-      const salt = decodeBase64(group.salt)
-      if (salt.length !== saltLength) throw new Error('a salt of another length')
+      const salt = Buffer.from(group.salt, 'base64')
+      if (salt.length !== saltLength || salt.toString('base64') !== group.salt) {
+        throw new Error('a salt of another form')
+      }
       return [label, { salt, value: group.value }]
     }),
   )

@@ -18,6 +18,23 @@ export function createTags(lookupKey: Uint8Array): TagOf {
   }
 }
 
+/** Values that are remembered. */
+const mostKept = 16_384
+
+/** The same tags, remembered: for whoever goes through a whole log, in which most values come again and again. */
+export function rememberTags(tagOf: TagOf): TagOf {
+  const kept = new Map<string, Uint8Array>()
+  return (name, value) => {
+    const key = `${name} ${value}`
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const tag = tagOf(name, value)
+    if (kept.size >= mostKept) kept.clear()
+    kept.set(key, tag)
+    return tag
+  }
+}
+
 /** The first segment of a path, `/wallet` of `/wallet/transfers?page=2`. */
 export function areaOf(path: string): string {
   return /^\/[^/?]*/.exec(path)?.[0] ?? ''

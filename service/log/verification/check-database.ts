@@ -1,9 +1,9 @@
 /** Checks every log of a database, believing nothing of it. */
 import { equalBytes } from '../../../crypto/bytes.ts'
+import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { LogEntry, LogState } from '../../store/log-records.ts'
 import { placeOf, placesPerLog } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import type { NoteKey } from '../evidence/note.ts'
 import { checkTree } from './check-tree.ts'
 import type { StoredEntry } from './database-log.ts'
 import { databaseLog } from './database-log.ts'
@@ -27,7 +27,7 @@ export interface DatabaseCheck {
   readonly store: Store
   readonly findings: Findings
   /** Of each log, by its origin. */
-  readonly keysOf: (origin: string) => readonly NoteKey[]
+  readonly keysOf: (origin: string) => readonly VerifierKey[]
   /** From the anchor, from witnesses, from an earlier check. */
   readonly claimed: readonly ClaimedTree[]
   /** `undefined`: details stay sealed. */

@@ -121,6 +121,7 @@ class TreeRun<E extends FoundEntry> {
    */
   async #hashOf({ position, leaf, hash }: E): Promise<Uint8Array> {
     const { findings } = this.#check
+    if (leaf === undefined) return hash ?? new Uint8Array(32)
     const computed = hashLeaf(leaf)
     const inTile = await this.#tileHash(position)
     const isAsStored = hash === undefined || equalBytes(hash, computed)

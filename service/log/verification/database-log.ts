@@ -1,14 +1,17 @@
 /** One log of a database, as a source for a check. */
+
+import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
+import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
 import { placeOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import type { NoteKey } from '../evidence/note.ts'
-import { parseCheckpoint, parseNote, verifyNote } from '../evidence/note.ts'
+import { judgeNote } from '../evidence/note.ts'
 import type { Findings } from './findings.ts'
 import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
 
 /** A row with its position in its log. */
 export interface StoredEntry extends FoundEntry {
+  readonly leaf: Uint8Array
   readonly hash: Uint8Array
   readonly row: LogEntry
 }
@@ -21,7 +24,7 @@ const checkpointBatch = 500
 export interface DatabaseLogOptions {
   readonly store: Store
   readonly state: LogState
-  readonly keys: readonly NoteKey[]
+  readonly keys: readonly VerifierKey[]
   readonly findings: Findings
   /** Trees that others say the log had: anchor, witnesses, an earlier check. */
   readonly claimed: readonly SignedTree[]
@@ -90,18 +93,17 @@ async function* readCheckpoints(
 function readCheckpoint(
   { size, note, cosignatures }: CheckpointRecord,
   { log, origin }: LogState,
-  keys: readonly NoteKey[],
+  keys: readonly VerifierKey[],
   findings: Findings,
 ): SignedTree | undefined {
   const place = `log ${log}, checkpoint of size ${size}`
   try {
-    const parsed = parseNote(note + cosignatures)
-    const checkpoint = parseCheckpoint(parsed.text)
+    const { checkpoint, note: parsed } = parseCheckpointNote(note + cosignatures)
     if (checkpoint.origin !== origin || checkpoint.size !== size) {
       findings.report('checkpoint-unreadable', place, 'it is of another log or size than its row')
       return undefined
     }
-    const { good, bad } = verifyNote(parsed, keys)
+    const { good, bad } = judgeNote(parsed, keys)
     if (bad.length > 0 || !good.some(({ key }) => key.kind === 'ed25519')) {
       const why =
         bad.length > 0 ? `the signature of ${bad[0]?.name} is wrong` : 'no known key of the log signed it'

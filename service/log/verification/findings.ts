@@ -8,6 +8,7 @@ export type FindingCode =
   | 'entry-unreadable'
   | 'column-changed'
   | 'detail-changed'
+  | 'detail-missing'
   | 'tag-changed'
   | 'tile-missing'
   | 'tile-changed'

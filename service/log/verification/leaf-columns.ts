@@ -1,6 +1,6 @@
 /** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
 import { equalBytes } from '../../../crypto/bytes.ts'
-import { decodeBase64, decodeHex, decodeUtf8 } from '../../../crypto/text.ts'
+import { decodeHex } from '../../../crypto/text.ts'
 import type { StagedLeaf } from '../../store/log-records.ts'
 import type { Findings } from './findings.ts'
 
@@ -14,25 +14,34 @@ export interface ReadLeaf {
   readonly at: number
   /** Empty: none. */
   readonly app: string
-  /** Of a refusal; `undefined` where the leaf has none. */
+  /** Of a refusal, where it is a public fact; else it is in a group. */
   readonly code: string | undefined
-  /** Commitments to groups, 32 bytes, by label. */
-  readonly commitments: ReadonlyMap<string, Uint8Array>
+  /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
+  readonly keptFor: number | undefined
+  /** Commitments to groups, base64, by label. */
+  readonly commitments: ReadonlyMap<string, string>
 }
 
 const longestLeaf = 2_048
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** 32 bytes in base64. */
+const digestText = /^[A-Za-z0-9+/]{43}=$/
+
 /** @throws Error for bytes that are no leaf. */
 export function readLeaf(bytes: Uint8Array): ReadLeaf {
   if (bytes.length > longestLeaf) throw new Error('a leaf is too long')
-  const value: unknown = JSON.parse(decodeUtf8(bytes))
-  if (!isRecord(value) || value.v !== 1 || !isRecord(value.c)) throw new Error('not a leaf')
-  const { id, k, r, ts, app, code } = value
+  const value: unknown = JSON.parse(utf8.decode(bytes))
+  if (!isRecord(value) || value.v !== 1) throw new Error('not a leaf')
+  const groups = value.c === undefined ? {} : value.c
+  if (!isRecord(groups)) throw new Error('not a leaf')
+  const { id, k, r, rc, ts, app } = value
+  const code = isRecord(value.x) ? value.x.code : undefined
   if (typeof k !== 'string' || typeof r !== 'string' || typeof ts !== 'number') throw new Error('not a leaf')
-  const commitments = Object.entries(value.c).map(([label, text]): [string, Uint8Array] => {
-    const digest = decodeBase64(textOf(text))
-    if (digest.length !== 32) throw new Error('not a commitment')
-    return [label, digest]
+  const commitments = Object.entries(groups).map(([label, text]): [string, string] => {
+    if (!digestText.test(textOf(text))) throw new Error('not a commitment')
+    return [label, textOf(text)]
   })
   return {
     id: decodeHex(textOf(id).replaceAll('-', '')),
@@ -41,8 +50,15 @@ export function readLeaf(bytes: Uint8Array): ReadLeaf {
     at: ts,
     app: app === undefined ? '' : textOf(app),
     code: code === undefined ? undefined : textOf(code),
+    keptFor: secondsOf(typeof rc === 'string' ? rc : ''),
     commitments: new Map(commitments),
   }
+}
+
+/** `190d`, `5y`. */
+function secondsOf(text: string): number | undefined {
+  const [, count, unit] = /^([1-9][0-9]{0,3})([dy])$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * (unit === 'y' ? 365 : 1) * 86_400
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
