@@ -236,6 +236,8 @@ export interface LogPlaces {
   readonly dataFolder: string
   /** Current first; `undefined`: none is given. Secret. */
   readonly masterKeys: readonly Uint8Array[] | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
 }
 
 /**
@@ -250,7 +252,8 @@ export function readLogPlaces(environment: Environment): LogPlaces {
     const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
     const masterKeys =
       given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
-    return { database: readDatabase(values), dataFolder, masterKeys }
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
   } catch (error) {
     throw error instanceof ConfigError
       ? error
