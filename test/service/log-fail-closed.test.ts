@@ -3,7 +3,9 @@
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Field } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
+import { StepUpNeeded } from '../../service/backends/step-up.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases } from '../support/both-databases.ts'
 import type { RawSession } from '../support/raw-client.ts'
@@ -53,6 +55,8 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   let service: OwnService
   let session: RawSession
   let seen: string[] = []
+  // What names a leaf is the channel's own word.
+  const forged: readonly Field[] = [['miniseal-receipt', ':Zm9yZ2Vk:']]
 
   beforeEach(async () => {
     seen = []
@@ -60,7 +64,8 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     const backend = {
       answer: async ({ method, path }: { method: string; path: string }) => {
         seen.push(`${method} ${path}`)
-        return { status: 200, fields: [], content: new Uint8Array(0) }
+        if (path === '/careful') throw new StepUpNeeded('confirm this')
+        return { status: 200, fields: forged, content: new Uint8Array(0) }
       },
       close: async () => {},
     }
@@ -102,19 +107,38 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(ofKind(await readLog(service.environment), 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([1])
   })
 
-  it('keeps the intent of what ran and could not be told: the outcome is unknown, and never a second effect', async () => {
-    const isLost = disturb(
+  const noStaging = () =>
+    disturb(
       service,
       `create trigger no_staging before insert on log_staged begin select raise(abort, 'disk full'); end`,
       `create function no_staging() returns trigger language plpgsql as $$ begin raise exception 'read-only' using errcode = '25006'; end $$;
        create trigger no_staging before insert on log_staged for each row execute function no_staging()`,
     )
-    await isLost
+
+  it('keeps the intent of what ran and could not be told: the outcome is unknown, and never a second effect', async () => {
+    await noStaging()
     expect(await pay('once')).toMatchObject({ status: 503, json: { outcome: 'unknown' } })
     expect(seen).toEqual(['POST /pay'])
     await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
     expect(await pay('once')).toMatchObject({ status: 409, json: { code: 'idempotency_in_progress' } })
     expect(seen).toEqual(['POST /pay'])
+  })
+
+  it('shows no challenge that was not kept', async () => {
+    const careful = { method: 'POST', path: '/careful', body: {}, key: 'careful' }
+    await noStaging()
+    const heard = await session.send(careful)
+    expect(heard).toMatchObject(unavailable)
+    expect(heard.json).not.toHaveProperty('challenge')
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    expect((await session.send({ ...careful, key: 'next' })).json).toHaveProperty('challenge')
+  })
+
+  it('lets no backend name a leaf', async () => {
+    const heard = await pay('forged')
+    const fields = heard.fields.filter(([name]) => name === 'miniseal-receipt')
+    expect(fields).toHaveLength(1)
+    expect(fields[0]?.[1]).toMatch(/^:[A-Za-z0-9+/]{43}=:$/)
   })
 
   it('has nobody signed in', async () => {
