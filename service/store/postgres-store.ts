@@ -12,6 +12,8 @@ import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareJournalReads } from './journal-statements.ts'
+import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
@@ -20,6 +22,7 @@ import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
@@ -67,7 +70,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   })
   pool.on('error', ignoreIdleError)
   const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -82,7 +85,10 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
     ...prepareLogReads(queries, schema, track),
+    ...prepareLogCheckReads(queries, schema, track),
+    ...prepareJournalReads(queries, schema, track),
     ...prepareLogSearch(queries, schema, track),
+    ...prepareSubjectKeys(queries, schema, track),
     ...prepareAuditors(queries, schema, track),
     sequence: (grow, limit) =>
       track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
