@@ -106,6 +106,7 @@ function readyLog(status: LogStatus | undefined): Record<string, unknown> {
     checkpoint_size: status.checkpointSize,
     checkpoint_age: status.checkpointAge,
     staged: status.staged,
+    witnesses: status.witnesses,
   }
 }
 

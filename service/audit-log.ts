@@ -13,7 +13,7 @@ import type { Store } from './store/store.ts'
  * @param now UNIX seconds
  */
 export function logPlacesOf(
-  { database, dataFolder, logOrigin }: Config,
+  { database, dataFolder, log }: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
   authority: string,
   now: number,
@@ -23,7 +23,7 @@ export function logPlacesOf(
   return {
     ...parts,
     anchor: isInMemory ? openMemoryAnchor() : openAnchor(dataFolder),
-    origin: logOrigin ?? defaultOrigin(authority, now),
-    isOriginGiven: logOrigin !== undefined,
+    origin: log.origin ?? defaultOrigin(authority, now),
+    isOriginGiven: log.origin !== undefined,
   }
 }

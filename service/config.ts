@@ -9,7 +9,8 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
-import { parseOrigin as parseLogOrigin } from './log/origin.ts'
+import type { LogSettings } from './log/settings.ts'
+import { readLogSettings } from './log/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
@@ -26,8 +27,7 @@ export interface Config {
   readonly database: DatabaseLocation
   /** Also holds the log's anchor. */
   readonly dataFolder: string
-  /** Of the log (C2SP tlog-checkpoint). `undefined`: made from the public origin when the log is started. */
-  readonly logOrigin: string | undefined
+  readonly log: LogSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -80,6 +80,7 @@ const schema = z.object({
     .default('10'),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -120,7 +121,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
-  const logOrigin = collect(() => parseLogOrigin(values.MINISEAL_LOG_ORIGIN), undefined)
+  const log = collect(() => readLogSettings(values), { origin: undefined, witnesses: [] })
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -133,7 +134,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
-    logOrigin,
+    log,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,

@@ -86,6 +86,7 @@ export async function startService(
   const backend = around.backend ?? createBackend(config, authority, keyring, now)
   const auditLog = await openLog({
     ...logPlacesOf(config, { store, keyring }, authority, now()),
+    witnesses: config.log.witnesses,
     now,
     record: toEach(
       logRecorder(log),

@@ -56,7 +56,7 @@ export const keys: Command = {
     })
     const config = readConfig(terminal.environment)
     const words = positionals.map((word) => (word.startsWith(mark) ? word.slice(mark.length) : word))
-    const names = { origin: originOf(config), logOrigin: config.logOrigin }
+    const names = { origin: originOf(config), logOrigin: config.log.origin }
     const run = actionOf(words, { ...values, at: values.at }, names)
     const store = await openStore(config.database)
     try {

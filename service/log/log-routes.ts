@@ -1,11 +1,18 @@
 /** `/log`: checkpoints and tiles for everybody, entries for auditors (C2SP tlog-tiles). */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import { FormatError } from '../../crypto/errors.ts'
+import {
+  type EntryBundle,
+  encodeBundle,
+  type HashTile,
+  parseTilePath,
+  widthOfTile,
+} from '../../crypto/tiles.ts'
 import type { AuditorRole, CheckpointRecord } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { LogReader } from './reader.ts'
 import { readBundle } from './stored-log.ts'
-import { tileWidth } from './tree.ts'
 
 /** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
 export type VerifyAuditor = (
@@ -18,15 +25,6 @@ export interface LogRoutes {
   readonly verifyAuditor: VerifyAuditor
 }
 
-/** What a path under `/log` names. */
-interface TileAddress {
-  /** Entries stand beside the tiles of level 0. */
-  readonly kind: 'hashes' | 'entries'
-  readonly level: number
-  readonly index: number
-  readonly width: number
-}
-
 /** A tile never changes. Not for longer, because a log that goes on under another origin is served in the same place. */
 const tileCaching = 'public, max-age=3600, immutable'
 const checkpointCaching = 'public, max-age=1'
@@ -34,7 +32,7 @@ const checkpointCaching = 'public, max-age=1'
 /** The routes of the newest log; those before it are under `/log/<number>`, from 0 on. */
 export function logRoutes(options: LogRoutes): Hono {
   const app = new Hono()
-  for (const prefix of ['/log', '/log/:log{0|[1-9][0-9]{0,3}}']) {
+  for (const prefix of ['/log', '/log/:log{[0-9]+}']) {
     app.get(`${prefix}/checkpoint`, (c) => serveCheckpoint(c, options))
     app.get(`${prefix}/tile/*`, (c) => serveTile(c, options))
   }
@@ -46,6 +44,7 @@ async function findPublished(
   { reader }: LogRoutes,
 ): Promise<{ readonly log: number; readonly checkpoint: CheckpointRecord } | undefined> {
   const given = c.req.param('log')
+  if (given !== undefined && !/^(?:0|[1-9][0-9]{0,3})$/.test(given)) return undefined
   const log = given === undefined ? (await reader.state())?.log : Number(given)
   const checkpoint = log === undefined ? undefined : await reader.latestCheckpoint(log)
   return log === undefined || checkpoint === undefined ? undefined : { log, checkpoint }
@@ -62,19 +61,19 @@ async function serveCheckpoint(c: Context, options: LogRoutes): Promise<Response
 }
 
 async function serveTile(c: Context, options: LogRoutes): Promise<Response> {
-  const address = parseTilePath(c.req.path)
-  if (address === undefined) return c.notFound()
-  if (address.kind === 'entries' && !(await isAuditor(c, options))) return unauthorized(c)
+  const tile = findTile(c.req.path)
+  if (tile === undefined) return c.notFound()
+  if (tile.kind === 'entries' && !(await isAuditor(c, options))) return unauthorized(c)
   const published = await findPublished(c, options)
   // The tree goes further than what is signed: that part could still be said to be another one.
-  if (published === undefined || !isWithin(address, published.checkpoint.size)) return c.notFound()
+  if (published === undefined || !isWithin(tile, published.checkpoint.size)) return c.notFound()
   const { log } = published
-  const { level, index, width } = address
-  if (address.kind === 'entries') {
+  const { index, width } = tile
+  if (tile.kind === 'entries') {
     const leaves = await readBundle(options.store, log, index, width)
     return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
   }
-  const hashes = await options.reader.tile(level, index, width, log)
+  const hashes = await options.reader.tile(tile.level, index, width, log)
   return hashes === undefined ? c.notFound() : bytes(c, hashes, tileCaching)
 }
 
@@ -85,30 +84,18 @@ function bytes(c: Context, body: Uint8Array, caching: string): Response {
   })
 }
 
-const tilePath =
-  /\/tile\/(entries|0|[1-9]|[1-5][0-9]|6[0-3])\/((?:x[0-9]{3}\/){0,3})([0-9]{3})(?:\.p\/([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?$/
-
-/** One path for each tile, so no index with zeros in front. `undefined` for every other path; attacker-controlled. */
-export function parseTilePath(path: string): TileAddress | undefined {
-  const [, level, groups = '', last, width] = tilePath.exec(path) ?? []
-  if (level === undefined || last === undefined || groups.startsWith('x000')) return undefined
-  const index = Number(groups.replaceAll(/[x/]/g, '') + last)
-  return {
-    kind: level === 'entries' ? 'entries' : 'hashes',
-    level: level === 'entries' ? 0 : Number(level),
-    index,
-    width: width === undefined ? tileWidth : Number(width),
+/** `undefined` for every path but that of a tile or a bundle; attacker-controlled. */
+function findTile(path: string): HashTile | EntryBundle | undefined {
+  try {
+    return parseTilePath(path.slice(path.indexOf('/tile/') + 1))
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
   }
 }
 
-function isWithin({ level, index, width }: TileAddress, size: number): boolean {
-  return index * tileWidth + width <= Math.floor(size / tileWidth ** level)
-}
-
-/** Each entry after its length, 16 bits big-endian. */
-function encodeBundle(leaves: readonly Uint8Array[]): Uint8Array {
-  const parts = leaves.flatMap((leaf) => [Uint8Array.of(leaf.length >> 8, leaf.length & 0xff), leaf])
-  return new Uint8Array(Buffer.concat(parts))
+function isWithin(tile: HashTile | EntryBundle, size: number): boolean {
+  return tile.width <= widthOfTile(size, tile.kind === 'entries' ? 0 : tile.level, tile.index)
 }
 
 async function isAuditor(c: Context, { verifyAuditor }: LogRoutes): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** The names of logs, and their first leaf: how a log begins, and how one goes on where another one broke off. */
 import { randomBytes } from 'node:crypto'
-import { encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import { encodeLeaf } from '../../crypto/audit-leaf.ts'
+import { encodeBase64 } from '../../crypto/text.ts'
 import type { StagedLeaf } from '../store/log-records.ts'
 import { placeOf } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
@@ -74,19 +75,19 @@ function startLeaf(origin: string, previous: Checkpoint | undefined, now: number
   const cited =
     previous === undefined
       ? {}
-      : { previous: { origin: previous.origin, root: encodeBase64(previous.root), size: previous.size } }
-  const members = {
-    app: '',
-    c: {},
+      : {
+          previous_origin: previous.origin,
+          previous_root: encodeBase64(previous.root),
+          previous_size: previous.size,
+        }
+  const leaf = encodeLeaf({
     id: textOfId(id),
-    k: 'log-started',
-    r: 'ok',
-    rc: '5y',
-    ts: at,
-    v: 1,
-    x: { origin, ...cited },
-  }
-  const leaf = encodeUtf8(JSON.stringify(members))
+    kind: 'log-started',
+    result: 'ok',
+    retention: '5y',
+    at,
+    facts: { origin, ...cited },
+  })
   return {
     id,
     hash: hashLeaf(leaf),

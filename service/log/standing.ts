@@ -4,13 +4,14 @@
  * What was signed last is known from two places, the anchor of this machine and the checkpoints of the database. A
  * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
  */
+import type { TreeHead } from '../../crypto/merkle.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import { type Anchor, AnchorDamaged, type AnchoredCheckpoint } from './anchor.ts'
 import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
 import { isOriginOf } from './origin.ts'
-import { consistencyProof, isConsistent, rangeRoot, type TileSource, type TreeHead } from './proofs.ts'
+import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
 import { TreeDamaged } from './tree.ts'
 
 /** Why nothing is signed, and nothing with an effect is done. */
@@ -158,7 +159,7 @@ async function findDamage(store: Store, { state, checkpoint, anchored }: Seen): 
   const isContinued = async (head: TreeHead): Promise<boolean> =>
     head.size <= state.size && isConsistent(head, state, await consistencyProof(tiles, head.size, state.size))
   try {
-    const root = await rangeRoot(tiles, 0, state.size)
+    const root = await treeRoot(tiles, state.size)
     if (!isConsistent({ size: state.size, root }, state, [])) return 'tree-damaged'
     if (anchored !== undefined && !(await isContinued(anchored))) return 'anchor-differs'
     if (checkpoint === undefined) return undefined

@@ -1,9 +1,9 @@
 /** The log as the database has it, its tiles through a bounded cache. */
+import { tileWidth } from '../../crypto/tiles.ts'
 import { placeOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
-import { consistencyProof, inclusionProof, rangeRoot, type TileSource } from './proofs.ts'
+import { consistencyProof, inclusionProof, type TileSource, treeRoot } from './proofs.ts'
 import type { LogReader } from './reader.ts'
-import { emptyRoot, tileWidth } from './tree.ts'
 
 /** Tiles kept in memory: 8 KiB each, so 4 MiB. */
 const cachedTiles = 512
@@ -51,7 +51,7 @@ export function createLogReader(store: Store): LogReader {
     async root(size, log) {
       const number = await numberOf(log)
       await within(size, number)
-      return size === 0 ? emptyRoot() : await rangeRoot(sourceOf(number), 0, size)
+      return await treeRoot(sourceOf(number), size)
     },
   }
 }

@@ -43,16 +43,19 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
   let machine: Machine
   const acknowledged = new Set<string>()
 
-  beforeEach(async () => {
+  async function make(): Promise<void> {
     database = await create()
     machine = newMachine()
     acknowledged.clear()
-  })
+  }
 
-  afterEach(async () => {
+  async function remove(): Promise<void> {
     machine.remove()
     await database.remove()
-  })
+  }
+
+  beforeEach(make)
+  afterEach(remove)
 
   /** Opens the log after a death, as the next start does. */
   async function expectWhole(): Promise<void> {
@@ -73,14 +76,11 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
 
   it('at the first start leaves nothing in the way of the next one', { timeout: 120_000 }, async () => {
     for (const fault of firstSteps) {
-      const fresh = { database: await create(), machine: newMachine() }
-      ;[database, fresh.database] = [fresh.database, database]
-      ;[machine, fresh.machine] = [fresh.machine, machine]
       acknowledged.clear()
       await dieAt(fault)
       await expectWhole()
-      fresh.machine.remove()
-      await fresh.database.remove()
+      await remove()
+      await make()
     }
   })
 

@@ -89,8 +89,23 @@ if (fault !== undefined) wrapDrivers()
 const opened = await openTestLog(location, folder)
 say('open')
 let staged = 0
+
+/** As a service asks it before each request with an effect. */
+function isOpen(): boolean {
+  try {
+    opened.log.gate.assertOpen()
+    return true
+  } catch {
+    return false
+  }
+}
+
 async function writeForEver(): Promise<void> {
   while (leaves === undefined || staged < leaves) {
+    if (!isOpen()) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      continue
+    }
     staged += 1
     const entry = stagedLeaf(freshSeed())
     const { kind } = await opened.places.store.commit([{ kind: 'stage-leaf', entry }])

@@ -9,6 +9,7 @@ import { openAnchor } from '../../service/log/anchor.ts'
 import type { LogEvent } from '../../service/log/events.ts'
 import { openLog, type RunningLog } from '../../service/log/open-log.ts'
 import type { LogPlaces } from '../../service/log/standing.ts'
+import type { AskedWitness } from '../../service/log/witnessing.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { testOrigin } from './log-records.ts'
 
@@ -49,13 +50,14 @@ export async function openPlaces(
 export async function openTestLog(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogPlaces> = {},
+  changes: Partial<LogPlaces> & { readonly witnesses?: readonly AskedWitness[] } = {},
 ): Promise<OpenedLog> {
   const places = await openPlaces(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const log = await openLog({ ...places, now, record: (event) => events.push(event) })
+  const { witnesses = [] } = changes
+  const log = await openLog({ ...places, witnesses, now, record: (event) => events.push(event) })
   return {
     log,
     places,
