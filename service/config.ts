@@ -9,6 +9,8 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { RetentionSettings } from './log/retention.ts'
+import { parseRetention } from './log/retention.ts'
 import type { LogSettings } from './log/settings.ts'
 import { readLogSettings } from './log/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -28,6 +30,8 @@ export interface Config {
   /** Also holds the log's anchor. */
   readonly dataFolder: string
   readonly log: LogSettings
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -81,6 +85,7 @@ const schema = z.object({
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
   MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_RETENTION: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -122,6 +127,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     undefined,
   )
   const log = collect(() => readLogSettings(values), { origin: undefined, witnesses: [] })
+  const retention = collect(() => parseRetention(values.MINISEAL_RETENTION), parseRetention(undefined))
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -135,6 +141,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     database,
     dataFolder: values.MINISEAL_DATA,
     log,
+    retention,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,
@@ -230,6 +237,8 @@ export interface LogPlaces {
   readonly dataFolder: string
   /** Current first; `undefined`: none is given. Secret. */
   readonly masterKeys: readonly Uint8Array[] | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
 }
 
 /**
@@ -244,7 +253,8 @@ export function readLogPlaces(environment: Environment): LogPlaces {
     const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
     const masterKeys =
       given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
-    return { database: readDatabase(values), dataFolder, masterKeys }
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
   } catch (error) {
     throw error instanceof ConfigError
       ? error

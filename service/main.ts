@@ -8,7 +8,7 @@ import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
-import { logPlacesOf } from './audit-log.ts'
+import { logPlacesOf, openRecords } from './audit-log.ts'
 import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
@@ -94,8 +94,9 @@ export async function startService(
     ),
   })
   const record = toEach(exchangeRecorder(log), metrics.onExchange)
-  const parts = { store, keyring, wrapper, wechat, backend, log: auditLog.gate, now, record }
-  const context = contextOf(config, origin, parts)
+  const records = await openRecords(config, { store, keyring, wrapper, now }, auditLog)
+  const made = { store, keyring, wrapper, wechat, backend, log: auditLog.gate, ...records }
+  const context = contextOf(config, origin, { ...made, now, record })
   let isStopping = false
   const app = createApp(context, {
     isStopping: () => isStopping,
@@ -104,7 +105,7 @@ export async function startService(
     verifyAuditor: createAuditorVerifier(store, now),
   })
   listener.use(app.fetch)
-  const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
+  const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
     origin,
@@ -124,7 +125,7 @@ export async function startService(
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
-  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'log' | 'now' | 'record'
+  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'log' | 'journal' | 'receipts' | 'now' | 'record'
 >
 
 function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {

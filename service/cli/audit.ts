@@ -1,5 +1,6 @@
 /** `miniseal audit`: everything that is done with the audit log from a terminal, one file for each command. */
 import { checkEvidenceCommand } from './audit-check-evidence.ts'
+import { erase } from './audit-erase.ts'
 import { evidence } from './audit-evidence.ts'
 import { exportCommand } from './audit-export.ts'
 import { newOrigin, trustDatabase } from './audit-new-origin.ts'
@@ -10,6 +11,7 @@ import type { CommandGroup } from './command.ts'
 export const audit: CommandGroup = {
   summary: 'check, export and prove what the audit log holds',
   commands: {
+    erase,
     verify,
     export: exportCommand,
     evidence,

@@ -52,7 +52,7 @@ export interface LoggedRefusal {
 /** An exchange, as far as it is known when its leaf is made. */
 export interface LoggedExchange {
   readonly sender: Sender
-  readonly durationMs: number
+  readonly durationMs?: number
   readonly request?: RequestMessage | undefined
   readonly signature?: LoggedSignature | undefined
   readonly subject?: LoggedSubject | undefined
@@ -73,8 +73,9 @@ const longestKey = 300
 /** The groups that there is anything for. */
 export function groupsOf(exchange: LoggedExchange): Groups {
   const { signature, subject } = exchange
+  const core = coreOf(exchange)
   return {
-    core: coreOf(exchange),
+    ...(Object.keys(core).length === 0 ? {} : { core }),
     net: netOf(exchange.sender),
     ...(exchange.request === undefined ? {} : { pay: payOf(exchange, exchange.request) }),
     ...(signature === undefined ? {} : { sig: sigOf(signature) }),
@@ -84,7 +85,7 @@ export function groupsOf(exchange: LoggedExchange): Groups {
 
 function coreOf({ request, status, refusal, durationMs, isReplayed }: LoggedExchange): FlatObject {
   return {
-    duration_ms: Math.max(0, Math.round(durationMs)),
+    ...(durationMs === undefined ? {} : { duration_ms: Math.max(0, Math.round(durationMs)) }),
     ...(request === undefined ? {} : askedOf(request)),
     ...(status === undefined ? {} : { status }),
     ...(refusal === undefined ? {} : { refusal: refusal.code, step: refusal.step }),

@@ -24,6 +24,8 @@ export interface Journal {
   retentionOf(kind: LeafKind, weight?: RequestWeight): Retention
   /** A leaf that is about nobody; `facts` are public. */
   systemLeaf(kind: LeafKind, facts: FlatObject): Told
+  /** The write that stages such a leaf, for a transaction that is somebody else's. */
+  systemWrite(kind: LeafKind, facts: FlatObject): Write
   /** Makes sure that there is a key to seal what is told of a user. */
   prepare(user: string): Promise<void>
   /**
@@ -75,6 +77,7 @@ export function createJournal(parts: JournalParts): Journal {
     milliseconds,
     retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
     systemLeaf,
+    systemWrite: (kind, facts) => stage(parts, systemLeaf(kind, facts)),
     async prepare(user) {
       await parts.keys?.of(parts.tagOf('user', user))
     },
@@ -127,7 +130,8 @@ async function refuse(
 ): Promise<Uint8Array | undefined> {
   if (!(await budget.take(source, code, told.at))) return undefined
   try {
-    const result = await commit({ writes: [], leaves: [told] })
+    // Whoever has no key has been forgotten, and gets no new one for this.
+    const result = await commit({ writes: [], leaves: [told], isOutcome: true })
     return result.kind === 'committed' ? result.receipt : undefined
   } catch {
     gaps.note(told.at)
