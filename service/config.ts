@@ -6,9 +6,13 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
-import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { RetentionSettings } from './log/retention.ts'
+import { parseRetention } from './log/retention.ts'
+import type { LogSettings } from './log/settings.ts'
+import { readLogSettings } from './log/settings.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
@@ -23,7 +27,11 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
+  /** Also holds the log's anchor. */
   readonly dataFolder: string
+  readonly log: LogSettings
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -75,6 +83,9 @@ const schema = z.object({
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
+  MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_RETENTION: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -115,6 +126,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const log = collect(() => readLogSettings(values), { origin: undefined, witnesses: [] })
+  const retention = collect(() => parseRetention(values.MINISEAL_RETENTION), parseRetention(undefined))
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -127,6 +140,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
+    log,
+    retention,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,
@@ -213,6 +228,37 @@ export function readDatabase(environment: Environment): DatabaseLocation {
     return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
+  }
+}
+
+/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
+export interface LogPlaces {
+  readonly database: DatabaseLocation
+  readonly dataFolder: string
+  /** Current first; `undefined`: none is given. Secret. */
+  readonly masterKeys: readonly Uint8Array[] | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
+}
+
+/**
+ * Reads them. Makes nothing: no folder, no key.
+ *
+ * @throws ConfigError when one of them cannot be read.
+ */
+export function readLogPlaces(environment: Environment): LogPlaces {
+  const values = withFiles(withoutEmpty(environment))
+  const dataFolder = values.MINISEAL_DATA ?? 'data'
+  try {
+    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
+    const masterKeys =
+      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
+  } catch (error) {
+    throw error instanceof ConfigError
+      ? error
+      : new ConfigError([error instanceof Error ? error.message : String(error)])
   }
 }
 

@@ -17,7 +17,10 @@ export interface KilledService {
   close(): Promise<void>
 }
 
-export async function startKilledService(): Promise<KilledService> {
+/** @param more of its environment */
+export async function startKilledService(
+  more: Readonly<Record<string, string>> = {},
+): Promise<KilledService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-killed-'))
   const sandbox = createSandbox({ apps: [sandboxApp] })
   const { url } = await sandbox.start(0, '127.0.0.1')
@@ -27,6 +30,7 @@ export async function startKilledService(): Promise<KilledService> {
     MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
     MINISEAL_WECHAT_API: url,
     MINISEAL_LOG_LEVEL: 'error',
+    ...more,
   }
   let running: RunningCommand = runMiniseal(['serve'], environment)
   const greeting = await running.waitFor('Ctrl+C')
