@@ -12,7 +12,7 @@ import { build } from 'esbuild'
 import { internalNames } from './internal-names.ts'
 import { noBigIntPower } from './no-bigint-power.ts'
 import { tweetnaclParts } from './tweetnacl-parts.ts'
-import { unreachedFunctions, withoutBodies } from './unreached-functions.ts'
+import { passedChecks, unreachedFunctions, withBodies } from './unreached-functions.ts'
 import { withoutWords, wordlessErrors } from './wordless-errors.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -28,7 +28,7 @@ export interface ClientBundle {
 
 const nobleCurves = join(root, 'crypto', 'curves-noble.ts')
 
-const cryptoFiles = /[\\/]crypto[\\/][\w-]+\.ts$/
+const ownFiles = /[\\/](?:crypto|client|transports)[\\/][\w-]+\.ts$/
 
 const shared = {
   absWorkingDir: root,
@@ -50,7 +50,8 @@ const shared = {
 export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promise<ClientBundle> {
   const names = await internalNames(root)
   const curves = await bundleNobleCurves()
-  const nobleCode = withoutWords(withoutBodies(curves.code, unreachedFunctions))
+  const reached = withBodies(curves.code, unreachedFunctions, 'throw new Error();')
+  const nobleCode = withoutWords(withBodies(reached, passedChecks, 'return arguments[0];'))
   const client = await run({
     ...shared,
     entryPoints: [entryPoint],
@@ -63,7 +64,7 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
     // run the same code.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
-    plugins: [inPlaceOf(nobleCurves, nobleCode), tweetnaclParts(), wordlessErrors(cryptoFiles)],
+    plugins: [inPlaceOf(nobleCurves, nobleCode), tweetnaclParts(), wordlessErrors(ownFiles)],
   })
   return { code: client.code, inputs: { ...client.inputs, ...curves.inputs } }
 }

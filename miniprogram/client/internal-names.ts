@@ -16,15 +16,37 @@ const ofLibraries: readonly string[] = [
 
 /** Shared by modules of `crypto/` and the client, part of no type that is exported to mini programs. */
 const ofModules: readonly string[] = [
-  ...['configurations', 'boxNonceLength', 'signatureNonceLength', 'minimumPlaintext', 'sessionIdLength'],
+  ...[
+    'isUnsafe',
+    'ephemeral',
+    'labels',
+    'configurations',
+    'boxNonceLength',
+    'signatureNonceLength',
+    'minimumPlaintext',
+    'sessionIdLength',
+  ],
   ...['keyHintLength', 'boxTagLength', 'handshakeResponse', 'handshakeRequest', 'serviceToClient'],
   ...['clientToService', 'nonceAndBox', 'requestNonce', 'keyHint', 'plaintextHash', 'requestHash'],
   ...['responseKey', 'agreementKey', 'keepFresh', 'needsToken', 'useToken', 'newerThan'],
 ]
 
-const privateMember = /^\s*private (?:static |readonly |async )*(\w{4,})\b/gm
+const privateMember = /^\s*private (?:static |readonly |async |get )*(?!async\b|get\b)(\w{4,})\b/gm
 const exportedModule = /from '\.\/([\w/-]+\.ts)'/g
+const classMember = /^ {2}(?:readonly |get |async )*\w+/gm
 const exportedShape = /^(?:export )?(?:interface|class) [\s\S]*?^\}/gm
+
+/** Members of JSON documents that are read by these very names. */
+const onWire: readonly string[] = [
+  'current',
+  'session',
+  'device',
+  'user',
+  'event',
+  'events',
+  'entries',
+  'headers',
+]
 
 /** Shapes that mini programs and WeChat know, beside those that `index.ts` exports. */
 const outside: readonly string[] = [
@@ -48,16 +70,28 @@ export async function internalNames(root: string): Promise<readonly string[]> {
   return [...new Set([...declared, ...ofLibraries, ...ofModules])].filter((name) => !taken.has(name))
 }
 
+/** What the language itself calls its members: `Object.entries`, for example. */
+function languageNames(): readonly string[] {
+  const globals = Object.getOwnPropertyNames(globalThis).map((name): unknown => Reflect.get(globalThis, name))
+  return globals.flatMap((value) => {
+    if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return []
+    const prototype: unknown = Reflect.get(value, 'prototype')
+    const inherited = typeof prototype === 'object' && prototype !== null ? prototype : {}
+    return [...Object.getOwnPropertyNames(value), ...Object.getOwnPropertyNames(inherited)]
+  })
+}
+
 async function outsideWords(root: string): Promise<ReadonlySet<string>> {
   const index = await readFile(join(root, 'miniprogram/client/index.ts'), 'utf8')
   const exported = [...index.matchAll(exportedModule)].map(([, path]) => `miniprogram/client/${path}`)
-  const words = new Set<string>()
+  const words = new Set<string>([...languageNames(), ...onWire])
   for (const path of [...exported, ...outside]) {
     const shapes = (await readFile(join(root, path), 'utf8')).replace(/^\s*(?:private|\*|\/\*\*).*$/gm, '')
     for (const [shape] of shapes.matchAll(exportedShape)) {
       // Of a class its members, not what its methods use.
-      const members = shape.startsWith('class') ? shape.replace(/^ {4}.*$/gm, '') : shape
-      for (const word of members.match(/\w+/g) ?? []) words.add(word)
+      const names =
+        shape.startsWith('interface') || shape.startsWith('export interface') ? /\w+/g : classMember
+      for (const word of shape.match(names) ?? []) words.add(word.trim().split(' ').pop() ?? word)
     }
   }
   return words

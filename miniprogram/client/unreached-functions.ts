@@ -1,9 +1,9 @@
 /**
- * Takes functions of noble out of the bundle that the client never calls, though something in noble names them. What
- * is left of each throws, and every caller in `crypto/curves-noble.ts` takes an exception for a refusal.
+ * Takes functions of noble out of the bundle that do nothing for the client, though something in noble names them. The
+ * names are those in esbuild's output.
  */
 
-/** The reason, for each. The names are those in esbuild's output. */
+/** Never called. What is left of each throws, and `crypto/curves-noble.ts` takes an exception for a refusal. */
 export const unreachedFunctions: readonly string[] = [
   // Square roots in any field: Ed25519 brings its own (`uvRatio`).
   'FpSqrt',
@@ -26,17 +26,21 @@ export const unreachedFunctions: readonly string[] = [
   'invertBatch',
 ]
 
+/** Checks of noble's own tables, constants and options. They hold whenever noble loads; its own tests see to that. */
+export const passedChecks: readonly string[] = [
+  ...['validateObject', 'validateField', 'validatePointCons', 'validateW', 'validateTableBytes'],
+  ...['aobject', 'afunction', 'abool', 'asafenumber'],
+]
+
 /**
- * esbuild's output, not minified, with nothing left in the bodies of `names`.
+ * esbuild's output, not minified, where each of `names` has `body` for its own.
  * @throws Error when there is no function of such a name.
  */
-export function withoutBodies(code: string, names: readonly string[]): string {
-  return names.reduce(withoutBody, code)
-}
-
-function withoutBody(code: string, name: string): string {
-  const definition = new RegExp(`^( *)((?:function )?${name}\\(.*\\) \\{)\\n[\\s\\S]*?^\\1\\}`, 'gm')
-  const left = code.replace(definition, '$1$2 throw new Error(); }')
-  if (left === code) throw new Error(`there is no function ${name} to leave out`)
-  return left
+export function withBodies(code: string, names: readonly string[], body: string): string {
+  return names.reduce((left, name) => {
+    const definition = new RegExp(`^( *)((?:function )?${name}\\(.*\\) \\{)\\n[\\s\\S]*?^\\1\\}`, 'gm')
+    const replaced = left.replace(definition, `$1$2 ${body} }`)
+    if (replaced === left) throw new Error(`there is no function ${name} to leave out`)
+    return replaced
+  }, code)
 }

@@ -1,6 +1,6 @@
 /**
- * Takes the developer texts out of errors that nobody reads on a phone: those of the curves, which are caught or
- * cannot happen, and those of `crypto/`, which become one `not_verified` whatever they say. Their codes stay.
+ * Takes the developer texts out of errors: on a phone nobody reads them. Those of the curves are caught or cannot
+ * happen, those of `crypto/` become one `not_verified` whatever they say, and a `ChannelError` says its code instead.
  */
 import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'esbuild'
@@ -12,6 +12,7 @@ const positions: ReadonlyMap<string, number> = new Map([
   ['RangeError', 0],
   ['FormatError', 0],
   ['ProtocolError', 1],
+  ['ChannelError', 1],
 ])
 
 const construction = /\bnew (\w*Error)\(/g
