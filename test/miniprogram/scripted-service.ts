@@ -62,6 +62,8 @@ export class ScriptedService implements Transport {
   /** UNIX seconds. */
   time: number = Math.floor(Date.now() / 1000)
   iss: string = origin
+  /** Who logs in. */
+  user = 'user-1'
   tokenLifetime = 600
   sessionLifetime = 7200
   /** When the published signing key ends, UNIX seconds; 0 for never. */
@@ -168,7 +170,7 @@ export class ScriptedService implements Transport {
   private loginAnswer(session: Pick<ServiceSession, 'id' | 'deviceKey'>): object {
     return {
       session: { id: encodeBase64Url(session.id), expires_at: this.time + this.sessionLifetime },
-      user: 'user-1',
+      user: this.user,
       device: { id: keyThumbprint(this.primitives, session.deviceKey), new: true },
       time: this.time,
       ...this.token(),
