@@ -102,6 +102,23 @@ export class ScriptedService implements Transport {
     return this.intercept(request, () => this.answer(request))
   }
 
+  /** Present when the test gives it sockets, see `scripted-sockets.ts`. */
+  connect?: NonNullable<Transport['connect']>
+
+  /** A frame 0x03 of a socket: its answer, and with which keys and for what. */
+  answerFrame(bytes: Uint8Array): {
+    readonly answer: TransportAnswer
+    readonly keys: SessionKeys | undefined
+    readonly request: RequestMessage | undefined
+  } {
+    const frame = parseFrame(bytes, 1_048_576)
+    if (frame.kind !== 'request') throw new Error('not a request')
+    const count = this.received.length
+    const answer = this.answerRequest(frame)
+    const session = this.sessions.find(({ id }) => Buffer.compare(id, frame.sessionId) === 0)
+    return { answer, keys: session?.keys, request: this.received[count] }
+  }
+
   private answer({ url, body }: TransportRequest): TransportAnswer {
     if (url === `${origin}/.well-known/miniseal`) {
       return {
