@@ -2,6 +2,7 @@
 export type { Answer, Evidence } from './answer.ts'
 export type { Channel, LogoutOptions } from './channel.ts'
 export { createChannel } from './channel.ts'
+export type { Compression } from './compression.ts'
 export type { DeviceSummary } from './device-list.ts'
 export type { ChannelOptions, ClientPlatform } from './environment.ts'
 export type { ChannelErrorCode, Locale } from './error-texts.ts'
@@ -22,6 +23,8 @@ export type { AskForSummary, Soter } from './soter.ts'
 export type { SoterResult } from './step-up.ts'
 export { stepUpField } from './step-up.ts'
 export type { KeyValueStorage } from './storage.ts'
+export type { CloudHosting } from './transports/cloud.ts'
+export { cloudTransport } from './transports/cloud.ts'
 export type {
   Socket,
   SocketListener,
