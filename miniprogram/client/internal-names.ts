@@ -43,7 +43,10 @@ const classMember = /^ {2}(?:readonly |get |async )*\w+/gm
 const exportedShape = /^(?:export )?(?:interface|class) [\s\S]*?^\}/gm
 
 /** Between modules too, though a newer language or a shape of another file has such a name. */
-const inSpite: readonly string[] = ['take', 'kind', 'params', 'offset', 'isUnsafe', 'clock', 'queue', 'wire']
+const inSpite: readonly string[] = [
+  ...['take', 'kind', 'params', 'offset', 'isUnsafe', 'clock', 'queue', 'wire', 'nonce', 'info', 'ready'],
+  ...['sessionId', 'token', 'created', 'verify', 'keyPair', 'update', 'blocks', 'clean', 'seconds', 'learn'],
+]
 
 /** Members of JSON documents that are read by these very names. */
 const onWire: readonly string[] = [
