@@ -85,7 +85,18 @@ export async function internalNames(root: string): Promise<readonly string[]> {
 
 /** What the language itself calls its members: `Object.entries`, for example. */
 function languageNames(): readonly string[] {
-  const basics: readonly object[] = [Object, Function, Array, String, Number, BigInt, Symbol, Error, RegExp, Date]
+  const basics: readonly object[] = [
+    Object,
+    Function,
+    Array,
+    String,
+    Number,
+    BigInt,
+    Symbol,
+    Error,
+    RegExp,
+    Date,
+  ]
   const others: readonly object[] = [Promise, Map, Set, WeakMap, ArrayBuffer, Uint8Array, Math, JSON]
   const typedArray: object = Object.getPrototypeOf(Uint8Array)
   return [...basics, ...others, typedArray].flatMap((value) => {
