@@ -27,6 +27,8 @@ import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import type { Traces } from './traces/traces.ts'
+import { openTraces } from './traces/traces.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
@@ -39,6 +41,9 @@ const housekeepingPeriod = 15_000
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
+/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
+const socketPatience = 60_000
+
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
 
@@ -48,6 +53,8 @@ export interface Surroundings {
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  /** Instead of {@link socketPatience}. */
+  readonly socketPatienceMs?: number
 }
 
 export interface RunningService {
@@ -75,6 +82,7 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
+  const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
@@ -82,17 +90,17 @@ export async function startService(
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
     apps: config.wechatApps,
     now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
+    onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
   })
-  const listener = await listen(config)
+  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
     authority,
-    store,
+    store: traces.store(store),
     keyring,
     wrapper,
     tokens: createTokenIssuer(keyring, origin),
@@ -100,13 +108,15 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
     now,
     random: systemRandom,
-    record: toEach(exchangeRecorder(log), metrics.onExchange),
+    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
+    trace: traces.exchange,
   }
   let isStopping = false
   const metricsRoute = { access: config.metrics, read: metrics.read }
-  listener.use(createApp(context, () => isStopping, metricsRoute).fetch)
+  listener.use(createApp(context, () => isStopping, metricsRoute, traces.middleware).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
@@ -119,6 +129,7 @@ export async function startService(
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await store.close()
+      await traces.stop()
     },
   }
 }
@@ -135,13 +146,19 @@ async function startSandbox(
   return { url, close: () => sandbox.close() }
 }
 
-function createBackend(config: Config, authority: string, keyring: Keyring, now: () => number): Backend {
+function createBackend(
+  config: Config,
+  authority: string,
+  keyring: Keyring,
+  now: () => number,
+  { backend: trace }: Traces,
+): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
       const { kid, secretKey } = keyring.current('signing', now())
       return { keyid: kid, secretKey }
     }
-    const tools = { primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: systemRandom }
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
@@ -159,7 +176,7 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config): Promise<Listener> {
+async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -182,7 +199,7 @@ async function listen(config: Config): Promise<Listener> {
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
-    server.timeout = 60_000
+    server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
     server.on('error', reject)
   })
