@@ -78,7 +78,7 @@ function isEnrolled(wx: WeChat | undefined, checkAuthMode: SoterMode): Promise<b
 }
 
 /** WeChat's table of codes. After too many attempts Android says 90010, and iOS says 90009. */
-export function soterError(failure: WeChatFailure, platform: string): ChannelError {
+function soterError(failure: WeChatFailure, platform: string): ChannelError {
   const errCode = failure.errCode ?? 0
   const code = errCode === 90_009 && platform === 'ios' ? 'soter_frozen' : failures[errCode]
   return new ChannelError(code ?? 'soter_failed', `SOTER failed: ${errCode}`, { cause: failure })

@@ -40,4 +40,21 @@ export const pages = {
     const second = await ask(miniseal.createChannel(settings))
     return { status: first.status, again: second.status }
   }`,
+  /** Says its user through a request, so that the host can push; ends with the event whose data says `last`. */
+  events: `async (miniseal, settings) => {
+    const channel = miniseal.createChannel(settings)
+    const states = []
+    channel.on('socket', (state) => states.push(state))
+    const seen = []
+    let handle
+    await new Promise((resolve) => {
+      handle = channel.events(0, (event) => {
+        seen.push(event.sequence)
+        if (event.data.last) resolve()
+      })
+    })
+    const wallet = await channel.request({ method: 'GET', path: '/wallet' })
+    handle.close()
+    return { seen, states: states.slice(0, 2), status: wallet.status }
+  }`,
 } as const
