@@ -43,7 +43,7 @@ export class Configurations {
 
   private async download(): Promise<ChannelConfiguration> {
     const { environment } = this
-    const primitives = await environment.primitives()
+    const primitives = await environment.loadPrimitives()
     const answer = await environment.queue.run('high', () =>
       sendOver(environment, {
         url: `${environment.origin}/.well-known/miniseal`,

@@ -81,7 +81,7 @@ export interface Environment {
   readonly soter: Soter
   readonly ask: AskForSummary
   /** Loaded once, at the first call. */
-  readonly primitives: () => Promise<Primitives>
+  readonly loadPrimitives: () => Promise<Primitives>
 }
 
 /**
@@ -105,7 +105,7 @@ export function createEnvironment(options: ChannelOptions): Environment {
     clock: new Clock(now),
     platform: options.platform ?? wxPlatform(weChat()),
     timeoutMs: options.timeoutMs ?? 15_000,
-    primitives: primitivesLoader(options.primitives),
+    loadPrimitives: primitivesLoader(options.primitives),
     retries: options.retries ?? 2,
     queue: new Queue(),
     compression: options.compression,

@@ -63,7 +63,7 @@ async function seal(
   message: RequestMessage,
 ): Promise<SealedRequest> {
   const { clock, random } = environment
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   await random.ready()
   const signatureNonce = random.take(suite1.signatureNonceLength)
   const nonce = random.take(suite1.boxNonceLength)
@@ -87,7 +87,7 @@ async function sendSealed(
   sealed: SealedRequest,
   maxFrame: number,
 ): Promise<ResponseMessage> {
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const { wire } = session
   const answer =
     wire === undefined

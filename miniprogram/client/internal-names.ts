@@ -44,6 +44,7 @@ const exportedShape = /^(?:export )?(?:interface|class) [\s\S]*?^\}/gm
 
 /** Between modules too, though a newer language or a shape of another file has such a name. */
 const inSpite: readonly string[] = [
+  'loadPrimitives',
   ...['take', 'kind', 'params', 'offset', 'isUnsafe', 'clock', 'queue', 'wire', 'nonce', 'info', 'ready'],
   ...['sessionId', 'token', 'created', 'update', 'blocks', 'clean', 'seconds', 'learn'],
 ]

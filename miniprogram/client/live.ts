@@ -132,7 +132,7 @@ export class Live {
     if (transport.connect === undefined) throw new ChannelError('unsupported', 'there are no sockets here')
     const { maxFrame } = await this.configurations.current()
     const session = await openSessions.open()
-    const primitives = await environment.primitives()
+    const primitives = await environment.loadPrimitives()
     this.tell('connecting')
     const receive = (frame: EventFrame): void => {
       this.receive(parseEvent(openEvent(primitives, session.keys, frame)), session, socket)

@@ -27,7 +27,7 @@ export async function fetchReceipt(
 ): Promise<Receipt> {
   if (!/^[A-Za-z0-9_-]{43}$/.test(id)) throw new ChannelError('request_invalid', 'not the id of a receipt')
   const answer = await inTheLog(requests, id)
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const configuration = await configurations.current()
   const receipt = verifyReceipt(primitives, id, answer.bytes, configuration.log.vkey)
   if (receipt.state !== 'failed') return receipt

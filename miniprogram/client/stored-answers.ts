@@ -3,7 +3,7 @@ import { FormatError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import type { Kept } from './cache.ts'
 import type { Environment } from './environment.ts'
-import { jsonObject, parseJson, requiredNumber, requiredString } from './json.ts'
+import { jsonObject, parseJson } from './json.ts'
 import type { Session } from './session.ts'
 
 const NONCE_BYTES = 24
@@ -54,20 +54,16 @@ export class StoredAnswers {
   }
 
   private async keyOf({ device }: Session): Promise<Uint8Array> {
-    const primitives = await this.environment.primitives()
+    const primitives = await this.environment.loadPrimitives()
     return primitives.hkdf(device.secretKey.subarray(0, 32), encodeAscii(this.environment.authority), label)
   }
 
   private async write(session: Session): Promise<void> {
     const { environment } = this
-    const entries = [...this.kept].map(([name, kept]) => ({
-      name,
-      etag: kept.etag,
-      status: kept.status,
-      headers: { ...kept.headers },
-      bytes: encodeBase64Url(kept.bytes),
-    }))
-    const primitives = await environment.primitives()
+    const entries = [...this.kept].map(([name, { etag, status, headers, bytes }]) => {
+      return [name, etag, status, { ...headers }, encodeBase64Url(bytes)]
+    })
+    const primitives = await environment.loadPrimitives()
     await environment.random.ready()
     const nonce = environment.random.take(NONCE_BYTES)
     const plaintext = encodeUtf8(JSON.stringify({ user: session.info.user, entries }))
@@ -78,7 +74,7 @@ export class StoredAnswers {
   private async read(session: Session): Promise<Map<string, Kept>> {
     const { environment } = this
     const [nonce = '', box = ''] = ((await environment.storage.get(this.place)) ?? '').split('.')
-    const primitives = await environment.primitives()
+    const primitives = await environment.loadPrimitives()
     const key = await this.keyOf(session)
     const plaintext = primitives.secretboxOpen(decodeBase64Url(box), decodeBase64Url(nonce), key)
     const { user, entries } = jsonObject(parseJson(plaintext ?? new Uint8Array(0)))
@@ -87,13 +83,8 @@ export class StoredAnswers {
   }
 }
 
+/** What was sealed on this device is what this device wrote, or what an older version of it did. */
 function entryOf(value: unknown): [string, Kept] {
-  const entry = jsonObject(value)
-  const kept = {
-    etag: requiredString(entry, 'etag'),
-    status: requiredNumber(entry, 'status'),
-    headers: jsonObject(entry.headers) as Record<string, string>,
-    bytes: decodeBase64Url(requiredString(entry, 'bytes')),
-  }
-  return [requiredString(entry, 'name'), kept]
+  const [name, etag, status, headers, bytes] = value as [string, string, number, Kept['headers'], string]
+  return [name, { etag, status, headers, bytes: decodeBase64Url(bytes) }]
 }
