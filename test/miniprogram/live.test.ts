@@ -108,6 +108,29 @@ describe('a socket', () => {
     expect(sockets.subscriptions).toEqual([{ after: 0 }, { after: 1 }])
   })
 
+  it('that brings an event twice is not believed the second time', async () => {
+    const { sockets, seen } = await live()
+    sockets.push(3)
+    await vi.advanceTimersByTimeAsync(10)
+    sockets.repeat(3)
+    sockets.repeat(1)
+    sockets.push()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(seen).toEqual([1, 2, 3, 4])
+  })
+
+  it('that does not answer a request counts as closed: the next one goes another way', async () => {
+    const { sockets, channel, service } = await live()
+    sockets.isAsleep = true
+    const wallet = { method: 'GET', path: '/wallet' } as const
+    const lost = channel.request(wallet).catch((error) => error)
+    await vi.advanceTimersByTimeAsync(15_100)
+    expect(await lost).toMatchObject({ code: 'timeout' })
+    const sent = service.sent.length
+    expect((await channelRequest(channel.request(wallet))).status).toBe(200)
+    expect(service.sent.length).toBeGreaterThan(sent)
+  })
+
   it('that fell asleep is found out by its silence, and replaced', async () => {
     const { sockets, seen, states } = await live()
     sockets.isAsleep = true
@@ -148,7 +171,6 @@ describe('a socket', () => {
     const { sockets, service, channel, seen } = await live()
     const states: string[] = []
     channel.on('state', (state) => states.push(state))
-    service.endSessions()
     sockets.cut(4401, 'session over')
     sockets.push()
     await vi.advanceTimersByTimeAsync(2000)

@@ -89,9 +89,9 @@ describe('a request that fails on the way', () => {
     await channel.login()
     loseAnswers(service, 1)
     service.decide = ({ path }) =>
-      path === transfers && idempotencyKeys(service, transfers).length > 1 ? 'internal' : undefined
+      path === transfers && idempotencyKeys(service, transfers).length > 1 ? 'payload_invalid' : undefined
     const { error } = await settled(channel.request(transfer))
-    expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'internal' })
+    expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'payload_invalid' })
   })
 
   it('is not of unknown outcome any more when the next attempt is asked to be confirmed', async () => {

@@ -45,6 +45,11 @@ export class ScriptedSockets {
     this.flush()
   }
 
+  /** Sends an event once more, on every socket. */
+  repeat(sequence: number): void {
+    for (const socket of this.open) this.sendEvent(socket, sequence)
+  }
+
   /** Ends every socket. */
   cut(code = 1006, reason = ''): void {
     for (const socket of this.open) this.close(socket, code, reason)
@@ -85,11 +90,15 @@ export class ScriptedSockets {
       while (socket.next !== undefined && socket.next <= this.last && socket.keys !== undefined) {
         const sequence = socket.next++
         if (this.isAsleep || this.dropped.delete(sequence)) continue
-        const event = encodeUtf8(JSON.stringify(eventOf(sequence)))
-        const nonce = randomBytes(24)
-        socket.listener.received(sealEvent(this.service.primitives, socket.keys, nonce, { sequence, event }))
+        this.sendEvent(socket, sequence)
       }
     }
+  }
+
+  private sendEvent({ listener, keys }: OpenSocket, sequence: number): void {
+    if (keys === undefined) return
+    const event = encodeUtf8(JSON.stringify(eventOf(sequence)))
+    listener.received(sealEvent(this.service.primitives, keys, randomBytes(24), { sequence, event }))
   }
 
   private close(socket: OpenSocket, code: number, reason: string): void {
