@@ -6,7 +6,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
-import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
+import { clearAnswer, maxBody, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { closeConnections } from './http/stopping.ts'
@@ -50,11 +50,9 @@ export function createApp(
     boundBodies(context),
     bodyLimit({
       maxSize: maxBody(settings.maxFrame),
-      onError: () => {
-        const answer = clearAnswer(
-          context,
-          new ProtocolError('frame_too_large', 'the frame is over the size limit'),
-        )
+      onError: async (c) => {
+        const error = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+        const answer = await clearAnswer(context, error, senderOf(context, c))
         // The rest of the body is not read, so nothing else can come over this connection.
         answer.headers.set('connection', 'close')
         return answer
@@ -96,7 +94,7 @@ export function createApp(
     return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
   })
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
-  app.onError((error) => clearAnswer(context, error))
+  app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app
 }
 

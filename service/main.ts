@@ -8,7 +8,7 @@ import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
-import { openServiceLog } from './audit-log.ts'
+import { openRecords, openServiceLog } from './audit-log.ts'
 import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
@@ -90,9 +90,10 @@ export async function startService(
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
+  const records = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, parts)
+  const context = contextOf(config, origin, { ...parts, ...records })
   let isStopping = false
   const app = createApp(context, {
     isStopping: () => isStopping,
@@ -102,7 +103,7 @@ export async function startService(
     trace: traces.middleware,
   })
   listener.use(app.fetch)
-  const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
+  const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
     origin,
@@ -123,7 +124,17 @@ export async function startService(
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
-  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'log' | 'now' | 'record' | 'trace'
+  | 'store'
+  | 'keyring'
+  | 'wrapper'
+  | 'wechat'
+  | 'backend'
+  | 'log'
+  | 'journal'
+  | 'receipts'
+  | 'now'
+  | 'record'
+  | 'trace'
 >
 
 function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {

@@ -12,6 +12,8 @@ import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareJournalReads } from './journal-statements.ts'
+import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
@@ -20,6 +22,7 @@ import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
@@ -30,6 +33,8 @@ export interface PostgresOptions {
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. One connection, in one transaction. */
+  readonly isSnapshot?: boolean
 }
 
 const POOL_SIZE = 20
@@ -59,15 +64,19 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     connectionString: url,
     application_name: 'miniseal',
     keepAlive: true,
-    max: options.poolSize ?? POOL_SIZE,
+    max: options.isSnapshot === true ? 1 : (options.poolSize ?? POOL_SIZE),
+    ...(options.isSnapshot === true ? { idleTimeoutMillis: 0 } : {}),
     connectionTimeoutMillis,
     statement_timeout: statementTimeout,
     query_timeout: statementTimeout + GRACE,
     idle_in_transaction_session_timeout: statementTimeout + GRACE,
   })
   pool.on('error', ignoreIdleError)
+  if (options.isSnapshot === true) {
+    await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
+  }
   const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -82,7 +91,10 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
     ...prepareLogReads(queries, schema, track),
+    ...prepareLogCheckReads(queries, schema, track),
+    ...prepareJournalReads(queries, schema, track),
     ...prepareLogSearch(queries, schema, track),
+    ...prepareSubjectKeys(queries, schema, track),
     ...prepareAuditors(queries, schema, track),
     sequence: (grow, limit) =>
       track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
