@@ -5,11 +5,9 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
-import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
-import type { RetentionSettings } from './log/retention.ts'
-import { parseRetention } from './log/retention.ts'
 import type { LogSettings } from './log/settings.ts'
 import { noLogSettings, readLogSettings } from './log/settings.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
@@ -106,7 +104,7 @@ const schema = z.object({
  * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
  */
 export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
-  const given = schema.safeParse(withFiles(withoutEmpty(environment)))
+  const given = schema.safeParse(presentValues(environment))
   if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
   const values = given.data
   const mode = values.NODE_ENV === 'production' ? 'production' : 'development'
@@ -163,6 +161,15 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
+}
+
+/**
+ * What is set, with the contents of files in the place of their names.
+ *
+ * @throws ConfigError for a file that cannot be read.
+ */
+export function presentValues(environment: Environment): Environment {
+  return withFiles(withoutEmpty(environment))
 }
 
 function withoutEmpty(environment: Environment): Environment {
@@ -227,37 +234,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
     return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
-  }
-}
-
-/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
-export interface LogPlaces {
-  readonly database: DatabaseLocation
-  readonly dataFolder: string
-  /** Current first; `undefined`: none is given. Secret. */
-  readonly masterKeys: readonly Uint8Array[] | undefined
-  /** How long the log's details are kept. */
-  readonly retention: RetentionSettings
-}
-
-/**
- * Reads them. Makes nothing: no folder, no key.
- *
- * @throws ConfigError when one of them cannot be read.
- */
-export function readLogPlaces(environment: Environment): LogPlaces {
-  const values = withFiles(withoutEmpty(environment))
-  const dataFolder = values.MINISEAL_DATA ?? 'data'
-  try {
-    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
-    const masterKeys =
-      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
-    const retention = parseRetention(values.MINISEAL_RETENTION)
-    return { database: readDatabase(values), dataFolder, masterKeys, retention }
-  } catch (error) {
-    throw error instanceof ConfigError
-      ? error
-      : new ConfigError([error instanceof Error ? error.message : String(error)])
   }
 }
 
