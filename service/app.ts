@@ -1,4 +1,5 @@
 /** Every outer route, in order. */
+import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
@@ -31,14 +32,17 @@ export interface OuterParts {
   readonly log: RunningLog
   /** Who may read the log's entries. */
   readonly verifyAuditor: VerifyAuditor
+  /** Sees every request first; absent without traces. */
+  readonly trace: MiddlewareHandler | undefined
 }
 
 export function createApp(
   context: ExchangeContext,
-  { isStopping, metrics, log, verifyAuditor }: OuterParts,
+  { isStopping, metrics, log, verifyAuditor, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
+  if (trace !== undefined) app.use(trace)
   app.use(secureHeaders())
   app.use(closeConnections(isStopping))
   app.post(

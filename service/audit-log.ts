@@ -1,16 +1,19 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
+import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
 import { createJournal } from './log/journal.ts'
-import type { RunningLog } from './log/open-log.ts'
+import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
 import { createTags } from './log/tags.ts'
+import { logRecorder } from './log-lines.ts'
+import { type Metrics, toEach } from './metrics.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -41,7 +44,7 @@ export function logPlacesOf(
  * @throws StoreUnavailable
  */
 export async function openRecords(
-  { retention }: Config,
+  { log: { retention } }: Config,
   { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
   { gate, reader }: RunningLog,
 ): Promise<Pick<ExchangeContext, 'journal' | 'receipts'>> {
@@ -50,4 +53,24 @@ export async function openRecords(
   const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
   await journal.settleLost(now() - longestWork)
   return { journal, receipts: createReceipts({ store, reader, keys, tagOf }) }
+}
+
+/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+export async function openServiceLog(
+  config: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: () => number,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<RunningLog> {
+  const opened: RunningLog = await openLog({
+    ...config.log,
+    ...logPlacesOf(config, parts, authority, now()),
+    now,
+    record: toEach(
+      logRecorder(log),
+      metrics.watchLog(() => opened.status()),
+    ),
+  })
+  return opened
 }

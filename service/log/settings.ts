@@ -1,8 +1,10 @@
-/** What an operator sets of the log: its name, and the witnesses that a policy file names (C2SP tlog-policy). */
+/** What an operator sets of the log: its name, how long details are kept, and the witnesses that a policy file names (C2SP tlog-policy). */
 import { readFileSync } from 'node:fs'
 import { parsePolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { parseOrigin } from './origin.ts'
+import type { RetentionSettings } from './retention.ts'
+import { parseRetention } from './retention.ts'
 import type { AskedWitness } from './witnessing.ts'
 
 export interface LogSettings {
@@ -10,16 +12,23 @@ export interface LogSettings {
   readonly origin: string | undefined
   /** Asked to cosign each checkpoint. */
   readonly witnesses: readonly AskedWitness[]
+  /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
+  readonly timestampUrl: string | undefined
+  readonly retention: RetentionSettings
 }
 
 /** @throws Error with a message for the operator. */
 export function readLogSettings(values: {
   readonly MINISEAL_LOG_ORIGIN?: string | undefined
   readonly MINISEAL_LOG_POLICY_FILE?: string | undefined
+  readonly MINISEAL_TSA_URL?: string | undefined
+  readonly MINISEAL_RETENTION?: string | undefined
 }): LogSettings {
   return {
     origin: parseOrigin(values.MINISEAL_LOG_ORIGIN),
     witnesses: readWitnesses(values.MINISEAL_LOG_POLICY_FILE),
+    timestampUrl: parseTimestampUrl(values.MINISEAL_TSA_URL),
+    retention: parseRetention(values.MINISEAL_RETENTION),
   }
 }
 
@@ -51,3 +60,15 @@ function checkedUrl(text: string): string {
   }
   return text
 }
+
+/** Plain http is usual for authorities: their answer is signed, and asks for no secret. */
+function parseTimestampUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol)) {
+    throw new Error('MINISEAL_TSA_URL must be an http or https URL')
+  }
+  return text
+}
+
+/** Where nothing is set. */
+export const noLogSettings: LogSettings = readLogSettings({})
