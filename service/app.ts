@@ -6,11 +6,13 @@ import { secureHeaders } from 'hono/secure-headers'
 import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
-import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
+import { clearAnswer, maxBody, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
+import { logRoutes, type VerifyAuditor } from './log/log-routes.ts'
+import type { LogStatus, RunningLog } from './log/open-log.ts'
 import { findProblemTitle } from './messages/problems.ts'
 
 /** For how long anybody may keep the published keys, in seconds. */
@@ -22,15 +24,21 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
-/**
- * @param isStopping true once the service takes no new work
- * @param trace sees every request first; absent without traces
- */
+/** What is served besides the channel. */
+export interface OuterParts {
+  /** True once the service takes no new work. */
+  readonly isStopping: () => boolean
+  readonly metrics: MetricsRoute
+  readonly log: RunningLog
+  /** Who may read the log's entries. */
+  readonly verifyAuditor: VerifyAuditor
+  /** Sees every request first; absent without traces. */
+  readonly trace: MiddlewareHandler | undefined
+}
+
 export function createApp(
   context: ExchangeContext,
-  isStopping: () => boolean,
-  metrics: MetricsRoute,
-  trace: MiddlewareHandler | undefined,
+  { isStopping, metrics, log, verifyAuditor, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
@@ -42,11 +50,9 @@ export function createApp(
     boundBodies(context),
     bodyLimit({
       maxSize: maxBody(settings.maxFrame),
-      onError: () => {
-        const answer = clearAnswer(
-          context,
-          new ProtocolError('frame_too_large', 'the frame is over the size limit'),
-        )
+      onError: async (c) => {
+        const error = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+        const answer = await clearAnswer(context, error, senderOf(context, c))
         // The rest of the body is not read, so nothing else can come over this connection.
         answer.headers.set('connection', 'close')
         return answer
@@ -55,7 +61,7 @@ export function createApp(
     sealHandler(context),
   )
   app.get('/.well-known/miniseal', (c) => {
-    const configuration = channelConfiguration(keyring, settings, now())
+    const configuration = channelConfiguration(keyring, settings, log.origin(), now())
     return c.body(configuration, 200, {
       'content-type': 'application/jose',
       'cache-control': `public, max-age=${publicationAge}`,
@@ -66,13 +72,20 @@ export function createApp(
     return c.json(jsonWebKeySet(keyring, now()))
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor }))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
       () => true,
       () => false,
     )
-    const isReady = isStoreReady && !isStopping()
-    const state = { store: isStoreReady, stopping: isStopping(), wechat_last_seen: wechat.lastSeen() ?? null }
+    const found = await log.status().catch(() => undefined)
+    const isReady = isStoreReady && found?.standing === 'open' && !isStopping()
+    const state = {
+      store: isStoreReady,
+      log: readyLog(found),
+      stopping: isStopping(),
+      wechat_last_seen: wechat.lastSeen() ?? null,
+    }
     return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
   })
   app.get('/metrics', metricsHandler(metrics.access, metrics.read))
@@ -81,8 +94,22 @@ export function createApp(
     return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
   })
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
-  app.onError((error) => clearAnswer(context, error))
+  app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app
+}
+
+/** The log as `/readyz` says it; without a database nothing is known of it. */
+function readyLog(status: LogStatus | undefined): Record<string, unknown> {
+  if (status === undefined) return { status: 'unknown' }
+  return {
+    status: status.standing,
+    origin: status.origin,
+    size: status.size,
+    checkpoint_size: status.checkpointSize,
+    checkpoint_age: status.checkpointAge,
+    staged: status.staged,
+    witnesses: status.witnesses,
+  }
 }
 
 const problemType = { 'content-type': 'application/problem+json' }

@@ -1,14 +1,18 @@
 /** The environment, read once and strictly, as a {@link Config}. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
-import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { RetentionSettings } from './log/retention.ts'
+import { parseRetention } from './log/retention.ts'
+import type { LogSettings } from './log/settings.ts'
+import { noLogSettings, readLogSettings } from './log/settings.ts'
+import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -28,7 +32,9 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
+  /** Also holds the log's anchor. */
   readonly dataFolder: string
+  readonly log: LogSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -85,6 +91,10 @@ const schema = z.object({
     .default('10'),
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
+  MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_RETENTION: z.string().optional(),
+  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_TSA_URL: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -125,6 +135,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const log = collect(() => readLogSettings(values), noLogSettings)
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
   const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
@@ -139,6 +150,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
+    log,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,
@@ -204,18 +216,6 @@ function missingInProduction(values: z.infer<typeof schema>, backend: BackendSou
   return missing
 }
 
-function parseOrigin(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  try {
-    authorityOf(text)
-  } catch {
-    throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
-  }
-  if (text.startsWith('http:') && !isLoopback(text))
-    throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
-  return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
-}
-
 /**
  * Where the database is, for commands that need nothing else: no key, no origin.
  *
@@ -230,6 +230,37 @@ export function readDatabase(environment: Environment): DatabaseLocation {
   }
 }
 
+/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
+export interface LogPlaces {
+  readonly database: DatabaseLocation
+  readonly dataFolder: string
+  /** Current first; `undefined`: none is given. Secret. */
+  readonly masterKeys: readonly Uint8Array[] | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
+}
+
+/**
+ * Reads them. Makes nothing: no folder, no key.
+ *
+ * @throws ConfigError when one of them cannot be read.
+ */
+export function readLogPlaces(environment: Environment): LogPlaces {
+  const values = withFiles(withoutEmpty(environment))
+  const dataFolder = values.MINISEAL_DATA ?? 'data'
+  try {
+    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
+    const masterKeys =
+      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
+  } catch (error) {
+    throw error instanceof ConfigError
+      ? error
+      : new ConfigError([error instanceof Error ? error.message : String(error)])
+  }
+}
+
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
   if (text === undefined) {
     return mode === 'production'
@@ -240,8 +271,4 @@ function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatA
   if (!text.startsWith('https://') && !isLoopback(text))
     throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
   return { kind: 'url', url: text.replace(/\/+$/, '') }
-}
-
-function isLoopback(url: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
 }

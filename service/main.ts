@@ -8,6 +8,8 @@ import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
+import { openRecords, openServiceLog } from './audit-log.ts'
+import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
@@ -15,10 +17,10 @@ import type { Config } from './config.ts'
 import { openLedger } from './demo/ledger.ts'
 import { createWallet } from './demo/wallet.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import { keepHouse } from './housekeeping.ts'
 import type { Keyring } from './keys/keyring.ts'
-import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
+import { openKeyring } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
-import type { SecretWrapper } from './keys/wrapping.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
@@ -26,26 +28,20 @@ import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
-import type { Store } from './store/store.ts'
 import type { Traces } from './traces/traces.ts'
 import { openTraces } from './traces/traces.ts'
+import type { WechatCall, WechatClient } from './wechat/client.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
 /** Bytes of the largest frame, either way. */
 const maxFrame = 1_048_576
 
-/** How often keys are reread and old rows pruned, in milliseconds. */
-const housekeepingPeriod = 15_000
-
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
 /** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
 const socketPatience = 60_000
-
-/** Rows that one step of pruning takes: about a millisecond of the writer. */
-const pruneBatch = 500
 
 /** What tests may set; a service that people use takes the system's. */
 export interface Surroundings {
@@ -86,38 +82,28 @@ export async function startService(
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
-  const wechat = createWechatClient({
-    baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
-    apps: config.wechatApps,
-    now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
-  })
+  const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
+  const wechat = connectWechat(config, sandbox?.url, now, onCall)
   const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
-  const context: ExchangeContext = {
-    primitives: sodiumPrimitives,
-    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
-    authority,
-    store: traces.store(store),
-    keyring,
-    wrapper,
-    tokens: createTokenIssuer(keyring, origin),
-    wechat,
-    backend,
-    limits: createLimits(config.limits, config.trustedProxies),
-    maxDevices: config.maxDevices,
-    riskPolicy: config.riskPolicy,
-    now,
-    random: systemRandom,
-    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
-    trace: traces.exchange,
-  }
+  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
+  const traced = { store: traces.store(store), trace: traces.exchange }
+  const records = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
+  const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
+  const parts = { keyring, wrapper, wechat, backend, log: auditLog.gate, now, record, ...traced }
+  const context = contextOf(config, origin, { ...parts, ...records })
   let isStopping = false
-  const metricsRoute = { access: config.metrics, read: metrics.read }
-  listener.use(createApp(context, () => isStopping, metricsRoute, traces.middleware).fetch)
-  const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
+  const app = createApp(context, {
+    isStopping: () => isStopping,
+    metrics: { access: config.metrics, read: metrics.read },
+    log: auditLog,
+    verifyAuditor: createAuditorVerifier(store, now),
+    trace: traces.middleware,
+  })
+  listener.use(app.fetch)
+  const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
     origin,
@@ -128,9 +114,40 @@ export async function startService(
       await listener.close()
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
+      await auditLog.stop()
       await store.close()
       await traces.stop()
     },
+  }
+}
+
+/** The parts of a context that are made for one service, and not from its configuration alone. */
+type ContextParts = Pick<
+  ExchangeContext,
+  | 'store'
+  | 'keyring'
+  | 'wrapper'
+  | 'wechat'
+  | 'backend'
+  | 'log'
+  | 'journal'
+  | 'receipts'
+  | 'now'
+  | 'record'
+  | 'trace'
+>
+
+function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {
+  return {
+    primitives: sodiumPrimitives,
+    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
+    authority: authorityOf(origin),
+    tokens: createTokenIssuer(parts.keyring, origin),
+    limits: createLimits(config.limits, config.trustedProxies),
+    maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
+    random: systemRandom,
+    ...parts,
   }
 }
 
@@ -144,6 +161,16 @@ async function startSandbox(
   const sandbox = createSandbox({ apps: config.wechatApps, now })
   const { url } = await sandbox.start(config.port === 0 ? 0 : config.port + 1, config.host)
   return { url, close: () => sandbox.close() }
+}
+
+function connectWechat(
+  { wechatApi, wechatApps }: Config,
+  sandboxUrl: string | undefined,
+  now: () => number,
+  onCall: (call: WechatCall) => void,
+): WechatClient {
+  const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
+  return createWechatClient({ baseUrl, apps: wechatApps, now, onCall })
 }
 
 function createBackend(
@@ -211,36 +238,4 @@ async function closeServer(server: Server): Promise<void> {
     server.closeIdleConnections()
     setTimeout(() => server.closeAllConnections(), stopPatience).unref()
   })
-}
-
-/** Batch after batch, so that requests come between them, until nothing is left. */
-async function prune(store: Store, now: number): Promise<void> {
-  while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
-}
-
-interface House {
-  readonly store: Store
-  readonly wrapper: SecretWrapper
-  readonly keyring: Keyring
-}
-
-/** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. */
-function keepHouse({ store, wrapper, keyring }: House, now: () => number, log: Logger): () => Promise<void> {
-  let running = Promise.resolve()
-  const timer = setInterval(() => {
-    running = running.then(async () => {
-      try {
-        await keyring.reload()
-        await rotateWhenDue(store, wrapper, keyring, now())
-        await prune(store, now())
-      } catch (error) {
-        log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
-      }
-    })
-  }, housekeepingPeriod)
-  timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
 }

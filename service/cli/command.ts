@@ -8,6 +8,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>
   out(text: string): void
   err(text: string): void
+  /** Waits until what was printed has been taken, where much is printed to somebody slow. */
+  readonly drain?: () => Promise<void>
   /** Whether a person looks at standard error, so that progress is worth showing. */
   readonly isInteractive: boolean
 }
@@ -18,6 +20,13 @@ export interface Command {
   /** What `--help` prints. */
   readonly usage: string
   run(args: readonly string[], terminal: Terminal): Promise<ExitCode>
+}
+
+/** Commands that belong together, called as `miniseal GROUP NAME`. */
+export interface CommandGroup {
+  /** One line for the list of commands. */
+  readonly summary: string
+  readonly commands: Readonly<Record<string, Command>>
 }
 
 /** Called wrongly; the message says what was expected. */

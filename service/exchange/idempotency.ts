@@ -20,7 +20,7 @@ import { Refused } from './refused.ts'
 const retention = 90_000
 
 /** After so many seconds nobody is working on a request any more, in any process. */
-const longestWork = 60
+export const longestWork = 60
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -36,6 +36,11 @@ const withoutEffect: ReadonlySet<string> = new Set([
   'step_up_invalid',
   'rate_limited',
 ])
+
+/** Whether a request may change anything: it is not done while it cannot be logged. */
+export function mayHaveEffect({ method }: RequestMessage): boolean {
+  return !safeMethods.has(method)
+}
 
 /** Whether a request must carry an Idempotency-Key. */
 export function needsIdempotencyKey({ method, path }: RequestMessage): boolean {
@@ -170,7 +175,8 @@ export function afterFailure(
   return { kind: 'settle-idempotency', user, key, answerWrapped: null, now: context.now() }
 }
 
-function didNothing(error: unknown): boolean {
+/** Whether a failure says that nothing has happened. */
+export function didNothing(error: unknown): boolean {
   // A confirmation that fails, fails before the handler runs.
   if (error instanceof Refused) return error.step === 'step-up'
   if (error instanceof StepUpNeeded) return true

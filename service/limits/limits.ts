@@ -4,7 +4,8 @@ import { Throttled } from '../messages/throttled.ts'
 import type { BodyRooms } from './bodies.ts'
 import { createBodyRooms } from './bodies.ts'
 import type { LimitSettings, Rate } from './settings.ts'
-import { sourceOf } from './source.ts'
+import type { Sender } from './source.ts'
+import { senderOf, sourceOf } from './source.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
 
@@ -18,6 +19,11 @@ export interface Requester {
 export interface Limits {
   /** The address group of a client, from the connection and an attacker-controlled X-Forwarded-For. */
   source(remote: string | undefined, forwardedFor: string | undefined): string
+  /** The same client, for the audit log too. */
+  sender(
+    remote: string | undefined,
+    headers: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
+  ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
   /**
@@ -51,6 +57,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   let atWork = 0
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
+    sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
     async takeFrame(source) {
       await takeInClear(frames, source)

@@ -8,14 +8,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareJournalReads } from './journal-statements.ts'
+import { prepareLogCheckReads } from './log-check-reads.ts'
+import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
+import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
@@ -63,7 +70,8 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   })
   pool.on('error', ignoreIdleError)
   const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, ' for key share')
+  const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
   /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
@@ -76,6 +84,14 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   return {
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
+    ...prepareLogReads(queries, schema, track),
+    ...prepareLogCheckReads(queries, schema, track),
+    ...prepareJournalReads(queries, schema, track),
+    ...prepareLogSearch(queries, schema, track),
+    ...prepareSubjectKeys(queries, schema, track),
+    ...prepareAuditors(queries, schema, track),
+    sequence: (grow, limit) =>
+      track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
     commit: (writes) =>
       reported(options.onCommit, () => track(() => retry(() => commitOnce(pool, statements, writes)))),
     prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
@@ -120,6 +136,16 @@ async function isApplied(client: PoolClient, statements: Statements, write: Writ
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
     throw error
   }
+}
+
+/** Runs the steps one after another. */
+async function awaited<T>(client: PoolClient, steps: Steps<T>): Promise<T> {
+  let next = steps.next([])
+  while (next.done !== true) {
+    const { text, values } = next.value
+    next = steps.next((await client.query<Row>(text, [...values])).rows)
+  }
+  return next.value
 }
 
 /** The tables one after another, each in a transaction of its own, so that no lock is held for long. */

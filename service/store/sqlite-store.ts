@@ -6,14 +6,21 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
+import { prepareJournalReads } from './journal-statements.ts'
+import { prepareLogCheckReads } from './log-check-reads.ts'
+import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
+import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { prepareSubjectKeys } from './subject-key-statements.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface SqliteOptions {
@@ -34,12 +41,21 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const opened = fileIdentity(path)
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, '')
   const group = new GroupCommit(connection, options.onCommit)
-  const run = statementRunner(connection)
+  const all = statementRunner(connection)
+  const run: Run = (statement) => all(statement).length
+  const sequence = compileSequence(queries, schema, '')
   return {
     ...prepareReads(queries, schema, guardRead),
     ...prepareWrappedReads(queries, schema, guardRead),
+    ...prepareLogReads(queries, schema, guardRead),
+    ...prepareLogCheckReads(queries, schema, guardRead),
+    ...prepareJournalReads(queries, schema, guardRead),
+    ...prepareLogSearch(queries, schema, guardRead),
+    ...prepareSubjectKeys(queries, schema, guardRead),
+    ...prepareAuditors(queries, schema, guardRead),
+    sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
     commit: async (writes) =>
       writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
@@ -61,16 +77,29 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
 /** @returns how many rows the statement touched. */
 type Run = (statement: BoundStatement) => number
 
+type All = (statement: BoundStatement) => readonly Row[]
+
 /** Prepares each text once. */
-function statementRunner(connection: Database.Database): Run {
-  const prepared = new Map<string, Database.Statement>()
+function statementRunner(connection: Database.Database): All {
+  const prepared = new Map<string, Database.Statement<unknown[], Row>>()
   return ({ text, values }) => {
     let statement = prepared.get(text)
     if (statement === undefined) {
-      statement = connection.prepare(text)
+      statement = connection.prepare<unknown[], Row>(text)
       prepared.set(text, statement)
     }
-    return statement.all(...values).length
+    return statement.all(...values)
+  }
+}
+
+/** Runs the steps one after another. A constraint that stands in the way undoes them, and not their neighbours. */
+function inStep<T>(all: All, steps: Steps<T>): T {
+  try {
+    let next = steps.next([])
+    while (next.done !== true) next = steps.next(all(next.value))
+    return next.value
+  } catch (error) {
+    throw codeOf(error).startsWith('SQLITE_CONSTRAINT') ? new StoreUnavailable(error) : error
   }
 }
 

@@ -5,13 +5,17 @@
  * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
  */
 import { sql } from 'drizzle-orm'
+import { compileAuditors } from './auditor-statements.ts'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
+import { compileJournal } from './journal-statements.ts'
+import { compileLog } from './log-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
 import type { Write, WriteOf } from './store.ts'
+import { compileSubjectKeys } from './subject-key-statements.ts'
 import type { Tables } from './tables.ts'
 import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
 import { compileSwaps } from './wrapped-values.ts'
@@ -27,8 +31,12 @@ export interface Statements {
   readonly probe: readonly BoundStatement[]
 }
 
-/** Compiles the statements of one engine, given its query builder and its tables. */
-export function compileStatements(queries: Queries, tables: Tables): Statements {
+/**
+ * Compiles the statements of one engine, given its query builder and its tables.
+ *
+ * @param lock see {@link compileSubjectKeys}
+ */
+export function compileStatements(queries: Queries, tables: Tables, lock: '' | ' for key share'): Statements {
   const writes: { readonly [K in Write['kind']]: Compiled } = {
     ...compileClaims(queries, tables),
     ...compilePeople(queries, tables),
@@ -38,6 +46,10 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
+    ...compileLog(queries, tables),
+    ...compileAuditors(queries, tables),
+    ...compileSubjectKeys(queries, tables, lock),
+    ...compileJournal(queries, tables),
   }
   return {
     bind: (write) => writes[write.kind](valuesOf(write)),
@@ -52,6 +64,13 @@ function valuesOf(write: Write): Record<string, unknown> {
   if (write.kind === 'insert-session') return { ...write.session }
   if (write.kind === 'insert-service-key') return { ...write.key }
   if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
+  if ('auditor' in write) return { ...write.auditor }
+  if ('entry' in write) return { ...write.entry }
+  if ('intent' in write) return { ...write.intent }
+  if ('state' in write) return { ...write.state }
+  if ('tile' in write) return { ...write.tile }
+  if ('count' in write) return { ...write.count }
+  if ('witness' in write) return { ...write.witness }
   return write
 }
 

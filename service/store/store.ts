@@ -7,15 +7,25 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
+import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { JournalReads } from './journal-statements.ts'
+import type { JournalWrite } from './journal-writes.ts'
+import type { LogCheckReads } from './log-check-reads.ts'
+import type { LogReads } from './log-reads.ts'
+import type { LogSearching } from './log-search.ts'
+import type { LogSequencing } from './log-sequence.ts'
+import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
+import type { SubjectKeyReads, SubjectKeyWrite } from './subject-key-statements.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
- * constraint of the tables forbids it (a session of a device that does not exist). Only a `BulkWrite` is for any number.
+ * constraint of the tables forbids it (a session of a device that does not exist). Only a
+ * `BulkWrite` and a `ForgettingWrite` are for any number.
  */
 export type Write =
   | DeviceWrite
@@ -71,6 +81,10 @@ export type Write =
   | SwapWrapped
   | IdempotencyWrite
   | StepUpWrite
+  | LogWrite
+  | AuditorWrite
+  | SubjectKeyWrite
+  | JournalWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -150,7 +164,15 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads {
+export interface Store
+  extends WrappedReads,
+    LogReads,
+    LogCheckReads,
+    LogSequencing,
+    LogSearching,
+    AuditorReads,
+    SubjectKeyReads,
+    JournalReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
@@ -182,9 +204,11 @@ export interface Store extends WrappedReads {
   /**
    * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
    * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`.
-   * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
+   * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Details of log
+   * entries past their time are forgotten, with what the entry is found by. Small limits keep it from delaying requests;
+   * safe in several processes at once.
    *
-   * @returns how many rows it deleted; fewer than `limit` means that nothing is left.
+   * @returns how many rows it deleted or emptied; fewer than `limit` means that nothing is left.
    */
   prune(now: number, limit: number): Promise<number>
 

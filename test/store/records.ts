@@ -109,3 +109,19 @@ export function raiseSoterCounter(counter: number, seed = 1): WriteOf<'raise-sot
 export function claimIdempotency(key: string, user = 'user-1', now = NOW): WriteOf<'claim-idempotency'> {
   return { kind: 'claim-idempotency', user, key, fingerprint: bytes(32, 3), now, expiresAt: now + 90_000 }
 }
+
+export function putIntent(
+  seed: number,
+  startedAt = NOW,
+  userTag: Uint8Array | null = null,
+): WriteOf<'put-intent'> {
+  return { kind: 'put-intent', intent: { id: bytes(16, seed), userTag, draft: bytes(90, seed), startedAt } }
+}
+
+export function insertSubjectKey(seed = 1, wrap = 1): WriteOf<'insert-subject-key'> {
+  return { kind: 'insert-subject-key', tag: bytes(8, seed), keyWrapped: bytes(60, wrap), createdAt: NOW }
+}
+
+export function holdSubjectKey(seed = 1, wrap = 1): WriteOf<'hold-subject-key'> {
+  return { kind: 'hold-subject-key', tag: bytes(8, seed), keyWrapped: bytes(60, wrap) }
+}

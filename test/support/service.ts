@@ -32,6 +32,12 @@ export interface TestService {
   close(): Promise<void>
 }
 
+/** One that runs in the test's own process. */
+export interface OwnService extends TestService {
+  /** Ends it, and leaves its files. */
+  stop(): Promise<void>
+}
+
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
@@ -39,7 +45,7 @@ export interface TestServiceOptions {
   readonly socketPatienceMs?: number
 }
 
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
   const environment: Record<string, string> = {
     PORT: '0',
@@ -93,6 +99,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       return made.code
     },
     sandbox,
+    stop: () => service.stop(),
     close: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })
