@@ -64,8 +64,8 @@ export async function openServiceLog(
   { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
 ): Promise<RunningLog> {
   const opened: RunningLog = await openLog({
+    ...config.log,
     ...logPlacesOf(config, parts, authority, now()),
-    witnesses: config.log.witnesses,
     now,
     record: toEach(
       logRecorder(log),

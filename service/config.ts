@@ -11,7 +11,9 @@ import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settin
 import type { RetentionSettings } from './log/retention.ts'
 import { parseRetention } from './log/retention.ts'
 import type { LogSettings } from './log/settings.ts'
-import { readLogSettings } from './log/settings.ts'
+import { noLogSettings, readLogSettings } from './log/settings.ts'
+import type { BackendSource } from './production.ts'
+import { missingInProduction } from './production.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
@@ -66,9 +68,6 @@ export class ConfigError extends Error {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
-type BackendSource = 'configured' | 'mounted'
-
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const schema = z.object({
@@ -94,6 +93,7 @@ const schema = z.object({
   MINISEAL_LOG_ORIGIN: z.string().optional(),
   MINISEAL_RETENTION: z.string().optional(),
   MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_TSA_URL: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -134,7 +134,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
-  const log = collect(() => readLogSettings(values), readLogSettings({}))
+  const log = collect(() => readLogSettings(values), noLogSettings)
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
   const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
@@ -190,29 +190,6 @@ function withFiles(environment: Environment): Environment {
     }
   }
   return values
-}
-
-function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
-  const missing: string[] = []
-  if (values.MINISEAL_ORIGIN === undefined) {
-    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
-  }
-  if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push(
-      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
-    )
-  }
-  if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push(
-      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
-    )
-  }
-  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
-    missing.push(
-      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
-    )
-  }
-  return missing
 }
 
 /**

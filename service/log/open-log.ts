@@ -10,6 +10,7 @@ import type { LogReader } from './reader.ts'
 import { createSequencer } from './sequencer.ts'
 import type { LogPlaces, Refusal } from './standing.ts'
 import { createLogReader } from './stored-log.ts'
+import { startTimestamping } from './timestamping.ts'
 import { type AskedWitness, startWitnessing } from './witnessing.ts'
 
 /** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
@@ -25,6 +26,7 @@ const lastAttempts = 3
 
 export interface LogOptions extends LogPlaces {
   readonly witnesses: readonly AskedWitness[]
+  readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number
   /** Never throws. */
@@ -77,9 +79,16 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
     reader,
     onFailure: (error) => record({ kind: 'failed', task: 'witnessing', error }),
   })
+  const timestamping = startTimestamping({
+    ...options,
+    reader,
+    onFailure: (error) => record({ kind: 'failed', task: 'timestamping', error }),
+  })
   const publisher = createPublisher(options, now, (event) => {
     record(event)
-    if (event.kind === 'signed') witnessing.wake()
+    if (event.kind !== 'signed') return
+    witnessing.wake()
+    timestamping.wake()
   })
   const guarded = (task: LogTask, work: () => Promise<void>) => async (): Promise<void> => {
     try {
@@ -111,7 +120,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
       await Promise.all([drainLoop.stop(), publishLoop.stop()])
       await finish(guarded('sequencing', sequencer.drain), () => store.hasStaged())
       await guarded('publishing', () => publisher.step(true))()
-      await witnessing.stop()
+      await Promise.all([witnessing.stop(), timestamping.stop()])
     },
   }
 }

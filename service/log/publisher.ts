@@ -14,7 +14,7 @@ import type { Write } from '../store/store.ts'
 import { signCheckpoint } from './checkpoint-note.ts'
 import type { LogEvent, Standing } from './events.ts'
 import { startWrites } from './origin.ts'
-import { type Assessment, assessLog, type LogPlaces } from './standing.ts'
+import { type Assessment, assessLog, type LogPlaces, type Proved } from './standing.ts'
 
 /** How old a checkpoint gets before it is signed anew, in seconds. */
 const reissueAge = 600
@@ -40,6 +40,7 @@ interface Memory {
   signed: { readonly log: number; readonly size: number } | undefined
   /** The checkpoint that somebody who has an anchor was asked to sign anew. */
   asked: { readonly log: number; readonly size: number } | undefined
+  readonly proved: Proved
 }
 
 /** Makes the publisher of one process. */
@@ -53,13 +54,14 @@ export function createPublisher(
     origin: places.origin,
     signed: undefined,
     asked: undefined,
+    proved: { mark: '' },
   }
   const enter = (standing: Standing): void => {
     if (nameOf(standing) !== nameOf(memory.standing)) record({ kind: 'standing', standing })
     memory.standing = standing
   }
   const step = async (isLast: boolean): Promise<void> => {
-    const assessment = await assessStarted(places, now())
+    const assessment = await assessStarted(places, memory.proved, now())
     memory.origin = assessment.state?.origin ?? places.origin
     if (assessment.kind === 'refused') {
       enter({ kind: 'refused', refusal: assessment.refusal })
@@ -98,9 +100,9 @@ type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
 /** Starts the first log of the database where there is none; of several processes one does. */
-async function assessStarted(places: LogPlaces, now: number): Promise<Started> {
+async function assessStarted(places: LogPlaces, proved: Proved, now: number): Promise<Started> {
   for (;;) {
-    const assessment = await assessLog(places)
+    const assessment = await assessLog(places, proved)
     if (assessment.kind !== 'unstarted') return assessment
     await places.store.commit(startWrites({ log: 0, origin: places.origin, previous: undefined, now }))
   }

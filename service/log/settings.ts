@@ -13,6 +13,16 @@ export interface LogSettings {
   /** Asked to cosign each checkpoint. */
   readonly witnesses: readonly AskedWitness[]
   readonly retention: RetentionSettings
+  /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
+  readonly timestampUrl: string | undefined
+}
+
+/** Where nothing is set. */
+export const noLogSettings: LogSettings = {
+  origin: undefined,
+  witnesses: [],
+  retention: parseRetention(undefined),
+  timestampUrl: undefined,
 }
 
 /** @throws Error with a message for the operator. */
@@ -20,11 +30,13 @@ export function readLogSettings(values: {
   readonly MINISEAL_LOG_ORIGIN?: string | undefined
   readonly MINISEAL_LOG_POLICY_FILE?: string | undefined
   readonly MINISEAL_RETENTION?: string | undefined
+  readonly MINISEAL_TSA_URL?: string | undefined
 }): LogSettings {
   return {
     origin: parseOrigin(values.MINISEAL_LOG_ORIGIN),
     witnesses: readWitnesses(values.MINISEAL_LOG_POLICY_FILE),
     retention: parseRetention(values.MINISEAL_RETENTION),
+    timestampUrl: parseTimestampUrl(values.MINISEAL_TSA_URL),
   }
 }
 
@@ -53,6 +65,15 @@ function checkedUrl(text: string): string {
   const isLoopback = ['127.0.0.1', 'localhost', '[::1]'].includes(url?.hostname ?? '')
   if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && isLoopback)) {
     throw new Error('the URL of a witness must be https, or on loopback')
+  }
+  return text
+}
+
+/** Plain http is usual for authorities: their answer is signed, and asks for no secret. */
+function parseTimestampUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol)) {
+    throw new Error('MINISEAL_TSA_URL must be an http or https URL')
   }
   return text
 }

@@ -171,6 +171,26 @@ it('takes the name of the configuration, and refuses a database with another one
   expect(none.origin()).toBe('pay.example.com/log')
 })
 
+it('reads no tile while nothing changes, and proves what does', async () => {
+  let tiles = 0
+  const store = {
+    ...places.store,
+    findTile: (...where: Parameters<typeof places.store.findTile>) => {
+      tiles += 1
+      return places.store.findTile(...where)
+    },
+  }
+  const publisher = publisherOf({ store })
+  await publisher.step()
+  await publisher.step()
+  const before = tiles
+  for (let i = 0; i < 10; i++) await publisher.step()
+  expect(tiles).toBe(before)
+  await grow(publisher)
+  await publisher.step()
+  expect(tiles).toBeGreaterThan(before)
+})
+
 it('records when it stops going on, once', async () => {
   const publisher = publisherOf()
   await publisher.step()

@@ -123,6 +123,8 @@ it.each([
   ['MINISEAL_LOG_ORIGIN', 'pay.example.com/au+dit'],
   ['MINISEAL_LOG_ORIGIN', `${'a'.repeat(100)}/${'b'.repeat(40)}`],
   ['MINISEAL_LOG_POLICY_FILE', '/nowhere/policy'],
+  ['MINISEAL_TSA_URL', 'tsa.example.com'],
+  ['MINISEAL_TSA_URL', 'ftp://tsa.example.com'],
 ])('refuses %s=%s, naming the variable and never its value', (name, value) => {
   const attempt = (): unknown => readConfig({ ...production, [name]: value })
   expect(attempt).toThrow(ConfigError)

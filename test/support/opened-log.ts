@@ -47,17 +47,29 @@ export async function openPlaces(
   return { store, keyring, anchor: openAnchor(folder), origin: testOrigin, isOriginGiven: false, ...changes }
 }
 
+/** Whom a log asks. */
+export interface LogHelpers {
+  readonly witnesses?: readonly AskedWitness[]
+  readonly timestampUrl?: string
+}
+
 export async function openTestLog(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogPlaces> & { readonly witnesses?: readonly AskedWitness[] } = {},
+  changes: Partial<LogPlaces> & LogHelpers = {},
 ): Promise<OpenedLog> {
   const places = await openPlaces(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { witnesses = [] } = changes
-  const log = await openLog({ ...places, witnesses, now, record: (event) => events.push(event) })
+  const { witnesses = [], timestampUrl } = changes
+  const log = await openLog({
+    ...places,
+    witnesses,
+    timestampUrl,
+    now,
+    record: (event) => events.push(event),
+  })
   return {
     log,
     places,
