@@ -12,31 +12,23 @@ export interface LogSettings {
   readonly origin: string | undefined
   /** Asked to cosign each checkpoint. */
   readonly witnesses: readonly AskedWitness[]
-  readonly retention: RetentionSettings
   /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
   readonly timestampUrl: string | undefined
-}
-
-/** Where nothing is set. */
-export const noLogSettings: LogSettings = {
-  origin: undefined,
-  witnesses: [],
-  retention: parseRetention(undefined),
-  timestampUrl: undefined,
+  readonly retention: RetentionSettings
 }
 
 /** @throws Error with a message for the operator. */
 export function readLogSettings(values: {
   readonly MINISEAL_LOG_ORIGIN?: string | undefined
   readonly MINISEAL_LOG_POLICY_FILE?: string | undefined
-  readonly MINISEAL_RETENTION?: string | undefined
   readonly MINISEAL_TSA_URL?: string | undefined
+  readonly MINISEAL_RETENTION?: string | undefined
 }): LogSettings {
   return {
     origin: parseOrigin(values.MINISEAL_LOG_ORIGIN),
     witnesses: readWitnesses(values.MINISEAL_LOG_POLICY_FILE),
-    retention: parseRetention(values.MINISEAL_RETENTION),
     timestampUrl: parseTimestampUrl(values.MINISEAL_TSA_URL),
+    retention: parseRetention(values.MINISEAL_RETENTION),
   }
 }
 
@@ -77,3 +69,6 @@ function parseTimestampUrl(text: string | undefined): string | undefined {
   }
   return text
 }
+
+/** Where nothing is set. */
+export const noLogSettings: LogSettings = readLogSettings({})
