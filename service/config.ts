@@ -10,6 +10,8 @@ import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { LogSettings } from './log/settings.ts'
 import { noLogSettings, readLogSettings } from './log/settings.ts'
+import type { BackendSource } from './production.ts'
+import { missingInProduction } from './production.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
@@ -63,9 +65,6 @@ export class ConfigError extends Error {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
-type BackendSource = 'configured' | 'mounted'
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -198,29 +197,6 @@ function withFiles(environment: Environment): Environment {
     }
   }
   return values
-}
-
-function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
-  const missing: string[] = []
-  if (values.MINISEAL_ORIGIN === undefined) {
-    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
-  }
-  if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push(
-      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
-    )
-  }
-  if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push(
-      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
-    )
-  }
-  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
-    missing.push(
-      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
-    )
-  }
-  return missing
 }
 
 /**

@@ -171,6 +171,8 @@ describeWithBothDatabases('erasing a person', (create) => {
     const back = await logIn(service, { openid })
     expect(back.user).toBe(session.user)
     expect((await back.send({ path: '/wallet' })).status).toBe(200)
+    // The session of before is nobody's.
+    expect((await session.send({ path: '/wallet' })).status).toBe(401)
     const mine = (await readLog(service.environment)).filter(({ groups }) => groups.sub?.user === back.user)
     expect(mine.map(({ leaf }) => leaf.kind).sort()).toEqual(['device-added', 'login', 'request'])
   })
