@@ -8,6 +8,9 @@ import { boundBodies } from './http/bodies.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
+import { maxPush, pushHandler } from './http/push.ts'
+import type { PushKey } from './http/push-keys.ts'
+import type { Sockets } from './http/sockets.ts'
 import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { findProblemTitle } from './messages/problems.ts'
@@ -21,8 +24,20 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
+/** What reaches users without being asked. */
+export interface LiveRoutes {
+  readonly sockets: Sockets
+  /** Who may push events; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
+}
+
 /** @param isStopping true once the service takes no new work */
-export function createApp(context: ExchangeContext, isStopping: () => boolean, metrics: MetricsRoute): Hono {
+export function createApp(
+  context: ExchangeContext,
+  isStopping: () => boolean,
+  metrics: MetricsRoute,
+  { sockets, pushKeys }: LiveRoutes,
+): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   app.use(secureHeaders())
@@ -44,6 +59,8 @@ export function createApp(context: ExchangeContext, isStopping: () => boolean, m
     }),
     sealHandler(context),
   )
+  app.get('/seal', sockets.guard, sockets.upgrade)
+  app.post('/push', boundBodies(context), bodyLimit(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
     const configuration = channelConfiguration(keyring, settings, now())
     return c.body(configuration, 200, {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import type { WebSocketServerLike } from '@hono/node-server'
 import { serve } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
@@ -14,7 +15,15 @@ import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { openLedger } from './demo/ledger.ts'
 import { createWallet } from './demo/wallet.ts'
+import type { NewEvent } from './events/event.ts'
+import { createFollowers } from './events/followers.ts'
+import type { Outbox, Pushed, PushOptions } from './events/outbox.ts'
+import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import type { SocketTimes } from './http/socket-settings.ts'
+import type { Sockets } from './http/sockets.ts'
+import { createSocketServer, createSockets } from './http/sockets.ts'
+import { serveUpgrades } from './http/upgrades.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
@@ -23,6 +32,7 @@ import { createSecretWrapper } from './keys/wrapping.ts'
 import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
@@ -48,6 +58,7 @@ export interface Surroundings {
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  readonly socketTimes?: SocketTimes
 }
 
 export interface RunningService {
@@ -58,6 +69,14 @@ export interface RunningService {
   readonly roots: readonly string[]
   /** The built-in sandbox, where there is one. */
   readonly sandboxUrl: string | undefined
+  /**
+   * Sends an event to a user: at once to the devices that have subscribed, to others when they ask. It is durable when
+   * it resolves.
+   *
+   * @throws ProtocolError `payload_invalid` for what is no event, `not_found` for a user who never logged in,
+   *   `idempotency_mismatch` when `options.id` stands for another event.
+   */
+  push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>
   /** Takes no new work, finishes what runs, closes everything. */
   stop(): Promise<void>
 }
@@ -76,7 +95,7 @@ export async function startService(
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
   const metrics = createMetrics(() => store.countSessions(now()))
-  const store = await openStore(config.database, { onCommit: metrics.onCommit })
+  const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
   const wechat = createWechatClient({
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
@@ -84,10 +103,11 @@ export async function startService(
     now,
     onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
   })
-  const listener = await listen(config)
+  const listener = await listen(config, createSocketServer(maxFrame))
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const backend = around.backend ?? createBackend(config, authority, keyring, now)
+  const outbox = openOutbox(config, store, wrapper, now)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
@@ -100,27 +120,46 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    outbox,
     now,
     random: systemRandom,
     record: toEach(exchangeRecorder(log), metrics.onExchange),
   }
   let isStopping = false
   const metricsRoute = { access: config.metrics, read: metrics.read }
-  listener.use(createApp(context, () => isStopping, metricsRoute).fetch)
+  const sockets = openSockets(context, metrics, () => isStopping, around)
+  const live = { sockets, pushKeys: config.pushKeys }
+  listener.use(createApp(context, () => isStopping, metricsRoute, live).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
     origin,
     roots: keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey)),
     sandboxUrl: sandbox?.url,
+    push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       isStopping = true
-      await listener.close()
+      await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await store.close()
     },
   }
+}
+
+function openOutbox(config: Config, store: Store, wrapper: SecretWrapper, now: () => number): Outbox {
+  return createOutbox({ store, wrapper, retention: config.eventDays * 86_400, now, random: systemRandom })
+}
+
+function openSockets(
+  context: ExchangeContext,
+  { onSocket }: Metrics,
+  isStopping: () => boolean,
+  { socketTimes }: Surroundings,
+): Sockets {
+  const followers = createFollowers(context.store, context.now)
+  const times = socketTimes === undefined ? {} : { times: socketTimes }
+  return createSockets({ context, followers, observer: onSocket, isStopping, ...times })
 }
 
 const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
@@ -159,7 +198,7 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config): Promise<Listener> {
+async function listen(config: Config, socketServer: WebSocketServerLike): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -172,6 +211,7 @@ async function listen(config: Config): Promise<Listener> {
         port: config.port,
         // How often connections are looked at that are past the times below, in milliseconds.
         serverOptions: { connectionsCheckingInterval: 2_000 },
+        websocket: { server: socketServer },
       },
       ({ port }) => {
         const host = config.host.includes(':') ? `[${config.host}]` : config.host
@@ -184,6 +224,7 @@ async function listen(config: Config): Promise<Listener> {
     // Also those that do not read their answer.
     server.timeout = 60_000
     guardConnections(server, config.limits, config.trustedProxies)
+    serveUpgrades(server)
     server.on('error', reject)
   })
 }

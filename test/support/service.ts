@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Backend } from '../../service/backends/backend.ts'
 import { readConfig } from '../../service/config.ts'
+import type { SocketTimes } from '../../service/http/socket-settings.ts'
 import type { RunningService } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
@@ -32,12 +33,18 @@ export interface TestService {
   close(): Promise<void>
 }
 
+/** A service in the test's own process. */
+export interface OwnService extends TestService {
+  readonly push: RunningService['push']
+}
+
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
+  readonly socketTimes?: SocketTimes
 }
 
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
   const environment: Record<string, string> = {
     PORT: '0',
@@ -58,7 +65,12 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
   const backend = options.backend === undefined ? {} : { backend: options.backend }
-  const service: RunningService = await startService(readConfig(environment), log, { now, ...backend })
+  const times = options.socketTimes === undefined ? {} : { socketTimes: options.socketTimes }
+  const service: RunningService = await startService(readConfig(environment), log, {
+    now,
+    ...backend,
+    ...times,
+  })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${sandboxUrl}${path}`, {
@@ -90,6 +102,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       }
       return made.code
     },
+    push: service.push,
     sandbox,
     close: async () => {
       await service.stop()
