@@ -3,6 +3,7 @@ import type { ClientOptions, RawData } from 'ws'
 import { WebSocket } from 'ws'
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
+import type { EventFrame } from '../../crypto/frame.ts'
 import { parseFrame } from '../../crypto/frame.ts'
 import type { SequencedEvent, SessionKeys } from '../../crypto/session-keys.ts'
 import { openEvent } from '../../crypto/session-keys.ts'
@@ -94,23 +95,18 @@ export class RawSocket {
   #hear(bytes: Uint8Array): void {
     const frame = parseFrame(bytes, maxFrame)
     this.kinds.push(frame.kind)
-    switch (frame.kind) {
-      case 'response':
-        return this.#answer(encodeBase64Url(frame.requestNonce), bytes)
-      case 'handshake-response':
-        return this.#answer('login', bytes)
-      case 'event': {
-        if (this.keys === undefined) throw new Error('an event for nobody')
-        const event = openEvent(primitives, this.keys, frame)
-        this.events.push(event)
-        return this.onEvent(event)
-      }
-      case 'refusal':
-        return this.#refuse(frame.problem)
-      case 'request':
-      case 'handshake-request':
-        throw new Error(`a service does not send frames of the kind ${frame.kind}`)
-    }
+    if (frame.kind === 'response') this.#answer(encodeBase64Url(frame.requestNonce), bytes)
+    else if (frame.kind === 'handshake-response') this.#answer('login', bytes)
+    else if (frame.kind === 'event') this.#take(frame)
+    else if (frame.kind === 'refusal') this.#refuse(frame.problem)
+    else throw new Error(`a service does not send frames of the kind ${frame.kind}`)
+  }
+
+  #take(frame: EventFrame): void {
+    if (this.keys === undefined) throw new Error('an event for nobody')
+    const event = openEvent(primitives, this.keys, frame)
+    this.events.push(event)
+    this.onEvent(event)
   }
 
   #answer(name: string, bytes: Uint8Array): void {
