@@ -13,8 +13,9 @@ import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
-import { openLedger } from './demo/ledger.ts'
-import { createWallet } from './demo/wallet.ts'
+import { createDemo } from './demo/app.ts'
+import { openDemoDatabase } from './demo/database.ts'
+import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
 import { createFollowers } from './events/followers.ts'
 import type { Outbox, Pushed, PushOptions } from './events/outbox.ts'
@@ -106,8 +107,8 @@ export async function startService(
   const listener = await listen(config, createSocketServer(maxFrame))
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now)
   const outbox = openOutbox(config, store, wrapper, now)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, outbox.push)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
@@ -174,7 +175,13 @@ async function startSandbox(
   return { url, close: () => sandbox.close() }
 }
 
-function createBackend(config: Config, authority: string, keyring: Keyring, now: () => number): Backend {
+function createBackend(
+  config: Config,
+  authority: string,
+  keyring: Keyring,
+  now: () => number,
+  push: Push,
+): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
       const { kid, secretKey } = keyring.current('signing', now())
@@ -184,8 +191,9 @@ function createBackend(config: Config, authority: string, keyring: Keyring, now:
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
+  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
+  const demo = createDemo({ ...database, push, now })
+  return mountApp(demo, async () => database.close(), { isIdempotent: true })
 }
 
 type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
