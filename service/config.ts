@@ -11,7 +11,12 @@ import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { RiskPolicy } from './sessions/risk-policy.ts'
+import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
+import { parseDatabase } from './store/open-store.ts'
+import type { TraceSettings } from './traces/settings.ts'
+import { parseTraces } from './traces/settings.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
 
@@ -42,8 +47,12 @@ export interface Config {
   readonly eventDays: number
   /** Who may push events over HTTP; empty: nobody. */
   readonly pushKeys: readonly PushKey[]
+  /** `undefined`: WeChat is not asked how risky a user is. */
+  readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
   readonly metrics: MetricsAccess
+  /** `undefined`: no traces. */
+  readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -85,6 +94,7 @@ const schema = z.object({
     .regex(/^[1-9][0-9]{0,2}$/, { error: 'MINISEAL_EVENT_DAYS must be a whole number from 1 to 999' })
     .default('30'),
   MINISEAL_PUSH_KEYS: z.string().optional(),
+  MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
@@ -126,6 +136,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
+  const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -148,7 +160,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     eventDays: Number(values.MINISEAL_EVENT_DAYS),
     pushKeys,
+    riskPolicy,
     metrics,
+    traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -229,13 +243,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
   }
-}
-
-function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice(7) }
-  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
-  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }
 
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {

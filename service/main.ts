@@ -38,6 +38,8 @@ import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import type { Traces } from './traces/traces.ts'
+import { openTraces } from './traces/traces.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
@@ -50,6 +52,9 @@ const housekeepingPeriod = 15_000
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
+/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
+const socketPatience = 60_000
+
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
 
@@ -60,6 +65,8 @@ export interface Surroundings {
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
+  /** Instead of {@link socketPatience}. */
+  readonly socketPatienceMs?: number
 }
 
 export interface RunningService {
@@ -95,6 +102,7 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
+  const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
@@ -102,18 +110,19 @@ export async function startService(
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
     apps: config.wechatApps,
     now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
+    onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
   })
-  const listener = await listen(config, createSocketServer(maxFrame))
+  const patience = around.socketPatienceMs ?? socketPatience
+  const listener = await listen(config, patience, createSocketServer(maxFrame))
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const outbox = openOutbox(config, store, wrapper, now)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now, outbox.push)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
     authority,
-    store,
+    store: traces.store(store),
     keyring,
     wrapper,
     tokens: createTokenIssuer(keyring, origin),
@@ -122,15 +131,17 @@ export async function startService(
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
     outbox,
+    riskPolicy: config.riskPolicy,
     now,
     random: systemRandom,
-    record: toEach(exchangeRecorder(log), metrics.onExchange),
+    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
+    trace: traces.exchange,
   }
   let isStopping = false
   const metricsRoute = { access: config.metrics, read: metrics.read }
   const sockets = openSockets(context, metrics, () => isStopping, around)
   const live = { sockets, pushKeys: config.pushKeys }
-  listener.use(createApp(context, () => isStopping, metricsRoute, live).fetch)
+  listener.use(createApp(context, () => isStopping, metricsRoute, live, traces.middleware).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
@@ -144,6 +155,7 @@ export async function startService(
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await store.close()
+      await traces.stop()
     },
   }
 }
@@ -180,6 +192,7 @@ function createBackend(
   authority: string,
   keyring: Keyring,
   now: () => number,
+  { backend: trace }: Traces,
   push: Push,
 ): Backend {
   if (config.upstreams !== undefined) {
@@ -187,7 +200,7 @@ function createBackend(
       const { kid, secretKey } = keyring.current('signing', now())
       return { keyid: kid, secretKey }
     }
-    const tools = { primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: systemRandom }
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
@@ -206,7 +219,11 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config, socketServer: WebSocketServerLike): Promise<Listener> {
+async function listen(
+  config: Config,
+  socketPatienceMs: number,
+  socketServer: WebSocketServerLike,
+): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -230,7 +247,7 @@ async function listen(config: Config, socketServer: WebSocketServerLike): Promis
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
-    server.timeout = 60_000
+    server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
     serveUpgrades(server)
     server.on('error', reject)

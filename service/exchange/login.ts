@@ -16,6 +16,7 @@ import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
+import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { sessionKeyPlace } from './open.ts'
 import { check, checkAsync } from './refused.ts'
@@ -63,10 +64,9 @@ export async function logIn(
 ): Promise<ResponseMessage> {
   const login = verifyLogin(context, request)
   await claimLogin(context, login)
-  const identity = await checkAsync('login', () =>
-    context.wechat.exchangeCode(login.body.appid, login.body.code),
-  )
-  return await checkAsync('login', () => openSession(context, opened, login, identity))
+  const identity = await checkAsync('login', () => identify(context, opened, login.body))
+  const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
+  return await checkAsync('login', () => openSession(context, opened, login, identity, requiredAcr))
 }
 
 function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
@@ -121,6 +121,7 @@ async function openSession(
   opened: OpenedHandshake,
   { body, publicKey, signature }: VerifiedLogin,
   identity: WechatIdentity,
+  requiredAcr: 'soter' | null,
 ): Promise<ResponseMessage> {
   const now = context.now()
   const device = signature.keyid
@@ -139,6 +140,7 @@ async function openSession(
     identity,
     platform,
     events,
+    requiredAcr,
   })
   context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
   const sid = encodeBase64Url(id)
@@ -165,6 +167,7 @@ interface SessionParts {
   readonly platform: string | undefined
   /** Pushed with it. */
   readonly events: readonly Write[]
+  readonly requiredAcr: 'soter' | null
 }
 
 /** User, device and session in one transaction, every secret wrapped. */
@@ -173,7 +176,7 @@ async function putSession(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): Promise<void> {
-  const { user, device, id, appid, publicKey, now, identity, platform, events } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, events, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   const result = await context.store.commit([
@@ -198,6 +201,7 @@ async function putSession(
         s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyPlace('s2c', id)),
         createdAt: now,
         expiresAt: now + sessionLifetime,
+        requiredAcr,
       },
     },
     ...events,

@@ -42,6 +42,8 @@ export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
+  /** See `Surroundings`. */
+  readonly socketPatienceMs?: number
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
@@ -64,13 +66,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const backend = options.backend === undefined ? {} : { backend: options.backend }
-  const times = options.socketTimes === undefined ? {} : { socketTimes: options.socketTimes }
-  const service: RunningService = await startService(readConfig(environment), log, {
-    now,
-    ...backend,
-    ...times,
-  })
+  const { environment: _, ...around } = options
+  const service: RunningService = await startService(readConfig(environment), log, { now, ...around })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${sandboxUrl}${path}`, {
