@@ -60,9 +60,7 @@ describeOnBothEngines('events', (create) => {
     expect(await here.listEvents('user-2', 0, 10)).toEqual({
       first: 1,
       last: 1,
-      events: [
-        { user: 'user-2', id, sequence: 1, payloadWrapped, createdAt: NOW + 5, expiresAt: NOW + 9 },
-      ],
+      events: [{ user: 'user-2', id, sequence: 1, payloadWrapped, createdAt: NOW + 5, expiresAt: NOW + 9 }],
     })
     expect((await here.findEvent('user-1', pushEvent(3).id))?.sequence).toBe(3)
     expect(await here.findEvent('user-2', pushEvent(3).id)).toBe(undefined)
