@@ -5,6 +5,8 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
+import type { PushKey } from './http/push-keys.ts'
+import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
@@ -47,6 +49,10 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** For how long events are kept, in days. */
+  readonly eventDays: number
+  /** Who may push events over HTTP; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
   /** `undefined`: WeChat is not asked how risky a user is. */
   readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
@@ -86,6 +92,11 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_EVENT_DAYS: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/, { error: 'MINISEAL_EVENT_DAYS must be a whole number from 1 to 999' })
+    .default('30'),
+  MINISEAL_PUSH_KEYS: z.string().optional(),
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
@@ -96,6 +107,12 @@ const schema = z.object({
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
 })
+
+/** Stands in for a database that could not be read: the service does not start then. */
+const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
+
+/** Likewise for who may read the metrics. */
+const closed: MetricsAccess = { kind: 'off' }
 
 /**
  * Reads the configuration. In production every development default is refused, all of them in one message.
@@ -118,10 +135,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   }
   if (mode === 'production') problems.push(...missingInProduction(values, backend))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), {
-    kind: 'sqlite',
-    path: ':memory:',
-  } as const)
+  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
   const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
     kind: 'built-in-sandbox',
@@ -136,9 +150,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
   const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
-  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
-    kind: 'off',
-  } as const)
+  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), closed)
+  const pushKeys = collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS), [])
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     mode,
@@ -155,6 +168,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    eventDays: Number(values.MINISEAL_EVENT_DAYS),
+    pushKeys,
     riskPolicy,
     metrics,
     traces,
@@ -185,6 +200,7 @@ function withFiles(environment: Environment): Environment {
     'MINISEAL_WECHAT_APPS',
     'MINISEAL_DATABASE',
     'MINISEAL_METRICS_TOKEN',
+    'MINISEAL_PUSH_KEYS',
   ]) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue
