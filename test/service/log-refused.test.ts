@@ -87,7 +87,7 @@ it('answers what only reads', async () => {
   expect((await session.send({ path: '/things' }, service)).status).toBe(200)
 })
 
-it('is not ready, and says why there, in its log and to the operator', async () => {
+it('is not ready, and says why there, in its log and to the operator', { timeout: 120_000 }, async () => {
   const response = await fetch(`${service.url}/readyz`)
   expect(response.status).toBe(503)
   expect(await response.json()).toMatchObject({
@@ -105,7 +105,9 @@ it('is not ready, and says why there, in its log and to the operator', async () 
   expect((await command('trust-database')).code).toBe(3)
 })
 
-it('goes on under a new origin that the operator starts, without a restart', async () => {
+it('goes on under a new origin that the operator starts, without a restart', {
+  timeout: 120_000,
+}, async () => {
   const { code, out } = await command('new-origin')
   expect(code).toBe(0)
   expect(out).toContain('goes on as pay.example.com/audit/2026-2')
