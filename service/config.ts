@@ -5,13 +5,13 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
-import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
-import type { RetentionSettings } from './log/retention.ts'
-import { parseRetention } from './log/retention.ts'
 import type { LogSettings } from './log/settings.ts'
 import { noLogSettings, readLogSettings } from './log/settings.ts'
+import type { BackendSource } from './production.ts'
+import { missingInProduction } from './production.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
@@ -66,9 +66,6 @@ export class ConfigError extends Error {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
-type BackendSource = 'configured' | 'mounted'
-
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const schema = z.object({
@@ -106,7 +103,7 @@ const schema = z.object({
  * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
  */
 export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
-  const given = schema.safeParse(withFiles(withoutEmpty(environment)))
+  const given = schema.safeParse(presentValues(environment))
   if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
   const values = given.data
   const mode = values.NODE_ENV === 'production' ? 'production' : 'development'
@@ -165,6 +162,15 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   }
 }
 
+/**
+ * What is set, with the contents of files in the place of their names.
+ *
+ * @throws ConfigError for a file that cannot be read.
+ */
+export function presentValues(environment: Environment): Environment {
+  return withFiles(withoutEmpty(environment))
+}
+
 function withoutEmpty(environment: Environment): Environment {
   return Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
@@ -193,29 +199,6 @@ function withFiles(environment: Environment): Environment {
   return values
 }
 
-function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
-  const missing: string[] = []
-  if (values.MINISEAL_ORIGIN === undefined) {
-    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
-  }
-  if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push(
-      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
-    )
-  }
-  if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push(
-      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
-    )
-  }
-  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
-    missing.push(
-      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
-    )
-  }
-  return missing
-}
-
 /**
  * Where the database is, for commands that need nothing else: no key, no origin.
  *
@@ -227,37 +210,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
     return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
-  }
-}
-
-/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
-export interface LogPlaces {
-  readonly database: DatabaseLocation
-  readonly dataFolder: string
-  /** Current first; `undefined`: none is given. Secret. */
-  readonly masterKeys: readonly Uint8Array[] | undefined
-  /** How long the log's details are kept. */
-  readonly retention: RetentionSettings
-}
-
-/**
- * Reads them. Makes nothing: no folder, no key.
- *
- * @throws ConfigError when one of them cannot be read.
- */
-export function readLogPlaces(environment: Environment): LogPlaces {
-  const values = withFiles(withoutEmpty(environment))
-  const dataFolder = values.MINISEAL_DATA ?? 'data'
-  try {
-    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
-    const masterKeys =
-      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
-    const retention = parseRetention(values.MINISEAL_RETENTION)
-    return { database: readDatabase(values), dataFolder, masterKeys, retention }
-  } catch (error) {
-    throw error instanceof ConfigError
-      ? error
-      : new ConfigError([error instanceof Error ? error.message : String(error)])
   }
 }
 
