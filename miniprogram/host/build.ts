@@ -1,0 +1,70 @@
+/**
+ * Builds the mini program into static pages for browsers, in `dist/demo`: on WeChat's own component framework, with the
+ * rest of a phone drawn around it. For development; `npm run build` runs it.
+ */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { TmplGroup } from 'glass-easel-template-compiler'
+import type { AppFiles } from '../layout/app-files.ts'
+import { collectAppFiles } from '../layout/app-files.ts'
+import { readAppManifest } from '../layout/references.ts'
+import { root } from '../layout/sources.ts'
+import { collectComponents } from './components.ts'
+import { wrapModules } from './modules.ts'
+import { builtinNames } from './runtime/builtins/names.ts'
+import { compileStyles } from './styles.ts'
+import { compileTemplates } from './templates.ts'
+
+/** From the repository's root. */
+export const pagesOutput = 'dist/demo'
+
+const hostFolder = join(root, 'miniprogram', 'host')
+
+/** Writes {@link pagesOutput} anew. @throws Error for an app that would not run on a phone either. */
+export async function writePages(): Promise<void> {
+  const files = collectAppFiles()
+  const folder = join(root, pagesOutput)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'app.js'), programOf(files))
+  writeFileSync(join(folder, 'app.css'), compileStyles(files, collectComponents(files), new Set(builtinNames)))
+  copyImages(files, folder)
+  cpSync(join(hostFolder, 'page'), folder, { recursive: true })
+  await build({
+    absWorkingDir: root,
+    entryPoints: { host: join(hostFolder, 'runtime', 'host.ts') },
+    outdir: folder,
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'eof',
+    logLevel: 'error',
+  })
+}
+
+/** The script that leaves the mini program for the host. */
+function programOf(files: AppFiles): string {
+  const components = collectComponents(files)
+  const manifest = JSON.stringify({ ...JSON.parse(String(files.get('app.json'))), ...readAppManifest() })
+  return `window.miniProgram={manifest:${manifest},
+components:${JSON.stringify(components)},
+templates:${compileTemplates(new TmplGroup(), files, components)},
+modules:${wrapModules(files)}}
+`
+}
+
+function copyImages(files: AppFiles, folder: string): void {
+  for (const [path, content] of files) {
+    if (!path.startsWith('images/')) continue
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), content)
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await writePages()
+  console.log(`${pagesOutput}: the mini program for browsers`)
+}
