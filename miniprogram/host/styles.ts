@@ -26,9 +26,13 @@ export function compileStyles(
     adapt(sheet, scope, builtins)
     sheets.push(sheet.toString())
   }
+  // The app's own variables win over those of the components, and a page's own rules over all.
+  for (const { path, prefix } of components.filter(({ isPage }) => !isPage)) {
+    add(`${path}.wxss`, { prefix, page: undefined })
+  }
   add('app.wxss', { prefix: undefined, page: undefined })
-  for (const { path, isPage, prefix } of components) {
-    add(`${path}.wxss`, { prefix, page: isPage ? path : undefined })
+  for (const { path } of components.filter(({ isPage }) => isPage)) {
+    add(`${path}.wxss`, { prefix: undefined, page: path })
   }
   return sheets.join('\n')
 }

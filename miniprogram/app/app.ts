@@ -1,0 +1,9 @@
+import { applyLanguage } from './i18n/language'
+import { watchNetwork } from './services/network'
+
+App({
+  onLaunch() {
+    watchNetwork()
+    applyLanguage()
+  },
+})

@@ -1,0 +1,117 @@
+import { dayAndTime } from '../../i18n/dates'
+import { texts } from '../../i18n/language'
+import { formatFen } from '../../money/fen'
+import { channel } from '../../services/channel'
+import type { Trouble } from '../../services/failures'
+import { troubleOf } from '../../services/failures'
+import { onNetwork } from '../../services/network'
+import { findPending } from '../../services/pending-transfer'
+import type { Transfer, Wallet } from '../../services/wallet'
+import { fetchTransfers, fetchWallet } from '../../services/wallet'
+
+/** After so many milliseconds people are told that it is the network. */
+const slowAfter = 4_000
+
+interface TransferRow {
+  readonly id: string
+  readonly payee: string
+  /** Fen; negative: it went out. */
+  readonly amount: number
+  readonly time: string
+  readonly initial: string
+}
+
+interface PendingRow {
+  readonly payee: string
+  readonly amount: string
+}
+
+const page = { stopListening: (): void => {}, isLoading: false }
+
+Page({
+  data: {
+    t: texts().wallet,
+    wallet: null as Wallet | null,
+    transfers: null as readonly TransferRow[] | null,
+    trouble: null as Trouble | null,
+    pending: null as PendingRow | null,
+    waitingText: '',
+    skeleton: [[{ type: 'circle', size: '80rpx' }, { width: '60%', height: '36rpx', marginLeft: '24rpx' }]],
+  },
+
+  onLoad() {
+    let wasOnline = true
+    page.stopListening = onNetwork((isOnline) => {
+      if (isOnline && !wasOnline) void this.load()
+      wasOnline = isOnline
+    })
+  },
+
+  onShow() {
+    const t = texts().wallet
+    this.setData({ t, waitingText: t.checking, pending: pendingRow() })
+    wx.setNavigationBarTitle({ title: t.title })
+    void this.load()
+  },
+
+  onUnload() {
+    page.stopListening()
+  },
+
+  onPullDownRefresh() {
+    void this.load().then(() => wx.stopPullDownRefresh())
+  },
+
+  /** What is shown stays while the new is on its way. */
+  async load() {
+    if (page.isLoading) return
+    page.isLoading = true
+    const timer = setTimeout(() => this.setData({ waitingText: texts().wallet.slow }), slowAfter)
+    try {
+      const [wallet, transfers] = await Promise.all([fetchWallet(), fetchTransfers()])
+      this.setData({ wallet, transfers: transfers.map(rowOf), trouble: null })
+    } catch (error) {
+      this.setData({ trouble: troubleOf(error) })
+    } finally {
+      clearTimeout(timer)
+      page.isLoading = false
+    }
+  },
+
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
+    this.setData({ trouble: null })
+    // The key of a removed device is of no more use.
+    if (detail.action === 'sign-in') await channel.logout({ forgetDevice: true }).catch(() => {})
+    await this.load()
+  },
+
+  copyAccount() {
+    const { wallet } = this.data
+    if (wallet === null) return
+    wx.setClipboardData({
+      data: wallet.user,
+      success: () => wx.showToast({ title: texts().common.copied, icon: 'none' }),
+    })
+  },
+
+  openTransfer() {
+    wx.navigateTo({ url: '/pages/transfer/transfer' })
+  },
+
+  openPending() {
+    wx.navigateTo({ url: '/pages/transfer/transfer?pending=1' })
+  },
+
+  openReceipt({ currentTarget }: WechatMiniprogram.TouchEvent) {
+    wx.navigateTo({ url: `/pages/receipt/receipt?id=${encodeURIComponent(currentTarget.dataset.id)}` })
+  },
+})
+
+function rowOf({ id, payee, amount, createdAt }: Transfer): TransferRow {
+  return { id, payee, amount: -amount, time: dayAndTime(createdAt), initial: payee.slice(0, 1).toUpperCase() }
+}
+
+function pendingRow(): PendingRow | null {
+  const order = findPending()
+  return order === undefined ? null : { payee: order.payee, amount: formatFen(order.amount) }
+}
