@@ -9,7 +9,6 @@ import { build } from 'esbuild'
 import { TmplGroup } from 'glass-easel-template-compiler'
 import type { AppFiles } from '../layout/app-files.ts'
 import { collectAppFiles } from '../layout/app-files.ts'
-import { readAppManifest } from '../layout/references.ts'
 import { root } from '../layout/sources.ts'
 import { collectComponents } from './components.ts'
 import { wrapModules } from './modules.ts'
@@ -48,7 +47,7 @@ export async function writePages(): Promise<void> {
 /** The script that leaves the mini program for the host. */
 function programOf(files: AppFiles): string {
   const components = collectComponents(files)
-  const manifest = JSON.stringify({ ...JSON.parse(String(files.get('app.json'))), ...readAppManifest() })
+  const manifest = String(files.get('app.json')).trim()
   return `window.miniProgram={manifest:${manifest},
 components:${JSON.stringify(components)},
 templates:${compileTemplates(new TmplGroup(), files, components)},

@@ -24,6 +24,11 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
   let app: AppDefinition = {}
   let environment: ComponentEnv | undefined
 
+  const current = (): ComponentEnv => {
+    if (environment === undefined) throw new Error('a component is registered outside of its script')
+    return environment
+  }
+  const { Page, Component, Behavior } = constructors(current)
   const load = (path: string): unknown => {
     const known = cache.get(path)
     if (known !== undefined) return known.exports
@@ -39,7 +44,6 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
     const define = (given: AppDefinition): void => {
       app = given
     }
-    const { Page, Component, Behavior } = adapted(environment)
     definition.run(
       ...([require, module, module.exports, wx, define, Page, Component, Behavior] as const),
       () => app,
@@ -61,25 +65,29 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
   return { app }
 }
 
-/** The framework's constructors, with what the host adds. */
-function adapted(environment: ComponentEnv | undefined): Partial<ComponentEnv> {
-  if (environment === undefined) return {}
-  const plainBehavior = environment.Behavior({})
-  const over = (make: AnyConstructor): AnyConstructor => {
-    return (definition) => make(withBehaviors(definition, plainBehavior))
+/**
+ * The framework's constructors, as modules see them. They ask for the environment when they are called: a shared module
+ * of a component library registers each component that is being loaded, long after it was loaded itself.
+ */
+function constructors(current: () => ComponentEnv): Pick<ComponentEnv, 'Page' | 'Component' | 'Behavior'> {
+  const over = (name: 'Page' | 'Component' | 'Behavior'): AnyConstructor => {
+    return (definition) => {
+      const environment = current()
+      return (environment[name] as AnyConstructor)(withBehaviors(definition, environment))
+    }
   }
   return {
-    Page: over(environment.Page as AnyConstructor) as ComponentEnv['Page'],
-    Component: over(environment.Component as AnyConstructor) as ComponentEnv['Component'],
-    Behavior: over(environment.Behavior as AnyConstructor) as unknown as ComponentEnv['Behavior'],
+    Page: over('Page') as ComponentEnv['Page'],
+    Component: over('Component') as ComponentEnv['Component'],
+    Behavior: over('Behavior') as unknown as ComponentEnv['Behavior'],
   }
 }
 
-function withBehaviors(definition: AnyDefinition, plainBehavior: unknown): AnyDefinition {
+function withBehaviors(definition: AnyDefinition, environment: ComponentEnv): AnyDefinition {
   const { behaviors } = definition
   if (!Array.isArray(behaviors)) return definition
   const named = behaviors.map((behavior: unknown) => {
-    return typeof behavior === 'string' && builtinBehavior.test(behavior) ? plainBehavior : behavior
+    return typeof behavior === 'string' && builtinBehavior.test(behavior) ? environment.Behavior({}) : behavior
   })
   return { ...definition, behaviors: named }
 }

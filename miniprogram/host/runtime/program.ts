@@ -10,9 +10,9 @@ export type ModuleFunction = (
   exports: unknown,
   wx: object,
   App: (definition: AppDefinition) => void,
-  Page: ComponentEnv['Page'] | undefined,
-  Component: ComponentEnv['Component'] | undefined,
-  Behavior: ComponentEnv['Behavior'] | undefined,
+  Page: ComponentEnv['Page'],
+  Component: ComponentEnv['Component'],
+  Behavior: ComponentEnv['Behavior'],
   getApp: () => AppDefinition,
   getCurrentPages: () => readonly unknown[],
 ) => void
