@@ -13,7 +13,7 @@ import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { openLedger } from './demo/ledger.ts'
-import { demoPages } from './demo/pages.ts'
+import { addDemoPages } from './demo/pages.ts'
 import { createWallet } from './demo/wallet.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import type { Keyring } from './keys/keyring.ts'
@@ -109,11 +109,7 @@ export async function startService(
   const metricsRoute = { access: config.metrics, read: metrics.read }
   const app = createApp(context, () => isStopping, metricsRoute)
   const roots = keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey))
-  if (hasDemoPages(config) && sandbox !== undefined) {
-    const appid = config.wechatApps[0]?.appid ?? ''
-    app.get('/demo', (c) => c.redirect('/demo/'))
-    app.route('/demo', demoPages({ origin, appid, roots, sandboxUrl: sandbox.url }))
-  }
+  addDemoPages(app, config, { origin, roots, sandboxUrl: sandbox?.url })
   listener.use(app.fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
@@ -155,12 +151,6 @@ function createBackend(config: Config, authority: string, keyring: Keyring, now:
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
   const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
   return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
-}
-
-/** The pages need what a production service has not: the sandbox and the demo wallet. */
-export function hasDemoPages(config: Config): boolean {
-  const hasSandbox = config.wechatApi.kind === 'built-in-sandbox'
-  return config.mode === 'development' && hasSandbox && config.upstreams === undefined
 }
 
 type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>

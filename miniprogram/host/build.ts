@@ -4,7 +4,6 @@
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { TmplGroup } from 'glass-easel-template-compiler'
 import type { AppFiles } from '../layout/app-files.ts'
@@ -17,7 +16,7 @@ import { compileStyles } from './styles.ts'
 import { compileTemplates } from './templates.ts'
 
 /** From the repository's root. */
-export const pagesOutput = 'dist/demo'
+const pagesOutput = 'dist/demo'
 
 const hostFolder = join(root, 'miniprogram', 'host')
 
@@ -28,7 +27,10 @@ export async function writePages(): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'app.js'), programOf(files))
-  writeFileSync(join(folder, 'app.css'), compileStyles(files, collectComponents(files), new Set(builtinNames)))
+  writeFileSync(
+    join(folder, 'app.css'),
+    compileStyles(files, collectComponents(files), new Set(builtinNames)),
+  )
   copyImages(files, folder)
   cpSync(join(hostFolder, 'page'), folder, { recursive: true })
   await build({
@@ -61,9 +63,4 @@ function copyImages(files: AppFiles, folder: string): void {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), content)
   }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await writePages()
-  console.log(`${pagesOutput}: the mini program for browsers`)
 }

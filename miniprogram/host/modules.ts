@@ -3,20 +3,57 @@ import type { AppFiles } from '../layout/app-files.ts'
 import { moduleReferences } from '../layout/references.ts'
 
 /** What a module of a mini program is given. */
-export const moduleParameters = [
-  ...['require', 'module', 'exports', 'wx', 'App', 'Page', 'Component', 'Behavior', 'getApp', 'getCurrentPages'],
+const moduleParameters = [
+  ...[
+    'require',
+    'module',
+    'exports',
+    'wx',
+    'App',
+    'Page',
+    'Component',
+    'Behavior',
+    'getApp',
+    'getCurrentPages',
+  ],
 ] as const
 
 /** Code that uses one of these fails in the browser as it fails on a phone. */
 const hiddenGlobals = [
-  ...['window', 'document', 'self', 'top', 'parent', 'frames', 'globalThis', 'location', 'navigator', 'history'],
+  ...[
+    'window',
+    'document',
+    'self',
+    'top',
+    'parent',
+    'frames',
+    'globalThis',
+    'location',
+    'navigator',
+    'history',
+  ],
   ...['fetch', 'Headers', 'Request', 'Response', 'XMLHttpRequest', 'WebSocket', 'EventSource', 'FormData'],
   ...['localStorage', 'sessionStorage', 'indexedDB', 'caches', 'crypto', 'performance', 'screen', 'origin'],
   ...['TextEncoder', 'TextDecoder', 'URL', 'URLSearchParams', 'Blob', 'File', 'FileReader', 'btoa', 'atob'],
-  ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'CustomEvent', 'MessageChannel', 'postMessage'],
+  ...[
+    'AbortController',
+    'AbortSignal',
+    'Event',
+    'EventTarget',
+    'CustomEvent',
+    'MessageChannel',
+    'postMessage',
+  ],
   ...['BroadcastChannel', 'Worker', 'SharedWorker', 'WebAssembly', 'queueMicrotask', 'structuredClone'],
   ...['requestAnimationFrame', 'alert', 'confirm', 'prompt', 'Image', 'Node', 'Element', 'HTMLElement'],
-  ...['MutationObserver', 'ResizeObserver', 'customElements', 'getComputedStyle', 'matchMedia', 'SharedArrayBuffer'],
+  ...[
+    'MutationObserver',
+    'ResizeObserver',
+    'customElements',
+    'getComputedStyle',
+    'matchMedia',
+    'SharedArrayBuffer',
+  ],
   ...['process', 'Buffer', 'global', 'setImmediate'],
 ]
 

@@ -69,29 +69,33 @@ function isKeyframe({ parent }: Rule): boolean {
   return parent?.type === 'atrule' && 'name' in parent && /keyframes$/.test(String(parent.name))
 }
 
-function adaptSelector(text: string, { prefix, page }: Scope, builtins: ReadonlySet<string>): string {
+function adaptSelector(text: string, scope: Scope, builtins: ReadonlySet<string>): string {
   const transform = selectors((list) => {
     list.each((selector) => {
       let isRoot = false
       selector.walk((node) => {
-        if (node.type === 'tag' && node.value === 'page') {
-          isRoot = true
-          node.replaceWith(attribute('mp-page', page))
-        } else if (node.type === 'tag' && builtins.has(node.value)) {
-          node.value = `wx-${node.value}`
-        } else if (node.type === 'class' && prefix !== undefined) {
-          node.value = `${prefix}--${node.value}`
-        } else if (node.type === 'pseudo' && node.value === ':host') {
-          isRoot = true
-          node.replaceWith(attribute('wx-host', prefix))
-        }
+        const root = rootAttribute(node, scope)
+        if (root === undefined) rename(node, scope, builtins)
+        else node.replaceWith(root)
+        isRoot ||= root !== undefined
       })
-      if (page === undefined || isRoot) return
+      if (scope.page === undefined || isRoot) return
       selector.prepend(selectors.combinator({ value: ' ' }))
-      selector.prepend(attribute('mp-page', page))
+      selector.prepend(attribute('mp-page', scope.page))
     })
   })
   return transform.processSync(text)
+}
+
+/** What stands for `page` and `:host` in the document. */
+function rootAttribute(node: selectors.Node, { prefix, page }: Scope): selectors.Attribute | undefined {
+  if (node.type === 'tag' && node.value === 'page') return attribute('mp-page', page)
+  return node.type === 'pseudo' && node.value === ':host' ? attribute('wx-host', prefix) : undefined
+}
+
+function rename(node: selectors.Node, { prefix }: Scope, builtins: ReadonlySet<string>): void {
+  if (node.type === 'tag' && builtins.has(node.value)) node.value = `wx-${node.value}`
+  if (node.type === 'class' && prefix !== undefined) node.value = `${prefix}--${node.value}`
 }
 
 function attribute(name: string, value: string | undefined): selectors.Attribute {

@@ -22,7 +22,10 @@ export interface AppSettings {
 export function writeApp(settings?: AppSettings): AppFiles {
   const files = collectAppFiles()
   if (settings !== undefined) {
-    files.set('settings.js', compileModule('settings.ts', `export const settings = ${JSON.stringify(settings)}`))
+    files.set(
+      'settings.js',
+      compileModule('settings.ts', `export const settings = ${JSON.stringify(settings)}`),
+    )
     files.set('project.config.json', withAppid(files.get('project.config.json'), settings.appid))
   }
   const folder = join(root, appOutput)
@@ -35,7 +38,10 @@ export function writeApp(settings?: AppSettings): AppFiles {
   return files
 }
 
-function withAppid(project: AppFiles extends Map<string, infer Content> ? Content | undefined : never, appid: string): string {
+function withAppid(
+  project: AppFiles extends Map<string, infer Content> ? Content | undefined : never,
+  appid: string,
+): string {
   const parsed: unknown = JSON.parse(String(project))
   return `${JSON.stringify({ ...(parsed as object), appid }, null, 2)}\n`
 }

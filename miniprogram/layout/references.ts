@@ -71,11 +71,7 @@ function findFile(endings: readonly string[]): (path: string) => string | undefi
   return (path) => endings.map((ending) => path + ending).find(isFile)
 }
 
-function resolved(
-  from: string,
-  request: string,
-  find: (path: string) => string | undefined,
-): string {
+function resolved(from: string, request: string, find: (path: string) => string | undefined): string {
   const found = resolveFrom(from, request, find)
   if (found === undefined) throw new Error(`${from} needs ${request}, which is not there`)
   return found

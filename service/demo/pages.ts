@@ -10,12 +10,37 @@ import { bodyLimit } from 'hono/body-limit'
 import { z } from 'zod'
 import { packageRoot } from '../package-root.ts'
 
-export interface DemoSettings {
+/** What the pages tell the mini program, and whom they ask. */
+interface DemoSettings {
   readonly origin: string
   readonly appid: string
   readonly roots: readonly string[]
   /** Where the built-in sandbox listens. */
   readonly sandboxUrl: string
+}
+
+/** What of the configuration decides whether there are pages. */
+interface DemoConfig {
+  readonly mode: 'development' | 'production'
+  readonly upstreams: unknown
+  readonly wechatApps: readonly { readonly appid: string }[]
+}
+
+interface DemoService extends Pick<DemoSettings, 'origin' | 'roots'> {
+  readonly sandboxUrl: string | undefined
+}
+
+/** Adds the pages where there is what they need, and what production has not: the sandbox and the demo wallet. */
+export function addDemoPages(
+  app: Hono,
+  config: DemoConfig,
+  { origin, roots, sandboxUrl }: DemoService,
+): void {
+  const appid = config.wechatApps[0]?.appid
+  if (config.mode !== 'development' || config.upstreams !== undefined) return
+  if (sandboxUrl === undefined || appid === undefined) return
+  app.get('/demo', (c) => c.redirect('/demo/'))
+  app.route('/demo', demoPages({ origin, appid, roots, sandboxUrl }))
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -44,7 +69,7 @@ const codeShape = z.strictObject({ openid })
 const fingerShape = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
 
 /** The routes below `/demo`. */
-export function demoPages(settings: DemoSettings): Hono {
+function demoPages(settings: DemoSettings): Hono {
   const { origin, appid, roots } = settings
   const files = readPages()
   const app = new Hono()
@@ -86,7 +111,9 @@ function readPages(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   const read = (below: string): readonly (readonly [string, Uint8Array<ArrayBuffer>])[] => {
     return readdirSync(join(folder, below), { withFileTypes: true }).flatMap((entry) => {
       const path = below === '' ? entry.name : `${below}/${entry.name}`
-      return entry.isDirectory() ? read(path) : [[path, new Uint8Array(readFileSync(join(folder, path)))] as const]
+      return entry.isDirectory()
+        ? read(path)
+        : [[path, new Uint8Array(readFileSync(join(folder, path)))] as const]
     })
   }
   try {

@@ -66,7 +66,8 @@ export const en: Texts = {
   confirmation: {
     cancelled: 'You cancelled. No money was sent.',
     locked: 'Too many attempts. Please try again later. No money was sent.',
-    'not-enrolled': 'This phone knows no fingerprint or face yet. Add one in its settings. No money was sent.',
+    'not-enrolled':
+      'This phone knows no fingerprint or face yet. Add one in its settings. No money was sent.',
     unsupported: 'This phone cannot check a fingerprint or face. No money was sent.',
   },
   messages: {
@@ -77,13 +78,17 @@ export const en: Texts = {
     thisPhone: 'This phone',
     others: 'Other devices',
     noOthers: 'Nobody else is signed in',
-    unnamed: 'Unnamed device',
+    platforms: { phone: 'Phone', browser: 'Browser', other: 'Device' },
+    signedIn: 'Signed in',
     lastSeen: 'Last used',
     remove: 'Remove',
     removeTitle: 'Remove this device?',
     removeDetail: 'It is signed out at once, and its key never works again.',
     removed: 'Removed',
     language: 'Language',
+    service: 'Service',
+    rootKey: 'Pinned root key',
+    rootKeyHint: 'Only service keys that it vouches for are trusted.',
     signOut: 'Sign out',
     signOutTitle: 'Sign out?',
     signOutDetail: 'WeChat signs you in again next time.',

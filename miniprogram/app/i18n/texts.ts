@@ -75,13 +75,17 @@ export interface Texts {
     readonly thisPhone: string
     readonly others: string
     readonly noOthers: string
-    readonly unnamed: string
+    readonly platforms: { readonly phone: string; readonly browser: string; readonly other: string }
+    readonly signedIn: string
     readonly lastSeen: string
     readonly remove: string
     readonly removeTitle: string
     readonly removeDetail: string
     readonly removed: string
     readonly language: string
+    readonly service: string
+    readonly rootKey: string
+    readonly rootKeyHint: string
     readonly signOut: string
     readonly signOutTitle: string
     readonly signOutDetail: string

@@ -13,14 +13,17 @@ export interface Trouble {
 
 /** Says what happened when something could not be loaded. */
 export function troubleOf(error: unknown): Trouble {
-  const { common } = texts()
+  const { common, devices } = texts()
   const action = actionFor(error)
-  const labels = { '': '', retry: common.retry, 'sign-in': common.signIn }
+  if (action === 'sign-in') {
+    const { removedTitle, removedDetail } = devices
+    return { title: removedTitle, detail: removedDetail, action, actionLabel: common.signIn }
+  }
   return {
     title: isNetworkTrouble(error) ? common.noConnection : common.cannotLoad,
     detail: sentenceOf(error),
     action,
-    actionLabel: labels[action],
+    actionLabel: action === '' ? '' : common.retry,
   }
 }
 

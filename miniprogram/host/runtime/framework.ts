@@ -24,7 +24,7 @@ export function registerComponents(): void {
   codeSpace.setOverallBehavior(checkedData())
   registerScope('app', undefined)
   for (const { path, manifest, prefix } of program.components) {
-    codeSpace.addComponentStaticConfig(path, manifest)
+    codeSpace.addComponentStaticConfig(path, manifest as adapter.types.ComponentStaticConfig)
     codeSpace.addCompiledTemplate(path, {
       groupList: program.templates,
       content: program.templates[path],

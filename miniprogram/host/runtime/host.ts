@@ -12,7 +12,10 @@ async function start(): Promise<void> {
   // Instead of the settings that the app was built with: those of the service that shows this page.
   const module = program.modules['settings.js']
   if (module !== undefined) {
-    Object.assign(module, { run: (_require: unknown, target: { exports: unknown }) => Object.assign(target, { exports: { settings } }) })
+    Object.assign(module, {
+      run: (_require: unknown, target: { exports: unknown }) =>
+        Object.assign(target, { exports: { settings } }),
+    })
   }
   registerComponents()
   const pages: Pages = new Pages(part('pages'), () => drawBars(pages))

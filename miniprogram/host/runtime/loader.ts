@@ -38,7 +38,8 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
     cache.set(path, module)
     const require = (request: string): unknown => {
       const target = definition.references[request]
-      if (target === undefined) throw new Error(`module '${request}.js' is not defined, required in '${path}'`)
+      if (target === undefined)
+        throw new Error(`module '${request}.js' is not defined, required in '${path}'`)
       return load(target)
     }
     const define = (given: AppDefinition): void => {
@@ -87,7 +88,9 @@ function withBehaviors(definition: AnyDefinition, environment: ComponentEnv): An
   const { behaviors } = definition
   if (!Array.isArray(behaviors)) return definition
   const named = behaviors.map((behavior: unknown) => {
-    return typeof behavior === 'string' && builtinBehavior.test(behavior) ? environment.Behavior({}) : behavior
+    return typeof behavior === 'string' && builtinBehavior.test(behavior)
+      ? environment.Behavior({})
+      : behavior
   })
   return { ...definition, behaviors: named }
 }

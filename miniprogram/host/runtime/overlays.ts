@@ -37,7 +37,8 @@ export function ask(question: Question): Promise<boolean> {
     }
     const buttons = document.createElement('div')
     buttons.className = 'buttons'
-    if (question.cancelText !== undefined) buttons.append(button(question.cancelText, 'cancel', answer(false)))
+    if (question.cancelText !== undefined)
+      buttons.append(button(question.cancelText, 'cancel', answer(false)))
     buttons.append(button(question.confirmText, 'confirm', answer(true)))
     box.append(text('h2', question.title), text('p', question.content), buttons)
   })

@@ -116,7 +116,10 @@ export class Pages {
     const page: OpenPage = { path, root, instance, element, title: undefined }
     this.stack.push(page)
     if (isTab(path)) this.tabs.set(path, page)
-    root.attach(element as unknown as Parameters<Root['attach']>[0], placeholder as unknown as Parameters<Root['attach']>[1])
+    root.attach(
+      element as unknown as Parameters<Root['attach']>[0],
+      placeholder as unknown as Parameters<Root['attach']>[1],
+    )
     call(page, 'onLoad', query)
     this.showCurrent()
     call(page, 'onReady')

@@ -48,7 +48,11 @@ export interface Program {
   readonly manifest: {
     readonly pages: readonly [string, ...string[]]
     readonly window?: WindowSettings
-    readonly tabBar?: { readonly color: string; readonly selectedColor: string; readonly list: readonly TabItem[] }
+    readonly tabBar?: {
+      readonly color: string
+      readonly selectedColor: string
+      readonly list: readonly TabItem[]
+    }
   }
   /** Each after those that it uses. */
   readonly components: readonly ProgramComponent[]

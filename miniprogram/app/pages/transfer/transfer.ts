@@ -22,7 +22,13 @@ const slowAfter = 4_000
 const payeeForm = /^[A-Za-z0-9_.@-]{1,64}$/
 
 /** What must not wait for a `setData`: a second tap may come before it is drawn. */
-const page = { wallet: undefined as Wallet | undefined, isOpen: false, isBusy: false, order: undefined as TransferOrder | undefined, receipt: '' }
+const page = {
+  wallet: undefined as Wallet | undefined,
+  isOpen: false,
+  isBusy: false,
+  order: undefined as TransferOrder | undefined,
+  receipt: '',
+}
 
 Page({
   data: {

@@ -1,7 +1,7 @@
 import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { formatFen } from '../../money/fen'
-import { channel } from '../../services/channel'
+import { startAnew } from '../../services/devices'
 import type { Trouble } from '../../services/failures'
 import { troubleOf } from '../../services/failures'
 import { onNetwork } from '../../services/network'
@@ -36,7 +36,12 @@ Page({
     trouble: null as Trouble | null,
     pending: null as PendingRow | null,
     waitingText: '',
-    skeleton: [[{ type: 'circle', size: '80rpx' }, { width: '60%', height: '36rpx', marginLeft: '24rpx' }]],
+    skeleton: [
+      [
+        { type: 'circle', size: '80rpx' },
+        { width: '60%', height: '36rpx', marginLeft: '24rpx' },
+      ],
+    ],
   },
 
   onLoad() {
@@ -81,7 +86,7 @@ Page({
   async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
     this.setData({ trouble: null })
     // The key of a removed device is of no more use.
-    if (detail.action === 'sign-in') await channel.logout({ forgetDevice: true }).catch(() => {})
+    if (detail.action === 'sign-in') await startAnew()
     await this.load()
   },
 

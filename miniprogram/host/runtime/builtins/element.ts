@@ -1,5 +1,5 @@
 /** Built-in elements as components of the framework: what each has in common. */
-import { glassEasel } from 'glass-easel-miniprogram-adapter'
+import type { glassEasel } from 'glass-easel-miniprogram-adapter'
 import type { BuiltinName } from './names.ts'
 
 /** A built-in element as its behaviour sees it. */

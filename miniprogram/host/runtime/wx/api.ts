@@ -23,13 +23,13 @@ export class ApiFailure extends Error {
  */
 export function api<Options>(
   name: string,
-  run: (options: Options) => Promise<object | void> | object | void,
+  run: (options: Options) => unknown,
 ): (options?: Options & ApiOptions) => Promise<object> | undefined {
   return (options) => {
     const given = options ?? ({} as Options & ApiOptions)
     const answer = later()
       .then(() => run(given))
-      .then((result) => ({ ...result, errMsg: `${name}:ok` }))
+      .then((result) => ({ ...(result as object | undefined), errMsg: `${name}:ok` }))
       .catch((error: unknown) => {
         throw failure(name, error)
       })

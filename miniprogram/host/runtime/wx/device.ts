@@ -12,7 +12,14 @@ const windowInfo = (): object => ({
   screenHeight: innerHeight,
   pixelRatio: devicePixelRatio,
   statusBarHeight: 44,
-  safeArea: { left: 0, top: 44, right: innerWidth, bottom: innerHeight, width: innerWidth, height: innerHeight - 44 },
+  safeArea: {
+    left: 0,
+    top: 44,
+    right: innerWidth,
+    bottom: innerHeight,
+    width: innerWidth,
+    height: innerHeight - 44,
+  },
 })
 
 const appBaseInfo = (): object => ({
@@ -24,7 +31,12 @@ const appBaseInfo = (): object => ({
   enableDebug: false,
 })
 
-const deviceInfo = (): object => ({ brand: 'browser', model: 'Miniseal demo', platform: 'browser', system: 'browser' })
+const deviceInfo = (): object => ({
+  brand: 'browser',
+  model: 'Miniseal demo',
+  platform: 'browser',
+  system: 'browser',
+})
 
 export const deviceFunctions = {
   getWindowInfo: windowInfo,

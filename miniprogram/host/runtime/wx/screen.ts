@@ -55,7 +55,8 @@ async function showModal(options: ModalOptions): Promise<object> {
   const confirm = await ask({
     title: options.title ?? '',
     content: options.content ?? '',
-    cancelText: options.showCancel === false ? undefined : (options.cancelText ?? (isChinese ? '取消' : 'Cancel')),
+    cancelText:
+      options.showCancel === false ? undefined : (options.cancelText ?? (isChinese ? '取消' : 'Cancel')),
     confirmText: options.confirmText ?? (isChinese ? '确定' : 'OK'),
   })
   return { confirm, cancel: !confirm }

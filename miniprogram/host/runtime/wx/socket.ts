@@ -38,7 +38,8 @@ export function connectSocket(options: SocketOptions): object {
       socket.addEventListener('error', () => handler({ errMsg: 'connectSocket:fail' }))
     },
     send: (message: SendOptions) => send(socket, message),
-    close: ({ code = 1000, reason = '' }: { code?: number; reason?: string } = {}) => socket.close(code, reason),
+    close: ({ code = 1000, reason = '' }: { code?: number; reason?: string } = {}) =>
+      socket.close(code, reason),
     get readyState() {
       return socket.readyState
     },
@@ -48,7 +49,9 @@ export function connectSocket(options: SocketOptions): object {
 function send(socket: WebSocket, { data, success, fail, complete }: SendOptions): void {
   const isOpen = socket.readyState === WebSocket.OPEN
   if (isOpen) socket.send(data)
-  const result = { errMsg: isOpen ? 'sendSocketMessage:ok' : 'sendSocketMessage:fail SocketTask.readyState is not OPEN' }
+  const result = {
+    errMsg: isOpen ? 'sendSocketMessage:ok' : 'sendSocketMessage:fail SocketTask.readyState is not OPEN',
+  }
   void later().then(() => {
     if (isOpen) success?.(result)
     else fail?.(result)

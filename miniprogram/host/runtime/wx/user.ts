@@ -19,7 +19,13 @@ export const userCalls = {
   login: () => post('wechat/code', { openid: openid() }),
   checkIsSupportSoterAuthentication: () => ({ supportMode: ['fingerPrint'] }),
   checkIsSoterEnrolledInDevice: () => ({ isEnrolled: true }),
-  startSoterAuthentication: async ({ challenge, authContent }: { challenge: string; authContent?: string }) => {
+  startSoterAuthentication: async ({
+    challenge,
+    authContent,
+  }: {
+    challenge: string
+    authContent?: string
+  }) => {
     if (challenge === '' || challenge.length > 512) throw new ApiFailure('no challenge', { errCode: 90004 })
     const touched = await askForFinger(authContent ?? '', language().startsWith('zh'))
     if (touched !== 'confirmed') throw new ApiFailure('cancel', { errCode: 90008 })

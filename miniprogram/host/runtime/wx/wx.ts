@@ -9,7 +9,8 @@ import { connectSocket } from './socket.ts'
 import { storageCalls, storageFunctions } from './storage.ts'
 import { userCalls } from './user.ts'
 
-type Call = (options: never) => Promise<object | void> | object | void
+/** Gives the members of the result besides `errMsg`, or a promise of them, or nothing. */
+type Call = (options: never) => unknown
 
 export function createWx(pages: Pages): object {
   const calls: Readonly<Record<string, Call>> = {
@@ -29,7 +30,10 @@ export function createWx(pages: Pages): object {
     createSelectorQuery: () => selectorQuery(pages),
     ...appListeners,
   }
-  const asynchronous = Object.entries(calls).map(([name, run]) => [name, api(name, run as (options: object) => object)])
+  const asynchronous = Object.entries(calls).map(([name, run]) => [
+    name,
+    api(name, run as (options: object) => object),
+  ])
   const wx: Record<string, unknown> = { ...functions, ...Object.fromEntries(asynchronous) }
   wx.canIUse = (name: string) => typeof wx[name.split('.')[0] ?? ''] === 'function'
   return wx
@@ -37,7 +41,9 @@ export function createWx(pages: Pages): object {
 
 function selectorQuery(pages: Pages): unknown {
   const create = pages.current?.instance.createSelectorQuery
-  return typeof create === 'function' ? (Reflect.apply(create, pages.current?.instance, []) as unknown) : undefined
+  return typeof create === 'function'
+    ? (Reflect.apply(create, pages.current?.instance, []) as unknown)
+    : undefined
 }
 
 type Listener = () => void
