@@ -26,7 +26,12 @@ export interface Answer {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
+  /** Both messages of the exchange in which the service gave or confirmed this content. */
   readonly evidence: Evidence
+  /** The id of this exchange's receipt, base64url; `undefined` where the service keeps none. */
+  readonly receipt: string | undefined
+  /** Whether the content was here already. */
+  readonly isFromCache: boolean
   /** @throws FormatError when the content is not UTF-8. */
   text(): string
   /** @throws FormatError when the content is not JSON. */
@@ -43,9 +48,26 @@ export function createAnswer(request: RequestMessage, response: ResponseMessage,
     headers,
     bytes: response.content,
     evidence: { ...requestEvidence(request), response, answeredAt },
-    text: () => decodeUtf8(response.content),
-    json: () => parseJson(response.content),
+    receipt: receiptOf(headers['miniseal-receipt']),
+    isFromCache: false,
+    ...readers(response.content),
   }
+}
+
+/** What an answer gave earlier, as `confirming` confirms it. */
+export function answerAgain(kept: Pick<Answer, 'status' | 'headers' | 'bytes'>, confirming: Answer): Answer {
+  const { status, headers, bytes } = kept
+  return { ...confirming, status, headers, bytes, isFromCache: true, ...readers(bytes) }
+}
+
+function readers(bytes: Uint8Array): Pick<Answer, 'text' | 'json'> {
+  return { text: () => decodeUtf8(bytes), json: () => parseJson(bytes) }
+}
+
+/** The leaf hash in the signed field `miniseal-receipt`, a byte sequence. */
+function receiptOf(field: string | undefined): string | undefined {
+  const digits = /^:([A-Za-z0-9+/]{43})=:$/.exec(field ?? '')?.[1]
+  return digits?.replace(/\+/g, '-').replace(/\//g, '_')
 }
 
 /** Taken from our own request, not through the checks of the service: they would make the bundle 1 KB larger. */

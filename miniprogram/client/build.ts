@@ -9,7 +9,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { build } from 'esbuild'
+import { internalNames } from './internal-names.ts'
 import { noBigIntPower } from './no-bigint-power.ts'
+import { tweetnaclParts } from './tweetnacl-parts.ts'
+import { passedChecks, unreachedFunctions, withBodies } from './unreached-functions.ts'
+import { withoutWords, wordlessErrors } from './wordless-errors.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
@@ -23,6 +27,8 @@ export interface ClientBundle {
 }
 
 const nobleCurves = join(root, 'crypto', 'curves-noble.ts')
+
+const ownFiles = /[\\/](?:crypto|client|transports)[\\/][\w-]+\.ts$/
 
 const shared = {
   absWorkingDir: root,
@@ -42,18 +48,23 @@ const shared = {
  * @throws Error when esbuild finds an error, or a warning: there is none to get used to.
  */
 export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promise<ClientBundle> {
+  const names = await internalNames(root)
   const curves = await bundleNobleCurves()
+  const reached = withBodies(curves.code, unreachedFunctions, 'throw new Error();')
+  const nobleCode = withoutWords(withBodies(reached, passedChecks, 'return arguments[0];'))
   const client = await run({
     ...shared,
     entryPoints: [entryPoint],
     outfile: bundlePath,
     format: 'cjs',
     minify: true,
+    // stablelib and noble mark with an underscore what is nobody else's.
+    mangleProps: new RegExp(`^_[a-z]|^(?:${names.join('|')})$`),
     // tweetnacl and noble look there for generators of their own; DevTools has them, phones do not, and both shall
     // run the same code.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
-    plugins: [inPlaceOf(nobleCurves, curves.code)],
+    plugins: [inPlaceOf(nobleCurves, nobleCode), tweetnaclParts(), wordlessErrors(ownFiles)],
   })
   return { code: client.code, inputs: { ...client.inputs, ...curves.inputs } }
 }
@@ -65,6 +76,8 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
 function bundleNobleCurves(): Promise<ClientBundle> {
   return run({
     ...shared,
+    // The second step lowers: a field that is lowered already is named in a text, and could not be renamed any more.
+    target: 'esnext',
     entryPoints: [nobleCurves],
     outfile: 'curves-noble.js',
     format: 'esm',

@@ -40,14 +40,15 @@ export async function exchange(
   prepared: PreparedRequest,
 ): Promise<Answer> {
   const { maxFrame } = await configurations.current()
-  const sealed = await seal(environment, session, prepared.message)
-  assertFrameFits(sealed.frame, maxFrame)
-  const { response, answeredAt } = await afterSending(prepared.isUnsafe, async () => {
-    const opened = await sendSealed(environment, session, sealed, maxFrame)
-    return {
-      response: opened,
-      answeredAt: await verifyAnswer(environment, configurations, sealed.request, opened),
-    }
+  // Signed when its turn has come: in the queue the signature would grow old.
+  const { sealed, response } = await environment.queue.run(prepared.priority, async () => {
+    const sealed = await seal(environment, session, prepared.message)
+    assertFrameFits(sealed.frame, maxFrame)
+    const sending = (): Promise<ResponseMessage> => sendSealed(environment, session, sealed, maxFrame)
+    return { sealed, response: await afterSending(prepared.isUnsafe, sending) }
+  })
+  const answeredAt = await afterSending(prepared.isUnsafe, () => {
+    return verifyAnswer(environment, configurations, sealed.request, response)
   })
   const refusal = findRefusal(response, prepared.isUnsafe)
   if (refusal !== undefined) throw refusal
@@ -85,7 +86,11 @@ async function sendSealed(
   maxFrame: number,
 ): Promise<ResponseMessage> {
   const primitives = await environment.primitives()
-  const answer = await postFrame(environment, sealed.frame, maxFrame)
+  const { wire } = session
+  const answer =
+    wire === undefined
+      ? await postFrame(environment, sealed.frame, maxFrame)
+      : await wire.post(sealed.nonce, sealed.frame)
   if (answer.kind !== 'response' || !equalBytes(answer.requestNonce, sealed.nonce)) {
     throw new ChannelError('not_verified', 'the answer belongs to another request')
   }

@@ -120,7 +120,9 @@ async function exchangeHandshake(
   })
   assertFrameFits(frame, configuration.maxFrame)
   try {
-    const answer = await postFrame(environment, frame, configuration.maxFrame)
+    const answer = await environment.queue.run('high', () => {
+      return postFrame(environment, frame, configuration.maxFrame)
+    })
     return verifying(() => {
       if (answer.kind !== 'handshake-response') {
         throw new ChannelError('not_verified', 'the handshake was answered with another frame')

@@ -6,6 +6,7 @@ import { serializeBareItem } from '../../crypto/structured-fields.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
+import type { Priority } from './queue.ts'
 
 export interface RequestOptions {
   /** Upper case. */
@@ -18,6 +19,22 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Visible ASCII. Made up where it is missing; to repeat a request after an error, pass the error's. */
   readonly idempotencyKey?: string
+  /** Among what waits to be sent; `normal` unless told. */
+  readonly priority?: Priority
+  /** For requests that can have an effect: the same one made again while it is under way is not sent again. */
+  readonly once?: boolean
+  /** Waits for a network, up to a minute, instead of failing with `offline`. */
+  readonly waitForNetwork?: boolean
+  /**
+   * For `GET`: where the answer may be kept. `storage` outlives the mini program, encrypted; `memory` unless told. The
+   * service's `Cache-Control` is obeyed in any case.
+   */
+  readonly cache?: 'memory' | 'storage' | 'none'
+  /**
+   * When the service asks for a confirmation by finger or face: `true` shows the summary in a dialog first, a function
+   * shows it in its own way and says whether the person wants it. Absent: `step_up_required` is thrown.
+   */
+  readonly confirm?: boolean | ((summary: string) => Promise<boolean>)
 }
 
 export interface PreparedRequest {
@@ -25,6 +42,7 @@ export interface PreparedRequest {
   /** Whether it may have an effect. */
   readonly isUnsafe: boolean
   readonly idempotencyKey: string | undefined
+  readonly priority: Priority
 }
 
 /** What the client writes itself; a caller's value would be sent unsigned or break the signature. */
@@ -61,7 +79,13 @@ export function prepareRequest(environment: Environment, options: RequestOptions
     content,
   }
   writing(() => encodeRequest(message))
-  return { message, isUnsafe, idempotencyKey }
+  return { message, isUnsafe, idempotencyKey, priority: options.priority ?? 'normal' }
+}
+
+/** The same request with one more header. */
+export function withField(prepared: PreparedRequest, name: string, value: string): PreparedRequest {
+  const { message } = prepared
+  return { ...prepared, message: { ...message, fields: [...message.fields, [name, value]] } }
 }
 
 function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean {

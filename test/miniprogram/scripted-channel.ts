@@ -31,6 +31,7 @@ export async function scripted(
     },
     now: () => service.time * 1000,
     platform: { platform: 'test', base: '3.8.12' },
+    retries: 0,
     ...options,
   })
   return { service, channel, stored, issued }

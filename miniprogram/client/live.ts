@@ -1,0 +1,213 @@
+/** Events as they happen: over a socket while there is one, else by asking. Every event once, and in order. */
+import type { EventFrame } from '../../crypto/frame.ts'
+import { openEvent } from '../../crypto/session-keys.ts'
+import type { Configurations } from './configurations.ts'
+import type { Delivery } from './delivery.ts'
+import type { Environment } from './environment.ts'
+import { ChannelError } from './errors.ts'
+import type { ChannelEvent } from './event-list.ts'
+import { parseEventList } from './event-list.ts'
+import { EventStream } from './event-stream.ts'
+import { prepareRequest } from './prepared-request.ts'
+import { waitAfter } from './retries.ts'
+import { SealSocket } from './seal-socket.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import type { Pause } from './timers.ts'
+import { startPause } from './timers.ts'
+
+/** `polling`: there is no socket, and the service is asked again and again. */
+export type SocketState = 'closed' | 'connecting' | 'open' | 'polling'
+export type SocketStateListener = (state: SocketState) => void
+export type EventListener = (event: ChannelEvent) => void
+
+export interface EventHandle {
+  /** The last event that the listener was given, or where it started: pass it as `after` the next time. */
+  readonly last: number
+  close(): void
+}
+
+/** Below the minute after which proxies let a silent connection go. */
+const HEARTBEAT_MS = 25_000
+const POLL_MS = 5000
+/** The socket is closed because its session is over. */
+const SESSION_OVER = 4401
+
+export class Live {
+  private readonly environment: Environment
+  private readonly configurations: Configurations
+  private readonly openSessions: Sessions
+  private readonly delivery: Delivery
+  private readonly watchers = new Set<SocketStateListener>()
+  private readonly stream = new EventStream()
+  private state: SocketState = 'closed'
+  private isRunning = false
+  private rest: Pause | undefined
+  private socket: SealSocket | undefined
+
+  constructor(
+    environment: Environment,
+    configurations: Configurations,
+    openSessions: Sessions,
+    delivery: Delivery,
+  ) {
+    this.environment = environment
+    this.configurations = configurations
+    this.openSessions = openSessions
+    this.delivery = delivery
+  }
+
+  watch(watcher: SocketStateListener): () => void {
+    this.watchers.add(watcher)
+    return () => {
+      this.watchers.delete(watcher)
+    }
+  }
+
+  listen(after: number, onEvent: EventListener): EventHandle {
+    const handle = this.stream.add(after, onEvent, () => {
+      if (this.stream.isEmpty) this.stop()
+    })
+    if (!this.isRunning) void this.run()
+    // What it still wants may be older than what the socket is at.
+    else this.socket?.close()
+    return handle
+  }
+
+  /** Closes every handle. */
+  stop(): void {
+    this.stream.clear()
+    this.socket?.close()
+    this.rest?.end()
+  }
+
+  private async run(): Promise<void> {
+    this.isRunning = true
+    const stopListening = this.environment.events.listen(() => this.rest?.end())
+    for (let failures = 0; !this.stream.isEmpty; ) {
+      const failure = await this.attempt(() => this.connected())
+      failures = failure === undefined ? 0 : failures + 1
+      if (this.stream.isEmpty) break
+      this.tell('polling')
+      const unheard = failures === 0 ? undefined : await this.attempt(() => this.poll())
+      await this.restAfter(failures, unheard)
+    }
+    stopListening()
+    this.isRunning = false
+    this.tell('closed')
+  }
+
+  private async attempt(work: () => Promise<unknown>): Promise<ChannelError | undefined> {
+    try {
+      await work()
+      return undefined
+    } catch (error) {
+      return error instanceof ChannelError
+        ? error
+        : new ChannelError('network', 'no connection', { cause: error })
+    }
+  }
+
+  /** Until it is time to try again, or the phone has something to tell. */
+  private async restAfter(failures: number, unheard: ChannelError | undefined): Promise<void> {
+    const { environment } = this
+    const failure = unheard ?? new ChannelError('network', 'the socket is closed')
+    // Nothing but a person, or another network, can change what is refused for good.
+    const isFinal = !failure.retryable || !environment.events.isOnline()
+    const backoff = await waitAfter(environment, failures + 1, failure).catch(() => POLL_MS)
+    this.rest = startPause(isFinal ? 600_000 : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
+    await this.rest.over
+    this.rest = undefined
+  }
+
+  /** Resolves when a socket was open and is closed now. @throws ChannelError when none could be had. */
+  private async connected(): Promise<void> {
+    const { environment, openSessions } = this
+    const { transport } = environment
+    if (!environment.events.isOnline()) throw new ChannelError('offline', 'there is no network')
+    if (transport.connect === undefined) throw new ChannelError('unsupported', 'there are no sockets here')
+    const { maxFrame } = await this.configurations.current()
+    const session = await openSessions.open()
+    const primitives = await environment.primitives()
+    this.tell('connecting')
+    const receive = (frame: EventFrame): void =>
+      this.receive(openEvent(primitives, session.keys, frame), socket)
+    const socket = new SealSocket(environment, transport.connect.bind(transport), maxFrame, receive)
+    this.socket = socket
+    try {
+      await socket.open()
+      session.wire = socket
+      await this.subscribe(session)
+      this.tell('open')
+      await this.kept(session, socket)
+    } finally {
+      if (session.wire === socket) session.wire = undefined
+      this.socket = undefined
+      socket.close()
+      if ((await socket.ended) === SESSION_OVER) openSessions.end(session, 'ended')
+    }
+  }
+
+  /** Asks in a sealed request whether the other end is still there, until it is not. */
+  private async kept(session: Session, socket: SealSocket): Promise<void> {
+    let isOpen = true
+    void socket.ended.then(() => {
+      isOpen = false
+      this.rest?.end()
+    })
+    while (isOpen) {
+      this.rest = startPause(HEARTBEAT_MS)
+      await this.rest.over
+      if (isOpen) await this.ask(session)
+    }
+  }
+
+  private async subscribe(session: Session): Promise<void> {
+    const { environment, delivery, stream } = this
+    await environment.random.ready()
+    const body = { after: stream.position }
+    const prepared = prepareRequest(environment, { method: 'POST', path: '/events/subscription', body })
+    const answer = await delivery.sendOn(session, prepared)
+    if (answer.status >= 300) throw new ChannelError('unexpected_answer', 'the subscription was not taken')
+    stream.isLost = false
+  }
+
+  /** `GET /events`, which also finds what a socket forgot to bring. */
+  private async ask(session: Session | undefined): Promise<void> {
+    const { environment, delivery, stream } = this
+    await environment.random.ready()
+    const path = `/events?after=${stream.position}`
+    const prepared = prepareRequest(environment, { method: 'GET', path, priority: 'low' })
+    const answer = await (session === undefined
+      ? delivery.send(prepared)
+      : delivery.sendOn(session, prepared))
+    if (answer.status >= 300) throw new ChannelError('unexpected_answer', 'the events were not listed')
+    for (const event of parseEventList(answer.bytes)) stream.take(event)
+  }
+
+  private async poll(): Promise<void> {
+    if (!this.environment.events.isOnline()) return
+    await this.ask(undefined)
+  }
+
+  private receive(
+    event: { readonly sequence: number; readonly event: Uint8Array },
+    socket: SealSocket,
+  ): void {
+    if (this.stream.take(event) || this.stream.isLost) return
+    // A gap or a repeat: once more from the last one that is certain.
+    this.stream.isLost = true
+    const session = this.openSessions.find()
+    void session
+      .then(async (current) => {
+        if (current?.wire === socket) await this.subscribe(current)
+      })
+      .catch(() => socket.close())
+  }
+
+  private tell(state: SocketState): void {
+    if (state === this.state) return
+    this.state = state
+    for (const watcher of [...this.watchers]) watcher(state)
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Takes functions of noble out of the bundle that do nothing for the client, though something in noble names them. The
+ * names are those in esbuild's output.
+ */
+
+/** Never called. What is left of each throws, and `crypto/curves-noble.ts` takes an exception for a refusal. */
+export const unreachedFunctions: readonly string[] = [
+  // Square roots in any field: Ed25519 brings its own (`uvRatio`).
+  'FpSqrt',
+  // Another verification than ours, see `crypto/curves-noble.ts`.
+  'verify2',
+  // Needs random bytes of the platform; the bundle has none to offer, so noble never blinds there.
+  'mulCTBlinded',
+  // Shown to developers, never to people.
+  'toString',
+  'toHex',
+  // Checks and conversions of noble's own interface.
+  'assertValidity',
+  'clearCofactor',
+  'isSmallOrder',
+  'isValidPublicKey',
+  'isValidSecretKey',
+  'toMontgomery',
+  'toMontgomerySecret',
+  'hasWindowSize',
+  'invertBatch',
+]
+
+/** Checks of noble's own tables, constants and options. They hold whenever noble loads; its own tests see to that. */
+export const passedChecks: readonly string[] = [
+  ...['validateObject', 'validateField', 'validatePointCons', 'validateW', 'validateTableBytes'],
+  ...['aobject', 'afunction', 'abool', 'asafenumber'],
+]
+
+/**
+ * esbuild's output, not minified, where each of `names` has `body` for its own.
+ * @throws Error when there is no function of such a name.
+ */
+export function withBodies(code: string, names: readonly string[], body: string): string {
+  return names.reduce((left, name) => {
+    const definition = new RegExp(`^( *)((?:function )?${name}\\(.*\\) \\{)\\n[\\s\\S]*?^\\1\\}`, 'gm')
+    const replaced = left.replace(definition, `$1$2 ${body} }`)
+    if (replaced === left) throw new Error(`there is no function ${name} to leave out`)
+    return replaced
+  }, code)
+}
