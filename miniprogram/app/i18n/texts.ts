@@ -41,6 +41,7 @@ export interface Texts {
     readonly amountTooSmall: string
     readonly insufficient: string
     readonly notAccepted: string
+    readonly notSent: string
     readonly offlineNotSent: string
     readonly confirmTitle: string
     readonly to: string
@@ -61,14 +62,29 @@ export interface Texts {
     readonly viewReceipt: string
     readonly changeOrder: string
   }
-  readonly confirmation: {
-    readonly cancelled: string
-    readonly locked: string
-    readonly 'not-enrolled': string
-    readonly unsupported: string
-  }
   readonly messages: {
     readonly title: string
+    readonly live: string
+    readonly notLive: string
+    readonly empty: string
+    readonly emptyDetail: string
+    readonly noMessages: string
+    readonly placeholder: string
+    readonly send: string
+    readonly sending: string
+    readonly failed: string
+    readonly safe: string
+    readonly pay: string
+    readonly received: string
+  }
+  readonly name: {
+    readonly title: string
+    readonly detail: string
+    readonly placeholder: string
+    readonly save: string
+    readonly invalid: string
+    readonly taken: string
+    readonly add: string
   }
   readonly devices: {
     readonly title: string

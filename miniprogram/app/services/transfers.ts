@@ -2,17 +2,18 @@
  * Sending money, at most once and with a true result: every attempt carries the key that was made, and kept, before the
  * first one.
  */
-import type { Answer, RequestOptions } from 'miniseal'
-import { ChannelError, stepUpField } from 'miniseal'
+import type { Answer } from 'miniseal'
+import { ChannelError } from 'miniseal'
 import { texts } from '../i18n/language'
 import { channel } from './channel'
-import { confirmByBody } from './confirmation'
 import { sentenceOf } from './failures'
 import { object, optionalText } from './json'
+import { newKey } from './keys'
 import { isOnline } from './network'
 import { forgetPending, keepPending } from './pending-transfer'
+import { keepReceipt } from './receipts'
 import type { Transfer } from './wallet'
-import { parseTransfer } from './wallet'
+import { parseSent } from './wallet'
 
 export interface TransferOrder {
   readonly payee: string
@@ -36,9 +37,7 @@ const patience: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
 
 /** A new order with a key of its own. */
 export async function createOrder(payee: string, amount: number, note: string): Promise<TransferOrder> {
-  const { randomValues } = await wx.getRandomValues({ length: 16 })
-  const key = Array.from(new Uint8Array(randomValues), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return { payee, amount, note, key }
+  return { payee, amount, note, key: await newKey() }
 }
 
 /** Sends an order for the first time. It is kept until its outcome is known, also over a restart of the app. */
@@ -68,56 +67,55 @@ export async function findOut(order: TransferOrder, isWanted: () => boolean): Pr
   return { kind: 'unknown' }
 }
 
-/** @param isRepeated an earlier attempt may have arrived, so only the backend's own word settles it */
+/** @param isRepeated an earlier attempt may have arrived, so only what proves that none has run settles it */
 async function attempt(order: TransferOrder, isRepeated: boolean): Promise<TransferOutcome> {
   try {
     return outcomeOf(await send(order))
   } catch (error) {
-    if (error instanceof NotConfirmed) return { kind: 'refused', reason: error.message }
-    return isSettled(error, isRepeated) ? { kind: 'refused', reason: sentenceOf(error) } : { kind: 'unknown' }
+    return isSettled(error, isRepeated) ? { kind: 'refused', reason: reasonOf(error) } : { kind: 'unknown' }
   }
 }
 
-/** Refusals that come from the backend itself, which it gives only for what it has not done. */
-const fromBackend: readonly string[] = ['payload_invalid', 'not_found', 'step_up_invalid']
+/** What only comes after the backend declined, or asked for a finger: it has not run, in this attempt or before. */
+const settling: readonly string[] = [
+  'payload_invalid',
+  'not_found',
+  'step_up_invalid',
+  'confirmation_cancelled',
+]
 
-function isSettled(error: unknown, isRepeated: boolean): boolean {
+function isSettled(error: unknown, isRepeated: boolean): error is ChannelError {
   if (!(error instanceof ChannelError) || error.outcome === 'unknown') return false
-  return !isRepeated || fromBackend.includes(error.code)
+  return !isRepeated || settling.includes(error.code) || error.code.startsWith('soter_')
+}
+
+function reasonOf(error: ChannelError): string {
+  const { offlineNotSent, notSent } = texts().transfer
+  return error.code === 'offline' ? offlineNotSent : `${sentenceOf(error)}\n${notSent}`
 }
 
 function outcomeOf(answer: Answer): TransferOutcome {
   const body = object(answer.json())
-  if (answer.status === 201) return { kind: 'done', transfer: parseTransfer(body) }
+  if (answer.status === 201) {
+    const transfer = parseSent(body)
+    keepReceipt(transfer.id, answer)
+    return { kind: 'done', transfer }
+  }
   if (answer.status >= 500) return { kind: 'unknown' }
   const { transfer } = texts()
   const isPoor = optionalText(body.error) === 'insufficient_funds'
   return { kind: 'refused', reason: isPoor ? transfer.insufficient : transfer.notAccepted }
 }
 
-/** Why nothing was sent after a question for finger or face. */
-class NotConfirmed extends Error {}
-
-async function send({ payee, amount, note, key }: TransferOrder): Promise<Answer> {
-  const options: RequestOptions = {
+function send({ payee, amount, note, key }: TransferOrder): Promise<Answer> {
+  return channel.request({
     method: 'POST',
     path: '/wallet/transfers',
     body: { payee, amount, currency: 'CNY', ...(note === '' ? {} : { note }) },
     idempotencyKey: key,
-  }
-  try {
-    return await channel.request(options)
-  } catch (error) {
-    if (!(error instanceof ChannelError) || error.code !== 'step_up_required') throw error
-    return channel.request({ ...options, headers: { 'step-up': await confirmed(error) } })
-  }
-}
-
-async function confirmed(error: ChannelError): Promise<string> {
-  const challenge = optionalText(error.problem?.challenge)
-  const confirmation = await confirmByBody(challenge, optionalText(error.problem?.summary))
-  if (confirmation.kind === 'confirmed') return stepUpField(challenge, confirmation.result)
-  throw new NotConfirmed(texts().confirmation[confirmation.kind])
+    // The sheet has shown what is confirmed; the phone's own prompt shows the service's words for it.
+    confirm: () => Promise.resolve(true),
+  })
 }
 
 function wait(milliseconds: number): Promise<void> {

@@ -12,8 +12,9 @@ export interface Wallet {
 
 export interface Transfer {
   readonly id: string
-  readonly payee: string
-  /** Fen, positive. */
+  /** Whom it went to, or whom it came from. */
+  readonly peer: string
+  /** Fen; negative: it went out. */
   readonly amount: number
   readonly note: string
   /** UNIX seconds. */
@@ -25,19 +26,30 @@ export async function fetchWallet(): Promise<Wallet> {
   return { user: text(body.user), balance: integer(body.balance) }
 }
 
-/** Newest first. */
+/** Sent and received, newest first. */
 export async function fetchTransfers(): Promise<readonly Transfer[]> {
-  const body = objectOf(await channel.request({ method: 'GET', path: '/wallet/transfers' }))
-  return list(body.transfers).map(parseTransfer)
+  const [sent, received] = await Promise.all([
+    channel.request({ method: 'GET', path: '/wallet/transfers' }),
+    channel.request({ method: 'GET', path: '/wallet/received' }),
+  ])
+  const all = [
+    ...list(objectOf(sent).transfers).map(parseSent),
+    ...list(objectOf(received).transfers).map(parseReceived),
+  ]
+  return all.sort((one, other) => other.createdAt - one.createdAt)
 }
 
 /** @throws ChannelError `unexpected_answer`. */
-export function parseTransfer(body: JsonObject): Transfer {
-  return {
-    id: text(body.id),
-    payee: text(body.payee),
-    amount: integer(body.amount),
-    note: optionalText(body.note),
-    createdAt: integer(body.created_at),
-  }
+export function parseSent(body: JsonObject): Transfer {
+  return { ...shared(body), peer: text(body.payee), amount: -integer(body.amount) }
+}
+
+/** @throws ChannelError `unexpected_answer`. */
+export function parseReceived(body: JsonObject): Transfer {
+  const name = optionalText(body.payer_name)
+  return { ...shared(body), peer: name === '' ? text(body.payer) : name, amount: integer(body.amount) }
+}
+
+function shared(body: JsonObject): Pick<Transfer, 'id' | 'note' | 'createdAt'> {
+  return { id: text(body.id), note: optionalText(body.note), createdAt: integer(body.created_at) }
 }

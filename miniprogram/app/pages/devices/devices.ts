@@ -101,11 +101,11 @@ async function agreed(title: string, content: string, confirmText: string): Prom
 
 function rowOf({ id, name, platform, lastSeenAt }: Device): DeviceRow {
   const { platforms, lastSeen } = texts().devices
-  const isPhone = ['ios', 'android', 'ohos'].includes(platform)
+  const isPhone = ['ios', 'android', 'ohos'].includes(platform ?? '')
   const kind = isPhone ? platforms.phone : platform === 'browser' ? platforms.browser : platforms.other
   return {
     id,
-    name: name === '' ? kind : name,
+    name: name ?? kind,
     shortId: id.slice(0, 8),
     seen: `${lastSeen} ${dayAndTime(lastSeenAt)}`,
   }

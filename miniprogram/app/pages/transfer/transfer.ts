@@ -1,5 +1,6 @@
 import { texts } from '../../i18n/language'
 import { formatFen, maxTransfer, maxWithoutConfirmation, parseFen } from '../../money/fen'
+import { fetchContacts } from '../../services/chat'
 import { findPending } from '../../services/pending-transfer'
 import type { TransferOrder, TransferOutcome } from '../../services/transfers'
 import { createOrder, findOut, sendTransfer } from '../../services/transfers'
@@ -19,7 +20,8 @@ interface OrderRow {
 /** After so many milliseconds people are told that it is the network. */
 const slowAfter = 4_000
 
-const payeeForm = /^[A-Za-z0-9_.@-]{1,64}$/
+/** Letters and digits of any script, and `_`, `.`, `@`, `-`. */
+const payeeForm = /^[^\s!-,/:-?[-^`{-~]{1,64}$/
 
 /** What must not wait for a `setData`: a second tap may come before it is drawn. */
 const page = {
@@ -40,6 +42,7 @@ Page({
     note: '',
     errors: { payee: '', amount: '' },
     availableText: '',
+    contacts: [] as readonly string[],
     isConfirming: false,
     isAsking: false,
     needsFinger: false,
@@ -54,7 +57,7 @@ Page({
     this.setData({ t: transfer, common, payee: decodeURIComponent(query.payee ?? '') })
     wx.setNavigationBarTitle({ title: transfer.title })
     const pending = query.pending === undefined ? undefined : findPending()
-    if (pending === undefined) void this.loadBalance()
+    if (pending === undefined) void Promise.all([this.loadBalance(), this.loadContacts()])
     else void this.resume(pending)
   },
 
@@ -67,6 +70,15 @@ Page({
     page.wallet = await fetchWallet().catch(() => undefined)
     if (page.wallet === undefined) return
     this.setData({ availableText: `${texts().transfer.available} ¥${formatFen(page.wallet.balance)}` })
+  },
+
+  async loadContacts() {
+    const contacts = await fetchContacts().catch(() => [])
+    this.setData({ contacts: contacts.slice(0, 6).map(({ name }) => name) })
+  },
+
+  chooseContact({ currentTarget }: WechatMiniprogram.TouchEvent) {
+    this.setData({ payee: String(currentTarget.dataset.name), 'errors.payee': '' })
   },
 
   onPayee({ detail }: WechatMiniprogram.CustomEvent<{ value: string }>) {

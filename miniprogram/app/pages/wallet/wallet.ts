@@ -1,9 +1,12 @@
 import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { formatFen } from '../../money/fen'
+import { fetchProfile } from '../../services/chat'
 import { startAnew } from '../../services/devices'
+import { onEvent, startEvents } from '../../services/events'
 import type { Trouble } from '../../services/failures'
 import { troubleOf } from '../../services/failures'
+import { initialOf } from '../../services/initials'
 import { onNetwork } from '../../services/network'
 import { findPending } from '../../services/pending-transfer'
 import type { Transfer, Wallet } from '../../services/wallet'
@@ -14,7 +17,7 @@ const slowAfter = 4_000
 
 interface TransferRow {
   readonly id: string
-  readonly payee: string
+  readonly peer: string
   /** Fen; negative: it went out. */
   readonly amount: number
   readonly time: string
@@ -26,12 +29,14 @@ interface PendingRow {
   readonly amount: string
 }
 
-const page = { stopListening: (): void => {}, isLoading: false }
+const page = { endings: [] as readonly (() => void)[], isLoading: false, hasAskedName: false }
 
 Page({
   data: {
     t: texts().wallet,
     wallet: null as Wallet | null,
+    name: '',
+    isNaming: false,
     transfers: null as readonly TransferRow[] | null,
     trouble: null as Trouble | null,
     pending: null as PendingRow | null,
@@ -46,10 +51,13 @@ Page({
 
   onLoad() {
     let wasOnline = true
-    page.stopListening = onNetwork((isOnline) => {
-      if (isOnline && !wasOnline) void this.load()
-      wasOnline = isOnline
-    })
+    page.endings = [
+      onNetwork((isOnline) => {
+        if (isOnline && !wasOnline) void this.load()
+        wasOnline = isOnline
+      }),
+      onEvent('transfer-received', () => void this.load()),
+    ]
   },
 
   onShow() {
@@ -60,7 +68,7 @@ Page({
   },
 
   onUnload() {
-    page.stopListening()
+    for (const end of page.endings) end()
   },
 
   onPullDownRefresh() {
@@ -73,8 +81,14 @@ Page({
     page.isLoading = true
     const timer = setTimeout(() => this.setData({ waitingText: texts().wallet.slow }), slowAfter)
     try {
-      const [wallet, transfers] = await Promise.all([fetchWallet(), fetchTransfers()])
-      this.setData({ wallet, transfers: transfers.map(rowOf), trouble: null })
+      const [wallet, transfers, profile] = await Promise.all([
+        fetchWallet(),
+        fetchTransfers(),
+        fetchProfile(),
+      ])
+      this.setData({ wallet, transfers: transfers.map(rowOf), name: profile.name, trouble: null })
+      if (profile.name === '') this.askNameOnce()
+      void startEvents()
     } catch (error) {
       this.setData({ trouble: troubleOf(error) })
     } finally {
@@ -90,11 +104,25 @@ Page({
     await this.load()
   },
 
+  askNameOnce() {
+    if (page.hasAskedName) return
+    page.hasAskedName = true
+    this.setData({ isNaming: true })
+  },
+
+  onNameClosed() {
+    this.setData({ isNaming: false })
+  },
+
+  onNamed({ detail }: WechatMiniprogram.CustomEvent<{ name: string }>) {
+    this.setData({ isNaming: false, name: detail.name })
+  },
+
   copyAccount() {
-    const { wallet } = this.data
+    const { wallet, name } = this.data
     if (wallet === null) return
     wx.setClipboardData({
-      data: wallet.user,
+      data: name === '' ? wallet.user : name,
       success: () => wx.showToast({ title: texts().common.copied, icon: 'none' }),
     })
   },
@@ -112,8 +140,8 @@ Page({
   },
 })
 
-function rowOf({ id, payee, amount, createdAt }: Transfer): TransferRow {
-  return { id, payee, amount: -amount, time: dayAndTime(createdAt), initial: payee.slice(0, 1).toUpperCase() }
+function rowOf({ id, peer, amount, createdAt }: Transfer): TransferRow {
+  return { id, peer, amount, time: dayAndTime(createdAt), initial: initialOf(peer) }
 }
 
 function pendingRow(): PendingRow | null {
