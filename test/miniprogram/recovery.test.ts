@@ -156,7 +156,9 @@ describe('the access token', () => {
     service.time += 1
     await Promise.all([channel.request(wallet), channel.request({ method: 'GET', path: '/orders' })])
     expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
-    const tokens = service.received.filter(({ path }) => path !== renewal && path !== '/sessions').map(tokenOf)
+    const tokens = service.received
+      .filter(({ path }) => path !== renewal && path !== '/sessions')
+      .map(tokenOf)
     expect(new Set(tokens).size).toBe(2)
     expect(tokens[2]).toBe(tokens[3])
   })

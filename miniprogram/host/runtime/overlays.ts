@@ -67,6 +67,19 @@ export function askForFinger(content: string, isChinese: boolean): Promise<Touch
   })
 }
 
+/** A line above where the keyboard would be, as long as `field` has the cursor. */
+export function offer(label: string, field: HTMLElement, onTap: () => void): void {
+  const line = button(label, 'offer', () => {})
+  // Before the field loses the cursor.
+  line.onpointerdown = (event) => {
+    event.preventDefault()
+    line.remove()
+    onTap()
+  }
+  field.addEventListener('blur', () => line.remove(), { once: true })
+  part('overlays').append(line)
+}
+
 function openDialog(className: string): { readonly close: () => void; readonly box: HTMLElement } {
   const cover = document.createElement('div')
   cover.className = `cover ${className}`

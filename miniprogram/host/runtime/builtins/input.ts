@@ -1,4 +1,7 @@
 /** `input`, on the browser's own. */
+import { offer } from '../overlays.ts'
+import { language } from '../wx/device.ts'
+import { nickname } from '../wx/user.ts'
 import type { Builtin, HostElement } from './element.ts'
 
 const ignored = {
@@ -41,6 +44,9 @@ export const input: Builtin = {
     const { dom, get } = element
     const field = document.createElement('input')
     field.autocomplete = 'off'
+    field.addEventListener('focus', () => {
+      if (get('type') === 'nickname' && field.value === '') suggestNickname(field)
+    })
     listen(element, field)
     dom.appendChild(field)
     return () => {
@@ -73,5 +79,14 @@ function listen({ fire, set }: HostElement, field: HTMLInputElement): void {
   })
   field.addEventListener('keydown', (event) => {
     if (event.key === 'Enter') fire('confirm', { value: field.value })
+  })
+}
+
+/** As WeChat's keyboard does for fields of the type `nickname`. */
+function suggestNickname(field: HTMLInputElement): void {
+  const name = nickname()
+  offer(language() === 'en' ? `Use WeChat name: ${name}` : `用微信昵称：${name}`, field, () => {
+    field.value = name
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }))
   })
 }

@@ -15,6 +15,12 @@ function openid(): string {
   return made
 }
 
+/** The name that this WeChat user has given themselves. */
+export function nickname(): string {
+  const number = Number.parseInt(openid().slice(-4), 16) % 90
+  return `${phone === 'a' ? '小明' : '小红'}${number + 10}`
+}
+
 export const userCalls = {
   login: () => post('wechat/code', { openid: openid() }),
   checkIsSupportSoterAuthentication: () => ({ supportMode: ['fingerPrint'] }),
