@@ -69,5 +69,5 @@ function wrapModule(path: string, code: string): string {
   })
   const parameters = [...moduleParameters, ...hiddenGlobals].join(',')
   // The inner function lets a module declare a name that is hidden here.
-  return `${JSON.stringify(path)}:{references:${JSON.stringify(Object.fromEntries(references))},run:function(${parameters}){(function(){${code}\n}).call(undefined)}}`
+  return `${JSON.stringify(path)}:{references:${JSON.stringify(Object.fromEntries(references))},run:function(${parameters}){"use strict";(function(){${code}\n}).call(undefined)}}`
 }

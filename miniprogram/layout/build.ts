@@ -9,25 +9,19 @@ import { compileModule } from './modules.ts'
 import { root } from './sources.ts'
 
 /** The folder to open in DevTools, from the repository's root. */
-export const appOutput = 'dist/miniprogram-app'
+const appOutput = 'dist/miniprogram-app'
 
 /** Which service the mini program talks to, and whose root keys it pins. */
-export interface AppSettings {
+interface AppSettings {
   readonly origin: string
   readonly appid: string
   readonly roots: readonly string[]
 }
 
 /** Writes all files into {@link appOutput}; without `settings` it keeps those of `app/settings.ts`. */
-export function writeApp(settings?: AppSettings): AppFiles {
-  const files = collectAppFiles()
-  if (settings !== undefined) {
-    files.set(
-      'settings.js',
-      compileModule('settings.ts', `export const settings = ${JSON.stringify(settings)}`),
-    )
-    files.set('project.config.json', withAppid(files.get('project.config.json'), settings.appid))
-  }
+function writeApp(settings: AppSettings | undefined): AppFiles {
+  const collected = collectAppFiles()
+  const files = settings === undefined ? collected : withSettings(collected, settings)
   const folder = join(root, appOutput)
   rmSync(folder, { recursive: true, force: true })
   for (const [path, content] of files) {
@@ -38,12 +32,17 @@ export function writeApp(settings?: AppSettings): AppFiles {
   return files
 }
 
-function withAppid(
-  project: AppFiles extends Map<string, infer Content> ? Content | undefined : never,
-  appid: string,
-): string {
-  const parsed: unknown = JSON.parse(String(project))
-  return `${JSON.stringify({ ...(parsed as object), appid }, null, 2)}\n`
+/** The same files for another service. */
+export function withSettings(files: AppFiles, settings: AppSettings): AppFiles {
+  const project: unknown = JSON.parse(String(files.get('project.config.json')))
+  return new Map([
+    ...files,
+    ['settings.js', compileModule('settings.ts', `export const settings = ${JSON.stringify(settings)}`)],
+    [
+      'project.config.json',
+      `${JSON.stringify({ ...(project as object), appid: settings.appid }, null, 2)}\n`,
+    ],
+  ])
 }
 
 const usage = `usage: npm run build:app -- [--origin https://pay.example.com --appid wx… --root <b64u> …]
