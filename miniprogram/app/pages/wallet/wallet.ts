@@ -90,7 +90,7 @@ Page({
       if (profile.name === '') this.askNameOnce()
       void startEvents()
     } catch (error) {
-      this.setData({ trouble: troubleOf(error) })
+      this.setData({ trouble: troubleOf(error), waitingText: '' })
     } finally {
       clearTimeout(timer)
       page.isLoading = false
@@ -98,7 +98,7 @@ Page({
   },
 
   async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
-    this.setData({ trouble: null })
+    this.setData({ trouble: null, waitingText: texts().wallet.checking })
     // The key of a removed device is of no more use.
     if (detail.action === 'sign-in') await startAnew()
     await this.load()
