@@ -88,6 +88,49 @@ export class FormatError extends Error {
   }
 }
 
+/** What a check of the audit log found wrong. Closed: whoever verifies may switch on it. */
+export type LogReason =
+  | 'commitment_wrong'
+  | 'consistency_wrong'
+  | 'inclusion_wrong'
+  | 'leaf_malformed'
+  | 'note_malformed'
+  | 'origin_wrong'
+  | 'proof_malformed'
+  | 'quorum_missing'
+  | 'signature_missing'
+  | 'signature_wrong'
+
+/**
+ * Something of the audit log that does not verify (protocol, section 12). `reason` is from the closed list; `message`
+ * is lower-case developer text without attacker-controlled parts.
+ */
+export class LogError extends Error {
+  readonly reason: LogReason
+  readonly cause: unknown
+
+  constructor(reason: LogReason, message: string, cause?: unknown) {
+    super(message)
+    this.name = 'LogError'
+    this.reason = reason
+    this.cause = cause
+  }
+}
+
+/**
+ * Runs a parser of the log's formats and gives its {@link FormatError} a reason. Any other error passes as it is.
+ *
+ * @throws LogError with `reason` when `parse` throws FormatError.
+ */
+export function refuseLogFormat<T>(reason: LogReason, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof FormatError) throw new LogError(reason, error.message, error)
+    throw error
+  }
+}
+
 /**
  * Runs a parser and gives its {@link FormatError} the code of the calling stage. Any other error passes as it is.
  *

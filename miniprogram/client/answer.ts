@@ -7,6 +7,8 @@ import { signatureLabel } from '../../crypto/signed-request.ts'
 import type { InnerList, Item } from '../../crypto/structured-fields.ts'
 import { parseDictionary } from '../../crypto/structured-fields.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
+import type { Compression } from './compression.ts'
+import { unpacked } from './compression.ts'
 import { parseJson } from './json.ts'
 
 /** Both messages as they were signed; any RFC 9421 library can check them again. */
@@ -25,6 +27,7 @@ export interface Answer {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Without the coding that they came in, where the channel has `compression`. */
   readonly bytes: Uint8Array
   /** Both messages of the exchange in which the service gave or confirmed this content. */
   readonly evidence: Evidence
@@ -38,19 +41,28 @@ export interface Answer {
   json(): unknown
 }
 
-/** @param answeredAt UNIX seconds, from the verified signature */
-export function createAnswer(request: RequestMessage, response: ResponseMessage, answeredAt: number): Answer {
+/**
+ * @param answeredAt UNIX seconds, from the verified signature
+ * @throws ChannelError `unexpected_answer` when the content cannot be unpacked.
+ */
+export function createAnswer(
+  request: RequestMessage,
+  response: ResponseMessage,
+  answeredAt: number,
+  compression: Compression | undefined,
+): Answer {
   // Without a prototype, a header called `__proto__` is a header.
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of response.fields) headers[name] = value
+  const bytes = unpacked(compression, headers['content-encoding'], response.content)
   return {
     status: response.status,
     headers,
-    bytes: response.content,
+    bytes,
     evidence: { ...requestEvidence(request), response, answeredAt },
     receipt: receiptOf(headers['miniseal-receipt']),
     isFromCache: false,
-    ...readers(response.content),
+    ...readers(bytes),
   }
 }
 

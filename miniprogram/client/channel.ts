@@ -8,7 +8,7 @@ import { parseDeviceList } from './device-list.ts'
 import type { ChannelOptions, Environment } from './environment.ts'
 import { createEnvironment } from './environment.ts'
 import { ChannelError } from './errors.ts'
-import type { EventHandle, EventListener, SocketStateListener } from './live.ts'
+import type { EventHandle, EventListener, MissedListener, SocketStateListener } from './live.ts'
 import { Live } from './live.ts'
 import { assertOnline } from './phone-events.ts'
 import type { RequestOptions } from './prepared-request.ts'
@@ -50,8 +50,9 @@ export interface Channel {
    * the handle is not closed. Over a socket where there is one, else by asking again and again.
    *
    * @param after 0 for everything that the service still has
+   * @param onMissed events that the service does not keep any more: what they told has to be loaded anew
    */
-  events(after: number, onEvent: EventListener): EventHandle
+  events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle
   /** What a listener of `state` would have been told last. */
   readonly state: ChannelState
   /** @returns a function that ends the listening. */
@@ -125,8 +126,8 @@ class SealedChannel implements Channel {
     await this.remove(`/devices/${encodeURIComponent(deviceId)}`)
   }
 
-  events(after: number, onEvent: EventListener): EventHandle {
-    return this.live.listen(after, onEvent)
+  events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
+    return this.live.listen(after, onEvent, onMissed)
   }
 
   on(event: 'state' | 'socket', listener: StateListener | SocketStateListener): () => void {

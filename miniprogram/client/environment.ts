@@ -6,6 +6,7 @@ import type { Primitives } from '../../crypto/primitives.ts'
 import { createJsPrimitives } from '../../crypto/primitives-js.ts'
 import { decodeBase64Url } from '../../crypto/text.ts'
 import { Clock } from './clock.ts'
+import type { Compression } from './compression.ts'
 import { ChannelError, failWith } from './errors.ts'
 import type { PhoneEvents } from './phone-events.ts'
 import { untoldEvents, wxEvents } from './phone-events.ts'
@@ -51,6 +52,8 @@ export interface ChannelOptions {
   readonly timeoutMs?: number
   /** How often a request is sent again that may be; 2 unless told. */
   readonly retries?: number
+  /** For long bodies: `require('miniseal/gzip').compression`. */
+  readonly compression?: Compression
   /** Tells of the network and of coming back to the screen. */
   readonly events?: PhoneEvents
   /** Signs a challenge by finger or face. */
@@ -73,6 +76,7 @@ export interface Environment {
   readonly timeoutMs: number
   readonly retries: number
   readonly queue: Queue
+  readonly compression: Compression | undefined
   readonly events: PhoneEvents
   readonly soter: Soter
   readonly ask: AskForSummary
@@ -104,6 +108,7 @@ export function createEnvironment(options: ChannelOptions): Environment {
     primitives: primitivesLoader(options.primitives),
     retries: options.retries ?? 2,
     queue: new Queue(),
+    compression: options.compression,
     ...parts(options),
   }
 }

@@ -8,6 +8,7 @@ export type ClientCode =
   | 'timeout'
   | 'offline'
   | 'outcome_unknown'
+  | 'answer_too_large'
   | 'unexpected_answer'
   | 'not_verified'
   | 'configuration_invalid'
@@ -121,6 +122,7 @@ export const clientTexts: Readonly<Record<ClientCode, Row>> = {
     'This may have gone through. Please check your records before you send it again.',
     true,
   ),
+  answer_too_large: row('内容过大，无法接收', 'This is too large to receive.'),
   unexpected_answer: tryAgain,
   not_verified: row('收到的内容不可信，操作已停止', 'The answer could not be trusted, so we stopped.'),
   configuration_invalid: row(

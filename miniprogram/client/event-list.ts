@@ -1,32 +1,57 @@
-/** Events of the user: what a mini program sees of one, and how `GET /events` lists them. */
+/** Events of the user: what a mini program sees of one, how frames carry it, and how `GET /events` lists them. */
 import { FormatError } from '../../crypto/errors.ts'
 import type { SequencedEvent } from '../../crypto/session-keys.ts'
-import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
-import { jsonObject, parseJson, parseJsonObject, requiredNumber } from './json.ts'
+import { jsonObject, numberMember, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 import { readable } from './session.ts'
 
 export interface ChannelEvent {
   /** From 1, without gaps, for each user. */
   readonly sequence: number
-  readonly bytes: Uint8Array
-  /** @throws FormatError when the event is not UTF-8. */
-  text(): string
-  /** @throws FormatError when the event is not JSON. */
-  json(): unknown
+  /** For example `chat-message`; more may come with time, so pass over what you do not know. */
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+  /** When the service took it, UNIX seconds by its own clock. */
+  readonly time: number
 }
 
-export function createEvent({ sequence, event }: SequencedEvent): ChannelEvent {
-  return { sequence, bytes: event, text: () => decodeUtf8(event), json: () => parseJson(event) }
+/** Where the service's list stands. */
+export interface EventPosition {
+  /** The first event after the asked one that is still there; after all of them, the next one. */
+  readonly from: number
+  /** The newest event ever. */
+  readonly last: number
 }
 
-/** Reads the verified answer. @throws ChannelError `unexpected_answer`. */
-export function parseEventList(content: Uint8Array): readonly SequencedEvent[] {
+/** Reads an opened frame 0x05. @throws FormatError for another form. */
+export function parseEvent({ sequence, event }: SequencedEvent): ChannelEvent {
+  return eventOf(parseJsonObject(event), sequence)
+}
+
+/** Reads the verified answer to a subscription. @throws ChannelError `unexpected_answer`. */
+export function parseEventPosition(content: Uint8Array): EventPosition {
+  return readable(() => positionOf(parseJsonObject(content)))
+}
+
+/** Reads the verified answer of `GET /events`. @throws ChannelError `unexpected_answer`. */
+export function parseEventList(
+  content: Uint8Array,
+): EventPosition & { readonly events: readonly ChannelEvent[] } {
   return readable(() => {
-    const { events } = parseJsonObject(content)
-    if (!Array.isArray(events)) throw new FormatError('not a list of events')
-    return events.map((value) => {
+    const body = parseJsonObject(content)
+    if (!Array.isArray(body.events)) throw new FormatError('not a list of events')
+    const events = body.events.map((value) => {
       const member = jsonObject(value)
-      return { sequence: requiredNumber(member, 'sequence'), event: encodeUtf8(JSON.stringify(member.event)) }
+      return eventOf(member, requiredNumber(member, 'sequence'))
     })
+    return { ...positionOf(body), events }
   })
+}
+
+function positionOf(body: Record<string, unknown>): EventPosition {
+  return { from: requiredNumber(body, 'from'), last: requiredNumber(body, 'last') }
+}
+
+function eventOf(event: Record<string, unknown>, sequence: number): ChannelEvent {
+  const data = jsonObject(event.data)
+  return { sequence, type: requiredString(event, 'type'), data, time: numberMember(event, 'time') ?? 0 }
 }

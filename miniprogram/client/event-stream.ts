@@ -1,65 +1,91 @@
 /** The one order of a user's events, and who has seen how far. */
-import type { SequencedEvent } from '../../crypto/session-keys.ts'
-import type { ChannelEvent } from './event-list.ts'
-import { createEvent } from './event-list.ts'
+import type { ChannelEvent, EventPosition } from './event-list.ts'
 import { startPause } from './timers.ts'
 
-class Reader {
+/** Events that will never come: the service does not keep them any more, or was itself set back. */
+export interface MissedEvents {
+  /** The first that is missing. */
+  readonly from: number
+  /** The last that is missing; before `from` when the service was set back, and numbers come a second time. */
+  readonly to: number
+}
+
+export interface EventReader {
+  onEvent(event: ChannelEvent): void
+  onMissed?(missed: MissedEvents): void
+}
+
+/** Somebody's place in the stream. */
+export class StreamPlace {
+  /** The last event that was handed on. */
   last: number
-  readonly onEvent: (event: ChannelEvent) => void
+  readonly reader: EventReader
   readonly close: () => void
 
-  constructor(after: number, onEvent: (event: ChannelEvent) => void, close: (reader: Reader) => void) {
+  constructor(after: number, reader: EventReader, close: (place: StreamPlace) => void) {
     this.last = after
-    this.onEvent = onEvent
+    this.reader = reader
     this.close = () => close(this)
   }
 }
 
 export class EventStream {
-  /** A gap or a repeat was seen, and nothing is certain until the next subscription. */
-  isLost = false
-  private readonly readers = new Set<Reader>()
+  private readonly places = new Set<StreamPlace>()
 
   get isEmpty(): boolean {
-    return this.readers.size === 0
+    return this.places.size === 0
   }
 
   /** What everybody has seen. */
   get position(): number {
-    return Math.min(...[...this.readers].map(({ last }) => last))
+    return Math.min(...[...this.places].map(({ last }) => last))
   }
 
-  /** @param onClose after the reader is gone */
-  add(after: number, onEvent: (event: ChannelEvent) => void, onClose: () => void): Reader {
-    const reader = new Reader(after, onEvent, (closed) => {
-      if (this.readers.delete(closed)) onClose()
+  /** @param onClose after the place is given up */
+  add(after: number, reader: EventReader, onClose: () => void): StreamPlace {
+    const place = new StreamPlace(after, reader, (closed) => {
+      if (this.places.delete(closed)) onClose()
     })
-    this.readers.add(reader)
-    return reader
+    this.places.add(place)
+    return place
   }
 
   clear(): void {
-    this.readers.clear()
+    this.places.clear()
   }
 
-  /** Hands on the event that follows {@link position}. @returns false for a gap or a repeat: nothing was handed on. */
-  take(event: SequencedEvent): boolean {
-    if (event.sequence !== this.position + 1) return false
-    this.isLost = false
-    for (const reader of [...this.readers]) {
-      if (reader.last >= event.sequence) continue
-      reader.last = event.sequence
-      give(reader, event)
+  /**
+   * Hands on the event that follows {@link position}.
+   * @returns false when events are missing before it: nothing was handed on. One that was seen already is passed over.
+   */
+  take(event: ChannelEvent): boolean {
+    const { position } = this
+    if (event.sequence > position + 1) return false
+    for (const place of [...this.places]) {
+      if (place.last !== event.sequence - 1) continue
+      place.last = event.sequence
+      give(() => place.reader.onEvent(event))
     }
     return true
+  }
+
+  /** Goes on from where the service is, when it was asked for what follows `after`. */
+  moveTo({ from, last }: EventPosition, after: number): void {
+    const isSetBack = from <= after
+    for (const place of [...this.places]) {
+      const before = place.last
+      if (isSetBack || before > last) place.last = Math.min(before, from - 1, last)
+      else if (before < from - 1) place.last = from - 1
+      const missed = { from: before + 1, to: place.last }
+      if (place.last !== before) give(() => place.reader.onMissed?.(missed))
+    }
   }
 }
 
 /** What a listener throws is the mini program's: it is reported as uncaught, and stops nobody else. */
-function give({ onEvent }: Reader, event: SequencedEvent): void {
+function give(call: () => void): void {
   try {
-    onEvent(createEvent(event))
+    call()
   } catch (error) {
     void startPause(0).over.then(() => {
       throw error

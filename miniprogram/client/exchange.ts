@@ -52,7 +52,9 @@ export async function exchange(
   })
   const refusal = findRefusal(response, prepared.isUnsafe)
   if (refusal !== undefined) throw refusal
-  return createAnswer(sealed.request, response, answeredAt)
+  return afterSending(prepared.isUnsafe, async () => {
+    return createAnswer(sealed.request, response, answeredAt, environment.compression)
+  })
 }
 
 async function seal(

@@ -11,6 +11,8 @@ const ofLibraries: readonly string[] = [
   ...['pow_p_5_8', 'nByteLength', 'nBitLength', 'getExtendedPublicKey', 'randomSecretKey', 'pointBytes'],
   ...['unpack25519', 'pack25519', 'pow2523', 'scalarmult', 'lowlevel', 'fromSeed', 'detached', 'leftover'],
   ...['cleanSavedState', 'restoreState', 'saveState', 'bytesHashed', 'bufferLength', 'secretbox'],
+  ...['blockSize', 'digestLength', 'adjustScalarBytes', 'powPminus2', 'allowedLengths', 'modFromBytes'],
+  ...['outputLen', 'prehash', 'getPublicKey', 'uvRatio', 'domain', 'zip215', 'comp', 'windows', 'scalar'],
   ...['mulCTBlinded', 'toMontgomerySecret', 'toMontgomery', 'isValidSecretKey', 'isValidPublicKey'],
 ]
 
@@ -28,6 +30,8 @@ const ofModules: readonly string[] = [
   ],
   ...['keyHintLength', 'boxTagLength', 'handshakeResponse', 'handshakeRequest', 'serviceToClient'],
   ...['clientToService', 'nonceAndBox', 'requestNonce', 'keyHint', 'plaintextHash', 'requestHash'],
+  ...['isAtEnd', 'readVector', 'readNumber', 'readItem', 'readDictionary', 'keyLength', 'currentState'],
+  ...['isEmpty', 'useFor', 'findKept', 'sendOn', 'lifetime', 'effects', 'stream', 'position', 'isOver'],
   ...['responseKey', 'agreementKey', 'keepFresh', 'needsToken', 'useToken', 'newerThan'],
 ]
 

@@ -1,15 +1,19 @@
 /** Events as they happen: over a socket while there is one, else by asking. Every event once, and in order. */
 import type { EventFrame } from '../../crypto/frame.ts'
 import { openEvent } from '../../crypto/session-keys.ts'
+import type { Answer } from './answer.ts'
 import type { Configurations } from './configurations.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import type { ChannelEvent } from './event-list.ts'
-import { parseEventList } from './event-list.ts'
+import { parseEvent, parseEventList, parseEventPosition } from './event-list.ts'
+import type { MissedEvents } from './event-stream.ts'
 import { EventStream } from './event-stream.ts'
+import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
 import { waitAfter } from './retries.ts'
+import type { SocketEnd } from './seal-socket.ts'
 import { SealSocket } from './seal-socket.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -20,6 +24,7 @@ import { startPause } from './timers.ts'
 export type SocketState = 'closed' | 'connecting' | 'open' | 'polling'
 export type SocketStateListener = (state: SocketState) => void
 export type EventListener = (event: ChannelEvent) => void
+export type MissedListener = (missed: MissedEvents) => void
 
 export interface EventHandle {
   /** The last event that the listener was given, or where it started: pass it as `after` the next time. */
@@ -32,6 +37,10 @@ const HEARTBEAT_MS = 25_000
 const POLL_MS = 5000
 /** The socket is closed because its session is over. */
 const SESSION_OVER = 4401
+/** The reason with which the service closes the oldest of too many sockets: opening another one would close the next. */
+const TOO_MANY = 'too many sockets'
+/** Nothing is tried for so long, unless the phone has something to tell. */
+const LONG_REST_MS = 600_000
 
 export class Live {
   private readonly environment: Environment
@@ -42,6 +51,7 @@ export class Live {
   private readonly stream = new EventStream()
   private state: SocketState = 'closed'
   private isRunning = false
+  private isResubscribing = false
   private rest: Pause | undefined
   private socket: SealSocket | undefined
 
@@ -64,14 +74,15 @@ export class Live {
     }
   }
 
-  listen(after: number, onEvent: EventListener): EventHandle {
-    const handle = this.stream.add(after, onEvent, () => {
+  listen(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
+    const reader = onMissed === undefined ? { onEvent } : { onEvent, onMissed }
+    const place = this.stream.add(after, reader, () => {
       if (this.stream.isEmpty) this.stop()
     })
     if (!this.isRunning) void this.run()
     // What it still wants may be older than what the socket is at.
     else this.socket?.close()
-    return handle
+    return place
   }
 
   /** Closes every handle. */
@@ -85,27 +96,16 @@ export class Live {
     this.isRunning = true
     const stopListening = this.environment.events.listen(() => this.rest?.end())
     for (let failures = 0; !this.stream.isEmpty; ) {
-      const failure = await this.attempt(() => this.connected())
+      const failure = await failureOf(() => this.connected())
       failures = failure === undefined ? 0 : failures + 1
       if (this.stream.isEmpty) break
       this.tell('polling')
-      const unheard = failures === 0 ? undefined : await this.attempt(() => this.poll())
+      const unheard = failures === 0 ? undefined : await failureOf(() => this.poll())
       await this.restAfter(failures, unheard)
     }
     stopListening()
     this.isRunning = false
     this.tell('closed')
-  }
-
-  private async attempt(work: () => Promise<unknown>): Promise<ChannelError | undefined> {
-    try {
-      await work()
-      return undefined
-    } catch (error) {
-      return error instanceof ChannelError
-        ? error
-        : new ChannelError('network', 'no connection', { cause: error })
-    }
   }
 
   /** Until it is time to try again, or the phone has something to tell. */
@@ -115,7 +115,11 @@ export class Live {
     // Nothing but a person, or another network, can change what is refused for good.
     const isFinal = !failure.retryable || !environment.events.isOnline()
     const backoff = await waitAfter(environment, failures + 1, failure).catch(() => POLL_MS)
-    this.rest = startPause(isFinal ? 600_000 : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
+    await this.pause(isFinal ? LONG_REST_MS : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    this.rest = startPause(milliseconds)
     await this.rest.over
     this.rest = undefined
   }
@@ -130,8 +134,9 @@ export class Live {
     const session = await openSessions.open()
     const primitives = await environment.primitives()
     this.tell('connecting')
-    const receive = (frame: EventFrame): void =>
-      this.receive(openEvent(primitives, session.keys, frame), socket)
+    const receive = (frame: EventFrame): void => {
+      this.receive(parseEvent(openEvent(primitives, session.keys, frame)), session, socket)
+    }
     const socket = new SealSocket(environment, transport.connect.bind(transport), maxFrame, receive)
     this.socket = socket
     try {
@@ -144,8 +149,16 @@ export class Live {
       if (session.wire === socket) session.wire = undefined
       this.socket = undefined
       socket.close()
-      if ((await socket.ended) === SESSION_OVER) openSessions.end(session, 'ended')
+      await this.heed(session, await socket.ended)
     }
+  }
+
+  /** What the service meant by closing the socket. */
+  private async heed(session: Session, { code, reason }: SocketEnd): Promise<void> {
+    if (code === SESSION_OVER) this.openSessions.end(session, 'ended')
+    if (reason !== TOO_MANY) return
+    this.tell('polling')
+    await this.pause(LONG_REST_MS)
   }
 
   /** Asks in a sealed request whether the other end is still there, until it is not. */
@@ -156,58 +169,76 @@ export class Live {
       this.rest?.end()
     })
     while (isOpen) {
-      this.rest = startPause(HEARTBEAT_MS)
-      await this.rest.over
+      await this.pause(HEARTBEAT_MS)
       if (isOpen) await this.ask(session)
     }
   }
 
   private async subscribe(session: Session): Promise<void> {
-    const { environment, delivery, stream } = this
-    await environment.random.ready()
-    const body = { after: stream.position }
-    const prepared = prepareRequest(environment, { method: 'POST', path: '/events/subscription', body })
-    const answer = await delivery.sendOn(session, prepared)
-    if (answer.status >= 300) throw new ChannelError('unexpected_answer', 'the subscription was not taken')
-    stream.isLost = false
+    const after = this.stream.position
+    const answer = await this.exchange(session, {
+      method: 'POST',
+      path: '/events/subscription',
+      body: { after },
+    })
+    this.stream.moveTo(parseEventPosition(answer.bytes), after)
   }
 
   /** `GET /events`, which also finds what a socket forgot to bring. */
   private async ask(session: Session | undefined): Promise<void> {
-    const { environment, delivery, stream } = this
-    await environment.random.ready()
-    const path = `/events?after=${stream.position}`
-    const prepared = prepareRequest(environment, { method: 'GET', path, priority: 'low' })
-    const answer = await (session === undefined
-      ? delivery.send(prepared)
-      : delivery.sendOn(session, prepared))
-    if (answer.status >= 300) throw new ChannelError('unexpected_answer', 'the events were not listed')
-    for (const event of parseEventList(answer.bytes)) stream.take(event)
+    for (let isComplete = false; !isComplete && !this.stream.isEmpty; ) {
+      const after = this.stream.position
+      const path = `/events?after=${after}`
+      const answer = await this.exchange(session, { method: 'GET', path, priority: 'low' })
+      const list = parseEventList(answer.bytes)
+      this.stream.moveTo(list, after)
+      for (const event of list.events) this.stream.take(event)
+      isComplete = list.events.length === 0 || this.stream.position >= list.last
+    }
   }
 
   private async poll(): Promise<void> {
-    if (!this.environment.events.isOnline()) return
-    await this.ask(undefined)
+    if (this.environment.events.isOnline()) await this.ask(undefined)
   }
 
-  private receive(
-    event: { readonly sequence: number; readonly event: Uint8Array },
-    socket: SealSocket,
-  ): void {
-    if (this.stream.take(event) || this.stream.isLost) return
-    // A gap or a repeat: once more from the last one that is certain.
-    this.stream.isLost = true
-    const session = this.openSessions.find()
-    void session
-      .then(async (current) => {
-        if (current?.wire === socket) await this.subscribe(current)
-      })
+  private async exchange(session: Session | undefined, options: RequestOptions): Promise<Answer> {
+    const { environment, delivery } = this
+    await environment.random.ready()
+    const prepared = prepareRequest(environment, options)
+    const answer = await (session === undefined
+      ? delivery.send(prepared)
+      : delivery.sendOn(session, prepared))
+    if (answer.status === 200) return answer
+    throw new ChannelError('unexpected_answer', 'the service did not answer as agreed', {
+      status: answer.status,
+    })
+  }
+
+  /** After a gap nothing is certain but the last event before it: from there once more. */
+  private receive(event: ChannelEvent, session: Session, socket: SealSocket): void {
+    if (this.stream.take(event) || this.isResubscribing) return
+    this.isResubscribing = true
+    this.subscribe(session)
       .catch(() => socket.close())
+      .then(() => {
+        this.isResubscribing = false
+      })
   }
 
   private tell(state: SocketState): void {
     if (state === this.state) return
     this.state = state
     for (const watcher of [...this.watchers]) watcher(state)
+  }
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<ChannelError | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return error instanceof ChannelError
+      ? error
+      : new ChannelError('network', 'no connection', { cause: error })
   }
 }

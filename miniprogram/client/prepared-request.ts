@@ -4,6 +4,7 @@ import { encodeRequest } from '../../crypto/binary-http.ts'
 import { FormatError } from '../../crypto/errors.ts'
 import { serializeBareItem } from '../../crypto/structured-fields.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { findSmaller } from './compression.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import type { Priority } from './queue.ts'
@@ -68,14 +69,21 @@ export function prepareRequest(environment: Environment, options: RequestOptions
   const idempotencyKey = needsKey(options, isUnsafe)
     ? (options.idempotencyKey ?? encodeBase64Url(environment.random.take(16)))
     : undefined
-  const content = contentOf(options.body)
-  if (!isUnsafe && content.length > 0) invalid('a request with a safe method has no body')
+  const whole = contentOf(options.body)
+  if (!isUnsafe && whole.length > 0) invalid('a request with a safe method has no body')
+  const smaller = isCoded(options) ? undefined : findSmaller(environment.compression, whole)
+  const content = smaller ?? whole
   const message = {
     method: options.method,
     scheme: 'https',
     authority: environment.authority,
     path: options.path,
-    fields: fieldsOf(options, content, idempotencyKey),
+    fields: fieldsOf(
+      options,
+      content,
+      idempotencyKey,
+      smaller === undefined ? [] : [['content-encoding', 'gzip']],
+    ),
     content,
   }
   writing(() => encodeRequest(message))
@@ -92,6 +100,10 @@ function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean 
   return isUnsafe && !withoutKey.includes(`${method} ${path}`)
 }
 
+function isCoded({ headers = {} }: RequestOptions): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() === 'content-encoding')
+}
+
 function contentOf(body: unknown): Uint8Array {
   if (body === undefined) return new Uint8Array(0)
   if (body instanceof Uint8Array) return new Uint8Array(body)
@@ -104,12 +116,13 @@ function fieldsOf(
   options: RequestOptions,
   content: Uint8Array,
   idempotencyKey: string | undefined,
+  coding: readonly Field[],
 ): readonly Field[] {
   const given = Object.entries(options.headers ?? {}).map(
     ([name, value]): Field => [name.toLowerCase(), value],
   )
   if (given.some(([name]) => reserved.includes(name))) invalid('a header is reserved for the channel')
-  const fields: Field[] = [...given]
+  const fields: Field[] = [...given, ...coding]
   if (content.length > 0 && !given.some(([name]) => name === 'content-type')) {
     const isJson = !(options.body instanceof Uint8Array)
     fields.push(['content-type', isJson ? 'application/json' : 'application/octet-stream'])

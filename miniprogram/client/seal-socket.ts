@@ -4,6 +4,7 @@ import { parseFrame } from '../../crypto/frame.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
+import { parseJsonObject, stringMember } from './json.ts'
 import { clearAnswerError } from './problem.ts'
 import type { FrameWire } from './session.ts'
 import { withDeadline } from './timers.ts'
@@ -12,21 +13,26 @@ import type { Socket } from './transports/transport.ts'
 const protocol = 'miniseal.v1'
 const ABNORMAL_CLOSURE = 1006
 
+export interface SocketEnd {
+  readonly code: number
+  readonly reason: string
+}
+
 interface Waiting {
   resolve(frame: Frame): void
   reject(error: ChannelError): void
 }
 
 export class SealSocket implements FrameWire {
-  /** The close code, once it is over. */
-  readonly ended: Promise<number>
+  /** How it was closed, once it is. */
+  readonly ended: Promise<SocketEnd>
   private readonly environment: Environment
   private readonly maxFrame: number
   private readonly onEvent: (frame: EventFrame) => void
   private readonly waiting = new Map<string, Waiting>()
   private readonly opening: Promise<void>
   private readonly socket: Socket
-  private end: (code: number) => void = () => {}
+  private end: (end: SocketEnd) => void = () => {}
 
   /** @param connect the transport's */
   constructor(
@@ -49,7 +55,7 @@ export class SealSocket implements FrameWire {
     this.socket = connect(url, protocol, {
       opened,
       received: (message) => this.receive(message),
-      closed: (code) => this.finish(code),
+      closed: (code, reason) => this.finish({ code, reason }),
     })
   }
 
@@ -73,7 +79,7 @@ export class SealSocket implements FrameWire {
 
   close(): void {
     this.socket.close()
-    this.finish(ABNORMAL_CLOSURE)
+    this.finish({ code: ABNORMAL_CLOSURE, reason: '' })
   }
 
   private async inTime<T>(work: Promise<T>, milliseconds: number): Promise<T> {
@@ -105,10 +111,18 @@ export class SealSocket implements FrameWire {
     return waiting !== undefined
   }
 
-  /** It does not say which request it is about, so it is about all of them. */
+  /** A hint in the clear, about the request whose nonce it names; without one, about all of them. */
   private refuse(body: Uint8Array): void {
-    const headers = { 'content-type': 'application/problem+json' }
-    this.fail(clearAnswerError({ status: 400, headers, body }))
+    const error = clearAnswerError({
+      status: 400,
+      headers: { 'content-type': 'application/problem+json' },
+      body,
+    })
+    const name = stringMember(parseJsonObject(body), 'request_nonce') ?? ''
+    const waiting = this.waiting.get(name)
+    if (waiting === undefined) this.fail(error)
+    this.waiting.delete(name)
+    waiting?.reject(error)
   }
 
   private fail(error: ChannelError): void {
@@ -117,8 +131,8 @@ export class SealSocket implements FrameWire {
     for (const { reject } of waiting) reject(error)
   }
 
-  private finish(code: number): void {
-    this.end(code)
+  private finish(end: SocketEnd): void {
+    this.end(end)
     this.fail(lost())
   }
 }

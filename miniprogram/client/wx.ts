@@ -46,7 +46,7 @@ export interface WeChatSocket {
   onOpen(listener: () => void): void
   onMessage(listener: (message: { readonly data: unknown }) => void): void
   onError(listener: () => void): void
-  onClose(listener: (end: { readonly code: number }) => void): void
+  onClose(listener: (end: { readonly code: number; readonly reason: string }) => void): void
 }
 
 export interface WeChatCloud {

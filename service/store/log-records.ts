@@ -5,6 +5,7 @@
  * bytes are what was hashed: nobody writes them anew. Details are sealed with a key of the person they are about, who is
  * named here by a keyed tag only.
  */
+import type { LeafResult } from '../../crypto/audit-leaf.ts'
 
 /** Leaves of one log (one origin) have positions 0, 1, …; a new origin in the same database is the next log. */
 export const placesPerLog = 2 ** 40
@@ -14,8 +15,8 @@ export function placeOf(log: number, position: number): number {
   return log * placesPerLog + position
 }
 
-/** What came of it: done; refused by the channel or by the backend (4xx); failed (5xx); nobody knows. */
-export type LeafResult = 'ok' | 'refused' | 'failed' | 'unknown'
+/** What came of it, as the leaf says. */
+export type { LeafResult } from '../../crypto/audit-leaf.ts'
 
 /** A leaf with what it is found by. Tags are 8 bytes: keyed digests, so that a copy of the database tells nobody. */
 export interface StagedLeaf {

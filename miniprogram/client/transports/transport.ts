@@ -21,7 +21,7 @@ export interface SocketListener {
   opened(): void
   received(message: Uint8Array): void
   /** `code` as in RFC 6455, section 7.4; 1006 where there is none. */
-  closed(code: number): void
+  closed(code: number, reason: string): void
 }
 
 export interface Socket {

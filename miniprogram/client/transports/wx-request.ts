@@ -32,7 +32,7 @@ export function wxRequestTransport(wx: WeChat): Transport {
   return {
     send,
     connect: (url, protocol, listener) => {
-      const fail = (): void => listener.closed(1006)
+      const fail = (): void => listener.closed(1006, '')
       const task = wx.connectSocket?.({ url, protocols: [protocol], success: () => {}, fail })
       return listenTo(task, listener)
     },

@@ -9,17 +9,17 @@ const ABNORMAL_CLOSURE = 1006
 /** @param task `undefined` counts as closed: WeChat gives none when five sockets are open already. */
 export function listenTo(task: WeChatSocket | undefined, listener: SocketListener): Socket {
   let isClosed = false
-  const closed = (code: number): void => {
+  const closed = (code: number, reason = ''): void => {
     if (isClosed) return
     isClosed = true
-    listener.closed(code)
+    listener.closed(code, reason)
   }
   task?.onOpen(() => listener.opened())
   task?.onMessage(({ data }) => {
     if (!isClosed) receive(data)
   })
   task?.onError(() => closed(ABNORMAL_CLOSURE))
-  task?.onClose(({ code }) => closed(code))
+  task?.onClose(({ code, reason }) => closed(code, reason))
   const receive = (data: unknown): void => {
     try {
       listener.received(bytesOf(data))
