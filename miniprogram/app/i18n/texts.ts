@@ -1,3 +1,9 @@
+/** One check of a receipt. */
+export interface StepTexts {
+  readonly title: string
+  readonly detail: string
+}
+
 /** Every sentence of the app; both languages have all of them. */
 export interface Texts {
   readonly common: {
@@ -61,6 +67,28 @@ export interface Texts {
     readonly backToWallet: string
     readonly viewReceipt: string
     readonly changeOrder: string
+  }
+  readonly receipt: {
+    readonly title: string
+    readonly sent: string
+    readonly received: string
+    readonly to: string
+    readonly from: string
+    readonly time: string
+    readonly note: string
+    readonly number: string
+    readonly proof: string
+    readonly place: string
+    readonly copy: string
+    readonly stamp: string
+    readonly elsewhere: string
+    readonly checking: string
+    readonly pending: string
+    readonly verified: string
+    readonly failed: string
+    readonly steps: Readonly<Record<'leaf' | 'contents' | 'checkpoint' | 'inclusion', StepTexts>>
+    readonly rootLabel: (size: number) => string
+    readonly leafLabel: (index: number) => string
   }
   readonly messages: {
     readonly title: string

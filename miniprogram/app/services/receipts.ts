@@ -1,5 +1,6 @@
 /** Receipts of this phone's transfers: the service's answer names the log entry of its request. */
-import type { Answer } from 'miniseal'
+import type { Answer, Receipt } from 'miniseal'
+import { channel } from './channel'
 
 const storageKey = 'receipts'
 
@@ -7,17 +8,35 @@ const storageKey = 'receipts'
 const keptReceipts = 100
 
 /** Remembers the log entry that an answer cites; where the service keeps no log, there is none. */
-export function keepReceipt(transfer: string, answer: Answer): void {
-  const cited = /^:([A-Za-z0-9+/]{43}=):$/.exec(answer.headers['miniseal-receipt'] ?? '')?.[1]
-  if (cited === undefined) return
-  const hash = cited.replace(/\+/g, '-').replace(/\//g, '_').replace('=', '')
-  const kept = [[transfer, hash], ...receipts().filter(([id]) => id !== transfer)].slice(0, keptReceipts)
+export function keepReceipt(transfer: string, { receipt }: Answer): void {
+  if (receipt === undefined) return
+  const kept = [[transfer, receipt], ...receipts().filter(([id]) => id !== transfer)].slice(0, keptReceipts)
   wx.setStorageSync(storageKey, JSON.stringify(kept))
 }
 
-/** The hash of the log entry, base64url; `undefined` for transfers of other phones. */
+/** The id of the log entry; `undefined` for transfers of other phones. */
 export function findReceipt(transfer: string): string | undefined {
   return receipts().find(([id]) => id === transfer)?.[1]
+}
+
+/** Fetched from the service and checked here. @throws ChannelError. */
+export function fetchReceipt(id: string): Promise<Receipt> {
+  return channel.receipt(id)
+}
+
+/**
+ * On which side of an entry's way up to the root of the log its neighbours stand, from the bottom up (RFC 6962,
+ * section 2.1.1).
+ */
+export function neighbourSides(index: number, size: number): readonly ('left' | 'right')[] {
+  const sides: ('left' | 'right')[] = []
+  let node = index
+  for (let last = size - 1; last > 0; last = Math.floor(last / 2)) {
+    if (node % 2 === 1) sides.push('left')
+    else if (node < last) sides.push('right')
+    node = Math.floor(node / 2)
+  }
+  return sides
 }
 
 function receipts(): readonly (readonly [string, string])[] {
