@@ -83,13 +83,25 @@ export const en: Texts = {
     verified: 'All checks passed. Nobody can change this entry unnoticed.',
     failed: 'A check failed. Please keep this receipt and contact support.',
     steps: {
-      leaf: { title: 'It is this transfer', detail: 'The service signed the fingerprint of this entry into its answer.' },
-      contents: { title: 'Nothing was changed', detail: 'Request, signature and device are what the entry commits to.' },
-      checkpoint: { title: 'The log is signed', detail: 'The state of the log carries the signature of its key.' },
-      inclusion: { title: 'It is in the log', detail: 'From this entry one can reckon up to the signed state.' },
+      leaf: {
+        title: 'It is this transfer',
+        detail: 'The service signed the fingerprint of this entry into its answer.',
+      },
+      contents: {
+        title: 'Nothing was changed',
+        detail: 'Request, signature and device are what the entry commits to.',
+      },
+      checkpoint: {
+        title: 'The log is signed',
+        detail: 'The state of the log carries the signature of its key.',
+      },
+      inclusion: {
+        title: 'It is in the log',
+        detail: 'From this entry one can reckon up to the signed state.',
+      },
     },
-    rootLabel: (size) => `signed state · ${size} entries`,
-    leafLabel: (index) => `this entry · number ${index + 1}`,
+    rootLabel: 'signed state · {n} entries',
+    leafLabel: 'this entry · number {n}',
   },
   messages: {
     title: 'Messages',

@@ -87,8 +87,9 @@ export interface Texts {
     readonly verified: string
     readonly failed: string
     readonly steps: Readonly<Record<'leaf' | 'contents' | 'checkpoint' | 'inclusion', StepTexts>>
-    readonly rootLabel: (size: number) => string
-    readonly leafLabel: (index: number) => string
+    /** `{n}` stands for the number. */
+    readonly rootLabel: string
+    readonly leafLabel: string
   }
   readonly messages: {
     readonly title: string

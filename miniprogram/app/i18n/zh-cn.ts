@@ -87,8 +87,8 @@ export const zhCn: Texts = {
       checkpoint: { title: '日志已签名', detail: '日志的当前状态由日志密钥签名' },
       inclusion: { title: '已在日志中', detail: '从这条记录可以一直算到已签名的状态' },
     },
-    rootLabel: (size) => `已签名的状态 · 共 ${size} 条记录`,
-    leafLabel: (index) => `这条记录 · 第 ${index + 1} 条`,
+    rootLabel: '已签名的状态 · 共 {n} 条记录',
+    leafLabel: '这条记录 · 第 {n} 条',
   },
   messages: {
     title: '消息',

@@ -2,7 +2,7 @@
 import type { ChannelEvent, EventHandle, SocketState } from 'miniseal'
 import { channel } from './channel'
 import type { JsonObject } from './json'
-import { integer, object, objectOf, text } from './json'
+import { integer, objectOf } from './json'
 
 type Listener = (data: JsonObject) => void
 
@@ -57,7 +57,6 @@ async function newest(): Promise<number> {
 }
 
 /** Types that this version does not know are left alone. */
-function dispatch(event: ChannelEvent): void {
-  const { type, data } = object(event.json())
-  for (const listener of [...(listeners.get(text(type)) ?? [])]) listener(object(data))
+function dispatch({ type, data }: ChannelEvent): void {
+  for (const listener of [...(listeners.get(type) ?? [])]) listener(data)
 }

@@ -77,7 +77,8 @@ function createContext(): adapter.glassEasel.CurrentWindowBackendContext {
 function createElement(tag: string): HTMLElement {
   const element = document.createElement(tag)
   element.setAttribute = (name: string, value: string) => {
-    if (name === 'style') element.style.cssText = value.replace(/(-?\d*\.?\d+)rpx\b/g, 'calc($1 * var(--rpx))')
+    if (name === 'style')
+      element.style.cssText = value.replace(/(-?\d*\.?\d+)rpx\b/g, 'calc($1 * var(--rpx))')
     else Element.prototype.setAttribute.call(element, name, value)
   }
   return element

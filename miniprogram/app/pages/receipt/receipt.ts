@@ -53,7 +53,10 @@ Page({
     /** Why there is no proof here. */
     note: '',
     trouble: null as Trouble | null,
-    skeleton: [{ width: '50%', height: '72rpx' }, { width: '100%', height: '36rpx' }],
+    skeleton: [
+      { width: '50%', height: '72rpx' },
+      { width: '100%', height: '36rpx' },
+    ],
   },
 
   onLoad(query: Record<string, string | undefined>) {
@@ -141,7 +144,13 @@ function proofView({ state, index, size }: Receipt): ProofView {
   const { rootLabel, leafLabel } = texts().receipt
   if (index === undefined || size === undefined) return { state, levels: null, rootLabel: '', leafLabel: '' }
   const levels = [...neighbourSides(index, size)].reverse().map((side, key) => ({ key, side }))
-  return { state, levels, rootLabel: rootLabel(size), leafLabel: leafLabel(index) }
+  const withNumber = (label: string, value: number): string => label.replace('{n}', String(value))
+  return {
+    state,
+    levels,
+    rootLabel: withNumber(rootLabel, size),
+    leafLabel: withNumber(leafLabel, index + 1),
+  }
 }
 
 function wait(milliseconds: number): Promise<void> {
