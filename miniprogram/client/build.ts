@@ -12,7 +12,13 @@ import { build } from 'esbuild'
 import { internalNames } from './internal-names.ts'
 import { noBigIntPower } from './no-bigint-power.ts'
 import { tweetnaclParts } from './tweetnacl-parts.ts'
-import { passedChecks, unreachedFunctions, withBodies } from './unreached-functions.ts'
+import {
+  passedChecks,
+  shortChecks,
+  unreachedFunctions,
+  wholeMessagesOnly,
+  withBodies,
+} from './unreached-functions.ts'
 import { withoutWords, wordlessErrors } from './wordless-errors.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -53,7 +59,10 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
   const names = await internalNames(root)
   const curves = await bundleNobleCurves()
   const reached = withBodies(curves.code, unreachedFunctions, 'throw new Error();')
-  const nobleCode = withoutWords(withBodies(reached, passedChecks, 'return arguments[0];'))
+  const passed = withBodies(reached, passedChecks, 'return arguments[0];')
+  const nobleCode = withoutWords(
+    shortChecks.reduce((left, [name, body]) => withBodies(left, [name], body), passed),
+  )
   const client = await run({
     ...shared,
     entryPoints: [entryPoint],
@@ -66,7 +75,12 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
     // run the same code.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
-    plugins: [inPlaceOf(nobleCurves, nobleCode), tweetnaclParts(), wordlessErrors(ownFiles)],
+    plugins: [
+      inPlaceOf(nobleCurves, nobleCode),
+      tweetnaclParts(),
+      wholeMessagesOnly(),
+      wordlessErrors(ownFiles),
+    ],
   })
   return { code: client.code, inputs: { ...client.inputs, ...curves.inputs } }
 }

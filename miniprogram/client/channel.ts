@@ -13,6 +13,8 @@ import { Live } from './live.ts'
 import { assertOnline } from './phone-events.ts'
 import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
+import type { Receipt } from './receipt.ts'
+import { fetchReceipt } from './receipts.ts'
 import { Requests } from './requests.ts'
 import type { Session, SessionInfo } from './session.ts'
 import type { SessionSummary } from './session-list.ts'
@@ -53,6 +55,13 @@ export interface Channel {
    * @param onMissed events that the service does not keep any more: what they told has to be loaded anew
    */
   events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle
+  /**
+   * The receipt of an exchange, checked here step by step. Waits up to five seconds for an entry that is not in the log
+   * yet.
+   *
+   * @param id `receipt` of the exchange's answer
+   */
+  receipt(id: string): Promise<Receipt>
   /** What a listener of `state` would have been told last. */
   readonly state: ChannelState
   /** @returns a function that ends the listening. */
@@ -71,6 +80,7 @@ export function createChannel(options: ChannelOptions): Channel {
 
 class SealedChannel implements Channel {
   private readonly environment: Environment
+  private readonly configurations: Configurations
   private readonly openSessions: Sessions
   private readonly delivery: Delivery
   private readonly requests: Requests
@@ -79,6 +89,7 @@ class SealedChannel implements Channel {
   constructor(environment: Environment) {
     const configurations = new Configurations(environment)
     this.environment = environment
+    this.configurations = configurations
     this.openSessions = new Sessions(environment, configurations)
     this.delivery = new Delivery(environment, configurations, this.openSessions)
     this.requests = new Requests(environment, this.openSessions, this.delivery)
@@ -124,6 +135,10 @@ class SealedChannel implements Channel {
 
   async revokeDevice(deviceId: string): Promise<void> {
     await this.remove(`/devices/${encodeURIComponent(deviceId)}`)
+  }
+
+  receipt(id: string): Promise<Receipt> {
+    return fetchReceipt(this.environment, this.configurations, this.requests, id)
   }
 
   events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {

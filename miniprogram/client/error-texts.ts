@@ -25,8 +25,6 @@ export type ClientCode =
   | 'soter_frozen'
   | 'soter_not_enrolled'
   | 'soter_failed'
-  | 'receipt_pending'
-  | 'receipt_invalid'
 
 /** The closed list of what a {@link ChannelError} may say. */
 export type ChannelErrorCode = ClearCode | RefusalCode | ClientCode
@@ -164,12 +162,6 @@ export const clientTexts: Readonly<Record<ClientCode, Row>> = {
     'Please set up a fingerprint or face in system settings first.',
   ),
   soter_failed: row('验证未能完成，请重试', 'The confirmation did not complete. Please try again.', true),
-  receipt_pending: row(
-    '凭证正在生成，请稍后查看',
-    'The receipt is being made. Please look again shortly.',
-    true,
-  ),
-  receipt_invalid: row('凭证校验未通过', 'This receipt does not verify.'),
 }
 
 const texts: Readonly<Record<ChannelErrorCode, Row>> = { ...clearTexts, ...refusalTexts, ...clientTexts }

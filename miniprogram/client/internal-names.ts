@@ -13,6 +13,8 @@ const ofLibraries: readonly string[] = [
   ...['cleanSavedState', 'restoreState', 'saveState', 'bytesHashed', 'bufferLength', 'secretbox'],
   ...['blockSize', 'digestLength', 'adjustScalarBytes', 'powPminus2', 'allowedLengths', 'modFromBytes'],
   ...['outputLen', 'prehash', 'getPublicKey', 'uvRatio', 'domain', 'zip215', 'comp', 'windows', 'scalar'],
+  ...['ORDER', 'BYTES', 'BITS', 'ZERO', 'BASE', 'Point', 'isValid', 'randomBytes', 'toBytes', 'fromBytes'],
+  ...['addN', 'subN', 'mulN', 'sqrN', 'isLE', 'double', 'clearCofactor', 'isSmallOrder'],
   ...['mulCTBlinded', 'toMontgomerySecret', 'toMontgomery', 'isValidSecretKey', 'isValidPublicKey'],
 ]
 
@@ -39,6 +41,12 @@ const privateMember = /^\s*private (?:static |readonly |async |get )*(?!async\b|
 const exportedModule = /from '\.\/([\w/-]+\.ts)'/g
 const classMember = /^ {2}(?:readonly |get |async )*\w+/gm
 const exportedShape = /^(?:export )?(?:interface|class) [\s\S]*?^\}/gm
+
+/** Between modules too, though a newer language or a shape of another file has such a name. */
+const inSpite: readonly string[] = [
+  ...['take', 'kind', 'params', 'offset', 'isUnsafe', 'clock', 'queue', 'wire', 'nonce', 'info', 'ready'],
+  ...['sessionId', 'token', 'created', 'verify', 'keyPair', 'update', 'blocks', 'clean', 'seconds', 'learn'],
+]
 
 /** Members of JSON documents that are read by these very names. */
 const onWire: readonly string[] = [
@@ -71,7 +79,8 @@ export async function internalNames(root: string): Promise<readonly string[]> {
     [...source.matchAll(privateMember)].map(([, name = '']) => name),
   )
   const taken = await outsideWords(root)
-  return [...new Set([...declared, ...ofLibraries, ...ofModules])].filter((name) => !taken.has(name))
+  const names = [...declared, ...ofLibraries, ...ofModules].filter((name) => !taken.has(name))
+  return [...new Set([...names, ...inSpite])]
 }
 
 /** What the language itself calls its members: `Object.entries`, for example. */

@@ -60,22 +60,20 @@ export function wxAsk(wx: WeChat | undefined): AskForSummary {
 
 function supportedModes(wx: WeChat | undefined): Promise<readonly SoterMode[]> {
   return new Promise((resolve) => {
-    if (wx?.checkIsSupportSoterAuthentication === undefined) return resolve([])
-    wx.checkIsSupportSoterAuthentication({
-      success: ({ supportMode }) => resolve(modes.filter((mode) => supportMode.includes(mode))),
-      fail: () => resolve([]),
-    })
+    const success = ({ supportMode }: { readonly supportMode: readonly string[] }): void =>
+      resolve(modes.filter((mode) => supportMode.includes(mode)))
+    const fail = (): void => resolve([])
+    if (wx?.checkIsSupportSoterAuthentication === undefined) fail()
+    else wx.checkIsSupportSoterAuthentication({ success, fail })
   })
 }
 
 function isEnrolled(wx: WeChat | undefined, checkAuthMode: SoterMode): Promise<boolean> {
   return new Promise((resolve) => {
-    if (wx?.checkIsSoterEnrolledInDevice === undefined) return resolve(false)
-    wx.checkIsSoterEnrolledInDevice({
-      checkAuthMode,
-      success: (result) => resolve(result.isEnrolled),
-      fail: () => resolve(false),
-    })
+    const success = (result: { readonly isEnrolled: boolean }): void => resolve(result.isEnrolled)
+    const fail = (): void => resolve(false)
+    if (wx?.checkIsSoterEnrolledInDevice === undefined) fail()
+    else wx.checkIsSoterEnrolledInDevice({ checkAuthMode, success, fail })
   })
 }
 

@@ -2,10 +2,11 @@
  * An esbuild plugin that lets the bundle leave out what the client does not use of tweetnacl.
  *
  * tweetnacl is one function that fills an object, so a bundler keeps all of it. Here its body becomes a module: each
- * `nacl.a.b` is a variable of its own, and only {@link exported} holds on to some of them. No function is changed.
+ * `nacl.a.b` is a variable of its own, and only {@link exported} holds on to some of them. No function is changed, but for checks of arguments.
  */
 import { readFile } from 'node:fs/promises'
 import type { Plugin } from 'esbuild'
+import { withBodies } from './unreached-functions.ts'
 
 const head = '(function(nacl) {\n'
 const foot =
@@ -17,10 +18,8 @@ const generator = /^\(function\(\) \{\n {2}\/\/ Initialize PRNG[\s\S]*?^\}\)\(\)
 /** Names everything, so that nothing could be left out; {@link exported} has a shorter one. */
 const lowLevel = /^nacl\.lowlevel = \{[\s\S]*?^\};\n/m
 
-const names = [
-  'gf D L pack25519 unpack25519 M A Z S pow2523 scalarmult'.split(' ').join(', '),
-  'nacl_hash, nacl_scalarMult, nacl_secretbox, nacl_sign',
-]
+/** `crypto/primitives-js.ts` makes the same checks before it calls. */
+const argumentChecks: readonly string[] = ['checkArrayTypes', 'checkLengths']
 
 /** What `crypto/` uses, under the names of tweetnacl's own interface. */
 const exported = `
@@ -34,7 +33,7 @@ export default {
     detached: Object.assign(nacl_sign_detached, { verify: nacl_sign_detached_verify }),
     keyPair: { fromSeed: nacl_sign_keyPair_fromSeed },
   },
-  lowlevel: { ${names[0]} },
+  lowlevel: { gf, D, L, pack25519, unpack25519, M, A, Z, S, pow2523, scalarmult },
 };
 `
 
@@ -62,7 +61,7 @@ export function partsOf(source: string): string {
     .replace(/\bnacl((?:\.\w+)+)/g, (_, name: string) => `nacl${name.replace(/\./g, '_')}`)
     // A constant made by a call counts as an effect, unless it says that it is none.
     .replace(/= gf\(/g, '= /* @__PURE__ */ gf(')
-  return parts + exported
+  return withBodies(parts, argumentChecks, '') + exported
 }
 
 function without(body: string, part: RegExp): string {

@@ -1,12 +1,32 @@
 /**
- * Takes functions of noble out of the bundle that do nothing for the client, though something in noble names them. The
- * names are those in esbuild's output.
+ * Takes functions of noble and stablelib out of the bundle that do nothing for the client, though something names them.
+ * The names of noble's are those in esbuild's output.
  */
+import { readFile } from 'node:fs/promises'
+import type { Plugin } from 'esbuild'
+
+/** Of stablelib's SHA-256: the client hashes whole messages. */
+const ofHash: readonly string[] = ['saveState', 'restoreState', 'cleanSavedState']
+
+/** Leaves them out of `@stablelib/sha256`. */
+export function wholeMessagesOnly(): Plugin {
+  return {
+    name: 'whole-messages-only',
+    setup(build) {
+      build.onLoad({ filter: /[\\/]@stablelib[\\/]sha256[\\/]lib[\\/]sha256\.js$/ }, async ({ path }) => {
+        const source = (await readFile(path, 'utf8')).replace(/\r\n/g, '\n')
+        return { contents: withBodies(source, ofHash, 'throw new Error();'), loader: 'js' }
+      })
+    },
+  }
+}
 
 /** Never called. What is left of each throws, and `crypto/curves-noble.ts` takes an exception for a refusal. */
 export const unreachedFunctions: readonly string[] = [
   // Square roots in any field: Ed25519 brings its own (`uvRatio`).
   'FpSqrt',
+  'sqrt',
+  'cmov',
   // Another verification than ours, see `crypto/curves-noble.ts`.
   'verify2',
   // Needs random bytes of the platform; the bundle has none to offer, so noble never blinds there.
@@ -32,6 +52,15 @@ export const unreachedFunctions: readonly string[] = [
 export const passedChecks: readonly string[] = [
   ...['validateObject', 'validateField', 'validatePointCons', 'validateW', 'validateTableBytes'],
   ...['validateMSMPoints', 'createKeygen', 'aobject', 'afunction', 'abool', 'asafenumber'],
+]
+
+/** Checks that stay, without the words that they would find for what is wrong. */
+export const shortChecks: readonly (readonly [string, string])[] = [
+  [
+    'abytes',
+    'if (isBytes(value) && (length === undefined || value.length === length)) return value; throw new Error();',
+  ],
+  ['anumber', 'if (Number.isSafeInteger(n) && n >= 0) return n; throw new Error();'],
 ]
 
 /**

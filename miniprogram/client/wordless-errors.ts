@@ -12,6 +12,7 @@ const positions: ReadonlyMap<string, number> = new Map([
   ['RangeError', 0],
   ['FormatError', 0],
   ['ProtocolError', 1],
+  ['LogError', 1],
   ['ChannelError', 1],
 ])
 
@@ -30,7 +31,7 @@ export function wordlessErrors(filter: RegExp): Plugin {
 }
 
 /**
- * JavaScript or TypeScript with an empty text in every error that it makes.
+ * JavaScript or TypeScript with no text, or an empty one, in every error that it makes.
  * @throws Error when the arguments of one do not end.
  */
 export function withoutWords(source: string): string {
@@ -42,7 +43,8 @@ export function withoutWords(source: string): string {
     if (position === undefined || match.index < copied) continue
     const { args, end } = argumentsAt(source, start)
     result += source.slice(copied, start)
-    result += args.map((argument, index) => (index === position ? "''" : argument)).join(',')
+    const left = args.length === position + 1 ? args.slice(0, position) : args
+    result += left.map((argument, index) => (index === position ? "''" : argument)).join(',')
     copied = end
   }
   return result + source.slice(copied)
