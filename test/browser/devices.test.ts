@@ -43,14 +43,14 @@ describe.skipIf(!hasChromium)('the devices of a user', () => {
     expect(await own.id('remove-0').count()).toBe(1)
     await own.id('remove-0').click()
     await own.page.locator('.dialog .confirm').click()
-    await own.page.getByText('没有其他设备登录').waitFor()
+    await own.text('没有其他设备登录').waitFor()
   })
 
   it('learn that they were removed, and join again as a new device', async () => {
     await lost.openTab(3)
-    await lost.page.getByText('此设备已被移除').waitFor()
+    await lost.text('此设备已被移除').waitFor()
     await lost.page.getByText('重新登录', { exact: true }).click()
-    await lost.page.getByText('已登录').waitFor()
+    await lost.text('已登录').waitFor()
     await own.openTab(1)
     await own.openTab(3)
     await own.id('remove-0').waitFor()
@@ -58,11 +58,11 @@ describe.skipIf(!hasChromium)('the devices of a user', () => {
 
   it('speak the language that people choose, also after a restart', async () => {
     await own.id('language-en').click()
-    await own.page.getByText('Other devices').waitFor()
+    await own.text('Other devices').waitFor()
     expect(await own.page.locator('#title').textContent()).toBe('Devices')
     expect(await own.page.locator('#tabs').textContent()).toBe('WalletMessagesDevices')
     await own.page.reload()
-    await own.page.getByText('Available balance').waitFor()
+    await own.text('Available balance').waitFor()
   })
 
   it('sign out, and WeChat signs them in again', async () => {

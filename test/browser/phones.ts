@@ -1,6 +1,5 @@
 /** One phone of the demo in a page, and what people do with it. */
 import type { BrowserContext, Page } from 'playwright-core'
-import { expect } from 'vitest'
 import type { TestService } from '../support/service.ts'
 
 export interface Phone {
@@ -11,8 +10,8 @@ export interface Phone {
   readonly id: (name: string) => ReturnType<Page['locator']>
   /** Amounts as they are read out, for example `10,000.00 CNY`. */
   readonly balance: () => Promise<string | null>
-  /** What is known about the transfer that is shown. */
-  readonly stage: () => Promise<string | null>
+  /** What can be read on the page that is shown. */
+  readonly text: (words: string) => ReturnType<Page['locator']>
   openTab(index: 1 | 2 | 3): Promise<void>
 }
 
@@ -41,7 +40,7 @@ export async function openPhone(
     errors,
     id,
     balance: () => id('balance').locator('[aria-label]').getAttribute('aria-label'),
-    stage: () => id('outcome').getAttribute('data-stage'),
+    text: (words) => page.locator('[mp-page]:not([hidden])').getByText(words),
     openTab: (index) => page.locator(`#tabs button:nth-child(${index})`).click(),
   }
 }
@@ -56,7 +55,7 @@ export async function openNamed(
   const phone = await openPhone(context, service, which)
   await phone.id('name').locator('input').fill(name)
   await phone.id('save-name').click()
-  await phone.page.getByText(name, { exact: true }).waitFor()
+  await phone.id('account').getByText(name, { exact: true }).waitFor()
   return phone
 }
 
@@ -71,5 +70,5 @@ export async function fillTransfer(phone: Phone, payee: string, amount: string):
 
 /** Waits until the transfer that is shown has come so far. */
 export async function expectStage(phone: Phone, stage: string): Promise<void> {
-  await expect.poll(phone.stage, { timeout: 20_000 }).toBe(stage)
+  await phone.id(`outcome-${stage}`).waitFor({ timeout: 20_000 })
 }

@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium)('a wallet on a phone', () => {
     ] as const) {
       await payer.id('amount').locator('input').fill(amount)
       await payer.id('next').click()
-      await payer.page.getByText(problem).waitFor()
+      await payer.text(problem).waitFor()
     }
     expect(await payer.id('confirm').count()).toBe(0)
     await payer.page.locator('#back').click()
@@ -78,7 +78,7 @@ describe.skipIf(!hasChromium)('a wallet on a phone', () => {
     await prompt.getByText('向 小红 转账 1,000.01 元').waitFor()
     await prompt.locator('.cancel').click()
     await expectStage(payer, 'refused')
-    await payer.page.getByText('款项没有转出').waitFor()
+    await payer.text('款项没有转出').waitFor()
     expect(await payee.balance()).toBe('10,012.50 CNY')
   })
 
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium)('a wallet on a phone', () => {
     await fillTransfer(payer, '小明', '1')
     await payer.id('confirm').click()
     await expectStage(payer, 'refused')
-    await payer.page.getByText('款项没有转出').waitFor()
+    await payer.text('款项没有转出').waitFor()
     await toWallet(payer)
     await expect.poll(payer.balance).toBe('8,986.49 CNY')
   })
