@@ -1,4 +1,5 @@
 /** Every outer route, in order. */
+import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
@@ -21,10 +22,19 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
-/** @param isStopping true once the service takes no new work */
-export function createApp(context: ExchangeContext, isStopping: () => boolean, metrics: MetricsRoute): Hono {
+/**
+ * @param isStopping true once the service takes no new work
+ * @param trace sees every request first; absent without traces
+ */
+export function createApp(
+  context: ExchangeContext,
+  isStopping: () => boolean,
+  metrics: MetricsRoute,
+  trace: MiddlewareHandler | undefined,
+): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
+  if (trace !== undefined) app.use(trace)
   app.use(secureHeaders())
   app.use(closeConnections(isStopping))
   app.post(

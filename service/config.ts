@@ -9,7 +9,12 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { RiskPolicy } from './sessions/risk-policy.ts'
+import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
+import { parseDatabase } from './store/open-store.ts'
+import type { TraceSettings } from './traces/settings.ts'
+import { parseTraces } from './traces/settings.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
 
@@ -36,8 +41,12 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** `undefined`: WeChat is not asked how risky a user is. */
+  readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
   readonly metrics: MetricsAccess
+  /** `undefined`: no traces. */
+  readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -74,6 +83,7 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
@@ -115,6 +125,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
+  const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -134,7 +146,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    riskPolicy,
     metrics,
+    traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -214,13 +228,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
   }
-}
-
-function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice(7) }
-  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
-  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }
 
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { serve } from '@hono/node-server'
+import type { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
@@ -13,6 +14,7 @@ import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { openLedger } from './demo/ledger.ts'
+import type { DemoService } from './demo/pages.ts'
 import { addDemoPages } from './demo/pages.ts'
 import { createWallet } from './demo/wallet.ts'
 import type { ExchangeContext } from './exchange/context.ts'
@@ -24,10 +26,13 @@ import { createSecretWrapper } from './keys/wrapping.ts'
 import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import type { Traces } from './traces/traces.ts'
+import { openTraces } from './traces/traces.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
@@ -40,6 +45,9 @@ const housekeepingPeriod = 15_000
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
+/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
+const socketPatience = 60_000
+
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
 
@@ -49,6 +57,8 @@ export interface Surroundings {
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  /** Instead of {@link socketPatience}. */
+  readonly socketPatienceMs?: number
 }
 
 export interface RunningService {
@@ -76,6 +86,7 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
+  const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
@@ -83,17 +94,17 @@ export async function startService(
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
     apps: config.wechatApps,
     now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
+    onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
   })
-  const listener = await listen(config)
+  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
     authority,
-    store,
+    store: traces.store(store),
     keyring,
     wrapper,
     tokens: createTokenIssuer(keyring, origin),
@@ -101,21 +112,20 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
     now,
     random: systemRandom,
-    record: toEach(exchangeRecorder(log), metrics.onExchange),
+    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
+    trace: traces.exchange,
   }
   let isStopping = false
-  const metricsRoute = { access: config.metrics, read: metrics.read }
-  const app = createApp(context, () => isStopping, metricsRoute)
-  const roots = keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey))
-  addDemoPages(app, config, { origin, roots, sandboxUrl: sandbox?.url })
-  listener.use(app.fetch)
+  const pages = { origin, roots: rootsOf(keyring, now()), sandboxUrl: sandbox?.url }
+  listener.use(createRoutes(config, context, () => isStopping, metrics, traces, pages).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
     origin,
-    roots,
+    roots: rootsOf(keyring, now()),
     sandboxUrl: sandbox?.url,
     async stop() {
       isStopping = true
@@ -123,8 +133,26 @@ export async function startService(
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await store.close()
+      await traces.stop()
     },
   }
+}
+
+/** Those of the service, and in development those of the demo. */
+function createRoutes(
+  config: Config,
+  context: ExchangeContext,
+  isStopping: () => boolean,
+  metrics: Metrics,
+  traces: Traces,
+  pages: DemoService,
+): Hono {
+  const metricsRoute = { access: config.metrics, read: metrics.read }
+  return addDemoPages(createApp(context, isStopping, metricsRoute, traces.middleware), config, pages)
+}
+
+function rootsOf(keyring: Keyring, now: number): readonly string[] {
+  return keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
 }
 
 const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
@@ -139,13 +167,19 @@ async function startSandbox(
   return { url, close: () => sandbox.close() }
 }
 
-function createBackend(config: Config, authority: string, keyring: Keyring, now: () => number): Backend {
+function createBackend(
+  config: Config,
+  authority: string,
+  keyring: Keyring,
+  now: () => number,
+  { backend: trace }: Traces,
+): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
       const { kid, secretKey } = keyring.current('signing', now())
       return { keyid: kid, secretKey }
     }
-    const tools = { primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: systemRandom }
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
@@ -163,7 +197,7 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config): Promise<Listener> {
+async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -186,7 +220,7 @@ async function listen(config: Config): Promise<Listener> {
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
-    server.timeout = 60_000
+    server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
     server.on('error', reject)
   })

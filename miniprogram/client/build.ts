@@ -6,7 +6,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { build } from 'esbuild'
 import { internalNames } from './internal-names.ts'
@@ -136,6 +136,20 @@ async function run(options: BuildOptions & { readonly metafile: true }): Promise
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 
+/** The compression that the client does not bring along, as a file of its own. @throws Error as `bundleClient`. */
+export function bundleGzip(): Promise<ClientBundle> {
+  return run({
+    ...shared,
+    entryPoints: ['miniprogram/client/gzip.ts'],
+    outfile: 'gzip.js',
+    format: 'cjs',
+    minify: true,
+    // fflate looks for one when it loads, and needs it for texts only.
+    define: { TextDecoder: 'undefined' },
+    legalComments: 'eof',
+  })
+}
+
 /** Bundles into {@link bundlePath}. */
 export async function writeClient(): Promise<ClientBundle> {
   const bundle = await bundleClient()
@@ -143,9 +157,4 @@ export async function writeClient(): Promise<ClientBundle> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, bundle.code)
   return bundle
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { code } = await writeClient()
-  console.log(`${bundlePath}: ${code.length} characters`)
 }

@@ -104,7 +104,10 @@ async function afterSending<T>(isUnsafe: boolean, run: () => Promise<T>): Promis
   try {
     return await run()
   } catch (error) {
-    if (isUnsafe && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
+    // The transport's own, without the status of an answer: it has sent nothing.
+    const isUnsent =
+      error instanceof ChannelError && error.code === 'frame_too_large' && error.status === undefined
+    if (isUnsafe && !isUnsent && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
     throw error
   }
 }

@@ -45,7 +45,7 @@ const exportedShape = /^(?:export )?(?:interface|class) [\s\S]*?^\}/gm
 /** Between modules too, though a newer language or a shape of another file has such a name. */
 const inSpite: readonly string[] = [
   ...['take', 'kind', 'params', 'offset', 'isUnsafe', 'clock', 'queue', 'wire', 'nonce', 'info', 'ready'],
-  ...['sessionId', 'token', 'created', 'verify', 'keyPair', 'update', 'blocks', 'clean', 'seconds', 'learn'],
+  ...['sessionId', 'token', 'created', 'update', 'blocks', 'clean', 'seconds', 'learn'],
 ]
 
 /** Members of JSON documents that are read by these very names. */
@@ -85,12 +85,23 @@ export async function internalNames(root: string): Promise<readonly string[]> {
 
 /** What the language itself calls its members: `Object.entries`, for example. */
 function languageNames(): readonly string[] {
-  const globals = Object.getOwnPropertyNames(globalThis).map((name): unknown => Reflect.get(globalThis, name))
-  return globals.flatMap((value) => {
-    if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return []
+  const basics: readonly object[] = [
+    Object,
+    Function,
+    Array,
+    String,
+    Number,
+    BigInt,
+    Symbol,
+    Error,
+    RegExp,
+    Date,
+  ]
+  const others: readonly object[] = [Promise, Map, Set, WeakMap, ArrayBuffer, Uint8Array, Math, JSON]
+  const typedArray: object = Object.getPrototypeOf(Uint8Array)
+  return [...basics, ...others, typedArray].flatMap((value) => {
     const prototype: unknown = Reflect.get(value, 'prototype')
-    const inherited = typeof prototype === 'object' && prototype !== null ? prototype : {}
-    return [...Object.getOwnPropertyNames(value), ...Object.getOwnPropertyNames(inherited)]
+    return [...Object.getOwnPropertyNames(value), ...Object.getOwnPropertyNames(Object(prototype))]
   })
 }
 

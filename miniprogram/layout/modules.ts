@@ -2,7 +2,7 @@
 import { transformSync } from 'esbuild'
 
 /** The built client is CommonJS already, and its text is what was checked. */
-const untouched = 'miniprogram_npm/miniseal/'
+const untouched = 'miniprogram_npm/miniseal-client/'
 
 /** @throws Error when it does not compile. */
 export function compileModule(path: string, source: string): string {

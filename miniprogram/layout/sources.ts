@@ -12,7 +12,7 @@ export const appFolder = join(root, 'miniprogram', 'app')
 
 /** Packages, under the folder where WeChat's npm build puts them; TDesign ships that form ready-made. */
 const packages: readonly (readonly [string, string])[] = [
-  ['miniprogram_npm/miniseal/index.js', join(root, bundlePath)],
+  ['miniprogram_npm/miniseal-client/index.js', join(root, bundlePath)],
   [
     'miniprogram_npm/tdesign-miniprogram/',
     join(root, 'node_modules', 'tdesign-miniprogram', 'miniprogram_dist'),

@@ -26,21 +26,25 @@ interface DemoConfig {
   readonly wechatApps: readonly { readonly appid: string }[]
 }
 
-interface DemoService extends Pick<DemoSettings, 'origin' | 'roots'> {
+/** The service that the pages talk to. */
+export interface DemoService extends Pick<DemoSettings, 'origin' | 'roots'> {
   readonly sandboxUrl: string | undefined
 }
 
-/** Adds the pages where there is what they need, and what production has not: the sandbox and the demo wallet. */
+/**
+ * Adds the pages where there is what they need, and what production has not: the sandbox and the demo wallet.
+ * @returns `app`
+ */
 export function addDemoPages(
   app: Hono,
   config: DemoConfig,
   { origin, roots, sandboxUrl }: DemoService,
-): void {
+): Hono {
   const appid = config.wechatApps[0]?.appid
-  if (config.mode !== 'development' || config.upstreams !== undefined) return
-  if (sandboxUrl === undefined || appid === undefined) return
+  const isWanted = config.mode === 'development' && config.upstreams === undefined
+  if (!isWanted || sandboxUrl === undefined || appid === undefined) return app
   app.get('/demo', (c) => c.redirect('/demo/'))
-  app.route('/demo', demoPages({ origin, appid, roots, sandboxUrl }))
+  return app.route('/demo', demoPages({ origin, appid, roots, sandboxUrl }))
 }
 
 const types: Readonly<Record<string, string>> = {

@@ -28,11 +28,14 @@ class Claimed {
   readonly caller: Caller
   /** Absent for safe requests, and where the key cannot be read. */
   readonly idempotency: IdempotencyState | undefined
+  /** What the session requires of a request that may have an effect, whatever its route asks for. */
+  readonly requiredAcr: 'soter' | null
 
-  constructor(message: RequestMessage, caller: Caller, idempotency: IdempotencyState | undefined) {
-    this.message = message
-    this.caller = caller
-    this.idempotency = idempotency
+  constructor(parts: Pick<Claimed, 'message' | 'caller' | 'idempotency' | 'requiredAcr'>) {
+    this.message = parts.message
+    this.caller = parts.caller
+    this.idempotency = parts.idempotency
+    this.requiredAcr = parts.requiredAcr
   }
 
   static isMade(value: object): boolean {
@@ -119,7 +122,8 @@ export async function claimRequest(
     acr: 'session',
     signature: evidence,
   }
-  return new Claimed(message, caller, claim === undefined ? undefined : { claim, isNew })
+  const idempotency = claim === undefined ? undefined : { claim, isNew }
+  return new Claimed({ message, caller, idempotency, requiredAcr: opened.session.requiredAcr })
 }
 
 /** @returns false when the Idempotency-Key was used before; the nonce is used up all the same. */

@@ -20,6 +20,7 @@ import {
   settlement,
 } from './idempotency.ts'
 import { check, checkAsync } from './refused.ts'
+import { assertRequiredAcr } from './required-acr.ts'
 import { confirmCaller, stepUpRequired } from './step-up.ts'
 
 /**
@@ -36,7 +37,7 @@ export async function carryOut(context: ExchangeContext, command: Command): Prom
     return await checkAsync('handler', () => carryOutFreely(context, command))
   }
   if (!idempotency.isNew) {
-    const answer = await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
+    const answer = await checkAsync('idempotency', () => answerAgain(context, message, idempotency.claim))
     if (answer !== undefined) return answer
   }
   return await checkAsync('handler', () => carryOutOnce(context, command, idempotency.claim))
@@ -79,6 +80,7 @@ async function handle(
   writesWith: (reply: ResponseMessage) => readonly Write[],
 ): Promise<ResponseMessage> {
   const caller = await confirmCaller(context, command)
+  assertRequiredAcr(context, command, caller)
   const { reply, writes } = await decide(context, command, caller)
   const all = [...writes, ...writesWith(reply)]
   if (all.length === 0) return reply

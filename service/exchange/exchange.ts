@@ -6,7 +6,7 @@ import type { Problem, ProblemContext } from '../messages/problems.ts'
 import { clearProblem, problemOf } from '../messages/problems.ts'
 import { claimRequest, verifyToken } from './authorize.ts'
 import { carryOut } from './carry-out.ts'
-import type { ExchangeContext } from './context.ts'
+import type { ExchangeContext, ExchangeRecord } from './context.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
@@ -31,11 +31,19 @@ export async function exchange(
   bytes: Uint8Array,
   source: string,
 ): Promise<ExchangeAnswer> {
+  return await context.trace.run(() => takeThrough(context, bytes, source))
+}
+
+async function takeThrough(
+  context: ExchangeContext,
+  bytes: Uint8Array,
+  source: string,
+): Promise<ExchangeAnswer> {
   const requestId = randomUUID()
   const startedAt = performance.now()
-  const clock = new StageClock()
-  const done = (kind: 'login' | 'request' | 'clear', status: number, refused?: Refused): void =>
-    record(context, requestId, startedAt, clock, kind, status, refused)
+  const clock = new StageClock(context.trace)
+  const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
+    record(context, requestId, startedAt, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
     leave = await checkAsync('limits', () => context.limits.takeFrame(source))
@@ -44,7 +52,8 @@ export async function exchange(
     const made = await answer(context, opened, requestId, clock)
     clock.begin('seal')
     const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
-    done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused)
+    const notes = { ...notesOf(opened), ...methodOf(sealed.request) }
+    done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
     const refused = asRefused('frame', error)
@@ -54,6 +63,14 @@ export async function exchange(
   } finally {
     leave()
   }
+}
+
+function notesOf(opened: OpenedFrame): Pick<ExchangeRecord, 'risk'> {
+  return opened.kind === 'handshake' ? opened.notes : {}
+}
+
+function methodOf(request: RequestMessage | undefined): Pick<ExchangeRecord, 'method'> {
+  return request === undefined ? {} : { method: request.method }
 }
 
 /** Seals an answer; one that cannot be sealed (a backend's answer over the frame limit, say) becomes a refusal. */
@@ -132,13 +149,12 @@ function record(
   requestId: string,
   startedAt: number,
   clock: StageClock,
-  kind: 'login' | 'request' | 'clear',
-  status: number,
+  outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,
 ): void {
   const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
   const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
   const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
   const error = isFault ? { error: refused.refusal.cause } : {}
-  context.record({ requestId, kind, status, durationMs, stages: clock.stop(), ...refusal, ...error })
+  context.record({ requestId, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

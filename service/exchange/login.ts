@@ -14,6 +14,7 @@ import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
+import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { sessionKeyPlace } from './open.ts'
 import { check, checkAsync } from './refused.ts'
@@ -61,10 +62,9 @@ export async function logIn(
 ): Promise<ResponseMessage> {
   const login = verifyLogin(context, request)
   await claimLogin(context, login)
-  const identity = await checkAsync('login', () =>
-    context.wechat.exchangeCode(login.body.appid, login.body.code),
-  )
-  return await checkAsync('login', () => openSession(context, opened, login, identity))
+  const identity = await checkAsync('login', () => identify(context, opened, login.body))
+  const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
+  return await checkAsync('login', () => openSession(context, opened, login, identity, requiredAcr))
 }
 
 function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
@@ -119,6 +119,7 @@ async function openSession(
   opened: OpenedHandshake,
   { body, publicKey, signature }: VerifiedLogin,
   identity: WechatIdentity,
+  requiredAcr: 'soter' | null,
 ): Promise<ResponseMessage> {
   const now = context.now()
   const device = signature.keyid
@@ -134,6 +135,7 @@ async function openSession(
     now,
     identity,
     platform: body.client?.platform,
+    requiredAcr,
   })
   const sid = encodeBase64Url(id)
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
@@ -157,6 +159,7 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
+  readonly requiredAcr: 'soter' | null
 }
 
 /** User, device and session in one transaction, every secret wrapped. */
@@ -165,7 +168,7 @@ async function putSession(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): Promise<void> {
-  const { user, device, id, appid, publicKey, now, identity, platform } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   const result = await context.store.commit([
@@ -190,6 +193,7 @@ async function putSession(
         s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyPlace('s2c', id)),
         createdAt: now,
         expiresAt: now + sessionLifetime,
+        requiredAcr,
       },
     },
   ])

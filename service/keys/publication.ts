@@ -6,6 +6,7 @@ import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../cryp
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
+import { announcedLogKey } from './log-key.ts'
 import type { ServiceKey } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
@@ -32,7 +33,7 @@ export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
 
 /** The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key. */
 export function channelConfiguration(keyring: Keyring, settings: ChannelSettings, now: number): string {
-  const log = keyring.current('log', now)
+  const log = announcedLogKey(keyring, now)
   const origin = logOrigin(settings.origin, log)
   const configuration: ChannelConfiguration = {
     iss: settings.origin,

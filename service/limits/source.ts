@@ -23,6 +23,15 @@ export function sourceOf(
   return findForwarded(forwardedFor, trustedProxies) ?? connected ?? unknownSource
 }
 
+/**
+ * The address that stands for a group, for those who take addresses alone: of a /64 its first.
+ *
+ * @returns `undefined` where no address is known
+ */
+export function addressOf(source: string): string | undefined {
+  return source === unknownSource ? undefined : source.replace(/\/64$/, '')
+}
+
 function findForwarded(field: string | undefined, trustedProxies: number): string | undefined {
   if (trustedProxies === 0 || field === undefined) return undefined
   const groups = field.split(',').map((entry) => groupOf(entry.trim()))

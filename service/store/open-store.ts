@@ -29,3 +29,15 @@ export async function openStore(database: DatabaseLocation, options: StoreOption
       return await openPostgresStore(database.url, options)
   }
 }
+
+/**
+ * Reads `MINISEAL_DATABASE`.
+ *
+ * @throws Error for the operator, which does not quote the URL: it may hold a password.
+ */
+export function parseDatabase(text: string): DatabaseLocation {
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
+    return { kind: 'sqlite', path: text.slice(7) }
+  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
+  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
+}

@@ -27,7 +27,7 @@ it('is complete: every page has its four files, and the client and TDesign lie w
     'app.js',
     'project.config.json',
     'sitemap.json',
-    'miniprogram_npm/miniseal/index.js',
+    'miniprogram_npm/miniseal-client/index.js',
     'miniprogram_npm/tdesign-miniprogram/button/button.js',
   ]) {
     expect(files.has(path), path).toBe(true)

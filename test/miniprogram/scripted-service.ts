@@ -62,6 +62,8 @@ export class ScriptedService implements Transport {
   /** UNIX seconds. */
   time: number = Math.floor(Date.now() / 1000)
   iss: string = origin
+  /** The verifier key of the log, as it is published. */
+  logKey = 'example'
   /** Who logs in. */
   user = 'user-1'
   tokenLifetime = 600
@@ -149,7 +151,7 @@ export class ScriptedService implements Transport {
       version: 1 as const,
       agreement: [key(this.agreement.publicKey, 'X25519')],
       signing: [key(this.signing.publicKey, 'Ed25519', this.signingKeyEnds)],
-      log: { origin: 'pay.example.com/audit', vkey: 'example' },
+      log: { origin: 'pay.example.com/audit', vkey: this.logKey },
       window: { past: 120, future: 10 },
       maxFrame: 1_048_576,
     }

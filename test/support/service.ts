@@ -35,6 +35,8 @@ export interface TestService {
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
+  /** See `Surroundings`. */
+  readonly socketPatienceMs?: number
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
@@ -57,8 +59,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const backend = options.backend === undefined ? {} : { backend: options.backend }
-  const service: RunningService = await startService(readConfig(environment), log, { now, ...backend })
+  const { environment: _, ...around } = options
+  const service: RunningService = await startService(readConfig(environment), log, { now, ...around })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${sandboxUrl}${path}`, {

@@ -1,5 +1,5 @@
 /** The language of the app: that of WeChat, until people choose another. */
-import type { Locale } from 'miniseal'
+import type { Locale } from 'miniseal-client'
 import { en } from './en'
 import type { Texts } from './texts'
 import { zhCn } from './zh-cn'

@@ -1,5 +1,5 @@
 /** The user's devices and what may be done with them. */
-import type { DeviceSummary } from 'miniseal'
+import type { DeviceSummary } from 'miniseal-client'
 import { channel } from './channel'
 import { stopEvents } from './events'
 

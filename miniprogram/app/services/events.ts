@@ -1,5 +1,5 @@
 /** What the service tells this user as it happens: one stream for the app, from where it ended the last time. */
-import type { ChannelEvent, EventHandle, SocketState } from 'miniseal'
+import type { ChannelEvent, EventHandle, SocketState } from 'miniseal-client'
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, objectOf } from './json'

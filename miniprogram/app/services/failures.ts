@@ -1,5 +1,5 @@
 /** What failed, in words for people. */
-import { ChannelError } from 'miniseal'
+import { ChannelError } from 'miniseal-client'
 import { language, texts } from '../i18n/language'
 
 /** A failure as pages show it. */

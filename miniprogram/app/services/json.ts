@@ -1,6 +1,6 @@
 /** Reading the JSON of verified answers: what has another form than agreed is no answer. */
-import type { Answer } from 'miniseal'
-import { ChannelError } from 'miniseal'
+import type { Answer } from 'miniseal-client'
+import { ChannelError } from 'miniseal-client'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

@@ -1,5 +1,5 @@
 /** Receipts of this phone's transfers: the service's answer names the log entry of its request. */
-import type { Answer, Receipt } from 'miniseal'
+import type { Answer, Receipt } from 'miniseal-client'
 import { channel } from './channel'
 
 const storageKey = 'receipts'

@@ -2,8 +2,8 @@
  * Sending money, at most once and with a true result: every attempt carries the key that was made, and kept, before the
  * first one.
  */
-import type { Answer } from 'miniseal'
-import { ChannelError } from 'miniseal'
+import type { Answer } from 'miniseal-client'
+import { ChannelError } from 'miniseal-client'
 import { texts } from '../i18n/language'
 import { channel } from './channel'
 import { sentenceOf } from './failures'

@@ -1,4 +1,4 @@
-import type { Receipt } from 'miniseal'
+import type { Receipt } from 'miniseal-client'
 import { exactTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { startAnew } from '../../services/devices'
