@@ -1,5 +1,14 @@
 /** What the service tells this user as it happens: one stream for the app, from where it ended the last time. */
+<<<<<<< HEAD
+
 import type { ChannelEvent, EventHandle, SocketState } from 'miniseal-client'
+
+=======
+
+import type { ChannelEvent, EventHandle } from 'miniseal'
+
+>>>>>>> 601170f (app: live or not, also for pages that come later)
+
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, objectOf } from './json'
@@ -7,8 +16,15 @@ import { integer, objectOf } from './json'
 type Listener = (data: JsonObject) => void
 
 const listeners = new Map<string, Set<Listener>>()
+const liveListeners = new Set<(isLive: boolean) => void>()
+let isLive = false
 let handle: EventHandle | undefined
 let isStarting = false
+
+channel.on('socket', (state) => {
+  isLive = state === 'open'
+  for (const listener of [...liveListeners]) listener(isLive)
+})
 
 /** Listens from now on; calling it again does nothing while it listens. Failures are for the pages to tell. */
 export async function startEvents(): Promise<void> {
@@ -45,9 +61,13 @@ export function onEvent(type: string, listener: Listener): () => void {
   }
 }
 
-/** Whether events come as they happen. @returns a function that ends this. */
+/** Calls `listener` now and with every change: whether events come as they happen. @returns a function that ends this. */
 export function onLive(listener: (isLive: boolean) => void): () => void {
-  return channel.on('socket', (state: SocketState) => listener(state === 'open'))
+  liveListeners.add(listener)
+  listener(isLive)
+  return () => {
+    liveListeners.delete(listener)
+  }
 }
 
 /** On a phone that is new to this user what is past is past. */
