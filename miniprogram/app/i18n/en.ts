@@ -77,7 +77,9 @@ export const en: Texts = {
     place: 'Its place in the public log',
     copy: 'Copy receipt id',
     stamp: 'OK',
-    elsewhere: 'The receipt is on the phone that paid.',
+    legend:
+      'Hollow circles are fingerprints of neighbours. With them this phone reckons from the entry up to the signed state.',
+    elsewhere: 'This phone has no receipt of this transfer. It is on the phone that paid.',
     checking: 'Checking on this phone, step by step…',
     pending: 'It is being written to the public log…',
     verified: 'All checks passed. Nobody can change this entry unnoticed.',

@@ -81,6 +81,7 @@ export interface Texts {
     readonly place: string
     readonly copy: string
     readonly stamp: string
+    readonly legend: string
     readonly elsewhere: string
     readonly checking: string
     readonly pending: string

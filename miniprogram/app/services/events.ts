@@ -1,14 +1,5 @@
 /** What the service tells this user as it happens: one stream for the app, from where it ended the last time. */
-<<<<<<< HEAD
-
-import type { ChannelEvent, EventHandle, SocketState } from 'miniseal-client'
-
-=======
-
-import type { ChannelEvent, EventHandle } from 'miniseal'
-
->>>>>>> 601170f (app: live or not, also for pages that come later)
-
+import type { ChannelEvent, EventHandle } from 'miniseal-client'
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, objectOf } from './json'
