@@ -3,7 +3,7 @@
  * rest of a phone drawn around it. For development; `npm run build` runs it.
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import { build } from 'esbuild'
 import { TmplGroup } from 'glass-easel-template-compiler'
 import type { AppFiles } from '../layout/app-files.ts'
@@ -31,7 +31,6 @@ export async function writePages(): Promise<void> {
     join(folder, 'app.css'),
     compileStyles(files, collectComponents(files), new Set(builtinNames)),
   )
-  copyImages(files, folder)
   cpSync(join(hostFolder, 'page'), folder, { recursive: true })
   await build({
     absWorkingDir: root,
@@ -53,14 +52,18 @@ function programOf(files: AppFiles): string {
   return `window.miniProgram={manifest:${manifest},
 components:${JSON.stringify(components)},
 templates:${compileTemplates(new TmplGroup(), files, components)},
+images:${JSON.stringify(imagesOf(files))},
 modules:${wrapModules(files)}}
 `
 }
 
-function copyImages(files: AppFiles, folder: string): void {
-  for (const [path, content] of files) {
-    if (!path.startsWith('images/')) continue
-    mkdirSync(dirname(join(folder, path)), { recursive: true })
-    writeFileSync(join(folder, path), content)
-  }
+/** Part of the program, so that they are there without a network, as on a phone. */
+function imagesOf(files: AppFiles): Record<string, string> {
+  const images = [...files].filter(([path]) => path.startsWith('images/'))
+  const types: Readonly<Record<string, string>> = { '.svg': 'image/svg+xml', '.png': 'image/png' }
+  return Object.fromEntries(
+    images.map(([path, content]) => {
+      return [path, `data:${types[extname(path)]};base64,${Buffer.from(content).toString('base64')}`]
+    }),
+  )
 }

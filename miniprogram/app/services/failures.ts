@@ -33,7 +33,9 @@ export function sentenceOf(error: unknown): string {
 }
 
 export function isNetworkTrouble(error: unknown): boolean {
-  return error instanceof ChannelError && (error.code === 'network' || error.code === 'timeout')
+  return (
+    error instanceof ChannelError && ['offline', 'network', 'timeout', 'interrupted'].includes(error.code)
+  )
 }
 
 /** A removed device gets a new key; nothing else needs more than another try. */

@@ -1,7 +1,7 @@
 /** What a phone draws around a page: status bar, navigation bar and tab bar. */
 import type { OpenPage, Pages } from './pages.ts'
 import type { TabItem } from './program.ts'
-import { program } from './program.ts'
+import { imageUrl, program } from './program.ts'
 
 /** @throws Error when phone.html lacks it. */
 export function part(id: string): HTMLElement {
@@ -58,7 +58,7 @@ function drawTabs(pages: Pages, page: OpenPage): void {
       item.onclick = () => pages.switchTab(tab.pagePath)
       const icon = document.createElement('img')
       icon.alt = ''
-      icon.src = isCurrent ? tab.selectedIconPath : tab.iconPath
+      icon.src = imageUrl(isCurrent ? tab.selectedIconPath : tab.iconPath)
       item.append(icon, text('span', tab.text))
       const badge = badges.get(index)
       if (badge !== undefined) item.append(text('b', badge))

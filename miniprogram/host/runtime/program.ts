@@ -56,6 +56,8 @@ export interface Program {
   }
   /** Each after those that it uses. */
   readonly components: readonly ProgramComponent[]
+  /** Images of the package, as URLs that need no network. */
+  readonly images: Readonly<Record<string, string>>
   readonly templates: Readonly<Record<string, unknown>>
   readonly modules: Readonly<
     Record<string, { readonly references: Readonly<Record<string, string>>; readonly run: ModuleFunction }>
@@ -69,6 +71,11 @@ declare global {
 }
 
 export const program = window.miniProgram
+
+/** What the browser loads for an image that the app names. */
+export function imageUrl(source: string): string {
+  return program.images[source.replace(/^\//, '')] ?? source
+}
 
 export function findComponent(path: string): ProgramComponent | undefined {
   return program.components.find((component) => component.path === path)

@@ -3,7 +3,7 @@ import { chooseLanguage, language, texts } from '../../i18n/language'
 import type { Device } from '../../services/devices'
 import { fetchDevices, removeDevice, signOut, startAnew } from '../../services/devices'
 import type { Trouble } from '../../services/failures'
-import { sentenceOf, troubleOf } from '../../services/failures'
+import { isNetworkTrouble, sentenceOf, troubleOf } from '../../services/failures'
 import { settings } from '../../settings'
 
 interface DeviceRow {
@@ -26,7 +26,7 @@ Page({
     skeleton: [
       [
         { type: 'circle', size: '72rpx' },
-        { width: '60%', height: '36rpx', marginLeft: '24rpx' },
+        { width: '82%', height: '36rpx' },
       ],
     ],
   },
@@ -57,7 +57,9 @@ Page({
         trouble: null,
       })
     } catch (error) {
-      this.setData({ trouble: troubleOf(error) })
+      // What was loaded stays on the screen; the bar on top tells that there is no network.
+      const isShown = this.data.current === null || !isNetworkTrouble(error)
+      this.setData({ trouble: isShown ? troubleOf(error) : null })
     }
   },
 

@@ -5,7 +5,7 @@ import { fetchContacts, fetchProfile } from '../../services/chat'
 import { startAnew } from '../../services/devices'
 import { onEvent, onLive, startEvents } from '../../services/events'
 import type { Trouble } from '../../services/failures'
-import { troubleOf } from '../../services/failures'
+import { isNetworkTrouble, troubleOf } from '../../services/failures'
 import { initialOf } from '../../services/initials'
 import { unreadOf } from '../../services/unread'
 
@@ -32,7 +32,7 @@ Page({
     skeleton: [
       [
         { type: 'circle', size: '88rpx' },
-        { width: '60%', height: '36rpx', marginLeft: '24rpx' },
+        { width: '82%', height: '36rpx' },
       ],
     ],
   },
@@ -62,7 +62,9 @@ Page({
       this.setData({ name: profile.name, contacts: contacts.map(rowOf), trouble: null })
       void startEvents()
     } catch (error) {
-      this.setData({ trouble: troubleOf(error) })
+      // What was loaded stays on the screen; the bar on top tells that there is no network.
+      const isShown = this.data.contacts === null || !isNetworkTrouble(error)
+      this.setData({ trouble: isShown ? troubleOf(error) : null })
     }
   },
 

@@ -5,7 +5,7 @@ import { fetchProfile } from '../../services/chat'
 import { startAnew } from '../../services/devices'
 import { onEvent, startEvents } from '../../services/events'
 import type { Trouble } from '../../services/failures'
-import { troubleOf } from '../../services/failures'
+import { isNetworkTrouble, troubleOf } from '../../services/failures'
 import { initialOf } from '../../services/initials'
 import { onNetwork } from '../../services/network'
 import { findPending } from '../../services/pending-transfer'
@@ -44,7 +44,7 @@ Page({
     skeleton: [
       [
         { type: 'circle', size: '80rpx' },
-        { width: '60%', height: '36rpx', marginLeft: '24rpx' },
+        { width: '82%', height: '36rpx' },
       ],
     ],
   },
@@ -90,7 +90,9 @@ Page({
       if (profile.name === '') this.askNameOnce()
       void startEvents()
     } catch (error) {
-      this.setData({ trouble: troubleOf(error), waitingText: '' })
+      // What was loaded stays on the screen; the bar on top tells that there is no network.
+      const isShown = this.data.transfers === null || !isNetworkTrouble(error)
+      this.setData({ trouble: isShown ? troubleOf(error) : null, waitingText: '' })
     } finally {
       clearTimeout(timer)
       page.isLoading = false

@@ -1,5 +1,6 @@
 /** Every built-in element. */
 import type { glassEasel } from 'glass-easel-miniprogram-adapter'
+import { imageUrl } from '../program.ts'
 import type { Builtin } from './element.ts'
 import { reflect, registerBuiltin } from './element.ts'
 import { input } from './input.ts'
@@ -53,16 +54,11 @@ const image: Builtin = {
     picture.onerror = () => fire('error', { errMsg: 'GET image failed' })
     dom.appendChild(picture)
     return () => {
-      const source = packagePath(String(get('src')))
+      const source = imageUrl(String(get('src')))
       if (picture.getAttribute('src') !== source) picture.setAttribute('src', source)
       picture.className = fits[String(get('mode'))] ?? 'fit-fill'
     }
   },
-}
-
-/** Images of the package lie beside the page. */
-function packagePath(source: string): string {
-  return source.replace(/^\//, '')
 }
 
 const scrollView: Builtin = {
