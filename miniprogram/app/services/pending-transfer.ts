@@ -3,13 +3,16 @@ import type { TransferOrder } from './transfers'
 
 const storageKey = 'pending-transfer'
 
-/** Durable when it resolves. */
-export async function keepPending(order: TransferOrder): Promise<void> {
-  await wx.setStorage({ key: storageKey, data: JSON.stringify(order) })
+/** Durable when it resolves. @returns false when the phone could not keep it. */
+export function keepPending(order: TransferOrder): Promise<boolean> {
+  return new Promise((resolve) => {
+    const data = JSON.stringify(order)
+    wx.setStorage({ key: storageKey, data, success: () => resolve(true), fail: () => resolve(false) })
+  })
 }
 
-export async function forgetPending(): Promise<void> {
-  await wx.removeStorage({ key: storageKey })
+export function forgetPending(): void {
+  wx.removeStorage({ key: storageKey })
 }
 
 /** `undefined` when there is none, or none that can be read. */

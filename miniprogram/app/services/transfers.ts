@@ -7,7 +7,7 @@ import { ChannelError } from 'miniseal-client'
 import { texts } from '../i18n/language'
 import { channel } from './channel'
 import { sentenceOf } from './failures'
-import { object, optionalText } from './json'
+import { object } from './json'
 import { newKey } from './keys'
 import { isOnline } from './network'
 import { forgetPending, keepPending } from './pending-transfer'
@@ -42,10 +42,13 @@ export async function createOrder(payee: string, amount: number, note: string): 
 
 /** Sends an order for the first time. It is kept until its outcome is known, also over a restart of the app. */
 export async function sendTransfer(order: TransferOrder): Promise<TransferOutcome> {
-  if (!isOnline()) return { kind: 'refused', reason: texts().transfer.offlineNotSent }
-  await keepPending(order)
+  const { offlineNotSent, notSent } = texts().transfer
+  if (!isOnline()) return { kind: 'refused', reason: offlineNotSent }
+  // What cannot be kept could not be found out about either.
+  const isKept = await keepPending(order)
+  if (!isKept) return { kind: 'refused', reason: `${texts().common.wentWrong}\n${notSent}` }
   const outcome = await attempt(order, false)
-  if (outcome.kind !== 'unknown') await forgetPending()
+  if (outcome.kind !== 'unknown') forgetPending()
   return outcome
 }
 
@@ -61,7 +64,7 @@ export async function findOut(order: TransferOrder, isWanted: () => boolean): Pr
     if (!isOnline()) continue
     const outcome = await attempt(order, true)
     if (outcome.kind === 'unknown') continue
-    await forgetPending()
+    forgetPending()
     return outcome
   }
   return { kind: 'unknown' }
@@ -94,17 +97,26 @@ function reasonOf(error: ChannelError): string {
   return error.code === 'offline' ? offlineNotSent : `${sentenceOf(error)}\n${notSent}`
 }
 
+/** A 4xx is the backend's word that it has done nothing; whatever else is not understood is not known. */
 function outcomeOf(answer: Answer): TransferOutcome {
-  const body = object(answer.json())
-  if (answer.status === 201) {
-    const transfer = parseSent(body)
+  if (answer.status === 201) return doneOf(answer)
+  if (answer.status < 400 || answer.status >= 500) return { kind: 'unknown' }
+  const { insufficient, notAccepted } = texts().transfer
+  return {
+    kind: 'refused',
+    reason: answer.text().includes('"insufficient_funds"') ? insufficient : notAccepted,
+  }
+}
+
+/** An answer that cannot be read is no reason to call a transfer failed. */
+function doneOf(answer: Answer): TransferOutcome {
+  try {
+    const transfer = parseSent(object(answer.json()))
     keepReceipt(transfer.id, answer)
     return { kind: 'done', transfer }
+  } catch {
+    return { kind: 'unknown' }
   }
-  if (answer.status >= 500) return { kind: 'unknown' }
-  const { transfer } = texts()
-  const isPoor = optionalText(body.error) === 'insufficient_funds'
-  return { kind: 'refused', reason: isPoor ? transfer.insufficient : transfer.notAccepted }
 }
 
 function send({ payee, amount, note, key }: TransferOrder): Promise<Answer> {

@@ -5,7 +5,6 @@ import { onEvent } from './events'
 const messagesTab = 1
 
 const counts = new Map<string, number>()
-const listeners = new Set<() => void>()
 let shown: string | undefined
 
 /** Called once, at launch. */
@@ -29,17 +28,8 @@ export function showConversation(user: string | undefined): void {
   tell()
 }
 
-/** @returns a function that ends the listening. */
-export function onUnread(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => {
-    listeners.delete(listener)
-  }
-}
-
 function tell(): void {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
   if (total === 0) wx.removeTabBarBadge({ index: messagesTab })
   else wx.setTabBarBadge({ index: messagesTab, text: total > 99 ? '99+' : String(total) })
-  for (const listener of [...listeners]) listener()
 }
