@@ -9,6 +9,9 @@ import { boundBodies } from './http/bodies.ts'
 import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
+import { maxPush, pushHandler } from './http/push.ts'
+import type { PushKey } from './http/push-keys.ts'
+import type { Sockets } from './http/sockets.ts'
 import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { findProblemTitle } from './messages/problems.ts'
@@ -22,6 +25,13 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
+/** What reaches users without being asked. */
+export interface LiveRoutes {
+  readonly sockets: Sockets
+  /** Who may push events; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
+}
+
 /**
  * @param isStopping true once the service takes no new work
  * @param trace sees every request first; absent without traces
@@ -30,6 +40,7 @@ export function createApp(
   context: ExchangeContext,
   isStopping: () => boolean,
   metrics: MetricsRoute,
+  { sockets, pushKeys }: LiveRoutes,
   trace: MiddlewareHandler | undefined,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
@@ -54,6 +65,8 @@ export function createApp(
     }),
     sealHandler(context),
   )
+  app.get('/seal', sockets.guard, sockets.upgrade)
+  app.post('/push', boundBodies(context), bodyLimit(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
     const configuration = channelConfiguration(keyring, settings, now())
     return c.body(configuration, 200, {

@@ -6,6 +6,8 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
+import type { PushKey } from './http/push-keys.ts'
+import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
@@ -41,6 +43,10 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** For how long events are kept, in days. */
+  readonly eventDays: number
+  /** Who may push events over HTTP; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
   /** `undefined`: WeChat is not asked how risky a user is. */
   readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
@@ -83,6 +89,11 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_EVENT_DAYS: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/, { error: 'MINISEAL_EVENT_DAYS must be a whole number from 1 to 999' })
+    .default('30'),
+  MINISEAL_PUSH_KEYS: z.string().optional(),
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
@@ -131,6 +142,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
   } as const)
+  const pushKeys = collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS), [])
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     mode,
@@ -146,6 +158,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    eventDays: Number(values.MINISEAL_EVENT_DAYS),
+    pushKeys,
     riskPolicy,
     metrics,
     traces,
@@ -167,6 +181,7 @@ function withFiles(environment: Environment): Environment {
     'MINISEAL_WECHAT_APPS',
     'MINISEAL_DATABASE',
     'MINISEAL_METRICS_TOKEN',
+    'MINISEAL_PUSH_KEYS',
   ]) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import type { WebSocketServerLike } from '@hono/node-server'
 import { serve } from '@hono/node-server'
 import type { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -13,11 +14,20 @@ import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
-import { openLedger } from './demo/ledger.ts'
+import { createDemo } from './demo/app.ts'
+import { openDemoDatabase } from './demo/database.ts'
 import type { DemoService } from './demo/pages.ts'
 import { addDemoPages } from './demo/pages.ts'
-import { createWallet } from './demo/wallet.ts'
+import type { Push } from './demo/push.ts'
+import type { NewEvent } from './events/event.ts'
+import { createFollowers } from './events/followers.ts'
+import type { Outbox, Pushed, PushOptions } from './events/outbox.ts'
+import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import type { SocketTimes } from './http/socket-settings.ts'
+import type { Sockets } from './http/sockets.ts'
+import { createSocketServer, createSockets } from './http/sockets.ts'
+import { serveUpgrades } from './http/upgrades.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
@@ -57,6 +67,7 @@ export interface Surroundings {
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  readonly socketTimes?: SocketTimes
   /** Instead of {@link socketPatience}. */
   readonly socketPatienceMs?: number
 }
@@ -69,6 +80,14 @@ export interface RunningService {
   readonly roots: readonly string[]
   /** The built-in sandbox, where there is one. */
   readonly sandboxUrl: string | undefined
+  /**
+   * Sends an event to a user: at once to the devices that have subscribed, to others when they ask. It is durable when
+   * it resolves.
+   *
+   * @throws ProtocolError `payload_invalid` for what is no event, `not_found` for a user who never logged in,
+   *   `idempotency_mismatch` when `options.id` stands for another event.
+   */
+  push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>
   /** Takes no new work, finishes what runs, closes everything. */
   stop(): Promise<void>
 }
@@ -88,7 +107,7 @@ export async function startService(
   const sandbox = await startSandbox(config, now)
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
-  const store = await openStore(config.database, { onCommit: metrics.onCommit })
+  const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
   const wechat = createWechatClient({
     baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
@@ -96,10 +115,12 @@ export async function startService(
     now,
     onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
   })
-  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
+  const patience = around.socketPatienceMs ?? socketPatience
+  const listener = await listen(config, patience, createSocketServer(maxFrame))
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
+  const outbox = openOutbox(config, store, wrapper, now)
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const context: ExchangeContext = {
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
@@ -112,6 +133,7 @@ export async function startService(
     backend,
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    outbox,
     riskPolicy: config.riskPolicy,
     now,
     random: systemRandom,
@@ -119,17 +141,20 @@ export async function startService(
     trace: traces.exchange,
   }
   let isStopping = false
+  const sockets = openSockets(context, metrics, () => isStopping, around)
   const pages = { origin, roots: rootsOf(keyring, now()), sandboxUrl: sandbox?.url }
-  listener.use(createRoutes(config, context, () => isStopping, metrics, traces, pages).fetch)
+  const parts = { metrics, traces, sockets, pages }
+  listener.use(createRoutes(config, context, () => isStopping, parts).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
     origin,
     roots: rootsOf(keyring, now()),
     sandboxUrl: sandbox?.url,
+    push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       isStopping = true
-      await listener.close()
+      await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await store.close()
@@ -138,21 +163,42 @@ export async function startService(
   }
 }
 
+interface RouteParts {
+  readonly metrics: Metrics
+  readonly traces: Traces
+  readonly sockets: Sockets
+  readonly pages: DemoService
+}
+
 /** Those of the service, and in development those of the demo. */
 function createRoutes(
   config: Config,
   context: ExchangeContext,
   isStopping: () => boolean,
-  metrics: Metrics,
-  traces: Traces,
-  pages: DemoService,
+  { metrics, traces, sockets, pages }: RouteParts,
 ): Hono {
   const metricsRoute = { access: config.metrics, read: metrics.read }
-  return addDemoPages(createApp(context, isStopping, metricsRoute, traces.middleware), config, pages)
+  const live = { sockets, pushKeys: config.pushKeys }
+  return addDemoPages(createApp(context, isStopping, metricsRoute, live, traces.middleware), config, pages)
 }
 
 function rootsOf(keyring: Keyring, now: number): readonly string[] {
   return keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
+}
+
+function openOutbox(config: Config, store: Store, wrapper: SecretWrapper, now: () => number): Outbox {
+  return createOutbox({ store, wrapper, retention: config.eventDays * 86_400, now, random: systemRandom })
+}
+
+function openSockets(
+  context: ExchangeContext,
+  { onSocket }: Metrics,
+  isStopping: () => boolean,
+  { socketTimes }: Surroundings,
+): Sockets {
+  const followers = createFollowers(context.store, context.now)
+  const times = socketTimes === undefined ? {} : { times: socketTimes }
+  return createSockets({ context, followers, observer: onSocket, isStopping, ...times })
 }
 
 const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
@@ -173,6 +219,7 @@ function createBackend(
   keyring: Keyring,
   now: () => number,
   { backend: trace }: Traces,
+  push: Push,
 ): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
@@ -183,8 +230,9 @@ function createBackend(
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
+  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
+  const demo = createDemo({ ...database, push, now })
+  return mountApp(demo, async () => database.close(), { isIdempotent: true })
 }
 
 type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
@@ -197,7 +245,11 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
+async function listen(
+  config: Config,
+  socketPatienceMs: number,
+  socketServer: WebSocketServerLike,
+): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -210,6 +262,7 @@ async function listen(config: Config, socketPatienceMs: number): Promise<Listene
         port: config.port,
         // How often connections are looked at that are past the times below, in milliseconds.
         serverOptions: { connectionsCheckingInterval: 2_000 },
+        websocket: { server: socketServer },
       },
       ({ port }) => {
         const host = config.host.includes(':') ? `[${config.host}]` : config.host
@@ -222,6 +275,7 @@ async function listen(config: Config, socketPatienceMs: number): Promise<Listene
     // Also those that do not read their answer.
     server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
+    serveUpgrades(server)
     server.on('error', reject)
   })
 }

@@ -5,12 +5,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
+import type { SocketMetrics } from './socket-metrics.ts'
+import { observeSockets } from './socket-metrics.ts'
 import type { CommitReport } from './store/commit-report.ts'
 import type { WechatCall } from './wechat/client.ts'
 import { isKnownErrcode } from './wechat/errcodes.ts'
 
 /** Observers for the parts of the service; none of them throws. */
-export interface Metrics {
+export interface Metrics extends SocketMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
@@ -43,6 +45,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onExchange,
     onWechatCall,
     onCommit,
+    ...observeSockets(registry),
     async read() {
       // Those of the process observe timers and garbage collection: not before somebody wants to know.
       if (isReadFirst) collectDefaultMetrics({ register: registry })

@@ -5,6 +5,7 @@ import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { devices } from './devices.ts'
 import { keys } from './keys.ts'
+import { push } from './push.ts'
 import { serveCommand } from './serve.ts'
 import { sessions } from './sessions.ts'
 import { wechatSandbox } from './wechat-sandbox.ts'
@@ -15,6 +16,7 @@ const commands: Readonly<Record<string, Command>> = {
   keys,
   devices,
   sessions,
+  push,
   'wechat-sandbox': wechatSandbox,
 }
 

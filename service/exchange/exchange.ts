@@ -118,6 +118,7 @@ async function answer(
     quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
     clock.begin('claim')
     const command = await claimRequest(context, verified, subject)
+    context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
     return withFields({ reply: await carryOut(context, command), request }, quotas)
   } catch (error) {

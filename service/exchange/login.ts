@@ -8,9 +8,11 @@ import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { newDeviceEvents } from '../events/device-events.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
+import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
@@ -126,6 +128,8 @@ async function openSession(
   const user = pseudonym(context, body.appid, identity.openid, now)
   const id = context.random(suite1.sessionIdLength)
   const known = await context.store.findDevice(device)
+  const platform = body.client?.platform
+  const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
   await putSession(context, opened, {
     user,
     device,
@@ -134,9 +138,11 @@ async function openSession(
     publicKey,
     now,
     identity,
-    platform: body.client?.platform,
+    platform,
+    events,
     requiredAcr,
   })
+  context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
   const sid = encodeBase64Url(id)
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
   return jsonReply(201, {
@@ -159,6 +165,8 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
+  /** Pushed with it. */
+  readonly events: readonly Write[]
   readonly requiredAcr: 'soter' | null
 }
 
@@ -168,7 +176,7 @@ async function putSession(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): Promise<void> {
-  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, events, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   const result = await context.store.commit([
@@ -196,6 +204,7 @@ async function putSession(
         requiredAcr,
       },
     },
+    ...events,
   ])
   if (result.kind === 'committed') return
   if (result.write.kind === 'admit-device')

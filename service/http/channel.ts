@@ -80,7 +80,8 @@ export function clearAnswer(context: ExchangeContext, error: unknown): Response 
   return problemResponse(problem)
 }
 
-function problemResponse(problem: Problem): Response {
+/** A problem document as an answer that nobody may keep. */
+export function problemResponse(problem: Problem): Response {
   const headers = new Headers(problem.headers.map(([name, value]): [string, string] => [name, value]))
   headers.set('cache-control', 'no-store')
   return new Response(problem.body, { status: problem.status, headers })

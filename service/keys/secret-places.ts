@@ -11,6 +11,7 @@ export const wrappedColumns: readonly WrappedColumn[] = [
   'users.openid_wrapped',
   'users.session_key_wrapped',
   'idempotency.answer_wrapped',
+  'events.payload_wrapped',
 ]
 
 /** @param row the primary key, in the order of its columns */

@@ -4,6 +4,8 @@ import { Throttled } from '../messages/throttled.ts'
 import type { BodyRooms } from './bodies.ts'
 import { createBodyRooms } from './bodies.ts'
 import type { LimitSettings, Rate } from './settings.ts'
+import type { SocketPlaces } from './sockets.ts'
+import { createSocketPlaces } from './sockets.ts'
 import { sourceOf } from './source.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
@@ -20,6 +22,8 @@ export interface Limits {
   source(remote: string | undefined, forwardedFor: string | undefined): string
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
+  /** Places for sockets. */
+  readonly sockets: SocketPlaces
   /**
    * Counts a frame and takes a place among the exchanges at work.
    *
@@ -52,6 +56,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    sockets: createSocketPlaces(settings),
     async takeFrame(source) {
       await takeInClear(frames, source)
       if (atWork >= settings.in_flight) {

@@ -10,8 +10,11 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
+import { prepareEventReads } from './event-statements.ts'
+import { changesOf } from './events.ts'
 import type { Outcome } from './group-commit.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
+import { watchPostgres } from './postgres-changes.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
@@ -73,15 +76,26 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     running.add(promise)
     return await promise.finally(() => running.delete(promise))
   }
+  // Best effort: a hint that does not get through costs a second, see `postgres-changes.ts`.
+  const send = (text: string, values: readonly string[]): void =>
+    void track(() => pool.query(text, [...values])).catch(() => undefined)
+  const changes = watchPostgres(url, connectionTimeoutMillis, send)
   return {
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
-    commit: (writes) =>
-      reported(options.onCommit, () => track(() => retry(() => commitOnce(pool, statements, writes)))),
+    ...prepareEventReads(queries, schema, track),
+    watch: changes.watch,
+    commit: async (writes) => {
+      const result = await reported(options.onCommit, () =>
+        track(() => retry(() => commitOnce(pool, statements, writes))),
+      )
+      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      return result
+    },
     prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
     assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
     close: () => {
-      closing ??= Promise.allSettled(running).then(() => pool.end())
+      closing ??= Promise.allSettled([...running, changes.close()]).then(() => pool.end())
       return closing
     },
   }
@@ -115,7 +129,10 @@ function commitOnce(pool: Pool, statements: Statements, writes: readonly Write[]
 
 async function isApplied(client: PoolClient, statements: Statements, write: Write): Promise<boolean> {
   try {
-    return statements.isDone(write, await run(client, statements.bind(write)))
+    for (const statement of statements.bind(write)) {
+      if (!statements.isDone(write, await run(client, statement))) return false
+    }
+    return true
   } catch (error) {
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
     throw error

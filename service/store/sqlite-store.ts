@@ -8,9 +8,12 @@ import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
+import { prepareEventReads } from './event-statements.ts'
+import { changesOf } from './events.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
+import { watchSqlite } from './sqlite-changes.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
@@ -37,11 +40,18 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const statements = compileStatements(queries, schema)
   const group = new GroupCommit(connection, options.onCommit)
   const run = statementRunner(connection)
+  const changes = watchSqlite(connection)
   return {
     ...prepareReads(queries, schema, guardRead),
     ...prepareWrappedReads(queries, schema, guardRead),
-    commit: async (writes) =>
-      writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),
+    ...prepareEventReads(queries, schema, guardRead),
+    watch: changes.watch,
+    commit: async (writes) => {
+      if (writes.length === 0) return { kind: 'committed' }
+      const result = await group.add(() => applyAll(statements, run, writes))
+      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      return result
+    },
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
     assertWritable: () =>
       group.add(() => {
@@ -52,6 +62,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
         return { keep: true, value: undefined }
       }),
     close: async () => {
+      changes.close()
       group.close()
       connection.close() // the last connection to the file folds the WAL into it
     },
@@ -83,7 +94,7 @@ function applyAll(statements: Statements, run: Run, writes: readonly Write[]): O
 
 function isApplied(run: Run, statements: Statements, write: Write): boolean {
   try {
-    return statements.isDone(write, run(statements.bind(write)))
+    return statements.bind(write).every((statement) => statements.isDone(write, run(statement)))
   } catch (error) {
     if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
     throw error

@@ -7,6 +7,7 @@
 import { sql } from 'drizzle-orm'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
+import { compilePush } from './event-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
@@ -18,7 +19,8 @@ import { compileSwaps } from './wrapped-values.ts'
 
 /** All writes of one engine. */
 export interface Statements {
-  bind(write: Write): BoundStatement
+  /** One after another, in one transaction; `push-event` takes two, all others one. */
+  bind(write: Write): readonly BoundStatement[]
   /** Whether a write commits whose statement returned so many rows. */
   isDone(write: Write, rows: number): boolean
   /** See {@link compilePrune}. */
@@ -29,6 +31,7 @@ export interface Statements {
 
 /** Compiles the statements of one engine, given its query builder and its tables. */
 export function compileStatements(queries: Queries, tables: Tables): Statements {
+  const push = compilePush(queries, tables)
   const writes: { readonly [K in Write['kind']]: Compiled } = {
     ...compileClaims(queries, tables),
     ...compilePeople(queries, tables),
@@ -38,9 +41,14 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
+    'push-event': push.insert,
   }
   return {
-    bind: (write) => writes[write.kind](valuesOf(write)),
+    bind: (write) => {
+      const values = valuesOf(write)
+      const statement = writes[write.kind](values)
+      return write.kind === 'push-event' ? [push.advance(values), statement] : [statement]
+    },
     isDone,
     prune: compilePrune(queries, tables),
     probe: compileProbe(queries, tables),

@@ -8,6 +8,7 @@
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
 import type { DeviceWrite } from './device-writes.ts'
+import type { EventReads, EventWrite, Watching } from './events.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
@@ -71,6 +72,7 @@ export type Write =
   | SwapWrapped
   | IdempotencyWrite
   | StepUpWrite
+  | EventWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -150,7 +152,7 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads {
+export interface Store extends WrappedReads, EventReads, Watching {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
@@ -181,7 +183,8 @@ export interface Store extends WrappedReads {
 
   /**
    * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
-   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`.
+   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`. Of an outbox
+   * it takes events from the oldest one on, up to the newest one that has expired, so that what is left has no gap.
    * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
    *
    * @returns how many rows it deleted; fewer than `limit` means that nothing is left.

@@ -109,3 +109,11 @@ export function raiseSoterCounter(counter: number, seed = 1): WriteOf<'raise-sot
 export function claimIdempotency(key: string, user = 'user-1', now = NOW): WriteOf<'claim-idempotency'> {
   return { kind: 'claim-idempotency', user, key, fingerprint: bytes(32, 3), now, expiresAt: now + 90_000 }
 }
+
+/** An event of user-1 that `seed` names, kept for an hour. */
+export function pushEvent(seed: number, parts: Partial<WriteOf<'push-event'>> = {}): WriteOf<'push-event'> {
+  const id = new Uint8Array(16)
+  new DataView(id.buffer).setFloat64(0, seed)
+  const payloadWrapped = bytes(50, seed)
+  return { kind: 'push-event', user: 'user-1', id, payloadWrapped, now: NOW, expiresAt: NOW + HOUR, ...parts }
+}

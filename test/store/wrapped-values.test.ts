@@ -7,7 +7,7 @@ import * as schema from '../../service/store/schema-sqlite.ts'
 import type { Store, Write } from '../../service/store/store.ts'
 import type { RowKey } from '../../service/store/wrapped-values.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
-import { bytes, claimIdempotency, endServiceKey, insertServiceKey, login, NOW } from './records.ts'
+import { bytes, claimIdempotency, endServiceKey, insertServiceKey, login, NOW, pushEvent } from './records.ts'
 
 const oldMark = Uint8Array.of(1, 0, 0, 0, 1)
 const mark = Uint8Array.of(1, 0, 0, 0, 2)
@@ -16,10 +16,13 @@ const under = (start: Uint8Array, seed: number): Uint8Array => Uint8Array.of(...
 test('every column whose name says that it is wrapped is wrapped anew with the master key', () => {
   const { users, devices, sessions, nonces, loginCodes, idempotency, stepUps, soterCounters, serviceKeys } =
     schema
+  const { outboxes, events } = schema
   const known = {
     users,
     devices,
     sessions,
+    outboxes,
+    events,
     nonces,
     login_codes: loginCodes,
     idempotency,
@@ -81,6 +84,7 @@ describeOnBothEngines('wrapped values', (create) => {
     await login(store)
     await commit(insertServiceKey())
     await answer('one', under(oldMark, 1))
+    await commit(pushEvent(1, { payloadWrapped: under(oldMark, 2) }))
     for (const column of wrappedColumns) {
       const [value, ...more] = await store.listWrapped(column, mark, undefined, 10)
       if (value === undefined) throw new Error(`nothing in ${column}`)

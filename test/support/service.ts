@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Backend } from '../../service/backends/backend.ts'
 import { readConfig } from '../../service/config.ts'
+import type { SocketTimes } from '../../service/http/socket-settings.ts'
 import type { RunningService } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
@@ -32,14 +33,20 @@ export interface TestService {
   close(): Promise<void>
 }
 
+/** A service in the test's own process. */
+export interface OwnService extends TestService {
+  readonly push: RunningService['push']
+}
+
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
+  readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
 }
 
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
   const environment: Record<string, string> = {
     PORT: '0',
@@ -92,6 +99,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       }
       return made.code
     },
+    push: service.push,
     sandbox,
     close: async () => {
       await service.stop()
