@@ -27,6 +27,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   })
 
   const write = async (phone: Phone, text: string): Promise<void> => {
+    await phone.page.bringToFront()
     await phone.id('entry').locator('input').fill(text)
     await phone.id('send').click()
   }
@@ -42,7 +43,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   it('goes both ways as it is written, without a tap', async () => {
     await shop.openTab(2)
     await shop.id('contact-Ada').click()
-    await shop.text('Is it in stock?').waitFor()
+    await shop.page.locator('.bubble').getByText('Is it in stock?').waitFor()
     expect(await shop.page.locator('#tabs b').count()).toBe(0)
     await write(shop, '有货，今天发出')
     await customer.text('有货，今天发出').waitFor()

@@ -61,6 +61,8 @@ export async function openNamed(
 
 /** Fills in a transfer and goes as far as the sheet that asks for a yes. */
 export async function fillTransfer(phone: Phone, payee: string, amount: string): Promise<void> {
+  // A tab behind another one is drawn once a second.
+  await phone.page.bringToFront()
   // Before the balance is there the button does nothing.
   await phone.id('balance').waitFor()
   await phone.id('transfer').click()

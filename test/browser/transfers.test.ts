@@ -54,6 +54,7 @@ describe.skipIf(!hasChromium)('a wallet on a phone', () => {
   })
 
   it('does not go on with an amount that is none, too much, or more than there is', async () => {
+    await payer.page.bringToFront()
     await payer.id('transfer').click()
     await payer.id('payee').locator('input').fill('小红')
     for (const [amount, problem] of [
