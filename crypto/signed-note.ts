@@ -188,14 +188,25 @@ export function ed25519Verifier(
  * @throws LogError `signature_wrong` when one of a known key is not right; `signature_missing` when there is none.
  */
 export function verifyNote(note: SignedNote, verifiers: readonly NoteVerifier[]): readonly NoteSignature[] {
-  const known = note.signatures.filter((signature) => {
+  const known = knownSignatures(note, verifiers)
+  if (known.length === 0) throw new LogError('signature_missing', 'no known key has signed')
+  return known
+}
+
+/**
+ * The signatures of known keys, all of them right; empty where none of them has signed.
+ * @throws LogError `signature_wrong`
+ */
+export function knownSignatures(
+  note: SignedNote,
+  verifiers: readonly NoteVerifier[],
+): readonly NoteSignature[] {
+  return note.signatures.filter((signature) => {
     const verifier = verifiers.find(({ name, keyId }) => isOf(signature, name, keyId))
     if (verifier === undefined) return false
     if (verifier.verify(note.text, signature.signature)) return true
     throw new LogError('signature_wrong', 'a signature of a known key is wrong')
   })
-  if (known.length === 0) throw new LogError('signature_missing', 'no known key has signed')
-  return known
 }
 
 function isOf(signature: NoteSignature, name: string, keyId: Uint8Array): boolean {

@@ -3,10 +3,9 @@ import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
-import { ProtocolError } from '../crypto/errors.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
-import { clearAnswer, maxBody, sealHandler } from './http/channel.ts'
+import { clearAnswer, maxSealed, sealHandler } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { maxPush, pushHandler } from './http/push.ts'
@@ -14,6 +13,8 @@ import type { PushKey } from './http/push-keys.ts'
 import type { Sockets } from './http/sockets.ts'
 import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
+import { logRoutes, type VerifyAuditor } from './log/log-routes.ts'
+import type { LogStatus, RunningLog } from './log/open-log.ts'
 import { findProblemTitle } from './messages/problems.ts'
 
 /** For how long anybody may keep the published keys, in seconds. */
@@ -25,50 +26,35 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
-/** What reaches users without being asked. */
-export interface LiveRoutes {
+/** What is served besides the channel over HTTP. */
+export interface OuterParts {
+  /** True once the service takes no new work. */
+  readonly isStopping: () => boolean
   readonly sockets: Sockets
   /** Who may push events; empty: nobody. */
   readonly pushKeys: readonly PushKey[]
+  readonly metrics: MetricsRoute
+  readonly log: RunningLog
+  /** Who may read the log's entries. */
+  readonly verifyAuditor: VerifyAuditor
+  /** Sees every request first; absent without traces. */
+  readonly trace: MiddlewareHandler | undefined
 }
 
-/**
- * @param isStopping true once the service takes no new work
- * @param trace sees every request first; absent without traces
- */
 export function createApp(
   context: ExchangeContext,
-  isStopping: () => boolean,
-  metrics: MetricsRoute,
-  { sockets, pushKeys }: LiveRoutes,
-  trace: MiddlewareHandler | undefined,
+  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   if (trace !== undefined) app.use(trace)
   app.use(secureHeaders())
   app.use(closeConnections(isStopping))
-  app.post(
-    '/seal',
-    boundBodies(context),
-    bodyLimit({
-      maxSize: maxBody(settings.maxFrame),
-      onError: () => {
-        const answer = clearAnswer(
-          context,
-          new ProtocolError('frame_too_large', 'the frame is over the size limit'),
-        )
-        // The rest of the body is not read, so nothing else can come over this connection.
-        answer.headers.set('connection', 'close')
-        return answer
-      },
-    }),
-    sealHandler(context),
-  )
+  app.post('/seal', boundBodies(context), bodyLimit(maxSealed(context)), sealHandler(context))
   app.get('/seal', sockets.guard, sockets.upgrade)
   app.post('/push', boundBodies(context), bodyLimit(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
-    const configuration = channelConfiguration(keyring, settings, now())
+    const configuration = channelConfiguration(keyring, settings, log.origin(), now())
     return c.body(configuration, 200, {
       'content-type': 'application/jose',
       'cache-control': `public, max-age=${publicationAge}`,
@@ -79,13 +65,20 @@ export function createApp(
     return c.json(jsonWebKeySet(keyring, now()))
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor }))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
       () => true,
       () => false,
     )
-    const isReady = isStoreReady && !isStopping()
-    const state = { store: isStoreReady, stopping: isStopping(), wechat_last_seen: wechat.lastSeen() ?? null }
+    const found = await log.status().catch(() => undefined)
+    const isReady = isStoreReady && found?.standing === 'open' && !isStopping()
+    const state = {
+      store: isStoreReady,
+      log: readyLog(found),
+      stopping: isStopping(),
+      wechat_last_seen: wechat.lastSeen() ?? null,
+    }
     return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
   })
   app.get('/metrics', metricsHandler(metrics.access, metrics.read))
@@ -96,6 +89,20 @@ export function createApp(
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
   app.onError((error) => clearAnswer(context, error))
   return app
+}
+
+/** The log as `/readyz` says it; without a database nothing is known of it. */
+function readyLog(status: LogStatus | undefined): Record<string, unknown> {
+  if (status === undefined) return { status: 'unknown' }
+  return {
+    status: status.standing,
+    origin: status.origin,
+    size: status.size,
+    checkpoint_size: status.checkpointSize,
+    checkpoint_age: status.checkpointAge,
+    staged: status.staged,
+    witnesses: status.witnesses,
+  }
 }
 
 const problemType = { 'content-type': 'application/problem+json' }

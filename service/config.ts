@@ -1,7 +1,6 @@
 /** The environment, read once and strictly, as a {@link Config}. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
@@ -11,6 +10,10 @@ import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
+import type { LogSettings } from './log/settings.ts'
+import { noLogSettings, readLogSettings } from './log/settings.ts'
+import { missingInProduction } from './production.ts'
+import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -30,7 +33,9 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
+  /** Also holds the log's anchor. */
   readonly dataFolder: string
+  readonly log: LogSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -96,10 +101,19 @@ const schema = z.object({
   MINISEAL_PUSH_KEYS: z.string().optional(),
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
+  MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_TSA_URL: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
 })
+
+/** Stands in for a database that could not be read: the service does not start then. */
+const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
+
+/** Likewise for who may read the metrics. */
+const closed: MetricsAccess = { kind: 'off' }
 
 /**
  * Reads the configuration. In production every development default is refused, all of them in one message.
@@ -120,12 +134,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
       return fallback
     }
   }
-  if (mode === 'production') problems.push(...missingInProduction(values, backend))
+  if (mode === 'production') problems.push(...missingInProduction(values, backend === 'configured'))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), {
-    kind: 'sqlite',
-    path: ':memory:',
-  } as const)
+  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
   const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
     kind: 'built-in-sandbox',
@@ -136,12 +147,11 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
+  const log = collect(() => readLogSettings(values), noLogSettings)
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
   const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
-  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
-    kind: 'off',
-  } as const)
+  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), closed)
   const pushKeys = collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS), [])
   if (problems.length > 0) throw new ConfigError(problems)
   return {
@@ -151,6 +161,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
+    log,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,
@@ -196,41 +207,6 @@ function withFiles(environment: Environment): Environment {
   return values
 }
 
-function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
-  const missing: string[] = []
-  if (values.MINISEAL_ORIGIN === undefined) {
-    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
-  }
-  if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push(
-      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
-    )
-  }
-  if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push(
-      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
-    )
-  }
-  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
-    missing.push(
-      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
-    )
-  }
-  return missing
-}
-
-function parseOrigin(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  try {
-    authorityOf(text)
-  } catch {
-    throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
-  }
-  if (text.startsWith('http:') && !isLoopback(text))
-    throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
-  return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
-}
-
 /**
  * Where the database is, for commands that need nothing else: no key, no origin.
  *
@@ -255,8 +231,4 @@ function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatA
   if (!text.startsWith('https://') && !isLoopback(text))
     throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
   return { kind: 'url', url: text.replace(/\/+$/, '') }
-}
-
-function isLoopback(url: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
 }

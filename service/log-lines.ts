@@ -2,6 +2,8 @@
 import type { Logger } from 'pino'
 import { pino } from 'pino'
 import type { ExchangeRecord } from './exchange/context.ts'
+import type { LogEvent } from './log/events.ts'
+import { refusalTexts } from './log/standing.ts'
 import type { WechatCall } from './wechat/client.ts'
 
 /** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
@@ -27,6 +29,29 @@ export function wechatRecorder(log: Logger): (call: WechatCall) => void {
     const line = { event: 'wechat', api, outcome, errcode, rid, durationMs }
     if (outcome === 'ok') log.info(line)
     else log.warn(line)
+  }
+}
+
+/** Lines about the audit log. A log that refuses stops every payment: that is an error, and says what to do. */
+export function logRecorder(log: Logger): (event: LogEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case 'standing':
+        if (event.standing.kind !== 'refused')
+          return log.info({ event: 'log', standing: event.standing.kind })
+        return log.error({
+          event: 'log',
+          standing: 'refused',
+          refusal: event.standing.refusal,
+          text: `${refusalTexts[event.standing.refusal]}; see miniseal audit status`,
+        })
+      case 'sequenced':
+        return log.debug({ event: 'log-sequenced', leaves: event.leaves, size: event.size })
+      case 'signed':
+        return log.debug({ event: 'log-signed', origin: event.origin, size: event.size })
+      case 'failed':
+        return log.warn({ event: 'log-failed', task: event.task, fault: faultOf(event.error) })
+    }
   }
 }
 

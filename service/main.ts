@@ -1,65 +1,47 @@
 /** Start and stop: a configuration becomes a running service. */
 import { randomBytes } from 'node:crypto'
-import type { Server } from 'node:http'
 import { join } from 'node:path'
-import type { WebSocketServerLike } from '@hono/node-server'
-import { serve } from '@hono/node-server'
-import type { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
+import { openServiceLog } from './audit-log.ts'
+import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
-import type { DemoService } from './demo/pages.ts'
 import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
 import { createFollowers } from './events/followers.ts'
-import type { Outbox, Pushed, PushOptions } from './events/outbox.ts'
+import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import { keepHouse } from './housekeeping.ts'
+import { listen } from './http/listener.ts'
 import type { SocketTimes } from './http/socket-settings.ts'
-import type { Sockets } from './http/sockets.ts'
-import { createSocketServer, createSockets } from './http/sockets.ts'
-import { serveUpgrades } from './http/upgrades.ts'
+import { createSockets } from './http/sockets.ts'
 import type { Keyring } from './keys/keyring.ts'
-import { openKeyring, rotateWhenDue } from './keys/keyring.ts'
+import { openKeyring } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
-import type { SecretWrapper } from './keys/wrapping.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
-import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
-import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
-import type { Store } from './store/store.ts'
 import type { Traces } from './traces/traces.ts'
 import { openTraces } from './traces/traces.ts'
+import type { WechatCall, WechatClient } from './wechat/client.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
 /** Bytes of the largest frame, either way. */
 const maxFrame = 1_048_576
-
-/** How often keys are reread and old rows pruned, in milliseconds. */
-const housekeepingPeriod = 15_000
-
-/** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
-const stopPatience = 15_000
-
-/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
-const socketPatience = 60_000
-
-/** Rows that one step of pruning takes: about a millisecond of the writer. */
-const pruneBatch = 500
 
 /** What tests may set; a service that people use takes the system's. */
 export interface Surroundings {
@@ -68,7 +50,7 @@ export interface Surroundings {
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
-  /** Instead of {@link socketPatience}. */
+  /** Instead of the listener's own patience with a connection that stands still, in milliseconds. */
   readonly socketPatienceMs?: number
 }
 
@@ -109,47 +91,41 @@ export async function startService(
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
-  const wechat = createWechatClient({
-    baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
-    apps: config.wechatApps,
-    now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall),
-  })
-  const patience = around.socketPatienceMs ?? socketPatience
-  const listener = await listen(config, patience, createSocketServer(maxFrame))
+  const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
+  const wechat = connectWechat(config, sandbox?.url, now, onCall)
+  const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const outbox = openOutbox(config, store, wrapper, now)
+  const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: systemRandom })
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
-  const context: ExchangeContext = {
-    primitives: sodiumPrimitives,
-    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
-    authority,
-    store: traces.store(store),
-    keyring,
-    wrapper,
-    tokens: createTokenIssuer(keyring, origin),
-    wechat,
-    backend,
-    limits: createLimits(config.limits, config.trustedProxies),
-    maxDevices: config.maxDevices,
-    outbox,
-    riskPolicy: config.riskPolicy,
-    now,
-    random: systemRandom,
-    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
-    trace: traces.exchange,
-  }
+  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
+  const traced = { store: traces.store(store), trace: traces.exchange }
+  const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
+  const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
+  const context = contextOf(config, origin, parts)
   let isStopping = false
-  const sockets = openSockets(context, metrics, () => isStopping, around)
-  const pages = { origin, roots: rootsOf(keyring, now()), sandboxUrl: sandbox?.url }
-  const parts = { metrics, traces, sockets, pages }
-  listener.use(createRoutes(config, context, () => isStopping, parts).fetch)
+  const sockets = createSockets({
+    context,
+    followers: createFollowers(store, now),
+    observer: metrics.onSocket,
+    isStopping: () => isStopping,
+    times: around.socketTimes,
+  })
+  const app = createApp(context, {
+    isStopping: () => isStopping,
+    sockets,
+    pushKeys: config.pushKeys,
+    metrics: { access: config.metrics, read: metrics.read },
+    log: auditLog,
+    verifyAuditor: createAuditorVerifier(store, now),
+    trace: traces.middleware,
+  })
+  listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
   return {
     url: listener.url,
     origin,
-    roots: rootsOf(keyring, now()),
+    roots: keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey)),
     sandboxUrl: sandbox?.url,
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
@@ -157,48 +133,31 @@ export async function startService(
       await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
+      await auditLog.stop()
       await store.close()
       await traces.stop()
     },
   }
 }
 
-interface RouteParts {
-  readonly metrics: Metrics
-  readonly traces: Traces
-  readonly sockets: Sockets
-  readonly pages: DemoService
-}
+/** The parts of a context that are made for one service, and not from its configuration alone. */
+type ContextParts = Pick<
+  ExchangeContext,
+  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'outbox' | 'log' | 'now' | 'record' | 'trace'
+>
 
-/** Those of the service, and in development those of the demo. */
-function createRoutes(
-  config: Config,
-  context: ExchangeContext,
-  isStopping: () => boolean,
-  { metrics, traces, sockets, pages }: RouteParts,
-): Hono {
-  const metricsRoute = { access: config.metrics, read: metrics.read }
-  const live = { sockets, pushKeys: config.pushKeys }
-  return addDemoPages(createApp(context, isStopping, metricsRoute, live, traces.middleware), config, pages)
-}
-
-function rootsOf(keyring: Keyring, now: number): readonly string[] {
-  return keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
-}
-
-function openOutbox(config: Config, store: Store, wrapper: SecretWrapper, now: () => number): Outbox {
-  return createOutbox({ store, wrapper, retention: config.eventDays * 86_400, now, random: systemRandom })
-}
-
-function openSockets(
-  context: ExchangeContext,
-  { onSocket }: Metrics,
-  isStopping: () => boolean,
-  { socketTimes }: Surroundings,
-): Sockets {
-  const followers = createFollowers(context.store, context.now)
-  const times = socketTimes === undefined ? {} : { times: socketTimes }
-  return createSockets({ context, followers, observer: onSocket, isStopping, ...times })
+function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {
+  return {
+    primitives: sodiumPrimitives,
+    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
+    authority: authorityOf(origin),
+    tokens: createTokenIssuer(parts.keyring, origin),
+    limits: createLimits(config.limits, config.trustedProxies),
+    maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
+    random: systemRandom,
+    ...parts,
+  }
 }
 
 const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
@@ -211,6 +170,16 @@ async function startSandbox(
   const sandbox = createSandbox({ apps: config.wechatApps, now })
   const { url } = await sandbox.start(config.port === 0 ? 0 : config.port + 1, config.host)
   return { url, close: () => sandbox.close() }
+}
+
+function connectWechat(
+  { wechatApi, wechatApps }: Config,
+  sandboxUrl: string | undefined,
+  now: () => number,
+  onCall: (call: WechatCall) => void,
+): WechatClient {
+  const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
+  return createWechatClient({ baseUrl, apps: wechatApps, now, onCall })
 }
 
 function createBackend(
@@ -233,89 +202,4 @@ function createBackend(
   const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
   const demo = createDemo({ ...database, push, now })
   return mountApp(demo, async () => database.close(), { isIdempotent: true })
-}
-
-type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
-
-interface Listener {
-  readonly url: string
-  /** From now on requests are answered; those before wait. */
-  use(fetch: Fetch): void
-  close(): Promise<void>
-}
-
-/** Opens the port first: a development origin is the address that was given to us. */
-async function listen(
-  config: Config,
-  socketPatienceMs: number,
-  socketServer: WebSocketServerLike,
-): Promise<Listener> {
-  let ready: (fetch: Fetch) => void = () => {}
-  const app = new Promise<Fetch>((resolve) => {
-    ready = resolve
-  })
-  return await new Promise<Listener>((resolve, reject) => {
-    const server = serve(
-      {
-        fetch: async (request: Request, environment: unknown) => (await app)(request, environment),
-        hostname: config.host,
-        port: config.port,
-        // How often connections are looked at that are past the times below, in milliseconds.
-        serverOptions: { connectionsCheckingInterval: 2_000 },
-        websocket: { server: socketServer },
-      },
-      ({ port }) => {
-        const host = config.host.includes(':') ? `[${config.host}]` : config.host
-        resolve({ url: `http://${host}:${port}`, use: ready, close: () => closeServer(server as Server) })
-      },
-    ) as Server
-    // Slow clients are cut: a frame is small, and nothing of ours takes a minute.
-    server.headersTimeout = 10_000
-    server.requestTimeout = 30_000
-    // Also those that do not read their answer.
-    server.timeout = socketPatienceMs
-    guardConnections(server, config.limits, config.trustedProxies)
-    serveUpgrades(server)
-    server.on('error', reject)
-  })
-}
-
-async function closeServer(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), stopPatience).unref()
-  })
-}
-
-/** Batch after batch, so that requests come between them, until nothing is left. */
-async function prune(store: Store, now: number): Promise<void> {
-  while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
-}
-
-interface House {
-  readonly store: Store
-  readonly wrapper: SecretWrapper
-  readonly keyring: Keyring
-}
-
-/** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. */
-function keepHouse({ store, wrapper, keyring }: House, now: () => number, log: Logger): () => Promise<void> {
-  let running = Promise.resolve()
-  const timer = setInterval(() => {
-    running = running.then(async () => {
-      try {
-        await keyring.reload()
-        await rotateWhenDue(store, wrapper, keyring, now())
-        await prune(store, now())
-      } catch (error) {
-        log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
-      }
-    })
-  }, housekeepingPeriod)
-  timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
 }

@@ -5,6 +5,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
+import type { LogEvent } from './log/events.ts'
+import type { LogStatus } from './log/open-log.ts'
+import { observeLog } from './log-metrics.ts'
 import type { SocketMetrics } from './socket-metrics.ts'
 import { observeSockets } from './socket-metrics.ts'
 import type { CommitReport } from './store/commit-report.ts'
@@ -16,6 +19,8 @@ export interface Metrics extends SocketMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
+  /** Registers the metrics of the audit log; once. @returns the observer of what it does */
+  watchLog(status: () => Promise<LogStatus>): (event: LogEvent) => void
   /** Everything in Prometheus' text format. */
   read(): Promise<MetricsText>
 }
@@ -46,6 +51,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onWechatCall,
     onCommit,
     ...observeSockets(registry),
+    watchLog: (status) => observeLog(registry, status),
     async read() {
       // Those of the process observe timers and garbage collection: not before somebody wants to know.
       if (isReadFirst) collectDefaultMetrics({ register: registry })

@@ -20,6 +20,13 @@ export interface Command {
   run(args: readonly string[], terminal: Terminal): Promise<ExitCode>
 }
 
+/** Commands that belong together, called as `miniseal GROUP NAME`. */
+export interface CommandGroup {
+  /** One line for the list of commands. */
+  readonly summary: string
+  readonly commands: Readonly<Record<string, Command>>
+}
+
 /** Called wrongly; the message says what was expected. */
 export class UsageError extends Error {}
 

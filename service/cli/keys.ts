@@ -1,15 +1,17 @@
 /** `miniseal keys`: list, export and change the service's keys. */
 import { parseArgs } from 'node:util'
+import { authorityOf } from '../../crypto/channel-configuration.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { forever, openKeyring } from '../keys/keyring.ts'
 import { announcedLogKey } from '../keys/log-key.ts'
-import { logOrigin, noteVerifierKey, published } from '../keys/publication.ts'
+import { noteVerifierKey, published } from '../keys/publication.ts'
 import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
+import { defaultOrigin } from '../log/origin.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Command, ExitCode } from './command.ts'
@@ -56,7 +58,8 @@ export const keys: Command = {
     })
     const config = readConfig(terminal.environment)
     const words = positionals.map((word) => (word.startsWith(mark) ? word.slice(mark.length) : word))
-    const run = actionOf(words, { ...values, at: values.at }, originOf(config))
+    const names = { origin: originOf(config), logOrigin: config.log.origin }
+    const run = actionOf(words, { ...values, at: values.at }, names)
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)
@@ -71,7 +74,13 @@ interface Options extends ChangeOptions {
   readonly json: boolean
 }
 
-function actionOf(positionals: readonly string[], options: Options, origin: string): Action {
+/** Public names that keys are exported with. */
+interface Names {
+  readonly origin: string
+  readonly logOrigin: string | undefined
+}
+
+function actionOf(positionals: readonly string[], options: Options, names: Names): Action {
   const [action, kind, kid, ...more] = positionals
   if (more.length > 0) throw new UsageError('too many arguments')
   if (action === 'use') return useAction(kind, kid, options)
@@ -80,7 +89,7 @@ function actionOf(positionals: readonly string[], options: Options, origin: stri
   if (action === 'rotate') return rotateAction(kind)
   if (kind !== undefined) throw new UsageError(`keys ${action ?? ''} takes no kind`)
   if (action === 'list') return list
-  if (action === 'export') return (situation) => exportKeys(situation, options.json, origin)
+  if (action === 'export') return (situation) => exportKeys(situation, options.json, names)
   throw new UsageError('keys takes list, export, rotate, use or end')
 }
 
@@ -116,12 +125,13 @@ function comingAt(notBefore: number): string {
 async function exportKeys(
   { store, wrapper, terminal, now }: Situation,
   isJson: boolean,
-  origin: string,
+  { origin, logOrigin }: Names,
 ): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
   const roots = keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
   const logKey = announcedLogKey(keyring, now)
-  const name = logOrigin(origin, logKey)
+  // Before the first start there is no log; it will have this name.
+  const name = (await store.findLogState())?.origin ?? logOrigin ?? defaultOrigin(authorityOf(origin), now)
   const log = { origin: name, vkey: noteVerifierKey(name, logKey.publicKey) }
   const logKeys = published(keyring, 'log', now).map(({ kid, publicKey, nbf, exp }) => {
     return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }

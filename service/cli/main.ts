@@ -1,7 +1,9 @@
 /** `npx miniseal …` */
 import { ConfigError } from '../config.ts'
+import { audit } from './audit.ts'
+import { auditor } from './auditor.ts'
 import { call } from './call.ts'
-import type { Command, ExitCode, Terminal } from './command.ts'
+import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { devices } from './devices.ts'
 import { keys } from './keys.ts'
@@ -10,33 +12,57 @@ import { serveCommand } from './serve.ts'
 import { sessions } from './sessions.ts'
 import { wechatSandbox } from './wechat-sandbox.ts'
 
-const commands: Readonly<Record<string, Command>> = {
+const commands: Readonly<Record<string, Command | CommandGroup>> = {
   serve: serveCommand,
   call,
   keys,
+  auditor,
+  audit,
   devices,
   sessions,
   push,
   'wechat-sandbox': wechatSandbox,
 }
 
-function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(16)}${summary}`)
-  return `miniseal: signed, sealed, replay-proof requests from mini programs\n\nusage: miniseal COMMAND [options]\n\n${lines.join('\n')}\n\nmore: miniseal COMMAND --help\n`
+/** The table of the commands at one level; `group` is empty at the first. */
+function overview(table: Readonly<Record<string, Command | CommandGroup>>, group: string): string {
+  const lines = Object.entries(table).map(([name, { summary }]) => `  ${name.padEnd(16)}${summary}`)
+  const called = `miniseal ${group}${group === '' ? '' : ' '}`
+  return `usage: ${called}COMMAND [options]\n\n${lines.join('\n')}\n\nmore: ${called}COMMAND --help\n`
 }
+
+const purpose = 'miniseal: signed, sealed, replay-proof requests from mini programs\n\n'
 
 /** Runs one command line and gives its exit code. Never throws. */
 async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const [name, ...rest] = args
+  const found = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (name === undefined || found === undefined) {
+    return choose(name, `${purpose}${overview(commands, '')}`, terminal)
+  }
+  if (!('commands' in found)) return await runCommand(name, found, rest, terminal)
+  const [next, ...more] = rest
+  const inner = next !== undefined && Object.hasOwn(found.commands, next) ? found.commands[next] : undefined
+  if (inner === undefined) return choose(next, overview(found.commands, name), terminal)
+  return await runCommand(`${name} ${next}`, inner, more, terminal)
+}
+
+/** What to say where no command is named. */
+function choose(name: string | undefined, choices: string, terminal: Terminal): ExitCode {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    terminal.out(overview())
+    terminal.out(choices)
     return name === undefined ? 2 : 0
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) {
-    terminal.err(`miniseal: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
-    return 2
-  }
+  terminal.err(`miniseal: there is no command ${JSON.stringify(name)}\n\n${choices}`)
+  return 2
+}
+
+async function runCommand(
+  name: string,
+  command: Command,
+  rest: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
   if (rest.includes('--help') || rest.includes('-h')) {
     terminal.out(command.usage)
     return 0

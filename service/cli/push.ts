@@ -41,7 +41,7 @@ export const push: Command = {
       const outbox = createOutbox({
         store,
         wrapper: createSecretWrapper(masterKeys),
-        retention: eventDays * 86_400,
+        days: eventDays,
         now: () => Math.floor(Date.now() / 1000),
         random: (length) => new Uint8Array(randomBytes(length)),
       })

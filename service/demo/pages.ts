@@ -8,14 +8,22 @@ import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { z } from 'zod'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { Keyring } from '../keys/keyring.ts'
 import { packageRoot } from '../package-root.ts'
 
-/** What the pages tell the mini program, and whom they ask. */
-interface DemoSettings {
+/** The service that the pages talk to. */
+interface DemoService {
   readonly origin: string
+  readonly keyring: Pick<Keyring, 'published'>
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Where the built-in sandbox listens, where there is one. */
+  readonly sandboxUrl: string | undefined
+}
+
+interface DemoSettings extends DemoService {
   readonly appid: string
-  readonly roots: readonly string[]
-  /** Where the built-in sandbox listens. */
   readonly sandboxUrl: string
 }
 
@@ -26,25 +34,17 @@ interface DemoConfig {
   readonly wechatApps: readonly { readonly appid: string }[]
 }
 
-/** The service that the pages talk to. */
-export interface DemoService extends Pick<DemoSettings, 'origin' | 'roots'> {
-  readonly sandboxUrl: string | undefined
-}
-
 /**
  * Adds the pages where there is what they need, and what production has not: the sandbox and the demo wallet.
  * @returns `app`
  */
-export function addDemoPages(
-  app: Hono,
-  config: DemoConfig,
-  { origin, roots, sandboxUrl }: DemoService,
-): Hono {
+export function addDemoPages(app: Hono, config: DemoConfig, service: DemoService): Hono {
+  const { sandboxUrl } = service
   const appid = config.wechatApps[0]?.appid
   const isWanted = config.mode === 'development' && config.upstreams === undefined
   if (!isWanted || sandboxUrl === undefined || appid === undefined) return app
   app.get('/demo', (c) => c.redirect('/demo/'))
-  return app.route('/demo', demoPages({ origin, appid, roots, sandboxUrl }))
+  return app.route('/demo', demoPages({ ...service, appid, sandboxUrl }))
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -74,12 +74,13 @@ const fingerShape = z.strictObject({ openid, challenge: z.string().min(1).max(51
 
 /** The routes below `/demo`. */
 function demoPages(settings: DemoSettings): Hono {
-  const { origin, appid, roots } = settings
+  const { origin, appid, keyring, now } = settings
   const files = readPages()
   const app = new Hono()
   app.use(bodyLimit({ maxSize: 4096 }))
   app.get('/settings', (c) => {
     c.header('cache-control', 'no-store')
+    const roots = keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey))
     return c.json({ origin, appid, roots })
   })
   app.post('/wechat/code', async (c) => {

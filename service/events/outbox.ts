@@ -57,22 +57,25 @@ export interface Outbox {
   read(user: string, after: number, limit: number): Promise<EventPage>
 }
 
+/** Seconds. */
+const day = 86_400
+
 export interface OutboxParts {
   readonly store: Pick<Store, 'commit' | 'findEvent' | 'listEvents'>
   readonly wrapper: SecretWrapper
-  /** For how long an event is kept, in seconds. */
-  readonly retention: number
+  /** For how long an event is kept. */
+  readonly days: number
   /** UNIX seconds. */
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
 }
 
 export function createOutbox(parts: OutboxParts): Outbox {
-  const { store, wrapper, retention, now, random } = parts
+  const { store, wrapper, days, now, random } = parts
   const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'push-event'> => {
     const time = now()
     const payloadWrapped = wrapper.wrap(encodeEvent(event, time), placeOf(user, id))
-    return { kind: 'push-event', user, id, payloadWrapped, now: time, expiresAt: time + retention }
+    return { kind: 'push-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
   }
   const unwrap = ({ user, id, payloadWrapped }: EventRecord): Uint8Array =>
     wrapper.unwrap(payloadWrapped, placeOf(user, id))

@@ -9,7 +9,7 @@ import type { TokenSubject } from '../sessions/tokens.ts'
 import { renewalPath, tokenOf } from '../sessions/tokens.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
-import { idempotencyClaim } from './idempotency.ts'
+import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
 import { checkAsync } from './refused.ts'
 import type { VerifiedRequest } from './verify.ts'
 import { assertVerified } from './verify.ts'
@@ -105,7 +105,10 @@ export async function claimRequest(
   assertVerified(verified)
   const { opened, signature, message } = verified
   const claim = idempotencyClaim(context, subject.user, message)
-  const isNew = await checkAsync('claim', () => commitClaims(context, verified, claim))
+  const isNew = await checkAsync('claim', async () => {
+    if (mayHaveEffect(message)) context.log.assertOpen()
+    return await commitClaims(context, verified, claim)
+  })
   const { keyid, base, created } = signature
   const evidence = {
     keyid,

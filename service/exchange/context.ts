@@ -7,6 +7,7 @@ import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { Limits } from '../limits/limits.ts'
+import type { LogGate } from '../log/gate.ts'
 import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
@@ -49,6 +50,7 @@ export interface ExchangeContext {
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn
+  readonly log: LogGate
   /** Devices that one user may have in use. */
   readonly maxDevices: number
   /** Absent: WeChat is not asked for ranks. */

@@ -37,6 +37,11 @@ const withoutEffect: ReadonlySet<string> = new Set([
   'rate_limited',
 ])
 
+/** Whether a request may change anything: it is not done while it cannot be logged. */
+export function mayHaveEffect({ method }: RequestMessage): boolean {
+  return !safeMethods.has(method)
+}
+
 /** Whether a request must carry an Idempotency-Key. */
 export function needsIdempotencyKey({ method, path }: RequestMessage): boolean {
   return !safeMethods.has(method) && !(method === 'POST' && withoutKey.has(path))

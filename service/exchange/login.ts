@@ -104,6 +104,7 @@ function readDeviceKey(
 /** Uses up nonce and code in one transaction, before WeChat is asked. */
 async function claimLogin(context: ExchangeContext, { body, signature }: VerifiedLogin): Promise<void> {
   await checkAsync('claim', async () => {
+    context.log.assertOpen()
     const hash = context.primitives.sha256(encodeUtf8(`${body.appid}\n${body.code}`))
     const result = await context.store.commit([
       nonceClaim(context, signature),

@@ -24,6 +24,20 @@ export function maxBody(maxFrame: number): number {
   return Math.ceil(maxFrame / 3) * 4
 }
 
+/** The options of a body limit for `POST /seal`. */
+export function maxSealed(context: ExchangeContext) {
+  return {
+    maxSize: maxBody(context.settings.maxFrame),
+    onError: (): Response => {
+      const refused = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+      const answer = clearAnswer(context, refused)
+      // The rest of the body is not read, so nothing else can come over this connection.
+      answer.headers.set('connection', 'close')
+      return answer
+    },
+  }
+}
+
 /** Handles `POST /seal`. Headers and body are attacker-controlled; only the body, its type and who sent it are looked at. */
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {

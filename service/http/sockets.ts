@@ -36,7 +36,8 @@ export interface SocketsParts {
   readonly observer: SocketObserver
   /** True once the service takes no new work. */
   readonly isStopping: () => boolean
-  readonly times?: SocketTimes
+  /** {@link socketTimes} by default. */
+  readonly times?: SocketTimes | undefined
 }
 
 export interface Sockets {

@@ -29,6 +29,8 @@ export interface Keyring {
   current(kind: ServiceKeyKind, now: number): ServiceKey
   /** Keys of this kind to publish at `now`: current, coming and still accepted; the current one first. */
   published(kind: ServiceKeyKind, now: number): readonly ServiceKey[]
+  /** Every key of this kind that there ever was: those that have ended verify what they signed. */
+  known(kind: ServiceKeyKind): readonly ServiceKey[]
   /** The agreement key that a handshake frame names; rereads the store once a second at most for an unknown one. */
   findAgreement(hint: Uint8Array, now: number): Promise<ServiceKey | undefined>
   /** The token key of this name, in the same way. */
@@ -65,6 +67,7 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
   return {
     reload,
     published,
+    known: (kind) => keys.filter((key) => key.kind === kind),
     current(kind, at) {
       const [key] = published(kind, at)
       if (key === undefined || key.notBefore > at) throw new KeyMissing(`there is no ${kind} key in use`)

@@ -7,7 +7,6 @@ import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
 import { announcedLogKey } from './log-key.ts'
-import type { ServiceKey } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
 /** What stands in the configuration besides keys. */
@@ -18,12 +17,6 @@ export interface ChannelSettings {
   readonly maxFrame: number
 }
 
-/** The log's origin (C2SP tlog-checkpoint): the service's host and the year in which its log key was made. */
-export function logOrigin(serviceOrigin: string, key: ServiceKey): string {
-  const host = serviceOrigin.replace(/^https?:\/\//, '')
-  return `${host}/audit/${new Date(key.notBefore * 1000).getUTCFullYear()}`
-}
-
 /** A note verifier key: `name+hex(key id)+base64(0x01 ‖ key)` (C2SP signed-note). */
 export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
   const typed = Uint8Array.of(1, ...publicKey)
@@ -31,10 +24,18 @@ export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
   return `${name}+${encodeHex(id)}+${encodeBase64(typed)}`
 }
 
-/** The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key. */
-export function channelConfiguration(keyring: Keyring, settings: ChannelSettings, now: number): string {
+/**
+ * The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key.
+ *
+ * @param logOrigin of the log that is written to
+ */
+export function channelConfiguration(
+  keyring: Keyring,
+  settings: ChannelSettings,
+  logOrigin: string,
+  now: number,
+): string {
   const log = announcedLogKey(keyring, now)
-  const origin = logOrigin(settings.origin, log)
   const configuration: ChannelConfiguration = {
     iss: settings.origin,
     iat: now,
@@ -42,7 +43,7 @@ export function channelConfiguration(keyring: Keyring, settings: ChannelSettings
     version: 1,
     agreement: published(keyring, 'agreement', now),
     signing: published(keyring, 'signing', now),
-    log: { origin, vkey: noteVerifierKey(origin, log.publicKey) },
+    log: { origin: logOrigin, vkey: noteVerifierKey(logOrigin, log.publicKey) },
     window: settings.window,
     maxFrame: settings.maxFrame,
   }

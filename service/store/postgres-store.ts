@@ -8,11 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import { prepareEventReads } from './event-statements.ts'
 import { changesOf } from './events.ts'
 import type { Outcome } from './group-commit.ts'
+import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
+import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { watchPostgres } from './postgres-changes.ts'
 import { prepareReads } from './reads.ts'
@@ -67,6 +71,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   pool.on('error', ignoreIdleError)
   const queries = drizzle(pool)
   const statements = compileStatements(queries, schema)
+  const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
   /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
@@ -84,7 +89,12 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     ...prepareReads(queries, schema, track),
     ...prepareWrappedReads(queries, schema, track),
     ...prepareEventReads(queries, schema, track),
+    ...prepareLogReads(queries, schema, track),
+    ...prepareLogSearch(queries, schema, track),
+    ...prepareAuditors(queries, schema, track),
     watch: changes.watch,
+    sequence: (grow, limit) =>
+      track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
     commit: async (writes) => {
       const result = await reported(options.onCommit, () =>
         track(() => retry(() => commitOnce(pool, statements, writes))),
@@ -137,6 +147,16 @@ async function isApplied(client: PoolClient, statements: Statements, write: Writ
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
     throw error
   }
+}
+
+/** Runs the steps one after another. */
+async function awaited<T>(client: PoolClient, steps: Steps<T>): Promise<T> {
+  let next = steps.next([])
+  while (next.done !== true) {
+    const { text, values } = next.value
+    next = steps.next((await client.query<Row>(text, [...values])).rows)
+  }
+  return next.value
 }
 
 /** The tables one after another, each in a transaction of its own, so that no lock is held for long. */

@@ -6,11 +6,15 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { prepareAuditors } from './auditor-statements.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
 import { prepareEventReads } from './event-statements.ts'
 import { changesOf } from './events.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
+import { prepareLogReads } from './log-reads.ts'
+import { prepareLogSearch } from './log-search.ts'
+import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
 import { watchSqlite } from './sqlite-changes.ts'
@@ -39,13 +43,19 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema)
   const group = new GroupCommit(connection, options.onCommit)
-  const run = statementRunner(connection)
+  const all = statementRunner(connection)
+  const run: Run = (statement) => all(statement).length
+  const sequence = compileSequence(queries, schema, '')
   const changes = watchSqlite(connection)
   return {
     ...prepareReads(queries, schema, guardRead),
     ...prepareWrappedReads(queries, schema, guardRead),
     ...prepareEventReads(queries, schema, guardRead),
+    ...prepareLogReads(queries, schema, guardRead),
+    ...prepareLogSearch(queries, schema, guardRead),
+    ...prepareAuditors(queries, schema, guardRead),
     watch: changes.watch,
+    sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
     commit: async (writes) => {
       if (writes.length === 0) return { kind: 'committed' }
       const result = await group.add(() => applyAll(statements, run, writes))
@@ -72,16 +82,29 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
 /** @returns how many rows the statement touched. */
 type Run = (statement: BoundStatement) => number
 
+type All = (statement: BoundStatement) => readonly Row[]
+
 /** Prepares each text once. */
-function statementRunner(connection: Database.Database): Run {
-  const prepared = new Map<string, Database.Statement>()
+function statementRunner(connection: Database.Database): All {
+  const prepared = new Map<string, Database.Statement<unknown[], Row>>()
   return ({ text, values }) => {
     let statement = prepared.get(text)
     if (statement === undefined) {
-      statement = connection.prepare(text)
+      statement = connection.prepare<unknown[], Row>(text)
       prepared.set(text, statement)
     }
-    return statement.all(...values).length
+    return statement.all(...values)
+  }
+}
+
+/** Runs the steps one after another. A constraint that stands in the way undoes them, and not their neighbours. */
+function inStep<T>(all: All, steps: Steps<T>): T {
+  try {
+    let next = steps.next([])
+    while (next.done !== true) next = steps.next(all(next.value))
+    return next.value
+  } catch (error) {
+    throw codeOf(error).startsWith('SQLITE_CONSTRAINT') ? new StoreUnavailable(error) : error
   }
 }
 

@@ -5,10 +5,12 @@
  * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
  */
 import { sql } from 'drizzle-orm'
+import { compileAuditors } from './auditor-statements.ts'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
 import { compilePush } from './event-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
+import { compileLog } from './log-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
@@ -42,6 +44,8 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
     'push-event': push.insert,
+    ...compileLog(queries, tables),
+    ...compileAuditors(queries, tables),
   }
   return {
     bind: (write) => {
@@ -60,6 +64,12 @@ function valuesOf(write: Write): Record<string, unknown> {
   if (write.kind === 'insert-session') return { ...write.session }
   if (write.kind === 'insert-service-key') return { ...write.key }
   if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
+  if ('auditor' in write) return { ...write.auditor }
+  if ('entry' in write) return { ...write.entry }
+  if ('state' in write) return { ...write.state }
+  if ('tile' in write) return { ...write.tile }
+  if ('count' in write) return { ...write.count }
+  if ('witness' in write) return { ...write.witness }
   return write
 }
 

@@ -7,9 +7,14 @@
  * - **Text** must not hold U+0000 (PostgreSQL cannot store it); the parsers in front of the store refuse it.
  * - **Absence** is `undefined` for a whole record and `null` for a column that has no value.
  */
+import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { EventReads, EventWrite, Watching } from './events.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { LogReads } from './log-reads.ts'
+import type { LogSearching } from './log-search.ts'
+import type { LogSequencing } from './log-sequence.ts'
+import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
@@ -73,6 +78,8 @@ export type Write =
   | IdempotencyWrite
   | StepUpWrite
   | EventWrite
+  | LogWrite
+  | AuditorWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -152,7 +159,14 @@ export interface NewServiceKey {
 export type ServiceKeyRecord = NewServiceKey
 
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
-export interface Store extends WrappedReads, EventReads, Watching {
+export interface Store
+  extends WrappedReads,
+    EventReads,
+    Watching,
+    LogReads,
+    LogSequencing,
+    LogSearching,
+    AuditorReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *

@@ -15,3 +15,9 @@ export function noteSigner(name: string, seedName = `note key ${name}`): NamedSi
 export const origin = 'pay.example.com/audit/2026'
 export const logSigner: NamedSigner = noteSigner(origin)
 export const logKey: VerifierKey = { kind: 'ed25519', name: origin, publicKey: logSigner.publicKey }
+
+/** The `name`d witness: who cosigns, and the key that others know. */
+export function witness(name: string): { readonly signer: NamedSigner; readonly key: VerifierKey } {
+  const signer = noteSigner(`${name}.example/witness`)
+  return { signer, key: { kind: 'cosignature', name: signer.name, publicKey: signer.publicKey } }
+}

@@ -8,7 +8,7 @@ import { verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { configurationLifetime, openKeyring, rotateKey, rotateWhenDue } from '../../service/keys/keyring.ts'
 import { announcedLogKey } from '../../service/keys/log-key.ts'
-import { channelConfiguration, logOrigin, noteVerifierKey } from '../../service/keys/publication.ts'
+import { channelConfiguration, noteVerifierKey } from '../../service/keys/publication.ts'
 import { endKeyNow } from '../../service/keys/replacement.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
@@ -43,6 +43,8 @@ async function rotate(at: number): Promise<string> {
   return kid
 }
 
+const origin = 'pay.example.com/audit/2026'
+
 /** The keys whose signatures a checkpoint of this time carries. */
 function signers(at: number): readonly string[] {
   return ring
@@ -55,13 +57,14 @@ function signers(at: number): readonly string[] {
 function announced(at: number): string {
   const settings = { origin: 'https://pay.example.com', window: { past: 120, future: 10 }, maxFrame: 1 << 20 }
   const roots = ring.published('root', at).map(({ publicKey }) => publicKey)
-  return verifyConfiguration(sodiumPrimitives, channelConfiguration(ring, settings, at), roots, at).log.vkey
+  return verifyConfiguration(sodiumPrimitives, channelConfiguration(ring, settings, origin, at), roots, at)
+    .log.vkey
 }
 
 function verifierKey(kid: string): string {
   const key = ring.published('log', now).find((candidate) => candidate.kid === kid)
   if (key === undefined) throw new Error('no such key')
-  return noteVerifierKey(logOrigin('https://pay.example.com', key), key.publicKey)
+  return noteVerifierKey(origin, key.publicKey)
 }
 
 it('signs with both keys for two days, and tells clients of the new one after the first', async () => {

@@ -187,21 +187,21 @@ it('cuts a reader that stands still, holds little for it, and has everything for
 }, 60_000)
 
 it('keeps a reader that is slow and goes on reading', async () => {
-  const own = await startOther({ socketTimes: { ...socketTimes, ping: 100, silence: 800, look: 50 } })
+  const own = await startOther({ socketTimes: { ...socketTimes, ping: 500, silence: 2_500, look: 100 } })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)
   for (let n = 1; n <= 400; n++) await own.push(session.user, { type: 'large', data: { n, text } })
   const socket = await openSocket(own)
   await socket.subscribe(session, 0)
   const connection = Reflect.get(socket.ws, '_socket')
-  for (let step = 0; step < 25; step++) {
+  for (let step = 0; step < 30; step++) {
     connection.pause()
-    await sleep(100)
+    await sleep(150)
     connection.resume()
     await sleep(2)
   }
-  await until(() => socket.events.length === 400, 20_000)
-}, 60_000)
+  await until(() => socket.events.length === 400, 30_000)
+}, 90_000)
 
 it('takes up no request of a client that does not read its answers', async () => {
   const own = await startOther({})

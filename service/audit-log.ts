@@ -1,0 +1,53 @@
+/** From a configuration to the log of a service: what it runs, and what a command looks at. */
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { Keyring } from './keys/keyring.ts'
+import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
+import { openLog, type RunningLog } from './log/open-log.ts'
+import { defaultOrigin } from './log/origin.ts'
+import type { LogPlaces } from './log/standing.ts'
+import { logRecorder } from './log-lines.ts'
+import { type Metrics, toEach } from './metrics.ts'
+import type { Store } from './store/store.ts'
+
+/**
+ * Where a service's log is.
+ *
+ * @param authority host and port of the public origin: the name of a log that is started now
+ * @param now UNIX seconds
+ */
+export function logPlacesOf(
+  { database, dataFolder, log }: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: number,
+): LogPlaces {
+  // A database in memory ends with the process, so what was signed of it is not kept for longer.
+  const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
+  return {
+    ...parts,
+    anchor: isInMemory ? openMemoryAnchor() : openAnchor(dataFolder),
+    origin: log.origin ?? defaultOrigin(authority, now),
+    isOriginGiven: log.origin !== undefined,
+  }
+}
+
+/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+export async function openServiceLog(
+  config: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: () => number,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<RunningLog> {
+  const opened: RunningLog = await openLog({
+    ...config.log,
+    ...logPlacesOf(config, parts, authority, now()),
+    now,
+    record: toEach(
+      logRecorder(log),
+      metrics.watchLog(() => opened.status()),
+    ),
+  })
+  return opened
+}

@@ -1,0 +1,48 @@
+/** What a service does besides answering: keys reread and rotated, old rows pruned. */
+import type { Logger } from 'pino'
+import type { Keyring } from './keys/keyring.ts'
+import { rotateWhenDue } from './keys/keyring.ts'
+import type { SecretWrapper } from './keys/wrapping.ts'
+import type { Store } from './store/store.ts'
+
+/** How often keys are reread and old rows pruned, in milliseconds. */
+const housekeepingPeriod = 15_000
+
+/** Rows that one step of pruning takes: about a millisecond of the writer. */
+const pruneBatch = 500
+
+/** Batch after batch, so that requests come between them, until nothing is left. */
+async function prune(store: Store, now: number): Promise<void> {
+  while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
+}
+
+interface House {
+  readonly store: Store
+  readonly wrapper: SecretWrapper
+  readonly keyring: Keyring
+}
+
+/** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. @returns the stop. */
+export function keepHouse(
+  { store, wrapper, keyring }: House,
+  now: () => number,
+  log: Logger,
+): () => Promise<void> {
+  let running = Promise.resolve()
+  const timer = setInterval(() => {
+    running = running.then(async () => {
+      try {
+        await keyring.reload()
+        await rotateWhenDue(store, wrapper, keyring, now())
+        await prune(store, now())
+      } catch (error) {
+        log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
+      }
+    })
+  }, housekeepingPeriod)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

@@ -1,0 +1,56 @@
+/** Work that is done again and again, one at a time. */
+
+export interface LoopTimes {
+  /** Between the beginnings of two runs, at least; milliseconds. */
+  readonly pause: number
+  /** From the end of one run to the next one that nobody asked for, milliseconds. */
+  readonly period: number
+}
+
+export interface Loop {
+  /** Has the work done soon. Asked for while it runs, it is done once more. */
+  wake(): void
+  /** Lets what runs come to its end. Nothing runs after that. */
+  stop(): Promise<void>
+}
+
+/** @param work never throws */
+export function startLoop(work: () => Promise<void>, { pause, period }: LoopTimes): Loop {
+  let timer: NodeJS.Timeout | undefined
+  let dueAt = Number.POSITIVE_INFINITY
+  let beganAt = Number.NEGATIVE_INFINITY
+  let running: Promise<void> | undefined
+  let isWoken = false
+  let isStopped = false
+  const schedule = (delay: number): void => {
+    const at = performance.now() + delay
+    if (isStopped || running !== undefined || at >= dueAt) return
+    clearTimeout(timer)
+    dueAt = at
+    timer = setTimeout(run, delay)
+    timer.unref()
+  }
+  const run = (): void => {
+    dueAt = Number.POSITIVE_INFINITY
+    beganAt = performance.now()
+    isWoken = false
+    running = work().finally(() => {
+      running = undefined
+      if (isWoken) wake()
+      else schedule(period)
+    })
+  }
+  const wake = (): void => {
+    isWoken = true
+    schedule(Math.max(0, beganAt + pause - performance.now()))
+  }
+  schedule(period)
+  return {
+    wake,
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}

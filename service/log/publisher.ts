@@ -1,0 +1,192 @@
+/**
+ * Signs checkpoints: never one that does not continue what was signed before.
+ *
+ * Each is proved to continue the last one from the tiles of the database, then kept in the anchor, then put into the
+ * database, from where it is served. A process that dies in between has signed what nobody has seen, or what everybody
+ * may see: the anchor and the database continue each other either way.
+ */
+import { equalBytes } from '../../crypto/bytes.ts'
+import { type NoteSignature, noteKeyId, parseNote } from '../../crypto/signed-note.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import type { CheckpointRecord, LogState } from '../store/log-records.ts'
+import type { Write } from '../store/store.ts'
+import { signCheckpoint } from './checkpoint-note.ts'
+import type { LogEvent, Standing } from './events.ts'
+import { startWrites } from './origin.ts'
+import { type Assessment, assessLog, type LogPlaces, type Proved } from './standing.ts'
+
+/** How old a checkpoint gets before it is signed anew, in seconds. */
+const reissueAge = 600
+
+export interface Publisher {
+  /**
+   * Looks whether the log may go on, and signs what is due. One step follows another, whoever asks for them.
+   *
+   * @param isLast signs also when another checkpoint was signed within this second
+   */
+  step(isLast?: boolean): Promise<void>
+  standing(): Standing
+  /** The largest size that this process knows to be signed. */
+  signed(): { readonly log: number; readonly size: number } | undefined
+  /** Of the newest log. */
+  origin(): string
+}
+
+/** What a publisher remembers from step to step. */
+interface Memory {
+  standing: Standing
+  origin: string
+  signed: { readonly log: number; readonly size: number } | undefined
+  /** The checkpoint that somebody who has an anchor was asked to sign anew. */
+  asked: { readonly log: number; readonly size: number } | undefined
+  readonly proved: Proved
+}
+
+/** Makes the publisher of one process. */
+export function createPublisher(
+  places: LogPlaces,
+  now: () => number,
+  record: (event: LogEvent) => void,
+): Publisher {
+  const memory: Memory = {
+    standing: { kind: 'starting' },
+    origin: places.origin,
+    signed: undefined,
+    asked: undefined,
+    proved: { mark: '' },
+  }
+  const enter = (standing: Standing): void => {
+    if (nameOf(standing) !== nameOf(memory.standing)) record({ kind: 'standing', standing })
+    memory.standing = standing
+  }
+  const step = async (isLast: boolean): Promise<void> => {
+    const assessment = await assessStarted(places, memory.proved, now())
+    memory.origin = assessment.state?.origin ?? places.origin
+    if (assessment.kind === 'refused') {
+      enter({ kind: 'refused', refusal: assessment.refusal })
+      if (assessment.refusal === 'anchor-missing') await seekAnchor(places, memory, assessment)
+      return
+    }
+    const { state, checkpoint } = assessment
+    await rememberOthers(places, memory, assessment)
+    memory.asked = undefined
+    const note = signedNote(places.keyring, state, now())
+    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(places.keyring, checkpoint, note)) {
+      await publish(places, state, { last: checkpoint, note, signedAt: now() })
+      memory.signed = { log: state.log, size: state.size }
+      record({ kind: 'signed', origin: state.origin, size: state.size })
+    }
+    enter({ kind: 'open' })
+  }
+  let steps: Promise<unknown> = Promise.resolve()
+  return {
+    step(isLast = false) {
+      const next = steps.then(() => step(isLast))
+      steps = next.catch(() => {})
+      return next
+    },
+    standing: () => memory.standing,
+    signed: () => memory.signed,
+    origin: () => memory.origin,
+  }
+}
+
+function nameOf(standing: Standing): string {
+  return standing.kind === 'refused' ? standing.refusal : standing.kind
+}
+
+type Started = Exclude<Assessment, { kind: 'unstarted' }>
+type Sound = Extract<Assessment, { kind: 'sound' }>
+
+/** Starts the first log of the database where there is none; of several processes one does. */
+async function assessStarted(places: LogPlaces, proved: Proved, now: number): Promise<Started> {
+  for (;;) {
+    const assessment = await assessLog(places, proved)
+    if (assessment.kind !== 'unstarted') return assessment
+    await places.store.commit(startWrites({ log: 0, origin: places.origin, previous: undefined, now }))
+  }
+}
+
+/** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
+async function rememberOthers(
+  { store, anchor }: LogPlaces,
+  memory: Memory,
+  { state, checkpoint, anchored }: Sound,
+): Promise<void> {
+  if (checkpoint !== undefined && checkpoint.size > (anchored?.size ?? -1)) await anchor.keep(checkpoint.note)
+  if (state.log > 0 && memory.signed?.log !== state.log) {
+    const before = (await store.listLogStates()).find(({ log }) => log === state.log - 1)
+    if (before !== undefined) await anchor.close(before.origin, state.origin)
+  }
+  memory.signed = { log: state.log, size: Math.max(anchored?.size ?? 0, checkpoint?.size ?? 0) }
+}
+
+/**
+ * Without an anchor nothing tells a restored backup from the database that everybody uses, but a process that has one
+ * does: it is asked to sign the newest checkpoint anew. Whoever does has found the database to be the one it signed
+ * last, since without an anchor nobody signs.
+ */
+async function seekAnchor(
+  { store, anchor }: LogPlaces,
+  memory: Memory,
+  { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
+): Promise<void> {
+  if (state === undefined || checkpoint === undefined) return
+  const { asked } = memory
+  if (asked?.log !== state.log) {
+    memory.asked = { log: state.log, size: checkpoint.size }
+    await store.commit([{ kind: 'ask-checkpoint', ...memory.asked }])
+    return
+  }
+  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await anchor.keep(checkpoint.note)
+}
+
+function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isLast: boolean): boolean {
+  if (last === undefined) return true
+  if (state.size > last.size) return isLast || last.signedAt !== now
+  return last.signedAt + reissueAge <= now
+}
+
+/** Signed with every key that is in use. @throws Error when there is none. */
+function signedNote(keyring: Keyring, { origin, size, root }: LogState, at: number): string {
+  const keys = keyring.published('log', at).filter(({ notBefore }) => notBefore <= at)
+  if (keys.length === 0) throw new Error('there is no log key in use')
+  return signCheckpoint({ origin, size, root }, keys)
+}
+
+/**
+ * A key came into use or has ended since: that shows at once. But not where a key has signed that is not known here yet:
+ * another process knows more.
+ */
+function isSignedOtherwise(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
+  if (last === undefined || last.note === note) return false
+  const [before, now] = [parseNote(last.note), parseNote(note)]
+  const known = keyring.known('log').map(({ publicKey }) => publicKey)
+  const isKnown = ({ name, keyId }: NoteSignature): boolean =>
+    known.some((publicKey) =>
+      equalBytes(noteKeyId(sodiumPrimitives, { kind: 'ed25519', name, publicKey }), keyId),
+    )
+  return before.text === now.text && before.signatures.every(isKnown)
+}
+
+interface Signing {
+  readonly last: CheckpointRecord | undefined
+  readonly note: string
+  readonly signedAt: number
+}
+
+/** The anchor first: what it does not have, nobody outside has seen. */
+async function publish(
+  { store, anchor }: LogPlaces,
+  { log, size }: LogState,
+  { last, note, signedAt }: Signing,
+): Promise<void> {
+  await anchor.keep(note)
+  const write: Write =
+    last?.size === size
+      ? { kind: 'reissue-checkpoint', log, size, signedBefore: last.signedAt, signedAt, note }
+      : { kind: 'insert-checkpoint', log, size, signedAt, note }
+  // Refused when another process was first: it has signed the same tree.
+  await store.commit([write])
+}
