@@ -24,21 +24,6 @@ export function fetchReceipt(id: string): Promise<Receipt> {
   return channel.receipt(id)
 }
 
-/**
- * On which side of an entry's way up to the root of the log its neighbours stand, from the bottom up (RFC 6962,
- * section 2.1.1).
- */
-export function neighbourSides(index: number, size: number): readonly ('left' | 'right')[] {
-  const sides: ('left' | 'right')[] = []
-  let node = index
-  for (let last = size - 1; last > 0; last = Math.floor(last / 2)) {
-    if (node % 2 === 1) sides.push('left')
-    else if (node < last) sides.push('right')
-    node = Math.floor(node / 2)
-  }
-  return sides
-}
-
 function receipts(): readonly (readonly [string, string])[] {
   const stored: unknown = wx.getStorageSync(storageKey)
   if (typeof stored !== 'string' || stored === '') return []

@@ -1,10 +1,11 @@
 import type { Receipt } from 'miniseal-client'
 import { exactTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
+import { neighbourSides } from '../../receipts/neighbours'
 import { startAnew } from '../../services/devices'
 import type { Trouble } from '../../services/failures'
 import { troubleOf } from '../../services/failures'
-import { fetchReceipt, findReceipt, neighbourSides } from '../../services/receipts'
+import { fetchReceipt, findReceipt } from '../../services/receipts'
 import type { Transfer } from '../../services/wallet'
 import { fetchTransfers } from '../../services/wallet'
 
