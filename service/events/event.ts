@@ -12,7 +12,7 @@ export interface NewEvent {
 }
 
 /** Bytes of a whole event: many fit into one frame, and a phone reads it in one go. */
-export const maxEvent = 16_384
+const maxEvent = 16_384
 
 /** The shape of an event from outside. */
 export const newEvent = z.strictObject({

@@ -57,6 +57,9 @@ export interface Outbox {
   read(user: string, after: number, limit: number): Promise<EventPage>
 }
 
+/** A wider form than that of our pseudonyms: what a database takes. */
+const userForm = /^[\x21-\x7e]{1,128}$/
+
 /** Seconds. */
 const day = 86_400
 
@@ -82,6 +85,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
   return {
     writeOf: (user, event) => writeWith(user, event, random(16)),
     push: async (user, event, options = {}, before = []) => {
+      if (!userForm.test(user)) throw new ProtocolError('not_found', 'there is no such user')
       const write = writeWith(user, event, options.id === undefined ? random(16) : idOf(options.id))
       const result = await store.commit([...before, write])
       if (result.kind === 'refused' && result.write !== write)

@@ -2,7 +2,7 @@
 import type { BodyRooms, Room } from '../limits/bodies.ts'
 
 /** Bytes that each socket may hold of a message that is not complete; before its session is known, all there is. */
-export const freeBytes = 65_536
+const freeBytes = 65_536
 
 /** The message that is arriving over one socket. */
 export class ArrivingMessage {

@@ -100,6 +100,21 @@ describeOnBothEngines('two processes', (create) => {
     expect(performance.now() - startedAt).toBeLessThan(2_000)
   })
 
+  it('send nothing that was pushed after the session was ended at the other one', async () => {
+    const { here, there } = services
+    for (let round = 0; round < 5; round++) {
+      const session = await logIn(here, { openid: `ben-${round}` })
+      const other = await logIn(there, { openid: `ben-${round}` })
+      const socket = await openSocket(here)
+      await socket.subscribe(session, 1)
+      expect((await other.send({ method: 'DELETE', path: '/sessions' }, there)).status).toBe(200)
+      // Before the word of the end has got around.
+      await here.push(session.user, { type: 'secret', data: {} })
+      expect((await soon(socket.closed)).code).toBe(4401)
+      expect(socket.events).toEqual([])
+    }
+  })
+
   it('give every event once and in order to a client that is cut 50 times during 2,000 events', async () => {
     const { here, there } = services
     const session = await logIn(here)
