@@ -14,6 +14,7 @@ import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
+import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
 import { createFollowers } from './events/followers.ts'
@@ -115,7 +116,7 @@ export async function startService(
     verifyAuditor: createAuditorVerifier(store, now),
     trace: traces.middleware,
   })
-  listener.use(app.fetch)
+  listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
