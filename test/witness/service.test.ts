@@ -27,7 +27,9 @@ let follower: AskedWitness
 
 /** The log's verifier key, as the service publishes it. */
 async function logKeyOf(origin: string) {
-  const jws = await (await fetch(`${origin}/.well-known/miniseal`)).text()
+  // The service is started again on this port: no connection may outlive the first one.
+  const response = await fetch(`${origin}/.well-known/miniseal`, { headers: { connection: 'close' } })
+  const jws = await response.text()
   const { log } = JSON.parse(decodeUtf8(decodeBase64Url(jws.split('.')[1] ?? ''))) as {
     log: { vkey: string }
   }
