@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
-import { clearAnswer, maxSealed, sealHandler } from './http/channel.ts'
+import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { maxPush, pushHandler } from './http/push.ts'
@@ -87,7 +87,7 @@ export function createApp(
     return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
   })
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
-  app.onError((error) => clearAnswer(context, error))
+  app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app
 }
 

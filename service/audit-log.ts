@@ -1,11 +1,17 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import type { ExchangeContext } from './exchange/context.ts'
+import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
+import { createJournal } from './log/journal.ts'
 import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
+import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
+import { createSubjectKeys } from './log/subject-keys.ts'
+import { createTags } from './log/tags.ts'
 import { logRecorder } from './log-lines.ts'
 import { type Metrics, toEach } from './metrics.ts'
 import type { Store } from './store/store.ts'
@@ -30,6 +36,23 @@ export function logPlacesOf(
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
+}
+
+/**
+ * The journal of a service, and what its users see of it. What the process before has left undone is told of now.
+ *
+ * @throws StoreUnavailable
+ */
+export async function openRecords(
+  { log: { retention } }: Config,
+  { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
+  { gate, reader }: RunningLog,
+): Promise<Pick<ExchangeContext, 'journal' | 'receipts'>> {
+  const tagOf = createTags(keyring.current('lookup', now()).secretKey)
+  const keys = createSubjectKeys(store, wrapper, now)
+  const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
+  await journal.settleLost(now() - longestWork)
+  return { journal, receipts: createReceipts({ store, reader, keys, tagOf }) }
 }
 
 /** Opens the log of a running service, which tells its lines and its metrics of itself. */

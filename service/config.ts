@@ -12,6 +12,7 @@ import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { LogSettings } from './log/settings.ts'
 import { noLogSettings, readLogSettings } from './log/settings.ts'
+import type { BackendSource } from './production.ts'
 import { missingInProduction } from './production.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
@@ -71,9 +72,6 @@ export class ConfigError extends Error {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
-type BackendSource = 'configured' | 'mounted'
-
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const schema = z.object({
@@ -102,6 +100,7 @@ const schema = z.object({
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
+  MINISEAL_RETENTION: z.string().optional(),
   MINISEAL_LOG_POLICY_FILE: z.string().optional(),
   MINISEAL_TSA_URL: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
@@ -121,7 +120,7 @@ const closed: MetricsAccess = { kind: 'off' }
  * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
  */
 export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
-  const given = schema.safeParse(withFiles(withoutEmpty(environment)))
+  const given = schema.safeParse(presentValues(environment))
   if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
   const values = given.data
   const mode = values.NODE_ENV === 'production' ? 'production' : 'development'
@@ -134,7 +133,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
       return fallback
     }
   }
-  if (mode === 'production') problems.push(...missingInProduction(values, backend === 'configured'))
+  if (mode === 'production') problems.push(...missingInProduction(values, backend))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
   const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
@@ -176,6 +175,15 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
+}
+
+/**
+ * What is set, with the contents of files in the place of their names.
+ *
+ * @throws ConfigError for a file that cannot be read.
+ */
+export function presentValues(environment: Environment): Environment {
+  return withFiles(withoutEmpty(environment))
 }
 
 function withoutEmpty(environment: Environment): Environment {

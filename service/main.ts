@@ -6,7 +6,7 @@ import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
-import { openServiceLog } from './audit-log.ts'
+import { openRecords, openServiceLog } from './audit-log.ts'
 import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
@@ -16,7 +16,6 @@ import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
 import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
-import { createFollowers } from './events/followers.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
@@ -99,19 +98,15 @@ export async function startService(
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
+  const records = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, parts)
-  let isStopping = false
-  const sockets = createSockets({
-    context,
-    followers: createFollowers(store, now),
-    observer: metrics.onSocket,
-    isStopping: () => isStopping,
-    times: around.socketTimes,
-  })
+  const context = contextOf(config, origin, { ...parts, ...records })
+  let hasEnded = false
+  const isStopping = (): boolean => hasEnded
+  const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
   const app = createApp(context, {
-    isStopping: () => isStopping,
+    isStopping,
     sockets,
     pushKeys: config.pushKeys,
     metrics: { access: config.metrics, read: metrics.read },
@@ -120,7 +115,7 @@ export async function startService(
     trace: traces.middleware,
   })
   listener.use(app.fetch)
-  const stopHousekeeping = keepHouse({ store, wrapper, keyring }, now, log)
+  const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
     origin,
@@ -128,7 +123,7 @@ export async function startService(
     sandboxUrl: sandbox?.url,
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
-      isStopping = true
+      hasEnded = true
       await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
@@ -142,7 +137,18 @@ export async function startService(
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
-  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'outbox' | 'log' | 'now' | 'record' | 'trace'
+  | 'store'
+  | 'keyring'
+  | 'wrapper'
+  | 'wechat'
+  | 'backend'
+  | 'outbox'
+  | 'log'
+  | 'journal'
+  | 'receipts'
+  | 'now'
+  | 'record'
+  | 'trace'
 >
 
 function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {

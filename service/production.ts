@@ -1,25 +1,18 @@
-/** What production has no default for: each variable, and how to make it. */
+/** What production does not start without: every development default is refused. */
 
-/** The variables that matter here, as they were given. */
-type Values = Readonly<
-  Partial<
-    Record<
-      | 'MINISEAL_ORIGIN'
-      | 'MINISEAL_MASTER_KEY'
-      | 'MINISEAL_WECHAT_APPS'
-      | 'MINISEAL_UPSTREAMS'
-      | 'MINISEAL_ROUTES_FILE',
-      string | undefined
-    >
-  >
->
+/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
+export type BackendSource = 'configured' | 'mounted'
 
-/**
- * Names what is missing, a line each.
- *
- * @param needsUpstreams false where a backend is mounted in this process
- */
-export function missingInProduction(values: Values, needsUpstreams: boolean): string[] {
+interface Needed {
+  readonly MINISEAL_ORIGIN?: string | undefined
+  readonly MINISEAL_MASTER_KEY?: string | undefined
+  readonly MINISEAL_WECHAT_APPS?: string | undefined
+  readonly MINISEAL_UPSTREAMS?: string | undefined
+  readonly MINISEAL_ROUTES_FILE?: string | undefined
+}
+
+/** @returns a line for the operator for each one that is missing */
+export function missingInProduction(values: Needed, backend: BackendSource): string[] {
   const missing: string[] = []
   if (values.MINISEAL_ORIGIN === undefined) {
     missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
@@ -34,7 +27,7 @@ export function missingInProduction(values: Values, needsUpstreams: boolean): st
       'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
     )
   }
-  if (needsUpstreams && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
+  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
     missing.push(
       'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
     )

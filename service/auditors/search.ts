@@ -1,14 +1,9 @@
 /** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
+import type { TagOf } from '../log/tags.ts'
 import type { LogEntry } from '../store/log-records.ts'
 import type { LogSearch } from '../store/log-search.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditFilter } from './filter.ts'
-
-/** What entries are found by without the database saying of whom they are. */
-export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
-
-/** The 8 bytes that stand for a value: keyed, so that only who has the lookup key can search for a person. */
-export type TagOf = (name: TagName, value: string) => Uint8Array
 
 /** A page of what was found, the newest first. */
 export interface FoundEntries {

@@ -8,6 +8,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>
   out(text: string): void
   err(text: string): void
+  /** Waits until what was printed has been taken, where much is printed to somebody slow. */
+  readonly drain?: () => Promise<void>
   /** Whether a person looks at standard error, so that progress is worth showing. */
   readonly isInteractive: boolean
 }

@@ -4,6 +4,7 @@ import type { DeviceRecord, Store, Write } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, isThumbprint, UsageError } from './command.ts'
 import { assertUser, day, withDatabase } from './database.ts'
+import { commitEnd } from './operator-journal.ts'
 
 const usage = `usage: miniseal devices list USER
        miniseal devices revoke USER DEVICE
@@ -13,7 +14,8 @@ list     every device of a user, newest first: id, state, times, platform, name
 revoke   shuts a device out for ever and ends its sessions: its next request is refused, in every process.
          The person can log in with a new device key, as long as WeChat lets them.
 
-USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE, as the service has it, and no key.
+USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE, as the service has it. With MINISEAL_MASTER_KEY
+the audit log says whom it was about; without it, only what was done.
 `
 
 export const devices: Command = {
@@ -69,10 +71,11 @@ async function revoke(store: Store, terminal: Terminal, user: string, id: string
     throw new CommandFailed(`the user has no device ${JSON.stringify(id)}: see miniseal devices list ${user}`)
   }
   const now = Math.floor(Date.now() / 1000)
-  const { kind } = await store.commit([{ kind: 'revoke-device', id, user, now }, endOfRevoked(user, now)])
-  terminal.out(
-    kind === 'committed' ? `revoked ${id}, and ended its sessions\n` : `${id} was revoked before\n`,
-  )
+  const isRevoked = await commitEnd(store, terminal, user, [
+    { kind: 'revoke-device', id, user, now },
+    endOfRevoked(user, now),
+  ])
+  terminal.out(isRevoked ? `revoked ${id}, and ended its sessions\n` : `${id} was revoked before\n`)
   return 0
 }
 
@@ -80,7 +83,10 @@ async function revokeAll(store: Store, terminal: Terminal, user: string): Promis
   await assertUser(store, user)
   const inUse = (await store.listDevices(user)).filter(({ revokedAt }) => revokedAt === null)
   const now = Math.floor(Date.now() / 1000)
-  await store.commit([{ kind: 'revoke-other-devices', user, except: null, now }, endOfRevoked(user, now)])
+  await commitEnd(store, terminal, user, [
+    { kind: 'revoke-other-devices', user, except: null, now },
+    endOfRevoked(user, now),
+  ])
   terminal.out(`revoked ${inUse.length} devices, and ended their sessions\n`)
   return 0
 }

@@ -11,6 +11,7 @@ import { noteVerifierKey, published } from '../keys/publication.ts'
 import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
+import { tellKeyChanges } from '../log/key-leaves.ts'
 import { defaultOrigin } from '../log/origin.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
@@ -19,6 +20,7 @@ import { isThumbprint, UsageError } from './command.ts'
 import { findDevelopmentFile } from './development-file.ts'
 import type { Action, ChangeOptions, Situation } from './key-changes.ts'
 import { day, endAction, rotateAction, useAction } from './key-changes.ts'
+import { openOperatorJournal } from './operator-journal.ts'
 
 const usage = `usage: miniseal keys list
        miniseal keys export [--json]
@@ -63,7 +65,13 @@ export const keys: Command = {
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)
-      return await run({ store, wrapper, terminal, now: Math.floor(Date.now() / 1000) })
+      const { journal } = await openOperatorJournal(store, terminal)
+      return await run({
+        store: tellKeyChanges(store, journal),
+        wrapper,
+        terminal,
+        now: Math.floor(Date.now() / 1000),
+      })
     } finally {
       await store.close()
     }

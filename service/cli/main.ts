@@ -1,4 +1,5 @@
 /** `npx miniseal …` */
+import { once } from 'node:events'
 import { ConfigError } from '../config.ts'
 import { audit } from './audit.ts'
 import { auditor } from './auditor.ts'
@@ -112,5 +113,8 @@ process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  drain: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+  },
   isInteractive: process.stderr.isTTY === true,
 })

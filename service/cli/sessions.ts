@@ -3,13 +3,15 @@ import { parseArgs } from 'node:util'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { UsageError } from './command.ts'
 import { assertUser, withDatabase } from './database.ts'
+import { commitEnd } from './operator-journal.ts'
 
 const usage = `usage: miniseal sessions revoke USER --all
 
 revoke   ends every session of a user: the next request of each is refused, in every process. Their devices stay
          enrolled and log in again; miniseal devices revoke shuts them out.
 
-USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE, as the service has it, and no key.
+USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE, as the service has it. With MINISEAL_MASTER_KEY
+the audit log says whom it was about; without it, only what was done.
 `
 
 export const sessions: Command = {
@@ -38,7 +40,9 @@ async function revokeAll(terminal: Terminal, user: string): Promise<ExitCode> {
     const active = (await store.listSessions(user)).filter(({ endedAt, expiresAt }) => {
       return endedAt === null && expiresAt > now
     })
-    await store.commit([{ kind: 'end-other-sessions', user, except: null, reason: 'revoked', now }])
+    await commitEnd(store, terminal, user, [
+      { kind: 'end-other-sessions', user, except: null, reason: 'revoked', now },
+    ])
     terminal.out(`ended ${active.length} sessions\n`)
     return 0
   })

@@ -5,12 +5,15 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import type { RequestSignature, SignatureWindow } from '../../crypto/signed-request.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
+import type { IntentResult } from '../log/commit-leaves.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { renewalPath, tokenOf } from '../sessions/tokens.ts'
-import type { Write, WriteOf } from '../store/store.ts'
+import type { CommitResult, Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
 import { checkAsync } from './refused.ts'
+import type { Story } from './story.ts'
+import { draftLeaf } from './story.ts'
 import type { VerifiedRequest } from './verify.ts'
 import { assertVerified } from './verify.ts'
 
@@ -28,13 +31,16 @@ class Claimed {
   readonly caller: Caller
   /** Absent for safe requests, and where the key cannot be read. */
   readonly idempotency: IdempotencyState | undefined
+  /** Kept, durably, for a request that may have an effect: whoever tells what came of it settles it. */
+  readonly intent: Uint8Array | undefined
   /** What the session requires of a request that may have an effect, whatever its route asks for. */
   readonly requiredAcr: 'soter' | null
 
-  constructor(parts: Pick<Claimed, 'message' | 'caller' | 'idempotency' | 'requiredAcr'>) {
+  constructor(parts: Pick<Claimed, 'message' | 'caller' | 'idempotency' | 'intent' | 'requiredAcr'>) {
     this.message = parts.message
     this.caller = parts.caller
     this.idempotency = parts.idempotency
+    this.intent = parts.intent
     this.requiredAcr = parts.requiredAcr
   }
 
@@ -93,7 +99,7 @@ export function nonceClaim(context: ExchangeContext, signature: RequestSignature
 
 /**
  * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, the
- * claim of its Idempotency-Key. Nothing has happened before; nothing happens unless this returns.
+ * claim of its Idempotency-Key and its intent. Nothing has happened before; nothing happens unless this returns.
  *
  * @throws Refused `replayed` or `session_ended`; `unavailable` when the store cannot say.
  */
@@ -101,13 +107,14 @@ export async function claimRequest(
   context: ExchangeContext,
   verified: VerifiedRequest,
   subject: TokenSubject,
+  story: Story,
 ): Promise<Command> {
   assertVerified(verified)
   const { opened, signature, message } = verified
   const claim = idempotencyClaim(context, subject.user, message)
-  const isNew = await checkAsync('claim', async () => {
+  const { isNew, intent } = await checkAsync('claim', async () => {
     if (mayHaveEffect(message)) context.log.assertOpen()
-    return await commitClaims(context, verified, claim)
+    return await commitClaims(context, verified, claim, story)
   })
   const { keyid, base, created } = signature
   const evidence = {
@@ -126,23 +133,38 @@ export async function claimRequest(
     signature: evidence,
   }
   const idempotency = claim === undefined ? undefined : { claim, isNew }
-  return new Claimed({ message, caller, idempotency, requiredAcr: opened.session.requiredAcr })
+  return new Claimed({ message, caller, idempotency, intent, requiredAcr: opened.session.requiredAcr })
 }
 
-/** @returns false when the Idempotency-Key was used before; the nonce is used up all the same. */
+/** What a claim has come to. */
+interface Claims {
+  /** False when the Idempotency-Key was used before; the nonce is used up all the same. */
+  readonly isNew: boolean
+  readonly intent: Uint8Array | undefined
+}
+
 async function commitClaims(
   context: ExchangeContext,
-  { opened, signature }: VerifiedRequest,
+  { opened, signature, message }: VerifiedRequest,
   claim: WriteOf<'claim-idempotency'> | undefined,
-): Promise<boolean> {
+  story: Story,
+): Promise<Claims> {
   const needed: readonly Write[] = [
     nonceClaim(context, signature),
     { kind: 'touch-session', id: opened.session.id, now: context.now() },
   ]
-  let result = await context.store.commit(claim === undefined ? needed : [...needed, claim])
+  // A session that has ended is refused below: for whoever it was, no key is made any more.
+  const mayTell = opened.session.endedAt === null
+  const commit = async (writes: readonly Write[]): Promise<CommitResult | IntentResult> => {
+    if (mayTell && mayHaveEffect(message))
+      return await context.journal.commitIntent(writes, draftLeaf(context, story))
+    if (mayTell) await context.journal.prepare(opened.session.user)
+    return await context.store.commit(writes)
+  }
+  let result = await commit(claim === undefined ? needed : [...needed, claim])
   const isNew = result.kind === 'committed'
-  if (result.kind === 'refused' && result.write === claim) result = await context.store.commit(needed)
-  if (result.kind === 'committed') return isNew
+  if (result.kind === 'refused' && result.write === claim) result = await commit(needed)
+  if (result.kind === 'committed') return { isNew, intent: 'intent' in result ? result.intent : undefined }
   if (result.write.kind === 'claim-nonce')
     throw new ProtocolError('replayed', 'the request was received before')
   throw new ProtocolError('session_ended', 'the session has ended')

@@ -8,6 +8,8 @@ import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { Limits } from '../limits/limits.ts'
 import type { LogGate } from '../log/gate.ts'
+import type { Journal } from '../log/journal.ts'
+import type { Receipts } from '../log/receipts.ts'
 import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
@@ -51,6 +53,8 @@ export interface ExchangeContext {
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn
   readonly log: LogGate
+  readonly journal: Journal
+  readonly receipts: Receipts
   /** Devices that one user may have in use. */
   readonly maxDevices: number
   /** Absent: WeChat is not asked for ranks. */

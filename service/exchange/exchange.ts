@@ -1,9 +1,12 @@
 /** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
-import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
-import type { Problem, ProblemContext } from '../messages/problems.ts'
-import { clearProblem, problemOf } from '../messages/problems.ts'
+import type { Sender } from '../limits/source.ts'
+import type { Problem } from '../messages/problems.ts'
+import { clearProblem } from '../messages/problems.ts'
+import type { Answer } from './answer.ts'
+import { problemContext, receiptedReply, refusalAnswer, withFields } from './answer.ts'
 import { claimRequest, verifyToken } from './authorize.ts'
 import { carryOut } from './carry-out.ts'
 import type { ExchangeContext, ExchangeRecord } from './context.ts'
@@ -13,7 +16,10 @@ import { openFrame } from './open.ts'
 import type { Refused } from './refused.ts'
 import { asRefused, checkAsync } from './refused.ts'
 import { sealReply } from './seal.ts'
+import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
+import type { Story } from './story.ts'
+import { signatureOf, subjectOf } from './story.ts'
 import { assertForUs, readRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
@@ -21,48 +27,55 @@ export type ExchangeAnswer =
   | { readonly kind: 'frame'; readonly bytes: Uint8Array }
   | { readonly kind: 'clear'; readonly problem: Problem }
 
-/**
- * Takes one attacker-controlled frame through every stage. Never throws.
- *
- * @param source the address group that sent it, of `context.limits.source`
- */
+/** Takes one attacker-controlled frame through every stage. Never throws. */
 export async function exchange(
   context: ExchangeContext,
   bytes: Uint8Array,
-  source: string,
+  sender: Sender,
 ): Promise<ExchangeAnswer> {
-  return await context.trace.run(() => takeThrough(context, bytes, source))
+  return await context.trace.run(() => takeThrough(context, bytes, sender))
 }
 
 async function takeThrough(
   context: ExchangeContext,
   bytes: Uint8Array,
-  source: string,
+  sender: Sender,
 ): Promise<ExchangeAnswer> {
-  const requestId = randomUUID()
-  const startedAt = performance.now()
+  const story: Story = { requestId: randomUUID(), sender, startedAt: performance.now() }
   const clock = new StageClock(context.trace)
   const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
-    record(context, requestId, startedAt, clock, { kind, status, ...notes }, refused)
+    record(context, story, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
-    leave = await checkAsync('limits', () => context.limits.takeFrame(source))
+    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source))
     clock.begin('open')
-    const opened = await openFrame(context, bytes, source)
-    const made = await answer(context, opened, requestId, clock)
+    const opened = await openFrame(context, bytes, sender.source)
+    const made = await answer(context, opened, story, clock)
     clock.begin('seal')
-    const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestId)
+    const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, story)
     const notes = { ...notesOf(opened), ...methodOf(sealed.request) }
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
     const refused = asRefused('frame', error)
-    const problem = clearProblem(refused.refusal, problemContext(context, refused, requestId))
+    const problem = await answerInClear(context, refused, story)
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
   } finally {
     leave()
   }
+}
+
+/** A refusal where nothing can be sealed, told like others. */
+export async function answerInClear(
+  context: ExchangeContext,
+  refused: Refused,
+  story: Story,
+): Promise<Problem> {
+  const problem = clearProblem(refused.refusal, problemContext(context, refused, story))
+  const { status, headers, body } = problem
+  await tellRefusal(context, refused, story, { status, fields: headers, content: encodeUtf8(body) })
+  return problem
 }
 
 function notesOf(opened: OpenedFrame): Pick<ExchangeRecord, 'risk'> {
@@ -78,77 +91,56 @@ function sealAnswer(
   context: ExchangeContext,
   opened: OpenedFrame,
   made: Answer,
-  requestId: string,
+  story: Story,
 ): { readonly bytes: Uint8Array; readonly answer: Answer } {
+  const seal = (answer: Answer) => ({
+    bytes: sealReply(context, opened, receiptedReply(answer), answer.request),
+    answer,
+  })
   try {
-    return { bytes: sealReply(context, opened, made.reply, made.request), answer: made }
+    return seal(made)
   } catch (error) {
-    const refused = refusalAnswer(context, asRefused('handler', error), made.request, requestId)
-    return { bytes: sealReply(context, opened, refused.reply, refused.request), answer: refused }
+    const { receipt } = made
+    return seal({ ...refusalAnswer(context, asRefused('handler', error), story), receipt })
   }
-}
-
-interface Answer {
-  readonly reply: ResponseMessage
-  /** Absent when the plaintext was not a request at all. */
-  readonly request: RequestMessage | undefined
-  readonly refused?: Refused
 }
 
 /** The stages between opening and sealing; a refusal of any of them is an answer like others. */
 async function answer(
   context: ExchangeContext,
   opened: OpenedFrame,
-  requestId: string,
+  story: Story,
   clock: StageClock,
 ): Promise<Answer> {
-  let request: RequestMessage | undefined
   let quotas: readonly Field[] = []
   try {
     clock.begin('verify')
-    request = readRequest(opened.plaintext)
+    if (opened.kind === 'request') Object.assign(story, subjectOf(opened.session))
+    const request = readRequest(opened.plaintext)
+    story.request = request
     assertForUs(context, request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
-      return { reply: await logIn(context, opened, request), request }
+      return await logIn(context, opened, request, story)
     }
     const verified = verifyRequest(context, opened, request)
+    story.signature = signatureOf(verified.signature, opened.session.devicePublicKey)
     clock.begin('token')
     const subject = await verifyToken(context, verified)
     quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
     clock.begin('claim')
-    const command = await claimRequest(context, verified, subject)
+    const command = await claimRequest(context, verified, subject, story)
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
-    return withFields({ reply: await carryOut(context, command), request }, quotas)
+    return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
   } catch (error) {
-    return withFields(refusalAnswer(context, asRefused('handler', error), request, requestId), quotas)
+    return withFields(await refuse(context, asRefused('handler', error), story), quotas)
   }
-}
-
-/** The state of the limits goes with every answer that was counted, refusals included. */
-function withFields(made: Answer, fields: readonly Field[]): Answer {
-  return { ...made, reply: { ...made.reply, fields: [...made.reply.fields, ...fields] } }
-}
-
-function refusalAnswer(
-  context: ExchangeContext,
-  refused: Refused,
-  request: RequestMessage | undefined,
-  requestId: string,
-): Answer {
-  const { status, headers, body } = problemOf(refused.refusal, problemContext(context, refused, requestId))
-  return { reply: { status, fields: headers, content: encodeUtf8(body) }, request, refused }
-}
-
-function problemContext(context: ExchangeContext, { step }: Refused, requestId: string): ProblemContext {
-  return { origin: context.settings.origin, step, time: context.now(), requestId }
 }
 
 function record(
   context: ExchangeContext,
-  requestId: string,
-  startedAt: number,
+  { requestId, startedAt }: Story,
   clock: StageClock,
   outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,

@@ -20,7 +20,7 @@ import { Refused } from './refused.ts'
 const retention = 90_000
 
 /** After so many seconds nobody is working on a request any more, in any process. */
-const longestWork = 60
+export const longestWork = 60
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -175,7 +175,8 @@ export function afterFailure(
   return { kind: 'settle-idempotency', user, key, answerWrapped: null, now: context.now() }
 }
 
-function didNothing(error: unknown): boolean {
+/** Whether a failure says that nothing has happened. */
+export function didNothing(error: unknown): boolean {
   // A confirmation that fails, fails before the handler runs.
   if (error instanceof Refused) return error.step === 'step-up'
   if (error instanceof StepUpNeeded) return true

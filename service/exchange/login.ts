@@ -1,7 +1,7 @@
 /** Login: a WeChat code and a new device key become a session (protocol, section 6). */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
 import { assertSignature } from '../../crypto/signed-request.ts'
@@ -14,12 +14,15 @@ import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
+import type { Answer } from './answer.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { sessionKeyPlace } from './open.ts'
 import { check, checkAsync } from './refused.ts'
+import type { Story } from './story.ts'
+import { deviceLeaf, loginLeaf, signatureOf } from './story.ts'
 import { readSignature } from './verify.ts'
 
 /** How long a session lives, in seconds. */
@@ -52,6 +55,13 @@ interface VerifiedLogin {
   readonly signature: RequestSignature
 }
 
+/** A login of somebody whom WeChat has named, and whom the risk policy lets in. */
+interface AdmittedLogin {
+  readonly login: VerifiedLogin
+  readonly identity: WechatIdentity
+  readonly requiredAcr: 'soter' | null
+}
+
 /**
  * Answers the request of a handshake frame. The code reaches WeChat at most once, whatever the client repeats.
  *
@@ -61,12 +71,17 @@ export async function logIn(
   context: ExchangeContext,
   opened: OpenedHandshake,
   request: RequestMessage,
-): Promise<ResponseMessage> {
+  story: Story,
+): Promise<Answer> {
   const login = verifyLogin(context, request)
+  story.signature = signatureOf(login.signature, login.publicKey)
+  story.subject = { device: login.signature.keyid }
+  story.app = login.body.appid
   await claimLogin(context, login)
   const identity = await checkAsync('login', () => identify(context, opened, login.body))
   const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
-  return await checkAsync('login', () => openSession(context, opened, login, identity, requiredAcr))
+  const parts = { login, identity, requiredAcr }
+  return await checkAsync('login', () => openSession(context, opened, parts, story))
 }
 
 function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
@@ -120,33 +135,20 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
 async function openSession(
   context: ExchangeContext,
   opened: OpenedHandshake,
-  { body, publicKey, signature }: VerifiedLogin,
-  identity: WechatIdentity,
-  requiredAcr: 'soter' | null,
-): Promise<ResponseMessage> {
+  { login: { body, publicKey, signature }, identity, requiredAcr }: AdmittedLogin,
+  story: Story,
+): Promise<Answer> {
   const now = context.now()
   const device = signature.keyid
   const user = pseudonym(context, body.appid, identity.openid, now)
   const id = context.random(suite1.sessionIdLength)
+  const sid = encodeBase64Url(id)
+  story.subject = { user, device, session: sid, acr: 'session' }
   const known = await context.store.findDevice(device)
   const platform = body.client?.platform
   const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
-  await putSession(context, opened, {
-    user,
-    device,
-    id,
-    appid: body.appid,
-    publicKey,
-    now,
-    identity,
-    platform,
-    events,
-    requiredAcr,
-  })
-  context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
-  const sid = encodeBase64Url(id)
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
-  return jsonReply(201, {
+  const reply = jsonReply(201, {
     session: { id: sid, expires_at: now + sessionLifetime },
     user,
     device: { id: device, new: known === undefined },
@@ -155,6 +157,25 @@ async function openSession(
     expires_in: tokenLifetime,
     time: now,
   })
+  const writes = sessionWrites(context, opened, {
+    user,
+    device,
+    id,
+    appid: body.appid,
+    publicKey,
+    now,
+    identity,
+    platform,
+    requiredAcr,
+  })
+  const leaves = [
+    loginLeaf(context, story, reply),
+    ...(known === undefined ? [deviceLeaf(context, story)] : []),
+  ]
+  const result = await context.journal.commit({ writes: [...writes, ...events], leaves })
+  if (result.kind === 'refused') throw await sessionRefused(context, result.write, user, device)
+  context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
+  return { reply, request: story.request, receipt: result.receipt }
 }
 
 interface SessionParts {
@@ -166,21 +187,19 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
-  /** Pushed with it. */
-  readonly events: readonly Write[]
   readonly requiredAcr: 'soter' | null
 }
 
-/** User, device and session in one transaction, every secret wrapped. */
-async function putSession(
+/** User, device and session, for one transaction, every secret wrapped. */
+function sessionWrites(
   context: ExchangeContext,
   opened: OpenedHandshake,
   parts: SessionParts,
-): Promise<void> {
-  const { user, device, id, appid, publicKey, now, identity, platform, events, requiredAcr } = parts
+): readonly Write[] {
+  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
-  const result = await context.store.commit([
+  return [
     {
       kind: 'put-user',
       id: user,
@@ -205,21 +224,26 @@ async function putSession(
         requiredAcr,
       },
     },
-    ...events,
-  ])
-  if (result.kind === 'committed') return
-  if (result.write.kind === 'admit-device')
-    throw new ProtocolError(
+  ]
+}
+
+async function sessionRefused(
+  { store }: ExchangeContext,
+  { kind }: Write,
+  user: string,
+  device: string,
+): Promise<Error> {
+  if (kind === 'admit-device') {
+    return new ProtocolError(
       'device_key_refused',
       'this user has as many devices as allowed: revoke one first',
     )
-  if (result.write.kind !== 'put-device')
-    throw new Error(`the store refused ${result.write.kind} of a new session`)
-  const taken = await context.store.findDevice(device)
-  if (taken?.user === user && taken.revokedAt !== null) {
-    throw new ProtocolError('key_revoked', 'the signing key was revoked')
   }
-  throw new ProtocolError('device_key_refused', 'the device key is enrolled for somebody else')
+  if (kind !== 'put-device') return new Error(`the store refused ${kind} of a new session`)
+  const taken = await store.findDevice(device)
+  if (taken?.user === user && taken.revokedAt !== null)
+    return new ProtocolError('key_revoked', 'the signing key was revoked')
+  return new ProtocolError('device_key_refused', 'the device key is enrolled for somebody else')
 }
 
 /** The pseudonymous subject: the same for every login of a person in one app, and nothing to anybody without our key. */

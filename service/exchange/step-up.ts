@@ -30,6 +30,13 @@ const soterResult = z.object({
 
 type SoterResult = z.infer<typeof soterResult>
 
+/** Who asks, as far as they have confirmed it. */
+export interface ConfirmedCaller {
+  readonly caller: Caller
+  /** Of the trusted environment that has signed. */
+  readonly soterCounter?: number
+}
+
 /** The field `step-up`, read: nothing of it is verified yet. */
 interface Confirmation {
   readonly challenge: Uint8Array
@@ -39,23 +46,24 @@ interface Confirmation {
   readonly signature: string
 }
 
-/**
- * Keeps a new challenge for this very request and makes the refusal that carries it.
- *
- * @param alongside written in the same transaction: what frees the Idempotency-Key for the confirmed request
- * @returns `step_up_required` with the members `challenge` and `summary`
- * @throws StoreUnavailable when the challenge could not be kept; nobody has seen it then.
- */
-export async function stepUpRequired(
+/** A challenge for this very request: kept by `write`, before anybody sees `refusal`. */
+export interface AskedStepUp {
+  readonly write: Write
+  /** `step_up_required` with the members `challenge` and `summary`. */
+  readonly refusal: ProtocolError
+}
+
+/** Makes a new challenge and the refusal that carries it. */
+export function askStepUp(
   context: ExchangeContext,
   { message, caller, idempotency }: Command,
   { message: detail, summary }: StepUpNeeded,
-  alongside: readonly Write[],
-): Promise<ProtocolError> {
+): AskedStepUp {
   const key = idempotency?.claim.key ?? ''
   const challenge = makeChallenge(context, message, key)
-  const result = await context.store.commit([
-    {
+  const members = { challenge: encodeBase64Url(challenge), summary }
+  return {
+    write: {
       kind: 'insert-step-up',
       challenge,
       user: caller.user,
@@ -63,11 +71,8 @@ export async function stepUpRequired(
       fingerprint: fingerprintOf(context, message, key),
       expiresAt: context.now() + challengeLifetime,
     },
-    ...alongside,
-  ])
-  if (result.kind === 'refused') return new ProtocolError('internal', 'the challenge could not be kept')
-  const members = { challenge: encodeBase64Url(challenge), summary }
-  return new ProtocolError('step_up_required', detail, undefined, members)
+    refusal: new ProtocolError('step_up_required', detail, undefined, members),
+  }
 }
 
 /** H("miniseal/1 step-up" ‖ method ‖ path with query ‖ content-digest ‖ idempotency key ‖ 32 server bytes). */
@@ -87,12 +92,13 @@ function fingerprintOf(context: ExchangeContext, message: RequestMessage, key: s
  * Who asks, after the field `step-up` has been verified and its challenge used up, durably. Without the field nothing is
  * looked at.
  *
- * @returns the caller with `acr` `soter`, for this request only; the caller as it was where there is no field
+ * @returns the caller with `acr` `soter`, for this request only, and the counter that rose; the caller as it was where
+ *   there is no field
  * @throws Refused `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable` with nothing used up.
  */
-export async function confirmCaller(context: ExchangeContext, command: Command): Promise<Caller> {
+export async function confirmCaller(context: ExchangeContext, command: Command): Promise<ConfirmedCaller> {
   const field = findField(command.message.fields, 'step-up')
-  if (field === undefined) return command.caller
+  if (field === undefined) return { caller: command.caller }
   return await checkAsync('step-up', async () => {
     const confirmation = parseConfirmation(field)
     const asked = await findAsked(context, command, confirmation.challenge)
@@ -101,7 +107,7 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     await assertSigned(context, caller, openid, confirmation)
     const result = readResult(confirmation)
     await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
-    return { ...caller, acr: 'soter' }
+    return { caller: { ...caller, acr: 'soter' }, soterCounter: result.counter }
   })
 }
 

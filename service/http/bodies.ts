@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
 import type { ExchangeContext } from '../exchange/context.ts'
 import type { Room } from '../limits/bodies.ts'
-import { clearAnswer, maxBody, sourceOf } from './channel.ts'
+import { clearAnswer, maxBody, senderOf, sourceOf } from './channel.ts'
 
 /** Stands before everything that reads a body. A body that finds no room is `overloaded` (503) and is not read. */
 export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindings: HttpBindings }> {
@@ -16,7 +16,7 @@ export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindi
       const bytes = Math.min(declaredLength(c.req.header('content-length')) ?? largest, largest)
       room = bodies.take(sourceOf(context, c), bytes, () => incoming.destroy())
     } catch (error) {
-      const answer = clearAnswer(context, error)
+      const answer = await clearAnswer(context, error, senderOf(context, c))
       // The body is not read, so nothing else can come over this connection.
       answer.headers.set('connection', 'close')
       return answer

@@ -4,9 +4,10 @@ import type { Context } from 'hono'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeAscii, decodeBase64, encodeBase64 } from '../../crypto/text.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
-import { exchange } from '../exchange/exchange.ts'
+import { answerInClear, exchange } from '../exchange/exchange.ts'
+import { asRefused } from '../exchange/refused.ts'
+import type { Sender } from '../limits/source.ts'
 import type { Problem } from '../messages/problems.ts'
-import { clearProblem } from '../messages/problems.ts'
 
 /** The two forms of a frame: its bytes, or their standard base64 for places that spoil binary bodies. */
 const forms = {
@@ -28,9 +29,9 @@ export function maxBody(maxFrame: number): number {
 export function maxSealed(context: ExchangeContext) {
   return {
     maxSize: maxBody(context.settings.maxFrame),
-    onError: (): Response => {
-      const refused = new ProtocolError('frame_too_large', 'the frame is over the size limit')
-      const answer = clearAnswer(context, refused)
+    onError: async (c: Context): Promise<Response> => {
+      const error = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+      const answer = await clearAnswer(context, error, senderOf(context, c))
       // The rest of the body is not read, so nothing else can come over this connection.
       answer.headers.set('connection', 'close')
       return answer
@@ -41,17 +42,18 @@ export function maxSealed(context: ExchangeContext) {
 /** Handles `POST /seal`. Headers and body are attacker-controlled; only the body, its type and who sent it are looked at. */
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {
+    const sender = senderOf(context, c)
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
     if (!isFrameType(type))
-      return clearAnswer(context, refusal('the content type is not application/vnd.miniseal'))
+      return await clearAnswer(context, refusal('the content type is not application/vnd.miniseal'), sender)
     const body = new Uint8Array(await c.req.arrayBuffer())
     let frame: Uint8Array
     try {
       frame = refuseFormat('malformed_frame', () => forms[type].read(body))
     } catch (error) {
-      return clearAnswer(context, error)
+      return await clearAnswer(context, error, sender)
     }
-    const answer = await exchange(context, frame, sourceOf(context, c))
+    const answer = await exchange(context, frame, sender)
     if (answer.kind === 'clear') return problemResponse(answer.problem)
     const bytes = forms[type].write(answer.bytes)
     return c.body(typeof bytes === 'string' ? bytes : new Uint8Array(bytes), 200, {
@@ -61,7 +63,13 @@ export function sealHandler(context: ExchangeContext): (c: Context) => Promise<R
   }
 }
 
-/** Who sent a request, for the limits. */
+/** Who sent a request, for the limits and for the audit log. */
+export function senderOf({ limits }: ExchangeContext, c: Context): Sender {
+  const headers = { forwardedFor: c.req.header('x-forwarded-for'), userAgent: c.req.header('user-agent') }
+  return limits.sender(getConnInfo(c).remote.address, headers)
+}
+
+/** The same, for the limits alone. */
 export function sourceOf({ limits }: ExchangeContext, c: Context): string {
   return limits.source(getConnInfo(c).remote.address, c.req.header('x-forwarded-for'))
 }
@@ -75,22 +83,16 @@ function refusal(message: string): ProtocolError {
 }
 
 /** Answers in the clear, before any frame was read. */
-export function clearAnswer(context: ExchangeContext, error: unknown): Response {
-  const requestId = crypto.randomUUID()
-  const problem = clearProblem(error, {
-    origin: context.settings.origin,
-    step: 'frame',
-    time: context.now(),
-    requestId,
-  })
-  context.record({
-    requestId,
-    kind: 'clear',
-    status: problem.status,
-    code: problem.code,
-    step: 'frame',
-    durationMs: 0,
-  })
+export async function clearAnswer(
+  context: ExchangeContext,
+  error: unknown,
+  sender: Sender,
+): Promise<Response> {
+  const story = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
+  const { requestId } = story
+  const problem = await answerInClear(context, asRefused('frame', error), story)
+  const { status, code } = problem
+  context.record({ requestId, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
   return problemResponse(problem)
 }
 

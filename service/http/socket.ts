@@ -15,6 +15,7 @@ import type { SocketSession } from '../events/socket-turn.ts'
 import { SocketTurn } from '../events/socket-turn.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
 import { exchange } from '../exchange/exchange.ts'
+import type { Sender } from '../limits/source.ts'
 import { ArrivingMessage } from './arriving-message.ts'
 import { isFatal, messageOf } from './socket-answer.ts'
 import { SocketPulse } from './socket-pulse.ts'
@@ -26,8 +27,8 @@ export interface SocketParts {
   readonly socket: WebSocket
   /** What the WebSocket runs on. */
   readonly connection: Socket
-  /** The address group that opened it. */
-  readonly source: string
+  /** Who opened it. */
+  readonly sender: Sender
   readonly followers: Followers
   readonly times: SocketTimes
   readonly observer: SocketObserver
@@ -52,11 +53,11 @@ export class ChannelSocket {
   #atWork = 0
 
   constructor(parts: SocketParts) {
-    const { context, connection, socket, source, times } = parts
+    const { context, connection, sender, socket, times } = parts
     const { bodies } = context.limits
     this.#parts = parts
     this.#pulse = new SocketPulse(socket, connection, times)
-    this.#arriving = new ArrivingMessage(bodies, source, context.settings.maxFrame, () => this.cut())
+    this.#arriving = new ArrivingMessage(bodies, sender.source, context.settings.maxFrame, () => this.cut())
     // Before the WebSocket's own listener: what completes a message is counted first.
     connection.prependListener('data', ({ length }: Uint8Array) => {
       this.#arriving.add(length, this.#session === undefined)
@@ -149,14 +150,14 @@ export class ChannelSocket {
   }
 
   async #answer(bytes: Uint8Array): Promise<void> {
-    const { context, source } = this.#parts
+    const { context, sender } = this.#parts
     const frame = findFrame(bytes, context.settings.maxFrame)
     if (frame !== undefined && this.#isForeign(frame)) {
       this.end(ends.anotherSession)
       return
     }
     const turn = new SocketTurn()
-    const answer = await exchange({ ...context, socket: turn }, bytes, source)
+    const answer = await exchange({ ...context, socket: turn }, bytes, sender)
     if (turn.session !== undefined) this.#bind(turn.session)
     // What was subscribed before sends nothing after this answer.
     if (turn.subscription !== undefined) this.#delivery?.stop()

@@ -30,3 +30,9 @@ export function developmentMasterKey(folder: string): Uint8Array {
   if (keys?.[0] === undefined) throw new Error('the development master key cannot be read')
   return keys[0]
 }
+
+/** The key that {@link developmentMasterKey} has made in this folder; `undefined` where it has not. */
+export function findDevelopmentMasterKey(folder: string): readonly Uint8Array[] | undefined {
+  const path = join(folder, 'master.key')
+  return existsSync(path) ? parseMasterKeys(readFileSync(path, 'utf8').trim()) : undefined
+}

@@ -6,7 +6,8 @@ import { createBodyRooms } from './bodies.ts'
 import type { LimitSettings, Rate } from './settings.ts'
 import type { SocketPlaces } from './sockets.ts'
 import { createSocketPlaces } from './sockets.ts'
-import { sourceOf } from './source.ts'
+import type { Sender } from './source.ts'
+import { senderOf, sourceOf } from './source.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
 
@@ -20,6 +21,11 @@ export interface Requester {
 export interface Limits {
   /** The address group of a client, from the connection and an attacker-controlled X-Forwarded-For. */
   source(remote: string | undefined, forwardedFor: string | undefined): string
+  /** The same client, for the audit log too. */
+  sender(
+    remote: string | undefined,
+    headers: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
+  ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
   /** Places for sockets. */
@@ -55,6 +61,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   let atWork = 0
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
+    sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
     sockets: createSocketPlaces(settings),
     async takeFrame(source) {

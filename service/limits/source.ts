@@ -1,6 +1,18 @@
 /** Who sent a frame, as far as an address can tell: one IPv4 address, or the /64 that one IPv6 subscriber has. */
 import { isIP } from 'node:net'
 
+/** Who sent a frame: for the limits, and for the audit log. Everything but the connection's own address may be made up. */
+export interface Sender {
+  /** The address group that limits are counted for. */
+  readonly source: string
+  /** One address, as it is written; `undefined` where none is known. */
+  readonly ip: string | undefined
+  /** Whether trusted proxies named it. */
+  readonly isForwarded: boolean
+  /** Attacker-controlled. */
+  readonly userAgent: string | undefined
+}
+
 /** Stands for all whose address is not known, so that they share one allowance. */
 const unknownSource = 'unknown'
 
@@ -23,6 +35,27 @@ export function sourceOf(
   return findForwarded(forwardedFor, trustedProxies) ?? connected ?? unknownSource
 }
 
+/** The same client, with its address itself. */
+export function senderOf(
+  remote: string | undefined,
+  {
+    forwardedFor,
+    userAgent,
+  }: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
+  trustedProxies: number,
+): Sender {
+  const forwarded = findForwardedAddress(forwardedFor, trustedProxies)
+  const ip = forwarded ?? addressIn(remote?.split('%')[0] ?? '')
+  const source = sourceOf(remote, forwardedFor, trustedProxies)
+  return { source, ip, isForwarded: forwarded !== undefined, userAgent }
+}
+
+function addressIn(text: string): string | undefined {
+  const mapped = groupOf(text)
+  // An IPv4-mapped address is the IPv4 address.
+  return mapped === undefined || !mapped.includes(':') ? mapped : text.toLowerCase()
+}
+
 /**
  * The address that stands for a group, for those who take addresses alone: of a /64 its first.
  *
@@ -33,9 +66,14 @@ export function addressOf(source: string): string | undefined {
 }
 
 function findForwarded(field: string | undefined, trustedProxies: number): string | undefined {
+  const address = findForwardedAddress(field, trustedProxies)
+  return address === undefined ? undefined : groupOf(address)
+}
+
+function findForwardedAddress(field: string | undefined, trustedProxies: number): string | undefined {
   if (trustedProxies === 0 || field === undefined) return undefined
-  const groups = field.split(',').map((entry) => groupOf(entry.trim()))
-  const appended = groups.slice(-trustedProxies)
+  const addresses = field.split(',').map((entry) => addressIn(entry.trim()))
+  const appended = addresses.slice(-trustedProxies)
   return appended.length < trustedProxies || appended.includes(undefined) ? undefined : appended[0]
 }
 

@@ -1,8 +1,10 @@
-/** What an operator sets of the log: its name, and the witnesses that a policy file names (C2SP tlog-policy). */
+/** What an operator sets of the log: its name, how long details are kept, and the witnesses that a policy file names (C2SP tlog-policy). */
 import { readFileSync } from 'node:fs'
 import { parsePolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { parseOrigin } from './origin.ts'
+import type { RetentionSettings } from './retention.ts'
+import { parseRetention } from './retention.ts'
 import type { AskedWitness } from './witnessing.ts'
 
 export interface LogSettings {
@@ -12,21 +14,21 @@ export interface LogSettings {
   readonly witnesses: readonly AskedWitness[]
   /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
   readonly timestampUrl: string | undefined
+  readonly retention: RetentionSettings
 }
-
-/** Where nothing is set. */
-export const noLogSettings: LogSettings = { origin: undefined, witnesses: [], timestampUrl: undefined }
 
 /** @throws Error with a message for the operator. */
 export function readLogSettings(values: {
   readonly MINISEAL_LOG_ORIGIN?: string | undefined
   readonly MINISEAL_LOG_POLICY_FILE?: string | undefined
   readonly MINISEAL_TSA_URL?: string | undefined
+  readonly MINISEAL_RETENTION?: string | undefined
 }): LogSettings {
   return {
     origin: parseOrigin(values.MINISEAL_LOG_ORIGIN),
     witnesses: readWitnesses(values.MINISEAL_LOG_POLICY_FILE),
     timestampUrl: parseTimestampUrl(values.MINISEAL_TSA_URL),
+    retention: parseRetention(values.MINISEAL_RETENTION),
   }
 }
 
@@ -67,3 +69,6 @@ function parseTimestampUrl(text: string | undefined): string | undefined {
   }
   return text
 }
+
+/** Where nothing is set. */
+export const noLogSettings: LogSettings = readLogSettings({})

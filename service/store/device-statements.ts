@@ -2,13 +2,18 @@
 import { and, eq, exists, gt, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { compile, type Queries, slotsOf } from './compile.ts'
 import type { BulkWrite } from './device-writes.ts'
+import type { ForgettingWrite } from './journal-writes.ts'
 import type { Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 
-const bulkKinds: ReadonlySet<Write['kind']> = new Set<BulkWrite['kind']>([
+const bulkKinds: ReadonlySet<Write['kind']> = new Set<(BulkWrite | ForgettingWrite)['kind']>([
   'revoke-other-devices',
   'end-sessions-of-revoked-devices',
   'end-other-sessions',
+  'forget-staged',
+  'forget-entries',
+  'forget-intents',
+  'forget-device-names',
 ])
 
 /** Whether a write that touched so many rows has done its part: exactly one, unless it is meant for any number. */

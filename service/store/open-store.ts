@@ -14,6 +14,11 @@ export type DatabaseLocation =
 export interface StoreOptions {
   /** Told of every transaction that writes. */
   readonly onCommit?: CommitObserver
+  /**
+   * All reads see one moment of the database, that of the first one, whatever others write meanwhile; commits fail. For
+   * whoever compares tables with each other, and then closes.
+   */
+  readonly isSnapshot?: boolean
 }
 
 /**

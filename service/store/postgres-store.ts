@@ -7,23 +7,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
-import { prepareAuditors } from './auditor-statements.ts'
+import { DatabaseError, Pool, type PoolClient } from 'pg'
+import { prepareAllReads } from './all-reads.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
-import { prepareEventReads } from './event-statements.ts'
 import { changesOf } from './events.ts'
 import type { Outcome } from './group-commit.ts'
-import { prepareLogReads } from './log-reads.ts'
-import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
-import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { watchPostgres } from './postgres-changes.ts'
-import { prepareReads } from './reads.ts'
+import { migratePostgres } from './postgres-migration.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
-import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
   /** Connections of this process. */
@@ -33,6 +28,8 @@ export interface PostgresOptions {
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. One connection, in one transaction. */
+  readonly isSnapshot?: boolean
 }
 
 const POOL_SIZE = 20
@@ -46,8 +43,6 @@ const RETRY_PAUSE = 10
 const WORTH_RETRYING = new Set(['40001', '40P01'])
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
 const CONSTRAINT_CLASS = '23'
-/** Any number that nobody else locks in this database: "miniseal" in ASCII. */
-const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
 
 /**
  * Connects and brings the database to this version, in the schema that `search_path` names first.
@@ -57,20 +52,24 @@ const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
   const statementTimeout = options.statementTimeout ?? STATEMENT_TIMEOUT
   const connectionTimeoutMillis = options.connectionTimeout ?? CONNECTION_TIMEOUT
-  await guard(() => migrate(url, connectionTimeoutMillis))
+  await guard(() => migratePostgres(url, connectionTimeoutMillis))
   const pool = new Pool({
     connectionString: url,
     application_name: 'miniseal',
     keepAlive: true,
-    max: options.poolSize ?? POOL_SIZE,
+    max: options.isSnapshot === true ? 1 : (options.poolSize ?? POOL_SIZE),
+    ...(options.isSnapshot === true ? { idleTimeoutMillis: 0 } : {}),
     connectionTimeoutMillis,
     statement_timeout: statementTimeout,
     query_timeout: statementTimeout + GRACE,
     idle_in_transaction_session_timeout: statementTimeout + GRACE,
   })
   pool.on('error', ignoreIdleError)
+  if (options.isSnapshot === true) {
+    await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
+  }
   const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
@@ -86,12 +85,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     void track(() => pool.query(text, [...values])).catch(() => undefined)
   const changes = watchPostgres(url, connectionTimeoutMillis, send)
   return {
-    ...prepareReads(queries, schema, track),
-    ...prepareWrappedReads(queries, schema, track),
-    ...prepareEventReads(queries, schema, track),
-    ...prepareLogReads(queries, schema, track),
-    ...prepareLogSearch(queries, schema, track),
-    ...prepareAuditors(queries, schema, track),
+    ...prepareAllReads(queries, schema, track),
     watch: changes.watch,
     sequence: (grow, limit) =>
       track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
@@ -235,31 +229,3 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
 
 /** The pool drops a broken connection by itself; without a listener the event would end the process. */
 function ignoreIdleError(): void {}
-
-/** One connection without a statement timeout (an index may take long), one transaction, under the lock. */
-async function migrate(url: string, connectionTimeoutMillis: number): Promise<void> {
-  const client = new Client({ connectionString: url, application_name: 'miniseal', connectionTimeoutMillis })
-  client.on('error', ignoreIdleError)
-  try {
-    await client.connect()
-    await assertDurable(client)
-    await client.query('BEGIN')
-    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]) // until COMMIT or until we die
-    await client.query(APPLIED_TABLE)
-    const applied = await client.query<{ madeAt: string }>(APPLIED_QUERY)
-    for (const { madeAt, hash, statements } of pendingMigrations(readMigrations('postgres'), applied.rows)) {
-      for (const statement of statements) await client.query(statement)
-      await client.query('insert into applied_migrations (made_at, hash) values ($1, $2)', [madeAt, hash])
-    }
-    await client.query('COMMIT')
-  } finally {
-    await client.end()
-  }
-}
-
-/** With `synchronous_commit = off` the server acknowledges what a crash may still lose: replayed nonces, revived sessions. */
-async function assertDurable(client: Client): Promise<void> {
-  const { rows } = await client.query<{ synchronous_commit: string }>('show synchronous_commit')
-  if (rows[0]?.synchronous_commit === 'off')
-    throw new Error('synchronous_commit is off: a commit would not be durable')
-}

@@ -2,13 +2,16 @@
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
 
-const findTable = "select 1 from sqlite_schema where type = 'table' and name = 'idempotency'"
+const findTable = "select 1 from sqlite_schema where type = 'table' and name = ?"
 
-const markLost = 'update idempotency set started_at = 0 where settled_at is null and started_at > 0'
+const markLost = {
+  idempotency: 'update idempotency set started_at = 0 where settled_at is null and started_at > 0',
+  log_intents: 'update log_intents set started_at = 0 where started_at > 0',
+} as const
 
 /**
- * Sets `started_at = 0` for every claim that is not settled, if no other connection in any process has the file open:
- * then nobody is left who works on one. Otherwise, and when anything fails, nothing happens: those claims stay as
+ * Sets `started_at = 0` for every claim that is not settled and every intent, if no other connection in any process has
+ * the file open: then nobody is left who works on one. Otherwise, and when anything fails, nothing happens: they stay as
  * they are until they are older than the longest work.
  *
  * The exclusive lock is the proof. Whoever opens the file has a shared lock on it for as long as they have it open,
@@ -24,7 +27,9 @@ export function markLostClaims(path: string): void {
     connection.pragma('synchronous = FULL')
     connection
       .transaction(() => {
-        if (connection.prepare(findTable).get() !== undefined) connection.exec(markLost)
+        for (const [table, mark] of Object.entries(markLost)) {
+          if (connection.prepare(findTable).get(table) !== undefined) connection.exec(mark)
+        }
       })
       .exclusive()
   } catch {

@@ -6,27 +6,24 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { prepareAuditors } from './auditor-statements.ts'
+import { prepareAllReads } from './all-reads.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
-import { prepareEventReads } from './event-statements.ts'
 import { changesOf } from './events.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
-import { prepareLogReads } from './log-reads.ts'
-import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
-import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
 import { watchSqlite } from './sqlite-changes.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
-import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
   readonly busyTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. */
+  readonly isSnapshot?: boolean
 }
 
 const BUSY_TIMEOUT = 5_000
@@ -39,21 +36,18 @@ const BUSY_TIMEOUT = 5_000
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
   const connection = await openSqliteConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
   const opened = fileIdentity(path)
+  // A transaction that only reads: the WAL keeps what it sees, and nobody waits for it.
+  if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
-  const statements = compileStatements(queries, schema)
+  const statements = compileStatements(queries, schema, '')
   const group = new GroupCommit(connection, options.onCommit)
   const all = statementRunner(connection)
   const run: Run = (statement) => all(statement).length
   const sequence = compileSequence(queries, schema, '')
   const changes = watchSqlite(connection)
   return {
-    ...prepareReads(queries, schema, guardRead),
-    ...prepareWrappedReads(queries, schema, guardRead),
-    ...prepareEventReads(queries, schema, guardRead),
-    ...prepareLogReads(queries, schema, guardRead),
-    ...prepareLogSearch(queries, schema, guardRead),
-    ...prepareAuditors(queries, schema, guardRead),
+    ...prepareAllReads(queries, schema, guardRead),
     watch: changes.watch,
     sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
     commit: async (writes) => {

@@ -10,11 +10,13 @@ import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } fr
 import { compileDevices, isDone } from './device-statements.ts'
 import { compilePush } from './event-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
+import { compileJournal } from './journal-statements.ts'
 import { compileLog } from './log-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
 import { compileStepUps } from './step-up-statements.ts'
 import type { Write, WriteOf } from './store.ts'
+import { compileSubjectKeys } from './subject-key-statements.ts'
 import type { Tables } from './tables.ts'
 import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
 import { compileSwaps } from './wrapped-values.ts'
@@ -31,8 +33,12 @@ export interface Statements {
   readonly probe: readonly BoundStatement[]
 }
 
-/** Compiles the statements of one engine, given its query builder and its tables. */
-export function compileStatements(queries: Queries, tables: Tables): Statements {
+/**
+ * Compiles the statements of one engine, given its query builder and its tables.
+ *
+ * @param lock see {@link compileSubjectKeys}
+ */
+export function compileStatements(queries: Queries, tables: Tables, lock: '' | ' for key share'): Statements {
   const push = compilePush(queries, tables)
   const writes: { readonly [K in Write['kind']]: Compiled } = {
     ...compileClaims(queries, tables),
@@ -46,6 +52,8 @@ export function compileStatements(queries: Queries, tables: Tables): Statements 
     'push-event': push.insert,
     ...compileLog(queries, tables),
     ...compileAuditors(queries, tables),
+    ...compileSubjectKeys(queries, tables, lock),
+    ...compileJournal(queries, tables),
   }
   return {
     bind: (write) => {
@@ -66,6 +74,7 @@ function valuesOf(write: Write): Record<string, unknown> {
   if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
   if ('auditor' in write) return { ...write.auditor }
   if ('entry' in write) return { ...write.entry }
+  if ('intent' in write) return { ...write.intent }
   if ('state' in write) return { ...write.state }
   if ('tile' in write) return { ...write.tile }
   if ('count' in write) return { ...write.count }

@@ -11,17 +11,22 @@ import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { EventReads, EventWrite, Watching } from './events.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
+import type { JournalReads } from './journal-statements.ts'
+import type { JournalWrite } from './journal-writes.ts'
+import type { LogCheckReads } from './log-check-reads.ts'
 import type { LogReads } from './log-reads.ts'
 import type { LogSearching } from './log-search.ts'
 import type { LogSequencing } from './log-sequence.ts'
 import type { LogWrite } from './log-writes.ts'
 import type { ServiceKeyWrite } from './service-key-writes.ts'
 import type { StepUpRecord, StepUpWrite } from './step-ups.ts'
+import type { SubjectKeyReads, SubjectKeyWrite } from './subject-key-statements.ts'
 import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
- * constraint of the tables forbids it (a session of a device that does not exist). Only a `BulkWrite` is for any number.
+ * constraint of the tables forbids it (a session of a device that does not exist). Only a
+ * `BulkWrite` and a `ForgettingWrite` are for any number.
  */
 export type Write =
   | DeviceWrite
@@ -80,6 +85,8 @@ export type Write =
   | EventWrite
   | LogWrite
   | AuditorWrite
+  | SubjectKeyWrite
+  | JournalWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -164,9 +171,12 @@ export interface Store
     EventReads,
     Watching,
     LogReads,
+    LogCheckReads,
     LogSequencing,
     LogSearching,
-    AuditorReads {
+    AuditorReads,
+    SubjectKeyReads,
+    JournalReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *
@@ -199,9 +209,11 @@ export interface Store
    * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
    * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`. Of an outbox
    * it takes events from the oldest one on, up to the newest one that has expired, so that what is left has no gap.
-   * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Small limits keep it from delaying requests; safe in several processes at once.
+   * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Details of log
+   * entries past their time are forgotten, with what the entry is found by. Small limits keep it from delaying requests;
+   * safe in several processes at once.
    *
-   * @returns how many rows it deleted; fewer than `limit` means that nothing is left.
+   * @returns how many rows it deleted or emptied; fewer than `limit` means that nothing is left.
    */
   prune(now: number, limit: number): Promise<number>
 

@@ -1,6 +1,7 @@
 /** What the store does on its own account: taking old rows away, and proving that it can write. */
 import { and, eq, gt, gte, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { type BoundStatement, compile, type Queries, slotsOf } from './compile.ts'
+import { compileEndedDetails } from './journal-statements.ts'
 import type { Tables } from './tables.ts'
 
 /** Sessions stay this long after their end, so that a user can see what happened. */
@@ -10,7 +11,7 @@ const UNKNOWN_OUTCOMES_KEPT = 90 * 86_400
 /** No caller's scope: those name what they belong to. */
 const PROBE_SCOPE = 'readyz'
 
-/** One step of pruning per table: deletes at most `limit` rows that `now` allows to forget, and returns them. */
+/** One step of pruning per table: deletes or empties at most `limit` rows that `now` allows to forget, and returns them. */
 export type PruneStep = (now: number, limit: number) => BoundStatement
 
 /** Compiles the pruning steps. */
@@ -27,6 +28,7 @@ export function compilePrune(queries: Queries, tables: Tables): readonly PruneSt
     later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
     (now) => keys({ before: now }),
+    compileEndedDetails(queries, tables),
   ]
 }
 

@@ -16,6 +16,7 @@ export type WrappedColumn =
   | 'idempotency.answer_wrapped'
   | 'events.payload_wrapped'
   | 'service_keys.secret_wrapped'
+  | 'subject_keys.key_wrapped'
 
 /** The values of a row's primary key, in the order of its columns; one or two. */
 export type RowKey = readonly (string | Uint8Array)[]
@@ -61,7 +62,7 @@ interface Place {
 }
 
 function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
-  const { users, sessions, idempotency, events, serviceKeys } = tables
+  const { users, sessions, idempotency, events, serviceKeys, subjectKeys } = tables
   const user = { table: users, key: [users.id], start: [''] } as const
   const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
   return {
@@ -90,15 +91,22 @@ function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
       key: [serviceKeys.kind, serviceKeys.kid],
       start: ['', ''],
     },
+    'subject_keys.key_wrapped': {
+      table: subjectKeys,
+      column: subjectKeys.keyWrapped,
+      property: 'keyWrapped',
+      key: [subjectKeys.tag],
+      start: [new Uint8Array(0)],
+    },
   }
 }
 
 const slot = slotsOf<{ mark: Uint8Array; limit: number; first: unknown; second: unknown }>()
 const swapped = slotsOf<{ first: unknown; second: unknown; from: Uint8Array; to: Uint8Array }>()
 
-/** Version and key hint come first; a column without a value (no answer yet) is neither old nor new. */
+/** Version and key hint come first; a column without a value (no answer yet, or erased) is neither old nor new. */
 function isOld(column: PgColumn): SQL {
-  return sql`substr(${column}, 1, 5) <> ${slot('mark')}`
+  return sql`substr(${column}, 1, 5) <> ${slot('mark')} and length(${column}) > 0`
 }
 
 function valuesOfKey([first, second]: RowKey): Record<string, unknown> {

@@ -11,9 +11,8 @@ import { mountApp } from '../../service/backends/mounted.ts'
 import { StepUpNeeded } from '../../service/backends/step-up.ts'
 import type { Command } from '../../service/exchange/authorize.ts'
 import type { ExchangeContext } from '../../service/exchange/context.ts'
-import { stepUpRequired } from '../../service/exchange/step-up.ts'
+import { askStepUp } from '../../service/exchange/step-up.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
-import type { Write } from '../../service/store/store.ts'
 import { confirm, stepUpField, withStepUp } from '../support/confirmation.ts'
 import type { RequestParts } from '../support/raw-client.ts'
 import { logIn, RawSession } from '../support/raw-client.ts'
@@ -105,16 +104,9 @@ it('takes one of two safe requests that use a challenge at once', async () => {
 })
 
 it('makes the challenge of method, path with query, digest, key and 32 bytes of its own', async () => {
-  const writes: Write[] = []
   const own = Uint8Array.from({ length: 32 }, (_, i) => i)
   const context = {
     primitives: sodiumPrimitives,
-    store: {
-      commit: async (all: readonly Write[]) => {
-        writes.push(...all)
-        return { kind: 'committed' }
-      },
-    },
     keyring: { current: () => ({ secretKey: new Uint8Array(32) }) },
     now: () => 1000,
     random: () => own,
@@ -131,13 +123,11 @@ it('makes the challenge of method, path with query, digest, key and 32 bytes of 
     caller: { user: 'u', device: 'd' },
     idempotency: { claim: { key: 'key' } },
   } as unknown as Command
-  const { members } = await stepUpRequired(context, command, new StepUpNeeded('s'), [])
+  const { write, refusal } = askStepUp(context, command, new StepUpNeeded('s'))
   const text = encodeUtf8('miniseal/1 step-upPOST/p?q=1sha-256=:AA==:key')
   const challenge = sodiumPrimitives.sha256(Uint8Array.of(...text, ...own))
-  expect(members).toEqual({ challenge: encodeBase64Url(challenge), summary: 's' })
-  expect(writes).toMatchObject([
-    { kind: 'insert-step-up', challenge, user: 'u', device: 'd', expiresAt: 1180 },
-  ])
+  expect(refusal.members).toEqual({ challenge: encodeBase64Url(challenge), summary: 's' })
+  expect(write).toMatchObject({ kind: 'insert-step-up', challenge, user: 'u', device: 'd', expiresAt: 1180 })
 })
 
 it('finds in one process what another asked for, has one effect in both, and forgets nothing when they end', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { markLostClaims } from '../../service/store/sqlite-lost-claims.ts'
 import { openSqliteStore } from '../../service/store/sqlite-store.ts'
 import { createSqlite } from './engines.ts'
-import { bytes, claimIdempotency, NOW } from './records.ts'
+import { bytes, claimIdempotency, NOW, putIntent } from './records.ts'
 
 let database: Awaited<ReturnType<typeof createSqlite>>
 
@@ -19,13 +19,14 @@ async function startedAt(key: string): Promise<unknown> {
   return row?.started_at
 }
 
-test('an open claim is lost once all who had the file open are gone, and not before', async () => {
+test('an open claim and an intent are lost once all who had the file open are gone, and not before', async () => {
   const first = await openSqliteStore(database.path)
-  await first.commit([claimIdempotency('open'), claimIdempotency('settled')])
+  await first.commit([claimIdempotency('open'), claimIdempotency('settled'), putIntent(1)])
   const settle = { kind: 'settle-idempotency', user: 'user-1', key: 'settled', now: NOW } as const
   await first.commit([{ ...settle, answerWrapped: bytes(9, 1) }])
   const second = await openSqliteStore(database.path)
   expect(await startedAt('open')).toBe(NOW)
+  expect(await second.listIntents(NOW, 1)).toEqual([])
   await first.close()
   const third = await openSqliteStore(database.path)
   expect(await startedAt('open')).toBe(NOW)
@@ -34,6 +35,7 @@ test('an open claim is lost once all who had the file open are gone, and not bef
   const alone = await openSqliteStore(database.path)
   expect(await alone.findIdempotency('user-1', 'open')).toMatchObject({ startedAt: 0, settledAt: null })
   expect(await alone.findIdempotency('user-1', 'settled')).toMatchObject({ startedAt: NOW })
+  expect(await alone.listIntents(NOW, 1)).toMatchObject([{ id: bytes(16, 1), startedAt: 0 }])
   await alone.close()
 })
 

@@ -12,12 +12,17 @@ export interface KilledService {
   /** For `logIn` and `send`; what only the own process could do throws. */
   readonly service: TestService
   readonly folder: string
+  /** Of the process that runs now. */
+  pid(): number
   /** SIGKILL, wherever it is; resolves when it runs again. `between`: looks at what it has left. */
   restart(between: () => void): Promise<void>
   close(): Promise<void>
 }
 
-export async function startKilledService(): Promise<KilledService> {
+/** @param more of its environment */
+export async function startKilledService(
+  more: Readonly<Record<string, string>> = {},
+): Promise<KilledService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-killed-'))
   const sandbox = createSandbox({ apps: [sandboxApp] })
   const { url } = await sandbox.start(0, '127.0.0.1')
@@ -27,6 +32,7 @@ export async function startKilledService(): Promise<KilledService> {
     MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
     MINISEAL_WECHAT_API: url,
     MINISEAL_LOG_LEVEL: 'error',
+    ...more,
   }
   let running: RunningCommand = runMiniseal(['serve'], environment)
   const greeting = await running.waitFor('Ctrl+C')
@@ -34,6 +40,7 @@ export async function startKilledService(): Promise<KilledService> {
   return {
     service: serviceOutside(environment, url, root),
     folder,
+    pid: () => running.child.pid ?? 0,
     async restart(between) {
       running.child.kill('SIGKILL')
       await running.finished

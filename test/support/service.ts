@@ -33,9 +33,11 @@ export interface TestService {
   close(): Promise<void>
 }
 
-/** A service in the test's own process. */
+/** One that runs in the test's own process. */
 export interface OwnService extends TestService {
   readonly push: RunningService['push']
+  /** Ends it, and leaves its files. */
+  stop(): Promise<void>
 }
 
 export interface TestServiceOptions {
@@ -101,6 +103,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     },
     push: service.push,
     sandbox,
+    stop: () => service.stop(),
     close: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })

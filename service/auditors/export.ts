@@ -1,0 +1,129 @@
+/** Entries as rows, for spreadsheets and scripts: what is sealed is opened, what is erased is shown as erased. */
+import { stringify } from 'csv-stringify/sync'
+import { parseGroup } from '../../crypto/audit-leaf.ts'
+import type { FlatObject } from '../../crypto/flat-json.ts'
+import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { leafIdText } from '../log/leaf-id.ts'
+import { openDetail } from '../log/sealed-details.ts'
+import type { FindSubjectKey } from '../log/subject-keys.ts'
+import type { LogEntry } from '../store/log-records.ts'
+import { placesPerLog } from '../store/log-records.ts'
+import type { AuditFilter } from './filter.ts'
+import type { AuditSearch } from './search.ts'
+
+export type ExportFormat = 'csv' | 'jsonl'
+
+/** An entry with what it is about. */
+export interface OpenedEntry {
+  readonly entry: LogEntry
+  /** `none`: nothing was ever sealed with it. */
+  readonly detail: 'opened' | 'erased' | 'none'
+  /** By label; empty unless opened. */
+  readonly groups: Readonly<Record<string, FlatObject>>
+}
+
+/** Entries of one page of the database. */
+const pageSize = 500
+
+/** Everything that a filter finds, the newest first, page by page. */
+export async function* exportEntries(
+  search: AuditSearch,
+  filter: AuditFilter,
+  findKey: FindSubjectKey,
+): AsyncGenerator<readonly OpenedEntry[]> {
+  let before: number | undefined
+  do {
+    const { entries, next } = await search.page(filter, before, pageSize)
+    const opened: OpenedEntry[] = []
+    for (const entry of entries) opened.push(await openEntry(entry, findKey))
+    if (opened.length > 0) yield opened
+    before = next
+  } while (before !== undefined)
+}
+
+/** @throws Error for a detail that is there and does not open: it was changed. */
+async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+  const nothing = { entry, detail: hasGroups(entry.leaf) ? 'erased' : 'none', groups: {} } as const
+  if (entry.detail === null) return nothing
+  const key = await findKey(entry.userTag)
+  if (key === undefined) return nothing
+  const groups = [...openDetail(entry.detail, entry.id, key)].map(
+    ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
+  )
+  return { entry, detail: 'opened', groups: Object.fromEntries(groups) }
+}
+
+function hasGroups(leaf: Uint8Array): boolean {
+  return Buffer.from(leaf).includes('"c":{"')
+}
+
+/** The columns of a CSV; of the groups those that are read most. A JSON line has all. */
+const columns = [
+  'time',
+  'kind',
+  'result',
+  'code',
+  'user',
+  'device',
+  'ip',
+  'method',
+  'path',
+  'status',
+  'step',
+  'duration_ms',
+  'idempotency_key',
+  'app',
+  'acr',
+  'session',
+  'user_agent',
+  'request_digest',
+  'response_digest',
+  'detail',
+  'id',
+  'log',
+  'position',
+  'leaf_hash',
+] as const
+
+/** The first line of a format; empty where it has none. */
+export function exportHead(format: ExportFormat): string {
+  return format === 'csv' ? stringify([[...columns]], { record_delimiter: 'windows' }) : ''
+}
+
+/** Lines of a format, each with its end. */
+export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[]): string {
+  if (format === 'jsonl') return entries.map((opened) => `${JSON.stringify(jsonOf(opened))}\n`).join('')
+  // A cell that begins like a formula is text for whoever opens the file (OWASP, "CSV Injection").
+  return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
+}
+
+function jsonOf({ entry, detail, groups }: OpenedEntry) {
+  return { ...publicPart(entry), detail, groups }
+}
+
+function cellsOf({ entry, detail, groups }: OpenedEntry): readonly (string | number | null)[] {
+  const { core = {}, net = {}, pay = {}, sub = {} } = groups
+  const row: Readonly<Record<string, string | number | null>> = {
+    ...core,
+    ...net,
+    ...pay,
+    ...sub,
+    ...publicPart(entry),
+    detail,
+  }
+  return columns.map((column) => row[column] ?? null)
+}
+
+function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) {
+  return {
+    time: new Date(at).toISOString(),
+    kind,
+    result,
+    code,
+    app,
+    id: leafIdText(id),
+    log: Math.floor(place / placesPerLog),
+    position: place % placesPerLog,
+    leaf_hash: encodeBase64Url(hash),
+  }
+}

@@ -1,0 +1,211 @@
+/** The check of a database's log, from what the environment names to a result that can be shown. */
+import { existsSync } from 'node:fs'
+import type { VerifierKey } from '../../crypto/signed-note.ts'
+import { parseVerifierKey } from '../../crypto/signed-note.ts'
+import { readServiceKey } from '../keys/service-key.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import type { SecretWrapper } from '../keys/wrapping.ts'
+import { createSecretWrapper } from '../keys/wrapping.ts'
+import { createSubjectKeyFinder } from '../log/subject-keys.ts'
+import { createTags, rememberTags } from '../log/tags.ts'
+import type { CheckedLog, ClaimedTree } from '../log/verification/check-database.ts'
+import { checkDatabase } from '../log/verification/check-database.ts'
+import type { DetailCheck } from '../log/verification/check-detail.ts'
+import { checkDetails } from '../log/verification/check-detail.ts'
+import type { AnchorFile, KeysOf } from '../log/verification/claims.ts'
+import { anchorClaims, ClaimRefused, readAnchor, readClaimFile } from '../log/verification/claims.ts'
+import type { Findings } from '../log/verification/findings.ts'
+import { collectFindings } from '../log/verification/findings.ts'
+import { findLastCheck, keepLastCheck } from '../log/verification/last-check.ts'
+import type { OperatorPlaces } from '../operator-places.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
+import { openStore } from '../store/open-store.ts'
+import type { Store } from '../store/store.ts'
+import type { Terminal } from './command.ts'
+import { CommandFailed, UsageError } from './command.ts'
+import { startProgress } from './progress.ts'
+
+export interface VerifyOptions {
+  readonly isIncremental: boolean
+  /** Files. */
+  readonly checkpoints: readonly string[]
+  readonly vkeys: readonly string[]
+}
+
+export interface VerifyResult {
+  readonly findings: Findings
+  readonly logs: readonly CheckedLog[]
+  /** For people: what was looked at, and what was not. */
+  readonly lines: readonly string[]
+  /** The same for scripts. */
+  readonly checked: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Checks the database that `MINISEAL_DATABASE` names.
+ *
+ * @throws CommandFailed when there is none, or when it cannot be read.
+ */
+export async function verifyDatabase(options: VerifyOptions, terminal: Terminal): Promise<VerifyResult> {
+  const places = readOperatorPlaces(terminal.environment)
+  const { database } = places
+  if (database.kind === 'sqlite' && !existsSync(database.path)) {
+    throw new CommandFailed(
+      `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
+    )
+  }
+  const anchor = await readAnchor(places.dataFolder)
+  const store = await openStore(database, { isSnapshot: true })
+  try {
+    return await verifyStore(store, { ...places, anchor }, options, terminal)
+  } finally {
+    await store.close()
+  }
+}
+
+async function verifyStore(
+  store: Store,
+  { dataFolder, masterKeys, anchor }: OperatorPlaces & { readonly anchor: readonly AnchorFile[] },
+  options: VerifyOptions,
+  terminal: Terminal,
+): Promise<VerifyResult> {
+  const wrapper = masterKeys === undefined ? undefined : createSecretWrapper(masterKeys)
+  if (options.isIncremental && wrapper === undefined) {
+    throw new CommandFailed('--since needs MINISEAL_MASTER_KEY: the last check is kept sealed with it')
+  }
+  const findings = collectFindings()
+  const keys = await findLogKeys(store, wrapper, options.vkeys)
+  const anchors = anchorClaims(anchor, keys.keysOf, findings)
+  const given = await readGiven(options.checkpoints, keys.keysOf)
+  const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
+  const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
+  const details = wrapper === undefined ? undefined : await detailCheck(store, wrapper, findings)
+  const progress = startProgress(terminal, 'verifying')
+  const report = await checkDatabase({
+    store,
+    findings,
+    keysOf: keys.keysOf,
+    claimed: [...anchors, ...given, ...before],
+    checkDetail: details?.check,
+    since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
+    onProgress: progress.show,
+  })
+  progress.clear()
+  details?.finish()
+  if (findings.count === 0 && wrapper !== undefined) await keep(dataFolder, wrapper, report.logs, terminal)
+  const checked = {
+    entries: report.entries,
+    checkpoints: report.checkpoints,
+    staged: report.staged,
+    anchors: anchors.map(({ origin, size }) => ({ origin, size })),
+    given: given.map(({ origin, size }) => ({ origin, size })),
+    keys: keys.from,
+    details: details === undefined ? null : { ...details.count },
+    since: options.isIncremental && last !== undefined ? last.map(({ size }) => size) : null,
+  }
+  return { findings, logs: report.logs, checked, lines: linesOf(checked, report.logs.length) }
+}
+
+type Checked = Readonly<{
+  entries: number
+  checkpoints: number
+  staged: number
+  anchors: readonly { readonly size: number }[]
+  given: readonly { readonly size: number }[]
+  keys: 'given' | 'master-key' | 'database'
+  details: { readonly opened: number; readonly erased: number; readonly absent: number } | null
+  since: readonly number[] | null
+}>
+
+function linesOf(checked: Checked, logs: number): readonly string[] {
+  const { entries, checkpoints, staged, anchors, given, keys, details, since } = checked
+  const from = since === null ? '' : `, on from ${since.join(' and ')}`
+  return [
+    ...(logs === 0 ? ['no log has been started in this database'] : []),
+    `checked: ${entries} entries, ${checkpoints} checkpoints${from}`,
+    anchors.length > 0
+      ? `anchor: ${anchors.map(({ size }) => size).join(' and ')}`
+      : 'no anchor in MINISEAL_DATA: a restored backup cannot be told from the log',
+    ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
+    details === null
+      ? 'details not checked: MINISEAL_MASTER_KEY is not given'
+      : `details: ${details.opened} opened, ${details.erased} erased, ${details.absent} without`,
+    ...(keys === 'database'
+      ? ['the log’s key was taken from the database itself: give --vkey to pin the one that you know']
+      : []),
+    ...(staged > 0 ? [`${staged} leaves wait for their place`] : []),
+  ]
+}
+
+async function detailCheck(store: Store, wrapper: SecretWrapper, findings: Findings): Promise<DetailCheck> {
+  const record = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
+  if (record === undefined) throw new CommandFailed('the database has no lookup key: it is not a service’s')
+  const { secretKey } = readServiceKey(record, wrapper)
+  return checkDetails({
+    findings,
+    findKey: createSubjectKeyFinder(store, wrapper),
+    tagOf: rememberTags(createTags(secretKey)),
+    now: Math.floor(Date.now() / 1000),
+  })
+}
+
+/** Given keys count alone. Those of the database are only as good as what protects them. */
+async function findLogKeys(
+  store: Store,
+  wrapper: SecretWrapper | undefined,
+  vkeys: readonly string[],
+): Promise<{ readonly keysOf: KeysOf; readonly from: 'given' | 'master-key' | 'database' }> {
+  const given = vkeys.map(parseKey)
+  if (given.some(({ kind }) => kind === 'ed25519')) {
+    return { keysOf: (origin) => given.filter((key) => isFor(key, origin)), from: 'given' }
+  }
+  const records = (await store.listServiceKeys()).filter(({ kind }) => kind === 'log')
+  const publicKeys = records.map((record) =>
+    wrapper === undefined ? record.publicKey : readServiceKey(record, wrapper).publicKey,
+  )
+  return {
+    keysOf: (origin) => [
+      ...publicKeys.map((publicKey): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
+      ...given,
+    ],
+    from: wrapper === undefined ? 'database' : 'master-key',
+  }
+}
+
+/** A log's key signs under the log's name; a witness signs for every log. */
+function isFor({ kind, name }: VerifierKey, origin: string): boolean {
+  return kind === 'cosignature' || name === origin
+}
+
+/** @throws UsageError for what is no verifier key. */
+export function parseKey(text: string): VerifierKey {
+  try {
+    return parseVerifierKey(sodiumPrimitives, text)
+  } catch {
+    throw new UsageError('--vkey takes a verifier key: name+hash+key, as miniseal keys export prints it')
+  }
+}
+
+/** @throws CommandFailed for a file that cannot be used. */
+export async function readGiven(files: readonly string[], keysOf: KeysOf): Promise<readonly ClaimedTree[]> {
+  try {
+    return await Promise.all(files.map((file) => readClaimFile(file, keysOf)))
+  } catch (error) {
+    throw new CommandFailed(
+      error instanceof ClaimRefused ? error.message : 'a checkpoint file cannot be read',
+    )
+  }
+}
+
+async function keep(
+  folder: string,
+  wrapper: SecretWrapper,
+  logs: readonly CheckedLog[],
+  terminal: Terminal,
+): Promise<void> {
+  try {
+    await keepLastCheck(folder, wrapper, logs)
+  } catch {
+    terminal.err('the result cannot be kept in MINISEAL_DATA: --since last will not begin here\n')
+  }
+}

@@ -1,0 +1,101 @@
+/** A service's log, with the keys to open what is sealed in it: for commands of an auditor who is trusted with them. */
+import { existsSync } from 'node:fs'
+import type { LeafKind } from '../../crypto/audit-leaf.ts'
+import type { FlatObject } from '../../crypto/flat-json.ts'
+import type { VerifierKey } from '../../crypto/signed-note.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
+import type { ServiceKey } from '../keys/service-key.ts'
+import { readServiceKey } from '../keys/service-key.ts'
+import { createSecretWrapper } from '../keys/wrapping.ts'
+import { createJournal } from '../log/journal.ts'
+import type { RetentionSettings } from '../log/retention.ts'
+import { readLogSettings } from '../log/settings.ts'
+import type { FindSubjectKey } from '../log/subject-keys.ts'
+import { createSubjectKeyFinder } from '../log/subject-keys.ts'
+import type { TagOf } from '../log/tags.ts'
+import { createTags, rememberTags } from '../log/tags.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
+import { openStore } from '../store/open-store.ts'
+import type { ServiceKeyKind, Store } from '../store/store.ts'
+import type { ExitCode, Terminal } from './command.ts'
+import { CommandFailed } from './command.ts'
+
+export interface OpenedLog {
+  readonly store: Store
+  readonly findKey: FindSubjectKey
+  readonly tagOf: TagOf
+  /** Of the log of this origin. */
+  readonly logKeys: (origin: string) => readonly VerifierKey[]
+  /** Those that the service asks to cosign. */
+  readonly witnesses: readonly PolicyWitness[]
+  /** Public keys of the service, by kind: b64u. */
+  readonly serviceKeys: Readonly<Record<string, readonly string[]>>
+  /**
+   * Stages a leaf that tells what was done here. Whoever is to see something calls it first: what is not logged is not
+   * shown. A running service gives it its place.
+   */
+  tell(kind: LeafKind, facts: FlatObject): Promise<void>
+}
+
+/** @throws CommandFailed without a database, or without the master key. */
+export async function withOpenedLog(
+  { environment }: Terminal,
+  work: (log: OpenedLog) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const { database, masterKeys, retention } = readOperatorPlaces(environment)
+  if (masterKeys === undefined)
+    throw new CommandFailed('MINISEAL_MASTER_KEY is needed to open what is sealed')
+  if (database.kind === 'sqlite' && !existsSync(database.path)) {
+    throw new CommandFailed(
+      `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
+    )
+  }
+  const store = await openStore(database)
+  try {
+    const wrapper = createSecretWrapper(masterKeys)
+    const keys = (await store.listServiceKeys()).map((record) => readServiceKey(record, wrapper))
+    const tagOf = rememberTags(createTags(lookupKey(keys)))
+    return await work({
+      store,
+      findKey: createSubjectKeyFinder(store, wrapper),
+      tagOf,
+      logKeys: (origin) =>
+        keys
+          .filter(({ kind }) => kind === 'log')
+          .map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
+      witnesses: readLogSettings(environment).witnesses,
+      serviceKeys: { roots: publicKeys(keys, 'root'), signing: publicKeys(keys, 'signing') },
+      tell: teller(store, tagOf, retention),
+    })
+  } finally {
+    await store.close()
+  }
+}
+
+function lookupKey(keys: readonly ServiceKey[]): Uint8Array {
+  const key = keys.find(({ kind }) => kind === 'lookup')
+  if (key === undefined) throw new CommandFailed('the database has no lookup key: it is not a service’s')
+  return key.secretKey
+}
+
+function publicKeys(keys: readonly ServiceKey[], kind: ServiceKeyKind): readonly string[] {
+  return keys.filter((key) => key.kind === kind).map(({ publicKey }) => encodeBase64Url(publicKey))
+}
+
+function teller(store: Store, tagOf: TagOf, retention: RetentionSettings): OpenedLog['tell'] {
+  const now = (): number => Math.floor(Date.now() / 1000)
+  const journal = createJournal({
+    store,
+    keys: undefined,
+    tagOf,
+    retention,
+    now,
+    wake: () => {},
+  })
+  return async (kind, facts) => {
+    const { kind: outcome } = await journal.commit({ writes: [], leaves: [journal.systemLeaf(kind, facts)] })
+    if (outcome !== 'committed')
+      throw new CommandFailed('what is done here cannot be logged, so it is not done')
+  }
+}

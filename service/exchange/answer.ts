@@ -1,0 +1,46 @@
+/** What goes back to the client, and the refusals among it. */
+import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import type { ProblemContext } from '../messages/problems.ts'
+import { problemOf } from '../messages/problems.ts'
+import type { ExchangeContext } from './context.ts'
+import type { Refused } from './refused.ts'
+import type { Story } from './story.ts'
+
+export interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request at all. */
+  readonly request: RequestMessage | undefined
+  readonly refused?: Refused | undefined
+  /** The hash of the leaf that tells of this exchange; absent where there is none. */
+  readonly receipt?: Uint8Array | undefined
+}
+
+/** A refusal as an answer like others. */
+export function refusalAnswer(context: ExchangeContext, refused: Refused, story: Story): Answer {
+  const { status, headers, body } = problemOf(refused.refusal, problemContext(context, refused, story))
+  const reply = { status, fields: headers, content: encodeUtf8(body) }
+  return { reply, request: story.request, refused }
+}
+
+export function problemContext(
+  context: ExchangeContext,
+  { step }: Refused,
+  { requestId }: Pick<Story, 'requestId'>,
+): ProblemContext {
+  return { origin: context.settings.origin, step, time: context.now(), requestId }
+}
+
+/** An answer with more fields. */
+export function withFields(made: Answer, fields: readonly Field[]): Answer {
+  return { ...made, reply: { ...made.reply, fields: [...made.reply.fields, ...fields] } }
+}
+
+/** The reply that is sealed: with the field that names its leaf, where there is one. A backend cannot set it. */
+export function receiptedReply({ reply, receipt }: Answer): ResponseMessage {
+  const fields = reply.fields.filter(([name]) => name !== 'miniseal-receipt')
+  return {
+    ...reply,
+    fields: receipt === undefined ? fields : [...fields, ['miniseal-receipt', `:${encodeBase64(receipt)}:`]],
+  }
+}

@@ -1,0 +1,146 @@
+/** Leaves and intents, committed with what they tell of: made anew where the key of a person has changed meanwhile. */
+import type { IntentRecord } from '../store/log-records.ts'
+import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
+import { makeEntry, type Told } from './entries.ts'
+import { sealDraft } from './intents.ts'
+import { leafIdText, newLeafId } from './leaf-id.ts'
+import type { RetentionSettings } from './retention.ts'
+import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
+import type { TagOf } from './tags.ts'
+
+export interface JournalParts {
+  readonly store: Pick<Store, 'commit' | 'listIntents'>
+  /** `undefined` where no master key is at hand: leaves are staged without what is said of a person. */
+  readonly keys: SubjectKeys | undefined
+  readonly tagOf: TagOf
+  readonly retention: RetentionSettings
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Called after each commit that staged a leaf. */
+  readonly wake: () => void
+}
+
+/** Writes, and the leaves that tell of them. */
+export interface Logging {
+  readonly writes: readonly Write[]
+  /** The hash of the first one is the receipt. */
+  readonly leaves: readonly Told[]
+  /** What the first leaf settles. */
+  readonly intent?: Uint8Array | undefined
+  /** It tells of something that was claimed before: whose key is gone by now has been forgotten, and gets no new one. */
+  readonly isOutcome?: boolean
+}
+
+/** `refused` names one of the caller's own writes; nothing has happened then. */
+export type LoggedResult =
+  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
+  | Extract<CommitResult, { readonly kind: 'refused' }>
+
+/** A key may be wrapped anew, or its person forgotten, while a leaf is made; not again and again. */
+const attempts = 5
+
+/** A leaf that is about nobody. */
+export function stage({ tagOf }: JournalParts, told: Told): WriteOf<'stage-leaf'> {
+  return { kind: 'stage-leaf', entry: makeEntry(told, newLeafId(told.at), undefined, tagOf) }
+}
+
+function userTagOf({ tagOf }: JournalParts, { groups }: Told): Uint8Array | null {
+  const user = groups?.sub?.user
+  return typeof user === 'string' ? tagOf('user', user) : null
+}
+
+/** Of a leaf without groups nothing is sealed. */
+async function subjectOf(parts: JournalParts, told: Told, mayMake: boolean): Promise<SubjectKey | undefined> {
+  if (told.groups === undefined || parts.keys === undefined) return undefined
+  const tag = userTagOf(parts, told)
+  return await (mayMake || tag === null ? parts.keys.of(tag) : parts.keys.find(tag))
+}
+
+function holdOf(subject: SubjectKey | undefined): readonly WriteOf<'hold-subject-key'>[] {
+  if (subject === undefined || subject.tag === null) return []
+  return [{ kind: 'hold-subject-key', tag: subject.tag, keyWrapped: subject.wrapped }]
+}
+
+/** The intent's id, for whoever settles it; or which of the caller's writes was refused. */
+export type IntentResult =
+  | { readonly kind: 'committed'; readonly intent: Uint8Array }
+  | Extract<CommitResult, { readonly kind: 'refused' }>
+
+/** Claims, with the intent of what they are claimed for. */
+export async function commitIntent(
+  parts: JournalParts,
+  writes: readonly Write[],
+  told: Told,
+): Promise<IntentResult> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const subject = await subjectOf(parts, { ...told, groups: told.groups ?? {} }, true)
+    if (subject === undefined) throw new Error('an intent needs a key')
+    const id = newLeafId(told.at)
+    const draft = sealDraft(told, id, subject.key)
+    const intent: IntentRecord = { id, userTag: subject.tag, draft, startedAt: parts.now() }
+    const own: readonly Write[] = [...holdOf(subject), { kind: 'put-intent', intent }]
+    const result = await parts.store.commit([...writes, ...own])
+    if (result.kind === 'committed') return { kind: 'committed', intent: id }
+    if (!own.includes(result.write)) return result
+    parts.keys?.drop(subject.tag)
+  }
+  throw new StoreUnavailable(new Error('the key of an intent cannot be held'))
+}
+
+/** Nothing was written, because somebody else has told of the intent. */
+export type Gone = { readonly kind: 'gone' }
+
+/**
+ * @param ifGone what an intent that is settled already means: `tell`, it was taken for lost, and the true outcome is told
+ *   after it; `stop`, somebody else has taken it for lost
+ */
+export async function commitLeaves(
+  parts: JournalParts,
+  logging: Logging,
+  gap: readonly Write[],
+  ifGone: 'tell' | 'stop',
+): Promise<LoggedResult | Gone> {
+  let { intent } = logging
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const made = await makeLeaves(parts, logging, intent)
+    const own = [...made.holds, ...settlementOf(intent), ...gap, ...made.staged]
+    const result = await parts.store.commit([...logging.writes, ...own])
+    if (result.kind === 'committed') {
+      if (own.length > 0) parts.wake()
+      return { kind: 'committed', receipt: made.staged[0]?.entry.hash ?? new Uint8Array(0) }
+    }
+    const { write } = result
+    if (!own.includes(write)) return result
+    if (write.kind === 'delete-intent' && ifGone === 'stop') return { kind: 'gone' }
+    if (write.kind === 'delete-intent') intent = undefined
+    dropKey(parts, write)
+  }
+  throw new StoreUnavailable(new Error('the key of a leaf cannot be held'))
+}
+
+function dropKey({ keys }: JournalParts, write: Write): void {
+  if (write.kind === 'hold-subject-key') keys?.drop(write.tag)
+}
+
+function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
+  return intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
+}
+
+/** The first leaf has the id of the intent. Where that was taken by `outcome-unknown`, it says which one it follows. */
+async function makeLeaves(
+  parts: JournalParts,
+  { leaves, intent: given, isOutcome }: Logging,
+  intent: Uint8Array | undefined,
+) {
+  const holds = new Map<string, WriteOf<'hold-subject-key'>>()
+  const staged: WriteOf<'stage-leaf'>[] = []
+  for (const [index, told] of leaves.entries()) {
+    const subject = await subjectOf(parts, told, isOutcome !== true)
+    for (const hold of holdOf(subject)) holds.set(String(hold.tag), hold)
+    const id = index === 0 && intent !== undefined ? intent : newLeafId(told.at)
+    const follows = index === 0 && given !== undefined && intent === undefined
+    const facts = follows ? { facts: { ...told.facts, follows: leafIdText(given) } } : {}
+    staged.push({ kind: 'stage-leaf', entry: makeEntry({ ...told, ...facts }, id, subject, parts.tagOf) })
+  }
+  return { holds: [...holds.values()], staged }
+}

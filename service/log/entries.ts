@@ -1,0 +1,101 @@
+/** From what is to be told to a leaf that can be staged: salted, committed, sealed, tagged. */
+import { randomBytes } from 'node:crypto'
+import type { LeafKind } from '../../crypto/audit-leaf.ts'
+import { encodeGroup, encodeLeaf, type GroupLabel } from '../../crypto/audit-leaf.ts'
+import type { FlatObject } from '../../crypto/flat-json.ts'
+import { decodeUtf8 } from '../../crypto/text.ts'
+import type { LeafResult, StagedLeaf } from '../store/log-records.ts'
+import type { Groups } from './groups.ts'
+import { leafIdText } from './leaf-id.ts'
+import type { Retention } from './retention.ts'
+import { commitmentOf, type OpenedGroup, sealDetail } from './sealed-details.ts'
+import type { SubjectKey } from './subject-keys.ts'
+import { areaOf, pathOf, type TagOf } from './tags.ts'
+import { hashLeaf } from './tree.ts'
+
+/** What one leaf is to say. */
+export interface Told {
+  readonly kind: LeafKind
+  readonly result: LeafResult
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly retention: Retention
+  /** Of a refusal. */
+  readonly code?: string | undefined
+  readonly app?: string | undefined
+  readonly groups?: Groups
+  /** Public: of the system, never of a person. */
+  readonly facts?: FlatObject
+}
+
+const saltLength = 32
+
+/**
+ * Makes the leaf of this id (16 bytes).
+ *
+ * @param subject whose key seals the groups; `undefined`: that person has been forgotten meanwhile, so the commitments
+ *   stand and nobody will ever open them
+ */
+export function makeEntry(
+  told: Told,
+  id: Uint8Array,
+  subject: SubjectKey | undefined,
+  tagOf: TagOf,
+): StagedLeaf {
+  const { kind, result, at, retention, app, facts } = told
+  const opened = saltedGroups(told.groups ?? {})
+  const commitments = Object.fromEntries(
+    [...opened].map(([label, group]) => [label, commitmentOf(label, group)]),
+  )
+  const leaf = encodeLeaf({
+    id: leafIdText(id),
+    kind,
+    result,
+    retention: retention.text,
+    at,
+    ...(app === undefined ? {} : { app }),
+    ...(opened.size === 0 ? {} : { commitments }),
+    ...(facts === undefined ? {} : { facts }),
+  })
+  return {
+    id,
+    hash: hashLeaf(leaf),
+    leaf,
+    at,
+    kind,
+    result,
+    code: told.code ?? null,
+    app: app ?? null,
+    ...tagsOf(subject === undefined ? {} : (told.groups ?? {}), tagOf),
+    detail: subject === undefined || opened.size === 0 ? null : sealDetail(opened, id, subject.key),
+    detailUntil: Math.floor(at / 1000) + retention.seconds,
+  }
+}
+
+function saltedGroups(groups: Groups): ReadonlyMap<GroupLabel, OpenedGroup> {
+  const labels = Object.keys(groups) as GroupLabel[]
+  return new Map(
+    labels.flatMap((label): [GroupLabel, OpenedGroup][] => {
+      const group = groups[label]
+      if (group === undefined) return []
+      const salt = new Uint8Array(randomBytes(saltLength))
+      return [[label, { salt, value: decodeUtf8(encodeGroup(group)) }]]
+    }),
+  )
+}
+
+type Tags = Pick<StagedLeaf, 'userTag' | 'deviceTag' | 'ipTag' | 'pathTag' | 'areaTag'>
+
+/** What the entry is found by is what its groups say, and nothing else. */
+function tagsOf({ core, net, sub }: Groups, tagOf: TagOf): Tags {
+  const tag = (name: Parameters<TagOf>[0], value: string | number | undefined): Uint8Array | null =>
+    typeof value === 'string' ? tagOf(name, value) : null
+  const path = typeof core?.path === 'string' ? core.path : undefined
+  return {
+    userTag: tag('user', sub?.user),
+    deviceTag: tag('device', sub?.device),
+    ipTag: tag('ip', net?.ip),
+    pathTag: tag('path', path === undefined ? undefined : pathOf(path)),
+    areaTag: tag('area', path === undefined ? undefined : areaOf(path)),
+  }
+}

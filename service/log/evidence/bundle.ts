@@ -1,0 +1,106 @@
+/**
+ * An evidence bundle: a `.zip` that proves one entry, and shows of it what was chosen, and nothing of anything else.
+ *
+ * ```
+ * manifest.json                    format, entry, groups, and the SHA-256 of every other file
+ * leaf.json  leaf.tlog-proof       the entry's bytes; its place in the log, with checkpoint and cosignatures
+ * checkpoint.txt  checkpoint.sig   what the log's key signed, and the signature, for other tools
+ * groups/<label>.json  .bin        salt and value; and the bytes whose SHA-256 is the commitment in the leaf
+ * signature-base.txt  signature.bin  device-key.pem      what the device signed (RFC 9421), where `sig` is disclosed
+ * enrolment/…                      the entry with which the device's key came to the user, in the same form
+ * keys/log.pem  keys/service.json  policy.txt            the keys that count, to be compared with those known elsewhere
+ * body.bin                         the request's body, where somebody who has it gave it
+ * README.md  README.zh-CN.md
+ * ```
+ */
+import { createHash } from 'node:crypto'
+import { strFromU8, unzipSync, zipSync } from 'fflate'
+import { z } from 'zod'
+
+/** Names with their bytes. */
+export type BundleFiles = ReadonlyMap<string, Uint8Array>
+
+const bundleFormat = 'miniseal-evidence/1'
+
+const manifestName = 'manifest.json'
+
+const manifestShape = z.strictObject({
+  format: z.literal(bundleFormat),
+  id: z.string(),
+  origin: z.string(),
+  groups: z.array(z.string()),
+  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+})
+
+export type Manifest = z.infer<typeof manifestShape>
+
+/** Bytes of all files together, and of the archive: a bomb is refused before it is unpacked. */
+const largestBundle = 32 * 1_048_576
+const mostFiles = 64
+const fileName = /^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)*(\.[A-Za-z0-9-]+)+$|^README(\.zh-CN)?\.md$/
+
+/** Bytes that are no bundle; the message is for whoever has it. */
+export class BundleUnreadable extends Error {}
+
+/** The archive, its manifest with it. */
+export function writeBundle(files: BundleFiles, about: Omit<Manifest, 'files' | 'format'>): Uint8Array {
+  const digests = Object.fromEntries([...files].map(([name, bytes]) => [name, digestOf(bytes)]))
+  const manifest: Manifest = { format: bundleFormat, ...about, files: digests }
+  const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
+  return zipSync({ [manifestName]: new Uint8Array(text), ...Object.fromEntries(files) })
+}
+
+/** A bundle as it was read; the digests of its files are not yet compared. */
+export interface ReadBundle {
+  readonly manifest: Manifest
+  readonly files: BundleFiles
+}
+
+/** Reads an attacker-controlled archive. @throws BundleUnreadable */
+export function readBundle(archive: Uint8Array): ReadBundle {
+  const files = new Map(Object.entries(unpack(archive)))
+  const text = files.get(manifestName)
+  files.delete(manifestName)
+  try {
+    return { manifest: manifestShape.parse(JSON.parse(strFromU8(text ?? new Uint8Array(0)))), files }
+  } catch {
+    throw new BundleUnreadable('the archive has no manifest of an evidence bundle')
+  }
+}
+
+function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
+  let [total, count] = [0, 0]
+  const isAllowed = ({
+    name,
+    originalSize,
+  }: {
+    readonly name: string
+    readonly originalSize: number
+  }): boolean => {
+    total += originalSize
+    count++
+    if (total > largestBundle || count > mostFiles || !fileName.test(name)) {
+      throw new BundleUnreadable('the archive holds what no evidence bundle has')
+    }
+    return true
+  }
+  try {
+    if (archive.length > largestBundle) throw new BundleUnreadable('the archive is too large')
+    return unzipSync(archive, { filter: isAllowed })
+  } catch (error) {
+    throw error instanceof BundleUnreadable ? error : new BundleUnreadable('the file is no zip archive')
+  }
+}
+
+/** Files that are not the ones of the manifest, are missing, or are not in it. */
+export function differingFiles({ manifest, files }: ReadBundle): readonly string[] {
+  const names = new Set([...Object.keys(manifest.files), ...files.keys()])
+  return [...names].filter((name) => {
+    const bytes = files.get(name)
+    return bytes === undefined || digestOf(bytes) !== manifest.files[name]
+  })
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

@@ -1,0 +1,258 @@
+/**
+ * Checks an evidence bundle, offline, one step after another. Everything in it is attacker-controlled; what is believed
+ * is what the caller knows from elsewhere.
+ */
+import { groupLabels, parseGroup, parseLeaf, verifyCommitment } from '../../../crypto/audit-leaf.ts'
+import { equalBytes } from '../../../crypto/bytes.ts'
+import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
+import { contentDigest } from '../../../crypto/content-digest.ts'
+import type { FlatObject } from '../../../crypto/flat-json.ts'
+import { hashLeaf, verifyInclusion } from '../../../crypto/merkle.ts'
+import type { VerifierKey } from '../../../crypto/signed-note.ts'
+import { encodeVerifierKey } from '../../../crypto/signed-note.ts'
+import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
+import { keyThumbprint } from '../../../crypto/thumbprint.ts'
+import type { TlogPolicy } from '../../../crypto/tlog-policy.ts'
+import { hasQuorum, parsePolicy } from '../../../crypto/tlog-policy.ts'
+import { parseTlogProof } from '../../../crypto/tlog-proof.ts'
+import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import type { BundleFiles, ReadBundle } from './bundle.ts'
+import { differingFiles } from './bundle.ts'
+import { judgeNote } from './note.ts'
+
+/** The closed list of steps, in their order. */
+export type StepName =
+  | 'files'
+  | 'leaf'
+  | 'log-key'
+  | 'checkpoint'
+  | 'witnesses'
+  | 'inclusion'
+  | 'groups'
+  | 'signature'
+  | 'payload'
+  | 'body'
+  | 'enrolment'
+
+export interface Step {
+  readonly name: StepName
+  /** `skipped`: the bundle has nothing for it, or nobody said what to compare with. */
+  readonly outcome: 'ok' | 'failed' | 'skipped'
+  /** What was found, in few words of English: an id, a size, a key, a reason. */
+  readonly detail: string
+}
+
+/** What is known from elsewhere. */
+export interface KnownFromElsewhere {
+  readonly vkeys: readonly VerifierKey[]
+  readonly policy: TlogPolicy | undefined
+  /** The request's body, from whoever has it. */
+  readonly body: Uint8Array | undefined
+}
+
+type Outcome = readonly ['ok' | 'failed' | 'skipped', string]
+
+/** @returns every step; a bundle is good when none has failed */
+export function checkEvidence(bundle: ReadBundle, known: KnownFromElsewhere): readonly Step[] {
+  const { files } = bundle
+  const steps: readonly (readonly [StepName, () => Outcome])[] = [
+    ['files', () => checkFiles(bundle)],
+    ['leaf', () => checkLeaf(bundle)],
+    ['log-key', () => checkLogKey(files, known)],
+    ['checkpoint', () => checkSigned(files, '', known)],
+    ['witnesses', () => checkWitnesses(files, known)],
+    ['inclusion', () => checkInclusion(files, '')],
+    ['groups', () => checkGroups(files, '', bundle.manifest.groups)],
+    ['signature', () => checkSignature(files)],
+    ['payload', () => checkPayload(files)],
+    ['body', () => checkBody(files, known)],
+    ['enrolment', () => checkEnrolment(files, known)],
+  ]
+  return steps.map(([name, run]) => {
+    const [outcome, detail] = guarded(run)
+    return { name, outcome, detail }
+  })
+}
+
+/** What cannot be parsed is not what it should be: the step has failed, whatever the parser says. */
+function guarded(run: () => Outcome): Outcome {
+  try {
+    return run()
+  } catch (error) {
+    return ['failed', error instanceof Error ? error.message : 'unreadable']
+  }
+}
+
+function checkFiles(bundle: ReadBundle): Outcome {
+  const differing = differingFiles(bundle)
+  if (differing.length > 0) return ['failed', `not as in the manifest: ${differing.join(', ')}`]
+  return ['ok', `${bundle.files.size} files`]
+}
+
+function checkLeaf({ manifest, files }: ReadBundle): Outcome {
+  const { id, kind, result, at } = parseLeaf(fileOf(files, 'leaf.json'))
+  if (id !== manifest.id) return ['failed', 'the leaf is another than the manifest names']
+  return ['ok', `${id} ${kind} ${result} ${new Date(at).toISOString()}`]
+}
+
+/** The keys that count: those known from elsewhere, or for want of them those of the bundle. */
+function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): TlogPolicy {
+  if (policy !== undefined) return policy
+  const given = vkeys.filter(({ kind }) => kind === 'ed25519')
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
+  return given.length === 0 ? own : { ...own, logs: given.map((key) => ({ key })) }
+}
+
+function checkLogKey(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt')).logs.map(nameOf)
+  const counted = keysFor(files, known).logs.map(nameOf)
+  if (known.policy === undefined && known.vkeys.length === 0) {
+    return ['skipped', `not compared with a key known from elsewhere: ${own.join(' ')}`]
+  }
+  const isKnown = own.length > 0 && own.every((name) => counted.includes(name))
+  return isKnown ? ['ok', own.join(' ')] : ['failed', `the bundle is of another key: ${own.join(' ')}`]
+}
+
+function nameOf({ key }: { readonly key: VerifierKey }): string {
+  return encodeVerifierKey(sodiumPrimitives, key)
+}
+
+function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhere): Outcome {
+  const { checkpoint, note } = parseCheckpointNote(proofOf(files, folder).checkpoint)
+  const keys = keysFor(files, known)
+    .logs.map(({ key }) => key)
+    .filter(({ name }) => name === checkpoint.origin)
+  const { good, bad } = judgeNote(note, keys)
+  if (bad.length > 0 || good.length === 0)
+    return ['failed', 'no known key of this log has signed the checkpoint']
+  if (folder === '' && decodeUtf8(fileOf(files, 'checkpoint.txt')) !== note.text) {
+    return ['failed', 'checkpoint.txt is not the checkpoint of the proof']
+  }
+  return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
+}
+
+function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const policy = keysFor(files, known)
+  const keys = [
+    ...policy.witnesses.map(({ key }) => key),
+    ...known.vkeys.filter(({ kind }) => kind === 'cosignature'),
+  ]
+  const { note } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  const { good, bad } = judgeNote(note, keys)
+  const signed = good.map(
+    ({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`,
+  )
+  if (bad.length > 0) return ['failed', `a wrong cosignature of ${bad[0]?.name}`]
+  const cosigned = policy.witnesses.filter(({ key }) => good.some((one) => one.key === key))
+  if (!hasQuorum(policy, new Set(cosigned.map(({ name }) => name))))
+    return ['failed', 'fewer witnesses than the policy asks for']
+  if (keys.length === 0) return ['skipped', 'no witness is known']
+  return signed.length === 0 ? ['skipped', 'no known witness has cosigned'] : ['ok', signed.join(', ')]
+}
+
+function checkInclusion(files: BundleFiles, folder: string): Outcome {
+  const { index, hashes, checkpoint: note } = proofOf(files, folder)
+  const { checkpoint } = parseCheckpointNote(note)
+  const hash = hashLeaf(sodiumPrimitives, fileOf(files, `${folder}leaf.json`))
+  verifyInclusion(sodiumPrimitives, hash, index, checkpoint, hashes)
+  return ['ok', `entry ${index} of ${checkpoint.size}`]
+}
+
+function checkGroups(files: BundleFiles, folder: string, labels: readonly string[]): Outcome {
+  const leaf = parseLeaf(fileOf(files, `${folder}leaf.json`))
+  const shown = groupLabels.filter((label) => files.has(`${folder}groups/${label}.json`))
+  if (shown.join() !== [...labels].sort().join()) return ['failed', 'other groups than the manifest names']
+  for (const label of shown) {
+    const { salt, value } = groupOf(files, folder, label)
+    verifyCommitment(sodiumPrimitives, leaf, label, salt, encodeUtf8(value))
+  }
+  return shown.length === 0 ? ['skipped', 'no group is disclosed'] : ['ok', shown.join(', ')]
+}
+
+function checkSignature(files: BundleFiles): Outcome {
+  const sig = findGroup(files, '', 'sig')
+  if (sig === undefined) return ['skipped', 'the signature is not disclosed']
+  const { base, signature, public_key: publicKey, keyid } = sig
+  if (publicKey === undefined) return ['skipped', 'no key was known to verify it with']
+  const key = decodeBase64Url(String(publicKey))
+  if (keyThumbprint(sodiumPrimitives, key) !== keyid)
+    return ['failed', 'the key is not the one that the signature names']
+  const device = findGroup(files, '', 'sub')?.device
+  if (device !== undefined && device !== keyid) return ['failed', 'the key is not the one of the device']
+  if (textOf(files, 'signature-base.txt') !== base)
+    return ['failed', 'signature-base.txt is not what was signed']
+  const isGood = sodiumPrimitives.ed25519Verify(
+    decodeBase64(String(signature)),
+    encodeUtf8(String(base)),
+    key,
+  )
+  return isGood ? ['ok', `device ${keyid}`] : ['failed', 'the device has not signed this']
+}
+
+/** The digest that the device signed, and the one that was logged, are one. */
+function checkPayload(files: BundleFiles): Outcome {
+  const [signed, logged] = [signedDigest(files), findGroup(files, '', 'pay')?.request_digest]
+  if (signed === undefined || logged === undefined)
+    return ['skipped', 'signature or payload digests are not disclosed']
+  return signed === logged ? ['ok', signed] : ['failed', 'the signed digest is not the logged one']
+}
+
+function checkBody(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const body = known.body ?? files.get('body.bin')
+  if (body === undefined) return ['skipped', 'there is no body']
+  const inside = files.get('body.bin')
+  if (inside !== undefined && !equalBytes(inside, body)) return ['failed', 'the bundle holds another body']
+  const digest = signedDigest(files) ?? findGroup(files, '', 'pay')?.request_digest
+  if (digest === undefined) return ['failed', 'no digest of the body is disclosed: add the groups sig or pay']
+  return contentDigest(sodiumPrimitives, body) === digest
+    ? ['ok', `${body.length} bytes`]
+    : ['failed', 'the body is not the one that was signed']
+}
+
+function signedDigest(files: BundleFiles): string | undefined {
+  const base = findGroup(files, '', 'sig')?.base
+  return typeof base === 'string' ? /^"content-digest": (.+)$/m.exec(base)?.[1] : undefined
+}
+
+function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  if (!files.has('enrolment/leaf.json')) return ['skipped', 'the bundle has no enrolment']
+  const checks = [
+    () => checkSigned(files, 'enrolment/', known),
+    () => checkInclusion(files, 'enrolment/'),
+    () => checkGroups(files, 'enrolment/', ['sub']),
+  ]
+  const failed = checks.map((check) => check()).find(([outcome]) => outcome === 'failed')
+  if (failed !== undefined) return failed
+  const [own, enrolled] = [findGroup(files, '', 'sub'), findGroup(files, 'enrolment/', 'sub')]
+  if (own?.device === undefined || own.device !== enrolled?.device || own.user !== enrolled.user) {
+    return ['failed', 'the enrolment is of another device or user']
+  }
+  const { kind, at } = parseLeaf(fileOf(files, 'enrolment/leaf.json'))
+  return ['ok', `${kind} ${new Date(at).toISOString()}`]
+}
+
+function fileOf(files: BundleFiles, name: string): Uint8Array {
+  const bytes = files.get(name)
+  if (bytes === undefined) throw new Error(`${name} is missing`)
+  return bytes
+}
+
+function textOf(files: BundleFiles, name: string): string {
+  return decodeUtf8(fileOf(files, name))
+}
+
+function proofOf(files: BundleFiles, folder: string) {
+  return parseTlogProof(textOf(files, `${folder}leaf.tlog-proof`))
+}
+
+function groupOf(files: BundleFiles, folder: string, label: string) {
+  const group: unknown = JSON.parse(textOf(files, `${folder}groups/${label}.json`))
+  const { salt, value } = group as { readonly salt: unknown; readonly value: unknown }
+  if (typeof salt !== 'string' || typeof value !== 'string') throw new Error(`${label} is no group`)
+  return { salt: decodeBase64(salt), value }
+}
+
+function findGroup(files: BundleFiles, folder: string, label: string): FlatObject | undefined {
+  if (!files.has(`${folder}groups/${label}.json`)) return undefined
+  return parseGroup(encodeUtf8(groupOf(files, folder, label).value))
+}

@@ -1,0 +1,166 @@
+/**
+ * The journal: how leaves get into the log, in the same transaction as what they tell of.
+ *
+ * What cannot be logged does not happen: every method that writes rejects with StoreUnavailable, and then nothing was
+ * written. What was refused all the same is counted, and told as a gap by the first commit that succeeds.
+ */
+import type { LeafKind } from '../../crypto/audit-leaf.ts'
+import type { ProtocolCode } from '../../crypto/errors.ts'
+import type { FlatObject } from '../../crypto/flat-json.ts'
+import type { IntentRecord } from '../store/log-records.ts'
+import type { Write } from '../store/store.ts'
+import type { IntentResult, JournalParts, LoggedResult, Logging } from './commit-leaves.ts'
+import { commitIntent, commitLeaves, stage } from './commit-leaves.ts'
+import type { Told } from './entries.ts'
+import { createGaps, type Gap, type Gaps } from './gaps.ts'
+import { lostIntent } from './intents.ts'
+import { createRefusalBudget, type RefusalBudget } from './refusal-budget.ts'
+import { type RequestWeight, type Retention, retentionOf } from './retention.ts'
+
+export interface Journal {
+  /** Milliseconds since 1970, by the service's clock. */
+  milliseconds(): number
+  /** @param weight of the request that the leaf is about */
+  retentionOf(kind: LeafKind, weight?: RequestWeight): Retention
+  /** A leaf that is about nobody; `facts` are public. */
+  systemLeaf(kind: LeafKind, facts: FlatObject): Told
+  /** The write that stages such a leaf, for a transaction that is somebody else's. */
+  systemWrite(kind: LeafKind, facts: FlatObject): Write
+  /** Makes sure that there is a key to seal what is told of a user. */
+  prepare(user: string): Promise<void>
+  /**
+   * Claims, with the intent of what they are claimed for.
+   *
+   * @returns the intent's id, for whoever settles it; or which of `writes` was refused
+   */
+  commitIntent(writes: readonly Write[], told: Told): Promise<IntentResult>
+  commit(logging: Logging): Promise<LoggedResult>
+  /**
+   * Tells of a refusal that had no effect: singly or counted, as the budget of its source has it. Never rejects.
+   *
+   * @returns the receipt, where there is a leaf
+   */
+  refuse(told: Told, code: ProtocolCode, source: string): Promise<Uint8Array | undefined>
+  /** Counts what happened, or was refused, without a leaf. */
+  miss(): void
+  /** Tells of every intent that began before a time (UNIX seconds) that its outcome is unknown: once, in all processes. */
+  settleLost(startedBefore: number): Promise<void>
+  /** Writes what is missing and what was counted. */
+  flush(): Promise<void>
+}
+
+const lostBatch = 100
+
+export function createJournal(parts: JournalParts): Journal {
+  const { store, now, retention } = parts
+  const gaps = createGaps()
+  const budget = createRefusalBudget()
+  const milliseconds = (): number => now() * 1000 + (Date.now() % 1000)
+  const systemLeaf = (kind: LeafKind, facts: FlatObject): Told => {
+    return {
+      kind,
+      result: 'ok',
+      at: milliseconds(),
+      retention: retentionOf(retention, kind, undefined),
+      facts,
+    }
+  }
+  const tellGap = ({ from, to, n }: Gap): Write =>
+    stage(parts, { ...systemLeaf('gap', { from, n, to }), result: 'unknown' })
+  const commit = (logging: Logging): Promise<LoggedResult> =>
+    afterGap(gaps, tellGap, async (gap) => {
+      const result = await commitLeaves(parts, logging, gap, 'tell')
+      if (result.kind === 'gone') throw new Error('what tells of an outcome is always staged')
+      return result
+    })
+  return {
+    milliseconds,
+    retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
+    systemLeaf,
+    systemWrite: (kind, facts) => stage(parts, systemLeaf(kind, facts)),
+    async prepare(user) {
+      await parts.keys?.of(parts.tagOf('user', user))
+    },
+    commitIntent: (writes, told) =>
+      afterGap(gaps, tellGap, (gap) => commitIntent(parts, [...gap, ...writes], told)),
+    commit,
+    refuse: (told, code, source) => refuse({ budget, gaps, commit }, told, code, source),
+    miss: () => gaps.note(milliseconds()),
+    async settleLost(startedBefore) {
+      for (;;) {
+        const lost = await store.listIntents(startedBefore, lostBatch)
+        for (const intent of lost) await settleLost(parts, intent, milliseconds())
+        if (lost.length < lostBatch) return
+      }
+    },
+    flush: () => flushCounted(budget, commit, systemLeaf),
+  }
+}
+
+/** What is missing is told by the first commit that succeeds, with it and before it. */
+async function afterGap<R extends { readonly kind: string }>(
+  gaps: Gaps,
+  tellGap: (gap: Gap) => Write,
+  run: (gap: readonly Write[]) => Promise<R>,
+): Promise<R> {
+  const gap = gaps.take()
+  try {
+    const result = await run(gap === undefined ? [] : [tellGap(gap)])
+    if (result.kind !== 'committed') gaps.giveBack(gap)
+    return result
+  } catch (error) {
+    gaps.giveBack(gap)
+    throw error
+  }
+}
+
+type Commit = Journal['commit']
+
+interface RefusalParts {
+  readonly budget: RefusalBudget
+  readonly gaps: Gaps
+  readonly commit: Commit
+}
+
+async function refuse(
+  { budget, gaps, commit }: RefusalParts,
+  told: Told,
+  code: ProtocolCode,
+  source: string,
+): Promise<Uint8Array | undefined> {
+  if (!(await budget.take(source, code, told.at))) return undefined
+  try {
+    // Whoever has no key has been forgotten, and gets no new one for this.
+    const result = await commit({ writes: [], leaves: [told], isOutcome: true })
+    return result.kind === 'committed' ? result.receipt : undefined
+  } catch {
+    gaps.note(told.at)
+    return undefined
+  }
+}
+
+async function flushCounted(
+  budget: RefusalBudget,
+  commit: Commit,
+  systemLeaf: Journal['systemLeaf'],
+): Promise<void> {
+  const counted = budget.takeCounted()
+  const leaves = counted.map(({ code, n, from, to }): Told => {
+    return { ...systemLeaf('refused-aggregate', { code, from, n, to }), result: 'refused', code }
+  })
+  try {
+    await commit({ writes: [], leaves })
+  } catch (error) {
+    budget.giveBack(counted)
+    throw error
+  }
+}
+
+async function settleLost(parts: JournalParts, intent: IntentRecord, at: number): Promise<void> {
+  const subject = await parts.keys?.find(intent.userTag)
+  const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
+  const told = lostIntent(intent, subject, { at, retention })
+  const logging = { writes: [], leaves: [told], intent: intent.id, isOutcome: true }
+  const result = await commitLeaves(parts, logging, [], 'stop')
+  if (result.kind === 'refused') throw new Error('an intent cannot be settled')
+}

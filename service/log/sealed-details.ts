@@ -1,0 +1,86 @@
+/**
+ * Details: what is committed to in a leaf, sealed with the key of the person it is about.
+ *
+ * ```
+ * sealed = nonce(24) ‖ XChaCha20-Poly1305(JSON, associated data = the leaf's id(16))
+ * JSON   = {"groups":{"<label>":{"salt":"<base64 32>","value":"<text>"}}}
+ * commitment = SHA-256("miniseal-audit/1" ‖ 0x0a ‖ label ‖ 0x0a ‖ salt(32) ‖ value)
+ * ```
+ */
+import { randomBytes } from 'node:crypto'
+import sodium from 'sodium-native'
+import { encodeBase64 } from '../../crypto/text.ts'
+
+/** One group as it is disclosed: whoever has both can recompute its commitment. */
+export interface OpenedGroup {
+  /** 32 bytes. */
+  readonly salt: Uint8Array
+  /** A flat JSON object (RFC 8785), as it was committed to. */
+  readonly value: string
+}
+
+/** By label: `core`, `sig`, `pay`, `net`, `sub`. */
+export type OpenedGroups = ReadonlyMap<string, OpenedGroup>
+
+const nonceLength = 24
+const tagLength = 16
+const saltLength = 32
+
+/** The platform's own decoder: whole logs are read through it. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The commitment to a group, 32 bytes. */
+export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8Array {
+  const digest = new Uint8Array(32)
+  const head = `miniseal-audit/1\n${label}\n`
+  sodium.crypto_hash_sha256(digest, Buffer.concat([Buffer.from(head), salt, Buffer.from(value)]))
+  return digest
+}
+
+/** @param id the 16 bytes of the leaf's id: a detail that is moved to another leaf does not open */
+export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array): Uint8Array {
+  const written = [...groups].map(([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }])
+  return sealText(JSON.stringify({ groups: Object.fromEntries(written) }), id, key)
+}
+
+/** A text, sealed in the same way. */
+export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Array {
+  const plain = Buffer.from(text)
+  const nonce = randomBytes(nonceLength)
+  const sealed = Buffer.alloc(plain.length + tagLength)
+  sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, id, null, nonce, key)
+  return new Uint8Array(Buffer.concat([nonce, sealed]))
+}
+
+/** @throws Error when the bytes were not sealed with this key for this leaf, or hold no groups. */
+export function openDetail(detail: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedGroups {
+  return readGroups(JSON.parse(openText(detail, id, key)))
+}
+
+/** @throws Error when the bytes were not sealed with this key for this id. */
+export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): string {
+  const plain = Buffer.allocUnsafe(Math.max(0, detail.length - nonceLength - tagLength))
+  const [nonce, sealed] = [detail.subarray(0, nonceLength), detail.subarray(nonceLength)]
+  sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, id, nonce, key)
+  return utf8.decode(plain)
+}
+
+function readGroups(value: unknown): OpenedGroups {
+  if (!isRecord(value) || !isRecord(value.groups)) throw new Error('a detail without groups')
+  return new Map(
+    Object.entries(value.groups).map(([label, group]) => {
+      if (!isRecord(group) || typeof group.salt !== 'string' || typeof group.value !== 'string') {
+        throw new Error('a group without salt and value')
+      }
+      const salt = Buffer.from(group.salt, 'base64')
+      if (salt.length !== saltLength || salt.toString('base64') !== group.salt) {
+        throw new Error('a salt of another form')
+      }
+      return [label, { salt, value: group.value }]
+    }),
+  )
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,46 @@
+/** Tags: what entries are found by, so that only who has the lookup key can look for a person. */
+import { createHmac } from 'node:crypto'
+
+/** What an entry can be found by. */
+export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
+
+/** The 8 bytes that stand for a value. */
+export type TagOf = (name: TagName, value: string) => Uint8Array
+
+/** Bytes of a tag: enough to find by, and too few to prove anything with. */
+export const tagLength = 8
+
+/** The first 8 bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
+export function createTags(lookupKey: Uint8Array): TagOf {
+  return (name, value) => {
+    const digest = createHmac('sha256', lookupKey).update(`tag/${name}\n${value}`).digest()
+    return new Uint8Array(digest.subarray(0, tagLength))
+  }
+}
+
+/** Values that are remembered. */
+const mostKept = 16_384
+
+/** The same tags, remembered: for whoever goes through a whole log, in which most values come again and again. */
+export function rememberTags(tagOf: TagOf): TagOf {
+  const kept = new Map<string, Uint8Array>()
+  return (name, value) => {
+    const key = `${name} ${value}`
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const tag = tagOf(name, value)
+    if (kept.size >= mostKept) kept.clear()
+    kept.set(key, tag)
+    return tag
+  }
+}
+
+/** The first segment of a path, `/wallet` of `/wallet/transfers?page=2`. */
+export function areaOf(path: string): string {
+  return /^\/[^/?]*/.exec(path)?.[0] ?? ''
+}
+
+/** A path without its query. */
+export function pathOf(pathAndQuery: string): string {
+  return pathAndQuery.split('?')[0] ?? ''
+}

@@ -1,0 +1,58 @@
+/** What a check finds wrong, each with its place. */
+
+/** The closed list: scripts may act on these names. */
+export type FindingCode =
+  | 'entry-missing'
+  | 'entry-changed'
+  | 'entry-beyond'
+  | 'entry-unreadable'
+  | 'column-changed'
+  | 'detail-changed'
+  | 'detail-missing'
+  | 'tag-changed'
+  | 'tile-missing'
+  | 'tile-changed'
+  | 'tile-beyond'
+  | 'root-changed'
+  | 'checkpoint-unreadable'
+  | 'checkpoint-unsigned'
+  | 'checkpoint-inconsistent'
+  | 'rolled-back'
+  | 'log-missing'
+  | 'anchor-unreadable'
+  | 'hours-changed'
+  | 'staged-changed'
+
+export interface Finding {
+  readonly code: FindingCode
+  /** `log 0, entry 17`: for people. */
+  readonly place: string
+  readonly message: string
+}
+
+/** Takes findings as they come. */
+export interface Findings {
+  report(code: FindingCode, place: string, message: string): void
+  /** How many there are; more than are kept, when something is wrong everywhere. */
+  readonly count: number
+  /** The first ones. */
+  readonly kept: readonly Finding[]
+}
+
+/** Enough to see what happened; a log that is wrong throughout must not fill the memory. */
+const mostKept = 1_000
+
+export function collectFindings(): Findings {
+  const kept: Finding[] = []
+  let count = 0
+  return {
+    report(code, place, message) {
+      count++
+      if (kept.length < mostKept) kept.push({ code, place, message })
+    },
+    get count() {
+      return count
+    },
+    kept,
+  }
+}

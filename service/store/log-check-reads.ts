@@ -1,0 +1,53 @@
+/** The reads of whoever checks a log as a whole, or draws it. */
+import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
+import type { Queries } from './compile.ts'
+import type { CheckpointRecord, HourCount, StagedLeaf } from './log-records.ts'
+import type { Tables } from './tables.ts'
+
+/** The part of a store that a check needs besides `LogReads`. */
+export interface LogCheckReads {
+  /** How many tiles a log has, of all levels. */
+  countTiles(log: number): Promise<number>
+  /** Checkpoints of sizes from `from` on, the smallest first. */
+  listCheckpointsFrom(log: number, from: number, limit: number): Promise<readonly CheckpointRecord[]>
+  /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours. */
+  listHourCounts(from: number, until: number): Promise<readonly HourCount[]>
+  /** Leaves that wait for their place, the oldest ids first. */
+  listStaged(limit: number): Promise<readonly StagedLeaf[]>
+}
+
+const slot = sql.placeholder
+
+/** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
+export function prepareLogCheckReads(
+  queries: Queries,
+  { logTiles, logCheckpoints, logHours, logStaged }: Tables,
+  guard: <T>(read: () => Promise<T>) => Promise<T>,
+): LogCheckReads {
+  const tiles = queries
+    .select({ tiles: count() })
+    .from(logTiles)
+    .where(eq(logTiles.log, slot('log')))
+    .prepare('')
+  const checkpoints = queries
+    .select()
+    .from(logCheckpoints)
+    .where(and(eq(logCheckpoints.log, slot('log')), gte(logCheckpoints.size, slot('from'))))
+    .orderBy(asc(logCheckpoints.size))
+    .limit(slot('limit'))
+    .prepare('')
+  const hours = queries
+    .select()
+    .from(logHours)
+    .where(and(gte(logHours.hour, slot('from')), lt(logHours.hour, slot('until'))))
+    .orderBy(asc(logHours.hour), asc(logHours.kind), asc(logHours.result), asc(logHours.code))
+    .prepare('')
+  const staged = queries.select().from(logStaged).orderBy(asc(logStaged.id)).limit(slot('limit')).prepare('')
+  return {
+    countTiles: (log) => guard(async () => (await tiles.execute({ log }))[0]?.tiles ?? 0),
+    listCheckpointsFrom: (log, from, limit) =>
+      guard(async () => await checkpoints.execute({ log, from, limit })),
+    listHourCounts: (from, until) => guard(async () => await hours.execute({ from, until })),
+    listStaged: (limit) => guard(async () => await staged.execute({ limit })),
+  }
+}

@@ -1,0 +1,75 @@
+/** The log of a test's service, read past it: rows, leaves, and the groups that the master key opens. */
+
+import type { AuditLeaf } from '../../crypto/audit-leaf.ts'
+import { parseLeaf } from '../../crypto/audit-leaf.ts'
+import { createSecretWrapper } from '../../service/keys/wrapping.ts'
+import { commitmentOf, openDetail } from '../../service/log/sealed-details.ts'
+import { createSubjectKeyFinder } from '../../service/log/subject-keys.ts'
+import { readOperatorPlaces } from '../../service/operator-places.ts'
+import type { LogEntry, StagedLeaf } from '../../service/store/log-records.ts'
+import { openStore } from '../../service/store/open-store.ts'
+import type { Store } from '../../service/store/store.ts'
+
+export interface ReadLeaf {
+  readonly row: StagedLeaf | LogEntry
+  readonly leaf: AuditLeaf
+  /** By label; empty where nothing is sealed, or nothing opens. */
+  readonly groups: Readonly<Record<string, Readonly<Record<string, string | number>>>>
+  /** Everything that is kept of it, as text: columns, leaf, opened detail. */
+  readonly text: string
+}
+
+/** Opens the database of a service beside it. */
+export async function withStore<T>(
+  environment: Readonly<Record<string, string>>,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  const store = await openStore(readOperatorPlaces(environment).database)
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Every leaf, those without a place last. Fails where an opened group is not the one that the leaf commits to. */
+export async function readLog(environment: Readonly<Record<string, string>>): Promise<readonly ReadLeaf[]> {
+  const { masterKeys } = readOperatorPlaces(environment)
+  if (masterKeys === undefined) throw new Error('no master key')
+  return await withStore(environment, async (store) => {
+    const find = createSubjectKeyFinder(store, createSecretWrapper(masterKeys))
+    // Staged ones first: what gets its place meanwhile is read twice, and kept once.
+    const staged = await store.listStaged(100_000)
+    const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
+    const rows = new Map<string, StagedLeaf | LogEntry>()
+    for (const row of [...entries, ...staged]) {
+      const name = Buffer.from(row.id).toString('hex')
+      if (!rows.has(name)) rows.set(name, row)
+    }
+    return await Promise.all([...rows.values()].map((row) => readRow(row, find)))
+  })
+}
+
+async function readRow(
+  row: StagedLeaf | LogEntry,
+  find: ReturnType<typeof createSubjectKeyFinder>,
+): Promise<ReadLeaf> {
+  const leaf = parseLeaf(row.leaf)
+  const key = await find(row.userTag)
+  const opened = row.detail === null || key === undefined ? new Map() : openDetail(row.detail, row.id, key)
+  for (const [label, group] of opened) {
+    const committed = leaf.commitments?.[label as keyof typeof leaf.commitments]
+    if (committed === undefined || !Buffer.from(committed).equals(commitmentOf(label, group)))
+      throw new Error(`the group ${label} is not the one that the leaf commits to`)
+  }
+  const groups = Object.fromEntries([...opened].map(([label, { value }]) => [label, JSON.parse(value)]))
+  const columns = Object.values(row).map((value) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value),
+  )
+  return { row, leaf, groups, text: [...columns, JSON.stringify(groups)].join('\n') }
+}
+
+/** The leaves of one kind. */
+export function ofKind(leaves: readonly ReadLeaf[], kind: AuditLeaf['kind']): readonly ReadLeaf[] {
+  return leaves.filter(({ leaf }) => leaf.kind === kind)
+}
