@@ -17,7 +17,6 @@ import { openDemoDatabase } from './demo/database.ts'
 import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
-import { createFollowers } from './events/followers.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
@@ -105,10 +104,11 @@ export async function startService(
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
   const context = contextOf(config, origin, { ...parts, ...records })
-  let isStopping = false
-  const sockets = createSockets({ ...socketParts(context, metrics, around), isStopping: () => isStopping })
+  let hasEnded = false
+  const isStopping = (): boolean => hasEnded
+  const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
   const app = createApp(context, {
-    isStopping: () => isStopping,
+    isStopping,
     sockets,
     pushKeys: config.pushKeys,
     metrics: { access: config.metrics, read: metrics.read },
@@ -125,7 +125,7 @@ export async function startService(
     sandboxUrl: sandbox?.url,
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
-      isStopping = true
+      hasEnded = true
       await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])

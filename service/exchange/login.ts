@@ -166,15 +166,14 @@ async function openSession(
     now,
     identity,
     platform,
-    events,
     requiredAcr,
   })
   const leaves = [
     loginLeaf(context, story, reply),
     ...(known === undefined ? [deviceLeaf(context, story)] : []),
   ]
-  const result = await context.journal.commit({ writes, leaves })
-  if (result.kind !== 'committed') throw await sessionRefused(context, result.write, user, device)
+  const result = await context.journal.commit({ writes: [...writes, ...events], leaves })
+  if (result.kind === 'refused') throw await sessionRefused(context, result.write, user, device)
   context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
   return { reply, request: story.request, receipt: result.receipt }
 }
@@ -188,8 +187,6 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
-  /** Pushed with it. */
-  readonly events: readonly Write[]
   readonly requiredAcr: 'soter' | null
 }
 
@@ -199,7 +196,7 @@ function sessionWrites(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): readonly Write[] {
-  const { user, device, id, appid, publicKey, now, identity, platform, events, requiredAcr } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   return [
@@ -227,7 +224,6 @@ function sessionWrites(
         requiredAcr,
       },
     },
-    ...events,
   ]
 }
 

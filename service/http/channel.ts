@@ -30,8 +30,8 @@ export function maxSealed(context: ExchangeContext) {
   return {
     maxSize: maxBody(context.settings.maxFrame),
     onError: async (c: Context): Promise<Response> => {
-      const refused = new ProtocolError('frame_too_large', 'the frame is over the size limit')
-      const answer = await clearAnswer(context, refused, senderOf(context, c))
+      const error = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+      const answer = await clearAnswer(context, error, senderOf(context, c))
       // The rest of the body is not read, so nothing else can come over this connection.
       answer.headers.set('connection', 'close')
       return answer

@@ -53,7 +53,7 @@ export class ChannelSocket {
   #atWork = 0
 
   constructor(parts: SocketParts) {
-    const { context, connection, socket, sender, times } = parts
+    const { context, connection, sender, socket, times } = parts
     const { bodies } = context.limits
     this.#parts = parts
     this.#pulse = new SocketPulse(socket, connection, times)

@@ -5,8 +5,9 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Followers } from '../events/followers.ts'
+import { createFollowers } from '../events/followers.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
-import { clearAnswer, senderOf } from './channel.ts'
+import { clearAnswer, senderOf, sourceOf } from './channel.ts'
 import { ChannelSocket } from './socket.ts'
 import type { SocketObserver, SocketTimes } from './socket-settings.ts'
 import { ends, socketTimes } from './socket-settings.ts'
@@ -32,8 +33,7 @@ export function createSocketServer(maxFrame: number): WebSocketServerLike {
 
 export interface SocketsParts {
   readonly context: ExchangeContext
-  readonly followers: Followers
-  readonly observer: SocketObserver
+  readonly metrics: { readonly onSocket: SocketObserver }
   /** True once the service takes no new work. */
   readonly isStopping: () => boolean
   /** {@link socketTimes} by default. */
@@ -49,7 +49,8 @@ export interface Sockets {
 }
 
 export function createSockets(parts: SocketsParts): Sockets {
-  const { followers, isStopping, times = socketTimes } = parts
+  const { context, isStopping, times = socketTimes } = parts
+  const followers = createFollowers(context.store, context.now)
   const open = new Set<ChannelSocket>()
   const timer = setInterval(() => {
     for (const socket of open) socket.look()
@@ -61,8 +62,8 @@ export function createSockets(parts: SocketsParts): Sockets {
     if (open.size === 0) whenEmpty()
   }
   return {
-    guard: guardUpgrade(parts.context, isStopping),
-    upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, times }, c, open, onClosed)),
+    guard: guardUpgrade(context, isStopping),
+    upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, followers, times }, c, open, onClosed)),
     async close() {
       for (const socket of open) socket.end(ends.stopping)
       await new Promise<void>((resolve) => {
@@ -90,7 +91,7 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
     try {
       context.limits.sockets.assertRoom(sender.source)
     } catch (error) {
-      return await clearAnswer(context, error, sender)
+      return await clearAnswer(context, error, senderOf(context, c))
     }
     await next()
     return undefined
@@ -103,7 +104,7 @@ function problem(c: Context, status: 400 | 426 | 503, title: string): Response {
 
 /** What happens on one connection from its upgrade on. */
 function socketEvents(
-  parts: SocketsParts & { readonly times: SocketTimes },
+  parts: SocketsParts & { readonly followers: Followers; readonly times: SocketTimes },
   c: Context<{ Bindings: HttpBindings }>,
   open: Set<ChannelSocket>,
   onClosed: (socket: ChannelSocket) => void,
@@ -122,9 +123,15 @@ function socketEvents(
         raw.terminate()
         return
       }
-      socket = new ChannelSocket({ ...parts, socket: raw, connection, sender })
+      socket = new ChannelSocket({
+        ...parts,
+        observer: parts.metrics.onSocket,
+        socket: raw,
+        connection,
+        sender,
+      })
       open.add(socket)
-      parts.observer.onOpen()
+      parts.metrics.onSocket.onOpen()
       if (parts.isStopping()) socket.end(ends.stopping)
     },
     onMessage({ data }) {
@@ -134,7 +141,7 @@ function socketEvents(
       if (socket === undefined) return
       socket.closed()
       leave()
-      parts.observer.onClose(code)
+      parts.metrics.onSocket.onClose(code)
       onClosed(socket)
     },
   }

@@ -11,8 +11,8 @@ export const wrappedColumns: readonly WrappedColumn[] = [
   'users.openid_wrapped',
   'users.session_key_wrapped',
   'idempotency.answer_wrapped',
-  'subject_keys.key_wrapped',
   'events.payload_wrapped',
+  'subject_keys.key_wrapped',
 ]
 
 /** @param row the primary key, in the order of its columns */

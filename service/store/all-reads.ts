@@ -1,4 +1,5 @@
-/** Every read of a store, by what it reads. */
+/** All that only looks, in one: what both engines have alike. */
+
 import { prepareAuditors } from './auditor-statements.ts'
 import type { Queries } from './compile.ts'
 import { prepareEventReads } from './event-statements.ts'
@@ -7,20 +8,23 @@ import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
 import { prepareReads } from './reads.ts'
+import type { Store } from './store.ts'
 import { prepareSubjectKeys } from './subject-key-statements.ts'
 import type { Tables } from './tables.ts'
 import { prepareWrappedReads } from './wrapped-values.ts'
 
+type Guard = <T>(read: () => Promise<T>) => Promise<T>
+
 /**
- * Prepares all reads of one engine.
+ * Prepares every read of one engine.
  *
  * @param guard runs a read and turns the driver's errors into StoreUnavailable.
  */
 export function prepareAllReads(
   queries: Queries,
   tables: Tables,
-  guard: <T>(read: () => Promise<T>) => Promise<T>,
-) {
+  guard: Guard,
+): Omit<Store, 'commit' | 'watch' | 'sequence' | 'prune' | 'assertWritable' | 'close'> {
   return {
     ...prepareReads(queries, tables, guard),
     ...prepareWrappedReads(queries, tables, guard),

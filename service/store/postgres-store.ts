@@ -7,15 +7,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
+import { DatabaseError, Pool, type PoolClient } from 'pg'
 import { prepareAllReads } from './all-reads.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
 import { changesOf } from './events.ts'
 import type { Outcome } from './group-commit.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
-import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
 import { watchPostgres } from './postgres-changes.ts'
+import { migratePostgres } from './postgres-migration.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
@@ -43,8 +43,6 @@ const RETRY_PAUSE = 10
 const WORTH_RETRYING = new Set(['40001', '40P01'])
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
 const CONSTRAINT_CLASS = '23'
-/** Any number that nobody else locks in this database: "miniseal" in ASCII. */
-const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
 
 /**
  * Connects and brings the database to this version, in the schema that `search_path` names first.
@@ -53,8 +51,22 @@ const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
  */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
   const connectionTimeoutMillis = options.connectionTimeout ?? CONNECTION_TIMEOUT
-  await guard(() => migrate(url, connectionTimeoutMillis))
-  const pool = await openPool(url, connectionTimeoutMillis, options)
+  await guard(() => migratePostgres(url, connectionTimeoutMillis))
+  const pool = new Pool({
+    connectionString: url,
+    application_name: 'miniseal',
+    keepAlive: true,
+    max: options.isSnapshot === true ? 1 : (options.poolSize ?? POOL_SIZE),
+    ...(options.isSnapshot === true ? { idleTimeoutMillis: 0 } : {}),
+    connectionTimeoutMillis,
+    statement_timeout: statementTimeout,
+    query_timeout: statementTimeout + GRACE,
+    idle_in_transaction_session_timeout: statementTimeout + GRACE,
+  })
+  pool.on('error', ignoreIdleError)
+  if (options.isSnapshot === true) {
+    await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
+  }
   const queries = drizzle(pool)
   const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')
@@ -241,31 +253,3 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
 
 /** The pool drops a broken connection by itself; without a listener the event would end the process. */
 function ignoreIdleError(): void {}
-
-/** One connection without a statement timeout (an index may take long), one transaction, under the lock. */
-async function migrate(url: string, connectionTimeoutMillis: number): Promise<void> {
-  const client = new Client({ connectionString: url, application_name: 'miniseal', connectionTimeoutMillis })
-  client.on('error', ignoreIdleError)
-  try {
-    await client.connect()
-    await assertDurable(client)
-    await client.query('BEGIN')
-    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]) // until COMMIT or until we die
-    await client.query(APPLIED_TABLE)
-    const applied = await client.query<{ madeAt: string }>(APPLIED_QUERY)
-    for (const { madeAt, hash, statements } of pendingMigrations(readMigrations('postgres'), applied.rows)) {
-      for (const statement of statements) await client.query(statement)
-      await client.query('insert into applied_migrations (made_at, hash) values ($1, $2)', [madeAt, hash])
-    }
-    await client.query('COMMIT')
-  } finally {
-    await client.end()
-  }
-}
-
-/** With `synchronous_commit = off` the server acknowledges what a crash may still lose: replayed nonces, revived sessions. */
-async function assertDurable(client: Client): Promise<void> {
-  const { rows } = await client.query<{ synchronous_commit: string }>('show synchronous_commit')
-  if (rows[0]?.synchronous_commit === 'off')
-    throw new Error('synchronous_commit is off: a commit would not be durable')
-}

@@ -35,9 +35,9 @@ export interface TestService {
 
 /** One that runs in the test's own process. */
 export interface OwnService extends TestService {
+  readonly push: RunningService['push']
   /** Ends it, and leaves its files. */
   stop(): Promise<void>
-  readonly push: RunningService['push']
 }
 
 export interface TestServiceOptions {
