@@ -30,7 +30,6 @@ import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
-import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
@@ -134,11 +133,6 @@ export async function startService(
       await traces.stop()
     },
   }
-}
-
-function socketParts(context: ExchangeContext, metrics: Metrics, { socketTimes }: Surroundings) {
-  const followers = createFollowers(context.store, context.now)
-  return { context, followers, observer: metrics.onSocket, times: socketTimes }
 }
 
 /** The parts of a context that are made for one service, and not from its configuration alone. */

@@ -87,9 +87,8 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
     if (!offered.some((name) => name.trim() === subprotocol))
       return problem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
     if (isStopping()) return problem(c, 503, 'The service stops')
-    const sender = senderOf(context, c)
     try {
-      context.limits.sockets.assertRoom(sender.source)
+      context.limits.sockets.assertRoom(sourceOf(context, c))
     } catch (error) {
       return await clearAnswer(context, error, senderOf(context, c))
     }

@@ -50,6 +50,7 @@ const CONSTRAINT_CLASS = '23'
  * @throws StoreUnavailable when there is no connection, no right to create tables, or when `synchronous_commit` is off.
  */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
+  const statementTimeout = options.statementTimeout ?? STATEMENT_TIMEOUT
   const connectionTimeoutMillis = options.connectionTimeout ?? CONNECTION_TIMEOUT
   await guard(() => migratePostgres(url, connectionTimeoutMillis))
   const pool = new Pool({
@@ -102,31 +103,6 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
       return closing
     },
   }
-}
-
-/** @throws StoreUnavailable for a snapshot that cannot be begun. */
-async function openPool(
-  url: string,
-  connectionTimeoutMillis: number,
-  options: PostgresOptions,
-): Promise<Pool> {
-  const statementTimeout = options.statementTimeout ?? STATEMENT_TIMEOUT
-  const pool = new Pool({
-    connectionString: url,
-    application_name: 'miniseal',
-    keepAlive: true,
-    max: options.isSnapshot === true ? 1 : (options.poolSize ?? POOL_SIZE),
-    ...(options.isSnapshot === true ? { idleTimeoutMillis: 0 } : {}),
-    connectionTimeoutMillis,
-    statement_timeout: statementTimeout,
-    query_timeout: statementTimeout + GRACE,
-    idle_in_transaction_session_timeout: statementTimeout + GRACE,
-  })
-  pool.on('error', ignoreIdleError)
-  if (options.isSnapshot === true) {
-    await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
-  }
-  return pool
 }
 
 /** Runs a commit and tells how long it took. */
