@@ -1,4 +1,6 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
+import type { AuditParts } from './auditors/parts.ts'
+import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { longestWork } from './exchange/idempotency.ts'
@@ -11,6 +13,7 @@ import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
 import { createTags } from './log/tags.ts'
+import { findLastCheckTime } from './log/verification/last-check.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -35,19 +38,34 @@ export function logPlacesOf(
   }
 }
 
+/** What a service writes of the log, and what auditors need to read it. */
+export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
+  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'cookieKey' | 'lastCheck'>
+}
+
 /**
  * The journal of a service, and what its users see of it. What the process before has left undone is told of now.
  *
  * @throws StoreUnavailable
  */
 export async function openRecords(
-  { retention }: Config,
+  { retention, dataFolder }: Config,
   { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
   { gate, reader }: RunningLog,
-): Promise<Pick<ExchangeContext, 'journal' | 'receipts'>> {
-  const tagOf = createTags(keyring.current('lookup', now()).secretKey)
+): Promise<Records> {
+  const lookupKey = keyring.current('lookup', now()).secretKey
+  const tagOf = createTags(lookupKey)
   const keys = createSubjectKeys(store, wrapper, now)
   const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
   await journal.settleLost(now() - longestWork)
-  return { journal, receipts: createReceipts({ store, reader, keys, tagOf }) }
+  return {
+    journal,
+    receipts: createReceipts({ store, reader, keys, tagOf }),
+    reading: {
+      tagOf,
+      findKey: async (userTag) => (await keys.find(userTag))?.key,
+      cookieKey: cookieKeyOf(lookupKey),
+      lastCheck: () => findLastCheckTime(dataFolder, wrapper),
+    },
+  }
 }

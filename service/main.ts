@@ -93,7 +93,7 @@ export async function startService(
     ),
   })
   const record = toEach(exchangeRecorder(log), metrics.onExchange)
-  const records = await openRecords(config, { store, keyring, wrapper, now }, auditLog)
+  const { reading, ...records } = await openRecords(config, { store, keyring, wrapper, now }, auditLog)
   const made = { store, keyring, wrapper, wechat, backend, log: auditLog.gate, ...records }
   const context = contextOf(config, origin, { ...made, now, record })
   let isStopping = false
@@ -102,6 +102,7 @@ export async function startService(
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
     verifyAuditor: createAuditorVerifier(store, now),
+    reading,
   })
   listener.use(app.fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
