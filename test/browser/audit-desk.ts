@@ -1,0 +1,122 @@
+/** An auditor at a desk: a service with requests in its log, and a browser that is signed in to its pages. */
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
+import { addAuditor } from '../../service/auditors/accounts.ts'
+import { writeAuditPages } from '../../service/auditors/pages/build.ts'
+import { packageRoot } from '../../service/package-root.ts'
+import type { AuditorRole } from '../../service/store/log-records.ts'
+import { logIn } from '../support/raw-client.ts'
+import { withStore } from '../support/read-log.ts'
+import type { TestService } from '../support/service.ts'
+import type { TestBrowser } from './browser.ts'
+
+/** Builds the pages where they are older than their sources; test files that run at the same time take turns. */
+export async function buildAuditPages(): Promise<void> {
+  const folder = join(packageRoot(), 'dist')
+  const lock = join(folder, 'audit.lock')
+  mkdirSync(folder, { recursive: true })
+  while (!tookLock(lock)) await wait(100)
+  try {
+    if (!isFresh(join(folder, 'audit', 'app.js'))) await writeAuditPages()
+  } finally {
+    rmSync(lock, { recursive: true })
+  }
+}
+
+/** A lock of a run that was killed is not waited for. */
+function tookLock(lock: string): boolean {
+  try {
+    mkdirSync(lock)
+    return true
+  } catch {
+    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 60_000) rmSync(lock, { recursive: true })
+    return false
+  }
+}
+
+function isFresh(built: string): boolean {
+  if (!existsSync(built)) return false
+  const { mtimeMs } = statSync(built)
+  return ['service/auditors', 'crypto'].every((folder) => newestIn(join(packageRoot(), folder)) <= mtimeMs)
+}
+
+function newestIn(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return Math.max(...entries.map(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs))
+}
+
+/** Makes an account beside a running service. @returns the token */
+export async function newAuditor(service: TestService, name: string, role: AuditorRole): Promise<string> {
+  const token = await withStore(service.environment, (store) =>
+    addAuditor(store, { name, role, now: service.now(), days: 1 }),
+  )
+  if (token === undefined) throw new Error('the name is taken')
+  return token
+}
+
+export interface Traffic {
+  /** The pseudonyms of two people. */
+  readonly payer: string
+  readonly reader: string
+}
+
+/** Two people at work: transfers, reads, refusals; all of it in the log and signed. */
+export async function makeTraffic(service: TestService, transfers = 3): Promise<Traffic> {
+  const payer = await logIn(service, { openid: 'openid-of-a-payer' })
+  for (let i = 0; i < transfers; i++) {
+    const body = { payee: 'bob', amount: 7 + i, currency: 'CNY' }
+    await payer.send({ method: 'POST', path: '/wallet/transfers', body })
+  }
+  await payer.send({ method: 'POST', path: '/wallet/transfers', body: { payee: 'bob' } })
+  await payer.send({ method: 'POST', path: '/wallet/transfers', body: { amount: 1 }, key: undefined })
+  const reader = await logIn(service, { openid: 'openid-of-a-reader' })
+  await reader.send({ path: '/wallet/balance' })
+  await reader.send({ path: '/wallet/nothing-here' })
+  await isSettled(service)
+  return { payer: payer.user, reader: reader.user }
+}
+
+/** Waits until every leaf has its place under a checkpoint. */
+export async function isSettled(service: TestService): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const response = await fetch(`${service.url ?? service.origin}/readyz`)
+    const { log } = (await response.json()) as { log: { size: number; checkpoint_size: number; staged: number } }
+    if (log.staged === 0 && log.size === log.checkpoint_size) return
+    await wait(100)
+  }
+  throw new Error('the log does not settle')
+}
+
+export interface Desk {
+  readonly page: Page
+  /** What a page must not do: exceptions, errors on the console (violations of the policy among them), foreign hosts. */
+  readonly errors: string[]
+}
+
+/** A page that nobody is signed in to. */
+export async function openDesk({ context }: TestBrowser, service: TestService, path = ''): Promise<Desk> {
+  const page = await context.newPage()
+  const errors: string[] = []
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('console', (message) => {
+    // That nobody is signed in yet is an answer.
+    if (message.type() === 'error' && !message.text().includes('401')) errors.push(message.text())
+  })
+  page.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url())
+    if (origin !== service.origin && protocol !== 'data:') errors.push(`asks ${request.url()}`)
+  })
+  await page.goto(`${service.origin}/audit${path}`)
+  return { page, errors }
+}
+
+/** Signs in, and pins the key that the service names unless it is pinned. */
+export async function signIn({ page }: Desk, token: string): Promise<void> {
+  await page.locator('#token').fill(token)
+  await page.locator('.sign-in button').click()
+  await page.locator('header nav').waitFor()
+  const pin = page.locator('.notice .keys button')
+  if ((await pin.count()) > 0) await pin.first().click()
+}
