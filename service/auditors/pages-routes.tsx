@@ -1,3 +1,4 @@
+/** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** `/audit`: the shell of the auditors' pages, their script and their style. Everything else they ask the API for. */
 import { createHash } from 'node:crypto'

@@ -82,7 +82,9 @@ export async function makeTraffic(service: TestService, transfers = 3): Promise<
 export async function isSettled(service: TestService): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     const response = await fetch(`${service.url ?? service.origin}/readyz`)
-    const { log } = (await response.json()) as { log: { size: number; checkpoint_size: number; staged: number } }
+    const { log } = (await response.json()) as {
+      log: { size: number; checkpoint_size: number; staged: number }
+    }
     if (log.staged === 0 && log.size === log.checkpoint_size) return
     await wait(100)
   }

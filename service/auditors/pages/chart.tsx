@@ -107,7 +107,7 @@ function optionsOf(element: HTMLElement, latest: Latest): uPlot.Options {
       points: { show: false },
       drag: { x: onChoose !== undefined, y: false, setScale: false },
     },
-    padding: [8, 4, 0, 0],
+    padding: [8, 24, 0, 0],
     scales: {
       x: { time: true, range: [first / 1_000, (last + step) / 1_000] },
       y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] },
@@ -130,7 +130,7 @@ function optionsOf(element: HTMLElement, latest: Latest): uPlot.Options {
 }
 
 function seriesOf(label: string, fill: string): uPlot.Series {
-  const bars = uPlot.paths.bars?.({ size: [0.86, 40], align: 1 })
+  const bars = uPlot.paths.bars?.({ size: [0.9, 400], align: 1 })
   return { label, fill, width: 0, points: { show: false }, ...(bars === undefined ? {} : { paths: bars }) }
 }
 

@@ -102,14 +102,14 @@ function leafText(leaf: string): string {
 }
 
 function Group({ label, value }: { readonly label: GroupLabel; readonly value: string }) {
-  const { say } = useWords()
+  const { say, find } = useWords()
   return (
     <section class="group">
       <h2>{say(`group_${label}`)}</h2>
       <dl class="members">
         {membersOf(value).map(([name, member]) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt title={name}>{find(`member_${name}`) ?? name}</dt>
             <Member name={name} value={member} />
           </div>
         ))}
@@ -147,7 +147,13 @@ function Member({ name, value }: { readonly name: string; readonly value: string
         <pre>{value}</pre>
       </dd>
     )
-  if (by === undefined) return <dd class={isCode(value) ? 'code' : ''}>{value}</dd>
+  if (name === 'created' || name === 'started_at')
+    return (
+      <dd>
+        <Moment at={Number(value) * 1_000} />
+      </dd>
+    )
+  if (by === undefined) return <dd class={isCode(value) ? 'code' : ''}>{withUnit(name, value)}</dd>
   return (
     <dd class="code">
       {value}{' '}
@@ -162,6 +168,12 @@ function Member({ name, value }: { readonly name: string; readonly value: string
       </a>
     </dd>
   )
+}
+
+/** Units of the members whose names end in them. */
+function withUnit(name: string, value: string): string {
+  if (name === 'duration_ms') return `${value} ms`
+  return name.endsWith('_size') ? `${value} B` : value
 }
 
 /** Keys, digests, names of things: what is compared letter by letter. */

@@ -40,7 +40,9 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionA
         {say('tokenHint')}
       </p>
       {failure === undefined ? null : <Failure failure={failure} />}
-      <button type="submit">{say('signIn')}</button>
+      <button type="submit" class="main">
+        {say('signIn')}
+      </button>
     </form>
   )
 }

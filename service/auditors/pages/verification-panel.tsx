@@ -70,24 +70,36 @@ function Verdict({ state: { steps, isDone } }: { readonly state: State }) {
 const marks = { good: '✓', bad: '✗', skipped: '–' } as const
 
 function StepItem({ step }: { readonly step: Step }) {
-  const { say, find } = useWords()
-  const { name, outcome, because, compared = [] } = step
+  const { say } = useWords()
+  const { name, outcome, compared = [] } = step
   return (
     <li class={`step ${outcome}`} data-step={name} data-outcome={outcome}>
       <span class="mark" role="img" aria-label={say(outcome)}>
         {marks[outcome]}
       </span>
-      <div>
-        <span class="step-name">{say(`step_${name}`)}</span>
-        {because === undefined ? null : <span class="because">{find(`because_${because}`)}</span>}
-        {compared.length === 0 ? null : (
-          <details open={outcome === 'bad'}>
-            <summary>{say('compared')}</summary>
-            <Comparisons step={step} />
-          </details>
-        )}
-      </div>
+      {compared.length === 0 ? (
+        <div>
+          <StepTitle step={step} />
+        </div>
+      ) : (
+        <details open={outcome === 'bad'}>
+          <summary>
+            <StepTitle step={step} />
+          </summary>
+          <Comparisons step={step} />
+        </details>
+      )}
     </li>
+  )
+}
+
+function StepTitle({ step: { name, because } }: { readonly step: Step }) {
+  const { say, find } = useWords()
+  return (
+    <>
+      <span class="step-name">{say(`step_${name}`)}</span>
+      {because === undefined ? null : <span class="because">{find(`because_${because}`)}</span>}
+    </>
   )
 }
 
