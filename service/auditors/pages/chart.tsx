@@ -34,7 +34,11 @@ export function Chart(props: ChartProps) {
   useEffect(() => {
     const element = room.current
     if (element === null) return undefined
-    const draw = (): uPlot => new uPlot(optionsOf(element, latest), dataOf(times, layers), element)
+    const draw = (): uPlot => {
+      // Whatever was drawn before: there is one chart in this room.
+      element.replaceChildren()
+      return new uPlot(optionsOf(element, latest), dataOf(times, layers), element)
+    }
     let plot = draw()
     const redraw = (): void => {
       plot.destroy()
@@ -71,6 +75,12 @@ function Legend({ layers }: { readonly layers: readonly Layer[] }) {
     </figcaption>
   )
 }
+
+/** Between two labels of the time, in seconds. */
+const timeSteps = [
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200],
+  ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * 86_400),
+]
 
 /** uPlot draws each series from zero: the whole first, and what is below it over it. */
 function dataOf(times: readonly number[], layers: readonly Layer[]): uPlot.AlignedData {
@@ -113,7 +123,7 @@ function optionsOf(element: HTMLElement, latest: Latest): uPlot.Options {
       y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 26, values: timeLabels },
+      { ...axis, grid: { show: false }, size: 26, values: timeLabels, incrs: timeSteps },
       {
         ...axis,
         grid: { stroke: colour('line'), width: 1 },

@@ -37,7 +37,7 @@ function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
     onFind(words)
   }
   return (
-    <form class="find" onSubmit={submit} role="search">
+    <form class="find" onSubmit={submit}>
       <label for="find" class="hidden">
         {say('find')}
       </label>
@@ -51,7 +51,7 @@ function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
         aria-invalid={isUnknown}
         aria-describedby="find-problem"
       />
-      <kbd aria-hidden="true">/</kbd>
+      <kbd>/</kbd>
       <span id="find-problem" class="find-problem" role="status">
         {isUnknown ? say('findProblem') : ''}
       </span>

@@ -46,7 +46,7 @@ export function RequestsPage({ words, before, role }: RequestsProps) {
         <span class="room" />
         {before === undefined ? (
           <label class="switch">
-            <input type="checkbox" role="switch" checked={isLive} onChange={() => setLive((was) => !was)} />
+            <input type="checkbox" checked={isLive} onChange={() => setLive((was) => !was)} />
             {say('live')}
           </label>
         ) : null}

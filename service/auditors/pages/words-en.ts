@@ -1,5 +1,8 @@
+import { englishMembers } from './words-members.ts'
+
 /** The texts of the pages in English. The other language has the same names. */
 export const english = {
+  ...englishMembers,
   title: 'Audit',
   requests: 'Requests',
   overview: 'Overview',
@@ -229,34 +232,6 @@ export const english = {
   keyPages: 'requests, overview, integrity',
   keyHelp: 'this help',
   close: 'Close',
-
-  member_duration_ms: 'Duration',
-  member_idempotency_key: 'Idempotency key',
-  member_method: 'Method',
-  member_path: 'Path',
-  member_refusal: 'Refusal',
-  member_replayed: 'Answer replayed',
-  member_started_at: 'Started',
-  member_status: 'Status',
-  member_step: 'Step',
-  member_forwarded: 'Through a proxy',
-  member_ip: 'Address',
-  member_user_agent: 'User agent',
-  member_request_digest: 'Request digest',
-  member_request_size: 'Request size',
-  member_response_digest: 'Response digest',
-  member_response_size: 'Response size',
-  member_base: 'Signature base',
-  member_created: 'Signed at',
-  member_keyid: 'Key',
-  member_public_key: 'Public key',
-  member_signature: 'Signature',
-  member_acr: 'Confirmed by',
-  member_device: 'Device',
-  member_session: 'Session',
-  member_soter_counter: 'SOTER counter',
-  member_user: 'User',
-  member_upstream: 'Backend',
 } as const
 
 export type WordName = keyof typeof english

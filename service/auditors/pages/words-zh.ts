@@ -1,7 +1,9 @@
 /** The texts of the pages in Chinese. */
 import type { WordName } from './words-en.ts'
+import { chineseMembers } from './words-members.ts'
 
 export const chinese: { readonly [N in WordName]: string } = {
+  ...chineseMembers,
   title: '审计',
   requests: '请求',
   overview: '概览',
@@ -229,32 +231,4 @@ export const chinese: { readonly [N in WordName]: string } = {
   keyPages: '请求、概览、完整性',
   keyHelp: '本帮助',
   close: '关闭',
-
-  member_duration_ms: '耗时',
-  member_idempotency_key: '幂等键',
-  member_method: '方法',
-  member_path: '路径',
-  member_refusal: '拒绝代码',
-  member_replayed: '重放的应答',
-  member_started_at: '开始',
-  member_status: '状态',
-  member_step: '步骤',
-  member_forwarded: '经代理',
-  member_ip: '地址',
-  member_user_agent: '客户端',
-  member_request_digest: '请求摘要',
-  member_request_size: '请求大小',
-  member_response_digest: '应答摘要',
-  member_response_size: '应答大小',
-  member_base: '签名原文',
-  member_created: '签名时间',
-  member_keyid: '密钥',
-  member_public_key: '公钥',
-  member_signature: '签名',
-  member_acr: '认证方式',
-  member_device: '设备',
-  member_session: '会话',
-  member_soter_counter: 'SOTER 计数',
-  member_user: '用户',
-  member_upstream: '后端',
 }
