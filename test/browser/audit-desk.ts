@@ -74,3 +74,31 @@ export async function signIn({ page }: Desk, token: string): Promise<void> {
   const pin = page.locator('.notice .keys button')
   if ((await pin.count()) > 0) await pin.first().click()
 }
+
+/** Opens the newest entry of a path, and waits until its verification is over. */
+export async function openEntry({ page }: Desk, path: string): Promise<void> {
+  await page.goto(`${new URL(page.url()).origin}/audit?path=${encodeURIComponent(path)}&result=ok`)
+  await page.locator('a.row-link').first().click()
+  await page.locator('.verdict.good, .verdict.bad, .verdict.skipped').waitFor()
+}
+
+/** What came of each step. */
+export async function outcomes({ page }: Desk): Promise<Readonly<Record<string, string | undefined>>> {
+  const steps = await page
+    .locator('.step')
+    .evaluateAll((items) =>
+      items.map((item) => [item.getAttribute('data-step'), item.getAttribute('data-outcome')]),
+    )
+  return Object.fromEntries(steps)
+}
+
+/** Serves entries as somebody between the log and the auditor would like them to be. */
+export async function tamper({ page }: Desk, change: (body: string) => string): Promise<void> {
+  await page.route(/\/audit\/api\/entries\/[^/]+$/, async (route) => {
+    const response = await route.fetch()
+    const body = await response.text()
+    const other = change(body)
+    if (other === body) throw new Error('nothing was changed')
+    await route.fulfill({ response, body: other })
+  })
+}
