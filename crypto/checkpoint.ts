@@ -13,7 +13,7 @@ import { FormatError, LogError, refuseLogFormat } from './errors.ts'
 import type { TreeHead } from './merkle.ts'
 import { assertTreeSize, treeHashLength } from './merkle.ts'
 import type { Primitives } from './primitives.ts'
-import type { NoteSigner, SignedNote, VerifierKey } from './signed-note.ts'
+import type { NoteSignature, NoteSigner, SignedNote, VerifierKey } from './signed-note.ts'
 import { assertKeyName, ed25519Verifier, encodeNote, parseNote, signNote, verifyNote } from './signed-note.ts'
 import { decodeBase64, encodeBase64 } from './text.ts'
 
@@ -76,6 +76,12 @@ export interface NotedCheckpoint {
   readonly note: SignedNote
 }
 
+/** A checkpoint that its log has signed. */
+export interface VerifiedCheckpoint extends NotedCheckpoint {
+  /** The log's own signatures, all of them right; nothing is known of the others in the note. */
+  readonly logSignatures: readonly NoteSignature[]
+}
+
 /** Reads a whole note as a checkpoint; nothing of it is verified. @throws FormatError */
 export function parseCheckpointNote(note: string): NotedCheckpoint {
   const parsed = parseNote(note)
@@ -94,13 +100,10 @@ export function verifyCheckpoint(
   primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,
   note: string,
   keys: readonly VerifierKey[],
-): NotedCheckpoint {
+): VerifiedCheckpoint {
   const noted = refuseLogFormat('note_malformed', () => parseCheckpointNote(note))
   const own = keys.filter(({ kind, name }) => kind === 'ed25519' && name === noted.checkpoint.origin)
   if (own.length === 0) throw new LogError('origin_wrong', 'the checkpoint is of another log')
-  verifyNote(
-    noted.note,
-    own.map((key) => ed25519Verifier(primitives, key)),
-  )
-  return noted
+  const verifiers = own.map((key) => ed25519Verifier(primitives, key))
+  return { ...noted, logSignatures: verifyNote(noted.note, verifiers) }
 }

@@ -62,11 +62,13 @@ function cosignatureVerifier(
   }
 }
 
+/** `undefined` for what nobody signs: another length, a time too large, or none. */
 function timeOf(signature: Uint8Array): number | undefined {
   try {
-    return cosignatureTime(signature)
+    const time = cosignatureTime(signature)
+    return time === 0 ? undefined : time
   } catch {
-    return undefined // neither a length nor a time that anybody signs
+    return undefined
   }
 }
 

@@ -1,17 +1,16 @@
 /**
- * The primitives for phones: stablelib's SHA-256 and HKDF, tweetnacl's secretbox, and the curves of whichever
+ * The primitives for phones: stablelib's SHA-256, HKDF over it, tweetnacl's secretbox, and the curves of whichever
  * library runs well there (`curves.ts`). Nothing here draws random bytes or needs a global of the platform.
  */
-import { HKDF } from '@stablelib/hkdf'
-import { hash, SHA256 } from '@stablelib/sha256'
+import { hash } from '@stablelib/sha256'
 import nacl from 'tweetnacl'
 import { isAllZero } from './bytes.ts'
 import { hasSmallOrder, isCanonicalPoint, isCanonicalScalar } from './ed25519-encoding.ts'
 import { FormatError } from './errors.ts'
+import { hkdfSha256 } from './hkdf.ts'
 import { assertInfoLength, assertLength } from './input-lengths.ts'
 import type { Ed25519KeyPair, Primitives } from './primitives.ts'
 
-const hkdfLength = 32
 const keyLength = 32
 const nonceLength = 24
 const secretKeyLength = 64
@@ -114,10 +113,7 @@ function sha256(message: Uint8Array): Uint8Array {
 
 function hkdf(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array): Uint8Array {
   assertInfoLength(info)
-  const derivation = new HKDF(SHA256, ikm, salt, info)
-  const key = derivation.expand(hkdfLength)
-  derivation.clean()
-  return key
+  return hkdfSha256(hash, ikm, salt, info)
 }
 
 function secretboxSeal(plaintext: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array {

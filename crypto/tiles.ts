@@ -83,8 +83,15 @@ export function parseTilePath(text: string): HashTile | EntryBundle {
 /** How many hashes a tile has in a tree of this size: 256 when it is full, 0 when the tree does not reach it. */
 export function widthOfTile(size: number, level: number, index: number): number {
   assertTreeSize(size)
-  const hashes = Math.floor(size / tileWidth ** level)
+  const hashes = hashesAt(size, level)
   return Math.max(0, Math.min(tileWidth, hashes - index * tileWidth))
+}
+
+/** How many hashes the tiles of a level have together. */
+function hashesAt(size: number, level: number): number {
+  let hashes = size
+  for (let below = 0; below < level && hashes > 0; below++) hashes = Math.floor(hashes / tileWidth)
+  return hashes
 }
 
 /** The tiles of one level. */
@@ -113,7 +120,7 @@ export function grownTiles(smaller: number, size: number): readonly HashTile[] {
   assertTreeSize(smaller)
   const tiles: HashTile[] = []
   for (const { level, full, partial } of tileLevels(size)) {
-    const before = Math.floor(smaller / tileWidth ** level)
+    const before = hashesAt(smaller, level)
     for (let index = Math.floor(before / tileWidth); index < full; index++)
       tiles.push({ kind: 'hashes', level, index, width: tileWidth })
     if (partial > 0 && full * tileWidth + partial > before)
@@ -132,7 +139,7 @@ export interface TileSpot {
 }
 
 export function tileSpot(node: TreeNode): TileSpot {
-  const count = 2 ** (node.level % tileHeight)
+  const count = 1 << (node.level % tileHeight)
   const first = node.index * count
   return {
     level: Math.floor(node.level / tileHeight),

@@ -8,7 +8,7 @@
  * quorum <name>|none
  * ```
  */
-import type { NotedCheckpoint } from './checkpoint.ts'
+import type { VerifiedCheckpoint } from './checkpoint.ts'
 import { verifyCheckpoint } from './checkpoint.ts'
 import { cosignatureTime, noteVerifier } from './cosignature.ts'
 import { FormatError, LogError } from './errors.ts'
@@ -174,7 +174,7 @@ function addKey({ keys }: Draft, role: string, { publicKey }: VerifierKey): void
 }
 
 /** A checkpoint that a policy accepts, and who has cosigned it. */
-export interface TrustedCheckpoint extends NotedCheckpoint {
+export interface TrustedCheckpoint extends VerifiedCheckpoint {
   readonly cosignatures: readonly {
     /** The witness's name in the policy. */
     readonly witness: string

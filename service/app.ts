@@ -1,4 +1,5 @@
 /** Every outer route, in order. */
+import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
@@ -38,14 +39,17 @@ export interface OuterParts {
   readonly verifyAuditor: VerifyAuditor
   /** What auditors read the log with. */
   readonly reading: Records['reading']
+  /** Sees every request first; absent without traces. */
+  readonly trace: MiddlewareHandler | undefined
 }
 
 export function createApp(
   context: ExchangeContext,
-  { isStopping, metrics, log, verifyAuditor, reading }: OuterParts,
+  { isStopping, metrics, log, verifyAuditor, reading, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
+  if (trace !== undefined) app.use(trace)
   app.use(secureHeaders())
   app.use(closeConnections(isStopping))
   app.post(
@@ -128,6 +132,7 @@ function readyLog(status: LogStatus | undefined): Record<string, unknown> {
     checkpoint_size: status.checkpointSize,
     checkpoint_age: status.checkpointAge,
     staged: status.staged,
+    witnesses: status.witnesses,
   }
 }
 

@@ -1,4 +1,6 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
+
+import type { Logger } from 'pino'
 import type { AuditParts } from './auditors/parts.ts'
 import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
@@ -7,13 +9,15 @@ import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
 import { createJournal } from './log/journal.ts'
-import type { RunningLog } from './log/open-log.ts'
+import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
 import { createTags } from './log/tags.ts'
 import { findLastCheckTime } from './log/verification/last-check.ts'
+import { logRecorder } from './log-lines.ts'
+import { type Metrics, toEach } from './metrics.ts'
 import type { Store } from './store/store.ts'
 
 /**
@@ -23,7 +27,7 @@ import type { Store } from './store/store.ts'
  * @param now UNIX seconds
  */
 export function logPlacesOf(
-  { database, dataFolder, logOrigin }: Config,
+  { database, dataFolder, log }: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
   authority: string,
   now: number,
@@ -33,14 +37,14 @@ export function logPlacesOf(
   return {
     ...parts,
     anchor: isInMemory ? openMemoryAnchor() : openAnchor(dataFolder),
-    origin: logOrigin ?? defaultOrigin(authority, now),
-    isOriginGiven: logOrigin !== undefined,
+    origin: log.origin ?? defaultOrigin(authority, now),
+    isOriginGiven: log.origin !== undefined,
   }
 }
 
 /** What a service writes of the log, and what auditors need to read it. */
 export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
-  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'cookieKey' | 'lastCheck'>
+  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'lastCheck'>
 }
 
 /**
@@ -49,7 +53,7 @@ export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
  * @throws StoreUnavailable
  */
 export async function openRecords(
-  { retention, dataFolder }: Config,
+  { log: { retention, witnesses }, dataFolder }: Config,
   { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
   { gate, reader }: RunningLog,
 ): Promise<Records> {
@@ -63,9 +67,30 @@ export async function openRecords(
     receipts: createReceipts({ store, reader, keys, tagOf }),
     reading: {
       tagOf,
+      witnesses,
       findKey: async (userTag) => (await keys.find(userTag))?.key,
       cookieKey: cookieKeyOf(lookupKey),
       lastCheck: () => findLastCheckTime(dataFolder, wrapper),
     },
   }
+}
+
+/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+export async function openServiceLog(
+  config: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: () => number,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<RunningLog> {
+  const opened: RunningLog = await openLog({
+    ...config.log,
+    ...logPlacesOf(config, parts, authority, now()),
+    now,
+    record: toEach(
+      logRecorder(log),
+      metrics.watchLog(() => opened.status()),
+    ),
+  })
+  return opened
 }

@@ -1,7 +1,6 @@
 /** The environment, read once and strictly, as a {@link Config}. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
@@ -9,10 +8,17 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
-import { parseOrigin as parseLogOrigin } from './log/origin.ts'
 import type { RetentionSettings } from './log/retention.ts'
 import { parseRetention } from './log/retention.ts'
+import type { LogSettings } from './log/settings.ts'
+import { noLogSettings, readLogSettings } from './log/settings.ts'
+import { isLoopback, parseOrigin } from './public-origin.ts'
+import type { RiskPolicy } from './sessions/risk-policy.ts'
+import { parseRiskPolicy } from './sessions/risk-policy.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
+import { parseDatabase } from './store/open-store.ts'
+import type { TraceSettings } from './traces/settings.ts'
+import { parseTraces } from './traces/settings.ts'
 import type { WechatApp } from './wechat/client.ts'
 import { parseApps } from './wechat/configured-apps.ts'
 
@@ -28,10 +34,7 @@ export interface Config {
   readonly database: DatabaseLocation
   /** Also holds the log's anchor. */
   readonly dataFolder: string
-  /** Of the log (C2SP tlog-checkpoint). `undefined`: made from the public origin when the log is started. */
-  readonly logOrigin: string | undefined
-  /** How long the log's details are kept. */
-  readonly retention: RetentionSettings
+  readonly log: LogSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
   /** Holds AppSecrets. */
@@ -44,8 +47,12 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** `undefined`: WeChat is not asked how risky a user is. */
+  readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
   readonly metrics: MetricsAccess
+  /** `undefined`: no traces. */
+  readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
@@ -82,9 +89,12 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
   MINISEAL_RETENTION: z.string().optional(),
+  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
+  MINISEAL_TSA_URL: z.string().optional(),
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
@@ -125,8 +135,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
     undefined,
   )
-  const logOrigin = collect(() => parseLogOrigin(values.MINISEAL_LOG_ORIGIN), undefined)
-  const retention = collect(() => parseRetention(values.MINISEAL_RETENTION), parseRetention(undefined))
+  const log = collect(() => readLogSettings(values), noLogSettings)
+  const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
+  const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
   const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
     kind: 'off',
@@ -139,8 +150,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     origin,
     database,
     dataFolder: values.MINISEAL_DATA,
-    logOrigin,
-    retention,
+    log,
     masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
     wechatApps,
     wechatApi,
@@ -148,7 +158,9 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    riskPolicy,
     metrics,
+    traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
 }
@@ -204,18 +216,6 @@ function missingInProduction(values: z.infer<typeof schema>, backend: BackendSou
   return missing
 }
 
-function parseOrigin(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  try {
-    authorityOf(text)
-  } catch {
-    throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
-  }
-  if (text.startsWith('http:') && !isLoopback(text))
-    throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
-  return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
-}
-
 /**
  * Where the database is, for commands that need nothing else: no key, no origin.
  *
@@ -261,13 +261,6 @@ export function readLogPlaces(environment: Environment): LogPlaces {
   }
 }
 
-function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
-    return { kind: 'sqlite', path: text.slice(7) }
-  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
-  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
-}
-
 function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
   if (text === undefined) {
     return mode === 'production'
@@ -278,8 +271,4 @@ function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatA
   if (!text.startsWith('https://') && !isLoopback(text))
     throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
   return { kind: 'url', url: text.replace(/\/+$/, '') }
-}
-
-function isLoopback(url: string): boolean {
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
 }

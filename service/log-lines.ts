@@ -16,8 +16,8 @@ export function createLogger(level: string): Logger {
 
 /** A line for each exchange; faults of ours are errors, refusals are not. */
 export function exchangeRecorder(log: Logger): (record: ExchangeRecord) => void {
-  return ({ requestId, kind, status, code, step, durationMs, error }) => {
-    const line = { event: 'exchange', requestId, kind, status, code, step, durationMs }
+  return ({ requestId, kind, status, code, step, risk, durationMs, error }) => {
+    const line = { event: 'exchange', requestId, kind, status, code, step, risk, durationMs }
     if (error === undefined) log.info(line)
     else log.error({ ...line, fault: faultOf(error) })
   }

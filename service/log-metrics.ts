@@ -73,6 +73,16 @@ function gaugeStatus(registry: Registry, status: () => Promise<LogStatus>): void
         else this.set(value)
       },
     })
+  new Gauge({
+    name: 'miniseal_log_witness_lag',
+    help: 'Leaves under the newest checkpoint that a witness has not cosigned.',
+    labelNames: ['witness'],
+    registers: [registry],
+    async collect() {
+      this.reset()
+      for (const { name, behind } of (await ask())?.witnesses ?? []) this.set({ witness: name }, behind)
+    },
+  })
   gauge('size', 'Leaves in the tree.', ({ size }) => size)
   gauge('checkpoint_size', 'Leaves under the newest checkpoint.', ({ checkpointSize }) => checkpointSize)
   gauge(

@@ -8,7 +8,7 @@ import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
-import { logPlacesOf, openRecords } from './audit-log.ts'
+import { openRecords, openServiceLog } from './audit-log.ts'
 import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
@@ -24,11 +24,13 @@ import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
-import { openLog } from './log/open-log.ts'
-import { exchangeRecorder, logRecorder, wechatRecorder } from './log-lines.ts'
+import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
+import type { Traces } from './traces/traces.ts'
+import { openTraces } from './traces/traces.ts'
+import type { WechatCall, WechatClient } from './wechat/client.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
@@ -38,12 +40,17 @@ const maxFrame = 1_048_576
 /** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
 const stopPatience = 15_000
 
+/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
+const socketPatience = 60_000
+
 /** What tests may set; a service that people use takes the system's. */
 export interface Surroundings {
   /** UNIX seconds. */
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
+  /** Instead of {@link socketPatience}. */
+  readonly socketPatienceMs?: number
 }
 
 export interface RunningService {
@@ -71,31 +78,22 @@ export async function startService(
   const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
+  const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = await openStore(config.database, { onCommit: metrics.onCommit })
   const keyring = await openKeyring(store, wrapper, now())
-  const wechat = createWechatClient({
-    baseUrl: config.wechatApi.kind === 'url' ? config.wechatApi.url : (sandbox?.url ?? ''),
-    apps: config.wechatApps,
-    now,
-    onCall: toEach(wechatRecorder(log), metrics.onWechatCall),
-  })
-  const listener = await listen(config)
+  const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
+  const wechat = connectWechat(config, sandbox?.url, now, onCall)
+  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now)
-  const auditLog = await openLog({
-    ...logPlacesOf(config, { store, keyring }, authority, now()),
-    now,
-    record: toEach(
-      logRecorder(log),
-      metrics.watchLog(() => auditLog.status()),
-    ),
-  })
-  const record = toEach(exchangeRecorder(log), metrics.onExchange)
-  const { reading, ...records } = await openRecords(config, { store, keyring, wrapper, now }, auditLog)
-  const made = { store, keyring, wrapper, wechat, backend, log: auditLog.gate, ...records }
-  const context = contextOf(config, origin, { ...made, now, record })
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
+  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
+  const traced = { store: traces.store(store), trace: traces.exchange }
+  const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
+  const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
+  const parts = { keyring, wrapper, wechat, backend, log: auditLog.gate, now, record, ...traced }
+  const context = contextOf(config, origin, { ...parts, ...records })
   let isStopping = false
   const app = createApp(context, {
     isStopping: () => isStopping,
@@ -103,6 +101,7 @@ export async function startService(
     log: auditLog,
     verifyAuditor: createAuditorVerifier(store, now),
     reading,
+    trace: traces.middleware,
   })
   listener.use(app.fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
@@ -118,6 +117,7 @@ export async function startService(
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await auditLog.stop()
       await store.close()
+      await traces.stop()
     },
   }
 }
@@ -125,7 +125,17 @@ export async function startService(
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
-  'store' | 'keyring' | 'wrapper' | 'wechat' | 'backend' | 'log' | 'journal' | 'receipts' | 'now' | 'record'
+  | 'store'
+  | 'keyring'
+  | 'wrapper'
+  | 'wechat'
+  | 'backend'
+  | 'log'
+  | 'journal'
+  | 'receipts'
+  | 'now'
+  | 'record'
+  | 'trace'
 >
 
 function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {
@@ -136,6 +146,7 @@ function contextOf(config: Config, origin: string, parts: ContextParts): Exchang
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    riskPolicy: config.riskPolicy,
     random: systemRandom,
     ...parts,
   }
@@ -153,13 +164,29 @@ async function startSandbox(
   return { url, close: () => sandbox.close() }
 }
 
-function createBackend(config: Config, authority: string, keyring: Keyring, now: () => number): Backend {
+function connectWechat(
+  { wechatApi, wechatApps }: Config,
+  sandboxUrl: string | undefined,
+  now: () => number,
+  onCall: (call: WechatCall) => void,
+): WechatClient {
+  const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
+  return createWechatClient({ baseUrl, apps: wechatApps, now, onCall })
+}
+
+function createBackend(
+  config: Config,
+  authority: string,
+  keyring: Keyring,
+  now: () => number,
+  { backend: trace }: Traces,
+): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
       const { kid, secretKey } = keyring.current('signing', now())
       return { keyid: kid, secretKey }
     }
-    const tools = { primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: systemRandom }
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
@@ -177,7 +204,7 @@ interface Listener {
 }
 
 /** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config): Promise<Listener> {
+async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
     ready = resolve
@@ -200,7 +227,7 @@ async function listen(config: Config): Promise<Listener> {
     server.headersTimeout = 10_000
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
-    server.timeout = 60_000
+    server.timeout = socketPatienceMs
     guardConnections(server, config.limits, config.trustedProxies)
     server.on('error', reject)
   })

@@ -92,11 +92,18 @@ function exchangeObserver(registry: Registry): Metrics['onExchange'] {
     help: 'Requests and logins whose nonce was used before.',
     registers,
   })
-  return ({ kind, status, code = 'ok', step = '', durationMs, stages = [] }) => {
+  const risks = new Counter({
+    name: 'miniseal_login_risk_total',
+    help: "Logins by WeChat's risk rank (0 to 4, unavailable, or blocked by WeChat itself); see MINISEAL_RISK_POLICY.",
+    labelNames: ['risk'],
+    registers,
+  })
+  return ({ kind, status, code = 'ok', step = '', durationMs, stages = [], risk }) => {
     total.inc({ kind, status: `${Math.floor(status / 100)}xx`, code, step })
     duration.observe({ kind }, durationMs / 1000)
     for (const time of stages) stage.observe({ stage: time.stage }, time.durationMs / 1000)
     if (code === 'replayed') replays.inc()
+    if (risk !== undefined) risks.inc({ risk: String(risk) })
   }
 }
 

@@ -7,6 +7,8 @@ import { signatureLabel } from '../../crypto/signed-request.ts'
 import type { InnerList, Item } from '../../crypto/structured-fields.ts'
 import { parseDictionary } from '../../crypto/structured-fields.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
+import type { Compression } from './compression.ts'
+import { unpacked } from './compression.ts'
 import { parseJson } from './json.ts'
 
 /** Both messages as they were signed; any RFC 9421 library can check them again. */
@@ -25,27 +27,59 @@ export interface Answer {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
+  /** Without the coding that they came in, where the channel has `compression`. */
   readonly bytes: Uint8Array
+  /** Both messages of the exchange in which the service gave or confirmed this content. */
   readonly evidence: Evidence
+  /** The id of this exchange's receipt, base64url; `undefined` where the service keeps none. */
+  readonly receipt: string | undefined
+  /** Whether the content was here already. */
+  readonly isFromCache: boolean
   /** @throws FormatError when the content is not UTF-8. */
   text(): string
   /** @throws FormatError when the content is not JSON. */
   json(): unknown
 }
 
-/** @param answeredAt UNIX seconds, from the verified signature */
-export function createAnswer(request: RequestMessage, response: ResponseMessage, answeredAt: number): Answer {
+/**
+ * @param answeredAt UNIX seconds, from the verified signature
+ * @throws ChannelError `unexpected_answer` when the content cannot be unpacked.
+ */
+export function createAnswer(
+  request: RequestMessage,
+  response: ResponseMessage,
+  answeredAt: number,
+  compression: Compression | undefined,
+): Answer {
   // Without a prototype, a header called `__proto__` is a header.
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of response.fields) headers[name] = value
+  const bytes = unpacked(compression, headers['content-encoding'], response.content)
   return {
     status: response.status,
     headers,
-    bytes: response.content,
+    bytes,
     evidence: { ...requestEvidence(request), response, answeredAt },
-    text: () => decodeUtf8(response.content),
-    json: () => parseJson(response.content),
+    receipt: receiptOf(headers['miniseal-receipt']),
+    isFromCache: false,
+    ...readers(bytes),
   }
+}
+
+/** What an answer gave earlier, as `confirming` confirms it. */
+export function answerAgain(kept: Pick<Answer, 'status' | 'headers' | 'bytes'>, confirming: Answer): Answer {
+  const { status, headers, bytes } = kept
+  return { ...confirming, status, headers, bytes, isFromCache: true, ...readers(bytes) }
+}
+
+function readers(bytes: Uint8Array): Pick<Answer, 'text' | 'json'> {
+  return { text: () => decodeUtf8(bytes), json: () => parseJson(bytes) }
+}
+
+/** The leaf hash in the signed field `miniseal-receipt`, a byte sequence. */
+function receiptOf(field: string | undefined): string | undefined {
+  const digits = /^:([A-Za-z0-9+/]{43})=:$/.exec(field ?? '')?.[1]
+  return digits?.replace(/\+/g, '-').replace(/\//g, '_')
 }
 
 /** Taken from our own request, not through the checks of the service: they would make the bundle 1 KB larger. */

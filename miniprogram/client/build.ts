@@ -6,10 +6,20 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { build } from 'esbuild'
+import { internalNames } from './internal-names.ts'
 import { noBigIntPower } from './no-bigint-power.ts'
+import { tweetnaclParts } from './tweetnacl-parts.ts'
+import {
+  passedChecks,
+  shortChecks,
+  unreachedFunctions,
+  wholeMessagesOnly,
+  withBodies,
+} from './unreached-functions.ts'
+import { withoutWords, wordlessErrors } from './wordless-errors.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
@@ -24,12 +34,16 @@ export interface ClientBundle {
 
 const nobleCurves = join(root, 'crypto', 'curves-noble.ts')
 
+const ownFiles = /[\\/](?:crypto|client|transports)[\\/][\w-]+\.ts$/
+
 const shared = {
   absWorkingDir: root,
   bundle: true,
   platform: 'browser',
   target: 'es2018',
   charset: 'utf8',
+  // Fields are assigned, not defined: shorter, and the same for classes that inherit none.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   metafile: true,
   write: false,
   logLevel: 'silent',
@@ -42,18 +56,31 @@ const shared = {
  * @throws Error when esbuild finds an error, or a warning: there is none to get used to.
  */
 export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promise<ClientBundle> {
+  const names = await internalNames(root)
   const curves = await bundleNobleCurves()
+  const reached = withBodies(curves.code, unreachedFunctions, 'throw new Error();')
+  const passed = withBodies(reached, passedChecks, 'return arguments[0];')
+  const nobleCode = withoutWords(
+    shortChecks.reduce((left, [name, body]) => withBodies(left, [name], body), passed),
+  )
   const client = await run({
     ...shared,
     entryPoints: [entryPoint],
     outfile: bundlePath,
     format: 'cjs',
     minify: true,
+    // stablelib and noble mark with an underscore what is nobody else's.
+    mangleProps: new RegExp(`^_[a-z]|^(?:${names.join('|')})$`),
     // tweetnacl and noble look there for generators of their own; DevTools has them, phones do not, and both shall
     // run the same code.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
-    plugins: [inPlaceOf(nobleCurves, curves.code)],
+    plugins: [
+      inPlaceOf(nobleCurves, nobleCode),
+      tweetnaclParts(),
+      wholeMessagesOnly(),
+      wordlessErrors(ownFiles),
+    ],
   })
   return { code: client.code, inputs: { ...client.inputs, ...curves.inputs } }
 }
@@ -65,6 +92,8 @@ export async function bundleClient(entryPoint = 'miniprogram/client/index.ts'): 
 function bundleNobleCurves(): Promise<ClientBundle> {
   return run({
     ...shared,
+    // The second step lowers: a field that is lowered already is named in a text, and could not be renamed any more.
+    target: 'esnext',
     entryPoints: [nobleCurves],
     outfile: 'curves-noble.js',
     format: 'esm',
@@ -88,7 +117,7 @@ function inPlaceOf(path: string, contents: string): Plugin {
     name: 'in-place-of',
     setup(build) {
       build.onLoad({ filter: /[\\/]curves-noble\.ts$/ }, (file) => {
-        return file.path === path ? { contents, loader: 'js', resolveDir: dirname(path) } : undefined
+        return file.path === path ? { contents, loader: 'ts', resolveDir: dirname(path) } : undefined
       })
     },
   }
@@ -107,6 +136,20 @@ async function run(options: BuildOptions & { readonly metafile: true }): Promise
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 
+/** The compression that the client does not bring along, as a file of its own. @throws Error as `bundleClient`. */
+export function bundleGzip(): Promise<ClientBundle> {
+  return run({
+    ...shared,
+    entryPoints: ['miniprogram/client/gzip.ts'],
+    outfile: 'gzip.js',
+    format: 'cjs',
+    minify: true,
+    // fflate looks for one when it loads, and needs it for texts only.
+    define: { TextDecoder: 'undefined' },
+    legalComments: 'eof',
+  })
+}
+
 /** Bundles into {@link bundlePath}. */
 export async function writeClient(): Promise<ClientBundle> {
   const bundle = await bundleClient()
@@ -114,9 +157,4 @@ export async function writeClient(): Promise<ClientBundle> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, bundle.code)
   return bundle
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { code } = await writeClient()
-  console.log(`${bundlePath}: ${code.length} characters`)
 }

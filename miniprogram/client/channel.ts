@@ -1,22 +1,25 @@
 /** The channel: every request logged in, signed, sealed, answered, verified, and at most once repeated per remedy. */
 import type { Answer } from './answer.ts'
 import { Configurations } from './configurations.ts'
+import { Delivery, isSessionOver } from './delivery.ts'
 import { forgetDeviceKey } from './device-key.ts'
+import type { DeviceSummary } from './device-list.ts'
+import { parseDeviceList } from './device-list.ts'
 import type { ChannelOptions, Environment } from './environment.ts'
 import { createEnvironment } from './environment.ts'
-import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
-import { exchange } from './exchange.ts'
-import { correctClock } from './login.ts'
-import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
+import type { EventHandle, EventListener, MissedListener, SocketStateListener } from './live.ts'
+import { Live } from './live.ts'
+import { assertOnline } from './phone-events.ts'
+import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
-import type { Remedy } from './remedies.ts'
-import { withRemedies } from './remedies.ts'
-import { Renewal } from './renewal.ts'
+import type { Receipt } from './receipt.ts'
+import { fetchReceipt } from './receipts.ts'
+import { Requests } from './requests.ts'
 import type { Session, SessionInfo } from './session.ts'
 import type { SessionSummary } from './session-list.ts'
 import { parseSessionList } from './session-list.ts'
-import type { StateListener } from './sessions.ts'
+import type { ChannelState, StateListener } from './sessions.ts'
 import { Sessions } from './sessions.ts'
 
 export interface LogoutOptions {
@@ -36,12 +39,34 @@ export interface Channel {
   login(): Promise<SessionInfo>
   /** Ends the session, here in any case; rejects when the service could not be told. The next request logs in again. */
   logout(options?: LogoutOptions): Promise<void>
-  /** The user's devices and sessions, as the service lists them. */
+  /** The user's sessions, as the service lists them. */
   sessions(): Promise<readonly SessionSummary[]>
   /** Ends one of the user's sessions. */
   revoke(sessionId: string): Promise<void>
+  /** The user's devices in use. */
+  devices(): Promise<readonly DeviceSummary[]>
+  /** Ends every session of one of the user's devices, and refuses its key from now on. */
+  revokeDevice(deviceId: string): Promise<void>
+  /**
+   * Calls `onEvent` with every event of the user after the sequence number `after`, each once and in order, as long as
+   * the handle is not closed. Over a socket where there is one, else by asking again and again.
+   *
+   * @param after 0 for everything that the service still has
+   * @param onMissed events that the service does not keep any more: what they told has to be loaded anew
+   */
+  events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle
+  /**
+   * The receipt of an exchange, checked here step by step. Waits up to five seconds for an entry that is not in the log
+   * yet.
+   *
+   * @param id `receipt` of the exchange's answer
+   */
+  receipt(id: string): Promise<Receipt>
+  /** What a listener of `state` would have been told last. */
+  readonly state: ChannelState
   /** @returns a function that ends the listening. */
   on(event: 'state', listener: StateListener): () => void
+  on(event: 'socket', listener: SocketStateListener): () => void
 }
 
 /**
@@ -57,26 +82,30 @@ class SealedChannel implements Channel {
   private readonly environment: Environment
   private readonly configurations: Configurations
   private readonly openSessions: Sessions
-  private readonly renewal: Renewal
+  private readonly delivery: Delivery
+  private readonly requests: Requests
+  private readonly live: Live
 
   constructor(environment: Environment) {
+    const configurations = new Configurations(environment)
     this.environment = environment
-    this.configurations = new Configurations(environment)
-    this.openSessions = new Sessions(environment, this.configurations)
-    this.renewal = new Renewal(environment, this.configurations)
+    this.configurations = configurations
+    this.openSessions = new Sessions(environment, configurations)
+    this.delivery = new Delivery(environment, configurations, this.openSessions)
+    this.requests = new Requests(environment, this.openSessions, this.delivery)
+    this.live = new Live(environment, configurations, this.openSessions, this.delivery)
   }
 
-  async request(options: RequestOptions): Promise<Answer> {
-    const prepared = await this.prepare(options)
-    try {
-      return await this.send(prepared)
-    } catch (error) {
-      if (!(error instanceof ChannelError)) throw error
-      throw error.with({ idempotencyKey: prepared.idempotencyKey })
-    }
+  get state(): ChannelState {
+    return this.openSessions.currentState
+  }
+
+  request(options: RequestOptions): Promise<Answer> {
+    return this.requests.send(options)
   }
 
   async login(): Promise<SessionInfo> {
+    await assertOnline(this.environment.events, false)
     return (await this.openSessions.open()).info
   }
 
@@ -85,97 +114,61 @@ class SealedChannel implements Channel {
     try {
       if (session !== undefined) await this.endRemotely(session)
     } finally {
-      if (session !== undefined) this.openSessions.end(session)
+      if (session !== undefined) this.openSessions.end(session, 'logged-out')
+      this.live.stop()
+      await this.requests.forget()
       if (forgetDevice) await forgetDeviceKey(this.environment)
     }
   }
 
   async sessions(): Promise<readonly SessionSummary[]> {
-    return parseSessionList(expectSuccess(await this.request({ method: 'GET', path: '/sessions' })).bytes)
+    return parseSessionList((await this.read('/sessions')).bytes)
   }
 
   async revoke(sessionId: string): Promise<void> {
-    const path = `/sessions/${encodeURIComponent(sessionId)}`
+    await this.remove(`/sessions/${encodeURIComponent(sessionId)}`)
+  }
+
+  async devices(): Promise<readonly DeviceSummary[]> {
+    return parseDeviceList((await this.read('/devices')).bytes)
+  }
+
+  async revokeDevice(deviceId: string): Promise<void> {
+    await this.remove(`/devices/${encodeURIComponent(deviceId)}`)
+  }
+
+  receipt(id: string): Promise<Receipt> {
+    return fetchReceipt(this.environment, this.configurations, this.requests, id)
+  }
+
+  events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
+    return this.live.listen(after, onEvent, onMissed)
+  }
+
+  on(event: 'state' | 'socket', listener: StateListener | SocketStateListener): () => void {
+    return event === 'state'
+      ? this.openSessions.listen(listener as StateListener)
+      : this.live.watch(listener as SocketStateListener)
+  }
+
+  private async read(path: string): Promise<Answer> {
+    return expectSuccess(await this.request({ method: 'GET', path, cache: 'none' }))
+  }
+
+  private async remove(path: string): Promise<void> {
     expectSuccess(await this.request({ method: 'DELETE', path }))
   }
 
-  on(_event: 'state', listener: StateListener): () => void {
-    return this.openSessions.listen(listener)
-  }
-
-  private async prepare(options: RequestOptions): Promise<PreparedRequest> {
-    await this.environment.random.ready()
-    return prepareRequest(this.environment, options)
-  }
-
-  /** On the open session and, when that turns out to be over, once more on a new one. */
-  private async send(prepared: PreparedRequest): Promise<Answer> {
-    const session = await this.openForRequest()
-    try {
-      return await this.sendOn(session, prepared)
-    } catch (error) {
-      if (!isSessionOver(error)) throw error
-      this.openSessions.end(session)
-      return this.sendAgain(prepared, error)
-    }
-  }
-
-  private async sendAgain(prepared: PreparedRequest, first: ChannelError): Promise<Answer> {
-    try {
-      return await this.sendOn(await this.openForRequest(), prepared)
-    } catch (error) {
-      // What happens to the second try says nothing about the first one.
-      if (first.outcome === 'unknown' && error instanceof ChannelError)
-        throw error.with({ outcome: 'unknown' })
-      throw error
-    }
-  }
-
-  private async openForRequest(): Promise<Session> {
-    try {
-      return await this.openSessions.open()
-    } catch (error) {
-      throw error instanceof ChannelError ? error.with({ outcome: 'none' }) : error
-    }
-  }
-
-  private sendOn(session: Session, prepared: PreparedRequest): Promise<Answer> {
-    const { environment, configurations, renewal } = this
-    let token = session.token
-    return withRemedies(
-      async () => {
-        await renewal.keepFresh(session)
-        token = session.token
-        return exchange(environment, configurations, session, prepared)
-      },
-      new Map<ChannelErrorCode, Remedy>([
-        ['window_invalid', (error) => correctClock(environment, error)],
-        [
-          'token_expired',
-          async () => {
-            // Another request may have renewed it meanwhile.
-            if (session.token === token) await renewal.renew(session)
-            return true
-          },
-        ],
-      ]),
-    )
-  }
-
   private async endRemotely(session: Session): Promise<void> {
+    const { environment } = this
+    await environment.random.ready()
+    const ending = prepareRequest(environment, { method: 'DELETE', path: '/sessions/current' })
     try {
-      expectSuccess(
-        await this.sendOn(session, await this.prepare({ method: 'DELETE', path: '/sessions/current' })),
-      )
+      expectSuccess(await this.delivery.sendOn(session, ending))
     } catch (error) {
       if (!isSessionOver(error)) throw error
     }
   }
-}
-
-/** `unknown_session` comes in the clear, so anyone can send it: it costs one login, and nothing is taken as refused. */
-function isSessionOver(error: unknown): error is ChannelError {
-  return error instanceof ChannelError && (error.code === 'session_ended' || error.code === 'unknown_session')
 }
 
 function expectSuccess(answer: Answer): Answer {

@@ -20,6 +20,7 @@ const allowedInputs: readonly string[] = [
   'node_modules/tweetnacl/',
   'node_modules/@noble/',
   'node_modules/@stablelib/',
+  'node_modules/fflate/',
 ]
 
 /** Names of browsers and of Node that are missing on some phone or forbidden there. */

@@ -43,13 +43,15 @@ export class Configurations {
 
   private async download(): Promise<ChannelConfiguration> {
     const { environment } = this
-    const primitives = await environment.primitives()
-    const answer = await sendOver(environment, {
-      url: `${environment.origin}/.well-known/miniseal`,
-      method: 'GET',
-      headers: { accept: 'application/jose' },
-      body: undefined,
-    })
+    const primitives = await environment.loadPrimitives()
+    const answer = await environment.queue.run('high', () =>
+      sendOver(environment, {
+        url: `${environment.origin}/.well-known/miniseal`,
+        method: 'GET',
+        headers: { accept: 'application/jose' },
+        body: undefined,
+      }),
+    )
     if (answer.status !== 200) throw clearAnswerError(answer)
     const configuration = verified(() => {
       return verifyConfiguration(

@@ -20,7 +20,7 @@ const SEED_BYTES = 32
  * @throws ChannelError `storage` or `no_random`.
  */
 export async function loadDeviceKey(environment: Environment): Promise<DeviceKey> {
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const seed = (await findSeed(environment)) ?? (await newSeed(environment))
   const { publicKey, secretKey } = primitives.ed25519KeyPair(seed)
   return { keyid: keyThumbprint(primitives, publicKey), publicKey, secretKey }

@@ -6,15 +6,21 @@ import type { Primitives } from '../../crypto/primitives.ts'
 import { createJsPrimitives } from '../../crypto/primitives-js.ts'
 import { decodeBase64Url } from '../../crypto/text.ts'
 import { Clock } from './clock.ts'
+import type { Compression } from './compression.ts'
 import { ChannelError, failWith } from './errors.ts'
+import type { PhoneEvents } from './phone-events.ts'
+import { untoldEvents, wxEvents } from './phone-events.ts'
+import { Queue } from './queue.ts'
 import type { RandomSource } from './random.ts'
 import { RandomPool, wxRandom } from './random.ts'
+import type { AskForSummary, Soter } from './soter.ts'
+import { wxAsk, wxSoter } from './soter.ts'
 import type { KeyValueStorage } from './storage.ts'
 import { wxStorage } from './storage.ts'
 import type { Transport } from './transports/transport.ts'
 import { wxRequestTransport } from './transports/wx-request.ts'
 import type { WeChat } from './wx.ts'
-import { weChat, wxLogin } from './wx.ts'
+import { findWeChat, weChat, wxLogin } from './wx.ts'
 
 /** The version of this library, as the login tells it to the service. */
 export const sdkVersion = '0.1.0'
@@ -44,6 +50,16 @@ export interface ChannelOptions {
   readonly primitives?: Primitives
   /** For each step over the network; 15 s unless told. */
   readonly timeoutMs?: number
+  /** How often a request is sent again that may be; 2 unless told. */
+  readonly retries?: number
+  /** For long bodies: `require('miniseal/gzip').compression`. */
+  readonly compression?: Compression
+  /** Tells of the network and of coming back to the screen. */
+  readonly events?: PhoneEvents
+  /** Signs a challenge by finger or face. */
+  readonly soter?: Soter
+  /** Shows people what they are about to confirm. */
+  readonly ask?: AskForSummary
 }
 
 export interface Environment {
@@ -58,8 +74,14 @@ export interface Environment {
   readonly clock: Clock
   readonly platform: ClientPlatform
   readonly timeoutMs: number
+  readonly retries: number
+  readonly queue: Queue
+  readonly compression: Compression | undefined
+  readonly events: PhoneEvents
+  readonly soter: Soter
+  readonly ask: AskForSummary
   /** Loaded once, at the first call. */
-  readonly primitives: () => Promise<Primitives>
+  readonly loadPrimitives: () => Promise<Primitives>
 }
 
 /**
@@ -83,7 +105,21 @@ export function createEnvironment(options: ChannelOptions): Environment {
     clock: new Clock(now),
     platform: options.platform ?? wxPlatform(weChat()),
     timeoutMs: options.timeoutMs ?? 15_000,
-    primitives: primitivesLoader(options.primitives),
+    loadPrimitives: primitivesLoader(options.primitives),
+    retries: options.retries ?? 2,
+    queue: new Queue(),
+    compression: options.compression,
+    ...parts(options),
+  }
+}
+
+/** What a tool can do without. */
+function parts(options: ChannelOptions): Pick<Environment, 'events' | 'soter' | 'ask'> {
+  const wx = findWeChat()
+  return {
+    events: options.events ?? (wx === undefined ? untoldEvents : wxEvents(wx)),
+    soter: options.soter ?? wxSoter(wx),
+    ask: options.ask ?? wxAsk(wx),
   }
 }
 

@@ -11,6 +11,8 @@ import { errorText, isRetryable } from './error-texts.ts'
 export type Outcome = 'none' | 'refused' | 'unknown'
 
 export interface ErrorDetails {
+  /** Of `outcome_unknown`: what kept the client from knowing. */
+  readonly reason?: ChannelErrorCode | undefined
   readonly outcome?: Outcome | undefined
   readonly retryable?: boolean | undefined
   /** Inner status of a signed refusal, outer status of a clear answer. */
@@ -30,6 +32,7 @@ export interface ErrorDetails {
 /** `code` is what a caller may act on; `message` is lower-case developer text without secrets. */
 export class ChannelError extends Error {
   readonly code: ChannelErrorCode
+  readonly reason: ChannelErrorCode | undefined
   readonly outcome: Outcome
   readonly retryable: boolean
   readonly status: number | undefined
@@ -41,9 +44,11 @@ export class ChannelError extends Error {
   readonly cause: unknown
 
   constructor(code: ChannelErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message)
+    // In the built client errors have no texts for developers: they would be a tenth of it.
+    super(message || code)
     this.name = 'ChannelError'
     this.code = code
+    this.reason = details.reason
     this.outcome = details.outcome ?? 'none'
     this.retryable = details.retryable ?? isRetryable(code)
     this.status = details.status

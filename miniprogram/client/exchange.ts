@@ -40,18 +40,21 @@ export async function exchange(
   prepared: PreparedRequest,
 ): Promise<Answer> {
   const { maxFrame } = await configurations.current()
-  const sealed = await seal(environment, session, prepared.message)
-  assertFrameFits(sealed.frame, maxFrame)
-  const { response, answeredAt } = await afterSending(prepared.isUnsafe, async () => {
-    const opened = await sendSealed(environment, session, sealed, maxFrame)
-    return {
-      response: opened,
-      answeredAt: await verifyAnswer(environment, configurations, sealed.request, opened),
-    }
+  // Signed when its turn has come: in the queue the signature would grow old.
+  const { sealed, response } = await environment.queue.run(prepared.priority, async () => {
+    const sealed = await seal(environment, session, prepared.message)
+    assertFrameFits(sealed.frame, maxFrame)
+    const sending = (): Promise<ResponseMessage> => sendSealed(environment, session, sealed, maxFrame)
+    return { sealed, response: await afterSending(prepared.isUnsafe, sending) }
+  })
+  const answeredAt = await afterSending(prepared.isUnsafe, () => {
+    return verifyAnswer(environment, configurations, sealed.request, response)
   })
   const refusal = findRefusal(response, prepared.isUnsafe)
   if (refusal !== undefined) throw refusal
-  return createAnswer(sealed.request, response, answeredAt)
+  return afterSending(prepared.isUnsafe, async () => {
+    return createAnswer(sealed.request, response, answeredAt, environment.compression)
+  })
 }
 
 async function seal(
@@ -60,7 +63,7 @@ async function seal(
   message: RequestMessage,
 ): Promise<SealedRequest> {
   const { clock, random } = environment
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   await random.ready()
   const signatureNonce = random.take(suite1.signatureNonceLength)
   const nonce = random.take(suite1.boxNonceLength)
@@ -84,8 +87,12 @@ async function sendSealed(
   sealed: SealedRequest,
   maxFrame: number,
 ): Promise<ResponseMessage> {
-  const primitives = await environment.primitives()
-  const answer = await postFrame(environment, sealed.frame, maxFrame)
+  const primitives = await environment.loadPrimitives()
+  const { wire } = session
+  const answer =
+    wire === undefined
+      ? await postFrame(environment, sealed.frame, maxFrame)
+      : await wire.post(sealed.nonce, sealed.frame)
   if (answer.kind !== 'response' || !equalBytes(answer.requestNonce, sealed.nonce)) {
     throw new ChannelError('not_verified', 'the answer belongs to another request')
   }
@@ -97,7 +104,10 @@ async function afterSending<T>(isUnsafe: boolean, run: () => Promise<T>): Promis
   try {
     return await run()
   } catch (error) {
-    if (isUnsafe && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
+    // The transport's own, without the status of an answer: it has sent nothing.
+    const isUnsent =
+      error instanceof ChannelError && error.code === 'frame_too_large' && error.status === undefined
+    if (isUnsafe && !isUnsent && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
     throw error
   }
 }

@@ -2,17 +2,34 @@
 export type { Answer, Evidence } from './answer.ts'
 export type { Channel, LogoutOptions } from './channel.ts'
 export { createChannel } from './channel.ts'
+export type { Compression } from './compression.ts'
+export type { DeviceSummary } from './device-list.ts'
 export type { ChannelOptions, ClientPlatform } from './environment.ts'
 export type { ChannelErrorCode, Locale } from './error-texts.ts'
 export { errorText } from './error-texts.ts'
 export type { ErrorDetails, Outcome } from './errors.ts'
 export { ChannelError } from './errors.ts'
+export type { ChannelEvent } from './event-list.ts'
+export type { MissedEvents } from './event-stream.ts'
+export type { EventHandle, EventListener, MissedListener, SocketState, SocketStateListener } from './live.ts'
+export type { PhoneEvents } from './phone-events.ts'
 export type { RequestOptions } from './prepared-request.ts'
+export type { Priority } from './queue.ts'
 export type { RandomSource } from './random.ts'
+export type { Receipt, ReceiptEntry, ReceiptStep } from './receipt.ts'
 export type { SessionInfo } from './session.ts'
 export type { SessionSummary } from './session-list.ts'
 export type { ChannelState, StateListener } from './sessions.ts'
+export type { AskForSummary, Soter } from './soter.ts'
 export type { SoterResult } from './step-up.ts'
 export { stepUpField } from './step-up.ts'
 export type { KeyValueStorage } from './storage.ts'
-export type { Transport, TransportAnswer, TransportRequest } from './transports/transport.ts'
+export type { CloudHosting } from './transports/cloud.ts'
+export { cloudTransport } from './transports/cloud.ts'
+export type {
+  Socket,
+  SocketListener,
+  Transport,
+  TransportAnswer,
+  TransportRequest,
+} from './transports/transport.ts'

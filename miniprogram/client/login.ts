@@ -84,7 +84,7 @@ async function signedLogin(
   device: DeviceKey,
   code: string,
 ): Promise<RequestMessage> {
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const body = {
     appid: environment.appid,
     code,
@@ -108,7 +108,7 @@ async function exchangeHandshake(
   configuration: ChannelConfiguration,
   request: RequestMessage,
 ): Promise<{ response: ReturnType<typeof parseResponse>; keys: SessionKeys }> {
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const { random, clock } = environment
   const secretKey = random.take(suite1.keyLength)
   const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
@@ -120,7 +120,9 @@ async function exchangeHandshake(
   })
   assertFrameFits(frame, configuration.maxFrame)
   try {
-    const answer = await postFrame(environment, frame, configuration.maxFrame)
+    const answer = await environment.queue.run('high', () => {
+      return postFrame(environment, frame, configuration.maxFrame)
+    })
     return verifying(() => {
       if (answer.kind !== 'handshake-response') {
         throw new ChannelError('not_verified', 'the handshake was answered with another frame')

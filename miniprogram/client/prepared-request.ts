@@ -4,8 +4,10 @@ import { encodeRequest } from '../../crypto/binary-http.ts'
 import { FormatError } from '../../crypto/errors.ts'
 import { serializeBareItem } from '../../crypto/structured-fields.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { findSmaller } from './compression.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
+import type { Priority } from './queue.ts'
 
 export interface RequestOptions {
   /** Upper case. */
@@ -18,6 +20,22 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Visible ASCII. Made up where it is missing; to repeat a request after an error, pass the error's. */
   readonly idempotencyKey?: string
+  /** Among what waits to be sent; `normal` unless told. */
+  readonly priority?: Priority
+  /** For requests that can have an effect: the same one made again while it is under way is not sent again. */
+  readonly once?: boolean
+  /** Waits for a network, up to a minute, instead of failing with `offline`. */
+  readonly waitForNetwork?: boolean
+  /**
+   * For `GET`: where the answer may be kept. `storage` outlives the mini program, encrypted; `memory` unless told. The
+   * service's `Cache-Control` is obeyed in any case.
+   */
+  readonly cache?: 'memory' | 'storage' | 'none'
+  /**
+   * When the service asks for a confirmation by finger or face: `true` shows the summary in a dialog first, a function
+   * shows it in its own way and says whether the person wants it. Absent: `step_up_required` is thrown.
+   */
+  readonly confirm?: boolean | ((summary: string) => Promise<boolean>)
 }
 
 export interface PreparedRequest {
@@ -25,6 +43,7 @@ export interface PreparedRequest {
   /** Whether it may have an effect. */
   readonly isUnsafe: boolean
   readonly idempotencyKey: string | undefined
+  readonly priority: Priority
 }
 
 /** What the client writes itself; a caller's value would be sent unsigned or break the signature. */
@@ -50,22 +69,39 @@ export function prepareRequest(environment: Environment, options: RequestOptions
   const idempotencyKey = needsKey(options, isUnsafe)
     ? (options.idempotencyKey ?? encodeBase64Url(environment.random.take(16)))
     : undefined
-  const content = contentOf(options.body)
-  if (!isUnsafe && content.length > 0) invalid('a request with a safe method has no body')
+  const whole = contentOf(options.body)
+  if (!isUnsafe && whole.length > 0) invalid('a request with a safe method has no body')
+  const smaller = isCoded(options) ? undefined : findSmaller(environment.compression, whole)
+  const content = smaller ?? whole
   const message = {
     method: options.method,
     scheme: 'https',
     authority: environment.authority,
     path: options.path,
-    fields: fieldsOf(options, content, idempotencyKey),
+    fields: fieldsOf(
+      options,
+      content,
+      idempotencyKey,
+      smaller === undefined ? [] : [['content-encoding', 'gzip']],
+    ),
     content,
   }
   writing(() => encodeRequest(message))
-  return { message, isUnsafe, idempotencyKey }
+  return { message, isUnsafe, idempotencyKey, priority: options.priority ?? 'normal' }
+}
+
+/** The same request with one more header. */
+export function withField(prepared: PreparedRequest, name: string, value: string): PreparedRequest {
+  const { message } = prepared
+  return { ...prepared, message: { ...message, fields: [...message.fields, [name, value]] } }
 }
 
 function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean {
   return isUnsafe && !withoutKey.includes(`${method} ${path}`)
+}
+
+function isCoded({ headers = {} }: RequestOptions): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() === 'content-encoding')
 }
 
 function contentOf(body: unknown): Uint8Array {
@@ -80,12 +116,13 @@ function fieldsOf(
   options: RequestOptions,
   content: Uint8Array,
   idempotencyKey: string | undefined,
+  coding: readonly Field[],
 ): readonly Field[] {
   const given = Object.entries(options.headers ?? {}).map(
     ([name, value]): Field => [name.toLowerCase(), value],
   )
   if (given.some(([name]) => reserved.includes(name))) invalid('a header is reserved for the channel')
-  const fields: Field[] = [...given]
+  const fields: Field[] = [...given, ...coding]
   if (content.length > 0 && !given.some(([name]) => name === 'content-type')) {
     const isJson = !(options.body instanceof Uint8Array)
     fields.push(['content-type', isJson ? 'application/json' : 'application/octet-stream'])

@@ -51,7 +51,11 @@ export class Renewal {
   private async fetch(session: Session): Promise<void> {
     const { environment, configurations } = this
     await environment.random.ready()
-    const prepared = prepareRequest(environment, { method: 'POST', path: '/sessions/current/token' })
+    const prepared = prepareRequest(environment, {
+      method: 'POST',
+      path: '/sessions/current/token',
+      priority: 'high',
+    })
     const answer = await withRemedies(
       () => exchange(environment, configurations, session, prepared),
       new Map<ChannelErrorCode, Remedy>([['window_invalid', (error) => correctClock(environment, error)]]),

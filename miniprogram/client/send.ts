@@ -4,10 +4,13 @@ import { parseFrame } from '../../crypto/frame.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError, failWith } from './errors.ts'
 import { clearAnswerError } from './problem.ts'
+import { withDeadline } from './timers.ts'
 import type { TransportAnswer, TransportRequest } from './transports/transport.ts'
 import { verifying } from './verifying.ts'
 
 const frameType = 'application/vnd.miniseal'
+/** Given to the transport to notice the end of its time by itself. */
+const GRACE_MS = 2000
 const isFrame = /^application\/vnd\.miniseal\s*(?:;|$)/i
 
 /** Sends with the channel's deadline. @throws ChannelError `network` or `timeout`. */
@@ -16,7 +19,10 @@ export function sendOver(
   request: Omit<TransportRequest, 'timeoutMs'>,
 ): Promise<TransportAnswer> {
   const { transport, timeoutMs } = environment
-  return failWith('network', 'the transport failed', () => transport.send({ ...request, timeoutMs }))
+  const sent = failWith('network', 'the transport failed', () => transport.send({ ...request, timeoutMs }))
+  // A phone that slept may never call back.
+  const late = (): ChannelError => new ChannelError('timeout', 'the transport never answered')
+  return withDeadline(sent, timeoutMs + GRACE_MS, late)
 }
 
 /** @throws ChannelError `frame_too_large` when the service would not read it; nothing has been sent then. */

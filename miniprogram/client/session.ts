@@ -1,5 +1,6 @@
 /** An open session: its keys, in memory only, and its access token. */
 import { FormatError } from '../../crypto/errors.ts'
+import type { Frame } from '../../crypto/frame.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url } from '../../crypto/text.ts'
@@ -25,6 +26,15 @@ export interface AccessToken {
   readonly lifetime: number
 }
 
+/** The way of a session's frames while its socket is open. */
+export interface FrameWire {
+  /**
+   * Sends a frame 0x03 and gives the frame that came back for its nonce, attacker-controlled.
+   * @throws ChannelError `network` or `timeout`; after either it may have arrived.
+   */
+  post(nonce: Uint8Array, frame: Uint8Array): Promise<Frame>
+}
+
 export interface LoginAnswer {
   readonly info: SessionInfo
   readonly token: AccessToken
@@ -41,6 +51,8 @@ export class Session {
   /** Dropped with the session, not wiped: a request under way would be sealed with a key of zeros. */
   readonly keys: SessionKeys
   readonly device: DeviceKey
+  /** `undefined` where frames go over HTTP. */
+  wire: FrameWire | undefined
   private accessToken = ''
   private renewAt = 0
 

@@ -4,8 +4,13 @@ import type { Environment } from './environment.ts'
 import { logIn } from './login.ts'
 import type { Session } from './session.ts'
 
-/** `ready` while there is a session; `logged-out` before, after it ended and after a failed login. */
-export type ChannelState = 'logged-out' | 'logging-in' | 'ready'
+/**
+ * - `ready`: there is a session;
+ * - `logged-out`: there was none yet, somebody logged out, or a login failed;
+ * - `ended`: the service ended it; the next request logs in again;
+ * - `offline`: there is no network, whatever else holds.
+ */
+export type ChannelState = 'logged-out' | 'logging-in' | 'ready' | 'ended' | 'offline'
 
 export type StateListener = (state: ChannelState) => void
 
@@ -14,11 +19,25 @@ export class Sessions {
   private readonly configurations: Configurations
   private readonly listeners = new Set<StateListener>()
   private current: Session | undefined
+  private state: ChannelState = 'logged-out'
+  private told: ChannelState = 'logged-out'
   private login: Promise<Session> | undefined
 
   constructor(environment: Environment, configurations: Configurations) {
     this.environment = environment
     this.configurations = configurations
+    environment.events.listen(() => this.tell(this.state))
+  }
+
+  /** What a listener would have been told last. */
+  get currentState(): ChannelState {
+    return this.environment.events.isOnline() ? this.state : 'offline'
+  }
+
+  /** The user of the session that is open now. */
+  get user(): string | undefined {
+    const { current } = this
+    return current?.isOver(this.environment.clock.seconds()) === false ? current.info.user : undefined
   }
 
   /** Calls `listener` with every new state. @returns a function that ends this. */
@@ -52,10 +71,10 @@ export class Sessions {
   }
 
   /** Forgets `session`, unless another one has taken its place already. */
-  end(session: Session): void {
+  end(session: Session, state: 'logged-out' | 'ended'): void {
     if (this.current !== session) return
     this.current = undefined
-    this.tell('logged-out')
+    this.tell(state)
   }
 
   private async startLogin(): Promise<Session> {
@@ -72,6 +91,10 @@ export class Sessions {
   }
 
   private tell(state: ChannelState): void {
-    for (const listener of [...this.listeners]) listener(state)
+    this.state = state
+    const { currentState } = this
+    if (currentState === this.told) return
+    this.told = currentState
+    for (const listener of [...this.listeners]) listener(currentState)
   }
 }

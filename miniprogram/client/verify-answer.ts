@@ -22,7 +22,7 @@ export async function verifyAnswer(
   request: RequestMessage,
   response: ResponseMessage,
 ): Promise<number> {
-  const primitives = await environment.primitives()
+  const primitives = await environment.loadPrimitives()
   const configuration = await configurations.current()
   const verifiedWith = (known: ChannelConfiguration): number => {
     return verifyResponse(primitives, response, request, signingKeysAt(known, environment.clock.seconds()))

@@ -4,6 +4,7 @@ import { ChannelError } from './errors.ts'
 export interface WeChatFailure {
   readonly errMsg: string
   readonly errno?: number
+  readonly errCode?: number
 }
 
 interface Callbacks<Result> {
@@ -11,8 +12,13 @@ interface Callbacks<Result> {
   readonly fail: (failure: WeChatFailure) => void
 }
 
-export interface WeChatRequest
-  extends Callbacks<{ readonly statusCode: number; readonly header: object; readonly data: unknown }> {
+export interface WeChatAnswer {
+  readonly statusCode: number
+  readonly header: object
+  readonly data: unknown
+}
+
+export interface WeChatRequest extends Callbacks<WeChatAnswer> {
   readonly url: string
   readonly method: 'GET' | 'POST'
   readonly header: Record<string, string>
@@ -21,6 +27,41 @@ export interface WeChatRequest
   readonly responseType: 'arraybuffer'
   readonly timeout: number
 }
+
+export interface WeChatContainerCall extends Callbacks<WeChatAnswer> {
+  readonly config: { readonly env: string }
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly header: Record<string, string>
+  readonly data?: ArrayBuffer | string
+  readonly dataType: string
+  readonly responseType: 'arraybuffer' | 'text'
+  readonly timeout: number
+}
+
+/** Its `onClose` may never be called: when the phone sleeps, for example. */
+export interface WeChatSocket {
+  send(options: { readonly data: ArrayBuffer } & Callbacks<unknown>): void
+  close(options: { readonly code: number }): void
+  onOpen(listener: () => void): void
+  onMessage(listener: (message: { readonly data: unknown }) => void): void
+  onError(listener: () => void): void
+  onClose(listener: (end: { readonly code: number; readonly reason: string }) => void): void
+}
+
+export interface WeChatCloud {
+  callContainer(options: WeChatContainerCall): unknown
+  connectContainer(
+    options: {
+      readonly config: { readonly env: string }
+      readonly service: string
+      readonly path: string
+      readonly protocols: string[]
+    } & Callbacks<{ readonly socketTask: WeChatSocket }>,
+  ): unknown
+}
+
+export type SoterMode = 'fingerPrint' | 'facial'
 
 /** Base library 2.21.3 or later: `encrypt` is from there, `getRandomValues` from 2.15.0. */
 export interface WeChat {
@@ -39,14 +80,41 @@ export interface WeChat {
   /** From 2.20.1, as the next one. */
   getDeviceInfo?(): { readonly platform: string }
   getAppBaseInfo?(): { readonly SDKVersion: string }
+  connectSocket?(
+    options: { readonly url: string; readonly protocols: string[] } & Callbacks<unknown>,
+  ): WeChatSocket
+  getNetworkType?(options: Callbacks<{ readonly networkType: string }>): unknown
+  onNetworkStatusChange?(listener: (status: { readonly isConnected: boolean }) => void): void
+  onAppShow?(listener: () => void): void
+  showModal?(
+    options: { readonly title: string; readonly content: string } & Callbacks<{ readonly confirm: boolean }>,
+  ): unknown
+  checkIsSupportSoterAuthentication?(options: Callbacks<{ readonly supportMode: readonly string[] }>): unknown
+  checkIsSoterEnrolledInDevice?(
+    options: { readonly checkAuthMode: SoterMode } & Callbacks<{ readonly isEnrolled: boolean }>,
+  ): unknown
+  startSoterAuthentication?(
+    options: {
+      readonly requestAuthModes: SoterMode[]
+      readonly challenge: string
+      readonly authContent: string
+    } & Callbacks<{ readonly resultJSON: string; readonly resultJSONSignature: string }>,
+  ): unknown
+  readonly cloud?: WeChatCloud
 }
 
 declare const wx: WeChat | undefined
 
 /** @throws ChannelError `unsupported` outside a mini program: there everything has to be passed in. */
 export function weChat(): WeChat {
-  if (typeof wx !== 'object' || wx === null) throw new ChannelError('unsupported', 'there is no wx here')
-  return wx
+  const found = findWeChat()
+  if (found === undefined) throw new ChannelError('unsupported', 'there is no wx here')
+  return found
+}
+
+/** `undefined` outside a mini program. */
+export function findWeChat(): WeChat | undefined {
+  return typeof wx === 'object' && wx !== null ? wx : undefined
 }
 
 /**

@@ -57,7 +57,7 @@ export function parseFormat(word: string | undefined): ExportFormat {
  * @throws AuditRefused `not_yet` before its first checkpoint
  */
 export async function evidenceResponse(
-  parts: Pick<AuditParts, 'store' | 'reader' | 'findKey' | 'logKeys' | 'serviceKeys'>,
+  parts: Pick<AuditParts, 'store' | 'reader' | 'findKey' | 'logKeys' | 'serviceKeys' | 'witnesses'>,
   entry: LogEntry,
   groups: readonly GroupLabel[],
 ): Promise<Response> {

@@ -1,6 +1,7 @@
 /** What the auditors' pages are made from. */
 import type { Context } from 'hono'
 import type { VerifierKey } from '../../crypto/signed-note.ts'
+import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
 import type { Sender } from '../limits/source.ts'
 import type { Journal } from '../log/journal.ts'
 import type { LogStatus } from '../log/open-log.ts'
@@ -20,6 +21,8 @@ export interface AuditParts {
   status(): Promise<LogStatus>
   /** Of the log of this origin. */
   logKeys(origin: string): readonly VerifierKey[]
+  /** Those that the service asks to cosign. */
+  readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */
   serviceKeys(): Readonly<Record<string, readonly string[]>>
   /** The last check of the whole log that found nothing: UNIX seconds, and the size of the newest log then. */

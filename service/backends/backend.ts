@@ -29,16 +29,22 @@ export interface SignatureEvidence {
 
 export interface Backend {
   /**
-   * It promises that requests of one user with one Idempotency-Key have one effect and the same answer, also when they
-   * come at the same time. Then a request that was lost in a crash is run again when the client repeats it.
+   * Whether it promises, for requests like this one, that those of one user with one Idempotency-Key have one effect and
+   * the same answer, also when they come at the same time. Then a request that was lost in a crash is run again when the
+   * client repeats it. Absent: it promises nothing.
    */
-  readonly isIdempotent?: boolean
+  isIdempotent?(request: RequestMessage): boolean
   /**
    * Answers a request. The nonce is durable by now; whatever the backend does is its own.
    *
    * @throws ProtocolError `not_found`, `upstream_unavailable`; anything else becomes `internal`.
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
+  /**
+   * What the user is shown when not this backend but the channel wants a request confirmed. Absent, or `undefined`: its
+   * method and path.
+   */
+  summaryOf?(request: RequestMessage): string | undefined
   close(): Promise<void>
 }
 

@@ -8,12 +8,13 @@ import type { MessageSigner } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import type { Backend, Caller } from './backend.ts'
 import { NothingSent } from './backend.ts'
+import type { BackendTrace } from './backend-trace.ts'
 import type { Lane } from './lane.ts'
 import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
-import { assertConfirmed } from './step-up-policy.ts'
+import { assertConfirmed, summaryOf } from './step-up-policy.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -23,6 +24,7 @@ export interface GatewayOptions {
   readonly timeoutMs?: number
   /** Bytes of an answer's body. */
   readonly maxContent: number
+  readonly trace: BackendTrace
   readonly primitives: Primitives
   /** The service signing key in use now. */
   readonly signer: () => MessageSigner
@@ -38,8 +40,12 @@ interface Route extends Upstream {
   readonly lane: Lane
 }
 
-/** Fields that say who somebody is or where a request came from: never taken from outside. */
-const stripped = /^(forwarded|x-forwarded-.*|x-real-ip|x-wx-.*|miniseal-.*|host|content-length|expect)$/
+/**
+ * Fields that say who somebody is, where a request came from or which trace it belongs to: never taken from outside. Whoever
+ * may choose a trace can fill a backend's collector, or write into the traces of others.
+ */
+const stripped =
+  /^(forwarded|x-forwarded-.*|x-real-ip|x-wx-.*|miniseal-.*|host|content-length|expect|traceparent|tracestate|baggage)$/
 
 /** A backend that forwards. A request that no route takes is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
@@ -54,15 +60,13 @@ export function createGateway(options: GatewayOptions): Backend {
       assertConfirmed(route.stepUp, message, caller)
       const signed = signedForBackend(options, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
-      // Runs while the request waits for its turn, too.
-      const deadline = AbortSignal.timeout(route.timeoutMs)
-      try {
-        return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
-      } catch (error) {
-        if (error instanceof ProtocolError) throw error
-        const cause = isBeforeSending(error) ? new NothingSent(error) : error
-        throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
-      }
+      const call = { method: message.method, route: route.prefix }
+      return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
+    },
+    isIdempotent: (message) => findRoute(routes, pathOf(message))?.isIdempotent === true,
+    summaryOf(message) {
+      const route = findRoute(routes, pathOf(message))
+      return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
     async close() {
       await Promise.all(routes.map(({ lane }) => lane.close()))
@@ -70,9 +74,14 @@ export function createGateway(options: GatewayOptions): Backend {
   }
 }
 
+function pathOf({ path }: RequestMessage): string {
+  return path.split('?')[0] ?? ''
+}
+
 /** @throws ProtocolError `not_found` without a route for path and method, `payload_invalid` over its limit. */
-function routeOf(routes: readonly Route[], { method, path, content }: RequestMessage): Route {
-  const route = findRoute(routes, path.split('?')[0] ?? '')
+function routeOf(routes: readonly Route[], message: RequestMessage): Route {
+  const { method, content } = message
+  const route = findRoute(routes, pathOf(message))
   if (route === undefined || !(route.methods?.includes(method) ?? true)) {
     throw new ProtocolError('not_found', 'there is nothing at this path')
   }
@@ -103,6 +112,23 @@ function signedForBackend(
     now(),
     nonce,
   )
+}
+
+/** @throws ProtocolError `upstream_unavailable`, with the cause NothingSent where that is certain. */
+async function ask(
+  route: Route,
+  message: RequestMessage,
+  headers: readonly Field[],
+): Promise<ResponseMessage> {
+  // Runs while the request waits for its turn, too.
+  const deadline = AbortSignal.timeout(route.timeoutMs)
+  try {
+    return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error
+    const cause = isBeforeSending(error) ? new NothingSent(error) : error
+    throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
+  }
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */

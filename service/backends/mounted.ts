@@ -15,7 +15,7 @@ export interface InnerVariables {
 export type InnerApp = Hono<{ Variables: InnerVariables }>
 
 export interface MountOptions {
-  /** See {@link Backend.isIdempotent}. */
+  /** For all of its requests; see {@link Backend.isIdempotent}. */
   readonly isIdempotent?: boolean
 }
 
@@ -55,7 +55,7 @@ export function mountApp(
       return await readResponse(response)
     },
     close,
-    isIdempotent: options.isIdempotent ?? false,
+    isIdempotent: () => options.isIdempotent ?? false,
   }
 }
 

@@ -18,6 +18,8 @@ export interface Upstream {
   readonly timeoutMs?: number | undefined
   /** When a request must be confirmed by its user's finger or face. Absent: never. */
   readonly stepUp?: StepUpPolicy | undefined
+  /** See {@link Backend.isIdempotent}. Absent: no. */
+  readonly isIdempotent?: boolean | undefined
 }
 
 const prefixForm = /^\/[A-Za-z0-9._~/-]*$/
@@ -40,6 +42,7 @@ const routeShape = z.strictObject({
   max_body: z.int().min(0).max(1_048_576).optional(),
   timeout_ms: z.int().min(100).max(longestTimeout).optional(),
   step_up: stepUpShape.optional(),
+  idempotent: z.boolean().optional(),
 })
 
 /**
@@ -80,7 +83,7 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
 }
 
 /**
- * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?}`.
+ * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?, idempotent?}`.
  *
  * @throws Error with a message for the operator that names each place.
  */
@@ -98,13 +101,14 @@ export function parseRoutes(text: string): readonly Upstream[] {
     throw new Error(`MINISEAL_ROUTES_FILE: ${problems.join('; ')}`)
   }
   return ordered(
-    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up }) => ({
+    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up, idempotent }) => ({
       prefix: withoutSlash(path),
       origin: withoutSlash(upstream),
       methods,
       maxBody: max_body,
       timeoutMs: timeout_ms,
       stepUp: step_up,
+      isIdempotent: idempotent,
     })),
   )
 }

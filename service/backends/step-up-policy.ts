@@ -35,9 +35,21 @@ export function assertConfirmed(
   caller: Caller,
 ): void {
   if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
-  const body = message.content.length === 0 && 'always' in policy ? {} : parseJsonContent(message, anyObject)
-  if ('above' in policy && !isAbove(body, policy.above)) return
-  throw new StepUpNeeded(filledIn(policy.summary ?? `${message.method} ${message.path}`, body))
+  if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
+  throw new StepUpNeeded(summaryOf(policy, message))
+}
+
+/**
+ * What the user is shown of a request.
+ *
+ * @throws ProtocolError `payload_invalid` when its body cannot be read.
+ */
+export function summaryOf(policy: StepUpPolicy, message: RequestMessage): string {
+  return filledIn(policy.summary ?? `${message.method} ${message.path}`, bodyOf(policy, message))
+}
+
+function bodyOf(policy: StepUpPolicy, message: RequestMessage): Record<string, unknown> {
+  return message.content.length === 0 && 'always' in policy ? {} : parseJsonContent(message, anyObject)
 }
 
 function isAbove(

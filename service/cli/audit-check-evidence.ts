@@ -1,11 +1,12 @@
 /** `miniseal audit check-evidence FILE`: what an evidence bundle proves, offline. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import type { TlogPolicy } from '../../crypto/tlog-policy.ts'
+import { parsePolicy } from '../../crypto/tlog-policy.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { BundleUnreadable, readBundle } from '../log/evidence/bundle.ts'
 import type { Step, StepName } from '../log/evidence/check-evidence.ts'
 import { checkEvidence } from '../log/evidence/check-evidence.ts'
-import type { Policy } from '../log/evidence/policy.ts'
-import { parsePolicy } from '../log/evidence/policy.ts'
 import type { Command, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { parseKey } from './log-check.ts'
@@ -70,9 +71,9 @@ export async function read(path: string): Promise<Uint8Array> {
   }
 }
 
-function readPolicy(bytes: Uint8Array): Policy {
+function readPolicy(bytes: Uint8Array): TlogPolicy {
   try {
-    return parsePolicy(Buffer.from(bytes).toString('utf8'))
+    return parsePolicy(sodiumPrimitives, Buffer.from(bytes).toString('utf8'))
   } catch {
     throw new CommandFailed('the file of --policy is no policy')
   }

@@ -22,7 +22,7 @@ export const newOrigin: Command = {
     const { values } = parseArgs({ args: [...args], options: { origin: { type: 'string' } }, strict: true })
     const given = readOrigin(values.origin)
     return await withLog(terminal, async ({ config, places, authority, now }) => {
-      const base = given ?? config.logOrigin ?? defaultOrigin(authority, now)
+      const base = given ?? config.log.origin ?? defaultOrigin(authority, now)
       const { origin, previous } = await refusable(() => startNextLog(places, base, now))
       terminal.out(`the log goes on as ${origin}\n`)
       if (previous !== undefined) {

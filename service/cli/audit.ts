@@ -6,6 +6,7 @@ import { exportCommand } from './audit-export.ts'
 import { newOrigin, trustDatabase } from './audit-new-origin.ts'
 import { status } from './audit-status.ts'
 import { verify } from './audit-verify.ts'
+import { witness } from './audit-witness.ts'
 import type { CommandGroup } from './command.ts'
 
 export const audit: CommandGroup = {
@@ -16,6 +17,7 @@ export const audit: CommandGroup = {
     export: exportCommand,
     evidence,
     'check-evidence': checkEvidenceCommand,
+    witness,
     status,
     'new-origin': newOrigin,
     'trust-database': trustDatabase,

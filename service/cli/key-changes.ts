@@ -1,6 +1,6 @@
 /** What `miniseal keys` changes: rotate, use, end. */
 import type { RotatableKind } from '../keys/keyring.ts'
-import { openKeyring, rotateKey } from '../keys/keyring.ts'
+import { configurationLifetime, openKeyring, rotateKey } from '../keys/keyring.ts'
 import type { EndableKind } from '../keys/replacement.ts'
 import { endKeyNow, makeNextRoot, ReplacementRefused, useRootKey } from '../keys/replacement.ts'
 import { rewrapAll } from '../keys/rewrapping.ts'
@@ -27,7 +27,7 @@ export interface ChangeOptions {
   readonly at: string | undefined
 }
 
-const rotatable: readonly RotatableKind[] = ['agreement', 'signing', 'token']
+const rotatable: readonly RotatableKind[] = ['agreement', 'signing', 'token', 'log']
 
 const endable: readonly EndableKind[] = ['root', ...rotatable]
 
@@ -44,8 +44,18 @@ export function rotateAction(kind: string | undefined): Action {
     terminal.out(
       `new ${found} key ${kid}, used ${notBefore > now ? `from ${day(notBefore)}` : 'from now on'}\n`,
     )
+    if (found === 'log') tellLogOverlap(terminal, now)
     return 0
   }
+}
+
+function tellLogOverlap(terminal: Terminal, now: number): void {
+  terminal.out(
+    'Checkpoints carry its signature beside the old one.\n' +
+      `Clients are told of it from ${day(now + configurationLifetime)} on; ` +
+      `the old key signs until ${day(now + 2 * configurationLifetime)}.\n` +
+      'Give auditors and witnesses the new verifier key: miniseal keys export\n',
+  )
 }
 
 /** @throws UsageError unless called as `keys use root KID [--at TIME]`. */

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { forever, openKeyring } from '../keys/keyring.ts'
+import { announcedLogKey } from '../keys/log-key.ts'
 import { noteVerifierKey, published } from '../keys/publication.ts'
 import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
@@ -23,16 +24,17 @@ import { openOperatorJournal } from './operator-journal.ts'
 
 const usage = `usage: miniseal keys list
        miniseal keys export [--json]
-       miniseal keys rotate agreement|signing|token
+       miniseal keys rotate agreement|signing|token|log
        miniseal keys rotate root
        miniseal keys use root KEY [--at TIME]
        miniseal keys rotate master
-       miniseal keys end agreement|signing|token|root KEY --now
+       miniseal keys end agreement|signing|token|log|root KEY --now
 
 list     every key in use: kind, name, from when and until when; and values still under an old master key
 export   public keys: root keys to pin in the mini program, the others for whoever verifies by hand
 rotate   makes the next key of a kind; the present one stays accepted for as long as clients may hold it.
          A running service takes it up within 15 seconds.
+         log: the new one signs checkpoints beside the present one, for two days.
          root: the next one is exported, to be pinned, and signs nothing before keys use.
          master: wraps every stored secret anew, with MINISEAL_MASTER_KEY=<new>,<old>, while services run.
 use      signs configurations with this root key, from now on or from --at (2026-01-31T08:00:00Z)
@@ -58,7 +60,7 @@ export const keys: Command = {
     })
     const config = readConfig(terminal.environment)
     const words = positionals.map((word) => (word.startsWith(mark) ? word.slice(mark.length) : word))
-    const names = { origin: originOf(config), logOrigin: config.logOrigin }
+    const names = { origin: originOf(config), logOrigin: config.log.origin }
     const run = actionOf(words, { ...values, at: values.at }, names)
     const store = await openStore(config.database)
     try {
@@ -109,7 +111,7 @@ async function list({ store, wrapper, terminal, now }: Situation): Promise<ExitC
   for (const kind of serviceKeyKinds) {
     const [current] = keyring.published(kind, now)
     for (const key of keyring.published(kind, now)) {
-      const from = key.notBefore > now ? comingAt(key.notBefore) : key === current ? 'in use' : 'accepted'
+      const from = key.notBefore > now ? comingAt(key.notBefore) : key === current ? 'in use' : former(kind)
       const until = key.notAfter === 0 ? '' : ` until ${day(key.notAfter)}`
       terminal.out(`${kind.padEnd(10)} ${key.kid}  ${from}${until}\n`)
     }
@@ -117,6 +119,11 @@ async function list({ store, wrapper, terminal, now }: Situation): Promise<ExitC
   const old = await countOld(store, wrapper)
   terminal.out(`${'master'.padEnd(10)} ${old === 0 ? 'no value' : `${old} values`} under an old key\n`)
   return 0
+}
+
+/** Old log keys sign on: every checkpoint carries a signature of each. */
+function former(kind: ServiceKeyKind): string {
+  return kind === 'log' ? 'signs too' : 'accepted'
 }
 
 function comingAt(notBefore: number): string {
@@ -130,21 +137,24 @@ async function exportKeys(
 ): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
   const roots = keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
-  const logKey = keyring.current('log', now)
+  const logKey = announcedLogKey(keyring, now)
   // Before the first start there is no log; it will have this name.
   const name = (await store.findLogState())?.origin ?? logOrigin ?? defaultOrigin(authorityOf(origin), now)
   const log = { origin: name, vkey: noteVerifierKey(name, logKey.publicKey) }
+  const logKeys = published(keyring, 'log', now).map(({ kid, publicKey, nbf, exp }) => {
+    return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }
+  })
   const signing = exported(keyring, 'signing', now)
   const agreement = exported(keyring, 'agreement', now)
   if (isJson) {
-    terminal.out(`${JSON.stringify({ roots, signing, agreement, log }, null, 2)}\n`)
+    terminal.out(`${JSON.stringify({ roots, signing, agreement, log, log_keys: logKeys }, null, 2)}\n`)
     return 0
   }
   const lines = [
     ...roots.map((root) => `root       ${root}`),
     ...signing.map(({ x }) => `signing    ${x}`),
     ...agreement.map(({ x }) => `agreement  ${x}`),
-    `log        ${log.vkey}`,
+    ...logKeys.map(({ vkey }) => `log        ${vkey}`),
   ]
   terminal.out(`${lines.join('\n')}\n`)
   return 0

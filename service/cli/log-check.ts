@@ -14,8 +14,8 @@ import type { CheckedLog, ClaimedTree } from '../log/verification/check-database
 import { checkDatabase } from '../log/verification/check-database.ts'
 import type { DetailCheck } from '../log/verification/check-detail.ts'
 import { checkDetails } from '../log/verification/check-detail.ts'
-import type { KeysOf } from '../log/verification/claims.ts'
-import { ClaimRefused, readAnchor, readClaimFile } from '../log/verification/claims.ts'
+import type { AnchorFile, KeysOf } from '../log/verification/claims.ts'
+import { anchorClaims, ClaimRefused, readAnchor, readClaimFile } from '../log/verification/claims.ts'
 import type { Findings } from '../log/verification/findings.ts'
 import { collectFindings } from '../log/verification/findings.ts'
 import { findLastCheck, keepLastCheck } from '../log/verification/last-check.ts'
@@ -54,9 +54,10 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
       `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
     )
   }
-  const store = await openStore(database)
+  const anchor = await readAnchor(places.dataFolder)
+  const store = await openStore(database, { isSnapshot: true })
   try {
-    return await verifyStore(store, places, options, terminal)
+    return await verifyStore(store, { ...places, anchor }, options, terminal)
   } finally {
     await store.close()
   }
@@ -64,7 +65,7 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
 
 async function verifyStore(
   store: Store,
-  { dataFolder, masterKeys }: LogPlaces,
+  { dataFolder, masterKeys, anchor }: LogPlaces & { readonly anchor: readonly AnchorFile[] },
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {
@@ -74,7 +75,7 @@ async function verifyStore(
   }
   const findings = collectFindings()
   const keys = await findLogKeys(store, wrapper, options.vkeys)
-  const anchors = await readAnchor(dataFolder, keys.keysOf, findings)
+  const anchors = anchorClaims(anchor, keys.keysOf, findings)
   const given = await readGiven(options.checkpoints, keys.keysOf)
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))

@@ -4,12 +4,14 @@ import type { LeafKind } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { VerifierKey } from '../../crypto/signed-note.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
+import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
 import { readLogPlaces } from '../config.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { createJournal } from '../log/journal.ts'
-import { parseRetention } from '../log/retention.ts'
+import type { RetentionSettings } from '../log/retention.ts'
+import { readLogSettings } from '../log/settings.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
 import type { TagOf } from '../log/tags.ts'
@@ -25,6 +27,8 @@ export interface OpenedLog {
   readonly tagOf: TagOf
   /** Of the log of this origin. */
   readonly logKeys: (origin: string) => readonly VerifierKey[]
+  /** Those that the service asks to cosign. */
+  readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */
   readonly serviceKeys: Readonly<Record<string, readonly string[]>>
   /**
@@ -39,7 +43,7 @@ export async function withOpenedLog(
   { environment }: Terminal,
   work: (log: OpenedLog) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { database, masterKeys } = readLogPlaces(environment)
+  const { database, masterKeys, retention } = readLogPlaces(environment)
   if (masterKeys === undefined)
     throw new CommandFailed('MINISEAL_MASTER_KEY is needed to open what is sealed')
   if (database.kind === 'sqlite' && !existsSync(database.path)) {
@@ -60,8 +64,9 @@ export async function withOpenedLog(
         keys
           .filter(({ kind }) => kind === 'log')
           .map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
+      witnesses: readLogSettings(environment).witnesses,
       serviceKeys: { roots: publicKeys(keys, 'root'), signing: publicKeys(keys, 'signing') },
-      tell: teller(store, tagOf, environment.MINISEAL_RETENTION),
+      tell: teller(store, tagOf, retention),
     })
   } finally {
     await store.close()
@@ -78,13 +83,13 @@ function publicKeys(keys: readonly ServiceKey[], kind: ServiceKeyKind): readonly
   return keys.filter((key) => key.kind === kind).map(({ publicKey }) => encodeBase64Url(publicKey))
 }
 
-function teller(store: Store, tagOf: TagOf, retention: string | undefined): OpenedLog['tell'] {
+function teller(store: Store, tagOf: TagOf, retention: RetentionSettings): OpenedLog['tell'] {
   const now = (): number => Math.floor(Date.now() / 1000)
   const journal = createJournal({
     store,
     keys: undefined,
     tagOf,
-    retention: parseRetention(retention),
+    retention,
     now,
     wake: () => {},
   })

@@ -33,12 +33,15 @@ class Claimed {
   readonly idempotency: IdempotencyState | undefined
   /** Kept, durably, for a request that may have an effect: whoever tells what came of it settles it. */
   readonly intent: Uint8Array | undefined
+  /** What the session requires of a request that may have an effect, whatever its route asks for. */
+  readonly requiredAcr: 'soter' | null
 
-  constructor(parts: Pick<Claimed, 'message' | 'caller' | 'idempotency' | 'intent'>) {
+  constructor(parts: Pick<Claimed, 'message' | 'caller' | 'idempotency' | 'intent' | 'requiredAcr'>) {
     this.message = parts.message
     this.caller = parts.caller
     this.idempotency = parts.idempotency
     this.intent = parts.intent
+    this.requiredAcr = parts.requiredAcr
   }
 
   static isMade(value: object): boolean {
@@ -130,7 +133,7 @@ export async function claimRequest(
     signature: evidence,
   }
   const idempotency = claim === undefined ? undefined : { claim, isNew }
-  return new Claimed({ message, caller, idempotency, intent })
+  return new Claimed({ message, caller, idempotency, intent, requiredAcr: opened.session.requiredAcr })
 }
 
 /** What a claim has come to. */

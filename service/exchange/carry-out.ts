@@ -21,6 +21,7 @@ import {
   settlement,
 } from './idempotency.ts'
 import { asRefused, check, checkAsync, Refused } from './refused.ts'
+import { assertRequiredAcr } from './required-acr.ts'
 import type { ConfirmedCaller } from './step-up.ts'
 import { askStepUp, confirmCaller } from './step-up.ts'
 
@@ -79,11 +80,12 @@ async function findAnswer(
     return undefined
   }
   if (idempotency.isNew) return undefined
-  return await checkAsync('idempotency', () => answerAgain(context, idempotency.claim))
+  return await checkAsync('idempotency', () => answerAgain(context, message, idempotency.claim))
 }
 
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
   const confirmed = await confirmCaller(context, command)
+  assertRequiredAcr(context, command, confirmed.caller)
   const { reply, writes } = await decide(context, command, confirmed)
   const claim = command.idempotency?.claim
   const settled = claim === undefined ? [] : [settlement(context, claim, reply)]

@@ -8,21 +8,29 @@ import type { Limits } from '../limits/limits.ts'
 import type { LogGate } from '../log/gate.ts'
 import type { Journal } from '../log/journal.ts'
 import type { Receipts } from '../log/receipts.ts'
+import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { StageTime } from './stages.ts'
+import type { ExchangeTrace, StageTime } from './stages.ts'
+
+/** What was learned of a login's risk; `blocked`: WeChat itself refused to say who it is. */
+export type NotedRisk = LoginRisk | 'blocked'
 
 /** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
 export interface ExchangeRecord {
   readonly requestId: string
   readonly kind: 'login' | 'request' | 'clear'
+  /** Of the inner request, once it was read. Attacker-controlled: capital letters. */
+  readonly method?: string
   readonly status: number
   readonly code?: string
   readonly step?: string
   readonly durationMs: number
   /** Absent where no frame was read. */
   readonly stages?: readonly StageTime[]
+  /** Of a login, as far as it was learned. */
+  readonly risk?: NotedRisk
   /** What was thrown, for `internal` and `unavailable` only. */
   readonly error?: unknown
 }
@@ -44,9 +52,12 @@ export interface ExchangeContext {
   readonly receipts: Receipts
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** Absent: WeChat is not asked for ranks. */
+  readonly riskPolicy: RiskPolicy | undefined
   /** UNIX seconds. */
   readonly now: () => number
   /** Bytes of the system's generator. */
   readonly random: (length: number) => Uint8Array
   readonly record: (record: ExchangeRecord) => void
+  readonly trace: ExchangeTrace
 }

@@ -1,6 +1,6 @@
 /** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
-import type { Field } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Sender } from '../limits/source.ts'
 import type { Problem } from '../messages/problems.ts'
@@ -9,7 +9,7 @@ import type { Answer } from './answer.ts'
 import { problemContext, receiptedReply, refusalAnswer, withFields } from './answer.ts'
 import { claimRequest, verifyToken } from './authorize.ts'
 import { carryOut } from './carry-out.ts'
-import type { ExchangeContext } from './context.ts'
+import type { ExchangeContext, ExchangeRecord } from './context.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
@@ -33,10 +33,18 @@ export async function exchange(
   bytes: Uint8Array,
   sender: Sender,
 ): Promise<ExchangeAnswer> {
+  return await context.trace.run(() => takeThrough(context, bytes, sender))
+}
+
+async function takeThrough(
+  context: ExchangeContext,
+  bytes: Uint8Array,
+  sender: Sender,
+): Promise<ExchangeAnswer> {
   const story: Story = { requestId: randomUUID(), sender, startedAt: performance.now() }
-  const clock = new StageClock()
-  const done = (kind: 'login' | 'request' | 'clear', status: number, refused?: Refused): void =>
-    record(context, story, clock, kind, status, refused)
+  const clock = new StageClock(context.trace)
+  const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
+    record(context, story, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
     leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source))
@@ -45,7 +53,8 @@ export async function exchange(
     const made = await answer(context, opened, story, clock)
     clock.begin('seal')
     const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, story)
-    done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused)
+    const notes = { ...notesOf(opened), ...methodOf(sealed.request) }
+    done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
     const refused = asRefused('frame', error)
@@ -67,6 +76,14 @@ export async function answerInClear(
   const { status, headers, body } = problem
   await tellRefusal(context, refused, story, { status, fields: headers, content: encodeUtf8(body) })
   return problem
+}
+
+function notesOf(opened: OpenedFrame): Pick<ExchangeRecord, 'risk'> {
+  return opened.kind === 'handshake' ? opened.notes : {}
+}
+
+function methodOf(request: RequestMessage | undefined): Pick<ExchangeRecord, 'method'> {
+  return request === undefined ? {} : { method: request.method }
 }
 
 /** Seals an answer; one that cannot be sealed (a backend's answer over the frame limit, say) becomes a refusal. */
@@ -124,13 +141,12 @@ function record(
   context: ExchangeContext,
   { requestId, startedAt }: Story,
   clock: StageClock,
-  kind: 'login' | 'request' | 'clear',
-  status: number,
+  outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,
 ): void {
   const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
   const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
   const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
   const error = isFault ? { error: refused.refusal.cause } : {}
-  context.record({ requestId, kind, status, durationMs, stages: clock.stop(), ...refusal, ...error })
+  context.record({ requestId, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

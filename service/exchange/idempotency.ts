@@ -115,6 +115,7 @@ export function keyedDigest(context: ExchangeContext, label: string, parts: read
  */
 export async function answerAgain(
   context: ExchangeContext,
+  message: RequestMessage,
   claim: WriteOf<'claim-idempotency'>,
 ): Promise<ResponseMessage | undefined> {
   const record = await context.store.findIdempotency(claim.user, claim.key)
@@ -125,8 +126,13 @@ export async function answerAgain(
   if (record.answerWrapped !== null) return unwrapAnswer(context, record, record.answerWrapped)
   const startedBefore = context.now() - longestWork
   const isLost = record.settledAt === null && record.startedAt < startedBefore
-  if (isLost && context.backend.isIdempotent === true) return await takeOver(context, claim, startedBefore)
+  if (isLost && isRepeatable(context, message)) return await takeOver(context, claim, startedBefore)
   throw inProgress(isLost || record.settledAt !== null ? { outcome: 'unknown' } : {})
+}
+
+/** It is the same request as the lost one, but for what its fingerprint does not cover: nothing a route is chosen by. */
+function isRepeatable({ backend }: ExchangeContext, message: RequestMessage): boolean {
+  return backend.isIdempotent?.(message) === true
 }
 
 /** Of all that ask at the same time one takes the place of the lost request; for the others it runs. */

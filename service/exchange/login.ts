@@ -16,6 +16,7 @@ import type { WechatIdentity } from '../wechat/client.ts'
 import type { Answer } from './answer.ts'
 import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
+import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { sessionKeyPlace } from './open.ts'
 import { check, checkAsync } from './refused.ts'
@@ -53,6 +54,13 @@ interface VerifiedLogin {
   readonly signature: RequestSignature
 }
 
+/** A login of somebody whom WeChat has named, and whom the risk policy lets in. */
+interface AdmittedLogin {
+  readonly login: VerifiedLogin
+  readonly identity: WechatIdentity
+  readonly requiredAcr: 'soter' | null
+}
+
 /**
  * Answers the request of a handshake frame. The code reaches WeChat at most once, whatever the client repeats.
  *
@@ -69,10 +77,10 @@ export async function logIn(
   story.subject = { device: login.signature.keyid }
   story.app = login.body.appid
   await claimLogin(context, login)
-  const identity = await checkAsync('login', () =>
-    context.wechat.exchangeCode(login.body.appid, login.body.code),
-  )
-  return await checkAsync('login', () => openSession(context, opened, login, identity, story))
+  const identity = await checkAsync('login', () => identify(context, opened, login.body))
+  const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
+  const parts = { login, identity, requiredAcr }
+  return await checkAsync('login', () => openSession(context, opened, parts, story))
 }
 
 function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
@@ -126,8 +134,7 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
 async function openSession(
   context: ExchangeContext,
   opened: OpenedHandshake,
-  { body, publicKey, signature }: VerifiedLogin,
-  identity: WechatIdentity,
+  { login: { body, publicKey, signature }, identity, requiredAcr }: AdmittedLogin,
   story: Story,
 ): Promise<Answer> {
   const now = context.now()
@@ -156,6 +163,7 @@ async function openSession(
     now,
     identity,
     platform: body.client?.platform,
+    requiredAcr,
   })
   const leaves = [
     loginLeaf(context, story, reply),
@@ -175,6 +183,7 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
+  readonly requiredAcr: 'soter' | null
 }
 
 /** User, device and session, for one transaction, every secret wrapped. */
@@ -183,7 +192,7 @@ function sessionWrites(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): readonly Write[] {
-  const { user, device, id, appid, publicKey, now, identity, platform } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   return [
@@ -208,6 +217,7 @@ function sessionWrites(
         s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyPlace('s2c', id)),
         createdAt: now,
         expiresAt: now + sessionLifetime,
+        requiredAcr,
       },
     },
   ]

@@ -9,7 +9,7 @@ import { openRequest } from '../../crypto/session-keys.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace } from '../keys/wrapping.ts'
 import type { SessionRecord } from '../store/store.ts'
-import type { ExchangeContext } from './context.ts'
+import type { ExchangeContext, NotedRisk } from './context.ts'
 import { check, checkAsync } from './refused.ts'
 
 /** A login: the keys are those of the session that it may become. */
@@ -20,6 +20,10 @@ export interface OpenedHandshake {
   /** Seals frame 0x02. */
   readonly responseKey: Uint8Array
   readonly serviceEphemeral: Uint8Array
+  /** The address group that sent it. */
+  readonly source: string
+  /** For the log line: written while the login is answered. */
+  readonly notes: { risk?: NotedRisk }
 }
 
 /** A request within a session, which may have ended: its answer can be sealed all the same. */
@@ -55,7 +59,7 @@ export async function openFrame(
     case 'handshake-request':
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
       await checkAsync('limits', () => context.limits.takeHandshake(source))
-      return await openHandshake(context, frame)
+      return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)
     case 'handshake-response':
@@ -71,6 +75,7 @@ export async function openFrame(
 async function openHandshake(
   context: ExchangeContext,
   frame: HandshakeRequestFrame,
+  source: string,
 ): Promise<OpenedHandshake> {
   const { primitives } = context
   const agreement = await checkAsync('session', async () => {
@@ -90,7 +95,15 @@ async function openHandshake(
       serviceEphemeral,
     )
     wipe(secret)
-    return { kind: 'handshake', plaintext, keys: session, responseKey, serviceEphemeral }
+    return {
+      kind: 'handshake',
+      plaintext,
+      keys: session,
+      responseKey,
+      serviceEphemeral,
+      source,
+      notes: {},
+    }
   })
 }
 

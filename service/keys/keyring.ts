@@ -10,8 +10,13 @@ import type { SecretWrapper } from './wrapping.ts'
 /** For how long a client keeps a channel configuration, in seconds. */
 export const configurationLifetime = 86_400
 
-/** For how long a token outlives its key's last use, in seconds. */
-const tokenOverlap = 3_600
+/** For how long an old key is good after the new one's first use, in seconds. Tokens are gone after an hour. */
+const overlaps: Readonly<Record<RotatableKind, number>> = {
+  agreement: configurationLifetime,
+  signing: configurationLifetime,
+  token: 3_600,
+  log: 2 * configurationLifetime,
+}
 
 /** The last second of the year 9999, UNIX seconds. */
 export const forever = 253_402_300_799
@@ -158,15 +163,16 @@ async function rotateOnce(
 /** Somebody else rotated the same key at the same time; theirs is in use. */
 class RotatedElsewhere extends Error {}
 
-/** Kinds that are rotated here; for root keys see replacement.ts, lookup and log keys stay. */
-export type RotatableKind = 'agreement' | 'signing' | 'token'
+/** Kinds that are rotated here; for root keys see replacement.ts, lookup keys stay. */
+export type RotatableKind = 'agreement' | 'signing' | 'token' | 'log'
 
 /**
  * Makes the next key of a kind and gives the present ones their end.
  *
  * Agreement and token keys are used at once, the old ones accepted until nobody can hold a configuration or a
  * token of theirs. A signing key is published a configuration's lifetime before its first use, so that every
- * client knows it when the first answer carries it.
+ * client knows it when the first answer carries it. A log key signs at once, beside the old one, which signs on for two
+ * such lifetimes: see log-key.ts.
  *
  * @returns the new key's `kid` and when it is first used, UNIX seconds
  */
@@ -177,7 +183,7 @@ export async function rotateKey(
   now: number,
 ): Promise<{ readonly kid: string; readonly notBefore: number }> {
   const notBefore = kind === 'signing' ? now + configurationLifetime : now
-  const overlap = kind === 'token' ? tokenOverlap : configurationLifetime
+  const overlap = overlaps[kind]
   const key = makeServiceKey(kind, wrapper, { now, notBefore })
   const old = (await store.listServiceKeys()).filter(
     (record) => record.kind === kind && record.notAfter === 0,

@@ -6,6 +6,7 @@ import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../cryp
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
+import { announcedLogKey } from './log-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
 /** What stands in the configuration besides keys. */
@@ -34,7 +35,7 @@ export function channelConfiguration(
   logOrigin: string,
   now: number,
 ): string {
-  const log = keyring.current('log', now)
+  const log = announcedLogKey(keyring, now)
   const configuration: ChannelConfiguration = {
     iss: settings.origin,
     iat: now,

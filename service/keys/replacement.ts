@@ -6,8 +6,8 @@ import type { ServiceKey } from './service-key.ts'
 import { makeServiceKey } from './service-key.ts'
 import type { SecretWrapper } from './wrapping.ts'
 
-/** Kinds whose keys can be ended at once; log and lookup keys stay. */
-export type EndableKind = 'root' | 'agreement' | 'signing' | 'token'
+/** Kinds whose keys can be ended at once; lookup keys stay. */
+export type EndableKind = 'root' | 'agreement' | 'signing' | 'token' | 'log'
 
 /** What was asked for does not fit the keys that there are; the message is for the operator. */
 export class ReplacementRefused extends Error {}

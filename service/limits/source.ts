@@ -56,6 +56,15 @@ function addressIn(text: string): string | undefined {
   return mapped === undefined || !mapped.includes(':') ? mapped : text.toLowerCase()
 }
 
+/**
+ * The address that stands for a group, for those who take addresses alone: of a /64 its first.
+ *
+ * @returns `undefined` where no address is known
+ */
+export function addressOf(source: string): string | undefined {
+  return source === unknownSource ? undefined : source.replace(/\/64$/, '')
+}
+
 function findForwarded(field: string | undefined, trustedProxies: number): string | undefined {
   const address = findForwardedAddress(field, trustedProxies)
   return address === undefined ? undefined : groupOf(address)

@@ -1,6 +1,7 @@
 /** The log of a running service: everything of it that one process does. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProtocolError } from '../../crypto/errors.ts'
+import type { CheckpointRecord } from '../store/log-records.ts'
 import type { LogEvent, LogTask } from './events.ts'
 import type { LogGate } from './gate.ts'
 import { startLoop } from './loop.ts'
@@ -9,6 +10,8 @@ import type { LogReader } from './reader.ts'
 import { createSequencer } from './sequencer.ts'
 import type { LogPlaces, Refusal } from './standing.ts'
 import { createLogReader } from './stored-log.ts'
+import { startTimestamping } from './timestamping.ts'
+import { type AskedWitness, startWitnessing } from './witnessing.ts'
 
 /** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
 const sequencing = { pause: 100, period: 1_000 }
@@ -22,10 +25,23 @@ const anchorPause = 200
 const lastAttempts = 3
 
 export interface LogOptions extends LogPlaces {
+  readonly witnesses: readonly AskedWitness[]
+  readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number
   /** Never throws. */
   readonly record: (event: LogEvent) => void
+}
+
+/** How far a witness is. */
+export interface WitnessStatus {
+  readonly name: string
+  /** Leaves under the newest checkpoint that it has not cosigned. */
+  readonly behind: number
+  /** Seconds since it cosigned last; `null` when it never did. */
+  readonly age: number | null
+  /** Why the last try failed. */
+  readonly failure: string | null
 }
 
 /** How the log is, for `/readyz`, metrics and commands. */
@@ -40,6 +56,7 @@ export interface LogStatus {
   readonly checkpointAge: number | null
   /** Leaves that have no place yet. */
   readonly staged: number
+  readonly witnesses: readonly WitnessStatus[]
 }
 
 export interface RunningLog {
@@ -56,8 +73,23 @@ export interface RunningLog {
 /** Starts the log where there is none, and the work on it. Resolves once it is known whether it may go on. */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
   const { store, now, record } = options
-  const publisher = createPublisher(options, now, record)
   const reader = createLogReader(store)
+  const witnessing = startWitnessing({
+    ...options,
+    reader,
+    onFailure: (error) => record({ kind: 'failed', task: 'witnessing', error }),
+  })
+  const timestamping = startTimestamping({
+    ...options,
+    reader,
+    onFailure: (error) => record({ kind: 'failed', task: 'timestamping', error }),
+  })
+  const publisher = createPublisher(options, now, (event) => {
+    record(event)
+    if (event.kind !== 'signed') return
+    witnessing.wake()
+    timestamping.wake()
+  })
   const guarded = (task: LogTask, work: () => Promise<void>) => async (): Promise<void> => {
     try {
       await work()
@@ -88,6 +120,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
       await Promise.all([drainLoop.stop(), publishLoop.stop()])
       await finish(guarded('sequencing', sequencer.drain), () => store.hasStaged())
       await guarded('publishing', () => publisher.step(true))()
+      await Promise.all([witnessing.stop(), timestamping.stop()])
     },
   }
 }
@@ -112,11 +145,8 @@ async function firstSteps(publisher: Publisher, publish: () => Promise<void>): P
   }
 }
 
-async function readStatus(
-  publisher: Publisher,
-  isDamaged: boolean,
-  { store, now }: LogOptions,
-): Promise<LogStatus> {
+async function readStatus(publisher: Publisher, isDamaged: boolean, options: LogOptions): Promise<LogStatus> {
+  const { store, now } = options
   const standing = publisher.standing()
   const state = await store.findLogState()
   const checkpoint = state && (await store.findLatestCheckpoint(state.log))
@@ -129,5 +159,25 @@ async function readStatus(
     checkpointSize: checkpoint?.size ?? null,
     checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),
     staged: await store.countStaged(),
+    witnesses: await readWitnesses(options, checkpoint),
   }
+}
+
+async function readWitnesses(
+  { store, witnesses, now }: LogOptions,
+  checkpoint: CheckpointRecord | undefined,
+): Promise<readonly WitnessStatus[]> {
+  if (witnesses.length === 0) return []
+  const records = await store.listWitnesses()
+  return witnesses.map(({ name }) => {
+    const record = records.find((known) => known.name === name)
+    const size = record?.log === checkpoint?.log ? (record?.size ?? 0) : 0
+    const cosignedAt = record?.cosignedAt ?? null
+    return {
+      name,
+      behind: Math.max(0, (checkpoint?.size ?? 0) - size),
+      age: cosignedAt === null ? null : Math.max(0, now() - cosignedAt),
+      failure: record?.failure ?? null,
+    }
+  })
 }

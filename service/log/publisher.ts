@@ -5,12 +5,16 @@
  * database, from where it is served. A process that dies in between has signed what nobody has seen, or what everybody
  * may see: the anchor and the database continue each other either way.
  */
+import { equalBytes } from '../../crypto/bytes.ts'
+import { type NoteSignature, noteKeyId, parseNote } from '../../crypto/signed-note.ts'
+import type { Keyring } from '../keys/keyring.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import { signCheckpoint } from './checkpoint-note.ts'
 import type { LogEvent, Standing } from './events.ts'
 import { startWrites } from './origin.ts'
-import { type Assessment, assessLog, type LogPlaces } from './standing.ts'
+import { type Assessment, assessLog, type LogPlaces, type Proved } from './standing.ts'
 
 /** How old a checkpoint gets before it is signed anew, in seconds. */
 const reissueAge = 600
@@ -36,6 +40,7 @@ interface Memory {
   signed: { readonly log: number; readonly size: number } | undefined
   /** The checkpoint that somebody who has an anchor was asked to sign anew. */
   asked: { readonly log: number; readonly size: number } | undefined
+  readonly proved: Proved
 }
 
 /** Makes the publisher of one process. */
@@ -49,13 +54,14 @@ export function createPublisher(
     origin: places.origin,
     signed: undefined,
     asked: undefined,
+    proved: { mark: '' },
   }
   const enter = (standing: Standing): void => {
     if (nameOf(standing) !== nameOf(memory.standing)) record({ kind: 'standing', standing })
     memory.standing = standing
   }
   const step = async (isLast: boolean): Promise<void> => {
-    const assessment = await assessStarted(places, now())
+    const assessment = await assessStarted(places, memory.proved, now())
     memory.origin = assessment.state?.origin ?? places.origin
     if (assessment.kind === 'refused') {
       enter({ kind: 'refused', refusal: assessment.refusal })
@@ -65,8 +71,9 @@ export function createPublisher(
     const { state, checkpoint } = assessment
     await rememberOthers(places, memory, assessment)
     memory.asked = undefined
-    if (isDue(state, checkpoint, now(), isLast)) {
-      await sign(places, state, checkpoint, now())
+    const note = signedNote(places.keyring, state, now())
+    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(places.keyring, checkpoint, note)) {
+      await publish(places, state, { last: checkpoint, note, signedAt: now() })
       memory.signed = { log: state.log, size: state.size }
       record({ kind: 'signed', origin: state.origin, size: state.size })
     }
@@ -93,9 +100,9 @@ type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
 /** Starts the first log of the database where there is none; of several processes one does. */
-async function assessStarted(places: LogPlaces, now: number): Promise<Started> {
+async function assessStarted(places: LogPlaces, proved: Proved, now: number): Promise<Started> {
   for (;;) {
-    const assessment = await assessLog(places)
+    const assessment = await assessLog(places, proved)
     if (assessment.kind !== 'unstarted') return assessment
     await places.store.commit(startWrites({ log: 0, origin: places.origin, previous: undefined, now }))
   }
@@ -141,16 +148,40 @@ function isDue(state: LogState, last: CheckpointRecord | undefined, now: number,
   return last.signedAt + reissueAge <= now
 }
 
-/** The anchor first: what it does not have, nobody outside has seen. */
-async function sign(
-  { store, anchor, keyring }: LogPlaces,
-  { log, origin, size, root }: LogState,
-  last: CheckpointRecord | undefined,
-  signedAt: number,
-): Promise<void> {
-  const keys = keyring.published('log', signedAt).filter(({ notBefore }) => notBefore <= signedAt)
+/** Signed with every key that is in use. @throws Error when there is none. */
+function signedNote(keyring: Keyring, { origin, size, root }: LogState, at: number): string {
+  const keys = keyring.published('log', at).filter(({ notBefore }) => notBefore <= at)
   if (keys.length === 0) throw new Error('there is no log key in use')
-  const note = signCheckpoint({ origin, size, root }, keys)
+  return signCheckpoint({ origin, size, root }, keys)
+}
+
+/**
+ * A key came into use or has ended since: that shows at once. But not where a key has signed that is not known here yet:
+ * another process knows more.
+ */
+function isSignedOtherwise(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
+  if (last === undefined || last.note === note) return false
+  const [before, now] = [parseNote(last.note), parseNote(note)]
+  const known = keyring.known('log').map(({ publicKey }) => publicKey)
+  const isKnown = ({ name, keyId }: NoteSignature): boolean =>
+    known.some((publicKey) =>
+      equalBytes(noteKeyId(sodiumPrimitives, { kind: 'ed25519', name, publicKey }), keyId),
+    )
+  return before.text === now.text && before.signatures.every(isKnown)
+}
+
+interface Signing {
+  readonly last: CheckpointRecord | undefined
+  readonly note: string
+  readonly signedAt: number
+}
+
+/** The anchor first: what it does not have, nobody outside has seen. */
+async function publish(
+  { store, anchor }: LogPlaces,
+  { log, size }: LogState,
+  { last, note, signedAt }: Signing,
+): Promise<void> {
   await anchor.keep(note)
   const write: Write =
     last?.size === size

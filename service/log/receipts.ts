@@ -1,7 +1,7 @@
 /** `GET /receipts/{id}`: what the log says of one of the caller's own requests, with what proves it (protocol, section 12). */
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { FormatError, ProtocolError } from '../../crypto/errors.ts'
-import { decodeBase64Url, decodeUtf8, encodeBase64 } from '../../crypto/text.ts'
+import { decodeBase64Url, encodeBase64 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import { jsonReply } from '../messages/json.ts'
 import type { Decision } from '../sessions/routes.ts'
@@ -83,7 +83,7 @@ function isAbout(groups: OpenedGroups, user: string): boolean {
 }
 
 async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
-  const named = { id: leafIdText(row.id), leaf: decodeUtf8(row.leaf) }
+  const named = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
   const proved = 'place' in row ? await prove(reader, row) : undefined
   if (proved === undefined) {
     const reply = jsonReply(202, { ...named, state: 'pending' })

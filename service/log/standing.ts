@@ -5,6 +5,7 @@
  * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
  */
 import type { TreeHead } from '../../crypto/merkle.ts'
+import { encodeHex } from '../../crypto/text.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
@@ -82,8 +83,13 @@ interface Seen extends Found {
   readonly state: LogState
 }
 
+/** What was found sound last, so that nothing is proved again while nothing changes. */
+export interface Proved {
+  mark: string
+}
+
 /** Looks at the log as it is now. @throws StoreUnavailable, and what the file system throws. */
-export async function assessLog(places: LogPlaces): Promise<Assessment> {
+export async function assessLog(places: LogPlaces, proved: Proved = { mark: '' }): Promise<Assessment> {
   const { store, anchor } = places
   for (;;) {
     const newest = await store.findLogState()
@@ -94,7 +100,7 @@ export async function assessLog(places: LogPlaces): Promise<Assessment> {
       const checkpoint = await store.findLatestCheckpoint(newest.log)
       const state = await store.findLogState()
       if (state?.log !== newest.log) continue
-      return await judge(places, { state, checkpoint, anchored })
+      return await judge(places, { state, checkpoint, anchored }, proved)
     } catch (error) {
       if (!(error instanceof AnchorDamaged)) throw error
       return {
@@ -120,9 +126,18 @@ async function assessAbsent({ anchor, origin }: LogPlaces): Promise<Assessment> 
   }
 }
 
-async function judge(places: LogPlaces, seen: Seen): Promise<Assessment> {
-  const refusal = (await findConflict(places, seen)) ?? (await findDamage(places.store, seen))
+async function judge(places: LogPlaces, seen: Seen, proved: Proved): Promise<Assessment> {
+  const mark = markOf(seen)
+  const conflict = await findConflict(places, seen)
+  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(places.store, seen))
+  proved.mark = refusal === undefined ? mark : ''
   return refusal === undefined ? { kind: 'sound', ...seen } : { kind: 'refused', refusal, ...seen }
+}
+
+/** Everything that a proof is about. */
+function markOf({ state, checkpoint, anchored }: Seen): string {
+  const { log, size, root } = state
+  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, anchored?.note])
 }
 
 /** What can be seen without the tree. */

@@ -43,7 +43,7 @@ const table: Readonly<Record<ProtocolCode, ProblemRow>> = {
   step_up_invalid: row(401, 'The biometric confirmation is not valid'),
   login_code_invalid: row(401, 'The login code is not valid', true),
   login_code_used: row(401, 'The login code was used before', true),
-  login_blocked: row(403, 'WeChat blocked this login'),
+  login_blocked: row(403, 'The login is blocked as high-risk'),
   login_busy: row(429, 'Too many logins at the moment', true),
   wechat_unavailable: row(503, 'WeChat cannot be reached', true),
   device_key_refused: row(400, 'The device key is not acceptable'),

@@ -14,6 +14,11 @@ export type DatabaseLocation =
 export interface StoreOptions {
   /** Told of every transaction that writes. */
   readonly onCommit?: CommitObserver
+  /**
+   * All reads see one moment of the database, that of the first one, whatever others write meanwhile; commits fail. For
+   * whoever compares tables with each other, and then closes.
+   */
+  readonly isSnapshot?: boolean
 }
 
 /**
@@ -28,4 +33,16 @@ export async function openStore(database: DatabaseLocation, options: StoreOption
     case 'postgres':
       return await openPostgresStore(database.url, options)
   }
+}
+
+/**
+ * Reads `MINISEAL_DATABASE`.
+ *
+ * @throws Error for the operator, which does not quote the URL: it may hold a password.
+ */
+export function parseDatabase(text: string): DatabaseLocation {
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
+    return { kind: 'sqlite', path: text.slice(7) }
+  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
+  throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
 }

@@ -33,6 +33,8 @@ export interface PostgresOptions {
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. One connection, in one transaction. */
+  readonly isSnapshot?: boolean
 }
 
 const POOL_SIZE = 20
@@ -62,13 +64,17 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
     connectionString: url,
     application_name: 'miniseal',
     keepAlive: true,
-    max: options.poolSize ?? POOL_SIZE,
+    max: options.isSnapshot === true ? 1 : (options.poolSize ?? POOL_SIZE),
+    ...(options.isSnapshot === true ? { idleTimeoutMillis: 0 } : {}),
     connectionTimeoutMillis,
     statement_timeout: statementTimeout,
     query_timeout: statementTimeout + GRACE,
     idle_in_transaction_session_timeout: statementTimeout + GRACE,
   })
   pool.on('error', ignoreIdleError)
+  if (options.isSnapshot === true) {
+    await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
+  }
   const queries = drizzle(pool)
   const statements = compileStatements(queries, schema, ' for key share')
   const sequence = compileSequence(queries, schema, ' for update')

@@ -27,6 +27,7 @@ function compileInsert(queries: Queries, { sessions }: Tables) {
       createdAt: session('createdAt'),
       expiresAt: session('expiresAt'),
       lastSeenAt: session('createdAt'),
+      requiredAcr: session('requiredAcr'),
     })
     .onConflictDoNothing()
     .returning({ touched: sessions.user })

@@ -27,6 +27,8 @@ export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
   readonly busyTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. */
+  readonly isSnapshot?: boolean
 }
 
 const BUSY_TIMEOUT = 5_000
@@ -39,6 +41,8 @@ const BUSY_TIMEOUT = 5_000
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
   const connection = await openSqliteConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
   const opened = fileIdentity(path)
+  // A transaction that only reads: the WAL keeps what it sees, and nobody waits for it.
+  if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema, '')

@@ -111,6 +111,8 @@ export interface NewSession {
   readonly createdAt: number
   /** The first second at which the session is over. */
   readonly expiresAt: number
+  /** `soter`: what has an effect is confirmed by finger or face, whatever its route asks for. */
+  readonly requiredAcr: 'soter' | null
 }
 
 /** A session with what a request needs to know of its device. */

@@ -96,6 +96,7 @@ function definePeople({ table, text, seconds, bytes, index, check }: ColumnKit) 
       lastSeenAt: seconds('last_seen_at').notNull(),
       endedAt: seconds('ended_at'),
       endReason: text('end_reason'),
+      requiredAcr: text('required_acr').$type<'soter'>(),
     },
     (t) => [
       index('sessions_user').on(t.user, t.createdAt),

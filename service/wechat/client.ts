@@ -7,12 +7,14 @@ import { createAuthorizedCaller } from './authorized.ts'
 import { createCaller, type WechatCall } from './call.ts'
 import { checkSession, createCodeExchange, type WechatIdentity } from './login.ts'
 import { exchangePhoneCode, type WechatPhoneNumber } from './phone-number.ts'
+import { askRiskRank, type RiskRank } from './risk-rank.ts'
 import { verifySoter } from './soter.ts'
 import { createTransport } from './transport.ts'
 
 export type { WechatApp } from './apps.ts'
 export type { WechatCall } from './call.ts'
 export type { WechatIdentity } from './login.ts'
+export type { RiskRank } from './risk-rank.ts'
 
 export interface WechatClientOptions {
   /** `https://api.weixin.qq.com` or a sandbox; a path in front of the API's own is kept. */
@@ -59,6 +61,13 @@ export interface WechatClient {
    */
   phoneNumber(appid: string, code: string, openid?: string): Promise<WechatPhoneNumber>
 
+  /**
+   * `wxa/getuserriskrank`: how risky WeChat takes a user to be. The app needs a permission for it in WeChat's console.
+   * @param clientIp the user's IPv4 or IPv6 address.
+   * @throws ProtocolError wechat_unavailable, login_busy.
+   */
+  riskRank(appid: string, openid: string, clientIp: string): Promise<RiskRank>
+
   /** Unix seconds of WeChat's last well-formed answer, a refusal included; undefined before the first. */
   lastSeen(): number | undefined
 
@@ -82,6 +91,7 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
     checkSession: (appid, openid, sessionKey) => checkSession(authorized, appid, openid, sessionKey),
     verifySoter: (appid, openid, json, signature) => verifySoter(authorized, appid, openid, json, signature),
     phoneNumber: (appid, code, openid) => exchangePhoneCode(authorized, appid, code, openid),
+    riskRank: (appid, openid, clientIp) => askRiskRank(authorized, appid, openid, clientIp),
     lastSeen: caller.lastSeen,
     close: transport.close,
   }

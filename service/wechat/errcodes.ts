@@ -1,7 +1,7 @@
 /**
  * The one table from WeChat's errcodes to refusals of the protocol.
  *
- * Sources: the error tables of code2Session, getStableAccessToken and getPhoneNumber, and WeChat's global
+ * Sources: the error tables of code2Session, getStableAccessToken, getPhoneNumber and getUserRiskRank, and WeChat's global
  * return-code table; 40163 stands only in the latter. An errcode that is not here is `wechat_unavailable`: a new
  * code must never pass for a refusal that blames the user.
  */
@@ -45,6 +45,9 @@ const rows: ReadonlyMap<number, Row> = new Map<number, Row>([
   [40243, { code: 'wechat_unavailable', words: 'the app secret has been frozen' }],
   [41002, { code: 'wechat_unavailable', words: 'the appid is missing' }],
   [41004, { code: 'wechat_unavailable', words: 'the app secret is missing' }],
+  // Of getUserRiskRank alone.
+  [61007, { code: 'wechat_unavailable', words: 'the app has no permission for this api' }],
+  [61010, { code: 'wechat_unavailable', words: 'the user has not been in the mini program lately' }],
 ])
 
 /** True for the errcodes of the table: a bounded set, whatever WeChat or somebody in its place answers. */

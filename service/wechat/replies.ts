@@ -32,6 +32,11 @@ export const checkSessionReply = z.object({ errcode: z.literal(0) })
 /** `cgi-bin/soter/verify_signature`. */
 export const soterReply = z.object({ is_ok: z.boolean() })
 
+/** `wxa/getuserriskrank`. A rank that the page does not name is no rank: it must not pass for a low one. */
+export const riskRankReply = z.object({
+  risk_rank: z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
+})
+
 /** `wxa/business/getuserphonenumber`. WeChat's page types countryCode as a string; a number is read as well. */
 export const phoneNumberReply = z.object({
   phone_info: z.object({

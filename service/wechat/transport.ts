@@ -14,7 +14,7 @@ export interface WechatRequest {
   readonly api: string
   readonly query?: Readonly<Record<string, string>>
   /** Sent as JSON. */
-  readonly body?: Readonly<Record<string, string>>
+  readonly body?: Readonly<Record<string, string | number>>
 }
 
 export interface Transport {

@@ -25,6 +25,7 @@ const results: Record<string, string | number> = { entries }
 results['write, entries a second'] = Math.round(entries / (await seconds(() => write(log))))
 const full = checkInChild(['--full'])
 results['full check, seconds'] = round(full.seconds)
+results['full check, seconds of the processor'] = round(full.cpu)
 results['full check, MiB'] = Math.round(full.megabytes)
 const { MINISEAL_MASTER_KEY: _, ...withoutKey } = log.environment
 const sealed = checkInChild(['--full'], withoutKey)
@@ -62,7 +63,7 @@ function checkInChild(args: readonly string[], environment = log.environment) {
   })
   if (run.status !== 0) throw new Error(`the check ended with ${run.status}: ${run.stdout}${run.stderr}`)
   const line = run.stderr.trim().split('\n').at(-1) ?? '{}'
-  return JSON.parse(line) as { readonly seconds: number; readonly megabytes: number }
+  return JSON.parse(line) as { readonly seconds: number; readonly cpu: number; readonly megabytes: number }
 }
 
 async function measureProofs(): Promise<{ readonly median: number; readonly slow: number }> {

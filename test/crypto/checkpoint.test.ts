@@ -16,6 +16,7 @@ import { fixed, flipped } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import { logKey, logSigner, noteSigner, origin } from './note-inputs.ts'
 import { reasonOf } from './reason-of.ts'
+import { refusedCheckpoints } from './refused-notes.ts'
 
 const root = fixed('root')
 const checkpoint: Checkpoint = { origin, size: 70_000, root }
@@ -53,27 +54,9 @@ describe('a checkpoint', () => {
     )
   })
 
-  it.each([
-    ['nothing', ''],
-    ['two lines', `${origin}\n1\n`],
-    ['no last line feed', `${origin}\n1\n${base64}`],
-    ['no origin', `\n1\n${base64}\n`],
-    ['a space in its origin', `pay example\n1\n${base64}\n`],
-    ['a plus sign in its origin', `pay+example\n1\n${base64}\n`],
-    ['a leading zero', `${origin}\n01\n${base64}\n`],
-    ['a sign', `${origin}\n+1\n${base64}\n`],
-    ['a negative size', `${origin}\n-1\n${base64}\n`],
-    ['a size in hex', `${origin}\n0x1\n${base64}\n`],
-    ['a size with an exponent', `${origin}\n1e3\n${base64}\n`],
-    ['a size that is not safe', `${origin}\n9007199254740992\n${base64}\n`],
-    ['no size', `${origin}\n\n${base64}\n`],
-    ['a root of 31 bytes', `${origin}\n1\n${encodeBase64(root.slice(1))}\n`],
-    ['a root of 33 bytes', `${origin}\n1\n${encodeBase64(Uint8Array.of(...root, 1))}\n`],
-    ['a root without padding', `${origin}\n1\n${base64.slice(0, -1)}\n`],
-    ['a root in hex', `${origin}\n1\n${'ab'.repeat(32)}\n`],
-    ['an empty line', `${origin}\n1\n${base64}\n\n`],
-    ['an empty line between others', `${origin}\n1\n${base64}\n\nmore\n`],
-  ])('with %s is refused', (_title, text) => expect(() => parseCheckpoint(text)).toThrow(FormatError))
+  it.each(refusedCheckpoints)('with $title is refused', ({ text }) =>
+    expect(() => parseCheckpoint(text)).toThrow(FormatError),
+  )
 
   it.each<[string, Checkpoint]>([
     ['an origin that is no name', { ...checkpoint, origin: 'a b' }],

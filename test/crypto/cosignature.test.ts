@@ -35,7 +35,7 @@ describe('a cosignature', () => {
     }
   })
 
-  it('is wrong for another checkpoint, and when it is cut off', () => {
+  it('is wrong for another checkpoint, when it is cut off, and without a time', () => {
     const judge = (signed: string, signature: Uint8Array) =>
       reasonOf(() =>
         verifyNote({ text: signed, signatures: [{ ...cosignature, signature }] }, [
@@ -45,6 +45,8 @@ describe('a cosignature', () => {
     expect(judge(text.replace('\n7\n', '\n8\n'), cosignature.signature)).toBe('signature_wrong')
     expect(judge(text, cosignature.signature.slice(0, 71))).toBe('signature_wrong')
     expect(judge(text, cosignature.signature.slice(0, 5))).toBe('signature_wrong')
+    const timeless = primitives.ed25519Sign(encodeUtf8(`cosignature/v1\ntime 0\n${text}`), signer.secretKey)
+    expect(judge(text, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, ...timeless))).toBe('signature_wrong')
   })
 
   it('is no signature of a log, and the other way round', () => {

@@ -18,9 +18,9 @@ import { fixed, flipped } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import { logKey, logSigner, noteSigner, origin } from './note-inputs.ts'
 import { reasonOf } from './reason-of.ts'
+import { exampleKey, refusedNotes, refusedVerifierKeys } from './refused-notes.ts'
 
 /** The example of C2SP signed-note. */
-const exampleKey = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k'
 const exampleNote =
   'This is an example message.\n\n\u2014 example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n'
 
@@ -61,20 +61,7 @@ describe('a verifier key', () => {
     )
   })
 
-  it.each([
-    ['nothing', ''],
-    ['no name', exampleKey.slice('example.com/foo'.length)],
-    ['another name', exampleKey.replace('foo', 'fop')],
-    ['a name with a space', exampleKey.replace('foo', 'f o')],
-    ['another key id', exampleKey.replace('530d903a', '530d903b')],
-    ['a key id in capitals', exampleKey.replace('530d903a', '530D903A')],
-    ['another key', exampleKey.replace('Aeky', 'Aekz')],
-    ['a type that is not known', exampleKey.replace('+Aeky', '+Beky')],
-    ['base64 cut off', exampleKey.slice(0, -4)],
-    ['base64 with padding', `${exampleKey.slice(0, -1)}=`],
-    ['a line feed', `${exampleKey}\n`],
-    ['something behind', `${exampleKey}+AA`],
-  ])('with %s is refused', (_title, key) => {
+  it.each(refusedVerifierKeys)('with $title is refused', ({ text: key }) => {
     expect(() => parseVerifierKey(primitives, key)).toThrow(FormatError)
   })
 
@@ -101,34 +88,9 @@ describe('a note', () => {
     expect(parsed.text).toBe('a\n\n\n\nb\n\n')
   })
 
-  it.each([
-    ['nothing', ''],
-    ['no signature', 'text\n'],
-    ['no signature after the empty line', 'text\n\n'],
-    ['no empty line', 'text\n\u2014 x AAAAAAA=\n'],
-    ['no last line feed', 'text\n\n\u2014 x AAAAAAA='],
-    ['an empty line at the end', 'text\n\n\u2014 x AAAAAAA=\n\n'],
-    ['a carriage return', 'text\r\n\n\u2014 x AAAAAAA=\n'],
-    ['a tab', 'te\txt\n\n\u2014 x AAAAAAA=\n'],
-    ['a zero byte', 'te\0xt\n\n\u2014 x AAAAAAA=\n'],
-    ['a lone surrogate', 'te\ud800xt\n\n\u2014 x AAAAAAA=\n'],
-    ['a lone surrogate in a name', 'text\n\n\u2014 x\udc00 AAAAAAA=\n'],
-    ['another dash', 'text\n\n\u2013 x AAAAAAA=\n'],
-    ['no dash', 'text\n\nx AAAAAAA=\n'],
-    ['no name', 'text\n\n\u2014  AAAAAAA=\n'],
-    ['a plus sign in a name', 'text\n\n\u2014 x+y AAAAAAA=\n'],
-    ['a space in a name', 'text\n\n\u2014 x y AAAAAAA=\n'],
-    ['a space of Unicode in a name', 'text\n\n\u2014 x\u2003y AAAAAAA=\n'],
-    ['another space behind the dash', 'text\n\n\u2014\u00a0x AAAAAAA=\n'],
-    ['a space at the end of a line', 'text\n\n\u2014 x AAAAAAA= \n'],
-    ['no signature in a line', 'text\n\n\u2014 x\n'],
-    ['a key id and no signature', 'text\n\n\u2014 x AAAAAA==\n'],
-    ['base64 without padding', 'text\n\n\u2014 x AAAAAAA\n'],
-    ['base64 with trailing bits', 'text\n\n\u2014 x AAAAAAB=\n'],
-    ['base64url', 'text\n\n\u2014 x AAAAAA-=\n'],
-    ['65 signatures', `text\n\n${'\u2014 x AAAAAAA=\n'.repeat(65)}`],
-    ['too many characters', `${'text\n'.repeat(30000)}\n\u2014 x AAAAAAA=\n`],
-  ])('with %s is refused', (_title, bad) => expect(() => parseNote(bad)).toThrow(FormatError))
+  it.each(refusedNotes)('with $title is refused', ({ text: bad }) =>
+    expect(() => parseNote(bad)).toThrow(FormatError),
+  )
 
   it('may have 64 signatures', () => {
     expect(parseNote(`text\n\n${'\u2014 x AAAAAAA=\n'.repeat(64)}`).signatures).toHaveLength(64)

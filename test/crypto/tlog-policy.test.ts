@@ -3,33 +3,19 @@ import { encodeCheckpoint } from '../../crypto/checkpoint.ts'
 import { cosign } from '../../crypto/cosignature.ts'
 import { FormatError } from '../../crypto/errors.ts'
 import type { NoteSignature } from '../../crypto/signed-note.ts'
-import { encodeNote, encodeVerifierKey, signNote } from '../../crypto/signed-note.ts'
+import { encodeNote, signNote } from '../../crypto/signed-note.ts'
 import type { TlogPolicy } from '../../crypto/tlog-policy.ts'
 import { encodePolicy, hasQuorum, parsePolicy, verifyByPolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { fixed, flipped, now } from './fixed-inputs.ts'
 import { logKey, logSigner, noteSigner, origin, witness } from './note-inputs.ts'
 import { reasonOf } from './reason-of.ts'
+import { examplePolicy, logLine, manyGroups, manyWitnesses, refusedPolicies } from './refused-proofs.ts'
 
-const vkeyOf = (name: string) => encodeVerifierKey(primitives, witness(name).key)
-const logLine = `log ${encodeVerifierKey(primitives, logKey)}\n`
-const [x1, x2, x3, y1, y2, y3] = ['X1', 'X2', 'X3', 'Y1', 'Y2', 'Y3'].map(
-  (name) => `witness ${name} ${vkeyOf(name)}\n`,
-)
-
-/** The example of C2SP tlog-policy. */
-const example = `${logLine}
-${x1}${x2}${x3}group X-witnesses 2 X1 X2 X3
-
-${y1}${y2}${y3}group Y-witnesses any Y1 Y2 Y3
-
-group X-and-Y all X-witnesses Y-witnesses
-quorum X-and-Y
-`
 const parse = (text: string) => parsePolicy(primitives, text)
 
 describe('a policy', () => {
-  const policy = parse(example)
+  const policy = parse(examplePolicy)
 
   it('of the specification is read', () => {
     expect(policy.logs).toEqual([{ key: logKey }])
@@ -64,47 +50,12 @@ describe('a policy', () => {
     expect(parse('quorum none\n')).toEqual({ logs: [], witnesses: [], groups: [], quorum: undefined })
   })
 
-  it.each([
-    ['nothing', ''],
-    ['no quorum', logLine],
-    ['two quorums', 'quorum none\nquorum none\n'],
-    ['a quorum of two', `${x1}quorum X1 X1\n`],
-    ['a quorum that is not known', 'quorum X1\n'],
-    ['a quorum that is known later', `quorum X1\n${x1}`],
-    ['no last line feed', 'quorum none'],
-    ['a carriage return', 'quorum none\r\n'],
-    ['a delete character', '# \u007f\nquorum none\n'],
-    ['a lone surrogate', '# \ud800\nquorum none\n'],
-    ['an unknown line', 'quorum none\nwitnesses X\n'],
-    ['a line in capitals', 'Quorum none\n'],
-    ['a log twice', `${logLine}${logLine}quorum none\n`],
-    ['a log with a key of a witness', `log ${vkeyOf('X1')}\nquorum none\n`],
-    ['a log with too many words', `${logLine.trim()} https://a b\nquorum none\n`],
-    ['a log without a key', 'log\nquorum none\n'],
-    ['a witness without a name', `witness ${vkeyOf('X1')}\nquorum none\n`],
-    ['a witness with a key of a log', `${logLine.replace('log', 'witness X1')}quorum none\n`],
-    ['a witness called none', `witness none ${vkeyOf('X1')}\nquorum none\n`],
-    ['a name twice', `${x1}${x2?.replace('X2', 'X1')}quorum none\n`],
-    ['a key under two names', `${x1}${x1?.replace('X1', 'X2')}quorum none\n`],
-    ['a group named as a witness', `${x1}group X1 any X1\nquorum none\n`],
-    ['a group called none', `${x1}group none any X1\nquorum none\n`],
-    ['a group without members', `${x1}group G any\nquorum none\n`],
-    ['a group of too few', `${x1}group G 2 X1\nquorum none\n`],
-    ['a group of none of its members', `${x1}group G 0 X1\nquorum none\n`],
-    ['a threshold with a leading zero', `${x1}group G 01 X1\nquorum none\n`],
-    ['a threshold of most', `${x1}group G most X1\nquorum none\n`],
-    ['a member that is not known', `${x1}group G any X1 X2\nquorum none\n`],
-    ['a member that is known later', `group G any X1\n${x1}quorum none\n`],
-    ['a member twice', `${x1}${x2}group G 2 X1 X1\nquorum none\n`],
-    ['a member of two groups', `${x1}${x2}group G any X1\ngroup H any X1 X2\nquorum none\n`],
-    ['a member called none', `${x1}group G any none\nquorum none\n`],
-    ['a group in itself', `${x1}group G any G X1\nquorum none\n`],
-    ['too many characters', `${'#\n'.repeat(40_000)}quorum none\n`],
-    ['65 groups', `${manyWitnesses(65)}${groups(65)}quorum none\n`],
-  ])('with %s is refused', (_title, text) => expect(() => parse(text)).toThrow(FormatError))
+  it.each(refusedPolicies)('with $title is refused', ({ text }) =>
+    expect(() => parse(text)).toThrow(FormatError),
+  )
 
   it('may have 64 of each', () => {
-    expect(parse(`${manyWitnesses(64)}${groups(64)}quorum none\n`).groups).toHaveLength(64)
+    expect(parse(`${manyWitnesses(64)}${manyGroups(64)}quorum none\n`).groups).toHaveLength(64)
   })
 
   it.each<[string, TlogPolicy]>([
@@ -117,16 +68,8 @@ describe('a policy', () => {
   )
 })
 
-function manyWitnesses(count: number): string {
-  return Array.from({ length: count }, (_, i) => `witness w${i} ${vkeyOf(`w${i}`)}\n`).join('')
-}
-
-function groups(count: number): string {
-  return Array.from({ length: count }, (_, i) => `group g${i} all w${i}\n`).join('')
-}
-
 describe('a quorum', () => {
-  const policy = parse(example)
+  const policy = parse(examplePolicy)
 
   it.each<[string, readonly string[], boolean]>([
     ['two of X and one of Y', ['X1', 'X3', 'Y2'], true],
@@ -147,7 +90,7 @@ describe('a quorum', () => {
 })
 
 describe('verifyByPolicy', () => {
-  const policy = parse(example)
+  const policy = parse(examplePolicy)
   const text = encodeCheckpoint({ origin, size: 7, root: fixed('root') })
   const own = signNote(primitives, text, logSigner)
   const by = (name: string, time = now) => cosign(primitives, text, witness(name).signer, time)

@@ -1,41 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { signCheckpoint } from '../../crypto/checkpoint.ts'
-import { cosign } from '../../crypto/cosignature.ts'
 import { FormatError } from '../../crypto/errors.ts'
-import { encodeNote, parseNote } from '../../crypto/signed-note.ts'
-import type { TlogPolicy } from '../../crypto/tlog-policy.ts'
 import type { TlogProof } from '../../crypto/tlog-proof.ts'
 import { encodeTlogProof, parseTlogProof, verifyTlogProof } from '../../crypto/tlog-proof.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { fixed, flipped, now } from './fixed-inputs.ts'
+import { checkpointOf, hashes, policy, proofOf } from './fixed-log.ts'
 import { implementations } from './implementations.ts'
-import { logKey, logSigner, origin, witness } from './note-inputs.ts'
-import { leafHashes, path, plainTree } from './plain-tree.ts'
 import { reasonOf } from './reason-of.ts'
+import { refusedProofs } from './refused-proofs.ts'
 
-const hashes = leafHashes(70)
-const tree = plainTree(hashes)
 const [first = fixed('x')] = hashes
-const { signer, key } = witness('w1')
-const policy: TlogPolicy = {
-  logs: [{ key: logKey }],
-  witnesses: [{ name: 'w1', key }],
-  groups: [],
-  quorum: 'w1',
-}
-
-const bare = signCheckpoint(primitives, { origin, size: 70, root: tree.mth(0, 70) }, [logSigner])
-const { text, signatures } = parseNote(bare)
-const checkpoint = encodeNote({ text, signatures: [...signatures, cosign(primitives, text, signer, now)] })
-
-function proofOf(index: number): TlogProof {
-  return { index, hashes: path(tree, index, 0, 70), checkpoint }
-}
+const bare = checkpointOf(70)
+const { checkpoint } = proofOf(0)
 
 describe('a proof', () => {
   it('looks as the specification says', () => {
-    const single = signCheckpoint(primitives, { origin, size: 2, root: tree.mth(0, 2) }, [logSigner])
+    const single = checkpointOf(2)
     const sibling = Buffer.from(hashes[0] ?? []).toString('base64')
     const proof = { extra: Uint8Array.of(1, 2, 3), index: 1, hashes: [first], checkpoint: single }
     expect(encodeTlogProof(proof)).toBe(
@@ -61,31 +42,7 @@ describe('a proof', () => {
     )
   })
 
-  const good = encodeTlogProof({ ...proofOf(5), extra: Uint8Array.of(1) })
-  it.each([
-    ['nothing', ''],
-    ['another first line', good.replace('@v1', '@v2')],
-    ['nothing but its first line', 'c2sp.org/tlog-proof@v1\n'],
-    ['a line feed in front', `\n${good}`],
-    ['carriage returns', good.replace(/\n/g, '\r\n')],
-    ['empty extra data', good.replace('extra AQ==', 'extra ')],
-    ['extra data twice', good.replace('extra AQ==', 'extra AQ==\nextra AQ==')],
-    ['extra data behind the index', good.replace('extra AQ==\nindex 5', 'index 5\nextra AQ==')],
-    ['extra data without padding', good.replace('extra AQ==', 'extra AQ')],
-    ['no index', good.replace('index 5\n', '')],
-    ['an index with a leading zero', good.replace('index 5', 'index 05')],
-    ['a negative index', good.replace('index 5', 'index -5')],
-    ['an index that is not safe', good.replace('index 5', 'index 9007199254740992')],
-    ['two spaces', good.replace('index 5', 'index  5')],
-    ['a hash of 31 bytes', good.replace('index 5\n', `index 5\n${'A'.repeat(40)}AA==\n`)],
-    ['64 hashes', good.replace('index 5\n', `index 5\n${`${'A'.repeat(43)}=\n`.repeat(64)}`)],
-    ['no empty line', good.replace('\n\n', '\n')],
-    ['two empty lines', good.replace('\n\n', '\n\n\n')],
-    ['no checkpoint', good.slice(0, good.indexOf('\n\n') + 2)],
-    ['something that is no checkpoint', good.replace('\n70\n', '\n070\n')],
-    ['a line feed at the end', `${good}\n`],
-  ])('with %s is refused', (_title, bad) => {
-    expect(bad).not.toBe(good)
+  it.each(refusedProofs)('with $title is refused', ({ text: bad }) => {
     expect(() => parseTlogProof(bad)).toThrow(FormatError)
   })
 

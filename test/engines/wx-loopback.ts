@@ -7,6 +7,8 @@ import type { Callbacks, Realm } from './wx-callbacks.ts'
 import { bufferOf, later, messageOf, ofRealm, settle } from './wx-callbacks.ts'
 import type { RecordedRequest, RequestOptions } from './wx-request-queue.ts'
 import { RequestQueue } from './wx-request-queue.ts'
+import type { LoopbackSocket, SocketOptions } from './wx-sockets.ts'
+import { SocketPool } from './wx-sockets.ts'
 
 export interface LoopbackOptions {
   readonly appid: string
@@ -15,12 +17,16 @@ export interface LoopbackOptions {
   /** Who logs in; a new user each time when absent. */
   readonly openid?: string
   readonly realm?: Realm
+  /** What the finger gives, for `startSoterAuthentication`; absent on a phone without SOTER. */
+  readonly soter?: (challenge: string) => Promise<object>
 }
 
 export interface Loopback {
   readonly wx: LoopbackWx
   readonly requests: RecordedRequest[]
   readonly storage: Map<string, { readonly data: string; readonly isEncrypted: boolean }>
+  /** Ends every socket as a lost network does. */
+  cutSockets(): void
   /** The most requests that were under way together. */
   mostInFlight(): number
 }
@@ -34,6 +40,14 @@ export interface LoopbackWx {
   readonly setStorage: Api<{ readonly key: string; readonly data: string; readonly encrypt?: boolean }>
   readonly removeStorage: Api<{ readonly key: string }>
   readonly login: Api<object>
+  readonly getNetworkType: Api<object>
+  readonly showModal: Api<{ readonly title: string; readonly content: string }>
+  readonly checkIsSupportSoterAuthentication: Api<object>
+  readonly checkIsSoterEnrolledInDevice: Api<{ readonly checkAuthMode: string }>
+  readonly startSoterAuthentication: Api<{ readonly challenge: string }>
+  connectSocket(options: SocketOptions): LoopbackSocket
+  onNetworkStatusChange(listener: (status: { readonly isConnected: boolean }) => void): void
+  onAppShow(listener: () => void): void
   getDeviceInfo(): { readonly platform: string }
   getAppBaseInfo(): { readonly SDKVersion: string }
 }
@@ -46,6 +60,7 @@ export function createLoopback(options: LoopbackOptions): Loopback {
   const realm: Realm = options.realm ?? globalThis
   const storage: Loopback['storage'] = new Map()
   const requests = new RequestQueue(options.appid, realm)
+  const sockets = new SocketPool(realm)
   const wx: LoopbackWx = {
     request: (request) => requests.add(request),
     getRandomValues: asynchronous('getRandomValues', realm, ({ length }) => {
@@ -54,10 +69,48 @@ export function createLoopback(options: LoopbackOptions): Loopback {
     }),
     ...storageApis(storage, realm),
     login: asynchronous('login', realm, async () => ({ code: await loginCode(options) })),
+    ...phoneApis(options, realm),
+    connectSocket: (socket) => sockets.connect(socket),
+    // Nothing changes on its own here.
+    onNetworkStatusChange: () => {},
+    onAppShow: () => {},
     getDeviceInfo: () => ({ platform: 'ios' }),
     getAppBaseInfo: () => ({ SDKVersion: '3.8.12' }),
   }
-  return { wx, requests: requests.recorded, storage, mostInFlight: () => requests.mostInFlight }
+  return {
+    wx,
+    requests: requests.recorded,
+    storage,
+    mostInFlight: () => requests.mostInFlight,
+    cutSockets: () => sockets.cut(),
+  }
+}
+
+type PhoneApis = Pick<
+  LoopbackWx,
+  | 'getNetworkType'
+  | 'showModal'
+  | 'checkIsSupportSoterAuthentication'
+  | 'checkIsSoterEnrolledInDevice'
+  | 'startSoterAuthentication'
+>
+
+/** A phone with a network, and an owner who says yes. */
+function phoneApis({ soter }: LoopbackOptions, realm: Realm): PhoneApis {
+  return {
+    getNetworkType: asynchronous('getNetworkType', realm, () => ({ networkType: 'wifi' })),
+    showModal: asynchronous('showModal', realm, () => ({ confirm: true, cancel: false })),
+    checkIsSupportSoterAuthentication: asynchronous('checkIsSupportSoterAuthentication', realm, () => {
+      return { supportMode: soter === undefined ? [] : ['facial'] }
+    }),
+    checkIsSoterEnrolledInDevice: asynchronous('checkIsSoterEnrolledInDevice', realm, () => {
+      return { isEnrolled: soter !== undefined }
+    }),
+    startSoterAuthentication: asynchronous('startSoterAuthentication', realm, ({ challenge }) => {
+      if (soter === undefined) throw new Error('not support soter')
+      return soter(challenge)
+    }),
+  }
 }
 
 type StorageApis = Pick<LoopbackWx, 'getStorage' | 'setStorage' | 'removeStorage'>

@@ -16,6 +16,7 @@ from primitives import b64u, ed25519_public, ed25519_sign
 from strict_messages import judge_request, read_signature, strict_digest, strict_request, strict_response
 from structured_fields import InnerList, Item, serialize
 from vectors_keys import check_configuration, check_keys
+from vectors_log import check_log
 from vectors_sealing import check_frames, check_handshake, check_session
 from verdicts import Refused, code_of, refuses, same
 
@@ -118,7 +119,7 @@ def check_refusals(data) -> int:
 
 
 CHECKS = {"configuration": check_configuration, "frames": check_frames, "handshake": check_handshake,
-          "keys": check_keys, "messages": check_messages, "padding": check_padding,
+          "keys": check_keys, "log": check_log, "messages": check_messages, "padding": check_padding,
           "refusals": check_refusals, "request": check_request, "response": check_response,
           "session": check_session}
 

@@ -97,7 +97,8 @@ it('signs with every log key in use, not with one that is coming, and not with o
     [1, 1],
   ] as const) {
     now += after
-    await grow(publisher)
+    // Whether the log grows or not.
+    if (after > 1) await grow(publisher)
     await publisher.step()
     expect(signers((await latest())?.note)).toBe(expected)
   }
@@ -105,6 +106,20 @@ it('signs with every log key in use, not with one that is coming, and not with o
   const again = publisherOf({ keyring: await openKeyring(places.store, wrapper, now) })
   await again.step()
   expect(again.standing()).toEqual({ kind: 'open' })
+})
+
+it('leaves a signature alone that is of a key which it does not know yet', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  const next = makeServiceKey('log', wrapper, { now, notBefore: now })
+  await places.store.commit([{ kind: 'insert-service-key', key: next }])
+  const other = publisherOf({ keyring: await openKeyring(places.store, wrapper, now) })
+  await other.step()
+  expect(signers((await latest())?.note)).toBe(2)
+  const standing = await database.sql('select note from log_checkpoints')
+  // This one has not reread its keys: to it the checkpoint has one signature too many.
+  await publisher.step()
+  expect(await database.sql('select note from log_checkpoints')).toEqual(standing)
 })
 
 it('puts a checkpoint into the anchor before anybody can see it', async () => {
@@ -154,6 +169,26 @@ it('takes the name of the configuration, and refuses a database with another one
   await none.step()
   expect(none.standing()).toEqual({ kind: 'open' })
   expect(none.origin()).toBe('pay.example.com/log')
+})
+
+it('reads no tile while nothing changes, and proves what does', async () => {
+  let tiles = 0
+  const store = {
+    ...places.store,
+    findTile: (...where: Parameters<typeof places.store.findTile>) => {
+      tiles += 1
+      return places.store.findTile(...where)
+    },
+  }
+  const publisher = publisherOf({ store })
+  await publisher.step()
+  await publisher.step()
+  const before = tiles
+  for (let i = 0; i < 10; i++) await publisher.step()
+  expect(tiles).toBe(before)
+  await grow(publisher)
+  await publisher.step()
+  expect(tiles).toBeGreaterThan(before)
 })
 
 it('records when it stops going on, once', async () => {

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { parseCheckpointNote } from '../../service/log/checkpoint-note.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../service/log/recovery.ts'
 import type { Refusal } from '../../service/log/standing.ts'
+import { growTree } from '../../service/log/tree.ts'
 import { placeOf } from '../../service/store/log-records.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 import { stage, stagedLeaf, testOrigin } from '../support/log-records.ts'
@@ -180,6 +181,16 @@ it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
   }
 })
 
+it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
+  await add(5)
+  const places = await openPlaces(database.location, machine.folder)
+  const key = places.keyring.current('log', 1_764_000_000)
+  const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
+  await places.store.close()
+  await database.sql(`update log_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
+  await expectRefused(await open(), 'checkpoint-differs')
+})
+
 it('stops when a staged leaf was changed, and goes on when it is gone', async () => {
   const log = await open()
   await stage(log.places.store, stagedLeaf(freshSeed(), { leaf: Uint8Array.of(1) }))
@@ -246,6 +257,28 @@ it('ends a log in good order with a checkpoint over all of it', async () => {
   expect((await log.log.reader.latestCheckpoint(0))?.size).toBe(3)
   await until(async () => (await log.log.status()).origin === `${testOrigin}-2`)
   expect((await log.log.status()).standing).toBe('open')
+})
+
+it('leaves no leaf of the old log unsigned when one comes in between', async () => {
+  await add(2)
+  const places = await openPlaces(database.location, machine.folder)
+  let isFirst = true
+  const store = {
+    ...places.store,
+    commit: async (writes: Parameters<typeof places.store.commit>[0]) => {
+      if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
+        isFirst = false
+        await stage(places.store, stagedLeaf(freshSeed()))
+        expect(await places.store.sequence(growTree, 256)).toMatchObject({ kind: 'sequenced' })
+      }
+      return await places.store.commit(writes)
+    },
+  }
+  const { previous } = await startNextLog({ ...places, store }, testOrigin, 1_764_000_000)
+  expect(previous?.size).toBe(4)
+  expect((await places.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
+  expect((await places.store.findLatestCheckpoint(0))?.size).toBe(4)
+  await places.store.close()
 })
 
 it('refuses without an anchor, until an operator says that the database is the right one', async () => {

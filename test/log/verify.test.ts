@@ -70,6 +70,20 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     })
   })
 
+  it('finds nothing in a log that grows, and is signed, while it is read', async () => {
+    let isOver = false
+    const growing = (async () => {
+      for (let i = 0; !isOver; i++) {
+        await log.append(requests(3, 1_000 + 3 * i))
+        await log.sign()
+      }
+    })()
+    for (let i = 0; i < 5; i++) expect(await found()).toEqual([])
+    isOver = true
+    await growing
+    expect((await check()).checked.entries).toBeGreaterThan(311)
+  })
+
   it('says that details are not checked without the master key, and ends with 0', async () => {
     const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
     const said = await runCommand(verify, [], without)

@@ -79,7 +79,7 @@ describe('the login', () => {
     await channel.request(wallet)
     service.endSessions()
     await channel.request(wallet)
-    expect(states).toEqual(['logging-in', 'ready', 'logged-out', 'logging-in', 'ready'])
+    expect(states).toEqual(['logging-in', 'ready', 'ended', 'logging-in', 'ready'])
     stop()
     await channel.logout()
     expect(states).toHaveLength(5)

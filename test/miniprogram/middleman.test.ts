@@ -29,7 +29,8 @@ describe('somebody between the phone and the service', () => {
         return { ...answer, body }
       }
       await expect(channel.request(transfer)).rejects.toMatchObject({
-        code: 'not_verified',
+        code: 'outcome_unknown',
+        reason: 'not_verified',
         outcome: 'unknown',
       })
     }
@@ -44,7 +45,8 @@ describe('somebody between the phone and the service', () => {
       if (old === undefined) throw new Error('nothing was recorded')
       proxy.meddle = () => old
       await expect(channel.request(transfer)).rejects.toMatchObject({
-        code: 'not_verified',
+        code: 'outcome_unknown',
+        reason: 'not_verified',
         outcome: 'unknown',
       })
     }
@@ -68,7 +70,12 @@ describe('somebody between the phone and the service', () => {
       throw new Error('connection reset')
     }
     const failure = await channel.request(transfer).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ code: 'network', outcome: 'unknown', idempotencyKey: expect.any(String) })
+    expect(failure).toMatchObject({
+      code: 'outcome_unknown',
+      reason: 'network',
+      outcome: 'unknown',
+      idempotencyKey: expect.any(String),
+    })
     proxy.meddle = (answer) => answer
     const { idempotencyKey } = failure as { idempotencyKey: string }
     expect((await channel.request({ ...transfer, idempotencyKey })).status).toBe(201)

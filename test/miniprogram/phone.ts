@@ -58,6 +58,7 @@ export function createPhone(
     },
     now: () => service.now() * 1000,
     platform: { platform: 'test', base: '3.8.12' },
+    retries: 0,
     ...options,
   })
   return { channel, proxy, codes }

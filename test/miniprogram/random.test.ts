@@ -69,7 +69,7 @@ describe('the random pool', () => {
 
   it('fails on a base library without wx.getRandomValues', async () => {
     const { getRandomValues: _, ...old } = createLoopback({ appid: 'wx1' }).wx
-    const pool = new RandomPool(wxRandom(old as Parameters<typeof wxRandom>[0]))
+    const pool = new RandomPool(wxRandom(old as unknown as Parameters<typeof wxRandom>[0]))
     await expect(pool.ready()).rejects.toMatchObject({ code: 'no_random' })
   })
 })

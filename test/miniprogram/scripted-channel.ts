@@ -12,13 +12,18 @@ import { origin, ScriptedService } from './scripted-service.ts'
 export const appid = 'wx0123456789abcdef'
 
 /** A service and a channel to it; everything of the phone is in memory too. */
-export async function scripted(
-  options: Partial<ChannelOptions> = {},
-): Promise<{ service: ScriptedService; channel: Channel; stored: Map<string, string>; issued: string[] }> {
+export async function scripted(options: Partial<ChannelOptions> = {}): Promise<{
+  service: ScriptedService
+  channel: Channel
+  stored: Map<string, string>
+  issued: string[]
+  /** The mini program started anew on the same phone. */
+  launch: () => Channel
+}> {
   const service = new ScriptedService(createJsPrimitives(await loadCurves()))
   const stored = new Map<string, string>()
   const issued: string[] = []
-  const channel = createChannel({
+  const all: ChannelOptions = {
     origin,
     appid,
     roots: [encodeBase64Url(service.root.publicKey)],
@@ -31,9 +36,11 @@ export async function scripted(
     },
     now: () => service.time * 1000,
     platform: { platform: 'test', base: '3.8.12' },
+    retries: 0,
     ...options,
-  })
-  return { service, channel, stored, issued }
+  }
+  const launch = (): Channel => createChannel(all)
+  return { service, channel: launch(), stored, issued, launch }
 }
 
 /** The idempotency keys of the requests that reached the handler, without the quotes of the structured field. */

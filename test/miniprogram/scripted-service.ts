@@ -62,6 +62,10 @@ export class ScriptedService implements Transport {
   /** UNIX seconds. */
   time: number = Math.floor(Date.now() / 1000)
   iss: string = origin
+  /** The verifier key of the log, as it is published. */
+  logKey = 'example'
+  /** Who logs in. */
+  user = 'user-1'
   tokenLifetime = 600
   sessionLifetime = 7200
   /** When the published signing key ends, UNIX seconds; 0 for never. */
@@ -100,6 +104,23 @@ export class ScriptedService implements Transport {
     return this.intercept(request, () => this.answer(request))
   }
 
+  /** Present when the test gives it sockets, see `scripted-sockets.ts`. */
+  connect?: NonNullable<Transport['connect']>
+
+  /** A frame 0x03 of a socket: its answer, and with which keys and for what. */
+  answerFrame(bytes: Uint8Array): {
+    readonly answer: TransportAnswer
+    readonly keys: SessionKeys | undefined
+    readonly request: RequestMessage | undefined
+  } {
+    const frame = parseFrame(bytes, 1_048_576)
+    if (frame.kind !== 'request') throw new Error('not a request')
+    const count = this.received.length
+    const answer = this.answerRequest(frame)
+    const session = this.sessions.find(({ id }) => Buffer.compare(id, frame.sessionId) === 0)
+    return { answer, keys: session?.keys, request: this.received[count] }
+  }
+
   private answer({ url, body }: TransportRequest): TransportAnswer {
     if (url === `${origin}/.well-known/miniseal`) {
       return {
@@ -130,7 +151,7 @@ export class ScriptedService implements Transport {
       version: 1 as const,
       agreement: [key(this.agreement.publicKey, 'X25519')],
       signing: [key(this.signing.publicKey, 'Ed25519', this.signingKeyEnds)],
-      log: { origin: 'pay.example.com/audit', vkey: 'example' },
+      log: { origin: 'pay.example.com/audit', vkey: this.logKey },
       window: { past: 120, future: 10 },
       maxFrame: 1_048_576,
     }
@@ -168,7 +189,7 @@ export class ScriptedService implements Transport {
   private loginAnswer(session: Pick<ServiceSession, 'id' | 'deviceKey'>): object {
     return {
       session: { id: encodeBase64Url(session.id), expires_at: this.time + this.sessionLifetime },
-      user: 'user-1',
+      user: this.user,
       device: { id: keyThumbprint(this.primitives, session.deviceKey), new: true },
       time: this.time,
       ...this.token(),

@@ -118,7 +118,8 @@ describe('an answer signed by somebody else', () => {
     service.rotateSigningKey()
     service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
     await expect(channel.request(transfer)).rejects.toMatchObject({
-      code: 'not_verified',
+      code: 'outcome_unknown',
+      reason: 'not_verified',
       outcome: 'unknown',
     })
     expect(service.sent.filter((line) => line.startsWith('GET'))).toHaveLength(3)

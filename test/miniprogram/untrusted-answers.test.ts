@@ -20,7 +20,8 @@ describe('an answer that was changed on the way', () => {
       await channel.login()
       service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
       await expect(channel.request(transfer)).rejects.toMatchObject({
-        code: 'not_verified',
+        code: 'outcome_unknown',
+        reason: 'not_verified',
         outcome: 'unknown',
       })
       await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified', outcome: 'none' })
@@ -70,7 +71,7 @@ describe('an answer to something else', () => {
     const outcomes = await Promise.allSettled([channel.request(wallet), channel.request(transfer)])
     expect(outcomes).toMatchObject([
       { status: 'rejected', reason: { code: 'not_verified', outcome: 'none' } },
-      { status: 'rejected', reason: { code: 'not_verified', outcome: 'unknown' } },
+      { status: 'rejected', reason: { code: 'outcome_unknown', reason: 'not_verified', outcome: 'unknown' } },
     ])
   })
 
@@ -118,7 +119,8 @@ describe('an answer to something else', () => {
     const refusal = Uint8Array.of(1, 0x0f, ...problem('session_ended', 1).content)
     service.intercept = () => frameAnswer(refusal)
     await expect(channel.request(transfer)).rejects.toMatchObject({
-      code: 'not_verified',
+      code: 'outcome_unknown',
+      reason: 'not_verified',
       outcome: 'unknown',
     })
     expect(service.codes).toEqual(['code-1'])
@@ -139,7 +141,7 @@ describe('an answer in the clear', () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.intercept = () => answer
-    await expect(channel.request(transfer)).rejects.toMatchObject({ code, outcome: 'unknown' })
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'outcome_unknown', reason: code })
     await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
   })
 
@@ -161,7 +163,8 @@ describe('an answer in the clear', () => {
       .request({ ...transfer, idempotencyKey: 'key-1' })
       .catch((error: unknown) => error)
     expect(failure).toMatchObject({
-      code: 'network',
+      code: 'outcome_unknown',
+      reason: 'network',
       outcome: 'unknown',
       retryable: true,
       idempotencyKey: 'key-1',

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import { ConfigError, readConfig } from '../../service/config.ts'
+import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
@@ -116,9 +118,40 @@ it.each([
   ['MINISEAL_MAX_DEVICES', '10000'],
   ['MINISEAL_MAX_DEVICES', '1e2'],
   ['MINISEAL_LOG_LEVEL', 'loud'],
+  ['MINISEAL_LOG_ORIGIN', 'https://pay.example.com/audit'],
+  ['MINISEAL_LOG_ORIGIN', 'pay.example.com/au dit'],
+  ['MINISEAL_LOG_ORIGIN', 'pay.example.com/au+dit'],
+  ['MINISEAL_LOG_ORIGIN', `${'a'.repeat(100)}/${'b'.repeat(40)}`],
+  ['MINISEAL_LOG_POLICY_FILE', '/nowhere/policy'],
+  ['MINISEAL_TSA_URL', 'tsa.example.com'],
+  ['MINISEAL_TSA_URL', 'ftp://tsa.example.com'],
 ])('refuses %s=%s, naming the variable and never its value', (name, value) => {
   const attempt = (): unknown => readConfig({ ...production, [name]: value })
   expect(attempt).toThrow(ConfigError)
   expect(attempt).toThrow(name)
   if (name === 'MINISEAL_MASTER_KEY') expect(attempt).not.toThrow(value)
+})
+
+it('asks the witnesses of a policy file that have a URL, over https or on loopback', () => {
+  const path = join(folder, 'policy')
+  const vkey = (name: string, seed: number): string => {
+    const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(seed))
+    return encodeVerifierKey(sodiumPrimitives, { kind: 'cosignature', name, publicKey })
+  }
+  const read = (url: string) => {
+    writeFileSync(
+      path,
+      `witness far ${vkey('far.example', 1)} ${url}\nwitness near ${vkey('near.example', 2)}\nquorum none\n`,
+    )
+    return readConfig({ ...production, MINISEAL_LOG_POLICY_FILE: path }).log.witnesses
+  }
+  expect(read('https://far.example/w')).toMatchObject([{ name: 'far', url: 'https://far.example/w' }])
+  expect(read('http://127.0.0.1:9000')).toHaveLength(1)
+  for (const url of ['http://far.example', 'ftp://far.example', 'far.example']) {
+    expect(() => read(url)).toThrow('MINISEAL_LOG_POLICY_FILE')
+  }
+  writeFileSync(path, 'witness\n')
+  expect(() => readConfig({ ...production, MINISEAL_LOG_POLICY_FILE: path })).toThrow(
+    'MINISEAL_LOG_POLICY_FILE',
+  )
 })

@@ -231,9 +231,23 @@ describe('the routes file', () => {
   const route = { path: '/a', upstream: 'http://127.0.0.1:1' }
 
   it('is read with all its members, the longest path first', () => {
-    const full = { path: '/a/b/', upstream: 'https://h/', methods: ['GET'], max_body: 0, timeout_ms: 100 }
+    const full = {
+      path: '/a/b/',
+      upstream: 'https://h/',
+      methods: ['GET'],
+      max_body: 0,
+      timeout_ms: 100,
+      idempotent: true,
+    }
     expect(parseRoutes(JSON.stringify([route, full]))).toEqual([
-      { prefix: '/a/b', origin: 'https://h', methods: ['GET'], maxBody: 0, timeoutMs: 100 },
+      {
+        prefix: '/a/b',
+        origin: 'https://h',
+        methods: ['GET'],
+        maxBody: 0,
+        timeoutMs: 100,
+        isIdempotent: true,
+      },
       { prefix: '/a', origin: 'http://127.0.0.1:1' },
     ])
   })
@@ -260,6 +274,7 @@ describe('the routes file', () => {
     ['has a size below nothing', [{ ...route, max_body: -1 }], /route 1, max_body/],
     ['has a size over the frame', [{ ...route, max_body: 2_000_000 }], /route 1, max_body/],
     ['waits longer than a key does', [{ ...route, timeout_ms: 30_001 }], /route 1, timeout_ms/],
+    ['calls itself idempotent in words', [{ ...route, idempotent: 'yes' }], /route 1, idempotent/],
     ['has a member that nobody knows', [{ ...route, timeout: 5 }], /route 1.*"timeout"/],
     ['names a path twice', [route, { ...route, path: '/a/' }], /name \/a more than once/],
   ])('is refused when it %s, with the place', (_title, routes, message) => {

@@ -146,7 +146,7 @@ it('says that the outcome is unknown when the backend failed in its work, and ne
 })
 
 it('says that the outcome is unknown when the first request has been silent for a minute', async () => {
-  let finish: () => void = () => {}
+  let finish: (() => void) | undefined
   const own = await startTestService({
     backend: {
       answer: () =>
@@ -159,14 +159,14 @@ it('says that the outcome is unknown when the first request has been silent for 
   try {
     const someone = await logIn(own)
     const first = someone.send(posting('silent'))
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await expect.poll(() => finish).toBeDefined()
     expect((await someone.send(posting('silent'))).json).not.toHaveProperty('outcome')
     own.advanceClock(61)
     expect((await someone.send(posting('silent'))).json).toMatchObject({
       code: 'idempotency_in_progress',
       outcome: 'unknown',
     })
-    finish()
+    finish?.()
     await first
   } finally {
     await own.close()

@@ -313,3 +313,23 @@ it('closes connections over the limit of an address, and takes those of others',
   }
   await expect.poll(stays, { timeout: 10_000 }).toBe('open')
 })
+
+it.each(['0', '1'])('closes connections over the bound of all, with %s trusted proxies', async (proxies) => {
+  const service = await limited('connections=3', { MINISEAL_TRUSTED_PROXIES: proxies })
+  const port = Number(new URL(service.origin).port)
+  const from = (last: number): Idler => idle({ port, from: `127.0.0.${last}` }, '')
+  const first = [2, 3, 4].map(from)
+  await Promise.all(first.map(({ settled }) => settled))
+  expect(await from(5).lifetime).toBeLessThan(5)
+  await expect(fetch(`${service.origin}/healthz`)).rejects.toThrow()
+  // Those that were there first are served; and room is given back.
+  expect(await Promise.race([first[0]?.lifetime, sleep(300, 'open')])).toBe('open')
+  for (const { end } of first) end()
+  await Promise.all(first.map(({ lifetime }) => lifetime))
+  const status = (): Promise<unknown> =>
+    fetch(`${service.origin}/healthz`, { headers: { connection: 'close' } }).then(
+      (response) => response.status,
+      () => 'refused',
+    )
+  await expect.poll(status, { timeout: 10_000 }).toBe(200)
+})

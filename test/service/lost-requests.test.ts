@@ -1,9 +1,15 @@
 /** A request that nobody works on any more is run again, when its backend says that this is safe, and only then. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Backend } from '../../service/backends/backend.ts'
 import { logIn, type RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
+import { startUpstream } from '../support/upstream.ts'
 
 let service: TestService
 let session: RawSession
@@ -15,7 +21,7 @@ afterEach(() => service.close())
 async function start(isIdempotent: boolean): Promise<void> {
   runs = []
   const backend: Backend = {
-    isIdempotent,
+    isIdempotent: () => isIdempotent,
     answer: () =>
       new Promise((resolve) => {
         runs.push((status) => resolve({ status, fields: [], content: encodeUtf8('done') }))
@@ -75,4 +81,54 @@ it('is never run again when the backend does not say that it is idempotent', asy
   expect(runs).toHaveLength(1)
   runs[0]?.(201)
   expect((await lost).status).toBe(201)
+})
+
+it('is run again behind the gateway when its route says so, and only then', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-lost-'))
+  const held: ServerResponse[] = []
+  const upstream = await startUpstream((_, response) => {
+    held.push(response)
+  })
+  const route = (path: string, more = {}) => ({
+    path,
+    upstream: upstream.origin,
+    timeout_ms: 30_000,
+    ...more,
+  })
+  const file = join(folder, 'routes.json')
+  writeFileSync(
+    file,
+    JSON.stringify([
+      route('/orders', { idempotent: true }),
+      route('/orders/plain'),
+      route('/orders/never', { idempotent: false }),
+    ]),
+  )
+  try {
+    service = await startTestService({ environment: { MINISEAL_ROUTES_FILE: file } })
+    session = await logIn(service)
+    const paths = ['/orders/plain', '/orders/never', '/orders?fast', '/orders/1']
+    const orders = paths.map((path) => ({ method: 'POST', path, body: { size: 1 }, key: path }))
+    const lost = orders.map((parts) => session.send(parts))
+    await expect.poll(() => held.length).toBe(4)
+    service.advanceClock(61)
+    const again = orders.map((parts) => session.send(parts))
+    for (const refused of await Promise.all(again.slice(0, 2))) {
+      expect(refused.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
+    }
+    await expect.poll(() => held.length).toBe(6)
+    const sent = upstream.arrived.slice(4).map(({ url, headers }) => [url, headers['idempotency-key']])
+    expect(sent.sort()).toEqual([
+      ['/orders/1', '"/orders/1"'],
+      ['/orders?fast', '"/orders?fast"'],
+    ])
+    for (const response of held.slice(4)) response.writeHead(201).end('second')
+    for (const answer of await Promise.all(again.slice(2))) expect(answer.status).toBe(201)
+    for (const response of held.slice(0, 4)) response.writeHead(200).end('first')
+    const late = (await Promise.all(lost)).map(({ status, json }) => json?.outcome ?? status)
+    expect(late).toEqual([200, 200, 'unknown', 'unknown'])
+  } finally {
+    upstream.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

@@ -47,6 +47,7 @@ export function insertSession(seed = 1, createdAt = NOW, user = 'user-1'): Write
       s2cWrapped: bytes(60, 5),
       createdAt,
       expiresAt: createdAt + 2 * HOUR,
+      requiredAcr: null,
     },
   }
 }

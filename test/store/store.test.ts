@@ -143,6 +143,9 @@ describeOnBothEngines('store', (create) => {
       deviceName: null,
       devicePlatform: 'ios',
     })
+    const { session } = insertSession(2)
+    await expectCommitted({ kind: 'insert-session', session: { ...session, requiredAcr: 'soter' } })
+    expect(await store.findSession(bytes(16, 2))).toMatchObject({ requiredAcr: 'soter' })
     expect(await store.findSession(bytes(16, 77))).toBeUndefined()
   })
 

@@ -12,6 +12,8 @@ export interface KilledService {
   /** For `logIn` and `send`; what only the own process could do throws. */
   readonly service: TestService
   readonly folder: string
+  /** Of the process that runs now. */
+  pid(): number
   /** SIGKILL, wherever it is; resolves when it runs again. `between`: looks at what it has left. */
   restart(between: () => void): Promise<void>
   close(): Promise<void>
@@ -38,6 +40,7 @@ export async function startKilledService(
   return {
     service: serviceOutside(environment, url, root),
     folder,
+    pid: () => running.child.pid ?? 0,
     async restart(between) {
       running.child.kill('SIGKILL')
       await running.finished

@@ -9,6 +9,7 @@ import { openAnchor } from '../../service/log/anchor.ts'
 import type { LogEvent } from '../../service/log/events.ts'
 import { openLog, type RunningLog } from '../../service/log/open-log.ts'
 import type { LogPlaces } from '../../service/log/standing.ts'
+import type { AskedWitness } from '../../service/log/witnessing.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { testOrigin } from './log-records.ts'
 
@@ -46,16 +47,29 @@ export async function openPlaces(
   return { store, keyring, anchor: openAnchor(folder), origin: testOrigin, isOriginGiven: false, ...changes }
 }
 
+/** Whom a log asks. */
+export interface LogHelpers {
+  readonly witnesses?: readonly AskedWitness[]
+  readonly timestampUrl?: string
+}
+
 export async function openTestLog(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogPlaces> = {},
+  changes: Partial<LogPlaces> & LogHelpers = {},
 ): Promise<OpenedLog> {
   const places = await openPlaces(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const log = await openLog({ ...places, now, record: (event) => events.push(event) })
+  const { witnesses = [], timestampUrl } = changes
+  const log = await openLog({
+    ...places,
+    witnesses,
+    timestampUrl,
+    now,
+    record: (event) => events.push(event),
+  })
   return {
     log,
     places,

@@ -32,12 +32,20 @@ export interface TestService {
   close(): Promise<void>
 }
 
+/** One that runs in the test's own process. */
+export interface OwnService extends TestService {
+  /** Ends it, and leaves its files. */
+  stop(): Promise<void>
+}
+
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
+  /** See `Surroundings`. */
+  readonly socketPatienceMs?: number
 }
 
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-test-'))
   const environment: Record<string, string> = {
     PORT: '0',
@@ -57,8 +65,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const backend = options.backend === undefined ? {} : { backend: options.backend }
-  const service: RunningService = await startService(readConfig(environment), log, { now, ...backend })
+  const { environment: _, ...around } = options
+  const service: RunningService = await startService(readConfig(environment), log, { now, ...around })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${sandboxUrl}${path}`, {
@@ -91,6 +99,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       return made.code
     },
     sandbox,
+    stop: () => service.stop(),
     close: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })

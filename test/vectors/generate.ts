@@ -10,6 +10,7 @@ import { configurationVectors } from './make/configuration.ts'
 import { frameVectors } from './make/frames.ts'
 import { handshakeVectors } from './make/handshake.ts'
 import { keyVectors } from './make/keys.ts'
+import { logVectors } from './make/log.ts'
 import { messageVectors } from './make/messages.ts'
 import { paddingVectors } from './make/padding.ts'
 import { refusalVectors } from './make/refusals.ts'
@@ -22,6 +23,7 @@ export const makers = {
   frames: frameVectors,
   handshake: handshakeVectors,
   keys: keyVectors,
+  log: logVectors,
   messages: messageVectors,
   padding: paddingVectors,
   refusals: refusalVectors,

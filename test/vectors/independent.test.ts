@@ -38,6 +38,7 @@ const spoilt: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
   frames: [/"code": "malformed_frame"/, '"code": "frame_too_large"'],
   handshake: [/"th": "[0-9a-f]{64}"/, `"th": "${'0'.repeat(64)}"`],
   keys: [/"valid": false/, '"valid": true'],
+  log: [/"hash": "[0-9a-f]{64}"/, `"hash": "${'0'.repeat(64)}"`],
   messages: [/"method": "GET"/, '"method": "PUT"'],
   padding: [/272/, '273'],
   refusals: [/"code": "tag_invalid"/, '"code": "signature_invalid"'],

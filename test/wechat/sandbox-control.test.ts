@@ -85,6 +85,7 @@ describe('the failures of the sandbox', () => {
       'wxa/checksession': 0,
       'cgi-bin/soter/verify_signature': 0,
       'wxa/business/getuserphonenumber': 0,
+      'wxa/getuserriskrank': 0,
     })
   })
 })

@@ -20,7 +20,7 @@ import { z } from 'zod'
 /** Names with their bytes. */
 export type BundleFiles = ReadonlyMap<string, Uint8Array>
 
-export const bundleFormat = 'miniseal-evidence/1'
+const bundleFormat = 'miniseal-evidence/1'
 
 const manifestName = 'manifest.json'
 

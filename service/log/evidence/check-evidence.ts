@@ -12,13 +12,13 @@ import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import { encodeVerifierKey } from '../../../crypto/signed-note.ts'
 import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
 import { keyThumbprint } from '../../../crypto/thumbprint.ts'
+import type { TlogPolicy } from '../../../crypto/tlog-policy.ts'
+import { hasQuorum, parsePolicy } from '../../../crypto/tlog-policy.ts'
+import { parseTlogProof } from '../../../crypto/tlog-proof.ts'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
 import { differingFiles } from './bundle.ts'
 import { judgeNote } from './note.ts'
-import type { Policy } from './policy.ts'
-import { meetsQuorum, parsePolicy } from './policy.ts'
-import { parseTlogProof } from './tlog-proof.ts'
 
 /** The closed list of steps, in their order. */
 export type StepName =
@@ -45,7 +45,7 @@ export interface Step {
 /** What is known from elsewhere. */
 export interface KnownFromElsewhere {
   readonly vkeys: readonly VerifierKey[]
-  readonly policy: Policy | undefined
+  readonly policy: TlogPolicy | undefined
   /** The request's body, from whoever has it. */
   readonly body: Uint8Array | undefined
 }
@@ -96,15 +96,15 @@ function checkLeaf({ manifest, files }: ReadBundle): Outcome {
 }
 
 /** The keys that count: those known from elsewhere, or for want of them those of the bundle. */
-function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): Policy {
+function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): TlogPolicy {
   if (policy !== undefined) return policy
   const given = vkeys.filter(({ kind }) => kind === 'ed25519')
-  const own = parsePolicy(textOf(files, 'policy.txt'))
-  return given.length === 0 ? own : { ...own, logs: given }
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
+  return given.length === 0 ? own : { ...own, logs: given.map((key) => ({ key })) }
 }
 
 function checkLogKey(files: BundleFiles, known: KnownFromElsewhere): Outcome {
-  const own = parsePolicy(textOf(files, 'policy.txt')).logs.map(nameOf)
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt')).logs.map(nameOf)
   const counted = keysFor(files, known).logs.map(nameOf)
   if (known.policy === undefined && known.vkeys.length === 0) {
     return ['skipped', `not compared with a key known from elsewhere: ${own.join(' ')}`]
@@ -113,13 +113,15 @@ function checkLogKey(files: BundleFiles, known: KnownFromElsewhere): Outcome {
   return isKnown ? ['ok', own.join(' ')] : ['failed', `the bundle is of another key: ${own.join(' ')}`]
 }
 
-function nameOf(key: VerifierKey): string {
+function nameOf({ key }: { readonly key: VerifierKey }): string {
   return encodeVerifierKey(sodiumPrimitives, key)
 }
 
 function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhere): Outcome {
   const { checkpoint, note } = parseCheckpointNote(proofOf(files, folder).checkpoint)
-  const keys = keysFor(files, known).logs.filter(({ name }) => name === checkpoint.origin)
+  const keys = keysFor(files, known)
+    .logs.map(({ key }) => key)
+    .filter(({ name }) => name === checkpoint.origin)
   const { good, bad } = judgeNote(note, keys)
   if (bad.length > 0 || good.length === 0)
     return ['failed', 'no known key of this log has signed the checkpoint']
@@ -131,29 +133,28 @@ function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhe
 
 function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome {
   const policy = keysFor(files, known)
-  const keys = [...policy.witnesses.values(), ...known.vkeys.filter(({ kind }) => kind === 'cosignature')]
+  const keys = [
+    ...policy.witnesses.map(({ key }) => key),
+    ...known.vkeys.filter(({ kind }) => kind === 'cosignature'),
+  ]
   const { note } = parseCheckpointNote(proofOf(files, '').checkpoint)
   const { good, bad } = judgeNote(note, keys)
   const signed = good.map(
     ({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`,
   )
   if (bad.length > 0) return ['failed', `a wrong cosignature of ${bad[0]?.name}`]
-  if (
-    !meetsQuorum(
-      policy,
-      good.map(({ key }) => key),
-    )
-  )
+  const cosigned = policy.witnesses.filter(({ key }) => good.some((one) => one.key === key))
+  if (!hasQuorum(policy, new Set(cosigned.map(({ name }) => name))))
     return ['failed', 'fewer witnesses than the policy asks for']
   if (keys.length === 0) return ['skipped', 'no witness is known']
   return signed.length === 0 ? ['skipped', 'no known witness has cosigned'] : ['ok', signed.join(', ')]
 }
 
 function checkInclusion(files: BundleFiles, folder: string): Outcome {
-  const { index, path, checkpoint: note } = proofOf(files, folder)
+  const { index, hashes, checkpoint: note } = proofOf(files, folder)
   const { checkpoint } = parseCheckpointNote(note)
   const hash = hashLeaf(sodiumPrimitives, fileOf(files, `${folder}leaf.json`))
-  verifyInclusion(sodiumPrimitives, hash, index, checkpoint, path)
+  verifyInclusion(sodiumPrimitives, hash, index, checkpoint, hashes)
   return ['ok', `entry ${index} of ${checkpoint.size}`]
 }
 

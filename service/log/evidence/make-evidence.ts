@@ -4,8 +4,13 @@ import { parseGroup, parseLeaf } from '../../../crypto/audit-leaf.ts'
 import { concatBytes } from '../../../crypto/bytes.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import type { FlatObject } from '../../../crypto/flat-json.ts'
-import type { VerifierKey } from '../../../crypto/signed-note.ts'
+import type { SignedNote, VerifierKey } from '../../../crypto/signed-note.ts'
 import { decodeBase64, decodeBase64Url, encodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
+import type { PolicyWitness } from '../../../crypto/tlog-policy.ts'
+import { encodePolicy } from '../../../crypto/tlog-policy.ts'
+import type { TlogProof } from '../../../crypto/tlog-proof.ts'
+import { encodeTlogProof } from '../../../crypto/tlog-proof.ts'
+import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { LogEntry } from '../../store/log-records.ts'
 import { placesPerLog } from '../../store/log-records.ts'
 import type { LogSearch } from '../../store/log-search.ts'
@@ -16,10 +21,9 @@ import { openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { BundleFiles } from './bundle.ts'
 import { writeBundle } from './bundle.ts'
+import { judgeNote } from './note.ts'
 import { publicKeyPem } from './pem.ts'
-import { encodePolicy } from './policy.ts'
 import { evidenceReadme } from './readme.ts'
-import { encodeTlogProof } from './tlog-proof.ts'
 
 /** Why there is no evidence; the message is for the auditor. */
 export class EvidenceRefused extends Error {}
@@ -30,6 +34,8 @@ export interface EvidenceSources {
   readonly findKey: FindSubjectKey
   /** Of the log of this origin. */
   readonly logKeys: (origin: string) => readonly VerifierKey[]
+  /** Those that the service asks to cosign. */
+  readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */
   readonly serviceKeys: Readonly<Record<string, readonly string[]>>
 }
@@ -56,15 +62,11 @@ export async function makeEvidence(
   const logKeys = sources.logKeys(checkpoint.origin)
   const files = new Map<string, Uint8Array>([
     ...(await entryFiles('', entry, proof, chosen)),
-    ['checkpoint.txt', encodeUtf8(note.text)],
-    ['checkpoint.sig', note.signatures[0]?.signature ?? new Uint8Array(0)],
+    ...checkpointFiles(note, logKeys),
     ...signatureFiles(chosen),
     ...(await enrolmentFiles(sources, entry, opened, chosen)),
-    ...logKeys
-      .slice(0, 1)
-      .map(({ publicKey }): [string, Uint8Array] => ['keys/log.pem', publicKeyPem(publicKey)]),
     ['keys/service.json', encodeUtf8(`${JSON.stringify(sources.serviceKeys, null, 2)}\n`)],
-    ['policy.txt', encodeUtf8(encodePolicy(logKeys))],
+    ['policy.txt', encodeUtf8(policyOf(logKeys, sources.witnesses))],
     ...(body === undefined ? [] : [['body.bin', body] as [string, Uint8Array]]),
   ])
   const { id } = parseLeaf(entry.leaf)
@@ -97,27 +99,38 @@ function choose(opened: OpenedGroups, labels: readonly string[]): OpenedGroups {
   )
 }
 
-interface PlacedProof {
-  readonly index: number
-  readonly path: readonly Uint8Array[]
-  readonly checkpoint: string
+/** For other tools: what was signed, one signature, and its key. */
+function checkpointFiles(note: SignedNote, logKeys: readonly VerifierKey[]): readonly [string, Uint8Array][] {
+  const [first] = judgeNote(note, logKeys).good
+  if (first === undefined) throw new EvidenceRefused('the checkpoint is not signed by a key of this service')
+  return [
+    ['checkpoint.txt', encodeUtf8(note.text)],
+    ['checkpoint.sig', first.signature],
+    ['keys/log.pem', publicKeyPem(first.key.publicKey)],
+  ]
 }
 
-async function proofOf({ reader }: EvidenceSources, { place }: LogEntry): Promise<PlacedProof> {
+function policyOf(logKeys: readonly VerifierKey[], witnesses: readonly PolicyWitness[]): string {
+  const logs = logKeys.map((key) => ({ key }))
+  const named = witnesses.map(({ name, key }) => ({ name, key }))
+  return encodePolicy(sodiumPrimitives, { logs, witnesses: named, groups: [], quorum: undefined })
+}
+
+async function proofOf({ reader }: EvidenceSources, { place }: LogEntry): Promise<TlogProof> {
   const [log, index] = [Math.floor(place / placesPerLog), place % placesPerLog]
   const latest = await reader.latestCheckpoint(log)
   if (latest === undefined || latest.size <= index) {
     throw new EvidenceRefused('no checkpoint is signed over the entry yet: try again in some seconds')
   }
-  const path = await reader.inclusion(index, latest.size, log)
-  return { index, path, checkpoint: latest.note + latest.cosignatures }
+  const hashes = await reader.inclusion(index, latest.size, log)
+  return { index, hashes, checkpoint: latest.note + latest.cosignatures }
 }
 
 /** @param folder empty, or a name with its slash */
 async function entryFiles(
   folder: string,
   { leaf }: LogEntry,
-  proof: PlacedProof,
+  proof: TlogProof,
   groups: OpenedGroups,
 ): Promise<readonly [string, Uint8Array][]> {
   return [

@@ -1,9 +1,7 @@
-/** What known keys say of a signed note: the log's own signature, and witnesses' cosignatures (C2SP tlog-cosignature). */
-import { equalBytes, parseU64 } from '../../../crypto/bytes.ts'
-import { FormatError } from '../../../crypto/errors.ts'
-import type { NoteSignature, SignedNote, VerifierKey } from '../../../crypto/signed-note.ts'
-import { noteKeyId } from '../../../crypto/signed-note.ts'
-import { encodeUtf8 } from '../../../crypto/text.ts'
+/** What each known key says of a signed note: the log's own signature, and witnesses' cosignatures. */
+import { equalBytes } from '../../../crypto/bytes.ts'
+import { cosignatureTime, noteVerifier } from '../../../crypto/cosignature.ts'
+import type { SignedNote, VerifierKey } from '../../../crypto/signed-note.ts'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 
 /** What the known keys say of a note. */
@@ -15,49 +13,28 @@ export interface NoteVerdict {
 
 export interface GoodSignature {
   readonly key: VerifierKey
+  /** Without the key id. */
+  readonly signature: Uint8Array
   /** UNIX seconds, of a cosignature. */
   readonly cosignedAt: number | undefined
 }
 
 /** Verifies every signature of a known key; those of unknown keys are passed over. */
 export function judgeNote({ text, signatures }: SignedNote, keys: readonly VerifierKey[]): NoteVerdict {
+  const known = keys.map((key) => ({ key, verifier: noteVerifier(sodiumPrimitives, key) }))
   const good: GoodSignature[] = []
   const bad: VerifierKey[] = []
-  for (const signature of signatures) {
-    const key = keys.find((candidate) => isOf(signature, candidate))
-    if (key === undefined) continue
-    const verdict = judgeOne(text, signature.signature, key)
-    if (verdict === undefined) bad.push(key)
-    else good.push({ key, ...verdict })
+  for (const { name, keyId, signature } of signatures) {
+    const found = known.find(({ verifier }) => verifier.name === name && equalBytes(verifier.keyId, keyId))
+    if (found === undefined) continue
+    const { key, verifier } = found
+    if (!verifier.verify(text, signature)) bad.push(key)
+    else
+      good.push({
+        key,
+        signature,
+        cosignedAt: key.kind === 'ed25519' ? undefined : cosignatureTime(signature),
+      })
   }
   return { good, bad }
-}
-
-function isOf({ name, keyId }: NoteSignature, key: VerifierKey): boolean {
-  return name === key.name && equalBytes(keyId, noteKeyId(sodiumPrimitives, key))
-}
-
-function judgeOne(
-  text: string,
-  signature: Uint8Array,
-  { kind, publicKey }: VerifierKey,
-): { readonly cosignedAt: number | undefined } | undefined {
-  if (kind === 'ed25519') {
-    const isGood = sodiumPrimitives.ed25519Verify(signature, encodeUtf8(text), publicKey)
-    return isGood ? { cosignedAt: undefined } : undefined
-  }
-  const cosignedAt = findTime(signature)
-  if (cosignedAt === undefined) return undefined
-  const message = encodeUtf8(`cosignature/v1\ntime ${cosignedAt}\n${text}`)
-  return sodiumPrimitives.ed25519Verify(signature.slice(8), message, publicKey) ? { cosignedAt } : undefined
-}
-
-/** The first 8 bytes of a cosignature of 72. */
-function findTime(signature: Uint8Array): number | undefined {
-  try {
-    return signature.length === 72 ? parseU64(signature.slice(0, 8)) : undefined
-  } catch (error) {
-    if (error instanceof FormatError) return undefined
-    throw error
-  }
 }

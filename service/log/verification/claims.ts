@@ -37,28 +37,47 @@ function parseClaim(note: string, named: string): NotedCheckpoint {
   }
 }
 
-/** The checkpoints of the anchor in a data folder, one for each origin. */
-export async function readAnchor(
-  dataFolder: string,
+/** A file of the anchor as it was found. */
+export interface AnchorFile {
+  readonly name: string
+  /** The signed note, or why there is none. */
+  readonly found: { readonly note: string; readonly size: number } | Error | undefined
+}
+
+/**
+ * Reads the anchor in a data folder, one checkpoint for each origin. To be read before the database: what is signed
+ * meanwhile would look as if it were missing there.
+ */
+export async function readAnchor(dataFolder: string): Promise<readonly AnchorFile[]> {
+  const anchor = openAnchor(dataFolder)
+  const names = await namesIn(join(dataFolder, 'log-anchor'))
+  return await Promise.all(
+    names.map(async (name): Promise<AnchorFile> => {
+      try {
+        return { name, found: await anchor.find(decodeURIComponent(name)) }
+      } catch (error) {
+        return { name, found: error instanceof Error ? error : new Error('it cannot be read') }
+      }
+    }),
+  )
+}
+
+/** What the anchor says, as far as a known key has signed it; the rest is a finding. */
+export function anchorClaims(
+  files: readonly AnchorFile[],
   keysOf: KeysOf,
   findings: Findings,
-): Promise<readonly ClaimedTree[]> {
-  const anchor = openAnchor(dataFolder)
-  const claims: ClaimedTree[] = []
-  for (const name of await namesIn(join(dataFolder, 'log-anchor'))) {
-    const place = `anchor of ${name}`
+): readonly ClaimedTree[] {
+  return files.flatMap(({ name, found }) => {
+    if (found === undefined) return []
     try {
-      const kept = await anchor.find(decodeURIComponent(name))
-      if (kept !== undefined) claims.push(readClaim(kept.note, keysOf, `the anchor of size ${kept.size}`))
+      if (found instanceof Error) throw found
+      return [readClaim(found.note, keysOf, `the anchor of size ${found.size}`)]
     } catch (error) {
-      findings.report(
-        'anchor-unreadable',
-        place,
-        error instanceof Error ? error.message : 'it cannot be read',
-      )
+      findings.report('anchor-unreadable', `anchor of ${name}`, error instanceof Error ? error.message : '')
+      return []
     }
-  }
-  return claims
+  })
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

@@ -28,11 +28,14 @@ export function httpLog(
 ): LogSource<FoundEntry> {
   const widthOf = (level: number, index: number): number =>
     Math.min(tileWidth, Math.floor(size / tileWidth ** level) - index * tileWidth)
+  let last: { readonly path: string; readonly hashes: Uint8Array } | undefined
   const tile = async (level: number, index: number): Promise<Uint8Array | undefined> => {
     const width = widthOf(level, index)
-    return width <= 0
-      ? undefined
-      : await get(`${base(url)}/tile/${level}/${pathOf(index, width)}`, undefined, 8_192)
+    if (width <= 0) return undefined
+    const path = `${base(url)}/tile/${level}/${pathOf(index, width)}`
+    // The same tile is asked for while its entries are hashed, and when it is full.
+    if (last?.path !== path) last = { path, hashes: await get(path, undefined, 8_192) }
+    return last.hashes
   }
   return {
     name: 'log',

@@ -28,6 +28,8 @@ const texts: ReadonlyMap<number, string> = new Map([
   [45009, 'reach max api daily quota limit'],
   [45011, 'api minute-quota reach limit, must slower, retry next minute'],
   [47001, 'data format error'],
+  [61007, 'api unauthorized'],
+  [61010, 'no recent visit of this openid'],
   [87008, 'invalid sig_method'],
   [87009, 'invalid signature'],
 ])

@@ -1,4 +1,5 @@
 /** WeChat's API: what each path answers. An answer is an object, or the errcode of a refusal. */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { World } from './world.ts'
 
@@ -23,6 +24,7 @@ export function codeToSession(world: World, query: Query): Outcome {
   if (entry.state === 'used') return 40163
   if (entry.state === 'expired') return 40029
   world.loginCodes.spend(query.js_code)
+  world.riskRanks.visit(appid, openid)
   return { session_key: world.users.replaceSessionKey(appid, openid), openid }
 }
 
@@ -89,6 +91,27 @@ export function userPhoneNumber(world: World, query: Query, body: unknown): Outc
     ...ok,
     phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
   }
+}
+
+const riskRequest = z.object({
+  appid: z.string().default(''),
+  openid: z.string().default(''),
+  scene: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+  client_ip: z.string().refine((address) => isIP(address) !== 0),
+  is_test: z.boolean().default(false),
+})
+
+/** `POST wxa/getuserriskrank`. Its member is spelled `unoin_id` on WeChat's page. */
+export function userRiskRank(world: World, query: Query, body: unknown): Outcome {
+  const caller = authorize(world, query)
+  if (typeof caller === 'number') return caller
+  const request = riskRequest.safeParse(body)
+  if (!request.success) return 47001
+  const { appid, openid, is_test } = request.data
+  if (appid !== caller.appid) return 40013
+  if (!is_test && !world.riskRanks.isRecent(appid, openid)) return 61010
+  const unoin_id = Buffer.from(world.random(4)).readUInt32BE(0)
+  return { ...ok, risk_rank: world.riskRanks.rankOf(appid, openid), unoin_id }
 }
 
 function appRefusal(world: World, appid: string | undefined, secret: string | undefined): number | undefined {

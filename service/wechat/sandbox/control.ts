@@ -1,6 +1,7 @@
 /** The sandbox's own routes: what users and devices would do, failures on order, and the count of calls. */
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { highestRank } from './risk-ranks.ts'
 import { sealUserData } from './user-data.ts'
 import { apiPaths, type World } from './world.ts'
 
@@ -15,6 +16,12 @@ const userDataBody = z.strictObject({
 })
 /** wx.startSoterAuthentication takes at most 512 characters. */
 const soterBody = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
+
+const riskRankBody = z.strictObject({
+  appid: z.string(),
+  openid,
+  risk_rank: z.number().int().min(0).max(highestRank),
+})
 
 const faultsBody = z
   .strictObject({
@@ -70,6 +77,12 @@ export function controlRoutes(world: World): Hono {
   app.post('/soter', async (c) => {
     const body = parse(soterBody, await c.req.text())
     return c.json(await world.soter.confirm(body.openid, body.challenge))
+  })
+  app.post('/risk-ranks', async (c) => {
+    const { appid, openid, risk_rank } = parse(riskRankBody, await c.req.text())
+    assertApp(world, appid)
+    world.riskRanks.setRank(appid, openid, risk_rank)
+    return c.json({ openid, risk_rank })
   })
   app.post('/faults', async (c) => {
     const { path, times, errcode, status, body, delay_ms, drop } = parse(faultsBody, await c.req.text())

@@ -17,6 +17,7 @@ import {
   type Outcome,
   stableToken,
   userPhoneNumber,
+  userRiskRank,
   verifySoterSignature,
 } from './api.ts'
 import { controlRoutes } from './control.ts'
@@ -109,6 +110,7 @@ function createApp(world: World): Hono<Env> {
   answer('wxa/business/getuserphonenumber', 'POST', async (c) =>
     userPhoneNumber(world, c.req.query(), await jsonOf(c)),
   )
+  answer('wxa/getuserriskrank', 'POST', async (c) => userRiskRank(world, c.req.query(), await jsonOf(c)))
 
   app.notFound((c) => c.json({ error: 'the sandbox has no such route' }, 404))
   app.onError((_error, c) => c.json({ error: 'the sandbox failed' }, 500))

@@ -3,6 +3,7 @@ import type { WechatApp } from '../client.ts'
 import type { Random } from './answers.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { createIssuedTokens, type IssuedTokens } from './issued-tokens.ts'
+import { createRiskRanks, type RiskRanks } from './risk-ranks.ts'
 import { createSingleUseCodes, type SingleUseCodes } from './single-use-codes.ts'
 import { createSoterDevices, type SoterDevices } from './soter-devices.ts'
 import { createUsers, type Users } from './users.ts'
@@ -23,6 +24,7 @@ export interface World {
   readonly phoneCodes: SingleUseCodes<AppUser>
   readonly tokens: IssuedTokens
   readonly soter: SoterDevices
+  readonly riskRanks: RiskRanks
   readonly faults: Faults
 }
 
@@ -33,6 +35,7 @@ export const apiPaths = [
   'wxa/checksession',
   'cgi-bin/soter/verify_signature',
   'wxa/business/getuserphonenumber',
+  'wxa/getuserriskrank',
 ] as const
 
 export type ApiPath = (typeof apiPaths)[number]
@@ -48,6 +51,7 @@ export function createWorld(apps: readonly WechatApp[], now: () => number, rando
     phoneCodes: createSingleUseCodes(now, random),
     tokens: createIssuedTokens(now, random),
     soter: createSoterDevices(),
+    riskRanks: createRiskRanks(now),
     faults: createFaults(apiPaths),
   }
 }

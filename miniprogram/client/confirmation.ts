@@ -1,0 +1,37 @@
+/** A person's yes to exactly one request: the summary on the screen, then the finger or the face. */
+import type { Environment } from './environment.ts'
+import { ChannelError } from './errors.ts'
+import { stringMember } from './json.ts'
+import { stepUpField } from './step-up.ts'
+
+/** What the service asks for; both from its signed refusal. */
+interface Asked {
+  readonly challenge: string
+  readonly summary: string
+}
+
+/** `undefined` for every other error. */
+export function findAsked(error: unknown): Asked | undefined {
+  if (!(error instanceof ChannelError) || error.code !== 'step_up_required') return undefined
+  const challenge = stringMember(error.problem, 'challenge')
+  return challenge === undefined
+    ? undefined
+    : { challenge, summary: stringMember(error.problem, 'summary') ?? '' }
+}
+
+/**
+ * Asks the person.
+ *
+ * @param confirm as in the request's options
+ * @returns the value of the header `step-up`
+ * @throws ChannelError `confirmation_cancelled` or what SOTER says; nothing has been carried out.
+ */
+export async function confirmed(
+  { ask, soter, platform }: Environment,
+  { challenge, summary }: Asked,
+  confirm: true | ((summary: string) => Promise<boolean>),
+): Promise<string> {
+  const isWanted = await (confirm === true ? ask : confirm)(summary)
+  if (!isWanted) throw new ChannelError('confirmation_cancelled', 'the person did not confirm')
+  return stepUpField(challenge, await soter(challenge, summary, platform.platform))
+}

@@ -1,0 +1,90 @@
+/** Answers that outlive the mini program, sealed with a key of this device and asked about before each use. */
+import { FormatError } from '../../crypto/errors.ts'
+import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import type { Kept } from './cache.ts'
+import type { Environment } from './environment.ts'
+import { jsonObject, parseJson } from './json.ts'
+import type { Session } from './session.ts'
+
+const NONCE_BYTES = 24
+const MOST_ENTRIES = 16
+/** Sealing takes a phone without a JIT 1 ms for each of these. */
+const MOST_KILOBYTES = 64
+const label = encodeAscii('miniseal/1 stored answers')
+
+export class StoredAnswers {
+  private readonly environment: Environment
+  private kept = new Map<string, Kept>()
+  private owner: string | undefined
+
+  constructor(environment: Environment) {
+    this.environment = environment
+  }
+
+  /** What is stored for the user of `session` under `name`. Unreadable is as good as absent. */
+  async find(session: Session, name: string): Promise<Kept | undefined> {
+    if (this.owner !== session.info.user) {
+      this.owner = session.info.user
+      this.kept = await this.read(session).catch(() => new Map<string, Kept>())
+    }
+    return this.kept.get(name)
+  }
+
+  /** Stores; the oldest give way. A phone that has no room is no reason for a request to fail. */
+  async put(session: Session, name: string, kept: Kept | undefined): Promise<void> {
+    if (this.owner !== session.info.user || kept === this.kept.get(name)) return
+    this.kept.delete(name)
+    if (kept !== undefined) this.kept.set(name, kept)
+    const size = (): number => [...this.kept.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
+    while (this.kept.size > MOST_ENTRIES || size() > MOST_KILOBYTES * 1024) {
+      const [oldest = ''] = this.kept.keys()
+      this.kept.delete(oldest)
+    }
+    await this.write(session).catch(() => {})
+  }
+
+  async clear(): Promise<void> {
+    this.kept.clear()
+    this.owner = undefined
+    await this.environment.storage.remove(this.place).catch(() => {})
+  }
+
+  private get place(): string {
+    return `miniseal.answers.${this.environment.authority}`
+  }
+
+  private async keyOf({ device }: Session): Promise<Uint8Array> {
+    const primitives = await this.environment.loadPrimitives()
+    return primitives.hkdf(device.secretKey.subarray(0, 32), encodeAscii(this.environment.authority), label)
+  }
+
+  private async write(session: Session): Promise<void> {
+    const { environment } = this
+    const entries = [...this.kept].map(([name, { etag, status, headers, bytes }]) => {
+      return [name, etag, status, { ...headers }, encodeBase64Url(bytes)]
+    })
+    const primitives = await environment.loadPrimitives()
+    await environment.random.ready()
+    const nonce = environment.random.take(NONCE_BYTES)
+    const plaintext = encodeUtf8(JSON.stringify({ user: session.info.user, entries }))
+    const box = primitives.secretboxSeal(plaintext, nonce, await this.keyOf(session))
+    await environment.storage.set(this.place, `${encodeBase64Url(nonce)}.${encodeBase64Url(box)}`)
+  }
+
+  private async read(session: Session): Promise<Map<string, Kept>> {
+    const { environment } = this
+    const [nonce = '', box = ''] = ((await environment.storage.get(this.place)) ?? '').split('.')
+    const primitives = await environment.loadPrimitives()
+    const key = await this.keyOf(session)
+    const plaintext = primitives.secretboxOpen(decodeBase64Url(box), decodeBase64Url(nonce), key)
+    const { user, entries } = jsonObject(parseJson(plaintext ?? new Uint8Array(0)))
+    if (user !== session.info.user || !Array.isArray(entries)) throw new FormatError('of somebody else')
+    return new Map(entries.map(entryOf))
+  }
+}
+
+/** What was sealed on this device is what this device wrote, or what an older version of it did. */
+function entryOf(value: unknown): [string, Kept] {
+  const [name, etag, status, headers, bytes] = value as [string, string, number, Kept['headers'], string]
+  return [name, { etag, status, headers, bytes: decodeBase64Url(bytes) }]
+}

@@ -1,0 +1,30 @@
+/** What a session itself requires of its requests, before any handler is asked. */
+import type { Caller } from '../backends/backend.ts'
+import { StepUpNeeded } from '../backends/step-up.ts'
+import { renewalPath } from '../sessions/tokens.ts'
+import type { Command } from './authorize.ts'
+import type { ExchangeContext } from './context.ts'
+
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * The channel's own requests that pass all the same: they keep this session going, end it, or have messages sent to it.
+ * Without the first two, who has no finger to show could neither read on nor log out. With a query they do not pass.
+ */
+const passing: ReadonlySet<string> = new Set([
+  `POST ${renewalPath}`,
+  'DELETE /sessions/current',
+  'POST /events/subscription',
+])
+
+/** @throws StepUpNeeded for an unconfirmed request that may have an effect, in a session that requires more. */
+export function assertRequiredAcr(
+  { backend }: ExchangeContext,
+  { message, requiredAcr }: Command,
+  { acr }: Caller,
+): void {
+  if (requiredAcr === null || acr === requiredAcr || safeMethods.has(message.method)) return
+  const line = `${message.method} ${message.path}`
+  if (passing.has(line)) return
+  throw new StepUpNeeded(backend.summaryOf?.(message) ?? line)
+}

@@ -1,0 +1,111 @@
+/**
+ * The key of a witness: a file that only its owner may read, made once. Other witnesses' tools read it, too: it is a note
+ * signer key, `PRIVATE+KEY+<name>+<hex of key id>+<base64 of type ‖ seed>`.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { FormatError } from '../../crypto/errors.ts'
+import type { NoteSigner } from '../../crypto/signed-note.ts'
+import { assertKeyName, encodeVerifierKey, noteKeyId, noteKeyTypes } from '../../crypto/signed-note.ts'
+import { decodeBase64, encodeBase64, encodeHex } from '../../crypto/text.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+
+const seedLength = 32
+
+/** A key that cannot be used, for a reason that its owner can mend. */
+export class WitnessKeyError extends Error {
+  override readonly name = 'WitnessKeyError'
+}
+
+/** What others need to know the witness by: a verifier key of type 0x04. */
+export function witnessVerifierKey({ name, publicKey }: NoteSigner): string {
+  return encodeVerifierKey(sodiumPrimitives, { kind: 'cosignature', name, publicKey })
+}
+
+/**
+ * Reads the key, or makes it where there is none.
+ *
+ * @param name of a new key; of an old one it must be the name, when it is given
+ * @throws WitnessKeyError when others may read the file, it holds no key, or one of another name
+ */
+export function openWitnessKey(path: string, name: string | undefined, defaultName: string): NoteSigner {
+  if (!existsSync(path)) makeKey(path, name ?? defaultName)
+  if ((statSync(path).mode & 0o077) !== 0)
+    throw new WitnessKeyError(`${path} may be read by others: chmod 600 it, if nobody has`)
+  const signer = parseKey(readFileSync(path, 'utf8'), path)
+  if (name !== undefined && name !== signer.name)
+    throw new WitnessKeyError(`${path} is the key of ${signer.name}; a witness keeps its name`)
+  return signer
+}
+
+function makeKey(path: string, name: string): void {
+  try {
+    assertKeyName(name)
+  } catch {
+    throw new WitnessKeyError('the name of a witness has no space and no plus sign')
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const draft = `${path}.${randomBytes(8).toString('hex')}`
+  writeDurably(draft, encodeKey(name, new Uint8Array(randomBytes(seedLength))))
+  try {
+    // Whole or not at all, and never over a key that another process has just made.
+    linkSync(draft, path)
+  } catch (error) {
+    if (!existsSync(path)) throw error
+  } finally {
+    rmSync(draft)
+  }
+  syncFolder(dirname(path))
+}
+
+function writeDurably(path: string, text: string): void {
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+function encodeKey(name: string, seed: Uint8Array): string {
+  const { publicKey } = sodiumPrimitives.ed25519KeyPair(seed)
+  const id = encodeHex(noteKeyId(sodiumPrimitives, { kind: 'cosignature', name, publicKey }))
+  return `PRIVATE+KEY+${name}+${id}+${encodeBase64(Uint8Array.of(noteKeyTypes.cosignature, ...seed))}\n`
+}
+
+function parseKey(text: string, path: string): NoteSigner {
+  const [, name = '', digits = ''] =
+    /^PRIVATE\+KEY\+([^+]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/]{44})\n$/.exec(text) ?? []
+  try {
+    const seed = decodeBase64(digits).slice(1)
+    assertKeyName(name)
+    if (encodeKey(name, seed) !== text) throw new FormatError('not a key')
+    return { name, ...sodiumPrimitives.ed25519KeyPair(seed) }
+  } catch (error) {
+    // What is wrong with it is not told: it is a secret, or part of one.
+    if (error instanceof FormatError) throw new WitnessKeyError(`${path} does not hold the key of a witness`)
+    throw error
+  }
+}

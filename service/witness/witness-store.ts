@@ -1,0 +1,72 @@
+/** What a witness remembers: for each log the checkpoint that it cosigned last, in a small SQLite file of its own. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Database from 'better-sqlite3'
+import { parseCheckpointNote } from '../../crypto/checkpoint.ts'
+
+/** Milliseconds that one process waits for another. */
+const busyTimeout = 5_000
+
+/** "MSWI" in ASCII: no other file is opened as a witness's. */
+const applicationId = 0x4d535749
+
+export interface WitnessStore {
+  /** The note that was cosigned last, with the signatures that count; `undefined` for a log that was never seen. */
+  latest(origin: string): string | undefined
+  /**
+   * Replaces what is remembered of a log by what `decide` makes of it, in one step: nobody else writes between, in this
+   * process or another one, and when this returns the new note is on the disk.
+   *
+   * @param decide gives the new note; when it throws, nothing changes
+   */
+  update(origin: string, decide: (latest: string | undefined) => string): void
+  close(): void
+}
+
+/** Opens the file, or makes it, in a folder of mode 0700. @throws Error when it cannot be, or is something else. */
+export function openWitnessStore(path: string): WitnessStore {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const connection = new Database(path, { timeout: busyTimeout })
+  try {
+    prepare(connection)
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  const find = connection.prepare<[string], { readonly note: string }>(
+    'select note from logs where origin = ?',
+  )
+  const put = connection.prepare<[string, number, string]>(
+    'insert into logs (origin, size, note) values (?, ?, ?) on conflict (origin) do update set size = excluded.size, note = excluded.note where excluded.size >= logs.size',
+  )
+  const update = connection.transaction((origin: string, decide: (latest: string | undefined) => string) => {
+    const note = decide(find.get(origin)?.note)
+    const { checkpoint } = parseCheckpointNote(note)
+    // The last line of defence: whatever decided, a log never becomes smaller here.
+    if (put.run(origin, checkpoint.size, note).changes !== 1) throw new Error('a log cannot become smaller')
+  })
+  return {
+    latest: (origin) => find.get(origin)?.note,
+    update: (origin, decide) => update.immediate(origin, decide),
+    close: () => connection.close(),
+  }
+}
+
+function prepare(connection: Database.Database): void {
+  connection.pragma('journal_mode = WAL')
+  connection.pragma('synchronous = FULL')
+  connection
+    .transaction(() => {
+      const found = connection.pragma('application_id', { simple: true })
+      const { tables } = connection
+        .prepare<[], { readonly tables: number }>('select count(*) as tables from sqlite_master')
+        .get() ?? { tables: 0 }
+      if (found === applicationId) return
+      if (tables > 0) throw new Error('the file is the database of something else')
+      connection.pragma(`application_id = ${applicationId}`)
+      connection.exec(
+        'create table logs (origin text primary key, size integer not null check (size >= 0), note text not null) strict',
+      )
+    })
+    .immediate()
+}

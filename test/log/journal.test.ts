@@ -1,0 +1,244 @@
+/** The journal on both engines: intents, late outcomes, keys that change while a leaf is made, gaps. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { parseLeaf } from '../../crypto/audit-leaf.ts'
+import { createSecretWrapper } from '../../service/keys/wrapping.ts'
+import type { JournalParts } from '../../service/log/commit-leaves.ts'
+import type { Told } from '../../service/log/entries.ts'
+import { eraseUser } from '../../service/log/erasure.ts'
+import { createJournal, type Journal } from '../../service/log/journal.ts'
+import { leafIdText } from '../../service/log/leaf-id.ts'
+import { parseRetention } from '../../service/log/retention.ts'
+import { openDetail } from '../../service/log/sealed-details.ts'
+import { createSubjectKeys, type SubjectKeys } from '../../service/log/subject-keys.ts'
+import { createTags } from '../../service/log/tags.ts'
+import { openStore } from '../../service/store/open-store.ts'
+import { type Store, StoreUnavailable } from '../../service/store/store.ts'
+import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+import { claimNonce, login, NOW } from '../store/records.ts'
+
+const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
+const tagOf = createTags(new Uint8Array(32).fill(9))
+const user = 'user-1'
+const tag = tagOf('user', user)
+
+describeOnBothEngines('the journal of a process', (create) => {
+  let database: TestDatabase
+  let store: Store
+  let keys: SubjectKeys
+  let journal: Journal
+  let woken = 0
+
+  function journalOn(parts: Partial<JournalParts> = {}): Journal {
+    return createJournal({
+      store,
+      keys,
+      tagOf,
+      retention: parseRetention(undefined),
+      now: () => NOW,
+      wake: () => {
+        woken += 1
+      },
+      ...parts,
+    })
+  }
+
+  beforeEach(async () => {
+    woken = 0
+    database = await create()
+    store = await openStore(database.location)
+    keys = createSubjectKeys(store, wrapper, () => NOW)
+    journal = journalOn()
+  })
+
+  afterEach(async () => {
+    await store.close()
+    await database.remove()
+  })
+
+  const told = (kind: Told['kind'] = 'request'): Told => ({
+    kind,
+    result: 'ok',
+    at: NOW * 1000,
+    retention: journal.retentionOf('request', 'writes'),
+    app: 'wxapp',
+    groups: {
+      core: { method: 'POST', path: '/wallet/transfers?x=1' },
+      net: { ip: '10.0.0.1' },
+      sub: { user },
+    },
+  })
+
+  async function staged() {
+    return (await store.listStaged(100)).map((row) => ({ row, leaf: parseLeaf(row.leaf) }))
+  }
+
+  async function opened(index = 0): Promise<unknown> {
+    const row = (await staged())[index]?.row
+    const key = await keys.find(row?.userTag ?? null)
+    if (row?.detail == null || key === undefined) return undefined
+    return Object.fromEntries(
+      [...openDetail(row.detail, row.id, key.key)].map(([label, { value }]) => [label, value]),
+    )
+  }
+
+  test('stages a leaf with its tags, sealed for its person, and wakes the sequencer', async () => {
+    const result = await journal.commit({ writes: [claimNonce(1)], leaves: [told()] })
+    const [first] = await staged()
+    expect(result).toEqual({ kind: 'committed', receipt: first?.row.hash })
+    expect(first?.row).toMatchObject({
+      userTag: tag,
+      ipTag: tagOf('ip', '10.0.0.1'),
+      pathTag: tagOf('path', '/wallet/transfers'),
+      areaTag: tagOf('area', '/wallet'),
+      deviceTag: null,
+      app: 'wxapp',
+    })
+    expect(await opened()).toMatchObject({ sub: '{"user":"user-1"}' })
+    expect(woken).toBe(1)
+  })
+
+  test('a write that is refused takes the leaf with it, and is named', async () => {
+    await store.commit([claimNonce(1)])
+    const write = claimNonce(1)
+    const result = await journal.commit({ writes: [write], leaves: [told()] })
+    expect(result).toMatchObject({ kind: 'refused', write })
+    expect(await staged()).toEqual([])
+    expect(woken).toBe(0)
+  })
+
+  test('an intent becomes the leaf of its outcome, under its id', async () => {
+    const begun = await journal.commitIntent([claimNonce(1)], told())
+    if (begun.kind === 'refused') throw new Error('refused')
+    expect(await store.listIntents(NOW + 1, 10)).toMatchObject([
+      { id: begun.intent, userTag: tag, startedAt: NOW },
+    ])
+    expect(await staged()).toEqual([])
+    await journal.commit({ writes: [], leaves: [told()], intent: begun.intent, isOutcome: true })
+    expect((await staged())[0]?.leaf.id).toBe(leafIdText(begun.intent))
+    expect(await store.listIntents(NOW + 1, 10)).toEqual([])
+  })
+
+  test('an intent that is lost is told of once by many processes, with what was known, and not before its time', async () => {
+    const begun = await journal.commitIntent([], told())
+    await journal.settleLost(NOW)
+    expect(await staged()).toEqual([])
+    await Promise.all(Array.from({ length: 6 }, () => journalOn().settleLost(NOW + 1)))
+    const all = await staged()
+    expect(all).toHaveLength(1)
+    expect(all[0]?.leaf).toMatchObject({
+      kind: 'outcome-unknown',
+      result: 'unknown',
+      app: 'wxapp',
+      id: begun.kind === 'committed' && leafIdText(begun.intent),
+    })
+    expect(all[0]?.row.userTag).toEqual(tag)
+    expect(await opened()).toMatchObject({
+      core: `{"method":"POST","path":"/wallet/transfers?x=1","started_at":${NOW}}`,
+    })
+  })
+
+  test('an outcome that comes after that is told too, under another id, and says which leaf it follows', async () => {
+    const begun = await journal.commitIntent([], told())
+    if (begun.kind === 'refused') throw new Error('refused')
+    await journal.settleLost(NOW + 1)
+    const late = { writes: [claimNonce(1)], leaves: [told()], intent: begun.intent, isOutcome: true }
+    expect((await journal.commit(late)).kind).toBe('committed')
+    const all = await staged()
+    expect(all.map(({ leaf }) => leaf.kind).sort()).toEqual(['outcome-unknown', 'request'])
+    const request = all.find(({ leaf }) => leaf.kind === 'request')?.leaf
+    expect(request?.facts).toEqual({ follows: leafIdText(begun.intent) })
+    expect(request?.id).not.toBe(leafIdText(begun.intent))
+  })
+
+  test('of a lost intent whose person was erased nothing is told but that there was something', async () => {
+    await login(store)
+    await journal.commitIntent([], told())
+    await eraseUser(
+      { store, journal, tagOf, now: () => NOW },
+      { user, reason: 'law', why: 'a court said so' },
+    )
+    await journalOn().settleLost(NOW + 1)
+    const unknown = (await staged()).find(({ leaf }) => leaf.kind === 'outcome-unknown')
+    expect(unknown?.leaf.commitments).toBeUndefined()
+    expect(unknown?.row).toMatchObject({ userTag: null, ipTag: null, detail: null })
+  })
+
+  test('a key that was wrapped anew meanwhile is read again, and the leaf is sealed with it', async () => {
+    await journal.prepare(user)
+    const before = await store.findSubjectKey(tag)
+    if (before === undefined) throw new Error('no key')
+    const place = `subject_keys.key_wrapped` as const
+    const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
+    const { secretPlace } = await import('../../service/keys/secret-places.ts')
+    const to = wrapper.wrap(secret, secretPlace(place, [tag]))
+    await store.commit([{ kind: 'swap-wrapped', column: place, row: [tag], from: before.keyWrapped, to }])
+    expect((await journal.commit({ writes: [], leaves: [told()], isOutcome: true })).kind).toBe('committed')
+    expect(await opened()).toMatchObject({ sub: '{"user":"user-1"}' })
+  })
+
+  test('an outcome of a person who was erased meanwhile keeps its commitments, and nothing else', async () => {
+    await login(store)
+    await journal.prepare(user)
+    await eraseUser({ store, journal, tagOf, now: () => NOW }, { user, reason: 'request', why: 'asked' })
+    await journal.commit({ writes: [], leaves: [told()], isOutcome: true })
+    const request = (await staged()).find(({ leaf }) => leaf.kind === 'request')
+    expect(Object.keys(request?.leaf.commitments ?? {})).toEqual(['core', 'net', 'sub'])
+    expect(request?.row).toMatchObject({ userTag: null, ipTag: null, pathTag: null, detail: null })
+    expect(await store.findSubjectKey(tag)).toBeUndefined()
+  })
+
+  test('two processes that have a first leaf of one person at once seal with one key', async () => {
+    const journals = Array.from({ length: 8 }, () =>
+      journalOn({ keys: createSubjectKeys(store, wrapper, () => NOW) }),
+    )
+    await Promise.all(journals.map((one) => one.commit({ writes: [], leaves: [told()] })))
+    for (let i = 0; i < 8; i++) expect(await opened(i)).toMatchObject({ sub: '{"user":"user-1"}' })
+  })
+
+  test('what could not be logged is told by the first commit that succeeds, with it, and once', async () => {
+    let isDown = true
+    const failing = journalOn({
+      store: {
+        ...store,
+        commit: async (writes) => {
+          if (isDown) throw new StoreUnavailable(new Error('down'))
+          return await store.commit(writes)
+        },
+      },
+    })
+    await failing.prepare(user)
+    const receipt = await failing.refuse(told('refused'), 'replayed', '10.0.0.1')
+    expect(receipt).toBeUndefined()
+    failing.miss()
+    await expect(failing.commit({ writes: [], leaves: [told()] })).rejects.toThrow(StoreUnavailable)
+    await expect(failing.flush()).rejects.toThrow(StoreUnavailable)
+    isDown = false
+    await failing.commitIntent([claimNonce(1)], told())
+    const [gap, ...more] = await staged()
+    expect(more).toEqual([])
+    expect(gap?.leaf).toMatchObject({ kind: 'gap', result: 'unknown', facts: { n: 2 } })
+    expect(gap?.leaf.commitments).toBeUndefined()
+    await failing.flush()
+    expect(await staged()).toHaveLength(1)
+  })
+
+  test('a refused write does not lose the gap', async () => {
+    journal.miss()
+    await store.commit([claimNonce(1)])
+    expect((await journal.commit({ writes: [claimNonce(1)], leaves: [told()] })).kind).toBe('refused')
+    await journal.flush()
+    expect((await staged()).map(({ leaf }) => leaf.kind)).toEqual(['gap'])
+  })
+
+  test('refusals over the budget become one leaf for each code', async () => {
+    for (let i = 0; i < 40; i++)
+      await journal.refuse({ ...told('refused'), code: 'replayed' }, 'replayed', '10.0.0.1')
+    await journal.flush()
+    const all = await staged()
+    expect(all.filter(({ leaf }) => leaf.kind === 'refused')).toHaveLength(30)
+    const [aggregate, ...more] = all.filter(({ leaf }) => leaf.kind === 'refused-aggregate')
+    expect(more).toEqual([])
+    expect(aggregate?.leaf).toMatchObject({ result: 'refused', facts: { code: 'replayed', n: 10 } })
+    expect(aggregate?.row.code).toBe('replayed')
+  })
+})
