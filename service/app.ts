@@ -106,6 +106,10 @@ export function createApp(
   return app
 }
 
+function verifierOf(name: string): (key: { readonly publicKey: Uint8Array }) => VerifierKey {
+  return ({ publicKey }) => ({ kind: 'ed25519', name, publicKey })
+}
+
 function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Records['reading']): AuditParts {
   const { store, keyring, journal, settings, now } = context
   const publicKeys = (kind: 'root' | 'signing'): readonly string[] =>
@@ -114,8 +118,8 @@ function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Record
     ...{ store, journal, now, ...reading },
     reader: log.reader,
     status: log.status,
-    logKeys: (name) =>
-      keyring.known('log').map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name, publicKey })),
+    logKeys: (name) => keyring.known('log').map(verifierOf(name)),
+    signingLogKeys: (name) => keyring.published('log', now()).map(verifierOf(name)),
     serviceKeys: () => ({ roots: publicKeys('root'), signing: publicKeys('signing') }),
     origin: settings.origin,
     sender: (c) => senderOf(context, c),

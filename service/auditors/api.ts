@@ -86,11 +86,11 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
 }
 
 async function sessionAnswer(
-  { status, logKeys }: AuditParts,
+  { status, signingLogKeys }: AuditParts,
   { name, role }: Auditor,
 ): Promise<SessionAnswer> {
   const { origin } = await status()
-  const keys = logKeys(origin).map((key) => encodeVerifierKey(sodiumPrimitives, key))
+  const keys = signingLogKeys(origin).map((key) => encodeVerifierKey(sodiumPrimitives, key))
   return { name, role, origin, keys }
 }
 

@@ -19,8 +19,10 @@ export interface AuditParts {
   readonly findKey: FindSubjectKey
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
-  /** Of the log of this origin. */
+  /** Every key that the log of this origin ever had. */
   logKeys(origin: string): readonly VerifierKey[]
+  /** The keys that sign this log now, and those that will. */
+  signingLogKeys(origin: string): readonly VerifierKey[]
   /** Those that the service asks to cosign. */
   readonly witnesses: readonly PolicyWitness[]
   /** Public keys of the service, by kind: b64u. */

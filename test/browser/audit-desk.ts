@@ -67,9 +67,14 @@ export async function openDesk({ context }: TestBrowser, service: TestService, p
 }
 
 /** Signs in, and pins the key that the service names unless it is pinned. */
-export async function signIn({ page }: Desk, token: string): Promise<void> {
-  await page.locator('#token').fill(token)
-  await page.locator('.sign-in button').click()
+export async function signIn(desk: Desk, token: string): Promise<void> {
+  await desk.page.locator('#token').fill(token)
+  await desk.page.locator('.sign-in button').click()
+  await pinKey(desk)
+}
+
+/** Pins the key that the service names, unless it is pinned. */
+export async function pinKey({ page }: Desk): Promise<void> {
   await page.locator('header nav').waitFor()
   const pin = page.locator('.notice .keys button')
   if ((await pin.count()) > 0) await pin.first().click()
