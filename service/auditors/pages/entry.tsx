@@ -68,6 +68,7 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
         const group = groups[label]
         return group === undefined ? null : <Group key={label} label={label} value={group.value} />
       })}
+      {row.facts === undefined ? null : <Members title={say('facts')} members={Object.entries(row.facts)} />}
       {withheld.length === 0 ? null : (
         <p class="hint">
           {say('withheldGroups')} {withheld.map((label) => say(`group_${label}`)).join(', ')}
@@ -102,15 +103,25 @@ function leafText(leaf: string): string {
 }
 
 function Group({ label, value }: { readonly label: GroupLabel; readonly value: string }) {
-  const { say, find } = useWords()
+  const { say } = useWords()
+  return <Members title={say(`group_${label}`)} members={membersOf(value)} />
+}
+
+interface MembersProps {
+  readonly title: string
+  readonly members: readonly (readonly [string, string | number])[]
+}
+
+function Members({ title, members }: MembersProps) {
+  const { find } = useWords()
   return (
     <section class="group">
-      <h2>{say(`group_${label}`)}</h2>
+      <h2>{title}</h2>
       <dl class="members">
-        {membersOf(value).map(([name, member]) => (
+        {members.map(([name, member]) => (
           <div key={name}>
             <dt title={name}>{find(`member_${name}`) ?? name}</dt>
-            <Member name={name} value={member} />
+            <Member name={name} value={String(member)} />
           </div>
         ))}
       </dl>

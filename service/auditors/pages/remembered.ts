@@ -46,10 +46,6 @@ export function pinKey(vkey: string): boolean {
   return true
 }
 
-export function unpinKeys(): void {
-  localStorage.removeItem(keysName)
-}
-
 /** Reads a verifier key; `undefined` for what is none, or not one of a log. Attacker-controlled. */
 export function findKey(vkey: string): VerifierKey | undefined {
   try {

@@ -28,8 +28,10 @@ export function VerificationPanel({ id, answer }: { readonly id: string; readonl
   useEffect(() => {
     let isOver = false
     setState(nothing)
+    const taken: Step[] = []
     const onStep = (step: Step): void => {
-      if (!isOver) setState(({ steps }) => ({ steps: [...steps, step], isDone: false }))
+      taken.push(step)
+      if (!isOver) setState({ steps: [...taken], isDone: false })
     }
     verifyEntry(id, answer, onStep).then(({ steps, path }) => {
       if (!isOver) setState({ steps, path, isDone: true })

@@ -28,24 +28,28 @@ export async function verifyEntry(
   onStep: (step: Step) => void,
 ): Promise<Verification> {
   const steps: Step[] = []
-  const add = (step: Step): void => {
+  const add = async (step: Step): Promise<void> => {
     steps.push(step)
     onStep(step)
+    // The page draws it before the next one is taken.
+    await new Promise((resolve) => setTimeout(resolve))
   }
   const bytes = bytesOf(answer.leaf)
   const leaf = bytes === undefined ? undefined : findLeaf(bytes)
   if (bytes === undefined || leaf === undefined) {
-    add({ name: 'leaf', outcome: 'bad', because: 'leafUnreadable' })
+    await add({ name: 'leaf', outcome: 'bad', because: 'leafUnreadable' })
     return { steps, path: undefined }
   }
-  add(leafStep(leaf, id, answer))
-  add(await groupsStep(leaf, answer))
+  await add(leafStep(leaf, id, answer))
+  await add(await groupsStep(leaf, answer))
   const hash = await sha256(concatBytes(Uint8Array.of(0), bytes))
-  add(compare('hash', [{ of: 'leafHash', stated: statedHash(id, answer), computed: encodeBase64Url(hash) }]))
+  await add(
+    compare('hash', [{ of: 'leafHash', stated: statedHash(id, answer), computed: encodeBase64Url(hash) }]),
+  )
   const path = answer.proof === null ? undefined : await climbOf(hash, answer.proof)
-  add(pathStep(answer.proof, path))
-  add(await checkpointStep(answer.proof))
-  for (const step of await deviceSteps(answer)) add(step)
+  await add(pathStep(answer.proof, path))
+  await add(await checkpointStep(answer.proof))
+  for (const step of await deviceSteps(answer)) await add(step)
   return { steps, path }
 }
 

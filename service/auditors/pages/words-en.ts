@@ -121,8 +121,6 @@ export const english = {
   filterBy: 'Show all entries with this',
   evidence: 'Download evidence',
   evidenceIntro: 'A .zip that proves this entry to somebody else, offline. What is in it:',
-  copy: 'Copy',
-  copied: 'Copied',
 
   verification: 'Verification in this browser',
   verifying: 'Verifying…',
@@ -171,7 +169,6 @@ export const english = {
   keyPinned: 'Pinned here',
   keyPaste: 'Or paste another',
   keyPin: 'Pin this key',
-  keyForget: 'Forget the pinned keys',
   keyWrong: 'This is no verifier key of a log.',
   keyTitle: 'Log key',
 

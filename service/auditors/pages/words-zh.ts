@@ -122,8 +122,6 @@ export const chinese: { readonly [N in WordName]: string } = {
   filterBy: '查看所有相同的记录',
   evidence: '下载证据',
   evidenceIntro: '一个 .zip，可离线向他人证明这条记录。包含：',
-  copy: '复制',
-  copied: '已复制',
 
   verification: '在本浏览器中验证',
   verifying: '正在验证…',
@@ -170,7 +168,6 @@ export const chinese: { readonly [N in WordName]: string } = {
   keyPinned: '已固定',
   keyPaste: '或粘贴另一个',
   keyPin: '固定此密钥',
-  keyForget: '忘记已固定的密钥',
   keyWrong: '这不是日志的验证密钥。',
   keyTitle: '日志密钥',
 
