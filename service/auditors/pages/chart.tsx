@@ -140,7 +140,7 @@ function optionsOf(element: HTMLElement, latest: Latest): uPlot.Options {
 }
 
 function seriesOf(label: string, fill: string): uPlot.Series {
-  const bars = uPlot.paths.bars?.({ size: [0.9, 400], align: 1 })
+  const bars = uPlot.paths.bars?.({ size: [0.9, 4_000], align: 1 })
   return { label, fill, width: 0, points: { show: false }, ...(bars === undefined ? {} : { paths: bars }) }
 }
 
