@@ -45,9 +45,10 @@ export const suite1: Suite = {
   },
 }
 
-/** The tags that tell a request signature from a response signature and from the gateway's (RFC 9421, 7.2.7). */
+/** The tags that tell signatures of requests, of answers, of the gateway and of pushes apart (RFC 9421, 7.2.7). */
 export const signatureTags = {
   request: 'miniseal',
   response: 'miniseal-response',
   gateway: 'miniseal-gateway',
+  push: 'miniseal-push',
 } as const

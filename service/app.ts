@@ -3,7 +3,6 @@ import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
-import { ProtocolError } from '../crypto/errors.ts'
 import type { VerifierKey } from '../crypto/signed-note.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import type { Records } from './audit-log.ts'
@@ -11,9 +10,12 @@ import { auditRoutes } from './auditors/pages-routes.tsx'
 import type { AuditParts } from './auditors/parts.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
-import { clearAnswer, maxBody, sealHandler, senderOf } from './http/channel.ts'
+import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
+import { maxPush, pushHandler } from './http/push.ts'
+import type { PushKey } from './http/push-keys.ts'
+import type { Sockets } from './http/sockets.ts'
 import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { logRoutes, type VerifyAuditor } from './log/log-routes.ts'
@@ -29,10 +31,13 @@ export interface MetricsRoute {
   readonly read: () => Promise<MetricsText>
 }
 
-/** What is served besides the channel. */
+/** What is served besides the channel over HTTP. */
 export interface OuterParts {
   /** True once the service takes no new work. */
   readonly isStopping: () => boolean
+  readonly sockets: Sockets
+  /** Who may push events; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
   readonly metrics: MetricsRoute
   readonly log: RunningLog
   /** Who may read the log's entries. */
@@ -45,28 +50,16 @@ export interface OuterParts {
 
 export function createApp(
   context: ExchangeContext,
-  { isStopping, metrics, log, verifyAuditor, reading, trace }: OuterParts,
+  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   if (trace !== undefined) app.use(trace)
   app.use(secureHeaders())
   app.use(closeConnections(isStopping))
-  app.post(
-    '/seal',
-    boundBodies(context),
-    bodyLimit({
-      maxSize: maxBody(settings.maxFrame),
-      onError: async (c) => {
-        const error = new ProtocolError('frame_too_large', 'the frame is over the size limit')
-        const answer = await clearAnswer(context, error, senderOf(context, c))
-        // The rest of the body is not read, so nothing else can come over this connection.
-        answer.headers.set('connection', 'close')
-        return answer
-      },
-    }),
-    sealHandler(context),
-  )
+  app.post('/seal', boundBodies(context), bodyLimit(maxSealed(context)), sealHandler(context))
+  app.get('/seal', sockets.guard, sockets.upgrade)
+  app.post('/push', boundBodies(context), bodyLimit(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
     const configuration = channelConfiguration(keyring, settings, log.origin(), now())
     return c.body(configuration, 200, {

@@ -5,13 +5,15 @@ import type { Upstream } from './backends/routes.ts'
 import { readRoutes } from './backends/routes.ts'
 import type { MetricsAccess } from './http/metrics.ts'
 import { parseMetricsAccess } from './http/metrics.ts'
-import { developmentMasterKey, findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import type { PushKey } from './http/push-keys.ts'
+import { parsePushKeys } from './http/push-keys.ts'
+import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
-import type { RetentionSettings } from './log/retention.ts'
-import { parseRetention } from './log/retention.ts'
 import type { LogSettings } from './log/settings.ts'
 import { noLogSettings, readLogSettings } from './log/settings.ts'
+import type { BackendSource } from './production.ts'
+import { missingInProduction } from './production.ts'
 import { isLoopback, parseOrigin } from './public-origin.ts'
 import type { RiskPolicy } from './sessions/risk-policy.ts'
 import { parseRiskPolicy } from './sessions/risk-policy.ts'
@@ -47,6 +49,10 @@ export interface Config {
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
   readonly maxDevices: number
+  /** For how long events are kept, in days. */
+  readonly eventDays: number
+  /** Who may push events over HTTP; empty: nobody. */
+  readonly pushKeys: readonly PushKey[]
   /** `undefined`: WeChat is not asked how risky a user is. */
   readonly riskPolicy: RiskPolicy | undefined
   /** Holds a secret where it holds a token. */
@@ -65,9 +71,6 @@ export class ConfigError extends Error {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
-type BackendSource = 'configured' | 'mounted'
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -89,6 +92,11 @@ const schema = z.object({
     .string()
     .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
     .default('10'),
+  MINISEAL_EVENT_DAYS: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/, { error: 'MINISEAL_EVENT_DAYS must be a whole number from 1 to 999' })
+    .default('30'),
+  MINISEAL_PUSH_KEYS: z.string().optional(),
   MINISEAL_RISK_POLICY: z.string().optional(),
   MINISEAL_METRICS_TOKEN: z.string().optional(),
   MINISEAL_LOG_ORIGIN: z.string().optional(),
@@ -100,13 +108,19 @@ const schema = z.object({
     .default('info'),
 })
 
+/** Stands in for a database that could not be read: the service does not start then. */
+const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
+
+/** Likewise for who may read the metrics. */
+const closed: MetricsAccess = { kind: 'off' }
+
 /**
  * Reads the configuration. In production every development default is refused, all of them in one message.
  *
  * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
  */
 export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
-  const given = schema.safeParse(withFiles(withoutEmpty(environment)))
+  const given = schema.safeParse(presentValues(environment))
   if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
   const values = given.data
   const mode = values.NODE_ENV === 'production' ? 'production' : 'development'
@@ -121,10 +135,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   }
   if (mode === 'production') problems.push(...missingInProduction(values, backend))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), {
-    kind: 'sqlite',
-    path: ':memory:',
-  } as const)
+  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
   const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
     kind: 'built-in-sandbox',
@@ -139,9 +150,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
   const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
   const givenKeys = collect(() => parseMasterKeys(values.MINISEAL_MASTER_KEY), undefined)
-  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), {
-    kind: 'off',
-  } as const)
+  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode, values.HOST), closed)
+  const pushKeys = collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS), [])
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     mode,
@@ -158,11 +168,22 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     limits,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
+    eventDays: Number(values.MINISEAL_EVENT_DAYS),
+    pushKeys,
     riskPolicy,
     metrics,
     traces,
     logLevel: values.MINISEAL_LOG_LEVEL,
   }
+}
+
+/**
+ * What is set, with the contents of files in the place of their names.
+ *
+ * @throws ConfigError for a file that cannot be read.
+ */
+export function presentValues(environment: Environment): Environment {
+  return withFiles(withoutEmpty(environment))
 }
 
 function withoutEmpty(environment: Environment): Environment {
@@ -179,6 +200,7 @@ function withFiles(environment: Environment): Environment {
     'MINISEAL_WECHAT_APPS',
     'MINISEAL_DATABASE',
     'MINISEAL_METRICS_TOKEN',
+    'MINISEAL_PUSH_KEYS',
   ]) {
     const path = environment[`${name}_FILE`]
     if (path === undefined) continue
@@ -193,29 +215,6 @@ function withFiles(environment: Environment): Environment {
   return values
 }
 
-function missingInProduction(values: z.infer<typeof schema>, backend: BackendSource): string[] {
-  const missing: string[] = []
-  if (values.MINISEAL_ORIGIN === undefined) {
-    missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')
-  }
-  if (values.MINISEAL_MASTER_KEY === undefined) {
-    missing.push(
-      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
-    )
-  }
-  if (values.MINISEAL_WECHAT_APPS === undefined) {
-    missing.push(
-      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
-    )
-  }
-  if (backend === 'configured' && (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE) === undefined) {
-    missing.push(
-      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
-    )
-  }
-  return missing
-}
-
 /**
  * Where the database is, for commands that need nothing else: no key, no origin.
  *
@@ -227,37 +226,6 @@ export function readDatabase(environment: Environment): DatabaseLocation {
     return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
-  }
-}
-
-/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
-export interface LogPlaces {
-  readonly database: DatabaseLocation
-  readonly dataFolder: string
-  /** Current first; `undefined`: none is given. Secret. */
-  readonly masterKeys: readonly Uint8Array[] | undefined
-  /** How long the log's details are kept. */
-  readonly retention: RetentionSettings
-}
-
-/**
- * Reads them. Makes nothing: no folder, no key.
- *
- * @throws ConfigError when one of them cannot be read.
- */
-export function readLogPlaces(environment: Environment): LogPlaces {
-  const values = withFiles(withoutEmpty(environment))
-  const dataFolder = values.MINISEAL_DATA ?? 'data'
-  try {
-    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
-    const masterKeys =
-      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
-    const retention = parseRetention(values.MINISEAL_RETENTION)
-    return { database: readDatabase(values), dataFolder, masterKeys, retention }
-  } catch (error) {
-    throw error instanceof ConfigError
-      ? error
-      : new ConfigError([error instanceof Error ? error.message : String(error)])
   }
 }
 

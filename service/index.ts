@@ -14,6 +14,8 @@ export type { InnerApp, InnerVariables } from './backends/mounted.ts'
 export { StepUpNeeded } from './backends/step-up.ts'
 export type { Config, Environment } from './config.ts'
 export { ConfigError } from './config.ts'
+export type { NewEvent } from './events/event.ts'
+export type { Pushed, PushOptions } from './events/outbox.ts'
 export type { RunningService } from './main.ts'
 
 /** What a service is made of. */

@@ -1,8 +1,6 @@
 /** Start and stop: a configuration becomes a running service. */
 import { randomBytes } from 'node:crypto'
-import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { serve } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
 import type { MessageSigner } from '../crypto/signed-request.ts'
@@ -14,17 +12,26 @@ import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
-import { openLedger } from './demo/ledger.ts'
-import { createWallet } from './demo/wallet.ts'
+import { createDemo } from './demo/app.ts'
+import { openDemoDatabase } from './demo/database.ts'
+import { addDemoPages } from './demo/pages.ts'
+import type { Push } from './demo/push.ts'
+import type { NewEvent } from './events/event.ts'
+import { createFollowers } from './events/followers.ts'
+import type { Pushed, PushOptions } from './events/outbox.ts'
+import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { keepHouse } from './housekeeping.ts'
+import { listen } from './http/listener.ts'
+import type { SocketTimes } from './http/socket-settings.ts'
+import { createSockets } from './http/sockets.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
-import { guardConnections } from './limits/connections.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
@@ -37,19 +44,14 @@ import { createSandbox } from './wechat/sandbox/sandbox.ts'
 /** Bytes of the largest frame, either way. */
 const maxFrame = 1_048_576
 
-/** How long a stop waits for what runs, in milliseconds: longer than the gateway waits for a backend. */
-const stopPatience = 15_000
-
-/** How long a connection may stand still while a request is at work or its answer is on the way, in milliseconds. */
-const socketPatience = 60_000
-
 /** What tests may set; a service that people use takes the system's. */
 export interface Surroundings {
   /** UNIX seconds. */
   readonly now?: () => number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
-  /** Instead of {@link socketPatience}. */
+  readonly socketTimes?: SocketTimes
+  /** Instead of the listener's own patience with a connection that stands still, in milliseconds. */
   readonly socketPatienceMs?: number
 }
 
@@ -61,6 +63,14 @@ export interface RunningService {
   readonly roots: readonly string[]
   /** The built-in sandbox, where there is one. */
   readonly sandboxUrl: string | undefined
+  /**
+   * Sends an event to a user: at once to the devices that have subscribed, to others when they ask. It is durable when
+   * it resolves.
+   *
+   * @throws ProtocolError `payload_invalid` for what is no event, `not_found` for a user who never logged in,
+   *   `idempotency_mismatch` when `options.id` stands for another event.
+   */
+  push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>
   /** Takes no new work, finishes what runs, closes everything. */
   stop(): Promise<void>
 }
@@ -80,39 +90,44 @@ export async function startService(
   const sandbox = await startSandbox(config, now)
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
-  const store = await openStore(config.database, { onCommit: metrics.onCommit })
+  const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const wechat = connectWechat(config, sandbox?.url, now, onCall)
-  const listener = await listen(config, around.socketPatienceMs ?? socketPatience)
+  const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces)
+  const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: systemRandom })
+  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
-  const parts = { keyring, wrapper, wechat, backend, log: auditLog.gate, now, record, ...traced }
+  const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
   const context = contextOf(config, origin, { ...parts, ...records })
   let isStopping = false
+  const sockets = createSockets({ ...socketParts(context, metrics, around), isStopping: () => isStopping })
   const app = createApp(context, {
     isStopping: () => isStopping,
+    sockets,
+    pushKeys: config.pushKeys,
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
     verifyAuditor: createAuditorVerifier(store, now),
     reading,
     trace: traces.middleware,
   })
-  listener.use(app.fetch)
+  listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,
     origin,
     roots: keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey)),
     sandboxUrl: sandbox?.url,
+    push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       isStopping = true
-      await listener.close()
+      await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       await auditLog.stop()
@@ -120,6 +135,11 @@ export async function startService(
       await traces.stop()
     },
   }
+}
+
+function socketParts(context: ExchangeContext, metrics: Metrics, { socketTimes }: Surroundings) {
+  const followers = createFollowers(context.store, context.now)
+  return { context, followers, observer: metrics.onSocket, times: socketTimes }
 }
 
 /** The parts of a context that are made for one service, and not from its configuration alone. */
@@ -130,6 +150,7 @@ type ContextParts = Pick<
   | 'wrapper'
   | 'wechat'
   | 'backend'
+  | 'outbox'
   | 'log'
   | 'journal'
   | 'receipts'
@@ -180,6 +201,7 @@ function createBackend(
   keyring: Keyring,
   now: () => number,
   { backend: trace }: Traces,
+  push: Push,
 ): Backend {
   if (config.upstreams !== undefined) {
     const signer = (): MessageSigner => {
@@ -190,53 +212,7 @@ function createBackend(
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const ledger = openLedger(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  return mountApp(createWallet(ledger, now), async () => ledger.close(), { isIdempotent: true })
-}
-
-type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
-
-interface Listener {
-  readonly url: string
-  /** From now on requests are answered; those before wait. */
-  use(fetch: Fetch): void
-  close(): Promise<void>
-}
-
-/** Opens the port first: a development origin is the address that was given to us. */
-async function listen(config: Config, socketPatienceMs: number): Promise<Listener> {
-  let ready: (fetch: Fetch) => void = () => {}
-  const app = new Promise<Fetch>((resolve) => {
-    ready = resolve
-  })
-  return await new Promise<Listener>((resolve, reject) => {
-    const server = serve(
-      {
-        fetch: async (request: Request, environment: unknown) => (await app)(request, environment),
-        hostname: config.host,
-        port: config.port,
-        // How often connections are looked at that are past the times below, in milliseconds.
-        serverOptions: { connectionsCheckingInterval: 2_000 },
-      },
-      ({ port }) => {
-        const host = config.host.includes(':') ? `[${config.host}]` : config.host
-        resolve({ url: `http://${host}:${port}`, use: ready, close: () => closeServer(server as Server) })
-      },
-    ) as Server
-    // Slow clients are cut: a frame is small, and nothing of ours takes a minute.
-    server.headersTimeout = 10_000
-    server.requestTimeout = 30_000
-    // Also those that do not read their answer.
-    server.timeout = socketPatienceMs
-    guardConnections(server, config.limits, config.trustedProxies)
-    server.on('error', reject)
-  })
-}
-
-async function closeServer(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-    setTimeout(() => server.closeAllConnections(), stopPatience).unref()
-  })
+  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
+  const demo = createDemo({ ...database, push, now })
+  return mountApp(demo, async () => database.close(), { isIdempotent: true })
 }

@@ -8,12 +8,14 @@ import type { MetricsText } from './http/metrics.ts'
 import type { LogEvent } from './log/events.ts'
 import type { LogStatus } from './log/open-log.ts'
 import { observeLog } from './log-metrics.ts'
+import type { SocketMetrics } from './socket-metrics.ts'
+import { observeSockets } from './socket-metrics.ts'
 import type { CommitReport } from './store/commit-report.ts'
 import type { WechatCall } from './wechat/client.ts'
 import { isKnownErrcode } from './wechat/errcodes.ts'
 
 /** Observers for the parts of the service; none of them throws. */
-export interface Metrics {
+export interface Metrics extends SocketMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
@@ -48,6 +50,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onExchange,
     onWechatCall,
     onCommit,
+    ...observeSockets(registry),
     watchLog: (status) => observeLog(registry, status),
     async read() {
       // Those of the process observe timers and garbage collection: not before somebody wants to know.

@@ -154,6 +154,8 @@ function openChannel(values: Values, terminal: Terminal): Channel {
     login: async () => values.code ?? (await sandboxCode(sandboxUrl(values, found), appid, name)),
     platform: { platform: 'cli', base: process.version },
     primitives: sodiumPrimitives,
+    // Who sits at a terminal sees at once what is wrong, and repeats it with `-k`.
+    retries: 0,
   })
 }
 
@@ -217,5 +219,5 @@ function explain(error: ChannelError, terminal: Terminal): ExitCode {
   if (error.outcome === 'unknown') {
     terminal.err(`It may have happened. Repeat it safely with: -k ${error.idempotencyKey ?? ''}\n`)
   }
-  return ['network', 'timeout', 'login_failed'].includes(error.code) ? 3 : 1
+  return ['network', 'timeout', 'login_failed'].includes(error.reason ?? error.code) ? 3 : 1
 }

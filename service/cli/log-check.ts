@@ -2,8 +2,6 @@
 import { existsSync } from 'node:fs'
 import type { VerifierKey } from '../../crypto/signed-note.ts'
 import { parseVerifierKey } from '../../crypto/signed-note.ts'
-import type { LogPlaces } from '../config.ts'
-import { readLogPlaces } from '../config.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
@@ -19,6 +17,8 @@ import { anchorClaims, ClaimRefused, readAnchor, readClaimFile } from '../log/ve
 import type { Findings } from '../log/verification/findings.ts'
 import { collectFindings } from '../log/verification/findings.ts'
 import { findLastCheck, keepLastCheck } from '../log/verification/last-check.ts'
+import type { OperatorPlaces } from '../operator-places.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { Terminal } from './command.ts'
@@ -47,7 +47,7 @@ export interface VerifyResult {
  * @throws CommandFailed when there is none, or when it cannot be read.
  */
 export async function verifyDatabase(options: VerifyOptions, terminal: Terminal): Promise<VerifyResult> {
-  const places = readLogPlaces(terminal.environment)
+  const places = readOperatorPlaces(terminal.environment)
   const { database } = places
   if (database.kind === 'sqlite' && !existsSync(database.path)) {
     throw new CommandFailed(
@@ -65,7 +65,7 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
 
 async function verifyStore(
   store: Store,
-  { dataFolder, masterKeys, anchor }: LogPlaces & { readonly anchor: readonly AnchorFile[] },
+  { dataFolder, masterKeys, anchor }: OperatorPlaces & { readonly anchor: readonly AnchorFile[] },
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {

@@ -5,7 +5,6 @@ import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { VerifierKey } from '../../crypto/signed-note.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
-import { readLogPlaces } from '../config.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
@@ -16,6 +15,7 @@ import type { FindSubjectKey } from '../log/subject-keys.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
 import type { TagOf } from '../log/tags.ts'
 import { createTags, rememberTags } from '../log/tags.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind, Store } from '../store/store.ts'
 import type { ExitCode, Terminal } from './command.ts'
@@ -43,7 +43,7 @@ export async function withOpenedLog(
   { environment }: Terminal,
   work: (log: OpenedLog) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { database, masterKeys, retention } = readLogPlaces(environment)
+  const { database, masterKeys, retention } = readOperatorPlaces(environment)
   if (masterKeys === undefined)
     throw new CommandFailed('MINISEAL_MASTER_KEY is needed to open what is sealed')
   if (database.kind === 'sqlite' && !existsSync(database.path)) {

@@ -8,6 +8,7 @@ import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { devices } from './devices.ts'
 import { keys } from './keys.ts'
+import { push } from './push.ts'
 import { serveCommand } from './serve.ts'
 import { sessions } from './sessions.ts'
 import { wechatSandbox } from './wechat-sandbox.ts'
@@ -20,6 +21,7 @@ const commands: Readonly<Record<string, Command | CommandGroup>> = {
   audit,
   devices,
   sessions,
+  push,
   'wechat-sandbox': wechatSandbox,
 }
 

@@ -1,11 +1,12 @@
 /** The journal, for what an operator does to the database from a terminal. */
-import { readLogPlaces } from '../config.ts'
+
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { createJournal, type Journal } from '../log/journal.ts'
 import { endLeaves } from '../log/session-leaves.ts'
 import { createSubjectKeys } from '../log/subject-keys.ts'
 import { createTags, type TagOf } from '../log/tags.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
 import type { Store, Write } from '../store/store.ts'
 import type { Terminal } from './command.ts'
 
@@ -17,7 +18,7 @@ export interface OperatorJournal {
 
 /** @throws ConfigError; Error when the master key is not the one of this database. */
 export async function openOperatorJournal(store: Store, { environment }: Terminal): Promise<OperatorJournal> {
-  const { masterKeys, retention } = readLogPlaces(environment)
+  const { masterKeys, retention } = readOperatorPlaces(environment)
   const now = (): number => Math.floor(Date.now() / 1000)
   // A running service looks for staged leaves every second.
   const parts = { store, retention, now, wake: () => {} }

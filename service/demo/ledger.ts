@@ -1,8 +1,6 @@
-/** The demo wallet's ledger: balances and transfers in an SQLite file of its own. Amounts in fen (0.01 CNY). */
+/** The demo wallet's ledger: balances and transfers. Amounts in fen (0.01 CNY). */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 
 /** What everybody starts with: 10,000.00 CNY of play money. */
 const openingBalance = 1_000_000
@@ -12,6 +10,8 @@ export interface TransferOrder {
   /** The caller's Idempotency-Key: the same key is the same transfer. */
   readonly key: string
   readonly payee: string
+  /** Where the money goes: a user's account, or one that only has the payee's name. */
+  readonly account: string
   readonly amount: number
   readonly note: string | null
   /** UNIX seconds. */
@@ -28,8 +28,26 @@ export interface Transfer {
   readonly balance: number
 }
 
+/** The same transfer, as the payee sees it. */
+export interface ReceivedTransfer {
+  readonly id: string
+  /** The user who sent it. */
+  readonly payer: string
+  readonly amount: number
+  readonly note: string | null
+  readonly created_at: number
+  /** The payee's balance after it. */
+  readonly balance: number
+}
+
 export type TransferResult =
-  | { readonly kind: 'done'; readonly transfer: Transfer }
+  /** `account`: where the money went. */
+  | {
+      readonly kind: 'done'
+      readonly transfer: Transfer
+      readonly account: string
+      readonly received: ReceivedTransfer
+    }
   | { readonly kind: 'insufficient-funds'; readonly balance: number }
   | { readonly kind: 'key-used-otherwise' }
 
@@ -37,9 +55,10 @@ export interface Ledger {
   balance(user: string): number
   /** Newest first, 50 at most. */
   transfers(user: string): readonly Transfer[]
+  /** What arrived in a user's account, newest first, 50 at most. */
+  received(user: string): readonly ReceivedTransfer[]
   /** One transaction; durable when it returns. */
   transfer(order: TransferOrder): TransferResult
-  close(): void
 }
 
 const tables = `
@@ -49,55 +68,91 @@ const tables = `
     amount integer not null check (amount > 0), note text, created_at integer not null, balance integer not null,
     unique (user, key)
   ) strict;
+  create table if not exists receipts (
+    transfer text primary key references transfers (id), account text not null, balance integer not null
+  ) strict;
+  create index if not exists receipts_account on receipts (account);
 `
 
 const columns = 'id, payee, amount, note, created_at, balance'
 
-/** @param path a file, or `:memory:` */
-export function openLedger(path: string): Ledger {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const database = new Database(path)
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = FULL')
-  database.pragma('busy_timeout = 5000')
+const received = `select t.id, t.user as payer, t.amount, t.note, t.created_at, r.balance, r.account
+  from receipts r inner join transfers t on t.id = r.transfer`
+
+type ReceiptRow = ReceivedTransfer & { readonly account: string }
+
+export function openLedger(database: Database.Database): Ledger {
   database.exec(tables)
-  const open = database.prepare('insert into accounts values (?, ?) on conflict do nothing')
-  const balanceOf = database.prepare<[string], { balance: number }>(
-    'select balance from accounts where name = ?',
-  )
-  const add = database.prepare('update accounts set balance = balance + ? where name = ?')
   const find = database.prepare<[string, string], Transfer>(
     `select ${columns} from transfers where user = ? and key = ?`,
   )
   const list = database.prepare<[string], Transfer>(
     `select ${columns} from transfers where user = ? order by position desc limit 50`,
   )
-  const insert = database.prepare(
-    'insert into transfers (id, user, key, payee, amount, note, created_at, balance) values (?, ?, ?, ?, ?, ?, ?, ?)',
+  const listReceived = database.prepare<[string], ReceiptRow>(
+    `${received} where r.account = ? order by t.position desc limit 50`,
   )
-  const balance = (user: string): number => {
-    open.run(user, openingBalance)
-    return balanceOf.get(user)?.balance ?? 0
-  }
-  const transfer = ({ user, key, payee, amount, note, now }: TransferOrder): TransferResult => {
+  const balance = openAccounts(database)
+  const record = openRecords(database)
+  const transfer = (order: TransferOrder): TransferResult => {
+    const { user, key, payee, account, amount, note } = order
     const earlier = find.get(user, key)
     if (earlier !== undefined) {
       const isSame = earlier.payee === payee && earlier.amount === amount && earlier.note === note
-      return isSame ? { kind: 'done', transfer: earlier } : { kind: 'key-used-otherwise' }
+      return isSame ? record.done(earlier) : { kind: 'key-used-otherwise' }
     }
-    const before = balance(user)
+    const before = balance.of(user)
     if (before < amount) return { kind: 'insufficient-funds', balance: before }
-    balance(payee)
-    add.run(-amount, user)
-    add.run(amount, payee)
-    const done: Transfer = { id: randomUUID(), payee, amount, note, created_at: now, balance: balance(user) }
-    insert.run(done.id, user, key, payee, amount, note, now, done.balance)
-    return { kind: 'done', transfer: done }
+    balance.of(account)
+    balance.add(user, -amount)
+    balance.add(account, amount)
+    return record.done(record.write(order, balance.of(user), balance.of(account)))
   }
   return {
-    balance,
+    balance: balance.of,
     transfers: (user) => list.all(user),
+    received: (user) => listReceived.all(user).map(withoutAccount),
     transfer: database.transaction(transfer).immediate,
-    close: () => database.close(),
   }
+}
+
+/** Balances, each account opened when it is first seen. */
+function openAccounts(database: Database.Database) {
+  const open = database.prepare('insert into accounts values (?, ?) on conflict do nothing')
+  const find = database.prepare<[string], { balance: number }>('select balance from accounts where name = ?')
+  const add = database.prepare('update accounts set balance = balance + ? where name = ?')
+  return {
+    of(name: string): number {
+      open.run(name, openingBalance)
+      return find.get(name)?.balance ?? 0
+    },
+    add: (name: string, amount: number) => add.run(amount, name),
+  }
+}
+
+/** A transfer and its receipt, on both sides. */
+function openRecords(database: Database.Database) {
+  const insert = database.prepare(
+    'insert into transfers (id, user, key, payee, amount, note, created_at, balance) values (?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const receive = database.prepare('insert into receipts (transfer, account, balance) values (?, ?, ?)')
+  const find = database.prepare<[string], ReceiptRow>(`${received} where t.id = ?`)
+  return {
+    write(order: TransferOrder, left: number, arrived: number): Transfer {
+      const { user, key, payee, account, amount, note, now } = order
+      const done = { id: randomUUID(), payee, amount, note, created_at: now, balance: left }
+      insert.run(done.id, user, key, payee, amount, note, now, left)
+      receive.run(done.id, account, arrived)
+      return done
+    },
+    done(transfer: Transfer): TransferResult {
+      const row = find.get(transfer.id)
+      if (row === undefined) throw new Error('a transfer without a receipt')
+      return { kind: 'done', transfer, account: row.account, received: withoutAccount(row) }
+    },
+  }
+}
+
+function withoutAccount({ account: _, ...received }: ReceiptRow): ReceivedTransfer {
+  return received
 }

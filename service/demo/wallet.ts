@@ -5,7 +5,10 @@ import { z } from 'zod'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
+import type { People } from './people.ts'
+import type { Push } from './push.ts'
+import { tell } from './push.ts'
 
 /** One transfer moves at most 50,000.00 CNY. */
 const maxAmount = 5_000_000
@@ -13,32 +16,47 @@ const maxAmount = 5_000_000
 /** Above 1,000.00 CNY a transfer is confirmed by finger or face. */
 const maxWithoutStepUp = 100_000
 
+const currency = 'CNY'
+
 const yuan = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2 })
 
 const orderShape = z.strictObject({
-  payee: z.string().regex(/^[A-Za-z0-9_.@-]{1,64}$/),
+  payee: z.string().regex(/^[\p{L}\p{N}_.@-]{1,64}$/u),
   amount: z.number().int().min(1).max(maxAmount),
-  currency: z.literal('CNY'),
+  currency: z.literal(currency),
   note: z.string().min(1).max(140).optional(),
 })
 
-/** @param now UNIX seconds */
-export function createWallet(ledger: Ledger, now: () => number): InnerApp {
+/** The form of a user's id. */
+const userForm = /^u_[A-Za-z0-9_-]{24}$/
+
+interface WalletParts {
+  readonly ledger: Ledger
+  readonly people: People
+  readonly push: Push
+  /** UNIX seconds. */
+  readonly now: () => number
+}
+
+export function createWallet({ ledger, people, push, now }: WalletParts): InnerApp {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.get('/wallet', (c) => {
     const { user } = c.var.caller
-    return c.json({ user, balance: ledger.balance(user), currency: 'CNY' })
+    return c.json({ user, balance: ledger.balance(user), currency })
   })
   app.get('/wallet/transfers', (c) => {
     const transfers = ledger.transfers(c.var.caller.user)
-    return c.json({
-      transfers: transfers.map((transfer) => ({ ...transfer, currency: 'CNY', status: 'done' })),
-    })
+    return c.json({ transfers: transfers.map((transfer) => ({ ...transfer, currency, status: 'done' })) })
+  })
+  app.get('/wallet/received', (c) => {
+    const transfers = ledger.received(c.var.caller.user)
+    return c.json({ transfers: transfers.map((transfer) => describe(people, transfer)) })
   })
   app.post('/wallet/transfers', async (c) => {
     const { payee, amount, note } = await readOrder(c)
-    const { user, acr } = c.var.caller
-    if (payee === user) throw new ProtocolError('payload_invalid', 'payer and payee are the same')
+    const { user, appid, acr } = c.var.caller
+    const account = findAccount(people, appid, payee)
+    if (account === user) throw new ProtocolError('payload_invalid', 'payer and payee are the same')
     if (amount > maxWithoutStepUp && acr !== 'soter') {
       const balance = ledger.balance(user)
       // Nobody is asked for a finger for what cannot be done; and what was not confirmed is not tried.
@@ -46,10 +64,10 @@ export function createWallet(ledger: Ledger, now: () => number): InnerApp {
       throw new StepUpNeeded(`向 ${payee} 转账 ${yuan.format(amount / 100)} 元`)
     }
     const key = c.req.header('idempotency-key') ?? ''
-    const result = ledger.transfer({ user, key, payee, amount, note: note ?? null, now: now() })
+    const result = ledger.transfer({ user, key, payee, account, amount, note: note ?? null, now: now() })
     switch (result.kind) {
       case 'done':
-        return c.json({ ...result.transfer, currency: 'CNY', status: 'done' }, 201)
+        return c.json(await finish(people, push, result), 201)
       case 'insufficient-funds':
         return c.json({ error: 'insufficient_funds', balance: result.balance }, 422)
       case 'key-used-otherwise':
@@ -57,6 +75,29 @@ export function createWallet(ledger: Ledger, now: () => number): InnerApp {
     }
   })
   return app
+}
+
+/** A user's own account, by their id or by the name they have chosen; one of this name for anybody else. */
+function findAccount(people: People, app: string, payee: string): string {
+  return userForm.test(payee) ? payee : (people.findUser(app, payee) ?? payee)
+}
+
+/** Tells the payee, where it is a user, and says what the payer is told. */
+async function finish(
+  people: People,
+  push: Push,
+  { transfer, account, received }: Extract<TransferResult, { kind: 'done' }>,
+): Promise<Record<string, unknown>> {
+  const payee_user = account === transfer.payee && !userForm.test(account) ? null : account
+  if (payee_user !== null) {
+    const event = { type: 'transfer-received', data: describe(people, received) }
+    await tell(push, payee_user, event, `transfer/${transfer.id}`)
+  }
+  return { ...transfer, payee_user, currency, status: 'done' }
+}
+
+function describe(people: People, received: ReceivedTransfer): Record<string, unknown> {
+  return { ...received, payer_name: people.findName(received.payer), currency }
 }
 
 async function readOrder(c: Context): Promise<z.infer<typeof orderShape>> {

@@ -2,6 +2,7 @@
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
+import { decideEvents } from '../events/routes.ts'
 import { refusalOf } from '../messages/problems.ts'
 import { decideDevice } from '../sessions/device-routes.ts'
 import type { Decision } from '../sessions/routes.ts'
@@ -101,6 +102,7 @@ async function decide(
     (await decideSession(context, message, caller)) ??
     (await decideDevice(context, message, caller)) ??
     (await decideWechatData(context, message, caller)) ??
+    (await decideEvents(context, message, caller)) ??
     (await context.receipts.decide(message, caller))
   if (decision !== undefined) return decision
   return { reply: await context.backend.answer(message, caller), writes: [] }

@@ -1,6 +1,8 @@
 /** What an exchange works with: everything that is not in the bytes it was given. */
 import type { Primitives } from '../../crypto/primitives.ts'
 import type { Backend } from '../backends/backend.ts'
+import type { Outbox } from '../events/outbox.ts'
+import type { SocketTurn } from '../events/socket-turn.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
@@ -20,7 +22,7 @@ export type NotedRisk = LoginRisk | 'blocked'
 /** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
 export interface ExchangeRecord {
   readonly requestId: string
-  readonly kind: 'login' | 'request' | 'clear'
+  readonly kind: 'login' | 'request' | 'clear' | 'push'
   /** Of the inner request, once it was read. Attacker-controlled: capital letters. */
   readonly method?: string
   readonly status: number
@@ -47,6 +49,9 @@ export interface ExchangeContext {
   readonly wechat: WechatClient
   readonly backend: Backend
   readonly limits: Limits
+  readonly outbox: Outbox
+  /** The turn of this frame on its socket; absent over HTTP. */
+  readonly socket?: SocketTurn
   readonly log: LogGate
   readonly journal: Journal
   readonly receipts: Receipts

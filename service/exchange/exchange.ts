@@ -130,6 +130,7 @@ async function answer(
     quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
     clock.begin('claim')
     const command = await claimRequest(context, verified, subject, story)
+    context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
     return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
   } catch (error) {

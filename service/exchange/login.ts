@@ -8,6 +8,7 @@ import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { newDeviceEvents } from '../events/device-events.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
@@ -144,6 +145,8 @@ async function openSession(
   const sid = encodeBase64Url(id)
   story.subject = { user, device, session: sid, acr: 'session' }
   const known = await context.store.findDevice(device)
+  const platform = body.client?.platform
+  const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
   const reply = jsonReply(201, {
     session: { id: sid, expires_at: now + sessionLifetime },
@@ -162,7 +165,8 @@ async function openSession(
     publicKey,
     now,
     identity,
-    platform: body.client?.platform,
+    platform,
+    events,
     requiredAcr,
   })
   const leaves = [
@@ -170,8 +174,9 @@ async function openSession(
     ...(known === undefined ? [deviceLeaf(context, story)] : []),
   ]
   const result = await context.journal.commit({ writes, leaves })
-  if (result.kind === 'committed') return { reply, request: story.request, receipt: result.receipt }
-  throw await sessionRefused(context, result.write, user, device)
+  if (result.kind !== 'committed') throw await sessionRefused(context, result.write, user, device)
+  context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
+  return { reply, request: story.request, receipt: result.receipt }
 }
 
 interface SessionParts {
@@ -183,6 +188,8 @@ interface SessionParts {
   readonly now: number
   readonly identity: WechatIdentity
   readonly platform: string | undefined
+  /** Pushed with it. */
+  readonly events: readonly Write[]
   readonly requiredAcr: 'soter' | null
 }
 
@@ -192,7 +199,7 @@ function sessionWrites(
   opened: OpenedHandshake,
   parts: SessionParts,
 ): readonly Write[] {
-  const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
+  const { user, device, id, appid, publicKey, now, identity, platform, events, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
     context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
   return [
@@ -220,6 +227,7 @@ function sessionWrites(
         requiredAcr,
       },
     },
+    ...events,
   ]
 }
 

@@ -25,6 +25,20 @@ export function maxBody(maxFrame: number): number {
   return Math.ceil(maxFrame / 3) * 4
 }
 
+/** The options of a body limit for `POST /seal`. */
+export function maxSealed(context: ExchangeContext) {
+  return {
+    maxSize: maxBody(context.settings.maxFrame),
+    onError: async (c: Context): Promise<Response> => {
+      const refused = new ProtocolError('frame_too_large', 'the frame is over the size limit')
+      const answer = await clearAnswer(context, refused, senderOf(context, c))
+      // The rest of the body is not read, so nothing else can come over this connection.
+      answer.headers.set('connection', 'close')
+      return answer
+    },
+  }
+}
+
 /** Handles `POST /seal`. Headers and body are attacker-controlled; only the body, its type and who sent it are looked at. */
 export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
   return async function seal(c) {
@@ -82,7 +96,8 @@ export async function clearAnswer(
   return problemResponse(problem)
 }
 
-function problemResponse(problem: Problem): Response {
+/** A problem document as an answer that nobody may keep. */
+export function problemResponse(problem: Problem): Response {
   const headers = new Headers(problem.headers.map(([name, value]): [string, string] => [name, value]))
   headers.set('cache-control', 'no-store')
   return new Response(problem.body, { status: problem.status, headers })

@@ -63,7 +63,7 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
     return usable(kind, at).find(isIt)
   }
   const published = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
-    [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at))
+    [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at) || endOf(b) - endOf(a))
   return {
     reload,
     published,
@@ -84,6 +84,11 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
 /** Keys in use rank by when they came into use; coming ones last. */
 function rank(key: ServiceKey, at: number): number {
   return key.notBefore > at ? -key.notBefore : key.notBefore
+}
+
+/** Of two keys of one second the one that was rotated away, and so has an end, comes second. */
+function endOf({ notAfter }: ServiceKey): number {
+  return notAfter === 0 ? Number.MAX_SAFE_INTEGER : notAfter
 }
 
 async function readAll(store: Store, wrapper: SecretWrapper): Promise<readonly ServiceKey[]> {

@@ -12,6 +12,7 @@ export const wrappedColumns: readonly WrappedColumn[] = [
   'users.session_key_wrapped',
   'idempotency.answer_wrapped',
   'subject_keys.key_wrapped',
+  'events.payload_wrapped',
 ]
 
 /** @param row the primary key, in the order of its columns */

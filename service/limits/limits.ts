@@ -4,6 +4,8 @@ import { Throttled } from '../messages/throttled.ts'
 import type { BodyRooms } from './bodies.ts'
 import { createBodyRooms } from './bodies.ts'
 import type { LimitSettings, Rate } from './settings.ts'
+import type { SocketPlaces } from './sockets.ts'
+import { createSocketPlaces } from './sockets.ts'
 import type { Sender } from './source.ts'
 import { senderOf, sourceOf } from './source.ts'
 import type { Quota, Window } from './window.ts'
@@ -26,6 +28,8 @@ export interface Limits {
   ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
+  /** Places for sockets. */
+  readonly sockets: SocketPlaces
   /**
    * Counts a frame and takes a place among the exchanges at work.
    *
@@ -59,6 +63,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    sockets: createSocketPlaces(settings),
     async takeFrame(source) {
       await takeInClear(frames, source)
       if (atWork >= settings.in_flight) {

@@ -23,6 +23,11 @@ export interface LimitSettings {
   readonly connections: number
   /** Open connections of one address group; not counted behind trusted proxies. */
   readonly connections_ip: number
+  /** Open sockets of the channel, of one address group, of one user and of one session. */
+  readonly sockets: number
+  readonly sockets_ip: number
+  readonly sockets_user: number
+  readonly sockets_session: number
 }
 
 /** Wide enough for tests and measurements on one machine, and bounded all the same. */
@@ -36,6 +41,10 @@ const development: LimitSettings = {
   body_mib: 64,
   connections: 4_096,
   connections_ip: 4_096,
+  sockets: 4_096,
+  sockets_ip: 4_096,
+  sockets_user: 20,
+  sockets_session: 2,
 }
 
 /** Many phones share one address of their carrier, so the limits of an address are far above those of a person. */
@@ -49,6 +58,10 @@ const production: LimitSettings = {
   body_mib: 64,
   connections: 4_096,
   connections_ip: 512,
+  sockets: 2_048,
+  sockets_ip: 512,
+  sockets_user: 20,
+  sockets_session: 2,
 }
 
 /** The limits where nothing else is said. */
@@ -57,7 +70,16 @@ export function defaultLimits(mode: 'development' | 'production'): LimitSettings
 }
 
 const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app'] as const
-const boundNames = ['in_flight', 'body_mib', 'connections', 'connections_ip'] as const
+const boundNames = [
+  'in_flight',
+  'body_mib',
+  'connections',
+  'connections_ip',
+  'sockets',
+  'sockets_ip',
+  'sockets_user',
+  'sockets_session',
+] as const
 
 /** A window of more than a day would not fit a timer, and nobody waits for it. */
 const longestWindow = 86_400

@@ -128,8 +128,7 @@ function sigOf({ keyid, publicKey, base, signature, created }: LoggedSignature):
   }
 }
 
-/** The group of a subject, for leaves that are about somebody and no exchange. */
-export function subOf({ user, device, session, acr, soterCounter }: LoggedSubject): FlatObject {
+function subOf({ user, device, session, acr, soterCounter }: LoggedSubject): FlatObject {
   return {
     ...(acr === undefined ? {} : { acr }),
     ...(device === undefined ? {} : { device }),

@@ -59,7 +59,7 @@ export function openDetail(detail: Uint8Array, id: Uint8Array, key: Uint8Array):
 
 /** @throws Error when the bytes were not sealed with this key for this id. */
 export function openText(detail: Uint8Array, id: Uint8Array, key: Uint8Array): string {
-  const plain = Buffer.alloc(Math.max(0, detail.length - nonceLength - tagLength))
+  const plain = Buffer.allocUnsafe(Math.max(0, detail.length - nonceLength - tagLength))
   const [nonce, sealed] = [detail.subarray(0, nonceLength), detail.subarray(nonceLength)]
   sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, sealed, id, nonce, key)
   return utf8.decode(plain)

@@ -21,7 +21,7 @@ interface End {
 }
 
 /** Why the sessions of a revoked device ended, in the store and in the log. */
-export const deviceRevoked = 'device-revoked'
+const deviceRevoked = 'device-revoked'
 
 /** One for each write that ends something. That of a device also tells of its sessions. */
 export function endLeaves(journal: Journal, writes: readonly Write[], ended: EndedBy): readonly Told[] {

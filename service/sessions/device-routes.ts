@@ -3,6 +3,8 @@ import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { Caller } from '../backends/backend.ts'
+import { revokedDeviceEvent } from '../events/device-events.ts'
+import type { Outbox } from '../events/outbox.ts'
 import { jsonReply, parseJsonContent } from '../messages/json.ts'
 import type { DeviceRecord, SessionRecord, Store, Write } from '../store/store.ts'
 import type { Decision } from './routes.ts'
@@ -11,6 +13,7 @@ import { noContent } from './routes.ts'
 /** What the handlers look at; none of it writes. */
 export interface DeviceServices {
   readonly store: Pick<Store, 'listDevices' | 'listSessions'>
+  readonly outbox: Pick<Outbox, 'writeOf'>
   /** UNIX seconds. */
   readonly now: () => number
 }
@@ -88,7 +91,11 @@ function revokeDevice(services: DeviceServices, { user }: Caller, id: string): D
   const now = services.now()
   return {
     reply: noContent(),
-    writes: [{ kind: 'revoke-device', id, user, now }, endOfRevoked(user, now)],
+    writes: [
+      { kind: 'revoke-device', id, user, now },
+      endOfRevoked(user, now),
+      revokedDeviceEvent(services.outbox, user, id),
+    ],
   }
 }
 
@@ -98,7 +105,11 @@ async function revokeOthers(services: DeviceServices, { user, device }: Caller):
   const others = (await usableDevices(services, user)).filter(({ id }) => id !== device)
   return {
     reply: jsonReply(200, { revoked: others.length }),
-    writes: [{ kind: 'revoke-other-devices', user, except: device, now }, endOfRevoked(user, now)],
+    writes: [
+      { kind: 'revoke-other-devices', user, except: device, now },
+      endOfRevoked(user, now),
+      ...others.map(({ id }) => revokedDeviceEvent(services.outbox, user, id)),
+    ],
   }
 }
 

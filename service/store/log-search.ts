@@ -30,7 +30,7 @@ export interface LogSearching {
   /**
    * Entries that are all of `search`, with `place < before`, the newest first, at most `limit`.
    *
-   * A time range is looked for among the places that it can be at: entries may be an hour out of the order of their
+   * A time range is looked for among the places that it can be at: entries may be ten minutes out of the order of their
    * times, and one that is more is not found by its time.
    */
   searchLog(search: LogSearch, before: number, limit: number): Promise<readonly LogEntry[]>
@@ -49,7 +49,7 @@ export interface TimedResult {
  * By how much the times of two entries may contradict their places, in milliseconds: how long a request runs, and how
  * far the clocks of two processes are apart, with much to spare.
  */
-const disorder = 3_600_000
+const disorder = 600_000
 
 type Guard = <T>(read: () => Promise<T>) => Promise<T>
 

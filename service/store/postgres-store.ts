@@ -8,22 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg'
-import { prepareAuditors } from './auditor-statements.ts'
+import { prepareAllReads } from './all-reads.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
+import { changesOf } from './events.ts'
 import type { Outcome } from './group-commit.ts'
-import { prepareJournalReads } from './journal-statements.ts'
-import { prepareLogCheckReads } from './log-check-reads.ts'
-import { prepareLogReads } from './log-reads.ts'
-import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from './migrations.ts'
-import { prepareReads } from './reads.ts'
+import { watchPostgres } from './postgres-changes.ts'
 import * as schema from './schema-postgres.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
-import { prepareSubjectKeys } from './subject-key-statements.ts'
-import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface PostgresOptions {
   /** Connections of this process. */
@@ -57,9 +52,53 @@ const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
  * @throws StoreUnavailable when there is no connection, no right to create tables, or when `synchronous_commit` is off.
  */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
-  const statementTimeout = options.statementTimeout ?? STATEMENT_TIMEOUT
   const connectionTimeoutMillis = options.connectionTimeout ?? CONNECTION_TIMEOUT
   await guard(() => migrate(url, connectionTimeoutMillis))
+  const pool = await openPool(url, connectionTimeoutMillis, options)
+  const queries = drizzle(pool)
+  const statements = compileStatements(queries, schema, ' for key share')
+  const sequence = compileSequence(queries, schema, ' for update')
+  const running = new Set<Promise<unknown>>()
+  let closing: Promise<void> | undefined
+  /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
+  const track = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (closing !== undefined) throw new StoreUnavailable(new Error('the store is closed'))
+    const promise = guard(work)
+    running.add(promise)
+    return await promise.finally(() => running.delete(promise))
+  }
+  // Best effort: a hint that does not get through costs a second, see `postgres-changes.ts`.
+  const send = (text: string, values: readonly string[]): void =>
+    void track(() => pool.query(text, [...values])).catch(() => undefined)
+  const changes = watchPostgres(url, connectionTimeoutMillis, send)
+  return {
+    ...prepareAllReads(queries, schema, track),
+    watch: changes.watch,
+    sequence: (grow, limit) =>
+      track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
+    commit: async (writes) => {
+      const result = await reported(options.onCommit, () =>
+        track(() => retry(() => commitOnce(pool, statements, writes))),
+      )
+      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      return result
+    },
+    prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
+    assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
+    close: () => {
+      closing ??= Promise.allSettled([...running, changes.close()]).then(() => pool.end())
+      return closing
+    },
+  }
+}
+
+/** @throws StoreUnavailable for a snapshot that cannot be begun. */
+async function openPool(
+  url: string,
+  connectionTimeoutMillis: number,
+  options: PostgresOptions,
+): Promise<Pool> {
+  const statementTimeout = options.statementTimeout ?? STATEMENT_TIMEOUT
   const pool = new Pool({
     connectionString: url,
     application_name: 'miniseal',
@@ -75,38 +114,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   if (options.isSnapshot === true) {
     await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
   }
-  const queries = drizzle(pool)
-  const statements = compileStatements(queries, schema, ' for key share')
-  const sequence = compileSequence(queries, schema, ' for update')
-  const running = new Set<Promise<unknown>>()
-  let closing: Promise<void> | undefined
-  /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
-  const track = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (closing !== undefined) throw new StoreUnavailable(new Error('the store is closed'))
-    const promise = guard(work)
-    running.add(promise)
-    return await promise.finally(() => running.delete(promise))
-  }
-  return {
-    ...prepareReads(queries, schema, track),
-    ...prepareWrappedReads(queries, schema, track),
-    ...prepareLogReads(queries, schema, track),
-    ...prepareLogCheckReads(queries, schema, track),
-    ...prepareJournalReads(queries, schema, track),
-    ...prepareLogSearch(queries, schema, track),
-    ...prepareSubjectKeys(queries, schema, track),
-    ...prepareAuditors(queries, schema, track),
-    sequence: (grow, limit) =>
-      track(() => retry(() => inTransaction(pool, (client) => awaited(client, sequence(grow, limit))))),
-    commit: (writes) =>
-      reported(options.onCommit, () => track(() => retry(() => commitOnce(pool, statements, writes)))),
-    prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
-    assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
-    close: () => {
-      closing ??= Promise.allSettled(running).then(() => pool.end())
-      return closing
-    },
-  }
+  return pool
 }
 
 /** Runs a commit and tells how long it took. */
@@ -137,7 +145,10 @@ function commitOnce(pool: Pool, statements: Statements, writes: readonly Write[]
 
 async function isApplied(client: PoolClient, statements: Statements, write: Write): Promise<boolean> {
   try {
-    return statements.isDone(write, await run(client, statements.bind(write)))
+    for (const statement of statements.bind(write)) {
+      if (!statements.isDone(write, await run(client, statement))) return false
+    }
+    return true
   } catch (error) {
     if (error instanceof DatabaseError && error.code?.startsWith(CONSTRAINT_CLASS)) return false
     throw error

@@ -11,6 +11,8 @@ export const {
   users,
   devices,
   sessions,
+  outboxes,
+  events,
   nonces,
   loginCodes,
   idempotency,

@@ -33,6 +33,8 @@ export const {
   users,
   devices,
   sessions,
+  outboxes,
+  events,
   nonces,
   loginCodes,
   idempotency,

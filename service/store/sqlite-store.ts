@@ -6,22 +6,17 @@
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { prepareAuditors } from './auditor-statements.ts'
+import { prepareAllReads } from './all-reads.ts'
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement, Queries } from './compile.ts'
+import { changesOf } from './events.ts'
 import { GroupCommit, type Outcome } from './group-commit.ts'
-import { prepareJournalReads } from './journal-statements.ts'
-import { prepareLogCheckReads } from './log-check-reads.ts'
-import { prepareLogReads } from './log-reads.ts'
-import { prepareLogSearch } from './log-search.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
-import { prepareReads } from './reads.ts'
 import * as schema from './schema-sqlite.ts'
+import { watchSqlite } from './sqlite-changes.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
-import { prepareSubjectKeys } from './subject-key-statements.ts'
-import { prepareWrappedReads } from './wrapped-values.ts'
 
 export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
@@ -50,18 +45,17 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   const all = statementRunner(connection)
   const run: Run = (statement) => all(statement).length
   const sequence = compileSequence(queries, schema, '')
+  const changes = watchSqlite(connection)
   return {
-    ...prepareReads(queries, schema, guardRead),
-    ...prepareWrappedReads(queries, schema, guardRead),
-    ...prepareLogReads(queries, schema, guardRead),
-    ...prepareLogCheckReads(queries, schema, guardRead),
-    ...prepareJournalReads(queries, schema, guardRead),
-    ...prepareLogSearch(queries, schema, guardRead),
-    ...prepareSubjectKeys(queries, schema, guardRead),
-    ...prepareAuditors(queries, schema, guardRead),
+    ...prepareAllReads(queries, schema, guardRead),
+    watch: changes.watch,
     sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
-    commit: async (writes) =>
-      writes.length === 0 ? { kind: 'committed' } : await group.add(() => applyAll(statements, run, writes)),
+    commit: async (writes) => {
+      if (writes.length === 0) return { kind: 'committed' }
+      const result = await group.add(() => applyAll(statements, run, writes))
+      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      return result
+    },
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
     assertWritable: () =>
       group.add(() => {
@@ -72,6 +66,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
         return { keep: true, value: undefined }
       }),
     close: async () => {
+      changes.close()
       group.close()
       connection.close() // the last connection to the file folds the WAL into it
     },
@@ -116,7 +111,7 @@ function applyAll(statements: Statements, run: Run, writes: readonly Write[]): O
 
 function isApplied(run: Run, statements: Statements, write: Write): boolean {
   try {
-    return statements.isDone(write, run(statements.bind(write)))
+    return statements.bind(write).every((statement) => statements.isDone(write, run(statement)))
   } catch (error) {
     if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
     throw error

@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm'
 import { compileAuditors } from './auditor-statements.ts'
 import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileDevices, isDone } from './device-statements.ts'
+import { compilePush } from './event-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
 import { compileJournal } from './journal-statements.ts'
 import { compileLog } from './log-statements.ts'
@@ -22,7 +23,8 @@ import { compileSwaps } from './wrapped-values.ts'
 
 /** All writes of one engine. */
 export interface Statements {
-  bind(write: Write): BoundStatement
+  /** One after another, in one transaction; `push-event` takes two, all others one. */
+  bind(write: Write): readonly BoundStatement[]
   /** Whether a write commits whose statement returned so many rows. */
   isDone(write: Write, rows: number): boolean
   /** See {@link compilePrune}. */
@@ -37,6 +39,7 @@ export interface Statements {
  * @param lock see {@link compileSubjectKeys}
  */
 export function compileStatements(queries: Queries, tables: Tables, lock: '' | ' for key share'): Statements {
+  const push = compilePush(queries, tables)
   const writes: { readonly [K in Write['kind']]: Compiled } = {
     ...compileClaims(queries, tables),
     ...compilePeople(queries, tables),
@@ -46,13 +49,18 @@ export function compileStatements(queries: Queries, tables: Tables, lock: '' | '
     ...compileStepUps(queries, tables),
     ...compileServiceKeys(queries, tables),
     ...compileSwaps(queries, tables),
+    'push-event': push.insert,
     ...compileLog(queries, tables),
     ...compileAuditors(queries, tables),
     ...compileSubjectKeys(queries, tables, lock),
     ...compileJournal(queries, tables),
   }
   return {
-    bind: (write) => writes[write.kind](valuesOf(write)),
+    bind: (write) => {
+      const values = valuesOf(write)
+      const statement = writes[write.kind](values)
+      return write.kind === 'push-event' ? [push.advance(values), statement] : [statement]
+    },
     isDone,
     prune: compilePrune(queries, tables),
     probe: compileProbe(queries, tables),

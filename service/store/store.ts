@@ -9,6 +9,7 @@
  */
 import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
+import type { EventReads, EventWrite, Watching } from './events.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
 import type { JournalReads } from './journal-statements.ts'
 import type { JournalWrite } from './journal-writes.ts'
@@ -81,6 +82,7 @@ export type Write =
   | SwapWrapped
   | IdempotencyWrite
   | StepUpWrite
+  | EventWrite
   | LogWrite
   | AuditorWrite
   | SubjectKeyWrite
@@ -166,6 +168,8 @@ export type ServiceKeyRecord = NewServiceKey
 /** Every method rejects with {@link StoreUnavailable} when the database cannot do its part, and after `close`. */
 export interface Store
   extends WrappedReads,
+    EventReads,
+    Watching,
     LogReads,
     LogCheckReads,
     LogSequencing,
@@ -203,7 +207,8 @@ export interface Store
 
   /**
    * Deletes at most `limit` rows: nonces, login codes, challenges and idempotency records with `expires_at < now`,
-   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`.
+   * sessions that ended or expired more than a day before `now`, agreement keys that ended before `now`. Of an outbox
+   * it takes events from the oldest one on, up to the newest one that has expired, so that what is left has no gap.
    * Idempotency records without an answer stay 90 days longer: what they stand for may have happened. Details of log
    * entries past their time are forgotten, with what the entry is found by. Small limits keep it from delaying requests;
    * safe in several processes at once.

@@ -13,6 +13,7 @@ import type {
   primaryKey,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import { defineEvents } from './event-tables.ts'
 import { defineLog } from './log-tables.ts'
 import type { ServiceKeyKind } from './store.ts'
 
@@ -38,10 +39,15 @@ export interface ColumnKit {
 /** All tables, for the queries that are written once. */
 export type Tables = ReturnType<typeof defineTables>
 
+/** The tables that others refer to. */
+export type PeopleTables = ReturnType<typeof definePeople>
+
 /** Makes the tables with one engine's columns. The lengths are checked in the database too: they are identities. */
 export function defineTables(kit: ColumnKit) {
+  const people = definePeople(kit)
   return {
-    ...definePeople(kit),
+    ...people,
+    ...defineEvents(kit, people),
     ...defineClaims(kit),
     ...defineIdempotency(kit),
     ...defineStepUps(kit),

@@ -1,5 +1,5 @@
 /** What the store does on its own account: taking old rows away, and proving that it can write. */
-import { and, eq, gt, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, gte, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { type BoundStatement, compile, type Queries, slotsOf } from './compile.ts'
 import { compileEndedDetails } from './journal-statements.ts'
 import type { Tables } from './tables.ts'
@@ -23,6 +23,7 @@ export function compilePrune(queries: Queries, tables: Tables): readonly PruneSt
     compileExpired(queries, nonces),
     compileExpired(queries, loginCodes),
     compileExpired(queries, stepUps),
+    ...compileOutboxes(queries, tables),
     compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
     later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
@@ -56,6 +57,34 @@ function keyOf(table: Expiring) {
   if ('challenge' in table) return [sql`${table.challenge}`]
   if ('nonce' in table) return [sql`${table.scope}`, sql`${table.nonce}`]
   return 'hash' in table ? [sql`${table.hash}`] : [sql`${table.user}`, sql`${table.key}`]
+}
+
+/**
+ * An outbox forgets its oldest events up to the newest one that has expired, and then they go. In two steps, so that
+ * nobody reads an outbox with a gap in it: rows are deleted in no order, and the times in them need not rise.
+ */
+function compileOutboxes(queries: Queries, { outboxes, events }: Tables): readonly PruneStep[] {
+  const isExpired = lt(events.expiresAt, slot('before'))
+  const isOwn = eq(events.user, outboxes.user)
+  const newest = sql`select max(${events.sequence}) + 1 from ${events} where ${and(isOwn, isExpired)}`
+  const ripe = sql`select ${events.user} from ${events} inner join ${outboxes} on ${isOwn}
+    where ${and(isExpired, gte(events.sequence, outboxes.first))} limit ${slot('limit')}`
+  const forgotten = sql`select ${events.user}, ${events.id} from ${events} inner join ${outboxes} on ${isOwn}
+    where ${and(isExpired, lt(events.sequence, outboxes.first))} limit ${slot('limit')}`
+  const raise = compile(
+    queries
+      .update(outboxes)
+      .set({ first: sql`(${newest})` })
+      .where(sql`${outboxes.user} in (${ripe})`)
+      .returning({ touched: outboxes.user }),
+  )
+  const erase = compile(
+    queries
+      .delete(events)
+      .where(sql`(${events.user}, ${events.id}) in (${forgotten})`)
+      .returning({ touched: events.user }),
+  )
+  return [raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
 }
 
 /** An agreement key that nobody may use any more only opens what was recorded: it is erased. */

@@ -14,6 +14,7 @@ export type WrappedColumn =
   | 'sessions.c2s_wrapped'
   | 'sessions.s2c_wrapped'
   | 'idempotency.answer_wrapped'
+  | 'events.payload_wrapped'
   | 'service_keys.secret_wrapped'
   | 'subject_keys.key_wrapped'
 
@@ -61,7 +62,7 @@ interface Place {
 }
 
 function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
-  const { users, sessions, idempotency, serviceKeys, subjectKeys } = tables
+  const { users, sessions, idempotency, events, serviceKeys, subjectKeys } = tables
   const user = { table: users, key: [users.id], start: [''] } as const
   const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
   return {
@@ -75,6 +76,13 @@ function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
       property: 'answerWrapped',
       key: [idempotency.user, idempotency.key],
       start: ['', ''],
+    },
+    'events.payload_wrapped': {
+      table: events,
+      column: events.payloadWrapped,
+      property: 'payloadWrapped',
+      key: [events.user, events.id],
+      start: ['', new Uint8Array(0)],
     },
     'service_keys.secret_wrapped': {
       table: serviceKeys,

@@ -148,7 +148,7 @@ describe.skipIf(!hasChromium)('the auditors’ pages', () => {
   it.each([
     [
       'the leaf',
-      'hash',
+      'leaf',
       (body: string) => changed(body, 'leaf', (leaf) => leaf.replace('"r":"ok"', '"r":"no"')),
     ],
     ['the result in the leaf', 'path', (body: string) => forgedLeaf(body)],

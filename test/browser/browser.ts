@@ -1,9 +1,13 @@
-/** A real Chromium, driven by playwright-core. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+/** A real Chromium, driven by playwright-core, and the built pages of the mini program for it. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { BrowserContext } from 'playwright-core'
 import { chromium } from 'playwright-core'
+import { writeClient } from '../../miniprogram/client/build.ts'
+import { writePages } from '../../miniprogram/host/build.ts'
+import { root } from '../../miniprogram/layout/sources.ts'
 
 const executablePath = '/usr/bin/chromium'
 
@@ -49,4 +53,41 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+/** Builds the pages where they are older than their sources; test files that run at the same time take turns. */
+export async function buildPages(): Promise<void> {
+  const lock = join(root, 'dist', 'demo.lock')
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  while (!tookLock(lock)) await wait(100)
+  try {
+    if (areFresh()) return
+    await writeClient()
+    await writePages()
+  } finally {
+    rmSync(lock, { recursive: true })
+  }
+}
+
+/** A lock of a run that was killed is not waited for. */
+function tookLock(lock: string): boolean {
+  try {
+    mkdirSync(lock)
+    return true
+  } catch {
+    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 60_000) rmSync(lock, { recursive: true })
+    return false
+  }
+}
+
+function areFresh(): boolean {
+  const built = join(root, 'dist', 'demo', 'host.js')
+  if (!existsSync(built)) return false
+  const { mtimeMs } = statSync(built)
+  return [join(root, 'miniprogram'), join(root, 'crypto')].every((folder) => newestIn(folder) <= mtimeMs)
+}
+
+function newestIn(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return Math.max(...entries.map(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs))
 }

@@ -127,6 +127,18 @@ describe('inclusion', () => {
     }
   })
 
+  it('is refused for a proof whose length is not that of the tree, even when the root is made to fit', () => {
+    const [a, b, x] = [leafOf(0), leafOf(1), leafOf(2)]
+    const pair = hashNode(primitives, a, b)
+    const judge = (size: number, root: Uint8Array, hashes: readonly Uint8Array[]) =>
+      reasonOf(() => verifyInclusion(primitives, a, 0, { size, root }, hashes))
+    for (const root of [pair, hashNode(primitives, b, a)]) expect(judge(1, root, [b])).toBe('inclusion_wrong')
+    for (const root of [hashNode(primitives, pair, x), hashNode(primitives, x, pair)])
+      expect(judge(2, root, [b, x])).toBe('inclusion_wrong')
+    expect(judge(2, a, [])).toBe('inclusion_wrong')
+    expect(judge(4, pair, [b])).toBe('inclusion_wrong')
+  })
+
   it.each([
     ['an index behind the tree', 7, 7],
     ['a negative index', -1, 7],
@@ -206,6 +218,21 @@ describe('consistency', () => {
         expect(reasonOf(judge), `${older} to ${newer}`).toBe('consistency_wrong')
       }
     }
+  })
+
+  it('is refused for a proof whose length is not that of the tree, even when the roots are made to fit', () => {
+    const [a, b, x] = [leafOf(0), leafOf(1), leafOf(2)]
+    const pair = hashNode(primitives, a, b)
+    const judge = (size: number, root: Uint8Array, hashes: readonly Uint8Array[]) =>
+      reasonOf(() => verifyConsistency(primitives, { size: 1, root: a }, { size, root }, hashes))
+    expect(judge(2, hashNode(primitives, pair, x), [b, x])).toBe('consistency_wrong')
+    expect(judge(4, pair, [b])).toBe('consistency_wrong')
+    expect(judge(2, pair, [b])).toBeUndefined()
+    const under = (size: number) => ({ size, root: hashNode(primitives, x, tree.mth(0, size)) })
+    const longer = [...proof(tree, 3, 4), x]
+    expect(reasonOf(() => verifyConsistency(primitives, under(3), under(4), longer))).toBe(
+      'consistency_wrong',
+    )
   })
 
   it('is refused when the older tree is the larger one, or the same with another root', () => {

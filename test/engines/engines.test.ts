@@ -61,34 +61,49 @@ function jsc(withoutBigInt: boolean): Engine {
 
 const engines = [bareContext(false), bareContext(true), ...(hasJsc() ? [jsc(false), jsc(true)] : [])]
 
-describe.each(engines)('the client in $name (without BigInt: $withoutBigInt)', (engine) => {
-  const openid = (what: string): string => `openid-${what}-${engine.name.length}-${engine.withoutBigInt}`
+describe.each(engines)(
+  'the client in $name (without BigInt: $withoutBigInt)',
+  { timeout: 90_000 },
+  (engine) => {
+    const openid = (what: string): string => `openid-${what}-${engine.name.length}-${engine.withoutBigInt}`
 
-  it('logs in, sees its sessions and devices, makes a transfer, and reads a refusal', async () => {
-    expect(await engine.run(pages.transfer, openid('transfer'))).toMatchObject({
-      session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
-      sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
-      devices: [{ isCurrent: true, platform: 'ios' }],
-      done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
-      balance: 1_000_000 - 250,
-      refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
-      states: ['logging-in', 'ready'],
+    it('logs in, sees its sessions and devices, makes a transfer, and reads a refusal', async () => {
+      expect(await engine.run(pages.transfer, openid('transfer'))).toMatchObject({
+        session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
+        sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
+        devices: [{ isCurrent: true, platform: 'ios' }],
+        done: { status: 201, payee: 'bob', amount: 250, note: '早饭' },
+        balance: 1_000_000 - 250,
+        refusal: { isTyped: true, code: 'payload_invalid', text: '提交的内容有误，请检查' },
+        states: ['logging-in', 'ready'],
+      })
     })
-  })
 
-  it('makes one transfer of two taps, and confirms a large one by finger', async () => {
-    expect(await engine.run(pages.confirmed, openid('confirmed'))).toEqual({
-      ids: 1,
-      statuses: [201, 201, 201],
-      balance: 1_000_000 - 100 - 200_000,
-      unconfirmed: 'step_up_required',
+    it('makes one transfer of two taps, and confirms a large one by finger', async () => {
+      expect(await engine.run(pages.confirmed, openid('confirmed'))).toEqual({
+        ids: 1,
+        statuses: [201, 201, 201],
+        balance: 1_000_000 - 100 - 200_000,
+        unconfirmed: 'step_up_required',
+      })
     })
-  })
 
-  it('keeps an answer in its storage, sealed', async () => {
-    expect(await engine.run(pages.stored, openid('stored'))).toEqual({ status: 200, again: 200 })
-  })
-})
+    it('proves the receipt of a transfer, step by step', async () => {
+      expect(await engine.run(pages.receipt, openid('receipt'))).toEqual({
+        state: 'verified',
+        steps: ['leaf ok', 'contents ok', 'checkpoint ok', 'inclusion ok'],
+        type: 'request',
+        result: 'ok',
+        groups: expect.arrayContaining(['core']),
+        isInLog: true,
+      })
+    })
+
+    it('keeps an answer in its storage, sealed', async () => {
+      expect(await engine.run(pages.stored, openid('stored'))).toEqual({ status: 200, again: 200 })
+    })
+  },
+)
 
 describe.runIf(hasJsc())('the shell', () => {
   it('has no JIT, and nothing that phones lack', async () => {

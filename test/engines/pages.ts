@@ -34,6 +34,20 @@ export const pages = {
       unconfirmed,
     }
   }`,
+  receipt: `async (miniseal, settings) => {
+    const channel = miniseal.createChannel(settings)
+    const order = { payee: 'bob', amount: 250, currency: 'CNY' }
+    const done = await channel.request({ method: 'POST', path: '/wallet/transfers', body: order })
+    const receipt = await channel.receipt(done.receipt)
+    return {
+      state: receipt.state,
+      steps: receipt.steps.map((step) => step.name + ' ' + step.state),
+      type: receipt.entry.type,
+      result: receipt.entry.result,
+      groups: Object.keys(receipt.groups),
+      isInLog: receipt.index < receipt.size,
+    }
+  }`,
   stored: `async (miniseal, settings) => {
     const ask = (channel) => channel.request({ method: 'GET', path: '/wallet', cache: 'storage' })
     const first = await ask(miniseal.createChannel(settings))

@@ -7,7 +7,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { Aim, Flood, Idler } from '../support/floods.ts'
-import { floodFrames, floodHalfOpen, floodSlowBodies, headOf, idle } from '../support/floods.ts'
+import {
+  floodFrames,
+  floodGarbageSockets,
+  floodHalfOpen,
+  floodSlowBodies,
+  floodSockets,
+  headOf,
+  idle,
+} from '../support/floods.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, prepareLogin, random } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -88,6 +96,9 @@ const floods: readonly (readonly [string, number, (aim: Aim) => Promise<Flood>])
   ],
   ['slow bodies', 69, async (aim) => floodSlowBodies(aim, 100, 1_300_000)],
   ['half-open connections', 70, async (aim) => floodHalfOpen(aim, 400)],
+  ['sockets with unfinished messages', 71, async (aim) => floodSockets(aim, 200, 60_000)],
+  ['sockets with unfinished large messages', 72, async (aim) => floodSockets(aim, 200, 700_000)],
+  ['sockets full of garbage', 73, async (aim) => floodGarbageSockets(aim, 50)],
 ]
 
 it.each(floods)(

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { audit } from '../../service/cli/audit.ts'
-import { readLogPlaces } from '../../service/config.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { createTags } from '../../service/log/tags.ts'
 import { hashLeaf } from '../../service/log/tree.ts'
+import { readOperatorPlaces } from '../../service/operator-places.ts'
 import type { Store } from '../../service/store/store.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases } from '../support/both-databases.ts'
@@ -61,7 +61,7 @@ describeWithBothDatabases('erasing a person', (create) => {
   }
 
   async function userTag(user: string): Promise<Uint8Array> {
-    const { masterKeys = [] } = readLogPlaces(service.environment)
+    const { masterKeys = [] } = readOperatorPlaces(service.environment)
     const now = service.now()
     return await inStore(async (store) => {
       const keyring = await openKeyring(store, createSecretWrapper(masterKeys), now)
@@ -171,6 +171,8 @@ describeWithBothDatabases('erasing a person', (create) => {
     const back = await logIn(service, { openid })
     expect(back.user).toBe(session.user)
     expect((await back.send({ path: '/wallet' })).status).toBe(200)
+    // The session of before is nobody's.
+    expect((await session.send({ path: '/wallet' })).status).toBe(401)
     const mine = (await readLog(service.environment)).filter(({ groups }) => groups.sub?.user === back.user)
     expect(mine.map(({ leaf }) => leaf.kind).sort()).toEqual(['device-added', 'login', 'request'])
   })

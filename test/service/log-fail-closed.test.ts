@@ -136,6 +136,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
 
   it('lets no backend name a leaf', async () => {
     const heard = await pay('forged')
+    expect(heard.status).toBe(200)
     const fields = heard.fields.filter(([name]) => name === 'miniseal-receipt')
     expect(fields).toHaveLength(1)
     expect(fields[0]?.[1]).toMatch(/^:[A-Za-z0-9+/]{43}=:$/)

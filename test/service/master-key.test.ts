@@ -65,8 +65,8 @@ async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
   }
 }
 
-/** 6 service keys; openid, WeChat's session key and two session keys for 6 people; one answer. */
-const values = 6 + 4 * 6 + 1
+/** 6 service keys; openid, WeChat's session key, two session keys and the key of what is logged for 6 people; one answer. */
+const values = 6 + 5 * 6 + 1
 
 it('wraps every value anew, so that the service goes on without the old key', async () => {
   const session = await filled()

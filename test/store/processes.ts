@@ -18,7 +18,10 @@ export interface Child {
 }
 
 /** Resolves when the process has loaded its modules and waits for `go`. */
-export async function startChild(task: 'open' | 'commit', location: DatabaseLocation): Promise<Child> {
+export async function startChild(
+  task: 'open' | 'commit' | 'push',
+  location: DatabaseLocation,
+): Promise<Child> {
   const script = fileURLToPath(new URL('child.ts', import.meta.url))
   const child = spawn(process.execPath, ['--import', 'tsx', script, task, JSON.stringify(location)], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -125,3 +125,11 @@ export function insertSubjectKey(seed = 1, wrap = 1): WriteOf<'insert-subject-ke
 export function holdSubjectKey(seed = 1, wrap = 1): WriteOf<'hold-subject-key'> {
   return { kind: 'hold-subject-key', tag: bytes(8, seed), keyWrapped: bytes(60, wrap) }
 }
+
+/** An event of user-1 that `seed` names, kept for an hour. */
+export function pushEvent(seed: number, parts: Partial<WriteOf<'push-event'>> = {}): WriteOf<'push-event'> {
+  const id = new Uint8Array(16)
+  new DataView(id.buffer).setFloat64(0, seed)
+  const payloadWrapped = bytes(50, seed)
+  return { kind: 'push-event', user: 'user-1', id, payloadWrapped, now: NOW, expiresAt: NOW + HOUR, ...parts }
+}

@@ -15,6 +15,7 @@ import {
   insertSubjectKey,
   login,
   NOW,
+  pushEvent,
 } from './records.ts'
 
 const oldMark = Uint8Array.of(1, 0, 0, 0, 1)
@@ -74,6 +75,7 @@ describeOnBothEngines('wrapped values', (create) => {
     await login(store)
     await commit(insertServiceKey(), insertSubjectKey())
     await answer('one', under(oldMark, 1))
+    await commit(pushEvent(1, { payloadWrapped: under(oldMark, 2) }))
     for (const column of wrappedColumns) {
       const [value, ...more] = await store.listWrapped(column, mark, undefined, 10)
       if (value === undefined) throw new Error(`nothing in ${column}`)

@@ -87,6 +87,31 @@ export function floodHalfOpen(aim: Aim, width: number): Flood {
   })
 }
 
+const upgrade =
+  'GET /seal HTTP/1.1\r\nhost: flood\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: miniseal.v1\r\n\r\n'
+
+/** The beginning of a masked binary message of 1 MiB (RFC 6455, section 5.2). */
+const messageHead = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0])
+
+/** Opens sockets, sends `length` bytes of a message over each, and says nothing more. */
+export function floodSockets(aim: Aim, width: number, length: number): Flood {
+  const message = Buffer.concat([messageHead, Buffer.alloc(length, 1)])
+  return keepOpen(aim, width, 50, (socket) => {
+    socket.write(upgrade)
+    socket.once('data', () => socket.write(message))
+  })
+}
+
+/** Opens sockets and fills them with messages that are no frames. */
+export function floodGarbageSockets(aim: Aim, width: number): Flood {
+  const message = Buffer.concat([Buffer.from([0x82, 0xfe, 1, 0, 0, 0, 0, 0]), Buffer.alloc(256, 1)])
+  const messages = Buffer.concat(Array.from({ length: 200 }, () => message))
+  return keepOpen(aim, width, 50, (socket) => {
+    socket.write(upgrade)
+    socket.once('data', () => socket.write(messages))
+  })
+}
+
 /** A connection that says one thing and waits. */
 export interface Idler {
   /** Seconds until the service ended it. */

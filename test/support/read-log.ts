@@ -2,10 +2,10 @@
 
 import type { AuditLeaf } from '../../crypto/audit-leaf.ts'
 import { parseLeaf } from '../../crypto/audit-leaf.ts'
-import { readLogPlaces } from '../../service/config.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { commitmentOf, openDetail } from '../../service/log/sealed-details.ts'
 import { createSubjectKeyFinder } from '../../service/log/subject-keys.ts'
+import { readOperatorPlaces } from '../../service/operator-places.ts'
 import type { LogEntry, StagedLeaf } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
@@ -24,7 +24,7 @@ export async function withStore<T>(
   environment: Readonly<Record<string, string>>,
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(readLogPlaces(environment).database)
+  const store = await openStore(readOperatorPlaces(environment).database)
   try {
     return await work(store)
   } finally {
@@ -34,7 +34,7 @@ export async function withStore<T>(
 
 /** Every leaf, those without a place last. Fails where an opened group is not the one that the leaf commits to. */
 export async function readLog(environment: Readonly<Record<string, string>>): Promise<readonly ReadLeaf[]> {
-  const { masterKeys } = readLogPlaces(environment)
+  const { masterKeys } = readOperatorPlaces(environment)
   if (masterKeys === undefined) throw new Error('no master key')
   return await withStore(environment, async (store) => {
     const find = createSubjectKeyFinder(store, createSecretWrapper(masterKeys))

@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Backend } from '../../service/backends/backend.ts'
 import { readConfig } from '../../service/config.ts'
+import type { SocketTimes } from '../../service/http/socket-settings.ts'
 import type { RunningService } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
@@ -36,11 +37,13 @@ export interface TestService {
 export interface OwnService extends TestService {
   /** Ends it, and leaves its files. */
   stop(): Promise<void>
+  readonly push: RunningService['push']
 }
 
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly backend?: Backend
+  readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
 }
@@ -98,6 +101,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       }
       return made.code
     },
+    push: service.push,
     sandbox,
     stop: () => service.stop(),
     close: async () => {

@@ -12,7 +12,9 @@ import { checkpointOf, tree } from '../crypto/fixed-log.ts'
 import { logKey, logSigner, origin, witness } from '../crypto/note-inputs.ts'
 import { plainTree, proof, sha256 } from '../crypto/plain-tree.ts'
 
-export const { signer, key } = witness('w1')
+const { signer, key: verifierKey } = witness('w1')
+
+export { verifierKey as key }
 
 /** What the same log would have signed, had it forked from its first leaf on. */
 const forked = plainTree(Array.from({ length: 70 }, (_, i) => sha256(Buffer.from(`forked ${i}`))))

@@ -1,0 +1,110 @@
+/** What two people of one mini program write to each other. */
+import { randomUUID } from 'node:crypto'
+import type Database from 'better-sqlite3'
+
+export interface ChatMessage {
+  readonly id: string
+  /** Rises over all conversations. */
+  readonly position: number
+  readonly from: string
+  readonly to: string
+  readonly text: string
+  /** UNIX seconds. */
+  readonly created_at: number
+}
+
+export interface NewMessage {
+  readonly from: string
+  /** The sender's Idempotency-Key: the same key is the same message. */
+  readonly key: string
+  readonly to: string
+  readonly text: string
+  /** UNIX seconds. */
+  readonly now: number
+}
+
+export interface Contact {
+  readonly user: string
+  readonly name: string
+  readonly last_message: ChatMessage | null
+}
+
+/** Where a page of a conversation is: after a position, before one, or at its end. */
+export interface PagePlace {
+  readonly after?: number
+  readonly before?: number
+}
+
+export interface Conversations {
+  /** One transaction; durable when it returns. @returns `undefined` when the key stands for another message. */
+  write(message: NewMessage): ChatMessage | undefined
+  /** Oldest first, 100 at most. */
+  page(one: string, other: string, place: PagePlace): { messages: readonly ChatMessage[]; more: boolean }
+  /** Everybody else with a name in this mini program: the latest conversation first, 100 at most. */
+  contacts(app: string, user: string): readonly Contact[]
+}
+
+const pageSize = 100
+
+const tables = `
+  create table if not exists messages (
+    position integer primary key, id text not null unique, pair text not null, sender text not null, key text not null,
+    receiver text not null, text text not null, created_at integer not null, unique (sender, key)
+  ) strict;
+  create index if not exists messages_pair on messages (pair, position);
+`
+
+const columns = 'id, position, sender as "from", receiver as "to", text, created_at'
+
+/** Names the conversation of two, whoever of them asks. */
+function pairOf(one: string, other: string): string {
+  return [one, other].sort().join(' ')
+}
+
+export function openConversations(database: Database.Database): Conversations {
+  database.exec(tables)
+  const find = database.prepare<[string, string], ChatMessage>(
+    `select ${columns} from messages where sender = ? and key = ?`,
+  )
+  const insert = database.prepare<unknown[], ChatMessage>(
+    `insert into messages (id, pair, sender, key, receiver, text, created_at) values (?, ?, ?, ?, ?, ?, ?)
+     returning ${columns}`,
+  )
+  const write = ({ from, key, to, text, now }: NewMessage): ChatMessage | undefined => {
+    const earlier = find.get(from, key)
+    if (earlier !== undefined) return earlier.to === to && earlier.text === text ? earlier : undefined
+    return insert.get(randomUUID(), pairOf(from, to), from, key, to, text, now)
+  }
+  return { write: database.transaction(write).immediate, ...openReads(database) }
+}
+
+function openReads(database: Database.Database): Pick<Conversations, 'page' | 'contacts'> {
+  const following = database.prepare<[string, number, number], ChatMessage>(
+    `select ${columns} from messages where pair = ? and position > ? order by position limit ?`,
+  )
+  const preceding = database.prepare<[string, number, number], ChatMessage>(
+    `select ${columns} from messages where pair = ? and position < ? order by position desc limit ?`,
+  )
+  const others = database.prepare<[string, string], { user: string; name: string }>(
+    'select user, name from people where app = ? and user <> ? order by name limit 1000',
+  )
+  const lastOf = (one: string, other: string): ChatMessage | null =>
+    preceding.get(pairOf(one, other), Number.MAX_SAFE_INTEGER, 1) ?? null
+  return {
+    page(one, other, { after, before = Number.MAX_SAFE_INTEGER }) {
+      const pair = pairOf(one, other)
+      const limit = pageSize + 1
+      const rows =
+        after === undefined ? preceding.all(pair, before, limit) : following.all(pair, after, limit)
+      const kept = rows.slice(0, pageSize)
+      return { messages: after === undefined ? kept.reverse() : kept, more: rows.length > pageSize }
+    },
+    contacts(app, user) {
+      const contacts = others
+        .all(app, user)
+        .map((other) => ({ ...other, last_message: lastOf(user, other.user) }))
+      const latest = ({ last_message }: Contact): number => last_message?.position ?? 0
+      return contacts.sort((a, b) => latest(b) - latest(a)).slice(0, pageSize)
+    },
+  }
+}

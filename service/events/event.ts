@@ -1,0 +1,53 @@
+/** What an event is: a type, data and the time, as UTF-8 JSON (`crypto/README.md`, "Events"). */
+import { z } from 'zod'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+
+/** An event before it has its number. */
+export interface NewEvent {
+  /** A lower-case letter, then letters, digits, `.` and `-`; 64 characters at most. */
+  readonly type: string
+  /** Anything that JSON can say. */
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Bytes of a whole event: many fit into one frame, and a phone reads it in one go. */
+const maxEvent = 16_384
+
+/** The shape of an event from outside. */
+export const newEvent = z.strictObject({
+  type: z.string().regex(/^[a-z][a-z0-9.-]{0,63}$/),
+  data: z.record(z.string(), z.unknown()),
+})
+
+const storedEvent = z.looseObject({ type: z.string(), data: z.record(z.string(), z.unknown()) })
+
+/**
+ * The bytes of an event.
+ *
+ * @param time UNIX seconds
+ * @throws ProtocolError `payload_invalid` for a type of another form, data that JSON cannot say, and over the limit.
+ */
+export function encodeEvent(event: NewEvent, time: number): Uint8Array {
+  const parsed = newEvent.safeParse(event)
+  if (!parsed.success)
+    throw new ProtocolError('payload_invalid', 'an event is {"type": lower-case name, "data": object}')
+  const { type, data } = parsed.data
+  const bytes = encodeUtf8(textOf({ type, data, time }))
+  if (bytes.length > maxEvent)
+    throw new ProtocolError('payload_invalid', `an event has at most ${maxEvent} bytes`)
+  return bytes
+}
+
+function textOf(value: object): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new ProtocolError('payload_invalid', 'the data of the event is not JSON')
+  }
+}
+
+/** The members of an event that {@link encodeEvent} made. @throws Error for anything else. */
+export function parseEvent(text: string): z.infer<typeof storedEvent> {
+  return storedEvent.parse(JSON.parse(text))
+}

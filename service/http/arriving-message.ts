@@ -1,0 +1,47 @@
+/** Bounds the memory of the messages that arrive over sockets: large ones take room before they are read whole. */
+import type { BodyRooms, Room } from '../limits/bodies.ts'
+
+/** Bytes that each socket may hold of a message that is not complete; before its session is known, all there is. */
+const freeBytes = 65_536
+
+/** The message that is arriving over one socket. */
+export class ArrivingMessage {
+  readonly #bodies: BodyRooms
+  readonly #source: string
+  readonly #largest: number
+  readonly #cut: () => void
+  #bytes = 0
+  #room: Room | undefined
+
+  /**
+   * @param largest bytes of the largest message
+   * @param cut ends the socket
+   */
+  constructor(bodies: BodyRooms, source: string, largest: number, cut: () => void) {
+    this.#bodies = bodies
+    this.#source = source
+    this.#largest = largest
+    this.#cut = cut
+  }
+
+  /** More of it is here. One that finds no room, or is large for a stranger, is the end of its socket. */
+  add(bytes: number, isStranger: boolean): void {
+    this.#bytes += bytes
+    if (this.#bytes <= freeBytes || this.#room !== undefined) return
+    try {
+      if (isStranger) this.#cut()
+      else this.#room = this.#bodies.take(this.#source, this.#largest, this.#cut)
+    } catch {
+      this.#cut()
+    }
+  }
+
+  /** It is complete. @returns gives its room back, once it has been worked on. */
+  take(): () => void {
+    const room = this.#room
+    this.#bytes = 0
+    this.#room = undefined
+    room?.arrived()
+    return () => room?.release()
+  }
+}

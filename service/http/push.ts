@@ -1,0 +1,118 @@
+/** `POST /push`: a backend pushes an event to a user. Not part of the channel: signed, and not sealed. */
+import { randomUUID } from 'node:crypto'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import type { RequestMessage } from '../../crypto/binary-http.ts'
+import { findField } from '../../crypto/binary-http.ts'
+import { ProtocolError } from '../../crypto/errors.ts'
+import { parsePushSignature } from '../../crypto/push-signature.ts'
+import type { RequestSignature } from '../../crypto/signed-request.ts'
+import { assertContentDigest, assertInWindow, assertSignature } from '../../crypto/signed-request.ts'
+import { newEvent } from '../events/event.ts'
+import type { Pushed } from '../events/outbox.ts'
+import type { ExchangeContext } from '../exchange/context.ts'
+import { readIdempotencyKey } from '../exchange/idempotency.ts'
+import { asRefused, check, checkAsync } from '../exchange/refused.ts'
+import { parseJsonContent } from '../messages/json.ts'
+import { problemOf } from '../messages/problems.ts'
+import { problemResponse } from './channel.ts'
+import type { PushKey } from './push-keys.ts'
+
+/** Bytes of a request's content: an event, the user, and room for another way to write JSON. */
+const maxContent = 65_536
+
+const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })
+
+/** The options of a body limit for this route. */
+export function maxPush(context: ExchangeContext) {
+  return {
+    maxSize: maxContent,
+    onError: (): Response => {
+      const refusal = new ProtocolError('payload_invalid', `a push has at most ${maxContent} bytes`)
+      const answer = refusalResponse(context, refusal, randomUUID())
+      // The rest of the body is not read, so nothing else can come over this connection.
+      answer.headers.set('connection', 'close')
+      return answer
+    },
+  }
+}
+
+/** Handles `POST /push`; without keys there is nothing at this path. Everything in the request is attacker-controlled. */
+export function pushHandler(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+): (c: Context) => Promise<Response> {
+  return async function push(c) {
+    if (keys.length === 0) return await c.notFound()
+    const requestId = randomUUID()
+    const startedAt = performance.now()
+    const record = (
+      status: number,
+      refusal: { readonly code?: string; readonly step?: string } = {},
+    ): void => {
+      const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
+      context.record({ requestId, kind: 'push', status, durationMs, ...refusal })
+    }
+    try {
+      const { sequence, isNew } = await accept(context, keys, await readMessage(context, c))
+      const status = isNew ? 201 : 200
+      record(status)
+      return c.json({ sequence }, status, { 'cache-control': 'no-store' })
+    } catch (error) {
+      const { refusal, step } = asRefused('handler', error)
+      const answer = refusalResponse(context, refusal, requestId, step)
+      record(answer.status, { code: refusal.code, step })
+      return answer
+    }
+  }
+}
+
+/** The request as it was signed: for our origin, whatever name it was sent to. */
+async function readMessage({ authority }: ExchangeContext, c: Context): Promise<RequestMessage> {
+  if (new URL(c.req.url).search !== '') throw new ProtocolError('payload_invalid', 'a push takes no query')
+  const content = new Uint8Array(await c.req.arrayBuffer())
+  const fields = [...c.req.raw.headers].map(([name, value]): [string, string] => [name.toLowerCase(), value])
+  return { method: 'POST', scheme: 'https', authority, path: '/push', fields, content }
+}
+
+/** Every check in order; then nonce and event in one commit. */
+async function accept(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  message: RequestMessage,
+): Promise<Pushed> {
+  const signature = check('signature', () => parsePushSignature(message))
+  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  check('digest', () => assertContentDigest(context.primitives, message))
+  const key = check('key', () => findKey(keys, signature))
+  check('verify', () => assertSignature(context.primitives, signature, key.publicKey))
+  const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
+  const options = check('idempotency', () => idOf(message))
+  const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
+  const claim = {
+    kind: 'claim-nonce',
+    scope: `push/${key.name}`,
+    nonce: signature.nonce,
+    expiresAt: until,
+  } as const
+  return await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+}
+
+function findKey(keys: readonly PushKey[], { keyid }: RequestSignature): PushKey {
+  const key = keys.find(({ name }) => name === keyid)
+  if (key === undefined) throw new ProtocolError('key_unknown', 'no key of this name may push')
+  return key
+}
+
+function idOf(message: RequestMessage): { readonly id?: string } {
+  return findField(message.fields, 'idempotency-key') === undefined ? {} : { id: readIdempotencyKey(message) }
+}
+
+function refusalResponse(
+  { settings, now }: ExchangeContext,
+  refusal: ProtocolError,
+  requestId: string,
+  step = 'frame',
+): Response {
+  return problemResponse(problemOf(refusal, { origin: settings.origin, step, time: now(), requestId }))
+}

@@ -1,0 +1,37 @@
+/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
+import type { Environment } from './config.ts'
+import { ConfigError, presentValues, readDatabase } from './config.ts'
+import { findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import type { RetentionSettings } from './log/retention.ts'
+import { parseRetention } from './log/retention.ts'
+import type { DatabaseLocation } from './store/open-store.ts'
+
+export interface OperatorPlaces {
+  readonly database: DatabaseLocation
+  readonly dataFolder: string
+  /** Current first; `undefined`: none is given. Secret. */
+  readonly masterKeys: readonly Uint8Array[] | undefined
+  /** How long the log's details are kept. */
+  readonly retention: RetentionSettings
+}
+
+/**
+ * Reads them. Makes nothing: no folder, no key.
+ *
+ * @throws ConfigError when one of them cannot be read.
+ */
+export function readOperatorPlaces(environment: Environment): OperatorPlaces {
+  const values = presentValues(environment)
+  const dataFolder = values.MINISEAL_DATA ?? 'data'
+  try {
+    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
+    const masterKeys =
+      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+    const retention = parseRetention(values.MINISEAL_RETENTION)
+    return { database: readDatabase(values), dataFolder, masterKeys, retention }
+  } catch (error) {
+    throw error instanceof ConfigError
+      ? error
+      : new ConfigError([error instanceof Error ? error.message : String(error)])
+  }
+}

@@ -1,0 +1,52 @@
+/** What the service tells Prometheus of sockets and events. */
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { SocketObserver } from './http/socket-settings.ts'
+import type { Store } from './store/store.ts'
+
+export interface SocketMetrics {
+  readonly onSocket: SocketObserver
+  /** The same store, its commits looked through for events. */
+  countPushes(store: Store): Store
+}
+
+/** The codes that sockets end with; any other one is chosen by somebody outside. */
+const knownCodes: ReadonlySet<number> = new Set([1000, 1001, 1005, 1006, 1009, 4400, 4401])
+
+export function observeSockets(registry: Registry): SocketMetrics {
+  const registers = [registry]
+  const open = new Gauge({ name: 'miniseal_sockets_open', help: 'Open sockets of the channel.', registers })
+  const closed = new Counter({
+    name: 'miniseal_sockets_closed_total',
+    help: 'Sockets that ended, by close code (1006: cut, or lost).',
+    labelNames: ['code'],
+    registers,
+  })
+  const pushed = new Counter({
+    name: 'miniseal_events_pushed_total',
+    help: 'Events that this process has stored.',
+    registers,
+  })
+  const delivered = new Counter({
+    name: 'miniseal_events_delivered_total',
+    help: 'Events that this process has sent over a socket, repetitions included.',
+    registers,
+  })
+  return {
+    onSocket: {
+      onOpen: () => open.inc(),
+      onClose: (code) => {
+        open.dec()
+        closed.inc({ code: knownCodes.has(code) ? String(code) : 'other' })
+      },
+      onDelivered: () => delivered.inc(),
+    },
+    countPushes: (store) => ({
+      ...store,
+      commit: async (writes) => {
+        const result = await store.commit(writes)
+        if (result.kind === 'committed') pushed.inc(writes.filter(({ kind }) => kind === 'push-event').length)
+        return result
+      },
+    }),
+  }
+}
