@@ -1,6 +1,5 @@
 /** The auditors' pages for everybody: with the keyboard alone, in both themes, by the rules of WCAG. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeTraffic, newAuditor } from '../support/audit-traffic.ts'
 import type { TestService } from '../support/service.ts'
@@ -8,8 +7,6 @@ import { startTestService } from '../support/service.ts'
 import type { Desk } from './audit-desk.ts'
 import { buildAuditPages, openDesk, signIn } from './audit-desk.ts'
 import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 describe.skipIf(!hasChromium)('the auditors’ pages, for everybody', () => {
   let service: TestService
@@ -132,7 +129,7 @@ async function entryPath({ page }: Desk): Promise<string> {
 
 /** What axe-core finds that is serious or critical: the rule and where. */
 async function violations({ page }: Desk): Promise<readonly string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   return await page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: { run(options: unknown): Promise<{ violations: Found[] }> }
