@@ -53,6 +53,8 @@ describe.skipIf(!hasChromium)('the auditors’ pages, for everybody', () => {
     await press('Enter')
     await page.locator('.chip').waitFor()
     await press('Escape')
+    // The rows of the search before are gone, and the focus will not go with them.
+    await expect.poll(() => page.locator('tr', { hasText: '/sessions' }).count()).toBe(0)
     await expect.poll(() => page.locator('.stale').count()).toBe(0)
     await press('j')
     await press('j')
