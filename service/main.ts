@@ -99,7 +99,7 @@ export async function startService(
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
-  const records = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
+  const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
   const context = contextOf(config, origin, { ...parts, ...records })
@@ -113,6 +113,7 @@ export async function startService(
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
     verifyAuditor: createAuditorVerifier(store, now),
+    reading,
     trace: traces.middleware,
   })
   listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
