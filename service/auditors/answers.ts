@@ -28,8 +28,8 @@ export interface EntryRow {
   readonly result: LeafResult
   readonly code: string | null
   readonly app: string | null
-  /** `erased`: there was more, which nobody can open any more. */
-  readonly detail: 'opened' | 'erased' | 'none'
+  /** `erased`: there was more, which nobody can open any more. `damaged`: there is more, and it was changed. */
+  readonly detail: 'opened' | 'erased' | 'none' | 'damaged'
   /** Method, path, status. */
   readonly core?: FlatObject
   /** User and device. */

@@ -6,8 +6,9 @@ import { type OpenedGroups, openDetail } from '../log/sealed-details.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import type { AuditorRole, LogEntry } from '../store/log-records.ts'
 import { placesPerLog } from '../store/log-records.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
-import { openEntry } from './export.ts'
+import { type OpenedEntry, openEntry } from './export.ts'
 import type { AuditParts } from './parts.ts'
 
 /** What the roles show. The address and the device's signature identify a person elsewhere: they are for disclosure. */
@@ -21,7 +22,7 @@ export function mayDisclose(role: AuditorRole): boolean {
   return role === 'discloser'
 }
 
-/** The rows of a table, opened. @throws Error for a detail that is there and does not open: it was changed. */
+/** The rows of a table, opened. One that was changed in the database says so, and hides no other. */
 export async function rowsOf(
   entries: readonly LogEntry[],
   findKey: FindSubjectKey,
@@ -33,9 +34,8 @@ export async function rowsOf(
 
 async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow> {
   const { place, id, hash, at, kind, result, code, app } = entry
-  const { detail, groups } = await openEntry(entry, findKey)
+  const { detail, groups, facts } = await readEntry(entry, findKey)
   const { core, sub } = groups
-  const { facts } = parseLeaf(entry.leaf)
   return {
     place,
     log: Math.floor(place / placesPerLog),
@@ -54,20 +54,35 @@ async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow
   }
 }
 
+type ReadEntry = Pick<EntryRow, 'detail' | 'facts'> & Pick<OpenedEntry, 'groups'>
+
+/** Who can write the database can change a leaf or a detail: the rest is shown all the same. */
+async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<ReadEntry> {
+  try {
+    const { facts } = parseLeaf(entry.leaf)
+    const { detail, groups } = await openEntry(entry, findKey)
+    return { detail, groups, ...(facts === undefined ? {} : { facts }) }
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error
+    return { detail: 'damaged', groups: {} }
+  }
+}
+
 /** One entry with everything that proves it, as far as the role goes. */
 export async function entryAnswer(
   { reader, findKey }: Pick<AuditParts, 'reader' | 'findKey'>,
   entry: LogEntry,
   role: AuditorRole,
 ): Promise<EntryAnswer> {
-  const opened = await openGroups(entry, findKey)
+  const row = await rowOf(entry, findKey)
+  const opened = row.detail === 'opened' ? await openGroups(entry, findKey) : new Map()
   const groups: Partial<Record<GroupLabel, ShownGroup>> = {}
   for (const label of shown[role]) {
     const group = opened.get(label)
     if (group !== undefined) groups[label] = { salt: encodeBase64(group.salt), value: group.value }
   }
   return {
-    row: await rowOf(entry, findKey),
+    row,
     leaf: encodeBase64(entry.leaf),
     groups,
     withheld: groupLabels.filter((label) => opened.has(label) && groups[label] === undefined),

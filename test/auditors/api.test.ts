@@ -5,7 +5,7 @@ import { readBundle } from '../../service/log/evidence/bundle.ts'
 import { checkEvidence } from '../../service/log/evidence/check-evidence.ts'
 import { isSettled, makeTraffic, newAuditor, type Traffic } from '../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
-import { describeWithBothDatabases } from '../support/both-databases.ts'
+import { describeWithBothDatabases, disturb } from '../support/both-databases.ts'
 import { ofKind, readLog, withStore } from '../support/read-log.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -287,5 +287,19 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     await expectProblem(call(`${query}&from=999999`), 404, 'not_found')
     await expectProblem(call('consistency?origin=elsewhere&from=1'), 404, 'not_found')
     await expectProblem(call(`${query}&from=x`), 404, 'not_found')
+  })
+
+  it('shows what was changed in the database as changed, and everything else as it is', async () => {
+    await signIn(tokens.discloser)
+    const before = await get<PageAnswer>('entries')
+    const chosen = before.entries.findLast(({ detail }) => detail === 'opened')
+    if (chosen === undefined) throw new Error('nothing to change')
+    await disturb(service, `update log_entries set detail = hash where place = ${chosen.place}`)
+    const after = await get<PageAnswer>(`entries?before=${chosen.place + 1}`)
+    expect(after.entries[0]).toMatchObject({ place: chosen.place, detail: 'damaged' })
+    expect(after.entries.slice(1).every(({ detail }) => detail !== 'damaged')).toBe(true)
+    const entry = await get<EntryAnswer>(`entries/${chosen.id}`)
+    expect(entry).toMatchObject({ row: { detail: 'damaged' }, groups: {}, withheld: [] })
+    expect(entry.proof).not.toBeNull()
   })
 })

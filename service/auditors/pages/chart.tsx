@@ -123,7 +123,7 @@ function optionsOf(element: HTMLElement, latest: Latest): uPlot.Options {
       y: { range: (_, __, most) => [0, Math.max(1, most * 1.05)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 26, values: timeLabels, incrs: timeSteps },
+      { ...axis, grid: { show: false }, size: 26, space: 96, values: timeLabels, incrs: timeSteps },
       {
         ...axis,
         grid: { stroke: colour('line'), width: 1 },

@@ -82,6 +82,7 @@ function What({ row }: { readonly row: EntryRow }) {
       </span>
     )
   if (row.detail === 'erased') return <span class="erased">{say('erasedMark')}</span>
+  if (row.detail === 'damaged') return <strong class="damaged">{say('damagedMark')}</strong>
   const text = Object.entries(facts)
     .map(([name, value]) => `${name} ${value}`)
     .join(' · ')

@@ -64,6 +64,11 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
           <strong>{say('erasedTitle')}</strong> <span>{say('erasedIntro')}</span>
         </div>
       ) : null}
+      {row.detail === 'damaged' ? (
+        <div class="notice" role="alert">
+          <strong>{say('damagedMark')}</strong> <span>{say('damagedIntro')}</span>
+        </div>
+      ) : null}
       {shownOrder.map((label) => {
         const group = groups[label]
         return group === undefined ? null : <Group key={label} label={label} value={group.value} />

@@ -83,6 +83,9 @@ export const english = {
   user: 'User',
   device: 'Device',
   erasedMark: 'erased',
+  damagedMark: 'changed in the database',
+  damagedIntro:
+    'What is stored of this entry is not what was written. Run audit verify, which names every change.',
   open: 'Open entry of',
 
   kind_request: 'request',

@@ -84,6 +84,8 @@ export const chinese: { readonly [N in WordName]: string } = {
   user: '用户',
   device: '设备',
   erasedMark: '已删除',
+  damagedMark: '数据库中已被改动',
+  damagedIntro: '这条记录的存储内容与写入时不同。请运行 audit verify，它会列出每一处改动。',
   open: '打开记录',
 
   kind_request: '请求',
