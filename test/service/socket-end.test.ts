@@ -1,4 +1,6 @@
 /** How sockets end: with their session, with the service, without a sign of life, or because there are too many. */
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../service/backends/backend.ts'
@@ -202,22 +204,42 @@ it('cuts a reader that stands still, holds little for it, and has everything for
   expect(numbers).toEqual(Array.from({ length: 1_500 }, (_, i) => i + 1))
 }, 90_000)
 
-it('keeps a reader that is slow and goes on reading', async () => {
+it('keeps a reader that is slow and goes on reading, however long a ping takes to get to it', async () => {
   const own = await startOther({ socketTimes: { ...socketTimes, ping: 500, silence: 2_500, look: 100 } })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)
-  for (let n = 1; n <= 400; n++) await own.push(session.user, { type: 'large', data: { n, text } })
-  const socket = await openSocket(own)
-  await socket.subscribe(session, 0)
-  const connection = Reflect.get(socket.ws, '_socket')
-  for (let step = 0; step < 30; step++) {
-    connection.pause()
-    await sleep(150)
-    connection.resume()
-    await sleep(2)
+  for (let n = 1; n <= 600; n++) await own.push(session.user, { type: 'large', data: { n, text } })
+  const proxy = await slowProxy(own)
+  try {
+    const socket = await openSocket(proxy)
+    await socket.subscribe(session, 0)
+    await until(() => socket.events.length === 600, 60_000)
+  } finally {
+    proxy.close()
   }
-  await until(() => socket.events.length === 400, 30_000)
 }, 90_000)
+
+/** Passes on what the service sends at about 500 kB/s. */
+async function slowProxy({ origin }: OwnService): Promise<{ origin: string; url: string; close(): void }> {
+  const server = createServer((client) => {
+    const upstream = connect(Number(new URL(origin).port), '127.0.0.1')
+    client.on('error', () => upstream.destroy())
+    upstream.on('error', () => client.destroy())
+    client.pipe(upstream)
+    upstream.on('data', (chunk) => {
+      client.write(chunk)
+      upstream.pause()
+      setTimeout(() => upstream.resume(), chunk.length / 500)
+    })
+    upstream.on('close', () => client.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const url = `http://127.0.0.1:${address.port}`
+  return { origin: url, url, close: () => server.close() }
+}
 
 it('takes up no request of a client that does not read its answers', async () => {
   const own = await startOther({})
