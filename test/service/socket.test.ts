@@ -9,6 +9,7 @@ import { logIn, prepareLogin, RawSession, random, send } from '../support/raw-cl
 import { eventJson, openSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+import { slowLine } from '../support/slow-line.ts'
 import { soon, until } from '../support/soon.ts'
 
 const work = { now: 0, most: 0, done: 0, pause: 0 }
@@ -121,7 +122,8 @@ it('lets a second subscription take the place of the first: after its answer onl
   const session = await logIn(service)
   const text = 'x'.repeat(16_000)
   for (const n of upTo(700)) await service.push(session.user, { type: 'large', data: { n, text } })
-  const socket = await openSocket(service)
+  const line = await slowLine(service.origin, 4_000)
+  const socket = await openSocket(line)
   await socket.subscribe(session, 0)
   await until(() => socket.events.length > 10)
   const { json } = await socket.subscribe(session, 690)
@@ -133,6 +135,7 @@ it('lets a second subscription take the place of the first: after its answer onl
   await until(() => socket.events.length - first >= 10)
   await sleep(300)
   expect(socket.events.slice(first).map(({ sequence }) => sequence)).toEqual(upTo(700).slice(690))
+  line.close()
 })
 
 it('refuses a subscription over HTTP, and one of another form: payload_invalid', async () => {
