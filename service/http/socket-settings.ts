@@ -45,6 +45,9 @@ export const maxUnsent = 1_048_576
 /** Bytes that one socket has not read: with more, the next event waits. They are in the outbox, so nothing is lost. */
 export const maxUnsentEvents = 65_536
 
+/** Bytes of events that are sent to one socket before it must have been heard again: it answers a ping behind them. */
+export const maxUnheard = 524_288
+
 /** Told of sockets, to be counted; must not throw. */
 export interface SocketObserver {
   readonly onOpen: () => void

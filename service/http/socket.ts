@@ -95,6 +95,7 @@ export class ChannelSocket {
   /** It is closed: gives everything back. */
   closed(): void {
     this.#end ??= ends.protocolError
+    this.#pulse.stop()
     this.#delivery?.stop()
     this.#dropWaiting()
     this.#arriving.take()()
@@ -214,9 +215,11 @@ export class ChannelSocket {
   async #sendEvent({ keys }: SocketSession, event: SequencedEvent): Promise<void> {
     const { context, observer, socket } = this.#parts
     const nonce = context.random(suite1.boxNonceLength)
-    const sent = this.#send(sealEvent(context.primitives, keys, nonce, event))
+    const frame = sealEvent(context.primitives, keys, nonce, event)
+    const sent = this.#send(frame)
     observer.onDelivered()
     if (socket.bufferedAmount > maxUnsentEvents) await sent
+    await this.#pulse.paced(frame.length)
   }
 
   /** A fault of ours: an exchange refuses, and does not throw. */

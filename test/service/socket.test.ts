@@ -9,6 +9,7 @@ import { logIn, prepareLogin, RawSession, random, send } from '../support/raw-cl
 import { eventJson, openSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+import { slowLine } from '../support/slow-line.ts'
 import { soon, until } from '../support/soon.ts'
 
 const work = { now: 0, most: 0, done: 0, pause: 0 }
@@ -119,16 +120,22 @@ it('sends what is kept first, then what comes, without a gap, after the answer t
 
 it('lets a second subscription take the place of the first: after its answer only its events come', async () => {
   const session = await logIn(service)
-  for (const n of upTo(100)) await service.push(session.user, { type: 'count', data: { n } })
-  const socket = await openSocket(service)
+  const text = 'x'.repeat(16_000)
+  for (const n of upTo(700)) await service.push(session.user, { type: 'large', data: { n, text } })
+  const line = await slowLine(service.origin, 4_000)
+  const socket = await openSocket(line)
   await socket.subscribe(session, 0)
   await until(() => socket.events.length > 10)
-  await socket.subscribe(session, 90)
-  await until(() => socket.events.at(-1)?.sequence === 100)
-  await sleep(100)
+  const { json } = await socket.subscribe(session, 690)
+  expect(json.from).toBe(691)
   const before = socket.kinds.slice(0, socket.kinds.lastIndexOf('response'))
-  const events = socket.events.slice(before.filter((kind) => kind === 'event').length)
-  expect(events.map(({ sequence }) => sequence)).toEqual(upTo(100).slice(90))
+  const first = before.filter((kind) => kind === 'event').length
+  // The first one was at work still.
+  expect(first).toBeLessThan(690)
+  await until(() => socket.events.length - first >= 10)
+  await sleep(300)
+  expect(socket.events.slice(first).map(({ sequence }) => sequence)).toEqual(upTo(700).slice(690))
+  line.close()
 })
 
 it('refuses a subscription over HTTP, and one of another form: payload_invalid', async () => {
