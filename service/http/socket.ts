@@ -118,8 +118,10 @@ export class ChannelSocket {
     const { socket } = this.#parts
     // So that the other end's answer is read.
     if (socket.isPaused) socket.resume()
-    void this.#writer.empty().then(() => socket.close(code, reason))
-    setTimeout(() => this.cut(), closeTimeout).unref()
+    void this.#writer.empty().then(() => {
+      socket.close(code, reason)
+      setTimeout(() => this.cut(), closeTimeout).unref()
+    })
   }
 
   #dropWaiting(): void {
