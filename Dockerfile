@@ -7,7 +7,8 @@ COPY package.json package-lock.json .npmrc ./
 # Only the packages that need their scripts run them; the others bring what they need.
 RUN npm ci --ignore-scripts && npm rebuild better-sqlite3 esbuild
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+# The pages of the demo are for development.
+RUN npm run build && rm -rf dist/demo && npm prune --omit=dev --ignore-scripts
 
 FROM node:22-bookworm-slim
 WORKDIR /app

@@ -3,6 +3,11 @@ import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
+import type { VerifierKey } from '../crypto/signed-note.ts'
+import { encodeBase64Url } from '../crypto/text.ts'
+import type { Records } from './audit-log.ts'
+import { auditRoutes } from './auditors/pages-routes.tsx'
+import type { AuditParts } from './auditors/parts.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies } from './http/bodies.ts'
 import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
@@ -37,13 +42,15 @@ export interface OuterParts {
   readonly log: RunningLog
   /** Who may read the log's entries. */
   readonly verifyAuditor: VerifyAuditor
+  /** What auditors read the log with. */
+  readonly reading: Records['reading']
   /** Sees every request first; absent without traces. */
   readonly trace: MiddlewareHandler | undefined
 }
 
 export function createApp(
   context: ExchangeContext,
-  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, trace }: OuterParts,
+  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace }: OuterParts,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
@@ -66,6 +73,7 @@ export function createApp(
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor }))
+  app.route('/audit', auditRoutes(auditPartsOf(context, log, reading)))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
       () => true,
@@ -89,6 +97,26 @@ export function createApp(
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
   app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app
+}
+
+function verifierOf(name: string): (key: { readonly publicKey: Uint8Array }) => VerifierKey {
+  return ({ publicKey }) => ({ kind: 'ed25519', name, publicKey })
+}
+
+function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Records['reading']): AuditParts {
+  const { store, keyring, journal, settings, now } = context
+  const publicKeys = (kind: 'root' | 'signing'): readonly string[] =>
+    keyring.known(kind).map(({ publicKey }) => encodeBase64Url(publicKey))
+  return {
+    ...{ store, journal, now, ...reading },
+    reader: log.reader,
+    status: log.status,
+    logKeys: (name) => keyring.known('log').map(verifierOf(name)),
+    signingLogKeys: (name) => keyring.published('log', now()).map(verifierOf(name)),
+    serviceKeys: () => ({ roots: publicKeys('root'), signing: publicKeys('signing') }),
+    origin: settings.origin,
+    sender: (c) => senderOf(context, c),
+  }
 }
 
 /** The log as `/readyz` says it; without a database nothing is known of it. */

@@ -1,5 +1,8 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
+
 import type { Logger } from 'pino'
+import type { AuditParts } from './auditors/parts.ts'
+import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { longestWork } from './exchange/idempotency.ts'
@@ -12,6 +15,7 @@ import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
 import { createTags } from './log/tags.ts'
+import { findLastCheckTime } from './log/verification/last-check.ts'
 import { logRecorder } from './log-lines.ts'
 import { type Metrics, toEach } from './metrics.ts'
 import type { Store } from './store/store.ts'
@@ -38,21 +42,37 @@ export function logPlacesOf(
   }
 }
 
+/** What a service writes of the log, and what auditors need to read it. */
+export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
+  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'lastCheck'>
+}
+
 /**
  * The journal of a service, and what its users see of it. What the process before has left undone is told of now.
  *
  * @throws StoreUnavailable
  */
 export async function openRecords(
-  { log: { retention } }: Config,
+  { log: { retention, witnesses }, dataFolder }: Config,
   { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
   { gate, reader }: RunningLog,
-): Promise<Pick<ExchangeContext, 'journal' | 'receipts'>> {
-  const tagOf = createTags(keyring.current('lookup', now()).secretKey)
+): Promise<Records> {
+  const lookupKey = keyring.current('lookup', now()).secretKey
+  const tagOf = createTags(lookupKey)
   const keys = createSubjectKeys(store, wrapper, now)
   const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
   await journal.settleLost(now() - longestWork)
-  return { journal, receipts: createReceipts({ store, reader, keys, tagOf }) }
+  return {
+    journal,
+    receipts: createReceipts({ store, reader, keys, tagOf }),
+    reading: {
+      tagOf,
+      witnesses,
+      findKey: async (userTag) => (await keys.find(userTag))?.key,
+      cookieKey: cookieKeyOf(lookupKey),
+      lastCheck: () => findLastCheckTime(dataFolder, wrapper),
+    },
+  }
 }
 
 /** Opens the log of a running service, which tells its lines and its metrics of itself. */

@@ -14,6 +14,7 @@ import { mountApp } from './backends/mounted.ts'
 import type { Config } from './config.ts'
 import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
+import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
 import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
@@ -98,7 +99,7 @@ export async function startService(
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
-  const records = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
+  const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
   const context = contextOf(config, origin, { ...parts, ...records })
@@ -112,9 +113,10 @@ export async function startService(
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
     verifyAuditor: createAuditorVerifier(store, now),
+    reading,
     trace: traces.middleware,
   })
-  listener.use(app.fetch)
+  listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
   const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
   return {
     url: listener.url,

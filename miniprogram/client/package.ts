@@ -37,6 +37,8 @@ export async function writePackage(): Promise<ClientBundle> {
   await copyDeclarations(['client/index', 'client/gzip'])
   await cp(join(root, 'miniprogram', 'client', 'README.md'), join(folder, 'README.md'))
   await cp(join(root, 'LICENSE'), join(folder, 'LICENSE'))
+  // The compiler's modules beside the package, which commands use, are not CommonJS as the package is.
+  await writeFile(join(declarations.client, 'package.json'), '{ "type": "module" }\n')
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(await manifest(), null, 2)}\n`)
   return bundle
 }

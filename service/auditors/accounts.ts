@@ -60,9 +60,22 @@ export function createAuditorVerifier(
   store: Pick<Store, 'findAuditorByToken'>,
   now: () => number,
 ): AuditorVerifier {
+  const find = createAuditorFinder(store, now)
   return async (token) => {
-    if (!pattern.test(token)) return undefined
-    const tokenHash = digestOf(token)
+    const tokenHash = findTokenHash(token)
+    return tokenHash === undefined ? undefined : await find(tokenHash)
+  }
+}
+
+/** By the digest of a token; `undefined` for one that opens nothing any more. */
+export type FindAuditor = (tokenHash: Uint8Array) => Promise<Auditor | undefined>
+
+/** For whoever has seen the token before and remembers its digest. Asks the database each time, too. */
+export function createAuditorFinder(
+  store: Pick<Store, 'findAuditorByToken'>,
+  now: () => number,
+): FindAuditor {
+  return async (tokenHash) => {
     const found = await store.findAuditorByToken(tokenHash)
     // The index may compare in any way it likes: what it compares is a digest, and this decides.
     if (found === undefined || !equalBytes(found.tokenHash, tokenHash)) return undefined
@@ -73,6 +86,11 @@ export function createAuditorVerifier(
 /** Whether the token of the account opens anything at `now`, UNIX seconds. */
 export function isGood({ expiresAt, revokedAt }: AuditorRecord, now: number): boolean {
   return revokedAt === null && expiresAt > now
+}
+
+/** What is kept of a token, 32 bytes; `undefined` for what cannot be one. Attacker-controlled. */
+export function findTokenHash(token: string): Uint8Array | undefined {
+  return pattern.test(token) ? digestOf(token) : undefined
 }
 
 /** 256 bits of randomness need no slow digest. */

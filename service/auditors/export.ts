@@ -42,7 +42,7 @@ export async function* exportEntries(
 }
 
 /** @throws Error for a detail that is there and does not open: it was changed. */
-async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
   const nothing = { entry, detail: hasGroups(entry.leaf) ? 'erased' : 'none', groups: {} } as const
   if (entry.detail === null) return nothing
   const key = await findKey(entry.userTag)

@@ -1,7 +1,7 @@
 /** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
 import type { TagOf } from '../log/tags.ts'
 import type { LogEntry } from '../store/log-records.ts'
-import type { LogSearch } from '../store/log-search.ts'
+import type { LogSearch, TimedResult } from '../store/log-search.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditFilter } from './filter.ts'
 
@@ -19,18 +19,21 @@ export interface AuditSearch {
    * @param limit how many entries a page has
    */
   page(filter: AuditFilter, before: number | undefined, limit: number): Promise<FoundEntries>
+  /** The times of the newest entries, for a chart. */
+  times(filter: AuditFilter, limit: number): Promise<readonly TimedResult[]>
 }
 
 /** More than any place. */
 const end = Number.MAX_SAFE_INTEGER
 
-export function createAuditSearch(store: Pick<Store, 'searchLog'>, tagOf: TagOf): AuditSearch {
+export function createAuditSearch(store: Pick<Store, 'searchLog' | 'listTimes'>, tagOf: TagOf): AuditSearch {
   return {
     async page(filter, before, limit) {
       const found = await store.searchLog(searchOf(filter, tagOf), before ?? end, limit + 1)
       const entries = found.slice(0, limit)
       return { entries, next: found.length > limit ? entries.at(-1)?.place : undefined }
     },
+    times: (filter, limit) => store.listTimes(searchOf(filter, tagOf), limit),
   }
 }
 

@@ -15,8 +15,8 @@ them every proof. It cannot be undone. Stopped in the middle, it is finished by 
   --why TEXT        your own words, 1 to 256 characters: kept sealed, without the person's name, please
   --reason REASON   public, in the log: ${erasureReasons.join(', ')} (default: ${erasureReasons[0]})
 
-Stored answers to requests of the last 25 hours stay for as long, against second effects; then nothing of the person is
-left but the pseudonym, beside revoked devices. What your backends keep is theirs to erase.
+Stored answers to requests of the last 25 hours stay for as long, against second effects, and messages in the user's
+outbox until they expire; then nothing of the person is left but the pseudonym, beside revoked devices. What your backends keep is theirs to erase.
 
 USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE and MINISEAL_MASTER_KEY, as the service has them.
 `

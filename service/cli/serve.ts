@@ -51,6 +51,10 @@ function greeting(config: Config, service: RunningService): string {
   if (config.mode === 'production') return `miniseal serves ${service.origin} on ${service.url}\n`
   const sandbox = service.sandboxUrl === undefined ? [] : [`  WeChat sandbox  ${service.sandboxUrl}`]
   const wallet = config.upstreams === undefined ? ['  demo wallet     behind the channel, play money'] : []
+  const pages =
+    service.sandboxUrl !== undefined && config.upstreams === undefined
+      ? [`  two phones      ${service.url}/demo/`]
+      : []
   return [
     '',
     `Miniseal is running, in development mode.`,
@@ -58,6 +62,8 @@ function greeting(config: Config, service: RunningService): string {
     `  service         ${service.origin}`,
     ...sandbox,
     ...wallet,
+    ...pages,
+    `  auditors        ${service.url}/audit, with a token: npx miniseal auditor add NAME`,
     `  root key        ${service.roots[0] ?? ''}`,
     '',
     'Next, in a second terminal:',

@@ -1,8 +1,9 @@
 /** What the service publishes about its keys: the channel configuration, the JWKS, the log's verifier key. */
 import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
 import { signConfiguration } from '../../crypto/channel-configuration.ts'
+import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import type { SignatureWindow } from '../../crypto/signed-request.ts'
-import { encodeBase64, encodeBase64Url, encodeHex, encodeUtf8 } from '../../crypto/text.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
@@ -19,9 +20,7 @@ export interface ChannelSettings {
 
 /** A note verifier key: `name+hex(key id)+base64(0x01 ‖ key)` (C2SP signed-note). */
 export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
-  const typed = Uint8Array.of(1, ...publicKey)
-  const id = sodiumPrimitives.sha256(Uint8Array.of(...encodeUtf8(name), 0x0a, ...typed)).slice(0, 4)
-  return `${name}+${encodeHex(id)}+${encodeBase64(typed)}`
+  return encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name, publicKey })
 }
 
 /**

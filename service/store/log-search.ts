@@ -34,6 +34,15 @@ export interface LogSearching {
    * times, and one that is more is not found by its time.
    */
   searchLog(search: LogSearch, before: number, limit: number): Promise<readonly LogEntry[]>
+  /** When the newest entries that are all of `search` happened, and what came of them: for a chart, at most `limit`. */
+  listTimes(search: LogSearch, limit: number): Promise<readonly TimedResult[]>
+}
+
+/** An entry as a chart shows it. */
+export interface TimedResult {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly result: LeafResult
 }
 
 /**
@@ -56,6 +65,16 @@ export function prepareLogSearch(queries: Queries, tables: Tables, guard: Guard)
           .select(columns)
           .from(logEntries)
           .where(and(lt(logEntries.place, before), ...range, ...conditionsOf(tables, search)))
+          .orderBy(desc(logEntries.place))
+          .limit(limit)
+      }),
+    listTimes: (search, limit) =>
+      guard(async () => {
+        const range = await findRange(queries, tables, search)
+        return await queries
+          .select({ at: logEntries.at, result: logEntries.result })
+          .from(logEntries)
+          .where(and(...range, ...conditionsOf(tables, search)))
           .orderBy(desc(logEntries.place))
           .limit(limit)
       }),

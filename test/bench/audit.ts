@@ -6,8 +6,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { entryAnswer, rowsOf } from '../../service/auditors/entry-view.ts'
+import type { AuditFilter } from '../../service/auditors/filter.ts'
 import { createAuditSearch } from '../../service/auditors/search.ts'
+import { timelineOf } from '../../service/auditors/timeline.ts'
+import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { createLogReader } from '../../service/log/stored-log.ts'
+import { createSubjectKeyFinder } from '../../service/log/subject-keys.ts'
 import type { WrittenLog } from '../support/written-log.ts'
 import { entryTime, requests, startLog } from '../support/written-log.ts'
 
@@ -38,6 +43,8 @@ results['inclusion proof, ms (median)'] = proofs.median
 results['inclusion proof, ms (99 %)'] = proofs.slow
 const searches = await measureSearches()
 for (const [name, milliseconds] of Object.entries(searches)) results[`search by ${name}, ms`] = milliseconds
+const pages = await measurePages()
+for (const [name, milliseconds] of Object.entries(pages)) results[`page: ${name}, ms (median)`] = milliseconds
 await log.close()
 results['bytes an entry'] = Math.round(statSync(path).size / entries)
 rmSync(folder, { recursive: true })
@@ -90,6 +97,35 @@ async function measureSearches(): Promise<Readonly<Record<string, number>>> {
   const times: Record<string, number> = {}
   for (const [name, filter] of Object.entries(filters)) {
     times[name] = round(1_000 * (await seconds(() => search.page(filter, undefined, 50))))
+  }
+  return times
+}
+
+/** What the auditors' pages ask for, without HTTP: found, opened, proved. */
+async function measurePages(): Promise<Readonly<Record<string, number>>> {
+  const search = createAuditSearch(log.store, log.tagOf)
+  const reader = createLogReader(log.store)
+  const wrapper = createSecretWrapper([Buffer.from(log.environment.MINISEAL_MASTER_KEY ?? '', 'base64')])
+  const findKey = createSubjectKeyFinder(log.store, wrapper)
+  const page = async (filter: AuditFilter) =>
+    await rowsOf((await search.page(filter, undefined, 50)).entries, findKey)
+  const now = entryTime(entries + 1_000)
+  const works = {
+    newest: () => page({}),
+    'by user': () => page({ user: 'u_person-1' }),
+    'by code': () => page({ code: 'never_heard' }),
+    'timeline of all': () => timelineOf({ store: log.store, search }, {}, now),
+    'timeline of one user': () => timelineOf({ store: log.store, search }, { user: 'u_person-1' }, now),
+    'one entry, proved': async () => {
+      const entry = await reader.entry(Math.floor(Math.random() * entries))
+      return entry && (await entryAnswer({ reader, findKey }, entry, 'discloser'))
+    },
+  }
+  const times: Record<string, number> = {}
+  for (const [name, work] of Object.entries(works)) {
+    const runs: number[] = []
+    for (let i = 0; i < 20; i++) runs.push(1_000 * (await seconds(work)))
+    times[name] = round(runs.sort((a, b) => a - b)[10] ?? 0)
   }
   return times
 }

@@ -7,27 +7,12 @@ import type { Field } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
 import { StepUpNeeded } from '../../service/backends/step-up.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
-import { describeWithBothDatabases } from '../support/both-databases.ts'
+import { describeWithBothDatabases, disturb } from '../support/both-databases.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, post, prepareLogin, random, send } from '../support/raw-client.ts'
 import { ofKind, readLog } from '../support/read-log.ts'
 import type { OwnService, TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
-
-/** Runs statements beside the service. */
-async function disturb(service: TestService, forSqlite: string, forPostgres = forSqlite): Promise<void> {
-  const { MINISEAL_DATABASE: url = '' } = service.environment
-  if (url.startsWith('sqlite:')) {
-    const connection = new Database(url.slice('sqlite:'.length))
-    connection.exec(forSqlite)
-    connection.close()
-    return
-  }
-  const client = new Client({ connectionString: url })
-  await client.connect()
-  await client.query(forPostgres)
-  await client.end()
-}
 
 /** Holds every writer back, as a write that hangs does. @returns lets them go */
 async function hang(service: TestService): Promise<() => Promise<void>> {

@@ -1,6 +1,9 @@
 /** One suite of tests with a service on SQLite and, when `TEST_POSTGRES_URL` names a server, on PostgreSQL. */
+import Database from 'better-sqlite3'
+import { Client } from 'pg'
 import { describe } from 'vitest'
 import { createPostgres } from '../store/engines.ts'
+import type { TestService } from './service.ts'
 
 export interface ServiceDatabase {
   /** What the service's environment says of it. */
@@ -21,4 +24,23 @@ export function describeWithBothDatabases(
         return { environment: { MINISEAL_DATABASE: url }, remove }
       }),
   )
+}
+
+/** Runs statements beside the service. */
+export async function disturb(
+  service: TestService,
+  forSqlite: string,
+  forPostgres = forSqlite,
+): Promise<void> {
+  const { MINISEAL_DATABASE: url = '' } = service.environment
+  if (url.startsWith('sqlite:')) {
+    const connection = new Database(url.slice('sqlite:'.length))
+    connection.exec(forSqlite)
+    connection.close()
+    return
+  }
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(forPostgres)
+  await client.end()
 }

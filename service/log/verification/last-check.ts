@@ -2,7 +2,7 @@
  * Where the last good check ended. The file is sealed with the master key, so that nobody who can write it can make
  * the next check begin anywhere else; who takes it away makes the next check a full one.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeBase64, encodeBase64 } from '../../../crypto/text.ts'
 import type { SecretPlace, SecretWrapper } from '../../keys/wrapping.ts'
@@ -41,4 +41,15 @@ export async function findLastCheck(
   } catch {
     return undefined
   }
+}
+
+/** When the last good check ended, UNIX seconds, and how large the newest log was then. */
+export async function findLastCheckTime(
+  folder: string,
+  wrapper: SecretWrapper,
+): Promise<{ readonly at: number; readonly size: number } | undefined> {
+  const newest = (await findLastCheck(folder, wrapper))?.at(-1)
+  if (newest === undefined) return undefined
+  const { mtimeMs } = await stat(pathIn(folder))
+  return { at: Math.floor(mtimeMs / 1_000), size: newest.size }
 }

@@ -1,0 +1,152 @@
+import { dayAndTime } from '../../i18n/dates'
+import { texts } from '../../i18n/language'
+import { formatFen } from '../../money/fen'
+import { fetchProfile } from '../../services/chat'
+import { startAnew } from '../../services/devices'
+import { onEvent, startEvents } from '../../services/events'
+import type { Trouble } from '../../services/failures'
+import { isNetworkTrouble, troubleOf } from '../../services/failures'
+import { initialOf } from '../../services/initials'
+import { onNetwork } from '../../services/network'
+import { findPending } from '../../services/pending-transfer'
+import type { Transfer, Wallet } from '../../services/wallet'
+import { fetchTransfers, fetchWallet } from '../../services/wallet'
+
+/** After so many milliseconds people are told that it is the network. */
+const slowAfter = 4_000
+
+interface TransferRow {
+  readonly id: string
+  readonly peer: string
+  /** Fen; negative: it went out. */
+  readonly amount: number
+  readonly time: string
+  readonly initial: string
+}
+
+interface PendingRow {
+  readonly payee: string
+  readonly amount: string
+}
+
+const page = { endings: [] as readonly (() => void)[], isLoading: false, hasAskedName: false }
+
+Page({
+  data: {
+    t: texts().wallet,
+    wallet: null as Wallet | null,
+    name: '',
+    isNaming: false,
+    transfers: null as readonly TransferRow[] | null,
+    trouble: null as Trouble | null,
+    pending: null as PendingRow | null,
+    waitingText: '',
+    skeleton: [
+      [
+        { type: 'circle', size: '80rpx' },
+        { width: '82%', height: '36rpx' },
+      ],
+    ],
+  },
+
+  onLoad() {
+    let wasOnline = true
+    page.endings = [
+      onNetwork((isOnline) => {
+        if (isOnline && !wasOnline) void this.load()
+        wasOnline = isOnline
+      }),
+      onEvent('transfer-received', () => void this.load()),
+    ]
+  },
+
+  onShow() {
+    const t = texts().wallet
+    this.setData({ t, waitingText: t.checking, pending: pendingRow() })
+    wx.setNavigationBarTitle({ title: t.title })
+    void this.load()
+  },
+
+  onUnload() {
+    for (const end of page.endings) end()
+  },
+
+  onPullDownRefresh() {
+    void this.load().then(() => wx.stopPullDownRefresh())
+  },
+
+  /** What is shown stays while the new is on its way. */
+  async load() {
+    if (page.isLoading) return
+    page.isLoading = true
+    const timer = setTimeout(() => this.setData({ waitingText: texts().wallet.slow }), slowAfter)
+    try {
+      const [wallet, transfers, profile] = await Promise.all([
+        fetchWallet(),
+        fetchTransfers(),
+        fetchProfile(),
+      ])
+      this.setData({ wallet, transfers: transfers.map(rowOf), name: profile.name, trouble: null })
+      if (profile.name === '') this.askNameOnce()
+      void startEvents()
+    } catch (error) {
+      // What was loaded stays on the screen; the bar on top tells that there is no network.
+      const isShown = this.data.transfers === null || !isNetworkTrouble(error)
+      this.setData({ trouble: isShown ? troubleOf(error) : null, waitingText: '' })
+    } finally {
+      clearTimeout(timer)
+      page.isLoading = false
+    }
+  },
+
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
+    this.setData({ trouble: null, waitingText: texts().wallet.checking })
+    // The key of a removed device is of no more use.
+    if (detail.action === 'sign-in') await startAnew()
+    await this.load()
+  },
+
+  askNameOnce() {
+    if (page.hasAskedName) return
+    page.hasAskedName = true
+    this.setData({ isNaming: true })
+  },
+
+  onNameClosed() {
+    this.setData({ isNaming: false })
+  },
+
+  onNamed({ detail }: WechatMiniprogram.CustomEvent<{ name: string }>) {
+    this.setData({ isNaming: false, name: detail.name })
+  },
+
+  copyAccount() {
+    const { wallet, name } = this.data
+    if (wallet === null) return
+    wx.setClipboardData({
+      data: name === '' ? wallet.user : name,
+      success: () => wx.showToast({ title: texts().common.copied, icon: 'none' }),
+    })
+  },
+
+  openTransfer() {
+    wx.navigateTo({ url: '/pages/transfer/transfer' })
+  },
+
+  openPending() {
+    wx.navigateTo({ url: '/pages/transfer/transfer?pending=1' })
+  },
+
+  openReceipt({ currentTarget }: WechatMiniprogram.TouchEvent) {
+    wx.navigateTo({ url: `/pages/receipt/receipt?id=${encodeURIComponent(currentTarget.dataset.id)}` })
+  },
+})
+
+function rowOf({ id, peer, amount, createdAt }: Transfer): TransferRow {
+  return { id, peer, amount, time: dayAndTime(createdAt), initial: initialOf(peer) }
+}
+
+function pendingRow(): PendingRow | null {
+  const order = findPending()
+  return order === undefined ? null : { payee: order.payee, amount: formatFen(order.amount) }
+}

@@ -1,0 +1,14 @@
+/**
+ * On which side of an entry's way up to the root of the log its neighbours stand, from the bottom up (RFC 6962,
+ * section 2.1.1).
+ */
+export function neighbourSides(index: number, size: number): readonly ('left' | 'right')[] {
+  const sides: ('left' | 'right')[] = []
+  let node = index
+  for (let last = size - 1; last > 0; last = Math.floor(last / 2)) {
+    if (node % 2 === 1) sides.push('left')
+    else if (node < last) sides.push('right')
+    node = Math.floor(node / 2)
+  }
+  return sides
+}

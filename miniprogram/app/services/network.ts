@@ -1,0 +1,31 @@
+/** Whether the phone has a network, for the bar on top of pages and for what must not be tried without one. */
+
+type Listener = (isOnline: boolean) => void
+
+const listeners = new Set<Listener>()
+let online = true
+
+/** Called once, at launch. */
+export function watchNetwork(): void {
+  wx.getNetworkType({ success: ({ networkType }) => tell(networkType !== 'none') })
+  wx.onNetworkStatusChange(({ isConnected }) => tell(isConnected))
+}
+
+export function isOnline(): boolean {
+  return online
+}
+
+/** Calls `listener` now and with every change. @returns a function that ends this. */
+export function onNetwork(listener: Listener): () => void {
+  listeners.add(listener)
+  listener(online)
+  return () => {
+    listeners.delete(listener)
+  }
+}
+
+function tell(isConnected: boolean): void {
+  if (isConnected === online) return
+  online = isConnected
+  for (const listener of [...listeners]) listener(online)
+}

@@ -1,0 +1,18 @@
+/** Builds the pages where the packages for it are installed: a production install leaves them out, and serves no pages. */
+import { createRequire } from 'node:module'
+
+const needed = ['glass-easel', 'glass-easel-miniprogram-adapter', 'glass-easel-template-compiler', 'postcss']
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+if (needed.every(isInstalled)) {
+  const { writePages } = await import('./build.ts')
+  await writePages()
+}

@@ -1,0 +1,61 @@
+/** The two forms of every asynchronous function of `wx`: callbacks, or a promise where none is given. */
+
+export interface ApiOptions {
+  readonly success?: (result: object) => void
+  readonly fail?: (failure: object) => void
+  readonly complete?: (result: object) => void
+}
+
+/** A failure with the numbers that WeChat adds to its words. */
+export class ApiFailure extends Error {
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(reason: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(reason)
+    this.details = details
+  }
+}
+
+/**
+ * Makes one function of `wx`. It never answers at once, as on phones.
+ *
+ * @param run gives the members of the result besides `errMsg`
+ */
+export function api<Options>(
+  name: string,
+  run: (options: Options) => unknown,
+): (options?: Options & ApiOptions) => Promise<object> | undefined {
+  return (options) => {
+    const given = options ?? ({} as Options & ApiOptions)
+    const answer = later()
+      .then(() => run(given))
+      .then((result) => ({ ...(result as object | undefined), errMsg: `${name}:ok` }))
+      .catch((error: unknown) => {
+        throw failure(name, error)
+      })
+    const { success, fail, complete } = given
+    if (success === undefined && fail === undefined && complete === undefined) return answer
+    answer.then(
+      (result) => {
+        success?.(result)
+        complete?.(result)
+      },
+      (reason: object) => {
+        fail?.(reason)
+        complete?.(reason)
+      },
+    )
+    return undefined
+  }
+}
+
+/** After the caller is through. */
+export function later(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0))
+}
+
+function failure(name: string, error: unknown): object {
+  const reason = error instanceof Error ? error.message : String(error)
+  const details = error instanceof ApiFailure ? error.details : {}
+  return { ...details, errMsg: `${name}:fail ${reason}` }
+}

@@ -1,0 +1,135 @@
+/** The frame of the pages: who is signed in, where they are, the log's key, the keyboard. */
+import { useEffect, useState } from 'hono/jsx/dom'
+import type { SessionAnswer } from '../answers.ts'
+import { ask, signedOut } from './asking.ts'
+import { EntryPage } from './entry.tsx'
+import { IntegrityPage } from './integrity.tsx'
+import { KeyNotice } from './key-notice.tsx'
+import { KeyboardHelp, useKeyboard } from './keyboard.tsx'
+import { followHere, type Place, usePlace } from './location.ts'
+import { OverviewPage } from './overview.tsx'
+import { keepLanguage, type Language, rememberedLanguage } from './remembered.ts'
+import { RequestsPage } from './requests.tsx'
+import { SignIn } from './sign-in.tsx'
+import { useWords, WordsProvider, wordsOf } from './words.ts'
+
+type Session = SessionAnswer | 'unknown' | 'none'
+
+export function App() {
+  const [language, setLanguage] = useState<Language>(rememberedLanguage())
+  const [session, setSession] = useState<Session>('unknown')
+  useEffect(() => {
+    ask<SessionAnswer>('session').then(setSession, () => setSession('none'))
+    const leave = (): void => setSession('none')
+    addEventListener(signedOut, leave)
+    return () => removeEventListener(signedOut, leave)
+  }, [])
+  const words = wordsOf(language)
+  useEffect(() => {
+    document.documentElement.lang = language
+    document.title = `${words.say('title')} · Miniseal`
+  }, [language])
+  const turn = (): void => {
+    const other = language === 'en' ? 'zh-CN' : 'en'
+    keepLanguage(other)
+    setLanguage(other)
+  }
+  return (
+    <WordsProvider value={words}>
+      <Frame session={session} onTurn={turn} onSession={setSession} />
+    </WordsProvider>
+  )
+}
+
+interface FrameProps {
+  readonly session: Session
+  readonly onTurn: () => void
+  readonly onSession: (session: Session) => void
+}
+
+function Frame({ session, onTurn, onSession }: FrameProps) {
+  const { say } = useWords()
+  const place = usePlace()
+  const [isHelpOpen, setHelpOpen] = useState(false)
+  useKeyboard(place, isHelpOpen, setHelpOpen)
+  if (session === 'unknown') return <p class="starting">{say('loading')}</p>
+  const leave = async (): Promise<void> => {
+    await ask('session', { method: 'DELETE' }).catch(() => undefined)
+    onSession('none')
+  }
+  return (
+    <>
+      <a class="skip" href="#content">
+        {say('toContent')}
+      </a>
+      <header class="top">
+        <span class="brand">Miniseal</span>
+        {session === 'none' ? null : <Navigation place={place} />}
+        <span class="room" />
+        {session === 'none' ? null : (
+          <>
+            <span class="who">
+              {session.name}{' '}
+              <span class="role">{say(session.role === 'discloser' ? 'roleDiscloser' : 'roleReader')}</span>
+            </span>
+            <button type="button" class="plain" onClick={() => setHelpOpen(true)}>
+              {say('help')} <kbd>?</kbd>
+            </button>
+          </>
+        )}
+        <button type="button" class="plain" onClick={onTurn} title={say('switchLanguage')}>
+          {say('otherLanguage')}
+        </button>
+        {session === 'none' ? null : (
+          <button type="button" class="plain" onClick={leave}>
+            {say('signOut')}
+          </button>
+        )}
+      </header>
+      <main id="content" tabindex={-1}>
+        {session === 'none' ? <SignIn onSignedIn={onSession} /> : <Page place={place} session={session} />}
+      </main>
+      {isHelpOpen ? <KeyboardHelp onClose={() => setHelpOpen(false)} /> : null}
+    </>
+  )
+}
+
+const pages = [
+  ['requests', '/audit'],
+  ['overview', '/audit/overview'],
+  ['integrity', '/audit/integrity'],
+] as const
+
+function Navigation({ place }: { readonly place: Place }) {
+  const { say } = useWords()
+  return (
+    <nav>
+      {pages.map(([page, url]) => (
+        <a
+          key={page}
+          href={url}
+          onClick={followHere}
+          {...(place.page === page ? { 'aria-current': 'page' } : {})}
+        >
+          {say(page)}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+function Page({ place, session }: { readonly place: Place; readonly session: SessionAnswer }) {
+  const { say } = useWords()
+  return (
+    <>
+      <KeyNotice session={session} />
+      {place.page === 'requests' ? (
+        <RequestsPage words={place.words} before={place.before} role={session.role} />
+      ) : null}
+      {place.page === 'entry' ? <EntryPage key={place.id} id={place.id} role={session.role} /> : null}
+      {place.page === 'integrity' ? <IntegrityPage /> : null}
+      {place.page === 'overview' ? <OverviewPage words={place.words} /> : null}
+      {place.page === 'nowhere' ? <p class="empty">{say('nowhere')}</p> : null}
+    </>
+  )
+}

@@ -1,0 +1,117 @@
+/** Entries as rows. */
+import type { EntryRow } from '../answers.ts'
+import { followHere, requestsUrl, type Words } from './location.ts'
+import { Moment, ResultMark, Short } from './states.tsx'
+import { useWords } from './words.ts'
+
+interface EntryTableProps {
+  readonly rows: readonly EntryRow[]
+  readonly words: Words
+  readonly label: string
+}
+
+const columns = ['time', 'kind', 'result', 'request', 'status', 'code', 'user', 'device'] as const
+
+export function EntryTable({ rows, words, label }: EntryTableProps) {
+  const { say } = useWords()
+  return (
+    <div class="table-room">
+      <table class="entries">
+        <caption class="hidden">{label}</caption>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col" class={`c-${column}`}>
+                {say(column)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <Row key={row.id} row={row} words={words} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Row({ row, words }: { readonly row: EntryRow; readonly words: Words }) {
+  const { say, find, time } = useWords()
+  const { core = {}, sub = {} } = row
+  return (
+    <tr>
+      <td class="c-time">
+        <a
+          class="row-link"
+          href={`/audit/entries/${row.id}`}
+          onClick={followHere}
+          aria-label={`${say('open')} ${time(row.at)}`}
+        >
+          <Moment at={row.at} />
+        </a>
+      </td>
+      <td class="c-kind">{find(`kind_${row.kind}`) ?? row.kind}</td>
+      <td class="c-result">
+        <ResultMark result={row.result} />
+      </td>
+      <td class="c-request">
+        <What row={row} />
+      </td>
+      <td class="c-status">{core.status ?? ''}</td>
+      <td class="c-code code">{row.code ?? ''}</td>
+      <td class="c-user">
+        <FilterLink name="user" value={sub.user} words={words} />
+      </td>
+      <td class="c-device">
+        <FilterLink name="device" value={sub.device} words={words} />
+      </td>
+    </tr>
+  )
+}
+
+/** Method and path; of what is no request, its facts. */
+function What({ row }: { readonly row: EntryRow }) {
+  const { say } = useWords()
+  const { core = {}, facts = {} } = row
+  if (core.path !== undefined)
+    return (
+      <span class="what" title={String(core.path)}>
+        <span class="method">{core.method}</span> {core.path}
+      </span>
+    )
+  if (row.detail === 'erased') return <span class="erased">{say('erasedMark')}</span>
+  if (row.detail === 'damaged') return <strong class="damaged">{say('damagedMark')}</strong>
+  const text = Object.entries(facts)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(' · ')
+  return (
+    <span class="what facts" title={text}>
+      {text}
+    </span>
+  )
+}
+
+interface FilterLinkProps {
+  readonly name: 'user' | 'device'
+  readonly value: string | number | undefined
+  readonly words: Words
+}
+
+function FilterLink({ name, value, words }: FilterLinkProps) {
+  const { say } = useWords()
+  if (value === undefined) return null
+  const text = String(value)
+  return (
+    <a
+      class="by"
+      href={requestsUrl({ ...words, [name]: text })}
+      onClick={followHere}
+      tabindex={-1}
+      aria-label={`${say('filterBy')}: ${say(name)} ${text}`}
+    >
+      <Short text={text} length={name === 'user' ? 10 : 8} />
+    </a>
+  )
+}

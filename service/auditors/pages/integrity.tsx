@@ -1,0 +1,199 @@
+/** The log itself: what is signed, whether it continues what was seen, what is missing. */
+import type { EntryRow, IntegrityAnswer } from '../answers.ts'
+import { useAnswer } from './asking.ts'
+import { followHere } from './location.ts'
+import { SinceVisit } from './since-visit.tsx'
+import { Answer, Moment } from './states.tsx'
+import { useWords } from './words.ts'
+
+export function IntegrityPage() {
+  const { say } = useWords()
+  const [asked, again] = useAnswer<IntegrityAnswer>('integrity')
+  return (
+    <>
+      <h1>{say('integrity')}</h1>
+      <Answer
+        asked={asked}
+        onAgain={again}
+        show={(answer: IntegrityAnswer) => <Integrity answer={answer} />}
+      />
+    </>
+  )
+}
+
+function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
+  const { say } = useWords()
+  return (
+    <>
+      <div class="cards">
+        <SinceVisit origin={answer.origin} />
+        <Standing answer={answer} />
+        <LastCheck answer={answer} />
+      </div>
+      <div class="pair">
+        <Checkpoints answer={answer} />
+        <Witnesses answer={answer} />
+      </div>
+      <div class="triple">
+        <Events title={say('gaps')} intro={say('gapsIntro')} rows={answer.gaps} />
+        <Events title={say('erasures')} rows={answer.erasures} />
+        <Events title={say('keyChanges')} rows={answer.keyChanges} />
+      </div>
+    </>
+  )
+}
+
+function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
+  const { say, find, count, span } = useWords()
+  const { standing, origin, size, staged, checkpoint } = answer
+  const isOpen = standing === 'open'
+  return (
+    <section class={isOpen ? 'card good' : 'card bad'}>
+      <h2>{say('standing')}</h2>
+      <p class="figure">{find(`standing_${standing}`) ?? `${say('standingRefused')} ${standing}`}</p>
+      <p class="code">{origin}</p>
+      <p>
+        {count(size)} {say('entriesUnit')}
+        {staged === 0 ? '' : ` · ${count(staged)} ${say('waiting')}`}
+      </p>
+      {checkpoint === null ? null : (
+        <p>
+          {say('checkpointAge')}: {span(checkpoint.age ?? 0)} {say('ago')}, {say('atSize')}{' '}
+          {count(checkpoint.size)} {say('entriesUnit')}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function LastCheck({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer }) {
+  const { say, count } = useWords()
+  return (
+    <section class="card">
+      <h2>{say('lastCheck')}</h2>
+      {lastCheck === null ? (
+        <p class="hint">{say('lastCheckNone')}</p>
+      ) : (
+        <>
+          <p class="figure">
+            <Moment at={lastCheck.at * 1_000} />
+          </p>
+          <p>
+            {say('atSize')} {count(lastCheck.size)} {say('entriesUnit')}
+          </p>
+        </>
+      )}
+    </section>
+  )
+}
+
+function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAnswer }) {
+  const { say, count } = useWords()
+  return (
+    <section>
+      <h2>{say('checkpoints')}</h2>
+      <div class="table-room">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('signedAt')}</th>
+              <th scope="col" class="number">
+                {say('size')}
+              </th>
+              <th scope="col" class="number">
+                {say('cosignatures')}
+              </th>
+              <th scope="col">{say('timestamped')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {checkpoints.map(({ size, signedAt, cosignatures, isTimestamped }) => (
+              <tr key={size}>
+                <td>{signedAt === 0 ? '…' : <Moment at={signedAt * 1_000} />}</td>
+                <td class="number">{count(size)}</td>
+                <td class="number">{cosignatures === 0 ? '–' : count(cosignatures)}</td>
+                <td>{isTimestamped ? say('yes') : '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: IntegrityAnswer }) {
+  const { say, count } = useWords()
+  if (witnesses.length === 0)
+    return (
+      <section>
+        <h2>{say('witnesses')}</h2>
+        <p class="hint">{say('witnessesNone')}</p>
+      </section>
+    )
+  return (
+    <section>
+      <h2>{say('witnesses')}</h2>
+      <div class="table-room">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('witness')}</th>
+              <th scope="col" class="number">
+                {say('lag')}
+              </th>
+              <th scope="col">{say('cosigned')}</th>
+              <th scope="col">{say('lastTry')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {witnesses.map(({ name, size, cosignedAt, triedAt, failure }) => (
+              <tr key={name}>
+                <td class="code">{name}</td>
+                <td class="number">{count(Math.max(0, (checkpoint?.size ?? 0) - size))}</td>
+                <td>{cosignedAt === null ? say('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
+                <td>
+                  <Moment at={triedAt * 1_000} /> {failure ?? ''}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+interface EventsProps {
+  readonly title: string
+  readonly intro?: string
+  readonly rows: readonly EntryRow[]
+}
+
+function Events({ title, intro, rows }: EventsProps) {
+  const { say } = useWords()
+  return (
+    <section>
+      <h2>{title}</h2>
+      {intro === undefined ? null : <p class="hint">{intro}</p>}
+      {rows.length === 0 ? <p class="hint">{say('none')}</p> : null}
+      <ul class="events">
+        {rows.map((row) => (
+          <li key={row.id}>
+            <a href={`/audit/entries/${row.id}`} onClick={followHere}>
+              <Moment at={row.at} />
+            </a>{' '}
+            <span>{factsOf(row)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** Times of gaps are spelled out; a key by its kind and what became of it. */
+function factsOf({ facts = {} }: EntryRow): string {
+  const { change, key, kid, n, reason } = facts
+  const parts = [key, change, kid, n === undefined ? undefined : `× ${n}`, reason]
+  return parts.filter((part) => part !== undefined).join(' · ')
+}

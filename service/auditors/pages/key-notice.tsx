@@ -1,0 +1,72 @@
+/** The key of the log: compared once, pinned in this browser, and a warning when the service names another. */
+import { useState } from 'hono/jsx/dom'
+import type { SessionAnswer } from '../answers.ts'
+import { findKey, pinKey, pinnedKeys } from './remembered.ts'
+import { useWords } from './words.ts'
+
+/** Dispatched when a key was pinned: what was verified without it is verified again. */
+export const keyPinned = 'miniseal-key-pinned'
+
+export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
+  const { say } = useWords()
+  const [, setRound] = useState(0)
+  const [isWrong, setWrong] = useState(false)
+  const pinned = pinnedKeys()
+  const known = new Set(pinned.map(({ vkey }) => vkey))
+  const unknown = session.keys.filter((vkey) => !known.has(vkey))
+  if (session.keys.length > 0 && unknown.length === 0) return null
+  const pin = (vkey: string): void => {
+    setWrong(!pinKey(vkey))
+    setRound((n) => n + 1)
+    dispatchEvent(new Event(keyPinned))
+  }
+  const submit = (event: Event): void => {
+    event.preventDefault()
+    const form = event.currentTarget
+    if (form instanceof HTMLFormElement) pin(String(new FormData(form).get('vkey') ?? '').trim())
+  }
+  const isChanged = pinned.length > 0
+  return (
+    <section class={isChanged ? 'notice danger' : 'notice'} aria-label={say('keyTitle')}>
+      <div class="notice-text">
+        <strong>{say(isChanged ? 'keyChanged' : 'keyNone')}</strong>
+        <span>{say(isChanged ? 'keyChangedHint' : 'keyNoneHint')}</span>
+      </div>
+      <dl class="keys">
+        {isChanged ? <KeyRow name={say('keyPinned')} keys={pinned.map(({ vkey }) => vkey)} /> : null}
+        <KeyRow name={say('keyOfService')} keys={unknown} onPin={pin} />
+      </dl>
+      <form class="notice-form" onSubmit={submit}>
+        <label for="vkey">{say('keyPaste')}</label>
+        <input id="vkey" name="vkey" class="code" autocomplete="off" spellcheck={false} />
+        <button type="submit">{say('keyPin')}</button>
+        {isWrong ? <span role="alert">{say('keyWrong')}</span> : null}
+      </form>
+    </section>
+  )
+}
+
+interface KeyRowProps {
+  readonly name: string
+  readonly keys: readonly string[]
+  readonly onPin?: (vkey: string) => void
+}
+
+function KeyRow({ name, keys, onPin }: KeyRowProps) {
+  const { say } = useWords()
+  return (
+    <div>
+      <dt>{name}</dt>
+      {keys.map((vkey) => (
+        <dd key={vkey}>
+          <span class="code whole">{vkey}</span>
+          {onPin === undefined || findKey(vkey) === undefined ? null : (
+            <button type="button" onClick={() => onPin(vkey)}>
+              {say('keyPin')}
+            </button>
+          )}
+        </dd>
+      ))}
+    </div>
+  )
+}

@@ -1,0 +1,6 @@
+/** The auditors' pages start here. */
+import { render } from 'hono/jsx/dom'
+import { App } from './app.tsx'
+
+const root = document.getElementById('app')
+if (root !== null) render(<App />, root)

@@ -1,0 +1,133 @@
+/** What happens over time: results, refusals by code, devices, logins, confirmations. */
+import type { CountedSeries, OverviewAnswer } from '../answers.ts'
+import { useAnswer } from './asking.ts'
+import { Chart, type Layer } from './chart.tsx'
+import { followHere, go, queryOf, requestsUrl, type Words } from './location.ts'
+import { RangeChoice } from './range-choice.tsx'
+import { Answer } from './states.tsx'
+import { resultLayers } from './timeline.tsx'
+import { useWords } from './words.ts'
+
+/** Codes with a colour of their own; the rest is together. */
+const mostColours = 6
+
+export function OverviewPage({ words: { from, to } }: { readonly words: Words }) {
+  const { say } = useWords()
+  const range: Words = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+  const [asked, again] = useAnswer<OverviewAnswer>(`overview${queryOf(range)}`)
+  const choose = (words: Words): void => go(`/audit/overview${queryOf({ ...range, ...words })}`)
+  return (
+    <>
+      <div class="page-head">
+        <h1>{say('overview')}</h1>
+        <search class="filter-row" aria-label={say('range')}>
+          <RangeChoice words={range} onChoose={choose} />
+        </search>
+      </div>
+      <Answer
+        asked={asked}
+        onAgain={again}
+        show={(answer: OverviewAnswer) => <Overview answer={answer} range={range} onChoose={choose} />}
+      />
+    </>
+  )
+}
+
+interface OverviewProps {
+  readonly answer: OverviewAnswer
+  readonly range: Words
+  readonly onChoose: (words: Words) => void
+}
+
+function Overview({ answer, range, onChoose }: OverviewProps) {
+  const words = useWords()
+  const { say } = words
+  const times = answer.buckets.map(({ at }) => at)
+  const choose = (from: number, until: number): void =>
+    onChoose({ from: new Date(from).toISOString(), to: new Date(until).toISOString() })
+  const chart = (title: string, layers: readonly Layer[], height: number) => (
+    <section class="chart-card">
+      <h2>{title}</h2>
+      <Chart
+        label={title}
+        times={times}
+        step={answer.step}
+        layers={layers}
+        height={height}
+        onChoose={choose}
+      />
+    </section>
+  )
+  const single = (name: 'newDevices' | 'logins' | 'stepUps', counts: readonly number[], colour: string) =>
+    chart(say(name), [{ name: say(name), colour, counts }], 130)
+  return (
+    <>
+      {chart(say('overviewRequests'), resultLayers(words, answer.buckets), 200)}
+      <div class="pair wide-left">
+        {chart(say('overviewRefusals'), codeLayers(answer.refusals, say('total')), 220)}
+        <TopRefusals refusals={answer.refusals} range={range} />
+      </div>
+      <div class="triple">
+        {single('logins', answer.logins, 'c-ok')}
+        {single('newDevices', answer.devices, 'c-2')}
+        {single('stepUps', answer.stepUps, 'c-3')}
+      </div>
+    </>
+  )
+}
+
+/** The most frequent codes, and all others as one. */
+function codeLayers(refusals: readonly CountedSeries[], rest: string): readonly Layer[] {
+  const layers = refusals
+    .slice(0, mostColours)
+    .map(({ code, counts }, i): Layer => ({ name: code, colour: `c-${i + 1}`, counts }))
+  const others = refusals.slice(mostColours)
+  const [first] = others
+  if (first === undefined) return layers
+  const counts = first.counts.map((_, i) => others.reduce((sum, { counts: of }) => sum + (of[i] ?? 0), 0))
+  return [...layers, { name: `… ${rest}`, colour: 'c-unknown', counts }]
+}
+
+interface TopRefusalsProps {
+  readonly refusals: readonly CountedSeries[]
+  readonly range: Words
+}
+
+function TopRefusals({ refusals, range }: TopRefusalsProps) {
+  const { say, count } = useWords()
+  const all = refusals.reduce((sum, { total }) => sum + total, 0)
+  return (
+    <section class="chart-card">
+      <h2>{say('topRefusals')}</h2>
+      {refusals.length === 0 ? <p class="hint">{say('noRefusals')}</p> : null}
+      <div class="table-room">
+        <table>
+          <thead class={refusals.length === 0 ? 'hidden' : ''}>
+            <tr>
+              <th scope="col">{say('code')}</th>
+              <th scope="col" class="number">
+                {say('total')}
+              </th>
+              <th scope="col" class="number">
+                {say('share')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {refusals.slice(0, 10).map(({ code, total }) => (
+              <tr key={code}>
+                <td>
+                  <a class="code" href={requestsUrl({ ...range, code })} onClick={followHere}>
+                    {code}
+                  </a>
+                </td>
+                <td class="number">{count(total)}</td>
+                <td class="number">{((100 * total) / all).toFixed(1)} %</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}

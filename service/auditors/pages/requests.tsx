@@ -1,0 +1,145 @@
+/** The table of entries, with its filters, its timeline, and what comes in while it is looked at. */
+import { useEffect, useState } from 'hono/jsx/dom'
+import type { AuditorRole } from '../../store/log-records.ts'
+import type { EntryRow, PageAnswer, TimelineAnswer } from '../answers.ts'
+import { ask, useAnswer } from './asking.ts'
+import { EntryTable } from './entry-table.tsx'
+import { FilterBar } from './filter-bar.tsx'
+import { followHere, go, queryOf, requestsUrl, type Words } from './location.ts'
+import { Answer } from './states.tsx'
+import { Timeline } from './timeline.tsx'
+import { useWords, zone } from './words.ts'
+
+/** Between two looks of a live table, in milliseconds. */
+const tailPeriod = 4_000
+/** Rows that a live table keeps. */
+const mostRows = 200
+
+interface RequestsProps {
+  readonly words: Words
+  readonly before: string | undefined
+  readonly role: AuditorRole
+}
+
+export function RequestsPage({ words, before, role }: RequestsProps) {
+  const { say } = useWords()
+  const [isLive, setLive] = useState(false)
+  const [page, askAgain] = useAnswer<PageAnswer>(`entries${queryOf({ ...words, before })}`)
+  const [timeline] = useAnswer<TimelineAnswer>(`timeline${queryOf(words)}`)
+  const choose = (from: number, until: number): void => {
+    const times = { from: new Date(from).toISOString(), to: new Date(until).toISOString() }
+    go(requestsUrl({ ...words, ...times }))
+  }
+  return (
+    <>
+      <h1 class="hidden">{say('requests')}</h1>
+      <FilterBar words={words} />
+      <Answer
+        asked={timeline}
+        onAgain={askAgain}
+        show={(answer: TimelineAnswer) => <Timeline answer={answer} onChoose={choose} />}
+      />
+      <div class="actions">
+        <span class="hint">
+          {say('zone')} {zone}
+        </span>
+        <span class="room" />
+        {before === undefined ? (
+          <label class="switch">
+            <input type="checkbox" checked={isLive} onChange={() => setLive((was) => !was)} />
+            {say('live')}
+          </label>
+        ) : null}
+        {role === 'discloser' ? <Exports words={words} /> : null}
+      </div>
+      <Answer
+        asked={page}
+        onAgain={askAgain}
+        show={(answer: PageAnswer) => (
+          <Rows
+            key={`${queryOf(words)} ${before ?? ''}`}
+            page={answer}
+            words={words}
+            isLive={isLive && before === undefined}
+            isFirst={before === undefined}
+          />
+        )}
+      />
+    </>
+  )
+}
+
+function Exports({ words }: { readonly words: Words }) {
+  const { say } = useWords()
+  return (
+    <span class="exports">
+      {say('exportAs')}
+      {(['csv', 'jsonl'] as const).map((format) => (
+        <a key={format} class="button" href={`/audit/api/export${queryOf({ ...words, format })}`} download="">
+          {format.toUpperCase()}
+        </a>
+      ))}
+    </span>
+  )
+}
+
+interface RowsProps {
+  readonly page: PageAnswer
+  readonly words: Words
+  readonly isLive: boolean
+  readonly isFirst: boolean
+}
+
+function Rows({ page, words, isLive, isFirst }: RowsProps) {
+  const { say, count } = useWords()
+  const newer = useTail(page, words, isLive)
+  const rows = [...newer, ...page.entries]
+  if (rows.length === 0)
+    return (
+      <div class="empty">
+        <p>{say('nothing')}</p>
+        <p class="hint">{say('nothingHint')}</p>
+      </div>
+    )
+  return (
+    <>
+      <p class="hidden" aria-live="polite">
+        {newer.length === 0 ? '' : `${count(newer.length)} ${say('liveNews')}`}
+      </p>
+      <EntryTable rows={rows} words={words} label={say('tableLabel')} />
+      <nav class="pager" aria-label={say('tableLabel')}>
+        {isFirst ? null : (
+          <a class="button" href={requestsUrl(words)} onClick={followHere}>
+            {say('newest')}
+          </a>
+        )}
+        {page.next === null ? null : (
+          <a class="button" href={requestsUrl(words, page.next)} onClick={followHere}>
+            {say('older')}
+          </a>
+        )}
+      </nav>
+    </>
+  )
+}
+
+/** What has come since the page was loaded, the newest first. */
+function useTail(page: PageAnswer, words: Words, isLive: boolean): readonly EntryRow[] {
+  const [newer, setNewer] = useState<readonly EntryRow[]>([])
+  const top = newer[0]?.place ?? page.entries[0]?.place ?? 0
+  useEffect(() => {
+    if (!isLive) return undefined
+    const timer = setInterval(() => {
+      if (document.hidden) return
+      ask<PageAnswer>(`entries${queryOf({ ...words, after: String(top) })}`).then(
+        ({ entries }) => {
+          if (entries.length > 0) setNewer((known) => [...entries, ...known].slice(0, mostRows))
+        },
+        // The next look may succeed; the table stays as it is.
+        () => undefined,
+      )
+    }, tailPeriod)
+    return () => clearInterval(timer)
+  }, [isLive, top, queryOf(words)])
+  return newer
+}

@@ -1,0 +1,48 @@
+/** The first page: a token, once. */
+import { useState } from 'hono/jsx/dom'
+import type { SessionAnswer } from '../answers.ts'
+import { AskFailed, ask } from './asking.ts'
+import { Failure } from './states.tsx'
+import { useWords } from './words.ts'
+
+export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) => void }) {
+  const { say } = useWords()
+  const [failure, setFailure] = useState<AskFailed | undefined>(undefined)
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    const form = event.currentTarget
+    if (!(form instanceof HTMLFormElement)) return
+    const token = String(new FormData(form).get('token') ?? '').trim()
+    try {
+      const body = JSON.stringify({ token })
+      const headers = { 'content-type': 'application/json' }
+      onSignedIn(await ask<SessionAnswer>('session', { method: 'POST', headers, body }))
+    } catch (error) {
+      setFailure(error instanceof AskFailed ? error : new AskFailed('away'))
+    }
+  }
+  return (
+    <form class="sign-in" onSubmit={submit}>
+      <h1>{say('signIn')}</h1>
+      <p>{say('signInIntro')}</p>
+      <label for="token">{say('token')}</label>
+      <input
+        id="token"
+        name="token"
+        type="password"
+        autocomplete="off"
+        spellcheck={false}
+        required
+        autofocus
+        aria-describedby="token-hint"
+      />
+      <p id="token-hint" class="hint">
+        {say('tokenHint')}
+      </p>
+      {failure === undefined ? null : <Failure failure={failure} />}
+      <button type="submit" class="main">
+        {say('signIn')}
+      </button>
+    </form>
+  )
+}

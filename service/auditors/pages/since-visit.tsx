@@ -1,0 +1,134 @@
+/** Whether the log continues the one that this browser has seen: asked for, proved, verified here, remembered. */
+import { useEffect, useState } from 'hono/jsx/dom'
+import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
+import { verifyConsistency } from '../../../crypto/merkle.ts'
+import { decodeBase64, encodeBase64 } from '../../../crypto/text.ts'
+import type { ConsistencyAnswer } from '../answers.ts'
+import { ask } from './asking.ts'
+import { bundled } from './digests.ts'
+import { keyPinned } from './key-notice.tsx'
+import { keepHead, pinnedKeys, type SeenHead, seenHead } from './remembered.ts'
+import { Moment } from './states.tsx'
+import { findSigner } from './verification.ts'
+import { useWords } from './words.ts'
+
+type Found =
+  | { readonly kind: 'checking' | 'noKey' | 'unsigned' | 'away' }
+  | { readonly kind: 'first'; readonly size: number }
+  | { readonly kind: 'good' | 'bad'; readonly seen: SeenHead; readonly size: number }
+
+export function SinceVisit({ origin }: { readonly origin: string }) {
+  const { say } = useWords()
+  const [found, setFound] = useState<Found>({ kind: 'checking' })
+  useEffect(() => {
+    let isOver = false
+    const look = (): void => {
+      compareWithSeen(origin).then(
+        (result) => isOver || setFound(result),
+        () => isOver || setFound({ kind: 'away' }),
+      )
+    }
+    look()
+    addEventListener(keyPinned, look)
+    return () => {
+      isOver = true
+      removeEventListener(keyPinned, look)
+    }
+  }, [origin])
+  return (
+    <section class={`card ${classes[found.kind]}`} data-since={found.kind} role="status">
+      <h2>{say('sinceVisit')}</h2>
+      <Words found={found} />
+    </section>
+  )
+}
+
+const classes: { readonly [K in Found['kind']]: string } = {
+  checking: '',
+  noKey: '',
+  unsigned: 'bad',
+  away: '',
+  first: 'good',
+  good: 'good',
+  bad: 'bad',
+}
+
+/** @throws AskFailed */
+async function compareWithSeen(origin: string): Promise<Found> {
+  if (pinnedKeys().length === 0) return { kind: 'noKey' }
+  const seen = seenHead(origin)
+  const answer = await askSince(origin, seen?.size ?? 0)
+  if (answer === undefined && seen !== undefined) return { kind: 'bad', seen, size: 0 }
+  if (answer === undefined || (await findSigner(answer.checkpoint)) === undefined) return { kind: 'unsigned' }
+  const { checkpoint } = parseCheckpointNote(answer.checkpoint)
+  if (checkpoint.origin !== origin) return { kind: 'unsigned' }
+  const { size } = checkpoint
+  if (seen !== undefined && !isContinued(seen, checkpoint, answer.proof)) return { kind: 'bad', seen, size }
+  // Only what is proved takes the place of what was seen.
+  keepHead(origin, { size, root: encodeBase64(checkpoint.root), at: Date.now() })
+  return seen === undefined ? { kind: 'first', size } : { kind: 'good', seen, size }
+}
+
+/** `undefined`: the service has no log of this origin that is so large. @throws AskFailed */
+async function askSince(origin: string, size: number): Promise<ConsistencyAnswer | undefined> {
+  const query = new URLSearchParams({ origin, from: String(size) })
+  try {
+    return await ask<ConsistencyAnswer>(`consistency?${query}`)
+  } catch (error) {
+    if (error instanceof Error && error.message === 'not_found') return undefined
+    throw error
+  }
+}
+
+/** Everything but `seen` is attacker-controlled. */
+function isContinued(
+  seen: SeenHead,
+  head: { readonly size: number; readonly root: Uint8Array },
+  proof: readonly string[],
+): boolean {
+  try {
+    const older = { size: seen.size, root: decodeBase64(seen.root) }
+    verifyConsistency(bundled, older, head, proof.map(decodeBase64))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function Words({ found }: { readonly found: Found }) {
+  const { say, count } = useWords()
+  switch (found.kind) {
+    case 'checking':
+      return <p class="hint">{say('sinceChecking')}</p>
+    case 'noKey':
+      return <p class="hint">{say('sinceNoKey')}</p>
+    case 'away':
+      return <p class="hint">{say('problem_away')}</p>
+    case 'unsigned':
+      return <p class="figure">{say('sinceUnsigned')}</p>
+    case 'first':
+      return <p>{say('sinceFirst')}</p>
+    case 'good':
+      return (
+        <>
+          <p class="figure">✓ {found.size === found.seen.size ? say('sinceSame') : say('sinceGood')}</p>
+          <p>
+            {count(found.seen.size)} → {count(found.size)} {say('entriesUnit')}
+          </p>
+          <p class="hint">
+            <Moment at={found.seen.at} />
+          </p>
+        </>
+      )
+    case 'bad':
+      return (
+        <>
+          <p class="figure">✗ {say('sinceBad')}</p>
+          <p>{say('sinceBadHint')}</p>
+          <p>
+            {count(found.seen.size)} → {count(found.size)} {say('entriesUnit')}
+          </p>
+        </>
+      )
+  }
+}

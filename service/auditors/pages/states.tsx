@@ -1,0 +1,76 @@
+/** What stands where an answer is not, and the small parts that all pages share. */
+import type { Child } from 'hono/jsx'
+import type { LeafResult } from '../../store/log-records.ts'
+import type { Asked, AskFailed } from './asking.ts'
+import { useWords } from './words.ts'
+
+export function Failure({
+  failure,
+  onAgain,
+}: {
+  readonly failure: AskFailed
+  readonly onAgain?: () => void
+}) {
+  const { say, find } = useWords()
+  const field = failure.field === undefined ? '' : ` ${find(`field_${failure.field}`) ?? failure.field}`
+  return (
+    <div class="failure" role="alert">
+      <span>
+        {say(`problem_${failure.problem}`)}
+        {field}
+      </span>
+      {onAgain === undefined ? null : (
+        <button type="button" onClick={onAgain}>
+          {say('again')}
+        </button>
+      )}
+    </div>
+  )
+}
+
+interface AnswerProps<T> {
+  readonly asked: Asked<T>
+  readonly onAgain: () => void
+  readonly show: (answer: T) => Child
+}
+
+/** The answer; while it is waited for, the one before. */
+export function Answer<T>({ asked, onAgain, show }: AnswerProps<T>) {
+  const { say } = useWords()
+  if (asked.state === 'failed') return <Failure failure={asked.failure} onAgain={onAgain} />
+  const answer = asked.state === 'there' ? asked.answer : asked.before
+  if (answer === undefined)
+    return (
+      <p class="waiting" role="status">
+        {say('loading')}
+      </p>
+    )
+  return <div class={asked.state === 'waiting' ? 'stale' : ''}>{show(answer)}</div>
+}
+
+/** A result with its shape and colour: colour alone says nothing to some. */
+export function ResultMark({ result }: { readonly result: LeafResult }) {
+  const { say } = useWords()
+  return <span class={`result ${result}`}>{say(`result_${result}`)}</span>
+}
+
+/** A time with its milliseconds and zone behind it. */
+export function Moment({ at }: { readonly at: number }) {
+  const { time, exact } = useWords()
+  return (
+    <time datetime={new Date(at).toISOString()} title={exact(at)}>
+      {time(at)}
+    </time>
+  )
+}
+
+/** The beginning of a long name; the whole of it behind it. */
+export function Short({ text, length = 10 }: { readonly text: string; readonly length?: number }) {
+  return text.length <= length + 1 ? (
+    <span class="code">{text}</span>
+  ) : (
+    <span class="code" title={text}>
+      {text.slice(0, length)}…
+    </span>
+  )
+}

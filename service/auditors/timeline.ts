@@ -1,0 +1,108 @@
+/** Entries over time, for charts: from the counts of hours where they can say it, else from the entries themselves. */
+import type { HourCount, LeafResult } from '../store/log-records.ts'
+import type { Store } from '../store/store.ts'
+import type { TimeBucket, TimelineAnswer } from './answers.ts'
+import type { AuditFilter } from './filter.ts'
+import type { AuditSearch } from './search.ts'
+
+/** A range in milliseconds since 1970, cut into steps that begin at multiples of `step`. */
+export interface Range {
+  readonly from: number
+  readonly until: number
+  readonly step: number
+}
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+
+/** Steps that a person can name, in milliseconds. */
+const steps = [
+  ...[1_000, 5_000, 15_000, minute, 5 * minute, 15 * minute],
+  ...[hour, 3 * hour, 6 * hour, 12 * hour, day, 7 * day, 30 * day, 365 * day],
+]
+const mostBuckets = 120
+const mostBars = 40_000
+
+/** A shorter range is counted from the entries: hours would say little. */
+const shortRange = 12 * hour
+
+/** Entries that are counted one by one. */
+const mostScanned = 20_000
+
+/** Where a filter leaves the range open: from the oldest entry until now. */
+export async function rangeOf(
+  store: Pick<Store, 'findLogEntry'>,
+  { from, until }: Pick<AuditFilter, 'from' | 'until'>,
+  now: number,
+  finest = 1_000,
+): Promise<Range> {
+  const end = until ?? now
+  const begin = Math.min(from ?? (await store.findLogEntry(0))?.at ?? end - day, end)
+  const fitting = steps.filter((step) => step >= finest).find((step) => (end - begin) / step <= mostBuckets)
+  const step = fitting ?? Math.ceil((end - begin) / mostBars / day) * day
+  return { from: Math.floor(begin / step) * step, until: end, step }
+}
+
+type Counted = Readonly<Partial<Record<LeafResult, number>>>
+
+/** Sums what happened into the steps of a range; what is outside is left out. */
+export function bucketsOf(
+  { from, until, step }: Range,
+  counts: Iterable<{ readonly at: number; readonly counted: Counted }>,
+): readonly TimeBucket[] {
+  const length = Math.max(1, Math.ceil((until - from) / step))
+  const buckets = Array.from({ length }, (_, i) => ({
+    at: from + i * step,
+    ...{ ok: 0, refused: 0, failed: 0, unknown: 0 },
+  }))
+  for (const { at, counted } of counts) {
+    const bucket = buckets[Math.floor((at - from) / step)]
+    if (bucket === undefined) continue
+    for (const result of ['ok', 'refused', 'failed', 'unknown'] as const)
+      bucket[result] += counted[result] ?? 0
+  }
+  return buckets
+}
+
+/** The hours of a range. */
+export function listHours(
+  store: Pick<Store, 'listHourCounts'>,
+  { from, until }: Range,
+): Promise<readonly HourCount[]> {
+  return store.listHourCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
+}
+
+/** The chart above a table: what the filter finds, in steps. */
+export async function timelineOf(
+  parts: { readonly store: Pick<Store, 'findLogEntry' | 'listHourCounts'>; readonly search: AuditSearch },
+  filter: AuditFilter,
+  now: number,
+): Promise<TimelineAnswer> {
+  const range = await rangeOf(parts.store, filter, now)
+  if (isByHours(filter) && range.until - range.from > shortRange) {
+    const coarse = await rangeOf(parts.store, filter, now, hour)
+    const hours = (await listHours(parts.store, coarse)).filter((count) => isAskedFor(count, filter))
+    const counts = hours.map(({ hour: at, result, entries }) => {
+      return { at: Math.max(at * 1_000, coarse.from), counted: { [result]: entries } }
+    })
+    return { ...coarse, buckets: bucketsOf(coarse, counts), isComplete: true }
+  }
+  const times = await parts.search.times({ ...filter, from: range.from, until: range.until }, mostScanned)
+  const counts = times.map(({ at, result }) => ({ at, counted: { [result]: 1 } }))
+  return { ...range, buckets: bucketsOf(range, counts), isComplete: times.length < mostScanned }
+}
+
+const columns: ReadonlySet<string> = new Set(['from', 'until', 'kind', 'result', 'code'])
+
+function isByHours(filter: AuditFilter): boolean {
+  return Object.keys(filter).every((name) => columns.has(name))
+}
+
+function isAskedFor(count: HourCount, { kind, result, code }: AuditFilter): boolean {
+  return [
+    [kind, count.kind],
+    [result, count.result],
+    [code, count.code],
+  ].every(([asked, is]) => asked === undefined || asked === is)
+}

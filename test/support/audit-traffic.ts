@@ -1,0 +1,51 @@
+/** Requests of two people, and auditors who look at them. */
+import { setTimeout as wait } from 'node:timers/promises'
+import { addAuditor } from '../../service/auditors/accounts.ts'
+import type { AuditorRole } from '../../service/store/log-records.ts'
+import { logIn } from './raw-client.ts'
+import { withStore } from './read-log.ts'
+import type { TestService } from './service.ts'
+
+/** Makes an account beside a running service. @returns the token */
+export async function newAuditor(service: TestService, name: string, role: AuditorRole): Promise<string> {
+  const token = await withStore(service.environment, (store) =>
+    addAuditor(store, { name, role, now: service.now(), days: 1 }),
+  )
+  if (token === undefined) throw new Error('the name is taken')
+  return token
+}
+
+export interface Traffic {
+  /** The pseudonyms of two people. */
+  readonly payer: string
+  readonly reader: string
+}
+
+/** Two people at work: transfers, reads, refusals; all of it in the log and signed. */
+export async function makeTraffic(service: TestService, transfers = 3): Promise<Traffic> {
+  const payer = await logIn(service, { openid: 'openid-of-a-payer' })
+  for (let i = 0; i < transfers; i++) {
+    const body = { payee: 'bob', amount: 7 + i, currency: 'CNY' }
+    await payer.send({ method: 'POST', path: '/wallet/transfers', body })
+  }
+  await payer.send({ method: 'POST', path: '/wallet/transfers', body: { payee: 'bob' } })
+  await payer.send({ method: 'POST', path: '/wallet/transfers', body: { amount: 1 }, key: undefined })
+  const reader = await logIn(service, { openid: 'openid-of-a-reader' })
+  await reader.send({ path: '/wallet/balance' })
+  await reader.send({ path: '/wallet/nothing-here' })
+  await isSettled(service)
+  return { payer: payer.user, reader: reader.user }
+}
+
+/** Waits until every leaf has its place under a checkpoint. */
+export async function isSettled(service: TestService): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const response = await fetch(`${service.url ?? service.origin}/readyz`)
+    const { log } = (await response.json()) as {
+      log: { size: number; checkpoint_size: number; staged: number }
+    }
+    if (log.staged === 0 && log.size === log.checkpoint_size) return
+    await wait(100)
+  }
+  throw new Error('the log does not settle')
+}
