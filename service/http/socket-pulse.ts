@@ -1,12 +1,12 @@
 /** Whether somebody is at the other end of a socket: a half-open one looks like an idle one, until it is asked. */
-import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import type { SocketTimes } from './socket-settings.ts'
 import { maxUnheard } from './socket-settings.ts'
+import type { SocketWriter } from './socket-writer.ts'
 
 export class SocketPulse {
   readonly #socket: WebSocket
-  readonly #connection: Socket
+  readonly #writer: SocketWriter
   readonly #times: SocketTimes
   readonly #beganAt = performance.now()
   readonly #waiting: (() => void)[] = []
@@ -14,13 +14,10 @@ export class SocketPulse {
   #pingedAt = performance.now()
   /** Bytes of events that were sent since something was heard. */
   #unheard = 0
-  /** Bytes that the system has taken, and when it last took some, or there were none left. */
-  #taken = 0
-  #movedAt = performance.now()
 
-  constructor(socket: WebSocket, connection: Socket, times: SocketTimes) {
+  constructor(socket: WebSocket, writer: SocketWriter, times: SocketTimes) {
     this.#socket = socket
-    this.#connection = connection
+    this.#writer = writer
     this.#times = times
     socket.on('pong', () => this.hear())
     socket.on('ping', () => this.hear())
@@ -62,15 +59,11 @@ export class SocketPulse {
    */
   beats(): boolean {
     const now = performance.now()
-    const unsent = this.#socket.bufferedAmount
-    const taken = this.#connection.bytesWritten - this.#connection.writableLength
-    const hasMoved = taken !== this.#taken
-    if (hasMoved || unsent === 0) this.#movedAt = now
-    // Behind a large answer that is being read slowly a ping takes its time.
-    if (hasMoved && unsent > 0) this.#heardAt = now
-    this.#taken = taken
+    const { movedAt, unsent } = this.#writer
     if (now - this.#pingedAt >= this.#times.ping) this.#ping()
-    return now - this.#heardAt <= this.#times.silence && now - this.#movedAt <= this.#times.silence
+    // Behind large answers that are being read slowly a ping takes its time.
+    const lifeAt = unsent > 0 ? Math.max(this.#heardAt, movedAt) : this.#heardAt
+    return now - lifeAt <= this.#times.silence && now - movedAt <= this.#times.silence
   }
 
   #ping(): void {

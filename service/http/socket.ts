@@ -21,6 +21,7 @@ import { isFatal, messageOf } from './socket-answer.ts'
 import { SocketPulse } from './socket-pulse.ts'
 import type { SocketEnd, SocketObserver, SocketTimes } from './socket-settings.ts'
 import { closeTimeout, ends, maxAtWork, maxUnsent, maxUnsentEvents } from './socket-settings.ts'
+import { SocketWriter } from './socket-writer.ts'
 
 export interface SocketParts {
   readonly context: ExchangeContext
@@ -43,6 +44,7 @@ interface Message {
 export class ChannelSocket {
   readonly #parts: SocketParts
   readonly #arriving: ArrivingMessage
+  readonly #writer: SocketWriter
   readonly #pulse: SocketPulse
   /** They wait until fewer are at work, or until the client has read its answers. */
   readonly #waiting: Message[] = []
@@ -56,7 +58,8 @@ export class ChannelSocket {
     const { context, connection, sender, socket, times } = parts
     const { bodies } = context.limits
     this.#parts = parts
-    this.#pulse = new SocketPulse(socket, connection, times)
+    this.#writer = new SocketWriter(socket)
+    this.#pulse = new SocketPulse(socket, this.#writer, times)
     this.#arriving = new ArrivingMessage(bodies, sender.source, context.settings.maxFrame, () => this.cut())
     // Before the WebSocket's own listener: what completes a message is counted first.
     connection.prependListener('data', ({ length }: Uint8Array) => {
@@ -115,8 +118,10 @@ export class ChannelSocket {
     const { socket } = this.#parts
     // So that the other end's answer is read.
     if (socket.isPaused) socket.resume()
-    socket.close(code, reason)
-    setTimeout(() => this.cut(), closeTimeout).unref()
+    void this.#writer.empty().then(() => {
+      socket.close(code, reason)
+      setTimeout(() => this.cut(), closeTimeout).unref()
+    })
   }
 
   #dropWaiting(): void {
@@ -126,7 +131,7 @@ export class ChannelSocket {
   /** Takes up messages that wait; stops reading while some have to. */
   #workOn(): void {
     const { socket } = this.#parts
-    while (this.#atWork < maxAtWork && socket.bufferedAmount < maxUnsent) {
+    while (this.#atWork < maxAtWork && this.#writer.unsent < maxUnsent) {
       const message = this.#waiting.shift()
       if (message === undefined) break
       void this.#work(message)
@@ -213,12 +218,12 @@ export class ChannelSocket {
   }
 
   async #sendEvent({ keys }: SocketSession, event: SequencedEvent): Promise<void> {
-    const { context, observer, socket } = this.#parts
+    const { context, observer } = this.#parts
     const nonce = context.random(suite1.boxNonceLength)
     const frame = sealEvent(context.primitives, keys, nonce, event)
     const sent = this.#send(frame)
     observer.onDelivered()
-    if (socket.bufferedAmount > maxUnsentEvents) await sent
+    if (this.#writer.unsent > maxUnsentEvents) await sent
     await this.#pulse.paced(frame.length)
   }
 
@@ -229,13 +234,9 @@ export class ChannelSocket {
   }
 
   /** Resolves when the bytes are on their way, or never will be. */
-  #send(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.socket.send(bytes, () => {
-        if (this.#end === undefined) this.#workOn()
-        resolve()
-      })
-    })
+  async #send(bytes: Uint8Array): Promise<void> {
+    await this.#writer.send(bytes)
+    if (this.#end === undefined) this.#workOn()
   }
 }
 

@@ -10,7 +10,7 @@ import type { ExchangeContext } from '../exchange/context.ts'
 import { clearAnswer, senderOf, sourceOf } from './channel.ts'
 import { ChannelSocket } from './socket.ts'
 import type { SocketObserver, SocketTimes } from './socket-settings.ts'
-import { ends, socketTimes } from './socket-settings.ts'
+import { closeTimeout, ends, socketTimes } from './socket-settings.ts'
 
 /** The one protocol that is spoken over sockets (RFC 6455, section 1.9). */
 const subprotocol = 'miniseal.v1'
@@ -66,10 +66,15 @@ export function createSockets(parts: SocketsParts): Sockets {
     upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, followers, times }, c, open, onClosed)),
     async close() {
       for (const socket of open) socket.end(ends.stopping)
+      // Those that read slowly, or not at all, do not keep the others waiting.
+      const late = setTimeout(() => {
+        for (const socket of open) socket.cut()
+      }, ends.stopping.patience + closeTimeout)
       await new Promise<void>((resolve) => {
         whenEmpty = resolve
         if (open.size === 0) resolve()
       })
+      clearTimeout(late)
       clearInterval(timer)
       followers.close()
     },

@@ -110,6 +110,25 @@ it('answers what is at work when its session ends, and takes nothing new', async
   expect(await late).toBe('closed with 4401')
 })
 
+it('sends the answers that are there, however slowly they are read, and only then ends: 4401', async () => {
+  const session = await logIn(service, { openid: 'cyn' })
+  const other = await logIn(service, { openid: 'cyn' })
+  const line = await slowLine(service.origin, 5_000)
+  try {
+    const socket = await openSocket(line)
+    await socket.request(session)
+    const before = answered
+    const answers = Array.from({ length: 16 }, () => socket.request(session, { path: '/large' }))
+    await until(() => answered === before + 16)
+    await sleep(300)
+    await other.send({ method: 'DELETE', path: '/sessions' })
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(answers.map(() => 201))
+    expect(await soon(socket.closed)).toEqual(over)
+  } finally {
+    line.close()
+  }
+}, 60_000)
+
 it('sends nothing that was pushed after its session ended', async () => {
   for (let round = 0; round < 10; round++) {
     const session = await logIn(service, { openid: `dan-${round}` })

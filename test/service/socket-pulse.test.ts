@@ -1,12 +1,12 @@
 /** The sign of life of a socket, on a real one over a slow line: reading slowly is one, standing still is none. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { SocketPulse } from '../../service/http/socket-pulse.ts'
 import { socketTimes } from '../../service/http/socket-settings.ts'
+import { SocketWriter } from '../../service/http/socket-writer.ts'
 import type { SlowLine } from '../support/slow-line.ts'
 import { slowLine } from '../support/slow-line.ts'
 
@@ -17,7 +17,7 @@ const sockets = new WebSocketServer({ server })
 let line: SlowLine
 let client: WebSocket
 let served: WebSocket
-let connection: Socket
+let writer: SocketWriter
 let pulse: SocketPulse
 
 beforeEach(async () => {
@@ -30,10 +30,9 @@ beforeEach(async () => {
   line = await slowLine(`http://127.0.0.1:${address.port}`, 5_000)
   const connected = once(sockets, 'connection')
   client = new WebSocket(line.url.replace('http', 'ws'))
-  const [socket, request] = await connected
-  served = socket
-  connection = request.socket
-  pulse = new SocketPulse(served, connection, times)
+  ;[served] = await connected
+  writer = new SocketWriter(served)
+  pulse = new SocketPulse(served, writer, times)
   if (client.readyState !== client.OPEN) await once(client, 'open')
 })
 
@@ -48,10 +47,10 @@ afterAll(() => {
 })
 
 it('beats while an answer is being read, although the ping behind it is not answered for long', async () => {
-  for (let i = 0; i < 32; i++) served.send(new Uint8Array(1_000_000))
+  for (let i = 0; i < 32; i++) void writer.send(new Uint8Array(1_000_000))
   const beganAt = performance.now()
   let most = 0
-  while (served.bufferedAmount > 0) {
+  while (writer.unsent > 0) {
     expect(pulse.beats()).toBe(true)
     most = performance.now() - beganAt
     await sleep(20)
@@ -60,7 +59,7 @@ it('beats while an answer is being read, although the ping behind it is not answ
 }, 60_000)
 
 it('does not beat when what is sent is not read, also when the other end goes on sending', async () => {
-  for (let i = 0; i < 32; i++) served.send(new Uint8Array(1_000_000))
+  for (let i = 0; i < 32; i++) void writer.send(new Uint8Array(1_000_000))
   Reflect.get(client, '_socket').pause()
   const beganAt = performance.now()
   let isBeating = true

@@ -16,9 +16,10 @@ export async function slowLine(origin: string, speed: number): Promise<SlowLine>
     upstream.on('error', () => client.destroy())
     client.pipe(upstream)
     upstream.on('data', (chunk) => {
-      client.write(chunk)
       upstream.pause()
-      setTimeout(() => upstream.resume(), chunk.length / speed)
+      const resume = (): unknown => setTimeout(() => upstream.resume(), chunk.length / speed)
+      if (client.write(chunk)) resume()
+      else client.once('drain', resume)
     })
     upstream.on('close', () => client.destroy())
   })
