@@ -83,7 +83,7 @@ it('takes the signature of a library that knows nothing of it', async () => {
 
 it('takes what the program sends that the integration guide prints', async () => {
   const guide = readFileSync(new URL('../../docs/integration.md', import.meta.url), 'utf8')
-  const [, code] = /```js\n([^`]*POST[^]*?)```/.exec(guide.slice(guide.indexOf('## Pushing events'))) ?? []
+  const [, code] = /```js\n([\s\S]*?)```/.exec(guide.slice(guide.indexOf('## Pushing events'))) ?? []
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-guide-'))
   try {
     writeFileSync(join(folder, 'push.mjs'), code ?? '')
