@@ -1,5 +1,8 @@
 /** `POST /push`: backends whose keys the operator has named push events, and nobody else; and `miniseal push`. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createSigner, httpbis } from 'http-message-signatures'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Terminal } from '../../service/cli/command.ts'
@@ -76,6 +79,24 @@ it('takes the signature of a library that knows nothing of it', async () => {
     request,
   )
   expect((await post({ headers: signed.headers as Record<string, string>, body })).status).toBe(201)
+})
+
+it('takes what the program sends that the integration guide prints', async () => {
+  const guide = readFileSync(new URL('../../docs/integration.md', import.meta.url), 'utf8')
+  const [, code] = /```js\n([\s\S]*?)```/.exec(guide.slice(guide.indexOf('## Pushing events'))) ?? []
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-guide-'))
+  try {
+    writeFileSync(join(folder, 'push.mjs'), code ?? '')
+    const program = await import(/* @vite-ignore */ join(folder, 'push.mjs'))
+    const { privateKey } = orders
+    const to = { url: service.url, origin: service.origin, keyid: 'orders', privateKey }
+    const number = await program.push(to, event(), 'from the guide')
+    expect(number).toBe(await lastNumber())
+    expect(await program.push(to, event(), 'from the guide')).toBe(number)
+    await expect(program.push({ ...to, keyid: 'support' }, event(), 'x')).rejects.toThrow('signature_invalid')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 it('stores a push with an Idempotency-Key once, and answers a repetition with 200 and the same number', async () => {
