@@ -1,11 +1,7 @@
 /** `miniseal keys` within the test's own process. */
 import { keys } from '../../service/cli/keys.ts'
-
-export interface Said {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
+import type { Said } from './command.ts'
+import { runCommand } from './command.ts'
 
 /** @throws what the command throws: UsageError, CommandFailed. */
 export async function runKeys(
@@ -13,17 +9,5 @@ export async function runKeys(
   environment: Readonly<Record<string, string>>,
   isInteractive = false,
 ): Promise<Said> {
-  let out = ''
-  let err = ''
-  const code = await keys.run(args, {
-    environment,
-    isInteractive,
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-  })
-  return { code, out, err }
+  return await runCommand(keys, args, environment, isInteractive)
 }
