@@ -1,5 +1,4 @@
 /** Login: a WeChat code and a new device key become a session (protocol, section 6). */
-import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
@@ -20,6 +19,7 @@ import type { ExchangeContext } from './context.ts'
 import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { sessionKeyPlace } from './open.ts'
+import { pseudonym } from './pseudonym.ts'
 import { check, checkAsync } from './refused.ts'
 import type { Story } from './story.ts'
 import { deviceLeaf, loginLeaf, signatureOf } from './story.ts'
@@ -244,11 +244,4 @@ async function sessionRefused(
   if (taken?.user === user && taken.revokedAt !== null)
     return new ProtocolError('key_revoked', 'the signing key was revoked')
   return new ProtocolError('device_key_refused', 'the device key is enrolled for somebody else')
-}
-
-/** The pseudonymous subject: the same for every login of a person in one app, and nothing to anybody without our key. */
-function pseudonym(context: ExchangeContext, appid: string, openid: string, now: number): string {
-  const { secretKey } = context.keyring.current('lookup', now)
-  const digest = createHmac('sha256', secretKey).update(`${appid}\n${openid}`, 'utf8').digest()
-  return `u_${encodeBase64Url(new Uint8Array(digest.subarray(0, 18)))}`
 }
