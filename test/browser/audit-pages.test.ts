@@ -111,7 +111,7 @@ describe.skipIf(!hasChromium)('the auditors’ pages', () => {
     await page.locator('.chip', { hasText: 'from' }).waitFor()
     const query = new URL(page.url()).searchParams
     expect(Date.parse(query.get('to') ?? '')).toBeGreaterThan(Date.parse(query.get('from') ?? ''))
-    expect(await page.locator('.plot canvas').count()).toBe(1)
+    await expect.poll(() => page.locator('.plot canvas').count()).toBe(1)
   })
 
   it('verify an entry step by step, with the key that was pinned', async () => {
@@ -122,8 +122,8 @@ describe.skipIf(!hasChromium)('the auditors’ pages', () => {
     await page.getByText('Everything that can be checked here is right.').waitFor()
     const step = page.locator('[data-step="groups"]')
     await step.locator('summary').click()
-    expect(await step.locator('tbody tr').count()).toBe(5)
-    expect(await page.locator('.tree .node.sibling').count()).toBeGreaterThan(3)
+    await expect.poll(() => step.locator('tbody tr').count()).toBe(5)
+    await expect.poll(() => page.locator('.tree .node.sibling').count()).toBeGreaterThan(3)
     expect(desk.errors).toEqual([])
   })
 
@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium)('the auditors’ pages', () => {
     await enter('discloser')
     await openEntry(desk, '/wallet/transfers')
     expect(await outcomes(desk)).toEqual(allGood)
-    expect(await desk.page.getByText('Checked by tweetnacl').count()).toBe(2)
+    await expect.poll(() => desk.page.getByText('Checked by tweetnacl').count()).toBe(2)
   })
 
   it('do not say that a reader has seen everything verified', async () => {

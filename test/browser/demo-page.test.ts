@@ -66,6 +66,6 @@ describe.skipIf(!hasChromium)('the page with two phones', () => {
 
   it('has one phone on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 844 })
-    expect(await page.locator('iframe:visible').count()).toBe(1)
+    await expect.poll(() => page.locator('iframe:visible').count()).toBe(1)
   })
 })

@@ -66,6 +66,6 @@ describe.skipIf(!hasChromium)('a conversation', () => {
     await shop.id('contact-Ada').click()
     const bubble = shop.page.locator('.bubble').getByText('Still there?')
     await bubble.waitFor()
-    expect(await bubble.count()).toBe(1)
+    await expect.poll(() => bubble.count()).toBe(1)
   })
 })

@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium)('a receipt', () => {
     await payer.id('proof-checking').waitFor()
     expect(await payer.page.locator('.stamp').count()).toBe(0)
     await payer.id('proof-verified').waitFor({ timeout: 30_000 })
-    expect(await payer.page.locator('.step-mark--ok').count()).toBe(4)
+    await expect.poll(() => payer.page.locator('.step-mark--ok').count()).toBe(4)
     await payer.page.locator('.stamp').waitFor()
     await payer.text('已签名的状态 · 共').waitFor()
   })
