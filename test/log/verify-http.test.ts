@@ -37,6 +37,7 @@ beforeAll(async () => {
     store: log.store,
     reader: createLogReader(log.store),
     verifyAuditor: createAuditorVerifier(log.store, now),
+    tellEntries: async () => {},
   })
   const app = new Hono()
   app.all('*', async (c) => {
