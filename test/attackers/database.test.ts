@@ -6,15 +6,17 @@ import { makeTraffic, newAuditor } from '../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../support/both-databases.ts'
 import { runCommand } from '../support/command.ts'
+import { runKeys } from '../support/keys-command.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, send } from '../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../support/read-log.ts'
-import type { TestService } from '../support/service.ts'
+import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+import { stolenKey, stolenKeyring } from '../support/stolen.ts'
 
 describeWithBothDatabases('who has the database', (create) => {
   let database: ServiceDatabase
-  let service: TestService
+  let service: OwnService
   let alice: RawSession
   let mallory: RawSession
   const isSqlite = (): boolean => service.environment.MINISEAL_DATABASE?.startsWith('sqlite:') ?? false
@@ -173,6 +175,33 @@ describeWithBothDatabases('who has the database', (create) => {
     await disturb(service, 'delete from nonces; delete from idempotency')
     expect((await send(service, prepared)).json.code).toBe('window_invalid')
     service.advanceClock(-131)
+  })
+
+  it('cannot give an event of one user to another: it opens for nobody', async () => {
+    const giver = await logIn(service, { openid: 'giver' })
+    const taker = await logIn(service, { openid: 'taker' })
+    for (const { user } of [giver, taker]) await service.push(user, { type: 'paid', data: { to: user } })
+    const of = (user: string): string => `(select payload_wrapped from events where user_id = '${user}')`
+    await disturb(
+      service,
+      `update events set payload_wrapped = ${of(giver.user)} where user_id = '${taker.user}'`,
+    )
+    expect((await taker.send({ path: '/events' })).status).toBe(500)
+    expect((await giver.send({ path: '/events' })).json.events).toHaveLength(1)
+  })
+
+  it('can bring a service key back that was ended; the log has its end, and the list shows it', async () => {
+    const old = (await stolenKey(service, 'token')).kid
+    await runKeys(['rotate', 'token'], service.environment)
+    await runKeys(['end', 'token', old, '--now'], service.environment)
+    const inUse = async (): Promise<readonly string[]> =>
+      (await stolenKeyring(service)).published('token', service.now() + 60).map(({ kid }) => kid)
+    expect(await inUse()).not.toContain(old)
+    await disturb(service, `update service_keys set not_after = 253402300799 where kid = '${old}'`)
+    expect(await inUse()).toContain(old)
+    const facts = ofKind(await readLog(service.environment), 'key-rotated').map(({ leaf }) => leaf.facts)
+    expect(facts.some((each) => JSON.stringify(each).includes(old))).toBe(true)
+    expect((await runKeys(['list'], service.environment)).out).toContain(old)
   })
 
   it('can make themselves an auditor; whatever they read is in the log under that name, and the list shows it', async () => {

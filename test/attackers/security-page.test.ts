@@ -12,6 +12,7 @@ const root = new URL('../../', import.meta.url)
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 
 const page = read('SECURITY.md')
+const translation = read('docs/security.zh-CN.md')
 const documents = ['SECURITY.md', ...readdirSync(new URL('docs', root)).map((name) => `docs/${name}`)]
 
 interface Row {
@@ -91,7 +92,9 @@ it('names no file of tests anywhere that is not there, nor do the guides', () =>
 const commands: Readonly<Record<string, Command | CommandGroup>> = { audit, auditor, devices, keys, sessions }
 
 it('has commands that exist: each with an action that its usage has', () => {
-  const lines = [...page.matchAll(/npx miniseal ([a-z][^\n`]*)/g)].map(([, words = '']) => words)
+  const lines = [...`${page}\n${translation}`.matchAll(/npx miniseal ([a-z][^\n`]*)/g)].map(
+    ([, words = '']) => words,
+  )
   expect(lines.length).toBeGreaterThan(20)
   for (const line of lines) {
     const [name = '', action = '', kind = ''] = line.split(' ')
@@ -100,9 +103,11 @@ it('has commands that exist: each with an action that its usage has', () => {
     if (found === undefined) continue
     if ('commands' in found) expect(Object.keys(found.commands), line).toContain(action)
     else expect(found.usage, line).toMatch(new RegExp(`miniseal ${name} ${action}\\b`))
+    // KIND stands for each of them.
+    const named = kind === 'KIND' ? '' : kind
     if (name === 'keys' && action !== 'list')
       expect(found, line).toMatchObject({
-        usage: expect.stringMatching(new RegExp(`keys ${action} .*${kind}`)),
+        usage: expect.stringMatching(new RegExp(`keys ${action} .*${named}`)),
       })
   }
 })
