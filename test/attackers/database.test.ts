@@ -1,5 +1,5 @@
 /** Somebody who has the database and not the master key: a copy of it, or the right to write into it. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { auditor } from '../../service/cli/auditor.ts'
 import { makeTraffic, newAuditor } from '../support/audit-traffic.ts'
@@ -204,14 +204,38 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await runKeys(['list'], service.environment)).out).toContain(old)
   })
 
-  it('can make themselves an auditor; whatever they read is in the log under that name, and the list shows it', async () => {
+  it('cannot make themselves an auditor, nor be more or longer one than they are', async () => {
     await makeTraffic(service)
-    const token = await newAuditor(service, 'nobody-asked', 'discloser')
+    const reader = await newAuditor(service, 'reader-for-a-day', 'reader')
+    const made = `msa_${randomBytes(32).toString('base64url')}`
+    const digest = new Uint8Array(createHash('sha256').update(made).digest())
+    const times = `${service.now()}, ${service.now() + 86_400}`
+    await disturb(
+      service,
+      `insert into auditors (name, token_hash, role, created_at, expires_at) values ('nobody-asked', ${bytes(digest)}, 'discloser', ${times})`,
+    )
+    const read = async (token: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${token}` }
+      return (await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status
+    }
+    expect(await read(made)).toBe(401)
+    expect(await read(reader)).toBe(200)
+    await disturb(service, `update auditors set role = 'discloser' where name = 'reader-for-a-day'`)
+    expect(await read(reader)).toBe(401)
+  })
+
+  it('can give a revoked auditor their account back; whatever is read is in the log, and the list shows it', async () => {
+    const token = await newAuditor(service, 'dismissed', 'reader')
     const headers = { authorization: `Bearer ${token}` }
-    expect((await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status).toBe(200)
+    const read = async (): Promise<number> =>
+      (await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status
+    expect((await runCommand(auditor, ['revoke', 'dismissed'], service.environment)).code).toBe(0)
+    expect(await read()).toBe(401)
+    await disturb(service, `update auditors set revoked_at = null where name = 'dismissed'`)
+    expect(await read()).toBe(200)
     const reads = ofKind(await readLog(service.environment), 'audit-read').map(({ leaf }) => leaf.facts)
-    expect(reads).toContainEqual(expect.objectContaining({ auditor: 'nobody-asked' }))
+    expect(reads).toContainEqual(expect.objectContaining({ auditor: 'dismissed' }))
     const { out } = await runCommand(auditor, ['list'], service.environment)
-    expect(out).toContain('nobody-asked')
+    expect(out).toMatch(/dismissed +reader +in use/)
   })
 })

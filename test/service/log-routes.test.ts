@@ -2,11 +2,11 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { addAuditor } from '../../service/auditors/accounts.ts'
 import { growTree } from '../../service/log/tree.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import { askGo, hasGo } from '../outside/go-judge.ts'
+import { newAuditor } from '../support/audit-traffic.ts'
 import { stage, stagedLeaf } from '../support/log-records.ts'
 import { freshSeed } from '../support/opened-log.ts'
 import { leafHash, plainRoot, plainTiles } from '../support/plain-tree.ts'
@@ -23,8 +23,7 @@ beforeAll(async () => {
   service = await startTestService()
   const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
   store = await openStore({ kind: 'sqlite', path })
-  const added = await addAuditor(store, { name: 'ann', role: 'reader', now: service.now(), days: 1 })
-  token = added ?? ''
+  token = await newAuditor(service, 'ann', 'reader')
 })
 
 afterAll(async () => {
