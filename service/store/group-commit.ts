@@ -3,8 +3,8 @@
  *
  * Making a commit durable costs one `fsync`, however much is in it. Work that arrives while the loop is busy therefore
  * shares a transaction: the queue is emptied once per turn of the event loop, after its I/O, so a lone request waits
- * for nothing and a crowd pays once. Within the transaction each piece has a savepoint, so that one piece which takes
- * itself back leaves the others alone.
+ * for nothing and a crowd pays once. Where one piece takes itself back, the transaction is undone and run again with a
+ * savepoint for each piece, so that the others are left alone.
  */
 import Database from 'better-sqlite3'
 import type { CommitObserver } from './commit-report.ts'
@@ -28,6 +28,7 @@ const MAX_BATCH = 256
 
 export class GroupCommit {
   readonly #connection: Database.Database
+  readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement>
   readonly #onCommit: CommitObserver | undefined
   #waiting: Waiting[] = []
   #scheduled = false
@@ -36,12 +37,18 @@ export class GroupCommit {
   /** @param onCommit told of every transaction, before those who wait for it */
   constructor(connection: Database.Database, onCommit?: CommitObserver) {
     this.#connection = connection
+    this.#statements = {
+      begin: connection.prepare('BEGIN IMMEDIATE'),
+      commit: connection.prepare('COMMIT'),
+      rollback: connection.prepare('ROLLBACK'),
+    }
     this.#onCommit = onCommit
   }
 
   /**
-   * Runs `work` in the next transaction. It must be synchronous from end to end: better-sqlite3 has one connection, and
-   * an `await` between BEGIN and COMMIT would let another request's statements into the transaction.
+   * Runs `work` in the next transaction, and again where a neighbour undid that: it does nothing but look and write in
+   * the database. It must be synchronous from end to end: better-sqlite3 has one connection, and an `await` between
+   * BEGIN and COMMIT would let another request's statements into the transaction.
    *
    * @returns the value of `work`, once the transaction is on the disk. Also a `keep: false` waits for that, because it
    *   may have lost against a neighbour.
@@ -83,9 +90,7 @@ export class GroupCommit {
     const report = (outcome: 'done' | 'failed'): void =>
       this.#onCommit?.({ size: batch.length, durationMs: performance.now() - startedAt, outcome })
     try {
-      this.#connection.exec('BEGIN IMMEDIATE')
-      const done = batch.filter((piece) => this.#runInSavepoint(piece))
-      this.#connection.exec('COMMIT')
+      const done = this.#tryTogether(batch) ? batch : this.#runApart(batch)
       report('done')
       for (const piece of done) piece.resolve()
     } catch (error) {
@@ -93,6 +98,39 @@ export class GroupCommit {
       report('failed')
       for (const piece of batch) piece.reject(new StoreUnavailable(error))
     }
+  }
+
+  /**
+   * Without savepoints, as almost every batch can be: a savepoint has SQLite keep every page as it was before.
+   *
+   * @returns false when a piece takes itself back, or throws: then nothing has happened, and all are to run again
+   * @throws the driver's error
+   */
+  #tryTogether(batch: readonly Waiting[]): boolean {
+    this.#statements.begin.run()
+    if (batch.every((piece) => this.#isKept(piece))) {
+      this.#statements.commit.run()
+      return true
+    }
+    this.#statements.rollback.run()
+    return false
+  }
+
+  #isKept(piece: Waiting): boolean {
+    try {
+      return piece.run()
+    } catch (error) {
+      if (error instanceof Database.SqliteError) throw error
+      return false
+    }
+  }
+
+  /** Each piece in a savepoint of its own. @returns those that were not rejected. @throws the driver's error */
+  #runApart(batch: readonly Waiting[]): readonly Waiting[] {
+    this.#statements.begin.run()
+    const done = batch.filter((piece) => this.#runInSavepoint(piece))
+    this.#statements.commit.run()
+    return done
   }
 
   /** @returns false when the piece was rejected already. @throws the driver's error, which ends the whole batch. */

@@ -104,14 +104,18 @@ function inStep<T>(all: All, steps: Steps<T>): T {
 
 function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
   for (const [index, write] of writes.entries()) {
-    if (!isApplied(run, statements, write)) return { keep: false, value: { kind: 'refused', write, index } }
+    const bound = statements.bind(write)
+    if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement))))) continue
+    // Of a first statement that is refused nothing is to be taken back: a replay costs its neighbours nothing.
+    const keep = index === 0 && bound.length === 1
+    return { keep, value: { kind: 'refused', write, index } }
   }
   return { keep: true, value: { kind: 'committed' } }
 }
 
-function isApplied(run: Run, statements: Statements, write: Write): boolean {
+function isApplied(apply: () => boolean): boolean {
   try {
-    return statements.bind(write).every((statement) => statements.isDone(write, run(statement)))
+    return apply()
   } catch (error) {
     if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
     throw error
