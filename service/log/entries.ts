@@ -1,8 +1,7 @@
 /** From what is to be told to a leaf that can be staged: salted, committed, sealed, tagged. */
 import type { LeafKind } from '../../crypto/audit-leaf.ts'
-import { encodeGroup, encodeLeaf, type GroupLabel } from '../../crypto/audit-leaf.ts'
+import { encodeLeaf, type GroupLabel, groupText } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
-import { decodeUtf8 } from '../../crypto/text.ts'
 import { randomBytes } from '../keys/random.ts'
 import type { LeafResult, StagedLeaf } from '../store/log-records.ts'
 import type { Groups } from './groups.ts'
@@ -79,7 +78,7 @@ function saltedGroups(groups: Groups): ReadonlyMap<GroupLabel, OpenedGroup> {
       const group = groups[label]
       if (group === undefined) return []
       const salt = randomBytes(saltLength)
-      return [[label, { salt, value: decodeUtf8(encodeGroup(group)) }]]
+      return [[label, { salt, value: groupText(group) }]]
     }),
   )
 }
