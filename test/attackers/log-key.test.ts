@@ -63,6 +63,15 @@ const hasSeen = async (note: string): Promise<void> => {
   )
 }
 
+const follow = (): Promise<AskedWitness> =>
+  startAskedWitness({
+    database: join(folder.path, 'w2.db'),
+    logs: [{ key, url: `${service.origin}/log` }],
+    signer: foreign.signer,
+    period: 50,
+    now: () => Math.floor(Date.now() / 1000),
+  })
+
 beforeAll(async () => {
   const environment = {
     PORT: String(await freePort()),
@@ -73,13 +82,7 @@ beforeAll(async () => {
   const stolen = await stolenKey(service, 'log')
   const [origin = ''] = (await checkpoint()).split('\n')
   key = { kind: 'ed25519', name: origin, publicKey: stolen.publicKey }
-  follower = await startAskedWitness({
-    database: join(folder.path, 'w2.db'),
-    logs: [{ key, url: `${service.origin}/log` }],
-    signer: foreign.signer,
-    period: 50,
-    now: () => Math.floor(Date.now() / 1000),
-  })
+  follower = await follow()
   const session = await logIn(service)
   const body = { payee: 'bob', amount: 1_250, currency: 'CNY' }
   expect((await session.send({ method: 'POST', path: '/wallet/transfers', body })).status).toBe(201)
@@ -93,6 +96,8 @@ beforeAll(async () => {
   bundle = join(folder.path, 'evidence.zip')
   const id = leafIdText(paid.row.id)
   expect((await runCommand(evidence, [id, '--out', bundle], service.environment)).code).toBe(0)
+  // It would connect to a port on which nobody listens, and with that could take it.
+  await follower.stop()
   await service.stop()
   // The transfer never was; nor was the evidence asked for.
   forged = await rewriteLog(
@@ -101,6 +106,7 @@ beforeAll(async () => {
     ({ kind, result }) => !(kind === 'request' && result === 'ok') && kind !== 'audit-exported',
   )
   service = await startTestService({ environment })
+  follower = await follow()
 }, 60_000)
 
 afterAll(async () => {
