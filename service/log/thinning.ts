@@ -66,7 +66,7 @@ function hourOf(signedAt: number): number {
 }
 
 /** @param records of one log, the smallest first @returns those that no later one stands for */
-export function standingOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
+function standingOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
   /** By hour, the most cosignatures on a later one. */
   const later = new Map<number, number>()
   return [...records]

@@ -151,7 +151,11 @@ function compileCheckpoints(queries: Queries, { logCheckpoints }: Tables) {
       queries
         .delete(logCheckpoints)
         .where(
-          and(ofSize, eq(logCheckpoints.signedAt, thinned('signedAt')), isNull(logCheckpoints.timestampToken)),
+          and(
+            ofSize,
+            eq(logCheckpoints.signedAt, thinned('signedAt')),
+            isNull(logCheckpoints.timestampToken),
+          ),
         )
         .returning(touched),
     ),

@@ -58,7 +58,11 @@ const postgresUrl = /^postgres(ql)?:\/\//
  * @throws Error for the operator, which does not quote a URL: it may hold a password.
  */
 export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
-  const { MINISEAL_DATABASE: text, MINISEAL_POSTGRES_POOL: pool, MINISEAL_POSTGRES_DIRECT_URL: direct } = variables
+  const {
+    MINISEAL_DATABASE: text,
+    MINISEAL_POSTGRES_POOL: pool,
+    MINISEAL_POSTGRES_DIRECT_URL: direct,
+  } = variables
   if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) {
     if (pool !== undefined || direct !== undefined)
       throw new Error('MINISEAL_POSTGRES_POOL and MINISEAL_POSTGRES_DIRECT_URL are for PostgreSQL only')

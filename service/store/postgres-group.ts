@@ -95,7 +95,8 @@ export class PostgresGroup {
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
-      while (this.#lanes < mostLanes && this.#waiting.length > 0) void this.#drive(this.#waiting.splice(0, mostShared))
+      while (this.#lanes < mostLanes && this.#waiting.length > 0)
+        void this.#drive(this.#waiting.splice(0, mostShared))
     })
   }
 
@@ -175,7 +176,11 @@ function sessionOf({ writes }: Piece): Uint8Array {
 function transact(pool: PostgresPool, statements: Statements, pieces: readonly Piece[]): Promise<Attempt> {
   return pool.withClient(async (lent) => {
     const settings = pieces.length > 1 ? [`set local ${sharedLockTimeout}`] : []
-    const result = await runBatch(lent, pieces.flatMap((piece) => piece.statements), settings)
+    const result = await runBatch(
+      lent,
+      pieces.flatMap((piece) => piece.statements),
+      settings,
+    )
     if (result.kind === 'failed') {
       lent.isUsable = isOfTheServer(result.error) && (await isRolledBack(lent, result.error))
       const refused = refusedByConstraint(pieces, result.at, result.error)

@@ -46,39 +46,21 @@ const GRACE = 2_000
 
 /** Opens no connection yet. */
 export function createPostgresPool(settings: PoolSettings): PostgresPool {
-  const { statementTimeout, connectionTimeout, keepIdle } = settings
+  const timeouts = [
+    `statement_timeout = ${settings.statementTimeout}`,
+    `idle_in_transaction_session_timeout = ${settings.statementTimeout + GRACE}`,
+  ]
   const own = new WeakMap<object, Set<string>>()
   const names = statementNames()
-  const timeouts = [
-    `statement_timeout = ${statementTimeout}`,
-    `idle_in_transaction_session_timeout = ${statementTimeout + GRACE}`,
-  ]
+  const pool = openPool(settings, timeouts, (client) => own.set(client, new Set()))
   const inTransaction = timeouts.map((timeout) => `set local ${timeout}`)
-  const pool = new Pool({
-    connectionString: settings.url,
-    application_name: 'miniseal',
-    keepAlive: true,
-    max: settings.size,
-    ...(keepIdle ? { idleTimeoutMillis: 0 } : {}),
-    connectionTimeoutMillis: connectionTimeout,
-    query_timeout: statementTimeout + GRACE,
-    onConnect: async (client) => {
-      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
-      if (!('processID' in client) || rows[0]?.pid !== client.processID) return
-      for (const timeout of timeouts) await client.query(`set ${timeout}`)
-      own.set(client, new Set())
-    },
-  })
-  // The pool drops a broken connection by itself; without a listener the event would end the process.
-  pool.on('error', ignoreError)
   const lend = (client: PoolClient): Lent => {
     const prepared = own.get(client)
-    const isOwn = prepared !== undefined
     return {
       client,
-      nameOf: (text) => (isOwn ? names(text) : undefined),
+      nameOf: (text) => (prepared === undefined ? undefined : names(text)),
       prepared: prepared ?? new Set(),
-      ownSettings: isOwn ? [] : inTransaction,
+      ownSettings: prepared === undefined ? inTransaction : [],
       isUsable: false,
     }
   }
@@ -95,21 +77,50 @@ export function createPostgresPool(settings: PoolSettings): PostgresPool {
       client.release(!lent.isUsable)
     }
   }
-  return {
-    withClient,
-    query: (config, values) =>
-      withClient(async (lent) => {
-        try {
-          if (typeof config === 'string') return await lent.client.query(config, values)
-          // The driver keeps account of its names by itself, so they are others than those of a batch.
-          const name = config.name === '' ? lent.nameOf(`${config.text} `) : config.name
-          return await lent.client.query({ ...config, ...(name === undefined ? {} : { name }) }, values)
-        } catch (error) {
-          lent.isUsable = error instanceof DatabaseError
-          throw error
-        }
-      }),
-    end: () => pool.end(),
+  const query: PostgresPool['query'] = (config, values) =>
+    withClient((lent) => queryOnce(lent, config, values))
+  return { withClient, query, end: () => pool.end() }
+}
+
+/** @param onOwn told of each connection that is no pooler's */
+function openPool(
+  { url, size, statementTimeout, connectionTimeout, keepIdle }: PoolSettings,
+  timeouts: readonly string[],
+  onOwn: (client: object) => void,
+): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: 'miniseal',
+    keepAlive: true,
+    max: size,
+    ...(keepIdle ? { idleTimeoutMillis: 0 } : {}),
+    connectionTimeoutMillis: connectionTimeout,
+    query_timeout: statementTimeout + GRACE,
+    onConnect: async (client) => {
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+      if (!('processID' in client) || rows[0]?.pid !== client.processID) return
+      for (const timeout of timeouts) await client.query(`set ${timeout}`)
+      onOwn(client)
+    },
+  })
+  // The pool drops a broken connection by itself; without a listener the event would end the process.
+  pool.on('error', ignoreError)
+  return pool
+}
+
+async function queryOnce(
+  lent: Lent,
+  config: string | QueryArrayConfig,
+  values: unknown[] | undefined,
+): Promise<unknown> {
+  try {
+    if (typeof config === 'string') return await lent.client.query(config, values)
+    // The driver keeps account of its names by itself, so they are others than those of a batch.
+    const name = config.name === '' ? lent.nameOf(`${config.text} `) : config.name
+    return await lent.client.query({ ...config, ...(name === undefined ? {} : { name }) }, values)
+  } catch (error) {
+    lent.isUsable = error instanceof DatabaseError
+    throw error
   }
 }
 

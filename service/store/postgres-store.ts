@@ -114,10 +114,11 @@ async function pruneOnce(
 ): Promise<number> {
   let deleted = 0
   for (const prune of statements.prune) {
-    if (deleted < limit) deleted += await inTransaction(pool, async ({ client }) => {
-      const { text, values } = prune(now, limit - deleted)
-      return { keep: true, value: (await client.query(text, [...values])).rows.length }
-    })
+    if (deleted < limit)
+      deleted += await inTransaction(pool, async ({ client }) => {
+        const { text, values } = prune(now, limit - deleted)
+        return { keep: true, value: (await client.query(text, [...values])).rows.length }
+      })
   }
   return deleted
 }

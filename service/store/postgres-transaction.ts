@@ -47,7 +47,8 @@ export async function commitIn({ client }: Lent): Promise<void> {
     throw isOfTheServer(error) && undone.has(error.code ?? '') ? error : new StoreUnavailable(error)
   }
   // An aborted transaction answers COMMIT with ROLLBACK, and no error.
-  if (command !== 'COMMIT') throw new StoreUnavailable(new Error('the server rolled back instead of committing'))
+  if (command !== 'COMMIT')
+    throw new StoreUnavailable(new Error('the server rolled back instead of committing'))
 }
 
 /** After an error of the server, too. @returns whether the connection may be used again */
@@ -61,10 +62,7 @@ export async function isRolledBack({ client }: Lent, error?: unknown): Promise<b
 }
 
 /** A transaction whose statements depend on each other's answers. */
-export function inTransaction<T>(
-  pool: PostgresPool,
-  work: (lent: Lent) => Promise<Outcome<T>>,
-): Promise<T> {
+export function inTransaction<T>(pool: PostgresPool, work: (lent: Lent) => Promise<Outcome<T>>): Promise<T> {
   return pool.withClient(async (lent) => {
     let isOpen = true
     try {

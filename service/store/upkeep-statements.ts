@@ -26,7 +26,9 @@ export function compilePrune(queries: Queries, tables: Tables): readonly PruneSt
     ...compileOutboxes(queries, tables),
     compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
     later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
-    ...ended.map((step): PruneStep => later(ENDED_SESSIONS_KEPT, (now, limit) => step({ before: now, limit }))),
+    ...ended.map(
+      (step): PruneStep => later(ENDED_SESSIONS_KEPT, (now, limit) => step({ before: now, limit })),
+    ),
     (now) => keys({ before: now }),
     compileEndedDetails(queries, tables),
   ]

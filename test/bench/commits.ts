@@ -42,7 +42,14 @@ function claim(seed: number, key: string, id: Uint8Array): readonly Write[] {
   return [
     { kind: 'claim-nonce', scope: 'device', nonce: new Uint8Array(randomBytes(16)), expiresAt: NOW + 240 },
     { kind: 'touch-session', id: bytes(16, seed), now: NOW },
-    { kind: 'claim-idempotency', user: 'user-1', key, fingerprint: bytes(32, 3), now: NOW, expiresAt: NOW + 90_000 },
+    {
+      kind: 'claim-idempotency',
+      user: 'user-1',
+      key,
+      fingerprint: bytes(32, 3),
+      now: NOW,
+      expiresAt: NOW + 90_000,
+    },
     holdSubjectKey(seed),
     { kind: 'put-intent', intent: { id, userTag: bytes(8, seed), draft, startedAt: NOW } },
   ]
@@ -51,7 +58,13 @@ function claim(seed: number, key: string, id: Uint8Array): readonly Write[] {
 function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
   const [hash, detail] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(900))]
   return [
-    { kind: 'settle-idempotency', user: 'user-1', key, answerWrapped: new Uint8Array(randomBytes(400)), now: NOW },
+    {
+      kind: 'settle-idempotency',
+      user: 'user-1',
+      key,
+      answerWrapped: new Uint8Array(randomBytes(400)),
+      now: NOW,
+    },
     holdSubjectKey(seed),
     { kind: 'delete-intent', id },
     { kind: 'stage-leaf', entry: { ...stagedLeaf(1), id, hash, detail } },
@@ -67,7 +80,9 @@ async function committed(store: Store, writes: readonly Write[]): Promise<number
 
 async function work(task: Task): Promise<Done> {
   let transactions = 0
-  const onCommit = (): void => void (transactions += 1)
+  const onCommit = (): void => {
+    transactions += 1
+  }
   const store = await openPostgresStore(task.url, { poolSize: task.pool, onCommit })
   const times: number[] = []
   const until = performance.now() + task.seconds * 1_000
@@ -149,7 +164,13 @@ async function lead(): Promise<void> {
       `${(sum((one) => one.commits) / sum((one) => one.transactions)).toFixed(1)} a transaction, ` +
       `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${(sum((one) => one.cpu) / processes).toFixed(3)} ms of the processor each`,
   )
-  console.log([...waits].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([wait, n]) => `${wait} ${n}`).join(', '))
+  console.log(
+    [...waits]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, 6)
+      .map(([wait, n]) => `${wait} ${n}`)
+      .join(', '),
+  )
   await database.remove()
 }
 

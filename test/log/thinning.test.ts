@@ -20,7 +20,10 @@ describeOnBothEngines('thinning', (create) => {
     database = await create()
     store = await openStore(database.location)
     for (const log of [0, 1])
-      await commit({ kind: 'insert-log-state', state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log) } })
+      await commit({
+        kind: 'insert-log-state',
+        state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log) },
+      })
   })
 
   afterEach(async () => {

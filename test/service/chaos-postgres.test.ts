@@ -16,7 +16,11 @@ import { openStore } from '../../service/store/open-store.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { expectWholeLog } from '../support/log-writers.ts'
-import { hasPostgresPrograms, type PrivatePostgres, startPrivatePostgres } from '../support/private-postgres.ts'
+import {
+  hasPostgresPrograms,
+  type PrivatePostgres,
+  startPrivatePostgres,
+} from '../support/private-postgres.ts'
 import { type Heard, logIn, type RawSession } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
@@ -37,7 +41,16 @@ interface Member {
   start(): Promise<void>
 }
 
-const seen = { requests: 0, lost: 0, unavailable: 0, inProgress: 0, answered: 0, stops: 0, crashes: 0, kills: 0 }
+const seen = {
+  requests: 0,
+  lost: 0,
+  unavailable: 0,
+  inProgress: 0,
+  answered: 0,
+  stops: 0,
+  crashes: 0,
+  kills: 0,
+}
 
 describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its server programs)', () => {
   const sandbox = createSandbox({ apps: [sandboxApp] })
@@ -114,7 +127,10 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
   function count({ status, json, kind }: Heard): void {
     if (json.code === 'idempotency_in_progress') seen.inProgress += 1
     // In the clear where there was no session to seal with: the database did not say which.
-    else if (status === 503 && (json.code === 'unavailable' || (kind === 'clear' && json.code === 'overloaded'))) {
+    else if (
+      status === 503 &&
+      (json.code === 'unavailable' || (kind === 'clear' && json.code === 'overloaded'))
+    ) {
       expect(json.retryable).toBe(true)
       seen.unavailable += 1
     } else throw new Error(`refused: ${JSON.stringify(json)}`)
@@ -216,7 +232,9 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
     const database = new Database(join(folder, 'demo-wallet.db'), { readonly: true })
     const rows = database.prepare<[], { key: string; id: string }>('select key, id from transfers').all()
     const sum = database
-      .prepare<[], { total: number; accounts: number }>('select sum(balance) as total, count(*) as accounts from accounts')
+      .prepare<[], { total: number; accounts: number }>(
+        'select sum(balance) as total, count(*) as accounts from accounts',
+      )
       .get()
     database.close()
     expect(rows).toHaveLength(transfers)
@@ -227,7 +245,9 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
     expect(sum?.total).toBe(1_000_000 * (sum?.accounts ?? 0))
   }
 
-  it('tells of events across processes again after the server was restarted', { timeout: 60_000 }, async () => {
+  it('tells of events across processes again after the server was restarted', {
+    timeout: 60_000,
+  }, async () => {
     const [session] = sessions
     if (session === undefined) throw new Error('nobody is there')
     const [here, there] = [memberAt(0).service, memberAt(1).service]

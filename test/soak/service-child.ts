@@ -45,7 +45,13 @@ function held(): Held {
   globalThis.gc?.()
   delays.reset()
   const { rss, heapUsed } = process.memoryUsage()
-  return { kind: 'held', rss, heap: heapUsed, handles: readdirSync('/proc/self/fd').length, loop: Math.max(0, loop) }
+  return {
+    kind: 'held',
+    rss,
+    heap: heapUsed,
+    handles: readdirSync('/proc/self/fd').length,
+    loop: Math.max(0, loop),
+  }
 }
 
 process.on('message', (asked: Asked) => {

@@ -101,19 +101,45 @@ async function measure(child: ChildProcess, traffic: Traffic, at: number): Promi
   child.send(asked)
   const held = await answer
   const times = traffic.takeTimes()
-  return { ...held, at, p50: median(times), p99: quantile(times, 0.99), requests: times.length, load: loadavg()[0] ?? 0 }
+  return {
+    ...held,
+    at,
+    p50: median(times),
+    p99: quantile(times, 0.99),
+    requests: times.length,
+    load: loadavg()[0] ?? 0,
+  }
 }
 
-const columns = ['minute', 'requests', 'p50 ms', 'p99 ms', 'rss MiB', 'heap MiB', 'handles', 'loop p99 ms', 'load']
+const columns = [
+  'minute',
+  'requests',
+  'p50 ms',
+  'p99 ms',
+  'rss MiB',
+  'heap MiB',
+  'handles',
+  'loop p99 ms',
+  'load',
+]
 const widths = columns.map((column) => Math.max(9, column.length))
-const line = (cells: readonly string[]): string => cells.map((cell, i) => cell.padStart(widths[i] ?? 9)).join(' ')
+const line = (cells: readonly string[]): string =>
+  cells.map((cell, i) => cell.padStart(widths[i] ?? 9)).join(' ')
 
 function rowOf(minute: number, samples: readonly Sample[]): string {
-  const of = (name: keyof Held | 'p50' | 'p99'): number => median(samples.map((sample) => Number(sample[name])))
+  const of = (name: keyof Held | 'p50' | 'p99'): number =>
+    median(samples.map((sample) => Number(sample[name])))
   const requests = samples.reduce((sum, sample) => sum + sample.requests, 0)
   const figures = [of('p50'), of('p99'), of('rss') / mebibyte, of('heap') / mebibyte].map((x) => x.toFixed(1))
   const load = (loadavg()[0] ?? 0).toFixed(1)
-  return line([String(minute), String(requests), ...figures, String(of('handles')), of('loop').toFixed(1), load])
+  return line([
+    String(minute),
+    String(requests),
+    ...figures,
+    String(of('handles')),
+    of('loop').toFixed(1),
+    load,
+  ])
 }
 
 /** Memory and handles always; times where nobody else has made the machine slower meanwhile. */
@@ -145,10 +171,14 @@ async function watch(child: ChildProcess, traffic: Traffic): Promise<readonly Sa
 /** @returns whether all is well */
 function report(samples: readonly Sample[], traffic: Traffic): boolean {
   const verdicts = seriesOf(samples).map(judge)
-  console.log(`\n${traffic.requests()} requests, ${traffic.events()} events over sockets; rise within the second half:`)
+  console.log(
+    `\n${traffic.requests()} requests, ${traffic.events()} events over sockets; rise within the second half:`,
+  )
   for (const { name, unit, rise, allowed, hasGrown } of verdicts) {
     const show = (x: number): string => `${(unit === 'MiB' ? x / mebibyte : x).toFixed(1)} ${unit}`.trim()
-    console.log(`  ${name.padEnd(8)} ${show(rise)}, allowed ${show(allowed)}${hasGrown ? '   HAS GROWN' : ''}`)
+    console.log(
+      `  ${name.padEnd(8)} ${show(rise)}, allowed ${show(allowed)}${hasGrown ? '   HAS GROWN' : ''}`,
+    )
   }
   for (const [text, count] of traffic.faults) console.log(`  ${count} times not as expected: ${text}`)
   const grown = verdicts.filter(({ hasGrown }) => hasGrown).map(({ name }) => name)
@@ -161,7 +191,9 @@ function report(samples: readonly Sample[], traffic: Traffic): boolean {
 const child = startChild(await freePort())
 const ended = once(child, 'exit')
 const service = serviceAt(await hear<Started>(child, 'started'))
-console.log(`${database.location.kind}, ${people} people, ${minutes} minutes, load ${loadavg()[0]?.toFixed(1)}`)
+console.log(
+  `${database.location.kind}, ${people} people, ${minutes} minutes, load ${loadavg()[0]?.toFixed(1)}`,
+)
 const traffic = startTraffic(service, people, (user) => {
   const asked: Asked = { kind: 'push', user }
   child.send(asked)

@@ -84,7 +84,11 @@ export function startTraffic(service: TestService, people: number, push: (user: 
 }
 
 interface Living {
-  readonly timed: (name: string, expected: number, ask: () => Promise<{ readonly status: number }>) => Promise<void>
+  readonly timed: (
+    name: string,
+    expected: number,
+    ask: () => Promise<{ readonly status: number }>,
+  ) => Promise<void>
   readonly push: (user: string) => void
   readonly isStopping: () => boolean
 }
@@ -104,7 +108,11 @@ async function liveRound(service: TestService, person: Person, living: Living): 
 
 type Step = readonly [name: string, expected: number, ask: () => Promise<{ readonly status: number }>]
 
-function stepsOf(service: TestService, { session, socket }: Person, { push }: Living): readonly [Step, ...Step[]] {
+function stepsOf(
+  service: TestService,
+  { session, socket }: Person,
+  { push }: Living,
+): readonly [Step, ...Step[]] {
   const transfer = { payee: 'bob', amount: 1, currency: 'CNY' }
   const renew = async (): Promise<Heard> => {
     const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
@@ -138,7 +146,11 @@ function stepsOf(service: TestService, { session, socket }: Person, { push }: Li
     ['events', 200, () => session.send({ path: '/events?after=0' })],
     ['renewal', 201, renew],
     ['replay', 409, replay],
-    ['no key', 400, () => session.send({ method: 'POST', path: '/wallet/transfers', body: transfer, key: undefined })],
+    [
+      'no key',
+      400,
+      () => session.send({ method: 'POST', path: '/wallet/transfers', body: transfer, key: undefined }),
+    ],
     ['garbage', 400, garbage],
     ['checkpoint', 200, () => read('/log/checkpoint')],
     [

@@ -63,7 +63,9 @@ describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset
     await store.commit([claimNonce(7), claimNonce(300)])
     reports.length = 0
     const results = await Promise.all(seeds(200).map((seed) => store.commit([claimNonce(seed)])))
-    expect(results.map(({ kind }) => kind)).toEqual(seeds(200).map((seed) => (seed === 7 ? 'refused' : 'committed')))
+    expect(results.map(({ kind }) => kind)).toEqual(
+      seeds(200).map((seed) => (seed === 7 ? 'refused' : 'committed')),
+    )
     expect(reports.reduce((sum, { size }) => sum + size, 0)).toBe(200)
     expect(reports.length).toBeLessThan(100)
     const refused = claimNonce(300)
@@ -78,7 +80,9 @@ describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset
 
   test('one whose length a constraint forbids is refused among those that share its moment', async () => {
     const short = { ...claimNonce(1), nonce: bytes(15, 1) }
-    const results = await Promise.all([short, ...seeds(10).map((seed) => claimNonce(seed))].map((w) => store.commit([w])))
+    const results = await Promise.all(
+      [short, ...seeds(10).map((seed) => claimNonce(seed))].map((w) => store.commit([w])),
+    )
     expect(results[0]).toEqual({ kind: 'refused', write: short, index: 0 })
     expect(new Set(results.slice(1).map(({ kind }) => kind))).toEqual(new Set(['committed']))
   })
@@ -141,7 +145,10 @@ describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset
     await expect(behind.commit([claimNonce(70)])).rejects.toThrow(/unavailable \(57014\)/)
     await other.query('rollback')
     expect(await behind.commit([claimNonce(70)])).toEqual({ kind: 'committed' })
-    expect(await behind.commit([putDevice('device-9', 'nobody')])).toMatchObject({ kind: 'refused', index: 0 })
+    expect(await behind.commit([putDevice('device-9', 'nobody')])).toMatchObject({
+      kind: 'refused',
+      index: 0,
+    })
     await behind.close()
     await pooler.close()
   })
@@ -154,9 +161,11 @@ describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset
       keepIdle: false,
     })
     const result = await pool.withClient((lent) =>
-      runBatch(lent, [{ text: `insert into auditors values ('a', 'b', 'full', 1, 1, null)`, values: [] }], [
-        'set local no_such_setting = 1',
-      ]),
+      runBatch(
+        lent,
+        [{ text: `insert into auditors values ('a', 'b', 'full', 1, 1, null)`, values: [] }],
+        ['set local no_such_setting = 1'],
+      ),
     )
     expect(result).toMatchObject({ kind: 'failed', at: -1, error: { code: '42704' } })
     await pool.end()

@@ -58,22 +58,17 @@ export async function startPostgresProxy(target: string, asPooler = false): Prom
 }
 
 /** Gives each whole message of a chunk; one that goes over a chunk's end is put together, and given as a copy. */
-function messageReader(
-  take: (type: string, body: Buffer) => void,
-  isTyped: boolean,
-): (data: Buffer) => void {
+function messageReader(take: (type: string, body: Buffer) => void, isTyped: boolean): (data: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   // The first message of a client has no type.
-  let hasType = isTyped
+  let start = isTyped ? 1 : 0
+  const endOf = (left: Buffer): number =>
+    left.length < start + 4 ? Number.POSITIVE_INFINITY : start + left.readInt32BE(start)
   return (data) => {
     let left = rest.length === 0 ? data : Buffer.concat([rest, data])
-    for (;;) {
-      const start = hasType ? 1 : 0
-      if (left.length < start + 4) break
-      const end = start + left.readInt32BE(start)
-      if (left.length < end) break
-      if (hasType) take(String.fromCharCode(left[0] ?? 0), left.subarray(5, end))
-      hasType = true
+    for (let end = endOf(left); end <= left.length; end = endOf(left)) {
+      if (start === 1) take(String.fromCharCode(left[0] ?? 0), left.subarray(5, end))
+      start = 1
       left = left.subarray(end)
     }
     rest = left

@@ -23,7 +23,10 @@ export interface PrivatePostgres {
 function findPrograms(): string | undefined {
   const base = '/usr/lib/postgresql'
   const versions = existsSync(base) ? readdirSync(base).sort((one, other) => Number(other) - Number(one)) : []
-  const folders = [...versions.map((version) => join(base, version, 'bin')), ...(process.env.PATH ?? '').split(':')]
+  const folders = [
+    ...versions.map((version) => join(base, version, 'bin')),
+    ...(process.env.PATH ?? '').split(':'),
+  ]
   return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_ctl')))
 }
 
@@ -35,7 +38,8 @@ export const hasPostgresPrograms = programs !== undefined
 /** The server refuses to run as root. */
 function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {}
-  const [, uid, gid] = /^(?:postgres|nobody):[^:]*:([0-9]+):([0-9]+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? []
+  const [, uid, gid] =
+    /^(?:postgres|nobody):[^:]*:([0-9]+):([0-9]+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? []
   if (uid === undefined || gid === undefined) throw new Error('there is no user to run a server as')
   return { uid: Number(uid), gid: Number(gid) }
 }
