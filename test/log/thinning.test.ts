@@ -85,9 +85,11 @@ describeOnBothEngines('thinning', (create) => {
     expect(await sizes()).toEqual([7, 1_200, 1_202])
   })
 
-  it('takes nothing that was signed anew meanwhile', async () => {
+  it('takes nothing that was signed anew or stamped since it was read', async () => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
+    await commit({ kind: 'put-timestamp', log: 0, size: 2, token: bytes(9, 1) })
     await commit({ kind: 'thin-checkpoint', log: 0, size: 1, signedAt: start })
+    await commit({ kind: 'thin-checkpoint', log: 0, size: 2, signedAt: start + 2 })
     expect(await sizes()).toEqual([1, 2])
   })
 })

@@ -88,20 +88,23 @@ describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset
   })
 
   test('nobody waits for a row that somebody else needs and a third one holds', async () => {
-    await login(store)
-    await store.commit([insertSession(2)])
+    // So that it would not be over by itself within this test.
+    const patient = await open(proxy, { statementTimeout: 60_000 })
+    await login(patient)
+    await patient.commit([insertSession(2)])
     await other.query('begin')
     await other.query('update sessions set last_seen_at = 1 where id = $1', [bytes(16, 1)])
     let isHeldDone = false
-    const held = store.commit([touchSession(1, NOW + 9)]).then((result) => {
+    const held = patient.commit([touchSession(1, NOW + 9)]).then((result) => {
       isHeldDone = true
       return result
     })
-    const free = seeds(40).map((seed) => store.commit([touchSession(2, NOW + 9), claimNonce(seed)]))
+    const free = seeds(40).map((seed) => patient.commit([touchSession(2, NOW + 9), claimNonce(seed)]))
     expect(new Set((await Promise.all(free)).map(({ kind }) => kind))).toEqual(new Set(['committed']))
     expect(isHeldDone).toBe(false)
     await other.query('commit')
     expect(await held).toEqual({ kind: 'committed' })
+    await patient.close()
   })
 
   test('what touches rows of several requests is committed alone', async () => {
