@@ -160,7 +160,7 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
       await client.connect()
       const now = Math.floor(Date.now() / 1000)
       await client.query(
-        `update idempotency set started_at = started_at - 61 where settled_at is null and started_at < ${now - 8}`,
+        `update idempotency set started_at = started_at - 61 where settled_at is null and started_at < ${now - 12}`,
       )
     } catch {
       // The server is down just now.
