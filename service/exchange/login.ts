@@ -3,7 +3,6 @@ import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
-import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
@@ -23,6 +22,7 @@ import { pseudonym } from './pseudonym.ts'
 import { check, checkAsync } from './refused.ts'
 import type { Story } from './story.ts'
 import { deviceLeaf, loginLeaf, signatureOf } from './story.ts'
+import { assertSignedBy } from './told-base.ts'
 import { readSignature } from './verify.ts'
 
 /** How long a session lives, in seconds. */
@@ -91,7 +91,7 @@ function verifyLogin(context: ExchangeContext, request: RequestMessage): Verifie
   })
   const signature = readSignature(context, request)
   const { body, publicKey } = check('key', () => readDeviceKey(context, request, signature))
-  check('verify', () => assertSignature(context.primitives, signature, publicKey))
+  check('verify', () => assertSignedBy(context, signature, publicKey))
   check('login', () => {
     if (!context.wechat.hasApp(body.appid))
       throw new ProtocolError('payload_invalid', 'the appid is not served here')
