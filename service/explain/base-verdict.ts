@@ -42,20 +42,26 @@ export function checkBase(given: Case): Verdict {
   const keys = named === undefined ? options.keys : [named, ...options.keys.filter((key) => key !== named)]
   if (member.kind === 'response' && material.request === undefined)
     return { step: unknown('verify', { id: 'request-missing', detail: '' }) }
-  if (keys.length === 0) return { step: unknown('verify', { id: 'no-key', detail: baseFault(material) }) }
+  if (keys.length === 0) return { step: unknown('verify', { id: 'no-key', detail: faultOf(material) }) }
   const text = options.signerBase
   if (text !== undefined) return withSignerBase(given, text, signature, keys, error)
-  const found = search(material, changes, member.label, bySignature(signature, keys), options.budget)
+  const found = search(material, changes, member.label, bySignature(signature, keys, named), options.budget)
   if (found === undefined) {
     const hasOwn = named !== undefined
     return {
       step: failed('verify', error, {
         id: hasOwn ? 'unexplained' : 'unexplained-key',
-        detail: baseFault(material),
+        detail: faultOf(material),
       }),
     }
   }
   return verdictOf(found, named, error)
+}
+
+/** In brackets, why there is no base at all; mostly nothing. */
+function faultOf(material: Material): string {
+  const fault = baseFault(material)
+  return fault === '' ? '' : ` (${fault})`
 }
 
 function verdictOf(

@@ -51,7 +51,7 @@ const harEntry = z.object({
     .object({
       status: z.number().int(),
       headers,
-      content: z.object({ text: z.string().optional(), encoding: z.string().optional() }).default({}),
+      content: z.object({ text: z.string().optional(), encoding: z.string().optional() }).optional(),
     })
     .optional(),
 })
@@ -78,7 +78,7 @@ export const forms = `an HTTP/1.1 request or answer as text,
 /** @throws UnreadableCapture when the value has none of the forms. */
 export function readJsonCapture(value: unknown): Capture {
   const entry = harEntry.safeParse(value)
-  if (entry.success) return fromHar(entry.data, [])
+  if (entry.success && isHar(entry.data)) return fromHar(entry.data, [])
   const file = har.safeParse(value)
   if (file.success) return fromHarFile(file.data.log.entries)
   const both = exchange.safeParse(value)
@@ -121,6 +121,11 @@ function fromExchange({ request: asked, response: answered, at }: z.infer<typeof
   return { ...fromResponse(parsed.data), ...capture }
 }
 
+/** An exchange of our own form has `request` and `response` too, and neither of these members. */
+function isHar({ startedDateTime, request: asked, response: answered }: z.infer<typeof harEntry>): boolean {
+  return startedDateTime !== undefined || asked.postData !== undefined || answered?.content !== undefined
+}
+
 /** A HAR file has many entries: the last one that is signed is the one. */
 function fromHarFile(entries: readonly unknown[]): Capture {
   const read = entries.flatMap((value) => {
@@ -149,7 +154,7 @@ function fromHar(entry: z.infer<typeof harEntry>, chosen: readonly Note[]): Capt
   const answered = entry.response
   if (answered === undefined || answered.status < 100) return capture
   const fields = joined(answered.headers.map(([name, value]): Field => [name.toLowerCase(), value]))
-  const answer = bytesOf(answered.content.text ?? '', answered.content.encoding)
+  const answer = bytesOf(answered.content?.text ?? '', answered.content?.encoding)
   return withProblem({ ...capture, response: { status: answered.status, fields, content: answer } })
 }
 

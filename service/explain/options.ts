@@ -18,7 +18,7 @@ export interface ExplainOptions {
 }
 
 /** For a person who waits: under a second. */
-export const patient: Budget = { tries: 6000, pairs: true }
+export const patient: Budget = { tries: 2500, pairs: true }
 
 /** For a server between two requests: some milliseconds. */
 export const brief: Budget = { tries: 250, pairs: false }

@@ -28,7 +28,8 @@ type Words = Readonly<
     | 'end'
     | 'note'
     | 'told'
-    | 'secret',
+    | 'secret'
+    | 'same',
     string
   >
 >
@@ -61,6 +62,7 @@ const en: Words = {
   note: 'Note',
   told: 'What the service computed',
   secret: 'the value is secret and not shown',
+  same: 'The bases differ in the same way (--json has them).',
 }
 
 const zh: Words = {
@@ -91,6 +93,7 @@ const zh: Words = {
   note: '提示',
   told: '服务计算的结果',
   secret: '该值是秘密，不显示',
+  same: '基串的不同之处同上（--json 中有全文）。',
 }
 
 const tables = { en: { words: en, findings: wordsEn }, 'zh-CN': { words: zh, findings: wordsZh } } as const
@@ -105,12 +108,28 @@ export function printReport(report: Report, language: Language): string {
   const { words } = tables[language]
   const lines: string[] = report.notes.map((note) => `${words.note}: ${sentence(note, language)}`)
   for (const finding of report.findings) lines.push(`${words.step}: ${sentence(finding, language)}`)
-  for (const signature of report.signatures) lines.push('', ...signatureLines(signature, language))
+  for (const [index, signature] of report.signatures.entries()) {
+    const before = report.signatures[index - 1]
+    const isRepeated = before !== undefined && isSameCause(before, signature)
+    lines.push('', ...signatureLines(signature, language, isRepeated))
+  }
   if (report.signatures.length === 0 && report.problem === undefined) lines.push(words.nothing)
   return `${lines.join('\n').replace(/^\n+/, '')}\n`
 }
 
-function signatureLines(signature: SignatureReport, language: Language): readonly string[] {
+/** Whether two signatures part from their bases in the same way, as they do when a proxy changed the request. */
+function isSameCause(one: SignatureReport, two: SignatureReport): boolean {
+  const causes = ({ steps }: SignatureReport): string =>
+    JSON.stringify(steps.find(({ name }) => name === 'verify')?.findings ?? [])
+  return one.difference !== undefined && two.difference !== undefined && causes(one) === causes(two)
+}
+
+/** @param isRepeated the bases differ as those before do, which are shown */
+function signatureLines(
+  signature: SignatureReport,
+  language: Language,
+  isRepeated: boolean,
+): readonly string[] {
   const { words } = tables[language]
   const failure = firstFailure(signature.steps)
   const heading = `${words[signature.kind]} (${signature.label}, keyid ${signature.keyid || '-'})`
@@ -120,7 +139,7 @@ function signatureLines(signature: SignatureReport, language: Language): readonl
     failure === undefined
       ? words.good
       : `${words.bad} ${failure.name}: ${failure.code ?? ''} (${failure.detail})`,
-    ...baseLines(signature, language),
+    ...(isRepeated ? [words.same] : baseLines(signature, language)),
     ...serviceLines(signature, language),
   ]
 }

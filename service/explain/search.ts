@@ -31,9 +31,14 @@ export interface Budget {
 /** Signatures are tried with so many keys: a JWK Set of a stranger has no say over how long this takes. */
 const maxKeys = 8
 
-export function bySignature(signature: Uint8Array, keys: readonly KnownKey[]): Test {
-  const tried = keys.slice(0, maxKeys)
-  return (bytes) => tried.find(({ publicKey }) => primitives.ed25519Verify(signature, bytes, publicKey))
+/** @param named the key that the signature names: once the first base was tried with every key, only this one is */
+export function bySignature(signature: Uint8Array, keys: readonly KnownKey[], named?: KnownKey): Test {
+  let tried = keys.slice(0, maxKeys)
+  return (bytes) => {
+    const found = tried.find(({ publicKey }) => primitives.ed25519Verify(signature, bytes, publicKey))
+    if (named !== undefined) tried = [named]
+    return found
+  }
 }
 
 /** @param digest lower-case hex */
@@ -53,12 +58,13 @@ export function search(
   budget: Budget,
 ): Found | undefined {
   const tried = new Set<string>()
+  const isSpent = (): boolean => tried.size >= budget.tries
   const tryBase = (
     base: string | undefined,
     made: Found['changes'],
     bytes?: Uint8Array,
   ): Found | undefined => {
-    if (base === undefined || tried.size >= budget.tries) return undefined
+    if (base === undefined || isSpent()) return undefined
     const id = bytes === undefined ? base : `${made[0]?.id}\n${base}`
     if (tried.has(id)) return undefined
     tried.add(id)
@@ -67,18 +73,25 @@ export function search(
   }
   return (
     tryBase(baseOf(material), []) ??
-    first(changes, (change) => tryBase(baseOf(change.apply(material)), [change])) ??
-    first(baseMistakes(baseOf(material) ?? '', label), ({ id, base, bytes }) =>
+    first(changes, isSpent, (change) => tryBase(baseOf(change.apply(material)), [change])) ??
+    first(baseMistakes(baseOf(material) ?? '', label), isSpent, ({ id, base, bytes }) =>
       tryBase(base, [{ id, detail: '' }], bytes),
     ) ??
     (budget.pairs
-      ? first(pairsOf(changes), ([one, two]) => tryBase(baseOf(two.apply(one.apply(material))), [one, two]))
+      ? first(pairsOf(changes), isSpent, ([one, two]) =>
+          tryBase(baseOf(two.apply(one.apply(material))), [one, two]),
+        )
       : undefined)
   )
 }
 
-function first<T>(items: Iterable<T>, look: (item: T) => Found | undefined): Found | undefined {
+function first<T>(
+  items: Iterable<T>,
+  isSpent: () => boolean,
+  look: (item: T) => Found | undefined,
+): Found | undefined {
   for (const item of items) {
+    if (isSpent()) return undefined
     const found = look(item)
     if (found !== undefined) return found
   }

@@ -116,11 +116,11 @@ export const wordsEn = {
   coverage: 'it covers: {}',
   'no-signature-bytes': 'signature has no 64 bytes under this label',
   'request-missing': 'the answer’s signature covers the request too: give it with --request',
-  'no-key': 'there is no key to verify with: give --key or --jwks {}',
+  'no-key': 'there is no key to verify with: give --key or --jwks{}',
   unexplained:
-    'no known change makes it verify {}. If the signer can print its base, give it with --base; else it is another key under this name, or a change of more than two parts',
+    'no known change makes it verify{}. If the signer can print its base, give it with --base; else it is another key under this name, or a change of more than two parts',
   'unexplained-key':
-    'no known key and no known change makes it verify {}: the key that keyid names is missing here',
+    'no known key and no known change makes it verify{}: the key that keyid names is missing here',
   'key-other': 'it verifies with another key than keyid names: {}',
   'same-base':
     'both bases are the same, and the signature is not over them: wrong key, or a signature of something else',

@@ -99,10 +99,10 @@ export const wordsZh: Readonly<Record<WordId, string>> = {
   coverage: '它覆盖的是：{}',
   'no-signature-bytes': 'signature 中这个标签下没有 64 字节',
   'request-missing': '应答的签名也覆盖请求：请用 --request 给出',
-  'no-key': '没有可用于验证的密钥：请给出 --key 或 --jwks {}',
+  'no-key': '没有可用于验证的密钥：请给出 --key 或 --jwks{}',
   unexplained:
-    '已知的改动都不能使它通过验证 {}。若签名方能打印基串，请用 --base 给出；否则是同名的另一把密钥，或改动多于两处',
-  'unexplained-key': '已知的密钥与改动都不能使它通过验证 {}：缺少 keyid 所指的密钥',
+    '已知的改动都不能使它通过验证{}。若签名方能打印基串，请用 --base 给出；否则是同名的另一把密钥，或改动多于两处',
+  'unexplained-key': '已知的密钥与改动都不能使它通过验证{}：缺少 keyid 所指的密钥',
   'key-other': '它能用另一把密钥通过验证，而不是 keyid 所指的：{}',
   'same-base': '两个基串相同，但签名不是对它们的：密钥不对，或签名属于别的内容',
   'base-differs': '两个基串在 {} 处不同，没有已知的改动能解释',
