@@ -58,12 +58,15 @@ export function search(
   budget: Budget,
 ): Found | undefined {
   const tried = new Set<string>()
-  const isSpent = (): boolean => tried.size >= budget.tries
+  let looks = 0
+  // Most changes change nothing of a short request: that costs little, and is bounded too.
+  const isSpent = (): boolean => tried.size >= budget.tries || looks >= 4 * budget.tries
   const tryBase = (
     base: string | undefined,
     made: Found['changes'],
     bytes?: Uint8Array,
   ): Found | undefined => {
+    looks++
     if (base === undefined || isSpent()) return undefined
     const id = bytes === undefined ? base : `${made[0]?.id}\n${base}`
     if (tried.has(id)) return undefined
