@@ -18,6 +18,11 @@ export function jsonReply(status: number, value: unknown): ResponseMessage {
   }
 }
 
+/** The same, typed by the shape that the OpenAPI document says of this answer. */
+export function shapedReply<T>(_shape: ZodType<T>, status: number, value: NoInfer<T>): ResponseMessage {
+  return jsonReply(status, value)
+}
+
 /** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape. Attacker-controlled. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
   const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()

@@ -2,6 +2,7 @@
 import type { ProtocolCode } from '../../crypto/errors.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import type { ProblemDocument } from './problem-shape.ts'
 import { problemRow } from './problem-table.ts'
 import { Throttled } from './throttled.ts'
 
@@ -54,7 +55,7 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
   const limited = refusal instanceof Throttled ? refusal : undefined
   const status = limited?.status ?? row.status
   const seconds = limited?.retryAfter ?? refusal.members.retry_after ?? retryAfter
-  const body = JSON.stringify({
+  const document: ProblemDocument = {
     type: `${context.origin}/docs/problems/${refusal.code}`,
     title,
     status,
@@ -65,7 +66,8 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
     time: context.time,
     retryable,
     ...refusal.members,
-  })
+  }
+  const body = JSON.stringify(document)
   const headers: (readonly [string, string])[] = [['content-type', 'application/problem+json']]
   if (seconds !== undefined) headers.push(['retry-after', String(seconds)])
   headers.push(...(limited?.fields ?? []))

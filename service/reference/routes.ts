@@ -7,6 +7,7 @@ import type { ProtocolCode } from '../../crypto/errors.ts'
 import type { Language } from '../messages/language.ts'
 import { languageOf } from '../messages/language.ts'
 import { findProblemCode, problemCodes, problemRow } from '../messages/problem-table.ts'
+import { openApiDocument } from './openapi.ts'
 import { indexPage, problemPage, problemText, unknownPage } from './problem-pages.tsx'
 import { problemStyle } from './problem-style.ts'
 
@@ -47,6 +48,12 @@ export function referenceRoutes(origin: string): Hono {
     }
     const one = (): unknown => described(code, language, origin)
     return answer(c, language, 200, () => problemPage(code, language, origin), one)
+  })
+  let document: string | undefined
+  app.get('/openapi.json', (c) => {
+    document ??= `${JSON.stringify(openApiDocument(origin))}\n`
+    c.header('cache-control', `public, max-age=${maxAge}`)
+    return c.body(document, 200, { 'content-type': 'application/json' })
   })
   return app
 }
