@@ -72,9 +72,7 @@ function Line({ row, language }: { readonly row: ProblemRow; readonly language: 
       <span class="code">{row.code}</span>
       <span class="title">{problemText(row.code, language).title}</span>
       <span class="status">{row.status}</span>
-      <span class={`retry ${row.retryable ? 'yes' : 'no'}`}>
-        {words.retry}: {row.retryable ? words.yes : words.no}
-      </span>
+      <span class="retry yes">{row.retryable ? words.retry : ''}</span>
     </a>
   )
 }
@@ -129,7 +127,7 @@ function Facts({ row, language }: { readonly row: ProblemRow; readonly language:
       </div>
       <div>
         <dt>{words.retry}</dt>
-        <dd class={row.retryable ? 'yes' : 'no'}>{row.retryable ? words.yes : words.no}</dd>
+        <dd class={row.retryable ? 'yes' : ''}>{row.retryable ? words.yes : words.no}</dd>
       </div>
       <div>
         <dt>{words.sent}</dt>

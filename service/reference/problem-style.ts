@@ -2,10 +2,10 @@
 
 export const problemStyle = `
 :root { color-scheme: light dark; --page: #ffffff; --panel: #f6f7f9; --text: #1b2330; --quiet: #566072;
-  --line: #dfe3e9; --accent: #1c5bb8; --good: #17693a; --bad: #b3261e; --warn-panel: #fdf4dc; --warn-line: #d9b64c;
+  --line: #dfe3e9; --accent: #1c5bb8; --good: #17693a;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 @media (prefers-color-scheme: dark) { :root { --page: #12161d; --panel: #1a2029; --text: #e4e8ee; --quiet: #a2adbd;
-  --line: #2c3542; --accent: #86b4f5; --good: #6fcf97; --bad: #ff9a8f; --warn-panel: #2e2712; --warn-line: #7d6821; } }
+  --line: #2c3542; --accent: #86b4f5; --good: #6fcf97; } }
 * { box-sizing: border-box; }
 html { font: 15px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei",
   "Noto Sans CJK SC", sans-serif; background: var(--page); color: var(--text); font-variant-numeric: tabular-nums; }
@@ -31,17 +31,16 @@ pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6p
 dt { color: var(--quiet); font-size: 13px; }
 dd { margin: 0; font-weight: 600; }
 .yes { color: var(--good); }
-.no { color: var(--bad); }
 .lead { color: var(--quiet); max-width: 68ch; }
 .codes { list-style: none; margin: 8px 0 0; padding: 0; border-top: 1px solid var(--line); }
-.codes a { display: grid; grid-template-columns: 250px 1fr auto auto; gap: 4px 16px; align-items: baseline; padding: 9px 4px;
+.codes a { display: grid; grid-template-columns: 250px 1fr 3.5ch 9em; gap: 4px 16px; align-items: baseline; padding: 9px 4px;
   border-bottom: 1px solid var(--line); text-decoration: none; color: var(--text); }
 .codes a:hover { background: var(--panel); }
 .codes a:hover .code { text-decoration: underline; }
 .codes .code { font-family: var(--mono); font-size: 13px; color: var(--accent); overflow-wrap: anywhere; }
-.codes .status { color: var(--quiet); min-width: 3ch; }
-.codes .retry { min-width: 6em; font-size: 13px; }
+.codes .status { color: var(--quiet); }
+.codes .retry { font-size: 13px; text-align: right; }
 @media (max-width: 700px) { main { padding: 18px 16px 40px; } .top { padding: 0 16px; }
-  .codes a { grid-template-columns: 1fr auto; padding: 11px 2px; } .codes .title { grid-column: 1; grid-row: 2; }
+  .codes a { grid-template-columns: 1fr 9em; padding: 11px 2px; } .codes .title { grid-column: 1; grid-row: 2; }
   .codes .status { text-align: right; } .codes .retry { grid-row: 2; text-align: right; } }
 `
