@@ -39,23 +39,28 @@ export function checkBase(given: Case): Verdict {
   const error = new ProtocolError('signature_invalid', 'the signature does not verify')
   if (signature === undefined) return { step: unknown('verify', { id: 'no-signature-bytes', detail: '' }) }
   const named = findKey(options.keys, keyid)
-  const keys = named === undefined ? options.keys : [named, ...options.keys.filter((key) => key !== named)]
+  const keys = keysFor(member.kind, options.keys, named)
   if (member.kind === 'response' && material.request === undefined)
     return { step: unknown('verify', { id: 'request-missing', detail: '' }) }
   if (keys.length === 0) return { step: unknown('verify', { id: 'no-key', detail: faultOf(material) }) }
   const text = options.signerBase
   if (text !== undefined) return withSignerBase(given, text, signature, keys, error)
   const found = search(material, changes, member.label, bySignature(signature, keys, named), options.budget)
-  if (found === undefined) {
-    const hasOwn = named !== undefined
-    return {
-      step: failed('verify', error, {
-        id: hasOwn ? 'unexplained' : 'unexplained-key',
-        detail: faultOf(material),
-      }),
-    }
-  }
-  return verdictOf(found, named, error)
+  if (found !== undefined) return verdictOf(found, named, error)
+  const isStrange = member.kind === 'device' && keys.every(({ source }) => source === 'jwks')
+  if (isStrange) return { step: unknown('verify', { id: 'no-device-key', detail: '' }) }
+  const id = named === undefined ? 'unexplained-key' : 'unexplained'
+  return { step: failed('verify', error, { id, detail: faultOf(material) }) }
+}
+
+/** The keys that this signature may be by: the named one first, and never the device's for the service's. */
+function keysFor(
+  kind: SignedMember['kind'],
+  known: readonly KnownKey[],
+  named: KnownKey | undefined,
+): readonly KnownKey[] {
+  const usable = known.filter((key) => key !== named && (kind === 'device' || key.source !== 'request'))
+  return named === undefined ? usable : [named, ...usable]
 }
 
 /** In brackets, why there is no base at all; mostly nothing. */
