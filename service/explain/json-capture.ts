@@ -93,7 +93,7 @@ export function readJsonCapture(value: unknown): Capture {
 }
 
 /** A problem document of the service among any JSON; `undefined` for anything else. */
-export function findProblem(value: unknown): Problem | undefined {
+function findProblem(value: unknown): Problem | undefined {
   const parsed = problem.safeParse(value)
   if (!parsed.success) return undefined
   const { code, step, detail, time: at, base_sha256: baseSha256, base_lengths: baseLengths } = parsed.data

@@ -99,7 +99,7 @@ const zh: Words = {
 const tables = { en: { words: en, findings: wordsEn }, 'zh-CN': { words: zh, findings: wordsZh } } as const
 
 /** The sentence of one finding. */
-export function sentence({ id, detail }: Finding | Note, language: Language): string {
+function sentence({ id, detail }: Finding | Note, language: Language): string {
   return tables[language].findings[id].replace('{}', () => printable(detail)).trim()
 }
 

@@ -7,7 +7,7 @@ import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
 import { decodedContent } from './content.ts'
 
 /** A reply with a JSON body that nobody may keep. */
-export function jsonReply(status: number, value: unknown): ResponseMessage {
+function jsonReply(status: number, value: unknown): ResponseMessage {
   return {
     status,
     fields: [

@@ -2,13 +2,13 @@
 import { z } from 'zod'
 
 /** UNIX seconds. */
-export const seconds = z.number().int().min(0)
+const seconds = z.number().int().min(0)
 
 /** Thumbprint of a device key. */
-export const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 
 /** b64u of 16 bytes. */
-export const sessionId = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
+const sessionId = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
 
 const session = z.strictObject({
   id: sessionId,
