@@ -168,13 +168,11 @@ function baseLines(
 ): readonly string[] {
   const { words } = tables[language]
   const hasFailed = steps.some(({ name, outcome }) => name === 'verify' && outcome === 'failed')
-  if (base === undefined || (!hasFailed && other === undefined)) return []
-  const ours = [`${words.ours}:`, ...indented(base)]
-  if (other === undefined) return ours
-  const theirs = [`${words[other.whose]}:`, ...indented(other.base)]
-  return difference === undefined
-    ? [...ours, ...theirs]
-    : [...ours, ...theirs, ...differenceLines(base, other.base, difference, language)]
+  if (!hasFailed && other === undefined) return []
+  const ours = base === undefined ? [] : [`${words.ours}:`, ...indented(base)]
+  const theirs = other === undefined ? [] : [`${words[other.whose]}:`, ...indented(other.base)]
+  if (base === undefined || other === undefined || difference === undefined) return [...ours, ...theirs]
+  return [...ours, ...theirs, ...differenceLines(base, other.base, difference, language)]
 }
 
 function indented(base: string): readonly string[] {

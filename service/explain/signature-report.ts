@@ -13,7 +13,7 @@ import type { Difference } from './difference.ts'
 import { differenceOf } from './difference.ts'
 import { fieldChanges } from './field-changes.ts'
 import type { Material } from './material.ts'
-import { baseOf } from './material.ts'
+import { baseFault, baseOf } from './material.ts'
 import type { ExplainOptions } from './options.ts'
 import { isSecret, printable, shown } from './redaction.ts'
 import type { Finding, SignatureReport, Step } from './report.ts'
@@ -139,6 +139,8 @@ function checkForm({ member, material, options }: Case): Step {
 
 function formFindings(error: ProtocolError, material: Material): readonly Finding[] {
   if (error.code !== 'components_incomplete') return []
+  // Covered well, and a value is none that a base can hold: the refusal itself says so.
+  if (error.message === baseFault(material)) return []
   const covered = material.input.items
     .map(({ value }) => (value.kind === 'string' ? value.value : '?'))
     .join(' ')

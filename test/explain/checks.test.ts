@@ -11,6 +11,7 @@ import { UnreadableCapture } from '../../service/explain/capture.ts'
 import { explainCapture } from '../../service/explain/explain.ts'
 import type { ExplainOptions } from '../../service/explain/options.ts'
 import { jsonOf, printReport } from '../../service/explain/print.ts'
+import { printProblem } from '../../service/explain/problem-report.ts'
 import { readKeys, UnreadableKey } from '../../service/explain/public-keys.ts'
 import { readCapture } from '../../service/explain/read-capture.ts'
 import type { SignatureReport } from '../../service/explain/report.ts'
@@ -157,6 +158,25 @@ describe('a token', () => {
   it.each(cases)('%s is named', (_title, message, code, id) => {
     const step = deviceOf(message).steps.find(({ name }) => name === 'token')
     expect(step).toMatchObject({ outcome: 'failed', code, findings: [{ id }] })
+  })
+
+  it('is not printed either when it is of no known form', () => {
+    const report = explainCapture(
+      readCapture(httpText(forwardedRequest({ token: 'opaque-and-secret' }))),
+      known,
+    )
+    const other = explainCapture(
+      readCapture(httpText(forwardedRequest({ path: '/f?a=1', token: 'opaque-and-secret' }))),
+      {
+        ...known,
+        ...{ budget: hasty, signerBase: '"@method": POST\n"authorization": HTTPSig another-secret' },
+      },
+    )
+    const said = [report, other]
+      .flatMap((each) => [printReport(each, 'en'), JSON.stringify(jsonOf(each, 'en'))])
+      .join('\n')
+    expect(said).not.toContain('opaque-and-secret')
+    expect(said).not.toContain('another-secret')
   })
 
   it('is never printed, wherever it stands', () => {
@@ -309,6 +329,34 @@ describe('an answer', () => {
       'signature_invalid',
       ['status 201'],
     ])
+  })
+})
+
+describe('what could steer a terminal is written as an escape', () => {
+  const evil = '\u001b[2J\u202e'
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  const steering = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/
+
+  it('in a field’s name, a target, and the signer’s base', () => {
+    const message = { ...forwardedRequest(), path: `/f\u001b[2J?q=\u001b[2J` }
+    const fields = [...message.fields, ['x\u001b[2J', 'a'], ['x\u001b[2J', 'b']] as const
+    const capture = readCapture(httpText({ ...message, fields }))
+    const options = { ...known, budget: hasty, signerBase: `"@path": ${evil}\n${evil}` }
+    const report = explainCapture(capture, options)
+    for (const said of [printReport(report, 'en'), printReport(report, 'zh-CN')]) {
+      expect(said).toContain('\\u{1b}[2J')
+      expect(said).not.toMatch(steering)
+    }
+  })
+
+  it('in a problem document', () => {
+    const { problem } = readCapture(
+      encodeUtf8(JSON.stringify({ code: 'replayed', step: evil, detail: evil })),
+    )
+    if (problem === undefined) throw new Error('no problem')
+    const said = printProblem(problem, 'en', true)
+    expect(said).toContain('\\u{1b}[2J\\u{202e}')
+    expect(said).not.toMatch(steering)
   })
 })
 
