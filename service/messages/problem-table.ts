@@ -87,7 +87,7 @@ const steps: Readonly<Record<ProtocolCode, readonly string[]>> = {
   window_invalid: ['window'],
   digest_mismatch: ['digest'],
   key_unknown: ['key'],
-  key_revoked: ['key'],
+  key_revoked: ['key', 'claim'],
   signature_invalid: ['verify'],
   token_missing: ['token'],
   token_invalid: ['token'],
