@@ -24,7 +24,7 @@ function groupOf({ isClear, steps: [step = ''], code }: ProblemRow): ProblemGrou
   if (isClear) return 'clear'
   if (step === 'idempotency') return 'idempotency'
   if (code.startsWith('step_up')) return 'confirmation'
-  if (step === 'login' || /^(?:login|device|wechat)_/.test(code)) return 'login'
+  if (/^(?:login|device|wechat)_/.test(code)) return 'login'
   return /^(?:rate_limited|upstream_unavailable|unavailable|internal)$/.test(code) ? 'service' : 'request'
 }
 

@@ -40,7 +40,7 @@ function expectProblem(heard: Heard, code: string, status: number, step: string)
   expect(heard.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
   expect(heard.status).toBe(status)
   // The pages of the codes say at which step each is refused.
-  expect([code, problemRow(code as ProtocolCode).steps.includes(step)]).toEqual([code, true])
+  expect(problemRow(code as ProtocolCode).steps).toContain(step)
   expect(Math.abs(heard.json.time - service.now())).toBeLessThanOrEqual(2)
   expect(heard.json.instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/)
   expect(typeof heard.json.retryable).toBe('boolean')
