@@ -228,7 +228,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   rate_limited: {
     means:
-      "Too many requests of this device, user or app. `RateLimit` in the answer says what is left. For `POST /phone-number` also: WeChat's quota is used up.",
+      "Too many requests of this device, user or app, or pushes of this key. `RateLimit` in the answer says what is left. For `POST /phone-number` also: WeChat's quota is used up.",
     client: 'Wait for `Retry-After`, send again.',
     operator: 'The limits are in `MINISEAL_LIMITS`; `RateLimit-Policy` names the one that was met.',
   },

@@ -242,7 +242,7 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   rate_limited: {
     title: '请求过多',
     means:
-      '该设备、用户或应用的请求过多。应答中的 `RateLimit` 说明剩余额度。对 `POST /phone-number` 还表示：微信的额度已用完。',
+      '该设备、用户或应用的请求过多，或该密钥的推送过多。应答中的 `RateLimit` 说明剩余额度。对 `POST /phone-number` 还表示：微信的额度已用完。',
     client: '等待 `Retry-After` 后重新发送。',
     operator: '限额见 `MINISEAL_LIMITS`；`RateLimit-Policy` 说明触及的是哪一个。',
   },
