@@ -20,7 +20,7 @@ import { closeConnections } from './http/stopping.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import { logRoutes, type VerifyAuditor } from './log/log-routes.ts'
 import type { LogStatus, RunningLog } from './log/open-log.ts'
-import { findProblemTitle } from './messages/problems.ts'
+import { referenceRoutes } from './reference/routes.ts'
 
 /** For how long anybody may keep the published keys, in seconds. */
 const publicationAge = 60
@@ -93,10 +93,7 @@ export function createApp(
     return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
   })
   app.get('/metrics', metricsHandler(metrics.access, metrics.read))
-  app.get('/docs/problems/:code', (c) => {
-    const title = findProblemTitle(c.req.param('code'))
-    return title === undefined ? c.notFound() : c.text(`${c.req.param('code')}: ${title}\n`)
-  })
+  app.route('/', referenceRoutes(settings.origin))
   app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
   app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app

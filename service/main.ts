@@ -164,6 +164,7 @@ function contextOf(config: Config, origin: string, parts: ContextParts): Exchang
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
+    tellsBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,
     random: randomBytes,
     ...parts,

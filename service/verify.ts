@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Field, RequestMessage } from '../crypto/binary-http.ts'
 import { findField } from '../crypto/binary-http.ts'
 import { authorityOf } from '../crypto/channel-configuration.ts'
+import type { ProtocolCode } from '../crypto/errors.ts'
 import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
 import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
 import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
@@ -20,8 +21,9 @@ import {
 } from '../crypto/signed-request.ts'
 import { keyThumbprint } from '../crypto/thumbprint.ts'
 import type { Caller } from './backends/backend.ts'
+import { explainForLog } from './explain/for-log.ts'
 import { sodiumPrimitives as primitives } from './keys/sodium-primitives.ts'
-import type { JsonWebKeySet } from './sessions/published-keys.ts'
+import type { JsonWebKeySet, PublishedKeys } from './sessions/published-keys.ts'
 import { publishedKeys } from './sessions/published-keys.ts'
 import type { TokenSubject } from './sessions/tokens.ts'
 import { tokenOf, verifyPublishedToken } from './sessions/tokens.ts'
@@ -47,6 +49,18 @@ export interface VerifyOptions {
   readonly body?: Uint8Array
   /** UNIX seconds; the system's clock by default. */
   readonly now?: () => number
+  /**
+   * Called before a refusal is thrown, with what `miniseal explain` says of the request: for the program's own log, not
+   * for whoever sent it. It holds no token. The text is made at most once a second, since strangers can ask for it.
+   */
+  readonly onRefused?: (refusal: ExplainedRefusal) => void
+}
+
+/** A refusal in the words of the log. */
+export interface ExplainedRefusal {
+  readonly code: ProtocolCode
+  /** Several lines. */
+  readonly text: string
 }
 
 /** For the device's signature, in seconds: what the service accepts, and the time on the way. */
@@ -73,6 +87,21 @@ export async function verifyMiniseal(
   const now = options.now?.() ?? Math.floor(Date.now() / 1000)
   const keys = publishedKeys(options.jwks)
   const message = await readMessage(request, options)
+  try {
+    return await verifyMessage(message, options, keys, now)
+  } catch (error) {
+    if (error instanceof ProtocolError) await tellRefusal(error, message, options, keys, now)
+    throw error
+  }
+}
+
+/** Every check in order. */
+async function verifyMessage(
+  message: RequestMessage,
+  options: VerifyOptions,
+  keys: PublishedKeys,
+  now: number,
+): Promise<Caller> {
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
   const gateway = refuseFormat('signature_malformed', () => parseGatewaySignature(message))
   assertInWindow(device, now, deviceWindow)
@@ -91,6 +120,22 @@ export async function verifyMiniseal(
   assertSignature(primitives, gateway, await keys.findPublicKey(gateway.keyid))
   assertSameCaller(gateway.caller, subject)
   return callerOf(gateway, subject, device)
+}
+
+/** Milliseconds by `performance.now()`: before this, refusals are told in one line. */
+let nextExplanation = 0
+
+async function tellRefusal(
+  { code, message: words }: ProtocolError,
+  message: RequestMessage,
+  { onRefused }: VerifyOptions,
+  keys: PublishedKeys,
+  now: number,
+): Promise<void> {
+  if (onRefused === undefined) return
+  const isDue = performance.now() >= nextExplanation && code !== 'unavailable'
+  if (isDue) nextExplanation = performance.now() + 1000
+  onRefused({ code, text: isDue ? await explainForLog(message, keys, now) : words })
 }
 
 async function readMessage(

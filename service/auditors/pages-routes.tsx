@@ -6,6 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { Language } from '../messages/language.ts'
+import { languageOf } from '../messages/language.ts'
 import { packageRoot } from '../package-root.ts'
 import { auditApi } from './api.ts'
 import type { AuditParts } from './parts.ts'
@@ -95,14 +97,8 @@ function page(c: Context, built: BuiltFiles | undefined): Response | Promise<Res
   )
 }
 
-/** The first of the two languages that a browser names. Attacker-controlled. */
-function languageOf(field: string | undefined): 'zh-CN' | 'en' {
-  const first = /(?:^|,)\s*(zh|en)\b/i.exec(field ?? '')?.[1]?.toLowerCase()
-  return first === 'zh' ? 'zh-CN' : 'en'
-}
-
 interface ShellOptions {
-  readonly language: 'zh-CN' | 'en'
+  readonly language: Language
   readonly style: string
   readonly script: string
 }

@@ -7,6 +7,7 @@ import { call } from './call.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { devices } from './devices.ts'
+import { explain } from './explain.ts'
 import { keys } from './keys.ts'
 import { push } from './push.ts'
 import { serveCommand } from './serve.ts'
@@ -16,6 +17,7 @@ import { wechatSandbox } from './wechat-sandbox.ts'
 const commands: Readonly<Record<string, Command | CommandGroup>> = {
   serve: serveCommand,
   call,
+  explain,
   keys,
   auditor,
   audit,
@@ -71,11 +73,11 @@ async function runCommand(
   try {
     return await command.run(rest, terminal)
   } catch (error) {
-    return explain(name, command, error, terminal)
+    return failWith(name, command, error, terminal)
   }
 }
 
-function explain(name: string, command: Command, error: unknown, terminal: Terminal): ExitCode {
+function failWith(name: string, command: Command, error: unknown, terminal: Terminal): ExitCode {
   const isUsage = error instanceof UsageError || hasCode(error, /^ERR_PARSE_ARGS/)
   if (isUsage) {
     terminal.err(`miniseal ${name}: ${messageOf(error)}\n\n${command.usage}`)

@@ -20,7 +20,7 @@ export const newEvent = z.strictObject({
   data: z.record(z.string(), z.unknown()),
 })
 
-const storedEvent = z.looseObject({ type: z.string(), data: z.record(z.string(), z.unknown()) })
+export const storedEvent = z.looseObject({ type: z.string(), data: z.record(z.string(), z.unknown()) })
 
 /**
  * The bytes of an event.

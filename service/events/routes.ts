@@ -4,9 +4,9 @@ import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.t
 import { ProtocolError } from '../../crypto/errors.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
-import { jsonReply, parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import type { Write } from '../store/store.ts'
-import { parseEvent } from './event.ts'
+import { parseEvent, storedEvent } from './event.ts'
 import type { EventPage, Outbox } from './outbox.ts'
 import type { SocketTurn } from './socket-turn.ts'
 
@@ -28,7 +28,18 @@ const maxPageBytes = 524_288
 
 const position = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 
-const subscriptionBody = z.strictObject({ after: position })
+export const subscriptionBody = z.strictObject({ after: position })
+
+/** Where the events that are kept begin and end. */
+const places = { from: position, first: position, last: position }
+
+/** What a subscription is answered with: the events themselves come over the socket. */
+export const subscriptionReply = z.strictObject(places)
+
+export const eventsReply = z.strictObject({
+  events: z.array(z.looseObject({ sequence: position, ...storedEvent.shape })),
+  ...places,
+})
 
 /**
  * Decides a request under `/events`; `undefined` when the path is not one of ours.
@@ -56,14 +67,14 @@ async function listEvents(
 ): Promise<EventDecision> {
   const { after, limit } = parseQuery(query)
   const page = await outbox.read(user, after, limit)
-  const events: unknown[] = []
+  const events: z.infer<typeof eventsReply>['events'] = []
   let bytes = 0
   for (const { sequence, event } of page.events) {
     bytes += event.length
     if (bytes > maxPageBytes && events.length > 0) break
     events.push({ sequence, ...parseEvent(decodeUtf8(event)) })
   }
-  return { reply: jsonReply(200, { events, ...placesOf(page) }), writes: [] }
+  return { reply: shapedReply(eventsReply, 200, { events, ...placesOf(page) }), writes: [] }
 }
 
 function placesOf({ from, first, last }: EventPage): Pick<EventPage, 'from' | 'first' | 'last'> {
@@ -99,5 +110,5 @@ async function subscribe(
     throw new ProtocolError('payload_invalid', 'a subscription needs a socket: ask GET /events')
   const page = await outbox.read(user, after, 1)
   socket.subscribe(page.from)
-  return { reply: jsonReply(200, placesOf(page)), writes: [] }
+  return { reply: shapedReply(subscriptionReply, 200, placesOf(page)), writes: [] }
 }

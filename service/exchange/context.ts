@@ -54,6 +54,8 @@ export interface ExchangeContext {
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn
+  /** Development only: a refused signature comes with a digest of what it was checked over. */
+  readonly tellsBase: boolean
   readonly log: LogGate
   readonly journal: Journal
   readonly receipts: Receipts

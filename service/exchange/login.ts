@@ -3,14 +3,14 @@ import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
-import { assertSignature } from '../../crypto/signed-request.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { newDeviceEvents } from '../events/device-events.ts'
 import { secretPlace } from '../keys/secret-places.ts'
-import { jsonReply, parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import { sessionKeyPlace } from '../sessions/open-sessions.ts'
+import { loginReply } from '../sessions/shapes.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
@@ -23,6 +23,7 @@ import { pseudonym } from './pseudonym.ts'
 import { check, checkAsync } from './refused.ts'
 import type { Story } from './story.ts'
 import { deviceLeaf, loginLeaf, signatureOf } from './story.ts'
+import { assertSignedBy } from './told-base.ts'
 import { readSignature } from './verify.ts'
 
 /** How long a session lives, in seconds. */
@@ -37,7 +38,7 @@ const deviceInUse = 90 * 86_400
 /** Kept as it is, and shown to the user: no control character, above all not U+0000, which PostgreSQL cannot store. */
 const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)
 
-const loginBody = z.object({
+export const loginBody = z.object({
   appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),
   code: z.string().min(1).max(512),
   device: z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) }),
@@ -91,7 +92,7 @@ function verifyLogin(context: ExchangeContext, request: RequestMessage): Verifie
   })
   const signature = readSignature(context, request)
   const { body, publicKey } = check('key', () => readDeviceKey(context, request, signature))
-  check('verify', () => assertSignature(context.primitives, signature, publicKey))
+  check('verify', () => assertSignedBy(context, signature, publicKey))
   check('login', () => {
     if (!context.wechat.hasApp(body.appid))
       throw new ProtocolError('payload_invalid', 'the appid is not served here')
@@ -148,7 +149,7 @@ async function openSession(
   const platform = body.client?.platform
   const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
-  const reply = jsonReply(201, {
+  const reply = shapedReply(loginReply, 201, {
     session: { id: sid, expires_at: now + sessionLifetime },
     user,
     device: { id: device, new: known === undefined },

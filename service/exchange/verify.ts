@@ -3,15 +3,11 @@ import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { parseRequest } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
-import {
-  assertContentDigest,
-  assertInWindow,
-  assertSignature,
-  parseRequestSignature,
-} from '../../crypto/signed-request.ts'
+import { assertContentDigest, assertInWindow, parseRequestSignature } from '../../crypto/signed-request.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedRequest } from './open.ts'
 import { check } from './refused.ts'
+import { assertSignedBy } from './told-base.ts'
 
 /** Made only by {@link verifyRequest}: its signature is by the key of its session, in time, over its very bytes. */
 class Verified {
@@ -77,7 +73,7 @@ export function verifyRequest(
     }
     if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
-  check('verify', () => assertSignature(context.primitives, signature, opened.session.devicePublicKey))
+  check('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))
   return new Verified(opened, message, signature)
 }
 

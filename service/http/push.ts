@@ -7,12 +7,13 @@ import { findField } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { parsePushSignature } from '../../crypto/push-signature.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
-import { assertContentDigest, assertInWindow, assertSignature } from '../../crypto/signed-request.ts'
+import { assertContentDigest, assertInWindow } from '../../crypto/signed-request.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
 import { readIdempotencyKey } from '../exchange/idempotency.ts'
 import { asRefused, check, checkAsync } from '../exchange/refused.ts'
+import { assertSignedBy } from '../exchange/told-base.ts'
 import { parseJsonContent } from '../messages/json.ts'
 import { problemOf } from '../messages/problems.ts'
 import { problemResponse, sourceOf } from './channel.ts'
@@ -108,7 +109,7 @@ async function accept(
   check('window', () => assertInWindow(signature, context.now(), context.settings.window))
   check('digest', () => assertContentDigest(context.primitives, message))
   const key = check('key', () => findKey(keys, signature))
-  check('verify', () => assertSignature(context.primitives, signature, key.publicKey))
+  check('verify', () => assertSignedBy(context, signature, key.publicKey))
   // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
   const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
   const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))

@@ -1,9 +1,10 @@
 /** `GET /receipts/{id}`: what the log says of one of the caller's own requests, with what proves it (protocol, section 12). */
+import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { FormatError, ProtocolError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
-import { jsonReply } from '../messages/json.ts'
+import { shapedReply } from '../messages/json.ts'
 import type { Decision } from '../sessions/routes.ts'
 import type { CheckpointRecord, LogEntry, StagedLeaf } from '../store/log-records.ts'
 import { placesPerLog } from '../store/log-records.ts'
@@ -29,6 +30,24 @@ export interface Receipts {
    */
   decide(message: RequestMessage, caller: Caller): Promise<Decision | undefined>
 }
+
+/** Standard base64. */
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/)
+
+const named = { id: z.uuid(), leaf: base64 }
+
+/** The leaf has no place in the log yet, or no checkpoint covers it: ask again. */
+export const pendingReceipt = z.strictObject({ ...named, state: z.literal('pending') })
+
+/** The leaf, its place, the hashes up to a checkpoint, and what the caller may see of it. */
+export const provedReceipt = z.strictObject({
+  ...named,
+  index: z.number().int().min(0),
+  size: z.number().int().min(1),
+  proof: z.array(base64),
+  checkpoint: z.string(),
+  groups: z.record(z.string(), z.strictObject({ salt: base64, value: z.string() })),
+})
 
 /** A proof against one checkpoint stays right for ever; a newer checkpoint only proves more. */
 const caching = 'private, max-age=3600'
@@ -83,14 +102,16 @@ function isAbout(groups: OpenedGroups, user: string): boolean {
 }
 
 async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
-  const named = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
+  const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
   const proved = 'place' in row ? await prove(reader, row) : undefined
   if (proved === undefined) {
-    const reply = jsonReply(202, { ...named, state: 'pending' })
+    const reply = shapedReply(pendingReceipt, 202, { ...name, state: 'pending' })
     return { ...reply, fields: [...reply.fields, ['retry-after', '1']] as const }
   }
-  const opened = [...groups].map(([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }])
-  const reply = jsonReply(200, { ...named, ...proved, groups: Object.fromEntries(opened) })
+  const opened = [...groups].map(
+    ([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }] as const,
+  )
+  const reply = shapedReply(provedReceipt, 200, { ...name, ...proved, groups: Object.fromEntries(opened) })
   const fields = reply.fields.filter(([field]) => field !== 'cache-control')
   return { ...reply, fields: [...fields, ['cache-control', caching]] as const }
 }

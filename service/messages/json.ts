@@ -7,7 +7,7 @@ import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
 import { decodedContent } from './content.ts'
 
 /** A reply with a JSON body that nobody may keep. */
-export function jsonReply(status: number, value: unknown): ResponseMessage {
+function jsonReply(status: number, value: unknown): ResponseMessage {
   return {
     status,
     fields: [
@@ -16,6 +16,11 @@ export function jsonReply(status: number, value: unknown): ResponseMessage {
     ],
     content: encodeUtf8(JSON.stringify(value)),
   }
+}
+
+/** The same, typed by the shape that the OpenAPI document says of this answer. */
+export function shapedReply<T>(_shape: ZodType<T>, status: number, value: NoInfer<T>): ResponseMessage {
+  return jsonReply(status, value)
 }
 
 /** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape. Attacker-controlled. */

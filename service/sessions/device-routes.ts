@@ -5,10 +5,11 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import type { Caller } from '../backends/backend.ts'
 import { revokedDeviceEvent } from '../events/device-events.ts'
 import type { Outbox } from '../events/outbox.ts'
-import { jsonReply, parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import type { DeviceRecord, SessionRecord, Store, Write } from '../store/store.ts'
 import type { Decision } from './routes.ts'
 import { noContent } from './routes.ts'
+import { devicesReply, revokedReply } from './shapes.ts'
 
 /** What the handlers look at; none of it writes. */
 export interface DeviceServices {
@@ -30,7 +31,7 @@ const deviceName = z
   .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]{1,40}$/u)
   .regex(/[^\p{Z}\p{Cf}]/u)
 
-const nameBody = z.strictObject({ name: deviceName })
+export const nameBody = z.strictObject({ name: deviceName })
 
 /**
  * Decides a request under `/devices`; `undefined` when the path is not one of ours.
@@ -79,7 +80,7 @@ async function listDevices(services: DeviceServices, caller: Caller): Promise<De
     created_at: device.createdAt,
     last_seen_at: lastSeen(device, sessions),
   }))
-  return { reply: jsonReply(200, { devices }), writes: [] }
+  return { reply: shapedReply(devicesReply, 200, { devices }), writes: [] }
 }
 
 function nameDevice(message: RequestMessage, { user }: Caller, id: string): Decision {
@@ -104,7 +105,7 @@ async function revokeOthers(services: DeviceServices, { user, device }: Caller):
   const now = services.now()
   const others = (await usableDevices(services, user)).filter(({ id }) => id !== device)
   return {
-    reply: jsonReply(200, { revoked: others.length }),
+    reply: shapedReply(revokedReply, 200, { revoked: others.length }),
     writes: [
       { kind: 'revoke-other-devices', user, except: device, now },
       endOfRevoked(user, now),

@@ -5,8 +5,10 @@ import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
-import { jsonReply } from '../messages/json.ts'
+import { shapedReply } from '../messages/json.ts'
 import type { SessionRecord, Store, Write } from '../store/store.ts'
+import type { SessionView } from './shapes.ts'
+import { currentSessionReply, endedReply, sessionsReply, tokenReply } from './shapes.ts'
 import type { TokenIssuer } from './tokens.ts'
 import { renewalPath, tokenLifetime, tokenType } from './tokens.ts'
 
@@ -54,7 +56,7 @@ async function activeSessions(services: SessionServices, caller: Caller): Promis
   })
 }
 
-function describe(session: SessionRecord, caller: Caller): Record<string, unknown> {
+function describe(session: SessionRecord, caller: Caller): SessionView {
   const id = encodeBase64Url(session.id)
   return {
     id,
@@ -68,22 +70,25 @@ function describe(session: SessionRecord, caller: Caller): Record<string, unknow
 
 async function listSessions(services: SessionServices, caller: Caller): Promise<Decision> {
   const sessions = (await activeSessions(services, caller)).map((session) => describe(session, caller))
-  return { reply: jsonReply(200, { sessions }), writes: [] }
+  return { reply: shapedReply(sessionsReply, 200, { sessions }), writes: [] }
 }
 
 async function currentSession(services: SessionServices, caller: Caller): Promise<Decision> {
   const sessions = await activeSessions(services, caller)
   const current = sessions.find(({ id }) => encodeBase64Url(id) === caller.session)
   if (current === undefined) throw new ProtocolError('session_ended', 'the session has ended')
-  return { reply: jsonReply(200, { ...describe(current, caller), user: caller.user }), writes: [] }
+  return {
+    reply: shapedReply(currentSessionReply, 200, { ...describe(current, caller), user: caller.user }),
+    writes: [],
+  }
 }
 
 async function renewToken(services: SessionServices, caller: Caller): Promise<Decision> {
   const now = services.now()
   const subject = { user: caller.user, appid: caller.appid, sid: caller.session, device: caller.device }
   const token = await services.tokens.issue(subject, now)
-  const body = { access_token: token, token_type: tokenType, expires_in: tokenLifetime, time: now }
-  return { reply: jsonReply(201, body), writes: [] }
+  const body = { access_token: token, token_type: tokenType, expires_in: tokenLifetime, time: now } as const
+  return { reply: shapedReply(tokenReply, 201, body), writes: [] }
 }
 
 /** The count is of the moment before: a session that opens meanwhile ends with the others, and is not counted. */
@@ -94,7 +99,7 @@ async function endOtherSessions(services: SessionServices, caller: Caller): Prom
   const except = decodeBase64Url(caller.session)
   const { user } = caller
   return {
-    reply: jsonReply(200, { ended: others.length }),
+    reply: shapedReply(endedReply, 200, { ended: others.length }),
     writes: [{ kind: 'end-other-sessions', user, except, reason: 'revoked', now: services.now() }],
   }
 }

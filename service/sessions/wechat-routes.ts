@@ -6,11 +6,12 @@ import { decodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
-import { jsonReply, parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import type { Store, UserRecord } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import { isRawDataSigned, openEncryptedData } from '../wechat/encrypted-data.ts'
+import { isRawDataSigned, openEncryptedData, userData } from '../wechat/encrypted-data.ts'
 import type { Decision } from './routes.ts'
+import { phoneNumberReply } from './shapes.ts'
 
 /** What the handlers look at; none of it writes. */
 export interface WechatDataServices {
@@ -24,9 +25,9 @@ export interface WechatDataServices {
 /** How old encrypted data may be, in seconds: as long as WeChat's codes live. */
 const maxDataAge = 300
 
-const phoneNumberBody = z.strictObject({ code: z.string().min(1).max(512) })
+export const phoneNumberBody = z.strictObject({ code: z.string().min(1).max(512) })
 
-const encryptedDataBody = z
+export const encryptedDataBody = z
   .strictObject({
     iv: z.string().length(24),
     data: z.string().min(24),
@@ -34,6 +35,7 @@ const encryptedDataBody = z
     signature: z.string().optional(),
   })
   .refine(({ raw_data, signature }) => (raw_data === undefined) === (signature === undefined))
+  .meta({ dependentRequired: { raw_data: ['signature'], signature: ['raw_data'] } })
 
 /**
  * Decides `POST /phone-number` and `POST /encrypted-data`; `undefined` when the path is not one of ours.
@@ -68,7 +70,7 @@ async function tellPhoneNumber(
   const number = await services.wechat.phoneNumber(caller.appid, code, openid)
   const { phoneNumber, purePhoneNumber, countryCode } = number
   const body = { phone_number: phoneNumber, pure_phone_number: purePhoneNumber, country_code: countryCode }
-  return { reply: jsonReply(200, body), writes: [] }
+  return { reply: shapedReply(phoneNumberReply, 200, body), writes: [] }
 }
 
 async function openUserData(
@@ -84,7 +86,7 @@ async function openUserData(
     throw new ProtocolError('payload_invalid', 'the signature does not fit raw_data')
   const { appid } = caller
   const opened = openEncryptedData({ sessionKey, iv, data, appid, maxAge: maxDataAge, now: services.now() })
-  return { reply: jsonReply(200, opened), writes: [] }
+  return { reply: shapedReply(userData, 200, opened), writes: [] }
 }
 
 async function findCaller({ store }: WechatDataServices, { user }: Caller): Promise<UserRecord> {

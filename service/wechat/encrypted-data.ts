@@ -17,12 +17,12 @@ const blockLength = 16
 const clockDifference = 60
 
 /** Everything that it holds besides the watermark is WeChat's matter and passed on. */
-const openedShape = z.looseObject({
+export const userData = z.looseObject({
   watermark: z.looseObject({ appid: z.string(), timestamp: z.number().int() }),
 })
 
 /** An opened object; its watermark has been checked. */
-export type WechatUserData = z.infer<typeof openedShape>
+export type WechatUserData = z.infer<typeof userData>
 
 export interface EncryptedData {
   /** Secret. The base64 text as WeChat gave it. */
@@ -63,7 +63,7 @@ function tryOpen({ sessionKey, iv, data, appid, maxAge, now }: EncryptedData): W
   } catch {
     return undefined
   }
-  const parsed = openedShape.safeParse(value)
+  const parsed = userData.safeParse(value)
   if (!parsed.success || parsed.data.watermark.appid !== appid) return undefined
   const age = now - parsed.data.watermark.timestamp
   return age <= maxAge && age >= -clockDifference ? parsed.data : undefined

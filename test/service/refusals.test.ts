@@ -2,7 +2,9 @@
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
+import type { ProtocolCode } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { problemRow } from '../../service/messages/problem-table.ts'
 import type { Heard, LoginParts, RawSession, RequestParts } from '../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -37,6 +39,8 @@ function withField(
 function expectProblem(heard: Heard, code: string, status: number, step: string): void {
   expect(heard.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
   expect(heard.status).toBe(status)
+  // The pages of the codes say at which step each is refused.
+  expect(problemRow(code as ProtocolCode).steps).toContain(step)
   expect(Math.abs(heard.json.time - service.now())).toBeLessThanOrEqual(2)
   expect(heard.json.instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/)
   expect(typeof heard.json.retryable).toBe('boolean')

@@ -1,0 +1,38 @@
+/**
+ * What a refused signature was checked over, told in development: a developer compares the digest with that of their own
+ * signature base, and `miniseal explain` finds the difference. Production never tells it.
+ */
+
+import { ProtocolError } from '../../crypto/errors.ts'
+import type { Primitives } from '../../crypto/primitives.ts'
+import type { RequestSignature } from '../../crypto/signed-request.ts'
+import { assertSignature } from '../../crypto/signed-request.ts'
+import { encodeAscii, encodeHex } from '../../crypto/text.ts'
+import type { ExchangeContext } from './context.ts'
+
+/**
+ * As {@link assertSignature}; in development the refusal has two members more.
+ *
+ * @throws ProtocolError `signature_invalid`.
+ */
+export function assertSignedBy(
+  { primitives, tellsBase }: Pick<ExchangeContext, 'primitives' | 'tellsBase'>,
+  signature: RequestSignature,
+  publicKey: Uint8Array,
+): void {
+  try {
+    assertSignature(primitives, signature, publicKey)
+  } catch (error) {
+    if (!tellsBase || !(error instanceof ProtocolError)) throw error
+    throw new ProtocolError(error.code, error.message, error.cause, baseMembers(primitives, signature.base))
+  }
+}
+
+/** `base_sha256` in hex, and `base_lengths`: the length of each component's value, in the order of the base. */
+function baseMembers(primitives: Primitives, base: string): Readonly<Record<string, string>> {
+  const lengths = base.split('\n').map((line) => {
+    const end = line.indexOf('": ')
+    return `${line.slice(1, end)}=${line.length - end - 3}`
+  })
+  return { base_sha256: encodeHex(primitives.sha256(encodeAscii(base))), base_lengths: lengths.join(' ') }
+}

@@ -1,0 +1,69 @@
+/** A problem document in words: what the code means, who should do what. */
+import type { Language } from '../messages/language.ts'
+import { findProblemCode, problemRow } from '../messages/problem-table.ts'
+import { problemsEn } from '../messages/problems-en.ts'
+import { problemsZh } from '../messages/problems-zh.ts'
+import type { Problem } from './capture.ts'
+import { printable } from './redaction.ts'
+
+const words = {
+  en: {
+    refused: 'The service refused it',
+    step: 'at the step',
+    means: 'Means',
+    client: 'Client',
+    operator: 'Operator',
+    repeat: 'May be repeated',
+    yes: 'yes',
+    no: 'no',
+    unknown: 'The code is none of the service’s: a backend’s own problem document, or a newer service.',
+    more: 'The request itself says more: give it with --request FILE.',
+  },
+  'zh-CN': {
+    refused: '服务拒绝了它',
+    step: '步骤',
+    means: '含义',
+    client: '客户端',
+    operator: '运维',
+    repeat: '可以重试',
+    yes: '可以',
+    no: '不可以',
+    unknown: '这个代码不属于服务：是后端自己的问题文档，或服务的版本更新。',
+    more: '请求本身能说明更多：请用 --request FILE 给出。',
+  },
+} as const
+
+/** @param isAlone nothing else is known of the request */
+export function printProblem(problem: Problem, language: Language, isAlone: boolean): string {
+  const text = words[language]
+  const code = findProblemCode(problem.code)
+  const step = problem.step === undefined ? '' : `, ${text.step} ${printable(problem.step)}`
+  const detail = problem.detail === undefined ? [] : [`  ${printable(problem.detail)}`]
+  const head = [`${text.refused}: ${printable(problem.code)}${step}`, ...detail]
+  if (code === undefined) return `${[...head, text.unknown].join('\n')}\n`
+  const { means, client, operator } = textsOf(code, language)
+  const lines = [
+    ...head,
+    `${text.means}: ${means}`,
+    `${text.client}: ${client}`,
+    `${text.operator}: ${operator}`,
+    `${text.repeat}: ${problemRow(code).retryable ? text.yes : text.no}`,
+    ...(isAlone && isAboutSignature(problemRow(code).steps) ? [text.more] : []),
+  ]
+  return `${lines.join('\n').replaceAll('`', '').replaceAll('**', '')}\n`
+}
+
+function textsOf(code: NonNullable<ReturnType<typeof findProblemCode>>, language: Language) {
+  return language === 'zh-CN' ? problemsZh[code] : problemsEn[code]
+}
+
+function isAboutSignature(steps: readonly string[]): boolean {
+  return steps.some((step) => ['signature', 'window', 'digest', 'key', 'verify', 'token'].includes(step))
+}
+
+export function problemJson({ code, step, detail }: Problem, language: Language): unknown {
+  const known = findProblemCode(code)
+  const told =
+    known === undefined ? {} : { ...textsOf(known, language), retryable: problemRow(known).retryable }
+  return { code, step: step ?? null, detail: detail ?? null, ...told }
+}
