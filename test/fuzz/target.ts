@@ -95,7 +95,7 @@ export interface TextParts<T> {
 const lenient = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** As a text parser is called, its input is a string already; bytes that are no UTF-8 are U+FFFD in it. */
-export function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array): string {
   return lenient.decode(bytes)
 }
 
