@@ -4,7 +4,6 @@
  */
 const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/exchange/**/*.ts'] }
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: mutate[process.env.MINISEAL_ROOM ?? 'crypto'],
   testRunner: 'vitest',
