@@ -14,7 +14,7 @@ import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
-import { createTags } from './log/tags.ts'
+import { createTags, rememberTags } from './log/tags.ts'
 import { findLastCheckTime } from './log/verification/last-check.ts'
 import { logRecorder } from './log-lines.ts'
 import { type Metrics, toEach } from './metrics.ts'
@@ -58,7 +58,7 @@ export async function openRecords(
   { gate, reader }: RunningLog,
 ): Promise<Records> {
   const lookupKey = keyring.current('lookup', now()).secretKey
-  const tagOf = createTags(lookupKey)
+  const tagOf = rememberTags(createTags(lookupKey))
   const keys = createSubjectKeys(store, wrapper, now)
   const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
   await journal.settleLost(now() - longestWork)
