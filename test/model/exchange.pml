@@ -80,10 +80,11 @@ over: /* an answer, a refusal or a crash: nothing of it is left in memory */
   atomic {
     /* Whatever the network brings. Size, form, box and signature hold for the frames that there are. */
     select (frame : 0 .. FRAMES - 1);
-    /* open.ts openSessionRequest, verify.ts verifyRequest: the session as it is now, the window. */
+    /* open.ts openSessionRequest, verify.ts verifyRequest: the window, and the session as it is, or as it was remembered. */
     if
-    :: revoked || late -> goto over
-    :: else -> betweenChecks++
+    :: late -> goto over
+    :: !late && revoked -> goto over
+    :: !late -> betweenChecks++
     fi
   }
 
