@@ -40,7 +40,7 @@ export async function search(model: string, defines: readonly string[] = []): Pr
   try {
     await run('spin', [...defines.map((define) => `-D${define}`), '-a', model], here)
     await run('gcc', ['-O0', '-DSAFETY', '-DNOFAIR', '-DCOLLAPSE', '-o', 'pan', 'pan.c'], here)
-    const { stdout } = await run('./pan', [`-m${depth}`, '-w20'], here)
+    const { stdout } = await run('./pan', [`-m${depth}`, '-w23'], here)
     return read(stdout)
   } finally {
     rmSync(folder, { recursive: true, force: true })
