@@ -112,6 +112,13 @@ describe('a request', () => {
   )
 })
 
+describe('parseRequestSignature', () => {
+  it('refuses a field that has no line in a signature base, should one get past Binary HTTP: components_incomplete', () => {
+    const message = changed(signed('transfer'), 'idempotency-key', () => '"one"\n"two"')
+    expect(codeOf(() => parseRequestSignature(message))).toBe('components_incomplete')
+  })
+})
+
 describe('assertSignature', () => {
   it('accepts the key that signed and no other', () => {
     const signature = parseRequestSignature(signed('transfer'))
