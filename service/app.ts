@@ -7,6 +7,7 @@ import { encodeBase64Url } from '../crypto/text.ts'
 import type { Records } from './audit-log.ts'
 import { auditRoutes } from './auditors/pages-routes.tsx'
 import type { AuditParts } from './auditors/parts.ts'
+import { createEntryReads } from './auditors/reads.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies, limitBody } from './http/bodies.ts'
 import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
@@ -72,8 +73,10 @@ export function createApp(
     return c.json(jsonWebKeySet(keyring, now()))
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor }))
-  app.route('/audit', auditRoutes(auditPartsOf(context, log, reading)))
+  const auditParts = auditPartsOf(context, log, reading)
+  const tellEntries = createEntryReads(auditParts)
+  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor, tellEntries }))
+  app.route('/audit', auditRoutes(auditParts))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
       () => true,

@@ -1,6 +1,7 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
 
 import type { Logger } from 'pino'
+import { accountKeyOf } from './auditors/accounts.ts'
 import type { AuditParts } from './auditors/parts.ts'
 import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
@@ -44,7 +45,10 @@ export function logPlacesOf(
 
 /** What a service writes of the log, and what auditors need to read it. */
 export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
-  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'lastCheck'>
+  readonly reading: Pick<
+    AuditParts,
+    'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
+  >
 }
 
 /**
@@ -70,6 +74,7 @@ export async function openRecords(
       witnesses,
       findKey: async (userTag) => (await keys.find(userTag))?.key,
       cookieKey: cookieKeyOf(lookupKey),
+      accountKey: accountKeyOf(lookupKey),
       lastCheck: () => findLastCheckTime(dataFolder, wrapper),
     },
   }

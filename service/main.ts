@@ -113,7 +113,7 @@ export async function startService(
     pushKeys: config.pushKeys,
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
-    verifyAuditor: createAuditorVerifier(store, now),
+    verifyAuditor: createAuditorVerifier(store, reading.accountKey, now),
     reading,
     trace: traces.middleware,
   })
