@@ -18,9 +18,9 @@ const sources = ['crypto', 'service', 'miniprogram/client'].flatMap(sourcesOf)
 const places = [
   ['the digest of a content, which a signature covers', 'crypto/content-digest.ts', 'equalBytes('],
   [
-    'the digest of an auditor’s token',
+    'the keyed digest of an auditor’s token',
     'service/auditors/accounts.ts',
-    'equalBytes(found.tokenHash, tokenHash)',
+    'equalBytes(record.tokenHash, bind(',
   ],
   ['the token for /metrics', 'service/http/metrics.ts', 'timingSafeEqual(digest(given), digest(token))'],
   [
