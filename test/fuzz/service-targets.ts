@@ -95,9 +95,16 @@ const settings: readonly Target[] = [
     form: 'stable',
   }),
   textTarget('database', {
-    seeds: ['sqlite:a.db', 'postgres://u@h/d'],
+    seeds: ['sqlite:a.db', 'postgres://u@h/d', 'postgres://u@h/d\n9\npostgres://u@h:2/d'],
     refusals: operator,
-    parse: parseDatabase,
+    parse: (text) => {
+      const [database = '', pool, direct] = text.split('\n')
+      return parseDatabase({
+        MINISEAL_DATABASE: database,
+        MINISEAL_POSTGRES_POOL: pool,
+        MINISEAL_POSTGRES_DIRECT_URL: direct,
+      })
+    },
   }),
   textTarget('traces', {
     seeds: ['http://127.0.0.1:4318\notlp\nhttp/json', 'https://[::1]/\nnone\n'],

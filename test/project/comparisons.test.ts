@@ -42,8 +42,8 @@ it.each(places)('compares in constant time: %s (%s)', (_what, file, expression) 
   expect(read(file)).toContain(expression)
 })
 
-it('compares byte strings in no other way', () => {
-  const others = sources.filter((file) => /Buffer\.compare|\.equals\(/.test(read(file)))
+it('compares byte strings in no other way, but to bring them into an order', () => {
+  const others = sources.filter((file) => /Buffer\.compare\([^()]*\) *[!=]==|\.equals\(/.test(read(file)))
   expect(others).toEqual([])
 })
 
