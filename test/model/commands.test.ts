@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { commands, LogIn, Model } from './commands.ts'
+import { commands, LogIn } from './commands.ts'
+import { Model } from './model.ts'
 import { RealExchange } from './real-exchange.ts'
 
 const numRuns = Number(process.env.MINISEAL_MODEL_RUNS ?? 10)

@@ -2,51 +2,17 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { encodeBase64Url } from '../../crypto/text.ts'
-import type { Heard, Prepared, RawSession } from '../support/raw-client.ts'
-import { logIn, random, send } from '../support/raw-client.ts'
+import { logIn, type Prepared, random, send } from '../support/raw-client.ts'
+import {
+  type Command,
+  codeOf,
+  type Model,
+  type ModelKey,
+  type ModelSession,
+  type Path,
+  refusalIn,
+} from './model.ts'
 import { paths, type RealExchange } from './real-exchange.ts'
-
-type Path = keyof typeof paths
-
-interface ModelSession {
-  readonly real: RawSession
-  state: 'active' | 'ended' | 'revoked'
-}
-
-interface ModelKey {
-  readonly name: string
-  readonly path: Path
-  /** The body of the request that has it. */
-  readonly size: number
-  /** `free`: the backend said that it did nothing. */
-  readonly state: 'answered' | 'unknown' | 'free'
-  readonly answer: string | undefined
-}
-
-/** What should be. */
-export class Model {
-  readonly openid = encodeBase64Url(random(9))
-  readonly sessions: ModelSession[] = []
-  readonly keys: ModelKey[] = []
-  /** What the attacker has recorded; each was accepted. */
-  readonly frames: { readonly prepared: Prepared; readonly session: ModelSession }[] = []
-
-  session(index: number): ModelSession {
-    const session = this.sessions[index % this.sessions.length]
-    if (session === undefined) throw new Error('there is no session')
-    return session
-  }
-}
-
-type Command = fc.AsyncCommand<Model, RealExchange>
-
-const codeOf = ({ json, status }: Heard): string => json?.code ?? String(status)
-
-/** What is said to a request that would be accepted in an active session. `undefined`: it is. */
-function refusalIn({ state }: ModelSession): string | undefined {
-  if (state === 'active') return undefined
-  return state === 'revoked' ? 'key_revoked' : 'session_ended'
-}
 
 function prepare(
   { real }: ModelSession,
@@ -257,7 +223,7 @@ const askAgain = fc
   .map(([session, key, more]) => new AskAgain(session, key, more))
 
 /** What a run is made of: more of what has effects than of what ends sessions. */
-export const commands: fc.Arbitrary<fc.AsyncCommand<Model, RealExchange>>[] = [
+export const commands: fc.Arbitrary<Command>[] = [
   fc.constant(new LogIn()),
   ask,
   ask,
