@@ -6,6 +6,7 @@ export function parseOrigin(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   try {
     authorityOf(text)
+    new URL(text)
   } catch {
     throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
   }

@@ -124,7 +124,7 @@ export async function answerAgain(
     throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
   }
   if (record.answerWrapped !== null) return unwrapAnswer(context, record, record.answerWrapped)
-  const startedBefore = context.now() - longestWork
+  const startedBefore = claim.now - longestWork
   const isLost = record.settledAt === null && record.startedAt < startedBefore
   if (isLost && isRepeatable(context, message)) return await takeOver(context, claim, startedBefore)
   throw inProgress(isLost || record.settledAt !== null ? { outcome: 'unknown' } : {})
@@ -138,11 +138,11 @@ function isRepeatable({ backend }: ExchangeContext, message: RequestMessage): bo
 /** Of all that ask at the same time one takes the place of the lost request; for the others it runs. */
 async function takeOver(
   context: ExchangeContext,
-  { user, key }: WriteOf<'claim-idempotency'>,
+  { user, key, now }: WriteOf<'claim-idempotency'>,
   startedBefore: number,
 ): Promise<undefined> {
   const result = await context.store.commit([
-    { kind: 'take-over-idempotency', user, key, startedBefore, now: context.now() },
+    { kind: 'take-over-idempotency', user, key, startedBefore, now },
   ])
   if (result.kind === 'refused') throw inProgress({})
   return undefined
@@ -153,26 +153,26 @@ function inProgress(members: Readonly<Record<string, string>>): ProtocolError {
   return new ProtocolError('idempotency_in_progress', message, undefined, members)
 }
 
-/** What settles a claim once the answer is there. */
+/** What settles a claim once the answer is there; refused where another request has taken its place meanwhile. */
 export function settlement(
   context: ExchangeContext,
-  { user, key }: WriteOf<'claim-idempotency'>,
+  { user, key, now: startedAt }: WriteOf<'claim-idempotency'>,
   answer: ResponseMessage,
 ): Write {
   const { status, fields, content } = answer
   const text = JSON.stringify({ status, fields, content: encodeBase64(content) })
   const answerWrapped = context.wrapper.wrap(encodeUtf8(text), place(user, key))
-  return { kind: 'settle-idempotency', user, key, answerWrapped, now: context.now() }
+  return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped, now: context.now() }
 }
 
 /** What becomes of a claim when the handler failed: free again if it did nothing, else nobody knows. */
 export function afterFailure(
   context: ExchangeContext,
-  { user, key }: WriteOf<'claim-idempotency'>,
+  { user, key, now: startedAt }: WriteOf<'claim-idempotency'>,
   error: unknown,
 ): Write {
-  if (didNothing(error)) return { kind: 'release-idempotency', user, key }
-  return { kind: 'settle-idempotency', user, key, answerWrapped: null, now: context.now() }
+  if (didNothing(error)) return { kind: 'release-idempotency', user, key, startedAt }
+  return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped: null, now: context.now() }
 }
 
 /** Whether a failure says that nothing has happened. */

@@ -8,6 +8,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import sodium from 'sodium-native'
+import { equalBytes } from '../../crypto/bytes.ts'
 
 const version = 1
 const hintLength = 4
@@ -68,7 +69,7 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
       if (bytes.length < headLength + tagLength || bytes[0] !== version)
         throw new Error('not a wrapped secret')
       const hint = bytes.subarray(1, 1 + hintLength)
-      const master = keys.find((candidate) => candidate.hint.equals(hint))
+      const master = keys.find((candidate) => equalBytes(candidate.hint, hint))
       if (master === undefined)
         throw new Error('a secret is wrapped with a master key that is not configured')
       const nonce = bytes.subarray(1 + hintLength, headLength)

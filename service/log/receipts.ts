@@ -1,6 +1,7 @@
 /** `GET /receipts/{id}`: what the log says of one of the caller's own requests, with what proves it (protocol, section 12). */
 import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
+import { equalBytes } from '../../crypto/bytes.ts'
 import { FormatError, ProtocolError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
@@ -88,7 +89,7 @@ async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Pro
     (await reader.entryById(name)) ?? (await store.findStaged(name)) ?? (await reader.entryById(name))
   const tag = tagOf('user', user)
   if (row === undefined || row.detail === null || row.userTag === null) return undefined
-  if (!Buffer.from(tag).equals(row.userTag)) return undefined
+  if (!equalBytes(tag, row.userTag)) return undefined
   const key = await keys.find(tag)
   if (key === undefined) return undefined
   const groups = openDetail(row.detail, row.id, key.key)

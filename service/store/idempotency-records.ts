@@ -11,11 +11,15 @@ export type IdempotencyWrite =
       readonly now: number
       readonly expiresAt: number
     }
-  /** Stores the answer, or null when nobody can say what happened. Refused unless claimed and not settled. */
+  /**
+   * Stores the answer, or null when nobody can say what happened. Refused unless claimed, not settled, and still the
+   * caller's: started at `startedAt`, its claim's or its take-over's `now`.
+   */
   | {
       readonly kind: 'settle-idempotency'
       readonly user: string
       readonly key: string
+      readonly startedAt: number
       readonly answerWrapped: Uint8Array | null
       readonly now: number
     }
@@ -30,8 +34,13 @@ export type IdempotencyWrite =
       readonly startedBefore: number
       readonly now: number
     }
-  /** Takes a claim back, because nothing happened. Refused unless claimed and not settled. */
-  | { readonly kind: 'release-idempotency'; readonly user: string; readonly key: string }
+  /** Takes a claim back, because nothing happened. Refused as `settle-idempotency` is. */
+  | {
+      readonly kind: 'release-idempotency'
+      readonly user: string
+      readonly key: string
+      readonly startedAt: number
+    }
 
 /** What a user asked for under an idempotency key, and what came of it. */
 export interface IdempotencyRecord {

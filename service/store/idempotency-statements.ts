@@ -52,6 +52,7 @@ function compileClaim(queries: Queries, { idempotency }: Tables) {
           and(
             eq(idempotency.user, settle('user')),
             eq(idempotency.key, settle('key')),
+            eq(idempotency.startedAt, settle('startedAt')),
             isNull(idempotency.settledAt),
           ),
         )
@@ -64,6 +65,7 @@ function compileClaim(queries: Queries, { idempotency }: Tables) {
           and(
             eq(idempotency.user, release('user')),
             eq(idempotency.key, release('key')),
+            eq(idempotency.startedAt, release('startedAt')),
             isNull(idempotency.settledAt),
           ),
         )

@@ -62,6 +62,7 @@ function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
       kind: 'settle-idempotency',
       user: 'user-1',
       key,
+      startedAt: NOW,
       answerWrapped: new Uint8Array(randomBytes(400)),
       now: NOW,
     },

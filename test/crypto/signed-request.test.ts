@@ -98,6 +98,11 @@ describe('parseRequestSignature', () => {
     const message = changed(signed('read'), 'signature-input', (value) => `${value}, old=();tag="x"`)
     expect(() => judge(message)).not.toThrow()
   })
+
+  it('refuses a field that has no line in a signature base, should one get past Binary HTTP: components_incomplete', () => {
+    const message = changed(signed('transfer'), 'idempotency-key', () => '"one"\n"two"')
+    expect(codeOf(() => parseRequestSignature(message))).toBe('components_incomplete')
+  })
 })
 
 describe('a request', () => {

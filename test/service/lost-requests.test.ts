@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
+import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Backend } from '../../service/backends/backend.ts'
 import { logIn, type RawSession } from '../support/raw-client.ts'
@@ -17,14 +18,17 @@ let runs: ((status: number) => void)[] = []
 
 afterEach(() => service.close())
 
-/** Its answers come when the test says so. */
+/** Its answers come when the test says so; 404 stands for having done nothing. */
 async function start(isIdempotent: boolean): Promise<void> {
   runs = []
   const backend: Backend = {
     isIdempotent: () => isIdempotent,
     answer: () =>
-      new Promise((resolve) => {
-        runs.push((status) => resolve({ status, fields: [], content: encodeUtf8('done') }))
+      new Promise((resolve, reject) => {
+        runs.push((status) => {
+          if (status === 404) reject(new ProtocolError('not_found', 'nothing was done'))
+          else resolve({ status, fields: [], content: encodeUtf8('done') })
+        })
       }),
     close: async () => {},
   }
@@ -56,6 +60,22 @@ it('is run again by one of those who ask, and answers all of them', async () => 
   runs[0]?.(200)
   expect((await lost).json).toMatchObject({ code: 'internal', outcome: 'unknown' })
   expect((await session.send(order)).status).toBe(201)
+})
+
+it('does not free its key while another request works on it, also when it has done nothing', async () => {
+  await start(true)
+  const lost = session.send(order)
+  await running(1)
+  service.advanceClock(61)
+  const second = session.send(order)
+  await running(2)
+  runs[0]?.(404)
+  expect((await lost).json.code).toBe('not_found')
+  expect((await session.send({ ...order, body: { size: 2 } })).json.code).toBe('idempotency_mismatch')
+  runs[1]?.(201)
+  expect((await second).status).toBe(201)
+  expect((await session.send(order)).fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(runs).toHaveLength(2)
 })
 
 it('is not run again for another request with its key', async () => {

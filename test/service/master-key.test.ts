@@ -171,6 +171,7 @@ it('says so when a service goes on writing with the old key', async () => {
             {
               kind: 'settle-idempotency',
               ...claim,
+              startedAt: 1,
               answerWrapped: old.wrap(new Uint8Array(3), place),
               now: 2,
             },

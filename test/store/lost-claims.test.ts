@@ -22,7 +22,13 @@ async function startedAt(key: string): Promise<unknown> {
 test('an open claim and an intent are lost once all who had the file open are gone, and not before', async () => {
   const first = await openSqliteStore(database.path)
   await first.commit([claimIdempotency('open'), claimIdempotency('settled'), putIntent(1)])
-  const settle = { kind: 'settle-idempotency', user: 'user-1', key: 'settled', now: NOW } as const
+  const settle = {
+    kind: 'settle-idempotency',
+    user: 'user-1',
+    key: 'settled',
+    startedAt: NOW,
+    now: NOW,
+  } as const
   await first.commit([{ ...settle, answerWrapped: bytes(9, 1) }])
   const second = await openSqliteStore(database.path)
   expect(await startedAt('open')).toBe(NOW)

@@ -104,7 +104,7 @@ describeOnBothEngines('step-ups', (create) => {
   })
 
   test('a challenge is kept together with the release of its key, or not at all', async () => {
-    const release = { kind: 'release-idempotency', user: 'user-1', key: 'key' } as const
+    const release = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
     expect(await store.commit([insertStepUp(), release])).toMatchObject({ kind: 'refused', index: 1 })
     expect(await store.findStepUp(bytes(32, 1))).toBeUndefined()
     await expectCommitted(claimIdempotency('key'), insertStepUp(), release, claimIdempotency('key'))

@@ -239,11 +239,12 @@ describeOnBothEngines('store', (create) => {
 
   test('an idempotency key is claimed once, settled once, and taken back only while it is open', async () => {
     const claim = claimIdempotency('key')
-    const open = { kind: 'release-idempotency', user: 'user-1', key: 'key' } as const
+    const open = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
     const settle = {
       kind: 'settle-idempotency',
       user: 'user-1',
       key: 'key',
+      startedAt: NOW,
       answerWrapped: bytes(9, 4),
       now: NOW + 1,
     } as const

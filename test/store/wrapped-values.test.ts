@@ -49,7 +49,14 @@ describeOnBothEngines('wrapped values', (create) => {
   }
 
   async function answer(key: string, answerWrapped: Uint8Array): Promise<void> {
-    const settle = { kind: 'settle-idempotency', user: 'user-1', key, answerWrapped, now: NOW } as const
+    const settle = {
+      kind: 'settle-idempotency',
+      user: 'user-1',
+      key,
+      startedAt: NOW,
+      answerWrapped,
+      now: NOW,
+    } as const
     expect(await commit(claimIdempotency(key), settle)).toBe('committed')
   }
 
@@ -110,13 +117,12 @@ describeOnBothEngines('wrapped values', (create) => {
     const results = await Promise.all(Array.from({ length: 8 }, () => commit(takeOver)))
     expect(results.filter((result) => result === 'committed')).toHaveLength(1)
     expect((await store.findIdempotency('user-1', 'key'))?.startedAt).toBe(NOW + 61)
-    await commit({
-      kind: 'settle-idempotency',
-      user: 'user-1',
-      key: 'key',
-      answerWrapped: null,
-      now: NOW + 62,
-    })
+    const own = { user: 'user-1', key: 'key', startedAt: NOW + 61 } as const
+    const settle = { kind: 'settle-idempotency', answerWrapped: null, now: NOW + 62 } as const
+    // The first one was only slow. The key is not its own any more: not to settle, and not to free for another request.
+    expect(await commit({ ...settle, ...own, startedAt: NOW })).toBe('refused')
+    expect(await commit({ kind: 'release-idempotency', ...own, startedAt: NOW })).toBe('refused')
+    expect(await commit({ ...settle, ...own })).toBe('committed')
     expect(await commit({ ...takeOver, startedBefore: NOW + 100 })).toBe('refused')
   })
 

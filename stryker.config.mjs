@@ -1,0 +1,24 @@
+/**
+ * Mutation testing, one room at a time: `MINISEAL_ROOM=crypto npx stryker run`, and the same for `exchange`. One file:
+ * `--mutate crypto/frame.ts`. What survives and changes nothing is explained in docs/mutants.md.
+ */
+const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/exchange/**/*.ts'] }
+
+export default {
+  mutate: mutate[process.env.MINISEAL_ROOM ?? 'crypto'],
+  testRunner: 'vitest',
+  plugins: ['@stryker-mutator/vitest-runner', './stryker-messages.mjs'],
+  ignorers: ['messages'],
+  vitest: { configFile: 'vitest.mutation.config.ts' },
+  coverageAnalysis: 'perTest',
+  // Mutants that only a new start of every test file would show: tables and patterns. Vectors pin those.
+  ignoreStatic: true,
+  concurrency: 1,
+  timeoutMS: 20_000,
+  // TypeScript 7 has no interface for programs, which Stryker asks to rewrite a tsconfig; nothing here is compiled by one.
+  tsconfigFile: 'none.json',
+  tempDirName: '.stryker-tmp',
+  reporters: ['clear-text', 'json'],
+  jsonReporter: { fileName: 'node_modules/.cache/stryker/report.json' },
+  clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+}

@@ -1,0 +1,75 @@
+/**
+ * `exchange.pml`: as it stands every property holds in every state; with one guard taken away the search finds the harm.
+ * `MINISEAL_MODEL=large` searches larger bounds (`npm run check:model`).
+ */
+import { describe, expect, it } from 'vitest'
+import { hasSpin, search } from './spin.ts'
+
+const model = new URL('./exchange.pml', import.meta.url).pathname
+const isLarge = process.env.MINISEAL_MODEL === 'large'
+
+const small = ['FRAMES=2', 'FRAMES=3 HOUSEKEEPERS=0', 'FRAMES=2 HOUSEKEEPERS=1 IDEMPOTENT_ROUTE']
+const large = [
+  'FRAMES=3',
+  'FRAMES=3 SAME_BODY',
+  'FRAMES=3 IDEMPOTENT_ROUTE',
+  'FRAMES=3 SAME_BODY IDEMPOTENT_ROUTE',
+  'FRAMES=2 SERVICES=3 HOUSEKEEPERS=1',
+  'FRAMES=2 SERVICES=3 HOUSEKEEPERS=1 IDEMPOTENT_ROUTE',
+]
+
+const properties = {
+  once: 'accepted[frame]==1',
+  revoked: '!(revoked)',
+  effect: 'effects==1',
+  logged: '(intent[frame]||(leaf[frame]',
+  kept: '(accepted[frame]==0)||intent[frame]',
+  first: '(firstAnswer==0)',
+  own: 'keyBody==',
+  told: '!(unknownLeaf[frame])',
+}
+
+describe.skipIf(!hasSpin)('the model of an exchange', () => {
+  it.each(isLarge ? large : small)(
+    'holds in every state, and every step of it is taken: %s',
+    {
+      timeout: 1_200_000,
+    },
+    async (bounds) => {
+      const { states, violated, unreached } = await search(model, bounds.split(' '))
+      process.stdout.write(`model ${bounds}: ${states} states\n`)
+      expect(violated).toBeUndefined()
+      if (!bounds.includes('HOUSEKEEPERS=0')) expect(unreached).toEqual([])
+      expect(states).toBeGreaterThan(100_000)
+    },
+  )
+
+  it.each([
+    ['a nonce is unique', 'WITHOUT_UNIQUE_NONCE', 'once'],
+    ['a nonce is kept until its signature cannot pass', 'WITHOUT_KEEPING_NONCES', 'once'],
+    ['revocation is looked at in the commit', 'WITHOUT_REVOCATION_IN_COMMIT', 'revoked'],
+    ['an Idempotency-Key is claimed', 'WITHOUT_KEY_CLAIM', 'effect'],
+    ['only a backend that promises it is asked again', 'WITHOUT_LIMIT_OF_TAKE_OVER', 'effect'],
+    ['a failed backend leaves the outcome unknown', 'WITHOUT_UNKNOWN_OUTCOME', 'effect'],
+    ['the intent is in the commit of the claim', 'WITHOUT_INTENT_IN_COMMIT', 'kept'],
+    ['the intent comes before the effect', 'WITHOUT_INTENT_BEFORE_EFFECT', 'logged'],
+    ['the leaf is in the commit of the answer', 'WITHOUT_LEAF_IN_COMMIT', 'kept'],
+    ['the answer leaves after its commit', 'WITHOUT_ANSWER_AFTER_COMMIT', 'first'],
+    ['a key is settled once', 'WITHOUT_SETTLED_ONCE', 'first', 'SAME_BODY'],
+    ['another body is another request', 'WITHOUT_FINGERPRINT', 'own'],
+    ['a key is settled by whoever works on it', 'WITHOUT_OWNER', 'own', 'IDEMPOTENT_ROUTE'],
+    ['one process alone tells of a lost request', 'WITHOUT_ONE_TELLER', 'told'],
+  ] as const)('needs this guard: %s', async (_guard, define, property, ...bounds) => {
+    const { violated } = await search(model, [
+      define,
+      ...(define === 'WITHOUT_ONE_TELLER' ? [] : ['HOUSEKEEPERS=0']),
+      ...bounds,
+    ])
+    expect(violated).toContain(properties[property])
+  })
+
+  it('needs every service to go from the window to the claim in less time than a nonce is kept', async () => {
+    const { violated } = await search(model, ['STANDS_STILL', 'HOUSEKEEPERS=0'])
+    expect(violated).toContain(properties.once)
+  })
+})
