@@ -6,11 +6,10 @@ import { Hono } from 'hono'
 import { pino } from 'pino'
 import { afterAll, expect, it, vi } from 'vitest'
 import { readConfig } from '../../service/config.ts'
-import type { InnerApp, InnerVariables, RunningService } from '../../service/index.ts'
+import type { InnerApp, InnerVariables } from '../../service/index.ts'
 import { ConfigError, createService, ProtocolError } from '../../service/index.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { clientOf } from '../support/own-service.ts'
 import { logIn } from '../support/raw-client.ts'
-import type { TestService } from '../support/service.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-package-'))
 const environment = {
@@ -27,35 +26,6 @@ app.get('/hello', (c) => c.json({ hello: c.var.caller.user }))
 app.post('/hello', () => {
   throw new ProtocolError('payload_invalid', 'nobody is greeted here')
 })
-
-/** As much of a test's service as a raw client needs. */
-function clientOf(service: RunningService): TestService {
-  const sandbox = async (path: string, body: unknown): Promise<unknown> => {
-    const headers = { 'content-type': 'application/json' }
-    const answer = await fetch(`${service.sandboxUrl}${path}`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    })
-    return answer.json()
-  }
-  return {
-    origin: service.origin,
-    sandboxUrl: service.sandboxUrl ?? '',
-    roots: service.roots,
-    appid: sandboxApp.appid,
-    environment,
-    logText: () => '',
-    advanceClock: () => {},
-    now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
-      const made = (await sandbox('/sandbox/codes', { appid: sandboxApp.appid })) as { code: string }
-      return made.code
-    },
-    sandbox,
-    close: () => service.stop(),
-  }
-}
 
 it.each([
   ['an environment', { environment }],
