@@ -76,16 +76,9 @@ export function checkHttp(text: string): void {
   if (body.trim() !== '') JSON.parse(body)
 }
 
-/** What `npx miniseal call` prints of a transfer; `quick-start.test.ts` compares the members. */
+/** What `npx miniseal call` prints of a transfer; `commands.test.ts` compares the members. */
 export const transferMembers = [
-  'id',
-  'payee',
-  'amount',
-  'note',
-  'created_at',
-  'balance',
-  'currency',
-  'status',
+  ...['id', 'payee', 'amount', 'note', 'created_at', 'balance', 'payee_user', 'currency', 'status'],
 ]
 
 export function checkTransferLine(text: string): void {
