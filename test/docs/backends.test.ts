@@ -21,15 +21,13 @@ let session: RawSession
 
 beforeAll(async () => {
   recorder = await startUpstream((_request, response) => response.end('{}'))
-  const port = await freePort()
-  const origin = `http://127.0.0.1:${port}`
   const ports = new Map<Guide, number>()
   for (const guide of here) ports.set(guide, await freePort())
   const routes = here.map((guide) => `/${guide}=http://127.0.0.1:${ports.get(guide)}`)
   const upstreams = [...routes, `/seen=${recorder.origin}`].join(',')
-  service = await startTestService({ environment: { PORT: `${port}`, MINISEAL_UPSTREAMS: upstreams } })
+  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: upstreams } })
   const starts = [...ports].map(async ([guide, its]) => {
-    programs.set(guide, await startProgram(guide, origin, its))
+    programs.set(guide, await startProgram(guide, service.origin, its))
   })
   await Promise.all(starts)
   session = await logIn(service)

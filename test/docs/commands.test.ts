@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -41,6 +42,20 @@ it.each([
   }
 })
 
+/** A port that is free, and the next one too: the sandbox takes it. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const port = await freePort()
+    const next = createServer().listen(port + 1, '127.0.0.1')
+    const isFree = await Promise.race([
+      once(next, 'listening').then(() => true),
+      once(next, 'error').then(() => false),
+    ])
+    next.close()
+    if (isFree) return port
+  }
+}
+
 /** Runs a block in a shell, in a copy of the project that has no data yet. */
 async function inShell(
   folder: string,
@@ -70,7 +85,7 @@ it('the README’s first minute goes as it is told', { timeout: 60_000 }, async 
   if (install === undefined || call === undefined || line === undefined || auditor === undefined)
     throw new Error('no blocks')
   expect(install.text).toContain('npm start')
-  const environment = { PORT: `${await freePort()}`, MINISEAL_LOG_LEVEL: 'silent', NODE_ENV: '' }
+  const environment = { PORT: `${await freePair()}`, MINISEAL_LOG_LEVEL: 'silent', NODE_ENV: '' }
   const service = spawn('npm', ['start'], {
     cwd: folder,
     env: { ...process.env, ...environment },

@@ -12,7 +12,6 @@ import type { RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
-import { freePort } from '../support/service-process.ts'
 import type { SimpleCommand } from './shell.ts'
 
 /** Names of files that pages use. */
@@ -37,8 +36,7 @@ export class Page {
 
   /** A service with one user on two devices, a transfer of theirs in the log, and the files that a reader would have. */
   static async open(): Promise<Page> {
-    // Commands that name the log need to know the port beforehand.
-    const service = await startTestService({ environment: { PORT: `${await freePort()}` } })
+    const service = await startTestService()
     const openid = 'alice'
     const page = new Page(
       service,
@@ -56,7 +54,8 @@ export class Page {
   }
 
   private get environment(): Readonly<Record<string, string>> {
-    return this.service.environment
+    // Commands that name the log want to know the port.
+    return { ...this.service.environment, PORT: new URL(this.service.origin).port }
   }
 
   private async prepare(): Promise<void> {
