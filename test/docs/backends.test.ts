@@ -2,7 +2,12 @@
 import { request as sendRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { forwarded } from '../support/forwarded.ts'
+import type { Field } from '../../crypto/binary-http.ts'
+import { signatureBase } from '../../crypto/signature-base.ts'
+import type { BareItem } from '../../crypto/structured-fields.ts'
+import { parseDictionary, serializeInnerList } from '../../crypto/structured-fields.ts'
+import { encodeAscii, encodeUtf8 } from '../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, newDevice } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
@@ -15,17 +20,23 @@ import { guides, languages, programOf, startProgram } from './guide-programs.ts'
 
 const here = guides.filter((guide) => languages[guide].isHere)
 const programs = new Map<Guide, RunningProgram>()
+const published = newDevice()
 let recorder: TestUpstream
 let service: OwnService
 let session: RawSession
 
 beforeAll(async () => {
-  recorder = await startUpstream((_request, response) => response.end('{}'))
+  recorder = await startUpstream((request, response) => {
+    if (request.url !== '/.well-known/jwks.json') response.end('{}')
+    else publishedKeys().then((set) => response.end(set))
+  })
   const ports = new Map<Guide, number>()
   for (const guide of here) ports.set(guide, await freePort())
   const routes = here.map((guide) => `/${guide}=http://127.0.0.1:${ports.get(guide)}`)
   const upstreams = [...routes, `/seen=${recorder.origin}`].join(',')
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: upstreams } })
+  service = await startTestService({
+    environment: { MINISEAL_UPSTREAMS: upstreams, MINISEAL_ORIGIN: recorder.origin },
+  })
   const starts = [...ports].map(async ([guide, its]) => {
     programs.set(guide, await startProgram(guide, service.origin, its))
   })
@@ -38,6 +49,13 @@ afterAll(async () => {
   await service.close()
   recorder.close()
 })
+
+/** What the recorder publishes in the place of the service, whose origin it is: a key of this test too, to sign what no service would. */
+async function publishedKeys(): Promise<string> {
+  const { keys } = (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as { keys: unknown[] }
+  const own = { kty: 'OKP', crv: 'Ed25519', kid: published.signer.keyid, x: published.x }
+  return JSON.stringify({ keys: [...keys, own] })
+}
 
 /** A request exactly as the gateway sent it, to be changed and sent past the gateway. */
 async function record(ageInSeconds = 0): Promise<Arrived> {
@@ -111,14 +129,19 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     expect(await send(guide, changed)).toMatchObject({ status: 401 })
   })
 
-  it('refuses a request that the gateway signed with a key that is not published', async () => {
-    const unpublished = forwarded(session)
-    const { headers } = unpublished
-    expect(
-      await send(guide, withFields(unpublished, { host: new URL(service.origin).host, ...strings(headers) })),
-    ).toMatchObject({
-      status: 401,
-    })
+  it.each<[string, number, GatewayParts]>([
+    ['a published key', 200, {}],
+    ['a key that is not published', 401, { key: newDevice() }],
+    [
+      'a key that is not published, under the name of one that is',
+      401,
+      { key: { ...newDevice(), signer: { ...newDevice().signer, keyid: published.signer.keyid } } },
+    ],
+    ['another tag', 401, { tag: 'miniseal' }],
+    ['a time in the future', 401, { age: -60 }],
+    ['a time long ago', 401, { age: 75 }],
+  ])('to what is signed for the gateway with %s it answers %i', async (_title, status, parts) => {
+    expect(await send(guide, signedAnew(await record(), parts))).toMatchObject({ status })
   })
 
   it('refuses a request that the gateway passed on more than a minute ago, and takes a younger one', async () => {
@@ -135,8 +158,42 @@ describe.each(here)('the program of the guide for %s', (guide) => {
   })
 })
 
-function strings(headers: Arrived['headers']): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+interface GatewayParts {
+  readonly key?: ReturnType<typeof newDevice>
+  readonly tag?: string
+  /** Seconds. */
+  readonly age?: number
+}
+
+/** The same request with another signature of the gateway's, good but for what `parts` say. */
+function signedAnew(
+  request: Arrived,
+  { key = published, tag = 'miniseal-gateway', age = 0 }: GatewayParts,
+): Arrived {
+  const fields = Object.entries(request.headers).map(([name, value]): Field => [name, String(value)])
+  const device = onlyMember(request, 'sig').headers
+  const input = parseDictionary(String(request.headers['signature-input'])).get('gateway')
+  if (input?.kind !== 'inner-list') throw new Error('the gateway has not signed')
+  const params = new Map<string, BareItem>(input.params)
+  params.set('created', { kind: 'integer', value: service.now() - age })
+  params.set('keyid', { kind: 'string', value: key.signer.keyid })
+  params.set('tag', { kind: 'string', value: tag })
+  const own = { ...input, params }
+  const authority = new URL(service.origin).host
+  const message = {
+    method: request.method,
+    scheme: 'https',
+    authority,
+    path: request.url,
+    fields,
+    content: encodeUtf8(request.body),
+  }
+  const base = encodeAscii(signatureBase(own, { request: message }))
+  const signature = Buffer.from(primitives.ed25519Sign(base, key.signer.secretKey)).toString('base64')
+  return withFields(request, {
+    'signature-input': `${device['signature-input']}, gateway=${serializeInnerList(own)}`,
+    signature: `${device.signature}, gateway=:${signature}:`,
+  })
 }
 
 /** Leaves one of the two signatures. */
