@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { parseRequest, parseResponse } from '../../crypto/binary-http.ts'
+import { verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeFrame, parseFrame } from '../../crypto/frame.ts'
 import { deriveSession, openHandshakeRequest, openHandshakeResponse } from '../../crypto/handshake.ts'
@@ -9,13 +10,14 @@ import { openRequest, openResponse } from '../../crypto/session-keys.ts'
 import { assertContentDigest, assertSignature, parseRequestSignature } from '../../crypto/signed-request.ts'
 import { verifyResponse } from '../../crypto/signed-response.ts'
 import { signatureTags, suite1 } from '../../crypto/suite.ts'
-import { decodeHex, encodeHex } from '../../crypto/text.ts'
+import { decodeHex, decodeUtf8, encodeAscii, encodeHex } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { problemOf } from '../../service/messages/problems.ts'
-import { maxFrame } from '../crypto/fixed-inputs.ts'
+import { maxFrame, now, root } from '../crypto/fixed-inputs.ts'
 import { makers } from '../vectors/generate.ts'
 import { readDocument } from './documents.ts'
 import { page, pageWithExample } from './protocol-example.ts'
+import { messages } from './protocol-values.ts'
 
 const text = readFileSync(page, 'utf8')
 const { blocks } = readDocument('docs/protocol.md')
@@ -172,4 +174,37 @@ it('shows the clear codes and the rest apart', () => {
       'unknown_session',
     ].sort(),
   )
+})
+
+function jsonUnder(heading: string): readonly Record<string, unknown>[] {
+  return blocks
+    .filter((each) => each.language === 'json' && each.heading === heading)
+    .map(({ text: json }) => JSON.parse(json))
+}
+
+it('shows a login and its answer with the members of the example', () => {
+  const membersOf = (content: Uint8Array): readonly string[] => Object.keys(JSON.parse(decodeUtf8(content)))
+  const [asked = {}, answered = {}] = jsonUnder('6. Handshake')
+  expect(Object.keys(asked)).toEqual(membersOf(messages.login.message.content))
+  expect(Object.keys(answered)).toEqual(membersOf(messages.loggedIn.message.content))
+})
+
+it('shows a channel configuration that a client takes', () => {
+  const [payload] = jsonUnder('Channel configuration')
+  const header = { alg: 'EdDSA', typ: 'miniseal-config+jws', kid: root.keyid }
+  const input = [header, payload]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  const signature = primitives.ed25519Sign(encodeAscii(input), root.secretKey)
+  const jws = `${input}.${Buffer.from(signature).toString('base64url')}`
+  expect(verifyConfiguration(primitives, jws, [root.publicKey], now).iss).toBe('https://pay.example.com')
+})
+
+it('names the steps that refusals name, in their order', () => {
+  const section = text.slice(text.indexOf('### Order of the checks'), text.indexOf('## 6. Handshake'))
+  const named = [...section.matchAll(/^\| \d+ +\| `([a-z-]+)`/gm)].map(([, step]) => step)
+  const source = readFileSync(new URL('../../service/exchange/refused.ts', import.meta.url), 'utf8')
+  const steps = [...source.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, step]) => step)
+  // Limits have no place of their own in the table, and logins are told of in section 6.
+  expect(named).toEqual(steps.filter((step) => step !== 'limits' && step !== 'login'))
 })
