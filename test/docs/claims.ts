@@ -21,6 +21,8 @@ export type Claim =
 const picture: Claim = { figure: true }
 const heldBy = (test: string): Claim => ({ test })
 const example = heldBy('test/docs/protocol.test.ts')
+const onPhone = heldBy('test/docs/snippets.test.ts')
+const inBackend = heldBy('test/docs/backend-snippets.test.ts')
 const guide = heldBy('test/docs/backends.test.ts')
 
 const protocol: Readonly<Record<string, readonly Claim[]>> = {
@@ -80,7 +82,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   ...Object.fromEntries(
     Object.entries(snippets).map(([place, list]) => [
       place,
-      list.map(() => heldBy('test/docs/snippets.test.ts')),
+      list.map(({ realm }) => (realm === 'phone' ? onPhone : inBackend)),
     ]),
   ),
   ...others,

@@ -30,7 +30,7 @@ it.each([
   ['docs/auditing.zh-CN.md', 9],
   ['docs/operations.md', 22],
   ['SECURITY.md', 10],
-])('the commands of %s do what they are there for', { timeout: 60_000 }, async (path, least) => {
+])('the commands of %s do what they are there for', { timeout: 240_000 }, async (path, least) => {
   const page = await Page.open()
   try {
     const all = readDocument(path).blocks.filter(({ language }) => ['sh', ''].includes(language))
@@ -76,7 +76,7 @@ async function inShell(
   return out
 }
 
-it('the README’s first minute goes as it is told', { timeout: 60_000 }, async () => {
+it('the README’s first minute goes as it is told', { timeout: 240_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-readme-'))
   for (const name of readdirSync(root)) {
     if (!['data', '.git', 'secrets'].includes(name)) symlinkSync(join(root, name), join(folder, name))
@@ -97,7 +97,7 @@ it('the README’s first minute goes as it is told', { timeout: 60_000 }, async 
     service.stdout.on('data', (chunk) => {
       greeting += String(chunk)
     })
-    await expect.poll(() => greeting, { timeout: 30_000 }).toContain('Ctrl+C')
+    await expect.poll(() => greeting, { timeout: 120_000 }).toContain('Ctrl+C')
     const answer = await inShell(folder, call, environment)
     expect(Object.keys(JSON.parse(answer) as object)).toEqual(transferMembers)
     expect(JSON.parse(answer)).toMatchObject({ payee: 'bob', amount: 1250, balance: 998_750, status: 'done' })
