@@ -57,6 +57,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
 }
 
 const others: Readonly<Record<string, readonly Claim[]>> = {
+  'docs/integration.md#Pushing events': [inBackend, heldBy('test/service/push.test.ts')],
   'README.md#Miniseal': [{ check: checkTransferLine }],
   'README.md#How a request goes': [picture],
   'README.zh-CN.md#Miniseal': [{ check: checkTransferLine }],

@@ -15,7 +15,7 @@ import { startTestService } from '../support/service.ts'
 import type { SimpleCommand } from './shell.ts'
 
 /** Names of files that pages use. */
-const files = /^(2026-01\.checkpoint|january\.csv|evidence\.zip|order\.json|policy\.txt)$/
+const files = /^(2026-01\.checkpoint|january\.csv|evidence\.zip|order\.json|policy\.txt|reads\.jsonl)$/
 
 export class Page {
   private readonly service: OwnService
@@ -72,7 +72,7 @@ export class Page {
     this.write('2026-01.checkpoint', await (await fetch(`${this.service.origin}/log/checkpoint`)).text())
     const added = await this.miniseal(['auditor', 'add', 'of-the-page', '--role', 'discloser', '--json'])
     this.token = JSON.parse(added.out).token
-    for (const [kind, kid] of await this.listKeys()) this.firstKeys.set(kind, kid)
+    await this.noteKeys()
   }
 
   /** Until a checkpoint covers the transfer: then auditors and users can have proofs. */
@@ -112,6 +112,7 @@ export class Page {
     for (const [at, word] of own.entries()) real.push(await this.wordOf(word, own, at))
     const said = own[2] === 'master' ? await this.changeMasterKey(real) : await this.miniseal(real)
     if (said.code !== 0) throw new Error(`${real.join(' ')}: ${said.out}${said.err}`)
+    if (own[1] === 'end') await this.noteKeys()
     return said.code
   }
 
@@ -127,8 +128,11 @@ export class Page {
   /** What stands for a word of the page: `word` is the `at`th of all. */
   private async wordOf(word: string, all: readonly string[], at: number): Promise<string> {
     if (files.test(word)) return join(this.folder, word)
+    if (word === 'NAME') return await this.newAuditor()
+    if (word === 'KEPT') return join(this.folder, '2026-01.checkpoint')
     if (/^0199c0de/.test(word)) return this.receipt
-    if (/^u_/.test(word)) return this.session.user
+    if (/^(u_|USER$)/.test(word)) return this.session.user
+    if (word === 'DEVICE') return this.other.device.signer.keyid
     if (word === 'PLACEHOLDER')
       return all[at - 1] === 'revoke' ? this.session.user : this.other.device.signer.keyid
     if (word === 'KIND') return 'token'
@@ -138,16 +142,21 @@ export class Page {
     return named.replace('https://pay.example.com', this.service.origin)
   }
 
-  /** The key of a kind that the page began with; a root key is first followed by another one. */
+  /** The key of a kind that the page began with, or that was left by its last `end`; a root key needs one that follows. */
   private async oldKey(kind: string): Promise<string> {
-    const old = this.firstKeys.get(kind) ?? ''
-    if (kind !== 'root') return old
-    const all = async (): Promise<readonly string[]> => {
-      return (await this.listKeys()).flatMap(([its, kid]) => (its === 'root' ? [kid] : []))
-    }
-    if ((await all()).length === 1) await this.miniseal(['keys', 'rotate', 'root'])
-    await this.miniseal(['keys', 'use', 'root', (await all()).find((kid) => kid !== old) ?? ''])
-    return old
+    const roots = (await this.listKeys()).filter(([its]) => its === 'root')
+    if (kind === 'root' && roots.length === 1) await this.miniseal(['keys', 'rotate', 'root'])
+    return this.firstKeys.get(kind) ?? ''
+  }
+
+  private async newAuditor(): Promise<string> {
+    const name = `auditor-${randomBytes(4).toString('hex')}`
+    await this.miniseal(['auditor', 'add', name, '--role', 'reader'])
+    return name
+  }
+
+  private async noteKeys(): Promise<void> {
+    for (const [kind, kid] of (await this.listKeys()).toReversed()) this.firstKeys.set(kind, kid)
   }
 
   private async listKeys(): Promise<readonly (readonly [kind: string, kid: string])[]> {
