@@ -130,3 +130,15 @@ export async function checkSql(text: string): Promise<void> {
     rmSync(folder, { recursive: true })
   }
 }
+
+/** Settings of tables that the service makes; PostgreSQL itself is not asked, it may not be there. */
+export function checkTableSettings(text: string): void {
+  const folder = join(root, 'migrations/postgres')
+  const files = readdirSync(folder, { encoding: 'utf8' }).filter((file) => file.endsWith('.sql'))
+  const tables = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n')
+  for (const line of text.trimEnd().split('\n')) {
+    const [, table = ''] =
+      /^alter table (\w+) +set \((?:autovacuum_\w+ = [\d.]+(?:, )?)+\);$/.exec(line) ?? []
+    expect(tables, line).toContain(`CREATE TABLE "${table}"`)
+  }
+}

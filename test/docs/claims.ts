@@ -8,6 +8,7 @@ import {
   checkNginx,
   checkPolicyLines,
   checkSql,
+  checkTableSettings,
   checkTransferLine,
 } from './block-checks.ts'
 import { snippets } from './snippets.ts'
@@ -66,6 +67,7 @@ const others: Readonly<Record<string, readonly Claim[]>> = {
   'docs/auditing.zh-CN.md#验证日志': [{ check: checkFindingLine }],
   'docs/operations.md#Log': [{ check: checkLogLines }],
   'docs/operations.md#The audit log': [{ check: checkPolicyLines }],
+  'docs/operations.md#What is deleted': [{ check: checkTableSettings }],
   'docs/operations.md#Events': [{ check: checkNginx }],
   'docs/operations.md#Backup and restore': [{ check: checkSql }],
   'docs/guides/python.md#The program': [guide],
