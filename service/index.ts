@@ -1,6 +1,6 @@
 /** The package `miniseal`: a service in a program of one's own, with a backend mounted in it. */
 import type { Logger } from 'pino'
-import type { InnerApp } from './backends/mounted.ts'
+import type { InnerApp, MountOptions } from './backends/mounted.ts'
 import { mountApp } from './backends/mounted.ts'
 import type { Config, Environment } from './config.ts'
 import { ConfigError, readConfig } from './config.ts'
@@ -10,7 +10,7 @@ import { startService } from './main.ts'
 
 export { ProtocolError } from '../crypto/errors.ts'
 export type { Caller, SignatureEvidence } from './backends/backend.ts'
-export type { InnerApp, InnerVariables } from './backends/mounted.ts'
+export type { InnerApp, InnerVariables, MountOptions } from './backends/mounted.ts'
 export { StepUpNeeded } from './backends/step-up.ts'
 export type { Config, Environment } from './config.ts'
 export { ConfigError } from './config.ts'
@@ -18,8 +18,8 @@ export type { NewEvent } from './events/event.ts'
 export type { Pushed, PushOptions } from './events/outbox.ts'
 export type { RunningService } from './main.ts'
 
-/** What a service is made of. */
-export interface ServiceOptions {
+/** What a service is made of; `isIdempotent` is about its `app`. */
+export interface ServiceOptions extends MountOptions {
   /** Instead of `environment`: a configuration that the program has made itself. */
   readonly config?: Config
   /** The variables of `docs/operations.md`; those of the process by default. */
@@ -39,7 +39,7 @@ export interface ServiceOptions {
  * @throws Error when the port is taken or the database cannot be opened.
  */
 export async function createService(options: ServiceOptions): Promise<RunningService> {
-  const { app, close } = options
+  const { app, close, isIdempotent = false } = options
   const config =
     options.config ??
     readConfig(options.environment ?? process.env, app === undefined ? 'configured' : 'mounted')
@@ -47,5 +47,6 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     throw new ConfigError(['there is an app, and MINISEAL_UPSTREAMS or MINISEAL_ROUTES_FILE too: keep one'])
   }
   const log = options.log ?? createLogger(config.logLevel)
-  return await startService(config, log, app === undefined ? {} : { backend: mountApp(app, close) })
+  const around = app === undefined ? {} : { backend: mountApp(app, close, { isIdempotent }) }
+  return await startService(config, log, around)
 }

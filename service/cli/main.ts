@@ -1,31 +1,9 @@
 /** `npx miniseal …` */
 import { once } from 'node:events'
 import { ConfigError } from '../config.ts'
-import { audit } from './audit.ts'
-import { auditor } from './auditor.ts'
-import { call } from './call.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { devices } from './devices.ts'
-import { explain } from './explain.ts'
-import { keys } from './keys.ts'
-import { push } from './push.ts'
-import { serveCommand } from './serve.ts'
-import { sessions } from './sessions.ts'
-import { wechatSandbox } from './wechat-sandbox.ts'
-
-const commands: Readonly<Record<string, Command | CommandGroup>> = {
-  serve: serveCommand,
-  call,
-  explain,
-  keys,
-  auditor,
-  audit,
-  devices,
-  sessions,
-  push,
-  'wechat-sandbox': wechatSandbox,
-}
+import { commands } from './commands.ts'
 
 /** The table of the commands at one level; `group` is empty at the first. */
 function overview(table: Readonly<Record<string, Command | CommandGroup>>, group: string): string {

@@ -1,4 +1,4 @@
-/** What an event is: a type, data and the time, as UTF-8 JSON (`crypto/README.md`, "Events"). */
+/** What an event is: a type, data and the time, as UTF-8 JSON (`docs/protocol.md`, "Events"). */
 import { z } from 'zod'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'

@@ -1,5 +1,5 @@
 /**
- * What the store keeps of the audit log (`crypto/README.md`, "Leaf").
+ * What the store keeps of the audit log (`docs/protocol.md`, "Leaf").
  *
  * A leaf is *staged* in the transaction of what it tells of; one sequencer then gives it its position in the tree. Leaf
  * bytes are what was hashed: nobody writes them anew. Details are sealed with a key of the person they are about, who is

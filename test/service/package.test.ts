@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { pino } from 'pino'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { readConfig } from '../../service/config.ts'
-import type { InnerApp, InnerVariables, RunningService } from '../../service/index.ts'
+import type { InnerApp, InnerVariables } from '../../service/index.ts'
 import { ConfigError, createService, ProtocolError } from '../../service/index.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { clientOf } from '../support/own-service.ts'
 import { logIn } from '../support/raw-client.ts'
-import type { TestService } from '../support/service.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-package-'))
 const environment = {
@@ -27,35 +26,6 @@ app.get('/hello', (c) => c.json({ hello: c.var.caller.user }))
 app.post('/hello', () => {
   throw new ProtocolError('payload_invalid', 'nobody is greeted here')
 })
-
-/** As much of a test's service as a raw client needs. */
-function clientOf(service: RunningService): TestService {
-  const sandbox = async (path: string, body: unknown): Promise<unknown> => {
-    const headers = { 'content-type': 'application/json' }
-    const answer = await fetch(`${service.sandboxUrl}${path}`, {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(body),
-    })
-    return answer.json()
-  }
-  return {
-    origin: service.origin,
-    sandboxUrl: service.sandboxUrl ?? '',
-    roots: service.roots,
-    appid: sandboxApp.appid,
-    environment,
-    logText: () => '',
-    advanceClock: () => {},
-    now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
-      const made = (await sandbox('/sandbox/codes', { appid: sandboxApp.appid })) as { code: string }
-      return made.code
-    },
-    sandbox,
-    close: () => service.stop(),
-  }
-}
 
 it.each([
   ['an environment', { environment }],
@@ -80,6 +50,35 @@ it.each([
   expect(isClosed).toBe(false)
   await service.stop()
   expect(isClosed).toBe(true)
+})
+
+it.each([
+  ['runs a lost request again for an app that promises idempotency', true, 201],
+  ['does not for any other', false, 409],
+])('%s', async (_title, isIdempotent, status) => {
+  let runs = 0
+  let release = (): void => {}
+  const slow: InnerApp = new Hono<{ Variables: InnerVariables }>()
+  slow.post('/orders', async (c) => {
+    runs += 1
+    if (runs === 1) await new Promise<void>((resolve) => (release = resolve))
+    return c.json({ runs }, 201)
+  })
+  const service = await createService({ environment, app: slow, log, isIdempotent })
+  const session = await logIn(clientOf(service))
+  const order = { method: 'POST', path: '/orders', body: {}, key: 'one' }
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    const lost = session.send(order)
+    await expect.poll(() => runs).toBe(1)
+    vi.setSystemTime(Date.now() + 61_000)
+    expect((await session.send(order)).status).toBe(status)
+    release()
+    await lost
+  } finally {
+    vi.useRealTimers()
+    await service.stop()
+  }
 })
 
 it('needs no upstreams in production when there is an app, and everything else', async () => {

@@ -1,0 +1,132 @@
+/** The programs of `docs/guides/`, taken from the page as it is, each running on a port of its own. */
+import type { ChildProcess } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { blockOf, root } from './documents.ts'
+
+export const guides = ['node', 'python', 'go', 'java'] as const
+
+export type Guide = (typeof guides)[number]
+
+interface Language {
+  readonly file: string
+  /** What the fence says. */
+  readonly fence: string
+  readonly heading: string
+  /** Whether this machine can run it. */
+  readonly isHere: boolean
+  readonly needs: string
+  /** What the guide says to type, after the variables. */
+  readonly command: readonly [string, ...string[]]
+}
+
+/** Debian's module is seen by Debian's interpreter, which need not be the first on the path. */
+const python = ['python3', '/usr/bin/python3'].find((program) => {
+  return (
+    spawnSync(program, ['-c', 'import cryptography, sys; sys.exit(sys.version_info < (3, 9))']).status === 0
+  )
+})
+const runs = (program: string, ...args: string[]): boolean => spawnSync(program, args).status === 0
+
+export const languages: Readonly<Record<Guide, Language>> = {
+  node: {
+    file: 'backend.mjs',
+    fence: 'js',
+    heading: 'Behind the gateway',
+    isHere: true,
+    needs: 'node',
+    command: ['node', 'backend.mjs'],
+  },
+  python: {
+    file: 'backend.py',
+    fence: 'python',
+    heading: 'The program',
+    isHere: python !== undefined,
+    needs: 'python3-cryptography',
+    command: ['python3', 'backend.py'],
+  },
+  go: {
+    file: 'backend.go',
+    fence: 'go',
+    heading: 'The program',
+    isHere: runs('go', 'version'),
+    needs: 'golang-go',
+    command: ['go', 'run', 'backend.go'],
+  },
+  java: {
+    file: 'Backend.java',
+    fence: 'java',
+    heading: 'The program',
+    isHere: runs('java', '-version'),
+    needs: 'default-jdk-headless',
+    command: ['java', 'Backend.java'],
+  },
+}
+
+for (const { isHere, needs } of Object.values(languages)) {
+  if (isHere) continue
+  const missing = `the program of an integration guide needs the package ${needs}`
+  if (process.env.CI === 'true') throw new Error(missing)
+  process.stderr.write(`skipped: ${missing}\n`)
+}
+
+export function programOf(guide: Guide): string {
+  const { fence, heading } = languages[guide]
+  return blockOf(`docs/guides/${guide}.md`, fence, heading).text
+}
+
+export interface RunningProgram {
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Starts it as its guide says, and waits until it listens. */
+export async function startProgram(guide: Guide, origin: string, port: number): Promise<RunningProgram> {
+  const { file, command } = languages[guide]
+  const folder = mkdtempSync(join(tmpdir(), `miniseal-guide-${guide}-`))
+  writeFileSync(join(folder, file), programOf(guide))
+  // Where `npm install path/to/miniseal` would have put it.
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules', 'miniseal'))
+  const [name, ...args] = command
+  const child = spawn(name === 'python3' ? (python ?? name) : name, args, {
+    cwd: folder,
+    env: { ...process.env, ...goEnvironment, MINISEAL_ORIGIN: origin, PORT: `${port}` },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // `go run` starts another process, which has to end with it.
+    detached: true,
+  })
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said += String(chunk)
+  })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const first = await lines.next()
+  if (first.value !== `listening on ${port}`)
+    throw new Error(`the ${guide} program said ${String(first.value)}: ${said}`)
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      await end(child)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Nothing from the network, and what was compiled once is kept. */
+const goEnvironment = {
+  GO111MODULE: 'off',
+  GOFLAGS: '',
+  GOCACHE: join(root, 'node_modules/.cache/miniseal-judge/go'),
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null) return
+  const ended = once(child, 'exit')
+  process.kill(-child.pid, 'SIGTERM')
+  await ended
+}
