@@ -33,6 +33,7 @@ export class LoadSource {
   readonly #generator: Program<GeneratorCalls>
   /** What each kind of round reached, so that enough is prepared for the next one. */
   readonly #reached = new Map<string, number>()
+  readonly #warm = new Set<string>()
   /** What was wrong with the measurement itself. */
   readonly warnings = new Set<string>()
 
@@ -63,15 +64,35 @@ export class LoadSource {
     return figures
   }
 
+  /** Opens so many sessions of new people, each with one request. */
+  async gather(target: Target, sessions: number): Promise<void> {
+    await this.#generator.ask('gather', { target, sessions })
+  }
+
+  /** @returns how many sockets are open, bound to the people who were gathered */
+  async openSockets(count: number): Promise<number> {
+    await this.#generator.ask('openSockets', count)
+    return await this.#generator.ask('countSockets')
+  }
+
+  async disperse(): Promise<void> {
+    await this.#generator.ask('disperse')
+  }
+
   async stop(): Promise<void> {
     await this.#generator.stop()
   }
 
+  /** Longer the first time that a subject sees this shape: its code is compiled as it runs. */
   async #warmUp({ rate: _, ...round }: Round): Promise<number> {
-    const seconds = Math.min(1, round.seconds)
-    const first = await this.#run({ ...round, seconds }, Math.max(100, 4 * round.connections))
+    const { subject, shape, connections } = round
+    const isCold = !this.#warm.has(`${subject.name} ${shape}`)
+    this.#warm.add(`${subject.name} ${shape}`)
+    const short = Math.min(1, round.seconds)
+    const first = await this.#run({ ...round, seconds: short }, Math.max(100, 4 * connections))
+    const seconds = isCold ? 2 * round.seconds : short
     const count = Math.ceil(first.perSecond * seconds * 1.5)
-    return (await this.#run({ ...round, seconds }, Math.max(count, round.connections))).perSecond
+    return (await this.#run({ ...round, seconds }, Math.max(count, connections))).perSecond
   }
 
   async #run(round: Round, count: number): Promise<RoundFigures> {

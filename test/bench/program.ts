@@ -11,7 +11,7 @@ const root = new URL('../..', import.meta.url).pathname
 /** One file for each program, from the repository's root. */
 const compiled = join(root, 'dist', 'bench')
 
-const names = ['service', 'sandbox', 'generator'] as const
+const names = ['service', 'peer', 'sandbox', 'floor', 'generator'] as const
 
 export type ProgramName = (typeof names)[number]
 

@@ -7,7 +7,7 @@ import type { WireAnswer } from '../load/connection.ts'
 import { requestBytes } from '../load/connection.ts'
 import type { Prepared } from '../load/loops.ts'
 import type { SchemeClient, Shape, Target } from './client.ts'
-import { transferBody } from './client.ts'
+import { repeat, transferBody } from './client.ts'
 
 /** Access tokens live ten minutes; a session is replaced before that. */
 const sessionAge = 400_000
@@ -20,13 +20,13 @@ export function minisealClient({ ports, secrets }: Target): SchemeClient {
   let since = Number.NEGATIVE_INFINITY
   const freshSessions = async (): Promise<readonly RawSession[]> => {
     if (performance.now() - since < sessionAge) return sessions
-    sessions = await inTurns(people, (index) => logIn(service, { openid: `person-${index}` }))
+    sessions = await repeat(people, (index) => logIn(service, { openid: `person-${index}` }))
     since = performance.now()
     return sessions
   }
   return {
     async prepare(shape, count, content) {
-      if (shape === 'login') return await inTurns(count, () => preparedLogin(service))
+      if (shape === 'login') return await repeat(count, () => preparedLogin(service))
       const own = await freshSessions()
       return Array.from({ length: count }, (_, index) => {
         const session = own[index % own.length]
@@ -91,16 +91,4 @@ function sealed(
       if (inner.status !== expected) throw new Error(`answered with ${inner.status}`)
     },
   }
-}
-
-/** So many at a time that neither side stands still. */
-const atOnce = 16
-
-async function inTurns<T>(count: number, make: (index: number) => Promise<T>): Promise<readonly T[]> {
-  const made: T[] = []
-  for (let i = 0; i < count; i += atOnce) {
-    const turn = Array.from({ length: Math.min(atOnce, count - i) }, (_, index) => make(i + index))
-    made.push(...(await Promise.all(turn)))
-  }
-  return made
 }

@@ -69,40 +69,80 @@ export async function openLoop(
   requests: readonly Prepared[],
 ): Promise<LoopResult> {
   return await measured(ports, connections, async (open, latency, lateness, answers) => {
-    const free = [...open]
-    const waiting: { readonly request: Prepared; readonly dueAt: number }[] = []
-    await new Promise<void>((resolve, reject) => {
-      let running = 0
-      const start = async (connection: Connection, request: Prepared, dueAt: number): Promise<void> => {
-        running += 1
-        const answer = await connection.send(request.bytes)
-        latency.recordValue(microseconds(performance.now() - dueAt))
-        answers.push({ request, answer })
-        running -= 1
-        const following = waiting.shift()
-        if (following !== undefined) return await start(connection, following.request, following.dueAt)
-        free.push(connection)
-        if (next === requests.length && running === 0) resolve()
-      }
-      let next = 0
-      const startedAt = performance.now()
-      const tick = (): void => {
-        const now = performance.now()
-        for (; next < requests.length; next++) {
-          const planned = startedAt + (next * 1_000) / rate
-          const request = requests[next]
-          if (planned > now || request === undefined) break
-          lateness.recordValue(microseconds(now - planned))
-          const connection = free.pop()
-          if (connection === undefined) waiting.push({ request, dueAt: now })
-          else start(connection, request, now).catch(reject)
-        }
-        if (next < requests.length) setTimeout(tick, 1)
-      }
-      tick()
-    })
+    await new OpenLoop(open, requests, rate, { latency, lateness, answers }).run()
     return true
   })
+}
+
+interface Taken {
+  readonly latency: Histogram
+  readonly lateness: Histogram
+  readonly answers: { request: Prepared; answer: WireAnswer }[]
+}
+
+interface Due {
+  readonly request: Prepared
+  /** When this process noticed that it was due. */
+  readonly at: number
+}
+
+class OpenLoop {
+  readonly #free: Connection[]
+  readonly #waiting: Due[] = []
+  readonly #requests: readonly Prepared[]
+  readonly #rate: number
+  readonly #taken: Taken
+  #next = 0
+  #finish: () => void = () => {}
+  #fail: (error: unknown) => void = () => {}
+
+  constructor(open: readonly Connection[], requests: readonly Prepared[], rate: number, taken: Taken) {
+    this.#free = [...open]
+    this.#requests = requests
+    this.#rate = rate
+    this.#taken = taken
+  }
+
+  /** Resolves with the last answer. */
+  async run(): Promise<void> {
+    const startedAt = performance.now()
+    await new Promise<void>((resolve, reject) => {
+      this.#finish = resolve
+      this.#fail = reject
+      this.#tick(startedAt)
+    })
+  }
+
+  #tick(startedAt: number): void {
+    const now = performance.now()
+    for (; this.#next < this.#requests.length; this.#next++) {
+      const planned = startedAt + (this.#next * 1_000) / this.#rate
+      const request = this.#requests[this.#next]
+      if (planned > now || request === undefined) break
+      this.#taken.lateness.recordValue(microseconds(now - planned))
+      this.#waiting.push({ request, at: now })
+    }
+    this.#start()
+    if (this.#next < this.#requests.length) setTimeout(() => this.#tick(startedAt), 1)
+  }
+
+  #start(): void {
+    while (this.#free.length > 0 && this.#waiting.length > 0) {
+      const connection = this.#free.pop()
+      const due = this.#waiting.shift()
+      if (connection !== undefined && due !== undefined)
+        this.#send(connection, due).catch((error) => this.#fail(error))
+    }
+  }
+
+  async #send(connection: Connection, { request, at }: Due): Promise<void> {
+    const answer = await connection.send(request.bytes)
+    this.#taken.latency.recordValue(microseconds(performance.now() - at))
+    this.#taken.answers.push({ request, answer })
+    this.#free.push(connection)
+    this.#start()
+    if (this.#taken.answers.length === this.#requests.length) this.#finish()
+  }
 }
 
 type Drive = (

@@ -1,5 +1,6 @@
 /** The load generator: makes requests, sends them, checks what came, and says whether it was itself too slow. */
 import type { SchemeClient, Shape, Target } from '../clients/client.ts'
+import { Crowd } from '../clients/crowd.ts'
 import { createClient, type Scheme } from '../clients/schemes.ts'
 import { closedLoop, type LoopResult, openLoop, type Prepared } from '../load/loops.ts'
 import { serveCalls } from './calls.ts'
@@ -8,6 +9,7 @@ import { serveCalls } from './calls.ts'
 const sampled = 4
 
 const clients = new Map<string, SchemeClient>()
+let crowd: Crowd | undefined
 
 export interface RunSettings {
   /** Of {@link generatorCalls.open}. */
@@ -57,6 +59,17 @@ export const generatorCalls = {
         : await openLoop(ports, connections, load.rate, requests)
     await checkAnswers(result)
     return figuresOf(result)
+  },
+  async gather({ target, sessions }: { target: Target; sessions: number }): Promise<void> {
+    crowd = new Crowd(target)
+    await crowd.logIn(sessions)
+  },
+  /** @returns how many are open */
+  openSockets: async (count: number): Promise<number> => (await crowd?.openSockets(count)) ?? 0,
+  countSockets: async (): Promise<number> => crowd?.countOpen() ?? 0,
+  async disperse(): Promise<void> {
+    crowd?.close()
+    crowd = undefined
   },
 }
 
