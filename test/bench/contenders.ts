@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { BenchRun } from './bench-run.ts'
 import type { Scheme } from './clients/schemes.ts'
-import { deploy } from './deployment.ts'
+import { deploy, peopleOf } from './deployment.ts'
 import type { Subject } from './load-source.ts'
 import { Program } from './program.ts'
 import type { PeerCalls } from './programs/peer.ts'
@@ -32,7 +32,10 @@ export async function startContenders(
   run: BenchRun,
   schemes: readonly PeerScheme[] = peerSchemes,
 ): Promise<Contenders> {
-  const deployment = await deploy({ folder: run.folder('contender'), engine: 'sqlite', processes: 1 })
+  const deployment = await deploy({
+    ...{ folder: run.folder('contender'), engine: 'sqlite', processes: 1 },
+    people: peopleOf(run.options),
+  })
   run.afterwards(deployment.stop)
   const { target, cpu } = deployment
   const ours: Subject = { name: 'miniseal', scheme: 'miniseal', target, cpu }

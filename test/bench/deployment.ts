@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import type { Target } from './clients/client.ts'
+import type { BenchOptions } from './options.ts'
 import { Program } from './program.ts'
 import type { SandboxCalls } from './programs/sandbox.ts'
 import type { ServiceCalls } from './programs/service.ts'
@@ -16,7 +17,7 @@ export interface DeploymentOptions {
   readonly engine: Engine
   readonly processes: number
   /** Sessions that send. */
-  readonly people?: number
+  readonly people: number
   readonly nodeOptions?: readonly string[]
   /** Instead of a database of its own: one that was filled before. */
   readonly database?: { readonly location: string; readonly masterKey: string }
@@ -35,6 +36,11 @@ export interface Deployment {
   stop(): Promise<void>
 }
 
+/** Sessions that send, where nothing else is said: one for each connection. */
+export function peopleOf({ sessions }: Pick<BenchOptions, 'sessions'>): number {
+  return Math.min(64, sessions)
+}
+
 const origin = 'https://pay.example.com'
 const app = { appid: 'wx00000000000000be', secret: 'secret-of-the-benchmark' }
 
@@ -46,7 +52,7 @@ const wide = [
 
 /** @throws Error with what the service printed, when it does not start. */
 export async function deploy(options: DeploymentOptions): Promise<Deployment> {
-  const { folder, engine, processes, people = 64, nodeOptions = [] } = options
+  const { folder, engine, processes, people, nodeOptions = [] } = options
   mkdirSync(folder, { recursive: true })
   const output = join(folder, 'output.log')
   const masterKey = options.database?.masterKey ?? randomBytes(32).toString('base64')

@@ -29,6 +29,9 @@ export interface Round {
   readonly rate?: number
 }
 
+/** So many requests, and what a service runs has been compiled. */
+const compiledAfter = 2_000
+
 export class LoadSource {
   readonly #generator: Program<GeneratorCalls>
   /** What each kind of round reached, so that enough is prepared for the next one. */
@@ -90,8 +93,9 @@ export class LoadSource {
     this.#warm.add(`${subject.name} ${shape}`)
     const short = Math.min(1, round.seconds)
     const first = await this.#run({ ...round, seconds: short }, Math.max(100, 4 * connections))
-    const seconds = isCold ? 2 * round.seconds : short
-    const count = Math.ceil(first.perSecond * seconds * 1.5)
+    const seconds = isCold ? 5 * round.seconds : short
+    const enough = isCold ? compiledAfter : Number.POSITIVE_INFINITY
+    const count = Math.min(enough, Math.ceil(first.perSecond * seconds * 1.5))
     return (await this.#run({ ...round, seconds }, Math.max(count, connections))).perSecond
   }
 

@@ -87,7 +87,9 @@ function floorTables({ floor }: Results): readonly string[] {
 function growthTables({ growth }: Results): readonly string[] {
   if (growth === undefined) return []
   const { memory, diskBytes } = growth
-  const kibibytes = (bytes: number): string => (bytes / 1_024).toFixed(2)
+  // Garbage comes and goes: with few sessions or sockets it outweighs them.
+  const kibibytes = (bytes: number): string =>
+    bytes > 0 ? (bytes / 1_024).toFixed(2) : 'too few of them to tell'
   return [
     '### With what has piled up',
     table(

@@ -6,7 +6,13 @@ export type Cell = string | number
 export function table(titles: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const texts = [titles, ...rows.map((row) => row.map(textOf))]
   const widths = titles.map((_, column) => Math.max(3, ...texts.map((row) => row[column]?.length ?? 0)))
-  const isNumber = titles.map((_, column) => rows.length > 0 && rows.every((row) => isNumeric(row[column])))
+  const isNumber = titles.map((_, column) => {
+    const cells = rows.map((row) => row[column])
+    return (
+      cells.some((cell) => typeof cell === 'number') &&
+      cells.every((cell) => typeof cell !== 'string' || cell === '')
+    )
+  })
   const line = (cells: readonly string[]): string => {
     const padded = cells.map((text, column) => {
       const width = widths[column] ?? 0
@@ -19,10 +25,6 @@ export function table(titles: readonly string[], rows: readonly (readonly Cell[]
   )
   const [head = [], ...body] = texts
   return [line(head), line(rule), ...body.map(line)].join('\n')
-}
-
-function isNumeric(cell: Cell | undefined): boolean {
-  return typeof cell === 'number' || cell === ''
 }
 
 function textOf(cell: Cell): string {

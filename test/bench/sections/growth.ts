@@ -43,7 +43,7 @@ interface Grown {
 }
 
 /** Sessions that send: enough that no cache of pages holds just them. */
-const people = 200
+const mostPeople = 200
 const content = 200
 
 export async function measureGrowth(run: BenchRun): Promise<GrowthFigures> {
@@ -92,7 +92,8 @@ async function grow(run: BenchRun, size: number): Promise<Grown> {
   fillDatabase(path, size)
   const { location, masterKey } = young
   const deployment = await deploy({
-    ...{ folder, engine: 'sqlite', processes: 1, people },
+    ...{ folder, engine: 'sqlite', processes: 1 },
+    people: Math.min(mostPeople, run.options.sessions),
     database: { location, masterKey },
   })
   run.afterwards(deployment.stop)
@@ -121,7 +122,7 @@ function countOf(grown: readonly Grown[]): { readonly bytes: number; readonly re
 
 async function measureMemory(run: BenchRun): Promise<MemoryFigures> {
   const { sessions, sockets: wanted } = run.options
-  const deployment = await deploy({ folder: run.folder('memory'), engine: 'sqlite', processes: 1 })
+  const deployment = await deploy({ folder: run.folder('memory'), engine: 'sqlite', processes: 1, people: 1 })
   run.afterwards(deployment.stop)
   const { target } = deployment
   // What the first thousand take is the code itself, warming up.

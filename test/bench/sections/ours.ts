@@ -2,7 +2,7 @@
 import type { BenchRun } from '../bench-run.ts'
 import type { Shape } from '../clients/client.ts'
 import type { Engine } from '../deployment.ts'
-import { deploy, postgresUrl } from '../deployment.ts'
+import { deploy, peopleOf, postgresUrl } from '../deployment.ts'
 import type { RoundFigures, Subject } from '../load-source.ts'
 import { median } from '../load-source.ts'
 
@@ -40,7 +40,10 @@ export async function measureOurs(run: BenchRun): Promise<OursFigures> {
     const stops: (() => Promise<void>)[] = []
     for (const processes of [1, 2]) {
       const name = `ours-${engine}-${processes}`
-      const deployment = await deploy({ folder: run.folder(name), engine, processes })
+      const deployment = await deploy({
+        ...{ folder: run.folder(name), engine, processes },
+        people: peopleOf(run.options),
+      })
       run.afterwards(deployment.stop)
       stops.push(deployment.stop)
       const subject = { name, scheme: 'miniseal', target: deployment.target, cpu: deployment.cpu } as const
