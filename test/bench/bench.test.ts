@@ -45,19 +45,9 @@ async function bench(
 describe('npm run bench', () => {
   it('measures every section, writes its figures, and says of each target whether it is reached', async () => {
     const json = join(folder, 'figures.json')
-    const small = [
-      '--seconds',
-      '0.1',
-      '--rounds',
-      '1',
-      '--sizes',
-      '300,600',
-      '--sockets',
-      '4',
-      '--sessions',
-      '4',
-    ]
-    const { code, out, err } = await bench(['--quick', ...small, '--json', json])
+    const brief = ['--seconds', '0.1', '--rounds', '1', '--connections', '1,4']
+    const few = ['--sizes', '300,600', '--sockets', '4', '--sessions', '4']
+    const { code, out, err } = await bench(['--quick', ...brief, ...few, '--json', json])
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
     const results = JSON.parse(readFileSync(json, 'utf8')) as Complete

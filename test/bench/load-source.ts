@@ -92,7 +92,7 @@ export class LoadSource {
     const isCold = !this.#warm.has(`${subject.name} ${shape}`)
     this.#warm.add(`${subject.name} ${shape}`)
     const short = Math.min(1, round.seconds)
-    const first = await this.#run({ ...round, seconds: short }, Math.max(100, 4 * connections))
+    const first = await this.#run({ ...round, seconds: short }, 4 * connections + 20)
     const seconds = isCold ? 5 * round.seconds : short
     const enough = isCold ? compiledAfter : Number.POSITIVE_INFINITY
     const count = Math.min(enough, Math.ceil(first.perSecond * seconds * 1.5))

@@ -31,8 +31,9 @@ Prints Markdown on standard output and progress on standard error.
 
   --quick            about a minute: short rounds, few of them, small databases
   --only A,B         of: ${sectionNames.join(', ')}
-  --seconds N        of one round (default 3)
+  --seconds N        of one round (default 2)
   --rounds N         of each figure that goes into a ratio (default 5)
+  --connections N,N  of closed loops (default 1,16,64); ratios are taken with the last
   --sizes N,N        sessions and log entries of "growth" (default 1000,100000,1000000)
   --sockets N        open sockets of "growth" (default 10000)
   --sessions N       sessions whose memory is measured (default 5000)
@@ -49,7 +50,7 @@ wrong call, 1 when something that was measured failed.
 export class UsageError extends Error {}
 
 const whole = {
-  seconds: 3,
+  seconds: 2,
   rounds: 5,
   connections: [1, 16, 64],
   sizes: [1_000, 100_000, 1_000_000],
@@ -75,8 +76,8 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     only: values.only === undefined ? sectionNames : sectionsOf(values.only),
     seconds: numberOf('seconds', values.seconds, base.seconds, 0.1),
     rounds: numberOf('rounds', values.rounds, base.rounds, 1),
-    connections: base.connections,
-    sizes: values.sizes === undefined ? base.sizes : sizesOf(values.sizes),
+    connections: listOf('connections', values.connections, base.connections, 1),
+    sizes: listOf('sizes', values.sizes, base.sizes, 100),
     sockets: numberOf('sockets', values.sockets, base.sockets, 0),
     sessions: numberOf('sessions', values.sessions, base.sessions, 1),
     json: values.json,
@@ -93,6 +94,7 @@ function parsed(args: readonly string[]) {
         only: { type: 'string' },
         seconds: { type: 'string' },
         rounds: { type: 'string' },
+        connections: { type: 'string' },
         sizes: { type: 'string' },
         sockets: { type: 'string' },
         sessions: { type: 'string' },
@@ -117,10 +119,17 @@ function sectionsOf(text: string): readonly SectionName[] {
   })
 }
 
-function sizesOf(text: string): readonly number[] {
-  const sizes = text.split(',').map((part) => numberOf('sizes', part, 0, 100))
-  if (sizes.some((size, index) => size <= (sizes[index - 1] ?? 0))) throw new UsageError('--sizes must rise')
-  return sizes
+function listOf(
+  name: string,
+  text: string | undefined,
+  otherwise: readonly number[],
+  least: number,
+): readonly number[] {
+  if (text === undefined) return otherwise
+  const numbers = text.split(',').map((part) => numberOf(name, part, 0, least))
+  if (numbers.some((number, index) => number <= (numbers[index - 1] ?? 0)))
+    throw new UsageError(`--${name} must rise`)
+  return numbers
 }
 
 /** @param least also says whether fractions are allowed: below 1 */
