@@ -15,7 +15,7 @@ export interface BenchRun {
   say(text: string): void
 }
 
-/** Runs `work`; ends what it started, whatever happens. */
+/** Runs `work`; ends what it started, whatever happens. @throws Error also when a signal ends it. */
 export async function withRun<T>(
   options: BenchOptions,
   say: (text: string) => void,
@@ -23,18 +23,26 @@ export async function withRun<T>(
 ): Promise<T> {
   const root = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), 'miniseal-bench-'))
   const ends: (() => Promise<void>)[] = []
+  const interruption = untilInterrupted()
   try {
     const load = await LoadSource.start(join(root, 'generator.log'))
     ends.push(() => load.stop())
-    return await work({
-      options,
-      load,
-      folder: (name) => join(root, name),
-      afterwards: (end) => ends.push(end),
-      say,
-    })
+    const parts = { options, load, say, folder: (name: string) => join(root, name) }
+    return await Promise.race([work({ ...parts, afterwards: (end) => ends.push(end) }), interruption.happens])
   } finally {
+    interruption.forget()
     for (const end of ends.reverse()) await end().catch((error) => say(String(error)))
     rmSync(root, { recursive: true, force: true })
   }
+}
+
+/** A second signal ends the process at once. */
+function untilInterrupted(): { readonly happens: Promise<never>; forget(): void } {
+  let stop: (signal: NodeJS.Signals) => void = () => {}
+  const happens = new Promise<never>((_resolve, reject) => {
+    stop = (signal) => reject(new Error(`ended by ${signal}`))
+  })
+  happens.catch(() => undefined)
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  return { happens, forget: () => void process.off('SIGINT', stop).off('SIGTERM', stop) }
 }

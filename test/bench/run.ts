@@ -110,7 +110,10 @@ function commitHere(): string {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error) => {
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  return 1
-})
+  // What was being measured does not know of it; its programs end with this process.
+  process.exit(1)
+}
