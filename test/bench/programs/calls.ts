@@ -46,7 +46,9 @@ export function serveCalls(calls: Calls, stop: () => Promise<void> = async () =>
   process.on('disconnect', () => stop().finally(() => process.exit(0)))
   // Of a terminal it goes to all of them; the parent says when to end.
   process.on('SIGINT', () => {})
-  tell({ id: 0, value: 'ready' })
+  // The parent may be gone by now.
+  if (process.connected) tell({ id: 0, value: 'ready' })
+  else process.exit(0)
 }
 
 function tell(answer: CallAnswer): void {
