@@ -1,5 +1,5 @@
 /** Miniseal and its peers, each running, each with the same handler and as durable. */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { BenchRun } from './bench-run.ts'
 import type { Scheme } from './clients/schemes.ts'
 import { deploy, peopleOf } from './deployment.ts'
@@ -32,9 +32,11 @@ export async function startContenders(
   run: BenchRun,
   schemes: readonly PeerScheme[] = peerSchemes,
 ): Promise<Contenders> {
+  const { profile } = run.options
   const deployment = await deploy({
     ...{ folder: run.folder('contender'), engine: 'sqlite', processes: 1 },
     people: peopleOf(run.options),
+    nodeOptions: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
   })
   run.afterwards(deployment.stop)
   const { target, cpu } = deployment

@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly sessions: number
   /** A file for the figures. */
   readonly json: string | undefined
+  /** A folder for CPU profiles. */
+  readonly profile: string | undefined
   readonly writeDocs: boolean
 }
 
@@ -38,6 +40,7 @@ Prints Markdown on standard output and progress on standard error.
   --sockets N        open sockets of "growth" (default 10000)
   --sessions N       sessions whose memory is measured (default 5000)
   --json FILE        writes all figures there too
+  --profile FOLDER   writes a CPU profile of Miniseal there, of what is compared; it slows Miniseal down
   --write-docs       puts the tables into docs/benchmarks.md, between its two markers
   --help
 
@@ -81,6 +84,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     sockets: numberOf('sockets', values.sockets, base.sockets, 0),
     sessions: numberOf('sessions', values.sessions, base.sessions, 1),
     json: values.json,
+    profile: values.profile,
     writeDocs: values['write-docs'],
   }
 }
@@ -99,6 +103,7 @@ function parsed(args: readonly string[]) {
         sockets: { type: 'string' },
         sessions: { type: 'string' },
         json: { type: 'string' },
+        profile: { type: 'string' },
         'write-docs': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
