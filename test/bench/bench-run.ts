@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { LoadSource } from './load-source.ts'
 import type { BenchOptions } from './options.ts'
+import { Program } from './program.ts'
+import type { SandboxCalls } from './programs/sandbox.ts'
 
 export interface BenchRun {
   readonly options: BenchOptions
   readonly load: LoadSource
+  /** Of WeChat's API: where it listens. */
+  readonly sandbox: string
   /** A folder that does not exist yet and goes away with the run. */
   folder(name: string): string
   /** Takes effect when the run ends, however it ends; the last one first. */
@@ -27,7 +31,10 @@ export async function withRun<T>(
   try {
     const load = await LoadSource.start(join(root, 'generator.log'))
     ends.push(() => load.stop())
-    const parts = { options, load, say, folder: (name: string) => join(root, name) }
+    const sandbox = await Program.start<SandboxCalls>('sandbox', { output: join(root, 'sandbox.log') })
+    ends.push(() => sandbox.stop())
+    const { url } = await sandbox.ask('where')
+    const parts = { options, load, sandbox: url, say, folder: (name: string) => join(root, name) }
     return await Promise.race([work({ ...parts, afterwards: (end) => ends.push(end) }), interruption.happens])
   } finally {
     interruption.forget()

@@ -34,7 +34,7 @@ export async function startContenders(
 ): Promise<Contenders> {
   const { profile } = run.options
   const deployment = await deploy({
-    ...{ folder: run.folder('contender'), engine: 'sqlite', processes: 1 },
+    ...{ folder: run.folder('contender'), engine: 'sqlite', processes: 1, sandbox: run.sandbox },
     people: peopleOf(run.options),
     nodeOptions: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
   })

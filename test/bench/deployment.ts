@@ -1,4 +1,4 @@
-/** Miniseal as it is deployed: one or two processes on one database, in production, with the WeChat sandbox beside. */
+/** Miniseal as it is deployed: one or two processes on one database, in production. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,8 +6,8 @@ import { Client } from 'pg'
 import type { Target } from './clients/client.ts'
 import type { BenchOptions } from './options.ts'
 import { Program } from './program.ts'
-import type { SandboxCalls } from './programs/sandbox.ts'
 import type { ServiceCalls } from './programs/service.ts'
+import { app } from './wechat-app.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
@@ -16,6 +16,8 @@ export interface DeploymentOptions {
   readonly folder: string
   readonly engine: Engine
   readonly processes: number
+  /** Of WeChat's API. */
+  readonly sandbox: string
   /** Sessions that send. */
   readonly people: number
   readonly nodeOptions?: readonly string[]
@@ -42,7 +44,6 @@ export function peopleOf({ sessions }: Pick<BenchOptions, 'sessions'>): number {
 }
 
 const origin = 'https://pay.example.com'
-const app = { appid: 'wx00000000000000be', secret: 'secret-of-the-benchmark' }
 
 /** Far above what one machine reaches: a limit that refuses would be measured instead of the work. */
 const wide = [
@@ -52,15 +53,12 @@ const wide = [
 
 /** @throws Error with what the service printed, when it does not start. */
 export async function deploy(options: DeploymentOptions): Promise<Deployment> {
-  const { folder, engine, processes, people, nodeOptions = [] } = options
+  const { folder, engine, processes, sandbox, people, nodeOptions = [] } = options
   mkdirSync(folder, { recursive: true })
   const output = join(folder, 'output.log')
   const masterKey = options.database?.masterKey ?? randomBytes(32).toString('base64')
   const own = options.database === undefined ? await newDatabase(engine, folder) : undefined
   const location = options.database?.location ?? own?.location ?? ''
-  const apps = { MINISEAL_WECHAT_APPS: `${app.appid}:${app.secret}` }
-  const sandbox = await Program.start<SandboxCalls>('sandbox', { output, environment: apps })
-  const { url } = await sandbox.ask('where')
   const environment = {
     NODE_ENV: 'production',
     PORT: '0',
@@ -68,9 +66,9 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     MINISEAL_DATABASE: location,
     MINISEAL_DATA: join(folder, 'data'),
     MINISEAL_MASTER_KEY: masterKey,
-    MINISEAL_WECHAT_API: url,
+    MINISEAL_WECHAT_API: sandbox,
+    MINISEAL_WECHAT_APPS: `${app.appid}:${app.secret}`,
     MINISEAL_LIMITS: wide,
-    ...apps,
   }
   const services: Program<ServiceCalls>[] = []
   for (let i = 0; i < processes; i++) {
@@ -83,7 +81,7 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
     target: {
       ports: places.map(({ port }) => port),
       secrets: {
-        ...{ origin, appid: app.appid, sandbox: url, people: String(people) },
+        ...{ origin, appid: app.appid, sandbox, people: String(people) },
         roots: (places[0]?.roots ?? []).join(','),
       },
     },
@@ -95,7 +93,6 @@ export async function deploy(options: DeploymentOptions): Promise<Deployment> {
       if (isStopped) return
       isStopped = true
       await Promise.all(services.map((service) => service.stop()))
-      await sandbox.stop()
       await own?.remove()
     },
   }

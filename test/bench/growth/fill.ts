@@ -12,10 +12,12 @@ const tables = "('users', 'devices', 'sessions', 'subject_keys', 'log_entries')"
 export function fillDatabase(path: string, size: number): void {
   const connection = new Database(path)
   try {
+    // Out of WAL first: only then can the journal be turned off.
+    connection.pragma('journal_mode = DELETE')
     for (const pragma of [
-      'foreign_keys = OFF',
       'journal_mode = OFF',
       'synchronous = OFF',
+      'foreign_keys = OFF',
       'cache_size = -500000',
     ])
       connection.pragma(pragma)

@@ -1,4 +1,5 @@
 /** What becomes of speed when sessions and log entries pile up, and what each of them takes. */
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { BenchRun } from '../bench-run.ts'
@@ -48,8 +49,9 @@ const content = 200
 
 export async function measureGrowth(run: BenchRun): Promise<GrowthFigures> {
   const memory = await measureMemory(run)
+  const young = await makeYoung(run)
   const grown: Grown[] = []
-  for (const size of run.options.sizes) grown.push(await grow(run, size))
+  for (const size of run.options.sizes) grown.push(await grow(run, young, size))
   const before = countOf(grown)
   const { rounds, seconds, connections: tried } = run.options
   const connections = tried.at(-1) ?? 1
@@ -78,29 +80,44 @@ function rowOf(size: number, taken: readonly RoundFigures[]): GrowthRow {
   }
 }
 
-/** A service that has been running for long: started, used, stopped, filled, started again. */
-async function grow(run: BenchRun, size: number): Promise<Grown> {
+/** What a short life has left behind: a service started, used and stopped. */
+interface Young {
+  readonly folder: string
+  readonly masterKey: string
+}
+
+async function makeYoung(run: BenchRun): Promise<Young> {
+  const folder = run.folder('young')
+  const deployment = await deploy({ ...oneProcess(run, folder), people: 4 })
+  run.afterwards(deployment.stop)
+  const subject = subjectOf('young', deployment)
+  await run.load.open(subject)
+  await run.load.round({ subject, shape: 'post', connections: 2, content, seconds: 0.1 })
+  await deployment.stop()
+  return { folder, masterKey: deployment.masterKey }
+}
+
+/** The same service after a long one. */
+async function grow(run: BenchRun, { folder: from, masterKey }: Young, size: number): Promise<Grown> {
   const folder = run.folder(`grown-${size}`)
   const path = join(folder, 'miniseal.db')
-  const young = await deploy({ folder, engine: 'sqlite', processes: 1, people: 8 })
-  const name = `grown-${size}`
-  const first = subjectOf(`${name}, young`, young)
-  await run.load.open(first)
-  await run.load.round({ subject: first, shape: 'post', connections: 8, content, seconds: 0.1 })
-  await young.stop()
+  cpSync(from, folder, { recursive: true })
   run.say(`filling a database: ${size} sessions, ${size} log entries`)
   fillDatabase(path, size)
-  const { location, masterKey } = young
   const deployment = await deploy({
-    ...{ folder, engine: 'sqlite', processes: 1 },
+    ...oneProcess(run, folder),
     people: Math.min(mostPeople, run.options.sessions),
-    database: { location, masterKey },
+    database: { location: `sqlite:${path}`, masterKey },
   })
   run.afterwards(deployment.stop)
-  const subject = subjectOf(name, deployment)
+  const subject = subjectOf(`grown-${size}`, deployment)
   await run.load.open(subject)
   await run.load.round({ subject, shape: 'post', connections: 8, content, seconds: 0.3 })
   return { size, subject, path }
+}
+
+function oneProcess({ sandbox }: BenchRun, folder: string) {
+  return { folder, engine: 'sqlite', processes: 1, sandbox } as const
 }
 
 function subjectOf(name: string, { target, cpu }: Deployment): Subject {
@@ -122,7 +139,7 @@ function countOf(grown: readonly Grown[]): { readonly bytes: number; readonly re
 
 async function measureMemory(run: BenchRun): Promise<MemoryFigures> {
   const { sessions, sockets: wanted } = run.options
-  const deployment = await deploy({ folder: run.folder('memory'), engine: 'sqlite', processes: 1, people: 1 })
+  const deployment = await deploy({ ...oneProcess(run, run.folder('memory')), people: 1 })
   run.afterwards(deployment.stop)
   const { target } = deployment
   // What the first thousand take is the code itself, warming up.

@@ -41,7 +41,7 @@ export async function measureOurs(run: BenchRun): Promise<OursFigures> {
     for (const processes of [1, 2]) {
       const name = `ours-${engine}-${processes}`
       const deployment = await deploy({
-        ...{ folder: run.folder(name), engine, processes },
+        ...{ folder: run.folder(name), engine, processes, sandbox: run.sandbox },
         people: peopleOf(run.options),
       })
       run.afterwards(deployment.stop)
