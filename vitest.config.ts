@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -5,5 +6,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Most tests wait for a process, a disk or a browser: on a machine of two cores one worker leaves one idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 })

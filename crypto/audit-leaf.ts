@@ -151,9 +151,16 @@ function parseCommitments(value: unknown): Readonly<Partial<Record<GroupLabel, U
 
 /** The value of a group: UTF-8, as RFC 8785 writes JSON. @throws FormatError for a group that has no form. */
 export function encodeGroup(group: FlatObject): Uint8Array {
-  const bytes = encodeUtf8(encodeFlat(group))
-  if (bytes.length > longestGroup) throw new FormatError('the group is too long')
-  return bytes
+  return encodeUtf8(groupText(group))
+}
+
+/** The same as text. @throws FormatError for a group that has no form. */
+export function groupText(group: FlatObject): string {
+  const text = encodeFlat(group)
+  // No character takes more than three bytes for each of its units.
+  if (text.length * 3 > longestGroup && encodeUtf8(text).length > longestGroup)
+    throw new FormatError('the group is too long')
+  return text
 }
 
 /** Reads the attacker-controlled value of a group. @throws FormatError unless {@link encodeGroup} writes it so. */

@@ -11,6 +11,9 @@ export type FlatObject = Readonly<Record<string, string | number>>
 /** Also keeps `__proto__` away. */
 const memberName = /^[a-z][a-z0-9_]{0,39}$/
 
+/** A lone one is looked for only where there is any. */
+const surrogate = /[\ud800-\udfff]/
+
 /** @throws FormatError for a member whose name or value has no form here: lone surrogates, fractions, other types. */
 export function encodeFlat(members: FlatObject): string {
   const names = Object.keys(members).sort()
@@ -24,7 +27,7 @@ function encodeMemberName(name: string): string {
 
 function encodeScalar(value: unknown): string {
   if (typeof value === 'string') {
-    encodeUtf8(value)
+    if (surrogate.test(value)) encodeUtf8(value)
     return JSON.stringify(value)
   }
   if (typeof value !== 'number' || !Number.isSafeInteger(value))

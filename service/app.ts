@@ -1,15 +1,15 @@
 /** Every outer route, in order. */
 import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import type { VerifierKey } from '../crypto/signed-note.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import type { Records } from './audit-log.ts'
 import { auditRoutes } from './auditors/pages-routes.tsx'
 import type { AuditParts } from './auditors/parts.ts'
+import { createEntryReads } from './auditors/reads.ts'
 import type { ExchangeContext } from './exchange/context.ts'
-import { boundBodies } from './http/bodies.ts'
+import { boundBodies, limitBody } from './http/bodies.ts'
 import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
@@ -55,11 +55,12 @@ export function createApp(
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
   if (trace !== undefined) app.use(trace)
-  app.use(secureHeaders())
   app.use(closeConnections(isStopping))
-  app.post('/seal', boundBodies(context), bodyLimit(maxSealed(context)), sealHandler(context))
+  // Before the headers that are for pages: this is the hot path, and it sets its own.
+  app.post('/seal', boundBodies(context), limitBody(maxSealed(context)), sealHandler(context))
+  app.use(secureHeaders())
   app.get('/seal', sockets.guard, sockets.upgrade)
-  app.post('/push', boundBodies(context), bodyLimit(maxPush(context)), pushHandler(context, pushKeys))
+  app.post('/push', boundBodies(context), limitBody(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
     const configuration = channelConfiguration(keyring, settings, log.origin(), now())
     return c.body(configuration, 200, {
@@ -72,8 +73,10 @@ export function createApp(
     return c.json(jsonWebKeySet(keyring, now()))
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor }))
-  app.route('/audit', auditRoutes(auditPartsOf(context, log, reading)))
+  const auditParts = auditPartsOf(context, log, reading)
+  const tellEntries = createEntryReads(auditParts)
+  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor, tellEntries }))
+  app.route('/audit', auditRoutes(auditParts))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
       () => true,

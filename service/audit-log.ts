@@ -1,6 +1,7 @@
 /** From a configuration to the log of a service: what it runs, and what a command looks at. */
 
 import type { Logger } from 'pino'
+import { accountKeyOf } from './auditors/accounts.ts'
 import type { AuditParts } from './auditors/parts.ts'
 import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
@@ -14,7 +15,7 @@ import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
-import { createTags } from './log/tags.ts'
+import { createTags, rememberTags } from './log/tags.ts'
 import { findLastCheckTime } from './log/verification/last-check.ts'
 import { logRecorder } from './log-lines.ts'
 import { type Metrics, toEach } from './metrics.ts'
@@ -44,7 +45,10 @@ export function logPlacesOf(
 
 /** What a service writes of the log, and what auditors need to read it. */
 export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
-  readonly reading: Pick<AuditParts, 'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'lastCheck'>
+  readonly reading: Pick<
+    AuditParts,
+    'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
+  >
 }
 
 /**
@@ -58,7 +62,7 @@ export async function openRecords(
   { gate, reader }: RunningLog,
 ): Promise<Records> {
   const lookupKey = keyring.current('lookup', now()).secretKey
-  const tagOf = createTags(lookupKey)
+  const tagOf = rememberTags(createTags(lookupKey))
   const keys = createSubjectKeys(store, wrapper, now)
   const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
   await journal.settleLost(now() - longestWork)
@@ -70,6 +74,7 @@ export async function openRecords(
       witnesses,
       findKey: async (userTag) => (await keys.find(userTag))?.key,
       cookieKey: cookieKeyOf(lookupKey),
+      accountKey: accountKeyOf(lookupKey),
       lastCheck: () => findLastCheckTime(dataFolder, wrapper),
     },
   }

@@ -80,6 +80,8 @@ const schema = z.object({
   PORT: z.coerce.number({ error: 'PORT must be a number' }).int().min(0).max(65535).default(8787),
   MINISEAL_ORIGIN: z.string().optional(),
   MINISEAL_DATABASE: z.string().default('sqlite:data/miniseal.db'),
+  MINISEAL_POSTGRES_POOL: z.string().optional(),
+  MINISEAL_POSTGRES_DIRECT_URL: z.string().optional(),
   MINISEAL_DATA: z.string().min(1).default('data'),
   MINISEAL_MASTER_KEY: z.string().optional(),
   MINISEAL_WECHAT_APPS: z.string().optional(),
@@ -135,7 +137,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   }
   if (mode === 'production') problems.push(...missingInProduction(values, backend))
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => parseDatabase(values.MINISEAL_DATABASE), inMemory)
+  const database = collect(() => parseDatabase(values), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
   const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
     kind: 'built-in-sandbox',
@@ -199,6 +201,7 @@ function withFiles(environment: Environment): Environment {
     'MINISEAL_MASTER_KEY',
     'MINISEAL_WECHAT_APPS',
     'MINISEAL_DATABASE',
+    'MINISEAL_POSTGRES_DIRECT_URL',
     'MINISEAL_METRICS_TOKEN',
     'MINISEAL_PUSH_KEYS',
   ]) {
@@ -221,9 +224,9 @@ function withFiles(environment: Environment): Environment {
  * @throws ConfigError when `MINISEAL_DATABASE` cannot be read.
  */
 export function readDatabase(environment: Environment): DatabaseLocation {
-  const { MINISEAL_DATABASE } = withoutEmpty(environment)
+  const { MINISEAL_DATABASE = 'sqlite:data/miniseal.db', ...others } = withoutEmpty(environment)
   try {
-    return parseDatabase(MINISEAL_DATABASE ?? 'sqlite:data/miniseal.db')
+    return parseDatabase({ ...others, MINISEAL_DATABASE })
   } catch (error) {
     throw new ConfigError([error instanceof Error ? error.message : String(error)])
   }

@@ -6,6 +6,7 @@ import { rotateWhenDue } from './keys/keyring.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
 import type { Journal } from './log/journal.ts'
 import { tellKeyChanges } from './log/key-leaves.ts'
+import { createThinning } from './log/thinning.ts'
 import type { Store } from './store/store.ts'
 
 /** How often keys are reread and old rows pruned, in milliseconds. */
@@ -13,6 +14,9 @@ const housekeepingPeriod = 15_000
 
 /** What was counted goes into the log once a minute. */
 const roundsPerFlush = 4
+
+/** Checkpoints of the log grow old by the hour. */
+const roundsPerThinning = 40
 
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
@@ -35,6 +39,7 @@ export function keepHouse(
   now: () => number,
   log: Logger,
 ): () => Promise<void> {
+  const thinning = createThinning(store)
   let running = Promise.resolve()
   let rounds = 0
   const timer = setInterval(() => {
@@ -45,6 +50,7 @@ export function keepHouse(
         await prune(store, now())
         await journal.settleLost(now() - longestWork)
         if (++rounds % roundsPerFlush === 0) await journal.flush()
+        if (rounds % roundsPerThinning === 1) await thinning.run(now())
       } catch (error) {
         log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
       }

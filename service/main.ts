@@ -1,5 +1,4 @@
 /** Start and stop: a configuration becomes a running service. */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
@@ -26,11 +25,13 @@ import type { SocketTimes } from './http/socket-settings.ts'
 import { createSockets } from './http/sockets.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openKeyring } from './keys/keyring.ts'
+import { randomBytes } from './keys/random.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createMetrics, toEach } from './metrics.ts'
+import { createOpenSessions } from './sessions/open-sessions.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import { openStore } from './store/open-store.ts'
 import type { Traces } from './traces/traces.ts'
@@ -95,7 +96,7 @@ export async function startService(
   const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
-  const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: systemRandom })
+  const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
   const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
   const traced = { store: traces.store(store), trace: traces.exchange }
@@ -112,7 +113,7 @@ export async function startService(
     pushKeys: config.pushKeys,
     metrics: { access: config.metrics, read: metrics.read },
     log: auditLog,
-    verifyAuditor: createAuditorVerifier(store, now),
+    verifyAuditor: createAuditorVerifier(store, reading.accountKey, now),
     reading,
     trace: traces.middleware,
   })
@@ -129,6 +130,7 @@ export async function startService(
       await Promise.all([listener.close(), sockets.close()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
+      context.sessions.close()
       await auditLog.stop()
       await store.close()
       await traces.stop()
@@ -158,16 +160,15 @@ function contextOf(config: Config, origin: string, parts: ContextParts): Exchang
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
     authority: authorityOf(origin),
+    sessions: createOpenSessions(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
     maxDevices: config.maxDevices,
     riskPolicy: config.riskPolicy,
-    random: systemRandom,
+    random: randomBytes,
     ...parts,
   }
 }
-
-const systemRandom = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
 
 async function startSandbox(
   config: Config,
@@ -202,7 +203,7 @@ function createBackend(
       const { kid, secretKey } = keyring.current('signing', now())
       return { keyid: kid, secretKey }
     }
-    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: systemRandom }
+    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: randomBytes }
     return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'

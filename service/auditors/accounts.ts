@@ -1,5 +1,9 @@
-/** Auditors' accounts: a token each, of which the database has only the digest. */
-import { createHash, randomBytes } from 'node:crypto'
+/**
+ * Auditors' accounts: a token each, of which the database has only a code that binds it to the account's name, role and
+ * times. It takes a key of the service to make: who can write the database makes nobody an auditor, and gives nobody
+ * another role or a longer time.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { equalBytes } from '../../crypto/bytes.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
@@ -34,53 +38,68 @@ export const auditorName = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
 const dayLength = 86_400
 
+/** What binds accounts to their tokens: made from the lookup key, which every process has and nothing else signs with. */
+export function accountKeyOf(lookupKey: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', lookupKey).update('audit/account').digest())
+}
+
 /**
  * Makes an account and its token, which nobody can make again.
  *
+ * @param key see {@link accountKeyOf}
  * @returns the token; `undefined` when the name belongs to an auditor whose token is still good
  */
 export async function addAuditor(
   store: Pick<Store, 'commit'>,
+  key: Uint8Array,
   { name, role, now, days }: NewAuditor,
 ): Promise<string | undefined> {
   const token = prefix + encodeBase64Url(randomBytes(32))
-  const auditor = {
-    name,
-    role,
-    tokenHash: digestOf(token),
-    createdAt: now,
-    expiresAt: now + days * dayLength,
-  }
+  const account = { name, role, createdAt: now, expiresAt: now + days * dayLength }
+  const auditor = { ...account, tokenHash: bind(key, account, digestOf(token)) }
   const { kind } = await store.commit([{ kind: 'add-auditor', auditor }])
   return kind === 'committed' ? token : undefined
 }
 
 /** Asks the database each time, so that a revocation holds from the next request on, in every process. */
 export function createAuditorVerifier(
-  store: Pick<Store, 'findAuditorByToken'>,
+  store: Pick<Store, 'listAuditors'>,
+  key: Uint8Array,
   now: () => number,
 ): AuditorVerifier {
-  const find = createAuditorFinder(store, now)
+  const find = createAuditorFinder(store, key, now)
   return async (token) => {
-    const tokenHash = findTokenHash(token)
-    return tokenHash === undefined ? undefined : await find(tokenHash)
+    const digest = findTokenDigest(token)
+    return digest === undefined ? undefined : await find(digest)
   }
 }
 
 /** By the digest of a token; `undefined` for one that opens nothing any more. */
-export type FindAuditor = (tokenHash: Uint8Array) => Promise<Auditor | undefined>
+export type FindAuditor = (digest: Uint8Array) => Promise<Auditor | undefined>
 
 /** For whoever has seen the token before and remembers its digest. Asks the database each time, too. */
 export function createAuditorFinder(
-  store: Pick<Store, 'findAuditorByToken'>,
+  store: Pick<Store, 'listAuditors'>,
+  key: Uint8Array,
   now: () => number,
 ): FindAuditor {
-  return async (tokenHash) => {
-    const found = await store.findAuditorByToken(tokenHash)
-    // The index may compare in any way it likes: what it compares is a digest, and this decides.
-    if (found === undefined || !equalBytes(found.tokenHash, tokenHash)) return undefined
-    return isGood(found, now()) ? { name: found.name, role: found.role } : undefined
+  return async (digest) => {
+    // Few: what a token is kept as depends on whose it is, so each account is tried.
+    const found = (await store.listAuditors()).find((record) =>
+      equalBytes(record.tokenHash, bind(key, record, digest)),
+    )
+    return found !== undefined && isGood(found, now()) ? { name: found.name, role: found.role } : undefined
   }
+}
+
+/** Names hold no line break. @param digest of the token, 32 bytes */
+function bind(
+  key: Uint8Array,
+  { name, role, createdAt, expiresAt }: Omit<AuditorRecord, 'tokenHash' | 'revokedAt'>,
+  digest: Uint8Array,
+): Uint8Array {
+  const account = [name, role, createdAt, expiresAt, ''].join('\n')
+  return new Uint8Array(createHmac('sha256', key).update(account).update(digest).digest())
 }
 
 /** Whether the token of the account opens anything at `now`, UNIX seconds. */
@@ -88,8 +107,8 @@ export function isGood({ expiresAt, revokedAt }: AuditorRecord, now: number): bo
   return revokedAt === null && expiresAt > now
 }
 
-/** What is kept of a token, 32 bytes; `undefined` for what cannot be one. Attacker-controlled. */
-export function findTokenHash(token: string): Uint8Array | undefined {
+/** The digest of a token, 32 bytes; `undefined` for what cannot be one. Attacker-controlled. */
+export function findTokenDigest(token: string): Uint8Array | undefined {
   return pattern.test(token) ? digestOf(token) : undefined
 }
 

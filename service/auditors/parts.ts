@@ -33,6 +33,8 @@ export interface AuditParts {
   readonly origin: string
   /** Signs the cookies: 32 bytes, the same in every process. Secret. */
   readonly cookieKey: Uint8Array
+  /** Binds accounts to their tokens: 32 bytes, the same in every process. Secret. */
+  readonly accountKey: Uint8Array
   /** UNIX seconds. */
   now(): number
   sender(c: Context): Sender

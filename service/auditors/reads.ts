@@ -1,12 +1,14 @@
 /** What auditors read and take away is logged before they get it: what cannot be logged is not shown. */
+import type { Context } from 'hono'
 import type { LeafKind } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
+import type { TellEntries } from '../log/log-routes.ts'
 import type { AuditFilter } from './filter.ts'
 import type { AuditContext, AuditParts } from './parts.ts'
 
-/** A live table asks every few seconds, and is logged once in so many milliseconds. */
+/** A live table or a follower of the log asks every few seconds, and is logged once in so many milliseconds. */
 const tailPeriod = 60_000
-/** Live tables that are remembered. */
+/** Live tables, or readers of entries, that are remembered. */
 const mostTails = 1_000
 
 export interface Reads {
@@ -25,27 +27,65 @@ export interface Reads {
   tellTail(c: AuditContext, table: string, facts: FlatObject): Promise<void>
 }
 
-export function createReads({ journal, sender }: Pick<AuditParts, 'journal' | 'sender'>): Reads {
-  const tails = new Map<string, number>()
-  const tell: Reads['tell'] = async (c, kind, facts) => {
-    const { name } = c.get('auditor')
-    const { ip, isForwarded } = sender(c)
-    const net = { forwarded: isForwarded ? 'true' : 'false', ...(ip === undefined ? {} : { ip }) }
-    const leaf = { ...journal.systemLeaf(kind, { auditor: name, by: 'pages', ...facts }), groups: { net } }
-    await journal.commit({ writes: [], leaves: [leaf] })
-  }
+type ReadParts = Pick<AuditParts, 'journal' | 'sender'>
+
+export function createReads(parts: ReadParts): Reads {
+  const tellOf = createTeller(parts)
+  const seldom = createSeldom()
+  const tell: Reads['tell'] = async (c, kind, facts) =>
+    await tellOf(c, kind, { auditor: c.get('auditor').name, by: 'pages', ...facts })
   return {
     tell,
-    async tellTail(c, table, facts) {
-      const key = `${c.get('auditor').name} ${table}`
-      const toldAt = tails.get(key)
-      if (toldAt !== undefined && performance.now() - toldAt < tailPeriod) return
-      await tell(c, 'audit-read', facts)
-      const [oldest] = tails.keys()
-      if (tails.size >= mostTails && oldest !== undefined) tails.delete(oldest)
-      tails.delete(key)
-      tails.set(key, performance.now())
-    },
+    tellTail: async (c, table, facts) =>
+      await seldom(`${c.get('auditor').name} ${table}`, () => tell(c, 'audit-read', facts)),
+  }
+}
+
+/**
+ * For whoever reads entries below `/log`: tells of an auditor's reading once a minute. Not of each bundle: who follows the
+ * log would write into it with every look, and so have something new to read, for ever.
+ */
+export function createEntryReads(parts: ReadParts): TellEntries {
+  const tellOf = createTeller(parts)
+  const seldom = createSeldom()
+  return async (c, { name }) =>
+    await seldom(name, () => tellOf(c, 'audit-read', { auditor: name, by: 'tiles', what: 'entries' }))
+}
+
+type Teller = (c: Context, kind: LeafKind, facts: FlatObject) => Promise<void>
+
+function createTeller({ journal, sender }: ReadParts): Teller {
+  return async (c, kind, facts) => {
+    const { ip, isForwarded } = sender(c)
+    const net = { forwarded: isForwarded ? 'true' : 'false', ...(ip === undefined ? {} : { ip }) }
+    const leaf = { ...journal.systemLeaf(kind, facts), groups: { net } }
+    await journal.commit({ writes: [], leaves: [leaf] })
+  }
+}
+
+interface Telling {
+  readonly at: number
+  readonly told: Promise<void>
+}
+
+/** Runs `tell` of a key at most once a minute, in this process; the others wait for it, and fail when it failed. */
+function createSeldom(): (key: string, tell: () => Promise<void>) => Promise<void> {
+  const tellings = new Map<string, Telling>()
+  return async (key, tell) => {
+    const last = tellings.get(key)
+    if (last !== undefined && performance.now() - last.at < tailPeriod) return await last.told
+    const [oldest] = tellings.keys()
+    if (tellings.size >= mostTails && oldest !== undefined) tellings.delete(oldest)
+    tellings.delete(key)
+    const telling = { at: performance.now(), told: tell() }
+    tellings.set(key, telling)
+    try {
+      await telling.told
+    } catch (error) {
+      // What could not be told is not shown, and is told by the next one that can.
+      if (tellings.get(key) === telling) tellings.delete(key)
+      throw error
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { FormatError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64Url } from '../../crypto/text.ts'
 import type { Auditor } from './accounts.ts'
-import { createAuditorFinder, findTokenHash } from './accounts.ts'
+import { createAuditorFinder, findTokenDigest } from './accounts.ts'
 import type { AuditEnvironment, AuditParts } from './parts.ts'
 import { AuditRefused } from './problems.ts'
 
@@ -27,13 +27,13 @@ export function cookieKeyOf(lookupKey: Uint8Array): Uint8Array {
 }
 
 interface SignedIn {
-  readonly tokenHash: Uint8Array
+  readonly digest: Uint8Array
   /** UNIX seconds. */
   readonly since: number
   readonly seen: number
 }
 
-type SessionParts = Pick<AuditParts, 'store' | 'now' | 'origin' | 'cookieKey'>
+type SessionParts = Pick<AuditParts, 'store' | 'now' | 'origin' | 'cookieKey' | 'accountKey'>
 
 export interface Sessions {
   /** Sets the cookie. @throws AuditRefused `token_refused` */
@@ -43,23 +43,23 @@ export interface Sessions {
   readonly guard: MiddlewareHandler<AuditEnvironment>
 }
 
-export function createSessions({ store, now, origin, cookieKey }: SessionParts): Sessions {
-  const find = createAuditorFinder(store, now)
+export function createSessions({ store, now, origin, cookieKey, accountKey }: SessionParts): Sessions {
+  const find = createAuditorFinder(store, accountKey, now)
   const isSecure = origin.startsWith('https://')
   const name = isSecure ? '__Host-miniseal-audit' : 'miniseal-audit'
   const options = { httpOnly: true, sameSite: 'Strict', secure: isSecure, path: '/' } as const
   // A copy: WebCrypto takes no view that might be shared.
   const secret = new Uint8Array(cookieKey)
-  const keep = async (c: Context, { tokenHash, since }: SignedIn): Promise<void> => {
-    const value = [encodeBase64Url(tokenHash), since, now()].join('.')
+  const keep = async (c: Context, { digest, since }: SignedIn): Promise<void> => {
+    const value = [encodeBase64Url(digest), since, now()].join('.')
     await setSignedCookie(c, name, value, secret, { ...options, maxAge: idle })
   }
   return {
     async signIn(c, token) {
-      const tokenHash = findTokenHash(token)
-      const auditor = tokenHash === undefined ? undefined : await find(tokenHash)
-      if (tokenHash === undefined || auditor === undefined) throw new AuditRefused('token_refused')
-      await keep(c, { tokenHash, since: now(), seen: now() })
+      const digest = findTokenDigest(token)
+      const auditor = digest === undefined ? undefined : await find(digest)
+      if (digest === undefined || auditor === undefined) throw new AuditRefused('token_refused')
+      await keep(c, { digest, since: now(), seen: now() })
       return auditor
     },
     signOut: (c) => {
@@ -68,7 +68,7 @@ export function createSessions({ store, now, origin, cookieKey }: SessionParts):
     async guard(c, next) {
       const signedIn = parseCookie(await getSignedCookie(c, secret, name))
       const isOver = signedIn === undefined || !isFresh(signedIn, now())
-      const auditor = isOver ? undefined : await find(signedIn.tokenHash)
+      const auditor = isOver ? undefined : await find(signedIn.digest)
       if (signedIn === undefined || auditor === undefined) throw new AuditRefused('signed_out')
       if (now() - signedIn.seen >= renewAfter) await keep(c, signedIn)
       c.set('auditor', auditor)
@@ -88,7 +88,7 @@ function parseCookie(value: string | false | undefined): SignedIn | undefined {
   try {
     return hash === ''
       ? undefined
-      : { tokenHash: decodeBase64Url(hash), since: Number(since), seen: Number(seen) }
+      : { digest: decodeBase64Url(hash), since: Number(since), seen: Number(seen) }
   } catch (error) {
     if (error instanceof FormatError) return undefined
     throw error

@@ -1,6 +1,10 @@
 /** `miniseal auditor`: who may read the audit log. */
 import { parseArgs } from 'node:util'
-import { addAuditor, auditorName, isGood } from '../auditors/accounts.ts'
+import type { NewAuditor } from '../auditors/accounts.ts'
+import { accountKeyOf, addAuditor, auditorName, isGood } from '../auditors/accounts.ts'
+import { readServiceKey } from '../keys/service-key.ts'
+import { createSecretWrapper } from '../keys/wrapping.ts'
+import { readOperatorPlaces } from '../operator-places.ts'
 import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
@@ -11,7 +15,7 @@ const usage = `usage: miniseal auditor add NAME [--role reader|discloser] [--day
        miniseal auditor list [--json]
        miniseal auditor revoke NAME
 
-add      makes an account and prints its token, once: only a digest of it is kept
+add      makes an account and prints its token, once: it is not kept
 list     every auditor: role, since when, until when
 revoke   ends an account: its next request is refused, in every process
 
@@ -19,7 +23,8 @@ revoke   ends an account: its next request is refused, in every process
   --role discloser   also opens what an entry is about, and takes evidence out
   --days N           until the token expires, 1 to 400 (default: 90)
 
-NAME is lower-case letters, digits, dot, hyphen and underscore. Needs MINISEAL_DATABASE, as the service has it, and no key.
+NAME is lower-case letters, digits, dot, hyphen and underscore. Needs MINISEAL_DATABASE, as the service has it; add also
+MINISEAL_MASTER_KEY.
 `
 
 const options = {
@@ -77,13 +82,8 @@ function parseDays(text: string): number {
   return Number(text)
 }
 
-async function add(
-  store: Store,
-  terminal: Terminal,
-  made: Parameters<typeof addAuditor>[1],
-  isJson: boolean,
-): Promise<ExitCode> {
-  const token = await addAuditor(store, made)
+async function add(store: Store, terminal: Terminal, made: NewAuditor, isJson: boolean): Promise<ExitCode> {
+  const token = await addAuditor(store, await accountKey(store, terminal), made)
   if (token === undefined) {
     throw new CommandFailed(`there is an auditor ${made.name}: revoke it first, or take another name`)
   }
@@ -95,6 +95,16 @@ async function add(
   terminal.out(`${token}\n`)
   terminal.err(`the token of ${made.name} (${made.role}, until ${until}): it is shown this once\n`)
   return 0
+}
+
+/** @throws CommandFailed without the master key, or where no service has started on the database. */
+async function accountKey(store: Store, { environment }: Terminal): Promise<Uint8Array> {
+  const { masterKeys } = readOperatorPlaces(environment)
+  if (masterKeys === undefined)
+    throw new CommandFailed('MINISEAL_MASTER_KEY is needed: an account is bound to a key of the service')
+  const record = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
+  if (record === undefined) throw new CommandFailed('the database has no keys yet: start the service once')
+  return accountKeyOf(readServiceKey(record, createSecretWrapper(masterKeys)).secretKey)
 }
 
 async function list(store: Store, terminal: Terminal, now: number, isJson: boolean): Promise<ExitCode> {

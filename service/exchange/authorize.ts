@@ -8,14 +8,14 @@ import type { Caller } from '../backends/backend.ts'
 import type { IntentResult } from '../log/commit-leaves.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { renewalPath, tokenOf } from '../sessions/tokens.ts'
-import type { CommitResult, Write, WriteOf } from '../store/store.ts'
+import type { CommitResult, SessionRecord, Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
-import { checkAsync } from './refused.ts'
+import { checkAsync, Refused } from './refused.ts'
 import type { Story } from './story.ts'
 import { draftLeaf } from './story.ts'
 import type { VerifiedRequest } from './verify.ts'
-import { assertVerified } from './verify.ts'
+import { assertVerified, keyRevoked } from './verify.ts'
 
 /** The claim of an Idempotency-Key, and whether it was this request that made it. */
 interface IdempotencyState {
@@ -153,8 +153,7 @@ async function commitClaims(
     nonceClaim(context, signature),
     { kind: 'touch-session', id: opened.session.id, now: context.now() },
   ]
-  // A session that has ended is refused below: for whoever it was, no key is made any more.
-  const mayTell = opened.session.endedAt === null
+  const mayTell = await mayTellOf(context, opened.session)
   const commit = async (writes: readonly Write[]): Promise<CommitResult | IntentResult> => {
     if (mayTell && mayHaveEffect(message))
       return await context.journal.commitIntent(writes, draftLeaf(context, story))
@@ -167,5 +166,25 @@ async function commitClaims(
   if (result.kind === 'committed') return { isNew, intent: 'intent' in result ? result.intent : undefined }
   if (result.write.kind === 'claim-nonce')
     throw new ProtocolError('replayed', 'the request was received before')
-  throw new ProtocolError('session_ended', 'the session has ended')
+  throw await refusalOfSession(context, opened.session.id)
+}
+
+/**
+ * Whether a key to tell of this user may be made. A session that has ended is refused all the same: for whoever it was,
+ * no key is made any more. What is remembered of a session is not enough to go by, unless there is a key already.
+ */
+async function mayTellOf({ journal, sessions }: ExchangeContext, session: SessionRecord): Promise<boolean> {
+  if (session.endedAt !== null) return false
+  if (await journal.canTell(session.user)) return true
+  const found = await sessions.findAnew(session.id)
+  return found !== undefined && found.record.endedAt === null
+}
+
+/** Why a session was refused that was active when it was read. */
+async function refusalOfSession({ sessions }: ExchangeContext, id: Uint8Array): Promise<Error> {
+  const found = await sessions.findAnew(id)
+  const isRevoked = found !== undefined && found.record.deviceRevokedAt !== null
+  return isRevoked
+    ? new Refused('key', keyRevoked())
+    : new ProtocolError('session_ended', 'the session has ended')
 }

@@ -10,6 +10,7 @@ import type { Limits } from '../limits/limits.ts'
 import type { LogGate } from '../log/gate.ts'
 import type { Journal } from '../log/journal.ts'
 import type { Receipts } from '../log/receipts.ts'
+import type { OpenSessions } from '../sessions/open-sessions.ts'
 import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
@@ -44,6 +45,7 @@ export interface ExchangeContext {
   readonly authority: string
   readonly store: Store
   readonly keyring: Keyring
+  readonly sessions: OpenSessions
   readonly wrapper: SecretWrapper
   readonly tokens: TokenIssuer
   readonly wechat: WechatClient

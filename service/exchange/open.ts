@@ -6,8 +6,6 @@ import { parseFrame } from '../../crypto/frame.ts'
 import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
-import { secretPlace } from '../keys/secret-places.ts'
-import type { SecretPlace } from '../keys/wrapping.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
 import { check, checkAsync } from './refused.ts'
@@ -37,11 +35,6 @@ export interface OpenedRequest {
 }
 
 export type OpenedFrame = OpenedHandshake | OpenedRequest
-
-/** Where a session key is wrapped. */
-export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretPlace {
-  return secretPlace(`sessions.${direction}_wrapped`, [sessionId])
-}
 
 /**
  * Opens attacker-controlled bytes.
@@ -108,17 +101,13 @@ async function openHandshake(
 }
 
 async function openSessionRequest(context: ExchangeContext, frame: RequestFrame): Promise<OpenedRequest> {
-  const session = await checkAsync('session', async () => {
-    const found = await context.store.findSession(frame.sessionId)
+  const { record, keys } = await checkAsync('session', async () => {
+    const found = await context.sessions.find(frame.sessionId)
     if (found === undefined) throw new ProtocolError('unknown_session', 'the session is not known')
     return found
   })
   return check('open', () => {
-    const keys: SessionKeys = {
-      c2s: context.wrapper.unwrap(session.c2sWrapped, sessionKeyPlace('c2s', session.id)),
-      s2c: context.wrapper.unwrap(session.s2cWrapped, sessionKeyPlace('s2c', session.id)),
-    }
     const plaintext = openRequest(context.primitives, keys, frame)
-    return { kind: 'request', plaintext, keys, session, nonce: frame.nonce }
+    return { kind: 'request', plaintext, keys, session: record, nonce: frame.nonce }
   })
 }

@@ -75,9 +75,13 @@ export function verifyRequest(
     if (signature.keyid !== opened.session.device) {
       throw new ProtocolError('key_unknown', 'the signing key is not the one of this session')
     }
-    if (opened.session.deviceRevokedAt !== null)
-      throw new ProtocolError('key_revoked', 'the signing key was revoked')
+    if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
   check('verify', () => assertSignature(context.primitives, signature, opened.session.devicePublicKey))
   return new Verified(opened, message, signature)
+}
+
+/** The refusal of a device that was revoked: here, or where it shows only when the request is claimed. */
+export function keyRevoked(): ProtocolError {
+  return new ProtocolError('key_revoked', 'the signing key was revoked')
 }

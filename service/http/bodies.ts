@@ -1,6 +1,7 @@
 /** Middleware: outer bodies take room before they are read, and slow ones lose it (see `limits/bodies.ts`). */
 import type { HttpBindings } from '@hono/node-server'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type { ExchangeContext } from '../exchange/context.ts'
 import type { Room } from '../limits/bodies.ts'
 import { clearAnswer, maxBody, senderOf, sourceOf } from './channel.ts'
@@ -13,7 +14,7 @@ export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindi
     const { incoming } = c.env
     let room: Room
     try {
-      const bytes = Math.min(declaredLength(c.req.header('content-length')) ?? largest, largest)
+      const bytes = Math.min(declaredLength(incoming.headers['content-length']) ?? largest, largest)
       room = bodies.take(sourceOf(context, c), bytes, () => incoming.destroy())
     } catch (error) {
       const answer = await clearAnswer(context, error, senderOf(context, c))
@@ -34,4 +35,25 @@ export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindi
 /** `undefined` for a body in chunks, which may become as large as any. */
 function declaredLength(field: string | undefined): number | undefined {
   return field !== undefined && /^[0-9]{1,15}$/.test(field) ? Number(field) : undefined
+}
+
+/** A size in bytes, and the answer to a body over it. */
+interface BodyLimit {
+  readonly maxSize: number
+  readonly onError: (c: Context) => Response | Promise<Response>
+}
+
+/**
+ * Refuses bodies over a size. A declared length is enough to tell, because no more than that is read of a body; only
+ * one in chunks is counted while it arrives, which takes a stream and is several times as slow.
+ */
+export function limitBody(limit: BodyLimit): MiddlewareHandler<{ Bindings: HttpBindings }> {
+  const counted = bodyLimit(limit)
+  return async function limitBodySize(c, next) {
+    const { headers } = c.env.incoming
+    const length = declaredLength(headers['content-length'])
+    if (length === undefined || headers['transfer-encoding'] !== undefined) return await counted(c, next)
+    if (length > limit.maxSize) return await limit.onError(c)
+    return await next()
+  }
 }

@@ -1,4 +1,5 @@
 /** The channel over HTTP: `POST /seal` (protocol, section 4, "Over HTTP"). */
+import type { HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
@@ -20,6 +21,13 @@ const forms = {
 
 type FrameType = keyof typeof forms
 
+/** Of every frame that is answered: nobody keeps it, and no browser takes it for anything else. */
+const frameHeaders = {
+  'cache-control': 'no-store',
+  'strict-transport-security': 'max-age=15552000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+} as const
+
 /** The most bytes of an outer body that can hold a frame in either form. */
 export function maxBody(maxFrame: number): number {
   return Math.ceil(maxFrame / 3) * 4
@@ -40,26 +48,26 @@ export function maxSealed(context: ExchangeContext) {
 }
 
 /** Handles `POST /seal`. Headers and body are attacker-controlled; only the body, its type and who sent it are looked at. */
-export function sealHandler(context: ExchangeContext): (c: Context) => Promise<Response> {
+export function sealHandler(
+  context: ExchangeContext,
+): (c: Context<{ Bindings: HttpBindings }>) => Promise<Response> {
   return async function seal(c) {
     const sender = senderOf(context, c)
-    const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+    const type = c.env.incoming.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
     if (!isFrameType(type))
       return await clearAnswer(context, refusal('the content type is not application/vnd.miniseal'), sender)
-    const body = new Uint8Array(await c.req.arrayBuffer())
+    const sent = new Uint8Array(await c.req.arrayBuffer())
     let frame: Uint8Array
     try {
-      frame = refuseFormat('malformed_frame', () => forms[type].read(body))
+      frame = refuseFormat('malformed_frame', () => forms[type].read(sent))
     } catch (error) {
       return await clearAnswer(context, error, sender)
     }
     const answer = await exchange(context, frame, sender)
     if (answer.kind === 'clear') return problemResponse(answer.problem)
     const bytes = forms[type].write(answer.bytes)
-    return c.body(typeof bytes === 'string' ? bytes : new Uint8Array(bytes), 200, {
-      'content-type': type,
-      'cache-control': 'no-store',
-    })
+    const body = typeof bytes === 'string' ? bytes : new Uint8Array(bytes)
+    return new Response(body, { headers: { ...frameHeaders, 'content-type': type } })
   }
 }
 
@@ -99,6 +107,6 @@ export async function clearAnswer(
 /** A problem document as an answer that nobody may keep. */
 export function problemResponse(problem: Problem): Response {
   const headers = new Headers(problem.headers.map(([name, value]): [string, string] => [name, value]))
-  headers.set('cache-control', 'no-store')
+  for (const [name, value] of Object.entries(frameHeaders)) headers.set(name, value)
   return new Response(problem.body, { status: problem.status, headers })
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { RequestMessage } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { parsePushSignature } from '../../crypto/push-signature.ts'
@@ -15,7 +15,7 @@ import { readIdempotencyKey } from '../exchange/idempotency.ts'
 import { asRefused, check, checkAsync } from '../exchange/refused.ts'
 import { parseJsonContent } from '../messages/json.ts'
 import { problemOf } from '../messages/problems.ts'
-import { problemResponse } from './channel.ts'
+import { problemResponse, sourceOf } from './channel.ts'
 import type { PushKey } from './push-keys.ts'
 
 /** Bytes of a request's content: an event, the user, and room for another way to write JSON. */
@@ -54,16 +54,39 @@ export function pushHandler(
       context.record({ requestId, kind: 'push', status, durationMs, ...refusal })
     }
     try {
-      const { sequence, isNew } = await accept(context, keys, await readMessage(context, c))
-      const status = isNew ? 201 : 200
+      const { pushed, fields } = await acceptWithin(context, keys, c)
+      const status = pushed.isNew ? 201 : 200
       record(status)
-      return c.json({ sequence }, status, { 'cache-control': 'no-store' })
+      const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
+      return c.json({ sequence: pushed.sequence }, status, headers)
     } catch (error) {
       const { refusal, step } = asRefused('handler', error)
       const answer = refusalResponse(context, refusal, requestId, step)
       record(answer.status, { code: refusal.code, step })
       return answer
     }
+  }
+}
+
+/** A push that was taken, and how much is left of its key's limit. */
+interface Accepted {
+  readonly pushed: Pushed
+  readonly fields: readonly Field[]
+}
+
+/** Counts a push for its address and takes a place for it, before anything in it is looked at. */
+async function acceptWithin(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  c: Context,
+): Promise<Accepted> {
+  // A body that is still arriving holds room (`boundBodies`), and no place: slow ones keep nobody out.
+  const message = await readMessage(context, c)
+  const leave = await checkAsync('limits', () => context.limits.takePush(sourceOf(context, c)))
+  try {
+    return await accept(context, keys, message)
+  } finally {
+    leave()
   }
 }
 
@@ -80,12 +103,14 @@ async function accept(
   context: ExchangeContext,
   keys: readonly PushKey[],
   message: RequestMessage,
-): Promise<Pushed> {
+): Promise<Accepted> {
   const signature = check('signature', () => parsePushSignature(message))
   check('window', () => assertInWindow(signature, context.now(), context.settings.window))
   check('digest', () => assertContentDigest(context.primitives, message))
   const key = check('key', () => findKey(keys, signature))
   check('verify', () => assertSignature(context.primitives, signature, key.publicKey))
+  // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
+  const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
   const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
   const options = check('idempotency', () => idOf(message))
   const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
@@ -95,7 +120,8 @@ async function accept(
     nonce: signature.nonce,
     expiresAt: until,
   } as const
-  return await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+  const pushed = await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+  return { pushed, fields }
 }
 
 function findKey(keys: readonly PushKey[], { keyid }: RequestSignature): PushKey {

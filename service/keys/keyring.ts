@@ -45,6 +45,8 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
   if (serviceKeyKinds.some((kind) => !present.has(kind))) await makeMissing(store, wrapper, present, now)
   let keys = await readAll(store, wrapper)
   let lastReload = 0
+  /** What was published last, of the second and the keys that it holds for: every request asks. */
+  const sorted = new Map<ServiceKeyKind, { at: number; of: unknown; keys: readonly ServiceKey[] }>()
   const reload = async (): Promise<void> => {
     keys = await readAll(store, wrapper)
   }
@@ -62,8 +64,13 @@ export async function openKeyring(store: Store, wrapper: SecretWrapper, now: num
     await reload()
     return usable(kind, at).find(isIt)
   }
-  const published = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] =>
-    [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at) || endOf(b) - endOf(a))
+  const published = (kind: ServiceKeyKind, at: number): readonly ServiceKey[] => {
+    const known = sorted.get(kind)
+    if (known?.at === at && known.of === keys) return known.keys
+    const made = [...usable(kind, at)].sort((a, b) => rank(b, at) - rank(a, at) || endOf(b) - endOf(a))
+    sorted.set(kind, { at, of: keys, keys: made })
+    return made
+  }
   return {
     reload,
     published,

@@ -47,35 +47,54 @@ export interface Limits {
    * @throws Throttled `rate_limited` (429), with the same fields.
    */
   takeRequest(requester: Requester): Promise<readonly Field[]>
+  /**
+   * Counts a push of an address before its signature is looked at, and takes a place among all that is at work.
+   *
+   * @returns as {@link Limits.takeFrame}.
+   * @throws Throttled as {@link Limits.takeFrame}.
+   */
+  takePush(source: string): Promise<() => void>
+  /**
+   * Counts a verified push for the key that signed it.
+   *
+   * @returns the fields `ratelimit-policy` and `ratelimit`.
+   * @throws Throttled `rate_limited` (429), with the same fields.
+   */
+  takePushOf(key: string): Promise<readonly Field[]>
 }
 
 /** @param trustedProxies how many proxies of our own append to X-Forwarded-For */
 export function createLimits(settings: LimitSettings, trustedProxies: number): Limits {
   const frames = createWindow(settings.frame_ip)
   const handshakes = createWindow(settings.handshake_ip)
+  const pushes = createWindow(settings.push_ip)
+  const pushesOf = createWindow(settings.push_key)
   const windows = {
     device: createWindow(settings.device),
     user: createWindow(settings.user),
     app: createWindow(settings.app),
   }
   let atWork = 0
+  const takePlace = (): (() => void) => {
+    if (atWork >= settings.in_flight) {
+      const details = { status: 503, retryAfter: 1 } as const
+      throw new Throttled('overloaded', 'too many exchanges are at work', details)
+    }
+    atWork += 1
+    return () => {
+      atWork -= 1
+    }
+  }
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
     sockets: createSocketPlaces(settings),
     async takeFrame(source) {
-      await takeInClear(frames, source)
-      if (atWork >= settings.in_flight) {
-        const details = { status: 503, retryAfter: 1 } as const
-        throw new Throttled('overloaded', 'too many exchanges are at work', details)
-      }
-      atWork += 1
-      return () => {
-        atWork -= 1
-      }
+      await takeInClear(frames, source, 'frames')
+      return takePlace()
     },
-    takeHandshake: (source) => takeInClear(handshakes, source),
+    takeHandshake: (source) => takeInClear(handshakes, source, 'frames'),
     async takeRequest({ device, user, appid }) {
       const counted: Counted[] = []
       for (const [name, key] of [
@@ -90,20 +109,30 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
       }
       return rateFields(counted)
     },
+    async takePush(source) {
+      await takeInClear(pushes, source, 'pushes')
+      return takePlace()
+    },
+    async takePushOf(key) {
+      const quota = await pushesOf.take(key)
+      const fields = rateFields([{ name: 'key', rate: settings.push_key, quota }])
+      if (!quota.isWithin) throw refusalOf('key', quota, fields)
+      return fields
+    },
   }
 }
 
-async function takeInClear(window: Window, source: string): Promise<void> {
+async function takeInClear(window: Window, source: string, what: 'frames' | 'pushes'): Promise<void> {
   const { isWithin, resetsIn } = await window.take(source)
   if (isWithin) return
-  throw new Throttled('overloaded', 'too many frames from this address', {
+  throw new Throttled('overloaded', `too many ${what} from this address`, {
     status: 429,
     retryAfter: resetsIn,
   })
 }
 
 interface Counted {
-  readonly name: 'device' | 'user' | 'app'
+  readonly name: 'device' | 'user' | 'app' | 'key'
   readonly rate: Rate
   readonly quota: Quota
 }

@@ -15,6 +15,10 @@ export interface LimitSettings {
   readonly user: Rate
   readonly device: Rate
   readonly app: Rate
+  /** Pushes of one address group, refused before any cryptography. */
+  readonly push_ip: Rate
+  /** Signed pushes of one key. */
+  readonly push_key: Rate
   /** Exchanges at work at one time. */
   readonly in_flight: number
   /** Mebibytes of outer bodies, as declared, that are held at one time. */
@@ -37,6 +41,8 @@ const development: LimitSettings = {
   user: { count: 60_000, seconds: 60 },
   device: { count: 60_000, seconds: 60 },
   app: { count: 600_000, seconds: 60 },
+  push_ip: { count: 600_000, seconds: 60 },
+  push_key: { count: 600_000, seconds: 60 },
   in_flight: 1_024,
   body_mib: 64,
   connections: 4_096,
@@ -54,6 +60,8 @@ const production: LimitSettings = {
   user: { count: 1_200, seconds: 60 },
   device: { count: 600, seconds: 60 },
   app: { count: 60_000, seconds: 60 },
+  push_ip: { count: 12_000, seconds: 60 },
+  push_key: { count: 6_000, seconds: 60 },
   in_flight: 256,
   body_mib: 64,
   connections: 4_096,
@@ -69,7 +77,7 @@ export function defaultLimits(mode: 'development' | 'production'): LimitSettings
   return mode === 'production' ? production : development
 }
 
-const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app'] as const
+const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app', 'push_ip', 'push_key'] as const
 const boundNames = [
   'in_flight',
   'body_mib',

@@ -1,9 +1,8 @@
 /** From what is to be told to a leaf that can be staged: salted, committed, sealed, tagged. */
-import { randomBytes } from 'node:crypto'
 import type { LeafKind } from '../../crypto/audit-leaf.ts'
-import { encodeGroup, encodeLeaf, type GroupLabel } from '../../crypto/audit-leaf.ts'
+import { encodeLeaf, type GroupLabel, groupText } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
-import { decodeUtf8 } from '../../crypto/text.ts'
+import { randomBytes } from '../keys/random.ts'
 import type { LeafResult, StagedLeaf } from '../store/log-records.ts'
 import type { Groups } from './groups.ts'
 import { leafIdText } from './leaf-id.ts'
@@ -78,8 +77,8 @@ function saltedGroups(groups: Groups): ReadonlyMap<GroupLabel, OpenedGroup> {
     labels.flatMap((label): [GroupLabel, OpenedGroup][] => {
       const group = groups[label]
       if (group === undefined) return []
-      const salt = new Uint8Array(randomBytes(saltLength))
-      return [[label, { salt, value: decodeUtf8(encodeGroup(group)) }]]
+      const salt = randomBytes(saltLength)
+      return [[label, { salt, value: groupText(group) }]]
     }),
   )
 }

@@ -26,7 +26,9 @@ export interface Journal {
   systemLeaf(kind: LeafKind, facts: FlatObject): Told
   /** The write that stages such a leaf, for a transaction that is somebody else's. */
   systemWrite(kind: LeafKind, facts: FlatObject): Write
-  /** Makes sure that there is a key to seal what is told of a user. */
+  /** Whether there is a key to seal what is told of a user. */
+  canTell(user: string): Promise<boolean>
+  /** Makes sure that there is one. */
   prepare(user: string): Promise<void>
   /**
    * Claims, with the intent of what they are claimed for.
@@ -78,6 +80,7 @@ export function createJournal(parts: JournalParts): Journal {
     retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
     systemLeaf,
     systemWrite: (kind, facts) => stage(parts, systemLeaf(kind, facts)),
+    canTell: async (user) => (await parts.keys?.find(parts.tagOf('user', user))) !== undefined,
     async prepare(user) {
       await parts.keys?.of(parts.tagOf('user', user))
     },

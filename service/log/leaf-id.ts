@@ -1,10 +1,10 @@
 /** The names of leaves: UUIDv7 (RFC 9562, section 5.7), so that their order is about that of their times. */
-import { randomBytes } from 'node:crypto'
 import { decodeHex } from '../../crypto/text.ts'
+import { randomBytes } from '../keys/random.ts'
 
 /** 16 bytes. @param milliseconds since 1970 */
 export function newLeafId(milliseconds: number): Uint8Array {
-  const id = new Uint8Array(randomBytes(16))
+  const id = randomBytes(16)
   const view = new DataView(id.buffer)
   view.setUint16(0, Math.floor(milliseconds / 2 ** 32))
   view.setUint32(2, milliseconds % 2 ** 32)

@@ -15,14 +15,22 @@ import type { LogReader } from './reader.ts'
 import { readBundle } from './stored-log.ts'
 
 /** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
-export type VerifyAuditor = (
-  token: string,
-) => Promise<{ readonly name: string; readonly role: AuditorRole } | undefined>
+export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>
+
+/** An auditor who reads entries. */
+export interface EntryReader {
+  readonly name: string
+  readonly role: AuditorRole
+}
+
+/** Tells the log that an auditor reads its entries, before they are served. @throws StoreUnavailable */
+export type TellEntries = (c: Context, reader: EntryReader) => Promise<void>
 
 export interface LogRoutes {
   readonly store: Store
   readonly reader: LogReader
   readonly verifyAuditor: VerifyAuditor
+  readonly tellEntries: TellEntries
 }
 
 /** A tile never changes. Not for longer, because a log that goes on under another origin is served in the same place. */
@@ -63,18 +71,23 @@ async function serveCheckpoint(c: Context, options: LogRoutes): Promise<Response
 async function serveTile(c: Context, options: LogRoutes): Promise<Response> {
   const tile = findTile(c.req.path)
   if (tile === undefined) return c.notFound()
-  if (tile.kind === 'entries' && !(await isAuditor(c, options))) return unauthorized(c)
+  if (tile.kind === 'entries') return await serveEntries(c, options, tile)
   const published = await findPublished(c, options)
   // The tree goes further than what is signed: that part could still be said to be another one.
   if (published === undefined || !isWithin(tile, published.checkpoint.size)) return c.notFound()
-  const { log } = published
-  const { index, width } = tile
-  if (tile.kind === 'entries') {
-    const leaves = await readBundle(options.store, log, index, width)
-    return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
-  }
-  const hashes = await options.reader.tile(tile.level, index, width, log)
+  const hashes = await options.reader.tile(tile.level, tile.index, tile.width, published.log)
   return hashes === undefined ? c.notFound() : bytes(c, hashes, tileCaching)
+}
+
+async function serveEntries(c: Context, options: LogRoutes, bundle: EntryBundle): Promise<Response> {
+  const reader = await findReader(c, options)
+  if (reader === undefined) return unauthorized(c)
+  const published = await findPublished(c, options)
+  if (published === undefined || !isWithin(bundle, published.checkpoint.size)) return c.notFound()
+  // First: what cannot be logged is not shown.
+  await options.tellEntries(c, reader)
+  const leaves = await readBundle(options.store, published.log, bundle.index, bundle.width)
+  return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
 }
 
 function bytes(c: Context, body: Uint8Array, caching: string): Response {
@@ -98,9 +111,9 @@ function isWithin(tile: HashTile | EntryBundle, size: number): boolean {
   return tile.width <= widthOfTile(size, tile.kind === 'entries' ? 0 : tile.level, tile.index)
 }
 
-async function isAuditor(c: Context, { verifyAuditor }: LogRoutes): Promise<boolean> {
+async function findReader(c: Context, { verifyAuditor }: LogRoutes): Promise<EntryReader | undefined> {
   const [, token] = /^Bearer ([A-Za-z0-9._~+/=-]{1,512})$/i.exec(c.req.header('authorization') ?? '') ?? []
-  return token !== undefined && (await verifyAuditor(token)) !== undefined
+  return token === undefined ? undefined : await verifyAuditor(token)
 }
 
 function unauthorized(c: Context): Response {

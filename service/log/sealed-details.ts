@@ -9,7 +9,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import sodium from 'sodium-native'
-import { encodeBase64 } from '../../crypto/text.ts'
 
 /** One group as it is disclosed: whoever has both can recompute its commitment. */
 export interface OpenedGroup {
@@ -39,7 +38,10 @@ export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8
 
 /** @param id the 16 bytes of the leaf's id: a detail that is moved to another leaf does not open */
 export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array): Uint8Array {
-  const written = [...groups].map(([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }])
+  const written = [...groups].map(([label, { salt, value }]) => [
+    label,
+    { salt: Buffer.from(salt).toString('base64'), value },
+  ])
   return sealText(JSON.stringify({ groups: Object.fromEntries(written) }), id, key)
 }
 

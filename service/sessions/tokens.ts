@@ -8,6 +8,7 @@ import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 import type { PublishedKeys } from './published-keys.ts'
+import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
 /** Seconds. */
 export const tokenLifetime = 600
@@ -42,10 +43,12 @@ const claims = z.object({
   client_id: z.string().min(1),
   sid: z.string().min(1),
   cnf: z.strictObject({ jkt: z.string().min(1) }),
+  exp: z.number(),
 })
 
 /** @param origin issuer and audience of every token */
 export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer {
+  const verified = createVerifiedTokens()
   const imported = new WeakMap<ServiceKey, Promise<CryptoKey>>()
   const privateKey = (key: ServiceKey): Promise<CryptoKey> => {
     const known = imported.get(key) ?? importKey(key)
@@ -65,12 +68,16 @@ export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer
         .setJti(randomUUID())
         .sign(await privateKey(key))
     },
-    verify: (token, now, age) =>
-      verifyToken(token, ({ kid }) => verificationKey(keyring, kid, now), {
-        origin,
-        now,
-        tolerance: age === 'any' ? Number.MAX_SAFE_INTEGER : 0,
-      }),
+    async verify(token, now, age) {
+      const known = verified.find(token)
+      const isCurrent = known !== undefined && (age === 'any' || known.expiresAt > now)
+      if (isCurrent && (await keyring.findToken(known.kid, now)) !== undefined) return known.subject
+      const key: JWTVerifyGetKey = ({ kid }) => verificationKey(keyring, kid, now)
+      const tolerance = age === 'any' ? Number.MAX_SAFE_INTEGER : 0
+      const made = await verifyToken(token, key, { origin, now, tolerance })
+      verified.keep(token, made)
+      return made.subject
+    },
   }
 }
 
@@ -88,12 +95,12 @@ interface TokenRules {
  *
  * @throws ProtocolError `token_expired`, `token_invalid`, or `unavailable` when the keys cannot be fetched.
  */
-export function verifyPublishedToken(
+export async function verifyPublishedToken(
   token: string,
   keys: PublishedKeys,
   rules: TokenRules,
 ): Promise<TokenSubject> {
-  return verifyToken(token, keys.forToken, rules)
+  return (await verifyToken(token, keys.forToken, rules)).subject
 }
 
 /**
@@ -108,9 +115,9 @@ export function tokenOf(field: string | undefined): string {
   return field.slice(prefix.length)
 }
 
-async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRules): Promise<TokenSubject> {
+async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRules): Promise<VerifiedToken> {
   try {
-    const { payload } = await jwtVerify(token, key, {
+    const { payload, protectedHeader } = await jwtVerify(token, key, {
       algorithms: ['EdDSA'],
       issuer: rules.origin,
       audience: rules.origin,
@@ -119,8 +126,9 @@ async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRule
       currentDate: new Date(rules.now * 1000),
       clockTolerance: rules.tolerance,
     })
-    const { sub, client_id, sid, cnf } = claims.parse(payload)
-    return { user: sub, appid: client_id, sid, device: cnf.jkt }
+    const { sub, client_id, sid, cnf, exp } = claims.parse(payload)
+    const subject = { user: sub, appid: client_id, sid, device: cnf.jkt }
+    return { subject, kid: protectedHeader.kid ?? '', expiresAt: exp }
   } catch (error) {
     if (error instanceof ProtocolError) throw error
     if (error instanceof errors.JWTExpired)

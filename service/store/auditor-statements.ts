@@ -55,14 +55,8 @@ export function prepareAuditors(
   { auditors }: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): AuditorReads {
-  const byToken = queries
-    .select()
-    .from(auditors)
-    .where(eq(auditors.tokenHash, sql.placeholder('tokenHash')))
-    .prepare('')
   const all = queries.select().from(auditors).orderBy(asc(auditors.name)).prepare('')
   return {
-    findAuditorByToken: (tokenHash) => guard(async () => (await byToken.execute({ tokenHash }))[0]),
     listAuditors: () => guard(async () => await all.execute()),
   }
 }

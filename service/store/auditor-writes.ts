@@ -13,8 +13,6 @@ export type AuditorWrite =
 
 /** The part of a store that looks at auditors. */
 export interface AuditorReads {
-  /** Whatever its state: the caller looks at `expiresAt` and `revokedAt`. */
-  findAuditorByToken(tokenHash: Uint8Array): Promise<AuditorRecord | undefined>
-  /** In the order of their names, the revoked ones among them. */
+  /** Whatever their state, in the order of their names: the caller looks at `expiresAt` and `revokedAt`. */
   listAuditors(): Promise<readonly AuditorRecord[]>
 }

@@ -1,7 +1,7 @@
 /** What is told of each transaction that writes, to be counted. */
 
 export interface CommitReport {
-  /** How many commits share the transaction: more than one only on SQLite, see `group-commit.ts`. */
+  /** How many commits share the transaction, see `group-commit.ts` and `postgres-group.ts`. */
   readonly size: number
   /** From BEGIN until it is durable; on PostgreSQL with the wait for a connection and repetitions. Milliseconds. */
   readonly durationMs: number

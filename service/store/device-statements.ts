@@ -6,7 +6,9 @@ import type { ForgettingWrite } from './journal-writes.ts'
 import type { Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 
-const bulkKinds: ReadonlySet<Write['kind']> = new Set<(BulkWrite | ForgettingWrite)['kind']>([
+const bulkKinds: ReadonlySet<Write['kind']> = new Set<
+  (BulkWrite | ForgettingWrite)['kind'] | 'thin-checkpoint'
+>([
   'revoke-other-devices',
   'end-sessions-of-revoked-devices',
   'end-other-sessions',
@@ -14,6 +16,7 @@ const bulkKinds: ReadonlySet<Write['kind']> = new Set<(BulkWrite | ForgettingWri
   'forget-entries',
   'forget-intents',
   'forget-device-names',
+  'thin-checkpoint',
 ])
 
 /** Whether a write that touched so many rows has done its part: exactly one, unless it is meant for any number. */

@@ -1,14 +1,15 @@
 /**
  * One durable commit for everything that waits (SQLite).
  *
- * Making a commit durable costs one `fsync`, however much is in it. Work that arrives while the loop is busy therefore
- * shares a transaction: the queue is emptied once per turn of the event loop, after its I/O, so a lone request waits
- * for nothing and a crowd pays once. Within the transaction each piece has a savepoint, so that one piece which takes
- * itself back leaves the others alone.
+ * Making a commit durable costs one flush of the disk, however much is in it. Work that arrives while a flush runs
+ * therefore shares the next transaction, and a lone request waits for nothing but its own: the queue is emptied once per
+ * turn of the event loop, after its I/O. Where one piece takes itself back, the transaction is undone and run again with
+ * a savepoint for each piece, so that the others are left alone.
  */
 import Database from 'better-sqlite3'
 import type { CommitObserver } from './commit-report.ts'
 import { StoreUnavailable } from './store.ts'
+import type { WalSync } from './wal-sync.ts'
 
 /** What a piece of work found: `keep: false` takes back all that it wrote. */
 export interface Outcome<T> {
@@ -23,25 +24,48 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** What is in the WAL, and not yet known to be on the disk. */
+interface Group {
+  readonly size: number
+  /** Milliseconds, by `performance.now()`. */
+  readonly startedAt: number
+  readonly done: readonly Waiting[]
+}
+
 /** Bounds how long one transaction keeps the event loop and the other processes waiting: about 5 ms. */
 const MAX_BATCH = 256
 
 export class GroupCommit {
   readonly #connection: Database.Database
+  readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement>
+  readonly #wal: WalSync
   readonly #onCommit: CommitObserver | undefined
   #waiting: Waiting[] = []
-  #scheduled = false
+  /** A group on its way to the disk, or about to be. */
+  #running: Promise<void> | undefined
   #closed = false
+  /** The disk failed to keep what it was given: nobody can say any more what of it is there. */
+  #failure: unknown
 
-  /** @param onCommit told of every transaction, before those who wait for it */
-  constructor(connection: Database.Database, onCommit?: CommitObserver) {
+  /**
+   * @param wal of the connection's file, whose `synchronous` is NORMAL
+   * @param onCommit told of every transaction, before those who wait for it
+   */
+  constructor(connection: Database.Database, wal: WalSync, onCommit?: CommitObserver) {
     this.#connection = connection
+    this.#statements = {
+      begin: connection.prepare('BEGIN IMMEDIATE'),
+      commit: connection.prepare('COMMIT'),
+      rollback: connection.prepare('ROLLBACK'),
+    }
+    this.#wal = wal
     this.#onCommit = onCommit
   }
 
   /**
-   * Runs `work` in the next transaction. It must be synchronous from end to end: better-sqlite3 has one connection, and
-   * an `await` between BEGIN and COMMIT would let another request's statements into the transaction.
+   * Runs `work` in the next transaction, and again where a neighbour undid that: it does nothing but look and write in
+   * the database. It must be synchronous from end to end: better-sqlite3 has one connection, and an `await` between
+   * BEGIN and COMMIT would let another request's statements into the transaction.
    *
    * @returns the value of `work`, once the transaction is on the disk. Also a `keep: false` waits for that, because it
    *   may have lost against a neighbour.
@@ -60,39 +84,93 @@ export class GroupCommit {
     })
   }
 
-  /** Commits all that waits, now, and takes nothing more. */
-  close(): void {
+  /** Commits all that waits, and takes nothing more. */
+  async close(): Promise<void> {
     this.#closed = true
-    while (this.#waiting.length > 0) this.#flush()
+    while (this.#running !== undefined) await this.#running
   }
 
+  /** Whoever comes while a group is on its way to the disk is in the next one. */
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#flush()
-      if (this.#waiting.length > 0) this.#schedule()
+    this.#running ??= new Promise((resolve) => {
+      setImmediate(() => resolve(this.#flush()))
     })
   }
 
-  #flush(): void {
-    const batch = this.#waiting.splice(0, MAX_BATCH)
-    if (batch.length === 0) return
-    const startedAt = performance.now()
-    const report = (outcome: 'done' | 'failed'): void =>
-      this.#onCommit?.({ size: batch.length, durationMs: performance.now() - startedAt, outcome })
+  async #flush(): Promise<void> {
+    const group = this.#write()
     try {
-      this.#connection.exec('BEGIN IMMEDIATE')
-      const done = batch.filter((piece) => this.#runInSavepoint(piece))
-      this.#connection.exec('COMMIT')
-      report('done')
-      for (const piece of done) piece.resolve()
+      if (group.done.length > 0) await this.#wal.flush()
+      this.#finish(group)
+    } catch (error) {
+      // Nothing is taken after that: what the disk did not keep may be gone from the memory of the system, too.
+      this.#failure = error
+      this.#fail(group, group.done, error)
+    }
+    this.#running = undefined
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** Commits what waits into the WAL. Those whose transaction failed are told at once. */
+  #write(): Group {
+    const batch = this.#waiting.splice(0, MAX_BATCH)
+    const group = { size: batch.length, startedAt: performance.now() }
+    try {
+      if (this.#failure !== undefined) throw this.#failure
+      return { ...group, done: this.#tryTogether(batch) ? batch : this.#runApart(batch) }
     } catch (error) {
       this.#rollBack()
-      report('failed')
-      for (const piece of batch) piece.reject(new StoreUnavailable(error))
+      this.#fail(group, batch, error)
+      return { ...group, done: [] }
     }
+  }
+
+  #finish(group: Group): void {
+    if (group.done.length === 0) return
+    this.#report(group, 'done')
+    for (const piece of group.done) piece.resolve()
+  }
+
+  #fail(group: Omit<Group, 'done'>, pieces: readonly Waiting[], error: unknown): void {
+    this.#report(group, 'failed')
+    for (const piece of pieces) piece.reject(new StoreUnavailable(error))
+  }
+
+  #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed'): void {
+    this.#onCommit?.({ size, durationMs: performance.now() - startedAt, outcome })
+  }
+
+  /**
+   * Without savepoints, as almost every batch can be: a savepoint has SQLite keep every page as it was before.
+   *
+   * @returns false when a piece takes itself back, or throws: then nothing has happened, and all are to run again
+   * @throws the driver's error
+   */
+  #tryTogether(batch: readonly Waiting[]): boolean {
+    this.#statements.begin.run()
+    if (batch.every((piece) => this.#isKept(piece))) {
+      this.#statements.commit.run()
+      return true
+    }
+    this.#statements.rollback.run()
+    return false
+  }
+
+  #isKept(piece: Waiting): boolean {
+    try {
+      return piece.run()
+    } catch (error) {
+      if (error instanceof Database.SqliteError) throw error
+      return false
+    }
+  }
+
+  /** Each piece in a savepoint of its own. @returns those that were not rejected. @throws the driver's error */
+  #runApart(batch: readonly Waiting[]): readonly Waiting[] {
+    this.#statements.begin.run()
+    const done = batch.filter((piece) => this.#runInSavepoint(piece))
+    this.#statements.commit.run()
+    return done
   }
 
   /** @returns false when the piece was rejected already. @throws the driver's error, which ends the whole batch. */

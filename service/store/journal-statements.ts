@@ -133,6 +133,7 @@ export function compileEndedDetails(queries: Queries, { logEntries }: Tables): P
     .select({ place: logEntries.place })
     .from(logEntries)
     .where(and(lt(logEntries.detailUntil, slot('before')), isNotNull(logEntries.detail)))
+    .orderBy(asc(logEntries.detailUntil))
     .limit(slot('limit'))
   const prune = compile(
     queries

@@ -66,7 +66,7 @@ export type AuditorRole = 'reader' | 'discloser'
 
 export interface AuditorRecord {
   readonly name: string
-  /** SHA-256 of the token: 32 bytes. */
+  /** Binds the token to name, role and times: 32 bytes, see `auditors/accounts.ts`. */
   readonly tokenHash: Uint8Array
   readonly role: AuditorRole
   /** UNIX seconds. */

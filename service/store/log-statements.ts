@@ -118,6 +118,7 @@ function compileCheckpoints(queries: Queries, { logCheckpoints }: Tables) {
   const again = slotsOf<WriteOf<'reissue-checkpoint'>>()
   const swap = slotsOf<WriteOf<'swap-cosignatures'>>()
   const stamped = slotsOf<WriteOf<'put-timestamp'>>()
+  const thinned = slotsOf<WriteOf<'thin-checkpoint'>>()
   const touched = { touched: logCheckpoints.size }
   const ofSize = and(eq(logCheckpoints.log, made('log')), eq(logCheckpoints.size, made('size')))
   const update = (values: Record<string, unknown>, condition: SQL) =>
@@ -145,6 +146,18 @@ function compileCheckpoints(queries: Queries, { logCheckpoints }: Tables) {
     'swap-cosignatures': update(
       { cosignatures: sql`${swap('to')}` },
       eq(logCheckpoints.cosignatures, swap('from')),
+    ),
+    'thin-checkpoint': compile(
+      queries
+        .delete(logCheckpoints)
+        .where(
+          and(
+            ofSize,
+            eq(logCheckpoints.signedAt, thinned('signedAt')),
+            isNull(logCheckpoints.timestampToken),
+          ),
+        )
+        .returning(touched),
     ),
     'put-timestamp': update(
       { timestampToken: sql`${stamped('token')}` },

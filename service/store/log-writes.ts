@@ -1,7 +1,7 @@
 /** The writes on the audit log's tables. Giving leaves their places is no write of this list: see `log-sequence.ts`. */
 import type { HourCount, LogEntry, LogState, StagedLeaf, TileRecord, WitnessRecord } from './log-records.ts'
 
-/** One effect on the log, as data; each touches exactly one row or is refused. */
+/** One effect on the log, as data; each touches exactly one row or is refused, but for `thin-checkpoint`. */
 export type LogWrite =
   /** Refused when a leaf of this id is staged already. */
   | { readonly kind: 'stage-leaf'; readonly entry: StagedLeaf }
@@ -53,6 +53,13 @@ type CheckpointWrite =
       readonly size: number
       readonly from: string
       readonly to: string
+    }
+  /** Deletes the checkpoint unless it was signed anew, or has a token, since it was read. Never refused. */
+  | {
+      readonly kind: 'thin-checkpoint'
+      readonly log: number
+      readonly size: number
+      readonly signedAt: number
     }
   /** Refused when the checkpoint has a token. */
   | {

@@ -9,7 +9,15 @@ export type DatabaseLocation =
   /** A file, made with its folder when absent; `:memory:` for one that dies with the process. */
   | { readonly kind: 'sqlite'; readonly path: string }
   /** A `postgres://` URL; the tables live in the first schema of its `search_path`. */
-  | { readonly kind: 'postgres'; readonly url: string }
+  | ({ readonly kind: 'postgres'; readonly url: string } & PostgresConnections)
+
+/** How a service connects to PostgreSQL besides its URL. */
+export interface PostgresConnections {
+  /** Connections of a process, besides the one that listens. */
+  readonly poolSize?: number
+  /** Past a pooler, to the same database: for migrations, and to listen. */
+  readonly directUrl?: string
+}
 
 export interface StoreOptions {
   /** Told of every transaction that writes. */
@@ -31,18 +39,46 @@ export async function openStore(database: DatabaseLocation, options: StoreOption
     case 'sqlite':
       return await openSqliteStore(database.path, options)
     case 'postgres':
-      return await openPostgresStore(database.url, options)
+      return await openPostgresStore(database.url, { ...database, ...options })
   }
 }
 
+/** The variables that say where the database is. */
+export interface DatabaseVariables {
+  readonly MINISEAL_DATABASE: string
+  readonly MINISEAL_POSTGRES_POOL?: string | undefined
+  readonly MINISEAL_POSTGRES_DIRECT_URL?: string | undefined
+}
+
+const postgresUrl = /^postgres(ql)?:\/\//
+
 /**
- * Reads `MINISEAL_DATABASE`.
+ * Reads where the database is.
  *
- * @throws Error for the operator, which does not quote the URL: it may hold a password.
+ * @throws Error for the operator, which does not quote a URL: it may hold a password.
  */
-export function parseDatabase(text: string): DatabaseLocation {
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length)
+export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
+  const {
+    MINISEAL_DATABASE: text,
+    MINISEAL_POSTGRES_POOL: pool,
+    MINISEAL_POSTGRES_DIRECT_URL: direct,
+  } = variables
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) {
+    if (pool !== undefined || direct !== undefined)
+      throw new Error('MINISEAL_POSTGRES_POOL and MINISEAL_POSTGRES_DIRECT_URL are for PostgreSQL only')
     return { kind: 'sqlite', path: text.slice(7) }
-  if (/^postgres(ql)?:\/\//.test(text)) return { kind: 'postgres', url: text }
+  }
+  if (postgresUrl.test(text)) return { kind: 'postgres', url: text, ...parseConnections(pool, direct) }
   throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')
+}
+
+function parseConnections(pool: string | undefined, directUrl: string | undefined): PostgresConnections {
+  if (pool !== undefined && !/^(?:[2-9]|[1-9][0-9]{1,2})$/.test(pool))
+    throw new Error('MINISEAL_POSTGRES_POOL must be a whole number from 2 to 999')
+  if (directUrl !== undefined && !postgresUrl.test(directUrl))
+    throw new Error('MINISEAL_POSTGRES_DIRECT_URL must be postgres://…')
+  return {
+    ...(pool === undefined ? {} : { poolSize: Number(pool) }),
+    ...(directUrl === undefined ? {} : { directUrl }),
+  }
 }

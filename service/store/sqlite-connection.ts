@@ -12,7 +12,8 @@ const OPEN_ATTEMPTS = 40
 const OPEN_PAUSE = 50
 
 /**
- * Opens the file, makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL, `synchronous=FULL` and foreign keys on, migrates.
+ * Opens the file, makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL and foreign keys on, migrates. Whoever
+ * commits on it waits for the disk as `wal-sync.ts` has it.
  *
  * @param busyTimeout milliseconds that a statement waits for another process.
  * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
@@ -49,7 +50,7 @@ async function makeDurable(connection: Database.Database): Promise<void> {
     try {
       const mode = connection.pragma('journal_mode = WAL', { simple: true })
       if (mode !== 'wal' && !connection.memory) throw new Error('WAL does not work in this file system')
-      connection.pragma('synchronous = FULL')
+      connection.pragma('synchronous = NORMAL')
       return
     } catch (error) {
       const isBusy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')

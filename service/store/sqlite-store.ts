@@ -1,8 +1,8 @@
 /**
  * The store on SQLite: one file, one connection per process, any number of processes.
  *
- * WAL with `synchronous=FULL`, so that a commit survives a power cut; the lock on the file decides races between
- * processes, and the single connection those within one.
+ * A WAL that is flushed before anybody is told, so that a commit survives a power cut; the lock on the file decides races
+ * between processes, and the single connection those within one.
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
@@ -17,6 +17,7 @@ import { watchSqlite } from './sqlite-changes.ts'
 import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
+import { noSync, openWalSync } from './wal-sync.ts'
 
 export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
@@ -41,11 +42,19 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema, '')
-  const group = new GroupCommit(connection, options.onCommit)
+  const wal = connection.memory ? noSync : openWalSync(path)
+  const group = new GroupCommit(connection, wal, options.onCommit)
   const all = statementRunner(connection)
   const run: Run = (statement) => all(statement).length
   const sequence = compileSequence(queries, schema, '')
   const changes = watchSqlite(connection)
+  let closed: Promise<void> | undefined
+  const end = async (): Promise<void> => {
+    changes.close()
+    await group.close()
+    wal.close()
+    connection.close() // the last connection to the file folds the WAL into it
+  }
   return {
     ...prepareAllReads(queries, schema, guardRead),
     watch: changes.watch,
@@ -65,10 +74,9 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
         for (const statement of statements.probe) run(statement)
         return { keep: true, value: undefined }
       }),
-    close: async () => {
-      changes.close()
-      group.close()
-      connection.close() // the last connection to the file folds the WAL into it
+    close: () => {
+      closed ??= end()
+      return closed
     },
   }
 }
@@ -104,14 +112,18 @@ function inStep<T>(all: All, steps: Steps<T>): T {
 
 function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
   for (const [index, write] of writes.entries()) {
-    if (!isApplied(run, statements, write)) return { keep: false, value: { kind: 'refused', write, index } }
+    const bound = statements.bind(write)
+    if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement))))) continue
+    // Of a first statement that is refused nothing is to be taken back: a replay costs its neighbours nothing.
+    const keep = index === 0 && bound.length === 1
+    return { keep, value: { kind: 'refused', write, index } }
   }
   return { keep: true, value: { kind: 'committed' } }
 }
 
-function isApplied(run: Run, statements: Statements, write: Write): boolean {
+function isApplied(apply: () => boolean): boolean {
   try {
-    return statements.bind(write).every((statement) => statements.isDone(write, run(statement)))
+    return apply()
   } catch (error) {
     if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
     throw error

@@ -1,6 +1,6 @@
 /** What the store does on its own account: taking old rows away, and proving that it can write. */
-import { and, eq, gt, gte, isNotNull, lt, or, type SQL, sql } from 'drizzle-orm'
-import { type BoundStatement, compile, type Queries, slotsOf } from './compile.ts'
+import { and, eq, gt, gte, isNotNull, lt, type SQL, sql } from 'drizzle-orm'
+import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import { compileEndedDetails } from './journal-statements.ts'
 import type { Tables } from './tables.ts'
 
@@ -26,7 +26,9 @@ export function compilePrune(queries: Queries, tables: Tables): readonly PruneSt
     ...compileOutboxes(queries, tables),
     compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
     later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
-    (now, limit) => ended({ before: now - ENDED_SESSIONS_KEPT, limit }),
+    ...ended.map(
+      (step): PruneStep => later(ENDED_SESSIONS_KEPT, (now, limit) => step({ before: now, limit })),
+    ),
     (now) => keys({ before: now }),
     compileEndedDetails(queries, tables),
   ]
@@ -42,11 +44,14 @@ const slot = slotsOf<{ before: number; limit: number }>()
 /** The tables whose rows end by themselves. */
 type Expiring = Tables['nonces'] | Tables['loginCodes'] | Tables['idempotency'] | Tables['stepUps']
 
-/** Rows of a table whose whole key and end are in the row itself. */
+/**
+ * Rows of a table whose whole key and end are in the row itself. The oldest first: that is what an index gives. Without
+ * an order PostgreSQL reads the table from its front, past all that was deleted there before, each time.
+ */
 function compileExpired(queries: Queries, table: Expiring, condition?: SQL): PruneStep {
   const key = sql.join(keyOf(table), sql`, `)
   const old = sql`select ${key} from ${table}
-    where ${and(lt(table.expiresAt, slot('before')), condition)} limit ${slot('limit')}`
+    where ${and(lt(table.expiresAt, slot('before')), condition)} order by ${table.expiresAt} limit ${slot('limit')}`
   const prune = compile(
     queries.delete(table).where(sql`(${key}) in (${old})`).returning({ touched: table.expiresAt }),
   )
@@ -68,9 +73,9 @@ function compileOutboxes(queries: Queries, { outboxes, events }: Tables): readon
   const isOwn = eq(events.user, outboxes.user)
   const newest = sql`select max(${events.sequence}) + 1 from ${events} where ${and(isOwn, isExpired)}`
   const ripe = sql`select ${events.user} from ${events} inner join ${outboxes} on ${isOwn}
-    where ${and(isExpired, gte(events.sequence, outboxes.first))} limit ${slot('limit')}`
+    where ${and(isExpired, gte(events.sequence, outboxes.first))} order by ${events.expiresAt} limit ${slot('limit')}`
   const forgotten = sql`select ${events.user}, ${events.id} from ${events} inner join ${outboxes} on ${isOwn}
-    where ${and(isExpired, lt(events.sequence, outboxes.first))} limit ${slot('limit')}`
+    where ${and(isExpired, lt(events.sequence, outboxes.first))} order by ${events.expiresAt} limit ${slot('limit')}`
   const raise = compile(
     queries
       .update(outboxes)
@@ -84,7 +89,8 @@ function compileOutboxes(queries: Queries, { outboxes, events }: Tables): readon
       .where(sql`(${events.user}, ${events.id}) in (${forgotten})`)
       .returning({ touched: events.user }),
   )
-  return [raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
+  // What is forgotten already goes first: only when nothing of it is left it is worth looking for more.
+  return [erase, raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
 }
 
 /** An agreement key that nobody may use any more only opens what was recorded: it is erased. */
@@ -103,15 +109,19 @@ function compileEndedAgreementKeys(queries: Queries, { serviceKeys }: Tables) {
   )
 }
 
-function compileEndedSessions(queries: Queries, { sessions }: Tables) {
-  const old = queries
-    .select({ id: sessions.id })
-    .from(sessions)
-    .where(or(lt(sessions.expiresAt, slot('before')), lt(sessions.endedAt, slot('before'))))
-    .limit(slot('limit'))
-  return compile(
-    queries.delete(sessions).where(sql`${sessions.id} in ${old}`).returning({ touched: sessions.user }),
-  )
+/** By either end, each with its index. */
+function compileEndedSessions(queries: Queries, { sessions }: Tables): readonly Compiled[] {
+  return [sessions.expiresAt, sessions.endedAt].map((end) => {
+    const old = queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(lt(end, slot('before')))
+      .orderBy(end)
+      .limit(slot('limit'))
+    return compile(
+      queries.delete(sessions).where(sql`${sessions.id} in ${old}`).returning({ touched: sessions.user }),
+    )
+  })
 }
 
 /**

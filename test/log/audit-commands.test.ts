@@ -64,6 +64,8 @@ it('makes an auditor whose token is printed once, and revokes it', async () => {
     token: expect.stringMatching(/^msa_[A-Za-z0-9_-]{43}$/),
   })
   await expect(run('add', 'wei')).rejects.toThrow(/there is an auditor wei/)
+  const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
+  await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is needed/)
   expect((await run('list')).out).toMatch(/^wei +discloser +in use +from \S+ until \S+\n$/)
   expect((await run('revoke', 'wei')).code).toBe(0)
   expect(JSON.parse((await run('list', '--json')).out)).toMatchObject([{ name: 'wei', state: 'revoked' }])

@@ -7,7 +7,7 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
-import { addAuditor, createAuditorVerifier } from '../../service/auditors/accounts.ts'
+import { accountKeyOf, addAuditor, createAuditorVerifier } from '../../service/auditors/accounts.ts'
 import { verify } from '../../service/cli/audit-verify.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { logRoutes } from '../../service/log/log-routes.ts'
@@ -32,11 +32,13 @@ beforeAll(async () => {
   await log.append(requests(500, 100))
   await log.sign()
   const now = (): number => logStart + 10
-  token = (await addAuditor(log.store, { name: 'wei', role: 'reader', now: logStart, days: 1 })) ?? ''
+  const key = accountKeyOf(log.keyring.current('lookup', logStart).secretKey)
+  token = (await addAuditor(log.store, key, { name: 'wei', role: 'reader', now: logStart, days: 1 })) ?? ''
   const routes = logRoutes({
     store: log.store,
     reader: createLogReader(log.store),
-    verifyAuditor: createAuditorVerifier(log.store, now),
+    verifyAuditor: createAuditorVerifier(log.store, key, now),
+    tellEntries: async () => {},
   })
   const app = new Hono()
   app.all('*', async (c) => {

@@ -96,6 +96,25 @@ it('reads the database and the token of the metrics from files too: their values
   })
 })
 
+it('takes the size of the pool and the way past a pooler, from a file too, for PostgreSQL only', () => {
+  const [url, direct] = ['postgres://u:p@pooler/miniseal', 'postgres://u:p@server/miniseal']
+  const pooled = { ...production, MINISEAL_DATABASE: url }
+  expect(readConfig(pooled).database).toEqual({ kind: 'postgres', url })
+  const path = join(folder, 'direct-url')
+  writeFileSync(path, `${direct}\n`)
+  expect(
+    readConfig({ ...pooled, MINISEAL_POSTGRES_POOL: '7', MINISEAL_POSTGRES_DIRECT_URL_FILE: path }).database,
+  ).toEqual({ kind: 'postgres', url, poolSize: 7, directUrl: direct })
+  const sqlite = { ...production, MINISEAL_DATABASE: 'sqlite:a.db' }
+  expect(() => readConfig({ ...sqlite, MINISEAL_POSTGRES_POOL: '7' })).toThrow(/PostgreSQL only/)
+  for (const wrong of ['1', '0', '1000', '07', '2.5']) {
+    expect(() => readConfig({ ...pooled, MINISEAL_POSTGRES_POOL: wrong })).toThrow('MINISEAL_POSTGRES_POOL')
+  }
+  const secret = { ...pooled, MINISEAL_POSTGRES_DIRECT_URL: 'mysql://u:secret@server/x' }
+  expect(() => readConfig(secret)).toThrow('MINISEAL_POSTGRES_DIRECT_URL')
+  expect(() => readConfig(secret)).not.toThrow('secret')
+})
+
 it('takes a list of master keys, the current one first', () => {
   const old = Buffer.alloc(32, 2).toString('base64')
   expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${key},${old}` }).masterKeys).toHaveLength(2)

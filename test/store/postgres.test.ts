@@ -73,6 +73,22 @@ describePostgres('store on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)'
     await proxy.close()
   })
 
+  test('a server that is stopped while it commits leaves it open whether it has, and nobody asks again', async () => {
+    const proxy = await startProxy(database.url, 'COMMIT')
+    const behind = await openPostgresStore(proxy.url)
+    await behind.commit([claimNonce(9)])
+    proxy.arm('stop')
+    const commits = await Promise.allSettled([1, 2, 3].map((seed) => behind.commit([claimNonce(seed)])))
+    for (const commit of commits) {
+      expect(commit.status === 'rejected' && commit.reason).toBeInstanceOf(StoreUnavailable)
+    }
+    expect(proxy.losses()).toBe(1)
+    proxy.disarm()
+    expect(await behind.commit([claimNonce(4)])).toEqual({ kind: 'committed' })
+    await behind.close()
+    await proxy.close()
+  })
+
   test('a connection that falls silent during the commit is given up and never used again', async () => {
     const proxy = await startProxy(database.url, 'COMMIT')
     const narrow = await openPostgresStore(proxy.url, { poolSize: 1, statementTimeout: 200 })
@@ -135,14 +151,25 @@ async function listen(server: Server): Promise<number> {
   return address.port
 }
 
+/** What a server says to a connection that its stop ends. */
+const stopped = errorMessage(
+  'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0',
+)
+
+function errorMessage(fields: string): Buffer {
+  const message = Buffer.from(`E0000${fields}`)
+  message.writeInt32BE(message.length - 1, 1)
+  return message
+}
+
 /**
  * Passes everything on until it is armed. When the client then sends `word`, the server still gets it, but nothing comes
- * back: either the client's connection is cut, or it stays and is silent for ever.
+ * back: either the client's connection is cut, or it stays and is silent for ever, or the server says that it is stopped.
  */
 async function startProxy(target: string, word: string) {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  let mode: 'pass' | 'cut' | 'silence' = 'pass'
+  let mode: 'pass' | 'cut' | 'silence' | 'stop' = 'pass'
   let losses = 0
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
@@ -156,6 +183,7 @@ async function startProxy(target: string, word: string) {
         losses++
         upstream.removeAllListeners('data').resume()
         if (mode === 'cut') client.destroy()
+        if (mode === 'stop') client.end(stopped)
       }
       upstream.write(data)
     })
@@ -165,7 +193,7 @@ async function startProxy(target: string, word: string) {
   url.port = String(await listen(server))
   return {
     url: url.href,
-    arm: (how: 'cut' | 'silence') => {
+    arm: (how: 'cut' | 'silence' | 'stop') => {
       mode = how
     },
     disarm: () => {

@@ -1,6 +1,9 @@
 /** Requests of two people, and auditors who look at them. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { addAuditor } from '../../service/auditors/accounts.ts'
+import { accountKeyOf, addAuditor } from '../../service/auditors/accounts.ts'
+import { openKeyring } from '../../service/keys/keyring.ts'
+import { createSecretWrapper } from '../../service/keys/wrapping.ts'
+import { readOperatorPlaces } from '../../service/operator-places.ts'
 import type { AuditorRole } from '../../service/store/log-records.ts'
 import { logIn } from './raw-client.ts'
 import { withStore } from './read-log.ts'
@@ -8,9 +11,14 @@ import type { TestService } from './service.ts'
 
 /** Makes an account beside a running service. @returns the token */
 export async function newAuditor(service: TestService, name: string, role: AuditorRole): Promise<string> {
-  const token = await withStore(service.environment, (store) =>
-    addAuditor(store, { name, role, now: service.now(), days: 1 }),
-  )
+  const { masterKeys } = readOperatorPlaces(service.environment)
+  if (masterKeys === undefined) throw new Error('no master key')
+  const now = service.now()
+  const token = await withStore(service.environment, async (store) => {
+    const keyring = await openKeyring(store, createSecretWrapper(masterKeys), now)
+    const key = accountKeyOf(keyring.current('lookup', now).secretKey)
+    return await addAuditor(store, key, { name, role, now, days: 1 })
+  })
   if (token === undefined) throw new Error('the name is taken')
   return token
 }

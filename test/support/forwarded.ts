@@ -3,6 +3,7 @@ import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { authorityOf } from '../../crypto/channel-configuration.ts'
 import type { CallerClaims } from '../../crypto/gateway-signature.ts'
 import { signForBackend } from '../../crypto/gateway-signature.ts'
+import type { MessageSigner } from '../../crypto/signed-request.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
@@ -20,6 +21,8 @@ export interface ForwardedParts {
   readonly caller?: Partial<CallerClaims>
   readonly created?: number
   readonly gatewayCreated?: number
+  /** Who signs for the gateway. */
+  readonly gateway?: MessageSigner
 }
 
 /** A request of `session` that every check accepts, but for what `parts` say. */
@@ -52,7 +55,7 @@ export function forwarded(session: RawSession, parts: ForwardedParts = {}): Arri
     signRequest(primitives, plain, device.signer, created, random(16)),
     caller,
     device.publicKey,
-    serviceKey.signer,
+    parts.gateway ?? serviceKey.signer,
     parts.gatewayCreated ?? created,
     random(16),
   )

@@ -52,7 +52,7 @@ export function startWriter(task: Task): Writer {
  * every checkpoint in the database and in the anchors is one of this tree.
  */
 export async function expectWholeLog(
-  { store, anchor }: LogPlaces,
+  { store, anchor }: Pick<LogPlaces, 'store' | 'anchor'>,
   acknowledged: Iterable<string>,
   folders: readonly LogPlaces['anchor'][] = [anchor],
 ): Promise<number> {

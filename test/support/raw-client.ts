@@ -72,7 +72,7 @@ export function newDevice(): {
   }
 }
 
-async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
+export async function fetchConfiguration(service: TestService): Promise<ChannelConfiguration> {
   const response = await fetch(`${service.url ?? service.origin}/.well-known/miniseal`)
   const roots = service.roots.map((root) => decodeBase64Url(root))
   return verifyConfiguration(primitives, await response.text(), roots, service.now())

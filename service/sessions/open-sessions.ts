@@ -1,0 +1,94 @@
+/**
+ * Sessions at hand: their records with their keys unwrapped, so that a phone that goes on talking costs no look into
+ * the database.
+ *
+ * What is remembered may be out of date, and nothing rests on it: every request commits `touch-session` before anything
+ * happens, and that is refused once the session has ended or its device was revoked, whoever did it. What the store
+ * tells of changes only makes the right refusal come at once.
+ */
+import type { SessionKeys } from '../../crypto/session-keys.ts'
+import { secretPlace } from '../keys/secret-places.ts'
+import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
+import type { SessionRecord, Store } from '../store/store.ts'
+
+/** A session and its keys. */
+export interface OpenSession {
+  readonly record: SessionRecord
+  /** Secret: in memory only. */
+  readonly keys: SessionKeys
+}
+
+export interface OpenSessions {
+  /** Whatever its state. @throws StoreUnavailable; Error when its keys do not unwrap. */
+  find(id: Uint8Array): Promise<OpenSession | undefined>
+  /** The same, from the database. */
+  findAnew(id: Uint8Array): Promise<OpenSession | undefined>
+  close(): void
+}
+
+/** Sessions kept in memory: about 2 KB each. */
+const mostKept = 8_192
+/** Milliseconds for which one is kept after it was read. */
+const keptFor = 60_000
+
+/** Where a session key is wrapped. */
+export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretPlace {
+  return secretPlace(`sessions.${direction}_wrapped`, [sessionId])
+}
+
+interface Kept {
+  readonly session: OpenSession
+  /** Milliseconds, by `performance.now()`. */
+  readonly readAt: number
+}
+
+export function createOpenSessions(
+  store: Pick<Store, 'findSession' | 'watch'>,
+  wrapper: SecretWrapper,
+): OpenSessions {
+  // In the order of their reading.
+  const kept = new Map<string, Kept>()
+  const stop = store.watch(({ kind, user }) => {
+    if (kind === 'events') return
+    if (user === undefined) kept.clear()
+    else for (const [name, { session }] of kept) if (session.record.user === user) kept.delete(name)
+  })
+  const findAnew = async (id: Uint8Array): Promise<OpenSession | undefined> => {
+    kept.delete(nameOf(id))
+    const record = await store.findSession(id)
+    if (record === undefined) return undefined
+    const session = { record, keys: unwrapKeys(wrapper, record) }
+    if (record.endedAt === null && record.deviceRevokedAt === null) keep(kept, nameOf(id), session)
+    return session
+  }
+  return {
+    findAnew,
+    async find(id) {
+      const known = kept.get(nameOf(id))
+      return known !== undefined && performance.now() - known.readAt < keptFor
+        ? known.session
+        : await findAnew(id)
+    },
+    close() {
+      stop()
+      kept.clear()
+    },
+  }
+}
+
+function keep(kept: Map<string, Kept>, name: string, session: OpenSession): void {
+  const [oldest] = kept.keys()
+  if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest)
+  kept.set(name, { session, readAt: performance.now() })
+}
+
+function unwrapKeys(wrapper: SecretWrapper, { id, c2sWrapped, s2cWrapped }: SessionRecord): SessionKeys {
+  return {
+    c2s: wrapper.unwrap(c2sWrapped, sessionKeyPlace('c2s', id)),
+    s2c: wrapper.unwrap(s2cWrapped, sessionKeyPlace('s2c', id)),
+  }
+}
+
+function nameOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1')
+}

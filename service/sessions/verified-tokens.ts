@@ -1,0 +1,37 @@
+/**
+ * Access tokens that were verified: the same one comes with every request of its ten minutes.
+ *
+ * What is remembered is that a signature was right. Whether its key is still in use, and whether the token's time is
+ * over, is looked at every time; whether its session goes on, the claim of the request decides.
+ */
+import type { TokenSubject } from './tokens.ts'
+
+/** A token whose signature, issuer, audience and form are right. */
+export interface VerifiedToken {
+  readonly subject: TokenSubject
+  /** Of the key that signed. */
+  readonly kid: string
+  /** The first second at which it is over. */
+  readonly expiresAt: number
+}
+
+export interface VerifiedTokens {
+  find(token: string): VerifiedToken | undefined
+  keep(token: string, verified: VerifiedToken): void
+}
+
+/** Tokens kept: about 1 KB each. Only tokens of our own get here, so only logins can fill it. */
+const mostKept = 8_192
+
+export function createVerifiedTokens(): VerifiedTokens {
+  // In the order of their coming.
+  const kept = new Map<string, VerifiedToken>()
+  return {
+    find: (token) => kept.get(token),
+    keep(token, verified) {
+      const [oldest] = kept.keys()
+      if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest)
+      kept.set(token, verified)
+    },
+  }
+}

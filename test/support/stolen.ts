@@ -1,0 +1,69 @@
+/** What somebody has who stole a service's keys, or may write its database: for tests that show what they can do with it. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Keyring } from '../../service/keys/keyring.ts'
+import { openKeyring } from '../../service/keys/keyring.ts'
+import type { ServiceKey } from '../../service/keys/service-key.ts'
+import { createSecretWrapper } from '../../service/keys/wrapping.ts'
+import { openAnchor } from '../../service/log/anchor.ts'
+import { signCheckpoint } from '../../service/log/checkpoint-note.ts'
+import { emptyRoot, growTree } from '../../service/log/tree.ts'
+import { readOperatorPlaces } from '../../service/operator-places.ts'
+import type { StagedLeaf } from '../../service/store/log-records.ts'
+import type { ServiceKeyKind, Store } from '../../service/store/store.ts'
+import { disturb } from './both-databases.ts'
+import { withStore } from './read-log.ts'
+import type { TestService } from './service.ts'
+
+/** Every key of a service, as a thief of database and master key has them. */
+export async function stolenKeyring(service: TestService): Promise<Keyring> {
+  const { masterKeys } = readOperatorPlaces(service.environment)
+  if (masterKeys === undefined) throw new Error('no master key')
+  return await withStore(service.environment, (store) =>
+    openKeyring(store, createSecretWrapper(masterKeys), service.now()),
+  )
+}
+
+/** The one of a kind that is in use. */
+export async function stolenKey(service: TestService, kind: ServiceKeyKind): Promise<ServiceKey> {
+  return (await stolenKeyring(service)).current(kind, service.now())
+}
+
+/**
+ * Writes another past of the log into the database of a stopped service: without the leaves that `isKept` does not keep,
+ * with every tile, root and hash of it right, signed with the log's own key, and with an anchor that fits.
+ *
+ * @returns the signed checkpoint
+ */
+export async function rewriteLog(
+  service: TestService,
+  key: ServiceKey,
+  isKept: (leaf: StagedLeaf) => boolean,
+): Promise<string> {
+  return await withStore(service.environment, async (store) => {
+    const old = await store.findLogState()
+    if (old === undefined) throw new Error('no log')
+    const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
+    const tables = ['log_entries', 'log_tiles', 'log_checkpoints', 'log_hours', 'log_staged', 'log_states']
+    await disturb(service, tables.map((table) => `delete from ${table}`).join(';'))
+    await store.commit([{ kind: 'insert-log-state', state: { ...old, size: 0, root: emptyRoot() } }])
+    for (const { place: _, ...entry } of entries) {
+      if (!isKept(entry)) continue
+      await store.commit([{ kind: 'stage-leaf', entry }])
+      await store.sequence(growTree, 1)
+    }
+    return await sign(service, store, key)
+  })
+}
+
+async function sign(service: TestService, store: Store, key: ServiceKey): Promise<string> {
+  const state = await store.findLogState()
+  if (state === undefined) throw new Error('no log')
+  const note = signCheckpoint(state, [key])
+  const { log, size } = state
+  await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: service.now(), note }])
+  const folder = service.environment.MINISEAL_DATA ?? ''
+  rmSync(join(folder, 'log-anchor'), { recursive: true, force: true })
+  await openAnchor(folder).keep(note)
+  return note
+}
