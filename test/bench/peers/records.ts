@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import Database from 'better-sqlite3'
 import { GroupCommit } from '../../../service/store/group-commit.ts'
+import { openWalSync } from '../../../service/store/wal-sync.ts'
 
 export interface PeerRequest {
   /** Who sent it; nonces are unique within it. */
@@ -31,7 +32,7 @@ export class PeerRefusal extends Error {
 export interface PeerRecords {
   /** @throws PeerRefusal `replayed` when the sender used the nonce before; nothing is written then. */
   keep(request: PeerRequest): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
 
 /** How long a nonce is kept, in seconds. */
@@ -40,7 +41,8 @@ const retention = 300
 export function openPeerRecords(path: string): PeerRecords {
   const connection = new Database(path)
   connection.pragma('journal_mode = WAL')
-  connection.pragma('synchronous = FULL')
+  // As durable as FULL: the group commit flushes the WAL itself before anybody is told.
+  connection.pragma('synchronous = NORMAL')
   connection.exec(`
     create table nonces (sender text not null, nonce text not null, expires_at integer not null,
       primary key (sender, nonce));
@@ -53,7 +55,8 @@ export function openPeerRecords(path: string): PeerRecords {
   const record = connection.prepare(
     'insert into requests (at, sender, method, path, digest, evidence) values (?, ?, ?, ?, ?, ?)',
   )
-  const group = new GroupCommit(connection)
+  const wal = openWalSync(path)
+  const group = new GroupCommit(connection, wal)
   return {
     async keep({ sender, nonce, method, path, body, evidence }) {
       const digest = createHash('sha256').update(body).digest()
@@ -65,8 +68,9 @@ export function openPeerRecords(path: string): PeerRecords {
       })
       if (!isNew) throw new PeerRefusal(409, 'replayed')
     },
-    close: () => {
-      group.close()
+    close: async () => {
+      await group.close()
+      wal.close()
       connection.close()
     },
   }

@@ -35,4 +35,4 @@ export const peerCalls = { where: async () => ({ port, secrets }) }
 
 export type PeerCalls = typeof peerCalls
 
-serveCalls(peerCalls, async () => records.close())
+serveCalls(peerCalls, () => records.close())
