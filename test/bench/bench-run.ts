@@ -1,0 +1,55 @@
+/** What every section works with: a folder, a load generator, and a place to say what is going on. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { LoadSource } from './load-source.ts'
+import type { BenchOptions } from './options.ts'
+import { Program } from './program.ts'
+import type { SandboxCalls } from './programs/sandbox.ts'
+
+export interface BenchRun {
+  readonly options: BenchOptions
+  readonly load: LoadSource
+  /** Of WeChat's API: where it listens. */
+  readonly sandbox: string
+  /** A folder that does not exist yet and goes away with the run. */
+  folder(name: string): string
+  /** Takes effect when the run ends, however it ends; the last one first. */
+  afterwards(end: () => Promise<void>): void
+  say(text: string): void
+}
+
+/** Runs `work`; ends what it started, whatever happens. @throws Error also when a signal ends it. */
+export async function withRun<T>(
+  options: BenchOptions,
+  say: (text: string) => void,
+  work: (run: BenchRun) => Promise<T>,
+): Promise<T> {
+  const root = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), 'miniseal-bench-'))
+  const ends: (() => Promise<void>)[] = []
+  const interruption = untilInterrupted()
+  try {
+    const load = await LoadSource.start(join(root, 'generator.log'))
+    ends.push(() => load.stop())
+    const sandbox = await Program.start<SandboxCalls>('sandbox', { output: join(root, 'sandbox.log') })
+    ends.push(() => sandbox.stop())
+    const { url } = await sandbox.ask('where')
+    const parts = { options, load, sandbox: url, say, folder: (name: string) => join(root, name) }
+    return await Promise.race([work({ ...parts, afterwards: (end) => ends.push(end) }), interruption.happens])
+  } finally {
+    interruption.forget()
+    for (const end of ends.reverse()) await end().catch((error) => say(String(error)))
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+/** A second signal ends the process at once. */
+function untilInterrupted(): { readonly happens: Promise<never>; forget(): void } {
+  let stop: (signal: NodeJS.Signals) => void = () => {}
+  const happens = new Promise<never>((_resolve, reject) => {
+    stop = (signal) => reject(new Error(`ended by ${signal}`))
+  })
+  happens.catch(() => undefined)
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  return { happens, forget: () => void process.off('SIGINT', stop).off('SIGTERM', stop) }
+}

@@ -1,0 +1,19 @@
+/** Clients of the bare HTTP server of the floor: the bytes of a sealed request come back as they are. */
+import { requestBytes } from '../load/connection.ts'
+import type { SchemeClient } from './client.ts'
+import { repeat } from './client.ts'
+
+export function echoClient(): SchemeClient {
+  return {
+    prepare: (_shape, count, content) =>
+      repeat(count, async () => {
+        const body = Buffer.alloc(content, 1)
+        return {
+          bytes: requestBytes('POST', '/seal', { 'content-type': 'application/vnd.miniseal' }, body),
+          check: async (answer) => {
+            if (!answer.body.equals(body)) throw new Error('other bytes came back')
+          },
+        }
+      }),
+  }
+}

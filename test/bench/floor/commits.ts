@@ -1,0 +1,97 @@
+/**
+ * The rows of one sealed POST, written by hand: the same tables and indexes, as many bytes in each row, two durable
+ * commits (the claims with their intent; the answer with its leaf), so many requests sharing each of them. The move of
+ * the leaf to its place in the log, which the service does later in batches, is in a third one.
+ */
+import { randomBytes } from 'node:crypto'
+import Database from 'better-sqlite3'
+
+export interface CommitFloor {
+  readonly perSecond: number
+  readonly perCpuSecond: number
+}
+
+const insertNonce = 'insert into nonces (scope, nonce, expires_at) values (?, ?, ?)'
+const insertKey =
+  'insert into idempotency (user_id, key, fingerprint, started_at, expires_at) values (?, ?, ?, ?, ?)'
+const insertIntent = 'insert into log_intents (id, user_tag, draft, started_at) values (?, ?, ?, ?)'
+const settleKey = 'update idempotency set settled_at = ?, answer_wrapped = ? where user_id = ? and key = ?'
+const removeIntent = 'delete from log_intents where id = ?'
+const columns =
+  'id, hash, leaf, at, kind, result, app, user_tag, device_tag, ip_tag, path_tag, area_tag, detail, detail_until'
+const stageLeaf = `insert into log_staged (${columns}) values (?, ?, ?, ?, 'request', 'ok', ?, ?, ?, ?, ?, ?, ?, ?)`
+const moveLeaves = `insert into log_entries (place, ${columns}) select ? + row_number() over (), ${columns} from log_staged`
+
+/** Bytes of the rows that a POST of 200 bytes leaves, as measured. */
+const sizes = { draft: 2_300, answer: 407, leaf: 389, detail: 2_400 } as const
+
+/** @param path of a database with the service's tables @param batch requests that share a commit */
+export async function commitFloor({
+  seconds,
+  path,
+  batch,
+}: {
+  readonly seconds: number
+  readonly path: string
+  readonly batch: number
+}): Promise<CommitFloor> {
+  const connection = new Database(path)
+  connection.pragma('journal_mode = WAL')
+  connection.pragma('synchronous = FULL')
+  connection.exec('delete from log_entries; delete from log_staged')
+  const run = requestWriter(connection, batch)
+  const cpuBefore = process.cpuUsage()
+  const startedAt = performance.now()
+  let requests = 0
+  while (performance.now() < startedAt + seconds * 1_000) {
+    run()
+    requests += batch
+  }
+  const wall = (performance.now() - startedAt) / 1_000
+  const { user, system } = process.cpuUsage(cpuBefore)
+  connection.close()
+  return { perSecond: requests / wall, perCpuSecond: requests / ((user + system) / 1e6) }
+}
+
+function requestWriter(connection: Database.Database, batch: number): () => void {
+  const [nonce, key, intent, settle, remove, stage, move, empty] = [
+    ...[insertNonce, insertKey, insertIntent, settleKey, removeIntent, stageLeaf, moveLeaves],
+    'delete from log_staged',
+  ].map((text) => connection.prepare(text))
+  const now = Math.floor(Date.now() / 1_000)
+  let place = 0
+  return () => {
+    const made = Array.from({ length: batch }, () => ({ id: randomBytes(16), name: randomName(16) }))
+    inTransaction(connection, () => {
+      for (const { id, name } of made) {
+        nonce?.run(randomName(43), id, now)
+        key?.run('u_0123456789abcdef01234567', name, randomBytes(32), now, now)
+        intent?.run(id, randomBytes(8), randomBytes(sizes.draft), now)
+      }
+    })
+    inTransaction(connection, () => {
+      for (const { id, name } of made) {
+        settle?.run(now, randomBytes(sizes.answer), 'u_0123456789abcdef01234567', name)
+        remove?.run(id)
+        const tags = Array.from({ length: 5 }, () => randomBytes(8))
+        const texts = [randomBytes(32), randomBytes(sizes.leaf), now * 1_000, 'wx00000000000000be']
+        stage?.run(id, ...texts, ...tags, randomBytes(sizes.detail), now)
+      }
+    })
+    inTransaction(connection, () => {
+      move?.run(place)
+      empty?.run()
+    })
+    place += batch
+  }
+}
+
+function inTransaction(connection: Database.Database, work: () => void): void {
+  connection.exec('BEGIN IMMEDIATE')
+  work()
+  connection.exec('COMMIT')
+}
+
+function randomName(length: number): string {
+  return randomBytes(length).toString('base64url').slice(0, length)
+}

@@ -1,0 +1,168 @@
+/**
+ * OAuth as it is built today: an access token (RFC 9068) that is bound to the client's key by DPoP (RFC 9449), and bodies
+ * encrypted with JWE (RFC 7516), all of it with `jose`. ES256 throughout, the usual choice, and faster here than EdDSA.
+ * Every key is imported once. The content is encrypted either with a key that the client got with its token (`dir`), or,
+ * as without a session, by key agreement for every message (`ECDH-ES`).
+ *
+ * It protects: whose token it is, against a stolen token; against the same proof twice; the content from whoever is
+ * between. It does not: the proof covers method, URL and token, not the body, so two bodies of one client can be exchanged;
+ * answers are not signed, and not bound to their requests; nobody can show later what was asked or answered. The client's
+ * key and content key come from memory here, where a service with many clients would look them up.
+ */
+import { createHash } from 'node:crypto'
+import { Hono } from 'hono'
+import type { CryptoKey, JWK, JWTHeaderParameters, KeyObject } from 'jose'
+import {
+  CompactEncrypt,
+  calculateJwkThumbprint,
+  compactDecrypt,
+  exportJWK,
+  generateKeyPair,
+  generateSecret,
+  importJWK,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
+import { answerTransfer } from '../transfer-handler.ts'
+import type { CreatePeer } from './peer.ts'
+import { isInWindow, peerOrigin, peerPeople } from './peer.ts'
+import { PeerRefusal } from './records.ts'
+
+/** How content keys come about. */
+export type KeyMode = 'dir' | 'ECDH-ES'
+
+/** What the load generator is told of one client. */
+export interface DpopPerson {
+  readonly key: JWK
+  readonly token: string
+  /** Ended a minute ago. */
+  readonly expiredToken: string
+  /** `dir`: the shared key; `ECDH-ES`: the client's own. */
+  readonly contentKey: JWK
+}
+
+interface Enrolled {
+  readonly proofKey: CryptoKey | Uint8Array
+  readonly thumbprint: string
+  /** Decrypts requests. */
+  readonly requestKey: CryptoKey | KeyObject | Uint8Array
+  /** Encrypts answers. */
+  readonly answerKey: CryptoKey | KeyObject | Uint8Array
+}
+
+const encryption = 'A256GCM'
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
+export function createDpop(mode: KeyMode): CreatePeer {
+  return async (records) => {
+    const issuer = await generateKeyPair('ES256')
+    const server = await generateKeyPair('ECDH-ES', { crv: 'P-256', extractable: true })
+    const enrolled = new Map<string, Enrolled>()
+    const people: DpopPerson[] = []
+    for (let i = 0; i < peerPeople; i++) people.push(await enrol(mode, server.privateKey, issuer, enrolled))
+
+    const app = new Hono()
+    app.post('/transfers', async (c) => {
+      const authorization = c.req.header('authorization') ?? ''
+      const proof = c.req.header('dpop') ?? ''
+      if (!authorization.startsWith('DPoP ')) throw new PeerRefusal(401, 'token_missing')
+      const token = authorization.slice(5)
+      const jkt = await verifyToken(token, issuer.publicKey)
+      const client = enrolled.get(jkt)
+      if (client === undefined) throw new PeerRefusal(401, 'client_unknown')
+      const jti = await verifyProof(proof, token, client)
+      const body = await c.req.text()
+      const content = await openBody(body, mode, client)
+      const path = '/transfers'
+      await records.keep({ sender: jkt, nonce: jti, method: 'POST', path, body, evidence: proof })
+      const answer = encoder.encode(JSON.stringify(answerTransfer(JSON.parse(decoder.decode(content)))))
+      const sealed = await new CompactEncrypt(answer)
+        .setProtectedHeader({ alg: mode, enc: encryption })
+        .encrypt(client.answerKey)
+      return c.body(sealed, 200, { 'content-type': 'application/jose' })
+    })
+    const publicKey = await exportJWK(server.publicKey)
+    return { app, secrets: { mode, people: JSON.stringify(people), server: JSON.stringify(publicKey) } }
+  }
+}
+
+async function verifyToken(token: string, key: CryptoKey): Promise<string> {
+  try {
+    const { payload } = await jwtVerify<{ cnf?: { jkt?: string } }>(token, key, {
+      issuer: peerOrigin,
+      audience: peerOrigin,
+      typ: 'at+jwt',
+      algorithms: ['ES256'],
+    })
+    return payload.cnf?.jkt ?? ''
+  } catch {
+    throw new PeerRefusal(401, 'token_invalid')
+  }
+}
+
+async function verifyProof(proof: string, token: string, client: Enrolled): Promise<string> {
+  // The key in the header is attacker-controlled: it must be the one of the token, which was imported long ago.
+  const keyOf = async (header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> => {
+    if (header.jwk === undefined || (await calculateJwkThumbprint(header.jwk)) !== client.thumbprint)
+      throw new PeerRefusal(401, 'proof_key_mismatch')
+    return client.proofKey
+  }
+  const { payload } = await jwtVerify<{ htm?: string; htu?: string; ath?: string }>(proof, keyOf, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256'],
+  }).catch(() => {
+    throw new PeerRefusal(401, 'proof_invalid')
+  })
+  const hash = createHash('sha256').update(token).digest('base64url')
+  const isOurs = payload.htm === 'POST' && payload.htu === `${peerOrigin}/transfers` && payload.ath === hash
+  if (!isOurs || payload.jti === undefined || !isInWindow(payload.iat ?? 0))
+    throw new PeerRefusal(401, 'proof_invalid')
+  return payload.jti
+}
+
+async function openBody(body: string, mode: KeyMode, { requestKey }: Enrolled): Promise<Uint8Array> {
+  try {
+    const options = { keyManagementAlgorithms: [mode], contentEncryptionAlgorithms: [encryption] }
+    return (await compactDecrypt(body, requestKey, options)).plaintext
+  } catch {
+    throw new PeerRefusal(400, 'cannot_open')
+  }
+}
+
+async function enrol(
+  mode: KeyMode,
+  serverKey: CryptoKey,
+  issuer: { readonly privateKey: CryptoKey },
+  enrolled: Map<string, Enrolled>,
+): Promise<DpopPerson> {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const key = await exportJWK(privateKey)
+  const proofKey = await importJWK(await exportJWK(publicKey), 'ES256')
+  const thumbprint = await calculateJwkThumbprint(key)
+  const { contentKey, requestKey, answerKey } = await contentKeys(mode, serverKey)
+  enrolled.set(thumbprint, { proofKey, thumbprint, requestKey, answerKey })
+  const issue = (expiresAt: string): Promise<string> =>
+    new SignJWT({ client_id: 'wx00000000000000be', cnf: { jkt: thumbprint } })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'issuer-1' })
+      .setIssuer(peerOrigin)
+      .setAudience(peerOrigin)
+      .setSubject(`u_${thumbprint.slice(0, 22)}`)
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime(expiresAt)
+      .sign(issuer.privateKey)
+  return { key, token: await issue('1h'), expiredToken: await issue('-1m'), contentKey }
+}
+
+async function contentKeys(
+  mode: KeyMode,
+  serverKey: CryptoKey,
+): Promise<Pick<Enrolled, 'requestKey' | 'answerKey'> & { contentKey: JWK }> {
+  if (mode === 'dir') {
+    const secret = await generateSecret(encryption, { extractable: true })
+    return { requestKey: secret, answerKey: secret, contentKey: await exportJWK(secret) }
+  }
+  const own = await generateKeyPair('ECDH-ES', { crv: 'P-256', extractable: true })
+  return { requestKey: serverKey, answerKey: own.publicKey, contentKey: await exportJWK(own.privateKey) }
+}

@@ -1,0 +1,26 @@
+/** What every peer is: an app, and what its clients are told when they enrol. */
+import type { Hono } from 'hono'
+import type { PeerRecords } from './records.ts'
+
+export interface Peer {
+  readonly app: Hono
+  /** For the load generator, which plays all clients: their secrets too. */
+  readonly secrets: Readonly<Record<string, string>>
+}
+
+export type CreatePeer = (records: PeerRecords) => Promise<Peer>
+
+/** The public origin; never read from `Host`. */
+export const peerOrigin = 'https://pay.example.com'
+
+/** Clients that have enrolled. */
+export const peerPeople = 8
+
+/** How old a request may be, and how far ahead, in seconds: as Miniseal has it. */
+export const requestWindow = { past: 120, future: 10 } as const
+
+/** @param at UNIX seconds */
+export function isInWindow(at: number): boolean {
+  const now = Date.now() / 1_000
+  return at >= now - requestWindow.past && at <= now + requestWindow.future
+}

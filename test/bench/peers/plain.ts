@@ -1,0 +1,27 @@
+/**
+ * The ceiling: JSON over HTTP with the same handler and the same durable record. It protects nothing but against the same
+ * nonce twice, from clients that say the truth.
+ */
+import { Hono } from 'hono'
+import { answerTransfer } from '../transfer-handler.ts'
+import type { CreatePeer } from './peer.ts'
+import { PeerRefusal } from './records.ts'
+
+export const createPlain: CreatePeer = async (records) => {
+  const app = new Hono()
+  app.post('/transfers', async (c) => {
+    const text = await c.req.text()
+    const nonce = c.req.header('idempotency-key')
+    if (nonce === undefined) throw new PeerRefusal(400, 'nonce_missing')
+    await records.keep({
+      sender: 'anybody',
+      nonce,
+      method: 'POST',
+      path: '/transfers',
+      body: text,
+      evidence: '',
+    })
+    return c.json(answerTransfer(JSON.parse(text)))
+  })
+  return { app, secrets: {} }
+}

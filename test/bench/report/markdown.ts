@@ -1,0 +1,125 @@
+/** The figures of a run as Markdown, ratios first. */
+import type { Results } from '../results.ts'
+import { table } from './tables.ts'
+import { count, labelOf, verdictsOf } from './targets.ts'
+
+const engineNames = { sqlite: 'SQLite', postgres: 'PostgreSQL' } as const
+const shapeNames = { post: 'sealed POST', get: 'sealed GET', login: 'login' } as const
+
+export function markdownOf(results: Results): string {
+  const parts = [
+    machineText(results),
+    verdictTable(results),
+    ...comparedTable(results),
+    ...oursTable(results),
+    ...floorTables(results),
+    ...growthTables(results),
+    ...wireTable(results),
+  ]
+  if (results.warnings.length > 0) parts.push(results.warnings.map((text) => `- Warning: ${text}`).join('\n'))
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function machineText({ machine }: Results): string {
+  const { at, processors, cores, node, load, commit, command } = machine
+  return `\`${command}\`, ${at}, ${commit}. Node ${node}, ${cores} cores (${processors}); load of the minute before: ${load.toFixed(1)}.`
+}
+
+function verdictTable(results: Results): string {
+  const verdicts = verdictsOf(results)
+  if (verdicts.length === 0) return ''
+  return table(
+    ['target', 'at', 'measured', '', 'besides'],
+    verdicts.map(({ what, target, measured, isReached, besides }) => {
+      return [what, target, measured, isReached ? 'reached' : 'not reached', besides]
+    }),
+  )
+}
+
+function comparedTable({ compared }: Results): readonly string[] {
+  if (compared === undefined) return []
+  const { rows, connections, content } = compared
+  return [
+    `### The same POST of ${content} bytes, ${connections} connections, SQLite`,
+    table(
+      ['', 'a second', 'p50, ms', 'p99, ms', 'a CPU second', 'Miniseal to it', 'by CPU time'],
+      rows.map(({ name, perSecond, p50, p99, perCpuSecond, ours }) => [
+        labelOf(name),
+        ...[perSecond, p50 ?? '', p99 ?? '', perCpuSecond, ours.byClock, ours.byProcessor],
+      ]),
+    ),
+  ]
+}
+
+function oursTable({ ours }: Results): readonly string[] {
+  if (ours === undefined) return []
+  return [
+    '### Miniseal by itself',
+    table(
+      ['database', 'processes', 'request', 'connections', 'a second', 'p50, ms', 'p99, ms', 'a CPU second'],
+      ours.rows.map((row) => [
+        engineNames[row.engine],
+        String(row.processes),
+        shapeNames[row.shape],
+        String(row.connections),
+        ...[row.perSecond, row.p50, row.p99, row.perCpuSecond],
+      ]),
+    ),
+  ]
+}
+
+function floorTables({ floor }: Results): readonly string[] {
+  if (floor === undefined) return []
+  const rows = [
+    ...floor.cryptography.map((row) => [`cryptography, body of ${count(row.content)} bytes`, row] as const),
+    ...floor.http.map((row) => [`bare HTTP, ${row.connections} connection(s)`, row] as const),
+    ...floor.commits.map((row) => [`rows of ${row.batch} request(s) to a commit`, row] as const),
+  ]
+  return [
+    '### What parts of it cost at least',
+    table(
+      ['', 'requests a second', 'a CPU second'],
+      rows.map(([name, { perSecond, perCpuSecond }]) => [name, perSecond, perCpuSecond]),
+    ),
+  ]
+}
+
+function growthTables({ growth }: Results): readonly string[] {
+  if (growth === undefined) return []
+  const { memory, diskBytes } = growth
+  // Garbage comes and goes: with few sessions or sockets it outweighs them.
+  const kibibytes = (bytes: number): string =>
+    bytes > 0 ? (bytes / 1_024).toFixed(2) : 'too few of them to tell'
+  return [
+    '### With what has piled up',
+    table(
+      ['sessions and log entries', 'sealed POST a second', 'p50, ms', 'p99, ms'],
+      growth.rows.map(({ size, perSecond, p50, p99 }) => [count(size), perSecond, p50, p99]),
+    ),
+    table(
+      ['', ''],
+      [
+        ['database for each sealed POST, KiB', kibibytes(diskBytes)],
+        ['memory of the service, warm, MiB', (memory.idle / 1_048_576).toFixed(0)],
+        [`memory for each of ${count(memory.sessions)} sessions, KiB`, kibibytes(memory.session)],
+        ...(memory.socket === undefined
+          ? []
+          : [[`memory for each of ${count(memory.sockets)} open sockets, KiB`, kibibytes(memory.socket)]]),
+      ],
+    ),
+  ]
+}
+
+function wireTable({ wire }: Results): readonly string[] {
+  if (wire === undefined) return []
+  return [
+    '### Bytes on the wire, heads included, TLS not',
+    table(
+      ['', 'body', 'request', 'answer', 'together'],
+      wire.map(({ name, content, request, answer }) => [
+        labelOf(name),
+        ...[content, request, answer, request + answer].map(count),
+      ]),
+    ),
+  ]
+}

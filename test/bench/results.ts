@@ -1,0 +1,32 @@
+/** What a run has found, as it is written to a file too. */
+import type { CompareFigures } from './sections/compare.ts'
+import type { FloorFigures } from './sections/floor.ts'
+import type { GrowthFigures } from './sections/growth.ts'
+import type { HalfLoadFigures } from './sections/half-load.ts'
+import type { OursFigures } from './sections/ours.ts'
+import type { WireRow } from './sections/wire.ts'
+
+export interface Machine {
+  readonly at: string
+  readonly commit: string
+  readonly processors: string
+  readonly cores: number
+  readonly node: string
+  /** Of the minute before the run began. */
+  readonly load: number
+  /** Of this run, with what it was called. */
+  readonly command: string
+}
+
+/** Only what was asked for is there. */
+export interface Results {
+  readonly machine: Machine
+  readonly floor?: FloorFigures | undefined
+  readonly ours?: OursFigures | undefined
+  readonly halfLoad?: HalfLoadFigures | undefined
+  readonly compared?: CompareFigures | undefined
+  readonly growth?: GrowthFigures | undefined
+  readonly wire?: readonly WireRow[] | undefined
+  /** What was wrong with the measurement itself. */
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,26 @@
+/** Bytes on the wire, without TLS: a request with its head, and its answer. */
+import type { BenchRun } from '../bench-run.ts'
+import type { Contenders } from '../contenders.ts'
+
+export interface WireRow {
+  readonly name: string
+  /** Bytes of the JSON, both ways. */
+  readonly content: number
+  readonly request: number
+  readonly answer: number
+}
+
+const contents = [200, 1_024] as const
+
+export async function measureWire(run: BenchRun, { ours, peers }: Contenders): Promise<readonly WireRow[]> {
+  const rows: WireRow[] = []
+  for (const content of contents) {
+    for (const subject of [ours, ...peers]) {
+      const round = { subject, shape: 'post', connections: 1, content, seconds: 0.1 } as const
+      const { bytes } = await run.load.round(round)
+      rows.push({ name: subject.name, content, ...bytes })
+    }
+  }
+  run.say('bytes on the wire counted')
+  return rows
+}

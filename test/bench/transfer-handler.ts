@@ -1,0 +1,16 @@
+/** The handler that every scheme carries: it parses the body, decides nothing, and answers with a body of the same size. */
+
+/** What is answered to a transfer. */
+export function answerTransfer(body: unknown): unknown {
+  const transfer = typeof body === 'object' && body !== null ? body : {}
+  return { ...transfer, status: 'done' }
+}
+
+/** What is answered to a read: about 200 bytes. */
+export const wallet = {
+  balance: 998_750,
+  currency: 'CNY',
+  status: 'active',
+  limits: { day: 5_000_000, single: 500_000 },
+  last: { id: '551fd1d6-0000-4000-8000-000000000000', payee: 'u_0123456789abcdef', amount: 1_250 },
+} as const
