@@ -6,9 +6,10 @@
  * wrapped = 0x01 ‖ key hint(4) ‖ nonce(24) ‖ ciphertext and tag
  * ```
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import sodium from 'sodium-native'
 import { equalBytes } from '../../crypto/bytes.ts'
+import { randomBytes } from './random.ts'
 
 const version = 1
 const hintLength = 4

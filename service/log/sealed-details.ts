@@ -7,8 +7,9 @@
  * commitment = SHA-256("miniseal-audit/1" ‖ 0x0a ‖ label ‖ 0x0a ‖ salt(32) ‖ value)
  * ```
  */
-import { randomBytes } from 'node:crypto'
+
 import sodium from 'sodium-native'
+import { randomBytes } from '../keys/random.ts'
 
 /** One group as it is disclosed: whoever has both can recompute its commitment. */
 export interface OpenedGroup {

@@ -59,6 +59,8 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
 
 const others: Readonly<Record<string, readonly Claim[]>> = {
   'docs/integration.md#Pushing events': [inBackend, heldBy('test/service/push.test.ts')],
+  'docs/explain.md#Why a signature does not verify': [heldBy('test/explain/command.test.ts')],
+  'docs/formal.md#2. The key exchange': [heldBy('test/vectors/sealing-vectors.test.ts')],
   'README.md#Miniseal': [{ check: checkTransferLine }],
   'README.md#How a request goes': [picture],
   'README.zh-CN.md#Miniseal': [{ check: checkTransferLine }],

@@ -1,6 +1,6 @@
 /** Whether what a shell block names is there: npm scripts, commands of `miniseal`, their options, files and variables. */
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { commands } from '../../service/cli/commands.ts'
 import { root } from './documents.ts'
 import type { SimpleCommand } from './shell.ts'
@@ -71,9 +71,10 @@ function npmFault([verb, ...args]: readonly string[]): string | undefined {
   const name = verb === 'run' ? args[0] : verb
   const script = name === undefined ? undefined : scripts[name]
   if (script === undefined) return `there is no npm script ${name}`
-  const files = [...script.matchAll(/\S+\.(?:ts|js)/g)].map(([file]) =>
-    readFileSync(join(root, file), 'utf8'),
-  )
+  const files = [...script.matchAll(/\S+\.(?:ts|js)/g)]
+    .flatMap(([file]) => [file, join(dirname(file), 'options.ts')])
+    .filter((file) => existsSync(join(root, file)))
+    .map((file) => readFileSync(join(root, file), 'utf8'))
   const options = args.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2))
   const unknown = options.find((option) => !files.some((text) => text.includes(option)))
   return unknown === undefined ? undefined : `npm run ${name} has no option --${unknown}`

@@ -24,6 +24,16 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
       given: "declare const request: import('node:http').IncomingMessage\ndeclare const body: Buffer\n",
     },
   ],
+  'docs/explain.md#In a backend of your own': [
+    {
+      realm: 'node',
+      given: `import { type VerifyOptions, verifyMiniseal } from 'miniseal/verify'
+declare const request: import('node:http').IncomingMessage
+declare const log: { warn(fields: object, text: string): void }
+declare const { jwks, origin, body }: VerifyOptions
+`,
+    },
+  ],
   'docs/integration.md#Mounted': [{ realm: 'node' }],
   'docs/integration.md#Asking for a finger': [
     {
