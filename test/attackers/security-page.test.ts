@@ -13,7 +13,12 @@ const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 
 const page = read('SECURITY.md')
 const translation = read('docs/security.zh-CN.md')
-const documents = ['SECURITY.md', ...readdirSync(new URL('docs', root)).map((name) => `docs/${name}`)]
+const documents = [
+  'SECURITY.md',
+  ...readdirSync(new URL('docs', root), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 
 interface Row {
   readonly line: string
