@@ -44,6 +44,8 @@ interface WireStatement {
 
 /** What the driver calls of a query that it is given. */
 class Batch implements Submittable {
+  /** As the driver's own queries have it, for whoever looks at what is sent: one statement a line. */
+  readonly text: string
   /** Of the statements that are done. */
   readonly rows: number[] = []
   /** The driver puts its own in the place of this one, to time it. */
@@ -53,6 +55,7 @@ class Batch implements Submittable {
   readonly #fresh: string[] = []
 
   constructor(lent: Lent, statements: readonly BoundStatement[], done: (error: unknown) => void) {
+    this.text = statements.map(({ text }) => text).join(';\n')
     this.#lent = lent
     this.#statements = statements.map(({ text, values }) => ({ text, values: values.map(wireValue) }))
     this.callback = done

@@ -5,7 +5,7 @@
  * SIGKILL at a certain step: the drivers and the file system are wrapped here, in the test's own process, so that what
  * runs is the code of the service as it is.
  */
-import { readSync, writeSync } from 'node:fs'
+import files, { readSync, writeSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import Database from 'better-sqlite3'
@@ -43,8 +43,10 @@ function die(): never {
 }
 
 let seen = 0
-function isTime(name: string, when: Fault['when']): boolean {
-  if (fault === undefined || !name.startsWith(fault.at) || fault.when !== when) return false
+/** @param names of what is done together */
+function isTime(names: string, when: Fault['when']): boolean {
+  if (fault === undefined || fault.when !== when) return false
+  if (!names.split(';\n').some((name) => name.startsWith(fault.at))) return false
   seen += 1
   return seen >= fault.count
 }
@@ -64,11 +66,32 @@ function wrap<A extends unknown[], R>(name: string, call: (...args: A) => R): (.
   }
 }
 
+/** Statements that are sent together; it says by its callback that all are done. */
+interface Batch {
+  readonly text: string
+  callback: (error: unknown) => void
+}
+
+function isBatch(value: unknown): value is Batch {
+  return typeof value === 'object' && value !== null && 'submit' in value && 'rows' in value
+}
+
+function queryBatch(run: (batch: Batch) => unknown, batch: Batch): unknown {
+  if (isTime(batch.text, 'before')) die()
+  const { callback } = batch
+  batch.callback = (error) => {
+    if (isTime(batch.text, 'after')) die()
+    callback.call(batch, error)
+  }
+  return run(batch)
+}
+
 function wrapDrivers(): void {
   const { prepare, exec } = Database.prototype
   Database.prototype.prepare = function (this: Database.Database, text: string) {
     const statement = prepare.call(this, text)
     statement.all = wrap(text, statement.all.bind(statement))
+    statement.run = wrap(text, statement.run.bind(statement))
     return statement
   } as typeof prepare
   Database.prototype.exec = function (this: Database.Database, text: string) {
@@ -77,11 +100,23 @@ function wrapDrivers(): void {
   const { query } = pg.Client.prototype
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
     const run = query.bind(this) as (...args: unknown[]) => unknown
-    return wrap(String(args[0]), run)(...args)
+    const [asked] = args
+    if (isBatch(asked)) return queryBatch(run, asked)
+    return wrap(typeof asked === 'string' ? asked : (asked as { text: string }).text, run)(...args)
   } as typeof query
   for (const name of ['open', 'link', 'rm', 'readdir'] as const) {
     Object.assign(fs, { [name]: wrap(`fs.${name}`, fs[name] as (...args: unknown[]) => unknown) })
   }
+  const { fdatasync } = files
+  Object.assign(files, {
+    fdatasync: (file: number, done: (error: Error | null) => void) => {
+      if (isTime('fs.fdatasync', 'before')) die()
+      fdatasync(file, (error) => {
+        if (isTime('fs.fdatasync', 'after')) die()
+        done(error)
+      })
+    },
+  })
   syncBuiltinESMExports()
 }
 
