@@ -51,7 +51,7 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
   const { say } = useWords()
   const place = usePlace()
   const [isHelpOpen, setHelpOpen] = useState(false)
-  useKeyboard(place, isHelpOpen, setHelpOpen)
+  useKeyboard(place, setHelpOpen)
   if (session === 'unknown') return <p class="starting">{say('loading')}</p>
   const leave = async (): Promise<void> => {
     await ask('session', { method: 'DELETE' }).catch(() => undefined)

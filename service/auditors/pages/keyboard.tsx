@@ -6,17 +6,22 @@ import { useWords } from './words.ts'
 /** What Esc goes back to: the table as it was left. */
 let lastTable = '/audit'
 
-export function useKeyboard(place: Place, isHelpOpen: boolean, setHelpOpen: (isOpen: boolean) => void): void {
+export function useKeyboard(place: Place, setHelpOpen: (isOpen: boolean) => void): void {
   useEffect(() => {
     if (place.page === 'requests') lastTable = location.pathname + location.search
     const press = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isHelpOpen) return
+      if (event.ctrlKey || event.metaKey || event.altKey || isHelpShown()) return
       if (event.key === 'Escape') close(event, place)
       else if (!isTyping(event.target) && act(event.key, setHelpOpen)) event.preventDefault()
     }
     addEventListener('keydown', press)
     return () => removeEventListener('keydown', press)
-  }, [place.page, isHelpOpen, location.search])
+  }, [place.page, location.search])
+}
+
+/** Asked of the page, not of the last rendering: the key after the one that closes the help counts already. */
+function isHelpShown(): boolean {
+  return document.querySelector('dialog[open]') !== null
 }
 
 /** Where the table was left. */
