@@ -4,6 +4,7 @@ import { agreementKeyHint } from '../../crypto/handshake.ts'
 import { decodeBase64 } from '../../crypto/text.ts'
 import { configurationLifetime, openKeyring, rotateKey, rotateWhenDue } from '../../service/keys/keyring.ts'
 import { jsonWebKeySet, noteVerifierKey, published } from '../../service/keys/publication.ts'
+import { endKeyNow } from '../../service/keys/replacement.ts'
 import { readServiceKey } from '../../service/keys/service-key.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
@@ -101,6 +102,24 @@ it('takes tokens of the old token key until the last of them has expired', async
   expect(await issuer.verify(token, now + 599, 'unexpired')).toEqual(subject)
   await expect(issuer.verify(token, now + 600, 'unexpired')).rejects.toMatchObject({ code: 'token_expired' })
   expect(jsonWebKeySet(ring, now + 2).keys.filter(({ use }) => use === 'sig')).toHaveLength(3)
+  await store.close()
+})
+
+it('refuses a token that it has verified before, once the key of it has been ended', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const issuer = createTokenIssuer(ring, 'https://pay.example.com')
+  const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
+  const token = await issuer.issue(subject, now)
+  expect(await issuer.verify(token, now + 1, 'unexpired')).toEqual(subject)
+  const { kid } = ring.current('token', now)
+  await rotateKey(store, wrapper, 'token', now + 1)
+  await ring.reload()
+  expect(await issuer.verify(token, now + 2, 'unexpired')).toEqual(subject)
+  await endKeyNow(store, ring, 'token', kid, now + 2)
+  await ring.reload()
+  for (const age of ['unexpired', 'any'] as const)
+    await expect(issuer.verify(token, now + 3, age)).rejects.toMatchObject({ code: 'token_invalid' })
   await store.close()
 })
 
