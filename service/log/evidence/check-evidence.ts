@@ -2,11 +2,10 @@
  * Checks an evidence bundle, offline, one step after another. Everything in it is attacker-controlled; what is believed
  * is what the caller knows from elsewhere.
  */
-import { groupLabels, parseGroup, parseLeaf, verifyCommitment } from '../../../crypto/audit-leaf.ts'
+import { groupLabels, parseLeaf, verifyCommitment } from '../../../crypto/audit-leaf.ts'
 import { equalBytes } from '../../../crypto/bytes.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import { contentDigest } from '../../../crypto/content-digest.ts'
-import type { FlatObject } from '../../../crypto/flat-json.ts'
 import { hashLeaf, verifyInclusion } from '../../../crypto/merkle.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import { encodeVerifierKey } from '../../../crypto/signed-note.ts'
@@ -14,10 +13,10 @@ import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from '../../../
 import { keyThumbprint } from '../../../crypto/thumbprint.ts'
 import type { TlogPolicy } from '../../../crypto/tlog-policy.ts'
 import { hasQuorum, parsePolicy } from '../../../crypto/tlog-policy.ts'
-import { parseTlogProof } from '../../../crypto/tlog-proof.ts'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
 import { differingFiles } from './bundle.ts'
+import { fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
 import { judgeNote } from './note.ts'
 
 /** The closed list of steps, in their order. */
@@ -229,30 +228,4 @@ function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome 
   }
   const { kind, at } = parseLeaf(fileOf(files, 'enrolment/leaf.json'))
   return ['ok', `${kind} ${new Date(at).toISOString()}`]
-}
-
-function fileOf(files: BundleFiles, name: string): Uint8Array {
-  const bytes = files.get(name)
-  if (bytes === undefined) throw new Error(`${name} is missing`)
-  return bytes
-}
-
-function textOf(files: BundleFiles, name: string): string {
-  return decodeUtf8(fileOf(files, name))
-}
-
-function proofOf(files: BundleFiles, folder: string) {
-  return parseTlogProof(textOf(files, `${folder}leaf.tlog-proof`))
-}
-
-function groupOf(files: BundleFiles, folder: string, label: string) {
-  const group: unknown = JSON.parse(textOf(files, `${folder}groups/${label}.json`))
-  const { salt, value } = group as { readonly salt: unknown; readonly value: unknown }
-  if (typeof salt !== 'string' || typeof value !== 'string') throw new Error(`${label} is no group`)
-  return { salt: decodeBase64(salt), value }
-}
-
-function findGroup(files: BundleFiles, folder: string, label: string): FlatObject | undefined {
-  if (!files.has(`${folder}groups/${label}.json`)) return undefined
-  return parseGroup(encodeUtf8(groupOf(files, folder, label).value))
 }

@@ -1,0 +1,37 @@
+/** What stands in the files of an evidence bundle. All of it is attacker-controlled. */
+import { parseGroup } from '../../../crypto/audit-leaf.ts'
+import type { FlatObject } from '../../../crypto/flat-json.ts'
+import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
+import { parseTlogProof } from '../../../crypto/tlog-proof.ts'
+import type { BundleFiles } from './bundle.ts'
+
+/** @throws Error when the bundle has no such file. */
+export function fileOf(files: BundleFiles, name: string): Uint8Array {
+  const bytes = files.get(name)
+  if (bytes === undefined) throw new Error(`${name} is missing`)
+  return bytes
+}
+
+/** @throws Error as {@link fileOf}; FormatError for what is not UTF-8. */
+export function textOf(files: BundleFiles, name: string): string {
+  return decodeUtf8(fileOf(files, name))
+}
+
+/** The proof of the leaf in a folder: `''`, or `enrolment/`. @throws FormatError */
+export function proofOf(files: BundleFiles, folder: string) {
+  return parseTlogProof(textOf(files, `${folder}leaf.tlog-proof`))
+}
+
+/** A group as it is disclosed. @throws Error for one that is not there, or of another form. */
+export function groupOf(files: BundleFiles, folder: string, label: string) {
+  const group: unknown = JSON.parse(textOf(files, `${folder}groups/${label}.json`))
+  const { salt, value } = group as { readonly salt: unknown; readonly value: unknown }
+  if (typeof salt !== 'string' || typeof value !== 'string') throw new Error(`${label} is no group`)
+  return { salt: decodeBase64(salt), value }
+}
+
+/** What a group says; `undefined` where it is not disclosed. @throws FormatError */
+export function findGroup(files: BundleFiles, folder: string, label: string): FlatObject | undefined {
+  if (!files.has(`${folder}groups/${label}.json`)) return undefined
+  return parseGroup(encodeUtf8(groupOf(files, folder, label).value))
+}
