@@ -2,11 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { freePort } from '../support/service-process.ts'
+import { freePort, isFree } from '../support/service-process.ts'
 import { transferMembers } from './block-checks.ts'
 import type { Block } from './documents.ts'
 import { readDocument, root } from './documents.ts'
@@ -46,13 +45,7 @@ it.each([
 async function freePair(): Promise<number> {
   for (;;) {
     const port = await freePort()
-    const next = createServer().listen(port + 1, '127.0.0.1')
-    const isFree = await Promise.race([
-      once(next, 'listening').then(() => true),
-      once(next, 'error').then(() => false),
-    ])
-    next.close()
-    if (isFree) return port
+    if (await isFree(port + 1)) return port
   }
 }
 

@@ -1,21 +1,30 @@
 /** The service as a process of its own, for tests that end it in the middle of its work. */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import type { TestService } from './service.ts'
 
-/** A loopback port that was free a moment ago. */
+/**
+ * A loopback port that is free, below those that a system gives to outgoing connections and to `listen(0)` (from 32768 on
+ * Linux, 49152 elsewhere): nothing of a test beside this one takes it before it is listened at, nor between two starts there.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    if (await isFree(port)) return port
+  }
+}
+
+/** Whether a listener at this loopback port can be opened now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 export interface Finished {
