@@ -2,10 +2,11 @@
  * Mutation testing, one room at a time: `MINISEAL_ROOM=crypto npx stryker run`, and the same for `exchange`. One file:
  * `--mutate crypto/frame.ts`. What survives and changes nothing is explained in docs/mutants.md.
  */
+const room = process.env.MINISEAL_ROOM ?? 'crypto'
 const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/exchange/**/*.ts'] }
 
 export default {
-  mutate: mutate[process.env.MINISEAL_ROOM ?? 'crypto'],
+  mutate: mutate[room],
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner', './stryker-messages.mjs'],
   ignorers: ['messages'],
@@ -13,12 +14,12 @@ export default {
   coverageAnalysis: 'perTest',
   // Mutants that only a new start of every test file would show: tables and patterns. Vectors pin those.
   ignoreStatic: true,
-  concurrency: 1,
+  concurrency: 2,
   timeoutMS: 20_000,
   // TypeScript 7 has no interface for programs, which Stryker asks to rewrite a tsconfig; nothing here is compiled by one.
   tsconfigFile: 'none.json',
   tempDirName: '.stryker-tmp',
-  reporters: ['clear-text', 'json'],
-  jsonReporter: { fileName: 'node_modules/.cache/stryker/report.json' },
+  reporters: [process.stdout.isTTY ? 'progress' : 'progress-append-only', 'clear-text', 'json'],
+  jsonReporter: { fileName: `node_modules/.cache/stryker/${room}.json` },
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
 }

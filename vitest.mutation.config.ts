@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The quick tests of a room: what its mutants are judged by (stryker.config.mjs). */
 const tests = {
@@ -14,9 +15,21 @@ const tests = {
   ],
 }
 
+/** Of those, the ones that take a second and more. */
+const slow = /\/(merkle|vectors|audit-leaf|binary-http|primitives|primitives-strictness|handshake|targets|tiles)\.test\.ts$/
+
+/** A mutant is dropped with the first test that fails, so the slow ones come last. */
+class QuickestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.sort((one, other) => Number(slow.test(one.moduleId)) - Number(slow.test(other.moduleId)))
+  }
+}
+
 export default defineConfig({
   test: {
     include: process.env.MINISEAL_ROOM === 'exchange' ? tests.exchange : tests.crypto,
+    isolate: false,
+    sequence: { sequencer: QuickestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
