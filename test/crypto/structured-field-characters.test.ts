@@ -59,7 +59,7 @@ const places: Readonly<Record<string, Place>> = {
   },
   'as a boolean': { field: (c) => `?${c}`, allowed: '01', read: 'item' },
   'between the items of a list': { field: (c) => `a=(1${c}2)`, allowed: ' ', otherwise: digits },
-  'between members': { field: (c) => `a=1${c}b=2`, allowed: ',', otherwise: '' },
+  'between members': { field: (c) => `a=1${c}b=2`, allowed: ',', otherwise: ';' },
   'after a comma': { field: (c) => `a,${c}b`, allowed: ` \t${lower}*` },
   'at the end': { field: (c) => `a=1${c}`, allowed: ' ', otherwise: digits },
 }
