@@ -107,20 +107,33 @@ describe('a request that does not open', () => {
   })
 })
 
-it('answers a login that does not open with the same bytes, whatever is wrong with it', async () => {
-  const frames: (readonly [string, Uint8Array])[] = []
+/** A login that does not open, in each of its parts. */
+async function brokenLogins(): Promise<Readonly<Record<string, () => Uint8Array>>> {
   const login = (await prepareLogin(service)).frame
   const key = session.configuration.agreement[0]?.publicKey ?? new Uint8Array(32)
   const secretKey = random(32)
   const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
   const other = sealHandshakeRequest(primitives, key, ephemeral, random(24), new Uint8Array(512)).frame
-  // version, type, kid8, e_c(32), nonce(24), tag(16)
-  for (const at of [10, 42, 66, 81, 82, -1]) frames.push([`${at}`, flip(login, at)])
-  frames.push(
-    ['cut', login.slice(0, -1)],
-    ['of another one', Uint8Array.of(...login.subarray(0, 66), ...other.subarray(66))],
-  )
-  const wires = await wiresOf(Object.fromEntries(frames.map(([name, frame]) => [name, () => frame])))
-  expect(wires.size).toBe(1)
-  expect([...wires][0]).toContain('cannot_open')
+  return {
+    // version, type, kid8, e_c(32), nonce(24), tag(16)
+    ...Object.fromEntries([10, 42, 66, 81, 82, -1].map((at) => [`byte ${at}`, () => flip(login, at)])),
+    'the last byte missing': () => login.slice(0, -1),
+    'the box of another': () => Uint8Array.of(...login.subarray(0, 66), ...other.subarray(66)),
+  }
+}
+
+describe('a login that does not open', () => {
+  it('is answered with the same bytes, whatever is wrong with it', async () => {
+    const wires = await wiresOf(await brokenLogins())
+    expect(wires.size).toBe(1)
+    expect([...wires][0]).toContain('cannot_open')
+  })
+
+  it('takes no other order of time where another part of it is wrong', async () => {
+    const kinds = await brokenLogins()
+    const medians = await mediansOf(kinds, 15)
+    expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(10)
+    // None of them was refused for their number, which would have taken no time at all.
+    expect([...(await wiresOf(kinds))]).toEqual([expect.stringContaining('cannot_open')])
+  })
 })
