@@ -1,5 +1,6 @@
 /** What auditors read and take away is logged before they get it: what cannot be logged is not shown. */
 import type { Context } from 'hono'
+import { LRUCache } from 'lru-cache'
 import type { LeafKind } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { TellEntries } from '../log/log-routes.ts'
@@ -63,24 +64,16 @@ function createTeller({ journal, sender }: ReadParts): Teller {
   }
 }
 
-interface Telling {
-  readonly at: number
-  readonly told: Promise<void>
-}
-
 /** Runs `tell` of a key at most once a minute, in this process; the others wait for it, and fail when it failed. */
 function createSeldom(): (key: string, tell: () => Promise<void>) => Promise<void> {
-  const tellings = new Map<string, Telling>()
+  const tellings = new LRUCache<string, Promise<void>>({ max: mostTails, ttl: tailPeriod })
   return async (key, tell) => {
     const last = tellings.get(key)
-    if (last !== undefined && performance.now() - last.at < tailPeriod) return await last.told
-    const [oldest] = tellings.keys()
-    if (tellings.size >= mostTails && oldest !== undefined) tellings.delete(oldest)
-    tellings.delete(key)
-    const telling = { at: performance.now(), told: tell() }
+    if (last !== undefined) return await last
+    const telling = tell()
     tellings.set(key, telling)
     try {
-      await telling.told
+      await telling
     } catch (error) {
       // What could not be told is not shown, and is told by the next one that can.
       if (tellings.get(key) === telling) tellings.delete(key)

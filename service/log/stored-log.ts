@@ -1,4 +1,5 @@
 /** The log as the database has it, its tiles through a bounded cache. */
+import { LRUCache } from 'lru-cache'
 import { tileWidth } from '../../crypto/tiles.ts'
 import { placeOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
@@ -72,19 +73,15 @@ export async function readBundle(
 function cacheTiles(
   store: Store,
 ): (log: number, level: number, index: number, width: number) => Promise<Uint8Array | undefined> {
-  const kept = new Map<string, Uint8Array>()
+  const kept = new LRUCache<string, Uint8Array>({ max: cachedTiles })
   return async (log, level, index, width) => {
     const name = `${log}/${level}/${index}`
     let hashes = kept.get(name)
-    kept.delete(name)
     if (hashes === undefined || hashes.length < width * 32) {
       hashes = (await store.findTile(log, level, index))?.hashes
     }
     if (hashes === undefined) return undefined
-    // Those used last are at the end: the first one is given up.
     kept.set(name, hashes)
-    const [oldest] = kept.keys()
-    if (kept.size > cachedTiles && oldest !== undefined) kept.delete(oldest)
     return hashes.length < width * 32 ? undefined : hashes.slice(0, width * 32)
   }
 }

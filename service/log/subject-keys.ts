@@ -1,5 +1,6 @@
 /** The keys that details are sealed with: one a person, wrapped by the master key. Without its key a detail is noise. */
 import { randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { equalBytes } from '../../crypto/bytes.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
@@ -20,18 +21,14 @@ export function createSubjectKeyFinder(
   store: Pick<Store, 'findSubjectKey'>,
   wrapper: SecretWrapper,
 ): FindSubjectKey {
-  const kept = new Map<string, Uint8Array | undefined>()
+  const kept = new LRUCache<string, { readonly key: Uint8Array | undefined }>({ max: mostKept })
   return async (userTag) => {
     const tag = userTag ?? serviceSubject
-    const name = Buffer.from(tag).toString('hex')
-    if (kept.has(name)) return kept.get(name)
+    const known = kept.get(nameOf(tag))
+    if (known !== undefined) return known.key
     const record = await store.findSubjectKey(tag)
-    const key =
-      record === undefined
-        ? undefined
-        : wrapper.unwrap(record.keyWrapped, secretPlace('subject_keys.key_wrapped', [tag]))
-    if (kept.size >= mostKept) kept.clear()
-    kept.set(name, key)
+    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, placeOf(tag))
+    kept.set(nameOf(tag), { key })
     return key
   }
 }
@@ -65,24 +62,18 @@ export function createSubjectKeys(
   wrapper: SecretWrapper,
   now: () => number,
 ): SubjectKeys {
-  // In the order of their reading.
-  const kept = new Map<string, { readonly subject: SubjectKey; readonly readAt: number }>()
-  const nameOf = (tag: Uint8Array): string => Buffer.from(tag).toString('hex')
+  const kept = new LRUCache<string, SubjectKey>({ max: mostKept, ttl: keptFor })
   const read = async (tag: Uint8Array): Promise<SubjectKey | undefined> => {
     const record = await store.findSubjectKey(tag)
     if (record === undefined) return undefined
     const key = wrapper.unwrap(record.keyWrapped, placeOf(tag))
     const subject = { tag: equalBytes(tag, serviceSubject) ? null : tag, key, wrapped: record.keyWrapped }
-    const [oldest] = kept.keys()
-    if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest)
-    kept.delete(nameOf(tag))
-    kept.set(nameOf(tag), { subject, readAt: performance.now() })
+    kept.set(nameOf(tag), subject)
     return subject
   }
   const find = async (userTag: Uint8Array | null): Promise<SubjectKey | undefined> => {
     const tag = userTag ?? serviceSubject
-    const known = kept.get(nameOf(tag))
-    return known !== undefined && performance.now() - known.readAt < keptFor ? known.subject : await read(tag)
+    return kept.get(nameOf(tag)) ?? (await read(tag))
   }
   return {
     find,
@@ -103,6 +94,8 @@ export function createSubjectKeys(
     },
   }
 }
+
+const nameOf = (tag: Uint8Array): string => Buffer.from(tag).toString('hex')
 
 function placeOf(tag: Uint8Array): SecretPlace {
   return secretPlace('subject_keys.key_wrapped', [tag])

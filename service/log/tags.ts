@@ -1,5 +1,6 @@
 /** Tags: what entries are found by, so that only who has the lookup key can look for a person. */
 import { createHmac } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 
 /** What an entry can be found by. */
 export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
@@ -23,13 +24,12 @@ const mostKept = 16_384
 
 /** The same tags, remembered: for whoever goes through a whole log, in which most values come again and again. */
 export function rememberTags(tagOf: TagOf): TagOf {
-  const kept = new Map<string, Uint8Array>()
+  const kept = new LRUCache<string, Uint8Array>({ max: mostKept })
   return (name, value) => {
     const key = `${name} ${value}`
     const known = kept.get(key)
     if (known !== undefined) return known
     const tag = tagOf(name, value)
-    if (kept.size >= mostKept) kept.clear()
     kept.set(key, tag)
     return tag
   }

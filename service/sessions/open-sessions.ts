@@ -6,6 +6,7 @@
  * happens, and that is refused once the session has ended or its device was revoked, whoever did it. What the store
  * tells of changes only makes the right refusal come at once.
  */
+import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
@@ -36,50 +37,32 @@ export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array)
   return secretPlace(`sessions.${direction}_wrapped`, [sessionId])
 }
 
-interface Kept {
-  readonly session: OpenSession
-  /** Milliseconds, by `performance.now()`. */
-  readonly readAt: number
-}
-
 export function createOpenSessions(
   store: Pick<Store, 'findSession' | 'watch'>,
   wrapper: SecretWrapper,
 ): OpenSessions {
-  // In the order of their reading.
-  const kept = new Map<string, Kept>()
+  const kept = new LRUCache<string, OpenSession>({ max: mostKept, ttl: keptFor })
   const stop = store.watch(({ kind, user }) => {
     if (kind === 'events') return
     if (user === undefined) kept.clear()
-    else for (const [name, { session }] of kept) if (session.record.user === user) kept.delete(name)
+    else for (const [name, { record }] of kept.entries()) if (record.user === user) kept.delete(name)
   })
   const findAnew = async (id: Uint8Array): Promise<OpenSession | undefined> => {
     kept.delete(nameOf(id))
     const record = await store.findSession(id)
     if (record === undefined) return undefined
     const session = { record, keys: unwrapKeys(wrapper, record) }
-    if (record.endedAt === null && record.deviceRevokedAt === null) keep(kept, nameOf(id), session)
+    if (record.endedAt === null && record.deviceRevokedAt === null) kept.set(nameOf(id), session)
     return session
   }
   return {
     findAnew,
-    async find(id) {
-      const known = kept.get(nameOf(id))
-      return known !== undefined && performance.now() - known.readAt < keptFor
-        ? known.session
-        : await findAnew(id)
-    },
+    find: async (id) => kept.get(nameOf(id)) ?? (await findAnew(id)),
     close() {
       stop()
       kept.clear()
     },
   }
-}
-
-function keep(kept: Map<string, Kept>, name: string, session: OpenSession): void {
-  const [oldest] = kept.keys()
-  if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest)
-  kept.set(name, { session, readAt: performance.now() })
 }
 
 function unwrapKeys(wrapper: SecretWrapper, { id, c2sWrapped, s2cWrapped }: SessionRecord): SessionKeys {

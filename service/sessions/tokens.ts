@@ -69,13 +69,13 @@ export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer
         .sign(await privateKey(key))
     },
     async verify(token, now, age) {
-      const known = verified.find(token)
+      const known = verified.get(token)
       const isCurrent = known !== undefined && (age === 'any' || known.expiresAt > now)
       if (isCurrent && (await keyring.findToken(known.kid, now)) !== undefined) return known.subject
       const key: JWTVerifyGetKey = ({ kid }) => verificationKey(keyring, kid, now)
       const tolerance = age === 'any' ? Number.MAX_SAFE_INTEGER : 0
       const made = await verifyToken(token, key, { origin, now, tolerance })
-      verified.keep(token, made)
+      verified.set(token, made)
       return made.subject
     },
   }

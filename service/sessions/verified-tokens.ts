@@ -4,6 +4,7 @@
  * What is remembered is that a signature was right. Whether its key is still in use, and whether the token's time is
  * over, is looked at every time; whether its session goes on, the claim of the request decides.
  */
+import { LRUCache } from 'lru-cache'
 import type { TokenSubject } from './tokens.ts'
 
 /** A token whose signature, issuer, audience and form are right. */
@@ -15,23 +16,9 @@ export interface VerifiedToken {
   readonly expiresAt: number
 }
 
-export interface VerifiedTokens {
-  find(token: string): VerifiedToken | undefined
-  keep(token: string, verified: VerifiedToken): void
-}
-
 /** Tokens kept: about 1 KB each. Only tokens of our own get here, so only logins can fill it. */
 const mostKept = 8_192
 
-export function createVerifiedTokens(): VerifiedTokens {
-  // In the order of their coming.
-  const kept = new Map<string, VerifiedToken>()
-  return {
-    find: (token) => kept.get(token),
-    keep(token, verified) {
-      const [oldest] = kept.keys()
-      if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest)
-      kept.set(token, verified)
-    },
-  }
+export function createVerifiedTokens(): LRUCache<string, VerifiedToken> {
+  return new LRUCache({ max: mostKept })
 }
