@@ -15,7 +15,7 @@ export default {
   // Mutants that only a new start of every test file would show: tables and patterns. Vectors pin those.
   ignoreStatic: true,
   concurrency: 2,
-  timeoutMS: 20_000,
+  timeoutMS: 8_000,
   // TypeScript 7 has no interface for programs, which Stryker asks to rewrite a tsconfig; nothing here is compiled by one.
   tsconfigFile: 'none.json',
   tempDirName: '.stryker-tmp',

@@ -30,8 +30,7 @@ function encodeScalar(value: unknown): string {
     if (surrogate.test(value)) encodeUtf8(value)
     return JSON.stringify(value)
   }
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    throw new FormatError('neither a string nor a safe integer')
+  if (!Number.isSafeInteger(value)) throw new FormatError('neither a string nor a safe integer')
   return String(value)
 }
 
