@@ -20,7 +20,7 @@ import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
 import type { Story } from './story.ts'
 import { signatureOf, subjectOf } from './story.ts'
-import { assertForUs, readRequest, verifyRequest } from './verify.ts'
+import { assertForUs, assertPassable, readRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
 export type ExchangeAnswer =
@@ -119,6 +119,7 @@ async function answer(
     const request = readRequest(opened.plaintext)
     story.request = request
     assertForUs(context, request)
+    assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
       return await logIn(context, opened, request, story)

@@ -48,6 +48,24 @@ export function assertForUs(context: ExchangeContext, { scheme, authority }: Req
   })
 }
 
+/** About the connection and the way (RFC 9110, sections 9.3.6 and 9.3.8), never for a backend; TRACK is another TRACE. */
+const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
+/** Content means nothing with these (RFC 9110, section 9.3.1): some HTTP stacks drop it, some refuse it, some read it. */
+const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
+
+/**
+ * The same for every backend and for the channel's own routes, so that nothing comes as far as a stack that fails on it.
+ * @throws Refused `payload_invalid` for a method or a content that not every HTTP stack takes.
+ */
+export function assertPassable({ method, content }: RequestMessage): void {
+  check('binary-http', () => {
+    if (hopMethods.includes(method))
+      throw new ProtocolError('payload_invalid', `a request with the method ${method} is not taken`)
+    if (methodsWithoutContent.includes(method) && content.length > 0)
+      throw new ProtocolError('payload_invalid', `a request with the method ${method} has no content`)
+  })
+}
+
 /** Form, coverage, window and digest: all that can be checked before the key is known. */
 export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
   const signature = check('signature', () => parseRequestSignature(message))

@@ -132,7 +132,8 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
     operator: 'Normal.',
   },
   payload_invalid: {
-    means: 'The content is not what the route takes; or the request is for another origin or appid.',
+    means:
+      'The content is not what the route takes; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
     client: 'Correct what `detail` names.',
     operator: 'For another origin: `MINISEAL_ORIGIN` is not what clients were built with.',
   },

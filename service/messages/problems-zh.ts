@@ -140,7 +140,8 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   },
   payload_invalid: {
     title: '内容不是该路由所要的',
-    means: '内容不是该路由所要的；或请求属于另一个源或 appid。',
+    means:
+      '内容不是该路由所要的；或 `GET`、`HEAD` 请求带有内容；或方法为 `CONNECT`、`TRACE`、`TRACK`；或请求属于另一个源或 appid。',
     client: '更正 `detail` 指出的内容。',
     operator: '若属于另一个源：`MINISEAL_ORIGIN` 与构建客户端时的不同。',
   },

@@ -454,7 +454,8 @@ describe('a login is refused, sealed and signed,', () => {
   })
 
   it('when the frame holds another request: not_found', async () => {
-    expectProblem(await refuse({ method: 'GET', path: '/wallet' }), 'not_found', 404, 'handler')
+    for (const request of [{ method: 'PUT' }, { path: '/wallet' }])
+      expectProblem(await refuse(request), 'not_found', 404, 'handler')
   })
 
   async function calls(): Promise<number> {
