@@ -15,6 +15,19 @@ export interface PublishedKey {
   readonly exp: number
 }
 
+/** So many logs that have ended are named at most. */
+export const mostEndedLogs = 16
+
+/** Which logs are the service's. A key of a note is bound to its log's name, so that each log has its own. */
+export interface LogKeys {
+  /** Of the log that is written to. */
+  readonly origin: string
+  /** Its verifier key (C2SP signed-note), as text. */
+  readonly vkey: string
+  /** Verifier keys of logs that have ended, the newest first; absent where there is none. */
+  readonly ended?: readonly string[]
+}
+
 /** What `GET /.well-known/miniseal` states; times in UNIX seconds. */
 export interface ChannelConfiguration {
   /** The public origin, for example `https://pay.example.com`. */
@@ -24,7 +37,7 @@ export interface ChannelConfiguration {
   readonly version: 1
   readonly agreement: readonly PublishedKey[]
   readonly signing: readonly PublishedKey[]
-  readonly log: { readonly origin: string; readonly vkey: string }
+  readonly log: LogKeys
   readonly window: SignatureWindow
   /** Bytes. */
   readonly maxFrame: number
@@ -131,10 +144,17 @@ function parseConfiguration(primitives: Primitives, value: Record<string, unknow
     version: 1,
     agreement: parseKeys(primitives, value.agreement, 'X25519'),
     signing: parseKeys(primitives, value.signing, 'Ed25519'),
-    log: { origin: text(log.origin), vkey: text(log.vkey) },
+    log: { origin: text(log.origin), vkey: text(log.vkey), ...parseEnded(log.ended) },
     window: { past: count(window.past), future: count(window.future) },
     maxFrame: count(value.max_frame),
   }
+}
+
+/** Empty texts and more members than a client should have to try are refused, as what is no list. */
+function parseEnded(ended: unknown): Pick<LogKeys, 'ended'> {
+  if (ended === undefined) return {}
+  if (!Array.isArray(ended) || ended.length > mostEndedLogs) throw new FormatError('not a list of ended logs')
+  return { ended: ended.map(text) }
 }
 
 function parseKeys(

@@ -62,7 +62,7 @@ export function createApp(
   app.get('/seal', sockets.guard, sockets.upgrade)
   app.post('/push', boundBodies(context), limitBody(maxPush(context)), pushHandler(context, pushKeys))
   app.get('/.well-known/miniseal', (c) => {
-    const configuration = channelConfiguration(keyring, settings, log.origin(), now())
+    const configuration = channelConfiguration(keyring, settings, log.names(), now())
     return c.body(configuration, 200, {
       'content-type': 'application/jose',
       'cache-control': `public, max-age=${publicationAge}`,

@@ -2,6 +2,7 @@
 import type { GroupLabel } from '../../crypto/audit-leaf.ts'
 import { commitment, groupLabels } from '../../crypto/audit-leaf.ts'
 import { equalBytes } from '../../crypto/bytes.ts'
+import type { LogKeys } from '../../crypto/channel-configuration.ts'
 import { verifyCheckpoint } from '../../crypto/checkpoint.ts'
 import { FormatError, LogError } from '../../crypto/errors.ts'
 import { hashLeaf, verifyInclusion } from '../../crypto/merkle.ts'
@@ -78,14 +79,15 @@ interface ReceiptAnswer {
  *
  * @param id the leaf hash from the verified answer to the exchange
  * @param content of the answer to `GET /receipts/{id}`: its claims are what is checked
- * @param verifierKey the log's, from the channel configuration
+ * @param log from the channel configuration: the log of now, and those that have ended. A checkpoint counts only with a key
+ *   of its own log.
  * @throws ChannelError `unexpected_answer` for another form. Whatever is only wrong makes a step fail.
  */
 export function verifyReceipt(
   primitives: Primitives,
   id: string,
   content: Uint8Array,
-  verifierKey: string,
+  log: Pick<LogKeys, 'vkey' | 'ended'>,
 ): Receipt {
   const { leafBytes, groups, proof } = readable(() => parseReceipt(content))
   const leafHash = hashLeaf(primitives, leafBytes)
@@ -94,9 +96,10 @@ export function verifyReceipt(
   const leaf = isRight ? resultOf(() => parseJsonObject(leafBytes)) : undefined
   const checkpoint =
     proof &&
-    resultOf(() =>
-      verifyCheckpoint(primitives, proof.checkpoint, [parseVerifierKey(primitives, verifierKey)]),
-    )
+    resultOf(() => {
+      const keys = [log.vkey, ...(log.ended ?? [])].map((text) => parseVerifierKey(primitives, text))
+      return verifyCheckpoint(primitives, proof.checkpoint, keys)
+    })
   const later = (isOk: () => boolean): ReceiptStep['state'] =>
     proof === undefined ? 'pending' : stateOf(isOk)
   const steps: readonly ReceiptStep[] = [

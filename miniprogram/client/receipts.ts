@@ -1,4 +1,4 @@
-/** Fetching a receipt: not at once where the log has not taken the entry yet, and with the log's key of now. */
+/** Fetching a receipt: not at once where the log has not taken the entry yet, and with the logs' keys of now. */
 import type { Answer } from './answer.ts'
 import type { Configurations } from './configurations.ts'
 import type { Environment } from './environment.ts'
@@ -29,11 +29,11 @@ export async function fetchReceipt(
   const answer = await inTheLog(requests, id)
   const primitives = await environment.loadPrimitives()
   const configuration = await configurations.current()
-  const receipt = verifyReceipt(primitives, id, answer.bytes, configuration.log.vkey)
+  const receipt = verifyReceipt(primitives, id, answer.bytes, configuration.log)
   if (receipt.state !== 'failed') return receipt
-  // The log may have another key since the configuration was fetched.
+  // The log may have another key since the configuration was fetched, or another log may have begun.
   const newer = await configurations.newerThan(configuration)
-  return verifyReceipt(primitives, id, answer.bytes, newer.log.vkey)
+  return verifyReceipt(primitives, id, answer.bytes, newer.log)
 }
 
 async function inTheLog(requests: Requests, id: string): Promise<Answer> {

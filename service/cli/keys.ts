@@ -6,8 +6,7 @@ import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { forever, openKeyring } from '../keys/keyring.ts'
-import { announcedLogKey } from '../keys/log-key.ts'
-import { noteVerifierKey, published } from '../keys/publication.ts'
+import { noteVerifierKey, published, publishedLogKeys } from '../keys/publication.ts'
 import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
@@ -31,7 +30,8 @@ const usage = `usage: miniseal keys list
        miniseal keys end agreement|signing|token|log|root KEY --now
 
 list     every key in use: kind, name, from when and until when; and values still under an old master key
-export   public keys: root keys to pin in the mini program, the others for whoever verifies by hand
+export   public keys: root keys to pin in the mini program, the others for whoever verifies by hand; also those of
+         logs that have ended (audit new-origin)
 rotate   makes the next key of a kind; the present one stays accepted for as long as clients may hold it.
          A running service takes it up within 15 seconds.
          log: the new one signs checkpoints beside the present one, for two days.
@@ -137,10 +137,10 @@ async function exportKeys(
 ): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
   const roots = keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey))
-  const logKey = announcedLogKey(keyring, now)
   // Before the first start there is no log; it will have this name.
-  const name = (await store.findLogState())?.origin ?? logOrigin ?? defaultOrigin(authorityOf(origin), now)
-  const log = { origin: name, vkey: noteVerifierKey(name, logKey.publicKey) }
+  const [newest, ...ended] = (await store.listLogStates()).map((state) => state.origin).reverse()
+  const name = newest ?? logOrigin ?? defaultOrigin(authorityOf(origin), now)
+  const log = publishedLogKeys(keyring, { origin: name, ended }, now)
   const logKeys = published(keyring, 'log', now).map(({ kid, publicKey, nbf, exp }) => {
     return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }
   })
@@ -155,6 +155,7 @@ async function exportKeys(
     ...signing.map(({ x }) => `signing    ${x}`),
     ...agreement.map(({ x }) => `agreement  ${x}`),
     ...logKeys.map(({ vkey }) => `log        ${vkey}`),
+    ...(log.ended ?? []).map((vkey) => `ended log  ${vkey}`),
   ]
   terminal.out(`${lines.join('\n')}\n`)
   return 0

@@ -1,6 +1,6 @@
 /** What the service publishes about its keys: the channel configuration, the JWKS, the log's verifier key. */
-import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
-import { signConfiguration } from '../../crypto/channel-configuration.ts'
+import type { ChannelConfiguration, LogKeys, PublishedKey } from '../../crypto/channel-configuration.ts'
+import { mostEndedLogs, signConfiguration } from '../../crypto/channel-configuration.ts'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import type { SignatureWindow } from '../../crypto/signed-request.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
@@ -18,23 +18,42 @@ export interface ChannelSettings {
   readonly maxFrame: number
 }
 
+/** The names of a service's logs. */
+export interface LogNames {
+  /** Of the log that is written to. */
+  readonly origin: string
+  /** Of those that have ended, the newest first. */
+  readonly ended: readonly string[]
+}
+
 /** A note verifier key: `name+hex(key id)+base64(0x01 ‖ key)` (C2SP signed-note). */
 export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
   return encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name, publicKey })
 }
 
 /**
- * The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key.
- *
- * @param logOrigin of the log that is written to
+ * Which keys verify the service's logs at `now`: the announced one under the name of the present log, and each log key in
+ * use under the names of those that have ended. A key that was ended, as after a leak, is not among them: whoever has it
+ * could sign under an old name for ever.
  */
+export function publishedLogKeys(keyring: Keyring, { origin, ended }: LogNames, now: number): LogKeys {
+  const { publicKey } = announcedLogKey(keyring, now)
+  const keys = keyring.published('log', now).filter(({ notBefore }) => notBefore <= now)
+  const former = ended.flatMap((name) => keys.map((key) => noteVerifierKey(name, key.publicKey)))
+  return {
+    origin,
+    vkey: noteVerifierKey(origin, publicKey),
+    ...(former.length === 0 ? {} : { ended: former.slice(0, mostEndedLogs) }),
+  }
+}
+
+/** The compact JWS of `GET /.well-known/miniseal` at `now`, signed by the current root key. */
 export function channelConfiguration(
   keyring: Keyring,
   settings: ChannelSettings,
-  logOrigin: string,
+  logs: LogNames,
   now: number,
 ): string {
-  const log = announcedLogKey(keyring, now)
   const configuration: ChannelConfiguration = {
     iss: settings.origin,
     iat: now,
@@ -42,7 +61,7 @@ export function channelConfiguration(
     version: 1,
     agreement: published(keyring, 'agreement', now),
     signing: published(keyring, 'signing', now),
-    log: { origin: logOrigin, vkey: noteVerifierKey(logOrigin, log.publicKey) },
+    log: publishedLogKeys(keyring, logs, now),
     window: settings.window,
     maxFrame: settings.maxFrame,
   }

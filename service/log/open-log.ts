@@ -1,6 +1,7 @@
 /** The log of a running service: everything of it that one process does. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProtocolError } from '../../crypto/errors.ts'
+import type { LogNames } from '../keys/publication.ts'
 import type { CheckpointRecord } from '../store/log-records.ts'
 import type { LogEvent, LogTask } from './events.ts'
 import type { LogGate } from './gate.ts'
@@ -62,8 +63,7 @@ export interface LogStatus {
 export interface RunningLog {
   readonly gate: LogGate
   readonly reader: LogReader
-  /** Of the newest log. */
-  origin(): string
+  names(): LogNames
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
   /** Gives every staged leaf its place and signs a last checkpoint. To be called when nothing stages any more. */
@@ -114,7 +114,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
       wake: drainLoop.wake,
     },
     reader,
-    origin: publisher.origin,
+    names: publisher.names,
     status: () => readStatus(publisher, sequencer.isDamaged(), options),
     async stop() {
       await Promise.all([drainLoop.stop(), publishLoop.stop()])
@@ -154,7 +154,7 @@ async function readStatus(publisher: Publisher, isDamaged: boolean, options: Log
   const found = standing.kind === 'refused' ? standing.refusal : standing.kind
   return {
     standing: found === 'open' && isDamaged ? 'tree-damaged' : found,
-    origin: publisher.origin(),
+    origin: publisher.names().origin,
     size: state?.size ?? 0,
     checkpointSize: checkpoint?.size ?? null,
     checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),

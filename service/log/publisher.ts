@@ -8,6 +8,7 @@
 import { equalBytes } from '../../crypto/bytes.ts'
 import { type NoteSignature, noteKeyId, parseNote } from '../../crypto/signed-note.ts'
 import type { Keyring } from '../keys/keyring.ts'
+import type { LogNames } from '../keys/publication.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
@@ -29,14 +30,14 @@ export interface Publisher {
   standing(): Standing
   /** The largest size that this process knows to be signed. */
   signed(): { readonly log: number; readonly size: number } | undefined
-  /** Of the newest log. */
-  origin(): string
+  /** As the last step found them; all of one moment. */
+  names(): LogNames
 }
 
 /** What a publisher remembers from step to step. */
 interface Memory {
   standing: Standing
-  origin: string
+  names: LogNames & { readonly log: number | undefined }
   signed: { readonly log: number; readonly size: number } | undefined
   /** The checkpoint that somebody who has an anchor was asked to sign anew. */
   asked: { readonly log: number; readonly size: number } | undefined
@@ -51,7 +52,7 @@ export function createPublisher(
 ): Publisher {
   const memory: Memory = {
     standing: { kind: 'starting' },
-    origin: places.origin,
+    names: noLog(places),
     signed: undefined,
     asked: undefined,
     proved: { mark: '' },
@@ -62,7 +63,7 @@ export function createPublisher(
   }
   const step = async (isLast: boolean): Promise<void> => {
     const assessment = await assessStarted(places, memory.proved, now())
-    memory.origin = assessment.state?.origin ?? places.origin
+    memory.names = await namesOf(places, memory.names, assessment.state)
     if (assessment.kind === 'refused') {
       enter({ kind: 'refused', refusal: assessment.refusal })
       if (assessment.refusal === 'anchor-missing') await seekAnchor(places, memory, assessment)
@@ -88,8 +89,26 @@ export function createPublisher(
     },
     standing: () => memory.standing,
     signed: () => memory.signed,
-    origin: () => memory.origin,
+    names: () => memory.names,
   }
+}
+
+/** Before the first start. */
+function noLog({ origin }: LogPlaces): Memory['names'] {
+  return { log: undefined, origin, ended: [] }
+}
+
+/** Read anew only when another log is the newest. Never the new name with the old list: clients keep it for a day. */
+async function namesOf(
+  places: LogPlaces,
+  known: Memory['names'],
+  state: LogState | undefined,
+): Promise<Memory['names']> {
+  if (state === undefined) return noLog(places)
+  const { log, origin } = state
+  if (known.log === log && known.origin === origin) return known
+  const before = log === 0 ? [] : (await places.store.listLogStates()).filter((other) => other.log < log)
+  return { log, origin, ended: before.map((other) => other.origin).reverse() }
 }
 
 function nameOf(standing: Standing): string {

@@ -18,6 +18,12 @@ describe('verifyConfiguration', () => {
     expect(verifyConfiguration(primitives, jws, roots, now)).toEqual(configuration)
   })
 
+  it('gives back the keys of ended logs as they are listed', () => {
+    const log = { ...configuration.log, ended: ['b', 'a'] }
+    const text = signConfiguration(primitives, { ...configuration, log }, root)
+    expect(verifyConfiguration(primitives, text, roots, now).log).toEqual(log)
+  })
+
   it('accepts each of several pinned roots', () => {
     const both = [root.publicKey, stranger.publicKey]
     const other = signConfiguration(primitives, configuration, stranger)

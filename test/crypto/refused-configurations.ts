@@ -69,6 +69,9 @@ const [agreementKey] = payload.agreement as Record<string, unknown>[]
 const [signingKey] = payload.signing as Record<string, unknown>[]
 const withAgreement = (members: Record<string, unknown>): string =>
   withPayload({ agreement: [{ ...agreementKey, ...members }] })
+const log = payload.log as Record<string, unknown>
+const withEnded = (ended: unknown): string => withPayload({ log: { ...log, ended } })
+const endedKey = 'pay.example.com/audit/2025+00000000+AQ'
 const withSigning = (members: Record<string, unknown>): string =>
   withPayload({ signing: [signingKey, { ...signingKey, ...members }] })
 const raw = (text: string): string => signedParts(headerPart, encodeBase64Url(encodeUtf8(text)))
@@ -162,6 +165,12 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['with a signing key that ends at null', withSigning({ exp: null })],
     ['without log', withPayload({ log: undefined })],
     ['with an empty vkey', withPayload({ log: { origin: 'o', vkey: '' } })],
+    ['with null for the ended logs', withEnded(null)],
+    ['with a text for the ended logs', withEnded(endedKey)],
+    ['with an object of ended logs', withEnded({ 0: endedKey, length: 1 })],
+    ['with a number among the ended logs', withEnded([endedKey, 1])],
+    ['with an empty text among the ended logs', withEnded(['', endedKey])],
+    ['with 17 ended logs', withEnded(Array.from({ length: 17 }, () => endedKey))],
     ['without window', withPayload({ window: undefined })],
     ['with a window as a list', withPayload({ window: [120, 10] })],
     ['with a negative window', withPayload({ window: { past: -1, future: 10 } })],
@@ -181,4 +190,7 @@ export const acceptedConfigurations: readonly JudgedConfiguration[] = judged(und
     withHeader({ kid: root.keyid, typ: configurationType, alg: 'EdDSA' }),
   ],
   ['with a port in iss', withPayload({ iss: 'http://127.0.0.1:8080' })],
+  ['with an ended log', withEnded([endedKey])],
+  ['with 16 ended logs', withEnded(Array.from({ length: 16 }, (_, i) => `${endedKey}-${i}`))],
+  ['with a list of no ended logs', withEnded([])],
 ])

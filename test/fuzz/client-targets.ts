@@ -78,7 +78,7 @@ export const clientTargets: readonly Target[] = [
   binaryTarget('receipt-answer', {
     seeds: [json(receipt)],
     refusals: channel,
-    parse: (bytes) => verifyReceipt(primitives, id, bytes, encodeVerifierKey(primitives, logKey)),
+    parse: (bytes) => verifyReceipt(primitives, id, bytes, { vkey: encodeVerifierKey(primitives, logKey) }),
   }),
   binaryTarget('clear-answer', {
     seeds: [json(problem), json({ ...problem, code: 'replayed' })],

@@ -158,11 +158,13 @@ def _():
 def _():
     root, s_pub = ed25519_public(ROOT), x25519_public(DEVICE)
 
+    log = {"origin": "o", "vkey": "v"}
+
     def config(header=None, seed=ROOT, **changes) -> bytes:
         payload = {"iss": "https://Pay.example.com:8443", "iat": 1000, "exp": 2000, "version": 1,
                    "agreement": [{"kid": "a", "x": b64u(s_pub), "nbf": 1000, "exp": 0}],
                    "signing": [{"kid": KID, "x": b64u(KEYS[KID]), "nbf": 0, "exp": 1900}],
-                   "log": {"origin": "o", "vkey": "v"}, "window": {"past": 120, "future": 10},
+                   "log": log, "window": {"past": 120, "future": 10},
                    "max_frame": 1048576, **changes}
         header = header or {"alg": "EdDSA", "typ": "miniseal-config+jws", "kid": thumbprint(root)}
         text = ".".join(b64u(json.dumps(part).encode()) for part in (header, payload))
@@ -177,4 +179,7 @@ def _():
                    config({"alg": "none", "typ": "miniseal-config+jws", "kid": kid}), config(max_frame="9"),
                    config({"alg": "EdDSA", "typ": "JWT", "kid": kid}), config(agreement=[])):
         refuses(ConfigurationError, verify_configuration, spoilt, [root], 1500)
+    verify_configuration(config(log={**log, "ended": ["v"] * 16}), [root], 1500)
+    for ended in (None, "v", {}, [1], [""], ["v"] * 17):
+        refuses(ConfigurationError, verify_configuration, config(log={**log, "ended": ended}), [root], 1500)
     refuses(ConfigurationError, verify_configuration, config(), [ed25519_public(DEVICE)], 1500)

@@ -6,6 +6,7 @@ import { makeServiceKey } from '../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import type { LogEvent } from '../../service/log/events.ts'
 import { createPublisher, type Publisher } from '../../service/log/publisher.ts'
+import { startNextLog } from '../../service/log/recovery.ts'
 import { createSequencer } from '../../service/log/sequencer.ts'
 import type { LogPlaces } from '../../service/log/standing.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
@@ -161,14 +162,44 @@ it('is signed once by processes that sign at once', async () => {
 it('takes the name of the configuration, and refuses a database with another one', async () => {
   const other = publisherOf({ origin: 'pay.example.com/log', isOriginGiven: true })
   await other.step()
-  expect(other.origin()).toBe('pay.example.com/log')
+  expect(other.names().origin).toBe('pay.example.com/log')
   const wrong = publisherOf({ origin: testOrigin, isOriginGiven: true })
   await wrong.step()
   expect(wrong.standing()).toEqual({ kind: 'refused', refusal: 'origin-differs' })
   const none = publisherOf()
   await none.step()
   expect(none.standing()).toEqual({ kind: 'open' })
-  expect(none.origin()).toBe('pay.example.com/log')
+  expect(none.names().origin).toBe('pay.example.com/log')
+})
+
+it('knows the logs that have ended, together with the name of the one that goes on', async () => {
+  const publisher = publisherOf()
+  expect(publisher.names()).toMatchObject({ origin: testOrigin, ended: [] })
+  await publisher.step()
+  for (const log of [1, 2]) await startNextLog(places, testOrigin, now + log)
+  let isAway = true
+  const store = {
+    ...places.store,
+    listLogStates: () => (isAway ? Promise.reject(new Error('away')) : places.store.listLogStates()),
+  }
+  const other = publisherOf({ store })
+  await expect(other.step()).rejects.toThrow('away')
+  // Clients keep a configuration for a day: never the new name without the old ones.
+  expect(other.names()).toMatchObject({ origin: testOrigin, ended: [] })
+  isAway = false
+  const after = { origin: `${testOrigin}-3`, ended: [`${testOrigin}-2`, testOrigin] }
+  for (const each of [publisher, other]) {
+    await each.step()
+    expect(each.names()).toMatchObject(after)
+  }
+})
+
+it('reads the logs that have ended at its first step, also under the name that it was given', async () => {
+  await publisherOf().step()
+  await startNextLog(places, testOrigin, now)
+  const given = publisherOf({ origin: `${testOrigin}-2`, isOriginGiven: true })
+  await given.step()
+  expect(given.names()).toMatchObject({ origin: `${testOrigin}-2`, ended: [testOrigin] })
 })
 
 it('reads no tile while nothing changes, and proves what does', async () => {

@@ -52,8 +52,18 @@ function made() {
 
 type Made = ReturnType<typeof made>
 
-function checked({ id, body, vkey }: Pick<Made, 'id' | 'vkey'> & { readonly body: object }) {
-  return verifyReceipt(primitives, id, encodeUtf8(JSON.stringify(body)), vkey)
+interface Checked extends Pick<Made, 'id' | 'vkey'> {
+  readonly body: object
+  readonly ended?: readonly string[]
+}
+
+function checked({ id, body, ...log }: Checked) {
+  return verifyReceipt(primitives, id, encodeUtf8(JSON.stringify(body)), log)
+}
+
+/** The verifier key of the same key under another log's name. */
+function renamed({ signer }: Made, name: string): string {
+  return encodeVerifierKey(primitives, { kind: 'ed25519', name, publicKey: signer.publicKey })
 }
 
 describe('a receipt', () => {
@@ -129,6 +139,39 @@ describe('a receipt', () => {
     expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
   })
 
+  it('is verified with the key of a log that has ended, wherever it stands in the list', () => {
+    const { vkey, ...receipt } = made()
+    const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
+      string,
+      string,
+    ]
+    const states = [[], [vkey], [before, vkey], [vkey, before]].map(
+      (ended) => checked({ ...receipt, vkey: now, ended }).state,
+    )
+    expect(states).toEqual(['failed', 'verified', 'verified', 'verified'])
+    expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
+  })
+
+  it('fails when the key that signed is named for another log only', () => {
+    const right = made()
+    const { vkey, ...receipt } = right
+    const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
+    const { steps } = checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended })
+    expect(steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+    expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
+  })
+
+  it('fails when one log has signed the checkpoint of another, both of them known', () => {
+    const right = made()
+    const other = `${origin}-2`
+    const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [
+      right.signer,
+    ])
+    const body = { ...right.body, checkpoint }
+    const ended = [renamed(made(), other)]
+    expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+  })
+
   it('is pending as long as the log has not taken the entry, but what it says is checked already', () => {
     const { id, body, vkey } = made()
     const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
@@ -181,6 +224,16 @@ describe('the channel', () => {
     service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
     await channel.login()
     service.logKey = vkey
+    expect((await channel.receipt(id)).state).toBe('verified')
+  })
+
+  it('knows the key of a log that ended while the configuration was kept', async () => {
+    const { id, body, vkey } = made()
+    const { channel, service } = await scripted()
+    service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
+    await channel.login()
+    service.logKey = renamed(made(), `${origin}-2`)
+    service.endedLogKeys = [vkey]
     expect((await channel.receipt(id)).state).toBe('verified')
   })
 

@@ -64,6 +64,8 @@ export class ScriptedService implements Transport {
   iss: string = origin
   /** The verifier key of the log, as it is published. */
   logKey = 'example'
+  /** Those of logs that have ended. */
+  endedLogKeys: readonly string[] = []
   /** Who logs in. */
   user = 'user-1'
   tokenLifetime = 600
@@ -151,7 +153,7 @@ export class ScriptedService implements Transport {
       version: 1 as const,
       agreement: [key(this.agreement.publicKey, 'X25519')],
       signing: [key(this.signing.publicKey, 'Ed25519', this.signingKeyEnds)],
-      log: { origin: 'pay.example.com/audit', vkey: this.logKey },
+      log: { origin: 'pay.example.com/audit', vkey: this.logKey, ended: this.endedLogKeys },
       window: { past: 120, future: 10 },
       maxFrame: 1_048_576,
     }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { LogKeys } from '../../crypto/channel-configuration.ts'
 import { verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { configurationLifetime, openKeyring, rotateKey, rotateWhenDue } from '../../service/keys/keyring.ts'
@@ -53,12 +54,21 @@ function signers(at: number): readonly string[] {
     .map(({ kid }) => kid)
 }
 
-/** The verifier key of a configuration as a client reads it. */
-function announced(at: number): string {
+/** The log of a configuration as a client reads it. */
+function published(at: number, ended: readonly string[]): LogKeys {
   const settings = { origin: 'https://pay.example.com', window: { past: 120, future: 10 }, maxFrame: 1 << 20 }
   const roots = ring.published('root', at).map(({ publicKey }) => publicKey)
-  return verifyConfiguration(sodiumPrimitives, channelConfiguration(ring, settings, origin, at), roots, at)
-    .log.vkey
+  return verifyConfiguration(
+    sodiumPrimitives,
+    channelConfiguration(ring, settings, { origin, ended }, at),
+    roots,
+    at,
+  ).log
+}
+
+/** The verifier key of a configuration. */
+function announced(at: number): string {
+  return published(at, []).vkey
 }
 
 function verifierKey(kid: string): string {
@@ -107,6 +117,39 @@ it('that has leaked is ended at once after a rotation, and clients are told of t
   await ring.reload()
   expect(signers(now + 20)).toEqual([next])
   expect(announced(now + 20)).toBe(verifierKey(next))
+})
+
+it('is named with each log that has ended, as long as it is in use', async () => {
+  const before = ['pay.example.com/audit/2025-2', 'pay.example.com/audit/2025']
+  const under = (kid: string): readonly string[] => {
+    const key = ring.known('log').find((candidate) => candidate.kid === kid)
+    return before.map((name) => noteVerifierKey(name, key?.publicKey ?? new Uint8Array(0)))
+  }
+  const [old = ''] = signers(now)
+  expect(published(now, [])).toEqual({ origin, vkey: verifierKey(old) })
+  expect(published(now, before).ended).toEqual(under(old))
+  const next = await rotate(now + hour)
+  // The newest log first, with both keys: either may have signed it last.
+  const [[oldOfLast, oldOfFirst], [nextOfLast, nextOfFirst]] = [under(old), under(next)]
+  expect(published(now + hour, before).ended).toEqual([nextOfLast, oldOfLast, nextOfFirst, oldOfFirst])
+  expect(published(now + hour + 2 * day, before).ended).toEqual(under(next))
+})
+
+it('that has leaked is named for no log that has ended, from the moment on in which it is ended', async () => {
+  const before = ['pay.example.com/audit/2025']
+  const [old = ''] = signers(now)
+  const next = await rotate(now + 10)
+  expect(published(now + 10, before).ended).toHaveLength(2)
+  await endKeyNow(store, ring, 'log', old, now + 20)
+  await ring.reload()
+  const left = ring.known('log').find(({ kid }) => kid === next)?.publicKey ?? new Uint8Array(0)
+  expect(published(now + 20, before).ended).toEqual([noteVerifierKey(before[0] ?? '', left)])
+})
+
+it('is named with 16 logs that have ended at most, the newest ones', () => {
+  const before = Array.from({ length: 20 }, (_, i) => `pay.example.com/audit/2025-${20 - i}`)
+  const { ended = [] } = published(now, before)
+  expect(ended.map((vkey) => vkey.split('+')[0])).toEqual(before.slice(0, 16))
 })
 
 it('is rotated, exported and ended by the command', async () => {
