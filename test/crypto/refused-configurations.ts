@@ -1,6 +1,7 @@
 /** Channel configurations that must be refused, each for one reason only; and some that must not. */
 import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
 import { configurationType, signConfiguration } from '../../crypto/channel-configuration.ts'
+import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import { encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
@@ -16,6 +17,7 @@ import {
   stranger,
   window,
 } from './fixed-inputs.ts'
+import { logKey } from './note-inputs.ts'
 
 /** A configuration, when it is read, and the code of its refusal: none when it must be accepted. */
 export interface JudgedConfiguration {
@@ -40,7 +42,7 @@ export const configuration: ChannelConfiguration = {
     published(agreementPair('coming agreement key').publicKey, 'X25519', now + 3600),
   ],
   signing: [published(service.publicKey, 'Ed25519', now), published(nextService.publicKey, 'Ed25519', now)],
-  log: { origin: 'pay.example.com/audit/2026', vkey: 'pay.example.com/audit/2026+00000000+AQ' },
+  log: { origin: logKey.name, vkey: encodeVerifierKey(primitives, logKey) },
   window,
   maxFrame,
 }
@@ -161,7 +163,7 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['with a signing key without nbf', withSigning({ nbf: undefined })],
     ['with a signing key that ends at null', withSigning({ exp: null })],
     ['without log', withPayload({ log: undefined })],
-    ['with an empty vkey', withPayload({ log: { origin: 'o', vkey: '' } })],
+    ['with an empty vkey', withPayload({ log: { origin: logKey.name, vkey: '' } })],
     ['without window', withPayload({ window: undefined })],
     ['with a window as a list', withPayload({ window: [120, 10] })],
     ['with a negative window', withPayload({ window: { past: -1, future: 10 } })],
