@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { FormatError } from '../../crypto/errors.ts'
 import { decodeHex as bytes, encodeHex as hex } from '../../crypto/text.ts'
@@ -32,6 +33,13 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
 
     test.each(derivations)('derive the key of RFC 5869, $name', ({ ikm, salt, info, okm }) => {
       expect(hex(primitives.hkdf(bytes(ikm), bytes(salt), bytes(info)))).toBe(okm)
+    })
+
+    test.each([63, 64, 65, 128])('derive what OpenSSL derives with a salt of %i bytes', (length) => {
+      const salt = new Uint8Array(length).fill(0xa5)
+      expect(Buffer.from(primitives.hkdf(secret, salt, message))).toEqual(
+        Buffer.from(hkdfSync('sha256', secret, salt, message, 32)),
+      )
     })
 
     test('take an empty salt as 32 zero bytes', () => {

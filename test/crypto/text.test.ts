@@ -88,12 +88,12 @@ describe('utf-8', () => {
     expect(decodeUtf8(bytesOf('ffc3a9ff').subarray(1, 3))).toBe('é')
   })
 
-  it.each(['\ud800', '\udc00', 'a\ud800', '\ud800a', '\udc00\ud800', '\ud800\ud800\udc00'])(
-    'refuses to encode the lone surrogate in %j',
-    (text) => {
-      expect(() => encodeUtf8(text)).toThrow(FormatError)
-    },
-  )
+  it.each([
+    ...['\ud800', '\udbff', '\udc00', '\udfff', 'a\ud800', '\ud800a', '\ud800\ue000', '\ud800\ud7ff'],
+    ...['\udc00\ud800', '\udc00\udc00', '\ud800\ud800\udc00'],
+  ])('refuses to encode the lone surrogate in %j', (text) => {
+    expect(() => encodeUtf8(text)).toThrow(FormatError)
+  })
 
   it.each([
     ['an overlong slash', 'c0af'],

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store, Write, WriteOf } from '../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { openForEach } from './opened.ts'
 import {
   bytes,
   DAY,
@@ -40,29 +41,11 @@ const sessionOn = (seed: number, device: string): WriteOf<'insert-session'> => {
 }
 
 describeOnBothEngines('devices', (create) => {
-  let database: TestDatabase
-  let store: Store
-
-  beforeEach(async () => {
-    database = await create()
-    store = await openStore(database.location)
-  })
-
-  afterEach(async () => {
-    await store.close()
-    await database.remove()
-  })
-
-  async function expectCommitted(...writes: Write[]): Promise<void> {
-    expect(await store.commit(writes)).toEqual({ kind: 'committed' })
-  }
-
-  async function expectRefused(write: Write): Promise<void> {
-    expect(await store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
-  }
+  const at = openForEach(create)
+  const { expectCommitted, expectRefused } = at
 
   async function endedSeeds(): Promise<(number | undefined)[]> {
-    const sessions = await store.listSessions('user-1')
+    const sessions = await at.store.listSessions('user-1')
     return sessions.filter(({ endedAt }) => endedAt !== null).map(({ id }) => id[0])
   }
   const seeds = (...numbers: number[]) => numbers.map((seed) => bytes(1, seed)[0])
@@ -92,42 +75,42 @@ describeOnBothEngines('devices', (create) => {
   test('a device is named, and renamed, by its user alone and until it is revoked', async () => {
     const name = (text: string, user = 'user-1') =>
       ({ kind: 'name-device', id: 'device-1', user, name: text }) as const
-    await login(store)
+    await login(at.store)
     await expectCommitted(name('我的手机'), name('phone'))
-    expect(await store.findDevice('device-1')).toMatchObject({ name: 'phone' })
+    expect(await at.store.findDevice('device-1')).toMatchObject({ name: 'phone' })
     await expectRefused(name('mine now', 'user-2'))
     await expectRefused({ ...name('x'), id: 'nothing' })
     await expectCommitted(revoke())
     await expectRefused(name('late'))
-    expect(await store.findDevice('device-1')).toMatchObject({ name: 'phone' })
+    expect(await at.store.findDevice('device-1')).toMatchObject({ name: 'phone' })
   })
 
   test('a device is revoked once, by its user alone, and its sessions end with it and no others', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(putDevice('device-2'), insertSession(2), insertSession(3), sessionOn(4, 'device-2'))
     await expectCommitted(endSession(3, NOW))
     await expectRefused(revoke('device-1', 'user-2'))
     await expectRefused(revoke('nothing'))
     await expectCommitted(revoke(), endOfRevoked)
     await expectRefused(revoke())
-    expect(await store.findDevice('device-1')).toMatchObject({ revokedAt: NOW + 1 })
+    expect(await at.store.findDevice('device-1')).toMatchObject({ revokedAt: NOW + 1 })
     expect((await endedSeeds()).sort()).toEqual(seeds(1, 2, 3).sort())
-    expect(await store.findSession(bytes(16, 1))).toMatchObject({
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({
       endedAt: NOW + 1,
       endReason: 'device-revoked',
     })
-    expect(await store.findSession(bytes(16, 3))).toMatchObject({ endedAt: NOW, endReason: 'logout' })
+    expect(await at.store.findSession(bytes(16, 3))).toMatchObject({ endedAt: NOW, endReason: 'logout' })
     await expectCommitted(touchSession(4))
     await expectRefused(insertSession(1))
   })
 
   test('all other devices are revoked at once, or all, and to find none is no refusal', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(putUser('user-2'), putDevice('device-9', 'user-2'))
     await expectCommitted(revokeOthers('device-1'))
     await expectCommitted(putDevice('device-2'), putDevice('device-3'), revoke('device-3'))
     await expectCommitted({ ...revokeOthers('device-1'), now: NOW + 7 })
-    const revokedAt = async (id: string) => (await store.findDevice(id))?.revokedAt
+    const revokedAt = async (id: string) => (await at.store.findDevice(id))?.revokedAt
     expect(await Promise.all(['device-1', 'device-2', 'device-3', 'device-9'].map(revokedAt))).toEqual([
       null,
       NOW + 7,
@@ -139,7 +122,7 @@ describeOnBothEngines('devices', (create) => {
   })
 
   test('all other sessions end at once, or all, but for those that are over', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(insertSession(2), insertSession(3, NOW - 2 * HOUR), putUser('user-2'))
     await expectCommitted(insertSession(4, NOW, 'user-2'), endOthers(bytes(16, 1)))
     expect(await endedSeeds()).toEqual(seeds(2))
@@ -150,24 +133,24 @@ describeOnBothEngines('devices', (create) => {
   })
 
   test('a write for any number of rows is undone with the rest of its commit', async () => {
-    await login(store)
-    const result = await store.commit([revokeOthers(null), endOthers(null), endSession(77)])
+    await login(at.store)
+    const result = await at.store.commit([revokeOthers(null), endOthers(null), endSession(77)])
     expect(result).toMatchObject({ kind: 'refused', index: 2 })
     await expectCommitted(touchSession(1))
   })
 
   test("a user's devices are listed newest first, the revoked ones among them, others' not", async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(putDevice('device-3', 'user-1', NOW + 2), putDevice('device-2', 'user-1', NOW + 1))
     await expectCommitted(putUser('user-2'), putDevice('device-4', 'user-2'), revoke('device-2'))
-    const devices = await store.listDevices('user-1')
+    const devices = await at.store.listDevices('user-1')
     expect(devices.map(({ id, revokedAt }) => [id, revokedAt])).toEqual([
       ['device-3', null],
       ['device-2', NOW + 1],
       ['device-1', null],
     ])
-    expect(devices[2]).toEqual(await store.findDevice('device-1'))
-    expect(await store.listDevices('nobody')).toEqual([])
+    expect(devices[2]).toEqual(await at.store.findDevice('device-1'))
+    expect(await at.store.listDevices('nobody')).toEqual([])
   })
 })
 

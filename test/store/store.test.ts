@@ -1,8 +1,7 @@
 /** The contract of the store, one statement a test, on both engines. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openStore } from '../../service/store/open-store.ts'
-import type { Store, Write } from '../../service/store/store.ts'
-import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { expect, test } from 'vitest'
+import { describeOnBothEngines } from './engines.ts'
+import { openForEach } from './opened.ts'
 import {
   bytes,
   claimIdempotency,
@@ -22,26 +21,8 @@ import {
 } from './records.ts'
 
 describeOnBothEngines('store', (create) => {
-  let database: TestDatabase
-  let store: Store
-
-  beforeEach(async () => {
-    database = await create()
-    store = await openStore(database.location)
-  })
-
-  afterEach(async () => {
-    await store.close()
-    await database.remove()
-  })
-
-  async function expectCommitted(...writes: Write[]): Promise<void> {
-    expect(await store.commit(writes)).toEqual({ kind: 'committed' })
-  }
-
-  async function expectRefused(write: Write): Promise<void> {
-    expect(await store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
-  }
+  const at = openForEach(create)
+  const { expectCommitted, expectRefused } = at
 
   test('a nonce is claimed once', async () => {
     await expectCommitted(claimNonce(1))
@@ -66,7 +47,7 @@ describeOnBothEngines('store', (create) => {
 
   test('a user is inserted, then replaced, and comes back byte for byte', async () => {
     await expectCommitted(putUser())
-    expect(await store.findUser('user-1')).toEqual({
+    expect(await at.store.findUser('user-1')).toEqual({
       id: 'user-1',
       app: 'wxapp',
       openidWrapped: bytes(40, 1),
@@ -75,12 +56,12 @@ describeOnBothEngines('store', (create) => {
       updatedAt: NOW,
     })
     await expectCommitted({ ...putUser('user-1', NOW + 9), sessionKeyWrapped: bytes(48, 9) })
-    expect(await store.findUser('user-1')).toMatchObject({
+    expect(await at.store.findUser('user-1')).toMatchObject({
       sessionKeyWrapped: bytes(48, 9),
       createdAt: NOW,
       updatedAt: NOW + 9,
     })
-    expect(await store.findUser('nobody')).toBeUndefined()
+    expect(await at.store.findUser('nobody')).toBeUndefined()
   })
 
   test('a user of one app is refused to another', async () => {
@@ -90,7 +71,7 @@ describeOnBothEngines('store', (create) => {
 
   test('a device is inserted and comes back byte for byte', async () => {
     await expectCommitted(putUser(), putDevice())
-    expect(await store.findDevice('device-1')).toEqual({
+    expect(await at.store.findDevice('device-1')).toEqual({
       id: 'device-1',
       user: 'user-1',
       publicKey: bytes(32, 3),
@@ -100,19 +81,19 @@ describeOnBothEngines('store', (create) => {
       lastSeenAt: NOW,
       revokedAt: null,
     })
-    expect(await store.findDevice('nothing')).toBeUndefined()
+    expect(await at.store.findDevice('nothing')).toBeUndefined()
   })
 
   test('the same device again is touched and keeps a platform that is not given', async () => {
     const { platform: _, ...silent } = putDevice('device-1', 'user-1', NOW + 7)
     await expectCommitted(putUser(), putDevice(), silent)
-    expect(await store.findDevice('device-1')).toMatchObject({
+    expect(await at.store.findDevice('device-1')).toMatchObject({
       platform: 'ios',
       createdAt: NOW,
       lastSeenAt: NOW + 7,
     })
     await expectCommitted({ ...putDevice('device-1', 'user-1', NOW + 8), platform: 'android' })
-    expect(await store.findDevice('device-1')).toMatchObject({ platform: 'android' })
+    expect(await at.store.findDevice('device-1')).toMatchObject({ platform: 'android' })
   })
 
   test('a device is refused to another user, with another key, without its user, and with a short key', async () => {
@@ -124,16 +105,16 @@ describeOnBothEngines('store', (create) => {
   })
 
   test('a revoked device is refused for ever and its sessions are not touched', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted({ kind: 'revoke-device', id: 'device-1', user: 'user-1', now: NOW })
     await expectRefused(putDevice('device-1', 'user-1', NOW + DAY))
     await expectRefused(touchSession())
-    expect(await store.findSession(bytes(16, 1))).toMatchObject({ deviceRevokedAt: NOW, endedAt: null })
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ deviceRevokedAt: NOW, endedAt: null })
   })
 
   test('a session comes back with its device, byte for byte', async () => {
-    await login(store)
-    expect(await store.findSession(bytes(16, 1))).toEqual({
+    await login(at.store)
+    expect(await at.store.findSession(bytes(16, 1))).toEqual({
       ...insertSession().session,
       lastSeenAt: NOW,
       endedAt: null,
@@ -145,19 +126,19 @@ describeOnBothEngines('store', (create) => {
     })
     const { session } = insertSession(2)
     await expectCommitted({ kind: 'insert-session', session: { ...session, requiredAcr: 'soter' } })
-    expect(await store.findSession(bytes(16, 2))).toMatchObject({ requiredAcr: 'soter' })
-    expect(await store.findSession(bytes(16, 77))).toBeUndefined()
+    expect(await at.store.findSession(bytes(16, 2))).toMatchObject({ requiredAcr: 'soter' })
+    expect(await at.store.findSession(bytes(16, 77))).toBeUndefined()
   })
 
   test('byte columns are plain Uint8Arrays with memory of their own', async () => {
-    await login(store)
-    const key = (await store.findDevice('device-1'))?.publicKey
+    await login(at.store)
+    const key = (await at.store.findDevice('device-1'))?.publicKey
     expect(key?.constructor).toBe(Uint8Array)
     expect(key?.buffer.byteLength).toBe(32)
   })
 
   test('a session is refused with an id that is taken, without its user, and without its device', async () => {
-    await login(store)
+    await login(at.store)
     await expectRefused(insertSession())
     await expectRefused(insertSession(2, NOW, 'nobody'))
     const { kind, session } = insertSession(2)
@@ -166,57 +147,57 @@ describeOnBothEngines('store', (create) => {
   })
 
   test('an active session is touched', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(touchSession(1, NOW + 5))
-    expect(await store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW + 5 })
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW + 5 })
   })
 
   test('a session is not touched when it is unknown, or from the second in which it expires', async () => {
-    await login(store)
+    await login(at.store)
     await expectRefused(touchSession(2))
     await expectCommitted(touchSession(1, NOW + 2 * HOUR - 1))
     await expectRefused(touchSession(1, NOW + 2 * HOUR))
   })
 
   test('a session ends once and is not touched after that', async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(endSession(1, NOW + 3))
     await expectRefused(touchSession(1, NOW + 1))
     await expectRefused({ ...endSession(1, NOW + 4), reason: 'revoked' })
-    expect(await store.findSession(bytes(16, 1))).toMatchObject({ endedAt: NOW + 3, endReason: 'logout' })
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ endedAt: NOW + 3, endReason: 'logout' })
   })
 
   test('a session is not ended by another user, nor when it has expired', async () => {
-    await login(store)
+    await login(at.store)
     await expectRefused(endSession(1, NOW + 3, 'user-2'))
     await expectRefused(endSession(1, NOW + 2 * HOUR))
     await expectCommitted(touchSession())
   })
 
   test("a user's sessions are listed newest first, the ended ones among them, others' not", async () => {
-    await login(store)
+    await login(at.store)
     await expectCommitted(insertSession(3, NOW + 20), insertSession(2, NOW + 10), endSession(2, NOW + 11))
     await expectCommitted(putUser('user-2'), insertSession(4, NOW + 30, 'user-2'))
-    const sessions = await store.listSessions('user-1')
+    const sessions = await at.store.listSessions('user-1')
     expect(sessions.map(({ id, endedAt }) => [id[0], endedAt])).toEqual([
       [bytes(1, 3)[0], null],
       [bytes(1, 2)[0], NOW + 11],
       [bytes(1, 1)[0], null],
     ])
-    expect(await store.listSessions('nobody')).toEqual([])
+    expect(await at.store.listSessions('nobody')).toEqual([])
   })
 
   test('a service key is inserted once, listed, and given its end once', async () => {
     await expectCommitted(insertServiceKey('key-2', NOW + 1), insertServiceKey('key-1', NOW))
     await expectRefused(insertServiceKey('key-1', NOW + 2))
     const { key } = insertServiceKey('key-1')
-    expect((await store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-1', 'key-2'])
-    expect((await store.listServiceKeys())[0]).toEqual(key)
+    expect((await at.store.listServiceKeys()).map(({ kid }) => kid)).toEqual(['key-1', 'key-2'])
+    expect((await at.store.listServiceKeys())[0]).toEqual(key)
     await expectCommitted(endServiceKey('key-1'))
     await expectRefused(endServiceKey('key-1'))
     await expectRefused(endServiceKey('nothing'))
     await expectRefused({ ...endServiceKey('key-2'), keyKind: 'token' })
-    expect((await store.listServiceKeys()).map(({ kid, notAfter }) => [kid, notAfter])).toEqual([
+    expect((await at.store.listServiceKeys()).map(({ kid, notAfter }) => [kid, notAfter])).toEqual([
       ['key-1', NOW + 5],
       ['key-2', 0],
     ])
@@ -229,8 +210,8 @@ describeOnBothEngines('store', (create) => {
       ({ kind: 'insert-service-key', key: { ...key, kind: 'agreement', kid, notAfter } }) as const
     await expectCommitted(agreement('ended', NOW), agreement('ending', NOW + 2), agreement('endless', 0))
     await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token', notAfter: NOW } })
-    expect(await store.prune(NOW + 1, 10)).toBe(1)
-    expect((await store.listServiceKeys()).map(({ kid }) => kid).sort()).toEqual([
+    expect(await at.store.prune(NOW + 1, 10)).toBe(1)
+    expect((await at.store.listServiceKeys()).map(({ kid }) => kid).sort()).toEqual([
       'ending',
       'endless',
       'key-1',
@@ -251,7 +232,7 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted(claim)
     await expectRefused(claim)
     await expectCommitted(claimIdempotency('key', 'user-2'))
-    expect(await store.findIdempotency('user-1', 'key')).toMatchObject({
+    expect(await at.store.findIdempotency('user-1', 'key')).toMatchObject({
       settledAt: null,
       answerWrapped: null,
     })
@@ -261,7 +242,7 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted(claim, settle)
     await expectRefused(settle)
     await expectRefused(open)
-    expect(await store.findIdempotency('user-1', 'key')).toEqual({
+    expect(await at.store.findIdempotency('user-1', 'key')).toEqual({
       user: 'user-1',
       key: 'key',
       fingerprint: claim.fingerprint,
@@ -270,11 +251,11 @@ describeOnBothEngines('store', (create) => {
       answerWrapped: bytes(9, 4),
       expiresAt: claim.expiresAt,
     })
-    await store.prune(claim.expiresAt + 1, 10)
-    expect(await store.findIdempotency('user-1', 'key')).toBeUndefined()
+    await at.store.prune(claim.expiresAt + 1, 10)
+    expect(await at.store.findIdempotency('user-1', 'key')).toBeUndefined()
     // Nobody knows what came of the other one, so its key is not free for a long time.
-    expect(await store.findIdempotency('user-2', 'key')).toBeDefined()
-    await store.prune(claim.expiresAt + 90 * 86_400 + 1, 10)
-    expect(await store.findIdempotency('user-2', 'key')).toBeUndefined()
+    expect(await at.store.findIdempotency('user-2', 'key')).toBeDefined()
+    await at.store.prune(claim.expiresAt + 90 * 86_400 + 1, 10)
+    expect(await at.store.findIdempotency('user-2', 'key')).toBeUndefined()
   })
 })
