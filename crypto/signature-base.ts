@@ -145,8 +145,9 @@ function fieldValue({ name, req, key }: Component, context: SignatureContext): s
 function trim(value: string): string {
   let start = 0
   let end = value.length
-  while (start < end && isSpace(value, start)) start++
-  while (end > start && isSpace(value, end - 1)) end--
+  // There is no space outside of the text, and what ends before it starts is empty.
+  while (isSpace(value, start)) start++
+  while (isSpace(value, end - 1)) end--
   return value.slice(start, end)
 }
 

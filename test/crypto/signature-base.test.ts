@@ -328,7 +328,7 @@ describe('componentValue', () => {
     const reason = new FormatError('a request has no status')
     expect(() => evaluate('"@status"', { request: REQUEST })).toThrow(reason)
     expect(() => evaluate('"@status";req', { request: REQUEST, response: RESPONSE })).toThrow(reason)
-    for (const status of [20, 1000, 200.5]) {
+    for (const status of [20, 1000, 1200, 200.5]) {
       const response = { ...RESPONSE, status }
       expect(() => evaluate('"@status"', { response })).toThrow(new FormatError('status is not three digits'))
     }
@@ -376,6 +376,7 @@ describe('componentValue', () => {
     ['byte sequences', '"content-type";bs', parameter],
     ['trailers', '"content-type";tr', parameter],
     ['an unknown parameter', '"content-type";foo', parameter],
+    ['a name for a field', '"content-type";name="a"', parameter],
     ['a query parameter', '"@query-param";name="currency"', parameter],
     ['a query parameter without a name', '"@query-param"', 'unsupported derived component'],
     ['the signature parameters', '"@signature-params"', 'unsupported derived component'],

@@ -213,6 +213,12 @@ describe('parseDictionary', () => {
     expect(() => parseDictionary(text)).toThrow(new FormatError(reason))
   })
 
+  it('reads text of 16384 characters', () => {
+    const text = `a="${'x'.repeat(16380)}"`
+    expect(text).toHaveLength(16384)
+    expect(serializeDictionary(parseDictionary(text))).toBe(text)
+  })
+
   it('answers hostile text of full length in linear time', () => {
     const hostile = ['a="', '\\"', ':', '(', ' ', ';', '1', 'a'].map(
       (unit) => `a=${unit.repeat(16000 / unit.length)}`,
@@ -257,6 +263,11 @@ describe('serializers', () => {
     ['a token with a space', { kind: 'token', value: 'a b' }],
   ])('refuse %s', (_title, value) => {
     expect(() => serializeBareItem(value)).toThrow(FormatError)
+  })
+
+  it('write the greatest integers', () => {
+    for (const text of ['999999999999999', '-999999999999999'])
+      expect(serializeBareItem({ kind: 'integer', value: Number(text) })).toBe(text)
   })
 
   it('refuse a key that no parser would read', () => {
