@@ -52,7 +52,10 @@ const malformed: readonly JudgedRequest[] = (
     ['whose signature is no dictionary', remade(read, { signature: () => 'sig=:AA:' })],
     ['whose sig is an item', remade(read, { input: `sig="@method"${partsOf(read).params}` })],
     ['whose signature is a string', remade(read, { signature: (s) => `sig="${encodeBase64(s)}"` })],
-    ['whose signature is a string of 64 characters', remade(read, { signature: () => `sig="${'A'.repeat(64)}"` })],
+    [
+      'whose signature is a string of 64 characters',
+      remade(read, { signature: () => `sig="${'A'.repeat(64)}"` }),
+    ],
     ['whose signature is an inner list', remade(read, { signature: (s) => `sig=(:${encodeBase64(s)}:)` })],
     ['whose signature has a parameter', remade(read, { signature: (s) => `${asBytes(s)};x` })],
     ['with a signature of 63 bytes', remade(read, { signature: (s) => asBytes(s.slice(0, 63)) })],
