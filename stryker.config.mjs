@@ -14,7 +14,8 @@ export default {
   coverageAnalysis: 'perTest',
   // Mutants that only a new start of every test file would show: tables and patterns. Vectors pin those.
   ignoreStatic: true,
-  concurrency: 2,
+  // Tests with a service wait for it now and then.
+  concurrency: room === 'exchange' ? 3 : 2,
   timeoutMS: 8_000,
   // TypeScript 7 has no interface for programs, which Stryker asks to rewrite a tsconfig; nothing here is compiled by one.
   tsconfigFile: 'none.json',

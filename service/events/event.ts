@@ -20,7 +20,12 @@ export const newEvent = z.strictObject({
   data: z.record(z.string(), z.unknown()),
 })
 
-export const storedEvent = z.looseObject({ type: z.string(), data: z.record(z.string(), z.unknown()) })
+/** `time`: when it was stored, UNIX seconds. */
+export const storedEvent = z.looseObject({
+  type: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  time: z.number().int().min(0),
+})
 
 /**
  * The bytes of an event.

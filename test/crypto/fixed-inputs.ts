@@ -5,7 +5,7 @@ import type { Ed25519KeyPair } from '../../crypto/primitives.ts'
 import type { MessageSigner } from '../../crypto/signed-request.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
 import { signResponse } from '../../crypto/signed-response.ts'
-import { encodeUtf8 } from '../../crypto/text.ts'
+import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 
@@ -50,6 +50,22 @@ function request(method: string, path: string, fields: readonly Field[], content
 const json: Field = ['content-type', 'application/json']
 const token: Field = ['authorization', 'HTTPSig eyJ0eXAiOiJhdCtqd3QifQ.e30.AA']
 
+/** A byte sequence as structured fields write it. */
+const bytesItem = (bytes: Uint8Array): string => `:${encodeBase64(bytes)}:`
+
+/** A field of the right form; nobody has confirmed anything. */
+const stepUp: Field = [
+  'step-up',
+  [
+    `challenge="${encodeBase64Url(fixed('challenge'))}"`,
+    `json=${bytesItem(encodeUtf8('{"raw": "a challenge","counter": 1}'))}`,
+    `sig=${bytesItem(encodeUtf8('AA=='))}`,
+  ].join(', '),
+]
+
+/** The field of an answer whose leaf has a made-up hash. */
+export const receipt: Field = ['miniseal-receipt', bytesItem(fixed('leaf hash'))]
+
 /** Requests before they are signed, by name. */
 export const unsigned = {
   read: request('GET', '/wallet', [token]),
@@ -68,7 +84,7 @@ export const unsigned = {
     'PUT',
     '/orders/1?draft',
     [
-      ['step-up', 'challenge="c"'],
+      stepUp,
       ['if-none-match', '*'],
       ['idempotency-key', '"order-2"'],
       token,
@@ -88,7 +104,7 @@ export function signed(name: keyof typeof unsigned, created = now): RequestMessa
 export const answers = {
   created: {
     status: 201,
-    fields: [json, ['miniseal-receipt', 'rGDq4lXc'], ['location', '/wallet/transfers/1']],
+    fields: [json, receipt, ['location', '/wallet/transfers/1']],
     content: encodeUtf8('{"id":"1","status":"done"}'),
   },
   empty: { status: 204, fields: [], content: new Uint8Array(0) },

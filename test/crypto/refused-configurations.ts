@@ -1,6 +1,7 @@
 /** Channel configurations that must be refused, each for one reason only; and some that must not. */
 import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
 import { configurationType, signConfiguration } from '../../crypto/channel-configuration.ts'
+import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import { encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
@@ -16,6 +17,7 @@ import {
   stranger,
   window,
 } from './fixed-inputs.ts'
+import { logKey } from './note-inputs.ts'
 
 /** A configuration, when it is read, and the code of its refusal: none when it must be accepted. */
 export interface JudgedConfiguration {
@@ -40,7 +42,7 @@ export const configuration: ChannelConfiguration = {
     published(agreementPair('coming agreement key').publicKey, 'X25519', now + 3600),
   ],
   signing: [published(service.publicKey, 'Ed25519', now), published(nextService.publicKey, 'Ed25519', now)],
-  log: { origin: 'pay.example.com/audit/2026', vkey: 'pay.example.com/audit/2026+00000000+AQ' },
+  log: { origin: logKey.name, vkey: encodeVerifierKey(primitives, logKey) },
   window,
   maxFrame,
 }
@@ -71,7 +73,10 @@ const withAgreement = (members: Record<string, unknown>): string =>
   withPayload({ agreement: [{ ...agreementKey, ...members }] })
 const log = payload.log as Record<string, unknown>
 const withEnded = (ended: unknown): string => withPayload({ log: { ...log, ended } })
-const endedKey = 'pay.example.com/audit/2025+00000000+AQ'
+const endedKeys = Array.from({ length: 17 }, (_, i) =>
+  encodeVerifierKey(primitives, { ...logKey, name: `pay.example.com/audit/2025-${20 - i}` }),
+)
+const [endedKey = ''] = endedKeys
 const withSigning = (members: Record<string, unknown>): string =>
   withPayload({ signing: [signingKey, { ...signingKey, ...members }] })
 const raw = (text: string): string => signedParts(headerPart, encodeBase64Url(encodeUtf8(text)))
@@ -164,13 +169,13 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['with a signing key without nbf', withSigning({ nbf: undefined })],
     ['with a signing key that ends at null', withSigning({ exp: null })],
     ['without log', withPayload({ log: undefined })],
-    ['with an empty vkey', withPayload({ log: { origin: 'o', vkey: '' } })],
+    ['with an empty vkey', withPayload({ log: { origin: logKey.name, vkey: '' } })],
     ['with null for the ended logs', withEnded(null)],
     ['with a text for the ended logs', withEnded(endedKey)],
     ['with an object of ended logs', withEnded({ 0: endedKey, length: 1 })],
     ['with a number among the ended logs', withEnded([endedKey, 1])],
     ['with an empty text among the ended logs', withEnded(['', endedKey])],
-    ['with 17 ended logs', withEnded(Array.from({ length: 17 }, () => endedKey))],
+    ['with 17 ended logs', withEnded(endedKeys)],
     ['without window', withPayload({ window: undefined })],
     ['with a window as a list', withPayload({ window: [120, 10] })],
     ['with a negative window', withPayload({ window: { past: -1, future: 10 } })],
@@ -191,6 +196,6 @@ export const acceptedConfigurations: readonly JudgedConfiguration[] = judged(und
   ],
   ['with a port in iss', withPayload({ iss: 'http://127.0.0.1:8080' })],
   ['with an ended log', withEnded([endedKey])],
-  ['with 16 ended logs', withEnded(Array.from({ length: 16 }, (_, i) => `${endedKey}-${i}`))],
+  ['with 16 ended logs', withEnded(endedKeys.slice(0, 16))],
   ['with a list of no ended logs', withEnded([])],
 ])

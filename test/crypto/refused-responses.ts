@@ -14,6 +14,7 @@ import {
   flipped,
   nextService,
   now,
+  receipt,
   service,
   signed,
   stranger,
@@ -109,7 +110,7 @@ const coverage = judged('components_incomplete', [
     covering(components.map((c) => c.replace(';req;key="sig"', ';key="sig";req'))),
   ],
   ['that is bound to no request', answered('created', undefined)],
-  ['with a receipt added', withField(answered('empty', request), 'miniseal-receipt', 'rGDq4lXc')],
+  ['with a receipt added', withField(answered('empty', request), receipt[0], receipt[1])],
   ['with content-encoding added', withField(answer, 'content-encoding', 'gzip')],
   [
     'with content and no digest at all',

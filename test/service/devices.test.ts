@@ -246,7 +246,10 @@ describe('the limit of devices', () => {
 
 describe('the operator', () => {
   /** The database and nothing else: no key, no origin, no app. */
-  const database = () => ({ MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '' })
+  const database = () => ({
+    MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
+    MINISEAL_DATA: `${service.environment.MINISEAL_DATA}/nothing`,
+  })
 
   /** Runs a command in this process, beside the running service, and gives what it printed. */
   async function run(command: Command, args: readonly string[], environment = database()): Promise<string> {

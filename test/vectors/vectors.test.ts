@@ -7,6 +7,7 @@ import { FormatError, refuseFormat } from '../../crypto/errors.ts'
 import type { Frame } from '../../crypto/frame.ts'
 import { encodeFrame, parseFrame } from '../../crypto/frame.ts'
 import { paddedLength, padMessage } from '../../crypto/padding.ts'
+import { parseVerifierKey } from '../../crypto/signed-note.ts'
 import {
   assertContentDigest,
   assertInWindow,
@@ -195,6 +196,11 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
 
     it.each([...accepted, ...refused])('judges a configuration $title: $code', ({ jws, now, code }) => {
       expect(codeOf(() => verifyConfiguration(primitives, jws, roots, now)) ?? null).toBe(code)
+    })
+
+    it.each(accepted)('has a verifier key in $title, for who reads it at once', ({ jws, now }) => {
+      const { log } = verifyConfiguration(primitives, jws, roots, now)
+      expect(parseVerifierKey(primitives, log.vkey).name).toBe(log.origin)
     })
   })
 })
