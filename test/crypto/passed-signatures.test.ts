@@ -24,6 +24,26 @@ describe('findPassedSignatures', () => {
     })
   })
 
+  it('gives sig the first label that is free', () => {
+    const inputs = 'sig=("@status"), upstream=(), upstream-2=()'
+    const signatures = 'sig=:AAAA:, upstream=:BBBB:, upstream-2=:CCCC:'
+    expect(findPassedSignatures(fields(inputs, signatures))?.inputs).toBe(
+      'upstream-3=("@status"), upstream=(), upstream-2=()',
+    )
+  })
+
+  it('passes fields of 8192 characters, and no longer ones', () => {
+    const input = (length: number) => `a=("${'x'.repeat(length - 6)}")`
+    const signature = (label: string) => `${label}=:${'A'.repeat(8188)}:`
+    expect(findPassedSignatures(fields(input(8192), signature('a')))).toEqual({
+      inputs: input(8192),
+      signatures: signature('a'),
+    })
+    expect(signature('a')).toHaveLength(8192)
+    expect(findPassedSignatures(fields(input(8193), 'a=:AAAA:'))).toBeUndefined()
+    expect(findPassedSignatures(fields('aa=()', signature('aa')))).toBeUndefined()
+  })
+
   it.each([
     ['nothing', []],
     ['no signature for its input', [['signature-input', 'a=()']] as const],

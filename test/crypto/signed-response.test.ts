@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { encodeResponse, findField, parseResponse } from '../../crypto/binary-http.ts'
+import { FormatError } from '../../crypto/errors.ts'
 import { signResponse, verifyResponse } from '../../crypto/signed-response.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { codeOf } from './code-of.ts'
@@ -60,6 +61,33 @@ describe('signResponse', () => {
     const request = signed('transfer')
     const answer = signResponse(primitives, message, request, service, now)
     expect(codeOf(() => judge({ message: answer, request }))).toBeUndefined()
+  })
+})
+
+describe('signResponse, with what a backend signed', () => {
+  const request = signed('transfer')
+
+  it('puts the service’s member first, and leaves the backend’s beside it', () => {
+    const passed = [
+      ['signature-input', 'bank=("@status");created=1'],
+      ['signature', 'bank=:AAAA:'],
+    ] as const
+    const message = { ...answers.created, fields: [...answers.created.fields, ...passed] }
+    const answer = signResponse(primitives, message, request, service, now)
+    const plain = signResponse(primitives, answers.created, request, service, now)
+    const own = (name: string) => findField(plain.fields, name)
+    expect(findField(answer.fields, 'signature-input')).toBe(
+      `${own('signature-input')}, bank=("@status");created=1`,
+    )
+    expect(findField(answer.fields, 'signature')).toBe(`${own('signature')}, bank=:AAAA:`)
+    expect(codeOf(() => judge({ message: answer, request }))).toBeUndefined()
+  })
+
+  it('signs nothing that is no response', () => {
+    const message = { ...answers.created, status: 1200 }
+    expect(() => signResponse(primitives, message, request, service, now)).toThrow(
+      new FormatError('status is not three digits'),
+    )
   })
 })
 

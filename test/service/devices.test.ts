@@ -246,7 +246,7 @@ describe('the limit of devices', () => {
 
 describe('the operator', () => {
   /** The database and nothing else: no key, no origin, no app. */
-  const database = () => ({
+  const database = (): Record<string, string> => ({
     MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
     MINISEAL_DATA: `${service.environment.MINISEAL_DATA}/nothing`,
   })
