@@ -475,7 +475,10 @@ describe('what cannot be sealed is answered in the clear:', () => {
     ['an empty body', new Uint8Array(0)],
     ['another version', Uint8Array.of(2, 3, ...new Uint8Array(300))],
     ['an unknown type', Uint8Array.of(1, 9, ...new Uint8Array(300))],
-    ['a frame for clients', Uint8Array.of(1, 4, ...new Uint8Array(300))],
+    ...[2, 4, 5, 6].map((type): [string, Uint8Array] => [
+      `a frame for clients, of type ${type}`,
+      Uint8Array.of(1, type, ...new Uint8Array(300)),
+    ]),
     ['a frame that is too short', Uint8Array.of(1, 3, ...new Uint8Array(55))],
   ])('%s: malformed_frame', async (_title, frame) => {
     expectProblem(await clear(frame), 'malformed_frame', 400, 'frame')
