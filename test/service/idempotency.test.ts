@@ -5,6 +5,7 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { RequestParts } from '../support/raw-client.ts'
 import { logIn, type RawSession, random } from '../support/raw-client.ts'
+import { withStore } from '../support/read-log.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 
@@ -69,7 +70,15 @@ it('keeps an answer for a day and forgets it afterwards', async () => {
     await first.send(posting('day'))
     own.advanceClock(86_400)
     const next = await logIn(own, { openid, device: first.device })
+    const prune = () => withStore(own.environment, (store) => store.prune(own.now(), 1_000))
+    await prune()
     expect((await next.send(posting('day'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+    own.advanceClock(3_700)
+    await prune()
+    const last = await logIn(own, { openid, device: first.device })
+    const anew = await last.send(posting('day'))
+    expect(anew.status).toBe(200)
+    expect(anew.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
   } finally {
     await own.close()
   }
@@ -97,6 +106,23 @@ it.each([
     json: { code: 'idempotency_mismatch', step: 'idempotency' },
   })
   expect(effects).toHaveLength(1)
+})
+
+it('tells a query from another wherever its question marks stand', async () => {
+  expect((await session.send(posting('c-marks', { path: '/things?a?b' }))).status).toBe(201)
+  const heard = await session.send(posting('c-marks', { path: '/things?ab' }))
+  expect(heard.json.code).toBe('idempotency_mismatch')
+})
+
+it('takes keys of 255 characters', async () => {
+  const long = posting('x'.repeat(255))
+  expect((await session.send(long)).status).toBe(201)
+  expect((await session.send(long)).fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it.each(['PUT', 'PATCH', 'DELETE'])('needs a key for %s, also where POST needs none', async (method) => {
+  const heard = await session.send({ method, path: '/sessions', key: undefined })
+  expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
 })
 
 it('lets two people use the same key', async () => {
@@ -194,7 +220,7 @@ it('keeps the same answer of the channel’s own routes', async () => {
   expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
 })
 
-it.each(['', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
+it.each(['', '""', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
   'refuses the key %s and uses up the nonce all the same',
   async (value) => {
     const nonce = random(16)

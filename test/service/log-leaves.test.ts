@@ -106,7 +106,9 @@ describeWithBothDatabases('the log of a service', (create) => {
     })
     expect((await leafOf(missing)).row.code).toBe('idempotency_missing')
     const nothing = await session.send({ path: '/nothing-here' })
-    expect((await leafOf(nothing)).leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    const notFound = await leafOf(nothing)
+    expect(notFound.leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    expect(notFound.groups.core).toMatchObject({ refusal: 'not_found', step: 'handler', status: 404 })
     expect(await intents()).toBe(0)
   })
 
@@ -170,6 +172,10 @@ describeWithBothDatabases('the log of a service', (create) => {
         .slice(before)
         .sort(),
     ).toEqual(['malformed_frame', 'malformed_frame', 'replayed', 'signature_missing'])
+    const clear = all.slice(before).filter(({ row }) => row.code === 'malformed_frame')
+    for (const { groups } of clear) {
+      expect(groups.core).toMatchObject({ refusal: 'malformed_frame', step: 'frame', status: 400 })
+    }
   })
 
   it('has a leaf for each end of a session: logout, another one, all others, a device', async () => {
@@ -210,8 +216,10 @@ describeWithBothDatabases('the log of a service', (create) => {
       key: 'key-of-a-large-transfer',
     }
     const asked = await session.send(transfer)
-    const { row } = await leafOf(asked)
+    const { row, leaf, groups } = await leafOf(asked)
     expect(row.code).toBe('step_up_required')
+    expect(leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    expect(groups.core).toMatchObject({ refusal: 'step_up_required', step: 'handler', status: 401 })
     const { challenge } = asked.json
     const result = await confirm(service, openid, challenge)
     const done = await session.send(withStepUp(transfer, stepUpField(challenge, result)))

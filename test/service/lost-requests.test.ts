@@ -8,6 +8,9 @@ import { afterEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Backend } from '../../service/backends/backend.ts'
+import type { ExchangeContext } from '../../service/exchange/context.ts'
+import { answerAgain } from '../../service/exchange/idempotency.ts'
+import { openStore } from '../../service/store/open-store.ts'
 import { logIn, type RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { startUpstream } from '../support/upstream.ts'
@@ -27,6 +30,7 @@ async function start(isIdempotent: boolean): Promise<void> {
       new Promise((resolve, reject) => {
         runs.push((status) => {
           if (status === 404) reject(new ProtocolError('not_found', 'nothing was done'))
+          else if (status === 500) reject(new Error('it broke in the middle'))
           else resolve({ status, fields: [], content: encodeUtf8('done') })
         })
       }),
@@ -87,6 +91,57 @@ it('is not run again for another request with its key', async () => {
   expect(runs).toHaveLength(1)
   runs[0]?.(201)
   expect((await lost).status).toBe(201)
+})
+
+it('is not run again once it has failed and nobody knows what it did', async () => {
+  await start(true)
+  const failed = session.send(order)
+  await running(1)
+  runs[0]?.(500)
+  expect((await failed).json).toMatchObject({ code: 'internal', outcome: 'unknown', step: 'handler' })
+  // Operators see what it was; clients do not.
+  expect(service.logText()).toContain('it broke in the middle')
+  expect((await failed).json.detail).not.toContain('broke')
+  service.advanceClock(61)
+  expect((await session.send(order)).json).toMatchObject({
+    code: 'idempotency_in_progress',
+    outcome: 'unknown',
+  })
+  expect(runs).toHaveLength(1)
+})
+
+it('is taken over by one alone, also when all look before the first of them has written', async () => {
+  const store = await openStore({ kind: 'sqlite', path: ':memory:' })
+  try {
+    const claim = {
+      kind: 'claim-idempotency',
+      user: 'u_1',
+      key: 'one',
+      fingerprint: new Uint8Array(32),
+      now: 1_000,
+      expiresAt: 100_000,
+    } as const
+    expect(await store.commit([claim])).toEqual({ kind: 'committed' })
+    const backend = { isIdempotent: () => true }
+    const message = {
+      method: 'POST',
+      scheme: 'https',
+      authority: 'a',
+      path: '/',
+      fields: [],
+      content: new Uint8Array(0),
+    }
+    const ask = () =>
+      answerAgain({ store, backend } as unknown as ExchangeContext, message, { ...claim, now: 1_061 })
+    const asked = await Promise.allSettled([ask(), ask(), ask()])
+    expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
+    for (const one of asked) {
+      if (one.status === 'rejected')
+        expect(one.reason).toMatchObject({ code: 'idempotency_in_progress', members: {} })
+    }
+  } finally {
+    await store.close()
+  }
 })
 
 it('is never run again when the backend does not say that it is idempotent', async () => {
