@@ -99,9 +99,9 @@ it('is not run again once it has failed and nobody knows what it did', async () 
   await running(1)
   runs[0]?.(500)
   expect((await failed).json).toMatchObject({ code: 'internal', outcome: 'unknown', step: 'handler' })
-  // Operators see what it was; clients do not.
-  expect(service.logText()).toContain('it broke in the middle')
-  expect((await failed).json.detail).not.toContain('broke')
+  // Operators see where it was; what was said may hold anything.
+  expect(service.logText()).toMatch(/"fault":\{"name":"Error","at":\["[^"]*lost-requests\.test/)
+  expect(service.logText()).not.toContain('in the middle')
   service.advanceClock(61)
   expect((await session.send(order)).json).toMatchObject({
     code: 'idempotency_in_progress',
