@@ -10,14 +10,14 @@ const tests = {
     'test/vectors/{vectors,sealing-vectors,log-vectors}.test.ts',
   ],
   exchange: [
-    'test/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,told-base,receipts,methods,stale-sessions,metrics}.test.ts',
+    'test/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,told-base,receipts,methods,stale-sessions,metrics,step-up-handlers}.test.ts',
     'test/service/log-{leaves,erasure,fail-closed}.test.ts',
   ],
 }
 
 /** Of those, the ones that take a second and more, or three where a service is started. */
 const slow =
-  /\/(merkle|vectors|audit-leaf|binary-http|primitives|primitives-strictness|handshake|targets|tiles|devices|login-risk|step-up|methods|metrics|log-fail-closed)\.test\.ts$/
+  /\/(merkle|vectors|audit-leaf|binary-http|primitives|primitives-strictness|handshake|targets|tiles|devices|login-risk|step-up|step-up-handlers|methods|metrics|log-fail-closed)\.test\.ts$/
 
 /** A mutant is dropped with the first test that fails, so the slow ones come last. */
 class QuickestFirst extends BaseSequencer {

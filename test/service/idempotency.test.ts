@@ -1,4 +1,5 @@
 /** Protocol section 8: one effect for one key, whatever is repeated, and the same answer again. */
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
@@ -84,6 +85,20 @@ it('keeps an answer for a day and forgets it afterwards', async () => {
   }
 })
 
+it('opens no answer that was moved to another key behind its back', async () => {
+  await session.send(posting('mine'))
+  await session.send(posting('moved'))
+  const path = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '')
+  const database = new Database(path)
+  const answer = `(select answer_wrapped from idempotency where key = 'mine')`
+  expect(
+    database.prepare(`update idempotency set answer_wrapped = ${answer} where key = 'moved'`).run().changes,
+  ).toBe(1)
+  database.close()
+  expect((await session.send(posting('moved'))).json).toMatchObject({ code: 'internal', status: 500 })
+  expect((await session.send(posting('mine'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
 it('repeats the error statuses of a backend too', async () => {
   answer = async () => text(422, 'no')
   expect((await session.send(posting('b'))).status).toBe(422)
@@ -123,6 +138,17 @@ it('takes keys of 255 characters', async () => {
 it.each(['PUT', 'PATCH', 'DELETE'])('needs a key for %s, also where POST needs none', async (method) => {
   const heard = await session.send({ method, path: '/sessions', key: undefined })
   expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
+})
+
+it('needs none for a subscription, which is harmless when repeated', async () => {
+  const heard = await session.send({
+    method: 'POST',
+    path: '/events/subscription',
+    key: undefined,
+    body: { after: 0 },
+  })
+  // It needs a socket, and that is all that is wrong with it.
+  expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'handler' })
 })
 
 it('lets two people use the same key', async () => {

@@ -109,6 +109,20 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(seen).toEqual(['POST /pay'])
   })
 
+  it('releases no stored answer either, and gives it once it can be told', async () => {
+    expect((await pay('stored')).status).toBe(200)
+    await noStaging()
+    const heard = await pay('stored')
+    expect(heard).toMatchObject({ ...unavailable, json: { code: 'unavailable', step: 'idempotency' } })
+    expect(heard.json).not.toHaveProperty('outcome')
+    expect(findField(heard.fields, 'idempotency-replayed')).toBeUndefined()
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    const again = await pay('stored')
+    expect(again.status).toBe(200)
+    expect(findField(again.fields, 'idempotency-replayed')).toBe('true')
+    expect(seen).toEqual(['POST /pay'])
+  })
+
   it('shows no challenge that was not kept', async () => {
     const careful = { method: 'POST', path: '/careful', body: {}, key: 'careful' }
     await noStaging()

@@ -123,6 +123,8 @@ describe('a risk policy', () => {
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode: 40226 })
     expect((await tryLogin({})).json.code).toBe('login_blocked')
     expect(lastLogin()).toMatchObject({ code: 'login_blocked', risk: 'blocked' })
+    expect((await tryLogin({ code: 'no-such-code' })).json.code).toBe('login_code_invalid')
+    expect(lastLogin()).not.toHaveProperty('risk')
     const headers = { authorization: 'Bearer a-token-of-this-test' }
     const text = await (await fetch(`${service.url}/metrics`, { headers })).text()
     expect(text).toContain('miniseal_login_risk_total{risk="blocked"} 1')

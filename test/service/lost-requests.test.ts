@@ -131,14 +131,22 @@ it('is taken over by one alone, also when all look before the first of them has 
       fields: [],
       content: new Uint8Array(0),
     }
-    const ask = () =>
-      answerAgain({ store, backend } as unknown as ExchangeContext, message, { ...claim, now: 1_061 })
+    const ask = (parts: { readonly key?: string; readonly now?: number } = {}) =>
+      answerAgain({ store, backend } as unknown as ExchangeContext, message, {
+        ...claim,
+        now: 1_061,
+        ...parts,
+      })
+    const running = { code: 'idempotency_in_progress', members: {} }
+    // After a minute, and not with it.
+    await expect(ask({ now: 1_060 })).rejects.toMatchObject(running)
     const asked = await Promise.allSettled([ask(), ask(), ask()])
     expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
     for (const one of asked) {
-      if (one.status === 'rejected')
-        expect(one.reason).toMatchObject({ code: 'idempotency_in_progress', members: {} })
+      if (one.status === 'rejected') expect(one.reason).toMatchObject(running)
     }
+    // Freed in the moment between: whoever asks again will claim it.
+    await expect(ask({ key: 'freed' })).rejects.toMatchObject(running)
   } finally {
     await store.close()
   }

@@ -100,6 +100,8 @@ it('takes one of two safe requests that use a challenge at once', async () => {
   const parts = await confirmed({ path: '/careful' })
   const heard = await Promise.all([session.send(parts), session.send(parts)])
   expect(heard.map(({ json }) => json.code ?? json.acr).sort()).toEqual(['soter', 'step_up_invalid'])
+  const refused = heard.find(({ json }) => json.code === 'step_up_invalid')
+  expect(refused?.json.detail).toMatch(/^the challenge was used before/)
   expect(seen).toEqual(['session', 'soter'])
 })
 

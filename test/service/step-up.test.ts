@@ -256,7 +256,7 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
       own.advanceClock(175)
       expect((await send(early, value(0), mine)).status).toBe(201)
       own.advanceClock(5)
-      expectInvalid(await send(late, value(1), mine), /expired/)
+      expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
       expect(await balance(mine)).toBe(850_000)
     } finally {
       await own.close()
@@ -278,26 +278,33 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
 })
 
 describe('the field step-up', () => {
-  it.each([
-    ['no dictionary', () => '?'],
-    ['an empty text', () => ''],
-    ['without the signature', (value: string) => value.replace(/, sig=.*$/, '')],
-    ['with one member more', (value: string) => `${value}, acr="soter"`],
-    ['with a member twice', (value: string) => `${value}, challenge="x"`],
-    ['with a token for the challenge', (value: string) => value.replace(/"/g, '')],
-    ['with a text for the result', (value: string) => value.replace(/json=:([^:]*):/, 'json="$1"')],
-    ['with a parameter', (value: string) => `${value};v=1`],
+  const form = /^the field step-up must be a dictionary of challenge, json and sig$/
+
+  it.each<[string, (value: string) => string, RegExp]>([
+    ['no dictionary', () => '?', /./],
+    ['an empty text', () => '', form],
+    ['without the signature', (value) => value.replace(/, sig=.*$/, ''), form],
+    ['with another name for the signature', (value) => value.replace('sig=', 'signature='), form],
+    ['with one member more', (value) => `${value}, acr="soter"`, form],
+    ['with a member twice', (value) => `${value}, challenge="x"`, /key repeated/],
+    ['with a token for the challenge', (value) => value.replace(/"/g, ''), form],
+    ['with bytes for the challenge', (value) => value.replace(/"[^"]*"/, ':AAAA:'), form],
+    ['with a text for the result', (value) => value.replace(/json=:([^:]*):/, 'json="$1"'), form],
+    ['with a text for the signature', (value) => value.replace(/sig=:([^:]*):/, 'sig="$1"'), form],
+    ['with a list for the result', (value) => value.replace(/json=(:[^:]*:)/, 'json=($1)'), form],
+    ['with a parameter', (value) => `${value};v=1`, form],
     [
       'with a challenge that is not base64url',
-      (value: string) => value.replace('challenge="', 'challenge="='),
+      (value) => value.replace('challenge="', 'challenge="='),
+      /base64/,
     ],
-    ['with a result that is not UTF-8', (value: string) => value.replace(/json=:[^:]*:/, 'json=:/w==:')],
-  ])('is step_up_invalid when it is %s', async (_, bend) => {
+    ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /utf-8/],
+  ])('is step_up_invalid when it is %s', async (_, bend, detail) => {
     await fresh()
     const challenge = await ask()
     const value = stepUpField(challenge, await confirm(service, openid, challenge))
     const before = await soterCalls()
-    expectInvalid(await send(transfer(), bend(value)), /./)
+    expectInvalid(await send(transfer(), bend(value)), detail)
     expect(await soterCalls()).toBe(before)
     expect(await balance()).toBe(1_000_000)
   })
