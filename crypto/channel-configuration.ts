@@ -185,7 +185,6 @@ function text(value: unknown): string {
 }
 
 function count(value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw new FormatError('not a count')
-  return value
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new FormatError('not a count')
+  return value as number
 }

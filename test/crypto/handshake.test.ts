@@ -226,6 +226,20 @@ describe('the client', () => {
 })
 
 describe('isCanonicalAgreementKey', () => {
+  it('takes keys that have some of the bytes of the prime, and not all', () => {
+    const prime = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0xed : i === 31 ? 0x7f : 0xff))
+    expect(isCanonicalAgreementKey(prime)).toBe(false)
+    for (let place = 0; place < 32; place++) {
+      const other = prime.slice()
+      other[place] = (other[place] ?? 0) - 1
+      expect(isCanonicalAgreementKey(other), `byte ${place}`).toBe(true)
+    }
+  })
+
+  it.each([0, 31, 33])('refuses a key of %i bytes', (length) => {
+    expect(isCanonicalAgreementKey(new Uint8Array(length).fill(9))).toBe(false)
+  })
+
   it('accepts the greatest encoding below p and the smallest, whatever their order', () => {
     for (const key of [greatestCanonicalKey, littleEndian(0n), littleEndian((1n << 255n) - 20n)]) {
       expect(isCanonicalAgreementKey(key)).toBe(true)
