@@ -91,3 +91,31 @@ it.each([{ path: '/wallet' }, transfer])(
     expect(behindItsBack(keys)).toBe(0)
   },
 )
+
+it('a person who was erased while a request ran gets no key by its answer', async () => {
+  await service.stop()
+  let finish = (): void => {}
+  const done = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  let begun = (): void => {}
+  const running = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+  const backend = {
+    answer: async () => {
+      begun()
+      await done
+      return { status: 200, fields: [], content: new Uint8Array(0) }
+    },
+    close: async () => {},
+  }
+  service = await startTestService({ environment, backend })
+  const heard = session.send(transfer, service)
+  await running
+  behindItsBack(`update sessions set ended_at = 1, end_reason = 'erased'`)
+  expect(behindItsBack('delete from subject_keys where tag <> zeroblob(8)')).toBe(1)
+  finish()
+  expect((await heard).status).toBe(200)
+  expect(behindItsBack('select count(*) from subject_keys where tag <> zeroblob(8)')).toBe(0)
+})
