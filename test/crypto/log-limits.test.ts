@@ -105,6 +105,12 @@ describe('a policy', () => {
     expect(any).toBe(`${two}group A any X1 X2\nquorum none\n`)
   })
 
+  it('may ask for ten of twelve', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `w${i}`)
+    const { groups } = parse(`${names.map(lineOf).join('')}group A 10 ${names.join(' ')}\nquorum A\n`)
+    expect(groups).toEqual([{ name: 'A', threshold: 10, members: names }])
+  })
+
   it.each(['a\tb', 'a ', '\na', 'a b c'])('has no word %j', (name) =>
     malformed(() =>
       encodePolicy(primitives, { ...parse('quorum none\n'), witnesses: [{ name, key: witness('X1').key }] }),
