@@ -188,6 +188,11 @@ describe('parseGatewaySignature', () => {
     ],
     ['a component that is a token', 'components_incomplete', input('"miniseal-caller"', 'miniseal-caller')],
     [
+      'one member of a component',
+      'components_incomplete',
+      input('"miniseal-caller"', '"miniseal-caller";key="user"'),
+    ],
+    [
       'a component with a parameter',
       'components_incomplete',
       input('"miniseal-caller"', '"miniseal-caller";x'),

@@ -106,6 +106,11 @@ describe('parsePushSignature', () => {
     ['a component more', 'components_incomplete', input('"@path"', '"@path" "@query"')],
     ['a component that is a token', 'components_incomplete', input('"content-type"', 'content-type')],
     ['a component with a parameter', 'components_incomplete', input('"@path"', '"@path";req')],
+    [
+      'one member of a component',
+      'components_incomplete',
+      input('"content-digest"', '"content-digest";key="sha-256"'),
+    ],
     ['a component in place of another', 'components_incomplete', input('"@path"', '"@query"')],
     ['a component twice', 'components_incomplete', input('"@path"', '"@method"')],
   ])('refuses %s', (_title, code, parts) => {
