@@ -25,6 +25,7 @@ function python(
       const lines = stdout
         .trim()
         .split('\n')
+        .filter((line) => line !== '')
         .map((line): unknown => JSON.parse(line))
       resolve({ code: child.exitCode, checks: lines.slice(0, -1) as Check[], summary: lines.at(-1) })
     })
