@@ -45,7 +45,7 @@ export function createOpenSessions(
   const stop = store.watch(({ kind, user }) => {
     if (kind === 'events') return
     if (user === undefined) kept.clear()
-    else for (const [name, { record }] of kept.entries()) if (record.user === user) kept.delete(name)
+    else for (const [name, { record }] of [...kept.entries()]) if (record.user === user) kept.delete(name)
   })
   const findAnew = async (id: Uint8Array): Promise<OpenSession | undefined> => {
     kept.delete(nameOf(id))
