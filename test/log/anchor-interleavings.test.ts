@@ -45,11 +45,13 @@ class Keeper {
   failure: unknown
   #letOn: (() => void) | undefined
   #stopped: () => void = () => undefined
+  readonly #folder: string
+  readonly #checkpoint: string
 
-  constructor(
-    readonly folder: string,
-    readonly checkpoint: string,
-  ) {}
+  constructor(folder: string, checkpoint: string) {
+    this.#folder = folder
+    this.#checkpoint = checkpoint
+  }
 
   /** One operation, or the start; resolves when the next one waits, or none is left. */
   async step(): Promise<void> {
@@ -69,7 +71,7 @@ class Keeper {
       })
     void current.run(gate, async () => {
       try {
-        await openAnchor(this.folder).keep(this.checkpoint)
+        await openAnchor(this.#folder).keep(this.#checkpoint)
       } catch (error) {
         this.failure = error
       }
