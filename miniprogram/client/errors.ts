@@ -44,8 +44,7 @@ export class ChannelError extends Error {
   readonly cause: unknown
 
   constructor(code: ChannelErrorCode, message: string, details: ErrorDetails = {}) {
-    // In the built client errors have no texts for developers: they would be a tenth of it.
-    super(message || code)
+    super(message)
     this.name = 'ChannelError'
     this.code = code
     this.reason = details.reason
