@@ -53,7 +53,8 @@ function assertJsonType({ fields }: RequestMessage): void {
 }
 
 function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
-  if (content.length > maxJson) throw new ProtocolError('payload_invalid', `JSON has at most ${maxJson} bytes`)
+  if (content.length > maxJson)
+    throw new ProtocolError('payload_invalid', `JSON has at most ${maxJson} bytes`)
   assertSmallJson(content)
   const text = refuseFormat('payload_invalid', () => decodeUtf8(content))
   let value: unknown
