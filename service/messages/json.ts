@@ -96,7 +96,7 @@ function tableOf(bytes: Readonly<Record<Meaning, string>>): readonly (Meaning | 
  *
  * @throws ProtocolError `payload_invalid` for more than 32 levels or 4096 tokens.
  */
-export function assertSmallJson(bytes: Uint8Array): void {
+function assertSmallJson(bytes: Uint8Array): void {
   let depth = 0
   let tokens = 0
   let isInWord = false

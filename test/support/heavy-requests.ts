@@ -17,7 +17,7 @@ const members = (count: number): string =>
 /** Eight megabytes of opening brackets in nine kilobytes. */
 export const gzippedDepth = gzipped('['.repeat(8_388_000))
 /** Eight megabytes of one object's members. */
-export const gzippedMembers = gzipped(`{${'"a":1,'.repeat(1_380_000)}"b":1}`)
+const gzippedMembers = gzipped(`{${'"a":1,'.repeat(1_380_000)}"b":1}`)
 /** Eight megabytes of spaces around an honest order. */
 export const gzippedSpaces = gzipped(`{"payee":"bob","amount":7,"currency":"CNY"${' '.repeat(8_000_000)}}`)
 
