@@ -35,7 +35,8 @@ export function assertNotOurs(keys: readonly PushKey[], keyring: Keyring): void 
   const own = serviceKeyKinds.flatMap((kind) => keyring.known(kind))
   for (const { name, publicKey } of keys) {
     const ours = own.find((key) => equalBytes(key.publicKey, publicKey))
-    if (ours !== undefined) throw new Error(`MINISEAL_PUSH_KEYS: ${name} is the service's own ${ours.kind} key`)
+    if (ours !== undefined)
+      throw new Error(`MINISEAL_PUSH_KEYS: ${name} is the service's own ${ours.kind} key`)
   }
 }
 
