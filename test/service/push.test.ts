@@ -222,6 +222,7 @@ it.each([
   'orders=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
   `${orders.entry},${stranger.entry}`,
   `${orders.entry},`,
+  `${orders.entry},again${orders.entry.slice('orders'.length)}`,
   `x=${generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x}=`,
 ])('does not start with MINISEAL_PUSH_KEYS %s', (text) => {
   const environment = { MINISEAL_DATA: service.environment.MINISEAL_DATA, MINISEAL_PUSH_KEYS: text }
