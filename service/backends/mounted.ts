@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import { canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
 import { decodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
@@ -45,7 +46,10 @@ export function mountApp(
     async answer(message, caller) {
       const content = decodedContent(message)
       const fields = message.fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
-      const request = new Request(`https://${message.authority}${message.path}`, {
+      // Two spellings of one path must not differ for patterns that are compared with the text.
+      const path = canonicalPath(message.path)
+      const query = message.path.slice(pathWithoutQuery(message.path).length)
+      const request = new Request(`https://${message.authority}${path}${query}`, {
         method: message.method,
         headers: fields.map(([name, value]): [string, string] => [name, value]),
         ...(content.length > 0 ? { body: new Uint8Array(content) } : {}),
