@@ -41,6 +41,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
     heldBy('test/service/step-up.test.ts'),
     heldBy('test/service/step-up.test.ts'),
   ],
+  '11. Where our parsers are strict': [heldBy('test/crypto/paths.test.ts')],
   '12. The audit log': [picture],
   '12.1 Leaf': [heldBy('test/crypto/audit-leaf.test.ts')],
   '12.2 Groups and commitments': [heldBy('test/vectors/log-vectors.test.ts')],
