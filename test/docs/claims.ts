@@ -6,6 +6,7 @@ import {
   checkFindingLine,
   checkLogLines,
   checkNginx,
+  checkPathPattern,
   checkPolicyLines,
   checkSql,
   checkTableSettings,
@@ -59,6 +60,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
 }
 
 const others: Readonly<Record<string, readonly Claim[]>> = {
+  'docs/integration.md#Paths': [{ check: checkPathPattern }],
   'docs/integration.md#Pushing events': [inBackend, heldBy('test/service/push.test.ts')],
   'docs/explain.md#Why a signature does not verify': [heldBy('test/explain/command.test.ts')],
   'docs/formal.md#2. The key exchange': [heldBy('test/vectors/sealing-vectors.test.ts')],
