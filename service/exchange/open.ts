@@ -3,7 +3,7 @@ import { wipe } from '../../crypto/bytes.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { HandshakeRequestFrame, RequestFrame } from '../../crypto/frame.ts'
 import { parseFrame } from '../../crypto/frame.ts'
-import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
+import { deriveSession, handshakeHash, openHandshakeRequest } from '../../crypto/handshake.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
 import type { SessionRecord } from '../store/store.ts'
@@ -18,6 +18,8 @@ export interface OpenedHandshake {
   /** Seals frame 0x02. */
   readonly responseKey: Uint8Array
   readonly serviceEphemeral: Uint8Array
+  /** What the login must say that it was signed for. */
+  readonly handshakeHash: Uint8Array
   /** The address group that sent it. */
   readonly source: string
   /** For the log line: written while the login is answered. */
@@ -94,6 +96,7 @@ async function openHandshake(
       keys: session,
       responseKey,
       serviceEphemeral,
+      handshakeHash: handshakeHash(primitives, agreement.publicKey, frame.ephemeral),
       source,
       notes: {},
     }
