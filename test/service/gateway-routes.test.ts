@@ -116,7 +116,7 @@ describe('a route with limits', () => {
   })
 
   it('sends the path as it was signed, to the letter', async () => {
-    const path = "/steady/a%2Fb//c;d?q='x'&empty=&plus=+"
+    const path = "/steady/a%3Fb/c@d/?q='x';empty=&plus=+%2F"
     await session.send({ path })
     expect(steady.last().url).toBe(path)
   })
@@ -258,6 +258,18 @@ describe('the routes file', () => {
     ['has a route without a path', [{ upstream: 'http://h' }], /route 1, path must be a path/],
     ['has a path without its slash', [{ ...route, path: 'a' }], /route 1, path must be/],
     ['has a path with a query', [{ ...route, path: '/a?b' }], /route 1, path must be/],
+    ['has a path with an empty segment', [{ ...route, path: '/a//b' }], /route 1, path must be/],
+    ['has a path with a dot segment', [{ ...route, path: '/a/../b' }], /route 1, path must be/],
+    ['has a path with a needless escape', [{ ...route, path: '/%61' }], /route 1, path must be/],
+    ['has a path with a parameter', [{ ...route, path: '/a;b' }], /route 1, path must be/],
+    [
+      'names a path in two spellings',
+      [
+        { ...route, path: '/a@' },
+        { ...route, path: '/a%40' },
+      ],
+      /name \/a@ more/,
+    ],
     [
       'has an upstream with a path',
       [route, { path: '/b', upstream: 'http://h/x' }],
