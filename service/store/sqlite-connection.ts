@@ -1,5 +1,5 @@
 /** A SQLite connection that keeps what it acknowledges, to a file that is at this version. */
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -38,9 +38,14 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
   }
 }
 
-/** Readable by the owner alone, also where it was made in another way. SQLite gives its other files the same mode. */
+/**
+ * Readable by the owner alone, also where it was made in another way. SQLite gives its other files the same mode.
+ *
+ * A file that is there is never opened here: to close it again would take the locks of every connection that this process
+ * has to it (POSIX, `fcntl`).
+ */
 function keepPrivate(path: string): void {
-  closeSync(openSync(path, 'a', 0o600))
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
     if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
