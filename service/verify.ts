@@ -115,6 +115,7 @@ async function verifyMessage(
   now: number,
 ): Promise<Caller> {
   refuseFormat('payload_invalid', () => assertMethod(message.method))
+  // Before anything is made of it: a path with two readings is none, whoever signed it.
   refuseFormat('payload_invalid', () => assertPath(message.path))
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
   const gateway = refuseFormat('signature_malformed', () => parseGatewaySignature(message))

@@ -2,11 +2,17 @@
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseRequest, type ResponseMessage } from '../../crypto/binary-http.ts'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { parseRequest, parseResponse } from '../../crypto/binary-http.ts'
 import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
 import { signConfiguration, verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import { parseFrame } from '../../crypto/frame.ts'
-import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
+import {
+  deriveSession,
+  openHandshakeRequest,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+} from '../../crypto/handshake.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
 import { signResponse, verifyResponse } from '../../crypto/signed-response.ts'
@@ -89,6 +95,31 @@ describe('the agreement key', () => {
       const { session } = deriveSession(primitives, known, agreement.secretKey, peer, answer.ephemeral)
       expect(() => openRequest(primitives, session, later)).toThrow('cannot be opened')
     }
+  })
+
+  it('in the network moves the signature of a login that it holds back into no handshake of its own', async () => {
+    const agreement = await stolenKey(service, 'agreement')
+    const code = await service.code('dave')
+    const held = await prepareLogin(service, { code })
+    const frame = parseFrame(held.frame, largest)
+    if (frame.kind !== 'handshake-request') throw new Error('no login')
+    // The very bytes that the device signed, under an ephemeral key of the thief's.
+    const { plaintext } = openHandshakeRequest(primitives, agreement, frame)
+    const secretKey = random(32)
+    const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+    const moved = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
+    const open = (bytes: Uint8Array): ResponseMessage => {
+      const answer = parseFrame(bytes, largest)
+      if (answer.kind !== 'handshake-response') throw new Error('no answer to a login')
+      const keys = deriveSession(primitives, moved.state, secretKey, answer.ephemeral, answer.ephemeral)
+      return parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
+    }
+    const { json } = await send(service, { frame: moved.frame, open })
+    expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
+    // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
+    const heard = await send(service, held)
+    expect(heard.status).toBe(201)
+    expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
   })
 
   it('in the network, while it is in use, takes the code of a login that it holds back: the one gap', async () => {

@@ -147,11 +147,7 @@ function signatures({ keys, now, nonce }: GatewayWorld): readonly Refused[] {
   })
   return [
     ...both,
-    [
-      'whose device signs for the gateway too',
-      'signature_malformed',
-      { after: asGateway },
-    ],
+    ['whose device signs for the gateway too', 'signature_malformed', { after: asGateway }],
     [
       'that covers a field more',
       'components_incomplete',
@@ -209,7 +205,11 @@ function tokens({ keys, now }: GatewayWorld): readonly Refused[] {
     ['whose token is of another issuer', 'token_invalid', { claims: { iss: 'https://other.example' } }],
     ['whose token is for another audience', 'token_invalid', { claims: { aud: 'https://other.example' } }],
     ['whose token is over', 'token_expired', { claims: { exp: now - 60 } }],
-    ['whose token is of another device', 'token_key_mismatch', { claims: { cnf: { jkt: keys.stranger.keyid } } }],
+    [
+      'whose token is of another device',
+      'token_key_mismatch',
+      { claims: { cnf: { jkt: keys.stranger.keyid } } },
+    ],
     ['whose token is signed by a message key', 'token_invalid', { tokenSigner: keys.message }],
     ['whose token is signed by a key of no purpose', 'token_invalid', { tokenSigner: keys.unmarked }],
     ['whose token is signed by nobody’s key', 'token_invalid', { tokenSigner: keys.stranger }],
@@ -227,7 +227,11 @@ function tokens({ keys, now }: GatewayWorld): readonly Refused[] {
     [
       'whose caller was changed',
       'signature_invalid',
-      { after: withFields(([name, value]) => [[name, name === 'miniseal-caller' ? value.replace('session"', 'soter"') : value]]) },
+      {
+        after: withFields(([name, value]) => [
+          [name, name === 'miniseal-caller' ? value.replace('session"', 'soter"') : value],
+        ]),
+      },
     ],
   ]
 }
