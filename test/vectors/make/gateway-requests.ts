@@ -34,7 +34,7 @@ export interface GatewayParts {
   /** Of the signatures; `Host` is the same. */
   readonly authority?: string
   readonly content?: string
-  /** Instead of `content-type`, `idempotency-key` and, with content, its digest. */
+  /** Instead of `content-type`, `content-digest` and `idempotency-key`. */
   readonly fields?: readonly Field[]
   readonly claims?: Readonly<Record<string, unknown>>
   readonly header?: Readonly<Record<string, unknown>>
@@ -66,29 +66,30 @@ export const user = 'u_alice'
 export const session = 'c2Vzc2lvbi1vZi10aGlz'
 export const app = 'wx0123456789abcdef'
 
+const same = (input: InnerList): InnerList => input
+
 /** The request that a gateway would send, but for what `parts` say. */
 export function gatewayRequest(world: GatewayWorld, parts: GatewayParts = {}): RequestMessage {
   const { keys, now } = world
-  const device = parts.device ?? keys.device
-  const authority = parts.authority ?? authorityOf(world.origin)
+  const { device = keys.device, message = keys.message, deviceAge = 1, gatewayAge = 0 } = parts
+  const { authority = authorityOf(world.origin), method = 'POST', target = '/orders/7?full=yes' } = parts
+  const { deviceLabel = 'sig', gatewayLabel = 'gateway', editDevice = same, editGateway = same } = parts
   const content = encodeUtf8(parts.content ?? '{"n":1}')
-  const own = parts.fields ?? [
-    ...(content.length === 0
-      ? []
-      : ([
-          ['content-type', 'application/json'],
-          ['content-digest', contentDigest(primitives, content)],
-        ] as const)),
-    ['idempotency-key', '"order-1"'],
-  ]
+  const {
+    fields = [
+      ['content-type', 'application/json'],
+      ['content-digest', contentDigest(primitives, content)],
+      ['idempotency-key', '"order-1"'],
+    ] as const,
+  } = parts
   const caller = { user, device: device.keyid, session, app, acr: 'session', ...parts.caller }
   const plain: RequestMessage = {
-    method: parts.method ?? 'POST',
+    method,
     scheme: 'https',
     authority,
-    path: parts.target ?? '/orders/7?full=yes',
+    path: target,
     fields: [
-      ...own,
+      ...fields,
       ...(parts.hasToken === false
         ? []
         : [['authorization', `${parts.scheme ?? 'HTTPSig'} ${tokenOf(world, device, parts)}`] as const]),
@@ -123,24 +124,16 @@ export function gatewayRequest(world: GatewayWorld, parts: GatewayParts = {}): R
     const value = primitives.ed25519Sign(base, signer.secretKey)
     return { input: serializeInnerList(input), signature: serializeBareItem({ kind: 'bytes', value }) }
   }
-  const same = (input: InnerList): InnerList => input
   const names = requiredComponents(plain)
-  const [a, b] = [parts.deviceLabel ?? 'sig', parts.gatewayLabel ?? 'gateway']
-  const sig = sign(names, device, 'miniseal', parts.deviceAge ?? 1, parts.editDevice ?? same)
   const added = [...names, 'miniseal-caller', 'miniseal-device-key']
-  const gateway = sign(
-    added,
-    parts.message ?? keys.message,
-    'miniseal-gateway',
-    parts.gatewayAge ?? 0,
-    parts.editGateway ?? same,
-  )
+  const sig = sign(names, device, 'miniseal', deviceAge, editDevice)
+  const gateway = sign(added, message, 'miniseal-gateway', gatewayAge, editGateway)
   const signed: RequestMessage = {
     ...plain,
     fields: [
       ...plain.fields,
-      ['signature-input', `${a}=${sig.input}, ${b}=${gateway.input}`],
-      ['signature', `${a}=${sig.signature}, ${b}=${gateway.signature}`],
+      ['signature-input', `${deviceLabel}=${sig.input}, ${gatewayLabel}=${gateway.input}`],
+      ['signature', `${deviceLabel}=${sig.signature}, ${gatewayLabel}=${gateway.signature}`],
     ],
   }
   return parts.after?.(signed) ?? signed
