@@ -10,6 +10,9 @@ import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
 import { check, checkAsync } from './refused.ts'
 
+/** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */
+const maxHandshakeFrame = 65_536
+
 /** A login: the keys are those of the session that it may become. */
 export interface OpenedHandshake {
   readonly kind: 'handshake'
@@ -52,6 +55,7 @@ export async function openFrame(
   const frame = check('frame', () => parseFrame(bytes, context.settings.maxFrame))
   switch (frame.kind) {
     case 'handshake-request':
+      check('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
       await checkAsync('limits', () => context.limits.takeHandshake(source))
       return await openHandshake(context, frame, source)
@@ -65,6 +69,11 @@ export async function openFrame(
         throw new ProtocolError('malformed_frame', 'a client does not send frames of this type')
       })
   }
+}
+
+function assertLoginSize({ length }: Uint8Array): void {
+  if (length > maxHandshakeFrame)
+    throw new ProtocolError('frame_too_large', `the frame of a login has at most ${maxHandshakeFrame} bytes`)
 }
 
 async function openHandshake(

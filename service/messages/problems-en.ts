@@ -29,7 +29,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
       'Normal after two hours or a restart with another database. If many, see that every process has the same database.',
   },
   frame_too_large: {
-    means: 'The frame is over `max_frame` (1 MiB).',
+    means: 'The frame is over `max_frame` (1 MiB), or that of a login over 64 KiB.',
     client: 'Send less.',
     operator: 'Bodies over 1 MiB belong elsewhere: upload them to storage and send their digest.',
   },
@@ -133,7 +133,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   payload_invalid: {
     means:
-      'The content is not what the route takes; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
+      'The content is not what the route takes, or exceeds its bounds; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
     client: 'Correct what `detail` names.',
     operator: 'For another origin: `MINISEAL_ORIGIN` is not what clients were built with.',
   },
@@ -160,6 +160,13 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
     means: 'The key was used for another request.',
     client: 'Use a new key for a new request.',
     operator: 'A client of your own uses one key for two things.',
+  },
+  request_cancelled: {
+    means:
+      'The key was cancelled with `DELETE /outcomes/{key}` before a request with it ran. Nothing was done, and nothing will be.',
+    client: 'Nothing: this is what was asked for. A new attempt has a new key.',
+    operator:
+      'Normal where people give up. The entry of the cancelling is in `/audit`: `DELETE`, `/outcomes/` and the key in base64url.',
   },
   login_code_invalid: {
     means: 'WeChat does not take the code; codes live five minutes.',
@@ -197,15 +204,16 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   upstream_unavailable: {
     means:
-      'The backend did not answer as it must: no connection, too slow, too large, not HTTP. With `"outcome": "unknown"` **it may have acted.** With `retry_after` nothing was sent: the route\'s circuit breaker is open, or too many wait.',
-    client: 'Ask again with the same idempotency key.',
+      'The backend did not answer as it must: no connection, too slow, too large, not HTTP. With `"outcome": "unknown"` **it may have acted.** With `"outcome": "none"` nothing was sent: no connection, the route\'s circuit breaker is open, or too many wait.',
+    client: 'With `none`: try again with a new idempotency key. Otherwise ask again with the same one.',
     operator:
       'See the backend: its port, its time, the size of its answers. Limits of a route are in `MINISEAL_ROUTES_FILE`.',
   },
   unavailable: {
     means:
       'The database did not do its part. With `"outcome": "unknown"` the request **may have run**: its answer could not be kept.',
-    client: 'Wait for `Retry-After`, send again with the same idempotency key.',
+    client:
+      'Wait for `Retry-After`, send again with the same idempotency key; with `"outcome": "none"`, with a new one.',
     operator:
       'See `/readyz`: the database and the audit log. A log that is refused takes no payments: `miniseal audit status` says why.',
   },
