@@ -8,6 +8,7 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import type { PushKey } from './http/push-keys.ts'
 import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import { parseDiskReserve } from './limits/disk.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { LogSettings } from './log/settings.ts'
@@ -45,6 +46,8 @@ export interface Config {
   /** `undefined`: the built-in demo wallet. */
   readonly upstreams: readonly Upstream[] | undefined
   readonly limits: LimitSettings
+  /** Bytes of the disk below which nothing new is taken; 0: never. Of SQLite alone. */
+  readonly diskReserve: number
   /** Proxies in front whose X-Forwarded-For entries are believed. */
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
@@ -88,6 +91,7 @@ const schema = z.object({
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
   MINISEAL_LIMITS: z.string().optional(),
+  MINISEAL_DISK_RESERVE: z.string().optional(),
   MINISEAL_TRUSTED_PROXIES: z.string().optional(),
   MINISEAL_ROUTES_FILE: z.string().optional(),
   MINISEAL_MAX_DEVICES: z
@@ -143,6 +147,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     kind: 'built-in-sandbox',
   })
   const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
+  const diskReserve = collect(() => parseDiskReserve(values.MINISEAL_DISK_RESERVE), 0)
   const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
   const upstreams = collect(
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
@@ -168,6 +173,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     wechatApi,
     upstreams,
     limits,
+    diskReserve,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     eventDays: Number(values.MINISEAL_EVENT_DAYS),

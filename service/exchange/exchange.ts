@@ -14,11 +14,12 @@ import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
 import type { Refused } from './refused.ts'
-import { asRefused, checkAsync } from './refused.ts'
+import { asRefused, check, checkAsync } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
 import type { Story } from './story.ts'
+import { assertStorable, chargeStored } from './storage.ts'
 import { signatureOf, subjectOf } from './story.ts'
 import { assertForUs, assertPassable, readRequest, verifyRequest } from './verify.ts'
 
@@ -122,6 +123,7 @@ async function answer(
     assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
+      check('limits', () => context.disk.assertRoom())
       return await logIn(context, opened, request, story)
     }
     const verified = verifyRequest(context, opened, request)
@@ -129,11 +131,14 @@ async function answer(
     clock.begin('token')
     const subject = await verifyToken(context, verified)
     quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
+    await assertStorable(context, subject, request)
     clock.begin('claim')
     const command = await claimRequest(context, verified, subject, story)
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
-    return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
+    const settled = await settle(context, command, await carryOut(context, command), story)
+    await chargeStored(context, subject, request, settled)
+    return withFields(settled, quotas)
   } catch (error) {
     return withFields(await refuse(context, asRefused('handler', error), story), quotas)
   }

@@ -15,6 +15,9 @@ export interface LimitSettings {
   readonly user: Rate
   readonly device: Rate
   readonly app: Rate
+  /** Mebibytes that the unsafe requests of one device, and of one user, may make the service store. */
+  readonly stored_mib_device: Rate
+  readonly stored_mib_user: Rate
   /** Pushes of one address group, refused before any cryptography. */
   readonly push_ip: Rate
   /** Signed pushes of one key. */
@@ -41,6 +44,8 @@ const development: LimitSettings = {
   user: { count: 60_000, seconds: 60 },
   device: { count: 60_000, seconds: 60 },
   app: { count: 600_000, seconds: 60 },
+  stored_mib_device: { count: 4_096, seconds: 86_400 },
+  stored_mib_user: { count: 8_192, seconds: 86_400 },
   push_ip: { count: 600_000, seconds: 60 },
   push_key: { count: 600_000, seconds: 60 },
   in_flight: 1_024,
@@ -60,6 +65,8 @@ const production: LimitSettings = {
   user: { count: 1_200, seconds: 60 },
   device: { count: 600, seconds: 60 },
   app: { count: 60_000, seconds: 60 },
+  stored_mib_device: { count: 128, seconds: 86_400 },
+  stored_mib_user: { count: 256, seconds: 86_400 },
   push_ip: { count: 12_000, seconds: 60 },
   push_key: { count: 6_000, seconds: 60 },
   in_flight: 256,
@@ -77,7 +84,7 @@ export function defaultLimits(mode: 'development' | 'production'): LimitSettings
   return mode === 'production' ? production : development
 }
 
-const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app', 'push_ip', 'push_key'] as const
+const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app', 'stored_mib_device', 'stored_mib_user', 'push_ip', 'push_key'] as const
 const boundNames = [
   'in_flight',
   'body_mib',

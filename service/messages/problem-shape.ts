@@ -18,6 +18,8 @@ export const problemDocument = z.looseObject({
   retryable: z.boolean(),
   /** `unknown`: the request may have had its effect. */
   outcome: z.literal('unknown').optional(),
+  /** Of `unavailable`: the disk is nearly full. */
+  reason: z.literal('storage_full').optional(),
   /** Of `step_up_required`. */
   challenge: z.string().optional(),
   summary: z.string().optional(),
