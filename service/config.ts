@@ -8,7 +8,6 @@ import { parseMetricsAccess } from './http/metrics.ts'
 import type { PushKey } from './http/push-keys.ts'
 import { parsePushKeys } from './http/push-keys.ts'
 import { developmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
-import { parseDiskReserve } from './limits/disk.ts'
 import type { LimitSettings } from './limits/settings.ts'
 import { defaultLimits, parseLimits, parseTrustedProxies } from './limits/settings.ts'
 import type { LogSettings } from './log/settings.ts'
@@ -91,7 +90,12 @@ const schema = z.object({
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
   MINISEAL_LIMITS: z.string().optional(),
-  MINISEAL_DISK_RESERVE: z.string().optional(),
+  MINISEAL_DISK_RESERVE: z
+    .string()
+    .regex(/^(?:0|[1-9][0-9]{0,5})$/, {
+      error: 'MINISEAL_DISK_RESERVE must be a whole number of MiB, 0 for none',
+    })
+    .default('256'),
   MINISEAL_TRUSTED_PROXIES: z.string().optional(),
   MINISEAL_ROUTES_FILE: z.string().optional(),
   MINISEAL_MAX_DEVICES: z
@@ -113,6 +117,10 @@ const schema = z.object({
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
 })
+
+const sandboxApi: WechatApi = { kind: 'built-in-sandbox' }
+
+const mebibyte = 1_048_576
 
 /** Stands in for a database that could not be read: the service does not start then. */
 const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
@@ -143,11 +151,8 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
   const database = collect(() => parseDatabase(values), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
-  const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
-    kind: 'built-in-sandbox',
-  })
+  const wechatApi = collect(() => parseWechatApi(values.MINISEAL_WECHAT_API, mode), sandboxApi)
   const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
-  const diskReserve = collect(() => parseDiskReserve(values.MINISEAL_DISK_RESERVE), 0)
   const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
   const upstreams = collect(
     () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
@@ -173,7 +178,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     wechatApi,
     upstreams,
     limits,
-    diskReserve,
+    diskReserve: Number(values.MINISEAL_DISK_RESERVE) * mebibyte,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     eventDays: Number(values.MINISEAL_EVENT_DAYS),

@@ -15,6 +15,7 @@ import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
 import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
+import { type DiskTest, watchDisk } from './disk-watch.ts'
 import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
@@ -52,6 +53,8 @@ export interface Surroundings {
   readonly socketTimes?: SocketTimes
   /** Instead of the listener's own patience with a connection that stands still, in milliseconds. */
   readonly socketPatienceMs?: number
+  /** Instead of what the system says of free space, and how often it is asked. */
+  readonly disk?: DiskTest
 }
 
 export interface RunningService {
@@ -90,6 +93,7 @@ export async function startService(
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
+  const disk = await watchDisk(config, around.disk, { log, metrics })
   const keyring = await openKeyring(store, wrapper, now())
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const wechat = connectWechat(config, sandbox?.url, now, onCall)
@@ -103,7 +107,7 @@ export async function startService(
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, { ...parts, ...records })
+  const context = contextOf(config, origin, { ...parts, ...records, disk })
   let hasEnded = false
   const isStopping = (): boolean => hasEnded
   const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
@@ -127,7 +131,7 @@ export async function startService(
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       hasEnded = true
-      await Promise.all([listener.close(), sockets.close()])
+      await Promise.all([listener.close(), sockets.close(), disk.stop()])
       await stopHousekeeping()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
       context.sessions.close()
@@ -142,6 +146,7 @@ export async function startService(
 type ContextParts = Pick<
   ExchangeContext,
   | 'store'
+  | 'disk'
   | 'keyring'
   | 'wrapper'
   | 'wechat'

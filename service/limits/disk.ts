@@ -62,7 +62,12 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
     assertRoom() {
       if (!state.isLow) return
       const members = { reason: 'storage_full', retry_after: retryAfter }
-      throw new ProtocolError('unavailable', 'the service has no room to store the request', undefined, members)
+      throw new ProtocolError(
+        'unavailable',
+        'the service has no room to store the request',
+        undefined,
+        members,
+      )
     },
     state: () => state,
     stop: () => clearInterval(timer),
@@ -73,18 +78,4 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
 async function freeBytesOf(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize
-}
-
-const mebibyte = 1_048_576
-
-/**
- * Reads `MINISEAL_DISK_RESERVE`, in MiB. @returns bytes
- *
- * @throws Error for anything but a whole number from 0 to 999999.
- */
-export function parseDiskReserve(text: string | undefined): number {
-  if (text === undefined) return 256 * mebibyte
-  if (!/^(?:0|[1-9][0-9]{0,5})$/.test(text))
-    throw new Error('MINISEAL_DISK_RESERVE must be a whole number of MiB, 0 for none')
-  return Number(text) * mebibyte
 }

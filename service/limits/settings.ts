@@ -84,7 +84,17 @@ export function defaultLimits(mode: 'development' | 'production'): LimitSettings
   return mode === 'production' ? production : development
 }
 
-const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app', 'stored_mib_device', 'stored_mib_user', 'push_ip', 'push_key'] as const
+const rateNames = [
+  'handshake_ip',
+  'frame_ip',
+  'user',
+  'device',
+  'app',
+  'stored_mib_device',
+  'stored_mib_user',
+  'push_ip',
+  'push_key',
+] as const
 const boundNames = [
   'in_flight',
   'body_mib',

@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import type { Backend } from '../../service/backends/backend.ts'
 import { readConfig } from '../../service/config.ts'
 import type { SocketTimes } from '../../service/http/socket-settings.ts'
-import type { RunningService } from '../../service/main.ts'
+import type { RunningService, Surroundings } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
@@ -46,6 +46,7 @@ export interface TestServiceOptions {
   readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
+  readonly disk?: NonNullable<Surroundings['disk']>
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
