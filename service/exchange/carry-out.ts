@@ -86,7 +86,7 @@ async function findAnswer(
 
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
   const confirmed = await confirmCaller(context, command)
-  assertRequiredAcr(context, command, confirmed.caller)
+  await assertRequiredAcr(context, command, confirmed.caller)
   const { reply, writes } = await decide(context, command, confirmed)
   const claim = command.idempotency?.claim
   const settled = claim === undefined ? [] : [settlement(context, claim, reply)]

@@ -1,5 +1,5 @@
 /** Routes with limits of their own, and backends that fail: each route is alone with its backend. */
-import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -296,7 +296,7 @@ describe('the routes file', () => {
     const environment = {
       NODE_ENV: 'production',
       MINISEAL_ORIGIN: 'https://pay.example.com',
-      MINISEAL_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+      MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
       MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
     }
     expect(() => readConfig(environment)).toThrow(/MINISEAL_ROUTES_FILE/)
