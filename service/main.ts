@@ -135,8 +135,7 @@ export async function startService(
       hasEnded = true
       await Promise.all([listener.close(), sockets.close(), disk.stop()])
       await stopHousekeeping()
-      await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
-      context.sessions.close()
+      await Promise.all([backend.close(), wechat.close(), sandbox?.close(), context.sessions.close()])
       await auditLog.stop()
       await store.close()
       await traces.stop()
