@@ -16,6 +16,7 @@ import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
+import type { Copies } from './copies.ts'
 import type { ExchangeTrace, StageTime } from './stages.ts'
 
 /** What was learned of a login's risk; `blocked`: WeChat itself refused to say who it is. */
@@ -53,6 +54,7 @@ export interface ExchangeContext {
   readonly backend: Backend
   readonly limits: Limits
   readonly disk: DiskGuard
+  readonly copies: Copies
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn

@@ -4,14 +4,12 @@ import { findField } from '../../crypto/binary-http.ts'
 import type { Storer } from '../limits/storage.ts'
 import type { Answer } from './answer.ts'
 import type { ExchangeContext } from './context.ts'
-import { mayHaveEffect } from './idempotency.ts'
+import { mayHaveEffect, outcomesPath } from './idempotency.ts'
 import { checkAsync } from './refused.ts'
 
 /** Asking what came of a request is always possible. */
-const outcomes = '/outcomes/'
-
 function stores(request: RequestMessage): boolean {
-  return mayHaveEffect(request) && !request.path.startsWith(outcomes)
+  return mayHaveEffect(request) && !request.path.startsWith(outcomesPath)
 }
 
 /**

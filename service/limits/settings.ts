@@ -18,6 +18,8 @@ export interface LimitSettings {
   /** Mebibytes that the unsafe requests of one device, and of one user, may make the service store. */
   readonly stored_mib_device: Rate
   readonly stored_mib_user: Rate
+  /** Requests of one user about the outcomes of their requests; they count for no other limit of user, device or app. */
+  readonly outcome: Rate
   /** Pushes of one address group, refused before any cryptography. */
   readonly push_ip: Rate
   /** Signed pushes of one key. */
@@ -46,6 +48,7 @@ const development: LimitSettings = {
   app: { count: 600_000, seconds: 60 },
   stored_mib_device: { count: 4_096, seconds: 86_400 },
   stored_mib_user: { count: 8_192, seconds: 86_400 },
+  outcome: { count: 60_000, seconds: 60 },
   push_ip: { count: 600_000, seconds: 60 },
   push_key: { count: 600_000, seconds: 60 },
   in_flight: 1_024,
@@ -67,6 +70,7 @@ const production: LimitSettings = {
   app: { count: 60_000, seconds: 60 },
   stored_mib_device: { count: 128, seconds: 86_400 },
   stored_mib_user: { count: 256, seconds: 86_400 },
+  outcome: { count: 60, seconds: 60 },
   push_ip: { count: 12_000, seconds: 60 },
   push_key: { count: 6_000, seconds: 60 },
   in_flight: 256,
@@ -92,6 +96,7 @@ const rateNames = [
   'app',
   'stored_mib_device',
   'stored_mib_user',
+  'outcome',
   'push_ip',
   'push_key',
 ] as const
