@@ -1,4 +1,5 @@
 /** A person's yes to exactly one request: the summary on the screen, then the finger or the face. */
+import { summaryFault } from '../../crypto/summary.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { stringMember } from './json.ts'
@@ -24,13 +25,16 @@ export function findAsked(error: unknown): Asked | undefined {
  *
  * @param confirm as in the request's options
  * @returns the value of the header `step-up`
- * @throws ChannelError `confirmation_cancelled` or what SOTER says; nothing has been carried out.
+ * @throws ChannelError `unexpected_answer` for a summary that cannot be shown as a whole, as it is; `confirmation_cancelled` or what SOTER says; nothing has been carried out.
  */
 export async function confirmed(
   { ask, soter, platform }: Environment,
   { challenge, summary }: Asked,
   confirm: true | ((summary: string) => Promise<boolean>),
 ): Promise<string> {
+  // The service shows nothing like it; what a person cannot read as it is, they are not asked about.
+  if (summaryFault(summary) !== undefined)
+    throw new ChannelError('unexpected_answer', 'the summary cannot be shown', { retryable: false })
   const isWanted = await (confirm === true ? ask : confirm)(summary)
   if (!isWanted) throw new ChannelError('confirmation_cancelled', 'the person did not confirm')
   return stepUpField(challenge, await soter(challenge, summary, platform.platform))
