@@ -11,14 +11,6 @@ import type { TransportAnswer } from './transports/transport.ts'
 
 const problemType = /^application\/problem\+json(?:\s*;|$)/i
 
-/** Refusals after which an unsafe request may still have had its effect. */
-const unsettled: readonly RefusalCode[] = [
-  'idempotency_in_progress',
-  'upstream_unavailable',
-  'unavailable',
-  'internal',
-]
-
 /**
  * The refusal in a verified answer; `undefined` when it is no refusal of the service: a success, or an error of
  * the backend's own, which the caller reads.
@@ -29,7 +21,7 @@ export function findRefusal(response: ResponseMessage, isUnsafe: boolean): Chann
   const code = stringMember(problem, 'code')
   if (problem === undefined || code === undefined || !isRefusalCode(code)) return undefined
   return new ChannelError(code, `the service refused: ${code}`, {
-    outcome: outcomeOf(problem, code, isUnsafe),
+    outcome: outcomeOf(problem, isUnsafe),
     status: response.status,
     retryable: typeof problem.retryable === 'boolean' ? problem.retryable : undefined,
     detail: stringMember(problem, 'detail'),
@@ -66,8 +58,13 @@ function findProblem(
   }
 }
 
-function outcomeOf(problem: Record<string, unknown>, code: RefusalCode, isUnsafe: boolean): Outcome {
-  return isUnsafe && (problem.outcome === 'unknown' || unsettled.includes(code)) ? 'unknown' : 'refused'
+/**
+ * Only a refusal that was decided under the claim of the Idempotency-Key says `none`. Every other one, whatever its code,
+ * says nothing of another copy of the request.
+ */
+function outcomeOf(problem: Record<string, unknown>, isUnsafe: boolean): Outcome {
+  if (!isUnsafe) return 'none'
+  return problem.outcome === 'none' ? 'refused' : 'unknown'
 }
 
 function isRefusalCode(code: string): code is RefusalCode {

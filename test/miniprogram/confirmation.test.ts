@@ -53,7 +53,7 @@ describe('a request with `confirm`', () => {
     })
     await expect(channel.request({ ...order, confirm: async () => false })).rejects.toMatchObject({
       code: 'confirmation_cancelled',
-      outcome: 'none',
+      outcome: 'refused',
       idempotencyKey: expect.any(String),
     })
     expect([signed, await balance(channel)]).toEqual([0, 1_000_000])

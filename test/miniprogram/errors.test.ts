@@ -47,7 +47,9 @@ describe('an error of the channel', () => {
 
 describe('a signed refusal', () => {
   it('carries code, status, time, detail and what the service says about a retry', () => {
-    const response = problem('rate_limited', 1764000000, 429, { detail: 'slow down', retryable: false })
+    const response = problem('rate_limited', 1764000000, 429, {
+      ...{ detail: 'slow down', retryable: false, outcome: 'none' },
+    })
     const fields = [...response.fields, ['retry-after', '30'] as const]
     const error = findRefusal({ ...response, fields }, true)
     expect(error).toMatchObject({
@@ -61,12 +63,14 @@ describe('a signed refusal', () => {
     })
   })
 
-  it('leaves the outcome open where the effect may have happened', () => {
-    for (const code of ['idempotency_in_progress', 'upstream_unavailable', 'internal']) {
+  it('leaves the outcome open, whatever its code, unless it says that nothing happened', () => {
+    for (const code of ['replayed', 'rate_limited', 'payload_invalid', 'not_found', 'internal']) {
       expect(findRefusal(problem(code, 1), true)?.outcome).toBe('unknown')
-      expect(findRefusal(problem(code, 1), false)?.outcome).toBe('refused')
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true)?.outcome).toBe('unknown')
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'None' }), true)?.outcome).toBe('unknown')
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'none' }), true)?.outcome).toBe('refused')
+      expect(findRefusal(problem(code, 1), false)?.outcome).toBe('none')
     }
-    expect(findRefusal(problem('unavailable', 1, 503, { outcome: 'unknown' }), true)?.outcome).toBe('unknown')
   })
 
   it('is told from an error of the backend', () => {
