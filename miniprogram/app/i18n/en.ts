@@ -58,7 +58,16 @@ export const en: Texts = {
     unknown: 'We are finding out',
     unknownDetail:
       'The connection failed, so we do not know yet whether the money was sent. We keep asking. It is sent once at most: please do not send it again.',
-    stillUnknown: 'Still not known. You can go on asking later, from the wallet. It is sent once at most.',
+    stillUnknownTitle: 'Still unknown',
+    stillUnknown:
+      'We could not reach the service. Ask again, now or later from the wallet, or give the transfer up. It is sent once at most.',
+    stillRunning: 'The service is still working on this transfer. Ask again in a moment.',
+    giveUp: 'Give up this transfer',
+    givingUp: 'Stopping the transfer',
+    givingUpDetail: 'If it has been sent already, you will see that here.',
+    notStopped:
+      'We could not reach the service to stop it, so it may still be sent. Ask again, now or later from the wallet.',
+    givenUp: 'You gave it up. No money was sent, and none will be.',
     askAgain: 'Ask again',
     backToWallet: 'Back to wallet',
     viewReceipt: 'View receipt',

@@ -62,6 +62,11 @@ export async function sendMessage(to: string, content: string, key: string): Pro
   return parseMessage(objectOf(answer, 201))
 }
 
+/** The key of the next attempt: the same one, unless the service has refused the message and so settled the key. */
+export async function keyAfter(failure: unknown, key: string): Promise<string> {
+  return failure instanceof ChannelError && failure.outcome === 'refused' ? newKey() : key
+}
+
 /** @throws ChannelError `unexpected_answer`. */
 export function parseMessage(body: JsonObject): Message {
   return {
