@@ -22,6 +22,12 @@ const memberOfRequest: ReadonlyMap<string, BareItem> = new Map<string, BareItem>
   ['key', member],
 ])
 
+/**
+ * The field that marks a problem of the service itself, with its code as a token. Only the service sets it, and every
+ * client acts on problems that carry it alone: what a backend answers is the backend's, whatever it says.
+ */
+export const problemField = 'miniseal-problem'
+
 /** Everything that an answer's signature covers, in order; what is absent is left out. */
 const coverage: readonly Item[] = [
   componentItem('@status'),
@@ -29,6 +35,7 @@ const coverage: readonly Item[] = [
   componentItem('content-encoding'),
   componentItem('content-digest'),
   componentItem('miniseal-receipt'),
+  componentItem(problemField),
   componentItem('@method', ofRequest),
   componentItem('@authority', ofRequest),
   componentItem('@path', ofRequest),

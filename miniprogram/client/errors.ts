@@ -20,7 +20,7 @@ export interface ErrorDetails {
   /** Inner status of a signed refusal, outer status of a clear answer. */
   readonly status?: number | undefined
   readonly detail?: string | undefined
-  /** The service's clock, UNIX seconds; only ever from a signed answer. */
+  /** When the service signed the refusal, UNIX seconds. */
   readonly time?: number | undefined
   /** Seconds to wait before trying again. */
   readonly retryAfter?: number | undefined

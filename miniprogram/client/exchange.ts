@@ -50,7 +50,7 @@ export async function exchange(
   const answeredAt = await afterSending(prepared, () => {
     return verifyAnswer(environment, configurations, sealed.request, response)
   })
-  const refusal = findRefusal(response, prepared.isUnsafe)
+  const refusal = findRefusal(response, prepared.isUnsafe, answeredAt)
   if (refusal !== undefined) throw refusal
   return afterSending(prepared, async () => {
     return createAnswer(sealed.request, response, answeredAt, environment.compression)

@@ -52,7 +52,7 @@ export async function logIn(environment: Environment, configurations: Configurat
   )
 }
 
-/** The remedy for `window_invalid`: takes over the service's time, where the refusal carries it. */
+/** The remedy for `window_invalid`: takes over the time at which the service signed its refusal. */
 export function correctClock({ clock }: Environment, error: ChannelError): boolean {
   if (error.time === undefined) return false
   clock.learn(error.time)
@@ -69,14 +69,14 @@ async function shakeHands(
   await environment.random.ready()
   const request = await signedLogin(environment, device, code)
   const { response, keys } = await exchangeHandshake(environment, configuration, request)
-  await verifyAnswer(environment, configurations, request, response)
+  const answeredAt = await verifyAnswer(environment, configurations, request, response)
   // A login has no effect that a second one would repeat.
-  const refusal = findRefusal(response, false)
+  const refusal = findRefusal(response, false, answeredAt)
   if (refusal !== undefined) throw refusal
   if (response.status !== 201)
     throw new ChannelError('unexpected_answer', 'the login was not answered as agreed')
   const answer = parseLoginAnswer(response.content, device)
-  environment.clock.learn(answer.time)
+  environment.clock.learn(answeredAt)
   return new Session(answer, keys, device, environment.clock.seconds())
 }
 

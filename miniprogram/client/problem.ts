@@ -3,29 +3,42 @@ import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
 import type { ClearCode, RefusalCode } from '../../crypto/errors.ts'
 import { FormatError } from '../../crypto/errors.ts'
+import { problemField } from '../../crypto/signed-response.ts'
 import { clearTexts, refusalTexts } from './error-texts.ts'
 import type { Outcome } from './errors.ts'
 import { ChannelError } from './errors.ts'
-import { numberMember, parseJsonObject, stringMember } from './json.ts'
+import { parseJsonObject, stringMember } from './json.ts'
 import type { TransportAnswer } from './transports/transport.ts'
 
 const problemType = /^application\/problem\+json(?:\s*;|$)/i
 
 /**
- * The refusal in a verified answer; `undefined` when it is no refusal of the service: a success, or an error of
- * the backend's own, which the caller reads.
+ * The refusal in a verified answer; `undefined` when it is not the service's: a success, or an error of the backend,
+ * which the caller reads. Only the service can set the signed field that is looked at; the document of a backend may
+ * say the same words, and nothing is done about it.
+ *
+ * @param answeredAt when the service made the answer, UNIX seconds, from its verified signature: the only time that is
+ *   believed
  */
-export function findRefusal(response: ResponseMessage, isUnsafe: boolean): ChannelError | undefined {
-  if (response.status < 400) return undefined
+export function findRefusal(
+  response: ResponseMessage,
+  isUnsafe: boolean,
+  answeredAt: number,
+): ChannelError | undefined {
+  const code = findField(response.fields, problemField)
+  if (response.status < 400 || code === undefined) return undefined
   const problem = findProblem(findField(response.fields, 'content-type'), response.content)
-  const code = stringMember(problem, 'code')
-  if (problem === undefined || code === undefined || !isRefusalCode(code)) return undefined
+  if (problem === undefined || stringMember(problem, 'code') !== code || !isRefusalCode(code)) {
+    // The service's own, and perhaps newer than this client: never an answer of the backend.
+    const outcome = isUnsafe ? 'unknown' : 'none'
+    return new ChannelError('unexpected_answer', 'an unknown refusal', { outcome, status: response.status })
+  }
   return new ChannelError(code, `the service refused: ${code}`, {
     outcome: outcomeOf(problem, isUnsafe),
     status: response.status,
     retryable: typeof problem.retryable === 'boolean' ? problem.retryable : undefined,
     detail: stringMember(problem, 'detail'),
-    time: numberMember(problem, 'time'),
+    time: answeredAt,
     retryAfter: delaySeconds(findField(response.fields, 'retry-after')),
     problem,
   })

@@ -38,8 +38,6 @@ export interface FrameWire {
 export interface LoginAnswer {
   readonly info: SessionInfo
   readonly token: AccessToken
-  /** The service's clock, UNIX seconds. */
-  readonly time: number
 }
 
 /** Seconds before its end at which a token is renewed; less for tokens that live shorter than ten times as long. */
@@ -101,7 +99,7 @@ export function parseLoginAnswer(content: Uint8Array, device: DeviceKey): LoginA
       expiresAt: requiredNumber(session, 'expires_at'),
       device: { id: device.keyid, isNew: enrolled.new === true },
     }
-    return { info, token: accessToken(body), time: requiredNumber(body, 'time') }
+    return { info, token: accessToken(body) }
   })
 }
 

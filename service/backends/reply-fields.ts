@@ -18,10 +18,12 @@ const dropped = new Set([
   'set-cookie',
   'content-length',
   'content-digest',
-  'miniseal-receipt',
   'ratelimit',
   'ratelimit-policy',
 ])
+
+/** Fields with a meaning that only the service gives them, in every spelling that some HTTP stack takes for the same name. */
+const reserved = /^miniseal[-_]/
 
 const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
 
@@ -31,7 +33,7 @@ export function replyFields(fields: readonly Field[]): readonly Field[] {
   for (const [name, value] of fields) {
     const lower = name.toLowerCase()
     const trimmed = value.trim()
-    if (dropped.has(lower) || (trimmed !== '' && !printable.test(trimmed))) continue
+    if (dropped.has(lower) || reserved.test(lower) || (trimmed !== '' && !printable.test(trimmed))) continue
     const earlier = kept.get(lower)
     kept.set(lower, earlier === undefined ? trimmed : `${earlier}, ${trimmed}`)
   }

@@ -1,5 +1,6 @@
 /** What goes back to the client, and the refusals among it. */
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import { problemField } from '../../crypto/signed-response.ts'
 import { encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
 import type { ProblemContext } from '../messages/problems.ts'
 import { problemOf } from '../messages/problems.ts'
@@ -16,10 +17,11 @@ export interface Answer {
   readonly receipt?: Uint8Array | undefined
 }
 
-/** A refusal as an answer like others. */
+/** A refusal as an answer like others, marked as the service's own. */
 export function refusalAnswer(context: ExchangeContext, refused: Refused, story: Story): Answer {
   const { status, headers, body } = problemOf(refused.refusal, problemContext(context, refused, story))
-  const reply = { status, fields: headers, content: encodeUtf8(body) }
+  const fields: readonly Field[] = [...headers, [problemField, refused.refusal.code]]
+  const reply = { status, fields, content: encodeUtf8(body) }
   return { reply, request: story.request, refused }
 }
 

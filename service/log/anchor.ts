@@ -25,7 +25,8 @@ export interface Anchor {
    */
   find(origin: string): Promise<AnchoredCheckpoint | undefined>
   /**
-   * Keeps a checkpoint; it is on the disk when this resolves. One that is smaller than what is there changes nothing.
+   * Keeps a checkpoint; it, or a larger one, is on the disk when this resolves. One that is smaller than what is there
+   * changes nothing, also when another process puts the larger one there meanwhile.
    *
    * @throws AnchorDamaged when another checkpoint of the same size is there.
    */
@@ -63,6 +64,10 @@ export function openAnchor(folder: string): Anchor {
       if (largest !== undefined && largest > name) return
       if (largest !== name) await writeWhole(place, name, note, linkUnlessThere)
       const kept = await readKept(place, name, checkpoint.origin)
+      // Another process was faster: its larger checkpoint has replaced this one.
+      if (kept.size > checkpoint.size) return
+      if (kept.size < checkpoint.size)
+        throw new AnchorDamaged(`the anchor's files in ${place} were taken away`)
       if (!equalBytes(kept.root, checkpoint.root)) {
         throw new AnchorDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
       }

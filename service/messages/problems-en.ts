@@ -73,7 +73,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   window_invalid: {
     means: '`created` is more than 120 s old or more than 10 s ahead.',
-    client: 'By itself: correct the clock by `time`, sign again.',
+    client: 'By itself: correct the clock by the signature of the answer, sign again.',
     operator: 'If many at once, the clock of the service is wrong: check NTP on every host.',
   },
   digest_mismatch: {

@@ -74,7 +74,7 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   window_invalid: {
     title: '签名时间不在接受的范围内',
     means: '`created` 早于 120 秒之前，或晚于 10 秒之后。',
-    client: '自动处理：按 `time` 校正时钟，重新签名。',
+    client: '自动处理：按答复签名的时间校正时钟，重新签名。',
     operator: '若同时大量出现，是服务的时钟不对：检查每台主机的 NTP。',
   },
   digest_mismatch: {

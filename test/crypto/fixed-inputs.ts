@@ -110,7 +110,10 @@ export const answers = {
   empty: { status: 204, fields: [], content: new Uint8Array(0) },
   problem: {
     status: 401,
-    fields: [['content-type', 'application/problem+json']],
+    fields: [
+      ['content-type', 'application/problem+json'],
+      ['miniseal-problem', 'window_invalid'],
+    ],
     content: encodeUtf8('{"code":"window_invalid","time":1764000000}'),
   },
 } as const satisfies Readonly<Record<string, ResponseMessage>>

@@ -111,6 +111,8 @@ const coverage = judged('components_incomplete', [
   ],
   ['that is bound to no request', answered('created', undefined)],
   ['with a receipt added', withField(answered('empty', request), receipt[0], receipt[1])],
+  ['with the mark of a problem added', withField(answer, 'miniseal-problem', 'session_ended')],
+  ['of a problem without its mark', without(answered('problem', read), 'miniseal-problem'), read],
   ['with content-encoding added', withField(answer, 'content-encoding', 'gzip')],
   [
     'with content and no digest at all',
@@ -158,6 +160,7 @@ const signatures = judged('signature_invalid', [
   ['with another status', { ...answer, status: 200 }],
   ['with another content-type', withField(answer, 'content-type', 'text/html')],
   ['with another receipt', withField(answer, 'miniseal-receipt', 'AAAAAAAA')],
+  ['with another problem', withField(answered('problem', read), 'miniseal-problem', 'replayed'), read],
   ['with another created', changed(answer, 'signature-input', (v) => v.replace(`${now + 1}`, `${now + 2}`))],
   [
     'with the keyid of the other key',

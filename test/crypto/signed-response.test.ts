@@ -42,7 +42,12 @@ describe('signResponse', () => {
 
   it('binds to nothing when there was no request, so that no client takes the answer for its own', () => {
     const answer = answered('problem', undefined)
-    expect(partsOf(answer).components).toEqual(['"@status"', '"content-type"', '"content-digest"'])
+    expect(partsOf(answer).components).toEqual([
+      '"@status"',
+      '"content-type"',
+      '"content-digest"',
+      '"miniseal-problem"',
+    ])
     expect(codeOf(() => judge({ message: answer, request: signed('read') }))).toBe('components_incomplete')
   })
 

@@ -107,7 +107,13 @@ it('names every label of a key derivation and every tag, and no others', () => {
     ...Object.values(signatureTags),
     'miniseal-audit/1',
   ]
-  const fields = ['miniseal-receipt', 'miniseal-caller', 'miniseal-device-key', 'miniseal-config+jws']
+  const fields = [
+    'miniseal-receipt',
+    'miniseal-problem',
+    'miniseal-caller',
+    'miniseal-device-key',
+    'miniseal-config+jws',
+  ]
   const named = new Set([...text.matchAll(/"(miniseal[^"\n]*)"/g)].map(([, name]) => name))
   expect([...named].sort()).toEqual([...known, ...fields].filter((name) => name !== 'miniseal-push').sort())
 })

@@ -93,6 +93,6 @@ export const clientTargets: readonly Target[] = [
     seeds: [json(problem), json({ ...problem, code: 'idempotency_in_progress', outcome: 'unknown' })],
     refusals: [],
     parse: (content) =>
-      findRefusal({ status: 409, fields: [['content-type', 'application/problem+json']], content }, true),
+      findRefusal({ status: 409, fields: [['content-type', 'application/problem+json']], content }, true, 0),
   }),
 ]

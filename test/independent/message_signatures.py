@@ -15,7 +15,8 @@ REQUEST_TAG, RESPONSE_TAG = "miniseal", "miniseal-response"
 REQUEST_DERIVED = ("@method", "@authority", "@path", "@query")
 REQUEST_FIELDS = ("content-type", "content-encoding", "content-digest", "authorization",
                   "idempotency-key", "if-none-match", "step-up")
-RESPONSE_FIELDS = ("content-type", "content-encoding", "content-digest", "miniseal-receipt")
+RESPONSE_FIELDS = ("content-type", "content-encoding", "content-digest", "miniseal-receipt",
+                   "miniseal-problem")
 
 
 class SignatureRefused(Exception):

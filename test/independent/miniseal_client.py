@@ -67,18 +67,21 @@ class Answer:
         return strict_json(content)
 
     def problem(self) -> dict:
-        """The refusal (protocol section 7): problem+json whose status is the status."""
+        """The service's own refusal (protocol section 7): marked, problem+json, with its own status and code."""
+        marked = self.get("miniseal-problem")
+        if marked is None:
+            raise ProtocolError("an error of the backend, not of the service: %d" % self.status)
         if self.get("content-type") != PROBLEM:
             raise ProtocolError("a refusal of type %r" % self.get("content-type"))
         problem = self.json()
-        if not isinstance(problem.get("code"), str) or problem.get("status") != self.status:
+        if problem.get("code") != marked or problem.get("status") != self.status:
             raise ProtocolError("malformed refusal: %r" % problem)
         return problem
 
     @property
     def code(self) -> Optional[str]:
-        """The code of a refusal, None for a success."""
-        return None if self.status < 400 else self.problem()["code"]
+        """The code of the service's own refusal; None for a success and for every answer of a backend."""
+        return None if self.status < 400 or self.get("miniseal-problem") is None else self.problem()["code"]
 
 
 class Client:
@@ -170,10 +173,10 @@ class Client:
         return answer
 
     def _corrected(self, answer: Answer) -> bool:
-        """``window_invalid``: take the clock offset of the service, for one more try (section 7)."""
-        if answer.status < 400 or answer.get("content-type") != PROBLEM or answer.code != "window_invalid":
+        """``window_invalid``: take the time at which the service signed, for one more try (section 5, Clock)."""
+        if answer.code != "window_invalid":
             return False
-        self.offset = answer.problem()["time"] - int(self._clock())
+        self.offset = answer.created - int(self._clock())
         return True
 
     def request(self, method: str, target: str, body=None, fields: Optional[dict] = None,

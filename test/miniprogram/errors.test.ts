@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { clearTexts, clientTexts, errorText, refusalTexts } from '../../miniprogram/client/error-texts.ts'
 import { ChannelError, failWith } from '../../miniprogram/client/errors.ts'
 import { clearAnswerError, findRefusal } from '../../miniprogram/client/problem.ts'
-import { clearAnswer, json, problem } from './scripted-answers.ts'
+import { backendProblem, clearAnswer, json, problem } from './scripted-answers.ts'
+
+/** When the service signed, as its signature says. */
+const answeredAt = 1764000000
 
 describe('the texts of errors', () => {
   const rows = Object.entries({ ...clearTexts, ...refusalTexts, ...clientTexts })
@@ -47,15 +51,15 @@ describe('an error of the channel', () => {
 
 describe('a signed refusal', () => {
   it('carries code, status, time, detail and what the service says about a retry', () => {
-    const response = problem('rate_limited', 1764000000, 429, {
+    const response = problem('rate_limited', 1, 429, {
       ...{ detail: 'slow down', retryable: false, outcome: 'none' },
     })
     const fields = [...response.fields, ['retry-after', '30'] as const]
-    const error = findRefusal({ ...response, fields }, true)
+    const error = findRefusal({ ...response, fields }, true, answeredAt)
     expect(error).toMatchObject({
       code: 'rate_limited',
       status: 429,
-      time: 1764000000,
+      time: answeredAt,
       detail: 'slow down',
       retryable: false,
       retryAfter: 30,
@@ -65,20 +69,44 @@ describe('a signed refusal', () => {
 
   it('leaves the outcome open, whatever its code, unless it says that nothing happened', () => {
     for (const code of ['replayed', 'rate_limited', 'payload_invalid', 'not_found', 'internal']) {
-      expect(findRefusal(problem(code, 1), true)?.outcome).toBe('unknown')
-      expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true)?.outcome).toBe('unknown')
-      expect(findRefusal(problem(code, 1, 503, { outcome: 'None' }), true)?.outcome).toBe('unknown')
-      expect(findRefusal(problem(code, 1, 503, { outcome: 'none' }), true)?.outcome).toBe('refused')
-      expect(findRefusal(problem(code, 1), false)?.outcome).toBe('none')
+      expect(findRefusal(problem(code, 1), true, answeredAt)?.outcome).toBe('unknown')
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true, answeredAt)?.outcome).toBe(
+        'unknown',
+      )
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'None' }), true, answeredAt)?.outcome).toBe(
+        'unknown',
+      )
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'none' }), true, answeredAt)?.outcome).toBe(
+        'refused',
+      )
+      expect(findRefusal(problem(code, 1), false, answeredAt)?.outcome).toBe('none')
     }
   })
 
   it('is told from an error of the backend', () => {
-    expect(findRefusal(json(422, { code: 'payload_invalid' }), true)).toBeUndefined()
-    expect(findRefusal(problem('insufficient_funds', 1, 422), true)).toBeUndefined()
-    expect(findRefusal(problem('unknown_session', 1, 401), true)).toBeUndefined()
-    expect(findRefusal(problem('not_found', 1, 200), true)).toBeUndefined()
-    expect(findRefusal({ ...problem('not_found', 1), content: new Uint8Array([0xff]) }, true)).toBeUndefined()
+    const found = (response: ResponseMessage) => findRefusal(response, true, answeredAt)
+    expect(found(json(422, { code: 'payload_invalid' }))).toBeUndefined()
+    expect(found(backendProblem('session_ended', 1))).toBeUndefined()
+    const spelled = backendProblem('session_ended', 1)
+    for (const name of ['miniseal_problem', 'x-miniseal-problem']) {
+      expect(found({ ...spelled, fields: [...spelled.fields, [name, 'session_ended']] })).toBeUndefined()
+    }
+    expect(found(problem('not_found', 1, 200))).toBeUndefined()
+  })
+
+  it('that is not understood leaves the outcome open, and is no answer of the backend', () => {
+    const spelled = backendProblem('session_ended', 1)
+    for (const response of [
+      { ...spelled, fields: [...spelled.fields, ['miniseal-problem', 'replayed'] as const] },
+      problem('insufficient_funds', 1, 422, { outcome: 'none' }),
+      problem('unknown_session', 1, 401),
+      { ...problem('not_found', 1), content: new Uint8Array([0xff]) },
+    ]) {
+      const { status } = response
+      const unexpected = { code: 'unexpected_answer', status }
+      expect(findRefusal(response, true, answeredAt)).toMatchObject({ ...unexpected, outcome: 'unknown' })
+      expect(findRefusal(response, false, answeredAt)).toMatchObject({ ...unexpected, outcome: 'none' })
+    }
   })
 })
 

@@ -119,7 +119,6 @@ describe('the answer to a login', () => {
     ['a session id of another length', { ...good, session: { ...good.session, id: 'AAAA' } }],
     ['no session', { ...good, session: undefined }],
     ['a bearer token', { ...good, token_type: 'Bearer' }],
-    ['no time', { ...good, time: undefined }],
     ['a lifetime that is no number', { ...good, expires_in: '600' }],
   ])('is refused with %s, though the service signed it', async (what, body) => {
     const { channel, service } = await scripted()

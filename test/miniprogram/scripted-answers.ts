@@ -22,9 +22,15 @@ export function json(status: number, body: unknown, type = 'application/json'): 
   return { status, fields: [['content-type', type]], content: encodeUtf8(JSON.stringify(body)) }
 }
 
+/** An inner problem document without the service's mark: a backend's, whatever it says. */
+export function backendProblem(code: string, time: number, status = 401, more: object = {}): ResponseMessage {
+  return json(status, { title: code, status, code, time, ...more }, 'application/problem+json')
+}
+
 /** An inner problem document, as the service writes it. */
 export function problem(code: string, time: number, status = 401, more: object = {}): ResponseMessage {
-  return json(status, { title: code, status, code, time, ...more }, 'application/problem+json')
+  const unmarked = backendProblem(code, time, status, more)
+  return { ...unmarked, fields: [...unmarked.fields, ['miniseal-problem', code]] }
 }
 
 /** An answer without a frame, as anyone on the way could give it. */

@@ -31,6 +31,9 @@ import type {
 
 import { clearAnswer, frameAnswer, json, problem } from './scripted-answers.ts'
 
+/** What its documents say of the time: no client may believe it, but only the `created` of a verified signature. */
+const wrongTime = 1
+
 export const origin = 'https://pay.example.com'
 
 interface ServiceSession {
@@ -193,7 +196,7 @@ export class ScriptedService implements Transport {
       session: { id: encodeBase64Url(session.id), expires_at: this.time + this.sessionLifetime },
       user: this.user,
       device: { id: keyThumbprint(this.primitives, session.deviceKey), new: true },
-      time: this.time,
+      time: wrongTime,
       ...this.token(),
     }
   }
@@ -236,13 +239,13 @@ export class ScriptedService implements Transport {
     try {
       assertInWindow(signature, this.time, { past: 120, future: 10 })
     } catch {
-      return problem('window_invalid', this.time)
+      return problem('window_invalid', wrongTime)
     }
     assertSignature(this.primitives, signature, session.deviceKey)
     this.received.push(request)
-    if (session.isEnded) return problem('session_ended', this.time)
+    if (session.isEnded) return problem('session_ended', wrongTime)
     const decision = this.decide(request)
-    return typeof decision === 'string' ? problem(decision, this.time) : decision
+    return typeof decision === 'string' ? problem(decision, wrongTime) : decision
   }
 }
 

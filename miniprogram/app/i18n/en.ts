@@ -124,7 +124,7 @@ export const en: Texts = {
     placeholder: 'Message',
     send: 'Send',
     sending: 'Sending',
-    failed: 'Not delivered. Tap to try again.',
+    failed: 'Not confirmed. Tap to try again.',
     safe: 'Messages are signed on this phone and sealed for the service.',
     pay: 'Transfer',
     received: 'Received',

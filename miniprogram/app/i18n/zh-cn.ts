@@ -109,7 +109,7 @@ export const zhCn: Texts = {
     placeholder: '输入消息',
     send: '发送',
     sending: '发送中',
-    failed: '未送达，点按重试',
+    failed: '未确认送达，点按重试',
     safe: '消息由本机密钥签名，并加密送达服务',
     pay: '转账',
     received: '收到转账',

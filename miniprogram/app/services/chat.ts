@@ -1,7 +1,9 @@
 /** Conversations between the users of this mini program. */
+import { ChannelError } from 'miniseal-client'
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, list, object, objectOf, optionalText, text } from './json'
+import { newKey } from './keys'
 
 export interface Profile {
   readonly user: string
