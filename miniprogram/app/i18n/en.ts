@@ -60,13 +60,12 @@ export const en: Texts = {
       'The connection failed, so we do not know yet whether the money was sent. We keep asking. It is sent once at most: please do not send it again.',
     stillUnknownTitle: 'Still unknown',
     stillUnknown:
-      'We could not reach the service. Ask again, now or later from the wallet, or give the transfer up. It is sent once at most.',
+      'We could not reach the service. Ask again, or give the transfer up. It is sent once at most.',
     stillRunning: 'The service is still working on this transfer. Ask again in a moment.',
     giveUp: 'Give up this transfer',
     givingUp: 'Stopping the transfer',
     givingUpDetail: 'If it has been sent already, you will see that here.',
-    notStopped:
-      'We could not reach the service to stop it, so it may still be sent. Ask again, now or later from the wallet.',
+    notStopped: 'We could not stop it yet, so it may still be sent. Ask again now, or later from the wallet.',
     givenUp: 'You gave it up. No money was sent, and none will be.',
     askAgain: 'Ask again',
     backToWallet: 'Back to wallet',
