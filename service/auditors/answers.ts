@@ -171,6 +171,7 @@ export type AuditProblem =
   | 'token_refused'
   | 'too_many_tries'
   | 'other_site'
+  | 'too_much_at_once'
   | 'not_for_your_role'
   | 'filter_unreadable'
   | 'not_found'

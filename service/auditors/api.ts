@@ -1,5 +1,5 @@
 /** `/audit/api`: what the auditors' pages ask for. Every answer about the log is logged before it is given. */
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { z } from 'zod'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
@@ -20,6 +20,7 @@ import { createReads, filterFacts, type Reads } from './reads.ts'
 import { type AuditSearch, createAuditSearch, findCursor } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
 import { timelineOf } from './timeline.ts'
+import { createWorkSlots, exportLimit, readLimit, type WorkSlots } from './work-limits.ts'
 
 /** Tries to sign in from one address. */
 const tries = { count: 10, seconds: 60 }
@@ -34,13 +35,19 @@ interface Api {
   readonly parts: AuditParts
   readonly search: AuditSearch
   readonly reads: Reads
+  readonly exports: WorkSlots
 }
 
 /** The routes below `/audit/api`. */
 export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
   const app = new Hono<AuditEnvironment>()
   const sessions = createSessions(parts)
-  const api: Api = { parts, search: createAuditSearch(parts.store, parts.tagOf), reads: createReads(parts) }
+  const api: Api = {
+    parts,
+    search: createAuditSearch(parts.store, parts.tagOf),
+    reads: createReads(parts),
+    exports: createWorkSlots(exportLimit),
+  }
   app.onError((error, c) => problemOf(c, error))
   app.use(async (c, next) => {
     c.header('cache-control', 'no-store')
@@ -50,8 +57,10 @@ export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
   addSession(app, api, sessions)
   app.use(sessions.guard)
   app.get('/session', async (c) => c.json(await sessionAnswer(parts, c.get('auditor'))))
+  addExport(app, api)
+  app.use(boundReads())
   addReads(app, api)
-  addDownloads(app, api)
+  addEvidence(app, api)
   return app
 }
 
@@ -156,15 +165,37 @@ async function tailAnswer(
   return { entries: await rowsOf(newer, parts.findKey), next: null }
 }
 
-function addDownloads(app: Hono<AuditEnvironment>, api: Api): void {
-  const { parts, search, reads } = api
+/** Holds a slot while an answer is made. */
+function boundReads(): MiddlewareHandler<AuditEnvironment> {
+  const slots = createWorkSlots(readLimit)
+  return async function boundRead(c, next) {
+    const release = slots.take(c.get('auditor').name)
+    try {
+      await next()
+    } finally {
+      release()
+    }
+  }
+}
+
+function addExport(app: Hono<AuditEnvironment>, { parts, search, reads, exports }: Api): void {
   app.get('/export', async (c) => {
     assertMayDisclose(c)
     const format = parseFormat(c.req.query('format'))
     const filter = filterOf(c)
-    await reads.tell(c, 'audit-exported', { what: format, ...filterFacts(filter) })
-    return exportResponse(parts, search, filter, format)
+    const release = exports.take(c.get('auditor').name)
+    try {
+      await reads.tell(c, 'audit-exported', { what: format, ...filterFacts(filter) })
+    } catch (error) {
+      release()
+      throw error
+    }
+    return exportResponse({ findKey: parts.findKey, search, onEnd: release }, filter, format)
   })
+}
+
+function addEvidence(app: Hono<AuditEnvironment>, api: Api): void {
+  const { parts, reads } = api
   app.get('/entries/:id/evidence', async (c) => {
     assertMayDisclose(c)
     const groups = parseLabels(c.req.query('groups') ?? 'core,sig,pay')

@@ -15,13 +15,18 @@ const types: { readonly [F in ExportFormat]: string } = {
   jsonl: 'application/jsonl; charset=utf-8',
 }
 
+export interface ExportParts extends Pick<AuditParts, 'findKey'> {
+  readonly search: AuditSearch
+  /** Called once the last byte has left, or nobody wants it any more. May be called again. */
+  readonly onEnd: () => void
+}
+
 /**
  * Everything that a filter finds, as a file that comes page by page. A failure on the way breaks the connection off, so
  * that half a file is not taken for a whole one.
  */
 export function exportResponse(
-  { findKey }: Pick<AuditParts, 'findKey'>,
-  search: AuditSearch,
+  { findKey, search, onEnd }: ExportParts,
   filter: AuditFilter,
   format: ExportFormat,
 ): Response {
@@ -32,13 +37,16 @@ export function exportResponse(
     async pull(controller) {
       try {
         const { done, value } = await pages.next()
-        if (done === true) controller.close()
-        else controller.enqueue(encoder.encode(exportLines(format, value)))
+        if (done !== true) return controller.enqueue(encoder.encode(exportLines(format, value)))
+        controller.close()
+        onEnd()
       } catch (error) {
         controller.error(error)
+        onEnd()
       }
     },
     cancel: async () => {
+      onEnd()
       await pages.return(undefined)
     },
   })

@@ -1,5 +1,5 @@
 /** An entry as an auditor of a role may see it. */
-import { type GroupLabel, groupLabels, parseLeaf } from '../../crypto/audit-leaf.ts'
+import { type GroupLabel, groupLabels } from '../../crypto/audit-leaf.ts'
 import { encodeBase64, encodeBase64Url } from '../../crypto/text.ts'
 import { leafIdText } from '../log/leaf-id.ts'
 import { type OpenedGroups, openDetail } from '../log/sealed-details.ts'
@@ -59,8 +59,7 @@ type ReadEntry = Pick<EntryRow, 'detail' | 'facts'> & Pick<OpenedEntry, 'groups'
 /** Who can write the database can change a leaf or a detail: the rest is shown all the same. */
 async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<ReadEntry> {
   try {
-    const { facts } = parseLeaf(entry.leaf)
-    const { detail, groups } = await openEntry(entry, findKey)
+    const { detail, groups, facts } = await openEntry(entry, findKey)
     return { detail, groups, ...(facts === undefined ? {} : { facts }) }
   } catch (error) {
     if (error instanceof StoreUnavailable) throw error

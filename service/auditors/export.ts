@@ -1,6 +1,6 @@
 /** Entries as rows, for spreadsheets and scripts: what is sealed is opened, what is erased is shown as erased. */
 import { stringify } from 'csv-stringify/sync'
-import { parseGroup } from '../../crypto/audit-leaf.ts'
+import { parseGroup, parseLeaf } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { leafIdText } from '../log/leaf-id.ts'
@@ -20,12 +20,14 @@ export interface OpenedEntry {
   readonly detail: 'opened' | 'erased' | 'none'
   /** By label; empty unless opened. */
   readonly groups: Readonly<Record<string, FlatObject>>
+  /** Public facts of the leaf: member `x`. */
+  readonly facts: FlatObject | undefined
 }
 
-/** Entries of one page of the database. */
-const pageSize = 500
+/** Entries that are read, opened and written in one turn of the event loop: some milliseconds. */
+export const entriesPerTurn = 50
 
-/** Everything that a filter finds, the newest first, page by page. */
+/** Everything that a filter finds, the newest first, page by page, with other work of the process between pages. */
 export async function* exportEntries(
   search: AuditSearch,
   filter: AuditFilter,
@@ -33,7 +35,7 @@ export async function* exportEntries(
 ): AsyncGenerator<readonly OpenedEntry[]> {
   let before: number | undefined
   do {
-    const { entries, next } = await search.page(filter, before, pageSize)
+    const { entries, next } = await search.page(filter, before, entriesPerTurn)
     const opened: OpenedEntry[] = []
     for (const entry of entries) opened.push(await openEntry(entry, findKey))
     if (opened.length > 0) yield opened
@@ -43,18 +45,16 @@ export async function* exportEntries(
 
 /** @throws Error for a detail that is there and does not open: it was changed. */
 export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
-  const nothing = { entry, detail: hasGroups(entry.leaf) ? 'erased' : 'none', groups: {} } as const
+  const { facts, commitments } = parseLeaf(entry.leaf)
+  const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
+  const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const
   if (entry.detail === null) return nothing
   const key = await findKey(entry.userTag)
   if (key === undefined) return nothing
   const groups = [...openDetail(entry.detail, entry.id, key)].map(
     ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
   )
-  return { entry, detail: 'opened', groups: Object.fromEntries(groups) }
-}
-
-function hasGroups(leaf: Uint8Array): boolean {
-  return Buffer.from(leaf).includes('"c":{"')
+  return { entry, detail: 'opened', groups: Object.fromEntries(groups), facts }
 }
 
 /** The columns of a CSV; of the groups those that are read most. A JSON line has all. */
@@ -79,6 +79,7 @@ const columns = [
   'request_digest',
   'response_digest',
   'detail',
+  'facts',
   'id',
   'log',
   'position',
@@ -97,11 +98,11 @@ export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[
   return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
 }
 
-function jsonOf({ entry, detail, groups }: OpenedEntry) {
-  return { ...publicPart(entry), detail, groups }
+function jsonOf({ entry, detail, groups, facts }: OpenedEntry) {
+  return { ...publicPart(entry), detail, groups, ...(facts === undefined ? {} : { facts }) }
 }
 
-function cellsOf({ entry, detail, groups }: OpenedEntry): readonly (string | number | null)[] {
+function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (string | number | null)[] {
   const { core = {}, net = {}, pay = {}, sub = {} } = groups
   const row: Readonly<Record<string, string | number | null>> = {
     ...core,
@@ -110,6 +111,7 @@ function cellsOf({ entry, detail, groups }: OpenedEntry): readonly (string | num
     ...sub,
     ...publicPart(entry),
     detail,
+    facts: facts === undefined ? null : JSON.stringify(facts),
   }
   return columns.map((column) => row[column] ?? null)
 }

@@ -22,7 +22,6 @@ const steps = [
   ...[hour, 3 * hour, 6 * hour, 12 * hour, day, 7 * day, 30 * day, 365 * day],
 ]
 const mostBuckets = 120
-const mostBars = 40_000
 
 /** A shorter range is counted from the entries: hours would say little. */
 const shortRange = 12 * hour
@@ -40,57 +39,66 @@ export async function rangeOf(
   const end = until ?? now
   const begin = Math.min(from ?? (await store.findLogEntry(0))?.at ?? end - day, end)
   const fitting = steps.filter((step) => step >= finest).find((step) => (end - begin) / step <= mostBuckets)
-  const step = fitting ?? Math.ceil((end - begin) / mostBars / day) * day
+  const step = fitting ?? Math.ceil((end - begin) / mostBuckets / day) * day
   return { from: Math.floor(begin / step) * step, until: end, step }
 }
 
-type Counted = Readonly<Partial<Record<LeafResult, number>>>
+/** Sums what happened into the steps of a range. */
+export interface Tally {
+  /** What is outside of the range is left out. @param at milliseconds since 1970 */
+  add(at: number, result: LeafResult, entries: number): void
+  readonly buckets: readonly TimeBucket[]
+}
 
-/** Sums what happened into the steps of a range; what is outside is left out. */
-export function bucketsOf(
-  { from, until, step }: Range,
-  counts: Iterable<{ readonly at: number; readonly counted: Counted }>,
-): readonly TimeBucket[] {
+export function createTally({ from, until, step }: Range): Tally {
   const length = Math.max(1, Math.ceil((until - from) / step))
   const buckets = Array.from({ length }, (_, i) => ({
     at: from + i * step,
     ...{ ok: 0, refused: 0, failed: 0, unknown: 0 },
   }))
-  for (const { at, counted } of counts) {
-    const bucket = buckets[Math.floor((at - from) / step)]
-    if (bucket === undefined) continue
-    for (const result of ['ok', 'refused', 'failed', 'unknown'] as const)
-      bucket[result] += counted[result] ?? 0
+  return {
+    buckets,
+    add(at, result, entries) {
+      const bucket = buckets[Math.floor((at - from) / step)]
+      if (bucket !== undefined) bucket[result] += entries
+    },
   }
-  return buckets
+}
+
+/** A count of an hour, with its time in the range: an hour that began before the range counts for its first step. */
+interface PlacedCount extends HourCount {
+  /** Milliseconds since 1970. */
+  readonly at: number
 }
 
 /** The hours of a range. */
-export function listHours(
-  store: Pick<Store, 'listHourCounts'>,
+export async function* hoursOf(
+  store: Pick<Store, 'eachHourCounts'>,
   { from, until }: Range,
-): Promise<readonly HourCount[]> {
-  return store.listHourCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
+): AsyncGenerator<PlacedCount> {
+  const pages = store.eachHourCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
+  for await (const page of pages)
+    for (const count of page) yield { ...count, at: Math.max(count.hour * 1_000, from) }
 }
 
 /** The chart above a table: what the filter finds, in steps. */
 export async function timelineOf(
-  parts: { readonly store: Pick<Store, 'findLogEntry' | 'listHourCounts'>; readonly search: AuditSearch },
+  parts: { readonly store: Pick<Store, 'findLogEntry' | 'eachHourCounts'>; readonly search: AuditSearch },
   filter: AuditFilter,
   now: number,
 ): Promise<TimelineAnswer> {
   const range = await rangeOf(parts.store, filter, now)
   if (isByHours(filter) && range.until - range.from > shortRange) {
     const coarse = await rangeOf(parts.store, filter, now, hour)
-    const hours = (await listHours(parts.store, coarse)).filter((count) => isAskedFor(count, filter))
-    const counts = hours.map(({ hour: at, result, entries }) => {
-      return { at: Math.max(at * 1_000, coarse.from), counted: { [result]: entries } }
-    })
-    return { ...coarse, buckets: bucketsOf(coarse, counts), isComplete: true }
+    const tally = createTally(coarse)
+    for await (const count of hoursOf(parts.store, coarse))
+      if (isAskedFor(count, filter)) tally.add(count.at, count.result, count.entries)
+    return { ...coarse, buckets: tally.buckets, isComplete: true }
   }
   const times = await parts.search.times({ ...filter, from: range.from, until: range.until }, mostScanned)
-  const counts = times.map(({ at, result }) => ({ at, counted: { [result]: 1 } }))
-  return { ...range, buckets: bucketsOf(range, counts), isComplete: times.length < mostScanned }
+  const tally = createTally(range)
+  for (const { at, result } of times) tally.add(at, result, 1)
+  return { ...range, buckets: tally.buckets, isComplete: times.length < mostScanned }
 }
 
 const columns: ReadonlySet<string> = new Set(['from', 'until', 'kind', 'result', 'code'])

@@ -3,6 +3,7 @@ import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { CheckpointRecord, HourCount, StagedLeaf } from './log-records.ts'
 import type { Tables } from './tables.ts'
+import { nextTurn } from './turns.ts'
 
 /** The part of a store that a check needs besides `LogReads`. */
 export interface LogCheckReads {
@@ -10,13 +11,16 @@ export interface LogCheckReads {
   countTiles(log: number): Promise<number>
   /** Checkpoints of sizes from `from` on, the smallest first. */
   listCheckpointsFrom(log: number, from: number, limit: number): Promise<readonly CheckpointRecord[]>
-  /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours. */
-  listHourCounts(from: number, until: number): Promise<readonly HourCount[]>
+  /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours, page by page. */
+  eachHourCounts(from: number, until: number): AsyncGenerator<readonly HourCount[]>
   /** Leaves that wait for their place, the oldest ids first. */
   listStaged(limit: number): Promise<readonly StagedLeaf[]>
 }
 
 const slot = sql.placeholder
+
+/** More than one hour can have: every kind with every result and code that comes with it. */
+const countsPerPage = 2_000
 
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareLogCheckReads(
@@ -41,13 +45,33 @@ export function prepareLogCheckReads(
     .from(logHours)
     .where(and(gte(logHours.hour, slot('from')), lt(logHours.hour, slot('until'))))
     .orderBy(asc(logHours.hour), asc(logHours.kind), asc(logHours.result), asc(logHours.code))
+    .limit(slot('limit'))
     .prepare('')
   const staged = queries.select().from(logStaged).orderBy(asc(logStaged.id)).limit(slot('limit')).prepare('')
   return {
     countTiles: (log) => guard(async () => (await tiles.execute({ log }))[0]?.tiles ?? 0),
     listCheckpointsFrom: (log, from, limit) =>
       guard(async () => await checkpoints.execute({ log, from, limit })),
-    listHourCounts: (from, until) => guard(async () => await hours.execute({ from, until })),
+    eachHourCounts: (from, until) =>
+      pagesOfHours(
+        (next) => guard(async () => await hours.execute({ from: next, until, limit: countsPerPage })),
+        from,
+      ),
     listStaged: (limit) => guard(async () => await staged.execute({ limit })),
+  }
+}
+
+/** A page ends with a whole hour, so the next one begins with another. */
+async function* pagesOfHours(
+  read: (from: number) => Promise<readonly HourCount[]>,
+  from: number,
+): AsyncGenerator<readonly HourCount[]> {
+  for (let next = from; ; ) {
+    await nextTurn()
+    const page = await read(next)
+    const last = page.at(-1)?.hour
+    if (page.length < countsPerPage || last === undefined || last === page[0]?.hour) return yield page
+    yield page.filter(({ hour }) => hour < last)
+    next = last
   }
 }

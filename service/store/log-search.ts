@@ -3,6 +3,7 @@ import { and, asc, desc, getTableColumns, gt, gte, lt, type SQL, sql } from 'dri
 import type { Queries } from './compile.ts'
 import type { LeafResult, LogEntry } from './log-records.ts'
 import type { Tables } from './tables.ts'
+import { nextTurn } from './turns.ts'
 
 /** What an entry must be; what is absent does not matter. */
 export interface LogSearch {
@@ -53,41 +54,102 @@ const disorder = 600_000
 
 type Guard = <T>(read: () => Promise<T>) => Promise<T>
 
+/**
+ * Places that one statement looks through, so that a search that finds little does not hold a database that runs in
+ * this thread. Some milliseconds of SQLite.
+ */
+export const placesPerStatement = 4_000
+
+/** Rows that one statement returns. */
+export const rowsPerStatement = 500
+
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareLogSearch(queries: Queries, tables: Tables, guard: Guard): LogSearching {
   const { logEntries } = tables
-  const columns = getTableColumns(logEntries)
+  const { place, at, result } = logEntries
   return {
     searchLog: (search, before, limit) =>
-      guard(async () => {
-        const range = await findRange(queries, tables, search)
-        return await queries
-          .select(columns)
+      collect(guard, queries, tables, search, { before, limit }, (within, most) =>
+        queries
+          .select(getTableColumns(logEntries))
           .from(logEntries)
-          .where(and(lt(logEntries.place, before), ...range, ...conditionsOf(tables, search)))
-          .orderBy(desc(logEntries.place))
-          .limit(limit)
-      }),
+          .where(within)
+          .orderBy(desc(place))
+          .limit(most),
+      ),
     listTimes: (search, limit) =>
-      guard(async () => {
-        const range = await findRange(queries, tables, search)
-        return await queries
-          .select({ at: logEntries.at, result: logEntries.result })
-          .from(logEntries)
-          .where(and(...range, ...conditionsOf(tables, search)))
-          .orderBy(desc(logEntries.place))
-          .limit(limit)
-      }),
+      collect(guard, queries, tables, search, { before: Number.MAX_SAFE_INTEGER, limit }, (within, most) =>
+        queries.select({ place, at, result }).from(logEntries).where(within).orderBy(desc(place)).limit(most),
+      ),
   }
+}
+
+type ReadRows<T> = (within: SQL | undefined, most: number) => Promise<readonly T[]>
+
+/** Reads statement by statement, each of a bounded size, and lets other work of this thread come between them. */
+async function collect<T extends { readonly place: number }>(
+  guard: Guard,
+  queries: Queries,
+  tables: Tables,
+  search: LogSearch,
+  { before, limit }: { readonly before: number; readonly limit: number },
+  read: ReadRows<T>,
+): Promise<readonly T[]> {
+  const { place } = tables.logEntries
+  const conditions = conditionsOf(tables, search)
+  const range = await guard(() => findRange(queries, tables, search))
+  const isDirect = isWalkOfOneIndex(search)
+  const found: T[] = []
+  let top = Math.min(before, range.before)
+  while (found.length < limit) {
+    await nextTurn()
+    const newest = await guard(() => findNewest(queries, tables, top))
+    if (newest === undefined || newest <= range.after) break
+    const bottom = isDirect ? range.after : Math.max(range.after, newest - placesPerStatement)
+    const most = Math.min(limit - found.length, rowsPerStatement)
+    const within = and(lt(place, top), gt(place, bottom), ...conditions)
+    const rows = await guard(() => read(within, most))
+    found.push(...rows)
+    top = rows.length === most ? (rows.at(-1)?.place ?? bottom) : bottom + 1
+  }
+  return found
+}
+
+/** Whether every entry that a statement looks at is one that it returns: then its limit bounds it. */
+function isWalkOfOneIndex({ from, until, result, ...equal }: LogSearch): boolean {
+  if (equal.id !== undefined || equal.hash !== undefined) return true
+  if (from !== undefined || until !== undefined || result === 'ok') return false
+  return Object.keys(equal).length + (result === undefined ? 0 : 1) <= 1 && equal.app === undefined
+}
+
+/** The newest place below `top`: between two logs there are very many places without entries. */
+async function findNewest(
+  queries: Queries,
+  { logEntries: { place }, logEntries }: Tables,
+  top: number,
+): Promise<number | undefined> {
+  const [newest] = await queries
+    .select({ place })
+    .from(logEntries)
+    .where(lt(place, top))
+    .orderBy(desc(place))
+    .limit(1)
+  return newest?.place
+}
+
+/** Places between `after` and `before`, both excluded. */
+interface PlaceRange {
+  readonly after: number
+  readonly before: number
 }
 
 /**
  * The places that a time range can be at. An index by time alone would have to sort all that it finds, and a walk by
  * place would have to pass all that is newer.
  */
-async function findRange(queries: Queries, { logEntries }: Tables, search: LogSearch): Promise<SQL[]> {
+async function findRange(queries: Queries, { logEntries }: Tables, search: LogSearch): Promise<PlaceRange> {
   const { at, place } = logEntries
-  const range: SQL[] = []
+  let [after, before] = [-1, Number.MAX_SAFE_INTEGER]
   if (search.from !== undefined) {
     const [older] = await queries
       .select({ place })
@@ -95,7 +157,7 @@ async function findRange(queries: Queries, { logEntries }: Tables, search: LogSe
       .where(lt(at, search.from - disorder))
       .orderBy(desc(at))
       .limit(1)
-    if (older !== undefined) range.push(gt(place, older.place))
+    after = older?.place ?? after
   }
   if (search.until !== undefined) {
     const [newer] = await queries
@@ -104,9 +166,9 @@ async function findRange(queries: Queries, { logEntries }: Tables, search: LogSe
       .where(gt(at, search.until + disorder))
       .orderBy(asc(at))
       .limit(1)
-    if (newer !== undefined) range.push(lt(place, newer.place))
+    before = newer?.place ?? before
   }
-  return range
+  return { after, before }
 }
 
 function conditionsOf({ logEntries }: Tables, search: LogSearch): SQL[] {

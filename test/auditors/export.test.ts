@@ -23,7 +23,7 @@ beforeAll(async () => {
       path: '/x',
       groups: { net: { ip: '192.0.2.1', user_agent: '=HYPERLINK("http://evil")' } },
     },
-    { user: 'u_erased', path: '/y' },
+    { user: 'u_erased', path: '/y', facts: { by: 'user', reason: 'lost' } },
   ])
   const none =
     'detail = null, user_tag = null, device_tag = null, ip_tag = null, path_tag = null, area_tag = null'
@@ -46,6 +46,8 @@ it('writes a line for each entry, the newest first, with what is sealed in it', 
     .map((line) => JSON.parse(line))
   expect(rows).toHaveLength(1203)
   expect(rows[0]).toMatchObject({ position: 1202, detail: 'erased', groups: {} })
+  expect(rows[0].facts).toEqual({ by: 'user', reason: 'lost' })
+  expect(rows[1].facts).toBeUndefined()
   expect(rows[2]).toMatchObject({
     position: 1200,
     kind: 'request',
@@ -60,6 +62,14 @@ it('makes text of a cell that begins like a formula', async () => {
   const [head, row] = out.split('\r\n')
   expect(head).toMatch(/^time,kind,result,code,user,/)
   expect(row).toContain(`"'=HYPERLINK(""http://evil"")"`)
+})
+
+it('writes the public facts of a leaf into a cell of their own', async () => {
+  const { out } = await run()
+  const [head = '', row = ''] = out.split('\r\n')
+  const column = head.split(',').indexOf('facts')
+  expect(column).toBeGreaterThan(0)
+  expect(row).toContain(',erased,"{""by"":""user"",""reason"":""lost""}",')
 })
 
 it('takes the filters of the pages, and refuses what is none', async () => {

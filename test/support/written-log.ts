@@ -37,6 +37,8 @@ export interface MadeEntry {
   readonly ip?: string
   /** Milliseconds since 1970. */
   readonly at?: number
+  /** Public facts of the leaf. */
+  readonly facts?: Readonly<Record<string, string>>
   /** More groups, or others in the place of those that are made up. */
   readonly groups?: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
@@ -194,6 +196,7 @@ async function makeLeaf(
     rc: '1y',
     ts: at,
     v: 1,
+    ...(entry.facts === undefined ? {} : { x: entry.facts }),
   })
   const leaf = new Uint8Array(Buffer.from(text))
   const userTag = user === null ? null : tagOf('user', user)

@@ -26,6 +26,7 @@ export const english = {
   problem_signed_out: 'You are signed out.',
   problem_token_refused: 'This token opens nothing: it is wrong, expired or revoked.',
   problem_too_many_tries: 'Too many tries from this address. Wait a minute.',
+  problem_too_much_at_once: 'Too many searches or exports are running. Try again in a few seconds.',
   problem_other_site: 'The service is reached under another address than its own.',
   problem_not_for_your_role: 'This is for auditors who may disclose.',
   problem_filter_unreadable: 'This part of the filter cannot be read:',

@@ -27,6 +27,7 @@ export const chinese: { readonly [N in WordName]: string } = {
   problem_signed_out: '您已退出。',
   problem_token_refused: '令牌无效：错误、过期或已撤销。',
   problem_too_many_tries: '该地址尝试次数过多，请一分钟后再试。',
+  problem_too_much_at_once: '同时进行的查询或导出过多，请几秒后重试。',
   problem_other_site: '访问的地址不是服务自己的地址。',
   problem_not_for_your_role: '仅限可披露的审计员。',
   problem_filter_unreadable: '无法识别筛选条件：',

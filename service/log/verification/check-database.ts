@@ -69,7 +69,7 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   }
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
-  if (isWhole) hours.compare(await store.listHourCounts(0, Number.MAX_SAFE_INTEGER), findings)
+  if (isWhole) await hours.compare(store.eachHourCounts(0, Number.MAX_SAFE_INTEGER), findings)
   return { logs, entries, checkpoints, staged: await checkStaged(store, findings) }
 }
 

@@ -6,7 +6,7 @@ export interface HourTally {
   /** @param at milliseconds since 1970 */
   add(at: number, kind: string, result: string, code: string): void
   /** Compares with what is stored. */
-  compare(stored: readonly HourCount[], findings: Findings): void
+  compare(stored: AsyncIterable<readonly HourCount[]>, findings: Findings): Promise<void>
 }
 
 /** Holds a number for each hour and what happened in it: a few MiB for a year. */
@@ -17,13 +17,15 @@ export function tallyHours(): HourTally {
       const name = nameOf(Math.floor(at / 3_600_000) * 3600, kind, result, code)
       counts.set(name, (counts.get(name) ?? 0) + 1)
     },
-    compare(stored, findings) {
+    async compare(stored, findings) {
       const left = new Map(counts)
-      for (const { hour, kind, result, code, entries } of stored) {
-        const name = nameOf(hour, kind, result, code)
-        const counted = left.get(name) ?? 0
-        left.delete(name)
-        if (counted !== entries) report(findings, name, entries, counted)
+      for await (const page of stored) {
+        for (const { hour, kind, result, code, entries } of page) {
+          const name = nameOf(hour, kind, result, code)
+          const counted = left.get(name) ?? 0
+          left.delete(name)
+          if (counted !== entries) report(findings, name, entries, counted)
+        }
       }
       for (const [name, counted] of left) report(findings, name, 0, counted)
     },
