@@ -151,13 +151,25 @@ export function openHandshakeResponse(
   return plaintext
 }
 
+/**
+ * H("miniseal/1" ‖ S_pub ‖ e_c_pub): names the handshake that a client begins. The login that is sealed in it says the
+ * same (member `handshake`, protocol section 6), so that the device's signature is good for this handshake only.
+ */
+export function handshakeHash(
+  primitives: Primitives,
+  agreementKey: Uint8Array,
+  clientEphemeral: Uint8Array,
+): Uint8Array {
+  return primitives.sha256(concatBytes(name, agreementKey, clientEphemeral))
+}
+
 function requestKey(
   primitives: Primitives,
   es: Uint8Array,
   agreementKey: Uint8Array,
   clientEphemeral: Uint8Array,
 ): Uint8Array {
-  const salt = primitives.sha256(concatBytes(name, agreementKey, clientEphemeral))
+  const salt = handshakeHash(primitives, agreementKey, clientEphemeral)
   return primitives.hkdf(es, salt, encodeAscii(suite1.labels.handshakeRequest))
 }
 

@@ -25,6 +25,12 @@ import { referenceRoutes } from './reference/routes.ts'
 /** For how long anybody may keep the published keys, in seconds. */
 const publicationAge = 60
 
+/** One document for each purpose of a key (protocol, section 3). */
+const keySets = [
+  ['/.well-known/jwks.json', 'token'],
+  ['/.well-known/miniseal-keys.json', 'message'],
+] as const
+
 /** The metrics and who may read them. */
 export interface MetricsRoute {
   readonly access: MetricsAccess
@@ -68,10 +74,12 @@ export function createApp(
       'cache-control': `public, max-age=${publicationAge}`,
     })
   })
-  app.get('/.well-known/jwks.json', (c) => {
-    c.header('cache-control', `public, max-age=${publicationAge}`)
-    return c.json(jsonWebKeySet(keyring, now()))
-  })
+  for (const [path, purpose] of keySets) {
+    app.get(path, (c) => {
+      c.header('cache-control', `public, max-age=${publicationAge}`)
+      return c.json(jsonWebKeySet(keyring, purpose, now()))
+    })
+  }
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   const auditParts = auditPartsOf(context, log, reading)
   const tellEntries = createEntryReads(auditParts)

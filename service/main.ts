@@ -22,6 +22,7 @@ import type { ExchangeContext } from './exchange/context.ts'
 import { createCopies } from './exchange/copies.ts'
 import { keepHouse } from './housekeeping.ts'
 import { listen } from './http/listener.ts'
+import { assertNotOurs } from './http/push-keys.ts'
 import type { SocketTimes } from './http/socket-settings.ts'
 import { createSockets } from './http/sockets.ts'
 import type { Keyring } from './keys/keyring.ts'
@@ -92,6 +93,7 @@ export async function startService(
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
   const keyring = await openKeyring(store, wrapper, now())
+  assertNotOurs(config.pushKeys, keyring)
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const wechat = connectWechat(config, sandbox?.url, now, onCall)
   const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })

@@ -1,7 +1,7 @@
 /** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
-import type { Environment } from './config.ts'
-import { ConfigError, presentValues, readDatabase } from './config.ts'
-import { findDevelopmentMasterKey, parseMasterKeys } from './keys/master-keys.ts'
+import type { Environment } from './environment.ts'
+import { ConfigError, modeOf, presentValues, readDatabase, readMasterKeys } from './environment.ts'
+import { findDevelopmentMasterKey } from './keys/master-keys.ts'
 import type { RetentionSettings } from './log/retention.ts'
 import { parseRetention } from './log/retention.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
@@ -22,11 +22,11 @@ export interface OperatorPlaces {
  */
 export function readOperatorPlaces(environment: Environment): OperatorPlaces {
   const values = presentValues(environment)
+  const mode = modeOf(values.NODE_ENV)
   const dataFolder = values.MINISEAL_DATA ?? 'data'
   try {
-    const given = parseMasterKeys(values.MINISEAL_MASTER_KEY)
-    const masterKeys =
-      given ?? (values.NODE_ENV === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+    const given = readMasterKeys(values, mode)
+    const masterKeys = given ?? (mode === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
     const retention = parseRetention(values.MINISEAL_RETENTION)
     return { database: readDatabase(values), dataFolder, masterKeys, retention }
   } catch (error) {

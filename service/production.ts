@@ -1,9 +1,11 @@
-/** What production does not start without: every development default is refused. */
+/** What a mode does not start with or without: production refuses every development default. */
+import type { Mode } from './environment.ts'
 
 /** Where requests go: to what the configuration names, or to an app that is mounted in this process. */
 export type BackendSource = 'configured' | 'mounted'
 
 interface Needed {
+  readonly HOST: string
   readonly MINISEAL_ORIGIN?: string | undefined
   readonly MINISEAL_MASTER_KEY?: string | undefined
   readonly MINISEAL_WECHAT_APPS?: string | undefined
@@ -11,8 +13,21 @@ interface Needed {
   readonly MINISEAL_ROUTES_FILE?: string | undefined
 }
 
-/** @returns a line for the operator for each one that is missing */
-export function missingInProduction(values: Needed, backend: BackendSource): string[] {
+/** @returns a line for the operator for each thing that is missing, or not fit for this mode */
+export function findUnfit(mode: Mode, values: Needed, backend: BackendSource): string[] {
+  if (mode === 'production') return missingInProduction(values, backend)
+  if (isLoopbackAddress(values.HOST)) return []
+  // The sandbox lets anybody in as anybody.
+  return [
+    'HOST must be 127.0.0.1, ::1 or localhost in development: put a tunnel in front of it, or use NODE_ENV=production',
+  ]
+}
+
+function isLoopbackAddress(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
+}
+
+function missingInProduction(values: Needed, backend: BackendSource): string[] {
   const missing: string[] = []
   if (values.MINISEAL_ORIGIN === undefined) {
     missing.push('MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com')

@@ -12,6 +12,7 @@ import type { ProtocolCode } from '../crypto/errors.ts'
 import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
 import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
 import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
+import { assertPath } from '../crypto/message-rules.ts'
 import type { RequestSignature, SignatureWindow } from '../crypto/signed-request.ts'
 import {
   assertContentDigest,
@@ -23,14 +24,14 @@ import { keyThumbprint } from '../crypto/thumbprint.ts'
 import type { Caller } from './backends/backend.ts'
 import { explainForLog } from './explain/for-log.ts'
 import { sodiumPrimitives as primitives } from './keys/sodium-primitives.ts'
-import type { JsonWebKeySet, PublishedKeys } from './sessions/published-keys.ts'
+import type { KeySource, PublishedKeys } from './sessions/published-keys.ts'
 import { publishedKeys } from './sessions/published-keys.ts'
 import type { TokenSubject } from './sessions/tokens.ts'
 import { tokenOf, verifyPublishedToken } from './sessions/tokens.ts'
 
 export { ProtocolError } from '../crypto/errors.ts'
 export type { Caller, SignatureEvidence } from './backends/backend.ts'
-export type { JsonWebKeySet } from './sessions/published-keys.ts'
+export type { JsonWebKeySet, KeySource } from './sessions/published-keys.ts'
 
 /** Node's `IncomingMessage`, as far as it is needed. */
 export interface NodeRequest {
@@ -41,10 +42,15 @@ export interface NodeRequest {
 }
 
 export interface VerifyOptions {
-  /** The service's JWK Set, or its address `…/.well-known/jwks.json`: then it is fetched and kept, also for later calls. */
-  readonly jwks: URL | JsonWebKeySet
   /** `MINISEAL_ORIGIN` of the service. `Host` is not asked. */
   readonly origin: string
+  /**
+   * The token keys: a JWK Set or its address; by default `/.well-known/jwks.json` of the origin. What is fetched is kept,
+   * also for later calls.
+   */
+  readonly jwks?: KeySource
+  /** The message-signing keys, in the same way; by default `/.well-known/miniseal-keys.json` of the origin. */
+  readonly messageKeys?: KeySource
   /** With a Node request: the bytes of its body as they arrived, none of them decoded. A Fetch request gives its own. */
   readonly body?: Uint8Array
   /** UNIX seconds; the system's clock by default. */
@@ -85,7 +91,10 @@ export async function verifyMiniseal(
   options: VerifyOptions,
 ): Promise<Caller> {
   const now = options.now?.() ?? Math.floor(Date.now() / 1000)
-  const keys = publishedKeys(options.jwks)
+  const keys = publishedKeys(
+    options.jwks ?? new URL('/.well-known/jwks.json', options.origin),
+    options.messageKeys ?? new URL('/.well-known/miniseal-keys.json', options.origin),
+  )
   const message = await readMessage(request, options)
   try {
     return await verifyMessage(message, options, keys, now)
@@ -102,6 +111,8 @@ async function verifyMessage(
   keys: PublishedKeys,
   now: number,
 ): Promise<Caller> {
+  // Before anything is made of it: a path with two readings is none, whoever signed it.
+  refuseFormat('payload_invalid', () => assertPath(message.path))
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
   const gateway = refuseFormat('signature_malformed', () => parseGatewaySignature(message))
   assertInWindow(device, now, deviceWindow)
@@ -117,7 +128,7 @@ async function verifyMessage(
   })
   if (subject.device !== device.keyid)
     throw new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
-  assertSignature(primitives, gateway, await keys.findPublicKey(gateway.keyid))
+  assertSignature(primitives, gateway, await keys.findMessageKey(gateway.keyid))
   assertSameCaller(gateway.caller, subject)
   return callerOf(gateway, subject, device)
 }

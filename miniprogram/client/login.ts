@@ -1,9 +1,14 @@
 /** The handshake: a new login code and the device key become a session (protocol, section 6). */
-import type { RequestMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { encodeRequest, parseResponse } from '../../crypto/binary-http.ts'
 import { wipe } from '../../crypto/bytes.ts'
 import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
-import { deriveSession, openHandshakeResponse, sealHandshakeRequest } from '../../crypto/handshake.ts'
+import {
+  deriveSession,
+  handshakeHash,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+} from '../../crypto/handshake.ts'
 import { padMessage } from '../../crypto/padding.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
@@ -67,8 +72,7 @@ async function shakeHands(
   const device = await loadDeviceKey(environment)
   const code = await environment.login()
   await environment.random.ready()
-  const request = await signedLogin(environment, device, code)
-  const { response, keys } = await exchangeHandshake(environment, configuration, request)
+  const { request, response, keys } = await exchangeHandshake(environment, configuration, device, code)
   const answeredAt = await verifyAnswer(environment, configurations, request, response)
   // A login has no effect that a second one would repeat.
   const refusal = findRefusal(response, false, answeredAt)
@@ -84,11 +88,13 @@ async function signedLogin(
   environment: Environment,
   device: DeviceKey,
   code: string,
+  handshake: Uint8Array,
 ): Promise<RequestMessage> {
   const primitives = await environment.loadPrimitives()
   const body = {
     appid: environment.appid,
     code,
+    handshake: encodeBase64Url(handshake),
     device: { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(device.publicKey) },
     client: { platform: environment.platform.platform, sdk: sdkVersion, base: environment.platform.base },
   }
@@ -107,13 +113,16 @@ async function signedLogin(
 async function exchangeHandshake(
   environment: Environment,
   configuration: ChannelConfiguration,
-  request: RequestMessage,
-): Promise<{ response: ReturnType<typeof parseResponse>; keys: SessionKeys }> {
+  device: DeviceKey,
+  code: string,
+): Promise<{ request: RequestMessage; response: ResponseMessage; keys: SessionKeys }> {
   const primitives = await environment.loadPrimitives()
   const { random, clock } = environment
   const secretKey = random.take(suite1.keyLength)
   const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
   const agreementKey = agreementKeyAt(configuration, clock.seconds()).publicKey
+  const handshake = handshakeHash(primitives, agreementKey, ephemeral.publicKey)
+  const request = await signedLogin(environment, device, code, handshake)
   const plaintext = padMessage(encodeRequest(request))
   const nonce = random.take(suite1.boxNonceLength)
   const { frame, state } = verifying(() => {
@@ -130,7 +139,7 @@ async function exchangeHandshake(
       }
       const keys = deriveSession(primitives, state, secretKey, answer.ephemeral, answer.ephemeral)
       const response = parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
-      return { response, keys: keys.session }
+      return { request, response, keys: keys.session }
     })
   } finally {
     wipe(secretKey)

@@ -2,6 +2,7 @@
 import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { encodeRequest } from '../../crypto/binary-http.ts'
 import { FormatError } from '../../crypto/errors.ts'
+import { isOwnRoute } from '../../crypto/own-routes.ts'
 import { serializeBareItem } from '../../crypto/structured-fields.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { findSmaller } from './compression.ts'
@@ -78,7 +79,8 @@ export function prepareRequest(environment: Environment, options: RequestOptions
     : undefined
   const whole = contentOf(options.body)
   if (!isUnsafe && whole.length > 0) invalid('a request with a safe method has no body')
-  const smaller = isCoded(options) ? undefined : findSmaller(environment.compression, whole)
+  const smaller =
+    isCoded(options) || isOwnRoute(options.path) ? undefined : findSmaller(environment.compression, whole)
   const content = smaller ?? whole
   const message = {
     method: options.method,

@@ -1,8 +1,9 @@
 /** The inner app: handlers are ordinary Hono routes that receive an ordinary `Request` and `c.var.caller`. */
 import { Hono } from 'hono'
-import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { decodedContent } from '../messages/content.ts'
+import { canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
+import { withDecodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
 
@@ -43,20 +44,26 @@ export function mountApp(
   })
   return {
     async answer(message, caller) {
-      const content = decodedContent(message)
-      const fields = message.fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
-      const request = new Request(`https://${message.authority}${message.path}`, {
-        method: message.method,
-        headers: fields.map(([name, value]): [string, string] => [name, value]),
-        ...(content.length > 0 ? { body: new Uint8Array(content) } : {}),
+      return await withDecodedContent(message, async (content) => {
+        const response = await outer.fetch(requestOf(message, content), { caller })
+        if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')
+        return await readResponse(response)
       })
-      const response = await outer.fetch(request, { caller })
-      if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')
-      return await readResponse(response)
     },
     close,
     isIdempotent: () => options.isIdempotent ?? false,
   }
+}
+
+function requestOf({ authority, path, method, fields }: RequestMessage, content: Uint8Array): Request {
+  const passed = fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
+  // Two spellings of one path must not differ for patterns that are compared with the text.
+  const query = path.slice(pathWithoutQuery(path).length)
+  return new Request(`https://${authority}${canonicalPath(path)}${query}`, {
+    method,
+    headers: passed.map(([name, value]): [string, string] => [name, value]),
+    ...(content.length > 0 ? { body: new Uint8Array(content) } : {}),
+  })
 }
 
 async function readResponse(response: Response): Promise<ResponseMessage> {

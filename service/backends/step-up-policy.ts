@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { parseJsonContent } from '../messages/json.ts'
+import { parseDecodedJson } from '../messages/json.ts'
 import type { Caller } from './backend.ts'
 import { StepUpNeeded } from './step-up.ts'
 
@@ -29,14 +29,14 @@ const anyObject = z.record(z.string(), z.unknown())
  * @throws StepUpNeeded with the route's summary, in which `{member}` stands for that member of the body
  * @throws ProtocolError `payload_invalid` when the body cannot be judged: it must not pass for a small one.
  */
-export function assertConfirmed(
+export async function assertConfirmed(
   policy: StepUpPolicy | undefined,
   message: RequestMessage,
   caller: Caller,
-): void {
+): Promise<void> {
   if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
-  if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
-  throw new StepUpNeeded(summaryOf(policy, message))
+  if ('above' in policy && !isAbove(await bodyOf(policy, message), policy.above)) return
+  throw new StepUpNeeded(await summaryOf(policy, message))
 }
 
 /**
@@ -44,12 +44,12 @@ export function assertConfirmed(
  *
  * @throws ProtocolError `payload_invalid` when its body cannot be read.
  */
-export function summaryOf(policy: StepUpPolicy, message: RequestMessage): string {
-  return filledIn(policy.summary ?? `${message.method} ${message.path}`, bodyOf(policy, message))
+export async function summaryOf(policy: StepUpPolicy, message: RequestMessage): Promise<string> {
+  return filledIn(policy.summary ?? `${message.method} ${message.path}`, await bodyOf(policy, message))
 }
 
-function bodyOf(policy: StepUpPolicy, message: RequestMessage): Record<string, unknown> {
-  return message.content.length === 0 && 'always' in policy ? {} : parseJsonContent(message, anyObject)
+async function bodyOf(policy: StepUpPolicy, message: RequestMessage): Promise<Record<string, unknown>> {
+  return message.content.length === 0 && 'always' in policy ? {} : await parseDecodedJson(message, anyObject)
 }
 
 function isAbove(

@@ -31,7 +31,8 @@ FILE is an HTTP/1.1 request or answer as text, as a backend behind the gateway r
       --base FILE        the signature base as the signer made it
       --base-sha256 HEX  the member base_sha256 of a refusal
       --key KEY          public key: b64u of 32 bytes, JWK, or @FILE (PEM, JWK, JWK Set); may be repeated
-      --jwks URL|FILE    the service's keys: https://…/.well-known/jwks.json
+      --jwks URL|FILE    the service's keys; may be repeated: https://…/.well-known/miniseal-keys.json for signatures,
+                         https://…/.well-known/jwks.json for tokens
       --origin URL       MINISEAL_ORIGIN of the service, where Host is another
       --at TIME          when it arrived: UNIX seconds or ISO 8601
       --lang zh-CN|en    language (default: as LANG says)

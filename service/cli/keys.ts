@@ -145,14 +145,16 @@ async function exportKeys(
     return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }
   })
   const signing = exported(keyring, 'signing', now)
+  const token = exported(keyring, 'token', now)
   const agreement = exported(keyring, 'agreement', now)
   if (isJson) {
-    terminal.out(`${JSON.stringify({ roots, signing, agreement, log, log_keys: logKeys }, null, 2)}\n`)
+    terminal.out(`${JSON.stringify({ roots, signing, token, agreement, log, log_keys: logKeys }, null, 2)}\n`)
     return 0
   }
   const lines = [
     ...roots.map((root) => `root       ${root}`),
     ...signing.map(({ x }) => `signing    ${x}`),
+    ...token.map(({ x }) => `token      ${x}`),
     ...agreement.map(({ x }) => `agreement  ${x}`),
     ...logKeys.map(({ vkey }) => `log        ${vkey}`),
     ...(log.ended ?? []).map((vkey) => `ended log  ${vkey}`),

@@ -1,6 +1,6 @@
 /** `npx miniseal …` */
 import { once } from 'node:events'
-import { ConfigError } from '../config.ts'
+import { assertKnownVariables, ConfigError } from '../environment.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { commands } from './commands.ts'
@@ -49,6 +49,7 @@ async function runCommand(
     return 0
   }
   try {
+    assertKnownVariables(terminal.environment)
     return await command.run(rest, terminal)
   } catch (error) {
     return failWith(name, command, error, terminal)

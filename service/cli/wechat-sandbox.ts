@@ -27,7 +27,7 @@ export const wechatSandbox: Command = {
     })
     if (!/^[0-9]{1,5}$/.test(values.port) || Number(values.port) > 65535)
       throw new UsageError('--port must be a port')
-    const { NODE_ENV: _, PORT: __, ...environment } = terminal.environment
+    const { NODE_ENV: _, PORT: __, HOST: ___, ...environment } = terminal.environment
     const sandbox = createSandbox({ apps: readConfig(environment).wechatApps })
     const { url } = await sandbox.start(Number(values.port), values.host)
     terminal.out(`the WeChat sandbox listens on ${url}\n`)

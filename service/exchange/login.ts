@@ -41,6 +41,8 @@ const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)
 export const loginBody = z.object({
   appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),
   code: z.string().min(1).max(512),
+  /** b64u of the hash of the handshake that the login travels in. */
+  handshake: z.string().length(43),
   device: z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) }),
   client: z
     .object({ platform: shortText.optional(), sdk: shortText.optional(), base: shortText.optional() })
@@ -49,7 +51,7 @@ export const loginBody = z.object({
 
 type LoginBody = z.infer<typeof loginBody>
 
-/** Made only by {@link verifyLogin}: signed, in time, with an acceptable key that the body itself names. */
+/** Made only by {@link verifyLogin}: signed for this handshake, in time, with an acceptable key that the body itself names. */
 interface VerifiedLogin {
   readonly body: LoginBody
   readonly publicKey: Uint8Array
@@ -74,7 +76,7 @@ export async function logIn(
   request: RequestMessage,
   story: Story,
 ): Promise<Answer> {
-  const login = verifyLogin(context, request)
+  const login = verifyLogin(context, opened, request)
   story.signature = signatureOf(login.signature, login.publicKey)
   story.subject = { device: login.signature.keyid }
   story.app = login.body.appid
@@ -85,13 +87,17 @@ export async function logIn(
   return await checkAsync('login', () => openSession(context, opened, parts, story))
 }
 
-function verifyLogin(context: ExchangeContext, request: RequestMessage): VerifiedLogin {
+function verifyLogin(
+  context: ExchangeContext,
+  opened: OpenedHandshake,
+  request: RequestMessage,
+): VerifiedLogin {
   check('handler', () => {
     if (request.method === 'POST' && request.path === '/sessions') return
     throw new ProtocolError('not_found', 'a handshake holds POST /sessions and nothing else')
   })
   const signature = readSignature(context, request)
-  const { body, publicKey } = check('key', () => readDeviceKey(context, request, signature))
+  const { body, publicKey } = check('key', () => readDeviceKey(context, opened, request, signature))
   check('verify', () => assertSignedBy(context, signature, publicKey))
   check('login', () => {
     if (!context.wechat.hasApp(body.appid))
@@ -102,10 +108,15 @@ function verifyLogin(context: ExchangeContext, request: RequestMessage): Verifie
 
 function readDeviceKey(
   context: ExchangeContext,
+  opened: OpenedHandshake,
   request: RequestMessage,
   signature: RequestSignature,
 ): { body: LoginBody; publicKey: Uint8Array } {
   const body = parseJsonContent(request, loginBody)
+  // Else whoever has the agreement key could move the device's signature into a handshake of their own.
+  if (body.handshake !== encodeBase64Url(opened.handshakeHash)) {
+    throw new ProtocolError('payload_invalid', 'the login was signed for another handshake')
+  }
   const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
   // With a small-order key one signature verifies for every message; with a mixed-order one, verifiers disagree.
   if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {

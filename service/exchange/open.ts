@@ -3,12 +3,15 @@ import { wipe } from '../../crypto/bytes.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { HandshakeRequestFrame, RequestFrame } from '../../crypto/frame.ts'
 import { parseFrame } from '../../crypto/frame.ts'
-import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
+import { deriveSession, handshakeHash, openHandshakeRequest } from '../../crypto/handshake.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
 import { check, checkAsync } from './refused.ts'
+
+/** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */
+const maxHandshakeFrame = 65_536
 
 /** A login: the keys are those of the session that it may become. */
 export interface OpenedHandshake {
@@ -18,6 +21,8 @@ export interface OpenedHandshake {
   /** Seals frame 0x02. */
   readonly responseKey: Uint8Array
   readonly serviceEphemeral: Uint8Array
+  /** What the login must say that it was signed for. */
+  readonly handshakeHash: Uint8Array
   /** The address group that sent it. */
   readonly source: string
   /** For the log line: written while the login is answered. */
@@ -50,6 +55,7 @@ export async function openFrame(
   const frame = check('frame', () => parseFrame(bytes, context.settings.maxFrame))
   switch (frame.kind) {
     case 'handshake-request':
+      check('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
       await checkAsync('limits', () => context.limits.takeHandshake(source))
       return await openHandshake(context, frame, source)
@@ -63,6 +69,11 @@ export async function openFrame(
         throw new ProtocolError('malformed_frame', 'a client does not send frames of this type')
       })
   }
+}
+
+function assertLoginSize({ length }: Uint8Array): void {
+  if (length > maxHandshakeFrame)
+    throw new ProtocolError('frame_too_large', `the frame of a login has at most ${maxHandshakeFrame} bytes`)
 }
 
 async function openHandshake(
@@ -94,6 +105,7 @@ async function openHandshake(
       keys: session,
       responseKey,
       serviceEphemeral,
+      handshakeHash: handshakeHash(primitives, agreement.publicKey, frame.ephemeral),
       source,
       notes: {},
     }

@@ -4,6 +4,7 @@ import { parseRequest } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import type { RequestSignature } from '../../crypto/signed-request.ts'
 import { assertContentDigest, assertInWindow, parseRequestSignature } from '../../crypto/signed-request.ts'
+import { assertPlainContent } from '../messages/content.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedRequest } from './open.ts'
 import { check } from './refused.ts'
@@ -55,14 +56,16 @@ const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
 /**
  * The same for every backend and for the channel's own routes, so that nothing comes as far as a stack that fails on it.
- * @throws Refused `payload_invalid` for a method or a content that not every HTTP stack takes.
+ * @throws Refused `payload_invalid` for a method or a content that not every HTTP stack takes, or no own route.
  */
-export function assertPassable({ method, content }: RequestMessage): void {
+export function assertPassable(request: RequestMessage): void {
+  const { method, content } = request
   check('binary-http', () => {
     if (hopMethods.includes(method))
       throw new ProtocolError('payload_invalid', `a request with the method ${method} is not taken`)
     if (methodsWithoutContent.includes(method) && content.length > 0)
       throw new ProtocolError('payload_invalid', `a request with the method ${method} has no content`)
+    assertPlainContent(request)
   })
 }
 

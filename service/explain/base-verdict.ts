@@ -7,7 +7,7 @@ import type { Change, Material } from './material.ts'
 import { baseFault, baseOf } from './material.ts'
 import type { ExplainOptions } from './options.ts'
 import type { KnownKey } from './public-keys.ts'
-import { nameOf } from './public-keys.ts'
+import { isUsable, nameOf } from './public-keys.ts'
 import { printable } from './redaction.ts'
 import type { Finding, OtherBase, Step } from './report.ts'
 import type { Found } from './search.ts'
@@ -38,29 +38,20 @@ export function checkBase(given: Case): Verdict {
   const { signature } = member
   const error = new ProtocolError('signature_invalid', 'the signature does not verify')
   if (signature === undefined) return { step: unknown('verify', { id: 'no-signature-bytes', detail: '' }) }
-  const named = findKey(options.keys, keyid)
-  const keys = keysFor(member.kind, options.keys, named)
+  const usable = options.keys.filter((key) => isUsable(key, member.kind))
+  const named = findKey(usable, keyid)
+  const keys = named === undefined ? usable : [named, ...usable.filter((key) => key !== named)]
   if (member.kind === 'response' && material.request === undefined)
     return { step: unknown('verify', { id: 'request-missing', detail: '' }) }
+  if (keys.length === 0 && member.kind === 'device' && options.keys.length > 0)
+    return { step: unknown('verify', { id: 'no-device-key', detail: '' }) }
   if (keys.length === 0) return { step: unknown('verify', { id: 'no-key', detail: faultOf(material) }) }
   const text = options.signerBase
   if (text !== undefined) return withSignerBase(given, text, signature, keys, error)
   const found = search(material, changes, member.label, bySignature(signature, keys, named), options.budget)
   if (found !== undefined) return verdictOf(found, named, error)
-  const isStrange = member.kind === 'device' && keys.every(({ source }) => source === 'jwks')
-  if (isStrange) return { step: unknown('verify', { id: 'no-device-key', detail: '' }) }
   const id = named === undefined ? 'unexplained-key' : 'unexplained'
   return { step: failed('verify', error, { id, detail: faultOf(material) }) }
-}
-
-/** The keys that this signature may be by: the named one first, and never the device's for the service's. */
-function keysFor(
-  kind: SignedMember['kind'],
-  known: readonly KnownKey[],
-  named: KnownKey | undefined,
-): readonly KnownKey[] {
-  const usable = known.filter((key) => key !== named && (kind === 'device' || key.source !== 'request'))
-  return named === undefined ? usable : [named, ...usable]
 }
 
 /** In brackets, why there is no base at all; mostly nothing. */

@@ -34,7 +34,7 @@ async function namedKeys(message: RequestMessage, keys: PublishedKeys): Promise<
   const found: KnownKey[] = []
   for (const name of names.slice(0, 2)) {
     try {
-      found.push(keyOf(await keys.findPublicKey(name), name, 'jwks'))
+      found.push(keyOf(await keys.findMessageKey(name), name, 'jwks', 'message'))
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
     }

@@ -3,7 +3,9 @@ import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import type { KeyPurpose } from '../keys/publication.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
+import type { SignatureKind } from './signed-members.ts'
 
 export interface KnownKey {
   /** 32 bytes. */
@@ -13,6 +15,15 @@ export interface KnownKey {
   /** The `kid` that its set gives it. */
   readonly kid: string
   readonly source: 'option' | 'jwks' | 'request'
+  /** What its `miniseal_use` says; absent where somebody gave the key alone, or the request did. */
+  readonly purpose?: KeyPurpose | undefined
+}
+
+/** Whether a key may be the one of a signature of this kind. A key that is marked serves its own purpose alone. */
+export function isUsable({ source, purpose }: KnownKey, kind: SignatureKind | 'token'): boolean {
+  if (kind === 'device' || kind === 'push') return purpose === undefined
+  if (source === 'request') return false
+  return purpose === undefined || purpose === (kind === 'token' ? 'token' : 'message')
 }
 
 /** No key that can be used; the message never holds the text. */
@@ -23,6 +34,7 @@ const jwk = z.object({
   crv: z.literal('Ed25519'),
   x: z.string(),
   kid: z.string().optional(),
+  miniseal_use: z.enum(['token', 'message']).optional(),
   d: z.unknown().optional(),
 })
 
@@ -54,11 +66,14 @@ function fromJson(text: string, source: KnownKey['source']): readonly KnownKey[]
   })
   if (found.some(({ d }) => d !== undefined))
     throw new UnreadableKey('that is a private key: give the public one')
-  const keys = found.flatMap(({ x, kid }) => {
+  const keys = found.flatMap(({ x, kid, miniseal_use: purpose }) => {
     const raw = Buffer.from(x, 'base64url')
-    return raw.length === 32 ? [keyOf(new Uint8Array(raw), kid, source)] : []
+    // In a set of the service's a key without its purpose counts for none.
+    const isMarked = source !== 'jwks' || purpose !== undefined
+    return raw.length === 32 && isMarked ? [keyOf(new Uint8Array(raw), kid, source, purpose)] : []
   })
-  if (keys.length === 0) throw new UnreadableKey('there is no Ed25519 key in it')
+  if (keys.length === 0)
+    throw new UnreadableKey(`there is no Ed25519 key ${source === 'jwks' ? 'with miniseal_use ' : ''}in it`)
   return keys
 }
 
@@ -74,9 +89,14 @@ function fromPem(text: string, source: KnownKey['source']): KnownKey {
 }
 
 /** @param publicKey 32 bytes */
-export function keyOf(publicKey: Uint8Array, kid: string | undefined, source: KnownKey['source']): KnownKey {
+export function keyOf(
+  publicKey: Uint8Array,
+  kid: string | undefined,
+  source: KnownKey['source'],
+  purpose?: KeyPurpose,
+): KnownKey {
   const thumbprint = keyThumbprint(primitives, publicKey)
-  return { publicKey, thumbprint, kid: kid ?? thumbprint, source }
+  return { publicKey, thumbprint, kid: kid ?? thumbprint, source, purpose }
 }
 
 /** How a person recognises a key. */

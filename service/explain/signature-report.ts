@@ -15,6 +15,7 @@ import { fieldChanges } from './field-changes.ts'
 import type { Material } from './material.ts'
 import { baseFault, baseOf } from './material.ts'
 import type { ExplainOptions } from './options.ts'
+import { isUsable } from './public-keys.ts'
 import { isSecret, printable, shown } from './redaction.ts'
 import type { Finding, SignatureReport, Step } from './report.ts'
 import type { SignedMember } from './signed-members.ts'
@@ -130,7 +131,7 @@ function checkForm({ member, material, options }: Case): Step {
   }
   if (response === undefined || request === undefined)
     return unknown('signature', { id: 'request-missing', detail: '' })
-  const known = options.keys.map(({ kid, publicKey }) => ({ kid, publicKey }))
+  const known = options.keys.filter((key) => isUsable(key, 'response'))
   const outcome = attempt(() => verifyResponse(primitives, response, request, known))
   const later = ['digest_mismatch', 'key_unknown', 'signature_invalid']
   if (!(outcome instanceof ProtocolError) || later.includes(outcome.code)) return passed('signature')

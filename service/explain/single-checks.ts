@@ -6,6 +6,7 @@ import type { InnerList } from '../../crypto/structured-fields.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import { bodyForms } from './body-forms.ts'
 import type { KnownKey } from './public-keys.ts'
+import { isUsable } from './public-keys.ts'
 import { digestOf, printable } from './redaction.ts'
 import type { Finding, Step, StepName } from './report.ts'
 import type { SignatureKind } from './signed-members.ts'
@@ -94,15 +95,15 @@ export function findKey(keys: readonly KnownKey[], keyid: string): KnownKey | un
 export function checkKey(kind: SignatureKind, keys: readonly KnownKey[], keyid: string): Step {
   const error = new ProtocolError('key_unknown', 'there is no key of this name')
   if (keyid === '') return unknown('key')
-  if (findKey(keys, keyid) !== undefined) return passed('key', printable(keyid))
+  const usable = keys.filter((key) => isUsable(key, kind))
+  if (findKey(usable, keyid) !== undefined) return passed('key', printable(keyid))
+  if (findKey(keys, keyid)?.purpose !== undefined)
+    return failed('key', error, { id: 'key-purpose', detail: printable(keyid) })
   const sent = keys.find(({ source }) => source === 'request')
   if (kind === 'device' && sent !== undefined)
     return failed('key', error, { id: 'device-key-other', detail: sent.thumbprint })
-  const usable = kind === 'device' ? keys : keys.filter(({ source }) => source !== 'request')
   if (usable.length === 0)
     return unknown('key', { id: kind === 'device' ? 'no-device-key' : 'no-service-key', detail: '' })
-  if (kind === 'device' && usable.every(({ source }) => source === 'jwks'))
-    return unknown('key', { id: 'no-device-key', detail: '' })
   return failed('key', error, {
     id: 'key-not-named',
     detail: usable

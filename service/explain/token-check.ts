@@ -6,6 +6,7 @@ import { parseDictionary } from '../../crypto/structured-fields.ts'
 import { encodeAscii } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import type { KnownKey } from './public-keys.ts'
+import { isUsable } from './public-keys.ts'
 import type { Finding, Step } from './report.ts'
 import type { Reference } from './single-checks.ts'
 import { failed, passed, tokenDigest, unknown } from './single-checks.ts'
@@ -69,7 +70,7 @@ function judge(
     const error = new ProtocolError('token_expired', 'the access token has expired')
     return at.isKnown ? failed('token', error, finding) : unknown('token', finding)
   }
-  const key = keys.find(({ kid }) => kid === token.header.kid)
+  const key = keys.find((each) => each.kid === token.header.kid && isUsable(each, 'token'))
   if (key === undefined)
     return unknown('token', { id: 'token-key-missing', detail: (token.header.kid ?? '').slice(0, 64) })
   const end = token.text.lastIndexOf('.')

@@ -14,11 +14,8 @@ export interface MetricsText {
   readonly text: string
 }
 
-/** The address of a listener that only this machine reaches. */
-const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
-
 /**
- * Decides who may read the metrics. Without a token they are there in development on loopback and nowhere else: in
+ * Decides who may read the metrics. Without a token they are there in development, which listens on loopback, and nowhere else: in
  * production a proxy stands in front, and what it lets through comes from loopback too.
  *
  * @param token `MINISEAL_METRICS_TOKEN`, 16 to 256 characters of a bearer token (RFC 6750)
@@ -27,9 +24,8 @@ const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
 export function parseMetricsAccess(
   token: string | undefined,
   mode: 'development' | 'production',
-  host: string,
 ): MetricsAccess {
-  if (token === undefined) return { kind: mode === 'development' && loopback.has(host) ? 'open' : 'off' }
+  if (token === undefined) return { kind: mode === 'development' ? 'open' : 'off' }
   if (!/^[A-Za-z0-9._~+/-]{16,256}=*$/.test(token)) {
     throw new Error(
       'MINISEAL_METRICS_TOKEN must be 16 to 256 letters, digits or ._~+/-; make one with: openssl rand -hex 32',

@@ -1,4 +1,4 @@
-/** What the service publishes about its keys: the channel configuration, the JWKS, the log's verifier key. */
+/** What the service publishes about its keys: the channel configuration, two JWK Sets, the log's verifier key. */
 import type { ChannelConfiguration, LogKeys, PublishedKey } from '../../crypto/channel-configuration.ts'
 import { mostEndedLogs, signConfiguration } from '../../crypto/channel-configuration.ts'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
@@ -75,18 +75,25 @@ export function published(keyring: Keyring, kind: ServiceKeyKind, now: number): 
     .map(({ kid, publicKey, notBefore, notAfter }) => ({ kid, publicKey, nbf: notBefore, exp: notAfter }))
 }
 
-/** The JWK Set of the keys that sign tokens and answers (RFC 7517, section 5; RFC 8037). */
+/** What a key signs, as its JWK says in `miniseal_use`; no key serves two purposes. */
+export type KeyPurpose = 'token' | 'message'
+
+const kindOf: Readonly<Record<KeyPurpose, ServiceKeyKind>> = { token: 'token', message: 'signing' }
+
+/** The JWK Set of the keys of one purpose (RFC 7517, section 5; RFC 8037). */
 export function jsonWebKeySet(
   keyring: Keyring,
+  purpose: KeyPurpose,
   now: number,
 ): { readonly keys: readonly Record<string, string>[] } {
-  const keys = (['token', 'signing'] as const).flatMap((kind) => keyring.published(kind, now))
+  const keys = keyring.published(kindOf[purpose], now)
   return {
     keys: keys.map(({ kid, publicKey }) => ({
       kty: 'OKP',
       crv: 'Ed25519',
       alg: 'EdDSA',
       use: 'sig',
+      miniseal_use: purpose,
       kid,
       x: encodeBase64Url(publicKey),
     })),

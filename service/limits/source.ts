@@ -72,8 +72,11 @@ function findForwarded(field: string | undefined, trustedProxies: number): strin
 
 function findForwardedAddress(field: string | undefined, trustedProxies: number): string | undefined {
   if (trustedProxies === 0 || field === undefined) return undefined
-  const addresses = field.split(',').map((entry) => addressIn(entry.trim()))
-  const appended = addresses.slice(-trustedProxies)
+  // Only what our proxies have appended is looked at: the rest may be long, and is anybody's.
+  const appended = field
+    .split(',')
+    .slice(-trustedProxies)
+    .map((entry) => addressIn(entry.trim()))
   return appended.length < trustedProxies || appended.includes(undefined) ? undefined : appended[0]
 }
 

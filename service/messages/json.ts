@@ -4,7 +4,16 @@ import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.t
 import { findField } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
-import { decodedContent } from './content.ts'
+import { withDecodedContent } from './content.ts'
+
+/** Braces and brackets of JSON that may stand inside one another. */
+const maxDepth = 32
+
+/** Strings (names of members too), numbers, `true`, `false`, `null`, `{` and `[` of one JSON text. */
+const maxTokens = 4_096
+
+/** Bytes of JSON, unpacked: decoding and checking them takes a few milliseconds at most. */
+const maxJson = 262_144
 
 /** A reply with a JSON body that nobody may keep. */
 function jsonReply(status: number, value: unknown): ResponseMessage {
@@ -23,12 +32,31 @@ export function shapedReply<T>(_shape: ZodType<T>, status: number, value: NoInfe
   return jsonReply(status, value)
 }
 
-/** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape. Attacker-controlled. */
+/** @throws ProtocolError `payload_invalid` unless the content is JSON of this shape, without a coding. Attacker-controlled. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
-  const type = findField(message.fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
+  assertJsonType(message)
+  if (findField(message.fields, 'content-encoding') !== undefined)
+    throw new ProtocolError('payload_invalid', 'the content must have no coding')
+  return parseJson(message.content, shape)
+}
+
+/** The same for content that may have travelled in a coding. */
+export async function parseDecodedJson<T>(message: RequestMessage, shape: ZodType<T>): Promise<T> {
+  assertJsonType(message)
+  return await withDecodedContent(message, (content) => parseJson(content, shape))
+}
+
+function assertJsonType({ fields }: RequestMessage): void {
+  const type = findField(fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json')
     throw new ProtocolError('payload_invalid', 'the content must be application/json')
-  const text = refuseFormat('payload_invalid', () => decodeUtf8(decodedContent(message)))
+}
+
+function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
+  if (content.length > maxJson)
+    throw new ProtocolError('payload_invalid', `JSON has at most ${maxJson} bytes`)
+  assertSmallJson(content)
+  const text = refuseFormat('payload_invalid', () => decodeUtf8(content))
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -44,6 +72,55 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
     'payload_invalid',
     `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`,
   )
+}
+
+const quote = 0x22
+const backslash = 0x5c
+
+type Meaning = 'between' | 'open' | 'close' | 'string'
+
+/** What a byte means to the scan of JSON. Every byte that is not in the table belongs to a number or a word. */
+const meanings = tableOf({ between: ' \t\n\r:,', open: '{[', close: '}]', string: '"' })
+
+function tableOf(bytes: Readonly<Record<Meaning, string>>): readonly (Meaning | undefined)[] {
+  const table = Array.from({ length: 256 }, (): Meaning | undefined => undefined)
+  for (const meaning of Object.keys(bytes) as Meaning[]) {
+    for (const character of bytes[meaning]) table[character.charCodeAt(0)] = meaning
+  }
+  return table
+}
+
+/**
+ * Refuses JSON that costs much to parse and to check: one pass over the bytes, in linear time, that builds nothing. Whether
+ * it is JSON is not decided here.
+ *
+ * @throws ProtocolError `payload_invalid` for more than 32 levels or 4096 tokens.
+ */
+function assertSmallJson(bytes: Uint8Array): void {
+  let depth = 0
+  let tokens = 0
+  let isInWord = false
+  for (let i = 0; i < bytes.length; i++) {
+    const meaning = meanings[bytes[i] ?? 0]
+    if (meaning === 'open') depth += 1
+    if (meaning === 'close') depth -= 1
+    if (meaning === 'string') i = endOfString(bytes, i)
+    const isWord = meaning === undefined
+    if (meaning === 'open' || meaning === 'string' || (isWord && !isInWord)) tokens += 1
+    isInWord = isWord
+    if (depth > maxDepth || tokens > maxTokens) throw tooMuch()
+  }
+}
+
+function tooMuch(): ProtocolError {
+  return new ProtocolError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
+}
+
+/** The index of the quote that ends the string which begins at `start`, or the end of the bytes. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let i = start + 1
+  while (i < bytes.length && bytes[i] !== quote) i += bytes[i] === backslash ? 2 : 1
+  return i
 }
 
 /** @param text JSON that was parsed before, so that its strings and braces are what they seem */

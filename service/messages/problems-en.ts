@@ -29,7 +29,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
       'Normal after two hours or a restart with another database. If many, see that every process has the same database.',
   },
   frame_too_large: {
-    means: 'The frame is over `max_frame` (1 MiB).',
+    means: 'The frame is over `max_frame` (1 MiB), or that of a login over 64 KiB.',
     client: 'Send less.',
     operator: 'Bodies over 1 MiB belong elsewhere: upload them to storage and send their digest.',
   },
@@ -133,7 +133,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   payload_invalid: {
     means:
-      'The content is not what the route takes; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
+      'The content is not what the route takes, or exceeds its bounds; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
     client: 'Correct what `detail` names.',
     operator: 'For another origin: `MINISEAL_ORIGIN` is not what clients were built with.',
   },

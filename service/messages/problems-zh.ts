@@ -24,7 +24,7 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   },
   frame_too_large: {
     title: '帧太大',
-    means: '帧超过 `max_frame`（1 MiB）。',
+    means: '帧超过 `max_frame`（1 MiB），或登录的帧超过 64 KiB。',
     client: '减少发送内容。',
     operator: '超过 1 MiB 的内容应上传到存储，只发送其摘要。',
   },
@@ -141,7 +141,7 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   payload_invalid: {
     title: '内容不是该路由所要的',
     means:
-      '内容不是该路由所要的；或 `GET`、`HEAD` 请求带有内容；或方法为 `CONNECT`、`TRACE`、`TRACK`；或请求属于另一个源或 appid。',
+      '内容不是该路由所要的，或超出其限度；或 `GET`、`HEAD` 请求带有内容；或方法为 `CONNECT`、`TRACE`、`TRACK`；或请求属于另一个源或 appid。',
     client: '更正 `detail` 指出的内容。',
     operator: '若属于另一个源：`MINISEAL_ORIGIN` 与构建客户端时的不同。',
   },

@@ -63,10 +63,12 @@ export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
     MINISEAL_POSTGRES_POOL: pool,
     MINISEAL_POSTGRES_DIRECT_URL: direct,
   } = variables
-  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) {
+  // better-sqlite3 does without the blanks around a name, and takes none for a database in memory.
+  const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).trim() : ''
+  if (path !== '') {
     if (pool !== undefined || direct !== undefined)
       throw new Error('MINISEAL_POSTGRES_POOL and MINISEAL_POSTGRES_DIRECT_URL are for PostgreSQL only')
-    return { kind: 'sqlite', path: text.slice(7) }
+    return { kind: 'sqlite', path }
   }
   if (postgresUrl.test(text)) return { kind: 'postgres', url: text, ...parseConnections(pool, direct) }
   throw new Error('MINISEAL_DATABASE must be sqlite:PATH, sqlite::memory: or postgres://…')

@@ -2,11 +2,17 @@
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseRequest, type ResponseMessage } from '../../crypto/binary-http.ts'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { parseRequest, parseResponse } from '../../crypto/binary-http.ts'
 import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
 import { signConfiguration, verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import { parseFrame } from '../../crypto/frame.ts'
-import { deriveSession, openHandshakeRequest } from '../../crypto/handshake.ts'
+import {
+  deriveSession,
+  openHandshakeRequest,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+} from '../../crypto/handshake.ts'
 import { openRequest } from '../../crypto/session-keys.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
 import { signResponse, verifyResponse } from '../../crypto/signed-response.ts'
@@ -18,17 +24,18 @@ import type { ServiceKey } from '../../service/keys/service-key.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { readOperatorPlaces } from '../../service/operator-places.ts'
-import type { JsonWebKeySet } from '../../service/verify.ts'
+import type { VerifyOptions } from '../../service/verify.ts'
 import { verifyMiniseal } from '../../service/verify.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { newAuditor } from '../support/audit-traffic.ts'
-import { forwarded } from '../support/forwarded.ts'
+import { forwarded, publishedSet } from '../support/forwarded.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../support/raw-client.ts'
 import { withStore } from '../support/read-log.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { stolenKey } from '../support/stolen.ts'
+import type { Arrived } from '../support/upstream.ts'
 
 let service: TestService
 let alice: RawSession
@@ -90,6 +97,31 @@ describe('the agreement key', () => {
     }
   })
 
+  it('in the network moves the signature of a login that it holds back into no handshake of its own', async () => {
+    const agreement = await stolenKey(service, 'agreement')
+    const code = await service.code('dave')
+    const held = await prepareLogin(service, { code })
+    const frame = parseFrame(held.frame, largest)
+    if (frame.kind !== 'handshake-request') throw new Error('no login')
+    // The very bytes that the device signed, under an ephemeral key of the thief's.
+    const { plaintext } = openHandshakeRequest(primitives, agreement, frame)
+    const secretKey = random(32)
+    const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+    const moved = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
+    const open = (bytes: Uint8Array): ResponseMessage => {
+      const answer = parseFrame(bytes, largest)
+      if (answer.kind !== 'handshake-response') throw new Error('no answer to a login')
+      const keys = deriveSession(primitives, moved.state, secretKey, answer.ephemeral, answer.ephemeral)
+      return parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
+    }
+    const { json } = await send(service, { frame: moved.frame, open })
+    expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
+    // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
+    const heard = await send(service, held)
+    expect(heard.status).toBe(201)
+    expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
+  })
+
   it('in the network, while it is in use, takes the code of a login that it holds back: the one gap', async () => {
     const agreement = await stolenKey(service, 'agreement')
     const held = await prepareLogin(service, { openid: 'alice' })
@@ -145,7 +177,6 @@ describe('the signing key', () => {
 
   it('and the token key: neither alone makes a request that a backend believes, both together do', async () => {
     const signing = await stolenKey(service, 'signing')
-    const jwks = (await (await fetch(`${service.origin}/.well-known/jwks.json`)).json()) as JsonWebKeySet
     const device = newDevice()
     const token = await forgedToken(
       await stolenKey(service, 'token'),
@@ -155,10 +186,6 @@ describe('the signing key', () => {
     )
     const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
     const authorization = `HTTPSig ${token}`
-    const verified = async (request: ReturnType<typeof forwarded>): Promise<string> => {
-      const options = { jwks, origin: service.origin, body: Buffer.from(request.body) }
-      return (await verifyMiniseal(request, options)).user
-    }
     await expect(verified(forwarded(alice, { device, authorization }))).rejects.toThrow()
     await expect(verified(forwarded(alice, { device, gateway }))).rejects.toThrow()
     await expect(
@@ -166,9 +193,74 @@ describe('the signing key', () => {
     ).rejects.toThrow()
     expect(await verified(forwarded(alice, { device, authorization, gateway }))).toBe(alice.user)
   })
+
+  it('signs no token: not for a backend, in whatever document it stands, and not for the service', async () => {
+    const signing = await stolenKey(service, 'signing')
+    const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
+    const token = await forgedToken(signing, alice.user, alice.device.signer.keyid, alice.id)
+    const request = forwarded(alice, { authorization: `HTTPSig ${token}`, gateway })
+    for (const keys of await everyWayToShowTheKeys())
+      await expect(verified(request, keys)).rejects.toMatchObject({ code: 'token_invalid' })
+    expect((await alice.send({ token })).json.code).toBe('token_invalid')
+  })
+})
+
+/** Both documents as they are, exchanged, and each with the keys of both. */
+async function everyWayToShowTheKeys(): Promise<readonly Pick<VerifyOptions, 'jwks' | 'messageKeys'>[]> {
+  const jwks = await publishedSet(service, 'jwks.json')
+  const messageKeys = await publishedSet(service, 'miniseal-keys.json')
+  const all = { keys: [...jwks.keys, ...messageKeys.keys] }
+  const address = (name: string): URL => new URL(`/.well-known/${name}`, service.origin)
+  return [
+    { jwks, messageKeys },
+    { jwks: all, messageKeys: all },
+    { jwks: address('jwks.json'), messageKeys: address('miniseal-keys.json') },
+    { jwks: all, messageKeys: jwks },
+    { jwks: messageKeys, messageKeys: all },
+  ]
+}
+
+async function verified(request: Arrived, keys: Partial<VerifyOptions> = {}): Promise<string> {
+  const options = { origin: service.origin, body: Buffer.from(request.body), ...keys }
+  return (await verifyMiniseal(request, options)).user
+}
+
+it('the keys of each purpose stand in a document of their own, and no key in both', async () => {
+  const uses = async (name: Parameters<typeof publishedSet>[1]): Promise<unknown> =>
+    (await publishedSet(service, name)).keys.map(({ kid, ...key }) => [kid, Object.entries(key).at(-2)])
+  const kid = async (kind: 'token' | 'signing'): Promise<string> => (await stolenKey(service, kind)).kid
+  expect(await uses('jwks.json')).toEqual([[await kid('token'), ['miniseal_use', 'token']]])
+  expect(await uses('miniseal-keys.json')).toEqual([[await kid('signing'), ['miniseal_use', 'message']]])
 })
 
 describe('the token key', () => {
+  it('signs nothing for the gateway, in whatever document it stands, and no answer', async () => {
+    const key = await stolenKey(service, 'token')
+    const signer = { keyid: key.kid, secretKey: key.secretKey }
+    const request = forwarded(alice, { gateway: signer })
+    const all = [...(await everyWayToShowTheKeys())]
+    const [asPublished] = all.splice(0, 1)
+    await expect(verified(request, asPublished)).rejects.toMatchObject({ code: 'key_unknown' })
+    for (const keys of all)
+      await expect(verified(request, keys)).rejects.toMatchObject({
+        code: expect.stringMatching(/^(key_unknown|token_invalid)$/),
+      })
+    const asked = {
+      method: 'GET',
+      scheme: 'https',
+      authority: 'x',
+      path: '/',
+      fields: [],
+      content: random(0),
+    }
+    const signedRequest = signRequest(primitives, asked, alice.device.signer, service.now(), random(16))
+    const plain = { status: 200, fields: [], content: random(0) } as const
+    const answer = signResponse(primitives, plain, signedRequest, signer, service.now())
+    expect(() => verifyResponse(primitives, answer, signedRequest, alice.configuration.signing)).toThrow(
+      expect.objectContaining({ code: 'key_unknown' }),
+    )
+  })
+
   it('gains nothing at the service: session, device and user must be those of the token', async () => {
     const key = await stolenKey(service, 'token')
     for (const [user, device, sid] of [
@@ -183,6 +275,18 @@ describe('the token key', () => {
     const own = await forgedToken(key, mallory.user, mallory.device.signer.keyid, mallory.id)
     expect((await mallory.send({ token: own })).status).toBe(200)
   })
+})
+
+it('a key of the service is no push key: it does not start with one', async () => {
+  const own = await startTestService()
+  const keys = await Promise.all(
+    (['signing', 'token', 'root', 'log'] as const).map((kind) => stolenKey(own, kind)),
+  )
+  await own.stop()
+  for (const { kind, publicKey } of keys) {
+    const environment = { ...own.environment, MINISEAL_PUSH_KEYS: `orders=${encodeBase64Url(publicKey)}` }
+    await expect(startTestService({ environment })).rejects.toThrow(`orders is the service's own ${kind} key`)
+  }
 })
 
 describe('the keys of a session', () => {
@@ -213,9 +317,7 @@ describe('the key of a device and its token', () => {
       expect([401, 404]).toContain((await fetch(`${service.url}${path}`, { headers })).status)
     // At a backend: with the thief's own signature in the place of the device's.
     const request = forwarded(alice, { device: newDevice() })
-    const jwks = (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as JsonWebKeySet
-    const options = { jwks, origin: service.origin, body: Buffer.from(request.body) }
-    await expect(verifyMiniseal(request, options)).rejects.toMatchObject({ code: 'token_key_mismatch' })
+    await expect(verified(request)).rejects.toMatchObject({ code: 'token_key_mismatch' })
   })
 })
 

@@ -8,6 +8,7 @@ import type { BareItem } from '../../crypto/structured-fields.ts'
 import { parseDictionary, serializeInnerList } from '../../crypto/structured-fields.ts'
 import { encodeAscii, encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
+import { jwkOf } from '../support/forwarded.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, newDevice } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
@@ -27,8 +28,8 @@ let session: RawSession
 
 beforeAll(async () => {
   recorder = await startUpstream((request, response) => {
-    if (request.url !== '/.well-known/jwks.json') response.end('{}')
-    else publishedKeys().then((set) => response.end(set))
+    if (request.url?.startsWith('/.well-known/') !== true) response.end('{}')
+    else publishedKeys(request.url).then((set) => response.end(set))
   })
   const ports = new Map<Guide, number>()
   for (const guide of here) ports.set(guide, await freePort())
@@ -51,10 +52,10 @@ afterAll(async () => {
 })
 
 /** What the recorder publishes in the place of the service, whose origin it is: a key of this test too, to sign what no service would. */
-async function publishedKeys(): Promise<string> {
-  const { keys } = (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as { keys: unknown[] }
-  const own = { kty: 'OKP', crv: 'Ed25519', kid: published.signer.keyid, x: published.x }
-  return JSON.stringify({ keys: [...keys, own] })
+async function publishedKeys(path: string): Promise<string> {
+  const { keys } = (await (await fetch(`${service.url}${path}`)).json()) as { keys: unknown[] }
+  const own = path.endsWith('/miniseal-keys.json') ? [jwkOf(published, 'message')] : []
+  return JSON.stringify({ keys: [...keys, ...own] })
 }
 
 /** A request exactly as the gateway sent it, to be changed and sent past the gateway. */

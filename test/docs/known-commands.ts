@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { commands } from '../../service/cli/commands.ts'
+import { knownVariables } from '../../service/variables.ts'
 import { root } from './documents.ts'
 import type { SimpleCommand } from './shell.ts'
 
@@ -23,10 +24,15 @@ const foreign = new Set([
   'export',
 ])
 
+/** A variable of the service or of its commands, or of the tests that the deep checks are made of. */
+function isKnown(name: string): boolean {
+  return knownVariables.includes(name) || name === 'MINISEAL_ROOM'
+}
+
 /** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
 export function findFault(command: SimpleCommand, saved: readonly string[]): string | undefined {
   for (const [name] of command.variables) {
-    if (name.startsWith('MINISEAL_') && !isVariable(name)) return `there is no variable ${name}`
+    if (name.startsWith('MINISEAL_') && !isKnown(name)) return `there is no variable ${name}`
   }
   const [program, ...args] = command.words
   switch (program) {
@@ -53,17 +59,6 @@ export function findFault(command: SimpleCommand, saved: readonly string[]): str
     default:
       return foreign.has(program) ? undefined : `the program ${program} is not known here`
   }
-}
-
-let sources: string | undefined
-
-/** A variable of the service, of its commands or of its tests is one that a source of the service reads. */
-function isVariable(name: string): boolean {
-  sources ??= ['service/config.ts', 'service/production.ts', 'docs/operations.md']
-    .filter((file) => existsSync(join(root, file)))
-    .map((file) => readFileSync(join(root, file), 'utf8'))
-    .join('\n')
-  return new RegExp(`\\b${name.replace(/_FILE$/, '')}\\b`).test(sources)
 }
 
 function npmFault([verb, ...args]: readonly string[]): string | undefined {

@@ -1,6 +1,7 @@
 /** The example of `docs/protocol.md`: a login, and one request with its answer, from keys and nonces that never change. */
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { encodeRequest, encodeResponse, findField } from '../../crypto/binary-http.ts'
+import { handshakeHash } from '../../crypto/handshake.ts'
 import { padMessage } from '../../crypto/padding.ts'
 import { signatureBase } from '../../crypto/signature-base.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
@@ -120,6 +121,7 @@ const login = request(
   {
     appid,
     code: '0a1B2c3D4e',
+    handshake: encodeBase64Url(handshakeHash(primitives, keys.agreement.publicKey, keys.client.publicKey)),
     device: { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(device.publicKey) },
     client: { platform: 'ios', sdk: '0.1.0', base: '3.7.0' },
   },

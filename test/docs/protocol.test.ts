@@ -113,6 +113,7 @@ it('names every label of a key derivation and every tag, and no others', () => {
     'miniseal-caller',
     'miniseal-device-key',
     'miniseal-config+jws',
+    'miniseal_use',
   ]
   const named = new Set([...text.matchAll(/"(miniseal[^"\n]*)"/g)].map(([, name]) => name))
   expect([...named].sort()).toEqual([...known, ...fields].filter((name) => name !== 'miniseal-push').sort())

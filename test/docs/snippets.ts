@@ -30,7 +30,7 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
       given: `import { type VerifyOptions, verifyMiniseal } from 'miniseal/verify'
 declare const request: import('node:http').IncomingMessage
 declare const log: { warn(fields: object, text: string): void }
-declare const { jwks, origin, body }: VerifyOptions
+declare const { origin, body }: VerifyOptions
 `,
     },
   ],

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { CommandFailed, UsageError } from '../../service/cli/command.ts'
 import { explain } from '../../service/cli/explain.ts'
-import { created, device, forwardedRequest, httpText, service, token } from '../support/captured.ts'
+import type { NamedKey } from '../support/captured.ts'
+import { created, device, forwardedRequest, httpText, service, token, tokens } from '../support/captured.ts'
 import type { Said } from '../support/command.ts'
 import { runCommand } from '../support/command.ts'
 import { runMiniseal } from '../support/service-process.ts'
@@ -18,16 +19,22 @@ let folder: string
 let server: Server
 let address: string
 
-const jwk = {
-  ...{ kty: 'OKP', crv: 'Ed25519', kid: service.signer.keyid },
-  x: Buffer.from(service.publicKey).toString('base64url'),
+const jwkOf = ({ signer, publicKey, known }: NamedKey) => ({
+  ...{ kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, miniseal_use: known.purpose },
+  x: Buffer.from(publicKey).toString('base64url'),
+})
+const jwk = jwkOf(service)
+const sets: Readonly<Record<string, unknown>> = {
+  '/.well-known/jwks.json': { keys: [jwkOf(tokens)] },
+  '/.well-known/miniseal-keys.json': { keys: [jwk] },
 }
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'miniseal-explain-'))
   server = createServer((request, response) => {
-    response.statusCode = request.url === '/.well-known/jwks.json' ? 200 : 404
-    response.end(JSON.stringify({ keys: [jwk] }))
+    const set = sets[request.url ?? '']
+    response.statusCode = set === undefined ? 404 : 200
+    response.end(JSON.stringify(set))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const at = server.address()
@@ -144,13 +151,30 @@ describe('the forms of a capture', () => {
 describe('keys', () => {
   it('come from a JWK Set by its address or file, from a key file, and from the request', async () => {
     const file = write('keys.http', httpText(message))
-    expect((await run([file, '--jwks', `${address}/.well-known/jwks.json`])).code).toBe(0)
-    expect((await run([file, '--jwks', write('jwks.json', { keys: [jwk] })])).code).toBe(0)
-    expect((await run([file, '--key', `@${join(folder, 'jwks.json')}`])).code).toBe(0)
+    const places = Object.keys(sets).flatMap((path) => ['--jwks', `${address}${path}`])
+    const fetched = await run([file, ...places])
+    expect(fetched.code).toBe(0)
+    expect(fetched.out).not.toContain('is not known')
+    expect((await run([file, '--jwks', write('keys.json', { keys: [jwk] })])).code).toBe(0)
+    expect((await run([file, '--key', `@${join(folder, 'keys.json')}`])).code).toBe(0)
     const none = await run([file])
     expect(none.code).toBe(0)
     expect(none.out).toContain('no key of the service is known')
     expect(none.out).toContain('ok     Ed25519 signature')
+  })
+
+  it('are taken for the purpose that they are published for, and for no other', async () => {
+    const file = write('keys.http', httpText(message))
+    const swapped = [
+      { ...jwk, miniseal_use: 'token' },
+      { ...jwkOf(tokens), miniseal_use: 'message' },
+    ]
+    const said = await run([file, '--jwks', write('swapped.json', { keys: swapped })])
+    expect(said.code).toBe(1)
+    expect(said.out).toContain('is published for another purpose')
+    expect(said.out).toContain('the token is not verified')
+    const unmarked = write('unmarked.json', { keys: [{ ...jwk, miniseal_use: undefined }] })
+    await expect(run([file, '--jwks', unmarked])).rejects.toThrow('no Ed25519 key with miniseal_use')
   })
 
   it('that cannot be had or used end the command, and are not printed', async () => {

@@ -1,18 +1,20 @@
 /** What `verifyMiniseal` tells the log of a backend, and what it tells whoever caught the error. */
 import { expect, it, vi } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
-import type { ExplainedRefusal, NodeRequest } from '../../service/verify.ts'
+import type { ExplainedRefusal, JsonWebKeySet, NodeRequest } from '../../service/verify.ts'
 import { verifyMiniseal } from '../../service/verify.ts'
-import { created, forwardedRequest, service, token } from '../support/captured.ts'
+import type { NamedKey } from '../support/captured.ts'
+import { created, forwardedRequest, service, token, tokens } from '../support/captured.ts'
 
-const jwks = {
+const setOf = ({ signer, publicKey, known }: NamedKey): JsonWebKeySet => ({
   keys: [
     {
-      ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: service.signer.keyid },
-      x: Buffer.from(service.publicKey).toString('base64url'),
+      ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: signer.keyid, miniseal_use: known.purpose },
+      x: Buffer.from(publicKey).toString('base64url'),
     },
   ],
-}
+})
+const keys = { jwks: setOf(tokens), messageKeys: setOf(service) }
 
 async function refused(
   message: RequestMessage,
@@ -24,7 +26,7 @@ async function refused(
     headers: { host: message.authority, ...Object.fromEntries(message.fields) },
   }
   const error: unknown = await verifyMiniseal(request, {
-    ...{ jwks, origin: 'https://pay.example.com', body: message.content, now: () => created + 5 },
+    ...{ ...keys, origin: 'https://pay.example.com', body: message.content, now: () => created + 5 },
     onRefused: (refusal) => told.push(refusal),
   }).catch((thrown: unknown) => thrown)
   return { error, told }

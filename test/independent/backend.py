@@ -33,11 +33,11 @@ def need(condition: object, reason: str) -> None:
         raise Refused(reason)
 
 
-def published_keys(origin: str) -> Dict[str, bytes]:
-    """The Ed25519 keys of the service's JWK Set, by their ``kid``."""
-    status, _, body = http("GET", origin + "/.well-known/jwks.json")
+def published_keys(origin: str, name: str, use: str) -> Dict[str, bytes]:
+    """The Ed25519 keys of one JWK Set of the service that are for one use, by their ``kid``."""
+    status, _, body = http("GET", origin + "/.well-known/" + name)
     need(status == 200, "no JWK Set")
-    return {key["kid"]: unb64u(key["x"]) for key in json.loads(body)["keys"]}
+    return {key["kid"]: unb64u(key["x"]) for key in json.loads(body)["keys"] if key.get("miniseal_use") == use}
 
 
 def thumbprint(public_key: bytes) -> str:
@@ -72,7 +72,7 @@ def signature_of(request: Request, label: str, tag: str, extra: Tuple[str, ...])
     return params, signature_base(covered, request), item.value
 
 
-def verify(request: Request, origin: str, keys: Dict[str, bytes]) -> dict:
+def verify(request: Request, origin: str, token_keys: Dict[str, bytes], message_keys: Dict[str, bytes]) -> dict:
     """The caller of a request, or an exception."""
     need(not request.content or request.get("content-digest"), "a body without its digest")
     if request.get("content-digest") is not None:
@@ -85,10 +85,10 @@ def verify(request: Request, origin: str, keys: Dict[str, bytes]) -> dict:
     public_key = unb64u(request.get("miniseal-device-key") or "")
     need(thumbprint(public_key) == device["keyid"], "another device key")
     ed25519_verify(public_key, device_base, device_signature)
-    claims = verify_token(request.get("authorization") or "", origin, keys)
+    claims = verify_token(request.get("authorization") or "", origin, token_keys)
     need(claims["cnf"] == {"jkt": device["keyid"]}, "token of another device")
-    need(gateway["keyid"] in keys, "unknown gateway key")
-    ed25519_verify(keys[gateway["keyid"]], gateway_base, gateway_signature)
+    need(gateway["keyid"] in message_keys, "unknown gateway key")
+    ed25519_verify(message_keys[gateway["keyid"]], gateway_base, gateway_signature)
     members = parse_dictionary(request.get("miniseal-caller") or "")
     caller = {name: member.value for name, member in members.items()}
     need(list(caller) == list(CLAIMS), "another caller")
@@ -102,14 +102,16 @@ class Handler(BaseHTTPRequestHandler):
     """Every path and method: who is it?"""
     protocol_version = "HTTP/1.1"
     origin = ""
-    keys: Dict[str, bytes] = {}
+    token_keys: Dict[str, bytes] = {}
+    message_keys: Dict[str, bytes] = {}
 
     def answer(self) -> None:
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         fields = [(name.lower(), value) for name, value in self.headers.items()]
         request = Request(self.command, "https", urlsplit(self.origin).netloc, self.path, fields, content)
         try:
-            status, value = 200, {"caller": verify(request, self.origin, self.keys), "path": self.path}
+            caller = verify(request, self.origin, self.token_keys, self.message_keys)
+            status, value = 200, {"caller": caller, "path": self.path}
         except (Refused, SignatureRefused, FieldError, CryptoError, KeyError, ValueError) as error:
             status, value = 401, {"refused": str(error)}
         body = json.dumps(value).encode()
@@ -129,6 +131,7 @@ if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)
     Handler.origin = sys.stdin.readline().strip()
-    Handler.keys = published_keys(Handler.origin)
+    Handler.token_keys = published_keys(Handler.origin, "jwks.json", "token")
+    Handler.message_keys = published_keys(Handler.origin, "miniseal-keys.json", "message")
     print("ready", flush=True)
     server.serve_forever()

@@ -36,9 +36,14 @@ class SessionKeys(NamedTuple):
     s2c: bytes
 
 
+def handshake_hash(s_pub: bytes, e_c_pub: bytes) -> bytes:
+    """What a login says that it was signed for (protocol section 6), and the salt of K1."""
+    return sha256(b"miniseal/1" + s_pub + e_c_pub)
+
+
 def request_key(s_pub: bytes, e_c_pub: bytes, es: bytes) -> bytes:
     """K1."""
-    return hkdf(es, sha256(b"miniseal/1" + s_pub + e_c_pub), b"miniseal/1 handshake request")
+    return hkdf(es, handshake_hash(s_pub, e_c_pub), b"miniseal/1 handshake request")
 
 
 def response_keys(s_pub: bytes, frame: bytes, plaintext: bytes, e_s_pub: bytes, es: bytes,
@@ -53,14 +58,19 @@ def response_keys(s_pub: bytes, frame: bytes, plaintext: bytes, e_s_pub: bytes, 
 class Handshake:
     """The client's side of one handshake: frame 0x01 out, frame 0x02 in."""
 
-    def __init__(self, s_pub: bytes, plaintext: bytes):
-        self._s_pub, self._plaintext = s_pub, plaintext
+    def __init__(self, s_pub: bytes):
+        self._s_pub, self._plaintext, self.frame = s_pub, b"", b""
         self._private = random_bytes(32)
-        e_c_pub = x25519_public(self._private)
+        self._e_c_pub = x25519_public(self._private)
         self._es = x25519_shared(self._private, s_pub)
-        nonce = random_bytes(NONCE)
-        self.frame = (bytes([VERSION, HANDSHAKE_REQUEST]) + sha256(s_pub)[:8] + e_c_pub + nonce
-                      + secretbox(plaintext, nonce, request_key(s_pub, e_c_pub, self._es)))
+        self.hash = handshake_hash(s_pub, self._e_c_pub)
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """Frame 0x01. The login in it was signed with ``hash``."""
+        self._plaintext, nonce = plaintext, random_bytes(NONCE)
+        self.frame = (bytes([VERSION, HANDSHAKE_REQUEST]) + sha256(self._s_pub)[:8] + self._e_c_pub + nonce
+                      + secretbox(plaintext, nonce, request_key(self._s_pub, self._e_c_pub, self._es)))
+        return self.frame
 
     def open(self, frame: bytes, max_frame: int) -> Tuple[bytes, SessionKeys]:
         """The plaintext of frame 0x02 and the session keys; the ephemeral key is dropped."""

@@ -196,14 +196,13 @@ class Client:
 
     def prepare_login(self, code: str, created: Optional[int] = None) -> Sent:
         """Frame 0x01 with the signed ``POST /sessions``."""
-        s_pub = self.configure().agreement_key(self.now())
-        body = {"appid": self.appid, "code": code,
+        handshake = Handshake(self.configure().agreement_key(self.now()))
+        body = {"appid": self.appid, "code": code, "handshake": b64u(handshake.hash),
                 "device": {"kty": "OKP", "crv": "Ed25519", "x": b64u(self.public)},
                 "client": {"platform": "ios", "sdk": "independent-python", "base": "3.7.0"}}
         request = self._request("POST", "/sessions", encode_json(body),
                                 {"content-type": "application/json"}, created)
-        handshake = Handshake(s_pub, pad(encode_request(request)))
-        return Sent(request, handshake.frame, handshake)
+        return Sent(request, handshake.seal(pad(encode_request(request))), handshake)
 
     def login(self, code: str) -> Answer:
         """Handshake with a wx.login code; raises Refused with the signed reason."""

@@ -86,6 +86,12 @@ class Judge:
         require(status == 200, "the JWKS answered %d" % status)
         keys = {key.get("kid"): key for key in strict_json(body)["keys"]}
         require(head.get("kid") in keys, "kid %r is not in the JWKS" % head.get("kid"))
+        require({key.get("miniseal_use") for key in keys.values()} == {"token"}, "a key of the JWKS is for no token")
+        status, _, body = http("GET", self.client.origin + "/.well-known/miniseal-keys.json")
+        signing = {key["kid"]: key for key in strict_json(body)["keys"]}
+        require({key.get("miniseal_use") for key in signing.values()} == {"message"}, "a key that signs no message")
+        require(set(signing) == {key["kid"] for key in self.client.configure().signing}, "not the configuration's keys")
+        require(not set(signing) & set(keys), "a key has two purposes")
         ed25519_verify(unb64u(keys[head["kid"]]["x"]), ("%s.%s" % (header, payload)).encode(), unb64u(signature))
         missing = [n for n in "iss aud sub exp iat jti client_id sid cnf".split() if n not in claims]
         require(not missing, "claims missing: %s" % missing)

@@ -127,7 +127,8 @@ def _():
 def _():
     s_private, e_s_private, sid = random_bytes(32), random_bytes(32), random_bytes(16)
     s_pub, e_s_pub, limit = x25519_public(s_private), x25519_public(e_s_private), 1048576
-    handshake = Handshake(s_pub, b"p" * 256)
+    handshake = Handshake(s_pub)
+    handshake.seal(b"p" * 256)
     frame = handshake.frame
     assert frame[:10] == b"\x01\x01" + sha256(s_pub)[:8] and len(frame) == 10 + 32 + 24 + 16 + 256
     e_c_pub, nonce, box = frame[10:42], frame[42:66], frame[66:]

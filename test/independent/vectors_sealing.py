@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import struct
 
-from frames import request_key, response_keys
-from primitives import (P, CryptoError, hkdf, secretbox, secretbox_open, sha256, x25519_public,
+from frames import handshake_hash, request_key, response_keys
+from primitives import (P, CryptoError, b64u, hkdf, secretbox, secretbox_open, sha256, x25519_public,
                         x25519_shared)
 from verdicts import Refused, code_of, same
 
@@ -68,13 +68,14 @@ def open_at_client(vector, frame: bytes) -> bytes:
 
 def check_schedule(v) -> None:
     """Every value of one handshake from its secrets, nonces and plaintexts."""
-    b = {name: unhex(text) for name, text in v.items() if name != "title"}
+    b = {name: unhex(text) for name, text in v.items() if name not in ("title", "handshake")}
     for secret in ("s", "e_c", "e_s"):
         same(x25519_public(b[secret]), b[secret + "_pub"], secret)
     same((agree(b["e_c"], b["s_pub"]), agree(b["s"], b["e_c_pub"])), (b["es"], b["es"]), "es")
     same((agree(b["e_c"], b["e_s_pub"]), agree(b["e_s"], b["e_c_pub"])), (b["ee"], b["ee"]), "ee")
     same(sha256(b["s_pub"])[:8], b["kid8"], "kid8")
-    same(sha256(b"miniseal/1" + b["s_pub"] + b["e_c_pub"]), b["k1_salt"], "K1 salt")
+    same(handshake_hash(b["s_pub"], b["e_c_pub"]), b["k1_salt"], "K1 salt")
+    same(b64u(b["k1_salt"]), v["handshake"], "handshake")
     same(request_key(b["s_pub"], b["e_c_pub"], b["es"]), b["k1"], "K1")
     same(b"\1\1" + b["kid8"] + b["e_c_pub"] + b["request_nonce"]
          + secretbox(b["request_plaintext"], b["request_nonce"], b["k1"]), b["request_frame"], "frame 0x01")

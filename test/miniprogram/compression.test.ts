@@ -52,6 +52,15 @@ describe('a long request', () => {
     expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).not.toBe('gzip')
   })
 
+  it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
+    'is not touched when it is for the service itself: %s',
+    async (path) => {
+      const { channel, service } = await scripted({ compression })
+      await channel.request({ ...long, path })
+      expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
+    },
+  )
+
   it('is not touched without compression', async () => {
     const { channel, service } = await scripted()
     await channel.request(long)

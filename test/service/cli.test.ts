@@ -104,7 +104,7 @@ it('ends with 3 when the service cannot be asked, and with 2 when it is called w
 
 it('lists, exports and rotates keys of the running service', async () => {
   const exported = JSON.parse((await miniseal('keys', 'export', '--json')).out)
-  expect(Object.keys(exported)).toEqual(['roots', 'signing', 'agreement', 'log', 'log_keys'])
+  expect(Object.keys(exported)).toEqual(['roots', 'signing', 'token', 'agreement', 'log', 'log_keys'])
   expect(exported.roots).toEqual([expect.stringMatching(/^[A-Za-z0-9_-]{43}$/)])
   expect(greeting).toContain(exported.roots[0])
   expect(exported.log.vkey).toMatch(/^127\.0\.0\.1:\d+\/audit\/\d{4}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/)

@@ -1,16 +1,18 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
-import { ConfigError, readConfig } from '../../service/config.ts'
+import { readConfig } from '../../service/config.ts'
+import { ConfigError } from '../../service/environment.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const key = Buffer.alloc(32, 1).toString('base64')
+const key = randomBytes(32).toString('base64')
 const production = {
   NODE_ENV: 'production',
   MINISEAL_ORIGIN: 'https://pay.example.com',
@@ -75,7 +77,7 @@ it('takes secrets from files, and not from both places', () => {
   writeFileSync(path, `${key}\n`)
   const { MINISEAL_MASTER_KEY: _, ...rest } = production
   expect(readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: path }).masterKeys).toEqual([
-    new Uint8Array(32).fill(1),
+    new Uint8Array(Buffer.from(key, 'base64')),
   ])
   expect(() => readConfig({ ...production, MINISEAL_MASTER_KEY_FILE: path })).toThrow(/both set/)
   expect(() => readConfig({ ...rest, MINISEAL_MASTER_KEY_FILE: join(folder, 'absent') })).toThrow(
@@ -116,7 +118,7 @@ it('takes the size of the pool and the way past a pooler, from a file too, for P
 })
 
 it('takes a list of master keys, the current one first', () => {
-  const old = Buffer.alloc(32, 2).toString('base64')
+  const old = randomBytes(32).toString('base64')
   expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${key},${old}` }).masterKeys).toHaveLength(2)
 })
 

@@ -1,4 +1,5 @@
 /** The pages at `/demo/`: in development only, and strict. */
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -65,7 +66,7 @@ it.each([
   const upstreams = title.includes('WeChat') ? {} : { MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9' }
   const production = {
     MINISEAL_ORIGIN: 'https://pay.example.com',
-    MINISEAL_MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+    MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
     MINISEAL_WECHAT_APPS: 'wx1111111111111111:0123456789abcdef0123456789abcdef',
     MINISEAL_WECHAT_API: 'http://127.0.0.1:9',
   }

@@ -6,7 +6,7 @@ import type { Field } from '../../crypto/binary-http.ts'
 import type { Caller, JsonWebKeySet, VerifyOptions } from '../../service/verify.ts'
 import { ProtocolError, verifyMiniseal } from '../../service/verify.ts'
 import type { ForwardedParts } from '../support/forwarded.ts'
-import { forwarded, serviceKey } from '../support/forwarded.ts'
+import { forwarded, publishedSet, serviceKeyJwk } from '../support/forwarded.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, newDevice } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -17,13 +17,18 @@ import { startUpstream } from '../support/upstream.ts'
 let upstream: TestUpstream
 let service: TestService
 let session: RawSession
+let jwks: JsonWebKeySet
+/** What the service publishes, and a key of this test. */
+let messageKeys: JsonWebKeySet
 let published: JsonWebKeySet
 
 beforeAll(async () => {
   upstream = await startUpstream((_request, response) => response.end('ok'))
   service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/orders=${upstream.origin}` } })
   session = await logIn(service)
-  published = (await (await fetch(`${service.origin}/.well-known/jwks.json`)).json()) as JsonWebKeySet
+  jwks = await publishedSet(service, 'jwks.json')
+  published = await publishedSet(service, 'miniseal-keys.json')
+  messageKeys = { keys: [...published.keys, serviceKeyJwk] }
 })
 
 afterAll(async () => {
@@ -44,10 +49,8 @@ async function arrivedOrder(fields: readonly Field[] = []): Promise<Arrived> {
 }
 
 function verified(request: Arrived, options: Partial<VerifyOptions> = {}): Promise<Caller> {
-  const own = { kty: 'OKP', crv: 'Ed25519', kid: serviceKey.signer.keyid, x: serviceKey.x, alg: 'EdDSA' }
-  const jwks = { keys: [...published.keys, own] }
   const body = Buffer.from(request.body)
-  return verifyMiniseal(request, { jwks, origin: service.origin, body, ...options })
+  return verifyMiniseal(request, { jwks, messageKeys, origin: service.origin, body, ...options })
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
@@ -155,13 +158,12 @@ describe('verifyMiniseal', () => {
     expect(caller.signature.publicKey).toEqual(session.device.publicKey)
   })
 
-  it('takes a Fetch request, whose body stays readable, and the address of the keys', async () => {
+  it('takes a Fetch request, whose body stays readable, and fetches the keys of the origin', async () => {
     await session.send({ method: 'PUT', path: '/orders/8', body: { n: 2 } })
     const { headers, method, url, body } = upstream.last()
     const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
     const request = new Request(`http://10.0.0.5:9001${url}`, { method, headers: fields, body })
-    const jwks = new URL('/.well-known/jwks.json', service.origin)
-    expect(await verifyMiniseal(request, { jwks, origin: service.origin })).toMatchObject(expectedCaller())
+    expect(await verifyMiniseal(request, { origin: service.origin })).toMatchObject(expectedCaller())
     expect(await request.json()).toEqual({ n: 2 })
   })
 
@@ -172,7 +174,7 @@ describe('verifyMiniseal', () => {
 
   it('does not guess that a Node request has no body', async () => {
     const { method, url, headers } = await arrivedOrder()
-    const options = { jwks: published, origin: service.origin }
+    const options = { jwks, messageKeys, origin: service.origin }
     await expect(verifyMiniseal({ method, url, headers }, options)).rejects.toThrow(TypeError)
   })
 
@@ -230,6 +232,13 @@ describe('verifyMiniseal', () => {
     ['with another device key', 'key_unknown', edited('miniseal-device-key', () => newDevice().x)],
     ['signed by a gateway that nobody knows', 'key_unknown', inGateway(/keyid="[^"]*"/, 'keyid="other"')],
     ['with another path', 'signature_invalid', (request) => ({ ...request, url: '/orders/8' })],
+    ['with an empty segment', 'payload_invalid', (request) => ({ ...request, url: `/${request.url}` })],
+    ['with a path parameter', 'payload_invalid', (request) => ({ ...request, url: '/orders;x/7' })],
+    [
+      'with an encoded letter in its path',
+      'payload_invalid',
+      (request) => ({ ...request, url: '/%6Frders/7' }),
+    ],
     ['with another method', 'signature_invalid', (request) => ({ ...request, method: 'PUT' })],
     [
       'with another caller',
@@ -282,7 +291,8 @@ describe('verifyMiniseal', () => {
   })
 
   it('says unavailable when the keys cannot be fetched: nobody is believed, nobody is accused', async () => {
-    const jwks = new URL('http://127.0.0.1:1/.well-known/jwks.json')
-    expect(await codeOf(verified(forwarded(session), { jwks }))).toBe('unavailable')
+    const nowhere = new URL('http://127.0.0.1:1/.well-known/jwks.json')
+    expect(await codeOf(verified(forwarded(session), { jwks: nowhere }))).toBe('unavailable')
+    expect(await codeOf(verified(forwarded(session), { messageKeys: nowhere }))).toBe('unavailable')
   })
 })

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { ConfigError, readConfig } from '../../service/config.ts'
+import { readConfig } from '../../service/config.ts'
+import { ConfigError } from '../../service/environment.ts'
 import { sourceOf } from '../../service/limits/source.ts'
 import { createWindow } from '../../service/limits/window.ts'
 
-const environment = { MINISEAL_MASTER_KEY: Buffer.alloc(32, 1).toString('base64') }
+const environment = { MINISEAL_MASTER_KEY: randomBytes(32).toString('base64') }
 
 it('keeps the default of each limit that is not named, tighter in production', () => {
   const { limits, trustedProxies } = readConfig({

@@ -96,7 +96,7 @@ describe('a running service', () => {
     const parts: LoginParts = { device, loginBody }
     const prepared = await prepareLogin(service, parts)
     const heard = await send(service, prepared)
-    hold('logIn', heard, loginBody)
+    hold('logIn', heard, { ...loginBody, handshake: 'A'.repeat(43) })
     const other = prepared.session(heard)
     await ask('listSessions', { path: '/sessions' })
     await ask('currentSession', { path: '/sessions/current' })

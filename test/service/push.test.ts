@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Terminal } from '../../service/cli/command.ts'
 import { CommandFailed, UsageError } from '../../service/cli/command.ts'
 import { push as pushCommand } from '../../service/cli/push.ts'
-import { ConfigError, readConfig } from '../../service/config.ts'
+import { readConfig } from '../../service/config.ts'
+import { ConfigError } from '../../service/environment.ts'
 import type { PushParts } from '../support/push-request.ts'
 import { newBackend, signedPush } from '../support/push-request.ts'
 import type { RawSession } from '../support/raw-client.ts'
@@ -221,6 +222,7 @@ it.each([
   'orders=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
   `${orders.entry},${stranger.entry}`,
   `${orders.entry},`,
+  `${orders.entry},again${orders.entry.slice('orders'.length)}`,
   `x=${generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x}=`,
 ])('does not start with MINISEAL_PUSH_KEYS %s', (text) => {
   const environment = { MINISEAL_DATA: service.environment.MINISEAL_DATA, MINISEAL_PUSH_KEYS: text }

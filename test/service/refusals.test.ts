@@ -442,6 +442,20 @@ describe('a login is refused, sealed and signed,', () => {
     expect(heard.json.detail).toContain('code')
   })
 
+  it('that does not say for which handshake it was signed: payload_invalid', async () => {
+    const device = newDevice()
+    const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }
+    for (const handshake of [undefined, '', 'A'.repeat(43), 7]) {
+      expectProblem(
+        await refuse({ device, loginBody: { ...body, handshake } }),
+        'payload_invalid',
+        400,
+        'key',
+      )
+    }
+    expect((await send(service, await prepareLogin(service, { device, loginBody: body }))).status).toBe(201)
+  })
+
   it('when its platform holds a control character: payload_invalid', async () => {
     const device = newDevice()
     const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }

@@ -1,6 +1,7 @@
 /** How an operator writes what a login gets for its risk. */
 import { expect, it } from 'vitest'
-import { ConfigError, readConfig } from '../../service/config.ts'
+import { readConfig } from '../../service/config.ts'
+import { ConfigError } from '../../service/environment.ts'
 import { parseRiskPolicy } from '../../service/sessions/risk-policy.ts'
 
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'

@@ -1,5 +1,5 @@
 /** In development a refused signature says what it was checked over; in production it does not, and nothing else differs. */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { parseRequestSignature } from '../../crypto/signed-request.ts'
@@ -39,7 +39,7 @@ beforeAll(async () => {
       ...common,
       NODE_ENV: 'production',
       MINISEAL_ORIGIN: 'https://pay.example.com',
-      MINISEAL_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+      MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
       MINISEAL_WECHAT_API: first.sandboxUrl,
     },
   })

@@ -9,6 +9,7 @@ import type { Backend } from '../../service/backends/backend.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+import { publishedSet } from '../support/forwarded.ts'
 import type { Heard } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -65,8 +66,8 @@ describeOnBothEngines('two processes', (create) => {
     expect(there.origin).toBe(here.origin)
     expect(here.roots).toHaveLength(1)
     expect(there.roots).toEqual(here.roots)
-    const keysOf = async ({ url }: TestService) => (await fetch(`${url}/.well-known/jwks.json`)).json()
-    expect(await keysOf(there)).toEqual(await keysOf(here))
+    for (const name of ['jwks.json', 'miniseal-keys.json'] as const)
+      expect(await publishedSet(there, name)).toEqual(await publishedSet(here, name))
     const rows = await database.sql('select kind from service_keys')
     const kinds = rows.map(({ kind }) => kind).sort()
     expect(kinds).toEqual([...new Set(kinds)])

@@ -161,6 +161,7 @@ function stepsOf(
         return await session.send({ path: '/sessions' })
       },
     ],
-    ['keys', 200, () => read('/.well-known/jwks.json')],
+    ['token keys', 200, () => read('/.well-known/jwks.json')],
+    ['message keys', 200, () => read('/.well-known/miniseal-keys.json')],
   ]
 }

@@ -10,6 +10,7 @@ import type { ExplainOptions } from '../../service/explain/options.ts'
 import { patient } from '../../service/explain/options.ts'
 import type { KnownKey } from '../../service/explain/public-keys.ts'
 import { keyOf } from '../../service/explain/public-keys.ts'
+import type { KeyPurpose } from '../../service/keys/publication.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 
 /** UNIX seconds: when everything here was signed. */
@@ -22,22 +23,25 @@ export interface NamedKey {
 }
 
 /** @param seed a byte */
-export function keyFrom(seed: number, source: KnownKey['source'] = 'jwks'): NamedKey {
+export function keyFrom(seed: number, source: KnownKey['source'] = 'option', purpose?: KeyPurpose): NamedKey {
   const { publicKey, secretKey } = primitives.ed25519KeyPair(new Uint8Array(32).fill(seed))
   const signer = { keyid: keyThumbprint(primitives, publicKey), secretKey }
-  return { signer, publicKey, known: keyOf(publicKey, undefined, source) }
+  return { signer, publicKey, known: keyOf(publicKey, undefined, source, purpose) }
 }
 
 export const device = keyFrom(1)
-export const service = keyFrom(2)
+/** Signs for the gateway. */
+export const service = keyFrom(2, 'jwks', 'message')
+/** Signs tokens. */
+export const tokens = keyFrom(3, 'jwks', 'token')
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** An access token for `device`, signed by `service`. */
+/** An access token for `device`. */
 export const token = makeToken({})
 
 export function makeToken(claims: Readonly<Record<string, unknown>>): string {
-  const head = part({ alg: 'EdDSA', typ: 'at+jwt', kid: service.signer.keyid })
+  const head = part({ alg: 'EdDSA', typ: 'at+jwt', kid: tokens.signer.keyid })
   const body = part({
     sub: 'u_somebody',
     client_id: 'wx1234',
@@ -50,7 +54,7 @@ export function makeToken(claims: Readonly<Record<string, unknown>>): string {
     cnf: { jkt: device.signer.keyid },
     ...claims,
   })
-  const signature = primitives.ed25519Sign(encodeUtf8(`${head}.${body}`), service.signer.secretKey)
+  const signature = primitives.ed25519Sign(encodeUtf8(`${head}.${body}`), tokens.signer.secretKey)
   return `${head}.${body}.${Buffer.from(signature).toString('base64url')}`
 }
 
@@ -139,4 +143,8 @@ export function withDigest(message: RequestMessage, body: string): RequestMessag
 }
 
 /** Both keys known, the clock a minute later. */
-export const known: ExplainOptions = { keys: [service.known], now: created + 60, budget: patient }
+export const known: ExplainOptions = {
+  keys: [service.known, tokens.known],
+  now: created + 60,
+  budget: patient,
+}

@@ -6,13 +6,34 @@ import { signForBackend } from '../../crypto/gateway-signature.ts'
 import type { MessageSigner } from '../../crypto/signed-request.ts'
 import { signRequest } from '../../crypto/signed-request.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
+import type { KeyPurpose } from '../../service/keys/publication.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
+import type { JsonWebKeySet } from '../../service/verify.ts'
 import type { RawSession } from './raw-client.ts'
 import { newDevice, random } from './raw-client.ts'
+import type { TestService } from './service.ts'
 import type { Arrived } from './upstream.ts'
 
 /** A service signing key of the test's own; its public half goes into the JWK Set that the verifier is given. */
-export const serviceKey = newDevice()
+const serviceKey = newDevice()
+
+export const serviceKeyJwk = jwkOf(serviceKey, 'message')
+
+/** The public half of a key as a JWK Set of the service has it. */
+export function jwkOf(
+  { signer, x }: ReturnType<typeof newDevice>,
+  purpose: KeyPurpose,
+): Readonly<Record<string, string>> {
+  return { kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: signer.keyid, x, miniseal_use: purpose }
+}
+
+/** One of the two documents of keys, as a running service publishes it. */
+export async function publishedSet(
+  { url, origin }: Pick<TestService, 'url' | 'origin'>,
+  name: 'jwks.json' | 'miniseal-keys.json',
+): Promise<JsonWebKeySet> {
+  return (await (await fetch(`${url ?? origin}/.well-known/${name}`)).json()) as JsonWebKeySet
+}
 
 export interface ForwardedParts {
   /** The `authorization` field; `undefined` for none. */

@@ -9,7 +9,12 @@ import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts
 import { authorityOf, verifyConfiguration } from '../../crypto/channel-configuration.ts'
 import { parseFrame } from '../../crypto/frame.ts'
 import type { HandshakeState } from '../../crypto/handshake.ts'
-import { deriveSession, openHandshakeResponse, sealHandshakeRequest } from '../../crypto/handshake.ts'
+import {
+  deriveSession,
+  handshakeHash,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+} from '../../crypto/handshake.ts'
 import { padMessage } from '../../crypto/padding.ts'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
 import { openResponse, sealRequest } from '../../crypto/session-keys.ts'
@@ -201,8 +206,8 @@ export interface LoginParts extends RequestParts {
   readonly code?: string
   readonly openid?: string
   readonly device?: ReturnType<typeof newDevice>
-  /** Instead of the usual body. */
-  readonly loginBody?: unknown
+  /** Instead of the usual body; `handshake` is that of the frame unless it says another. */
+  readonly loginBody?: object
   readonly configuration?: ChannelConfiguration
 }
 
@@ -213,18 +218,22 @@ export async function prepareLogin(
 ): Promise<Prepared & { session: (heard: Heard) => RawSession }> {
   const configuration = parts.configuration ?? (await fetchConfiguration(service))
   const device = parts.device ?? newDevice()
-  const body = parts.loginBody ?? {
-    appid: parts.appid ?? service.appid,
-    code: parts.code ?? (await service.code(parts.openid)),
-    device: { kty: 'OKP', crv: 'Ed25519', x: device.x },
-    client: { platform: 'test', sdk: '0', base: '0' },
-  }
-  const plain = message(configuration, { method: 'POST', path: '/sessions', body, ...parts })
-  const request = signed(parts, plain, device.signer, service.now())
   const agreement = configuration.agreement[0]
   if (agreement === undefined) throw new Error('no agreement key')
   const secretKey = random(32)
   const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+  const handshake = encodeBase64Url(handshakeHash(primitives, agreement.publicKey, ephemeral.publicKey))
+  const body = parts.loginBody
+    ? { handshake, ...parts.loginBody }
+    : {
+        appid: parts.appid ?? service.appid,
+        code: parts.code ?? (await service.code(parts.openid)),
+        handshake,
+        device: { kty: 'OKP', crv: 'Ed25519', x: device.x },
+        client: { platform: 'test', sdk: '0', base: '0' },
+      }
+  const plain = message(configuration, { method: 'POST', path: '/sessions', body, ...parts })
+  const request = signed(parts, plain, device.signer, service.now())
   const plaintext = (parts.plaintext ?? ((bytes) => bytes))(padMessage(encodeRequest(request)))
   const sealed = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
   let keys: SessionKeys | undefined

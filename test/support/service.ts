@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Backend } from '../../service/backends/backend.ts'
+import type { Config } from '../../service/config.ts'
 import { readConfig } from '../../service/config.ts'
 import type { SocketTimes } from '../../service/http/socket-settings.ts'
 import type { RunningService } from '../../service/main.ts'
@@ -42,6 +43,8 @@ export interface OwnService extends TestService {
 
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
+  /** Instead of what the environment says. */
+  readonly config?: Partial<Config>
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
@@ -68,8 +71,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { environment: _, ...around } = options
-  const service: RunningService = await startService(readConfig(environment), log, { now, ...around })
+  const { environment: _, config, ...around } = options
+  const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
+    now,
+    ...around,
+  })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {
     const response = await fetch(`${sandboxUrl}${path}`, {

@@ -4,6 +4,7 @@ import { parseFrame } from '../../crypto/frame.ts'
 import {
   agreementKeyHint,
   deriveSession,
+  handshakeHash,
   openHandshakeRequest,
   openHandshakeResponse,
   sealHandshakeRequest,
@@ -18,7 +19,7 @@ import {
   sealRequest,
   sealResponse,
 } from '../../crypto/session-keys.ts'
-import { decodeHex as bytes, encodeHex as hex } from '../../crypto/text.ts'
+import { decodeHex as bytes, encodeBase64Url, encodeHex as hex } from '../../crypto/text.ts'
 import { codeOf } from '../crypto/code-of.ts'
 import { maxFrame } from '../crypto/fixed-inputs.ts'
 import { namedImplementations } from '../crypto/implementations.ts'
@@ -57,6 +58,11 @@ function openAtClient(primitives: Primitives, vector: HandshakeVector, frame: st
 }
 
 describe.each(namedImplementations)('handshake.json with %s', (_, primitives) => {
+  it.each(handshakes)('holds what a login in the handshake of $title says', (vector) => {
+    const hash = handshakeHash(primitives, bytes(vector.s_pub), bytes(vector.e_c_pub))
+    expect([hex(hash), encodeBase64Url(hash)]).toEqual([vector.k1_salt, vector.handshake])
+  })
+
   it.each(handshakes)('holds the keys of $title', (vector) => {
     expect(hex(primitives.x25519PublicKey(bytes(vector.s)))).toBe(vector.s_pub)
     expect(hex(primitives.x25519PublicKey(bytes(vector.e_c)))).toBe(vector.e_c_pub)

@@ -1,5 +1,5 @@
 /** handshake.json: the key schedule with every value on the way, and handshakes that either end refuses. */
-import { decodeHex, encodeHex } from '../../../crypto/text.ts'
+import { decodeHex, encodeBase64Url, encodeHex } from '../../../crypto/text.ts'
 import { agreementPair, answered, fixed, signed } from '../../crypto/fixed-inputs.ts'
 import type { HandshakeInputs } from '../../crypto/handmade-handshake.ts'
 import { handshakeSteps } from '../../crypto/handmade-handshake.ts'
@@ -23,6 +23,8 @@ export interface HandshakeVector {
   readonly kid8: string
   readonly es: string
   readonly k1_salt: string
+  /** b64u of `k1_salt`: what a login that travels in this frame has as its member of this name. */
+  readonly handshake: string
   readonly k1: string
   readonly request_nonce: string
   readonly request_plaintext: string
@@ -98,6 +100,7 @@ function vectorOf(title: string, from: HandshakeInputs): HandshakeVector {
     kid8: hex(steps.kid8),
     es: hex(steps.es),
     k1_salt: hex(steps.k1Salt),
+    handshake: encodeBase64Url(steps.k1Salt),
     k1: hex(steps.k1),
     request_nonce: hex(from.requestNonce),
     request_plaintext: hex(from.requestPlaintext),
