@@ -1,9 +1,11 @@
 /** The service's log: one allow-list of fields. No body, path, token, key, code, openid or address is ever in a line. */
 import type { Logger } from 'pino'
 import { pino } from 'pino'
+import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { LogEvent } from './log/events.ts'
 import { refusalTexts } from './log/standing.ts'
+import { DatabaseReplaced } from './store/wal-sync.ts'
 import type { WechatCall } from './wechat/client.ts'
 
 /** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
@@ -30,6 +32,31 @@ export function wechatRecorder(log: Logger): (call: WechatCall) => void {
     if (outcome === 'ok') log.info(line)
     else log.warn(line)
   }
+}
+
+/** SQLite: from here on everything is refused until the process is started anew. */
+export function databaseRecorder(log: Logger): (error: unknown) => void {
+  return (error) => {
+    const reason = error instanceof DatabaseReplaced ? 'file-replaced' : 'disk-failed'
+    log.fatal({ event: 'database-lost', reason, errno: errnoOf(error) })
+  }
+}
+
+/** Lines about clocks that do not run alike, and when they do again. */
+export function clockRecorder(log: Logger) {
+  return {
+    onJump: ({ seconds }: ClockJump): void =>
+      log.warn({
+        event: 'clock-jump',
+        seconds,
+        text: 'nothing is deleted until the clock has run evenly again',
+      }),
+    onSettled: (): void => log.info({ event: 'clock-settled' }),
+  }
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 /** Lines about the audit log. A log that refuses stops every payment: that is an error, and says what to do. */

@@ -3,6 +3,7 @@
  * no path, no user, nothing that somebody outside could choose, so that nobody outside can make the service keep more.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
 import type { LogEvent } from './log/events.ts'
@@ -19,6 +20,9 @@ export interface Metrics extends SocketMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
+  readonly clock: { readonly onJump: (jump: ClockJump) => void; readonly onSettled: () => void }
+  /** The database is lost until a restart. */
+  readonly onDatabaseLost: () => void
   /** Registers the metrics of the audit log; once. @returns the observer of what it does */
   watchLog(status: () => Promise<LogStatus>): (event: LogEvent) => void
   /** Everything in Prometheus' text format. */
@@ -50,6 +54,8 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onExchange,
     onWechatCall,
     onCommit,
+    onDatabaseLost: lossObserver(registry),
+    clock: clockObserver(registry),
     ...observeSockets(registry),
     watchLog: (status) => observeLog(registry, status),
     async read() {
@@ -156,6 +162,38 @@ function commitObserver(registry: Registry): Metrics['onCommit'] {
     duration.observe({ outcome: report.outcome }, report.durationMs / 1000)
     size.observe(report.size)
   }
+}
+
+function clockObserver(registry: Registry): Metrics['clock'] {
+  const registers = [registry]
+  const jumps = new Counter({
+    name: 'miniseal_clock_jumps_total',
+    help: 'Jumps of the time of day against the monotonic clock.',
+    labelNames: ['direction'],
+    registers,
+  })
+  const suspended = new Gauge({
+    name: 'miniseal_pruning_suspended',
+    help: '1 while nothing is deleted, because the clock has jumped or the process has just started.',
+    registers,
+  })
+  suspended.set(1)
+  return {
+    onJump({ seconds: distance }) {
+      jumps.inc({ direction: distance > 0 ? 'forward' : 'back' })
+      suspended.set(1)
+    },
+    onSettled: () => suspended.set(0),
+  }
+}
+
+function lossObserver(registry: Registry): () => void {
+  const lost = new Gauge({
+    name: 'miniseal_database_lost',
+    help: '1 once the SQLite file was removed or replaced, or the disk failed: nothing is taken until a restart.',
+    registers: [registry],
+  })
+  return () => lost.set(1)
 }
 
 /** Without an answer of the database there is no value, and not an old one. */

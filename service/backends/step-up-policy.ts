@@ -2,26 +2,32 @@
 import { z } from 'zod'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { parseDecodedJson } from '../messages/json.ts'
 import type { Caller } from './backend.ts'
+import { isPlainNumber, readMembers } from './policy-json.ts'
 import { StepUpNeeded } from './step-up.ts'
 
 const summaryShape = z.string().min(1).max(200).optional()
+
+/** What a body's number is compared with, as exactly. */
+const plainNumber = z
+  .number()
+  .refine((value) => isPlainNumber(String(value)), { error: 'must be a number of at most 15 digits' })
 
 /** `step_up` of a route: always, or when a member of the JSON body is above a value. */
 export const stepUpShape = z.union([
   z.strictObject({ always: z.literal(true), summary: summaryShape }),
   z.strictObject({
-    above: z.strictObject({ member: z.string().min(1).max(64), value: z.number() }),
+    above: z.strictObject({ member: z.string().min(1).max(64), value: plainNumber }),
     summary: summaryShape,
   }),
 ])
 
 export type StepUpPolicy = z.infer<typeof stepUpShape>
 
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** A member of the body in a summary. */
+const placeholder = /\{([A-Za-z0-9_]{1,64})\}/g
 
-const anyObject = z.record(z.string(), z.unknown())
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * Lets a request pass that is confirmed, or needs no confirmation. Reading needs none.
@@ -29,14 +35,14 @@ const anyObject = z.record(z.string(), z.unknown())
  * @throws StepUpNeeded with the route's summary, in which `{member}` stands for that member of the body
  * @throws ProtocolError `payload_invalid` when the body cannot be judged: it must not pass for a small one.
  */
-export async function assertConfirmed(
+export function assertConfirmed(
   policy: StepUpPolicy | undefined,
   message: RequestMessage,
   caller: Caller,
-): Promise<void> {
+): void {
   if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
-  if ('above' in policy && !isAbove(await bodyOf(policy, message), policy.above)) return
-  throw new StepUpNeeded(await summaryOf(policy, message))
+  if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
+  throw new StepUpNeeded(summaryOf(policy, message))
 }
 
 /**
@@ -44,16 +50,20 @@ export async function assertConfirmed(
  *
  * @throws ProtocolError `payload_invalid` when its body cannot be read.
  */
-export async function summaryOf(policy: StepUpPolicy, message: RequestMessage): Promise<string> {
-  return filledIn(policy.summary ?? `${message.method} ${message.path}`, await bodyOf(policy, message))
+export function summaryOf(policy: StepUpPolicy, message: RequestMessage): string {
+  return filledIn(policy.summary ?? `${message.method} ${message.path}`, bodyOf(policy, message))
 }
 
-async function bodyOf(policy: StepUpPolicy, message: RequestMessage): Promise<Record<string, unknown>> {
-  return message.content.length === 0 && 'always' in policy ? {} : await parseDecodedJson(message, anyObject)
+/** What the policy judges and shows of the body: a body of which it does neither may be of any kind. */
+function bodyOf(policy: StepUpPolicy, message: RequestMessage): Readonly<Record<string, unknown>> {
+  const shown = [...(policy.summary ?? '').matchAll(placeholder)].map(([, name = '']) => name)
+  const names = 'above' in policy ? [policy.above.member, ...shown] : shown
+  const isEmpty = message.content.length === 0 && 'always' in policy
+  return names.length === 0 || isEmpty ? {} : readMembers(message, names)
 }
 
 function isAbove(
-  body: Record<string, unknown>,
+  body: Readonly<Record<string, unknown>>,
   { member, value }: { member: string; value: number },
 ): boolean {
   const given = Object.hasOwn(body, member) ? body[member] : undefined
@@ -62,8 +72,8 @@ function isAbove(
 }
 
 /** Attacker-controlled values, shown to the very user who sent them; bounded, since a screen is small. */
-function filledIn(summary: string, body: Record<string, unknown>): string {
-  return summary.replace(/\{([A-Za-z0-9_]{1,64})\}/g, (_, member: string) => {
+function filledIn(summary: string, body: Readonly<Record<string, unknown>>): string {
+  return summary.replace(placeholder, (_, member: string) => {
     const value = Object.hasOwn(body, member) ? body[member] : undefined
     return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 64) : ''
   })

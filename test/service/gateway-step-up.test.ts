@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parseRoutes } from '../../service/backends/routes.ts'
 import { confirm, stepUpField, withStepUp } from '../support/confirmation.ts'
@@ -92,16 +91,6 @@ it.each([
 ])('refuses a body that %s, rather than take it for a small one', async (_title, text) => {
   expect((await session.send(saying(text))).json).toMatchObject({ code: 'payload_invalid', status: 400 })
   expect(seen).toEqual([])
-})
-
-it('looks into a compressed body', async () => {
-  const parts = paying({})
-  const content = gzipSync(JSON.stringify({ payee: 'bob', amount: 5000 }))
-  const heard = await session.send({
-    ...parts,
-    before: (message) => ({ ...message, fields: [...message.fields, ['content-encoding', 'gzip']], content }),
-  })
-  expect(heard.json).toMatchObject({ code: 'step_up_required' })
 })
 
 it('reads the policy strictly', () => {

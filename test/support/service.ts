@@ -49,6 +49,10 @@ export interface TestServiceOptions {
   readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
+  readonly monotonic?: () => number
+  readonly housekeepingPeriod?: number
+  /** How far the clock is ahead at the start, in seconds. */
+  readonly clockOffset?: number
 }
 
 export async function startTestService(options: TestServiceOptions = {}): Promise<OwnService> {
@@ -69,9 +73,9 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       },
     }),
   )
-  let offset = 0
+  let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { environment: _, config, ...around } = options
+  const { environment: _, config, clockOffset: __, ...around } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
     ...around,
