@@ -1,4 +1,5 @@
 /** A person's yes to exactly one request: the summary on the screen, then the finger or the face. */
+import { summaryFault } from '../../crypto/summary.ts'
 import type { Environment } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
@@ -20,17 +21,12 @@ export function findAsked(error: unknown): Asked | undefined {
     : { challenge, summary: stringMember(error.problem, 'summary') ?? '' }
 }
 
-const unconfirmed: readonly ChannelErrorCode[] = [
-  'confirmation_cancelled',
-  'step_up_required',
-  'step_up_invalid',
-  'wechat_unavailable',
-]
+const unconfirmed: readonly ChannelErrorCode[] = ['step_up_required', 'step_up_invalid', 'wechat_unavailable']
 
-/** Whether it failed because the person, the phone or WeChat did not confirm it. */
+/** Whether a request that was asked to be confirmed failed because the person, the phone or WeChat did not. */
 export function isUnconfirmed(error: unknown): error is ChannelError {
-  if (!(error instanceof ChannelError)) return false
-  return unconfirmed.includes(error.code) || error.code.startsWith('soter_')
+  // Of the confirmed request, which was sent, the outcome is never `none`.
+  return error instanceof ChannelError && (error.outcome === 'none' || unconfirmed.includes(error.code))
 }
 
 /**
@@ -38,13 +34,17 @@ export function isUnconfirmed(error: unknown): error is ChannelError {
  *
  * @param confirm as in the request's options
  * @returns the value of the header `step-up`
- * @throws ChannelError `confirmation_cancelled` or what SOTER says.
+ * @throws ChannelError `unexpected_answer` for a summary that cannot be shown as a whole, as it is;
+ *   `confirmation_cancelled` or what SOTER says. The confirmed request has not been sent then.
  */
 export async function confirmed(
   { ask, soter, platform }: Environment,
   { challenge, summary }: Asked,
   confirm: true | ((summary: string) => Promise<boolean>),
 ): Promise<string> {
+  // The service shows nothing like it; what a person cannot read as it is, they are not asked about.
+  if (summaryFault(summary) !== undefined)
+    throw new ChannelError('unexpected_answer', 'the summary cannot be shown', { retryable: false })
   const isWanted = await (confirm === true ? ask : confirm)(summary)
   if (!isWanted) throw new ChannelError('confirmation_cancelled', 'the person did not confirm')
   return stepUpField(challenge, await soter(challenge, summary, platform.platform))
