@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { pino } from 'pino'
 import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
+import type { DiskState } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { refusalTexts } from './log/standing.ts'
 import { DatabaseReplaced } from './store/wal-sync.ts'
@@ -79,6 +80,16 @@ export function logRecorder(log: Logger): (event: LogEvent) => void {
       case 'failed':
         return log.warn({ event: 'log-failed', task: event.task, fault: faultOf(event.error) })
     }
+  }
+}
+
+/** Lines about the disk: from the first one on payments are refused, with the second one they go on. */
+export function diskRecorder(log: Logger): (state: DiskState) => void {
+  return ({ free, reserve, isLow }) => {
+    const line = { event: 'disk', low: isLow, free, reserve }
+    if (isLow)
+      log.error({ ...line, text: 'free space is below MINISEAL_DISK_RESERVE; unsafe requests are refused' })
+    else log.info(line)
   }
 }
 

@@ -16,6 +16,7 @@ import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
 import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
+import { type DiskTest, watchDisk } from './disk-watch.ts'
 import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
@@ -62,6 +63,8 @@ export interface Surroundings {
   readonly socketTimes?: SocketTimes
   /** Instead of the listener's own patience with a connection that stands still, in milliseconds. */
   readonly socketPatienceMs?: number
+  /** Instead of what the system says of free space, and how often it is asked. */
+  readonly disk?: DiskTest
 }
 
 export interface RunningService {
@@ -100,6 +103,7 @@ export async function startService(
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, observersOf(log, metrics)))
+  const disk = await watchDisk(config, around.disk, { log, metrics })
   const keyring = await openKeyring(store, wrapper, now())
   assertNotOurs(config.pushKeys, keyring)
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
@@ -114,7 +118,7 @@ export async function startService(
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, { ...parts, ...records })
+  const context = contextOf(config, origin, { ...parts, ...records, disk })
   let hasEnded = false
   const isStopping = (): boolean => hasEnded
   const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
@@ -138,10 +142,9 @@ export async function startService(
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       hasEnded = true
-      await Promise.all([listener.close(), sockets.close()])
+      await Promise.all([listener.close(), sockets.close(), disk.stop()])
       await stopHousekeeping()
-      await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
-      context.sessions.close()
+      await Promise.all([backend.close(), wechat.close(), sandbox?.close(), context.sessions.close()])
       await auditLog.stop()
       await store.close()
       await traces.stop()
@@ -174,6 +177,7 @@ function observersOf(log: Logger, { onCommit, onDatabaseLost }: Metrics): StoreO
 type ContextParts = Pick<
   ExchangeContext,
   | 'store'
+  | 'disk'
   | 'keyring'
   | 'wrapper'
   | 'wechat'

@@ -6,6 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
+import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import type { LogStatus } from './log/open-log.ts'
 import { observeLog } from './log-metrics.ts'
@@ -25,6 +26,8 @@ export interface Metrics extends SocketMetrics {
   readonly onDatabaseLost: () => void
   /** Registers the metrics of the audit log; once. @returns the observer of what it does */
   watchLog(status: () => Promise<LogStatus>): (event: LogEvent) => void
+  /** Registers the gauges of the disk; once. */
+  watchDisk(disk: Pick<DiskGuard, 'state'>): void
   /** Everything in Prometheus' text format. */
   read(): Promise<MetricsText>
 }
@@ -58,6 +61,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     clock: clockObserver(registry),
     ...observeSockets(registry),
     watchLog: (status) => observeLog(registry, status),
+    watchDisk: (disk) => gaugeDisk(registry, disk),
     async read() {
       // Those of the process observe timers and garbage collection: not before somebody wants to know.
       if (isReadFirst) collectDefaultMetrics({ register: registry })
@@ -211,6 +215,28 @@ function gaugeSessions(registry: Registry, count: () => Promise<number>): void {
       } catch {
         this.remove()
       }
+    },
+  })
+}
+
+function gaugeDisk(registry: Registry, disk: Pick<DiskGuard, 'state'>): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'miniseal_disk_free_bytes',
+    help: 'Free space where database and data are; absent where it is not watched.',
+    registers,
+    collect() {
+      const { free } = disk.state()
+      if (free === undefined) this.remove()
+      else this.set(free)
+    },
+  })
+  new Gauge({
+    name: 'miniseal_disk_low',
+    help: '1 while free space is below MINISEAL_DISK_RESERVE, and unsafe requests are refused.',
+    registers,
+    collect() {
+      this.set(disk.state().isLow ? 1 : 0)
     },
   })
 }

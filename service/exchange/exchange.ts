@@ -15,10 +15,11 @@ import { needsIdempotencyKey, outcomesPath } from './idempotency.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
-import { asRefused, checkAsync, Refused } from './refused.ts'
+import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
+import { assertStorable, chargeStored } from './storage.ts'
 import type { Story } from './story.ts'
 import { signatureOf, subjectOf } from './story.ts'
 import { assertForUs, assertPassable, readRequest, type VerifiedRequest, verifyRequest } from './verify.ts'
@@ -127,6 +128,7 @@ async function answer(
     assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
+      check('limits', () => context.disk.assertRoom())
       return await logIn(context, opened, request, story)
     }
     const verified = verifyRequest(context, opened, request)
@@ -136,11 +138,14 @@ async function answer(
     clock.begin('claim')
     const command = await firstOnly(context, verified, async () => {
       quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
+      await assertStorable(context, subject, request)
       return await claimRequest(context, verified, subject, story)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
-    return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
+    const settled = await settle(context, command, await carryOut(context, command), story)
+    await chargeStored(context, subject, request, settled)
+    return withFields(settled, quotas)
   } catch (error) {
     return withFields(await refuse(context, asRefused('handler', error), story), quotas)
   }

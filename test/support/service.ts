@@ -8,7 +8,7 @@ import type { Backend } from '../../service/backends/backend.ts'
 import type { Config } from '../../service/config.ts'
 import { readConfig } from '../../service/config.ts'
 import type { SocketTimes } from '../../service/http/socket-settings.ts'
-import type { RunningService } from '../../service/main.ts'
+import type { RunningService, Surroundings } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
@@ -49,6 +49,7 @@ export interface TestServiceOptions {
   readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
+  readonly disk?: NonNullable<Surroundings['disk']>
   readonly monotonic?: () => number
   readonly housekeepingPeriod?: number
   /** How far the clock is ahead at the start, in seconds. */
