@@ -73,6 +73,8 @@ export interface AuditorRecord {
   readonly createdAt: number
   readonly expiresAt: number
   readonly revokedAt: number | null
+  /** Whoever signed in up to then is signed out; null: nobody has signed out yet. */
+  readonly signedOutAt: number | null
 }
 
 /** The tree of one log as far as it is sequenced. */
