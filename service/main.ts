@@ -194,7 +194,7 @@ type ContextParts = Pick<
 function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {
   return {
     primitives: sodiumPrimitives,
-    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
+    settings: { origin, window: { past: 120, future: 10 }, maxFrame, witnessPolicy: config.log.policy },
     authority: authorityOf(origin),
     sessions: createOpenSessions(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
