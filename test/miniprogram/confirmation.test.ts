@@ -7,7 +7,7 @@ import { confirm } from '../support/confirmation.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { balance, createPhone } from './phone.ts'
-import { problem } from './scripted-answers.ts'
+import { json, problem } from './scripted-answers.ts'
 import { scripted } from './scripted-channel.ts'
 
 let service: TestService
@@ -56,12 +56,14 @@ describe('a request with `confirm`', () => {
         },
       })
       await channel.login()
-      scriptedService.decide = () => {
-        return problem('step_up_required', 1, 401, { challenge: 'A'.repeat(43), summary })
+      scriptedService.decide = ({ path }) => {
+        return path.startsWith('/outcomes/')
+          ? json(200, { outcome: 'none', cancelled: true })
+          : problem('step_up_required', 1, 401, { challenge: 'A'.repeat(43), summary })
       }
       const confirming = channel.request({ ...order, confirm: async () => asked++ === 0 })
-      await expect(confirming).rejects.toMatchObject({ code: 'unexpected_answer', outcome: 'none' })
-      expect([asked, scriptedService.received.length]).toEqual([0, 2])
+      await expect(confirming).rejects.toMatchObject({ code: 'unexpected_answer', outcome: 'refused' })
+      expect([asked, scriptedService.received.length]).toEqual([0, 3])
     },
   )
 
@@ -75,7 +77,7 @@ describe('a request with `confirm`', () => {
     })
     await expect(channel.request({ ...order, confirm: async () => false })).rejects.toMatchObject({
       code: 'confirmation_cancelled',
-      outcome: 'none',
+      outcome: 'refused',
       idempotencyKey: expect.any(String),
     })
     expect([signed, await balance(channel)]).toEqual([0, 1_000_000])

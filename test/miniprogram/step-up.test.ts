@@ -30,7 +30,7 @@ it('learns what to confirm and with which key to come again, and then makes the 
   expect(error).toMatchObject({
     code: 'step_up_required',
     status: 401,
-    outcome: 'refused',
+    outcome: 'unknown',
     problem: { summary: '2,000.00 元，转账给 bob' },
   })
   const challenge = String(error?.problem?.challenge)
