@@ -12,6 +12,7 @@ import type { BackendTrace } from './backend-trace.ts'
 import type { Lane } from './lane.ts'
 import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
+import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up-policy.ts'
@@ -40,13 +41,6 @@ interface Route extends Upstream {
   readonly lane: Lane
 }
 
-/**
- * Fields that say who somebody is, where a request came from or which trace it belongs to: never taken from outside. Whoever
- * may choose a trace can fill a backend's collector, or write into the traces of others.
- */
-const stripped =
-  /^(forwarded|x-forwarded-.*|x-real-ip|x-wx-.*|miniseal-.*|host|content-length|expect|traceparent|tracestate|baggage)$/
-
 /** A backend that forwards. A request that no route takes is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
@@ -58,7 +52,7 @@ export function createGateway(options: GatewayOptions): Backend {
     async answer(message, caller) {
       const route = routeOf(routes, message)
       assertConfirmed(route.stepUp, message, caller)
-      const signed = signedForBackend(options, message, caller)
+      const signed = signedForBackend(options, route, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       const call = { method: message.method, route: route.prefix }
       return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
@@ -88,15 +82,16 @@ function routeOf(routes: readonly Route[], message: RequestMessage): Route {
 }
 
 /**
- * The device's own fields, and who it is in the service's words. The device key that comes with them needs no trust:
+ * Those of the device's fields that are passed on, and who it is in the service's words. The device key that comes with them needs no trust:
  * its thumbprint is the `cnf.jkt` of the access token, which is signed.
  */
 function signedForBackend(
   { primitives, signer, now, random }: GatewayOptions,
+  route: Route,
   message: RequestMessage,
   { user, device, session, appid, acr, signature }: Caller,
 ): RequestMessage {
-  const fields = message.fields.filter(([name]) => !stripped.test(name))
+  const fields = passedFields(message.fields, route.fields)
   const claims = { user, device, session, app: appid, acr }
   const nonce = random(suite1.signatureNonceLength)
   return signForBackend(
