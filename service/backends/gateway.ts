@@ -16,6 +16,7 @@ import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up-policy.ts'
+import { causeOf, type UpstreamFault } from './upstream-faults.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -26,6 +27,8 @@ export interface GatewayOptions {
   /** Bytes of an answer's body. */
   readonly maxContent: number
   readonly trace: BackendTrace
+  /** Told of every `upstream_unavailable`. Never throws. */
+  readonly onFault?: (fault: UpstreamFault) => void
   readonly primitives: Primitives
   /** The service signing key in use now. */
   readonly signer: () => MessageSigner
@@ -55,13 +58,16 @@ export function createGateway(options: GatewayOptions): Backend {
       const signed = signedForBackend(options, route, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       const call = { method: message.method, route: route.prefix }
-      return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
+      return await options.trace.run(call, (traced) =>
+        ask(route, message, [...headers, ...traced], options.onFault),
+      )
     },
     isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
     summaryOf(message) {
       const route = findRoute(routes, message.path)
       return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
+    routes: () => routes.map(({ prefix, lane }) => ({ route: prefix, ...lane.state() })),
     async close() {
       await Promise.all(routes.map(({ lane }) => lane.close()))
     },
@@ -110,16 +116,24 @@ async function ask(
   route: Route,
   message: RequestMessage,
   headers: readonly Field[],
+  onFault: GatewayOptions['onFault'],
 ): Promise<ResponseMessage> {
   // Runs while the request waits for its turn, too.
   const deadline = AbortSignal.timeout(route.timeoutMs)
   try {
     return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
   } catch (error) {
+    onFault?.({ route: route.prefix, ...faultOf(error) })
     if (error instanceof ProtocolError) throw error
     const cause = isBeforeSending(error) ? new NothingSent(error) : error
     throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
   }
+}
+
+function faultOf(error: unknown): Omit<UpstreamFault, 'route'> {
+  const reason =
+    error instanceof ProtocolError && error.cause instanceof NothingSent ? error.cause.reason : undefined
+  return reason === undefined ? causeOf(error) : { cause: reason, errno: undefined }
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */
