@@ -21,7 +21,15 @@ export interface Order {
 
 export class Person {
   readonly orders: Order[] = []
-  readonly counts = { taps: 0, giveUps: 0, stopped: 0, tooLate: 0, restarts: 0, contradictions: 0 }
+  readonly counts = {
+    taps: 0,
+    giveUps: 0,
+    stopped: 0,
+    tooLate: 0,
+    completed: 0,
+    restarts: 0,
+    contradictions: 0,
+  }
   private readonly launch: () => Channel
   private channel: Channel
 
@@ -98,9 +106,14 @@ export class Person {
     }
   }
 
-  private async stop({ key }: Order): Promise<Verdict> {
+  private async stop(order: Order): Promise<Verdict> {
     try {
-      const { outcome } = await this.channel.cancel(key)
+      const { outcome } = await this.channel.cancel(order.key)
+      if (outcome === 'unknown') {
+        // The service was killed at work: the app offers to complete it, and people agree.
+        this.counts.completed += 1
+        order.isGivenUp = false
+      }
       if (outcome === 'none') this.counts.stopped += 1
       if (outcome === 'done') this.counts.tooLate += 1
       return outcome === 'none' ? 'unpaid' : outcome === 'done' ? 'paid' : 'unknown'
