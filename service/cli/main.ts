@@ -90,6 +90,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
+// Whatever is written is for its owner alone.
+process.umask(0o077)
+
 process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
   out: (text) => process.stdout.write(text),

@@ -114,7 +114,7 @@ async function accept(
   const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
   check('limits', () => context.disk.assertRoom())
   const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
-  const options = check('idempotency', () => idOf(message))
+  const options = { ...check('idempotency', () => idOf(message)), owner: key.name }
   const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
   const claim = {
     kind: 'claim-nonce',

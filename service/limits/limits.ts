@@ -12,6 +12,14 @@ import { createStorageQuota, type StorageQuota } from './storage.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
 
+/** What is taken now. */
+export interface Taken {
+  /** Exchanges and pushes at work. */
+  readonly inFlight: number
+  /** Bytes of memory that are reserved for bodies. */
+  readonly bodyBytes: number
+}
+
 /** Whose request it is, once signature and access token say so. */
 export interface Requester {
   readonly user: string
@@ -29,6 +37,7 @@ export interface Limits {
   ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
+  taken(): Taken
   /** What users and devices make the service store. */
   readonly storage: StorageQuota
   /** Places for sockets. */
@@ -85,6 +94,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     user: createWindow(settings.user),
     app: createWindow(settings.app),
   }
+  const bodies = createBodyRooms(settings.body_mib * 1_048_576)
   let atWork = 0
   const takePlace = (): (() => void) => {
     if (atWork >= settings.in_flight) {
@@ -99,7 +109,8 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
-    bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    taken: () => ({ inFlight: atWork, bodyBytes: bodies.held() }),
+    bodies,
     storage: createStorageQuota(settings),
     sockets: createSocketPlaces(settings),
     async takeFrame(source) {

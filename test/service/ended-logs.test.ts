@@ -117,9 +117,12 @@ it('has its verifier key exported, so that auditors check evidence of it', async
   expect((await runKeys(['export'], service.environment)).out).toContain(`\nended log  ${vkey}\n`)
   const file = join(folder.path, 'evidence.zip')
   expect((await runCommand(evidence, [paid, '--out', file], service.environment)).code).toBe(0)
-  expect((await runCommand(checkEvidenceCommand, [file, '--vkey', vkey], {})).code).toBe(0)
+  // The log's name does not say which service it is of.
+  const check = (...args: readonly string[]) => runCommand(checkEvidenceCommand, [file, ...args], {})
+  expect((await check('--vkey', vkey, '--origin', service.origin)).code).toBe(0)
+  expect((await check('--vkey', vkey)).out).toContain('which is not the service')
   // The same key, named for the log of now.
-  expect((await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], {})).code).toBe(1)
+  expect((await check('--vkey', log.vkey, '--origin', service.origin)).code).toBe(1)
 })
 
 it('stays told of over a restart, and over the end of the next one', async () => {
