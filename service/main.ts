@@ -95,7 +95,7 @@ export async function startService(
   assertNotOurs(config.pushKeys, keyring)
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const wechat = connectWechat(config, sandbox?.url, now, onCall)
-  const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })
+  const listener = await listen({ ...config, ...metrics, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
