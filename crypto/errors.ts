@@ -35,6 +35,7 @@ export type RefusalCode =
   | 'idempotency_missing'
   | 'idempotency_in_progress'
   | 'idempotency_mismatch'
+  | 'request_cancelled'
   | 'step_up_required'
   | 'step_up_invalid'
   | 'login_code_invalid'

@@ -5,6 +5,7 @@
  * rewrites after the signature was made, a length that is stated twice. All arguments are attacker-controlled.
  */
 import { FormatError } from './errors.ts'
+import { decodeUtf8, encodeUtf8 } from './text.ts'
 
 const MAX_FIELDS = 64
 /** Bytes of the path with its query. */
@@ -16,12 +17,19 @@ const METHOD = /^[A-Z]{1,16}$/
 const SCHEME = /^[a-z][a-z0-9+.-]{0,15}$/
 /** RFC 3986 host and port, without userinfo (RFC 9113, section 8.3.1) and without percent-encoding. */
 const AUTHORITY = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
-/** RFC 3986 path and query: other visible ASCII is rewritten by URL parsers, for instance `\` to `/`. */
-const PATH = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*$/
-const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/
-const EMPTY_QUERY = /^[^?]*\?$/
-/** Before the query. URL parsers resolve these, also when the dots are percent-encoded. */
-const DOT_SEGMENT = /^[^?]*\/(?:\.|%2e){1,2}(?:[/?]|$)/i
+/**
+ * Segments of RFC 3986 `pchar` without `;`, which servers cut off as a parameter. Percent-encoding is in upper case, and
+ * only of what has no second spelling and no second meaning: not of unreserved characters, controls, `/` `\` `;` `%`. No
+ * segment is empty, but for the one behind a trailing slash.
+ */
+const PATH =
+  /^(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))+)*\/?$/
+/** Without its `?`. No rewriting of it can lead to another route, so any byte may be encoded. */
+const QUERY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+$/
+/** Path parsers resolve these. Encoded dots are no characters of a path at all. */
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
+/** What may stand in a segment as it is, as bytes. */
+const PLAIN_SEGMENT_CHARACTER = /^[A-Za-z0-9._~!$&'()*+,=:@-]$/
 /** RFC 9110 token in lower case; so also no `:` of a pseudo-field. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 /** Visible ASCII, with spaces and tabs only inside. */
@@ -56,16 +64,70 @@ export function assertAuthority(authority: string): void {
 }
 
 /**
- * `path` with its query, as RFC 3986 writes it. A `?` with nothing after it is refused, because `@query` cannot
- * tell it from no query (RFC 9421, section 2.2.7); dot segments are refused, because URL parsers resolve them.
+ * The one grammar of paths (protocol, section 11), for whoever writes, reads, signs, verifies or routes a request. Every
+ * accepted path is left alone by URL parsers, and is cut into the same segments before and after it is decoded.
+ *
+ * A `?` with nothing after it is refused, because `@query` cannot tell it from no query (RFC 9421, section 2.2.7).
+ * @param path with its query
  * @throws FormatError
  */
 export function assertPath(path: string): void {
   if (path.length > MAX_PATH) throw new FormatError('path too long')
-  if (!PATH.test(path) || BROKEN_ESCAPE.test(path))
+  const mark = path.indexOf('?')
+  const place = mark < 0 ? path : path.slice(0, mark)
+  if (mark >= 0 && mark === path.length - 1) throw new FormatError('path with an empty query')
+  if (place === '' || !PATH.test(place) || (mark >= 0 && !QUERY.test(path.slice(mark + 1))))
     throw new FormatError('path is not a uri path with an optional query')
-  if (EMPTY_QUERY.test(path)) throw new FormatError('path with an empty query')
-  if (DOT_SEGMENT.test(path)) throw new FormatError('path with a dot segment')
+  if (DOT_SEGMENT.test(place)) throw new FormatError('path with a dot segment')
+  decodedSegments(place)
+}
+
+/**
+ * The segments of a path, decoded: `['wallet', '午']` of `/wallet/%E5%8D%88?page=2`. A trailing slash is an empty segment
+ * at the end, and `/` alone is `['']`.
+ * @param path that {@link assertPath} accepts, or the part of one before its query
+ * @throws FormatError when what is encoded is not UTF-8.
+ */
+export function decodedSegments(path: string): readonly string[] {
+  return pathWithoutQuery(path)
+    .slice(1)
+    .split('/')
+    .map((segment) => decodeSegment(segment))
+}
+
+/**
+ * The path without its query in the form in which equal paths are equal texts: what may stand as it is does, and
+ * everything else is encoded. `/a%21` and `/a!` are the same path, written in two ways.
+ * @param path that {@link assertPath} accepts
+ */
+export function canonicalPath(path: string): string {
+  return `/${decodedSegments(path).map(encodeSegment).join('/')}`
+}
+
+/** What stands before the query. */
+export function pathWithoutQuery(path: string): string {
+  const mark = path.indexOf('?')
+  return mark < 0 ? path : path.slice(0, mark)
+}
+
+function decodeSegment(segment: string): string {
+  if (segment.indexOf('%') < 0) return segment
+  const bytes: number[] = []
+  for (let i = 0; i < segment.length; i++) {
+    const isEncoded = segment.charAt(i) === '%'
+    bytes.push(isEncoded ? parseInt(segment.slice(i + 1, i + 3), 16) : segment.charCodeAt(i))
+    if (isEncoded) i += 2
+  }
+  return decodeUtf8(Uint8Array.from(bytes))
+}
+
+function encodeSegment(segment: string): string {
+  let text = ''
+  for (const byte of encodeUtf8(segment)) {
+    const character = String.fromCharCode(byte)
+    text += PLAIN_SEGMENT_CHARACTER.test(character) ? character : `%${byte.toString(16).toUpperCase()}`
+  }
+  return text
 }
 
 /** @throws FormatError unless `status` is a final status, 200 to 599. */

@@ -7,6 +7,7 @@ import type { RequestMessage } from './binary-http.ts'
 import { findField } from './binary-http.ts'
 import { contentDigest, verifyContentDigest } from './content-digest.ts'
 import { ProtocolError, refuseFormat } from './errors.ts'
+import { assertPath } from './message-rules.ts'
 import type { Primitives } from './primitives.ts'
 import { componentItem, signatureBase } from './signature-base.ts'
 import {
@@ -68,6 +69,7 @@ export function requiredComponents(message: RequestMessage): readonly string[] {
  * @param created UNIX seconds
  * @param nonce 16 random bytes
  * @throws ProtocolError `components_incomplete` when there is content without `content-type`.
+ * @throws FormatError for a path that no reader would accept.
  */
 export function signRequest(
   primitives: Primitives,
@@ -76,6 +78,7 @@ export function signRequest(
   created: number,
   nonce: Uint8Array,
 ): RequestMessage {
+  assertPath(message.path)
   const digested = withContentDigest(primitives, message)
   assertContentIsDescribed(digested)
   const params = new Map<string, BareItem>([

@@ -19,6 +19,7 @@ import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
+import { createCopies } from './exchange/copies.ts'
 import { keepHouse } from './housekeeping.ts'
 import { listen } from './http/listener.ts'
 import { assertNotOurs } from './http/push-keys.ts'
@@ -165,6 +166,7 @@ function contextOf(config: Config, origin: string, parts: ContextParts): Exchang
     sessions: createOpenSessions(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
+    copies: createCopies(parts.store),
     maxDevices: config.maxDevices,
     tellsBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,

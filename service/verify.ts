@@ -12,6 +12,7 @@ import type { ProtocolCode } from '../crypto/errors.ts'
 import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
 import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
 import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
+import { assertPath } from '../crypto/message-rules.ts'
 import type { RequestSignature, SignatureWindow } from '../crypto/signed-request.ts'
 import {
   assertContentDigest,
@@ -110,6 +111,8 @@ async function verifyMessage(
   keys: PublishedKeys,
   now: number,
 ): Promise<Caller> {
+  // Before anything is made of it: a path with two readings is none, whoever signed it.
+  refuseFormat('payload_invalid', () => assertPath(message.path))
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
   const gateway = refuseFormat('signature_malformed', () => parseGatewaySignature(message))
   assertInWindow(device, now, deviceWindow)

@@ -82,6 +82,7 @@ export const refusalTexts: Readonly<Record<RefusalCode, Row>> = {
   idempotency_missing: updateNeeded,
   idempotency_in_progress: row('正在处理中，请稍候', 'This is still being processed. Please wait.', true),
   idempotency_mismatch: row('内容已变更，请重新提交', 'The details have changed. Please start again.'),
+  request_cancelled: row('请求已取消，没有执行', 'This was cancelled. Nothing was done.'),
   step_up_required: row('请验证指纹或面容', 'Please confirm with your fingerprint or face.'),
   step_up_invalid: row('身份验证未通过，请重试', 'We could not confirm it was you. Please try again.'),
   login_code_invalid: row('微信登录未成功，请重试', 'WeChat sign-in did not work. Please try again.', true),

@@ -1,4 +1,5 @@
 /** What an auditor asks for, as words: the same for the pages' query string and the options of a command. */
+import { assertPath, canonicalPath } from '../../crypto/message-rules.ts'
 import { decodeBase64Url, decodeHex } from '../../crypto/text.ts'
 import type { LeafResult } from '../store/log-records.ts'
 
@@ -127,10 +128,21 @@ function findTime(word: string): number | undefined {
 
 /** `/wallet/*` is all below the first segment; with more segments than that, nothing could be found by it. */
 function parsePath(word: string): AuditFilter | undefined {
-  if (!/^\/[\x21-\x7e]{0,2000}$/.test(word) || /[?#]/.test(word)) return undefined
-  if (!word.endsWith('/*')) return { path: word }
-  const area = word.slice(0, -2)
+  const isArea = word.endsWith('/*')
+  const path = isArea ? word.slice(0, -2) : word
+  if (path.includes('?') || !isPath(path)) return undefined
+  if (!isArea) return { path: canonicalPath(path) }
+  const area = canonicalPath(path)
   return /^\/[^/*]+$/.test(area) ? { area } : undefined
+}
+
+function isPath(text: string): boolean {
+  try {
+    assertPath(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function parseReceipt(word: string): AuditFilter | undefined {

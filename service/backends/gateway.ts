@@ -63,9 +63,9 @@ export function createGateway(options: GatewayOptions): Backend {
       const call = { method: message.method, route: route.prefix }
       return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
     },
-    isIdempotent: (message) => findRoute(routes, pathOf(message))?.isIdempotent === true,
+    isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
     async summaryOf(message) {
-      const route = findRoute(routes, pathOf(message))
+      const route = findRoute(routes, message.path)
       return route?.stepUp?.summary === undefined ? undefined : await summaryOf(route.stepUp, message)
     },
     async close() {
@@ -74,14 +74,10 @@ export function createGateway(options: GatewayOptions): Backend {
   }
 }
 
-function pathOf({ path }: RequestMessage): string {
-  return path.split('?')[0] ?? ''
-}
-
 /** @throws ProtocolError `not_found` without a route for path and method, `payload_invalid` over its limit. */
 function routeOf(routes: readonly Route[], message: RequestMessage): Route {
   const { method, content } = message
-  const route = findRoute(routes, pathOf(message))
+  const route = findRoute(routes, message.path)
   if (route === undefined || !(route.methods?.includes(method) ?? true)) {
     throw new ProtocolError('not_found', 'there is nothing at this path')
   }

@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import { canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
 import { withDecodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
@@ -56,7 +57,9 @@ export function mountApp(
 
 function requestOf({ authority, path, method, fields }: RequestMessage, content: Uint8Array): Request {
   const passed = fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
-  return new Request(`https://${authority}${path}`, {
+  // Two spellings of one path must not differ for patterns that are compared with the text.
+  const query = path.slice(pathWithoutQuery(path).length)
+  return new Request(`https://${authority}${canonicalPath(path)}${query}`, {
     method,
     headers: passed.map(([name, value]): [string, string] => [name, value]),
     ...(content.length > 0 ? { body: new Uint8Array(content) } : {}),

@@ -1,12 +1,13 @@
 /** Which requests go to which backend, and under which limits: `MINISEAL_UPSTREAMS` and `MINISEAL_ROUTES_FILE`. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { assertPath, canonicalPath } from '../../crypto/message-rules.ts'
 import type { StepUpPolicy } from './step-up-policy.ts'
 import { stepUpShape } from './step-up-policy.ts'
 
 /** A route: requests whose path is `prefix`, or below it, go to `origin`. */
 export interface Upstream {
-  /** Without a slash at its end; the empty one takes everything. */
+  /** A canonical path without a slash at its end; the empty one takes everything. */
   readonly prefix: string
   /** `http(s)://host[:port]`; paths are never rewritten, since the signature covers them. */
   readonly origin: string
@@ -22,16 +23,17 @@ export interface Upstream {
   readonly isIdempotent?: boolean | undefined
 }
 
-const prefixForm = /^\/[A-Za-z0-9._~/-]*$/
 const originForm = /^https?:\/\/[^\s/?#@]+\/?$/
+
+/** For the operator: what {@link isPrefix} asks for. */
+const prefixRule =
+  'a path from its first /, without a query, empty or dot segments, ";" and percent-encoding that is not needed or in lower case'
 
 /** Less than an idempotency key waits before its outcome counts as unknown. */
 const longestTimeout = 30_000
 
 const routeShape = z.strictObject({
-  path: z
-    .string({ error: 'must be a path' })
-    .regex(prefixForm, { error: 'must be a path of A-Z a-z 0-9 . _ ~ - and /, from its first /' }),
+  path: z.string({ error: 'must be a path' }).refine(isPrefix, { error: `must be ${prefixRule}` }),
   upstream: z.string({ error: 'must be http(s)://host[:port]' }).refine(isOrigin, {
     error: 'must be http(s)://host[:port], without a path behind the port',
   }),
@@ -72,12 +74,13 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
   if (text === undefined) return undefined
   const upstreams = text.split(',').map((entry): Upstream => {
     const [, prefix, origin] = /^\s*([^=\s]*)=(\S*)\s*$/.exec(entry) ?? []
-    if (prefix === undefined || origin === undefined || !prefixForm.test(prefix) || !isOrigin(origin)) {
+    if (prefix === undefined || origin === undefined || !isOrigin(origin)) {
       throw new Error(
         'MINISEAL_UPSTREAMS must be /prefix=http://host:port[,…], without a path behind the port',
       )
     }
-    return { prefix: withoutSlash(prefix), origin: withoutSlash(origin) }
+    if (!isPrefix(prefix)) throw new Error(`MINISEAL_UPSTREAMS: each prefix must be ${prefixRule}`)
+    return { prefix: prefixOf(prefix), origin: withoutSlash(origin) }
   })
   return ordered(upstreams)
 }
@@ -102,7 +105,7 @@ export function parseRoutes(text: string): readonly Upstream[] {
   }
   return ordered(
     parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up, idempotent }) => ({
-      prefix: withoutSlash(path),
+      prefix: prefixOf(path),
       origin: withoutSlash(upstream),
       methods,
       maxBody: max_body,
@@ -113,9 +116,14 @@ export function parseRoutes(text: string): readonly Upstream[] {
   )
 }
 
-/** The route that takes a path: by whole segments, the longest prefix first. */
+/**
+ * The route that takes a path: by whole decoded segments, the longest prefix first. Canonical paths are equal where their
+ * decoded segments are.
+ * @param path that `assertPath` accepts
+ */
 export function findRoute<T extends Upstream>(routes: readonly T[], path: string): T | undefined {
-  return routes.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`))
+  const canonical = canonicalPath(path)
+  return routes.find(({ prefix }) => canonical === prefix || canonical.startsWith(`${prefix}/`))
 }
 
 function ordered(routes: readonly Upstream[]): readonly Upstream[] {
@@ -140,6 +148,20 @@ function readText(path: string): string {
 
 function isOrigin(text: string): boolean {
   return originForm.test(text) && URL.canParse(text)
+}
+
+/** Whether requests can have such a path: with another the route would never match, or not what it seems to. */
+function isPrefix(text: string): boolean {
+  try {
+    assertPath(text)
+    return !text.includes('?')
+  } catch {
+    return false
+  }
+}
+
+function prefixOf(path: string): string {
+  return withoutSlash(canonicalPath(path))
 }
 
 function withoutSlash(text: string): string {

@@ -27,10 +27,10 @@ export function refusalAnswer(context: ExchangeContext, refused: Refused, story:
 
 export function problemContext(
   context: ExchangeContext,
-  { step }: Refused,
+  { step, outcome }: Refused,
   { requestId }: Pick<Story, 'requestId'>,
 ): ProblemContext {
-  return { origin: context.settings.origin, step, time: context.now(), requestId }
+  return { origin: context.settings.origin, step, outcome, time: context.now(), requestId }
 }
 
 /** An answer with more fields. */

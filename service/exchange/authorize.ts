@@ -10,6 +10,7 @@ import type { TokenSubject } from '../sessions/tokens.ts'
 import { renewalPath, tokenOf } from '../sessions/tokens.ts'
 import type { CommitResult, SessionRecord, Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
+import { replayed } from './copies.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
 import { checkAsync, Refused } from './refused.ts'
 import type { Story } from './story.ts'
@@ -111,7 +112,7 @@ export async function claimRequest(
 ): Promise<Command> {
   assertVerified(verified)
   const { opened, signature, message } = verified
-  const claim = idempotencyClaim(context, subject.user, message)
+  const claim = idempotencyClaim(context, subject, message)
   const { isNew, intent } = await checkAsync('claim', async () => {
     if (mayHaveEffect(message)) context.log.assertOpen()
     return await commitClaims(context, verified, claim, story)
@@ -164,8 +165,7 @@ async function commitClaims(
   const isNew = result.kind === 'committed'
   if (result.kind === 'refused' && result.write === claim) result = await commit(needed)
   if (result.kind === 'committed') return { isNew, intent: 'intent' in result ? result.intent : undefined }
-  if (result.write.kind === 'claim-nonce')
-    throw new ProtocolError('replayed', 'the request was received before')
+  if (result.write.kind === 'claim-nonce') throw replayed()
   throw await refusalOfSession(context, opened.session.id)
 }
 

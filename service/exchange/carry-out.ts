@@ -1,6 +1,8 @@
 /** From a command to an outcome: the channel's own routes decide, everything else is the backend's. Nothing is written. */
-import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
+import type { Caller } from '../backends/backend.ts'
+import { NothingSent } from '../backends/backend.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
 import { decideEvents } from '../events/routes.ts'
 import { refusalOf } from '../messages/problems.ts'
@@ -8,19 +10,12 @@ import { decideDevice } from '../sessions/device-routes.ts'
 import type { Decision } from '../sessions/routes.ts'
 import { decideSession } from '../sessions/routes.ts'
 import { decideWechatData } from '../sessions/wechat-routes.ts'
-import type { Write } from '../store/store.ts'
+import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import { assertCommand } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
-import {
-  afterFailure,
-  answerAgain,
-  didNothing,
-  mayHaveEffect,
-  needsIdempotencyKey,
-  readIdempotencyKey,
-  settlement,
-} from './idempotency.ts'
+import { answerAgain, mayHaveEffect, needsIdempotencyKey, readIdempotencyKey } from './idempotency.ts'
+import { decideOutcome } from './outcomes.ts'
 import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { assertRequiredAcr } from './required-acr.ts'
 import type { ConfirmedCaller } from './step-up.ts'
@@ -35,8 +30,6 @@ interface Answered {
   readonly confirmed: ConfirmedCaller
   /** What the channel's own handler wants written. */
   readonly writes: readonly Write[]
-  /** What settles the Idempotency-Key. */
-  readonly settlement: readonly Write[]
 }
 
 /** The answer to an earlier request with this Idempotency-Key. */
@@ -48,7 +41,12 @@ interface Replayed {
 export interface Failed {
   readonly kind: 'failed'
   readonly refused: Refused
-  /** What becomes of the Idempotency-Key. */
+  /**
+   * What becomes of the Idempotency-Key: `refused` settles it with this very refusal, the others are as in `KeyEnd`.
+   * Absent where there is no claim, or it is another request's.
+   */
+  readonly key?: 'refused' | 'unknown' | 'free' | 'lost' | undefined
+  /** What must be written before anybody sees the refusal. */
   readonly writes: readonly Write[]
   /** It may have had an effect all the same. */
   readonly isUnknown: boolean
@@ -87,10 +85,7 @@ async function findAnswer(
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
   const confirmed = await confirmCaller(context, command)
   await assertRequiredAcr(context, command, confirmed.caller)
-  const { reply, writes } = await decide(context, command, confirmed)
-  const claim = command.idempotency?.claim
-  const settled = claim === undefined ? [] : [settlement(context, claim, reply)]
-  return { kind: 'answered', reply, confirmed, writes, settlement: settled }
+  return { kind: 'answered', confirmed, ...(await decide(context, command, confirmed)) }
 }
 
 async function decide(
@@ -98,14 +93,30 @@ async function decide(
   { message }: Command,
   { caller }: ConfirmedCaller,
 ): Promise<Decision> {
-  const decision =
-    (await decideSession(context, message, caller)) ??
-    (await decideDevice(context, message, caller)) ??
-    (await decideWechatData(context, message, caller)) ??
-    (await decideEvents(context, message, caller)) ??
-    (await context.receipts.decide(message, caller))
-  if (decision !== undefined) return decision
-  return { reply: await context.backend.answer(message, caller), writes: [] }
+  const own = await decideOwn(context, message, caller)
+  return own ?? { reply: await context.backend.answer(message, caller), writes: [] }
+}
+
+/** The channel's own handlers only read: when the database fails them, nothing has happened. */
+async function decideOwn(
+  context: ExchangeContext,
+  message: RequestMessage,
+  caller: Caller,
+): Promise<Decision | undefined> {
+  try {
+    return (
+      (await decideOutcome(context, message, caller)) ??
+      (await decideSession(context, message, caller)) ??
+      (await decideDevice(context, message, caller)) ??
+      (await decideWechatData(context, message, caller)) ??
+      (await decideEvents(context, message, caller)) ??
+      (await context.receipts.decide(message, caller))
+    )
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    const { code, message: detail } = refusalOf(error)
+    throw new ProtocolError(code, detail, new NothingSent(error))
+  }
 }
 
 /**
@@ -115,22 +126,49 @@ async function decide(
  * while: never a second effect.
  */
 export function afterError(context: ExchangeContext, command: Command, error: unknown): Failed {
-  const claim = command.idempotency?.claim
-  const writes = claim === undefined ? [] : [afterFailure(context, claim, error)]
+  const { idempotency, message } = command
   if (error instanceof StepUpNeeded) {
-    // Challenge kept and key freed together: the confirmed request comes with the same key.
     const { write, refusal } = askStepUp(context, command, error)
-    return {
-      kind: 'failed',
-      refused: new Refused('handler', refusal),
-      writes: [write, ...writes],
-      isUnknown: false,
-    }
+    const refused = new Refused('handler', refusal)
+    // Challenge kept and key freed together: the confirmed request comes with the same key.
+    return { kind: 'failed', refused, key: keyBefore(command), writes: [write], isUnknown: false }
   }
-  const isUnknown = mayHaveEffect(command.message) && !didNothing(error)
   const refused = asRefused('handler', error)
-  if (claim === undefined || !isUnknown) return { kind: 'failed', refused, writes, isUnknown }
-  const { code, message, cause, members } = refusalOf(error)
-  const unknown = new ProtocolError(code, message, cause, { ...members, outcome: 'unknown' })
-  return { kind: 'failed', refused: new Refused('handler', unknown), writes, isUnknown }
+  if (isBeforeHandler(refused))
+    return { kind: 'failed', refused, key: keyBefore(command), writes: [], isUnknown: false }
+  const isNothing = didNothing(refused)
+  const isUnknown = mayHaveEffect(message) && !isNothing
+  if (idempotency === undefined) return { kind: 'failed', refused, writes: [], isUnknown }
+  if (isNothing && idempotency.isNew) {
+    const none = new Refused(refused.step, refused.refusal, 'none')
+    return { kind: 'failed', refused: none, key: 'refused', writes: [], isUnknown }
+  }
+  // That this request did nothing says nothing of the lost one whose place it has taken.
+  const key = isNothing ? 'lost' : 'unknown'
+  const unknown = new Refused(refused.step, refused.refusal, 'unknown')
+  return { kind: 'failed', refused: unknown, key, writes: [], isUnknown: true }
+}
+
+/** A key that is needed again goes back to where it was before this request. */
+function keyBefore({ idempotency }: Command): Failed['key'] {
+  if (idempotency === undefined) return undefined
+  return idempotency.isNew ? 'free' : 'lost'
+}
+
+/** A confirmation that is asked for, or that fails, comes before the handler: the next try has the same key. */
+function isBeforeHandler({ step, refusal }: Refused): boolean {
+  return step === 'step-up' || refusal.code === 'step_up_required' || refusal.code === 'step_up_invalid'
+}
+
+/** Refusals by which a handler says that it has done nothing, and never will for this request. */
+const withoutEffect: ReadonlySet<string> = new Set([
+  'payload_invalid',
+  'not_found',
+  'idempotency_mismatch',
+  'rate_limited',
+])
+
+/** Whether a failure says that nothing has happened. */
+function didNothing({ step, refusal }: Refused): boolean {
+  return step === 'idempotency' || withoutEffect.has(refusal.code) || refusal.cause instanceof NothingSent
 }

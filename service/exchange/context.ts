@@ -15,6 +15,7 @@ import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
+import type { Copies } from './copies.ts'
 import type { ExchangeTrace, StageTime } from './stages.ts'
 
 /** What was learned of a login's risk; `blocked`: WeChat itself refused to say who it is. */
@@ -51,6 +52,7 @@ export interface ExchangeContext {
   readonly wechat: WechatClient
   readonly backend: Backend
   readonly limits: Limits
+  readonly copies: Copies
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn

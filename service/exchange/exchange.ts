@@ -5,22 +5,23 @@ import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Sender } from '../limits/source.ts'
 import type { Problem } from '../messages/problems.ts'
 import { clearProblem } from '../messages/problems.ts'
+import type { TokenSubject } from '../sessions/tokens.ts'
 import type { Answer } from './answer.ts'
 import { problemContext, receiptedReply, refusalAnswer, withFields } from './answer.ts'
-import { claimRequest, verifyToken } from './authorize.ts'
+import { type Command, claimRequest, verifyToken } from './authorize.ts'
 import { carryOut } from './carry-out.ts'
 import type { ExchangeContext, ExchangeRecord } from './context.ts'
+import { needsIdempotencyKey, outcomesPath } from './idempotency.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
-import type { Refused } from './refused.ts'
-import { asRefused, checkAsync } from './refused.ts'
+import { asRefused, checkAsync, Refused } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
 import type { Story } from './story.ts'
 import { signatureOf, subjectOf } from './story.ts'
-import { assertForUs, assertPassable, readRequest, verifyRequest } from './verify.ts'
+import { assertForUs, assertPassable, readRequest, type VerifiedRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame, or, where nothing can be sealed, a problem in the clear. */
 export type ExchangeAnswer =
@@ -100,8 +101,12 @@ function sealAnswer(
   try {
     return seal(made)
   } catch (error) {
-    const { receipt } = made
-    return seal({ ...refusalAnswer(context, asRefused('handler', error), story), receipt })
+    const { receipt, request } = made
+    const { step, refusal } = asRefused('handler', error)
+    // The request ran, and its answer never fits.
+    const isDone = request !== undefined && needsIdempotencyKey(request) && made.refused === undefined
+    const refused = new Refused(step, refusal, isDone ? 'unknown' : undefined)
+    return seal({ ...refusalAnswer(context, refused, story), receipt })
   }
 }
 
@@ -128,15 +133,40 @@ async function answer(
     story.signature = signatureOf(verified.signature, opened.session.devicePublicKey)
     clock.begin('token')
     const subject = await verifyToken(context, verified)
-    quotas = await checkAsync('limits', () => context.limits.takeRequest(subject))
     clock.begin('claim')
-    const command = await claimRequest(context, verified, subject, story)
+    const command = await firstOnly(context, verified, async () => {
+      quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
+      return await claimRequest(context, verified, subject, story)
+    })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
     return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
   } catch (error) {
     return withFields(await refuse(context, asRefused('handler', error), story), quotas)
   }
+}
+
+/** Runs the claim of a request that is no copy of another: copies use up nothing of their user's or device's limits. */
+async function firstOnly(
+  { copies }: ExchangeContext,
+  { signature }: VerifiedRequest,
+  claim: () => Promise<Command>,
+): Promise<Command> {
+  const done = await checkAsync('claim', () => copies.assertFirst(signature))
+  try {
+    return await claim()
+  } finally {
+    done()
+  }
+}
+
+/** Counts a request; those about the outcomes of others have a limit of their own, so that a person can always find out. */
+function takeRequest(
+  { limits }: ExchangeContext,
+  subject: TokenSubject,
+  { path }: RequestMessage,
+): Promise<readonly Field[]> {
+  return path.startsWith(outcomesPath) ? limits.takeOutcome(subject) : limits.takeRequest(subject)
 }
 
 function record(

@@ -1,22 +1,24 @@
 /** Idempotency: one effect for one key, whatever is repeated, and the same answer again (protocol, section 8). */
 import { createHmac } from 'node:crypto'
-import { z } from 'zod'
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
 import { concatBytes, equalBytes, lengthPrefixed } from '../../crypto/bytes.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { parseItem } from '../../crypto/structured-fields.ts'
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
-import { NothingSent } from '../backends/backend.ts'
-import { StepUpNeeded } from '../backends/step-up.ts'
-import { secretPlace } from '../keys/secret-places.ts'
-import type { SecretPlace } from '../keys/wrapping.ts'
+import { encodeUtf8 } from '../../crypto/text.ts'
+import { refusalOf } from '../messages/problems.ts'
+import type { TokenSubject } from '../sessions/tokens.ts'
 import type { IdempotencyRecord } from '../store/idempotency-records.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { Refused } from './refused.ts'
+import type { StoredAnswer } from './stored-answers.ts'
+import { unwrapStored, wrapStored } from './stored-answers.ts'
 
-/** For how long an answer is kept, in seconds: more than the 24 hours that are promised. */
+/**
+ * For how long a settled key is kept, in seconds: more than the 24 hours that are promised, and far more than a signed
+ * request can wait on its way (the window).
+ */
 const retention = 90_000
 
 /** After so many seconds nobody is working on a request any more, in any process. */
@@ -25,17 +27,10 @@ export const longestWork = 60
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Unsafe routes that are harmless when repeated (protocol, section 5). */
-const withoutKey: ReadonlySet<string> = new Set(['/sessions', '/events/subscription'])
+const withoutKey: ReadonlySet<string> = new Set(['POST /sessions', 'POST /events/subscription'])
 
-/** Refusals by which a handler says that it has done nothing, so that the key is free again. */
-const withoutEffect: ReadonlySet<string> = new Set([
-  'payload_invalid',
-  'not_found',
-  'idempotency_mismatch',
-  'step_up_required',
-  'step_up_invalid',
-  'rate_limited',
-])
+/** Under it are the outcomes of keys: to read one, or to cancel a key, must not need another key. */
+export const outcomesPath = '/outcomes/'
 
 /** Whether a request may change anything: it is not done while it cannot be logged. */
 export function mayHaveEffect({ method }: RequestMessage): boolean {
@@ -44,7 +39,8 @@ export function mayHaveEffect({ method }: RequestMessage): boolean {
 
 /** Whether a request must carry an Idempotency-Key. */
 export function needsIdempotencyKey({ method, path }: RequestMessage): boolean {
-  return !safeMethods.has(method) && !(method === 'POST' && withoutKey.has(path))
+  if (safeMethods.has(method) || withoutKey.has(`${method} ${path}`)) return false
+  return !(method === 'DELETE' && path.startsWith(outcomesPath))
 }
 
 /**
@@ -69,7 +65,7 @@ export function readIdempotencyKey(message: RequestMessage): string {
 /** The claim of a request's key for its user; `undefined` when it needs none, or has none that can be read. */
 export function idempotencyClaim(
   context: ExchangeContext,
-  user: string,
+  subject: Pick<TokenSubject, 'user' | 'sid'>,
   message: RequestMessage,
 ): WriteOf<'claim-idempotency'> | undefined {
   if (!needsIdempotencyKey(message)) return undefined
@@ -80,16 +76,31 @@ export function idempotencyClaim(
     // The refusal comes after the claim of the nonce, where the order of the checks has it.
     return undefined
   }
+  const fingerprint = fingerprintOf(context, subject.sid, message)
+  return claimOf(context, subject.user, key, fingerprint)
+}
+
+function claimOf(
+  context: ExchangeContext,
+  user: string,
+  key: string,
+  fingerprint: Uint8Array,
+): WriteOf<'claim-idempotency'> {
   const now = context.now()
-  const fingerprint = fingerprintOf(context, message)
   return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
 }
 
-/** Of method, path, query and content-digest. */
-function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
+/** Of method, path, query and content-digest; and of the session, where the path means this session alone. */
+function fingerprintOf(context: ExchangeContext, sid: string, message: RequestMessage): Uint8Array {
   const [path = '', ...query] = message.path.split('?')
   const digest = findField(message.fields, 'content-digest') ?? ''
-  return keyedDigest(context, 'idempotency', [message.method, path, query.join('?'), digest])
+  const session = isOfSession(message) ? [sid] : []
+  return keyedDigest(context, 'idempotency', [message.method, path, query.join('?'), digest, ...session])
+}
+
+/** Whether a request is about the session it comes in: in another session it is another request. */
+export function isOfSession({ path }: RequestMessage): boolean {
+  return /^\/sessions\/current(?:[/?]|$)/.test(path)
 }
 
 /**
@@ -106,12 +117,38 @@ export function keyedDigest(context: ExchangeContext, label: string, parts: read
   return new Uint8Array(createHmac('sha256', secretKey).update(`${label}\n`).update(digestOfParts).digest())
 }
 
+/** What is known of a key. */
+export type KeyState =
+  | { readonly kind: 'unclaimed' }
+  | { readonly kind: 'running' }
+  /** Nobody can say what came of its request. `isLost`: it was never settled, as after a crash. */
+  | { readonly kind: 'unknown'; readonly isLost: boolean }
+  | { readonly kind: 'cancelled' }
+  | ({ readonly kind: 'answered' } & StoredAnswer)
+
+/** @throws Error when what is stored cannot be unwrapped. */
+export function keyState(
+  context: ExchangeContext,
+  record: IdempotencyRecord | undefined,
+  now: number,
+): KeyState {
+  if (record === undefined) return { kind: 'unclaimed' }
+  if (record.answerWrapped !== null) {
+    const stored = unwrapStored(context, record, record.answerWrapped)
+    return stored.outcome === 'cancelled' ? { kind: 'cancelled' } : { kind: 'answered', ...stored }
+  }
+  if (record.settledAt !== null) return { kind: 'unknown', isLost: false }
+  const isLost = record.startedAt < now - longestWork
+  return isLost ? { kind: 'unknown', isLost } : { kind: 'running' }
+}
+
 /**
  * The answer to a request whose key was used before.
  *
  * @returns `undefined` when the first request was lost and this one has taken its place: it is to be carried out.
- * @throws ProtocolError `idempotency_mismatch` for another request; `idempotency_in_progress` while the first one
- *   runs, with `outcome: "unknown"` once nobody can say any more what came of it.
+ * @throws ProtocolError or Refused: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
+ *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once nobody can say any more
+ *   what came of it; `internal` with the outcome `unknown` when its answer cannot be unwrapped.
  */
 export async function answerAgain(
   context: ExchangeContext,
@@ -119,15 +156,29 @@ export async function answerAgain(
   claim: WriteOf<'claim-idempotency'>,
 ): Promise<ResponseMessage | undefined> {
   const record = await context.store.findIdempotency(claim.user, claim.key)
-  if (record === undefined) throw inProgress({})
-  if (!equalBytes(record.fingerprint, claim.fingerprint)) {
+  const state = readState(context, record, claim.now)
+  if (state.kind === 'cancelled') throw cancelled()
+  if (record !== undefined && !equalBytes(record.fingerprint, claim.fingerprint)) {
     throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
   }
-  if (record.answerWrapped !== null) return unwrapAnswer(context, record, record.answerWrapped)
-  const startedBefore = claim.now - longestWork
-  const isLost = record.settledAt === null && record.startedAt < startedBefore
-  if (isLost && isRepeatable(context, message)) return await takeOver(context, claim, startedBefore)
-  throw inProgress(isLost || record.settledAt !== null ? { outcome: 'unknown' } : {})
+  switch (state.kind) {
+    case 'answered':
+      return { ...state.reply, fields: [...state.reply.fields, ['idempotency-replayed', 'true']] }
+    case 'unknown':
+      if (state.isLost && isRepeatable(context, message)) return await takeOver(context, claim)
+      throw inProgress('unknown')
+    case 'unclaimed':
+    case 'running':
+      throw inProgress()
+  }
+}
+
+function readState(context: ExchangeContext, record: IdempotencyRecord | undefined, now: number): KeyState {
+  try {
+    return keyState(context, record, now)
+  } catch (error) {
+    throw new Refused('idempotency', refusalOf(error), 'unknown')
+  }
 }
 
 /** It is the same request as the lost one, but for what its fingerprint does not cover: nothing a route is chosen by. */
@@ -139,68 +190,55 @@ function isRepeatable({ backend }: ExchangeContext, message: RequestMessage): bo
 async function takeOver(
   context: ExchangeContext,
   { user, key, now }: WriteOf<'claim-idempotency'>,
-  startedBefore: number,
 ): Promise<undefined> {
+  const startedBefore = now - longestWork
   const result = await context.store.commit([
     { kind: 'take-over-idempotency', user, key, startedBefore, now },
   ])
-  if (result.kind === 'refused') throw inProgress({})
+  if (result.kind === 'refused') throw inProgress()
   return undefined
 }
 
-function inProgress(members: Readonly<Record<string, string>>): ProtocolError {
+/** The refusal of a request whose key is another's: it runs, or nobody knows what came of it. */
+export function inProgress(outcome?: 'unknown'): Refused {
   const message = 'a request with this Idempotency-Key is not settled'
-  return new ProtocolError('idempotency_in_progress', message, undefined, members)
+  return new Refused('idempotency', new ProtocolError('idempotency_in_progress', message), outcome)
 }
 
-/** What settles a claim once the answer is there; refused where another request has taken its place meanwhile. */
-export function settlement(
+function cancelled(): Refused {
+  const message = 'the Idempotency-Key was cancelled before a request with it ran'
+  return new Refused('idempotency', new ProtocolError('request_cancelled', message), 'none')
+}
+
+/** What becomes of a key once its request has come to an end. */
+export type KeyEnd =
+  | StoredAnswer
+  /** Nobody can say whether there was an effect: this is final. */
+  | 'unknown'
+  /** Unclaimed again: the same key is needed for the request that follows a challenge. */
+  | 'free'
+  /** As before a lost request was taken over: that request may have had its effect, this one had none. */
+  | 'lost'
+
+/** Ends a claim; refused where another request has taken its place meanwhile. */
+export function endOfClaim(
   context: ExchangeContext,
   { user, key, now: startedAt }: WriteOf<'claim-idempotency'>,
-  answer: ResponseMessage,
+  end: KeyEnd,
 ): Write {
-  const { status, fields, content } = answer
-  const text = JSON.stringify({ status, fields, content: encodeBase64(content) })
-  const answerWrapped = context.wrapper.wrap(encodeUtf8(text), place(user, key))
+  if (end === 'free') return { kind: 'release-idempotency', user, key, startedAt }
+  if (end === 'lost') return { kind: 'abandon-idempotency', user, key, startedAt }
+  const answerWrapped = end === 'unknown' ? null : wrapStored(context, { user, key }, end)
   return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped, now: context.now() }
 }
 
-/** What becomes of a claim when the handler failed: free again if it did nothing, else nobody knows. */
-export function afterFailure(
-  context: ExchangeContext,
-  { user, key, now: startedAt }: WriteOf<'claim-idempotency'>,
-  error: unknown,
-): Write {
-  if (didNothing(error)) return { kind: 'release-idempotency', user, key, startedAt }
-  return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped: null, now: context.now() }
-}
+/** Belongs to no request: a keyed digest is never this. */
+const noRequest = new Uint8Array(32)
 
-/** Whether a failure says that nothing has happened. */
-export function didNothing(error: unknown): boolean {
-  // A confirmation that fails, fails before the handler runs.
-  if (error instanceof Refused) return error.step === 'step-up'
-  if (error instanceof StepUpNeeded) return true
-  return (
-    error instanceof ProtocolError && (withoutEffect.has(error.code) || error.cause instanceof NothingSent)
-  )
-}
-
-const storedAnswer = z.object({
-  status: z.number(),
-  fields: z.array(z.tuple([z.string(), z.string()])),
-  content: z.string(),
-})
-
-function unwrapAnswer(
-  context: ExchangeContext,
-  { user, key }: IdempotencyRecord,
-  wrapped: Uint8Array,
-): ResponseMessage {
-  const text = decodeUtf8(context.wrapper.unwrap(wrapped, place(user, key)))
-  const { status, fields, content } = storedAnswer.parse(JSON.parse(text))
-  return { status, fields: [...fields, ['idempotency-replayed', 'true']], content: decodeBase64(content) }
-}
-
-function place(user: string, key: string): SecretPlace {
-  return secretPlace('idempotency.answer_wrapped', [user, key])
+/** Claims a key so that no request can run with it any more, in one commit. The first write is refused for a claimed key. */
+export function cancellation(context: ExchangeContext, user: string, key: string): readonly Write[] {
+  const claim = claimOf(context, user, key, noRequest)
+  const answerWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
+  const { now } = claim
+  return [claim, { kind: 'settle-idempotency', user, key, startedAt: now, answerWrapped, now }]
 }

@@ -21,16 +21,24 @@ export type Step =
   | 'step-up'
   | 'handler'
 
+/**
+ * What a refusal says of the request's Idempotency-Key: `none`, no request with it ever had or will have an effect;
+ * `unknown`, one may have had it. Without it the refusal came before the key was looked at, and says nothing of it.
+ */
+export type KeyOutcome = 'none' | 'unknown'
+
 /** A refusal and the stage that made it. */
 export class Refused extends Error {
   readonly step: Step
   readonly refusal: ProtocolError
+  readonly outcome: KeyOutcome | undefined
 
-  constructor(step: Step, refusal: ProtocolError) {
+  constructor(step: Step, refusal: ProtocolError, outcome?: KeyOutcome) {
     super(refusal.message)
     this.name = 'Refused'
     this.step = step
     this.refusal = refusal
+    this.outcome = outcome
   }
 }
 

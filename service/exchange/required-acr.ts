@@ -4,12 +4,14 @@ import { StepUpNeeded } from '../backends/step-up.ts'
 import { renewalPath } from '../sessions/tokens.ts'
 import type { Command } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
+import { outcomesPath } from './idempotency.ts'
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * The channel's own requests that pass all the same: they keep this session going, end it, or have messages sent to it.
- * Without the first two, who has no finger to show could neither read on nor log out. With a query they do not pass.
+ * The channel's own requests that pass all the same: they keep this session going, end it, have messages sent to it, or
+ * make sure that a request has no effect. Without the first two, who has no finger to show could neither read on nor log
+ * out. With a query they do not pass.
  */
 const passing: ReadonlySet<string> = new Set([
   `POST ${renewalPath}`,
@@ -25,6 +27,6 @@ export async function assertRequiredAcr(
 ): Promise<void> {
   if (requiredAcr === null || acr === requiredAcr || safeMethods.has(message.method)) return
   const line = `${message.method} ${message.path}`
-  if (passing.has(line)) return
+  if (passing.has(line) || line.startsWith(`DELETE ${outcomesPath}`)) return
   throw new StepUpNeeded((await backend.summaryOf?.(message)) ?? line)
 }

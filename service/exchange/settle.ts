@@ -2,6 +2,7 @@
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { endLeaves } from '../log/session-leaves.ts'
+import { refusalOf } from '../messages/problems.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Answer } from './answer.ts'
 import { refusalAnswer } from './answer.ts'
@@ -9,7 +10,8 @@ import type { Command } from './authorize.ts'
 import type { Failed, Outcome } from './carry-out.ts'
 import { afterError } from './carry-out.ts'
 import type { ExchangeContext } from './context.ts'
-import { asRefused, type Refused } from './refused.ts'
+import { endOfClaim, inProgress, isOfSession, type KeyEnd } from './idempotency.ts'
+import { asRefused, Refused } from './refused.ts'
 import type { Ending, Story } from './story.ts'
 import { refusedLeaf, requestLeaf } from './story.ts'
 
@@ -33,7 +35,7 @@ export async function settle(
 async function settleAnswer(
   context: ExchangeContext,
   command: Command,
-  { reply, confirmed, writes, settlement }: Extract<Outcome, { kind: 'answered' }>,
+  { reply, confirmed, writes }: Extract<Outcome, { kind: 'answered' }>,
   story: Story,
 ): Promise<Answer> {
   const { caller, soterCounter } = confirmed
@@ -45,15 +47,13 @@ async function settleAnswer(
   const ended = endLeaves(context.journal, writes, { by: 'user', user: caller.user, app: caller.appid })
   try {
     const result = await context.journal.commit({
-      writes: [...writes, ...settlement],
+      writes: [...writes, ...endOf(context, command, storedAs(command, 'done', reply))],
       leaves: [requestLeaf(context, story, { reply }), ...ended],
       intent: command.intent,
       isOutcome: true,
     })
     if (result.kind === 'committed') return { reply, request: story.request, receipt: result.receipt }
-    throw writes.includes(result.write)
-      ? new ProtocolError('not_found', 'what the request is about is no longer there')
-      : new ProtocolError('internal', 'the answer could not be kept')
+    throw refusalOfWrite(result.write, writes)
   } catch (error) {
     return await settleFailure(context, command, afterError(context, command, error), story)
   }
@@ -76,24 +76,53 @@ async function settleReplay(
   }
 }
 
-/** What was refused stays refused, also when that cannot be logged. */
+/** Why an answer does not leave whose commit was refused: one of the handler's own writes, or the key's settlement. */
+function refusalOfWrite(write: Write, own: readonly Write[]): ProtocolError | Refused {
+  // A key that is to be cancelled was claimed since the handler looked.
+  if (write.kind === 'claim-idempotency') return inProgress()
+  return own.includes(write)
+    ? new ProtocolError('not_found', 'what the request is about is no longer there')
+    : new ProtocolError('internal', 'the answer could not be kept')
+}
+
+/** What was refused stays refused, also when that cannot be logged; but nobody hears `none`, or a challenge, that is not kept. */
 async function settleFailure(
   context: ExchangeContext,
   command: Command,
-  { refused, writes, isUnknown }: Failed,
+  failed: Failed,
   story: Story,
 ): Promise<Answer> {
+  const { refused, isUnknown } = failed
   const answer = refusalAnswer(context, refused, story)
+  const isPromise = refused.outcome === 'none' || refused.refusal.code === 'step_up_required'
+  const end = failed.key === 'refused' ? storedAs(command, 'none', answer.reply) : failed.key
+  const writes = [...failed.writes, ...endOf(context, command, end)]
   try {
     const receipt = await tell(context, command, story, { reply: answer.reply, refused, isUnknown }, writes)
+    // The writes were refused: another request works with the key by now.
+    if (receipt === undefined && isPromise && command.idempotency !== undefined)
+      return refusalAnswer(context, inProgress(), story)
     return { ...answer, receipt }
   } catch (error) {
     // An intent that is left will be told of.
     if (command.intent === undefined) context.journal.miss()
-    // Nobody may see a challenge that was not kept.
-    const isAsking = refused.refusal.code === 'step_up_required'
-    return isAsking ? refusalAnswer(context, asRefused('handler', error), story) : answer
+    if (!isPromise) return answer
+    const outcome = refused.outcome === 'none' ? 'unknown' : undefined
+    return refusalAnswer(context, new Refused('handler', refusalOf(error), outcome), story)
   }
+}
+
+function storedAs({ message, caller }: Command, outcome: 'done' | 'none', reply: ResponseMessage): KeyEnd {
+  return { outcome, reply, session: isOfSession(message) ? caller.session : null }
+}
+
+/** What ends the claim of a command's key, where it has one. */
+function endOf(
+  context: ExchangeContext,
+  { idempotency }: Command,
+  end: KeyEnd | undefined,
+): readonly Write[] {
+  return idempotency === undefined || end === undefined ? [] : [endOfClaim(context, idempotency.claim, end)]
 }
 
 /** @returns the receipt; `undefined` when the writes were refused: somebody else has settled the key. @throws StoreUnavailable */

@@ -48,6 +48,13 @@ export interface Limits {
    */
   takeRequest(requester: Requester): Promise<readonly Field[]>
   /**
+   * Counts a request about the outcome of another, for its user alone and apart from all others.
+   *
+   * @returns as {@link Limits.takeRequest}.
+   * @throws Throttled as {@link Limits.takeRequest}.
+   */
+  takeOutcome(requester: Pick<Requester, 'user'>): Promise<readonly Field[]>
+  /**
    * Counts a push of an address before its signature is looked at, and takes a place among all that is at work.
    *
    * @returns as {@link Limits.takeFrame}.
@@ -69,6 +76,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   const handshakes = createWindow(settings.handshake_ip)
   const pushes = createWindow(settings.push_ip)
   const pushesOf = createWindow(settings.push_key)
+  const outcomes = createWindow(settings.outcome)
   const windows = {
     device: createWindow(settings.device),
     user: createWindow(settings.user),
@@ -113,12 +121,8 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
       await takeInClear(pushes, source, 'pushes')
       return takePlace()
     },
-    async takePushOf(key) {
-      const quota = await pushesOf.take(key)
-      const fields = rateFields([{ name: 'key', rate: settings.push_key, quota }])
-      if (!quota.isWithin) throw refusalOf('key', quota, fields)
-      return fields
-    },
+    takeOutcome: ({ user }) => takeOne(outcomes, user, 'outcome', settings.outcome),
+    takePushOf: (key) => takeOne(pushesOf, key, 'key', settings.push_key),
   }
 }
 
@@ -131,8 +135,20 @@ async function takeInClear(window: Window, source: string, what: 'frames' | 'pus
   })
 }
 
+async function takeOne(
+  window: Window,
+  key: string,
+  name: Counted['name'],
+  rate: Rate,
+): Promise<readonly Field[]> {
+  const quota = await window.take(key)
+  const fields = rateFields([{ name, rate, quota }])
+  if (!quota.isWithin) throw refusalOf(name, quota, fields)
+  return fields
+}
+
 interface Counted {
-  readonly name: 'device' | 'user' | 'app' | 'key'
+  readonly name: 'device' | 'user' | 'app' | 'key' | 'outcome'
   readonly rate: Rate
   readonly quota: Quota
 }

@@ -15,6 +15,8 @@ export interface LimitSettings {
   readonly user: Rate
   readonly device: Rate
   readonly app: Rate
+  /** Requests of one user about the outcomes of their requests; they count for no other limit of user, device or app. */
+  readonly outcome: Rate
   /** Pushes of one address group, refused before any cryptography. */
   readonly push_ip: Rate
   /** Signed pushes of one key. */
@@ -41,6 +43,7 @@ const development: LimitSettings = {
   user: { count: 60_000, seconds: 60 },
   device: { count: 60_000, seconds: 60 },
   app: { count: 600_000, seconds: 60 },
+  outcome: { count: 60_000, seconds: 60 },
   push_ip: { count: 600_000, seconds: 60 },
   push_key: { count: 600_000, seconds: 60 },
   in_flight: 1_024,
@@ -60,6 +63,7 @@ const production: LimitSettings = {
   user: { count: 1_200, seconds: 60 },
   device: { count: 600, seconds: 60 },
   app: { count: 60_000, seconds: 60 },
+  outcome: { count: 60, seconds: 60 },
   push_ip: { count: 12_000, seconds: 60 },
   push_key: { count: 6_000, seconds: 60 },
   in_flight: 256,
@@ -77,7 +81,16 @@ export function defaultLimits(mode: 'development' | 'production'): LimitSettings
   return mode === 'production' ? production : development
 }
 
-const rateNames = ['handshake_ip', 'frame_ip', 'user', 'device', 'app', 'push_ip', 'push_key'] as const
+const rateNames = [
+  'handshake_ip',
+  'frame_ip',
+  'user',
+  'device',
+  'app',
+  'outcome',
+  'push_ip',
+  'push_key',
+] as const
 const boundNames = [
   'in_flight',
   'body_mib',

@@ -1,6 +1,8 @@
 /** Tags: what entries are found by, so that only who has the lookup key can look for a person. */
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { FormatError } from '../../crypto/errors.ts'
+import { assertPath, canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
 
 /** What an entry can be found by. */
 export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
@@ -35,12 +37,21 @@ export function rememberTags(tagOf: TagOf): TagOf {
   }
 }
 
-/** The first segment of a path, `/wallet` of `/wallet/transfers?page=2`. */
+/** The first segment of a path in its canonical form, `/wallet` of `/wallet/transfers?page=2`. */
 export function areaOf(path: string): string {
-  return /^\/[^/?]*/.exec(path)?.[0] ?? ''
+  return /^\/[^/]*/.exec(pathOf(path))?.[0] ?? ''
 }
 
-/** A path without its query. */
+/**
+ * A path without its query, in its canonical form: two spellings of one path are found together. A path of another
+ * grammar, which only a damaged log has, stands for itself.
+ */
 export function pathOf(pathAndQuery: string): string {
-  return pathAndQuery.split('?')[0] ?? ''
+  try {
+    assertPath(pathAndQuery)
+    return canonicalPath(pathAndQuery)
+  } catch (error) {
+    if (error instanceof FormatError) return pathWithoutQuery(pathAndQuery)
+    throw error
+  }
 }

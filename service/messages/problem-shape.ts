@@ -16,8 +16,11 @@ export const problemDocument = z.looseObject({
   /** UNIX seconds, by the service's clock. */
   time: z.number().int(),
   retryable: z.boolean(),
-  /** `unknown`: the request may have had its effect. */
-  outcome: z.literal('unknown').optional(),
+  /**
+   * Of the request's Idempotency-Key: `none`, nothing ever had or will have an effect with it; `unknown`, something may
+   * have had. Absent: nothing is known of the key.
+   */
+  outcome: z.enum(['none', 'unknown']).optional(),
   /** Of `step_up_required`. */
   challenge: z.string().optional(),
   summary: z.string().optional(),

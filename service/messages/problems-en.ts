@@ -161,6 +161,13 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
     client: 'Use a new key for a new request.',
     operator: 'A client of your own uses one key for two things.',
   },
+  request_cancelled: {
+    means:
+      'The key was cancelled with `DELETE /outcomes/{key}` before a request with it ran. Nothing was done, and nothing will be.',
+    client: 'Nothing: this is what was asked for. A new attempt has a new key.',
+    operator:
+      'Normal where people give up. The entry of the cancelling is in `/audit`: `DELETE`, `/outcomes/` and the key in base64url.',
+  },
   login_code_invalid: {
     means: 'WeChat does not take the code; codes live five minutes.',
     client: 'Log in again with a new `wx.login` code.',
@@ -197,15 +204,16 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   upstream_unavailable: {
     means:
-      'The backend did not answer as it must: no connection, too slow, too large, not HTTP. With `"outcome": "unknown"` **it may have acted.** With `retry_after` nothing was sent: the route\'s circuit breaker is open, or too many wait.',
-    client: 'Ask again with the same idempotency key.',
+      'The backend did not answer as it must: no connection, too slow, too large, not HTTP. With `"outcome": "unknown"` **it may have acted.** With `"outcome": "none"` nothing was sent: no connection, the route\'s circuit breaker is open, or too many wait.',
+    client: 'With `none`: try again with a new idempotency key. Otherwise ask again with the same one.',
     operator:
       'See the backend: its port, its time, the size of its answers. Limits of a route are in `MINISEAL_ROUTES_FILE`.',
   },
   unavailable: {
     means:
       'The database did not do its part. With `"outcome": "unknown"` the request **may have run**: its answer could not be kept.',
-    client: 'Wait for `Retry-After`, send again with the same idempotency key.',
+    client:
+      'Wait for `Retry-After`, send again with the same idempotency key; with `"outcome": "none"`, with a new one.',
     operator:
       'See `/readyz`: the database and the audit log. A log that is refused takes no payments: `miniseal audit status` says why.',
   },

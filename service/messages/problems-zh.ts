@@ -169,6 +169,12 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
     client: '新的请求使用新的键。',
     operator: '自研客户端把一个键用于两件事。',
   },
+  request_cancelled: {
+    title: '请求在执行前已取消',
+    means: '该键已用 `DELETE /outcomes/{key}` 取消，当时还没有请求用它执行过。什么都没有发生，以后也不会。',
+    client: '无需处理：这正是所要求的。重新发起时使用新的键。',
+    operator: '用户放弃时属正常。取消的记录在 `/audit`：`DELETE`、`/outcomes/` 与 base64url 形式的键。',
+  },
   login_code_invalid: {
     title: '登录 code 无效',
     means: '微信不接受这个 code；code 有效五分钟。',
@@ -209,14 +215,14 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   upstream_unavailable: {
     title: '后端不可用',
     means:
-      '后端没有给出应有的应答：无法连接、太慢、太大、不是 HTTP。若带 `"outcome": "unknown"`，**它可能已经执行。** 若带 `retry_after`，则没有发送任何内容：该路由的熔断器已打开，或等待的请求过多。',
-    client: '用同一个幂等键再问。',
+      '后端没有给出应有的应答：无法连接、太慢、太大、不是 HTTP。若带 `"outcome": "unknown"`，**它可能已经执行。** 若带 `"outcome": "none"`，则没有发送任何内容：无法连接，该路由的熔断器已打开，或等待的请求过多。',
+    client: '若为 `none`：用新的幂等键重试。否则用同一个键再问。',
     operator: '检查后端：端口、耗时、应答大小。路由的限制见 `MINISEAL_ROUTES_FILE`。',
   },
   unavailable: {
     title: '服务暂不可用',
     means: '数据库没有完成它的部分。若带 `"outcome": "unknown"`，请求**可能已经执行**：它的应答没能保存。',
-    client: '等待 `Retry-After`，用同一个幂等键重新发送。',
+    client: '等待 `Retry-After`，用同一个幂等键重新发送；若为 `"outcome": "none"`，则用新的键。',
     operator:
       '查看 `/readyz`：数据库与审计日志。审计日志被拒绝时不接受支付：`miniseal audit status` 说明原因。',
   },

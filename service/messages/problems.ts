@@ -24,6 +24,8 @@ export interface ProblemContext {
   readonly origin: string
   /** Names the stage that refused, for example `window`. */
   readonly step: string
+  /** What is known of the request's Idempotency-Key (protocol, section 8); `undefined`: nothing. */
+  readonly outcome?: 'none' | 'unknown' | undefined
   /** UNIX seconds: what a client with a wrong clock corrects it by. */
   readonly time: number
   /** A UUID, also in the service's log. */
@@ -65,6 +67,7 @@ export function problemOf(refusal: ProtocolError, context: ProblemContext): Prob
     step: context.step,
     time: context.time,
     retryable,
+    ...(context.outcome === undefined ? {} : { outcome: context.outcome }),
     ...refusal.members,
   }
   const body = JSON.stringify(document)

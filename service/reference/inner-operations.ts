@@ -2,6 +2,7 @@
 import type { ZodType } from 'zod'
 import { eventsReply, subscriptionBody, subscriptionReply } from '../events/routes.ts'
 import { loginBody } from '../exchange/login.ts'
+import { cancelReply, outcomeReply } from '../exchange/outcomes.ts'
 import { pendingReceipt, provedReceipt } from '../log/receipts.ts'
 import { nameBody } from '../sessions/device-routes.ts'
 import {
@@ -21,7 +22,7 @@ export interface Operation {
   readonly id: string
   readonly method: 'get' | 'post' | 'put' | 'delete'
   readonly path: string
-  readonly tag: 'sessions' | 'devices' | 'events' | 'receipts' | 'wechat'
+  readonly tag: 'sessions' | 'devices' | 'events' | 'receipts' | 'outcomes' | 'wechat'
   readonly summary: string
   readonly description?: string
   readonly body?: ZodType
@@ -43,6 +44,8 @@ export interface QueryParameter {
   readonly maximum: number
   readonly default: number
 }
+
+const namedKey = 'The Idempotency-Key, without its quotes: its ASCII bytes in base64url without padding.'
 
 export const operations: readonly Operation[] = [
   {
@@ -179,6 +182,29 @@ export const operations: readonly Operation[] = [
     summary: 'What the audit log says of one of the user’s own requests, with its proof',
     named: 'The entry’s UUID, or b64u of the leaf hash in the field miniseal-receipt of the answer.',
     replies: { 200: provedReceipt, 202: pendingReceipt },
+  },
+  {
+    id: 'readOutcome',
+    method: 'get',
+    path: '/outcomes/{key}',
+    tag: 'outcomes',
+    summary: 'What came of the user’s request with an Idempotency-Key',
+    description:
+      'Counts for a limit of its own. An answer that belongs to another session, or is over half a frame, is left out.',
+    named: namedKey,
+    replies: { 200: outcomeReply },
+  },
+  {
+    id: 'cancelRequest',
+    method: 'delete',
+    path: '/outcomes/{key}',
+    tag: 'outcomes',
+    summary: 'Make sure that no request with an Idempotency-Key runs, or learn that one did',
+    description:
+      'Durable before it is answered: a request with the key that comes later is refused as `request_cancelled`. While one runs, or nobody knows what came of it: `idempotency_in_progress`. Counts for a limit of its own, and never needs a step-up.',
+    named: namedKey,
+    replies: { 200: cancelReply },
+    needsNoKey: true,
   },
   {
     id: 'tellPhoneNumber',

@@ -52,6 +52,8 @@ function tags(): readonly JsonObject[] {
     devices: 'The devices of a user.',
     events: 'Messages for a user, polled or pushed.',
     receipts: 'Proofs from the audit log, for a user’s own requests.',
+    outcomes:
+      'What came of a request, by its Idempotency-Key; and the end of a key that nothing has run with.',
     wechat: 'What WeChat knows of the user.',
   }
   return Object.entries(told).map(([name, text]) => ({ name, description: text }))

@@ -34,6 +34,16 @@ export type IdempotencyWrite =
       readonly startedBefore: number
       readonly now: number
     }
+  /**
+   * Gives a claim back that was taken over, as lost as it was: the next repetition may take it over at once. Refused as
+   * `settle-idempotency` is.
+   */
+  | {
+      readonly kind: 'abandon-idempotency'
+      readonly user: string
+      readonly key: string
+      readonly startedAt: number
+    }
   /** Takes a claim back, because nothing happened. Refused as `settle-idempotency` is. */
   | {
       readonly kind: 'release-idempotency'
@@ -47,7 +57,7 @@ export interface IdempotencyRecord {
   readonly user: string
   readonly key: string
   readonly fingerprint: Uint8Array
-  /** 0: its process has died (SQLite; see `openSqliteStore`). */
+  /** 0: its process has died (SQLite; see `openSqliteStore`), or whoever took it over has given it back. */
   readonly startedAt: number
   /** null while it runs, or when the process died while it ran. */
   readonly settledAt: number | null

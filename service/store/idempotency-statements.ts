@@ -1,4 +1,4 @@
-/** The writes on idempotency records: claimed, settled, taken over, taken back. */
+/** The writes on idempotency records: claimed, settled, taken over, given back. */
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import { compile, type Queries, slotsOf } from './compile.ts'
 import type { WriteOf } from './store.ts'
@@ -6,7 +6,11 @@ import type { Tables } from './tables.ts'
 
 /** Compiles every write whose name ends with `-idempotency`. */
 export function compileIdempotency(queries: Queries, tables: Tables) {
-  return { ...compileClaim(queries, tables), ...compileTakeOver(queries, tables) }
+  return {
+    ...compileClaim(queries, tables),
+    ...compileTakeOver(queries, tables),
+    ...compileGivenBack(queries, tables),
+  }
 }
 
 function compileTakeOver(queries: Queries, { idempotency }: Tables) {
@@ -29,7 +33,6 @@ function compileTakeOver(queries: Queries, { idempotency }: Tables) {
 function compileClaim(queries: Queries, { idempotency }: Tables) {
   const claim = slotsOf<WriteOf<'claim-idempotency'>>()
   const settle = slotsOf<WriteOf<'settle-idempotency'>>()
-  const release = slotsOf<WriteOf<'release-idempotency'>>()
   return {
     'claim-idempotency': compile(
       queries
@@ -58,18 +61,23 @@ function compileClaim(queries: Queries, { idempotency }: Tables) {
         )
         .returning({ touched: idempotency.user }),
     ),
-    'release-idempotency': compile(
-      queries
-        .delete(idempotency)
-        .where(
-          and(
-            eq(idempotency.user, release('user')),
-            eq(idempotency.key, release('key')),
-            eq(idempotency.startedAt, release('startedAt')),
-            isNull(idempotency.settledAt),
-          ),
-        )
-        .returning({ touched: idempotency.user }),
+  }
+}
+
+/** A claim that is open, and still the caller's. */
+function compileGivenBack(queries: Queries, { idempotency }: Tables) {
+  const own = slotsOf<WriteOf<'release-idempotency' | 'abandon-idempotency'>>()
+  const isOwn = and(
+    eq(idempotency.user, own('user')),
+    eq(idempotency.key, own('key')),
+    eq(idempotency.startedAt, own('startedAt')),
+    isNull(idempotency.settledAt),
+  )
+  const touched = { touched: idempotency.user }
+  return {
+    'release-idempotency': compile(queries.delete(idempotency).where(isOwn).returning(touched)),
+    'abandon-idempotency': compile(
+      queries.update(idempotency).set({ startedAt: 0 }).where(isOwn).returning(touched),
     ),
   }
 }

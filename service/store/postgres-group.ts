@@ -23,6 +23,7 @@ const sharing: ReadonlySet<Write['kind']> = new Set<Write['kind']>([
   'settle-idempotency',
   'release-idempotency',
   'take-over-idempotency',
+  'abandon-idempotency',
   'insert-step-up',
   'use-step-up',
   'hold-subject-key',

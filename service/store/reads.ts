@@ -10,6 +10,7 @@ export type Reads = Pick<
   | 'findSession'
   | 'findDevice'
   | 'findUser'
+  | 'hasNonce'
   | 'findIdempotency'
   | 'findStepUp'
   | 'listSessions'
@@ -31,7 +32,7 @@ export function prepareReads(
   tables: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): Reads {
-  const { users, devices, idempotency, stepUps, serviceKeys } = tables
+  const { users, devices, nonces, idempotency, stepUps, serviceKeys } = tables
   const id = sql.placeholder('id')
   const sessionById = selectSessions(queries, tables).where(eq(tables.sessions.id, id)).prepare(UNNAMED)
   const sessionsByUser = selectSessions(queries, tables)
@@ -51,6 +52,11 @@ export function prepareReads(
     .orderBy(desc(devices.createdAt), desc(devices.id))
     .prepare(UNNAMED)
   const userById = queries.select().from(users).where(eq(users.id, id)).prepare(UNNAMED)
+  const nonceByName = queries
+    .select({ scope: nonces.scope })
+    .from(nonces)
+    .where(and(eq(nonces.scope, id), eq(nonces.nonce, sql.placeholder('nonce'))))
+    .prepare(UNNAMED)
   const idempotencyByKey = queries
     .select()
     .from(idempotency)
@@ -66,6 +72,8 @@ export function prepareReads(
     findSession: (id) => guard(async () => (await sessionById.execute({ id }))[0]),
     findDevice: (id) => guard(async () => (await deviceById.execute({ id }))[0]),
     findUser: (id) => guard(async () => (await userById.execute({ id }))[0]),
+    hasNonce: (scope, nonce) =>
+      guard(async () => (await nonceByName.execute({ id: scope, nonce })).length > 0),
     findIdempotency: (user, key) => guard(async () => (await idempotencyByKey.execute({ id: user, key }))[0]),
     findStepUp: (id) => guard(async () => (await stepUpByChallenge.execute({ id }))[0]),
     listSessions: (user) => guard(async () => await sessionsByUser.execute({ id: user })),

@@ -199,6 +199,8 @@ export interface Store
   listDevices(user: string): Promise<readonly DeviceRecord[]>
   /** How many have neither ended nor expired, those of revoked devices included. */
   countSessions(now: number): Promise<number>
+  /** Whether (scope, nonce) was claimed, until it is pruned. A claim that is not committed yet is not seen. */
+  hasNonce(scope: string, nonce: Uint8Array): Promise<boolean>
   findIdempotency(user: string, key: string): Promise<IdempotencyRecord | undefined>
   /** Whatever its state, until it is pruned. */
   findStepUp(challenge: Uint8Array): Promise<StepUpRecord | undefined>

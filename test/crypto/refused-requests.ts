@@ -245,3 +245,20 @@ export const acceptedRequests: readonly JudgedRequest[] = (
     ['with every field that is covered', everything],
   ] as const
 ).map(([title, message]) => ({ title, code: undefined, message }))
+
+/** Signed as they should be, and with a path that some stack reads in another way. */
+export const requestsOfOtherPaths: readonly JudgedRequest[] = (
+  [
+    ['for a path with an encoded letter', '/wallet/%74ransfers'],
+    ['for a path with an empty segment', '/wallet//transfers'],
+    ['for a path with a parameter', '/wallet/transfers;x=1'],
+    ['for a path with a dot segment', '/wallet/x/../transfers'],
+    ['for a path with an encoded dot segment', '/wallet/%2E/transfers'],
+    ['for a path with an encoded slash', '/wallet/x%2F../transfers'],
+    ['for a path with an escape in lower case', '/wallet/%c3%a9'],
+    ['for a path that is not UTF-8', '/wallet/%C0%AE'],
+  ] as const
+).map(([title, path]) => {
+  const message = signedByHand({ ...bare(read), path }, { ...partsOf(read), secretKey: device.secretKey })
+  return { title, code: 'payload_invalid', message }
+})

@@ -8,10 +8,12 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import { parseDictionary, parseItem } from '../../crypto/structured-fields.ts'
 import { decodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { parsePolicy } from '../../crypto/tlog-policy.ts'
+import { readVarint } from '../../crypto/varint.ts'
 import { parseRoutes } from '../../service/backends/routes.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { problemOf } from '../../service/messages/problems.ts'
 import { openStore } from '../../service/store/open-store.ts'
+import { readVectors } from '../vectors/read-vectors.ts'
 import { root } from './documents.ts'
 
 /** Whether some file of the service, demo and pages included, holds this text. */
@@ -141,4 +143,31 @@ export function checkTableSettings(text: string): void {
       /^alter table (\w+) +set \((?:autovacuum_\w+ = [\d.]+(?:, )?)+\);$/.exec(line) ?? []
     expect(tables, line).toContain(`CREATE TABLE "${table}"`)
   }
+}
+
+/** The pattern of the page accepts what the service's grammar does, but for what the page says it leaves out. */
+export function checkPathPattern(text: string): void {
+  const pattern = new RegExp(text.trim())
+  const { requests, refused } = readVectors('messages')
+  for (const { message } of requests)
+    expect({ path: message.path, is: pattern.test(message.path) }).toMatchObject({ is: true })
+  const isLeftOut = (title: string): boolean =>
+    /dot segment|UTF-8|surrogate|characters$|without a path$/.test(title)
+  for (const { title, encoded } of refused.filter((row) => / (?:path|query|segment)/.test(row.title))) {
+    if (isLeftOut(title)) continue
+    const path = pathOfEncoded(encoded)
+    expect({ title, path, is: path !== undefined && pattern.test(path) }).toMatchObject({ is: false })
+  }
+}
+
+/** The fourth vector of a request in Binary HTTP. */
+function pathOfEncoded(encoded: string): string | undefined {
+  const bytes = Buffer.from(encoded, 'hex')
+  let at = 1
+  for (let part = 0; part < 4; part++) {
+    const { value, next } = readVarint(bytes, at)
+    if (part === 3) return bytes.subarray(next, next + value).toString('latin1')
+    at = next + value
+  }
+  return undefined
 }

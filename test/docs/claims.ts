@@ -6,6 +6,7 @@ import {
   checkFindingLine,
   checkLogLines,
   checkNginx,
+  checkPathPattern,
   checkPolicyLines,
   checkSql,
   checkTableSettings,
@@ -41,6 +42,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
     heldBy('test/service/step-up.test.ts'),
     heldBy('test/service/step-up.test.ts'),
   ],
+  '11. Where our parsers are strict': [heldBy('test/crypto/paths.test.ts')],
   '12. The audit log': [picture],
   '12.1 Leaf': [heldBy('test/crypto/audit-leaf.test.ts')],
   '12.2 Groups and commitments': [heldBy('test/vectors/log-vectors.test.ts')],
@@ -58,6 +60,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
 }
 
 const others: Readonly<Record<string, readonly Claim[]>> = {
+  'docs/integration.md#Paths': [{ check: checkPathPattern }],
   'docs/integration.md#Pushing events': [inBackend, heldBy('test/service/push.test.ts')],
   'docs/explain.md#Why a signature does not verify': [heldBy('test/explain/command.test.ts')],
   'docs/formal.md#2. The key exchange': [heldBy('test/vectors/sealing-vectors.test.ts')],

@@ -6,6 +6,7 @@ refuse, so these checks stand beside the client, written from the page like the 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from binary_http import (BinaryHttpError, Request, Response, decode_request, decode_response,
                          encode_request, encode_response, varint)
@@ -18,7 +19,10 @@ from verdicts import Refused
 FORBIDDEN = {"connection", "host", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"}
 MAX_FIELDS, MAX_SECTION, MAX_PATH, MAX_AUTHORITY = 64, 16384, 4096, 261
 _AUTHORITY = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+_SEGMENT = re.compile(r"([A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-F]{2})+")
+_QUERY = re.compile(r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+")
+_NEVER_ENCODED = set(range(0x20)) | {0x7F} | set(b"/\\;%-._~0123456789"
+                                                 b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?|")
 
 
@@ -32,18 +36,37 @@ def _need(condition, code: str, why: str) -> None:
 def strict_request(data: bytes) -> Request:
     """A request in the one form that is allowed; ``payload_invalid`` otherwise."""
     request = _decoded(decode_request, encode_request, data)
-    segments = [re.sub("%2e", ".", part, flags=re.I) for part in request.target.partition("?")[0].split("/")]
+    path, mark, query = request.target.partition("?")
     for good, why in (
             (re.fullmatch(r"[A-Z]{1,16}", request.method), "method"),
             (re.fullmatch(r"[a-z][a-z0-9+.-]{0,15}", request.scheme), "scheme"),
             (len(request.authority) <= MAX_AUTHORITY, "authority"),
             (_AUTHORITY.fullmatch(request.authority), "authority"),
-            (len(request.target) <= MAX_PATH and _PATH.fullmatch(request.target), "path"),
-            (request.target.find("?") != len(request.target) - 1, "empty query"),
-            (not {".", ".."} & set(segments), "dot segment")):
+            (len(request.target) <= MAX_PATH and _is_path(path), "path"),
+            (not mark or _QUERY.fullmatch(query), "query")):
         _need(good, "payload_invalid", why)
     _check_fields(request)
     return request
+
+
+def _is_path(path: str) -> bool:
+    """The grammar of section 11, of the part before the query."""
+    if not path.startswith("/"):
+        return False
+    segments = path[1:].split("/")
+    if segments[-1] == "":          # one trailing slash, and the path "/"
+        segments.pop()
+    return all(map(_is_segment, segments))
+
+
+def _is_segment(segment: str) -> bool:
+    if not _SEGMENT.fullmatch(segment) or segment in (".", ".."):
+        return False
+    try:
+        unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not any(int(digits, 16) in _NEVER_ENCODED for digits in re.findall("%(..)", segment))
 
 
 def strict_response(data: bytes) -> Response:

@@ -80,17 +80,16 @@ async function timed(path: string): Promise<{ readonly heard: Heard; readonly mi
 }
 
 describe('a route with limits', () => {
-  it('takes its methods and no other, which frees the key', async () => {
+  it('takes its methods and no other', async () => {
     expect((await session.send({ path: '/steady' })).status).toBe(200)
     const count = steady.arrived.length
     for (const method of ['PUT', 'DELETE', 'HEAD']) {
-      const heard = await session.send({ method, path: '/steady', key: 'method' })
+      const heard = await session.send({ method, path: '/steady', key: method })
       expect(heard.json).toMatchObject({ code: 'not_found', step: 'handler' })
+      expect(heard.json.outcome).toBe(method === 'HEAD' ? undefined : 'none')
     }
     expect(steady.arrived.length).toBe(count)
-    expect((await session.send({ method: 'POST', path: '/steady', body: {}, key: 'method' })).status).toBe(
-      200,
-    )
+    expect((await session.send({ method: 'POST', path: '/steady', body: {}, key: 'POST' })).status).toBe(200)
   })
 
   it('takes a body up to its size', async () => {
@@ -117,7 +116,7 @@ describe('a route with limits', () => {
   })
 
   it('sends the path as it was signed, to the letter', async () => {
-    const path = "/steady/a%2Fb//c;d?q='x'&empty=&plus=+"
+    const path = "/steady/a%3Fb/c@d/?q='x';empty=&plus=+%2F"
     await session.send({ path })
     expect(steady.last().url).toBe(path)
   })
@@ -128,23 +127,23 @@ describe('the circuit breaker of a route', () => {
     timeout: 20_000,
   }, async () => {
     mood = 'dies'
-    const order = () => session.send({ method: 'POST', path: '/breaking', body: {}, key: 'order' })
+    const order = (key: string) => session.send({ method: 'POST', path: '/breaking', body: {}, key })
     for (let failure = 0; failure < 5; failure++) {
       const heard = await session.send({ path: '/breaking' })
       expect(heard.json).toMatchObject({ code: 'upstream_unavailable' })
       expect(heard.json).not.toHaveProperty('retry_after')
     }
     const count = moody.arrived.length
-    const refused = await order()
+    const refused = await order('first')
     expect(refused.json).toMatchObject({ code: 'upstream_unavailable', status: 502, retryable: true })
-    expect(refused.json).not.toHaveProperty('outcome')
+    expect(refused.json.outcome).toBe('none')
     const wait = Number(refused.fields.find(([name]) => name === 'retry-after')?.[1])
     expect(wait).toBeGreaterThanOrEqual(1)
     expect(wait).toBeLessThanOrEqual(5)
     expect(moody.arrived.length).toBe(count)
     mood = 'answers'
     expect((await session.send({ path: '/moody' })).status).toBe(200)
-    expect((await order()).json).toMatchObject({ code: 'upstream_unavailable' })
+    expect((await order('second')).json).toMatchObject({ code: 'upstream_unavailable', outcome: 'none' })
 
     await new Promise((resolve) => setTimeout(resolve, wait * 1000 + 100))
     mood = 'hangs'
@@ -155,12 +154,13 @@ describe('the circuit breaker of a route', () => {
     expect(beside.milliseconds).toBeLessThan(300)
     expect((await probe).heard.json).toMatchObject({ code: 'upstream_unavailable' })
     mood = 'answers'
-    const still = await order()
+    const still = await order('third')
     expect(still.json).toMatchObject({ code: 'upstream_unavailable' })
 
     await new Promise((resolve) => setTimeout(resolve, 5_100))
-    // Nothing was ever sent for this key, so it is free.
-    expect((await order()).status).toBe(200)
+    // Whoever was told that nothing was sent is told so for ever.
+    expect((await order('first')).json).toEqual(refused.json)
+    expect((await order('fourth')).status).toBe(200)
     expect(
       (await Promise.all([timed('/breaking'), timed('/breaking')])).map(({ heard }) => heard.status),
     ).toEqual([200, 200])
@@ -258,6 +258,18 @@ describe('the routes file', () => {
     ['has a route without a path', [{ upstream: 'http://h' }], /route 1, path must be a path/],
     ['has a path without its slash', [{ ...route, path: 'a' }], /route 1, path must be/],
     ['has a path with a query', [{ ...route, path: '/a?b' }], /route 1, path must be/],
+    ['has a path with an empty segment', [{ ...route, path: '/a//b' }], /route 1, path must be/],
+    ['has a path with a dot segment', [{ ...route, path: '/a/../b' }], /route 1, path must be/],
+    ['has a path with a needless escape', [{ ...route, path: '/%61' }], /route 1, path must be/],
+    ['has a path with a parameter', [{ ...route, path: '/a;b' }], /route 1, path must be/],
+    [
+      'names a path in two spellings',
+      [
+        { ...route, path: '/a@' },
+        { ...route, path: '/a%40' },
+      ],
+      /name \/a@ more/,
+    ],
     [
       'has an upstream with a path',
       [route, { path: '/b', upstream: 'http://h/x' }],

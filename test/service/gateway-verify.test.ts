@@ -232,6 +232,13 @@ describe('verifyMiniseal', () => {
     ['with another device key', 'key_unknown', edited('miniseal-device-key', () => newDevice().x)],
     ['signed by a gateway that nobody knows', 'key_unknown', inGateway(/keyid="[^"]*"/, 'keyid="other"')],
     ['with another path', 'signature_invalid', (request) => ({ ...request, url: '/orders/8' })],
+    ['with an empty segment', 'payload_invalid', (request) => ({ ...request, url: `/${request.url}` })],
+    ['with a path parameter', 'payload_invalid', (request) => ({ ...request, url: '/orders;x/7' })],
+    [
+      'with an encoded letter in its path',
+      'payload_invalid',
+      (request) => ({ ...request, url: '/%6Frders/7' }),
+    ],
     ['with another method', 'signature_invalid', (request) => ({ ...request, method: 'PUT' })],
     [
       'with another caller',

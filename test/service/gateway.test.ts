@@ -217,10 +217,10 @@ it.each(['/down/x', '/orders/dies', '/orders/garbage', '/orders/large', '/orders
   },
 )
 
-it('frees the Idempotency-Key when nothing was sent, and only then', async () => {
+it('settles the Idempotency-Key as none when nothing was sent, and only then', async () => {
   const order = (path: string) => session.send({ method: 'POST', path, body: {}, key: `again-${path}` })
   for (const _ of [1, 2])
-    expect((await order('/down/x')).json).toMatchObject({ code: 'upstream_unavailable' })
+    expect((await order('/down/x')).json).toMatchObject({ code: 'upstream_unavailable', outcome: 'none' })
   expect((await order('/orders/dies')).json).toMatchObject({
     code: 'upstream_unavailable',
     outcome: 'unknown',

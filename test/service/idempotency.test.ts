@@ -5,7 +5,7 @@ import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { RequestParts } from '../support/raw-client.ts'
-import { logIn, type RawSession, random } from '../support/raw-client.ts'
+import { logIn, outcomePath, type RawSession, random, send } from '../support/raw-client.ts'
 import { withStore } from '../support/read-log.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -95,7 +95,10 @@ it('opens no answer that was moved to another key behind its back', async () => 
     database.prepare(`update idempotency set answer_wrapped = ${answer} where key = 'moved'`).run().changes,
   ).toBe(1)
   database.close()
-  expect((await session.send(posting('moved'))).json).toMatchObject({ code: 'internal', status: 500 })
+  const code = 'internal'
+  expect((await session.send(posting('moved'))).json).toMatchObject({ code, status: 500, outcome: 'unknown' })
+  expect((await session.send({ path: outcomePath('moved') })).json).toMatchObject({ code })
+  expect((await session.send({ method: 'DELETE', path: outcomePath('moved') })).json).toMatchObject({ code })
   expect((await session.send(posting('mine'))).fields).toContainEqual(['idempotency-replayed', 'true'])
 })
 
@@ -225,16 +228,40 @@ it('says that the outcome is unknown when the first request has been silent for 
   }
 })
 
-it('frees the key when the backend says that it has done nothing', async () => {
+it('settles the key with the refusal when the backend says that it has done nothing: outcome none, and again', async () => {
   answer = async () => {
     throw new ProtocolError('payload_invalid', 'too small')
   }
-  expect((await session.send(posting('g'))).json).toMatchObject({
-    code: 'payload_invalid',
-    detail: 'too small',
-  })
+  const first = await session.send(posting('g'))
+  expect(first.json).toMatchObject({ code: 'payload_invalid', detail: 'too small', outcome: 'none' })
   answer = async () => text(201, 'made')
-  expect((await session.send(posting('g'))).status).toBe(201)
+  const again = await session.send(posting('g'))
+  expect(again.json).toEqual(first.json)
+  expect([again.status, first.status]).toEqual([400, 400])
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(effects).toHaveLength(1)
+  expect((await session.send(posting('g', { body: { size: 2 } }))).json).not.toHaveProperty('outcome')
+})
+
+it('says no outcome where the key was not looked at', async () => {
+  const frame = session.prepare(posting('no-outcome', { path: '/sessions/nothing' }))
+  expect((await send(service, frame)).json).toMatchObject({ code: 'not_found', outcome: 'none' })
+  expect((await send(service, frame)).json).not.toHaveProperty('outcome')
+  expect((await session.send({ path: '/sessions/nothing' })).json).not.toHaveProperty('outcome')
+  expect((await session.send(posting('late', { created: service.now() - 121 }))).json).not.toHaveProperty(
+    'outcome',
+  )
+})
+
+it('is unknown for an answer over the frame limit, which the key has all the same', async () => {
+  answer = async () => ({ ...text(201, ''), content: new Uint8Array(1_100_000) })
+  for (const _time of [1, 2]) {
+    const heard = await session.send(posting('too-large'))
+    expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
+  }
+  const told = await session.send({ path: outcomePath('too-large') })
+  expect(told.json).toEqual({ outcome: 'done' })
+  expect(effects).toHaveLength(1)
 })
 
 it('keeps the same answer of the channel’s own routes', async () => {

@@ -11,7 +11,7 @@ import type { Backend } from '../../service/backends/backend.ts'
 import type { ExchangeContext } from '../../service/exchange/context.ts'
 import { answerAgain } from '../../service/exchange/idempotency.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { logIn, type RawSession } from '../support/raw-client.ts'
+import { logIn, outcomePath, type RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { startUpstream } from '../support/upstream.ts'
 
@@ -74,12 +74,37 @@ it('does not free its key while another request works on it, also when it has do
   const second = session.send(order)
   await running(2)
   runs[0]?.(404)
-  expect((await lost).json.code).toBe('not_found')
+  // What the other one does is not known yet, so nobody hears that nothing was done.
+  const { json } = await lost
+  expect(json).toMatchObject({ code: 'idempotency_in_progress' })
+  expect(json).not.toHaveProperty('outcome')
   expect((await session.send({ ...order, body: { size: 2 } })).json.code).toBe('idempotency_mismatch')
   runs[1]?.(201)
   expect((await second).status).toBe(201)
   expect((await session.send(order)).fields).toContainEqual(['idempotency-replayed', 'true'])
   expect(runs).toHaveLength(2)
+})
+
+it('is lost again when the one that took it over has done nothing: it may have had its effect itself', async () => {
+  await start(true)
+  const lost = session.send(order)
+  await running(1)
+  service.advanceClock(61)
+  const second = session.send(order)
+  await running(2)
+  runs[1]?.(404)
+  expect((await second).json).toMatchObject({ code: 'not_found', outcome: 'unknown' })
+  expect((await session.send({ path: outcomePath('one') })).json).toEqual({ outcome: 'unknown' })
+  const cancelling = await session.send({ method: 'DELETE', path: outcomePath('one') })
+  expect(cancelling.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
+  // Whoever asks next takes it over at once.
+  const third = session.send(order)
+  await running(3)
+  runs[2]?.(201)
+  expect((await third).status).toBe(201)
+  expect((await session.send({ path: outcomePath('one') })).json).toMatchObject({ outcome: 'done' })
+  runs[0]?.(404)
+  expect((await lost).json).not.toHaveProperty('outcome', 'none')
 })
 
 it('is not run again for another request with its key', async () => {
@@ -137,7 +162,7 @@ it('is taken over by one alone, also when all look before the first of them has 
         now: 1_061,
         ...parts,
       })
-    const running = { code: 'idempotency_in_progress', members: {} }
+    const running = { refusal: { code: 'idempotency_in_progress' }, outcome: undefined }
     // After a minute, and not with it.
     await expect(ask({ now: 1_060 })).rejects.toMatchObject(running)
     const asked = await Promise.allSettled([ask(), ask(), ask()])

@@ -8,7 +8,7 @@ import { openApiDocument } from '../../service/reference/openapi.ts'
 import { openApiText } from '../../service/reference/openapi-file.ts'
 import { judgeOf, pointer } from '../support/judged-answers.ts'
 import type { Heard, LoginParts, RawSession, RequestParts } from '../support/raw-client.ts'
-import { logIn, newDevice, post, prepareLogin, send } from '../support/raw-client.ts'
+import { logIn, newDevice, outcomePath, post, prepareLogin, send } from '../support/raw-client.ts'
 import { RawSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -107,6 +107,8 @@ describe('a running service', () => {
     await ask('logOut', { method: 'DELETE', path: '/sessions/current' }, last)
   })
 
+  const named = { body: { name: '我的手机' } }
+
   it('lists, names and revokes devices as the document says', async () => {
     const id = session.device.signer.keyid
     await ask('nameDevice', { method: 'PUT', path: `/devices/${id}`, body: { name: '我的手机' } })
@@ -126,6 +128,21 @@ describe('a running service', () => {
       await socket.send(session.prepare({ method: 'POST', path: '/events/subscription', body })),
       body,
     )
+  })
+
+  it('tells and ends keys as the document says', async () => {
+    await session.send({ method: 'POST', path: '/nothing', key: 'refused' })
+    await session.send({
+      method: 'PUT',
+      path: `/devices/${session.device.signer.keyid}`,
+      key: 'done',
+      ...named,
+    })
+    for (const key of ['unclaimed', 'refused', 'done']) {
+      await ask('readOutcome', { path: outcomePath(key) })
+      await ask('cancelRequest', { method: 'DELETE', path: outcomePath(key), key: undefined })
+      await ask('readOutcome', { path: outcomePath(key) })
+    }
   })
 
   it('proves a receipt as the document says', async () => {

@@ -58,6 +58,7 @@ const closedList: Readonly<Record<ProtocolCode, true>> = {
   idempotency_missing: true,
   idempotency_in_progress: true,
   idempotency_mismatch: true,
+  request_cancelled: true,
   step_up_required: true,
   step_up_invalid: true,
   login_code_invalid: true,

@@ -92,13 +92,14 @@ it('needs an Idempotency-Key like every unsafe request: idempotency_missing', as
 })
 
 it.each([45011, 45009])(
-  'says rate_limited when WeChat answers %i, and leaves the key free',
+  'says rate_limited when WeChat answers %i: outcome none, and another key gets the number',
   async (errcode) => {
     const { code, phoneNumber } = await phoneCode()
     await service.sandbox('/sandbox/faults', { path: phoneApi, errcode })
     const key = `quota-${errcode}`
     expect(await ask({ code }, key)).toMatchObject({ status: 429, json: { code: 'rate_limited' } })
-    expect((await ask({ code }, key)).json).toMatchObject({ phone_number: phoneNumber })
+    expect((await ask({ code }, key)).json).toMatchObject({ code: 'rate_limited', outcome: 'none' })
+    expect((await ask({ code }, `${key}-anew`)).json).toMatchObject({ phone_number: phoneNumber })
   },
 )
 

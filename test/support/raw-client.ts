@@ -28,6 +28,9 @@ import type { TestService } from './service.ts'
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
 
+/** Where the outcome of a key is (protocol, section 8). */
+export const outcomePath = (key: string): string => `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
+
 /** What a sealed answer, or one in the clear, says. */
 export interface Heard {
   readonly kind: 'sealed' | 'clear'

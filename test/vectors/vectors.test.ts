@@ -174,7 +174,7 @@ describe.each(namedImplementations)('with %s', (_, primitives) => {
 
     it.each(requests)('judges a request $title: $code', ({ encoded, code }) => {
       const judge = (): void => {
-        const message = parseRequest(bytes(encoded))
+        const message = refuseFormat('payload_invalid', () => parseRequest(bytes(encoded)))
         const signature = parseRequestSignature(message)
         assertInWindow(signature, now, window)
         assertContentDigest(primitives, message)

@@ -1,5 +1,5 @@
 /** messages.json: Binary HTTP in the one form that is written, other forms that are read, and forms that are refused. */
-import type { Field } from '../../../crypto/binary-http.ts'
+import type { Field, RequestMessage } from '../../../crypto/binary-http.ts'
 import { encodeRequest, encodeResponse } from '../../../crypto/binary-http.ts'
 import { concatBytes } from '../../../crypto/bytes.ts'
 import { encodeHex, encodeUtf8 } from '../../../crypto/text.ts'
@@ -93,7 +93,26 @@ const refusedParts: readonly (readonly [string, Parts])[] = [
   ['with a path that does not begin with a slash', withPath('wallet')],
   ['with an empty query', withPath('/wallet?')],
   ['with a dot segment', withPath('/a/../b')],
-  ['with a percent-encoded dot segment', withPath('/a/%2E%2e/b')],
+  ['with a percent-encoded dot segment', withPath('/a/%2E%2E/b')],
+  ['with a single dot segment', withPath('/a/./b')],
+  ['with an empty segment', withPath('/wallet//transfers')],
+  ['with an empty first segment', withPath('//wallet')],
+  ['with two slashes at its end', withPath('/wallet//')],
+  ['with a path parameter', withPath('/wallet;x=1')],
+  ['with a percent-encoded semicolon in its path', withPath('/wallet%3Bx')],
+  ['with a percent-encoded slash in its path', withPath('/x%2Fwallet')],
+  ['with a percent-encoded backslash in its path', withPath('/x%5Cwallet')],
+  ['with a percent-encoded percent sign in its path', withPath('/wallet%2520')],
+  ['with a percent-encoded letter in its path', withPath('/%77allet')],
+  ['with a percent-encoded tilde in its path', withPath('/%7Ewallet')],
+  ['with a percent-encoded control in its path', withPath('/wallet%00')],
+  ['with a percent-encoded delete character in its path', withPath('/wallet%7F')],
+  ['with percent-encoding in lower case in its path', withPath('/caf%c3%a9')],
+  ['with percent-encoding in lower case in its query', withPath('/wallet?a=%c3%a9')],
+  ['with an overlong UTF-8 sequence in its path', withPath('/%C0%AE')],
+  ['with a surrogate in its path', withPath('/%ED%A0%80')],
+  ['with a path whose UTF-8 is cut short', withPath('/%E5%8D/x')],
+  ['with a quotation mark in its query', withPath('/wallet?a="b"')],
   ['with a fragment', withPath('/wallet#x')],
   ['with a backslash', withPath('/a\\b')],
   ['with a space in its path', withPath('/a b')],
@@ -137,6 +156,25 @@ const refusedResponses: readonly (readonly [string, Uint8Array])[] = [
   ['with a trailer', concatBytes(of(1), encodeVarint(200), of(0, 0), vec(section([['x', 'y']])))],
 ]
 
+/** Paths at the edges of the grammar, all of them accepted. */
+const oddPaths = Object.fromEntries(
+  [
+    ['with the shortest path', '/'],
+    ['with a slash at the end of its path', '/wallet/transfers/'],
+    ['with a segment of three dots', '/.../a.'],
+    ['with every character that a segment holds as it is', "/-._~!$&'()*+,=:@/azAZ09"],
+    ['with every ASCII character that a segment holds encoded', asciiEscapes()],
+    ['with UTF-8 of two, three and four bytes in its path', '/caf%C3%A9/%E5%8D%88/%F0%9F%92%B0'],
+    ['with a query of everything that may stand in one', '/wallet?a=;/?:@&b=%2F%3B%25%00%7E'],
+    ['with two question marks', '/wallet??'],
+  ].map(([title, path]) => [title, { ...unsigned.read, path }]),
+) as Readonly<Record<string, RequestMessage>>
+
+function asciiEscapes(): string {
+  const characters = [...' !"#$&\'()*+,:<=>?@[]^`{|}']
+  return `/${characters.map((c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).join('')}`
+}
+
 export function messageVectors(): MessageVectors {
   const hex = encodeHex
   const large = {
@@ -144,7 +182,7 @@ export function messageVectors(): MessageVectors {
     content: concatBytes(...Array.from({ length: 3 }, (_, i) => fixed(`content ${i}`))),
   }
   const short = encodeRequest(unsigned.read)
-  const requests = Object.entries({ ...unsigned, 'with content of 96 bytes': large })
+  const requests = Object.entries({ ...unsigned, 'with content of 96 bytes': large, ...oddPaths })
   const cut = (count: number): Uint8Array => short.slice(0, short.length - count)
   return {
     requests: requests.map(([title, m]) => ({

@@ -2,8 +2,9 @@
 import { encodeRequest, encodeResponse } from '../../../crypto/binary-http.ts'
 import { encodeHex } from '../../../crypto/text.ts'
 import { device, now, serviceKeys, window } from '../../crypto/fixed-inputs.ts'
+import { encodeWithAnyPath } from '../../crypto/handmade-encoding.ts'
 import type { JudgedRequest } from '../../crypto/refused-requests.ts'
-import { acceptedRequests, refusedRequests } from '../../crypto/refused-requests.ts'
+import { acceptedRequests, refusedRequests, requestsOfOtherPaths } from '../../crypto/refused-requests.ts'
 import type { JudgedResponse } from '../../crypto/refused-responses.ts'
 import { acceptedResponses, refusedResponses } from '../../crypto/refused-responses.ts'
 
@@ -31,14 +32,14 @@ export function refusalVectors(): RefusalVectors {
     now,
     window,
     device: { keyid: device.keyid, public_key: encodeHex(device.publicKey) },
-    requests: [...acceptedRequests, ...refusedRequests].map(judgedRequest),
+    requests: [...acceptedRequests, ...refusedRequests, ...requestsOfOtherPaths].map(judgedRequest),
     service_keys: serviceKeys.map(({ kid, publicKey }) => ({ kid, public_key: encodeHex(publicKey) })),
     responses: [...acceptedResponses, ...refusedResponses].map(judgedResponse),
   }
 }
 
 function judgedRequest({ title, code, message }: JudgedRequest): Judged {
-  return { title, code: code ?? null, encoded: encodeHex(encodeRequest(message)) }
+  return { title, code: code ?? null, encoded: encodeHex(encodeWithAnyPath(message)) }
 }
 
 function judgedResponse({ title, code, message, request }: JudgedResponse): Judged & { request: string } {

@@ -1,0 +1,64 @@
+/** What an Idempotency-Key was settled with, as it is stored: wrapped, and bound to its user and key. */
+import { z } from 'zod'
+import type { ResponseMessage } from '../../crypto/binary-http.ts'
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import { secretPlace } from '../keys/secret-places.ts'
+import type { ExchangeContext } from './context.ts'
+
+/** The answer to the request that had the key. */
+export interface StoredAnswer {
+  /** `done`: the request ran; `none`: a refusal, and the request never had nor will have an effect. */
+  readonly outcome: 'done' | 'none'
+  readonly reply: ResponseMessage
+  /** b64u of the one session that the answer is for; `null`: the user may read it in all of theirs. */
+  readonly session: string | null
+}
+
+/** `cancelled`: no request had the key, and none ever will. */
+export type Stored = StoredAnswer | { readonly outcome: 'cancelled' }
+
+const shape = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('cancelled') }),
+  z.object({
+    outcome: z.enum(['done', 'none']),
+    status: z.number(),
+    fields: z.array(z.tuple([z.string(), z.string()])),
+    content: z.string(),
+    session: z.string().nullable(),
+  }),
+])
+
+/** Whose key it is. */
+interface Place {
+  readonly user: string
+  readonly key: string
+}
+
+export function wrapStored({ wrapper }: ExchangeContext, place: Place, stored: Stored): Uint8Array {
+  const value =
+    stored.outcome === 'cancelled'
+      ? stored
+      : { outcome: stored.outcome, session: stored.session, ...writtenReply(stored.reply) }
+  return wrapper.wrap(encodeUtf8(JSON.stringify(value)), placeOf(place))
+}
+
+/** @throws Error when it was wrapped with another key, or for another place. */
+export function unwrapStored({ wrapper }: ExchangeContext, place: Place, wrapped: Uint8Array): Stored {
+  const stored = shape.parse(JSON.parse(decodeUtf8(wrapper.unwrap(wrapped, placeOf(place)))))
+  if (stored.outcome === 'cancelled') return stored
+  const { outcome, status, fields, content, session } = stored
+  return { outcome, session, reply: { status, fields, content: decodeBase64(content) } }
+}
+
+/** A reply in JSON. */
+export function writtenReply({ status, fields, content }: ResponseMessage) {
+  return {
+    status,
+    fields: fields.map(([name, value]): [string, string] => [name, value]),
+    content: encodeBase64(content),
+  }
+}
+
+function placeOf({ user, key }: Place) {
+  return secretPlace('idempotency.answer_wrapped', [user, key])
+}

@@ -1,0 +1,59 @@
+/** Requests with a path that no writer writes, signed and sealed all the same: what an attacker with a session can send. */
+import type { Field } from '../../crypto/binary-http.ts'
+import { parseResponse } from '../../crypto/binary-http.ts'
+import { authorityOf } from '../../crypto/channel-configuration.ts'
+import { contentDigest } from '../../crypto/content-digest.ts'
+import { parseFrame } from '../../crypto/frame.ts'
+import { padMessage } from '../../crypto/padding.ts'
+import { openResponse, sealRequest } from '../../crypto/session-keys.ts'
+import { requiredComponents } from '../../crypto/signed-request.ts'
+import { encodeBase64Url } from '../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
+import { encodeWithAnyPath } from '../crypto/handmade-encoding.ts'
+import { signedByHand } from '../crypto/handmade-signatures.ts'
+import type { Heard, RawSession } from './raw-client.ts'
+import { random, send } from './raw-client.ts'
+
+export interface CraftedParts {
+  readonly method: string
+  /** Sent and signed as it is: any ASCII. */
+  readonly path: string
+  readonly fields?: readonly Field[]
+  readonly content?: Uint8Array
+}
+
+/** Sends a request whose signature is right, whatever its path. */
+export async function sendCrafted(session: RawSession, parts: CraftedParts): Promise<Heard> {
+  const { method, path, content = new Uint8Array(0) } = parts
+  const fields: Field[] = [
+    ...(parts.fields ?? []),
+    ['authorization', `HTTPSig ${session.token}`],
+    ['idempotency-key', `"${encodeBase64Url(random(12))}"`],
+  ]
+  if (content.length > 0) fields.push(['content-digest', contentDigest(primitives, content)])
+  const authority = authorityOf(session.configuration.iss)
+  const message = { method, scheme: 'https', authority, path, fields, content }
+  const { keyid, secretKey } = session.device.signer
+  const created = session.service.now()
+  const request = signedByHand(message, {
+    components: requiredComponents(message).map((name) => `"${name}"`),
+    params: `;created=${created};nonce="${encodeBase64Url(random(16))}";keyid="${keyid}";tag="miniseal"`,
+    secretKey,
+  })
+  const nonce = random(24)
+  const frame = sealRequest(
+    primitives,
+    session.keys,
+    session.id,
+    nonce,
+    padMessage(encodeWithAnyPath(request)),
+  )
+  return await send(session.service, {
+    frame,
+    open: (bytes) => {
+      const answer = parseFrame(bytes, session.configuration.maxFrame)
+      if (answer.kind !== 'response') throw new Error('not an answer')
+      return parseResponse(openResponse(primitives, session.keys, answer))
+    },
+  })
+}
