@@ -171,7 +171,7 @@ function takeRequest(
 
 function record(
   context: ExchangeContext,
-  { requestId, startedAt }: Story,
+  { requestId, sender, startedAt }: Story,
   clock: StageClock,
   outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,
@@ -180,5 +180,6 @@ function record(
   const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
   const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
   const error = isFault ? { error: refused.refusal.cause } : {}
-  context.record({ requestId, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
+  const { source } = sender
+  context.record({ requestId, source, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

@@ -109,9 +109,10 @@ export async function clearAnswer(
 ): Promise<Response> {
   const story = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
   const { requestId } = story
+  const { source } = sender
   const problem = await answerInClear(context, asRefused('frame', error), story)
   const { status, code } = problem
-  context.record({ requestId, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
+  context.record({ requestId, source, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
   return problemResponse(problem)
 }
 
