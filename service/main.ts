@@ -30,6 +30,7 @@ import { openKeyring } from './keys/keyring.ts'
 import { randomBytes } from './keys/random.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
+import { shareOf } from './limits/bulkheads.ts'
 import { createLimits } from './limits/limits.ts'
 import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import { createMetrics, toEach } from './metrics.ts'
@@ -186,13 +187,15 @@ async function startSandbox(
 }
 
 function connectWechat(
-  { wechatApi, wechatApps }: Config,
+  { wechatApi, wechatApps, limits }: Config,
   sandboxUrl: string | undefined,
   now: () => number,
   onCall: (call: WechatCall) => void,
 ): WechatClient {
   const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
-  return createWechatClient({ baseUrl, apps: wechatApps, now, onCall })
+  const { in_flight, login_share, wechat_share } = limits
+  const places = { logins: shareOf(in_flight, login_share), others: shareOf(in_flight, wechat_share) }
+  return createWechatClient({ baseUrl, apps: wechatApps, places, now, onCall })
 }
 
 function createBackend(

@@ -63,6 +63,7 @@ export function createGateway(options: GatewayOptions): Backend {
       const call = { method: message.method, route: route.prefix }
       return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
     },
+    routeOf: (message) => findRoute(routes, message.path)?.prefix,
     isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
     async summaryOf(message) {
       const route = findRoute(routes, message.path)

@@ -1,7 +1,9 @@
 /** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
 import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
+import { isOwnRoute } from '../../crypto/own-routes.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
+import type { Work } from '../limits/bulkheads.ts'
 import type { Sender } from '../limits/source.ts'
 import type { Problem } from '../messages/problems.ts'
 import { clearProblem } from '../messages/problems.ts'
@@ -15,7 +17,7 @@ import { needsIdempotencyKey, outcomesPath } from './idempotency.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
-import { asRefused, checkAsync, Refused } from './refused.ts'
+import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
@@ -27,6 +29,9 @@ import { assertForUs, assertPassable, readRequest, type VerifiedRequest, verifyR
 export type ExchangeAnswer =
   | { readonly kind: 'frame'; readonly bytes: Uint8Array }
   | { readonly kind: 'clear'; readonly problem: Problem }
+
+/** The second byte of a login's frame. */
+const handshakeType = 0x01
 
 /** Takes one attacker-controlled frame through every stage. Never throws. */
 export async function exchange(
@@ -48,7 +53,7 @@ async function takeThrough(
     record(context, story, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
-    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source))
+    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const made = await answer(context, opened, story, clock)
@@ -63,8 +68,14 @@ async function takeThrough(
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
   } finally {
+    story.leave?.()
     leave()
   }
+}
+
+/** By its type alone (protocol, section 4): whether it is one at all shows later. */
+function kindOf(bytes: Uint8Array): 'login' | 'request' {
+  return bytes[1] === handshakeType ? 'login' : 'request'
 }
 
 /** A refusal where nothing can be sealed, told like others. */
@@ -136,6 +147,8 @@ async function answer(
     clock.begin('claim')
     const command = await firstOnly(context, verified, async () => {
       quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
+      const work = workOf(context, subject, request)
+      story.leave = check('limits', () => context.limits.enterFor(work))
       return await claimRequest(context, verified, subject, story)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
@@ -167,6 +180,17 @@ function takeRequest(
   { path }: RequestMessage,
 ): Promise<readonly Field[]> {
   return path.startsWith(outcomesPath) ? limits.takeOutcome(subject) : limits.takeRequest(subject)
+}
+
+/** Questions about outcomes have shares of their own, apart from the requests that they are about. */
+function workOf({ backend }: ExchangeContext, { user, device }: TokenSubject, request: RequestMessage): Work {
+  const { path, content } = request
+  const bytes = content.length
+  if (path.startsWith(outcomesPath))
+    return { user: `outcomes ${user}`, device: `outcomes ${device}`, route: outcomesPath, bytes }
+  const first = /^\/[^/?]*/.exec(path)?.[0] ?? ''
+  const route = isOwnRoute(path) ? first : (backend.routeOf?.(request) ?? first)
+  return { user, device, route, bytes }
 }
 
 function record(
