@@ -88,7 +88,7 @@ export function verifyInclusion(
  * Checks that the `newer` tree is the `older` one with leaves added (RFC 9162, section 2.1.4.2). The proof is
  * attacker-controlled. An empty tree is the beginning of every other, and is shown by an empty proof.
  *
- * @throws LogError `consistency_wrong`, also when `older` is the larger one.
+ * @throws LogError `consistency_wrong`, also when `older` is the larger one, or a tree of size 0 has another root than H("").
  */
 export function verifyConsistency(
   primitives: TreeHasher,
@@ -99,16 +99,23 @@ export function verifyConsistency(
   const isOrdered = Number.isSafeInteger(newer.size) && older.size >= 0 && older.size <= newer.size
   if (!isOrdered || !Number.isSafeInteger(older.size))
     throw new LogError('consistency_wrong', 'the older tree is not the smaller one')
+  for (const head of [older, newer]) assertEmptyRoot(primitives, head)
   if (older.size === 0 || older.size === newer.size) {
-    const expected = older.size === newer.size ? newer.root : emptyRoot(primitives)
     if (proof.length !== 0) throw new LogError('consistency_wrong', 'the proof is too long')
-    if (!equalBytes(older.root, expected)) throw new LogError('consistency_wrong', 'the roots differ')
+    if (older.size === newer.size && !equalBytes(older.root, newer.root))
+      throw new LogError('consistency_wrong', 'the roots differ')
     return
   }
   if (![older.root, ...proof].every(isHash)) throw new LogError('consistency_wrong', 'a hash is not 32 bytes')
   const [olderRoot, newerRoot] = rootsOf(primitives, older, newer, proof)
   if (!equalBytes(olderRoot, older.root) || !equalBytes(newerRoot, newer.root))
     throw new LogError('consistency_wrong', 'the proof gives other roots')
+}
+
+/** There is one empty tree. */
+function assertEmptyRoot(primitives: TreeHasher, { size, root }: TreeHead): void {
+  if (size === 0 && !equalBytes(root, emptyRoot(primitives)))
+    throw new LogError('consistency_wrong', 'an empty tree has another root')
 }
 
 /** The roots of both trees that a proof gives, for 0 < older < newer. */

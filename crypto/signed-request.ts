@@ -28,7 +28,7 @@ export const signatureLabel = 'sig'
 const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
 
 /** Fields that must be covered where they are present, in this order. */
-const coveredWherePresent: readonly string[] = [
+export const coveredWherePresent: readonly string[] = [
   'content-type',
   'content-encoding',
   'content-digest',

@@ -95,6 +95,7 @@ export function createApp(
     const state = {
       store: isStoreReady,
       log: readyLog(found),
+      disk: context.disk.state().isLow ? 'low' : 'ok',
       stopping: isStopping(),
       wechat_last_seen: wechat.lastSeen() ?? null,
     }

@@ -52,6 +52,8 @@ export interface Config {
   /** `undefined`: the built-in demo wallet. */
   readonly upstreams: readonly Upstream[] | undefined
   readonly limits: LimitSettings
+  /** Bytes of the disk below which nothing new is taken; 0: never. Of SQLite alone. */
+  readonly diskReserve: number
   /** Proxies in front whose X-Forwarded-For entries are believed. */
   readonly trustedProxies: number
   /** Devices that one user may have in use. */
@@ -68,6 +70,10 @@ export interface Config {
   readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
+
+const sandboxApi: WechatApi = { kind: 'built-in-sandbox' }
+
+const mebibyte = 1_048_576
 
 /** Stands in for a database that could not be read: the service does not start then. */
 const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
@@ -98,9 +104,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
   const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
   const database = collect(() => locateDatabase(values, mode), inMemory)
   const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
-  const wechatApi = collect((): WechatApi => parseWechatApi(values.MINISEAL_WECHAT_API, mode), {
-    kind: 'built-in-sandbox',
-  })
+  const wechatApi = collect(() => parseWechatApi(values.MINISEAL_WECHAT_API, mode), sandboxApi)
   const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
   const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
   const upstreams = collect(
@@ -127,6 +131,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
     wechatApi,
     upstreams,
     limits,
+    diskReserve: Number(values.MINISEAL_DISK_RESERVE) * mebibyte,
     trustedProxies,
     maxDevices: Number(values.MINISEAL_MAX_DEVICES),
     eventDays: Number(values.MINISEAL_EVENT_DAYS),

@@ -1,5 +1,6 @@
-/** What a service does besides answering: keys reread and rotated, old rows pruned. */
+/** What a service does besides answering: keys reread and rotated, old rows pruned by a clock that can be trusted. */
 import type { Logger } from 'pino'
+import type { ClockWatch } from './clock.ts'
 import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { rotateWhenDue } from './keys/keyring.ts'
@@ -26,40 +27,51 @@ async function prune(store: Store, now: number): Promise<void> {
   while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
 }
 
-interface House {
+export interface House {
   readonly store: Store
   readonly wrapper: SecretWrapper
   readonly keyring: Keyring
   readonly journal: Journal
+  /** Says by which time rows may be deleted. */
+  readonly clock: ClockWatch
+  /** Between two rounds, in milliseconds. */
+  readonly period?: number | undefined
 }
 
 /** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. @returns the stop, after the last request. */
-export function keepHouse(
-  { store, wrapper, keyring, journal }: House,
-  now: () => number,
-  log: Logger,
-): () => Promise<void> {
+export function keepHouse(house: House, now: () => number, log: Logger): () => Promise<void> {
+  const { store, journal, period = housekeepingPeriod } = house
   const thinning = createThinning(store)
   let running = Promise.resolve()
   let rounds = 0
   const timer = setInterval(() => {
     running = running.then(async () => {
       try {
-        await keyring.reload()
-        await rotateWhenDue(tellKeyChanges(store, journal), wrapper, keyring, now())
-        await prune(store, now())
-        await journal.settleLost(now() - longestWork)
+        const trusted = await runRound(house, now)
         if (++rounds % roundsPerFlush === 0) await journal.flush()
-        if (rounds % roundsPerThinning === 1) await thinning.run(now())
+        if (trusted !== undefined && rounds % roundsPerThinning === 1) await thinning.run(trusted)
       } catch (error) {
         log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
       }
     })
-  }, housekeepingPeriod)
+  }, period)
   timer.unref()
   return async () => {
     clearInterval(timer)
     await running
     await journal.flush().catch(() => log.error({ event: 'log-gap-lost' }))
   }
+}
+
+/** @returns UNIX seconds up to which rows were deleted; `undefined` when none were */
+async function runRound(
+  { store, wrapper, keyring, journal, clock }: House,
+  now: () => number,
+): Promise<number | undefined> {
+  await keyring.reload()
+  await rotateWhenDue(tellKeyChanges(store, journal), wrapper, keyring, now())
+  const trusted = clock.trustedTime()
+  if (trusted !== undefined) await prune(store, trusted)
+  await journal.settleLost(now() - longestWork)
+  return trusted
 }

@@ -1,11 +1,14 @@
 /** The service's log: one allow-list of fields. No body, path, token, key, code, openid or address is ever in a line. */
 import type { Logger } from 'pino'
 import { pino } from 'pino'
+import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
+import type { DiskState } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { refusalTexts } from './log/standing.ts'
 import { createRefusalSampler } from './log-sampling.ts'
 import { standardErrorSink } from './log-sink.ts'
+import { DatabaseReplaced } from './store/wal-sync.ts'
 import type { WechatCall } from './wechat/client.ts'
 
 /** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
@@ -33,6 +36,31 @@ export function wechatRecorder(log: Logger): (call: WechatCall) => void {
   }
 }
 
+/** SQLite: from here on everything is refused until the process is started anew. */
+export function databaseRecorder(log: Logger): (error: unknown) => void {
+  return (error) => {
+    const reason = error instanceof DatabaseReplaced ? 'file-replaced' : 'disk-failed'
+    log.fatal({ event: 'database-lost', reason, errno: errnoOf(error) })
+  }
+}
+
+/** Lines about clocks that do not run alike, and when they do again. */
+export function clockRecorder(log: Logger) {
+  return {
+    onJump: ({ seconds }: ClockJump): void =>
+      log.warn({
+        event: 'clock-jump',
+        seconds,
+        text: 'nothing is deleted until the clock has run evenly again',
+      }),
+    onSettled: (): void => log.info({ event: 'clock-settled' }),
+  }
+}
+
+function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
 /** Lines about the audit log. A log that refuses stops every payment: that is an error, and says what to do. */
 export function logRecorder(log: Logger): (event: LogEvent) => void {
   return (event) => {
@@ -53,6 +81,16 @@ export function logRecorder(log: Logger): (event: LogEvent) => void {
       case 'failed':
         return log.warn({ event: 'log-failed', task: event.task, fault: faultOf(event.error) })
     }
+  }
+}
+
+/** Lines about the disk: from the first one on payments are refused, with the second one they go on. */
+export function diskRecorder(log: Logger): (state: DiskState) => void {
+  return ({ free, reserve, isLow }) => {
+    const line = { event: 'disk', low: isLow, free, reserve }
+    if (isLow)
+      log.error({ ...line, text: 'free space is below MINISEAL_DISK_RESERVE; unsafe requests are refused' })
+    else log.info(line)
   }
 }
 

@@ -10,16 +10,19 @@ import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
 import { createGateway } from './backends/gateway.ts'
 import { mountApp } from './backends/mounted.ts'
+import { watchClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { createDemo } from './demo/app.ts'
 import { openDemoDatabase } from './demo/database.ts'
 import { addDemoPages } from './demo/pages.ts'
 import type { Push } from './demo/push.ts'
+import { type DiskTest, watchDisk } from './disk-watch.ts'
 import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { createCopies } from './exchange/copies.ts'
+import type { House } from './housekeeping.ts'
 import { keepHouse } from './housekeeping.ts'
 import { listen } from './http/listener.ts'
 import { assertNotOurs } from './http/push-keys.ts'
@@ -32,10 +35,12 @@ import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import { shareOf } from './limits/bulkheads.ts'
 import { createLimits } from './limits/limits.ts'
-import { exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import { clockRecorder, databaseRecorder, exchangeRecorder, wechatRecorder } from './log-lines.ts'
+import type { Metrics } from './metrics.ts'
 import { createMetrics, toEach } from './metrics.ts'
 import { createOpenSessions } from './sessions/open-sessions.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
+import type { StoreOptions } from './store/open-store.ts'
 import { openStore } from './store/open-store.ts'
 import type { Traces } from './traces/traces.ts'
 import { openTraces } from './traces/traces.ts'
@@ -50,11 +55,17 @@ const maxFrame = 1_048_576
 export interface Surroundings {
   /** UNIX seconds. */
   readonly now?: () => number
+  /** Seconds since any moment, by a clock that nobody sets. */
+  readonly monotonic?: () => number
+  /** Between two rounds of upkeep, in milliseconds. */
+  readonly housekeepingPeriod?: number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
   /** Instead of the listener's own patience with a connection that stands still, in milliseconds. */
   readonly socketPatienceMs?: number
+  /** Instead of what the system says of free space, and how often it is asked. */
+  readonly disk?: DiskTest
 }
 
 export interface RunningService {
@@ -92,7 +103,8 @@ export async function startService(
   const sandbox = await startSandbox(config, now)
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
-  const store = metrics.countPushes(await openStore(config.database, { onCommit: metrics.onCommit }))
+  const store = metrics.countPushes(await openStore(config.database, observersOf(log, metrics)))
+  const disk = await watchDisk(config, around.disk, { log, metrics })
   const keyring = await openKeyring(store, wrapper, now())
   assertNotOurs(config.pushKeys, keyring)
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
@@ -107,7 +119,7 @@ export async function startService(
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, { ...parts, ...records })
+  const context = contextOf(config, origin, { ...parts, ...records, disk })
   let hasEnded = false
   const isStopping = (): boolean => hasEnded
   const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
@@ -122,7 +134,7 @@ export async function startService(
     trace: traces.middleware,
   })
   listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
-  const stopHousekeeping = keepHouse({ store, wrapper, keyring, ...records }, now, log)
+  const stopHousekeeping = startUpkeep({ store, wrapper, keyring, ...records }, now, around, { log, metrics })
   return {
     url: listener.url,
     origin,
@@ -131,10 +143,9 @@ export async function startService(
     push: (user, event, options) => outbox.push(user, event, options),
     async stop() {
       hasEnded = true
-      await Promise.all([listener.close(), sockets.close()])
+      await Promise.all([listener.close(), sockets.close(), disk.stop()])
       await stopHousekeeping()
-      await Promise.all([backend.close(), wechat.close(), sandbox?.close()])
-      context.sessions.close()
+      await Promise.all([backend.close(), wechat.close(), sandbox?.close(), context.sessions.close()])
       await auditLog.stop()
       await store.close()
       await traces.stop()
@@ -142,10 +153,32 @@ export async function startService(
   }
 }
 
+/** @returns its stop */
+function startUpkeep(
+  parts: Omit<House, 'clock' | 'period'>,
+  now: () => number,
+  { monotonic = () => performance.now() / 1000, housekeepingPeriod: period }: Surroundings,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): () => Promise<void> {
+  const record = clockRecorder(log)
+  const clock = watchClock({
+    now,
+    monotonic,
+    onJump: toEach(record.onJump, metrics.clock.onJump),
+    onSettled: toEach(record.onSettled, metrics.clock.onSettled),
+  })
+  return keepHouse({ ...parts, clock, period }, now, log)
+}
+
+function observersOf(log: Logger, { onCommit, onDatabaseLost }: Metrics): StoreOptions {
+  return { onCommit, onLost: toEach(databaseRecorder(log), onDatabaseLost) }
+}
+
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
   | 'store'
+  | 'disk'
   | 'keyring'
   | 'wrapper'
   | 'wechat'

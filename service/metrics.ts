@@ -3,8 +3,10 @@
  * no path, no user, nothing that somebody outside could choose, so that nobody outside can make the service keep more.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
+import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import type { LogStatus } from './log/open-log.ts'
 import { observeLog } from './log-metrics.ts'
@@ -20,8 +22,13 @@ export interface Metrics extends SocketMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
+  readonly clock: { readonly onJump: (jump: ClockJump) => void; readonly onSettled: () => void }
+  /** The database is lost until a restart. */
+  readonly onDatabaseLost: () => void
   /** Registers the metrics of the audit log; once. @returns the observer of what it does */
   watchLog(status: () => Promise<LogStatus>): (event: LogEvent) => void
+  /** Registers the gauges of the disk; once. */
+  watchDisk(disk: Pick<DiskGuard, 'state'>): void
   /** Everything in Prometheus' text format. */
   read(): Promise<MetricsText>
 }
@@ -52,8 +59,11 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onExchange,
     onWechatCall,
     onCommit,
+    onDatabaseLost: lossObserver(registry),
+    clock: clockObserver(registry),
     ...observeSockets(registry),
     watchLog: (status) => observeLog(registry, status),
+    watchDisk: (disk) => gaugeDisk(registry, disk),
     async read() {
       // Those of the process observe timers and garbage collection: not before somebody wants to know.
       if (isReadFirst) collectDefaultMetrics({ register: registry })
@@ -172,6 +182,38 @@ function countLostLines(registry: Registry): void {
   })
 }
 
+function clockObserver(registry: Registry): Metrics['clock'] {
+  const registers = [registry]
+  const jumps = new Counter({
+    name: 'miniseal_clock_jumps_total',
+    help: 'Jumps of the time of day against the monotonic clock.',
+    labelNames: ['direction'],
+    registers,
+  })
+  const suspended = new Gauge({
+    name: 'miniseal_pruning_suspended',
+    help: '1 while nothing is deleted, because the clock has jumped or the process has just started.',
+    registers,
+  })
+  suspended.set(1)
+  return {
+    onJump({ seconds: distance }) {
+      jumps.inc({ direction: distance > 0 ? 'forward' : 'back' })
+      suspended.set(1)
+    },
+    onSettled: () => suspended.set(0),
+  }
+}
+
+function lossObserver(registry: Registry): () => void {
+  const lost = new Gauge({
+    name: 'miniseal_database_lost',
+    help: '1 once the SQLite file was removed or replaced, or the disk failed: nothing is taken until a restart.',
+    registers: [registry],
+  })
+  return () => lost.set(1)
+}
+
 /** Without an answer of the database there is no value, and not an old one. */
 function gaugeSessions(registry: Registry, count: () => Promise<number>): void {
   let countedAt = Number.NEGATIVE_INFINITY
@@ -187,6 +229,28 @@ function gaugeSessions(registry: Registry, count: () => Promise<number>): void {
       } catch {
         this.remove()
       }
+    },
+  })
+}
+
+function gaugeDisk(registry: Registry, disk: Pick<DiskGuard, 'state'>): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'miniseal_disk_free_bytes',
+    help: 'Free space where database and data are; absent where it is not watched.',
+    registers,
+    collect() {
+      const { free } = disk.state()
+      if (free === undefined) this.remove()
+      else this.set(free)
+    },
+  })
+  new Gauge({
+    name: 'miniseal_disk_low',
+    help: '1 while free space is below MINISEAL_DISK_RESERVE, and unsafe requests are refused.',
+    registers,
+    collect() {
+      this.set(disk.state().isLow ? 1 : 0)
     },
   })
 }

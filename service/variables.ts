@@ -18,6 +18,12 @@ export const variables = z.object({
   MINISEAL_WECHAT_API: z.string().optional(),
   MINISEAL_UPSTREAMS: z.string().optional(),
   MINISEAL_LIMITS: z.string().optional(),
+  MINISEAL_DISK_RESERVE: z
+    .string()
+    .regex(/^(?:0|[1-9][0-9]{0,5})$/, {
+      error: 'MINISEAL_DISK_RESERVE must be a whole number of MiB, 0 for none',
+    })
+    .default('256'),
   MINISEAL_TRUSTED_PROXIES: z.string().optional(),
   MINISEAL_ROUTES_FILE: z.string().optional(),
   MINISEAL_MAX_DEVICES: z

@@ -12,12 +12,13 @@ import type { ProtocolCode } from '../crypto/errors.ts'
 import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
 import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
 import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
-import { assertPath } from '../crypto/message-rules.ts'
+import { assertMethod, assertPath } from '../crypto/message-rules.ts'
 import type { RequestSignature, SignatureWindow } from '../crypto/signed-request.ts'
 import {
   assertContentDigest,
   assertInWindow,
   assertSignature,
+  coveredWherePresent,
   parseRequestSignature,
 } from '../crypto/signed-request.ts'
 import { keyThumbprint } from '../crypto/thumbprint.ts'
@@ -39,6 +40,8 @@ export interface NodeRequest {
   /** The request target as it arrived: path and query. */
   readonly url?: string | undefined
   readonly headers: IncomingHttpHeaders
+  /** Names and values as they arrived: `headers` leaves out the second of some fields. */
+  readonly rawHeaders?: readonly string[]
 }
 
 export interface VerifyOptions {
@@ -111,6 +114,7 @@ async function verifyMessage(
   keys: PublishedKeys,
   now: number,
 ): Promise<Caller> {
+  refuseFormat('payload_invalid', () => assertMethod(message.method))
   // Before anything is made of it: a path with two readings is none, whoever signed it.
   refuseFormat('payload_invalid', () => assertPath(message.path))
   const device = refuseFormat('signature_malformed', () => parseRequestSignature(message))
@@ -166,10 +170,24 @@ async function readMessage(
     }
   }
   if (body === undefined) throw new TypeError('a Node request needs its body, read by the program')
+  assertOnce(request.rawHeaders ?? [])
   const fields = Object.entries(request.headers).flatMap(([name, value]): Field[] => {
     return value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]]
   })
   return { ...place, method: request.method ?? '', path: request.url ?? '', fields, content: body }
+}
+
+/** Fields that a verdict rests on; the gateway sends each of them once. */
+const decisiveFields: ReadonlySet<string> = new Set([
+  ...coveredWherePresent,
+  ...['miniseal-caller', 'miniseal-device-key', 'signature-input', 'signature'],
+])
+
+/** @param rawHeaders names and values in turn */
+function assertOnce(rawHeaders: readonly string[]): void {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+  const repeated = names.find((name, index) => decisiveFields.has(name) && names.indexOf(name) < index)
+  if (repeated !== undefined) throw new ProtocolError('payload_invalid', `the field ${repeated} came twice`)
 }
 
 function assertDeviceKey(device: RequestSignature, { publicKey }: GatewaySignature): void {

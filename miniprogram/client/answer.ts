@@ -1,5 +1,5 @@
 /** A verified answer, with what proves it. */
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
 import { FormatError } from '../../crypto/errors.ts'
 import { signatureBase } from '../../crypto/signature-base.ts'
@@ -51,9 +51,7 @@ export function createAnswer(
   answeredAt: number,
   compression: Compression | undefined,
 ): Answer {
-  // Without a prototype, a header called `__proto__` is a header.
-  const headers: Record<string, string> = Object.create(null)
-  for (const [name, value] of response.fields) headers[name] = value
+  const headers = headersOf(response.fields)
   const bytes = unpacked(compression, headers['content-encoding'], response.content)
   return {
     status: response.status,
@@ -70,6 +68,28 @@ export function createAnswer(
 export function answerAgain(kept: Pick<Answer, 'status' | 'headers' | 'bytes'>, confirming: Answer): Answer {
   const { status, headers, bytes } = kept
   return { ...confirming, status, headers, bytes, isFromCache: true, ...readers(bytes) }
+}
+
+/**
+ * The answer to a request, as a later exchange tells it.
+ *
+ * @param telling the verified answer that holds it: it is the evidence, and its receipt is the receipt
+ */
+export function answerTold(
+  { status, fields, content }: ResponseMessage,
+  telling: Answer,
+  compression: Compression | undefined,
+): Answer {
+  const headers = headersOf(fields)
+  const bytes = unpacked(compression, headers['content-encoding'], content)
+  return { ...telling, status, headers, bytes, ...readers(bytes) }
+}
+
+function headersOf(fields: readonly Field[]): Readonly<Record<string, string>> {
+  // Without a prototype, a header called `__proto__` is a header.
+  const headers: Record<string, string> = Object.create(null)
+  for (const [name, value] of fields) headers[name] = value
+  return headers
 }
 
 function readers(bytes: Uint8Array): Pick<Answer, 'text' | 'json'> {

@@ -10,6 +10,8 @@ import { createEnvironment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import type { EventHandle, EventListener, MissedListener, SocketStateListener } from './live.ts'
 import { Live } from './live.ts'
+import type { Cancellation, RequestOutcome } from './outcomes.ts'
+import { cancelRequest, findOutcome } from './outcomes.ts'
 import { assertOnline } from './phone-events.ts'
 import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
@@ -35,6 +37,19 @@ export interface Channel {
    * Rejects when the service refuses; an error status of the backend's own is an answer.
    */
   request(options: RequestOptions): Promise<Answer>
+  /**
+   * What came of a request of this user with an effect, by its idempotency key. Changes nothing.
+   *
+   * @param key as the request had it, or `idempotencyKey` of its error
+   */
+  outcome(key: string): Promise<RequestOutcome>
+  /**
+   * Gives a request up: unless it has run or is running, the service makes sure that it never will, whatever of it is
+   * still under way. Can be repeated.
+   *
+   * Rejects with `outcome_unknown` when no answer came: ask again.
+   */
+  cancel(key: string): Promise<Cancellation>
   /** Opens the session now, for example while the first page loads. */
   login(): Promise<SessionInfo>
   /** Ends the session, here in any case; rejects when the service could not be told. The next request logs in again. */
@@ -102,6 +117,14 @@ class SealedChannel implements Channel {
 
   request(options: RequestOptions): Promise<Answer> {
     return this.requests.send(options)
+  }
+
+  outcome(key: string): Promise<RequestOutcome> {
+    return findOutcome(this.environment, this.requests, key)
+  }
+
+  cancel(key: string): Promise<Cancellation> {
+    return cancelRequest(this.environment, this.requests, key)
   }
 
   async login(): Promise<SessionInfo> {

@@ -8,9 +8,16 @@ import { ChannelError } from './errors.ts'
 import { clearAnswerError } from './problem.ts'
 import { sendOver } from './send.ts'
 
+/** Seconds: caches on the way give the same configuration for a minute, and the clocks of a service's processes differ. */
+const TOLERANCE = 300
+/** Seconds, by the corrected clock: no service of ours publishes for later. */
+const FARTHEST = 86_400
+
 export class Configurations {
   private readonly environment: Environment
   private cached: ChannelConfiguration | undefined
+  /** The greatest `iat` that was accepted, UNIX seconds. */
+  private newest = 0
   private fetching: Promise<ChannelConfiguration> | undefined
 
   constructor(environment: Environment) {
@@ -64,8 +71,34 @@ export class Configurations {
     if (configuration.iss !== environment.origin) {
       throw new ChannelError('configuration_invalid', 'the channel configuration is of another service')
     }
+    await this.assertNotRolledBack(configuration)
     this.cached = configuration
     return configuration
+  }
+
+  /**
+   * The network can keep an old configuration back as long as it has not ended, and with it keys that the service has
+   * retired. So the time of the newest one that was seen is kept, also from launch to launch.
+   *
+   * @throws ChannelError `configuration_invalid`
+   */
+  private async assertNotRolledBack({ iat }: ChannelConfiguration): Promise<void> {
+    const { environment } = this
+    const name = `miniseal.configuration.${environment.authority}`
+    const now = environment.clock.seconds()
+    // What cannot be read, or is far ahead, is as good as lost, and shuts nobody out.
+    const stored = Number((await environment.storage.get(name).catch(() => undefined)) ?? 0)
+    this.newest = Math.max(this.newest, stored <= now + FARTHEST ? stored : 0)
+    if (iat < this.newest - TOLERANCE)
+      throw new ChannelError(
+        'configuration_invalid',
+        'the channel configuration is older than one seen before',
+      )
+    // One from the future, of a service whose clock was wrong for a moment, must not make all others look old.
+    const believed = Math.min(iat, now + TOLERANCE)
+    if (believed <= this.newest) return
+    this.newest = believed
+    if (believed > stored) await environment.storage.set(name, String(believed)).catch(() => undefined)
   }
 }
 

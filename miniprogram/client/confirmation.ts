@@ -1,11 +1,13 @@
 /** A person's yes to exactly one request: the summary on the screen, then the finger or the face. */
+import { summaryFault } from '../../crypto/summary.ts'
 import type { Environment } from './environment.ts'
+import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
 import { stringMember } from './json.ts'
 import { stepUpField } from './step-up.ts'
 
 /** What the service asks for; both from its signed refusal. */
-interface Asked {
+export interface Asked {
   readonly challenge: string
   readonly summary: string
 }
@@ -19,18 +21,30 @@ export function findAsked(error: unknown): Asked | undefined {
     : { challenge, summary: stringMember(error.problem, 'summary') ?? '' }
 }
 
+const unconfirmed: readonly ChannelErrorCode[] = ['step_up_required', 'step_up_invalid', 'wechat_unavailable']
+
+/** Whether a request that was asked to be confirmed failed because the person, the phone or WeChat did not. */
+export function isUnconfirmed(error: unknown): error is ChannelError {
+  // Of the confirmed request, which was sent, the outcome is never `none`.
+  return error instanceof ChannelError && (error.outcome === 'none' || unconfirmed.includes(error.code))
+}
+
 /**
  * Asks the person.
  *
  * @param confirm as in the request's options
  * @returns the value of the header `step-up`
- * @throws ChannelError `confirmation_cancelled` or what SOTER says; nothing has been carried out.
+ * @throws ChannelError `unexpected_answer` for a summary that cannot be shown as a whole, as it is;
+ *   `confirmation_cancelled` or what SOTER says. The confirmed request has not been sent then.
  */
 export async function confirmed(
   { ask, soter, platform }: Environment,
   { challenge, summary }: Asked,
   confirm: true | ((summary: string) => Promise<boolean>),
 ): Promise<string> {
+  // The service shows nothing like it; what a person cannot read as it is, they are not asked about.
+  if (summaryFault(summary) !== undefined)
+    throw new ChannelError('unexpected_answer', 'the summary cannot be shown', { retryable: false })
   const isWanted = await (confirm === true ? ask : confirm)(summary)
   if (!isWanted) throw new ChannelError('confirmation_cancelled', 'the person did not confirm')
   return stepUpField(challenge, await soter(challenge, summary, platform.platform))

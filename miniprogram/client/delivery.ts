@@ -31,14 +31,14 @@ export class Delivery {
    * @throws ChannelError
    */
   async send(prepared: PreparedRequest): Promise<Answer> {
-    const session = await this.openForRequest()
+    const session = await this.openSessions.open()
     try {
       return await this.sendOn(session, prepared)
     } catch (error) {
       if (!isSessionOver(error)) throw error
       this.openSessions.end(session, 'ended')
-      return this.sendAgain(prepared, error)
     }
+    return this.sendOn(await this.openSessions.open(), prepared)
   }
 
   /** On this session and no other. @throws ChannelError */
@@ -63,25 +63,6 @@ export class Delivery {
         ],
       ]),
     )
-  }
-
-  private async sendAgain(prepared: PreparedRequest, first: ChannelError): Promise<Answer> {
-    try {
-      return await this.sendOn(await this.openForRequest(), prepared)
-    } catch (error) {
-      // What happens to the second try says nothing about the first one.
-      if (first.outcome === 'unknown' && error instanceof ChannelError)
-        throw error.with({ outcome: 'unknown' })
-      throw error
-    }
-  }
-
-  private async openForRequest(): Promise<Session> {
-    try {
-      return await this.openSessions.open()
-    } catch (error) {
-      throw error instanceof ChannelError ? error.with({ outcome: 'none' }) : error
-    }
   }
 }
 

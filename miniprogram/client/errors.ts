@@ -4,9 +4,11 @@ import { errorText, isRetryable } from './error-texts.ts'
 
 /**
  * What is known about the effect of the failed request:
- * - `none`: it did not run, or it is a request without effects;
- * - `refused`: the service says, signed, that it did not run;
- * - `unknown`: it may have run. Ask again with the same idempotency key, never with a new one.
+ * - `none`: nothing was sent, or it is a request without effects;
+ * - `refused`: the service has settled the idempotency key, durably and signed: the request did not run and never will.
+ *   A new attempt takes a new key;
+ * - `unknown`: it may have run, or may run yet. Ask again with the same idempotency key, never with a new one, or call
+ *   `cancel`.
  */
 export type Outcome = 'none' | 'refused' | 'unknown'
 
@@ -24,7 +26,7 @@ export interface ErrorDetails {
   readonly retryAfter?: number | undefined
   /** The signed problem document, with what a code adds to it, for example `challenge` and `summary`. */
   readonly problem?: Readonly<Record<string, unknown>> | undefined
-  /** The key with which the request may be repeated safely. */
+  /** The key that the request had: unless the outcome is `refused`, repeat the request with it. */
   readonly idempotencyKey?: string | undefined
   readonly cause?: unknown
 }

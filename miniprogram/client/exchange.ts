@@ -45,14 +45,14 @@ export async function exchange(
     const sealed = await seal(environment, session, prepared.message)
     assertFrameFits(sealed.frame, maxFrame)
     const sending = (): Promise<ResponseMessage> => sendSealed(environment, session, sealed, maxFrame)
-    return { sealed, response: await afterSending(prepared.isUnsafe, sending) }
+    return { sealed, response: await afterSending(prepared, sending) }
   })
-  const answeredAt = await afterSending(prepared.isUnsafe, () => {
+  const answeredAt = await afterSending(prepared, () => {
     return verifyAnswer(environment, configurations, sealed.request, response)
   })
   const refusal = findRefusal(response, prepared.isUnsafe, answeredAt)
   if (refusal !== undefined) throw refusal
-  return afterSending(prepared.isUnsafe, async () => {
+  return afterSending(prepared, async () => {
     return createAnswer(sealed.request, response, answeredAt, environment.compression)
   })
 }
@@ -100,14 +100,17 @@ async function sendSealed(
 }
 
 /** Nothing but a verified answer tells that an unsafe request did not run. */
-async function afterSending<T>(isUnsafe: boolean, run: () => Promise<T>): Promise<T> {
+async function afterSending<T>({ isUnsafe, progress }: PreparedRequest, run: () => Promise<T>): Promise<T> {
+  const { wasSent } = progress
+  progress.wasSent = true
   try {
     return await run()
   } catch (error) {
+    if (!(error instanceof ChannelError) || !isUnsafe) throw error
     // The transport's own, without the status of an answer: it has sent nothing.
-    const isUnsent =
-      error instanceof ChannelError && error.code === 'frame_too_large' && error.status === undefined
-    if (isUnsafe && !isUnsent && error instanceof ChannelError) throw error.with({ outcome: 'unknown' })
+    if (error.code !== 'frame_too_large' || error.status !== undefined)
+      throw error.with({ outcome: 'unknown' })
+    progress.wasSent = wasSent
     throw error
   }
 }

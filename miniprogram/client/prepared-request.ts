@@ -19,7 +19,7 @@ export interface RequestOptions {
   readonly body?: unknown
   /** Names in any case. Only those that the protocol lists are covered by the signature. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Visible ASCII. Made up where it is missing; to repeat a request after an error, pass the error's. */
+  /** Visible ASCII. Made up where it is missing; to repeat a request of unknown outcome, pass the error's. */
   readonly idempotencyKey?: string
   /** Among what waits to be sent; `normal` unless told. */
   readonly priority?: Priority
@@ -44,7 +44,14 @@ export interface PreparedRequest {
   /** Whether it may have an effect. */
   readonly isUnsafe: boolean
   readonly idempotencyKey: string | undefined
+  /** Whether sending it twice has no more effect than sending it once. */
+  readonly isRepeatable: boolean
   readonly priority: Priority
+  /** Shared by all attempts with this key. */
+  readonly progress: {
+    /** Whether it may have left the phone. */
+    wasSent: boolean
+  }
 }
 
 /** What the client writes itself; a caller's value would be sent unsigned or break the signature. */
@@ -89,7 +96,14 @@ export function prepareRequest(environment: Environment, options: RequestOptions
     content,
   }
   writing(() => encodeRequest(message))
-  return { message, isUnsafe, idempotencyKey, priority: options.priority ?? 'normal' }
+  return {
+    message,
+    isUnsafe,
+    idempotencyKey,
+    isRepeatable: !isUnsafe || idempotencyKey !== undefined || isCancellation(options),
+    priority: options.priority ?? 'normal',
+    progress: { wasSent: false },
+  }
 }
 
 /** The same request with one more header. */
@@ -98,8 +112,14 @@ export function withField(prepared: PreparedRequest, name: string, value: string
   return { ...prepared, message: { ...message, fields: [...message.fields, [name, value]] } }
 }
 
-function needsKey({ method, path }: RequestOptions, isUnsafe: boolean): boolean {
-  return isUnsafe && !withoutKey.includes(`${method} ${path}`)
+function needsKey(options: RequestOptions, isUnsafe: boolean): boolean {
+  const { method, path } = options
+  return isUnsafe && !withoutKey.includes(`${method} ${path}`) && !isCancellation(options)
+}
+
+/** It names a key already, and repeating it changes nothing. */
+function isCancellation({ method, path }: RequestOptions): boolean {
+  return method === 'DELETE' && path.startsWith('/outcomes/')
 }
 
 function isCoded({ headers = {} }: RequestOptions): boolean {

@@ -12,14 +12,6 @@ import type { TransportAnswer } from './transports/transport.ts'
 
 const problemType = /^application\/problem\+json(?:\s*;|$)/i
 
-/** Refusals after which an unsafe request may still have had its effect. */
-const unsettled: readonly RefusalCode[] = [
-  'idempotency_in_progress',
-  'upstream_unavailable',
-  'unavailable',
-  'internal',
-]
-
 /**
  * The refusal in a verified answer; `undefined` when it is not the service's: a success, or an error of the backend,
  * which the caller reads. Only the service can set the signed field that is looked at; the document of a backend may
@@ -34,11 +26,15 @@ export function findRefusal(
   answeredAt: number,
 ): ChannelError | undefined {
   const code = findField(response.fields, problemField)
-  if (response.status < 400 || code === undefined || !isRefusalCode(code)) return undefined
+  if (response.status < 400 || code === undefined) return undefined
   const problem = findProblem(findField(response.fields, 'content-type'), response.content)
-  if (problem === undefined || stringMember(problem, 'code') !== code) return undefined
+  if (problem === undefined || stringMember(problem, 'code') !== code || !isRefusalCode(code)) {
+    // The service's own, and perhaps newer than this client: never an answer of the backend.
+    const outcome = isUnsafe ? 'unknown' : 'none'
+    return new ChannelError('unexpected_answer', 'an unknown refusal', { outcome, status: response.status })
+  }
   return new ChannelError(code, `the service refused: ${code}`, {
-    outcome: outcomeOf(problem, code, isUnsafe),
+    outcome: outcomeOf(problem, isUnsafe),
     status: response.status,
     retryable: typeof problem.retryable === 'boolean' ? problem.retryable : undefined,
     detail: stringMember(problem, 'detail'),
@@ -75,8 +71,13 @@ function findProblem(
   }
 }
 
-function outcomeOf(problem: Record<string, unknown>, code: RefusalCode, isUnsafe: boolean): Outcome {
-  return isUnsafe && (problem.outcome === 'unknown' || unsettled.includes(code)) ? 'unknown' : 'refused'
+/**
+ * Only a refusal that was decided under the claim of the Idempotency-Key says `none`. Every other one, whatever its code,
+ * says nothing of another copy of the request.
+ */
+function outcomeOf(problem: Record<string, unknown>, isUnsafe: boolean): Outcome {
+  if (!isUnsafe) return 'none'
+  return problem.outcome === 'none' ? 'refused' : 'unknown'
 }
 
 function isRefusalCode(code: string): code is RefusalCode {

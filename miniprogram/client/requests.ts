@@ -1,11 +1,13 @@
 /** What happens to a request of a mini program, from the call to the answer. */
 import type { Answer } from './answer.ts'
 import { Cache, nameOf } from './cache.ts'
-import { confirmed, findAsked } from './confirmation.ts'
+import type { Asked } from './confirmation.ts'
+import { confirmed, findAsked, isUnconfirmed } from './confirmation.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { Flights, flightName } from './flights.ts'
+import { cancelRequest } from './outcomes.ts'
 import { Pace } from './pace.ts'
 import { assertOnline } from './phone-events.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
@@ -13,6 +15,14 @@ import { prepareRequest, withField } from './prepared-request.ts'
 import { withRetries } from './retries.ts'
 import type { Sessions } from './sessions.ts'
 import { StoredAnswers } from './stored-answers.ts'
+
+/** A request as the mini program asked for it, and as it is sent now. */
+interface Call {
+  readonly options: RequestOptions
+  prepared: PreparedRequest
+  /** Whether a refusal that settled the key may be followed by an attempt with another one. */
+  mayTakeNewKey: boolean
+}
 
 export class Requests {
   private readonly environment: Environment
@@ -38,7 +48,8 @@ export class Requests {
   async send(options: RequestOptions): Promise<Answer> {
     await this.environment.random.ready()
     const prepared = prepareRequest(this.environment, options)
-    return this.flights.join(flightName(options, prepared), () => this.carryOut(prepared, options))
+    const call = { options, prepared, mayTakeNewKey: options.idempotencyKey === undefined }
+    return this.flights.join(flightName(options, prepared), () => this.carryOut(call))
   }
 
   /** Forgets what was kept for the user. */
@@ -47,31 +58,53 @@ export class Requests {
     await this.storedAnswers.clear()
   }
 
-  private async carryOut(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
+  private async carryOut(call: Call): Promise<Answer> {
+    const { confirm = false } = call.options
     try {
-      return await this.confirmedIfAsked(prepared, options)
-    } catch (error) {
-      throw told(error, prepared)
-    }
-  }
-
-  private async confirmedIfAsked(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
-    const { confirm = false } = options
-    try {
-      return await this.repeated(prepared, options)
+      return await this.repeated(call)
     } catch (error) {
       const asked = findAsked(error)
-      if (asked === undefined || confirm === false) throw error
-      const field = await confirmed(this.environment, asked, confirm)
-      return this.repeated(withField(prepared, 'step-up', field), options)
+      if (asked === undefined || confirm === false) throw told(error)
+      return this.confirmed(call, asked, confirm)
     }
   }
 
-  private repeated(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
-    const attempt = (): Promise<Answer> =>
-      prepared.isUnsafe ? this.once(prepared, options) : this.read(prepared, options)
-    const isRepeatable = !prepared.isUnsafe || prepared.idempotencyKey !== undefined
-    return isRepeatable ? withRetries(this.environment, attempt) : attempt()
+  /** Once more, with the person's confirmation. Without one, the service is told that it must not happen any more. */
+  private async confirmed(
+    call: Call,
+    asked: Asked,
+    confirm: Exclude<RequestOptions['confirm'], false | undefined>,
+  ): Promise<Answer> {
+    try {
+      const field = await confirmed(this.environment, asked, confirm)
+      // Another key would need another confirmation.
+      Object.assign(call, { prepared: withField(call.prepared, 'step-up', field), mayTakeNewKey: false })
+      return await this.repeated(call)
+    } catch (error) {
+      if (!isUnconfirmed(error)) throw told(error)
+      return this.fenced(call.prepared, error)
+    }
+  }
+
+  /** @throws ChannelError `error`: `refused` where the key is fenced now, else of unknown outcome. */
+  private async fenced({ idempotencyKey }: PreparedRequest, error: ChannelError): Promise<Answer> {
+    if (idempotencyKey === undefined) throw error
+    const found = await cancelRequest(this.environment, this, idempotencyKey).catch(() => undefined)
+    if (found?.outcome === 'done' && found.answer !== undefined) return found.answer
+    throw told(error.with({ outcome: found?.outcome === 'none' ? 'refused' : 'unknown', idempotencyKey }))
+  }
+
+  private repeated(call: Call): Promise<Answer> {
+    const { options } = call
+    const attempt = async (last?: ChannelError): Promise<Answer> => {
+      if (last?.outcome === 'refused') {
+        await this.environment.random.ready()
+        call.prepared = prepareRequest(this.environment, options)
+      }
+      return call.prepared.isUnsafe ? this.once(call.prepared, options) : this.read(call.prepared, options)
+    }
+    if (!call.prepared.isRepeatable) return attempt()
+    return withRetries(this.environment, attempt, call.mayTakeNewKey)
   }
 
   /** Once, with what could have had an effect taken for one. */
@@ -83,6 +116,8 @@ export class Requests {
       const answer = await this.delivery.send(prepared)
       this.pace.learn(answer.headers.ratelimit)
       return answer
+    } catch (error) {
+      throw ofAllAttempts(error, prepared)
     } finally {
       this.noteEffect(prepared)
     }
@@ -130,12 +165,20 @@ export class Requests {
   }
 }
 
-/** The failure as the mini program is to see it: what may have happened is neither a failure nor a success. */
-function told(error: unknown, { idempotencyKey }: PreparedRequest): unknown {
+/** The failure of one attempt, with what all attempts with its key leave open. */
+function ofAllAttempts(error: unknown, { isUnsafe, idempotencyKey, progress }: PreparedRequest): unknown {
   if (!(error instanceof ChannelError)) return error
-  if (error.outcome !== 'unknown') return error.with({ idempotencyKey })
-  const { retryAfter, status, problem } = error
+  const isOpen = isUnsafe && progress.wasSent && error.outcome !== 'refused'
+  return error.with({ idempotencyKey, outcome: isOpen ? 'unknown' : error.outcome })
+}
+
+/** The failure as the mini program is to see it: what may have happened is neither a failure nor a success. */
+function told(error: unknown): unknown {
+  if (!(error instanceof ChannelError) || error.outcome !== 'unknown') return error
+  // The caller has to confirm it, and sends it again with the same key.
+  if (error.code === 'step_up_required') return error
+  const { code, retryAfter, status, problem, idempotencyKey } = error
   return new ChannelError('outcome_unknown', `nobody knows what came of it: ${error.message}`, {
-    ...{ outcome: 'unknown', reason: error.code, retryAfter, status, problem, idempotencyKey, cause: error },
+    ...{ outcome: 'unknown', reason: code, retryAfter, status, problem, idempotencyKey, cause: error },
   })
 }

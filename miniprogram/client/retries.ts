@@ -19,8 +19,15 @@ const passing: readonly ChannelErrorCode[] = [
   'idempotency_in_progress',
 ]
 
-/** Refusals after which nothing of an earlier attempt with the same key can have run: the service freed the key. */
-const settling: readonly ChannelErrorCode[] = ['step_up_required', 'step_up_invalid']
+/** What signing again with the same key does not change. After everything else of unknown outcome, it may. */
+const lasting: readonly ChannelErrorCode[] = [
+  'idempotency_mismatch',
+  'step_up_required',
+  'step_up_invalid',
+  'key_revoked',
+  'login_blocked',
+  'device_key_refused',
+]
 
 const FIRST_WAIT_MS = 400
 const LONGEST_WAIT_MS = 8000
@@ -29,29 +36,43 @@ const LONGEST_RETRY_AFTER = 20
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or has failed as often as the channel allows. Only for requests
- * without effects, and for those whose attempts all carry one idempotency key.
+ * without effects, and for those whose attempts cannot have more than one effect together.
  *
- * @throws ChannelError the last one; its outcome is `unknown` when any attempt may have run.
+ * @param attempt is given the failure of the attempt before
+ * @param mayTakeNewKey whether an attempt after a refusal that settled the key takes another one
+ * @throws ChannelError the last one.
  */
-export async function withRetries<T>(environment: Environment, attempt: () => Promise<T>): Promise<T> {
-  let mayHaveRun = false
+export async function withRetries<T>(
+  environment: Environment,
+  attempt: (last: ChannelError | undefined) => Promise<T>,
+  mayTakeNewKey: boolean,
+): Promise<T> {
+  let last: ChannelError | undefined
   for (let failures = 1; ; failures++) {
     try {
-      return await attempt()
+      return await attempt(last)
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error
-      mayHaveRun = (mayHaveRun || error.outcome === 'unknown') && !settling.includes(error.code)
-      const failure = mayHaveRun ? error.with({ outcome: 'unknown' }) : error
-      if (failures > environment.retries || !isPassing(error)) throw failure
-      await startPause(await waitAfter(environment, failures, failure)).over
+      if (failures > environment.retries || !isPassing(error, mayTakeNewKey)) throw error
+      last = error
+      await startPause(await waitAfter(environment, failures, error)).over
     }
   }
 }
 
-function isPassing({ code, retryAfter = 0, problem }: ChannelError): boolean {
-  // What came of it will not be known by asking again.
-  if (code === 'idempotency_in_progress' && problem?.outcome === 'unknown') return false
-  return passing.includes(code) && retryAfter <= LONGEST_RETRY_AFTER
+function isPassing(error: ChannelError, mayTakeNewKey: boolean): boolean {
+  const { code, outcome, problem, retryable, retryAfter = 0 } = error
+  if (retryAfter > LONGEST_RETRY_AFTER) return false
+  switch (outcome) {
+    case 'none':
+      return passing.includes(code)
+    case 'refused':
+      return mayTakeNewKey && retryable
+    case 'unknown':
+      // The service itself cannot find out what came of it.
+      if (code === 'idempotency_in_progress' && problem?.outcome === 'unknown') return false
+      return !lasting.includes(code)
+  }
 }
 
 /**

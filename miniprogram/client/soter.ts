@@ -10,8 +10,6 @@ export type Soter = (challenge: string, summary: string, platform: string) => Pr
 /** Shows what is to be confirmed; false when the person does not want it. */
 export type AskForSummary = (summary: string) => Promise<boolean>
 
-/** What `authContent` may hold. */
-const LONGEST_CONTENT = 42
 const modes: readonly SoterMode[] = ['facial', 'fingerPrint']
 
 const failures: Readonly<Record<number, ChannelErrorCode>> = {
@@ -36,7 +34,7 @@ export function wxSoter(wx: WeChat | undefined): Soter {
       wx?.startSoterAuthentication?.({
         requestAuthModes: usable,
         challenge,
-        authContent: summary.slice(0, LONGEST_CONTENT),
+        authContent: summary,
         success: resolve,
         fail: (failure) => reject(soterError(failure, platform)),
       })

@@ -70,12 +70,18 @@ export function createAuditorVerifier(
   const find = createAuditorFinder(store, key, now)
   return async (token) => {
     const digest = findTokenDigest(token)
-    return digest === undefined ? undefined : await find(digest)
+    const found = digest === undefined ? undefined : await find(digest)
+    return found && { name: found.name, role: found.role }
   }
 }
 
 /** By the digest of a token; `undefined` for one that opens nothing any more. */
-export type FindAuditor = (digest: Uint8Array) => Promise<Auditor | undefined>
+export type FindAuditor = (digest: Uint8Array) => Promise<FoundAuditor | undefined>
+
+export interface FoundAuditor extends Auditor {
+  /** UNIX seconds: whoever signed in up to then is signed out; 0: nobody has. */
+  readonly signedOutAt: number
+}
 
 /** For whoever has seen the token before and remembers its digest. Asks the database each time, too. */
 export function createAuditorFinder(
@@ -88,14 +94,15 @@ export function createAuditorFinder(
     const found = (await store.listAuditors()).find((record) =>
       equalBytes(record.tokenHash, bind(key, record, digest)),
     )
-    return found !== undefined && isGood(found, now()) ? { name: found.name, role: found.role } : undefined
+    if (found === undefined || !isGood(found, now())) return undefined
+    return { name: found.name, role: found.role, signedOutAt: found.signedOutAt ?? 0 }
   }
 }
 
 /** Names hold no line break. @param digest of the token, 32 bytes */
 function bind(
   key: Uint8Array,
-  { name, role, createdAt, expiresAt }: Omit<AuditorRecord, 'tokenHash' | 'revokedAt'>,
+  { name, role, createdAt, expiresAt }: Omit<AuditorRecord, 'tokenHash' | 'revokedAt' | 'signedOutAt'>,
   digest: Uint8Array,
 ): Uint8Array {
   const account = [name, role, createdAt, expiresAt, ''].join('\n')

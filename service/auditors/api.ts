@@ -88,8 +88,8 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
     if (!parsed.success) throw new AuditRefused('token_refused')
     return c.json(await sessionAnswer(parts, await sessions.signIn(c, parsed.data.token)))
   })
-  app.delete('/session', (c) => {
-    sessions.signOut(c)
+  app.delete('/session', async (c) => {
+    await sessions.signOut(c)
     return c.body(null, 204)
   })
 }

@@ -2,7 +2,8 @@
  * Signing in to the pages: a token once, then a cookie.
  *
  * The cookie holds the digest of the token, signed, and two times. The digest opens nothing by itself, and leads to the
- * account, which is looked at with every request: a revocation holds from the next one on, in every process.
+ * account, which is looked at with every request: a revocation, and a sign-out, hold from the next one on, in every process
+ * and for every copy of the cookie.
  */
 import { createHmac } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -38,7 +39,8 @@ type SessionParts = Pick<AuditParts, 'store' | 'now' | 'origin' | 'cookieKey' | 
 export interface Sessions {
   /** Sets the cookie. @throws AuditRefused `token_refused` */
   signIn(c: Context, token: string): Promise<Auditor>
-  signOut(c: Context): void
+  /** Ends all sessions of the account, in this browser and in others, whoever has a copy of a cookie included. */
+  signOut(c: Context): Promise<void>
   /** Lets those through who are signed in. @throws AuditRefused `signed_out` */
   readonly guard: MiddlewareHandler<AuditEnvironment>
 }
@@ -54,24 +56,34 @@ export function createSessions({ store, now, origin, cookieKey, accountKey }: Se
     const value = [encodeBase64Url(digest), since, now()].join('.')
     await setSignedCookie(c, name, value, secret, { ...options, maxAge: idle })
   }
+  const read = async (c: Context): Promise<(SignedIn & { readonly auditor: Auditor }) | undefined> => {
+    const signedIn = parseCookie(await getSignedCookie(c, secret, name))
+    if (signedIn === undefined || !isFresh(signedIn, now())) return undefined
+    const auditor = await find(signedIn.digest)
+    return auditor === undefined || signedIn.since <= auditor.signedOutAt
+      ? undefined
+      : { ...signedIn, auditor }
+  }
   return {
     async signIn(c, token) {
       const digest = findTokenDigest(token)
       const auditor = digest === undefined ? undefined : await find(digest)
       if (digest === undefined || auditor === undefined) throw new AuditRefused('token_refused')
-      await keep(c, { digest, since: now(), seen: now() })
+      // In the second of a sign-out as well: that one is over, this one begins.
+      await keep(c, { digest, since: Math.max(now(), auditor.signedOutAt + 1), seen: now() })
       return auditor
     },
-    signOut: (c) => {
+    async signOut(c) {
+      const signedIn = await read(c)
+      if (signedIn !== undefined)
+        await store.commit([{ kind: 'sign-out-auditor', name: signedIn.auditor.name, now: now() }])
       deleteCookie(c, name, options)
     },
     async guard(c, next) {
-      const signedIn = parseCookie(await getSignedCookie(c, secret, name))
-      const isOver = signedIn === undefined || !isFresh(signedIn, now())
-      const auditor = isOver ? undefined : await find(signedIn.digest)
-      if (signedIn === undefined || auditor === undefined) throw new AuditRefused('signed_out')
+      const signedIn = await read(c)
+      if (signedIn === undefined) throw new AuditRefused('signed_out')
       if (now() - signedIn.seen >= renewAfter) await keep(c, signedIn)
-      c.set('auditor', auditor)
+      c.set('auditor', signedIn.auditor)
       await next()
     },
   }

@@ -49,7 +49,7 @@ export interface Backend {
    * What the user is shown when not this backend but the channel wants a request confirmed. Absent, or `undefined`: its
    * method and path.
    */
-  summaryOf?(request: RequestMessage): Promise<string | undefined>
+  summaryOf?(request: RequestMessage): string | undefined
   close(): Promise<void>
 }
 

@@ -57,7 +57,7 @@ export function createGateway(options: GatewayOptions): Backend {
   return {
     async answer(message, caller) {
       const route = routeOf(routes, message)
-      await assertConfirmed(route.stepUp, message, caller)
+      assertConfirmed(route.stepUp, message, caller)
       const signed = signedForBackend(options, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       const call = { method: message.method, route: route.prefix }
@@ -65,9 +65,9 @@ export function createGateway(options: GatewayOptions): Backend {
     },
     routeOf: (message) => findRoute(routes, message.path)?.prefix,
     isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
-    async summaryOf(message) {
+    summaryOf(message) {
       const route = findRoute(routes, message.path)
-      return route?.stepUp?.summary === undefined ? undefined : await summaryOf(route.stepUp, message)
+      return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
     async close() {
       await Promise.all(routes.map(({ lane }) => lane.close()))

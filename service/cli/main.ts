@@ -97,6 +97,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Where errors cannot be printed there is nothing to be said about it.
 process.stderr.on('error', () => {})
 
+// Whatever is written is for its owner alone.
+process.umask(0o077)
+
 process.exitCode = await main(process.argv.slice(2), {
   environment: process.env,
   out: (text) => process.stdout.write(text),

@@ -61,7 +61,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
       const balance = ledger.balance(user)
       // Nobody is asked for a finger for what cannot be done; and what was not confirmed is not tried.
       if (balance < amount) return c.json({ error: 'insufficient_funds', balance }, 422)
-      throw new StepUpNeeded(`向 ${payee} 转账 ${yuan.format(amount / 100)} 元`)
+      throw new StepUpNeeded(`${yuan.format(amount / 100)} 元，转账给 ${payee}`)
     }
     const key = c.req.header('idempotency-key') ?? ''
     const result = ledger.transfer({ user, key, payee, account, amount, note: note ?? null, now: now() })

@@ -1,5 +1,6 @@
 /** What a user's devices are told of each other. */
 import type { Store, Write } from '../store/store.ts'
+import { ownTypes } from './event.ts'
 import type { Outbox } from './outbox.ts'
 
 /**
@@ -20,11 +21,14 @@ export async function newDeviceEvents(
   )
   if (others.length === 0) return []
   return [
-    outbox.writeOf(user, { type: 'new-device', data: { device, platform: platform ?? null, name: null } }),
+    outbox.writeOf(user, {
+      type: ownTypes.newDevice,
+      data: { device, platform: platform ?? null, name: null },
+    }),
   ]
 }
 
 /** The event `device-revoked`, for the commit that revokes a device. */
 export function revokedDeviceEvent(outbox: Pick<Outbox, 'writeOf'>, user: string, device: string): Write {
-  return outbox.writeOf(user, { type: 'device-revoked', data: { device } })
+  return outbox.writeOf(user, { type: ownTypes.deviceRevoked, data: { device } })
 }

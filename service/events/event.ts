@@ -11,6 +11,14 @@ export interface NewEvent {
   readonly data: Readonly<Record<string, unknown>>
 }
 
+/** The types of events that the service itself makes: nobody else can say these things. */
+export const ownTypes = { newDevice: 'new-device', deviceRevoked: 'device-revoked' } as const
+
+/** Whether only the service may make events of this type. */
+export function isOwnType(type: string): boolean {
+  return Object.values<string>(ownTypes).includes(type)
+}
+
 /** Bytes of a whole event: many fit into one frame, and a phone reads it in one go. */
 const maxEvent = 16_384
 

@@ -9,7 +9,7 @@ import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { EventRecord } from '../store/events.ts'
 import type { Store, Write, WriteOf } from '../store/store.ts'
 import type { NewEvent } from './event.ts'
-import { encodeEvent, parseEvent } from './event.ts'
+import { encodeEvent, isOwnType, parseEvent } from './event.ts'
 
 /** What has become of a push. */
 export interface Pushed {
@@ -36,6 +36,12 @@ export interface PushOptions {
   readonly id?: string
 }
 
+/** A push of somebody outside. */
+export interface OwnedPushOptions extends PushOptions {
+  /** Whose ids these are: the name of a push key. Others may use the same ids for other events. */
+  readonly owner?: string
+}
+
 export interface Outbox {
   /**
    * The write that pushes an event in a commit with others, all or none of them.
@@ -48,11 +54,12 @@ export interface Outbox {
    * Durable when it resolves.
    *
    * @param before writes of the same commit
-   * @throws ProtocolError `payload_invalid` for what is no event; `not_found` for a user who never logged in;
+   * @throws ProtocolError `payload_invalid` for what is no event, and for a type that is the service's own;
+   *   `not_found` for a user who never logged in;
    *   `idempotency_mismatch` when the id stands for another event; `replayed` when a write of `before` is refused.
    * @throws StoreUnavailable when nobody knows whether it is stored: push it again with the same id.
    */
-  push(user: string, event: NewEvent, options?: PushOptions, before?: readonly Write[]): Promise<Pushed>
+  push(user: string, event: NewEvent, options?: OwnedPushOptions, before?: readonly Write[]): Promise<Pushed>
   /** At most `limit` events after the number `after`. @throws StoreUnavailable */
   read(user: string, after: number, limit: number): Promise<EventPage>
 }
@@ -86,7 +93,13 @@ export function createOutbox(parts: OutboxParts): Outbox {
     writeOf: (user, event) => writeWith(user, event, random(16)),
     push: async (user, event, options = {}, before = []) => {
       if (!userForm.test(user)) throw new ProtocolError('not_found', 'there is no such user')
-      const write = writeWith(user, event, options.id === undefined ? random(16) : idOf(options.id))
+      if (isOwnType(event.type))
+        throw new ProtocolError('payload_invalid', 'events of this type are made by the service alone')
+      const write = writeWith(
+        user,
+        event,
+        options.id === undefined ? random(16) : idOf(options.id, options.owner),
+      )
       const result = await store.commit([...before, write])
       if (result.kind === 'refused' && result.write !== write)
         throw new ProtocolError('replayed', 'the push was received before')
@@ -114,10 +127,13 @@ function placeOf(user: string, id: Uint8Array) {
   return secretPlace('events.payload_wrapped', [user, id])
 }
 
-function idOf(text: string): Uint8Array {
+/** Names of owners hold no line break; nobody outside is the owner without a name. */
+function idOf(text: string, owner = ''): Uint8Array {
   if (text === '' || text.length > 255)
     throw new ProtocolError('payload_invalid', 'the id of a push has 1 to 255 characters')
-  return new Uint8Array(createHash('sha256').update(`push id\n${text}`, 'utf8').digest().subarray(0, 16))
+  return new Uint8Array(
+    createHash('sha256').update(`push id\n${owner}\n${text}`, 'utf8').digest().subarray(0, 16),
+  )
 }
 
 /** The time of a repeated push is another one; all else must be as it was. */

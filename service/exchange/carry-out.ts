@@ -84,7 +84,7 @@ async function findAnswer(
 
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
   const confirmed = await confirmCaller(context, command)
-  await assertRequiredAcr(context, command, confirmed.caller)
+  assertRequiredAcr(context, command, confirmed.caller)
   return { kind: 'answered', confirmed, ...(await decide(context, command, confirmed)) }
 }
 

@@ -6,6 +6,7 @@ import type { SocketTurn } from '../events/socket-turn.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
+import type { DiskGuard } from '../limits/disk.ts'
 import type { Limits } from '../limits/limits.ts'
 import type { LogGate } from '../log/gate.ts'
 import type { Journal } from '../log/journal.ts'
@@ -54,6 +55,7 @@ export interface ExchangeContext {
   readonly wechat: WechatClient
   readonly backend: Backend
   readonly limits: Limits
+  readonly disk: DiskGuard
   readonly copies: Copies
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */

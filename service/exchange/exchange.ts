@@ -21,6 +21,7 @@ import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { sealReply } from './seal.ts'
 import { refuse, settle, tellRefusal } from './settle.ts'
 import { StageClock } from './stages.ts'
+import { assertStorable, chargeStored } from './storage.ts'
 import type { Story } from './story.ts'
 import { signatureOf, subjectOf } from './story.ts'
 import { assertForUs, assertPassable, readRequest, type VerifiedRequest, verifyRequest } from './verify.ts'
@@ -138,6 +139,7 @@ async function answer(
     assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
+      check('limits', () => context.disk.assertRoom())
       return await logIn(context, opened, request, story)
     }
     const verified = verifyRequest(context, opened, request)
@@ -147,13 +149,16 @@ async function answer(
     clock.begin('claim')
     const command = await firstOnly(context, verified, async () => {
       quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
+      await assertStorable(context, subject, request)
       const work = workOf(context, subject, request)
       story.leave = check('limits', () => context.limits.enterFor(work))
       return await claimRequest(context, verified, subject, story)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
-    return withFields(await settle(context, command, await carryOut(context, command), story), quotas)
+    const settled = await settle(context, command, await carryOut(context, command), story)
+    await chargeStored(context, subject, request, settled)
+    return withFields(settled, quotas)
   } catch (error) {
     return withFields(await refuse(context, asRefused('handler', error), story), quotas)
   }

@@ -2,16 +2,16 @@
 import { createHmac } from 'node:crypto'
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
 import { findField } from '../../crypto/binary-http.ts'
-import { concatBytes, equalBytes, lengthPrefixed } from '../../crypto/bytes.ts'
+import { equalBytes } from '../../crypto/bytes.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { parseItem } from '../../crypto/structured-fields.ts'
-import { encodeUtf8 } from '../../crypto/text.ts'
 import { refusalOf } from '../messages/problems.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import type { IdempotencyRecord } from '../store/idempotency-records.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { Refused } from './refused.ts'
+import { digestOfParts, identityParts } from './request-identity.ts'
 import type { StoredAnswer } from './stored-answers.ts'
 import { unwrapStored, wrapStored } from './stored-answers.ts'
 
@@ -90,12 +90,10 @@ function claimOf(
   return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
 }
 
-/** Of method, path, query and content-digest; and of the session, where the path means this session alone. */
+/** Of all that the signature covers of a request, and of the session where the answer is for this one alone. */
 function fingerprintOf(context: ExchangeContext, sid: string, message: RequestMessage): Uint8Array {
-  const [path = '', ...query] = message.path.split('?')
-  const digest = findField(message.fields, 'content-digest') ?? ''
   const session = isOfSession(message) ? [sid] : []
-  return keyedDigest(context, 'idempotency', [message.method, path, query.join('?'), digest, ...session])
+  return keyedDigest(context, 'idempotency', [...identityParts(message), ...session])
 }
 
 /** Whether a request is about the session it comes in: in another session it is another request. */
@@ -110,11 +108,13 @@ export function isOfSession({ path }: RequestMessage): boolean {
  * @returns 32 bytes, the same in every process
  */
 export function keyedDigest(context: ExchangeContext, label: string, parts: readonly string[]): Uint8Array {
-  const digestOfParts = context.primitives.sha256(
-    concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))),
-  )
   const { secretKey } = context.keyring.current('lookup', context.now())
-  return new Uint8Array(createHmac('sha256', secretKey).update(`${label}\n`).update(digestOfParts).digest())
+  return new Uint8Array(
+    createHmac('sha256', secretKey)
+      .update(`${label}\n`)
+      .update(digestOfParts(context.primitives, parts))
+      .digest(),
+  )
 }
 
 /** What is known of a key. */

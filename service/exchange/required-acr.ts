@@ -1,6 +1,6 @@
 /** What a session itself requires of its requests, before any handler is asked. */
 import type { Caller } from '../backends/backend.ts'
-import { StepUpNeeded } from '../backends/step-up.ts'
+import { plainSummary, StepUpNeeded } from '../backends/step-up.ts'
 import { renewalPath } from '../sessions/tokens.ts'
 import type { Command } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
@@ -20,13 +20,13 @@ const passing: ReadonlySet<string> = new Set([
 ])
 
 /** @throws StepUpNeeded for an unconfirmed request that may have an effect, in a session that requires more. */
-export async function assertRequiredAcr(
+export function assertRequiredAcr(
   { backend }: ExchangeContext,
   { message, requiredAcr }: Command,
   { acr }: Caller,
-): Promise<void> {
+): void {
   if (requiredAcr === null || acr === requiredAcr || safeMethods.has(message.method)) return
   const line = `${message.method} ${message.path}`
   if (passing.has(line) || line.startsWith(`DELETE ${outcomesPath}`)) return
-  throw new StepUpNeeded((await backend.summaryOf?.(message)) ?? line)
+  throw new StepUpNeeded(backend.summaryOf?.(message) ?? plainSummary(message))
 }

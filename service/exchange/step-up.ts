@@ -16,6 +16,7 @@ import type { Command } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { keyedDigest } from './idempotency.ts'
 import { checkAsync } from './refused.ts'
+import { digestOfParts, identityParts } from './request-identity.ts'
 
 /** For how long a challenge may be answered, in seconds. */
 const challengeLifetime = 180
@@ -56,11 +57,10 @@ export interface AskedStepUp {
 /** Makes a new challenge and the refusal that carries it. */
 export function askStepUp(
   context: ExchangeContext,
-  { message, caller, idempotency }: Command,
+  { message, caller }: Command,
   { message: detail, summary }: StepUpNeeded,
 ): AskedStepUp {
-  const key = idempotency?.claim.key ?? ''
-  const challenge = makeChallenge(context, message, key)
+  const challenge = makeChallenge(context, message)
   const members = { challenge: encodeBase64Url(challenge), summary }
   return {
     write: {
@@ -68,24 +68,23 @@ export function askStepUp(
       challenge,
       user: caller.user,
       device: caller.device,
-      fingerprint: fingerprintOf(context, message, key),
+      fingerprint: fingerprintOf(context, message),
       expiresAt: context.now() + challengeLifetime,
     },
     refusal: new ProtocolError('step_up_required', detail, undefined, members),
   }
 }
 
-/** H("miniseal/1 step-up" ‖ method ‖ path with query ‖ content-digest ‖ idempotency key ‖ 32 server bytes). */
-function makeChallenge(context: ExchangeContext, message: RequestMessage, key: string): Uint8Array {
-  const digest = findField(message.fields, 'content-digest') ?? ''
-  const text = `miniseal/1 step-up${message.method}${message.path}${digest}${key}`
-  return context.primitives.sha256(concatBytes(encodeUtf8(text), context.random(32)))
+/** H("miniseal/1 step-up" ‖ H(what is confirmed) ‖ 32 server bytes). */
+function makeChallenge(context: ExchangeContext, message: RequestMessage): Uint8Array {
+  const { primitives, random } = context
+  const confirmed = digestOfParts(primitives, identityParts(message))
+  return primitives.sha256(concatBytes(encodeUtf8('miniseal/1 step-up'), confirmed, random(32)))
 }
 
-/** What the challenge is bound to. Unlike the challenge's own, the parts cannot run into each other. */
-function fingerprintOf(context: ExchangeContext, message: RequestMessage, key: string): Uint8Array {
-  const digest = findField(message.fields, 'content-digest') ?? ''
-  return keyedDigest(context, 'step-up', [message.method, message.path, digest, key])
+/** What the challenge is bound to. */
+function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
+  return keyedDigest(context, 'step-up', identityParts(message))
 }
 
 /**
@@ -141,14 +140,14 @@ function malformed(): ProtocolError {
 /** @throws ProtocolError `step_up_invalid` unless the challenge stands for this request of this user and device. */
 async function findAsked(
   context: ExchangeContext,
-  { message, caller, idempotency }: Command,
+  { message, caller }: Command,
   challenge: Uint8Array,
 ): Promise<StepUpRecord> {
   const asked = await context.store.findStepUp(challenge)
   // Somebody else's challenge looks like one that never was.
   if (asked === undefined || asked.user !== caller.user) throw invalid('the challenge is not known')
   if (asked.device !== caller.device) throw invalid('the challenge was made for another device')
-  const fingerprint = fingerprintOf(context, message, idempotency?.claim.key ?? '')
+  const fingerprint = fingerprintOf(context, message)
   if (!equalBytes(asked.fingerprint, fingerprint)) throw invalid('the challenge was made for another request')
   if (asked.usedAt !== null) throw invalid('the challenge was used before')
   if (asked.expiresAt <= context.now()) throw invalid('the challenge has expired')

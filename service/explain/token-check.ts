@@ -7,6 +7,7 @@ import { encodeAscii } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import type { KnownKey } from './public-keys.ts'
 import { isUsable } from './public-keys.ts'
+import { printable } from './redaction.ts'
 import type { Finding, Step } from './report.ts'
 import type { Reference } from './single-checks.ts'
 import { failed, passed, tokenDigest, unknown } from './single-checks.ts'
@@ -19,6 +20,7 @@ const claims = z.looseObject({
   sid: z.string(),
   exp: z.number().int(),
   iss: z.string(),
+  aud: z.string(),
   cnf: z.looseObject({ jkt: z.string() }),
 })
 
@@ -52,13 +54,29 @@ export function checkToken(
   return judge(token, keyid, keys, at, message)
 }
 
+/** Form, issuer and audience. */
+function statedFault({ header: head, claims: said, text }: Token, authority: string): Step | undefined {
+  if (head.alg !== 'EdDSA' || head.typ !== 'at+jwt')
+    return failed('token', invalid('not an access token'), {
+      id: 'token-unreadable',
+      detail: tokenDigest(text),
+    })
+  if (said.aud === said.iss && said.iss.replace(/^https?:\/\//, '') === authority) return undefined
+  return failed('token', invalid('the access token is of another service'), {
+    id: 'token-of-other-service',
+    detail: printable(said.iss),
+  })
+}
+
 function judge(
   token: Token,
   keyid: string,
   keys: readonly KnownKey[],
   at: Reference,
-  { method, path }: RequestMessage,
+  { method, path, authority }: RequestMessage,
 ): Step {
+  const fault = statedFault(token, authority)
+  if (fault !== undefined) return fault
   if (token.claims.cnf.jkt !== keyid) {
     const error = new ProtocolError('token_key_mismatch', 'the access token belongs to another key')
     return failed('token', error, { id: 'token-of-other-key', detail: token.claims.cnf.jkt.slice(0, 43) })

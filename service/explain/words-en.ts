@@ -109,6 +109,7 @@ export const wordsEn = {
   'token-scheme': 'the scheme is {}: it must be HTTPSig',
   'token-unreadable': 'the token is no JWT of the service: {}',
   'token-of-other-key': 'the token is bound to the key {}: it is of another device or another login',
+  'token-of-other-service': 'the token is of another service: {}. Another environment? Give --origin',
   'token-late': 'the token expired {} s ago',
   'token-key-missing':
     'the token is not verified: its key {} is not known. Give --jwks https://…/.well-known/jwks.json',

@@ -92,6 +92,7 @@ export const wordsZh: Readonly<Record<WordId, string>> = {
   'token-scheme': '方案是 {}：必须是 HTTPSig',
   'token-unreadable': '令牌不是服务签发的 JWT：{}',
   'token-of-other-key': '令牌绑定的密钥是 {}：它属于另一台设备或另一次登录',
+  'token-of-other-service': '令牌属于另一个服务：{}。是另一套环境？请给出 --origin',
   'token-late': '令牌已过期 {} 秒',
   'token-key-missing': '令牌未验证：不知道它的密钥 {}。请给出 --jwks https://…/.well-known/jwks.json',
   'token-forged': '令牌用它所指的密钥验证不通过：{}',

@@ -10,6 +10,7 @@ import type { SocketPlaces } from './sockets.ts'
 import { createSocketPlaces } from './sockets.ts'
 import type { Sender } from './source.ts'
 import { senderOf, sourceOf } from './source.ts'
+import { createStorageQuota, type StorageQuota } from './storage.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
 
@@ -30,6 +31,8 @@ export interface Limits {
   ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
+  /** What users and devices make the service store. */
+  readonly storage: StorageQuota
   /** Places for sockets. */
   readonly sockets: SocketPlaces
   /**
@@ -91,6 +94,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    storage: createStorageQuota(settings),
     sockets: createSocketPlaces(settings),
     async takeFrame(source, kind) {
       await takeInClear(frames, source, 'frames')

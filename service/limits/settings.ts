@@ -15,6 +15,9 @@ export interface LimitSettings {
   readonly user: Rate
   readonly device: Rate
   readonly app: Rate
+  /** Mebibytes that the unsafe requests of one device, and of one user, may make the service store. */
+  readonly stored_mib_device: Rate
+  readonly stored_mib_user: Rate
   /** Requests of one user about the outcomes of their requests; they count for no other limit of user, device or app. */
   readonly outcome: Rate
   /** Pushes of one address group, refused before any cryptography. */
@@ -51,6 +54,8 @@ const development: LimitSettings = {
   user: { count: 60_000, seconds: 60 },
   device: { count: 60_000, seconds: 60 },
   app: { count: 600_000, seconds: 60 },
+  stored_mib_device: { count: 4_096, seconds: 86_400 },
+  stored_mib_user: { count: 8_192, seconds: 86_400 },
   outcome: { count: 60_000, seconds: 60 },
   push_ip: { count: 600_000, seconds: 60 },
   push_key: { count: 600_000, seconds: 60 },
@@ -76,6 +81,8 @@ const production: LimitSettings = {
   user: { count: 1_200, seconds: 60 },
   device: { count: 600, seconds: 60 },
   app: { count: 60_000, seconds: 60 },
+  stored_mib_device: { count: 128, seconds: 86_400 },
+  stored_mib_user: { count: 256, seconds: 86_400 },
   outcome: { count: 60, seconds: 60 },
   push_ip: { count: 12_000, seconds: 60 },
   push_key: { count: 6_000, seconds: 60 },
@@ -105,6 +112,8 @@ const rateNames = [
   'user',
   'device',
   'app',
+  'stored_mib_device',
+  'stored_mib_user',
   'outcome',
   'push_ip',
   'push_key',

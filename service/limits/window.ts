@@ -20,6 +20,10 @@ export interface Quota {
 export interface Window {
   /** Counts one more of `key`, also when it is over the limit; that does not make the window longer. */
   take(key: string): Promise<Quota>
+  /** Counts so many more of `key`. */
+  add(key: string, count: number): Promise<void>
+  /** Counts nothing. Within: the next one would not be refused. */
+  look(key: string): Promise<Quota>
 }
 
 /** Counts in the memory of this process: several processes each have their own count. */
@@ -46,6 +50,16 @@ export function createWindow({ count, seconds }: Rate, maxKeys = defaultMaxKeys)
         if (thrown instanceof RateLimiterRes) return quotaOf(thrown, false)
         throw thrown
       }
+    },
+    async add(key, points) {
+      remember(key)
+      await limiter.penalty(key, points)
+    },
+    async look(key) {
+      const found = await limiter.get(key)
+      return found === null
+        ? { isWithin: true, remaining: count, resetsIn: seconds }
+        : quotaOf(found, found.consumedPoints < count)
     },
   }
 }

@@ -5,10 +5,10 @@ import { equalBytes } from '../../crypto/bytes.ts'
 import { secretPlace } from '../keys/secret-places.ts'
 import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
 import { type Store, StoreUnavailable } from '../store/store.ts'
-import { tagLength } from './tags.ts'
+import { subjectTagLength } from './tags.ts'
 
 /** The subject of what is about nobody: system events, refusals of strangers. */
-export const serviceSubject: Uint8Array = new Uint8Array(tagLength)
+export const serviceSubject: Uint8Array = new Uint8Array(subjectTagLength)
 
 /** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
 export type FindSubjectKey = (userTag: Uint8Array | null) => Promise<Uint8Array | undefined>

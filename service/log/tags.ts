@@ -7,17 +7,20 @@ import { assertPath, canonicalPath, pathWithoutQuery } from '../../crypto/messag
 /** What an entry can be found by. */
 export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
 
-/** The 8 bytes that stand for a value. */
+/** The bytes that stand for a value: {@link subjectTagLength} for a user, {@link tagLength} for anything else. */
 export type TagOf = (name: TagName, value: string) => Uint8Array
 
 /** Bytes of a tag: enough to find by, and too few to prove anything with. */
 export const tagLength = 8
 
-/** The first 8 bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
+/** Bytes of a user's tag. It also names the key of a person's details, so no two persons may ever share one. */
+export const subjectTagLength = 16
+
+/** The first bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
 export function createTags(lookupKey: Uint8Array): TagOf {
   return (name, value) => {
     const digest = createHmac('sha256', lookupKey).update(`tag/${name}\n${value}`).digest()
-    return new Uint8Array(digest.subarray(0, tagLength))
+    return new Uint8Array(digest.subarray(0, name === 'user' ? subjectTagLength : tagLength))
   }
 }
 

@@ -4,7 +4,6 @@ import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.t
 import { findField } from '../../crypto/binary-http.ts'
 import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
-import { withDecodedContent } from './content.ts'
 
 /** Braces and brackets of JSON that may stand inside one another. */
 const maxDepth = 32
@@ -38,12 +37,6 @@ export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>):
   if (findField(message.fields, 'content-encoding') !== undefined)
     throw new ProtocolError('payload_invalid', 'the content must have no coding')
   return parseJson(message.content, shape)
-}
-
-/** The same for content that may have travelled in a coding. */
-export async function parseDecodedJson<T>(message: RequestMessage, shape: ZodType<T>): Promise<T> {
-  assertJsonType(message)
-  return await withDecodedContent(message, (content) => parseJson(content, shape))
 }
 
 function assertJsonType({ fields }: RequestMessage): void {

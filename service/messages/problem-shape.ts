@@ -21,6 +21,8 @@ export const problemDocument = z.looseObject({
    * have had. Absent: nothing is known of the key.
    */
   outcome: z.enum(['none', 'unknown']).optional(),
+  /** Of `unavailable`: the disk is nearly full. */
+  reason: z.literal('storage_full').optional(),
   /** Of `step_up_required`. */
   challenge: z.string().optional(),
   summary: z.string().optional(),

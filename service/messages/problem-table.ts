@@ -109,7 +109,7 @@ const steps: Readonly<Record<ProtocolCode, readonly string[]>> = {
   wechat_unavailable: ['login', 'step-up', 'handler'],
   device_key_refused: ['key', 'login'],
   upstream_unavailable: ['handler'],
-  unavailable: ['claim', 'login', 'idempotency', 'step-up', 'handler'],
+  unavailable: ['limits', 'claim', 'login', 'idempotency', 'step-up', 'handler'],
   internal: ['login', 'handler'],
   step_up_required: ['handler'],
   step_up_invalid: ['step-up'],

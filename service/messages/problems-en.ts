@@ -211,11 +211,11 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   unavailable: {
     means:
-      'The database did not do its part. With `"outcome": "unknown"` the request **may have run**: its answer could not be kept.',
+      'The database did not do its part. With `"reason": "storage_full"` the disk is nearly full, and the request was not looked at further. With `"outcome": "unknown"` the request **may have run**: its answer could not be kept.',
     client:
       'Wait for `Retry-After`, send again with the same idempotency key; with `"outcome": "none"`, with a new one.',
     operator:
-      'See `/readyz`: the database and the audit log. A log that is refused takes no payments: `miniseal audit status` says why.',
+      'See `/readyz`: the database, the audit log and the disk (below `MINISEAL_DISK_RESERVE` nothing new is taken). A log that is refused takes no payments: `miniseal audit status` says why.',
   },
   internal: {
     means: 'The service failed. With `"outcome": "unknown"` **the request may have run.**',

@@ -221,10 +221,11 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   },
   unavailable: {
     title: '服务暂不可用',
-    means: '数据库没有完成它的部分。若带 `"outcome": "unknown"`，请求**可能已经执行**：它的应答没能保存。',
+    means:
+      '数据库没有完成它的部分。若带 `"reason": "storage_full"`，则磁盘将满，请求未作进一步处理。若带 `"outcome": "unknown"`，请求**可能已经执行**：它的应答没能保存。',
     client: '等待 `Retry-After`，用同一个幂等键重新发送；若为 `"outcome": "none"`，则用新的键。',
     operator:
-      '查看 `/readyz`：数据库与审计日志。审计日志被拒绝时不接受支付：`miniseal audit status` 说明原因。',
+      '查看 `/readyz`：数据库、审计日志与磁盘（低于 `MINISEAL_DISK_RESERVE` 时不再接受新请求）。审计日志被拒绝时不接受支付：`miniseal audit status` 说明原因。',
   },
   internal: {
     title: '服务出错',

@@ -6,10 +6,11 @@ import type { AuditorRecord } from './log-records.ts'
 import type { WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 
-/** Compiles `add-auditor` and `revoke-auditor`. */
+/** Compiles `add-auditor`, `revoke-auditor` and `sign-out-auditor`. */
 export function compileAuditors(queries: Queries, { auditors }: Tables) {
   const added = slotsOf<AuditorRecord>()
   const revoked = slotsOf<WriteOf<'revoke-auditor'>>()
+  const left = slotsOf<WriteOf<'sign-out-auditor'>>()
   return {
     'add-auditor': compile(
       queries
@@ -21,6 +22,7 @@ export function compileAuditors(queries: Queries, { auditors }: Tables) {
           createdAt: added('createdAt'),
           expiresAt: added('expiresAt'),
           revokedAt: null,
+          signedOutAt: null,
         })
         .onConflictDoUpdate({
           target: auditors.name,
@@ -30,6 +32,7 @@ export function compileAuditors(queries: Queries, { auditors }: Tables) {
             createdAt: sql`excluded.created_at`,
             expiresAt: sql`excluded.expires_at`,
             revokedAt: null,
+            signedOutAt: null,
           },
           setWhere: sql`${auditors.revokedAt} is not null or ${auditors.expiresAt} <= excluded.created_at`,
         })
@@ -40,6 +43,15 @@ export function compileAuditors(queries: Queries, { auditors }: Tables) {
         .update(auditors)
         .set({ revokedAt: sql`${revoked('now')}` })
         .where(and(eq(auditors.name, revoked('name')), isNull(auditors.revokedAt)))
+        .returning({ touched: auditors.name }),
+    ),
+    'sign-out-auditor': compile(
+      queries
+        .update(auditors)
+        .set({
+          signedOutAt: sql`case when coalesce(${auditors.signedOutAt}, 0) > ${left('now')} then ${auditors.signedOutAt} else ${left('now')} end`,
+        })
+        .where(eq(auditors.name, left('name')))
         .returning({ touched: auditors.name }),
     ),
   }

@@ -24,6 +24,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+interface CommitObservers {
+  /** Told of every transaction, before those who wait for it. */
+  readonly onCommit?: CommitObserver
+  /** Told once when nothing is taken any more. */
+  readonly onLost?: (error: unknown) => void
+}
+
 /** What is in the WAL, and not yet known to be on the disk. */
 interface Group {
   readonly size: number
@@ -39,19 +46,18 @@ export class GroupCommit {
   readonly #connection: Database.Database
   readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement>
   readonly #wal: WalSync
-  readonly #onCommit: CommitObserver | undefined
+  readonly #observers: CommitObservers
   #waiting: Waiting[] = []
   /** A group on its way to the disk, or about to be. */
   #running: Promise<void> | undefined
   #closed = false
-  /** The disk failed to keep what it was given: nobody can say any more what of it is there. */
+  /** The disk failed to keep what it was given, or the file is gone: nobody can say any more what of it is there. */
   #failure: unknown
 
   /**
    * @param wal of the connection's file, whose `synchronous` is NORMAL
-   * @param onCommit told of every transaction, before those who wait for it
    */
-  constructor(connection: Database.Database, wal: WalSync, onCommit?: CommitObserver) {
+  constructor(connection: Database.Database, wal: WalSync, observers: CommitObservers = {}) {
     this.#connection = connection
     this.#statements = {
       begin: connection.prepare('BEGIN IMMEDIATE'),
@@ -59,7 +65,7 @@ export class GroupCommit {
       rollback: connection.prepare('ROLLBACK'),
     }
     this.#wal = wal
-    this.#onCommit = onCommit
+    this.#observers = observers
   }
 
   /**
@@ -105,6 +111,7 @@ export class GroupCommit {
     } catch (error) {
       // Nothing is taken after that: what the disk did not keep may be gone from the memory of the system, too.
       this.#failure = error
+      this.#observers.onLost?.(error)
       this.#fail(group, group.done, error)
     }
     this.#running = undefined
@@ -137,7 +144,7 @@ export class GroupCommit {
   }
 
   #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed'): void {
-    this.#onCommit?.({ size, durationMs: performance.now() - startedAt, outcome })
+    this.#observers.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome })
   }
 
   /**

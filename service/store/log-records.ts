@@ -18,7 +18,7 @@ export function placeOf(log: number, position: number): number {
 /** What came of it, as the leaf says. */
 export type { LeafResult } from '../../crypto/audit-leaf.ts'
 
-/** A leaf with what it is found by. Tags are 8 bytes: keyed digests, so that a copy of the database tells nobody. */
+/** A leaf with what it is found by. Tags are keyed digests of 8 bytes, of a user 16, so that a copy of the database tells nobody. */
 export interface StagedLeaf {
   /** The 16 bytes of the leaf's UUIDv7. */
   readonly id: Uint8Array
@@ -73,6 +73,8 @@ export interface AuditorRecord {
   readonly createdAt: number
   readonly expiresAt: number
   readonly revokedAt: number | null
+  /** Whoever signed in up to then is signed out; null: nobody has signed out yet. */
+  readonly signedOutAt: number | null
 }
 
 /** The tree of one log as far as it is sequenced. */

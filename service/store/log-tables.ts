@@ -137,6 +137,7 @@ function defineLogPeople({ table, text, bytes, seconds, check }: ColumnKit) {
       createdAt: seconds('created_at').notNull(),
       expiresAt: seconds('expires_at').notNull(),
       revokedAt: seconds('revoked_at'),
+      signedOutAt: seconds('signed_out_at'),
     },
     (t) => [check('auditors_token_hash_length', sql`length(${t.tokenHash}) = 32`)],
   )

@@ -22,6 +22,8 @@ export interface PostgresConnections {
 export interface StoreOptions {
   /** Told of every transaction that writes. */
   readonly onCommit?: CommitObserver
+  /** SQLite: told once when the disk failed, or the file was removed or replaced. Nothing is taken until it is opened anew. */
+  readonly onLost?: (error: unknown) => void
   /**
    * All reads see one moment of the database, that of the first one, whatever others write meanwhile; commits fail. For
    * whoever compares tables with each other, and then closes.

@@ -1,5 +1,5 @@
 /** A SQLite connection that keeps what it acknowledges, to a file that is at this version. */
-import { mkdirSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -12,7 +12,7 @@ const OPEN_ATTEMPTS = 40
 const OPEN_PAUSE = 50
 
 /**
- * Opens the file, makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL and foreign keys on, migrates. Whoever
+ * Opens the file (mode 0600), makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL and foreign keys on, migrates. Whoever
  * commits on it waits for the disk as `wal-sync.ts` has it.
  *
  * @param busyTimeout milliseconds that a statement waits for another process.
@@ -23,6 +23,7 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
   try {
     if (path !== IN_MEMORY) {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      keepPrivate(path)
       markLostClaims(path)
     }
     connection = new Database(path, { timeout: busyTimeout })
@@ -37,11 +38,18 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
   }
 }
 
-/** What tells this file from another one at the same path; the same for all databases in memory, and for absence. */
-export function fileIdentity(path: string): string | undefined {
-  if (path === IN_MEMORY) return undefined
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat && `${stat.dev}:${stat.ino}`
+/**
+ * Readable by the owner alone, also where it was made in another way. SQLite gives its other files the same mode.
+ *
+ * A file that is there is never opened here: to close it again would take the locks of every connection that this process
+ * has to it (POSIX, `fcntl`).
+ */
+function keepPrivate(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+    if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
+  }
 }
 
 /** Turning WAL on answers BUSY at once, whatever the busy timeout, while another process does the same. */

@@ -14,7 +14,7 @@ import { GroupCommit, type Outcome } from './group-commit.ts'
 import { compileSequence, type Row, type Steps } from './log-sequence.ts'
 import * as schema from './schema-sqlite.ts'
 import { watchSqlite } from './sqlite-changes.ts'
-import { fileIdentity, openSqliteConnection } from './sqlite-connection.ts'
+import { openSqliteConnection } from './sqlite-connection.ts'
 import { compileStatements, type Statements } from './statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from './store.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
@@ -23,6 +23,8 @@ export interface SqliteOptions {
   /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
   readonly busyTimeout?: number
   readonly onCommit?: CommitObserver
+  /** See `StoreOptions`. */
+  readonly onLost?: (error: unknown) => void
   /** See `StoreOptions`. */
   readonly isSnapshot?: boolean
 }
@@ -36,14 +38,13 @@ const BUSY_TIMEOUT = 5_000
  */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
   const connection = await openSqliteConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
-  const opened = fileIdentity(path)
   // A transaction that only reads: the WAL keeps what it sees, and nobody waits for it.
   if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
   const statements = compileStatements(queries, schema, '')
   const wal = connection.memory ? noSync : openWalSync(path)
-  const group = new GroupCommit(connection, wal, options.onCommit)
+  const group = new GroupCommit(connection, wal, options)
   const all = statementRunner(connection)
   const run: Run = (statement) => all(statement).length
   const sequence = compileSequence(queries, schema, '')
@@ -68,9 +69,6 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
     assertWritable: () =>
       group.add(() => {
-        // A file that was removed or replaced goes on taking writes that nobody will find again.
-        if (fileIdentity(path) !== opened)
-          throw new StoreUnavailable(new Error('the file is not the one opened'))
         for (const statement of statements.probe) run(statement)
         return { keep: true, value: undefined }
       }),

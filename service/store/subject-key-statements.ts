@@ -5,7 +5,7 @@ import type { Tables } from './tables.ts'
 
 /** A person's key, wrapped. The person is named by a keyed tag only. */
 export interface SubjectKeyRecord {
-  /** 8 bytes. */
+  /** 16 bytes. */
   readonly tag: Uint8Array
   readonly keyWrapped: Uint8Array
   /** UNIX seconds. */

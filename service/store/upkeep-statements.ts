@@ -4,8 +4,12 @@ import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } fr
 import { compileEndedDetails } from './journal-statements.ts'
 import type { Tables } from './tables.ts'
 
-/** Sessions stay this long after their end, so that a user can see what happened. */
-const ENDED_SESSIONS_KEPT = 86_400
+/**
+ * Sessions stay this long after their end, so that a user can see what happened. Together with their two hours that is
+ * less than the 25 hours of idempotency records, and they are deleted first: whatever the clock says, no session is left
+ * in which a request could come again whose record is gone.
+ */
+const ENDED_SESSIONS_KEPT = 79_200
 /** A key whose request may have had its effect is not free again for so long after its record would have expired. */
 const UNKNOWN_OUTCOMES_KEPT = 90 * 86_400
 /** No caller's scope: those name what they belong to. */
@@ -24,11 +28,11 @@ export function compilePrune(queries: Queries, tables: Tables): readonly PruneSt
     compileExpired(queries, loginCodes),
     compileExpired(queries, stepUps),
     ...compileOutboxes(queries, tables),
-    compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
-    later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     ...ended.map(
       (step): PruneStep => later(ENDED_SESSIONS_KEPT, (now, limit) => step({ before: now, limit })),
     ),
+    compileExpired(queries, idempotency, isNotNull(idempotency.answerWrapped)),
+    later(UNKNOWN_OUTCOMES_KEPT, compileExpired(queries, idempotency)),
     (now) => keys({ before: now }),
     compileEndedDetails(queries, tables),
   ]

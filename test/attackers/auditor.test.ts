@@ -64,6 +64,32 @@ it('sees no body, openid or session key in anything that is served to a disclose
     expect(all.join('\n')).not.toContain(secret)
 })
 
+it('is signed out in the service: a copy of the cookie, and other browsers, are out with it', async () => {
+  const own = await newAuditor(service, 'mei', 'reader')
+  const signIn = async (): Promise<string> => {
+    const response = await fetch(`${service.url}/audit/api/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: own }),
+    })
+    return response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  }
+  const status = async (shown: string, method = 'GET'): Promise<number> =>
+    (await fetch(`${service.url}/audit/api/session`, { method, headers: { cookie: shown } })).status
+  const [tab, elsewhere] = [await signIn(), await signIn()]
+  expect([await status(tab), await status(elsewhere)]).toEqual([200, 200])
+  expect(await status(tab, 'DELETE')).toBe(204)
+  expect([await status(tab), await status(elsewhere)]).toEqual([401, 401])
+  // Somebody else’s session goes on, and the same auditor can come back at once.
+  expect(await status(cookie)).toBe(200)
+  const next = await signIn()
+  expect(await status(next)).toBe(200)
+  // Who is out signs nobody out.
+  await status(elsewhere, 'DELETE')
+  await status('miniseal-audit=forged', 'DELETE')
+  expect(await status(next)).toBe(200)
+})
+
 it('leaves a trace of every look, with the name and the address that it came from', async () => {
   const reads = ofKind(await readLog(service.environment), 'audit-read')
   expect(reads.length).toBeGreaterThan(0)

@@ -59,9 +59,9 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   it('keeps a message that could not be sent, and sends it once when people try again', async () => {
     await browser.context.setOffline(true)
     await write(customer, 'Still there?')
-    await customer.text('Not delivered').waitFor()
+    await customer.text('Not confirmed').waitFor()
     await browser.context.setOffline(false)
-    await customer.text('Not delivered').click()
+    await customer.text('Not confirmed').click()
     await customer.page.locator('.line--sent').getByText('Still there?').waitFor()
     await shop.id('contact-Ada').click()
     const bubble = shop.page.locator('.bubble').getByText('Still there?')

@@ -250,6 +250,13 @@ describe('consistency', () => {
       reasonOf(() => verifyConsistency(primitives, { size: 0, root }, headOf(7), hashes))
     expect(judge(empty.root, [leafOf(0)])).toBe('consistency_wrong')
     expect(judge(leafOf(0), [])).toBe('consistency_wrong')
+    const other = { size: 0, root: leafOf(0) }
+    for (const [older, newer] of [
+      [other, other],
+      [empty, other],
+      [other, empty],
+    ] as const)
+      expect(reasonOf(() => verifyConsistency(primitives, older, newer, []))).toBe('consistency_wrong')
   })
 
   it('is refused after any flipped bit', () => {

@@ -132,7 +132,7 @@ describe('the guides for backends', () => {
     })
     await mount(app, async () => ({ payee: 'bob', amount: 5 }), 4, String)
     await app.request('/orders', { method: 'POST' })
-    expect(thrown).toEqual([new StepUpNeeded('向 bob 支付 5 元').message])
+    expect(thrown).toEqual([new StepUpNeeded('5 元，支付给 bob').message])
   })
 
   it('pushes from the service’s own process', async () => {

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -77,6 +78,26 @@ for (const { isHere, needs } of Object.values(languages)) {
 export function programOf(guide: Guide): string {
   const { fence, heading } = languages[guide]
   return blockOf(`docs/guides/${guide}.md`, fence, heading).text
+}
+
+export interface ShownCaller {
+  readonly user: string
+}
+
+/** What `docs/guides/node.md` shows for who takes other people's libraries: it throws what it does not believe. */
+export async function importLibraryProgram(
+  origin: string,
+): Promise<(request: object, body: Buffer) => Promise<ShownCaller>> {
+  const { text } = blockOf('docs/guides/node.md', 'js', 'Without our package')
+  const path = join(mkdtempSync(join(tmpdir(), 'miniseal-guide-')), 'verify.mjs')
+  // The program stands alone in a backend's folder; here it takes its packages from this project.
+  const { resolve } = createRequire(import.meta.url)
+  writeFileSync(
+    path,
+    text.replace(/from '(jose|http-message-sig)'/g, (_, name: string) => `from '${resolve(name)}'`),
+  )
+  process.env.MINISEAL_ORIGIN = origin
+  return (await import(/* @vite-ignore */ path)).verifyGatewayRequest
 }
 
 export interface RunningProgram {

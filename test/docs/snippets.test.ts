@@ -134,6 +134,16 @@ describe('the guide for mini programs', () => {
     expect(await ask({ detail: {} })).toBeUndefined()
   })
 
+  it('gives up what was not sent, and finds that it was too late for what was', async () => {
+    const { given, channel } = phone('giving-up')
+    const text = block('docs/mini-program.md#Giving up, and asking what happened').text
+    const giveUp = (await run(text, service, given, 'giveUp')) as (key: string) => Promise<string>
+    expect(await giveUp('never-sent')).toBe('not paid')
+    const body = { payee: 'bob', amount: 1, currency: 'CNY' }
+    await channel.request({ method: 'POST', path: '/wallet/transfers', body, idempotencyKey: 'sent' })
+    expect(await giveUp('sent')).toBe('paid')
+  })
+
   it('pays, and asks again with the same key where nobody knows', async () => {
     const { given, channel } = phone('errors')
     const offered: (() => unknown)[] = []

@@ -85,6 +85,7 @@ declare const user: string
       given: `${channel}declare function showProblem(answer: unknown): void\ndeclare function offerToAskAgain(again: () => unknown): void\n`,
     },
   ],
+  'docs/mini-program.md#Giving up, and asking what happened': [{ realm: 'phone', given: channel }],
   'docs/mini-program.md#Devices and sessions': [{ realm: 'phone', given: channel }],
   'miniprogram/client/README.md#十行代码，第一次调用': [{ realm: 'phone' }],
   'miniprogram/client/README.md#Ten lines to the first call': [{ realm: 'phone' }],

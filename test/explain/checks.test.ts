@@ -153,6 +153,18 @@ describe('a token', () => {
       'token_invalid',
       'token-forged',
     ],
+    [
+      'for another audience',
+      forwardedRequest({ token: makeToken({ aud: 'https://other.example' }) }),
+      'token_invalid',
+      'token-of-other-service',
+    ],
+    [
+      'of another issuer',
+      forwardedRequest({ token: makeToken({ iss: 'https://other.example', aud: 'https://other.example' }) }),
+      'token_invalid',
+      'token-of-other-service',
+    ],
     ['that is none', forwardedRequest({ token: 'opaque' }), 'token_invalid', 'token-unreadable'],
   ]
   it.each(cases)('%s is named', (_title, message, code, id) => {

@@ -162,6 +162,7 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
     demand(0 <= older <= newer and all(len(each) == 32 for each in [older_root, *proof]), "range", wrong)
     if older in (0, newer):
         demand(not proof and older_root == (newer_root if older else sha256(b"")), "another root", wrong)
+        demand(newer or newer_root == sha256(b""), "the root of an empty tree", wrong)
         return
     demand(climb(older, newer, True, proof) == (older_root, newer_root), "another root", wrong)
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import backend
 from binary_http import Request, Response, encode_request, encode_response, pad, padded_length
 from configuration import thumbprint
 from message_signatures import (SignatureRefused, content_digest, response_coverage, sign_request,
                                 signature_base, verify_response)
-from primitives import b64u, ed25519_public, ed25519_sign
+from primitives import b64u, ed25519_public, ed25519_sign, unb64u
 from strict_messages import judge_request, read_signature, strict_digest, strict_request, strict_response
 from structured_fields import InnerList, Item, serialize
 from vectors_keys import check_configuration, check_keys
@@ -118,7 +120,20 @@ def check_refusals(data) -> int:
     return len(data["requests"]) + len(data["responses"])
 
 
-CHECKS = {"configuration": check_configuration, "frames": check_frames, "handshake": check_handshake,
+def check_gateway(data) -> int:
+    """By the program of a backend, which shares nothing with the service."""
+    keys = [{key["kid"]: unb64u(key["x"]) for key in data[name]["keys"] if key.get("miniseal_use") == use}
+            for name, use in (("token_keys", "token"), ("message_keys", "message"))]
+    for vector in data["requests"]:
+        request = Request(vector["method"], "https", urlsplit(data["origin"]).netloc, vector["path"],
+                          [tuple(field) for field in vector["fields"]], unhex(vector["content"]))
+        refused = refuses(backend.REFUSALS, backend.verify, request, data["origin"], *keys, data["now"])
+        same(refused, vector["code"] is not None, "a request " + vector["title"])
+    return len(data["requests"])
+
+
+CHECKS = {"configuration": check_configuration, "frames": check_frames, "gateway": check_gateway,
+          "handshake": check_handshake,
           "keys": check_keys, "log": check_log, "messages": check_messages, "padding": check_padding,
           "refusals": check_refusals, "request": check_request, "response": check_response,
           "session": check_session}

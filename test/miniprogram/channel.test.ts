@@ -162,7 +162,7 @@ describe('a session', () => {
     })
     await expect(phone('', { login: async () => 'no-such-code' }).channel.login()).rejects.toMatchObject({
       code: 'login_code_invalid',
-      outcome: 'refused',
+      outcome: 'none',
     })
   })
 })

@@ -7,6 +7,8 @@ import { confirm } from '../support/confirmation.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { balance, createPhone } from './phone.ts'
+import { json, problem } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
 
 let service: TestService
 
@@ -30,7 +32,7 @@ describe('a request with `confirm`', () => {
       soter: (challenge) => confirm(service, 'openid-confirm', challenge),
     })
     const done = await channel.request({ ...order, confirm: true })
-    expect([done.status, shown, await balance(channel)]).toEqual([201, ['向 bob 转账 2,000.00 元'], 800_000])
+    expect([done.status, shown, await balance(channel)]).toEqual([201, ['2,000.00 元，转账给 bob'], 800_000])
     expect(proxy.frames).toBe(4)
   })
 
@@ -40,8 +42,30 @@ describe('a request with `confirm`', () => {
       soter: (challenge) => confirm(service, 'openid-own-way', challenge),
     })
     const answer = await channel.request({ ...order, confirm: async (summary) => shown.push(summary) > 0 })
-    expect([answer.status, shown]).toEqual([201, ['向 bob 转账 2,000.00 元']])
+    expect([answer.status, shown]).toEqual([201, ['2,000.00 元，转账给 bob']])
   })
+
+  it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
+    'is not carried out, and nobody is asked, when the summary cannot be shown: %j',
+    async (summary) => {
+      let asked = 0
+      const { service: scriptedService, channel } = await scripted({
+        soter: async () => {
+          asked += 1
+          return { resultJSON: '', resultJSONSignature: '' }
+        },
+      })
+      await channel.login()
+      scriptedService.decide = ({ path }) => {
+        return path.startsWith('/outcomes/')
+          ? json(200, { outcome: 'none', cancelled: true })
+          : problem('step_up_required', 1, 401, { challenge: 'A'.repeat(43), summary })
+      }
+      const confirming = channel.request({ ...order, confirm: async () => asked++ === 0 })
+      await expect(confirming).rejects.toMatchObject({ code: 'unexpected_answer', outcome: 'refused' })
+      expect([asked, scriptedService.received.length]).toEqual([0, 3])
+    },
+  )
 
   it('is not carried out when its owner does not want it', async () => {
     let signed = 0
@@ -53,7 +77,7 @@ describe('a request with `confirm`', () => {
     })
     await expect(channel.request({ ...order, confirm: async () => false })).rejects.toMatchObject({
       code: 'confirmation_cancelled',
-      outcome: 'none',
+      outcome: 'refused',
       idempotencyKey: expect.any(String),
     })
     expect([signed, await balance(channel)]).toEqual([0, 1_000_000])
@@ -98,7 +122,7 @@ function wxWith(
 describe('SOTER of WeChat', () => {
   it('is asked with what is supported and enrolled, and with no more text than fits', async () => {
     const { wx, asked } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
-    await expect(wxSoter(wx)('challenge', '长'.repeat(60), 'android')).resolves.toMatchObject({
+    await expect(wxSoter(wx)('challenge', '长'.repeat(42), 'android')).resolves.toMatchObject({
       resultJSON: '{}',
     })
     expect(asked).toEqual([

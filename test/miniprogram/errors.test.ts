@@ -51,7 +51,9 @@ describe('an error of the channel', () => {
 
 describe('a signed refusal', () => {
   it('carries code, status, time, detail and what the service says about a retry', () => {
-    const response = problem('rate_limited', 1, 429, { detail: 'slow down', retryable: false })
+    const response = problem('rate_limited', 1, 429, {
+      ...{ detail: 'slow down', retryable: false, outcome: 'none' },
+    })
     const fields = [...response.fields, ['retry-after', '30'] as const]
     const error = findRefusal({ ...response, fields }, true, answeredAt)
     expect(error).toMatchObject({
@@ -65,14 +67,20 @@ describe('a signed refusal', () => {
     })
   })
 
-  it('leaves the outcome open where the effect may have happened', () => {
-    for (const code of ['idempotency_in_progress', 'upstream_unavailable', 'internal']) {
+  it('leaves the outcome open, whatever its code, unless it says that nothing happened', () => {
+    for (const code of ['replayed', 'rate_limited', 'payload_invalid', 'not_found', 'internal']) {
       expect(findRefusal(problem(code, 1), true, answeredAt)?.outcome).toBe('unknown')
-      expect(findRefusal(problem(code, 1), false, answeredAt)?.outcome).toBe('refused')
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true, answeredAt)?.outcome).toBe(
+        'unknown',
+      )
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'None' }), true, answeredAt)?.outcome).toBe(
+        'unknown',
+      )
+      expect(findRefusal(problem(code, 1, 503, { outcome: 'none' }), true, answeredAt)?.outcome).toBe(
+        'refused',
+      )
+      expect(findRefusal(problem(code, 1), false, answeredAt)?.outcome).toBe('none')
     }
-    expect(
-      findRefusal(problem('unavailable', 1, 503, { outcome: 'unknown' }), true, answeredAt)?.outcome,
-    ).toBe('unknown')
   })
 
   it('is told from an error of the backend', () => {
@@ -83,13 +91,22 @@ describe('a signed refusal', () => {
     for (const name of ['miniseal_problem', 'x-miniseal-problem']) {
       expect(found({ ...spelled, fields: [...spelled.fields, [name, 'session_ended']] })).toBeUndefined()
     }
-    expect(
-      found({ ...spelled, fields: [...spelled.fields, ['miniseal-problem', 'replayed']] }),
-    ).toBeUndefined()
-    expect(found(problem('insufficient_funds', 1, 422))).toBeUndefined()
-    expect(found(problem('unknown_session', 1, 401))).toBeUndefined()
     expect(found(problem('not_found', 1, 200))).toBeUndefined()
-    expect(found({ ...problem('not_found', 1), content: new Uint8Array([0xff]) })).toBeUndefined()
+  })
+
+  it('that is not understood leaves the outcome open, and is no answer of the backend', () => {
+    const spelled = backendProblem('session_ended', 1)
+    for (const response of [
+      { ...spelled, fields: [...spelled.fields, ['miniseal-problem', 'replayed'] as const] },
+      problem('insufficient_funds', 1, 422, { outcome: 'none' }),
+      problem('unknown_session', 1, 401),
+      { ...problem('not_found', 1), content: new Uint8Array([0xff]) },
+    ]) {
+      const { status } = response
+      const unexpected = { code: 'unexpected_answer', status }
+      expect(findRefusal(response, true, answeredAt)).toMatchObject({ ...unexpected, outcome: 'unknown' })
+      expect(findRefusal(response, false, answeredAt)).toMatchObject({ ...unexpected, outcome: 'none' })
+    }
   })
 })
 

@@ -38,7 +38,7 @@ describe('a wrong clock', () => {
     service.decide = () => 'window_invalid'
     await expect(channel.request(wallet)).rejects.toMatchObject({
       code: 'window_invalid',
-      outcome: 'refused',
+      outcome: 'none',
     })
     expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
   })

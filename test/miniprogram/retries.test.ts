@@ -84,23 +84,29 @@ describe('a request that fails on the way', () => {
     expect(error?.text()).toBe('结果尚未确认，请勿重复提交，请稍后查看记录')
   })
 
-  it('stays of unknown outcome when the next attempt is refused before it is looked at', async () => {
-    const { channel, service } = await scripted({ retries: 1 })
+  it('stays of unknown outcome when the phone is offline at the next attempt', async () => {
+    let isOnline = true
+    const events = { isOnline: () => isOnline, listen: () => () => {} }
+    const { channel, service } = await scripted({ retries: 1, events })
     await channel.login()
-    loseAnswers(service, 1)
-    service.decide = ({ path }) =>
-      path === transfers && idempotencyKeys(service, transfers).length > 1 ? 'payload_invalid' : undefined
+    service.intercept = () => {
+      isOnline = false
+      throw new Error('reset')
+    }
     const { error } = await settled(channel.request(transfer))
-    expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'payload_invalid' })
+    expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'offline', outcome: 'unknown' })
+    expect((await settled(channel.request(transfer))).error).toMatchObject({
+      code: 'offline',
+      outcome: 'none',
+    })
   })
 
-  it('is not of unknown outcome any more when the next attempt is asked to be confirmed', async () => {
+  it('stays of unknown outcome when it is asked to be confirmed, with the code that says so', async () => {
     const { channel, service } = await scripted({ retries: 1 })
-    await channel.login()
-    loseAnswers(service, 1)
     service.decide = ({ path }) => (path === transfers ? 'step_up_required' : undefined)
     const { error } = await settled(channel.request(transfer))
-    expect(error).toMatchObject({ code: 'step_up_required', outcome: 'refused' })
+    expect(error).toMatchObject({ code: 'step_up_required', outcome: 'unknown' })
+    expect(idempotencyKeys(service, transfers)).toHaveLength(1)
   })
 
   it('is sent again after WeChat interrupted it in the background', async () => {
@@ -134,6 +140,100 @@ describe('a request that fails on the way', () => {
     const { error } = await settled(channel.request(transfer))
     expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'idempotency_in_progress' })
     expect(idempotencyKeys(service, transfers)).toHaveLength(1)
+  })
+})
+
+const unclear = [
+  ...['replayed', 'rate_limited', 'window_invalid', 'token_expired', 'token_invalid', 'session_ended'],
+  ...['upstream_unavailable', 'unavailable', 'internal', 'idempotency_in_progress', 'payload_invalid'],
+  ...['not_found', 'signature_invalid', 'key_unknown'],
+]
+
+describe('a payment with a refusal that says nothing of its key', () => {
+  it.each(unclear)('is signed again with the same key, until there is an outcome (%s)', async (code) => {
+    const { channel, service } = await scripted({ retries: 2 })
+    await channel.login()
+    let refusals = 0
+    service.decide = ({ path }) => (path === transfers && refusals++ < 1 ? code : undefined)
+    const { answer } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
+    expect(answer?.status).toBe(200)
+    expect(idempotencyKeys(service, transfers)).toEqual(['key-1', 'key-1'])
+    const sent = service.received.filter(({ path }) => path === transfers)
+    expect(new Set(sent.map(({ fields }) => findField(fields, 'signature-input'))).size).toBe(2)
+  })
+
+  it.each(unclear)('is never told as refused (%s)', async (code) => {
+    const { channel, service } = await scripted({ retries: 1 })
+    await channel.login()
+    service.decide = ({ path }) => (path === transfers ? code : undefined)
+    const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
+    expect(error).toMatchObject({ code: 'outcome_unknown', reason: code, outcome: 'unknown' })
+    expect(new Set(idempotencyKeys(service, transfers))).toEqual(new Set(['key-1']))
+  })
+
+  it.each(['idempotency_mismatch', 'step_up_invalid'])(
+    'is not repeated where that is no use (%s)',
+    async (code) => {
+      const { channel, service } = await scripted({ retries: 2 })
+      service.decide = ({ path }) => (path === transfers ? code : undefined)
+      const { error } = await settled(channel.request(transfer))
+      expect(error).toMatchObject({ code: 'outcome_unknown', reason: code })
+      expect(idempotencyKeys(service, transfers)).toHaveLength(1)
+    },
+  )
+
+  it('is settled by the refusal that says that nothing happened, whatever came before it', async () => {
+    const { channel, service } = await scripted({ retries: 2 })
+    await channel.login()
+    loseAnswers(service, 1)
+    service.decide = ({ path }) =>
+      path === transfers && idempotencyKeys(service, transfers).length > 1
+        ? problem('payload_invalid', service.time, 400, { outcome: 'none' })
+        : undefined
+    const { error } = await settled(channel.request(transfer))
+    expect(error).toMatchObject({ code: 'payload_invalid', outcome: 'refused' })
+  })
+})
+
+describe('a payment that was refused for now, and whose key is settled', () => {
+  const busyOnce = (service: ScriptedService): void => {
+    let refusals = 0
+    service.decide = ({ path }) =>
+      path === transfers && refusals++ < 1
+        ? problem('upstream_unavailable', service.time, 503, { outcome: 'none', retryable: true })
+        : undefined
+  }
+
+  it('is sent again with another key, where the client made the key up', async () => {
+    const { channel, service } = await scripted({ retries: 2 })
+    busyOnce(service)
+    expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
+    expect(new Set(idempotencyKeys(service, transfers)).size).toBe(2)
+  })
+
+  it('is left to the caller who gave the key', async () => {
+    const { channel, service } = await scripted({ retries: 2 })
+    busyOnce(service)
+    const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'mine' }))
+    expect(error).toMatchObject({
+      ...{ code: 'upstream_unavailable', outcome: 'refused', retryable: true, idempotencyKey: 'mine' },
+    })
+    expect(idempotencyKeys(service, transfers)).toEqual(['mine'])
+  })
+
+  it('is of unknown outcome again when the attempt with the other key is lost', async () => {
+    const { channel, service } = await scripted({ retries: 1 })
+    await channel.login()
+    busyOnce(service)
+    let sent = 0
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      if (++sent > 1) throw new Error('reset')
+      return answer
+    }
+    const { error } = await settled(channel.request(transfer))
+    expect(error).toMatchObject({ code: 'outcome_unknown', reason: 'network' })
+    expect(error?.idempotencyKey).toBe(idempotencyKeys(service, transfers)[1])
   })
 })
 

@@ -30,8 +30,8 @@ it('learns what to confirm and with which key to come again, and then makes the 
   expect(error).toMatchObject({
     code: 'step_up_required',
     status: 401,
-    outcome: 'refused',
-    problem: { summary: '向 bob 转账 2,000.00 元' },
+    outcome: 'unknown',
+    problem: { summary: '2,000.00 元，转账给 bob' },
   })
   const challenge = String(error?.problem?.challenge)
   const headers = { 'step-up': stepUpField(challenge, await confirm(service, 'openid-finger', challenge)) }

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parseRoutes } from '../../service/backends/routes.ts'
 import { confirm, stepUpField, withStepUp } from '../support/confirmation.ts'
@@ -30,7 +29,7 @@ beforeAll(async () => {
   const path = join(folder, 'routes.json')
   const above = { member: 'amount', value: 1000 }
   const routes = [
-    { path: '/pay', upstream: upstream.origin, step_up: { above, summary: '{payee} {amount} {secret}!' } },
+    { path: '/pay', upstream: upstream.origin, step_up: { above, summary: '{amount} 分给 {payee}' } },
     { path: '/limits', upstream: upstream.origin, step_up: { always: true } },
   ]
   writeFileSync(path, JSON.stringify(routes))
@@ -64,7 +63,7 @@ it('lets a request up to the value pass, and one above it only when it is confir
   expect((await session.send(paying({ payee: 'bob', amount: 1000 }))).status).toBe(200)
   const large = paying({ payee: 'bob', amount: 1001 })
   const asked = await session.send(large)
-  expect(asked).toMatchObject({ status: 401, json: { code: 'step_up_required', summary: 'bob 1001 !' } })
+  expect(asked).toMatchObject({ status: 401, json: { code: 'step_up_required', summary: '1001 分给 bob' } })
   expect(seen).toEqual(['POST /pay session'])
   const { challenge } = asked.json
   const value = stepUpField(challenge, await confirm(service, openid, challenge))
@@ -94,14 +93,48 @@ it.each([
   expect(seen).toEqual([])
 })
 
-it('looks into a compressed body', async () => {
-  const parts = paying({})
-  const content = gzipSync(JSON.stringify({ payee: 'bob', amount: 5000 }))
-  const heard = await session.send({
-    ...parts,
-    before: (message) => ({ ...message, fields: [...message.fields, ['content-encoding', 'gzip']], content }),
-  })
-  expect(heard.json).toMatchObject({ code: 'step_up_required' })
+it.each([
+  ['turns the text around', { payee: '\u202ebob' }],
+  ['isolates a part of it', { payee: '\u2066bob\u2069' }],
+  ['starts a new line', { payee: 'bob\n1 分' }],
+  ['starts a new line as Unicode does', { payee: 'bob\u20281 分' }],
+  ['hides itself', { payee: 'b\u200bob' }],
+  ['is too long for the prompt', { payee: 'b'.repeat(40) }],
+  ['is empty', { payee: '' }],
+  ['is missing', {}],
+  ['is a list', { payee: ['bob'] }],
+])(
+  'asks nobody to confirm what they cannot see: a payee that %s is payload_invalid',
+  async (_title, more) => {
+    const heard = await session.send(paying({ amount: 5000, ...more }))
+    expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })
+    expect(heard.json.summary).toBeUndefined()
+    expect(seen).toEqual([])
+  },
+)
+
+it('shows a part of a long path where a route says nothing of what is confirmed', async () => {
+  const { json } = await session.send(paying({ n: 1 }, `/limits/${'x'.repeat(60)}`))
+  expect(json.summary).toBe(`POST /limits/${'x'.repeat(28)}…`)
+})
+
+it.each([
+  ['does not show the amount', '转账给 {payee}'],
+  ['shows the payee first', '向 {payee} 转账 {amount} 分'],
+  ['shows the amount far behind', '您正在向对方账户转账 {amount} 分'],
+  ['cannot fit', `{amount} ${'长'.repeat(42)}`],
+  ['holds a control character', '{amount}\u202e {payee}'],
+  ['is empty', ''],
+])('does not start with a summary that %s', (_title, summary) => {
+  const route = { path: '/a', upstream: 'http://127.0.0.1:1' }
+  const above = { member: 'amount', value: 1 }
+  const always = summary === '转账给 {payee}' ? '' : summary
+  for (const step_up of [
+    { above, summary },
+    { always: true, summary: always },
+  ])
+    expect(() => parseRoutes(JSON.stringify([{ ...route, step_up }]))).toThrow(/route 1, step_up.*/)
+  expect(() => parseRoutes(JSON.stringify([{ ...route, step_up: { above } }]))).toThrow(/step_up/)
 })
 
 it('reads the policy strictly', () => {

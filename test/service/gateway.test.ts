@@ -1,28 +1,21 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../service/backends/routes.ts'
+import { importLibraryProgram } from '../docs/guide-programs.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 
-/** Where a package's entry is, for a program outside the project. */
-function resolvePackage(modules: URL, name: string): string {
-  return createRequire(modules).resolve(name)
-}
-
 interface Seen {
   readonly method: string
   readonly url: string
   readonly headers: IncomingHttpHeaders
+  readonly headersDistinct: IncomingMessage['headersDistinct']
   readonly body: string
 }
 
@@ -54,7 +47,8 @@ beforeAll(async () => {
       body += String(chunk)
     })
     request.on('end', () => {
-      seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body })
+      const { method = '', url = '', headers, headersDistinct } = request
+      seen.push({ method, url, headers, headersDistinct, body })
       const misbehave = misbehaviours[request.url ?? '']
       if (misbehave === undefined) answerOrder(request, response)
       else misbehave(request, response)
@@ -136,20 +130,7 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
 })
 
 it('is verified by the program of other libraries that the guide for Node prints', async () => {
-  const guide = readFileSync(new URL('../../docs/guides/node.md', import.meta.url), 'utf8')
-  const [, code] = /```js\n([\s\S]*?)```/.exec(guide.slice(guide.indexOf('## Without our package'))) ?? []
-  const path = join(mkdtempSync(join(tmpdir(), 'miniseal-guide-')), 'verify.mjs')
-  // The program stands alone in a backend's folder; here it takes its packages from this project.
-  const modules = new URL('../../node_modules/', import.meta.url)
-  writeFileSync(
-    path,
-    (code ?? '').replace(
-      /from '(jose|http-message-sig)'/g,
-      (_, name) => `from '${resolvePackage(modules, name)}'`,
-    ),
-  )
-  process.env.MINISEAL_ORIGIN = service.origin
-  const { verifyGatewayRequest } = await import(/* @vite-ignore */ path)
+  const verifyGatewayRequest = await importLibraryProgram(service.origin)
   seen = []
   await session.send({ method: 'POST', path: '/orders/9?x=1', body: { count: 1 }, key: 'order-9' })
   await session.send({ path: '/orders/9' })

@@ -253,7 +253,7 @@ describe('a session that must confirm everything', () => {
       response.end(/acr="(\w+)"/.exec(String(request.headers['miniseal-caller']))?.[1])
     })
     const above = { member: 'amount', value: 1000 }
-    const step_up = { above, summary: '向 {payee} 转账' }
+    const step_up = { above, summary: '{amount} 分给 {payee}' }
     const routes = [
       { path: '/pay', upstream: upstream.origin, step_up },
       { path: '/plain', upstream: upstream.origin },
@@ -265,7 +265,7 @@ describe('a session that must confirm everything', () => {
       await rank('marked', 3)
       const session = await logIn(service, { openid: 'marked' })
       const small = { method: 'POST', path: '/pay', body: { payee: 'bob', amount: 1 }, key: 'a' }
-      expect((await session.send(small)).json.summary).toBe('向 bob 转账')
+      expect((await session.send(small)).json.summary).toBe('1 分给 bob')
       expect((await session.send({ ...small, path: '/plain', key: 'b' })).json.summary).toBe('POST /plain')
       expect(upstream.arrived).toHaveLength(0)
       expect((await confirmed(session, 'marked', small)).status).toBe(200)

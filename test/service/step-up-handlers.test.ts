@@ -34,6 +34,9 @@ function createApp(): InnerApp {
     afterwards()
     return c.json({ acr: c.var.caller.acr })
   })
+  app.all('/telling', async (c) => {
+    throw new StepUpNeeded(`5 元给 ${await c.req.text()}`)
+  })
   app.all('/careless', (c) => c.json({ acr: c.var.caller.acr }))
   return app
 }
@@ -173,5 +176,19 @@ it('finds in one process what another asked for, has one effect in both, and for
   } finally {
     await second.close()
     rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+it('asks for nothing that a person could not see as it is: the request is payload_invalid', async () => {
+  for (const payee of ['\u202ebob', 'b\u200bob', 'bob\u2028', 'b'.repeat(38)]) {
+    const content = new TextEncoder().encode(payee)
+    const parts: RequestParts = {
+      method: 'POST',
+      path: '/telling',
+      body: {},
+      key: `telling ${encodeURIComponent(payee)}`,
+    }
+    const heard = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
+    expect(heard.json).toMatchObject({ code: 'payload_invalid', detail: expect.stringContaining('summary') })
   }
 })

@@ -95,11 +95,11 @@ export function serviceOutside(
     logText: unused,
     advanceClock: unused,
     now: () => Math.floor(Date.now() / 1000),
-    code: async () => {
+    code: async (openid) => {
       const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ appid: sandboxApp.appid }),
+        body: JSON.stringify({ appid: sandboxApp.appid, ...(openid ? { openid } : {}) }),
       })
       return ((await answer.json()) as { code: string }).code
     },

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { configurationVectors } from './make/configuration.ts'
 import { frameVectors } from './make/frames.ts'
+import { gatewayVectors } from './make/gateway.ts'
 import { handshakeVectors } from './make/handshake.ts'
 import { keyVectors } from './make/keys.ts'
 import { logVectors } from './make/log.ts'
@@ -21,6 +22,7 @@ import { requestVectors, responseVectors } from './make/signed-messages.ts'
 export const makers = {
   configuration: configurationVectors,
   frames: frameVectors,
+  gateway: gatewayVectors,
   handshake: handshakeVectors,
   keys: keyVectors,
   log: logVectors,

@@ -36,6 +36,7 @@ function check(directory: string): { readonly code: number | null; readonly line
 const spoilt: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
   configuration: [/"signature": "../, '"signature": "zz'],
   frames: [/"code": "malformed_frame"/, '"code": "frame_too_large"'],
+  gateway: [/"code": "token_expired"/, '"code": null'],
   handshake: [/"th": "[0-9a-f]{64}"/, `"th": "${'0'.repeat(64)}"`],
   keys: [/"valid": false/, '"valid": true'],
   log: [/"hash": "[0-9a-f]{64}"/, `"hash": "${'0'.repeat(64)}"`],

@@ -62,7 +62,14 @@ export interface Texts {
     readonly refusedDetail: string
     readonly unknown: string
     readonly unknownDetail: string
+    readonly stillUnknownTitle: string
     readonly stillUnknown: string
+    readonly stillRunning: string
+    readonly giveUp: string
+    readonly givingUp: string
+    readonly givingUpDetail: string
+    readonly notStopped: string
+    readonly givenUp: string
     readonly askAgain: string
     readonly backToWallet: string
     readonly viewReceipt: string

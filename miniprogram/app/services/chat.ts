@@ -1,7 +1,9 @@
 /** Conversations between the users of this mini program. */
+import { ChannelError } from 'miniseal-client'
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, list, object, objectOf, optionalText, text } from './json'
+import { newKey } from './keys'
 
 export interface Profile {
   readonly user: string
@@ -60,6 +62,11 @@ export async function sendMessage(to: string, content: string, key: string): Pro
   const body = { to, text: content }
   const answer = await channel.request({ method: 'POST', path: '/chat/messages', body, idempotencyKey: key })
   return parseMessage(objectOf(answer, 201))
+}
+
+/** The key of the next attempt: the same one, unless the service has refused the message and so settled the key. */
+export async function keyAfter(failure: unknown, key: string): Promise<string> {
+  return failure instanceof ChannelError && failure.outcome === 'refused' ? newKey() : key
 }
 
 /** @throws ChannelError `unexpected_answer`. */

@@ -28,7 +28,7 @@ export function findPending(): TransferOrder | undefined {
 
 function parseOrder(value: unknown): TransferOrder | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { payee, amount, note, key } = value as Partial<Record<keyof TransferOrder, unknown>>
+  const { payee, amount, note, key, isGivenUp } = value as Partial<Record<keyof TransferOrder, unknown>>
   if (typeof payee !== 'string' || typeof key !== 'string' || typeof note !== 'string') return undefined
-  return typeof amount === 'number' ? { payee, amount, note, key } : undefined
+  return typeof amount === 'number' ? { payee, amount, note, key, isGivenUp: isGivenUp === true } : undefined
 }

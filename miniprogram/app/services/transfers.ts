@@ -22,6 +22,8 @@ export interface TransferOrder {
   readonly note: string
   /** The Idempotency-Key: the same key is the same transfer, however often it is sent. */
   readonly key: string
+  /** Whether the person gave it up: from then on it is not sent again, only stopped. */
+  readonly isGivenUp: boolean
 }
 
 /** What is known, and nothing more. */
@@ -29,15 +31,15 @@ export type TransferOutcome =
   | { readonly kind: 'done'; readonly transfer: Transfer }
   /** The money did not move, and why. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** It may have moved. */
-  | { readonly kind: 'unknown' }
+  /** It may have moved, or may move yet. */
+  | { readonly kind: 'unknown'; readonly isRunning: boolean }
 
 /** How long to wait before each time that the service is asked again, in milliseconds. */
 const patience: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
 
 /** A new order with a key of its own. */
 export async function createOrder(payee: string, amount: number, note: string): Promise<TransferOrder> {
-  return { payee, amount, note, key: await newKey() }
+  return { payee, amount, note, key: await newKey(), isGivenUp: false }
 }
 
 /** Sends an order for the first time. It is kept until its outcome is known, also over a restart of the app. */
@@ -52,44 +54,64 @@ export async function sendTransfer(order: TransferOrder): Promise<TransferOutcom
   return outcome
 }
 
+/** Gives an order up: `findOut` stops it from now on, also after a restart of the app. */
+export async function giveUp(order: TransferOrder): Promise<TransferOrder> {
+  const givenUp = { ...order, isGivenUp: true }
+  await keepPending(givenUp)
+  return givenUp
+}
+
 /**
- * Asks again what became of an order, with the same key, until it is known or patience ends.
+ * Asks again what became of an order, with the same key, until it is known or patience ends. An order that was given up
+ * is stopped.
  *
  * @param isWanted false ends the asking; the order stays kept
  */
 export async function findOut(order: TransferOrder, isWanted: () => boolean): Promise<TransferOutcome> {
-  for (const delay of patience) {
+  let outcome: TransferOutcome = unknown
+  for (const delay of order.isGivenUp ? [0, ...patience] : patience) {
     await wait(delay)
     if (!isWanted()) break
     if (!isOnline()) continue
-    const outcome = await attempt(order, true)
+    outcome = await (order.isGivenUp ? stop(order) : attempt(order, true))
     if (outcome.kind === 'unknown') continue
     forgetPending()
-    return outcome
+    break
   }
-  return { kind: 'unknown' }
+  return outcome
 }
 
-/** @param isRepeated an earlier attempt may have arrived, so only what proves that none has run settles it */
+const unknown: TransferOutcome = { kind: 'unknown', isRunning: false }
+
+/** @param isRepeated an earlier attempt may have arrived, so only the service's word that none has run settles it */
 async function attempt(order: TransferOrder, isRepeated: boolean): Promise<TransferOutcome> {
   try {
     return outcomeOf(await send(order))
   } catch (error) {
-    return isSettled(error, isRepeated) ? { kind: 'refused', reason: reasonOf(error) } : { kind: 'unknown' }
+    if (!(error instanceof ChannelError)) return unknown
+    const isSettled = error.outcome === 'refused' || (error.outcome === 'none' && !isRepeated)
+    if (isSettled) return { kind: 'refused', reason: reasonOf(error) }
+    return { kind: 'unknown', isRunning: error.reason === 'idempotency_in_progress' }
   }
 }
 
-/** What only comes after the backend declined, or asked for a finger: it has not run, in this attempt or before. */
-const settling: readonly string[] = [
-  'payload_invalid',
-  'not_found',
-  'step_up_invalid',
-  'confirmation_cancelled',
-]
-
-function isSettled(error: unknown, isRepeated: boolean): error is ChannelError {
-  if (!(error instanceof ChannelError) || error.outcome === 'unknown') return false
-  return !isRepeated || settling.includes(error.code) || error.code.startsWith('soter_')
+/** Has the service make sure that it never runs, unless it did. */
+async function stop({ key }: TransferOrder): Promise<TransferOutcome> {
+  try {
+    const found = await channel.cancel(key)
+    switch (found.outcome) {
+      case 'none':
+        return { kind: 'refused', reason: texts().transfer.givenUp }
+      case 'done':
+        return found.answer === undefined ? unknown : outcomeOf(found.answer)
+      case 'running':
+        return { kind: 'unknown', isRunning: true }
+      case 'unknown':
+        return unknown
+    }
+  } catch {
+    return unknown
+  }
 }
 
 function reasonOf(error: ChannelError): string {
@@ -100,7 +122,7 @@ function reasonOf(error: ChannelError): string {
 /** A 4xx is the backend's word that it has done nothing; whatever else is not understood is not known. */
 function outcomeOf(answer: Answer): TransferOutcome {
   if (answer.status === 201) return doneOf(answer)
-  if (answer.status < 400 || answer.status >= 500) return { kind: 'unknown' }
+  if (answer.status < 400 || answer.status >= 500) return unknown
   const { insufficient, notAccepted } = texts().transfer
   return {
     kind: 'refused',
@@ -115,7 +137,7 @@ function doneOf(answer: Answer): TransferOutcome {
     keepReceipt(transfer.id, answer)
     return { kind: 'done', transfer }
   } catch {
-    return { kind: 'unknown' }
+    return unknown
   }
 }
 

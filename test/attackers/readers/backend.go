@@ -11,6 +11,7 @@ import (
 
 type payment struct {
 	Amount float64 `json:"amount"`
+	Tokens float64 `json:"tokens"`
 	Payee  string  `json:"payee"`
 }
 

@@ -1,7 +1,8 @@
 /** Backends in other languages, whose libraries read paths and bodies in their own way. */
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { languages } from '../../docs/guide-programs.ts'
 import { freePort } from '../../support/service-process.ts'
 
@@ -12,6 +13,11 @@ const commands = {
 
 export type Reader = keyof typeof commands
 
+const folder = new URL('.', import.meta.url).pathname
+const cache = new URL('../../../node_modules/.cache/miniseal-judge/go', import.meta.url).pathname
+/** Nothing from the network, and what was compiled once is kept. */
+const environment = { ...process.env, GO111MODULE: 'off', GOFLAGS: '', GOCACHE: cache }
+
 /** Those that this machine can run; where CI says that it is one, all of them. */
 export const readers = (['go', 'java'] as const).filter((reader) => languages[reader].isHere)
 
@@ -21,7 +27,7 @@ export interface Reading {
   readonly handler: 'transfers' | 'other'
   /** Decoded. */
   readonly path: string
-  readonly payment?: { readonly amount: number; readonly payee: string }
+  readonly payment?: { readonly amount: number; readonly tokens: number; readonly payee: string }
 }
 
 export interface RunningReader {
@@ -32,14 +38,9 @@ export interface RunningReader {
 export async function startReader(reader: Reader): Promise<RunningReader> {
   const port = await freePort()
   const [program, ...args] = commands[reader]
-  const root = new URL('../../../', import.meta.url).pathname
   const child = spawn(program, args, {
-    cwd: new URL('.', import.meta.url).pathname,
-    env: {
-      ...process.env,
-      ...{ GO111MODULE: 'off', GOFLAGS: '', GOCACHE: `${root}node_modules/.cache/miniseal-judge/go` },
-      PORT: `${port}`,
-    },
+    cwd: folder,
+    env: { ...environment, PORT: `${port}` },
     stdio: ['ignore', 'pipe', 'inherit'],
     // `go run` starts another process, which has to end with it.
     detached: true,
@@ -55,4 +56,16 @@ export async function startReader(reader: Reader): Promise<RunningReader> {
       await ended
     },
   }
+}
+
+/** Every pair of characters that Go takes for the same one but for its case. */
+export async function listFoldedByGo(): Promise<readonly (readonly [string, string])[]> {
+  const { stdout } = await promisify(execFile)('go', ['run', 'fold.go'], { cwd: folder, env: environment })
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line): [string, string] => {
+      const [one = '', other = ''] = line.split(' ')
+      return [String.fromCodePoint(Number(one)), String.fromCodePoint(Number(other))]
+    })
 }

@@ -231,6 +231,12 @@ function refusedConsistency(good: Consistency): readonly Consistency[] {
     { ...good, title: 'of equal sizes with other roots', newer: { ...newer, size: 37 }, hashes: [] },
     { ...good, title: 'of equal sizes with a hash', newer: older },
     { ...good, title: 'from an empty tree with a hash', older: { size: 0, root: hex(tree.mth(0, 0)) } },
+    {
+      title: 'of two empty trees with a root',
+      older: { size: 0, root: otherHash },
+      newer: { size: 0, root: otherHash },
+      hashes: [],
+    },
     { ...good, title: 'from an empty tree with a root', older: { ...older, size: 0 }, hashes: [] },
   ]
 }

@@ -1,7 +1,7 @@
 import { clockTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import type { Message } from '../../services/chat'
-import { fetchMessages, parseMessage, sendMessage } from '../../services/chat'
+import { fetchMessages, keyAfter, parseMessage, sendMessage } from '../../services/chat'
 import { onEvent } from '../../services/events'
 import type { Trouble } from '../../services/failures'
 import { troubleOf } from '../../services/failures'
@@ -18,7 +18,7 @@ interface MessageRow {
 }
 
 interface Outgoing {
-  readonly key: string
+  key: string
   readonly text: string
   isFailed: boolean
 }
@@ -104,7 +104,8 @@ Page({
       const sent = await sendMessage(page.user, message.text, message.key)
       page.outgoing = page.outgoing.filter((other) => other !== message)
       this.keep(sent)
-    } catch {
+    } catch (error) {
+      message.key = await keyAfter(error, message.key)
       message.isFailed = true
     }
     this.draw()

@@ -3,7 +3,7 @@ import { formatFen, maxTransfer, maxWithoutConfirmation, parseFen } from '../../
 import { fetchContacts } from '../../services/chat'
 import { findPending } from '../../services/pending-transfer'
 import type { TransferOrder, TransferOutcome } from '../../services/transfers'
-import { createOrder, findOut, sendTransfer } from '../../services/transfers'
+import { createOrder, findOut, giveUp, sendTransfer } from '../../services/transfers'
 import type { Wallet } from '../../services/wallet'
 import { fetchWallet } from '../../services/wallet'
 
@@ -30,6 +30,8 @@ const page = {
   isBusy: false,
   order: undefined as TransferOrder | undefined,
   receipt: '',
+  /** Counts what was begun with the order: only the last of it is shown. */
+  turn: 0,
 }
 
 Page({
@@ -45,6 +47,7 @@ Page({
     contacts: [] as readonly string[],
     isConfirming: false,
     isAsking: false,
+    canGiveUp: false,
     needsFinger: false,
     order: { payee: '', amount: 0, note: '' } as OrderRow,
     stateTitle: '',
@@ -52,7 +55,7 @@ Page({
   },
 
   onLoad(query: Record<string, string | undefined>) {
-    Object.assign(page, { isOpen: true, isBusy: false, order: undefined, receipt: '' })
+    Object.assign(page, { isOpen: true, isBusy: false, order: undefined, receipt: '', turn: page.turn + 1 })
     const { transfer, common } = texts()
     this.setData({ t: transfer, common, payee: decodeURIComponent(query.payee ?? '') })
     wx.setNavigationBarTitle({ title: transfer.title })
@@ -117,11 +120,16 @@ Page({
     const { order } = page
     if (order === undefined || page.isBusy) return
     page.isBusy = true
+    const isCurrent = nextTurn()
     const { sending, sendingSlow } = texts().transfer
-    this.setData({ isConfirming: false, stage: 'sending', stateTitle: sending, stateDetail: '' })
-    const timer = setTimeout(() => this.setData({ stateDetail: sendingSlow }), slowAfter)
+    const stage = { stage: 'sending', stateTitle: sending, stateDetail: '', canGiveUp: false } as const
+    this.setData({ isConfirming: false, ...stage })
+    const timer = setTimeout(() => {
+      if (isCurrent()) this.setData({ stateDetail: sendingSlow, canGiveUp: true })
+    }, slowAfter)
     const outcome = await sendTransfer(order).finally(() => clearTimeout(timer))
     page.isBusy = false
+    if (!isCurrent()) return
     this.show(outcome)
     if (outcome.kind === 'unknown') await this.askAgain()
   },
@@ -134,15 +142,33 @@ Page({
 
   async askAgain() {
     const { order } = page
-    if (order === undefined || page.isBusy) return
-    page.isBusy = true
-    const { unknown, unknownDetail, stillUnknown } = texts().transfer
-    this.setData({ stage: 'unknown', isAsking: true, stateTitle: unknown, stateDetail: unknownDetail })
-    const outcome = await findOut(order, () => page.isOpen)
-    page.isBusy = false
-    if (!page.isOpen) return
+    if (order === undefined) return
+    const isCurrent = nextTurn()
+    this.showAsking(order)
+    const outcome = await findOut(order, isCurrent)
+    if (!isCurrent()) return
     this.show(outcome)
-    if (outcome.kind === 'unknown') this.setData({ isAsking: false, stateDetail: stillUnknown })
+    if (outcome.kind === 'unknown') this.setData({ isAsking: false, stateDetail: stillOpen(order, outcome) })
+  },
+
+  async onGiveUp() {
+    const { order } = page
+    if (order === undefined || order.isGivenUp) return
+    const isCurrent = nextTurn()
+    this.showAsking({ ...order, isGivenUp: true })
+    page.order = await giveUp(order)
+    if (isCurrent()) await this.askAgain()
+  },
+
+  showAsking({ isGivenUp }: TransferOrder) {
+    const { unknown, unknownDetail, givingUp, givingUpDetail } = texts().transfer
+    this.setData({
+      stage: 'unknown',
+      isAsking: true,
+      canGiveUp: !isGivenUp,
+      stateTitle: isGivenUp ? givingUp : unknown,
+      stateDetail: isGivenUp ? givingUpDetail : unknownDetail,
+    })
   },
 
   show(outcome: TransferOutcome) {
@@ -156,7 +182,7 @@ Page({
         this.setData({ stage: 'refused', stateTitle: t.refused, stateDetail: outcome.reason })
         return
       case 'unknown':
-        this.setData({ stage: 'unknown', stateTitle: t.unknown, stateDetail: t.unknownDetail })
+        this.setData({ stage: 'unknown', stateTitle: t.stillUnknownTitle })
     }
   },
 
@@ -174,6 +200,19 @@ Page({
     wx.switchTab({ url: '/pages/wallet/wallet' })
   },
 })
+
+/** @returns whether the page is still open, and nothing else was begun with the order meanwhile */
+function nextTurn(): () => boolean {
+  page.turn += 1
+  const { turn } = page
+  return () => page.isOpen && page.turn === turn
+}
+
+function stillOpen({ isGivenUp }: TransferOrder, outcome: TransferOutcome): string {
+  const { stillRunning, notStopped, stillUnknown } = texts().transfer
+  if (outcome.kind === 'unknown' && outcome.isRunning) return stillRunning
+  return isGivenUp ? notStopped : stillUnknown
+}
 
 function rowOf({ payee, amount, note }: TransferOrder): OrderRow {
   return { payee, amount, note }

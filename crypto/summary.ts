@@ -1,0 +1,57 @@
+/**
+ * What a person is shown before they confirm a request by finger or face (protocol, section 9). It is all that they can
+ * judge by, so it shows everything that it holds, in the order in which it stands: no character may hide, turn around or
+ * break the text, and it fits the prompt of the phone as a whole.
+ */
+
+/** UTF-16 units: what `authContent` of `wx.startSoterAuthentication` may hold. */
+export const longestSummary = 42
+
+/**
+ * Code points, from and to, in order: Unicode Cc, Cf, Zl, Zp, Cs, and all that is ignorable when it is displayed (DI).
+ * Written out, because phones lack `\p`; `test/crypto/summary.test.ts` compares it with Unicode's own lists.
+ */
+const unshowable: readonly (readonly [from: number, to: number])[] = [
+  [0x0, 0x1f],
+  [0x7f, 0x9f],
+  [0xad, 0xad],
+  [0x34f, 0x34f],
+  [0x600, 0x605],
+  [0x61c, 0x61c],
+  [0x6dd, 0x6dd],
+  [0x70f, 0x70f],
+  [0x890, 0x891],
+  [0x8e2, 0x8e2],
+  [0x115f, 0x1160],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x200b, 0x200f],
+  [0x2028, 0x202e],
+  [0x2060, 0x206f],
+  [0x3164, 0x3164],
+  [0xd800, 0xdfff],
+  [0xfe00, 0xfe0f],
+  [0xfeff, 0xfeff],
+  [0xffa0, 0xffa0],
+  [0xfff0, 0xfffb],
+  [0x110bd, 0x110bd],
+  [0x110cd, 0x110cd],
+  [0x13430, 0x1343f],
+  [0x1bca0, 0x1bca3],
+  [0x1d173, 0x1d17a],
+  [0xe0000, 0xe0fff],
+]
+
+function isUnshowable(character: string): boolean {
+  const point = character.codePointAt(0) ?? 0
+  return unshowable.some(([from, to]) => point >= from && point <= to)
+}
+
+/** Why `text` may not be shown, in words for developers; `undefined` when it may. Attacker-controlled in parts. */
+export function summaryFault(text: string): string | undefined {
+  if (text === '') return 'the summary is empty'
+  if ([...text].some(isUnshowable))
+    return 'the summary holds a character that hides, breaks or turns the text'
+  if (text.length > longestSummary) return `the summary is over ${longestSummary} characters`
+  return undefined
+}

@@ -1,0 +1,1 @@
+ALTER TABLE "auditors" ADD COLUMN "signed_out_at" bigint;

@@ -1,0 +1,1 @@
+ALTER TABLE `auditors` ADD `signed_out_at` integer;
