@@ -106,7 +106,7 @@ describe.each([
     await all
     expect(statuses).toEqual({ '201': 15, '429 rate_limited': 285 })
     const again = sendMany(1, () => attacker.send(hanging))
-    await expect.poll(() => held.length).toBe(1)
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
     release()
     await again.all
   }, 60_000)
@@ -117,7 +117,7 @@ describe.each([
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(128)
     const refusals = (): number =>
       sent.reduce((sum, { statuses }) => sum + (statuses['429 rate_limited'] ?? 0), 0)
-    await expect.poll(refusals).toBe(22)
+    await expect.poll(refusals, { timeout: 20_000 }).toBe(22)
     expect((await other.send(quick)).status).toBe(201)
     expect((await other.send({ path: '/sessions' })).status).toBe(200)
     release()

@@ -105,14 +105,14 @@ describe('the service', () => {
     const url = await start(full, full, false)
     closeSync(full)
     await refuse(url, 100)
-    await expect.poll(() => lost(url)).toBeGreaterThan(0)
+    await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)
     expect(await end()).toBe(0)
   }, 60_000)
 
   it('goes on when the other ends of its pipes are closed, and counts what is lost', async () => {
     const url = await start('pipe', 'pipe', true)
     await refuse(url, 100)
-    await expect.poll(() => lost(url)).toBeGreaterThan(0)
+    await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)
     expect(await end()).toBe(0)
   }, 60_000)
 })

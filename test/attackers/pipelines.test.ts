@@ -45,7 +45,7 @@ describe('a service with a small heap', () => {
           most = Math.max(most, child.residentMemory())
         }
         await expect
-          .poll(() => child.metric('miniseal_connections_cut_total', 'pipelining'))
+          .poll(() => child.metric('miniseal_connections_cut_total', 'pipelining'), { timeout: 20_000 })
           .toBeGreaterThan(before + 10)
       } finally {
         await flood.stop()
@@ -106,7 +106,9 @@ describe('one connection', () => {
     const paths = Array.from({ length: 32 }, (_, i) => `/${i}`)
     const { socket, text, closed } = open()
     socket.write(paths.map((path) => get(path)).join(''))
-    await expect.poll(() => [...text().matchAll(/\r\n\r\n(\/\d+)/g)].map(([, path]) => path)).toEqual(paths)
+    await expect
+      .poll(() => [...text().matchAll(/\r\n\r\n(\/\d+)/g)].map(([, path]) => path), { timeout: 20_000 })
+      .toEqual(paths)
     socket.write([...paths, '/32'].map((path) => get(path)).join(''))
     await closed
     expect(cuts).toEqual(['pipelining'])
@@ -115,7 +117,7 @@ describe('one connection', () => {
   it('is not read from while 4 requests wait, and goes on when they are answered', async () => {
     const { socket, text } = open()
     socket.write([get('/held'), get('/1'), get('/2'), get('/3')].join(''))
-    await expect.poll(() => held.length).toBe(1)
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
     const [server] = [...connections]
     // What the system holds for the service is not the service's.
     for (let i = 4; i < 40; i++) {
@@ -133,11 +135,11 @@ describe('one connection', () => {
   it('has its next request worked on when the answer before was taken', async () => {
     const { socket, text } = open()
     socket.write([get('/held'), get('/held'), get('/last')].join(''))
-    await expect.poll(() => held.length).toBe(1)
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
     held.pop()?.()
-    await expect.poll(() => held.length).toBe(1)
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
     held.pop()?.()
-    await expect.poll(text).toContain('/last')
+    await expect.poll(text, { timeout: 20_000 }).toContain('/last')
     expect(text().match(/held/g)).toHaveLength(2)
     socket.destroy()
   })
@@ -152,7 +154,7 @@ describe('one connection', () => {
       opened.socket.write(get('/large', 'greedy').repeat(4))
       return opened
     })
-    await expect.poll(() => cuts.length, { timeout: 10_000 }).toBeGreaterThan(2)
+    await expect.poll(() => cuts.length, { timeout: 20_000 }).toBeGreaterThan(2)
     expect(new Set(cuts)).toEqual(new Set(['slow-reader']))
     const unread = [...connections].reduce(
       (sum, { destroyed, writableLength }) => sum + (destroyed ? 0 : writableLength),
@@ -165,7 +167,7 @@ describe('one connection', () => {
       bytes += chunk.length
     })
     honest.socket.resume()
-    await expect.poll(() => bytes, { timeout: 10_000 }).toBeGreaterThan(8_388_608)
+    await expect.poll(() => bytes, { timeout: 20_000 }).toBeGreaterThan(8_388_608)
     for (const { socket } of [honest, ...greedy]) socket.destroy()
   })
 })
