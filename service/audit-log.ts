@@ -94,7 +94,15 @@ export async function openServiceLog(
     now,
     record: toEach(
       logRecorder(log),
-      metrics.watchLog(() => opened.status()),
+      metrics.watchLog(async () => {
+        const status = await opened.status()
+        // A write as that of a leaf would be: a log that is sound on a full disk takes nothing.
+        const isWritable = await parts.store.assertWritable().then(
+          () => true,
+          () => false,
+        )
+        return { ...status, takesEntries: isWritable }
+      }),
     ),
   })
   return opened

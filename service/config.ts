@@ -71,6 +71,9 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
+/** Bytes of the largest frame, either way. */
+export const maxFrame = 1_048_576
+
 const sandboxApi: WechatApi = { kind: 'built-in-sandbox' }
 
 const mebibyte = 1_048_576

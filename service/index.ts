@@ -21,7 +21,7 @@ export type { NewEvent } from './events/event.ts'
 export type { Pushed, PushOptions } from './events/outbox.ts'
 export type { RunningService } from './main.ts'
 
-/** What a service is made of; `isIdempotent` is about its `app`. */
+/** What a service is made of; `isIdempotent` and `fields` are about its `app`. */
 export interface ServiceOptions extends MountOptions {
   /** Instead of `environment`: a configuration that the program has made itself. */
   readonly config?: Config
@@ -42,7 +42,7 @@ export interface ServiceOptions extends MountOptions {
  * @throws Error when the port is taken or the database cannot be opened.
  */
 export async function createService(options: ServiceOptions): Promise<RunningService> {
-  const { app, close, isIdempotent = false } = options
+  const { app, close, isIdempotent = false, fields = [] } = options
   const config =
     options.config ??
     readConfig(options.environment ?? process.env, app === undefined ? 'configured' : 'mounted')
@@ -50,6 +50,6 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     throw new ConfigError(['there is an app, and MINISEAL_UPSTREAMS or MINISEAL_ROUTES_FILE too: keep one'])
   }
   const log = options.log ?? createLogger(config.logLevel)
-  const around = app === undefined ? {} : { backend: mountApp(app, close, { isIdempotent }) }
+  const around = app === undefined ? {} : { backend: mountApp(app, close, { isIdempotent, fields }) }
   return await startService(config, log, around)
 }

@@ -1,6 +1,7 @@
 /** The service's log: one allow-list of fields. No body, path, token, key, code, openid or address is ever in a line. */
 import type { Logger } from 'pino'
 import { pino } from 'pino'
+import type { UpstreamFault } from './backends/upstream-faults.ts'
 import type { ClockJump } from './clock.ts'
 import type { ExchangeRecord } from './exchange/context.ts'
 import type { DiskState } from './limits/disk.ts'
@@ -8,6 +9,7 @@ import type { LogEvent } from './log/events.ts'
 import { refusalTexts } from './log/standing.ts'
 import { createRefusalSampler } from './log-sampling.ts'
 import { standardErrorSink } from './log-sink.ts'
+import { faultCodeOf } from './store/fault-code.ts'
 import { DatabaseReplaced } from './store/wal-sync.ts'
 import type { WechatCall } from './wechat/client.ts'
 
@@ -84,6 +86,11 @@ export function logRecorder(log: Logger): (event: LogEvent) => void {
   }
 }
 
+/** A line for each request that a backend did not answer as it must. */
+export function upstreamRecorder(log: Logger): (fault: UpstreamFault) => void {
+  return ({ route, cause, errno }) => log.warn({ event: 'upstream', route, cause, errno })
+}
+
 /** Lines about the disk: from the first one on payments are refused, with the second one they go on. */
 export function diskRecorder(log: Logger): (state: DiskState) => void {
   return ({ free, reserve, isLow }) => {
@@ -95,11 +102,16 @@ export function diskRecorder(log: Logger): (state: DiskState) => void {
 }
 
 /** Names and places of a fault, without its message: a message may quote what was attacker-controlled or secret. */
-function faultOf(error: unknown): { readonly name: string; readonly at: readonly string[] } {
+function faultOf(error: unknown): {
+  readonly name: string
+  readonly code?: string | undefined
+  readonly at: readonly string[]
+} {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
   const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
   return {
     name: error.name,
+    code: faultCodeOf(error),
     at: at.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')),
   }
 }

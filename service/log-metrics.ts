@@ -14,7 +14,15 @@ const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
  * @param status asked when somebody reads the metrics
  * @returns the observer of what the log does
  */
-export function observeLog(registry: Registry, status: () => Promise<LogStatus>): (event: LogEvent) => void {
+/** How the log is, and whether a leaf could be written just now. */
+export interface ObservedLog extends LogStatus {
+  readonly takesEntries: boolean
+}
+
+export function observeLog(
+  registry: Registry,
+  status: () => Promise<ObservedLog>,
+): (event: LogEvent) => void {
   const registers = [registry]
   const batch = new Histogram({
     name: 'miniseal_log_batch_size',
@@ -51,9 +59,9 @@ export function observeLog(registry: Registry, status: () => Promise<LogStatus>)
 }
 
 /** Without an answer of the database there is no value, and not an old one. One answer serves all gauges. */
-function gaugeStatus(registry: Registry, status: () => Promise<LogStatus>): void {
-  let asked: Promise<LogStatus | undefined> | undefined
-  const ask = (): Promise<LogStatus | undefined> => {
+function gaugeStatus(registry: Registry, status: () => Promise<ObservedLog>): void {
+  let asked: Promise<ObservedLog | undefined> | undefined
+  const ask = (): Promise<ObservedLog | undefined> => {
     asked ??= status()
       .catch(() => undefined)
       .finally(() => {
@@ -61,7 +69,7 @@ function gaugeStatus(registry: Registry, status: () => Promise<LogStatus>): void
       })
     return asked
   }
-  const gauge = (name: string, help: string, read: (found: LogStatus) => number | null): Gauge =>
+  const gauge = (name: string, help: string, read: (found: ObservedLog) => number | null): Gauge =>
     new Gauge({
       name: `miniseal_log_${name}`,
       help,
@@ -91,7 +99,7 @@ function gaugeStatus(registry: Registry, status: () => Promise<LogStatus>): void
     (found) => found.checkpointAge,
   )
   gauge('staged', 'Leaves that have no place yet.', ({ staged }) => staged)
-  gauge('open', '1 while the log goes on; 0: it refuses, and nothing with an effect is done.', (found) =>
-    found.standing === 'open' ? 1 : 0,
+  gauge('open', '1 while the log takes entries; 0: nothing with an effect is done.', (found) =>
+    found.standing === 'open' && found.takesEntries ? 1 : 0,
   )
 }

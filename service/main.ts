@@ -1,21 +1,15 @@
 /** Start and stop: a configuration becomes a running service. */
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { authorityOf } from '../crypto/channel-configuration.ts'
-import type { MessageSigner } from '../crypto/signed-request.ts'
 import { encodeBase64Url } from '../crypto/text.ts'
 import { createApp } from './app.ts'
 import { openRecords, openServiceLog } from './audit-log.ts'
 import { createAuditorVerifier } from './auditors/accounts.ts'
 import type { Backend } from './backends/backend.ts'
-import { createGateway } from './backends/gateway.ts'
-import { mountApp } from './backends/mounted.ts'
 import { watchClock } from './clock.ts'
-import type { Config } from './config.ts'
-import { createDemo } from './demo/app.ts'
-import { openDemoDatabase } from './demo/database.ts'
+import { type Config, maxFrame } from './config.ts'
+import { createBackend } from './configured-backend.ts'
 import { addDemoPages } from './demo/pages.ts'
-import type { Push } from './demo/push.ts'
 import { type DiskTest, watchDisk } from './disk-watch.ts'
 import type { NewEvent } from './events/event.ts'
 import type { Pushed, PushOptions } from './events/outbox.ts'
@@ -28,7 +22,6 @@ import { listen } from './http/listener.ts'
 import { assertNotOurs } from './http/push-keys.ts'
 import type { SocketTimes } from './http/socket-settings.ts'
 import { createSockets } from './http/sockets.ts'
-import type { Keyring } from './keys/keyring.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { randomBytes } from './keys/random.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
@@ -42,14 +35,10 @@ import { createOpenSessions } from './sessions/open-sessions.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import type { StoreOptions } from './store/open-store.ts'
 import { openStore } from './store/open-store.ts'
-import type { Traces } from './traces/traces.ts'
-import { openTraces } from './traces/traces.ts'
-import type { WechatCall, WechatClient } from './wechat/client.ts'
+import { openTraces, type Traces } from './traces/traces.ts'
+import type { WechatClient } from './wechat/client.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
-
-/** Bytes of the largest frame, either way. */
-const maxFrame = 1_048_576
 
 /** What tests may set; a service that people use takes the system's. */
 export interface Surroundings {
@@ -107,19 +96,19 @@ export async function startService(
   const disk = await watchDisk(config, around.disk, { log, metrics })
   const keyring = await openKeyring(store, wrapper, now())
   assertNotOurs(config.pushKeys, keyring)
-  const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
-  const wechat = connectWechat(config, sandbox?.url, now, onCall)
+  const seen = { log, metrics, traces }
+  const wechat = connectWechat(config, sandbox?.url, now, seen)
   const listener = await listen({ ...config, ...metrics, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
-  const backend = around.backend ?? createBackend(config, authority, keyring, now, traces, outbox.push)
-  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, { log, metrics })
+  const backend = around.backend ?? createBackend(config, { ...seen, now, authority, keyring, outbox })
+  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, seen)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
-  const record = toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange)
-  const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, record, ...traced }
-  const context = contextOf(config, origin, { ...parts, ...records, disk })
+  const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, ...traced }
+  const context = contextOf(config, origin, { ...parts, ...records, disk }, seen)
+  metrics.watchPlaces(context.limits.taken, () => backend.routes?.() ?? [])
   let hasEnded = false
   const isStopping = (): boolean => hasEnded
   const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
@@ -174,6 +163,13 @@ function observersOf(log: Logger, { onCommit, onDatabaseLost }: Metrics): StoreO
   return { onCommit, onLost: toEach(databaseRecorder(log), onDatabaseLost) }
 }
 
+/** Who is told of what happens. */
+interface Observers {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly traces: Traces
+}
+
 /** The parts of a context that are made for one service, and not from its configuration alone. */
 type ContextParts = Pick<
   ExchangeContext,
@@ -188,12 +184,17 @@ type ContextParts = Pick<
   | 'journal'
   | 'receipts'
   | 'now'
-  | 'record'
   | 'trace'
 >
 
-function contextOf(config: Config, origin: string, parts: ContextParts): ExchangeContext {
+function contextOf(
+  config: Config,
+  origin: string,
+  parts: ContextParts,
+  { log, metrics, traces }: Observers,
+): ExchangeContext {
   return {
+    record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame },
     authority: authorityOf(origin),
@@ -223,32 +224,11 @@ function connectWechat(
   { wechatApi, wechatApps, limits }: Config,
   sandboxUrl: string | undefined,
   now: () => number,
-  onCall: (call: WechatCall) => void,
+  { log, metrics, traces }: Observers,
 ): WechatClient {
   const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
+  const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const { in_flight, login_share, wechat_share } = limits
   const places = { logins: shareOf(in_flight, login_share), others: shareOf(in_flight, wechat_share) }
   return createWechatClient({ baseUrl, apps: wechatApps, places, now, onCall })
-}
-
-function createBackend(
-  config: Config,
-  authority: string,
-  keyring: Keyring,
-  now: () => number,
-  { backend: trace }: Traces,
-  push: Push,
-): Backend {
-  if (config.upstreams !== undefined) {
-    const signer = (): MessageSigner => {
-      const { kid, secretKey } = keyring.current('signing', now())
-      return { keyid: kid, secretKey }
-    }
-    const tools = { trace, primitives: sodiumPrimitives, signer, now, random: randomBytes }
-    return createGateway({ upstreams: config.upstreams, authority, maxContent: maxFrame, ...tools })
-  }
-  const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  const demo = createDemo({ ...database, push, now })
-  return mountApp(demo, async () => database.close(), { isIdempotent: true })
 }

@@ -8,9 +8,9 @@ import type { ExchangeRecord } from './exchange/context.ts'
 import type { MetricsText } from './http/metrics.ts'
 import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
-import type { LogStatus } from './log/open-log.ts'
-import { observeLog } from './log-metrics.ts'
+import { type ObservedLog, observeLog } from './log-metrics.ts'
 import { lostLines } from './log-sink.ts'
+import { type OperatorMetrics, observePlaces } from './operator-metrics.ts'
 import type { SocketMetrics } from './socket-metrics.ts'
 import { observeSockets } from './socket-metrics.ts'
 import type { CommitReport } from './store/commit-report.ts'
@@ -18,7 +18,7 @@ import type { WechatCall } from './wechat/client.ts'
 import { isKnownErrcode } from './wechat/errcodes.ts'
 
 /** Observers for the parts of the service; none of them throws. */
-export interface Metrics extends SocketMetrics {
+export interface Metrics extends SocketMetrics, OperatorMetrics {
   readonly onExchange: (record: ExchangeRecord) => void
   readonly onWechatCall: (call: WechatCall) => void
   readonly onCommit: (report: CommitReport) => void
@@ -26,7 +26,7 @@ export interface Metrics extends SocketMetrics {
   /** The database is lost until a restart. */
   readonly onDatabaseLost: () => void
   /** Registers the metrics of the audit log; once. @returns the observer of what it does */
-  watchLog(status: () => Promise<LogStatus>): (event: LogEvent) => void
+  watchLog(status: () => Promise<ObservedLog>): (event: LogEvent) => void
   /** Registers the gauges of the disk; once. */
   watchDisk(disk: Pick<DiskGuard, 'state'>): void
   /** Everything in Prometheus' text format. */
@@ -62,6 +62,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onDatabaseLost: lossObserver(registry),
     clock: clockObserver(registry),
     ...observeSockets(registry),
+    ...observePlaces(registry),
     watchLog: (status) => observeLog(registry, status),
     watchDisk: (disk) => gaugeDisk(registry, disk),
     async read() {
@@ -149,6 +150,38 @@ function errcodeLabel(errcode: number | undefined): string {
   return isKnownErrcode(errcode) ? String(errcode) : 'other'
 }
 
+/** Of SQLite, the system and PostgreSQL; extended codes of SQLite's I/O errors are many, and one label. */
+const knownFaults: ReadonlySet<string> = new Set([
+  ...['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_IOERR', 'SQLITE_IOERR_WRITE', 'SQLITE_CORRUPT'],
+  ...[
+    'SQLITE_READONLY',
+    'SQLITE_CANTOPEN',
+    'SQLITE_NOTADB',
+    'ENOSPC',
+    'EIO',
+    'EROFS',
+    'EDQUOT',
+    'EFBIG',
+    'EMFILE',
+  ],
+  ...[
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ETIMEDOUT',
+    '40001',
+    '40P01',
+    '53100',
+    '53300',
+    '57014',
+    '57P01',
+    '57P03',
+  ],
+])
+
+function labelOf(code = ''): string {
+  return knownFaults.has(code) ? code : 'other'
+}
+
 function commitObserver(registry: Registry): Metrics['onCommit'] {
   const registers = [registry]
   const duration = new Histogram({
@@ -164,7 +197,14 @@ function commitObserver(registry: Registry): Metrics['onCommit'] {
     buckets: sizes,
     registers,
   })
+  const errors = new Counter({
+    name: 'miniseal_store_errors_total',
+    help: 'Transactions that failed, by the result code of the database or the system (other: none, or an unknown one).',
+    labelNames: ['code'],
+    registers,
+  })
   return (report) => {
+    if (report.outcome === 'failed') errors.inc({ code: labelOf(report.code) })
     duration.observe({ outcome: report.outcome }, report.durationMs / 1000)
     size.observe(report.size)
   }

@@ -1,5 +1,7 @@
 /** A backend: what answers a verified request that is not the channel's own. */
+
 import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { RouteState, UpstreamCause } from './upstream-faults.ts'
 
 /** Who asks, as the channel has proved it. */
 export interface Caller {
@@ -50,13 +52,19 @@ export interface Backend {
    * method and path.
    */
   summaryOf?(request: RequestMessage): string | undefined
+  /** How its routes are now, where it has routes. */
+  routes?(): readonly RouteState[]
   close(): Promise<void>
 }
 
 /** The cause of a refusal after which it is certain that the backend never saw the request. */
 export class NothingSent extends Error {
-  constructor(cause: unknown) {
+  /** Where it was the service that sent nothing. */
+  readonly reason: UpstreamCause | undefined
+
+  constructor(cause: unknown, reason?: UpstreamCause) {
     super('nothing was sent', { cause })
     this.name = 'NothingSent'
+    this.reason = reason
   }
 }

@@ -12,9 +12,11 @@ import type { BackendTrace } from './backend-trace.ts'
 import type { Lane } from './lane.ts'
 import { openLane } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
+import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up-policy.ts'
+import { causeOf, type UpstreamFault } from './upstream-faults.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -25,6 +27,8 @@ export interface GatewayOptions {
   /** Bytes of an answer's body. */
   readonly maxContent: number
   readonly trace: BackendTrace
+  /** Told of every `upstream_unavailable`. Never throws. */
+  readonly onFault?: (fault: UpstreamFault) => void
   readonly primitives: Primitives
   /** The service signing key in use now. */
   readonly signer: () => MessageSigner
@@ -40,13 +44,6 @@ interface Route extends Upstream {
   readonly lane: Lane
 }
 
-/**
- * Fields that say who somebody is, where a request came from or which trace it belongs to: never taken from outside. Whoever
- * may choose a trace can fill a backend's collector, or write into the traces of others.
- */
-const stripped =
-  /^(forwarded|x-forwarded-.*|x-real-ip|x-wx-.*|miniseal-.*|host|content-length|expect|traceparent|tracestate|baggage)$/
-
 /** A backend that forwards. A request that no route takes is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
@@ -58,10 +55,12 @@ export function createGateway(options: GatewayOptions): Backend {
     async answer(message, caller) {
       const route = routeOf(routes, message)
       assertConfirmed(route.stepUp, message, caller)
-      const signed = signedForBackend(options, message, caller)
+      const signed = signedForBackend(options, route, message, caller)
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       const call = { method: message.method, route: route.prefix }
-      return await options.trace.run(call, (traced) => ask(route, message, [...headers, ...traced]))
+      return await options.trace.run(call, (traced) =>
+        ask(route, message, [...headers, ...traced], options.onFault),
+      )
     },
     routeOf: (message) => findRoute(routes, message.path)?.prefix,
     isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
@@ -69,6 +68,7 @@ export function createGateway(options: GatewayOptions): Backend {
       const route = findRoute(routes, message.path)
       return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
+    routes: () => routes.map(({ prefix, lane }) => ({ route: prefix, ...lane.state() })),
     async close() {
       await Promise.all(routes.map(({ lane }) => lane.close()))
     },
@@ -89,15 +89,16 @@ function routeOf(routes: readonly Route[], message: RequestMessage): Route {
 }
 
 /**
- * The device's own fields, and who it is in the service's words. The device key that comes with them needs no trust:
+ * Those of the device's fields that are passed on, and who it is in the service's words. The device key that comes with them needs no trust:
  * its thumbprint is the `cnf.jkt` of the access token, which is signed.
  */
 function signedForBackend(
   { primitives, signer, now, random }: GatewayOptions,
+  route: Route,
   message: RequestMessage,
   { user, device, session, appid, acr, signature }: Caller,
 ): RequestMessage {
-  const fields = message.fields.filter(([name]) => !stripped.test(name))
+  const fields = passedFields(message.fields, route.fields)
   const claims = { user, device, session, app: appid, acr }
   const nonce = random(suite1.signatureNonceLength)
   return signForBackend(
@@ -116,16 +117,24 @@ async function ask(
   route: Route,
   message: RequestMessage,
   headers: readonly Field[],
+  onFault: GatewayOptions['onFault'],
 ): Promise<ResponseMessage> {
   // Runs while the request waits for its turn, too.
   const deadline = AbortSignal.timeout(route.timeoutMs)
   try {
     return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
   } catch (error) {
+    onFault?.({ route: route.prefix, ...faultOf(error) })
     if (error instanceof ProtocolError) throw error
     const cause = isBeforeSending(error) ? new NothingSent(error) : error
     throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
   }
+}
+
+function faultOf(error: unknown): Omit<UpstreamFault, 'route'> {
+  const reason =
+    error instanceof ProtocolError && error.cause instanceof NothingSent ? error.cause.reason : undefined
+  return reason === undefined ? causeOf(error) : { cause: reason, errno: undefined }
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */

@@ -13,6 +13,7 @@ import {
 import { Agent } from 'undici'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { NothingSent } from './backend.ts'
+import type { RouteState, UpstreamCause } from './upstream-faults.ts'
 
 /** Requests of one route that a backend works on at the same time, each on a connection of its own. */
 const maxRunning = 128
@@ -38,6 +39,8 @@ export interface Lane {
    *   or the lane is full; and whatever `send` throws.
    */
   run<T>(deadline: AbortSignal, send: (agent: Agent) => Promise<T>): Promise<T>
+  /** How it is now. */
+  state(): Omit<RouteState, 'route'>
   close(): Promise<void>
 }
 
@@ -71,30 +74,49 @@ export function openLane({ connectTimeout, maxContent }: LaneOptions): Lane {
     // While one request tries, no other waits for what comes of it.
     const isProbing = circuit.state === CircuitState.HalfOpen
     if (isProbing || (circuit.state === CircuitState.Open && left > 0)) {
-      throw refusal('the backend is not answering, so nothing is sent to it for a while', left)
+      throw refusal(
+        'circuit_open',
+        'the backend is not answering, so nothing is sent to it for a while',
+        left,
+      )
     }
   }
   return {
     async run(deadline, send) {
       try {
         return await share.execute(() => {
-          if (deadline.aborted) throw refusal('the backend is too slow: the turn did not come in time', 0)
+          if (deadline.aborted)
+            throw refusal('queue_timeout', 'the backend is too slow: the turn did not come in time', 0)
           assertClosed()
           return circuit.execute(() => send(agent))
         })
       } catch (error) {
-        if (error instanceof BulkheadRejectedError) throw refusal('too many requests wait for the backend', 0)
+        if (error instanceof BulkheadRejectedError)
+          throw refusal('queue_full', 'too many requests wait for the backend', 0)
         throw error
       }
     },
+    state: () => ({
+      circuit: circuitNames[circuit.state],
+      running: maxRunning - share.executionSlots,
+      waiting: maxWaiting - share.queueSlots,
+    }),
     close: () => agent.destroy(),
   }
 }
 
+/** An isolated circuit sends nothing either; nobody isolates one here. */
+const circuitNames = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.HalfOpen]: 'half_open',
+  [CircuitState.Open]: 'open',
+  [CircuitState.Isolated]: 'open',
+} as const
+
 /** @param left milliseconds until it is worth trying again */
-function refusal(message: string, left: number): ProtocolError {
+function refusal(reason: UpstreamCause, message: string, left: number): ProtocolError {
   const seconds = Math.max(1, Math.ceil(left / 1000))
-  return new ProtocolError('upstream_unavailable', message, new NothingSent(undefined), {
+  return new ProtocolError('upstream_unavailable', message, new NothingSent(undefined, reason), {
     retry_after: String(seconds),
   })
 }

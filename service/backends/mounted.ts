@@ -6,6 +6,7 @@ import { canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
 import { withDecodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
 import { replyFields } from './reply-fields.ts'
+import { isPassable, passableRule, passedFields } from './request-fields.ts'
 
 /** What a mounted app finds in `c.var`. */
 export interface InnerVariables {
@@ -18,6 +19,8 @@ export type InnerApp = Hono<{ Variables: InnerVariables }>
 export interface MountOptions {
   /** For all of its requests; see {@link Backend.isIdempotent}. */
   readonly isIdempotent?: boolean
+  /** Names of fields that its requests have besides the usual ones, as the routes of a gateway list them. */
+  readonly fields?: readonly string[]
 }
 
 /** The answer of a mounted app that has no such route, told apart from a handler's own 404. */
@@ -26,12 +29,17 @@ class NoRoute extends Response {}
 /**
  * Runs `app` for every request that is not the channel's own. Errors that a handler throws as ProtocolError keep
  * their code; others become `internal`.
+ *
+ * @throws Error for a field of `options.fields` that is never passed on.
  */
 export function mountApp(
   app: InnerApp,
   close: () => Promise<void> = async () => {},
   options: MountOptions = {},
 ): Backend {
+  const { isIdempotent = false, fields = [] } = options
+  const refused = fields.find((name) => !isPassable(name))
+  if (refused !== undefined) throw new Error(`the field ${JSON.stringify(refused)} must be ${passableRule}`)
   const outer = new Hono<{ Bindings: InnerVariables; Variables: InnerVariables }>()
   outer.use(async function callerOfRequest(c, next) {
     c.set('caller', c.env.caller)
@@ -45,18 +53,22 @@ export function mountApp(
   return {
     async answer(message, caller) {
       return await withDecodedContent(message, async (content) => {
-        const response = await outer.fetch(requestOf(message, content), { caller })
+        const response = await outer.fetch(requestOf(message, content, fields), { caller })
         if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')
         return await readResponse(response)
       })
     },
     close,
-    isIdempotent: () => options.isIdempotent ?? false,
+    isIdempotent: () => isIdempotent,
   }
 }
 
-function requestOf({ authority, path, method, fields }: RequestMessage, content: Uint8Array): Request {
-  const passed = fields.filter(([name]) => !['content-encoding', 'content-length'].includes(name))
+function requestOf(
+  { authority, path, method, fields }: RequestMessage,
+  content: Uint8Array,
+  listed: readonly string[],
+): Request {
+  const passed = passedFields(fields, listed).filter(([name]) => name !== 'content-encoding')
   // Two spellings of one path must not differ for patterns that are compared with the text.
   const query = path.slice(pathWithoutQuery(path).length)
   return new Request(`https://${authority}${canonicalPath(path)}${query}`, {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { assertPath, canonicalPath } from '../../crypto/message-rules.ts'
+import { isPassable, passableRule } from './request-fields.ts'
 import type { StepUpPolicy } from './step-up-policy.ts'
 import { stepUpShape } from './step-up-policy.ts'
 
@@ -19,6 +20,8 @@ export interface Upstream {
   readonly timeoutMs?: number | undefined
   /** When a request must be confirmed by its user's finger or face. Absent: never. */
   readonly stepUp?: StepUpPolicy | undefined
+  /** Names of fields that are passed on besides the usual ones, see `passedFields`. Absent: none. */
+  readonly fields?: readonly string[] | undefined
   /** See {@link Backend.isIdempotent}. Absent: no. */
   readonly isIdempotent?: boolean | undefined
 }
@@ -44,6 +47,10 @@ const routeShape = z.strictObject({
   max_body: z.int().min(0).max(1_048_576).optional(),
   timeout_ms: z.int().min(100).max(longestTimeout).optional(),
   step_up: stepUpShape.optional(),
+  fields: z
+    .array(z.string().refine(isPassable, { error: `must be ${passableRule}` }))
+    .max(32)
+    .optional(),
   idempotent: z.boolean().optional(),
 })
 
@@ -86,7 +93,8 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
 }
 
 /**
- * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?, idempotent?}`.
+ * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?, fields?,
+ * idempotent?}`.
  *
  * @throws Error with a message for the operator that names each place.
  */
@@ -104,13 +112,14 @@ export function parseRoutes(text: string): readonly Upstream[] {
     throw new Error(`MINISEAL_ROUTES_FILE: ${problems.join('; ')}`)
   }
   return ordered(
-    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up, idempotent }) => ({
+    parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up, fields, idempotent }) => ({
       prefix: prefixOf(path),
       origin: withoutSlash(upstream),
       methods,
       maxBody: max_body,
       timeoutMs: timeout_ms,
       stepUp: step_up,
+      fields,
       isIdempotent: idempotent,
     })),
   )

@@ -101,12 +101,37 @@ function refusal(message: string): ProtocolError {
   return new ProtocolError('malformed_frame', message)
 }
 
+/** A client that has gone before its request was there: nobody is refused, and nobody reads an answer. */
+const clientClosed = 499
+
+/** Whether the connection was cut while a request was read: reset, closed half-way, or timed out. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? error.code : undefined
+  return (
+    code === 'ECONNRESET' || code === 'EPIPE' || error.name === 'AbortError' || error.message === 'aborted'
+  )
+}
+
 /** Answers in the clear, before any frame was read. */
 export async function clearAnswer(
   context: ExchangeContext,
   error: unknown,
   sender: Sender,
 ): Promise<Response> {
+  if (isGone(error)) {
+    const requestId = crypto.randomUUID()
+    context.record({
+      requestId,
+      source: sender.source,
+      kind: 'clear',
+      status: clientClosed,
+      code: 'client_closed',
+      step: 'frame',
+      durationMs: 0,
+    })
+    return new Response(null, { status: clientClosed })
+  }
   const story = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
   const { requestId } = story
   const { source } = sender

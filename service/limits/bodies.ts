@@ -19,6 +19,8 @@ export interface BodyRooms {
    *   source that began only just now.
    */
   take(source: string, bytes: number, cut: () => void): Room
+  /** Bytes that are taken now. */
+  held(): number
 }
 
 interface Body {
@@ -57,6 +59,7 @@ export function createBodyRooms(capacity: number): BodyRooms {
     }
   }
   return {
+    held: () => held,
     take(source, bytes, cut) {
       if (held + bytes > capacity) makeRoom(source, bytes)
       const body: Body = { source, bytes, cut, beganAt: performance.now(), isArriving: true }

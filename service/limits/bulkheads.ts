@@ -20,6 +20,8 @@ export interface Bulkheads {
   enter(kind: 'login' | 'request'): Leave
   /** @throws Throttled `rate_limited` (429) when the device, the user or the route has its share of places or bytes. */
   enterFor(work: Work): Leave
+  /** Places that are taken, those of logins too. */
+  atWork(): number
 }
 
 type Settings = Pick<
@@ -43,6 +45,7 @@ export function createBulkheads(settings: Settings): Bulkheads {
     ),
   }))
   return {
+    atWork: () => atWork.login + atWork.request,
     enter(kind) {
       if (atWork[kind] >= places[kind]) {
         const details = { status: 503, retryAfter: 1 } as const

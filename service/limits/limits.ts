@@ -14,6 +14,14 @@ import { createStorageQuota, type StorageQuota } from './storage.ts'
 import type { Quota, Window } from './window.ts'
 import { createWindow } from './window.ts'
 
+/** What is taken now. */
+export interface Taken {
+  /** Exchanges and pushes at work. */
+  readonly inFlight: number
+  /** Bytes of memory that are reserved for bodies. */
+  readonly bodyBytes: number
+}
+
 /** Whose request it is, once signature and access token say so. */
 export interface Requester {
   readonly user: string
@@ -31,6 +39,7 @@ export interface Limits {
   ): Sender
   /** Room for outer bodies. */
   readonly bodies: BodyRooms
+  taken(): Taken
   /** What users and devices make the service store. */
   readonly storage: StorageQuota
   /** Places for sockets. */
@@ -90,10 +99,12 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     app: createWindow(settings.app),
   }
   const bulkheads = createBulkheads(settings)
+  const bodies = createBodyRooms(settings.body_mib * 1_048_576)
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
-    bodies: createBodyRooms(settings.body_mib * 1_048_576),
+    taken: () => ({ inFlight: bulkheads.atWork(), bodyBytes: bodies.held() }),
+    bodies,
     storage: createStorageQuota(settings),
     sockets: createSocketPlaces(settings),
     async takeFrame(source, kind) {

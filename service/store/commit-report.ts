@@ -7,6 +7,8 @@ export interface CommitReport {
   readonly durationMs: number
   /** `failed`: StoreUnavailable. A write that was refused is no failure. */
   readonly outcome: 'done' | 'failed'
+  /** Of what failed: a result code of the database or the system. */
+  readonly code?: string | undefined
 }
 
 /** Must not throw. */

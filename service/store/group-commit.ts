@@ -8,6 +8,7 @@
  */
 import Database from 'better-sqlite3'
 import type { CommitObserver } from './commit-report.ts'
+import { faultCodeOf } from './fault-code.ts'
 import { StoreUnavailable } from './store.ts'
 import type { WalSync } from './wal-sync.ts'
 
@@ -139,12 +140,12 @@ export class GroupCommit {
   }
 
   #fail(group: Omit<Group, 'done'>, pieces: readonly Waiting[], error: unknown): void {
-    this.#report(group, 'failed')
+    this.#report(group, 'failed', faultCodeOf(error))
     for (const piece of pieces) piece.reject(new StoreUnavailable(error))
   }
 
-  #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed'): void {
-    this.#observers.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome })
+  #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed', code?: string): void {
+    this.#observers.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome, code })
   }
 
   /**

@@ -61,7 +61,7 @@ type Guard = <T>(read: () => Promise<T>) => Promise<T>
 export const placesPerStatement = 4_000
 
 /** Rows that one statement returns. */
-export const rowsPerStatement = 500
+const rowsPerStatement = 500
 
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareLogSearch(queries: Queries, tables: Tables, guard: Guard): LogSearching {

@@ -9,6 +9,7 @@
  */
 import type { CommitObserver } from './commit-report.ts'
 import type { BoundStatement } from './compile.ts'
+import { faultCodeOf } from './fault-code.ts'
 import { runBatch } from './postgres-batch.ts'
 import type { PostgresPool } from './postgres-pool.ts'
 import { commitIn, isOfTheServer, isRolledBack, retry } from './postgres-transaction.ts'
@@ -120,7 +121,7 @@ export class PostgresGroup {
       attempt = await transact(this.#pool, this.#statements, pieces)
     } catch (error) {
       if (isOfTheServer(error)) return this.#each(pieces)
-      this.#report(pieces, 'failed')
+      this.#report(pieces, 'failed', faultCodeOf(error))
       for (const piece of pieces) piece.reject(error)
       return
     }
@@ -148,14 +149,14 @@ export class PostgresGroup {
       const refused = attempt.kind === 'undone' ? attempt.refused.get(piece) : undefined
       piece.resolve(refused ?? { kind: 'committed' })
     } catch (error) {
-      this.#report([piece], 'failed')
+      this.#report([piece], 'failed', faultCodeOf(error))
       piece.reject(error)
     }
   }
 
-  #report(pieces: readonly Piece[], outcome: 'done' | 'failed'): void {
+  #report(pieces: readonly Piece[], outcome: 'done' | 'failed', code?: string): void {
     const durationMs = performance.now() - Math.min(...pieces.map(({ startedAt }) => startedAt))
-    this.#onCommit?.({ size: pieces.length, durationMs, outcome })
+    this.#onCommit?.({ size: pieces.length, durationMs, outcome, code })
   }
 }
 

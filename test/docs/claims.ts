@@ -37,6 +37,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
   'Signed response': [heldBy('test/crypto/signed-response.test.ts')],
   'Behind the gateway': [heldBy('test/service/gateway-verify.test.ts')],
   '8. Idempotency and retries': [heldBy('test/service/idempotency.test.ts')],
+  Outcomes: [heldBy('test/service/outcomes.test.ts')],
   '9. Step-up': [
     heldBy('test/service/step-up.test.ts'),
     heldBy('test/service/step-up.test.ts'),

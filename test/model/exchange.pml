@@ -3,7 +3,8 @@
  *
  * FRAMES signed requests exist, all under one Idempotency-Key of one session. Each has a nonce of its own: the later ones
  * are what a client sends again. The last one has another body, where there are three, unless -D SAME_BODY. The network is the attacker:
- * any service takes any frame at any time, any number of times, or never. Frames cannot be made or changed: that is the
+ * any service takes any frame at any time, any number of times, or never: it copies, delays, reorders, drops and releases
+ * late. A person taps again (another frame), or gives up (a canceller). Frames cannot be made or changed: that is the
  * signature's and the box's part (docs/formal.md), not this model's.
  *
  * What a service knows is gone when it crashes, and it may crash between any two steps. Only what is called "store" stays,
@@ -22,13 +23,16 @@
 #ifndef HOUSEKEEPERS
 #define HOUSEKEEPERS 2
 #endif
+#ifndef CANCELLERS
+#define CANCELLERS 1
+#endif
 #ifdef SAME_BODY
 #define BODY(frame) 0
 #else
 #define BODY(frame) (FRAMES > 2 && frame == FRAMES - 1)
 #endif
 
-mtype = { free, running, answered, unknown }
+mtype = { free, running, answered, unknown, refused, cancelled }
 
 /* The store. */
 bool nonce[FRAMES];       /* nonces */
@@ -49,9 +53,10 @@ byte effects;
 byte accepted[FRAMES];
 byte firstAnswer;         /* the first one that left; 0: none did */
 byte firstBody;
+bool toldNone;            /* somebody was told that nothing has happened and nothing will */
 byte betweenChecks;       /* services between the check of the window and the claim of the nonce */
 
-inline begin() { d_step { frame = 0; answer = 0 } }
+inline begin() { d_step { frame = 0; answer = 0; tookOver = false } }
 #define TOLD(frame) (leaf[frame] || unknownLeaf[frame])
 
 /* The condition of settle-idempotency and release-idempotency (store/idempotency-statements.ts). */
@@ -68,11 +73,21 @@ inline begin() { d_step { frame = 0; answer = 0 } }
 #define KEPT assert(accepted[frame] == 0 || intent[frame] || TOLD(frame))
 #endif
 
+/* NONE: who is told `none` is told the truth, then and ever (work: nothing has an effect any more). DONE: exactly one. */
+#ifdef NOT_TOLD /* the harm without a guard is looked for where it is done, not where it is told */
+inline tellNone() { skip }
+inline tellDone() { skip }
+#else
+inline tellNone() { assert(effects == 0); toldNone = true }
+inline tellDone() { assert(effects == 1 && !toldNone) }
+#endif
+
 /* An outcome's leaf with the intent that it settles: one commit (service/log/commit-leaves.ts, commitLeaves). */
 inline tell() { leaf[frame] = true; intent[frame] = false }
 
 active [SERVICES] proctype Service() {
   byte frame, answer;
+  bool tookOver;
 
 over: /* an answer, a refusal or a crash: nothing of it is left in memory */
   begin();
@@ -97,7 +112,11 @@ claim: /* authorize.ts commitClaims: nonce, session, key and intent in one commi
     fi;
     if
 #ifndef WITHOUT_UNIQUE_NONCE
-    :: nonce[frame] -> goto over /* replayed */
+    :: nonce[frame] -> /* replayed */
+#ifdef WITHOUT_OUTCOME_FROM_CLAIM
+      tellNone();
+#endif
+      goto over
 #endif
 #ifndef WITHOUT_REVOCATION_IN_COMMIT
     :: revoked -> goto over /* session_ended */
@@ -126,6 +145,10 @@ claim: /* authorize.ts commitClaims: nonce, session, key and intent in one commi
 again: /* idempotency.ts answerAgain: what the store says of the key */
   atomic {
     if :: goto over :: true fi;
+    if
+    :: key == cancelled -> goto hearNone /* request_cancelled */
+    :: else
+    fi;
     /* FIRST: who had an answer gets it again, and nothing else */
     assert(firstAnswer == 0 || firstBody != BODY(frame) || (key == answered && keyAnswer == firstAnswer));
 #ifndef WITHOUT_FINGERPRINT
@@ -136,9 +159,10 @@ again: /* idempotency.ts answerAgain: what the store says of the key */
 #endif
     if
     :: key == answered -> answer = keyAnswer; goto replay
+    :: key == refused -> goto hearNone
 #if defined(IDEMPOTENT_ROUTE) || defined(WITHOUT_LIMIT_OF_TAKE_OVER)
     /* idempotency.ts takeOver: it may be that the first one is only slow */
-    :: key == running && keyBody == BODY(frame) -> keyOwner = frame; goto work
+    :: key == running && keyBody == BODY(frame) -> keyOwner = frame; tookOver = true; goto work
 #endif
     :: else -> goto refuse /* idempotency_in_progress */
     fi
@@ -151,8 +175,10 @@ work: /* backends/: the effect, which no store of ours is part of */
   atomic {
     if
     :: goto over
-    :: goto release /* nothing was sent, or the handler says that it has done nothing */
+    :: goto refuseAll /* nothing was sent, or the handler says that it has done nothing */
+    :: goto release /* step_up_required: the same key is needed again */
     :: true ->
+      assert(!toldNone);                  /* NONE */
       assert(intent[frame] || TOLD(frame)); /* LOGGED: no effect without an intent, or what became of it */
 #ifdef IDEMPOTENT_ROUTE
       effects = 1;
@@ -211,13 +237,50 @@ settle: /* settle.ts settleAnswer: the answer kept, the leaf staged and the inte
   :: goto leave
   fi;
 
-release: /* idempotency.ts afterFailure, of what did nothing: the key is free again */
+refuseAll: /* settle.ts settleFailure of what did nothing: the key is settled with the refusal, and then it leaves */
+#ifdef WITHOUT_NONE_AFTER_COMMIT
+  atomic { tellNone() }
+#endif
+  atomic {
+    if
+    :: goto over
+#ifndef WITHOUT_UNKNOWN_AFTER_TAKE_OVER
+    :: tookOver -> goto release /* the one before it may have had its effect */
+    :: !tookOver && IS_OWN ->
+#else
+    :: IS_OWN ->
+#endif
+#ifdef WITHOUT_SETTLED_REFUSAL
+      key = free;
+#else
+      key = refused;
+#endif
+      tell()
+    :: !IS_OWN -> goto over /* somebody else works with the key: idempotency_in_progress */
+    fi
+  }
+  atomic {
+    if
+    :: goto over /* a crash, or it was told that the commit had failed: unknown */
+    :: true -> tellNone(); goto over
+    fi
+  }
+
+hearNone: /* settle.ts settleReplay, of a refusal that settled the key or of a key that was cancelled */
+  if :: goto over :: atomic { tell(); tellNone(); goto over } fi;
+
+release: /* carry-out.ts afterError: the key is what it was before this request: free, or lost */
   atomic {
     if
     :: goto over
     :: true ->
       if
+#ifdef WITHOUT_LOST_AGAIN
       :: IS_OWN -> key = free; tell()
+#else
+      :: IS_OWN && !tookOver -> key = free; tell()
+      :: IS_OWN && tookOver -> tell() /* whoever repeats it may take it over */
+#endif
       :: else /* refused: the intent stays, and is told as unknown */
       fi;
       goto over
@@ -245,11 +308,40 @@ leave: /* seal.ts sealReply: the answer goes out, and may arrive */
     assert(leaf[frame]);                  /* RECEIPT: no answer without its leaf */
     assert(firstAnswer == 0 || firstBody != BODY(frame) || firstAnswer == answer); /* FIRST */
     assert(keyBody == BODY(frame));       /* OWN: nobody gets the answer to another request */
+    tellDone();
     if
     :: firstAnswer == 0 -> firstAnswer = answer; firstBody = BODY(frame)
     :: else
     fi;
     goto over
+  }
+}
+
+/* exchange/outcomes.ts cancel: a person gives up, and asks until it is answered. */
+active [CANCELLERS] proctype Canceller() {
+  mtype heard;
+again:
+  atomic {
+    if
+    :: key == free -> /* one commit */
+#ifndef WITHOUT_FENCE
+      key = cancelled;
+#endif
+      heard = cancelled
+#ifdef WITHOUT_WAITING_FOR_RUNNING
+    :: key == running -> key = cancelled; heard = cancelled
+#endif
+    :: key == answered || key == refused || key == cancelled -> heard = key
+    fi
+  }
+  atomic {
+    if
+    :: true /* a crash, or it was told that the commit had failed, or the answer was lost */
+    :: heard == answered -> tellDone()
+    :: heard != answered -> tellNone()
+    fi;
+    heard = 0;
+    goto again
   }
 }
 
@@ -285,6 +377,9 @@ again:
 /* store/upkeep-statements.ts compilePrune: a nonce goes when its signature can no longer pass. */
 active proctype Clock() {
   byte frame;
+#ifdef WITHOUT_KEEPING_KEYS
+  atomic { key == cancelled || key == refused; key = free }
+#endif
 #ifdef WITHOUT_KEEPING_NONCES
   if :: late = true :: true fi;
 #else

@@ -17,9 +17,11 @@ export interface ModelKey {
   readonly path: Path
   /** The body of the request that has it. */
   readonly size: number
-  /** `free`: the backend said that it did nothing. */
-  readonly state: 'answered' | 'unknown' | 'free'
-  readonly answer: string | undefined
+  /**
+   * `none`: the backend said that it did nothing; `cancelled`: a person gave up; `unclaimed`: nothing with it has arrived.
+   */
+  state: 'answered' | 'unknown' | 'none' | 'cancelled' | 'unclaimed'
+  answer: string | undefined
 }
 
 export class Model {
@@ -28,6 +30,15 @@ export class Model {
   readonly keys: ModelKey[] = []
   /** What the attacker has recorded; each was accepted. */
   readonly frames: { readonly prepared: Prepared; readonly session: ModelSession }[] = []
+
+  /** What the network holds back: signed requests that nobody has received. */
+  readonly held: { readonly prepared: Prepared; readonly session: ModelSession; readonly key: ModelKey }[] =
+    []
+
+  /** The keys that something has arrived with, or that were given up. */
+  used(): readonly ModelKey[] {
+    return this.keys.filter(({ state }) => state !== 'unclaimed')
+  }
 
   session(index: number): ModelSession {
     const session = this.sessions[index % this.sessions.length]

@@ -7,6 +7,7 @@ import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import { startChild } from './processes.ts'
 import {
   bytes,
+  claimIdempotency,
   claimLoginCode,
   claimNonce,
   endSession,
@@ -61,6 +62,35 @@ describeOnBothEngines('races', (create) => {
       }),
     )
     expect(winners).toEqual(MANY.map(() => 1))
+  })
+
+  test('of a cancelled key and the requests with it that come at the same moment, one alone has the key', async () => {
+    for (const i of MANY.slice(0, 25)) {
+      const key = `key-${i}`
+      const fence = { ...claimIdempotency(key), fingerprint: new Uint8Array(32) }
+      const answerWrapped = bytes(8, 1)
+      const settled = { user: 'user-1', key, startedAt: NOW, answerWrapped, now: NOW }
+      const settle = { kind: 'settle-idempotency', ...settled } as const
+      const claims = [claimIdempotency(key), claimIdempotency(key)]
+      const results = await Promise.all([
+        here.commit([fence, settle]),
+        ...claims.map((claim, n) => either(n).commit([claimNonce(2 * i + n), claim])),
+      ])
+      expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+      const found = await there.findIdempotency('user-1', key)
+      const isFenced = results[0].kind === 'committed'
+      expect(found?.settledAt).toBe(isFenced ? NOW : null)
+      expect(found?.fingerprint).toEqual(isFenced ? fence.fingerprint : claims[0]?.fingerprint)
+    }
+  })
+
+  test('a nonce is seen by the other connection once its claim is acknowledged', async () => {
+    const { scope, nonce } = claimNonce(7)
+    expect(await there.hasNonce(scope, nonce)).toBe(false)
+    await here.commit([claimNonce(7)])
+    expect(await there.hasNonce(scope, nonce)).toBe(true)
+    expect(await there.hasNonce('another', nonce)).toBe(false)
+    expect(await there.hasNonce(scope, claimNonce(8).nonce)).toBe(false)
   })
 
   test('commits that are refused do not disturb those that share their moment', async () => {

@@ -218,6 +218,23 @@ describeOnBothEngines('store', (create) => {
     ])
   })
 
+  test('a claim is given back as lost by whoever works on it, and by nobody else', async () => {
+    await expectCommitted(claimIdempotency('key'))
+    const own = { user: 'user-1', key: 'key' }
+    const abandon = { kind: 'abandon-idempotency', ...own, startedAt: NOW } as const
+    await expectRefused({ ...abandon, startedAt: NOW + 1 })
+    await expectRefused({ ...abandon, user: 'user-2' })
+    await expectCommitted(abandon)
+    expect(await at.store.findIdempotency('user-1', 'key')).toMatchObject({ startedAt: 0, settledAt: null })
+    await expectRefused({ ...abandon, kind: 'release-idempotency' })
+    const anew = { kind: 'take-over-idempotency', ...own, startedBefore: NOW - 60, now: NOW + 1 } as const
+    await expectCommitted(anew)
+    await expectRefused(anew)
+    const settle = { kind: 'settle-idempotency', ...own, answerWrapped: bytes(4, 1), now: NOW + 2 } as const
+    await expectCommitted({ ...settle, startedAt: NOW + 1 })
+    await expectRefused({ ...abandon, startedAt: NOW + 1 })
+  })
+
   test('an idempotency key is claimed once, settled once, and taken back only while it is open', async () => {
     const claim = claimIdempotency('key')
     const open = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
