@@ -25,7 +25,7 @@ import { decodeBase64Url, encodeAscii, encodeBase64Url } from './text.ts'
 /** The label under which both ends put their signature; it has no meaning of its own (RFC 9421, section 4.1). */
 export const signatureLabel = 'sig'
 
-const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
+export const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
 
 /** Fields that must be covered where they are present, in this order. */
 export const coveredWherePresent: readonly string[] = [

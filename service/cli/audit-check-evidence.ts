@@ -5,29 +5,34 @@ import type { TlogPolicy } from '../../crypto/tlog-policy.ts'
 import { parsePolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { BundleUnreadable, readBundle } from '../log/evidence/bundle.ts'
-import type { Step, StepName } from '../log/evidence/check-evidence.ts'
-import { checkEvidence } from '../log/evidence/check-evidence.ts'
-import type { Command, Terminal } from './command.ts'
+import type { Step, StepName, Verdict } from '../log/evidence/check-evidence.ts'
+import { checkEvidence, verdictOf } from '../log/evidence/check-evidence.ts'
+import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
+import { authority } from './explain.ts'
 import { parseKey } from './log-check.ts'
 
-const usage = `usage: miniseal audit check-evidence FILE [--vkey KEY]… [--policy FILE] [--body FILE] [--lang zh-CN|en] [--json]
+const usage = `usage: miniseal audit check-evidence FILE [--vkey KEY]… [--policy FILE] [--origin URL] [--body FILE]
+                                      [--lang zh-CN|en] [--json]
 
 Checks a bundle of miniseal audit evidence, without network and without the service: every file, the leaf, the
-checkpoint's signature, witnesses, the place in the log, the disclosed groups, the device's signature, the body.
+checkpoint's signature, witnesses, the place in the log, the disclosed groups, the device's signature, that it is over the request of the entry, the body.
 
   --vkey KEY      verifier key of the log, or of a witness, that you know from elsewhere; may be repeated.
-                  Without it, the bundle is only shown to fit together.
+                  Without it, and without --policy, the bundle is only shown to fit together.
   --policy FILE   the log, its witnesses, and how many of them are needed (C2SP tlog-policy)
+  --origin URL    the service's origin, where the log's name does not begin with its host
   --body FILE     the body that the request is said to have had
   --lang LANG     language of the steps (default: as LANG says)
 
-The exit code is 0 when no step failed, 1 when one did, 2 for a wrong call, 3 when the file cannot be read.
+The exit code is 0 when the evidence holds, 1 when a step failed, 2 for a wrong call, 3 when no step failed but the log's
+key was not checked, or when the file cannot be read.
 `
 
 const options = {
   vkey: { type: 'string', multiple: true, default: [] as string[] },
   policy: { type: 'string' },
+  origin: { type: 'string' },
   body: { type: 'string' },
   lang: { type: 'string' },
   json: { type: 'boolean', default: false },
@@ -51,16 +56,18 @@ export const checkEvidenceCommand: Command = {
     const known = {
       vkeys: values.vkey.map(parseKey),
       policy: values.policy === undefined ? undefined : readPolicy(await read(values.policy)),
+      origin: values.origin === undefined ? undefined : authority(values.origin),
       body: values.body === undefined ? undefined : await read(values.body),
     }
     const steps = checkEvidence(unpack(await read(file)), known)
-    const isGood = steps.every(({ outcome }) => outcome !== 'failed')
-    terminal.out(
-      values.json ? `${JSON.stringify({ ok: isGood, steps })}\n` : describe(steps, language, isGood),
-    )
-    return isGood ? 0 : 1
+    const verdict = verdictOf(steps)
+    const told = { ok: verdict === 'holds', verdict, steps }
+    terminal.out(values.json ? `${JSON.stringify(told)}\n` : describe(steps, language, verdict))
+    return exitCodes[verdict]
   },
 }
+
+const exitCodes: Readonly<Record<Verdict, ExitCode>> = { holds: 0, fails: 1, fits: 3 }
 
 /** @throws CommandFailed */
 export async function read(path: string): Promise<Uint8Array> {
@@ -102,6 +109,7 @@ const titles: { readonly [N in StepName]: readonly [en: string, zh: string] } = 
   inclusion: ['The entry is in the log', '记录在日志之中'],
   groups: ['The disclosed groups are those of the entry', '披露的分组与记录一致'],
   signature: ['The device has signed the request', '请求由设备签名'],
+  request: ['What was signed is the request of the entry', '签名的内容就是记录中的请求'],
   payload: ['The signed digest is the logged one', '签名的摘要与记录的摘要一致'],
   body: ['The body is the one that was signed', '正文与签名的摘要一致'],
   enrolment: ['The device’s key came to this user', '设备密钥归属该用户'],
@@ -112,16 +120,24 @@ const words = {
     ok: 'ok     ',
     failed: 'FAILED ',
     skipped: '-      ',
-    good: 'The evidence holds.',
-    bad: 'The evidence does not hold.',
+    holds: 'The evidence holds.',
+    fits: 'The parts fit; the log key was not checked: give --vkey or --policy.',
+    fails: 'The evidence does not hold.',
   },
-  'zh-CN': { ok: '通过   ', failed: '失败   ', skipped: '未检查 ', good: '证据成立。', bad: '证据不成立。' },
+  'zh-CN': {
+    ok: '通过   ',
+    failed: '失败   ',
+    skipped: '未检查 ',
+    holds: '证据成立。',
+    fits: '各部分相符，但未核对日志公钥：请给出 --vkey 或 --policy。',
+    fails: '证据不成立。',
+  },
 } as const
 
-function describe(steps: readonly Step[], language: Language, isGood: boolean): string {
+function describe(steps: readonly Step[], language: Language, verdict: Verdict): string {
   const text = words[language]
   const lines = steps.map(({ name, outcome, detail }) => {
     return `${text[outcome]}${titles[name][language === 'en' ? 0 : 1]}: ${detail}`
   })
-  return [...lines, isGood ? text.good : text.bad, ''].join('\n')
+  return [...lines, text[verdict], ''].join('\n')
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { GroupLabel } from '../../crypto/audit-leaf.ts'
 import { groupLabels } from '../../crypto/audit-leaf.ts'
+import { authorityOf } from '../../crypto/channel-configuration.ts'
 import { FilterError, parseFilter } from '../auditors/filter.ts'
 import { readBundle } from '../log/evidence/bundle.ts'
 import { checkEvidence } from '../log/evidence/check-evidence.ts'
@@ -71,7 +72,13 @@ async function write(
   if (entry === undefined) throw new CommandFailed('there is no such entry')
   await log.tell('audit-exported', { what: 'evidence', entries: 1 })
   const archive = await refusable(() => makeEvidence({ ...log, reader }, entry, { groups, body }))
-  const known = { vkeys: [], policy: undefined, body: undefined }
+  const origin = terminal.environment.MINISEAL_ORIGIN
+  const known = {
+    vkeys: [],
+    policy: undefined,
+    origin: origin === undefined ? undefined : authorityOf(origin),
+    body: undefined,
+  }
   const failed = checkEvidence(readBundle(archive), known).filter(({ outcome }) => outcome === 'failed')
   if (failed.length > 0) {
     for (const { name, detail } of failed) terminal.err(`${name}: ${detail}\n`)

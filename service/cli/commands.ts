@@ -1,6 +1,7 @@
 /** Every command by its name. */
 import { audit } from './audit.ts'
 import { auditor } from './auditor.ts'
+import { backup, restore } from './backup.ts'
 import { call } from './call.ts'
 import type { Command, CommandGroup } from './command.ts'
 import { devices } from './devices.ts'
@@ -21,5 +22,7 @@ export const commands: Readonly<Record<string, Command | CommandGroup>> = {
   devices,
   sessions,
   push,
+  backup,
+  restore,
   'wechat-sandbox': wechatSandbox,
 }

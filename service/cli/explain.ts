@@ -167,7 +167,8 @@ async function knownOf(values: Values): Promise<ExplainOptions> {
   }
 }
 
-function authority(origin: string): string {
+/** Of an option `--origin`. @throws UsageError */
+export function authority(origin: string): string {
   try {
     return authorityOf(origin)
   } catch (error) {

@@ -14,6 +14,8 @@ import type { DetailCheck } from '../log/verification/check-detail.ts'
 import { checkDetails } from '../log/verification/check-detail.ts'
 import type { AnchorFile, KeysOf } from '../log/verification/claims.ts'
 import { anchorClaims, ClaimRefused, readAnchor, readClaimFile } from '../log/verification/claims.ts'
+import type { ExplainedLoss } from '../log/verification/explained-losses.ts'
+import { explainLosses } from '../log/verification/explained-losses.ts'
 import type { Findings } from '../log/verification/findings.ts'
 import { collectFindings } from '../log/verification/findings.ts'
 import { findLastCheck, keepLastCheck } from '../log/verification/last-check.ts'
@@ -80,12 +82,13 @@ async function verifyStore(
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
   const details = wrapper === undefined ? undefined : await detailCheck(store, wrapper, findings)
+  const { claimed, losses } = await explainLosses(store, { own: [...anchors, ...before], given })
   const progress = startProgress(terminal, 'verifying')
   const report = await checkDatabase({
     store,
     findings,
     keysOf: keys.keysOf,
-    claimed: [...anchors, ...given, ...before],
+    claimed,
     checkDetail: details?.check,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,
@@ -100,6 +103,7 @@ async function verifyStore(
     anchors: anchors.map(({ origin, size }) => ({ origin, size })),
     given: given.map(({ origin, size }) => ({ origin, size })),
     keys: keys.from,
+    losses,
     details: details === undefined ? null : { ...details.count },
     since: options.isIncremental && last !== undefined ? last.map(({ size }) => size) : null,
   }
@@ -112,13 +116,14 @@ type Checked = Readonly<{
   staged: number
   anchors: readonly { readonly size: number }[]
   given: readonly { readonly size: number }[]
+  losses: readonly ExplainedLoss[]
   keys: 'given' | 'master-key' | 'database'
   details: { readonly opened: number; readonly erased: number; readonly absent: number } | null
   since: readonly number[] | null
 }>
 
 function linesOf(checked: Checked, logs: number): readonly string[] {
-  const { entries, checkpoints, staged, anchors, given, keys, details, since } = checked
+  const { entries, checkpoints, staged, anchors, given, losses, keys, details, since } = checked
   const from = since === null ? '' : `, on from ${since.join(' and ')}`
   return [
     ...(logs === 0 ? ['no log has been started in this database'] : []),
@@ -127,6 +132,10 @@ function linesOf(checked: Checked, logs: number): readonly string[] {
       ? `anchor: ${anchors.map(({ size }) => size).join(' and ')}`
       : 'no anchor in MINISEAL_DATA: a restored backup cannot be told from the log',
     ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
+    ...losses.map(
+      ({ origin, signed, here, successor }) =>
+        `${origin} was put back from a backup: ${here} of ${signed} signed entries are here; ${successor} goes on and cites all ${signed}`,
+    ),
     details === null
       ? 'details not checked: MINISEAL_MASTER_KEY is not given'
       : `details: ${details.opened} opened, ${details.erased} erased, ${details.absent} without`,

@@ -68,7 +68,7 @@ export interface LoggedExchange {
 /** Characters of a user agent: attacker-controlled, and bytes as characters (Latin-1). */
 const longestUserAgent = 256
 /** Characters of an Idempotency-Key, with its quotes. */
-const longestKey = 300
+export const longestKey = 300
 
 /** The groups that there is anything for. */
 export function groupsOf(exchange: LoggedExchange): Groups {

@@ -187,5 +187,5 @@ it('answers a third export of an auditor with 429 while two are not read, and ke
     const answer = await get('export?format=jsonl&kind=log-started')
     await answer.body?.cancel()
     expect(answer.status).toBe(200)
-  })
+  }, 60_000)
 })

@@ -59,7 +59,7 @@ const hasSeen = async (note: string): Promise<void> => {
   const { size } = parseCheckpointNote(note).checkpoint
   await vi.waitFor(
     () => expect(follower.events).toContainEqual(expect.objectContaining({ kind: 'seen', size })),
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   )
 }
 
@@ -132,7 +132,7 @@ it('is found by whoever kept one checkpoint', async () => {
 it('is found by a witness by itself, which cosigns nothing of it and has both signed checkpoints', async () => {
   await vi.waitFor(
     () => expect(follower.events).toContainEqual(expect.objectContaining({ kind: 'inconsistent' })),
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   )
   const found = follower.events.find((event) => event.kind === 'inconsistent')
   const notes = found?.kind === 'inconsistent' ? found.notes : []

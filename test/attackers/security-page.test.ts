@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { audit } from '../../service/cli/audit.ts'
 import { auditor } from '../../service/cli/auditor.ts'
+import { restore } from '../../service/cli/backup.ts'
 import type { Command, CommandGroup } from '../../service/cli/command.ts'
 import { devices } from '../../service/cli/devices.ts'
 import { keys } from '../../service/cli/keys.ts'
@@ -94,7 +95,14 @@ it('names no file of tests anywhere that is not there, nor do the guides', () =>
   expect(missing).toEqual([])
 })
 
-const commands: Readonly<Record<string, Command | CommandGroup>> = { audit, auditor, devices, keys, sessions }
+const commands: Readonly<Record<string, Command | CommandGroup>> = {
+  audit,
+  auditor,
+  devices,
+  keys,
+  restore,
+  sessions,
+}
 
 it('has commands that exist: each with an action that its usage has', () => {
   const lines = [...`${page}\n${translation}`.matchAll(/npx miniseal ([a-z][^\n`]*)/g)].map(

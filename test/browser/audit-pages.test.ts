@@ -227,7 +227,7 @@ describe.skipIf(!hasChromium)('the auditors’ pages', () => {
     await expect.poll(() => rows().count()).toBe(2)
     await page.getByLabel('Live').check()
     await makeTraffic(service, 1)
-    await expect.poll(() => rows().count(), { timeout: 15_000 }).toBe(4)
+    await expect.poll(() => rows().count(), { timeout: 60_000 }).toBe(4)
     await page.locator('[aria-live]', { hasText: '2 new entries' }).waitFor({ state: 'attached' })
     await isSettled(service)
   })

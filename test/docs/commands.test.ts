@@ -15,7 +15,7 @@ import { parseShell } from './shell.ts'
 
 /** What does not end by itself, or only makes sense after a damage; their names and options are checked all the same. */
 const notRun = [
-  /^npx miniseal (serve|wechat-sandbox|call|audit witness|audit trust-database)\b/,
+  /^npx miniseal (serve|wechat-sandbox|call|backup|restore|audit witness|audit trust-database)\b/,
   /^curl .*OLD/,
 ]
 

@@ -57,7 +57,14 @@ describe.skipIf(!hasPython)('the independent client', () => {
     expect(checks.filter(({ ok }) => !ok)).toEqual([])
     expect({ code, summary }).toEqual({ code: 0, summary: { passed: checks.length, failed: 0 } })
     expect(checks.map(({ check }) => check)).toEqual(
-      expect.arrayContaining(['login', 'transfer', 'idempotent_retry', 'logout']),
+      expect.arrayContaining([
+        'login',
+        'transfer',
+        'idempotent_retry',
+        'copied_before',
+        'given_up',
+        'logout',
+      ]),
     )
   })
 })

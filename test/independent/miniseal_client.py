@@ -19,6 +19,9 @@ from structured_fields import Item, serialize
 from transport import PROBLEM, ClearProblem, ProtocolError, http, post_frame
 
 NO_IDEMPOTENCY_KEY = (("POST", "/sessions"), ("POST", "/events/subscription"))
+SAFE = ("GET", "HEAD", "OPTIONS")
+# What a person has to do something about: the key stays free for the request that follows (protocol section 8).
+STEP_UP = ("step_up_required", "step_up_invalid")
 
 
 class Refused(Exception):
@@ -27,6 +30,21 @@ class Refused(Exception):
     def __init__(self, answer: "Answer"):
         super().__init__("%d %s" % (answer.status, answer.code))
         self.answer = answer
+
+
+class OutcomeUnknown(Exception):
+    """The request with this key may have had its effect, or may still have it (protocol section 8)."""
+
+    def __init__(self, key: str, last: str):
+        super().__init__("the outcome of %s is unknown: %s" % (key, last))
+        self.key = key
+
+
+def needs_key(method: str, target: str) -> bool:
+    """Section 5: unsafe methods have an Idempotency-Key, but for three routes."""
+    if method in SAFE or (method, target) in NO_IDEMPOTENCY_KEY:
+        return False
+    return not (method == "DELETE" and target.startswith("/outcomes/"))
 
 
 def encode_json(value) -> bytes:
@@ -83,17 +101,22 @@ class Answer:
         """The code of the service's own refusal; None for a success and for every answer of a backend."""
         return None if self.status < 400 or self.get("miniseal-problem") is None else self.problem()["code"]
 
+    @property
+    def outcome(self) -> Optional[str]:
+        """What the service's own refusal says of the key: ``none``, ``unknown``, or nothing."""
+        return None if self.code is None else self.problem().get("outcome")
+
 
 class Client:
     """One device and its session."""
 
     def __init__(self, origin: str, roots: List[bytes], appid: str, seed: Optional[bytes] = None,
-                 exchange: Callable[..., Tuple[int, str, bytes]] = http, clock=time.time):
+                 exchange: Callable[..., Tuple[int, str, bytes]] = http, clock=time.time, wait=time.sleep):
         self.origin, self.roots, self.appid = origin.rstrip("/"), roots, appid
         self.seed = seed or random_bytes(32)
         self.public = ed25519_public(self.seed)
         self.keyid = thumbprint(self.public)
-        self._http, self._clock, self.offset = exchange, clock, 0
+        self._http, self._clock, self._wait, self.offset = exchange, clock, wait, 0
         self.configuration: Optional[Configuration] = None
         self.keys: Optional[SessionKeys] = None
         self.sid = b""
@@ -140,7 +163,7 @@ class Client:
             raise ProtocolError("not logged in")
         fields = dict(fields or {})
         fields["authorization"] = "HTTPSig " + self.token
-        if method not in ("GET", "HEAD", "OPTIONS") and (method, target) not in NO_IDEMPOTENCY_KEY:
+        if needs_key(method, target):
             key = b64u(random_bytes(16)) if idempotency_key is None else idempotency_key
             fields["idempotency-key"] = serialize(Item(key, []))
         for name in omit:
@@ -181,16 +204,61 @@ class Client:
 
     def request(self, method: str, target: str, body=None, fields: Optional[dict] = None,
                 text: bool = False, idempotency_key: Optional[str] = None) -> Answer:
-        """One request; ``body`` is sent as JSON. Signed again once if the clock was off."""
+        """One request; ``body`` is sent as JSON.
+
+        With an effect it is signed again, with the same key, until the service says what came of it; it is refused only
+        by a refusal with the outcome ``none``. Raises OutcomeUnknown (section 8). Others are signed again once if the
+        clock was off.
+        """
         fields = dict(fields or {})
         if body is not None:
             body = encode_json(body)
             fields.setdefault("content-type", "application/json")
         key = idempotency_key or b64u(random_bytes(16))
-        answer = self.exchange(self.prepare(method, target, body, fields, idempotency_key=key), text)
-        if self._corrected(answer):
-            answer = self.exchange(self.prepare(method, target, body, fields, idempotency_key=key), text)
-        return answer
+
+        def attempt() -> Answer:
+            return self.exchange(self.prepare(method, target, body, fields, idempotency_key=key), text)
+
+        if needs_key(method, target):
+            return self._until_settled(key, attempt)
+        answer = attempt()
+        return attempt() if self._corrected(answer) else answer
+
+    def _until_settled(self, key: str, attempt: Callable[[], Answer], attempts: int = 6) -> Answer:
+        last = ""
+        for number in range(attempts):
+            if number > 1:
+                self._wait(0.1 * number)
+            try:
+                answer = attempt()
+            except (ClearProblem, ProtocolError, OSError) as error:
+                last = str(error)
+                continue
+            if answer.code is None or answer.code in STEP_UP or answer.outcome == "none":
+                return answer
+            last = answer.code
+            if answer.outcome == "unknown":
+                break
+            if not self._corrected(answer) and answer.code == "token_expired":
+                self.renew()
+        raise OutcomeUnknown(key, last)
+
+    # -------------------------------------------------------- outcomes (section 8)
+
+    def outcome(self, key: str) -> dict:
+        """GET /outcomes/{key}: what came of the request with a key."""
+        answer = self.request("GET", "/outcomes/" + b64u(key.encode("ascii")))
+        if answer.status != 200:
+            raise Refused(answer)
+        return answer.json()
+
+    def cancel(self, key: str) -> dict:
+        """DELETE /outcomes/{key}, until it is answered: with the outcome ``none`` no request with the key ever runs."""
+        target = "/outcomes/" + b64u(key.encode("ascii"))
+        answer = self._until_settled(key, lambda: self.exchange(self.prepare("DELETE", target)))
+        if answer.status != 200:
+            raise Refused(answer)
+        return answer.json()
 
     # -------------------------------------------------------- sessions (section 6)
 

@@ -10,6 +10,7 @@ One JSON line per check, then {"passed": n, "failed": m}. The exit code is 0 onl
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import sys
 import time
@@ -138,6 +139,57 @@ class Judge:
         require(result["id"] == self.transfer_id and result["balance"] == self.balance, "another answer")
         require(answer.get("idempotency-replayed") == "true", "no Idempotency-Replayed: true")
 
+    def outcome_told(self):
+        """Section 8: GET /outcomes/{key} gives the stored answer."""
+        told = self.client.outcome(self.transfer_key)
+        require(told["outcome"] == "done" and told["answer"]["status"] == 201, "told %r" % told)
+        stored = strict_json(base64.b64decode(told["answer"]["content"], validate=True))
+        require(stored["id"] == self.transfer_id, "another answer")
+        require(self.client.outcome("never used") == {"outcome": "unclaimed"}, "a key that nobody has used")
+
+    def copied_before(self):
+        """Section 8: the network sends the frame first; ``replayed`` says nothing, and the key has one effect."""
+        left = [1]
+
+        def copying(method, url, body=None, kind=None):
+            if left and url.endswith("/seal"):
+                left.pop()
+                http(method, url, body, kind)
+            return http(method, url, body, kind)
+
+        self.client._http = copying
+        try:
+            answer = self.client.request("POST", "/wallet/transfers", TRANSFER)
+        finally:
+            self.client._http = http
+        result = expect(answer, 201)
+        require(answer.get("idempotency-replayed") == "true", "the copy did not run")
+        require(result["balance"] == self.balance - TRANSFER["amount"], "not one effect")
+        self.balance = result["balance"]
+
+    def given_up(self):
+        """Section 8: after ``none`` a frame that was held back does not run."""
+        key = b64u(random_bytes(16))
+        held = self.client.prepare("POST", "/wallet/transfers", encode_json(TRANSFER),
+                                   {"content-type": "application/json"}, idempotency_key=key)
+        for _ in range(2):
+            require(self.client.cancel(key) == {"outcome": "none", "cancelled": True}, "not cancelled")
+        answer = self.client.exchange(held)
+        require((answer.code, answer.outcome, answer.status) == ("request_cancelled", "none", 409), "got %s" % answer.code)
+        require(self.client.outcome(key) == {"outcome": "none", "cancelled": True}, "not told")
+        require(expect(self.client.request("GET", "/wallet"), 200)["balance"] == self.balance, "it ran")
+        require(self.client.cancel(self.transfer_key)["outcome"] == "done", "what ran was cancelled")
+
+    def refused_for_ever(self):
+        """Section 8: ``none`` settles the key with the refusal."""
+        key = b64u(random_bytes(16))
+        first = self.client.request("POST", "/nothing-here", TRANSFER, idempotency_key=key)
+        require((first.code, first.outcome) == ("not_found", "none"), "got %s %s" % (first.code, first.outcome))
+        again = self.client.request("POST", "/nothing-here", TRANSFER, idempotency_key=key)
+        require(again.problem() == first.problem(), "another refusal")
+        require(again.get("idempotency-replayed") == "true", "no Idempotency-Replayed: true")
+        require(self.client.cancel(key) == {"outcome": "none", "cancelled": False}, "cancelled")
+
     def created_one_hour_off(self):
         """Section 7: ``window_invalid`` carries ``time``."""
         answer = self.client.exchange(self.client.prepare("GET", "/wallet", created=self.client.now() - 3600))
@@ -207,6 +259,7 @@ class Judge:
 
 CHECKS = ("configuration", "configuration_agreement_kids", "login", "access_token", "wallet", "transfer",
           "transfer_listed", "same_frame_again", "same_transfer_frame_again", "idempotent_retry",
+          "outcome_told", "copied_before", "given_up", "refused_for_ever",
           "created_one_hour_off", "clock_corrected_once", "token_renewed", "base64_text_form",
           "flipped_frame", *REFUSED_CHECKS, "login_code_twice", "logout", "after_logout")
 

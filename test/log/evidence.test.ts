@@ -1,5 +1,5 @@
 /** Evidence for one entry: what it shows, what it does not, and who can check it. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,13 +11,14 @@ import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { checkEvidenceCommand } from '../../service/cli/audit-check-evidence.ts'
 import { evidence } from '../../service/cli/audit-evidence.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
+import type { ReadBundle } from '../../service/log/evidence/bundle.ts'
 import { readBundle, writeBundle } from '../../service/log/evidence/bundle.ts'
 import { leafIdText } from '../../service/log/leaf-id.ts'
 import type { StagedLeaf } from '../../service/store/log-records.ts'
 import { createSqlite } from '../store/engines.ts'
 import { runCommand } from '../support/command.ts'
 import type { MadeEntry, WrittenLog } from '../support/written-log.ts'
-import { logOrigin, requests, startLog } from '../support/written-log.ts'
+import { logOrigin, logStart, requests, startLog } from '../support/written-log.ts'
 
 const device = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(7))
 const keyid = keyThumbprint(sodiumPrimitives, device.publicKey)
@@ -32,19 +33,46 @@ let folder: string
 let request: StagedLeaf
 let other: StagedLeaf
 
-/** A transfer as the journal logs it, signed by the device. */
-function transfer(): MadeEntry {
-  const base = `"@method": POST\n"content-digest": ${digestOf(body)}\n"@signature-params": ("@method");keyid="${keyid}"`
+const at = logStart * 1000
+
+/** The signature base of the transfer. */
+const signedText = [
+  '"@method": POST',
+  '"@authority": pay.example.com',
+  '"@path": /wallet/transfers',
+  '"@query": ?draft',
+  '"content-type": application/json',
+  `"content-digest": ${digestOf(body)}`,
+  '"authorization": HTTPSig e30.e30.AA',
+  '"idempotency-key": "order-1"',
+  '"@signature-params": ("@method" "@authority" "@path" "@query" "content-type" "content-digest" "authorization" ' +
+    `"idempotency-key");created=${logStart};nonce="AAAAAAAAAAAAAAAAAAAAAA";keyid="${keyid}";tag="miniseal"`,
+].join('\n')
+
+/** A transfer as the journal logs it, signed by the device; or what a dishonest service logs, with the device's signature. */
+function transfer(
+  change: (groups: NonNullable<MadeEntry['groups']>) => NonNullable<MadeEntry['groups']> = (groups) => groups,
+  base = signedText,
+  loggedAt?: number,
+): MadeEntry {
   const signature = encodeBase64(sodiumPrimitives.ed25519Sign(encodeUtf8(base), device.secretKey))
   const publicKey = encodeBase64Url(device.publicKey)
   return {
     user,
-    path: '/wallet/transfers',
-    groups: {
+    ...(loggedAt === undefined ? {} : { at: loggedAt }),
+    path: '/wallet/transfers?draft',
+    groups: change({
+      core: {
+        duration_ms: 12,
+        idempotency_key: '"order-1"',
+        method: 'POST',
+        path: '/wallet/transfers?draft',
+        status: 201,
+      },
       sub: { device: keyid, user },
-      sig: { base, created: '1', keyid, public_key: publicKey, signature },
-      pay: { request_digest: digestOf(body), request_size: String(body.length) },
-    },
+      sig: { base, created: logStart, keyid, public_key: publicKey, signature },
+      pay: { request_digest: digestOf(body), request_size: body.length },
+    }),
   }
 }
 
@@ -141,7 +169,15 @@ it('does not hold under another key than the one known from elsewhere', async ()
   expect(said.code).toBe(1)
   expect(said.out).toContain('FAILED The log’s key is the one known from elsewhere')
   expect(said.out).toContain('FAILED The log has signed the checkpoint')
-  expect((await check(file)).out).toContain('not compared with a key known from elsewhere')
+  const unknown = await check(file)
+  expect(unknown.code).toBe(3)
+  expect(unknown.out).toContain('not compared with a key known from elsewhere')
+  expect(unknown.out).toContain('The parts fit; the log key was not checked')
+  expect(JSON.parse((await check(file, '--json')).out)).toMatchObject({ ok: false, verdict: 'fits' })
+  // A witness is no log: its key alone does not say whose log it is.
+  const witness = { kind: 'cosignature', name: 'witness.example', publicKey } as const
+  const cosigner = encodeVerifierKey(sodiumPrimitives, witness)
+  expect((await check(file, '--vkey', cosigner)).code).toBe(3)
 })
 
 it('does not hold without the witnesses that the policy asks for', async () => {
@@ -229,7 +265,17 @@ it('is not made with a body that was not signed, a group that is not there, or f
   await expect(check(path('noise.zip'))).rejects.toThrow(/no zip archive/)
 })
 
-it('is confirmed by openssl and by thirty lines of Python', async () => {
+/** What the script says of the groups of an entry, with no log around them. */
+function outsideVerdict(entry: MadeEntry): string {
+  const values = { core: {}, pay: {}, sig: {}, ...entry.groups }
+  const leaf = { ts: entry.at ?? at + 1000 }
+  const script = new URL('../outside/evidence.py', import.meta.url).pathname
+  const input = JSON.stringify({ ...values, leaf, origin: logOrigin })
+  const { stdout, stderr } = spawnSync('python3', [script, '-'], { input, encoding: 'utf8' })
+  return stdout === '' ? stderr : stdout
+}
+
+it('is confirmed by openssl and by a page of Python', async () => {
   const { files } = readBundle(new Uint8Array(readFileSync(await make('outside.zip', ...all))))
   const place = path('outside')
   for (const [name, bytes] of files) {
@@ -247,4 +293,141 @@ it('is confirmed by openssl and by thirty lines of Python', async () => {
   expect(execFileSync('python3', [script, place], { encoding: 'utf8' })).toBe('ok\n')
   writeFileSync(join(place, 'leaf.json'), other.leaf)
   expect(() => execFileSync('python3', [script, place], { stdio: 'pipe' })).toThrow()
+  // The same of what a dishonest service logs: rightly committed, and not what was signed.
+  for (const entry of [
+    replacedIn('core', 'path', '/wallet/transfers/2?draft'),
+    replacedIn('core', 'idempotency_key', undefined),
+    replacedIn('pay', 'request_digest', digestOf('{}')),
+    replacedIn('sig', 'created', logStart + 1),
+    transfer(undefined, undefined, at + 400_000),
+    signedAs('pay.example.com', 'evil.example.com'),
+    signedAs('tag="miniseal"', 'tag="miniseal-push"'),
+    signedAs(' "authorization" ', ' '),
+  ])
+    expect(outsideVerdict(entry)).toContain('AssertionError')
+  expect(outsideVerdict(transfer())).toBe('ok\n')
+})
+
+/** What the command says when it is asked to make evidence of an entry that a dishonest service has logged. */
+async function faultOf(entry: MadeEntry): Promise<string> {
+  const [made] = await log.append([entry])
+  await log.sign()
+  if (made === undefined) throw new Error('no entry')
+  const args = [leafIdText(made.id), '--groups', 'core,sig,pay,sub', '--out', path('fault.zip')]
+  const { code, err } = await runCommand(evidence, args, log.environment)
+  expect(code).toBe(1)
+  return err
+}
+
+const replacedIn = (label: string, name: string, value: string | number | undefined) =>
+  transfer((groups) => {
+    const { [name]: _, ...others } = groups[label] ?? {}
+    return { ...groups, [label]: value === undefined ? others : { ...others, [name]: value } }
+  })
+const signedAs = (from: string | RegExp, to: string) => transfer(undefined, signedText.replace(from, to))
+const otherKey = keyThumbprint(sodiumPrimitives, new Uint8Array(32).fill(3))
+
+it.each<[string, string, () => MadeEntry]>([
+  ['another method', 'request: the method', () => replacedIn('core', 'method', 'PUT')],
+  ['another path', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers/2?draft')],
+  ['another query', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers?final')],
+  ['no query', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers')],
+  ['no path', 'request: the path', () => replacedIn('core', 'path', undefined)],
+  ['another key', 'request: the Idempotency-Key', () => replacedIn('core', 'idempotency_key', '"order-2"')],
+  ['no key', 'request: the Idempotency-Key', () => replacedIn('core', 'idempotency_key', undefined)],
+  ['another body', 'payload: ', () => replacedIn('pay', 'request_digest', digestOf('{}'))],
+  ['no body', 'payload: ', () => replacedIn('pay', 'request_digest', undefined)],
+  ['another time of signing', 'signature: ', () => replacedIn('sig', 'created', logStart + 1)],
+  ['another name of the key', 'signature: ', () => replacedIn('sig', 'keyid', otherKey)],
+  ['another device', 'signature: ', () => replacedIn('sub', 'device', otherKey)],
+  ['a later time', 'request: signed at another time', () => transfer(undefined, undefined, at + 400_000)],
+  ['an earlier time', 'request: signed at another time', () => transfer(undefined, undefined, at - 400_000)],
+  ['another authority', 'request: signed for', () => signedAs('pay.example.com', 'evil.example.com')],
+  ['a text of another tag', 'signature: ', () => signedAs('tag="miniseal"', 'tag="miniseal-push"')],
+  ['a text with a parameter more', 'signature: ', () => signedAs(';tag', ';alg="ed25519";tag')],
+  ['a text without a nonce', 'signature: ', () => signedAs(/;nonce="A*"/, '')],
+  ['a text with a short nonce', 'signature: ', () => signedAs('AAAAAAAAAAAAAAAAAAAAAA', 'AAAA')],
+  ['a text with another spelling', 'signature: ', () => signedAs('("@method" ', '("@method"  ')],
+  ['a text that lists less', 'signature: ', () => signedAs(' "authorization" ', ' ')],
+  ['a text that says less', 'signature: ', () => signedAs(/"@query": .*\n/, '')],
+  [
+    'a text that covers less',
+    'signature: ',
+    () => transfer(undefined, signedText.replace(/"@query": .*\n/, '').replace(' "@query"', '')),
+  ],
+  [
+    'a text that covers more',
+    'signature: ',
+    () =>
+      transfer(
+        undefined,
+        signedText
+          .replace('"@signature-params"', '"accept": x\n"@signature-params"')
+          .replace('")', '" "accept")'),
+      ),
+  ],
+  ['a text in another order', 'signature: ', () => signedAs(/^("@method".*\n)("@authority".*\n)/, '$2$1')],
+  ['a text with a component twice', 'signature: ', () => signedAs(/^(.*\n)/, '$1$1')],
+])('does not hold for an entry that says %s than was signed', async (_what, fault, entry) => {
+  expect(await faultOf(entry())).toContain(fault)
+})
+
+/** Not part of what is proved: words for people, and keys of the service for whoever looks for them. */
+const told = /^README|^keys\/service\.json$/
+/** That the same enrolment is in the log, from a later day, is as good. */
+const asGood = 'enrolment/leaf.tlog-proof'
+
+/** What may stand in the place of a file: the same with a bit flipped, and that of another bundle. */
+function replacements(name: string, mine: Uint8Array, theirs: Uint8Array): readonly Uint8Array[] {
+  const flipped = mine.slice()
+  flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1
+  const isOther = name !== asGood && !Buffer.from(mine).equals(Buffer.from(theirs))
+  return isOther ? [flipped, theirs] : [flipped]
+}
+
+async function twoBundles(): Promise<readonly [file: string, mine: ReadBundle, theirs: ReadBundle]> {
+  const file = await make('members.zip', ...all)
+  const [elsewhere] = await log.append([transfer()])
+  await log.sign()
+  if (elsewhere === undefined) throw new Error('no entry')
+  const out = path('elsewhere.zip')
+  const made = await runCommand(evidence, [leafIdText(elsewhere.id), '--out', out, ...all], log.environment)
+  expect(made.code).toBe(0)
+  const read = (name: string): ReadBundle => readBundle(new Uint8Array(readFileSync(name)))
+  return [file, read(file), read(out)]
+}
+
+it('does not hold with any file of it exchanged or changed, whatever the manifest says', async () => {
+  const [file, mine, theirs] = await twoBundles()
+  const judged = async (change: (files: Map<string, Uint8Array>) => void): Promise<number> =>
+    (await check(forge(file, 'member.zip', change), '--vkey', log.vkey)).code
+  for (const [name, bytes] of mine.files) {
+    if (told.test(name)) continue
+    for (const other of replacements(name, bytes, theirs.files.get(name) ?? bytes))
+      expect(await judged((files) => files.set(name, other)), name).toBe(1)
+    expect(await judged((files) => files.delete(name)), `${name} gone`).toBe(1)
+  }
+})
+
+it('does not hold with a manifest of another entry, log or choice', async () => {
+  const [, { manifest, files }, theirs] = await twoBundles()
+  const { id, origin, groups } = manifest
+  for (const about of [
+    { id: theirs.manifest.id, origin, groups },
+    { id, origin: 'pay.example.com/audit/2024', groups },
+    { id, origin, groups: ['core'] },
+  ]) {
+    writeFileSync(path('about.zip'), writeBundle(files, about))
+    expect((await check(path('about.zip'), '--vkey', log.vkey)).code).toBe(1)
+  }
+})
+
+it('is of the service that the log is named after, or of the one that is named', async () => {
+  const file = await make('origin.zip', ...all)
+  expect((await check(file, '--vkey', log.vkey, '--origin', 'https://pay.example.com')).code).toBe(0)
+  const said = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')
+  expect(said).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('FAILED What was signed is the request'),
+  })
 })

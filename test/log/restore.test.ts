@@ -331,6 +331,6 @@ it('gets no anchor from a process that has none either', async () => {
 })
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(50)) if (await isSo()) return
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
   throw new Error('it did not come to that')
 }

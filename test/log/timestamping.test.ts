@@ -44,7 +44,7 @@ async function grow(): Promise<void> {
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 15_000; Date.now() < end; await sleep(50)) if (await isSo()) return
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
   throw new Error('it did not come to that')
 }
 

@@ -35,7 +35,7 @@ async function grow(leaves: number): Promise<void> {
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 12_000; Date.now() < end; await sleep(50)) if (await isSo()) return
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
   throw new Error(`it did not come to that: ${JSON.stringify(await log.log.status())}`)
 }
 

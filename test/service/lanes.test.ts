@@ -39,7 +39,7 @@ async function order(deadline = AbortSignal.timeout(20_000)): Promise<string> {
 
 it('has 128 requests at work, each on a connection, lets 512 wait, and refuses more at once, unsent', async () => {
   const taken = Array.from({ length: 640 }, () => order())
-  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(128)
+  await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
   for (let i = 0; i < 3; i++) {
     const refused = await order().catch((error) => error)
     expect(refused).toMatchObject({ code: 'upstream_unavailable', members: { retry_after: '1' } })
@@ -48,7 +48,7 @@ it('has 128 requests at work, each on a connection, lets 512 wait, and refuses m
   expect([held.length, connections.size]).toEqual([128, 128])
   // Each answer lets one of those that wait go, in their turn.
   for (let answered = 0; answered < 640; answered++) {
-    await expect.poll(() => held.length, { timeout: 10_000, interval: 1 }).toBeGreaterThan(answered)
+    await expect.poll(() => held.length, { timeout: 60_000, interval: 1 }).toBeGreaterThan(answered)
     expect(held.length - answered).toBeLessThanOrEqual(128)
     held[answered]?.end('well')
   }
@@ -58,7 +58,7 @@ it('has 128 requests at work, each on a connection, lets 512 wait, and refuses m
 
 it('sends nothing for a request whose time is over before its turn', async () => {
   const working = Array.from({ length: 128 }, () => order())
-  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(128)
+  await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
   const late = order(AbortSignal.timeout(50)).catch((error) => error)
   await new Promise((resolve) => setTimeout(resolve, 100))
   for (const response of held.slice()) response.end('well')

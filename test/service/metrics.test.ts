@@ -89,9 +89,12 @@ it('does not count the time of one stage to another', async () => {
     await (await logIn(slow)).send()
     const text = await scrape(slow)
     const sum = (stage: string): number => sampleOf(text, 'miniseal_stage_duration_seconds_sum', { stage })
+    const whole = (kind: string): number => sampleOf(text, 'miniseal_exchange_duration_seconds_sum', { kind })
     expect(sum('handler')).toBeGreaterThan(0.1)
-    expect(sum('seal')).toBeLessThan(0.1)
-    expect(sum('claim')).toBeLessThan(0.1)
+    // What is counted twice makes the parts more than the whole, however busy the machine is.
+    const stages = ['open', 'verify', 'login', 'token', 'claim', 'handler', 'seal']
+    const parts = stages.reduce((total, stage) => total + sum(stage), 0)
+    expect(parts).toBeLessThanOrEqual(whole('login') + whole('request'))
   } finally {
     await slow.close()
   }

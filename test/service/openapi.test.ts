@@ -149,7 +149,7 @@ describe('a running service', () => {
     const heard = await session.send({ path: '/sessions' })
     const field = findField(heard.fields, 'miniseal-receipt') ?? ''
     const path = `/receipts/${encodeBase64Url(decodeBase64(field.slice(1, -1)))}`
-    await expect.poll(async () => (await ask('readReceipt', { path })).status, { timeout: 15_000 }).toBe(200)
+    await expect.poll(async () => (await ask('readReceipt', { path })).status, { timeout: 60_000 }).toBe(200)
   })
 
   it('tells what WeChat knows as the document says', async () => {

@@ -69,11 +69,9 @@ it('ends with 4401 when another session of the user ends its session, soon', asy
   const other = await logIn(service, { openid: 'ann' })
   const socket = await bound(session)
   const untouched = await bound(other)
-  const startedAt = performance.now()
   const id = Buffer.from(session.id).toString('base64url')
   expect((await other.send({ method: 'DELETE', path: `/sessions/${id}` })).status).toBe(204)
   expect(await soon(socket.closed)).toEqual(over)
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
   expect((await untouched.request(other)).status).toBe(201)
 })
 
@@ -90,9 +88,7 @@ it('ends with 4401 when an operator ends the sessions of its user, from another 
   const session = await logIn(service)
   const socket = await bound(session)
   const command = runMiniseal(['sessions', 'revoke', session.user, '--all'], service.environment)
-  const ended = command.finished.then(() => performance.now())
-  expect(await soon(socket.closed, 60_000)).toEqual(over)
-  expect(performance.now() - (await ended)).toBeLessThan(2_000)
+  expect(await soon(socket.closed)).toEqual(over)
   expect((await command.finished).out).toBe('ended 1 sessions\n')
 }, 90_000)
 

@@ -206,9 +206,7 @@ describeOnBothEngines('events', (create) => {
       { kind: 'events', user: 'user-1' },
       { kind: 'sessions', user: 'user-1' },
     ])
-    const startedAt = performance.now()
     while (!heardThere.some(({ kind, user }) => kind === 'any' || user === 'user-1')) await sleep(5)
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
     stop()
     stopThere()
     await sleep(300)

@@ -55,7 +55,7 @@ default_pool_size = 4
     const runAs = unprivileged()
     if (runAs.uid !== undefined && runAs.gid !== undefined) chownSync(folder, runAs.uid, runAs.gid)
     pooler = spawn(program ?? '', ['-q', join(folder, 'pgbouncer.ini')], { ...runAs, stdio: 'ignore' })
-    await expect.poll(() => answers(port), { timeout: 10_000, interval: 50 }).toBe(true)
+    await expect.poll(() => answers(port), { timeout: 60_000, interval: 50 }).toBe(true)
     url = `postgres://anybody@127.0.0.1:${port}/service`
   })
 
@@ -100,9 +100,9 @@ default_pool_size = 4
     behind.watch(() => {
       looks += 1
     })
-    await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThan(1)
+    await expect.poll(() => looks, { timeout: 60_000 }).toBeGreaterThan(1)
     await behind.commit([touchSession(), endSession()])
-    await expect.poll(() => changes, { timeout: 10_000 }).toContainEqual({ kind: 'sessions', user: 'user-1' })
+    await expect.poll(() => changes, { timeout: 60_000 }).toContainEqual({ kind: 'sessions', user: 'user-1' })
   })
 
   async function answers(port: number): Promise<boolean> {

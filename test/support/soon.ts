@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Resolves once `look` gives true. @throws Error after `within` milliseconds. */
-export async function until(look: () => boolean, within = 10_000): Promise<void> {
+export async function until(look: () => boolean, within = 60_000): Promise<void> {
   const startedAt = performance.now()
   while (!look()) {
     if (performance.now() - startedAt > within) throw new Error(`not within ${within} ms`)
@@ -11,7 +11,7 @@ export async function until(look: () => boolean, within = 10_000): Promise<void>
 }
 
 /** What `promise` gives. @throws Error after `within` milliseconds. */
-export async function soon<T>(promise: Promise<T>, within = 10_000): Promise<T> {
+export async function soon<T>(promise: Promise<T>, within = 60_000): Promise<T> {
   const late = sleep(within, undefined, { ref: false }).then(() => {
     throw new Error(`not within ${within} ms`)
   })

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { noteVerifierKey } from '../../service/keys/publication.ts'
@@ -40,7 +41,7 @@ export interface MadeEntry {
   /** Public facts of the leaf. */
   readonly facts?: Readonly<Record<string, string>>
   /** More groups, or others in the place of those that are made up. */
-  readonly groups?: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly groups?: Readonly<Record<string, FlatObject>>
 }
 
 export interface WrittenLog {
@@ -170,7 +171,7 @@ async function makeLeaf(
   const { kind = 'request', result = 'ok', code, user = `u_person-${seed % 3}` } = entry
   const { path = '/wallet/transfers', ip = `192.0.2.${seed % 250}`, at = entryTime(seed) } = entry
   const device = user === null ? undefined : createHash('sha256').update(user).digest('base64url')
-  const values: Record<string, Readonly<Record<string, string>>> = {
+  const values: Record<string, FlatObject> = {
     core: { method: 'POST', path, status: '200', ...(code === undefined ? {} : { refusal: code }) },
     net: { ip },
     ...(user === null || device === undefined ? {} : { sub: { device, user } }),
@@ -219,7 +220,7 @@ async function makeLeaf(
   }
 }
 
-function sortedJson(members: Readonly<Record<string, string>>): string {
+function sortedJson(members: FlatObject): string {
   return JSON.stringify(Object.fromEntries(Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))))
 }
 

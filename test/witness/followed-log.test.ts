@@ -55,9 +55,9 @@ afterEach(async () => {
 
 const lastEvent = (): WitnessEvent | undefined => asked.events.at(-1)
 const untilSeen = (size: number) =>
-  vi.waitFor(() => expect(lastEvent()).toMatchObject({ kind: 'seen', size }), { timeout: 10_000 })
+  vi.waitFor(() => expect(lastEvent()).toMatchObject({ kind: 'seen', size }), { timeout: 60_000 })
 const untilEvent = (event: object) =>
-  vi.waitFor(() => expect(lastEvent()).toMatchObject(event), { timeout: 10_000 })
+  vi.waitFor(() => expect(lastEvent()).toMatchObject(event), { timeout: 60_000 })
 
 describe('a witness that follows a log', () => {
   it('cosigns as the log grows', async () => {

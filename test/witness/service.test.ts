@@ -84,7 +84,7 @@ const cosignedBeyond = async (size: number): Promise<string> =>
       expect(verifyByPolicy(primitives, note, policy).checkpoint.size).toBeGreaterThan(size)
       return note
     },
-    { timeout: 20_000, interval: 100 },
+    { timeout: 60_000, interval: 100 },
   )
 
 it('is cosigned as it grows, and what it serves satisfies a policy that asks for the witness', async () => {
@@ -101,7 +101,7 @@ it('is followed by a witness that nobody can reach', async () => {
   const { size } = verifyByPolicy(primitives, note, policy).checkpoint
   const sizes = (): readonly number[] =>
     follower.events.flatMap((event) => (event.kind === 'seen' ? [event.size] : []))
-  await vi.waitFor(() => expect(sizes().at(-1)).toBeGreaterThanOrEqual(size), { timeout: 20_000 })
+  await vi.waitFor(() => expect(sizes().at(-1)).toBeGreaterThanOrEqual(size), { timeout: 60_000 })
   expect(follower.events.filter(({ kind }) => kind === 'inconsistent')).toEqual([])
 })
 

@@ -1,5 +1,6 @@
 /** What stands in the files of an evidence bundle. All of it is attacker-controlled. */
 import { parseGroup } from '../../../crypto/audit-leaf.ts'
+import { concatBytes } from '../../../crypto/bytes.ts'
 import type { FlatObject } from '../../../crypto/flat-json.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
 import { parseTlogProof } from '../../../crypto/tlog-proof.ts'
@@ -28,6 +29,11 @@ export function groupOf(files: BundleFiles, folder: string, label: string) {
   const { salt, value } = group as { readonly salt: unknown; readonly value: unknown }
   if (typeof salt !== 'string' || typeof value !== 'string') throw new Error(`${label} is no group`)
   return { salt: decodeBase64(salt), value }
+}
+
+/** The bytes whose SHA-256 is the commitment in the leaf. */
+export function committedBytes(label: string, salt: Uint8Array, value: string): Uint8Array {
+  return concatBytes(encodeUtf8(`miniseal-audit/1\n${label}\n`), salt, encodeUtf8(value))
 }
 
 /** What a group says; `undefined` where it is not disclosed. @throws FormatError */

@@ -7,6 +7,7 @@ import { equalBytes } from '../../../crypto/bytes.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import { contentDigest } from '../../../crypto/content-digest.ts'
 import { hashLeaf, verifyInclusion } from '../../../crypto/merkle.ts'
+import { parseRequestBase } from '../../../crypto/request-base.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import { encodeVerifierKey } from '../../../crypto/signed-note.ts'
 import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
@@ -16,8 +17,10 @@ import { hasQuorum, parsePolicy } from '../../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
 import { differingFiles } from './bundle.ts'
-import { fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
+import { committedBytes, fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
 import { judgeNote } from './note.ts'
+import { publicKeyPem } from './pem.ts'
+import { differingMember, isOfItsTime } from './signed-request.ts'
 
 /** The closed list of steps, in their order. */
 export type StepName =
@@ -29,6 +32,7 @@ export type StepName =
   | 'inclusion'
   | 'groups'
   | 'signature'
+  | 'request'
   | 'payload'
   | 'body'
   | 'enrolment'
@@ -45,24 +49,38 @@ export interface Step {
 export interface KnownFromElsewhere {
   readonly vkeys: readonly VerifierKey[]
   readonly policy: TlogPolicy | undefined
+  /** The service's `MINISEAL_ORIGIN`; without it, the log's name must begin with the authority that was signed. */
+  readonly origin?: string | undefined
   /** The request's body, from whoever has it. */
   readonly body: Uint8Array | undefined
 }
 
 type Outcome = readonly ['ok' | 'failed' | 'skipped', string]
 
-/** @returns every step; a bundle is good when none has failed */
+/**
+ * `holds`: no step has failed, and the log's key is one known from elsewhere. `fits`: none has failed, and nobody said
+ * which key the log has: whoever made the bundle may have made the log.
+ */
+export type Verdict = 'holds' | 'fits' | 'fails'
+
+export function verdictOf(steps: readonly Step[]): Verdict {
+  if (steps.some(({ outcome }) => outcome === 'failed')) return 'fails'
+  return steps.some(({ name, outcome }) => name === 'log-key' && outcome === 'ok') ? 'holds' : 'fits'
+}
+
+/** @returns every step; {@link verdictOf} sums them up */
 export function checkEvidence(bundle: ReadBundle, known: KnownFromElsewhere): readonly Step[] {
   const { files } = bundle
   const steps: readonly (readonly [StepName, () => Outcome])[] = [
     ['files', () => checkFiles(bundle)],
     ['leaf', () => checkLeaf(bundle)],
     ['log-key', () => checkLogKey(files, known)],
-    ['checkpoint', () => checkSigned(files, '', known)],
+    ['checkpoint', () => checkCheckpoint(bundle, known)],
     ['witnesses', () => checkWitnesses(files, known)],
     ['inclusion', () => checkInclusion(files, '')],
     ['groups', () => checkGroups(files, '', bundle.manifest.groups)],
     ['signature', () => checkSignature(files)],
+    ['request', () => checkRequest(files, known)],
     ['payload', () => checkPayload(files)],
     ['body', () => checkBody(files, known)],
     ['enrolment', () => checkEnrolment(files, known)],
@@ -105,7 +123,7 @@ function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): Tlo
 function checkLogKey(files: BundleFiles, known: KnownFromElsewhere): Outcome {
   const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt')).logs.map(nameOf)
   const counted = keysFor(files, known).logs.map(nameOf)
-  if (known.policy === undefined && known.vkeys.length === 0) {
+  if (known.policy === undefined && !known.vkeys.some(({ kind }) => kind === 'ed25519')) {
     return ['skipped', `not compared with a key known from elsewhere: ${own.join(' ')}`]
   }
   const isKnown = own.length > 0 && own.every((name) => counted.includes(name))
@@ -124,10 +142,29 @@ function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhe
   const { good, bad } = judgeNote(note, keys)
   if (bad.length > 0 || good.length === 0)
     return ['failed', 'no known key of this log has signed the checkpoint']
-  if (folder === '' && decodeUtf8(fileOf(files, 'checkpoint.txt')) !== note.text) {
+  return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
+}
+
+/** The checkpoint of the proof, and the files that say it once more for other tools. */
+function checkCheckpoint({ manifest, files }: ReadBundle, known: KnownFromElsewhere): Outcome {
+  const { checkpoint, note } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  if (manifest.origin !== checkpoint.origin) return ['failed', 'the manifest names another log']
+  if (decodeUtf8(fileOf(files, 'checkpoint.txt')) !== note.text) {
     return ['failed', 'checkpoint.txt is not the checkpoint of the proof']
   }
-  return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
+  // The maker's choice of several keys; whether one of them counts is said by checkSigned.
+  const { logs } = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
+  const { good } = judgeNote(
+    note,
+    logs.map(({ key }) => key),
+  )
+  const isTold = good.some(({ key, signature }) => {
+    const isKey = equalBytes(publicKeyPem(key.publicKey), fileOf(files, 'keys/log.pem'))
+    return isKey && equalBytes(signature, fileOf(files, 'checkpoint.sig'))
+  })
+  const signed = checkSigned(files, '', known)
+  if (signed[0] === 'failed' || isTold) return signed
+  return ['failed', 'checkpoint.sig or keys/log.pem is not that of the proof']
 }
 
 function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome {
@@ -164,6 +201,8 @@ function checkGroups(files: BundleFiles, folder: string, labels: readonly string
   for (const label of shown) {
     const { salt, value } = groupOf(files, folder, label)
     verifyCommitment(sodiumPrimitives, leaf, label, salt, encodeUtf8(value))
+    if (!equalBytes(committedBytes(label, salt, value), fileOf(files, `${folder}groups/${label}.bin`)))
+      return ['failed', `groups/${label}.bin is not what the entry commits to`]
   }
   return shown.length === 0 ? ['skipped', 'no group is disclosed'] : ['ok', shown.join(', ')]
 }
@@ -171,7 +210,10 @@ function checkGroups(files: BundleFiles, folder: string, labels: readonly string
 function checkSignature(files: BundleFiles): Outcome {
   const sig = findGroup(files, '', 'sig')
   if (sig === undefined) return ['skipped', 'the signature is not disclosed']
-  const { base, signature, public_key: publicKey, keyid } = sig
+  const { base, signature, public_key: publicKey, keyid, created } = sig
+  const signed = parseRequestBase(String(base))
+  if (signed.keyid !== keyid) return ['failed', 'the signed text names another key than the entry']
+  if (signed.created !== created) return ['failed', 'the signed text has another time than the entry']
   if (publicKey === undefined) return ['skipped', 'no key was known to verify it with']
   const key = decodeBase64Url(String(publicKey))
   if (keyThumbprint(sodiumPrimitives, key) !== keyid)
@@ -180,20 +222,43 @@ function checkSignature(files: BundleFiles): Outcome {
   if (device !== undefined && device !== keyid) return ['failed', 'the key is not the one of the device']
   if (textOf(files, 'signature-base.txt') !== base)
     return ['failed', 'signature-base.txt is not what was signed']
-  const isGood = sodiumPrimitives.ed25519Verify(
-    decodeBase64(String(signature)),
-    encodeUtf8(String(base)),
-    key,
-  )
+  const bytes = decodeBase64(String(signature))
+  const isTold =
+    equalBytes(bytes, fileOf(files, 'signature.bin')) &&
+    equalBytes(publicKeyPem(key), fileOf(files, 'device-key.pem'))
+  if (!isTold) return ['failed', 'signature.bin or device-key.pem is not that of the entry']
+  const isGood = sodiumPrimitives.ed25519Verify(bytes, encodeUtf8(String(base)), key)
   return isGood ? ['ok', `device ${keyid}`] : ['failed', 'the device has not signed this']
+}
+
+/** What the device signed is what the entry says was asked: there, then, and in these words. */
+function checkRequest(files: BundleFiles, { origin }: KnownFromElsewhere): Outcome {
+  const sig = findGroup(files, '', 'sig')
+  if (sig === undefined) return ['skipped', 'the signature is not disclosed']
+  const signed = parseRequestBase(String(sig.base))
+  const { checkpoint } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  const authority = signed.values.get('@authority') ?? ''
+  const isOurs = origin === undefined ? checkpoint.origin.startsWith(`${authority}/`) : origin === authority
+  if (!isOurs) return ['failed', `signed for ${authority}, which is not the service: see --origin`]
+  const core = findGroup(files, '', 'core')
+  if (core === undefined) return ['skipped', 'method, path and key of the entry (core) are not disclosed']
+  const differing = differingMember(signed, core)
+  if (differing !== undefined) return ['failed', `${differing} is not the one that the device signed`]
+  const { at } = parseLeaf(fileOf(files, 'leaf.json'))
+  if (!isOfItsTime(signed.created, core, at)) return ['failed', 'signed at another time than the entry’s']
+  return ['ok', `${core.method} ${core.path}`]
 }
 
 /** The digest that the device signed, and the one that was logged, are one. */
 function checkPayload(files: BundleFiles): Outcome {
-  const [signed, logged] = [signedDigest(files), findGroup(files, '', 'pay')?.request_digest]
-  if (signed === undefined || logged === undefined)
+  const [sig, pay] = [findGroup(files, '', 'sig'), findGroup(files, '', 'pay')]
+  if (sig === undefined || pay === undefined)
     return ['skipped', 'signature or payload digests are not disclosed']
-  return signed === logged ? ['ok', signed] : ['failed', 'the signed digest is not the logged one']
+  const signed = signedDigest(files)
+  if (signed !== pay.request_digest) return ['failed', 'the signed digest is not the logged one']
+  if (signed === undefined && Number(pay.request_size) !== 0)
+    return ['failed', 'the entry has a body that nobody signed']
+  return ['ok', signed ?? 'no body']
 }
 
 function checkBody(files: BundleFiles, known: KnownFromElsewhere): Outcome {
@@ -209,12 +274,13 @@ function checkBody(files: BundleFiles, known: KnownFromElsewhere): Outcome {
 }
 
 function signedDigest(files: BundleFiles): string | undefined {
-  const base = findGroup(files, '', 'sig')?.base
-  return typeof base === 'string' ? /^"content-digest": (.+)$/m.exec(base)?.[1] : undefined
+  const sig = findGroup(files, '', 'sig')
+  return sig === undefined ? undefined : parseRequestBase(String(sig.base)).values.get('content-digest')
 }
 
 function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome {
-  if (!files.has('enrolment/leaf.json')) return ['skipped', 'the bundle has no enrolment']
+  if (![...files.keys()].some((name) => name.startsWith('enrolment/')))
+    return ['skipped', 'the bundle has no enrolment']
   const checks = [
     () => checkSigned(files, 'enrolment/', known),
     () => checkInclusion(files, 'enrolment/'),
@@ -227,5 +293,6 @@ function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome 
     return ['failed', 'the enrolment is of another device or user']
   }
   const { kind, at } = parseLeaf(fileOf(files, 'enrolment/leaf.json'))
+  if (kind !== 'device-added' && kind !== 'login') return ['failed', `no device is enrolled by ${kind}`]
   return ['ok', `${kind} ${new Date(at).toISOString()}`]
 }

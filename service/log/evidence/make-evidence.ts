@@ -1,7 +1,6 @@
 /** Makes the evidence for one entry: what its leaf commits to, as far as it is chosen, and the proofs around it. */
 import type { GroupLabel } from '../../../crypto/audit-leaf.ts'
 import { parseGroup, parseLeaf } from '../../../crypto/audit-leaf.ts'
-import { concatBytes } from '../../../crypto/bytes.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import type { FlatObject } from '../../../crypto/flat-json.ts'
 import type { SignedNote, VerifierKey } from '../../../crypto/signed-note.ts'
@@ -21,6 +20,7 @@ import { openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { BundleFiles } from './bundle.ts'
 import { writeBundle } from './bundle.ts'
+import { committedBytes } from './bundle-parts.ts'
 import { judgeNote } from './note.ts'
 import { publicKeyPem } from './pem.ts'
 import { evidenceReadme } from './readme.ts'
@@ -141,10 +141,7 @@ async function entryFiles(
         `${folder}groups/${label}.json`,
         encodeUtf8(`${JSON.stringify({ salt: encodeBase64(salt), value })}\n`),
       ],
-      [
-        `${folder}groups/${label}.bin`,
-        concatBytes(encodeUtf8(`miniseal-audit/1\n${label}\n`), salt, encodeUtf8(value)),
-      ],
+      [`${folder}groups/${label}.bin`, committedBytes(label, salt, value)],
     ]),
   ]
 }

@@ -37,7 +37,8 @@ disclosed here are: ${groups.join(', ') || 'none'}. \`leaf.tlog-proof\` shows th
 checkpoint states; the log's key has signed the checkpoint, and witnesses may have cosigned it.
 
 With Miniseal: \`npx miniseal audit check-evidence FILE.zip --vkey KEY\`, with the log's verifier key as you know it from
-elsewhere: a key that came with the evidence proves nothing about who made it.
+elsewhere: a key that came with the evidence proves nothing about who made it. It also compares what the device signed with the entry,
+line by line: the lines of \`signature-base.txt\` must be those of \`groups/core.json\` and \`groups/pay.json\`.
 
 Without Miniseal:
 
@@ -56,7 +57,8 @@ function chinese(groups: readonly string[], hasSignature: boolean): string {
 \`leaf.tlog-proof\` 证明该记录在日志之中；检查点写明日志的大小与根哈希，由日志的密钥签名，也可能有见证人联署。
 
 使用 Miniseal 验证：\`npx miniseal audit check-evidence FILE.zip --vkey KEY\`。KEY 是您从其他途径获知的日志公钥：
-随证据一起送来的公钥不能证明证据出自何人。
+随证据一起送来的公钥不能证明证据出自何人。它还会把设备签名的内容与记录逐项比较：
+\`signature-base.txt\` 中的各行必须与 \`groups/core.json\`、\`groups/pay.json\` 一致。
 
 不使用 Miniseal 验证：
 
