@@ -26,6 +26,11 @@ export interface LogKeys {
   readonly vkey: string
   /** Verifier keys of logs that have ended, the newest first; absent where there is none. */
   readonly ended?: readonly string[]
+  /**
+   * Which witnesses must have cosigned a checkpoint (C2SP tlog-policy, without its `log` lines), as text; absent where the
+   * service asks for none. Who checks a receipt holds the log to it.
+   */
+  readonly policy?: string
 }
 
 /** What `GET /.well-known/miniseal` states; times in UNIX seconds. */
@@ -144,7 +149,12 @@ function parseConfiguration(primitives: Primitives, value: Record<string, unknow
     version: 1,
     agreement: parseKeys(primitives, value.agreement, 'X25519'),
     signing: parseKeys(primitives, value.signing, 'Ed25519'),
-    log: { origin: text(log.origin), vkey: text(log.vkey), ...parseEnded(log.ended) },
+    log: {
+      origin: text(log.origin),
+      vkey: text(log.vkey),
+      ...parseEnded(log.ended),
+      ...(log.policy === undefined ? {} : { policy: text(log.policy) }),
+    },
     window: { past: count(window.past), future: count(window.future) },
     maxFrame: count(value.max_frame),
   }

@@ -196,7 +196,7 @@ function contextOf(
   return {
     record: toEach(exchangeRecorder(log), metrics.onExchange, traces.onExchange),
     primitives: sodiumPrimitives,
-    settings: { origin, window: { past: 120, future: 10 }, maxFrame },
+    settings: { origin, window: { past: 120, future: 10 }, maxFrame, witnessPolicy: config.log.policy },
     authority: authorityOf(origin),
     sessions: createOpenSessions(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),

@@ -7,8 +7,10 @@ import { verifyCheckpoint } from '../../crypto/checkpoint.ts'
 import { FormatError, LogError } from '../../crypto/errors.ts'
 import { hashLeaf, verifyInclusion } from '../../crypto/merkle.ts'
 import type { Primitives } from '../../crypto/primitives.ts'
+import type { VerifierKey } from '../../crypto/signed-note.ts'
 import { parseVerifierKey } from '../../crypto/signed-note.ts'
 import { decodeBase64, decodeBase64Url, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import { parsePolicy, verifyByPolicy } from '../../crypto/tlog-policy.ts'
 import { jsonObject, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 import { readable } from './session.ts'
 
@@ -17,11 +19,12 @@ import { readable } from './session.ts'
  * - `leaf`: the entry is the one whose hash the service signed into its answer;
  * - `contents`: what is told of the exchange is what the entry commits to;
  * - `checkpoint`: the log's key has signed the state of the log;
- * - `inclusion`: the entry is in the log of that state.
+ * - `inclusion`: the entry is in the log of that state;
+ * - `witnesses`, only where the service's configuration has a policy: those that it requires have cosigned that state.
  */
 export interface ReceiptStep {
-  readonly name: 'leaf' | 'contents' | 'checkpoint' | 'inclusion'
-  /** `pending`: the entry is taken, and will be in the log in a moment. */
+  readonly name: 'leaf' | 'contents' | 'checkpoint' | 'inclusion' | 'witnesses'
+  /** `pending`: the entry is taken, and will be in the log in a moment; or not enough witnesses have cosigned yet. */
   readonly state: 'ok' | 'failed' | 'pending'
 }
 
@@ -50,6 +53,10 @@ export interface Receipt {
   /** Place in the log, and its size then; `undefined` while it is pending. */
   readonly index: number | undefined
   readonly size: number | undefined
+  /** What the service requires of witnesses (C2SP tlog-policy); `undefined` where it requires none. */
+  readonly policy: string | undefined
+  /** The witnesses of the policy that have cosigned, by their names there. */
+  readonly witnesses: readonly string[]
   /** The signed note, for people who want to check it elsewhere. */
   readonly checkpoint: string | undefined
 }
@@ -87,19 +94,19 @@ export function verifyReceipt(
   primitives: Primitives,
   id: string,
   content: Uint8Array,
-  log: Pick<LogKeys, 'vkey' | 'ended'>,
+  log: Pick<LogKeys, 'vkey' | 'ended' | 'policy'>,
 ): Receipt {
   const { leafBytes, groups, proof } = readable(() => parseReceipt(content))
   const leafHash = hashLeaf(primitives, leafBytes)
   const isRight = equalBytes(leafHash, decodeBase64Url(id))
   // Not read as strictly as auditors read it: these are the bytes for which the service signed, whatever they hold.
   const leaf = isRight ? resultOf(() => parseJsonObject(leafBytes)) : undefined
-  const checkpoint =
-    proof &&
-    resultOf(() => {
-      const keys = [log.vkey, ...(log.ended ?? [])].map((text) => parseVerifierKey(primitives, text))
-      return verifyCheckpoint(primitives, proof.checkpoint, keys)
-    })
+  const logs = resultOf(() =>
+    [log.vkey, ...(log.ended ?? [])].map((text) => parseVerifierKey(primitives, text)),
+  )
+  const checkpoint = proof && logs && resultOf(() => verifyCheckpoint(primitives, proof.checkpoint, logs))
+  const cosigned =
+    log.policy === undefined ? undefined : witnessStep(primitives, proof, logs ?? [], log.policy)
   const later = (isOk: () => boolean): ReceiptStep['state'] =>
     proof === undefined ? 'pending' : stateOf(isOk)
   const steps: readonly ReceiptStep[] = [
@@ -114,6 +121,7 @@ export function verifyReceipt(
         return true
       }),
     },
+    ...(cosigned === undefined ? [] : [{ name: 'witnesses' as const, state: cosigned.state }]),
   ]
   return {
     id,
@@ -123,7 +131,29 @@ export function verifyReceipt(
     groups: readable(() => groupsOf(groups)),
     index: proof?.index,
     size: proof?.size,
+    policy: log.policy,
+    witnesses: cosigned?.witnesses ?? [],
     checkpoint: proof?.checkpoint,
+  }
+}
+
+/** Witnesses come a little later than the log itself: too few of them is no failure, and never a success. */
+function witnessStep(
+  primitives: Primitives,
+  proof: Proof | undefined,
+  keys: readonly VerifierKey[],
+  text: string,
+): { readonly state: ReceiptStep['state']; readonly witnesses: readonly string[] } {
+  const none = { witnesses: [] }
+  if (proof === undefined) return { ...none, state: 'pending' }
+  try {
+    const policy = { ...parsePolicy(primitives, text), logs: keys.map((key) => ({ key })) }
+    const { cosignatures } = verifyByPolicy(primitives, proof.checkpoint, policy)
+    return { state: 'ok', witnesses: cosignatures.map(({ witness }) => witness) }
+  } catch (error) {
+    if (!(error instanceof FormatError || error instanceof LogError)) throw error
+    const isLate = error instanceof LogError && error.reason === 'quorum_missing'
+    return { ...none, state: isLate ? 'pending' : 'failed' }
   }
 }
 

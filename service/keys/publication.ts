@@ -16,6 +16,8 @@ export interface ChannelSettings {
   readonly window: SignatureWindow
   /** Bytes. */
   readonly maxFrame: number
+  /** Which witnesses must have cosigned what receipts rest on: see `LogKeys`. Absent: none. */
+  readonly witnessPolicy?: string | undefined
 }
 
 /** The names of a service's logs. */
@@ -61,11 +63,15 @@ export function channelConfiguration(
     version: 1,
     agreement: published(keyring, 'agreement', now),
     signing: published(keyring, 'signing', now),
-    log: publishedLogKeys(keyring, logs, now),
+    log: { ...publishedLogKeys(keyring, logs, now), ...policyOf(settings) },
     window: settings.window,
     maxFrame: settings.maxFrame,
   }
   return signConfiguration(sodiumPrimitives, configuration, keyring.current('root', now))
+}
+
+function policyOf({ witnessPolicy }: ChannelSettings): Pick<LogKeys, 'policy'> {
+  return witnessPolicy === undefined ? {} : { policy: witnessPolicy }
 }
 
 /** The keys of a kind as the configuration lists them, the current one first. */

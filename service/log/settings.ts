@@ -1,6 +1,6 @@
 /** What an operator sets of the log: its name, how long details are kept, and the witnesses that a policy file names (C2SP tlog-policy). */
 import { readFileSync } from 'node:fs'
-import { parsePolicy } from '../../crypto/tlog-policy.ts'
+import { encodePolicy, parsePolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { parseOrigin } from './origin.ts'
 import type { RetentionSettings } from './retention.ts'
@@ -12,6 +12,8 @@ export interface LogSettings {
   readonly origin: string | undefined
   /** Asked to cosign each checkpoint. */
   readonly witnesses: readonly AskedWitness[]
+  /** What the policy file requires, for clients; `undefined` where it requires nobody. */
+  readonly policy: string | undefined
   /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
   readonly timestampUrl: string | undefined
   readonly retention: RetentionSettings
@@ -26,15 +28,15 @@ export function readLogSettings(values: {
 }): LogSettings {
   return {
     origin: parseOrigin(values.MINISEAL_LOG_ORIGIN),
-    witnesses: readWitnesses(values.MINISEAL_LOG_POLICY_FILE),
+    ...readPolicy(values.MINISEAL_LOG_POLICY_FILE),
     timestampUrl: parseTimestampUrl(values.MINISEAL_TSA_URL),
     retention: parseRetention(values.MINISEAL_RETENTION),
   }
 }
 
 /** Those of the file that verifiers use, too. Witnesses without a URL are not asked: they get at the log by themselves. */
-function readWitnesses(path: string | undefined): readonly AskedWitness[] {
-  if (path === undefined) return []
+function readPolicy(path: string | undefined): Pick<LogSettings, 'witnesses' | 'policy'> {
+  if (path === undefined) return { witnesses: [], policy: undefined }
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -42,10 +44,18 @@ function readWitnesses(path: string | undefined): readonly AskedWitness[] {
     throw new Error('MINISEAL_LOG_POLICY_FILE names a file that cannot be read')
   }
   try {
-    const { witnesses } = parsePolicy(sodiumPrimitives, text)
-    return witnesses.flatMap((witness) =>
+    const policy = parsePolicy(sodiumPrimitives, text)
+    const witnesses = policy.witnesses.flatMap((witness) =>
       witness.url === undefined ? [] : [{ ...witness, url: checkedUrl(witness.url) }],
     )
+    // Clients have the log's keys from the configuration, and ask no witness.
+    const required = {
+      ...policy,
+      logs: [],
+      witnesses: policy.witnesses.map(({ name, key }) => ({ name, key })),
+    }
+    const isRequired = policy.quorum !== undefined
+    return { witnesses, policy: isRequired ? encodePolicy(sodiumPrimitives, required) : undefined }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`MINISEAL_LOG_POLICY_FILE is not a policy: ${reason}`)

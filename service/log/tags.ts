@@ -11,7 +11,7 @@ export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
 export type TagOf = (name: TagName, value: string) => Uint8Array
 
 /** Bytes of a tag: enough to find by, and too few to prove anything with. */
-export const tagLength = 8
+const tagLength = 8
 
 /** Bytes of a user's tag. It also names the key of a person's details, so no two persons may ever share one. */
 export const subjectTagLength = 16

@@ -41,14 +41,16 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
 /**
  * Readable by the owner alone, also where it was made in another way. SQLite gives its other files the same mode.
  *
+ * A folder in the place of the file is left as it is: it is refused when it is opened.
+ *
  * A file that is there is never opened here: to close it again would take the locks of every connection that this process
  * has to it (POSIX, `fcntl`).
  */
 function keepPrivate(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
-    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0
-    if ((mode & 0o077) !== 0) chmodSync(file, 0o600)
+    const found = statSync(file, { throwIfNoEntry: false })
+    if (found?.isFile() === true && (found.mode & 0o077) !== 0) chmodSync(file, 0o600)
   }
 }
 

@@ -1,7 +1,9 @@
 /** A SQLite file that is removed, replaced or put back under a running service. */
-import { copyFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openStore } from '../../service/store/open-store.ts'
+import { StoreUnavailable } from '../../service/store/store.ts'
 import { openWalSync } from '../../service/store/wal-sync.ts'
 import { newMachine } from '../support/opened-log.ts'
 import { logIn, type RawSession } from '../support/raw-client.ts'
@@ -96,4 +98,13 @@ it('is noticed between the flush of a group and its acknowledgement', async () =
 
 it('is readable by its owner alone, with all that lies beside it', () => {
   for (const ending of ['', '-wal', '-shm']) expect(statSync(path + ending).mode & 0o777).toBe(0o600)
+})
+
+it('leaves a folder as it is that is named in the place of the file', async () => {
+  const machine = newMachine()
+  const folder = join(machine.folder, 'a-folder')
+  mkdirSync(folder, { mode: 0o755 })
+  await expect(openStore({ kind: 'sqlite', path: folder })).rejects.toThrow(StoreUnavailable)
+  expect(statSync(folder).mode & 0o777).toBe(0o755)
+  machine.remove()
 })

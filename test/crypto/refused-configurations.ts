@@ -170,6 +170,8 @@ export const refusedConfigurations: readonly JudgedConfiguration[] = [
     ['with a signing key that ends at null', withSigning({ exp: null })],
     ['without log', withPayload({ log: undefined })],
     ['with an empty vkey', withPayload({ log: { origin: logKey.name, vkey: '' } })],
+    ['with null for the witness policy', withPayload({ log: { ...log, policy: null } })],
+    ['with an empty witness policy', withPayload({ log: { ...log, policy: '' } })],
     ['with null for the ended logs', withEnded(null)],
     ['with a text for the ended logs', withEnded(endedKey)],
     ['with an object of ended logs', withEnded({ 0: endedKey, length: 1 })],

@@ -127,6 +127,9 @@ def _verify(jws: bytes, roots: List[bytes], now: int) -> Configuration:
     for name in ("origin", "vkey"):
         if not isinstance(payload["log"][name], str):
             raise ConfigurationError("log.%s is not a string" % name)
+    policy = payload["log"].get("policy", "none")
+    if not isinstance(policy, str) or not policy:
+        raise ConfigurationError("log.policy is not a text")
     ended = payload["log"].get("ended", [])
     if not isinstance(ended, list) or len(ended) > 16 or not all(isinstance(key, str) and key for key in ended):
         raise ConfigurationError("log.ended is not a list of at most 16 texts")

@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { AuditLeaf } from '../../crypto/audit-leaf.ts'
 import { commitment, encodeLeaf } from '../../crypto/audit-leaf.ts'
-import { signCheckpoint } from '../../crypto/checkpoint.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../crypto/checkpoint.ts'
+import { cosign } from '../../crypto/cosignature.ts'
 import { hashLeaf, hashNode } from '../../crypto/merkle.ts'
-import { encodeVerifierKey } from '../../crypto/signed-note.ts'
+import { encodeSignatureLine, encodeVerifierKey } from '../../crypto/signed-note.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { verifyReceipt } from '../../miniprogram/client/receipt.ts'
 import { noble as primitives } from '../crypto/implementations.ts'
@@ -55,6 +56,7 @@ type Made = ReturnType<typeof made>
 interface Checked extends Pick<Made, 'id' | 'vkey'> {
   readonly body: object
   readonly ended?: readonly string[]
+  readonly policy?: string
 }
 
 function checked({ id, body, ...log }: Checked) {
@@ -65,6 +67,49 @@ function checked({ id, body, ...log }: Checked) {
 function renamed({ signer }: Made, name: string): string {
   return encodeVerifierKey(primitives, { kind: 'ed25519', name, publicKey: signer.publicKey })
 }
+
+/** Two witnesses of which both are required, and the cosignature of each. */
+function witnessed({ body }: Made) {
+  const witnesses = ['w1', 'w2'].map((name) => ({ name, ...primitives.ed25519KeyPair(randomBytes(32)) }))
+  const lines = witnesses.map(({ name, publicKey }) => {
+    return `witness ${name} ${encodeVerifierKey(primitives, { kind: 'cosignature', name, publicKey })}\n`
+  })
+  const cosigned = witnesses.map((signer) => {
+    const signature = cosign(
+      primitives,
+      parseCheckpointNote(body.checkpoint).note.text,
+      signer,
+      1_764_000_000,
+    )
+    return encodeSignatureLine(signature)
+  })
+  return { policy: `${lines.join('')}group both all w1 w2\nquorum both\n`, cosigned }
+}
+
+describe('a receipt of a service that requires witnesses', () => {
+  it('names the policy, and is verified once the required witnesses have cosigned', () => {
+    const right = made()
+    const { policy, cosigned } = witnessed(right)
+    const withLines = (...more: readonly string[]) => {
+      return checked({
+        ...right,
+        policy,
+        body: { ...right.body, checkpoint: right.body.checkpoint + more.join('') },
+      })
+    }
+    expect(withLines(...cosigned)).toMatchObject({
+      state: 'verified',
+      policy,
+      witnesses: ['w1', 'w2'],
+      steps: [{}, {}, {}, {}, { name: 'witnesses', state: 'ok' }],
+    })
+    for (const some of [[], cosigned.slice(1)])
+      expect(withLines(...some)).toMatchObject({ state: 'pending', witnesses: [], policy })
+    const damaged = (cosigned[0] ?? '').replace(/....\n$/, 'AAA=\n')
+    expect(withLines(damaged, cosigned[1] ?? '').state).not.toBe('verified')
+    expect(checked({ ...right, policy: 'no policy' }).state).toBe('failed')
+  })
+})
 
 describe('a receipt', () => {
   it('is verified when all of it is right, and says what happened', () => {

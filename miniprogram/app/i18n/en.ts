@@ -109,6 +109,10 @@ export const en: Texts = {
         title: 'It is in the log',
         detail: 'From this entry one can reckon up to the signed state.',
       },
+      witnesses: {
+        title: 'Witnesses have cosigned',
+        detail: 'Independent witnesses that the service requires saw this state of the log',
+      },
     },
     rootLabel: 'signed state · {n} entries',
     leafLabel: 'this entry · number {n}',

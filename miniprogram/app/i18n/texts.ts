@@ -94,7 +94,9 @@ export interface Texts {
     readonly pending: string
     readonly verified: string
     readonly failed: string
-    readonly steps: Readonly<Record<'leaf' | 'contents' | 'checkpoint' | 'inclusion', StepTexts>>
+    readonly steps: Readonly<
+      Record<'leaf' | 'contents' | 'checkpoint' | 'inclusion' | 'witnesses', StepTexts>
+    >
     /** `{n}` stands for the number. */
     readonly rootLabel: string
     readonly leafLabel: string

@@ -94,6 +94,7 @@ export const zhCn: Texts = {
       contents: { title: '内容未变', detail: '请求、签名和设备信息与记录的承诺一致' },
       checkpoint: { title: '日志已签名', detail: '日志的当前状态由日志密钥签名' },
       inclusion: { title: '已在日志中', detail: '从这条记录可以一直算到已签名的状态' },
+      witnesses: { title: '见证方已联署', detail: '服务所要求的独立见证方已见到日志的这一状态' },
     },
     rootLabel: '已签名的状态 · 共 {n} 条记录',
     leafLabel: '这条记录 · 第 {n} 条',

@@ -131,11 +131,16 @@ function waitingSteps(): readonly StepView[] {
   return stepNames.map((name) => stepView(name, 'pending'))
 }
 
-function stepViews({ steps }: Receipt): readonly StepView[] {
-  return steps.map(({ name, state }) => stepView(name, state))
+function stepViews({ steps, witnesses }: Receipt): readonly StepView[] {
+  return steps.map(({ name, state }) => {
+    const view = stepView(name, state)
+    return name === 'witnesses' && witnesses.length > 0
+      ? { ...view, detail: `${view.detail}: ${witnesses.join(', ')}` }
+      : view
+  })
 }
 
-function stepView(name: (typeof stepNames)[number], state: StepView['state']): StepView {
+function stepView(name: Receipt['steps'][number]['name'], state: StepView['state']): StepView {
   const marks = { ok: '✓', failed: '✕', pending: '·' }
   const { title, detail } = texts().receipt.steps[name]
   return { name, state, mark: marks[state], title, detail }
