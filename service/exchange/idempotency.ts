@@ -181,7 +181,7 @@ function readState(context: ExchangeContext, record: IdempotencyRecord | undefin
   }
 }
 
-/** It is the same request as the lost one, but for what its fingerprint does not cover: nothing a route is chosen by. */
+/** The repeated request is the lost one: its fingerprint covers all that the signature does, but for token and step-up. */
 function isRepeatable({ backend }: ExchangeContext, message: RequestMessage): boolean {
   return backend.isIdempotent?.(message) === true
 }

@@ -90,6 +90,83 @@ describe.skipIf(!hasChromium)('a wallet without a good network', () => {
     expect(await phone.id('pending').count()).toBe(0)
   })
 
+  it('gives a transfer up for good, also after a restart: what the network held back moves nothing', async () => {
+    await fillTransfer(phone, 'shop', '6')
+    const held: Buffer[] = []
+    await browser.context.route('**/seal', async (route) => {
+      held.push(route.request().postDataBuffer() ?? Buffer.alloc(0))
+      await route.abort()
+    })
+    await phone.id('confirm').click()
+    await expectStage(phone, 'unknown')
+    const sent = held.length
+    await phone.id('give-up').click()
+    await phone.text('正在停止转账').waitFor()
+    expect(await phone.id('give-up').count()).toBe(0)
+    await phone.id('to-wallet').click()
+    await phone.page.reload()
+    await browser.context.unroute('**/seal')
+    await phone.id('pending').click()
+    await expectStage(phone, 'refused')
+    await phone.text('已放弃，款项没有转出').waitFor()
+    expect(sent).toBeGreaterThan(0)
+    for (const frame of held.slice(0, sent)) {
+      const headers = { 'content-type': 'application/vnd.miniseal' }
+      const body = new Uint8Array(frame)
+      expect((await fetch(`${service.origin}/seal`, { method: 'POST', headers, body })).status).toBe(200)
+    }
+    await phone.id('to-wallet').click()
+    await phone.page.reload()
+    await expect.poll(phone.balance).toBe('10,000.00 CNY')
+    expect(await phone.id('pending').count()).toBe(0)
+  })
+
+  it('says that it was too late to give up what had been sent', async () => {
+    await fillTransfer(phone, 'shop', '7')
+    let isCut = true
+    await browser.context.route('**/seal', async (route) => {
+      if (!isCut) return route.continue()
+      await route.fetch()
+      return route.abort()
+    })
+    await phone.id('confirm').click()
+    await expectStage(phone, 'unknown')
+    await phone.id('give-up').click()
+    await phone.text('正在停止转账').waitFor()
+    isCut = false
+    await expectStage(phone, 'done')
+    await phone.id('to-wallet').click()
+    await expect.poll(phone.balance).toBe('9,993.00 CNY')
+  })
+
+  it('says when the result is still unknown, and finds it out when it is asked again', async () => {
+    await fillTransfer(phone, 'shop', '8')
+    let isCut = true
+    await browser.context.route('**/seal', async (route) => {
+      if (!isCut) return route.continue()
+      await route.fetch()
+      return route.abort()
+    })
+    await phone.page.clock.install()
+    const minutesUntil = (name: string): Promise<void> =>
+      expect
+        .poll(
+          async () => {
+            await phone.page.clock.runFor(2_000)
+            return await phone.id(name).count()
+          },
+          { timeout: 25_000 },
+        )
+        .toBe(1)
+    await phone.id('confirm').click()
+    await minutesUntil('ask-again')
+    await phone.text('结果仍未知').waitFor()
+    expect(await phone.id('give-up').count()).toBe(1)
+    isCut = false
+    await phone.id('ask-again').click()
+    await minutesUntil('outcome-done')
+  })
+
   it('goes on after the login has expired, without a word', async () => {
     await phone.id('balance').waitFor()
     service.advanceClock(3 * 3600)

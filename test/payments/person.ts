@@ -16,12 +16,22 @@ export interface Order {
   readonly purpose: string
   isTried: boolean
   isGivenUp: boolean
+  /** The service was interrupted at it: people have agreed to complete it, and wait. */
+  isToComplete: boolean
   verdict: Verdict
 }
 
 export class Person {
   readonly orders: Order[] = []
-  readonly counts = { taps: 0, giveUps: 0, stopped: 0, tooLate: 0, restarts: 0, contradictions: 0 }
+  readonly counts = {
+    taps: 0,
+    giveUps: 0,
+    stopped: 0,
+    tooLate: 0,
+    completed: 0,
+    restarts: 0,
+    contradictions: 0,
+  }
   private readonly launch: () => Channel
   private channel: Channel
 
@@ -36,24 +46,36 @@ export class Person {
   async pay(purpose: string): Promise<void> {
     do {
       const order: Order = {
-        ...{ key: randomUUID(), purpose, isTried: false, isGivenUp: false, verdict: 'unknown' as Verdict },
+        ...{
+          key: randomUUID(),
+          purpose,
+          isTried: false,
+          isGivenUp: false,
+          isToComplete: false,
+          verdict: 'unknown' as Verdict,
+        },
       }
       this.orders.push(order)
-      await this.follow(order, 6)
+      await this.follow(order, (tries) => tries < 6)
       if (order.verdict !== 'unpaid') return
     } while (Math.random() < 0.5)
   }
 
-  /** Everything that is still unknown, with the patience of somebody whose network is good again. */
+  /**
+   * Everything that is still unknown, with the patience of somebody whose network is good again: what a killed process had
+   * begun counts as running for a minute.
+   */
   async finish(): Promise<void> {
-    for (const order of this.orders) if (order.verdict === 'unknown') await this.follow(order, 40)
+    const end = Date.now() + 180_000
+    const open = this.orders.filter(({ verdict }) => verdict === 'unknown')
+    await Promise.all(open.map((order) => this.follow(order, () => Date.now() < end)))
   }
 
-  private async follow(order: Order, tries: number): Promise<void> {
-    for (let tried = 0; tried < tries; tried++) {
+  private async follow(order: Order, isPatient: (tries: number) => boolean): Promise<void> {
+    for (let tried = 0; isPatient(tried); tried++) {
       order.verdict = await this.once(order)
       if (order.verdict !== 'unknown') return
-      if (!order.isGivenUp && Math.random() < 0.3) this.giveUp(order)
+      if (!order.isGivenUp && !order.isToComplete && Math.random() < 0.3) this.giveUp(order)
       if (Math.random() < 0.1) {
         this.counts.restarts += 1
         this.channel = this.launch()
@@ -64,7 +86,7 @@ export class Person {
 
   private async once(order: Order): Promise<Verdict> {
     if (order.isGivenUp) return this.stop(order)
-    if (Math.random() > 0.1) return this.tap(order)
+    if (order.isToComplete || Math.random() > 0.1) return this.tap(order)
     // Gives up while the app is still sending.
     const sending = this.tap(order)
     await sleep(Math.random() * 200)
@@ -98,9 +120,14 @@ export class Person {
     }
   }
 
-  private async stop({ key }: Order): Promise<Verdict> {
+  private async stop(order: Order): Promise<Verdict> {
     try {
-      const { outcome } = await this.channel.cancel(key)
+      const { outcome } = await this.channel.cancel(order.key)
+      if (outcome === 'unknown') {
+        // The service was killed at work: the app offers to complete it, and people agree.
+        this.counts.completed += 1
+        Object.assign(order, { isGivenUp: false, isToComplete: true })
+      }
       if (outcome === 'none') this.counts.stopped += 1
       if (outcome === 'done') this.counts.tooLate += 1
       return outcome === 'none' ? 'unpaid' : outcome === 'done' ? 'paid' : 'unknown'

@@ -113,7 +113,7 @@ function judged(
 }
 
 function summed(counts: readonly Person['counts'][]): Person['counts'] {
-  const sum = { taps: 0, giveUps: 0, stopped: 0, tooLate: 0, restarts: 0, contradictions: 0 }
+  const sum = { taps: 0, giveUps: 0, stopped: 0, tooLate: 0, completed: 0, restarts: 0, contradictions: 0 }
   const names = Object.keys(sum) as (keyof Person['counts'])[]
   for (const one of counts) for (const name of names) sum[name] += one[name]
   return sum

@@ -20,7 +20,7 @@ const serviceKey = newDevice()
 export const serviceKeyJwk = jwkOf(serviceKey, 'message')
 
 /** The public half of a key as a JWK Set of the service has it. */
-export function jwkOf(
+function jwkOf(
   { signer, x }: ReturnType<typeof newDevice>,
   purpose: KeyPurpose,
 ): Readonly<Record<string, string>> {

@@ -66,6 +66,9 @@ export const en: Texts = {
     givingUp: 'Stopping the transfer',
     givingUpDetail: 'If it has been sent already, you will see that here.',
     notStopped: 'We could not stop it yet, so it may still be sent. Ask again now, or later from the wallet.',
+    interrupted:
+      'The service was interrupted at work and cannot stop it any more. Complete the transfer to see what came of it. It is sent once at most.',
+    complete: 'Complete the transfer',
     givenUp: 'You gave it up. No money was sent, and none will be.',
     askAgain: 'Ask again',
     backToWallet: 'Back to wallet',

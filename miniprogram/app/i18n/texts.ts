@@ -69,6 +69,8 @@ export interface Texts {
     readonly givingUp: string
     readonly givingUpDetail: string
     readonly notStopped: string
+    readonly interrupted: string
+    readonly complete: string
     readonly givenUp: string
     readonly askAgain: string
     readonly backToWallet: string

@@ -64,6 +64,8 @@ export const zhCn: Texts = {
     givingUp: '正在停止转账',
     givingUpDetail: '如果已经转出，会在这里如实显示。',
     notStopped: '暂时联系不上服务，款项仍可能转出。请继续查询，或稍后在钱包里查询。',
+    interrupted: '服务在处理途中中断，已无法停止。完成这笔转账才能得知结果；最多只会转出一次。',
+    complete: '完成转账',
     givenUp: '已放弃，款项没有转出，也不会再转出',
     askAgain: '继续查询',
     backToWallet: '返回钱包',

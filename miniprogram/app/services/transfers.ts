@@ -32,7 +32,11 @@ export type TransferOutcome =
   /** The money did not move, and why. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** It may have moved, or may move yet. */
-  | { readonly kind: 'unknown'; readonly isRunning: boolean }
+  | {
+      readonly kind: 'unknown'
+      /** `interrupted`: the service cannot stop it, and finds out only when the same order is sent again. */
+      readonly because: 'network' | 'running' | 'interrupted'
+    }
 
 /** How long to wait before each time that the service is asked again, in milliseconds. */
 const patience: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
@@ -54,11 +58,15 @@ export async function sendTransfer(order: TransferOrder): Promise<TransferOutcom
   return outcome
 }
 
-/** Gives an order up: `findOut` stops it from now on, also after a restart of the app. */
-export async function giveUp(order: TransferOrder): Promise<TransferOrder> {
-  const givenUp = { ...order, isGivenUp: true }
-  await keepPending(givenUp)
-  return givenUp
+/**
+ * Gives an order up: `findOut` stops it from now on, also after a restart of the app.
+ *
+ * @param isGivenUp false takes that back
+ */
+export async function giveUp(order: TransferOrder, isGivenUp = true): Promise<TransferOrder> {
+  const changed = { ...order, isGivenUp }
+  await keepPending(changed)
+  return changed
 }
 
 /**
@@ -74,14 +82,14 @@ export async function findOut(order: TransferOrder, isWanted: () => boolean): Pr
     if (!isWanted()) break
     if (!isOnline()) continue
     outcome = await (order.isGivenUp ? stop(order) : attempt(order, true))
-    if (outcome.kind === 'unknown') continue
-    forgetPending()
+    if (outcome.kind !== 'unknown') forgetPending()
+    else if (outcome.because !== 'interrupted') continue
     break
   }
   return outcome
 }
 
-const unknown: TransferOutcome = { kind: 'unknown', isRunning: false }
+const unknown: TransferOutcome = { kind: 'unknown', because: 'network' }
 
 /** @param isRepeated an earlier attempt may have arrived, so only the service's word that none has run settles it */
 async function attempt(order: TransferOrder, isRepeated: boolean): Promise<TransferOutcome> {
@@ -91,7 +99,7 @@ async function attempt(order: TransferOrder, isRepeated: boolean): Promise<Trans
     if (!(error instanceof ChannelError)) return unknown
     const isSettled = error.outcome === 'refused' || (error.outcome === 'none' && !isRepeated)
     if (isSettled) return { kind: 'refused', reason: reasonOf(error) }
-    return { kind: 'unknown', isRunning: error.reason === 'idempotency_in_progress' }
+    return { kind: 'unknown', because: error.reason === 'idempotency_in_progress' ? 'running' : 'network' }
   }
 }
 
@@ -105,9 +113,9 @@ async function stop({ key }: TransferOrder): Promise<TransferOutcome> {
       case 'done':
         return found.answer === undefined ? unknown : outcomeOf(found.answer)
       case 'running':
-        return { kind: 'unknown', isRunning: true }
+        return { kind: 'unknown', because: 'running' }
       case 'unknown':
-        return unknown
+        return { kind: 'unknown', because: 'interrupted' }
     }
   } catch {
     return unknown

@@ -48,6 +48,7 @@ Page({
     isConfirming: false,
     isAsking: false,
     canGiveUp: false,
+    mustComplete: false,
     needsFinger: false,
     order: { payee: '', amount: 0, note: '' } as OrderRow,
     stateTitle: '',
@@ -148,7 +149,9 @@ Page({
     const outcome = await findOut(order, isCurrent)
     if (!isCurrent()) return
     this.show(outcome)
-    if (outcome.kind === 'unknown') this.setData({ isAsking: false, stateDetail: stillOpen(order, outcome) })
+    if (outcome.kind !== 'unknown') return
+    const mustComplete = order.isGivenUp && outcome.because === 'interrupted'
+    this.setData({ isAsking: false, mustComplete, stateDetail: stillOpen(order, outcome) })
   },
 
   async onGiveUp() {
@@ -160,12 +163,23 @@ Page({
     if (isCurrent()) await this.askAgain()
   },
 
+  /** What was interrupted is not known before it is completed: people agree to that first. */
+  async onComplete() {
+    const { order } = page
+    if (order === undefined) return
+    const isCurrent = nextTurn()
+    this.showAsking({ ...order, isGivenUp: false })
+    page.order = await giveUp(order, false)
+    if (isCurrent()) await this.askAgain()
+  },
+
   showAsking({ isGivenUp }: TransferOrder) {
     const { unknown, unknownDetail, givingUp, givingUpDetail } = texts().transfer
     this.setData({
       stage: 'unknown',
       isAsking: true,
       canGiveUp: !isGivenUp,
+      mustComplete: false,
       stateTitle: isGivenUp ? givingUp : unknown,
       stateDetail: isGivenUp ? givingUpDetail : unknownDetail,
     })
@@ -209,8 +223,9 @@ function nextTurn(): () => boolean {
 }
 
 function stillOpen({ isGivenUp }: TransferOrder, outcome: TransferOutcome): string {
-  const { stillRunning, notStopped, stillUnknown } = texts().transfer
-  if (outcome.kind === 'unknown' && outcome.isRunning) return stillRunning
+  const { stillRunning, interrupted, notStopped, stillUnknown } = texts().transfer
+  if (outcome.kind === 'unknown' && outcome.because === 'running') return stillRunning
+  if (outcome.kind === 'unknown' && outcome.because === 'interrupted') return interrupted
   return isGivenUp ? notStopped : stillUnknown
 }
 
