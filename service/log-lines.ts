@@ -7,21 +7,22 @@ import type { ExchangeRecord } from './exchange/context.ts'
 import type { DiskState } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { refusalTexts } from './log/standing.ts'
+import { createRefusalSampler } from './log-sampling.ts'
+import { standardErrorSink } from './log-sink.ts'
 import { faultCodeOf } from './store/fault-code.ts'
 import { DatabaseReplaced } from './store/wal-sync.ts'
 import type { WechatCall } from './wechat/client.ts'
 
 /** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
 export function createLogger(level: string): Logger {
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: false }),
-  )
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardErrorSink())
 }
 
-/** A line for each exchange; faults of ours are errors, refusals are not. */
+/** A line for each exchange; faults of ours are errors, refusals are not. Of one source's refusals a few are written. */
 export function exchangeRecorder(log: Logger): (record: ExchangeRecord) => void {
-  return ({ requestId, kind, status, code, step, risk, durationMs, error }) => {
+  const isWritten = createRefusalSampler((leftOut) => log.info({ event: 'refusals-left-out', ...leftOut }))
+  return ({ requestId, source, kind, status, code, step, risk, durationMs, error }) => {
+    if (code !== undefined && error === undefined && !isWritten(source, code)) return
     const line = { event: 'exchange', requestId, kind, status, code, step, risk, durationMs }
     if (error === undefined) log.info(line)
     else log.error({ ...line, fault: faultOf(error) })

@@ -26,6 +26,7 @@ import { openKeyring } from './keys/keyring.ts'
 import { randomBytes } from './keys/random.ts'
 import { sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
+import { shareOf } from './limits/bulkheads.ts'
 import { createLimits } from './limits/limits.ts'
 import { clockRecorder, databaseRecorder, exchangeRecorder, wechatRecorder } from './log-lines.ts'
 import type { Metrics } from './metrics.ts'
@@ -97,7 +98,7 @@ export async function startService(
   assertNotOurs(config.pushKeys, keyring)
   const seen = { log, metrics, traces }
   const wechat = connectWechat(config, sandbox?.url, now, seen)
-  const listener = await listen({ ...config, maxFrame, patience: around.socketPatienceMs })
+  const listener = await listen({ ...config, ...metrics, maxFrame, patience: around.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
@@ -220,12 +221,14 @@ async function startSandbox(
 }
 
 function connectWechat(
-  { wechatApi, wechatApps }: Config,
+  { wechatApi, wechatApps, limits }: Config,
   sandboxUrl: string | undefined,
   now: () => number,
   { log, metrics, traces }: Observers,
 ): WechatClient {
   const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
-  return createWechatClient({ baseUrl, apps: wechatApps, now, onCall })
+  const { in_flight, login_share, wechat_share } = limits
+  const places = { logins: shareOf(in_flight, login_share), others: shareOf(in_flight, wechat_share) }
+  return createWechatClient({ baseUrl, apps: wechatApps, places, now, onCall })
 }

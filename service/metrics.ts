@@ -9,6 +9,7 @@ import type { MetricsText } from './http/metrics.ts'
 import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { type ObservedLog, observeLog } from './log-metrics.ts'
+import { lostLines } from './log-sink.ts'
 import { type OperatorMetrics, observePlaces } from './operator-metrics.ts'
 import type { SocketMetrics } from './socket-metrics.ts'
 import { observeSockets } from './socket-metrics.ts'
@@ -52,6 +53,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
   const onWechatCall = wechatObserver(registry)
   const onCommit = commitObserver(registry)
   gaugeSessions(registry, countSessions)
+  countLostLines(registry)
   let isReadFirst = true
   return {
     onExchange,
@@ -206,6 +208,18 @@ function commitObserver(registry: Registry): Metrics['onCommit'] {
     duration.observe({ outcome: report.outcome }, report.durationMs / 1000)
     size.observe(report.size)
   }
+}
+
+function countLostLines(registry: Registry): void {
+  new Counter({
+    name: 'miniseal_log_lines_lost_total',
+    help: 'Lines of the log that standard error did not take.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(lostLines())
+    },
+  })
 }
 
 function clockObserver(registry: Registry): Metrics['clock'] {

@@ -1,10 +1,13 @@
 /** What the service tells Prometheus of sockets and events. */
 import { Counter, Gauge, type Registry } from 'prom-client'
+import type { CutReason } from './http/pipelines.ts'
 import type { SocketObserver } from './http/socket-settings.ts'
 import type { Store } from './store/store.ts'
 
 export interface SocketMetrics {
   readonly onSocket: SocketObserver
+  /** A connection was closed for what it asks for. */
+  readonly onCut: (reason: CutReason) => void
   /** The same store, its commits looked through for events. */
   countPushes(store: Store): Store
 }
@@ -31,7 +34,14 @@ export function observeSockets(registry: Registry): SocketMetrics {
     help: 'Events that this process has sent over a socket, repetitions included.',
     registers,
   })
+  const cut = new Counter({
+    name: 'miniseal_connections_cut_total',
+    help: 'Connections closed for too many unanswered requests (pipelining), or for answers that they do not read (slow-reader).',
+    labelNames: ['reason'],
+    registers,
+  })
   return {
+    onCut: (reason) => cut.inc({ reason }),
     onSocket: {
       onOpen: () => open.inc(),
       onClose: (code) => {

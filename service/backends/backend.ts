@@ -43,6 +43,11 @@ export interface Backend {
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   /**
+   * The route that a request takes, by a name from a closed set: one that hangs leaves room for the others. Absent: the
+   * first segment of its path.
+   */
+  routeOf?(request: RequestMessage): string | undefined
+  /**
    * What the user is shown when not this backend but the channel wants a request confirmed. Absent, or `undefined`: its
    * method and path.
    */

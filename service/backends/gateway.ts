@@ -62,6 +62,7 @@ export function createGateway(options: GatewayOptions): Backend {
         ask(route, message, [...headers, ...traced], options.onFault),
       )
     },
+    routeOf: (message) => findRoute(routes, message.path)?.prefix,
     isIdempotent: (message) => findRoute(routes, message.path)?.isIdempotent === true,
     summaryOf(message) {
       const route = findRoute(routes, message.path)

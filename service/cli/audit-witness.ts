@@ -37,6 +37,7 @@ A log that contradicts itself is reported on standard error, with both signed ch
 export const witness: Command = {
   summary: 'cosign the checkpoints of logs, as a witness',
   usage,
+  isServer: true,
   async run(args, terminal) {
     const { values } = parseArgs({
       args: [...args],

@@ -19,6 +19,8 @@ export interface Command {
   readonly summary: string
   /** What `--help` prints. */
   readonly usage: string
+  /** It goes on when nobody takes what it prints. */
+  readonly isServer?: true
   run(args: readonly string[], terminal: Terminal): Promise<ExitCode>
 }
 

@@ -50,6 +50,7 @@ async function runCommand(
   }
   try {
     assertKnownVariables(terminal.environment)
+    isServing = command.isServer === true
     return await command.run(rest, terminal)
   } catch (error) {
     return failWith(name, command, error, terminal)
@@ -84,11 +85,17 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** Whether the command that runs goes on when nobody takes what it prints. */
+let isServing = false
+
 // A reader that has seen enough (`| head -1`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (isServing) return
   if (error.code !== 'EPIPE') throw error
   process.exit(0)
 })
+// Where errors cannot be printed there is nothing to be said about it.
+process.stderr.on('error', () => {})
 
 // Whatever is written is for its owner alone.
 process.umask(0o077)
@@ -102,3 +109,6 @@ process.exitCode = await main(process.argv.slice(2), {
   },
   isInteractive: process.stderr.isTTY === true,
 })
+
+// A server that has ended does not wait for somebody to read its last lines.
+if (isServing) setTimeout(() => process.exit(), 1_000).unref()

@@ -23,6 +23,7 @@ NODE_ENV=production, which refuses every development default. docs/operations.md
 export const serveCommand: Command = {
   summary: 'run the service',
   usage,
+  isServer: true,
   async run(args, terminal) {
     parseArgs({ args: [...args], options: {}, strict: true })
     const config = readConfig(terminal.environment)

@@ -19,6 +19,7 @@ MINISEAL_WECHAT_API. It serves the apps of MINISEAL_WECHAT_APPS (default: its ow
 export const wechatSandbox: Command = {
   summary: "a simulator of WeChat's server API",
   usage,
+  isServer: true,
   async run(args, terminal) {
     const { values } = parseArgs({
       args: [...args],

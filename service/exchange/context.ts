@@ -25,6 +25,8 @@ export type NotedRisk = LoginRisk | 'blocked'
 /** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
 export interface ExchangeRecord {
   readonly requestId: string
+  /** The address group that sent it: decides which refusals are written, and is written nowhere. */
+  readonly source: string
   readonly kind: 'login' | 'request' | 'clear' | 'push'
   /** Of the inner request, once it was read. Attacker-controlled: capital letters. */
   readonly method?: string

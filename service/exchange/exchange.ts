@@ -1,7 +1,9 @@
 /** One exchange: bytes in, bytes out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
 import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
+import { isOwnRoute } from '../../crypto/own-routes.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
+import type { Work } from '../limits/bulkheads.ts'
 import type { Sender } from '../limits/source.ts'
 import type { Problem } from '../messages/problems.ts'
 import { clearProblem } from '../messages/problems.ts'
@@ -29,6 +31,9 @@ export type ExchangeAnswer =
   | { readonly kind: 'frame'; readonly bytes: Uint8Array }
   | { readonly kind: 'clear'; readonly problem: Problem }
 
+/** The second byte of a login's frame. */
+const handshakeType = 0x01
+
 /** Takes one attacker-controlled frame through every stage. Never throws. */
 export async function exchange(
   context: ExchangeContext,
@@ -49,7 +54,7 @@ async function takeThrough(
     record(context, story, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
-    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source))
+    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const made = await answer(context, opened, story, clock)
@@ -64,8 +69,14 @@ async function takeThrough(
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
   } finally {
+    story.leave?.()
     leave()
   }
+}
+
+/** By its type alone (protocol, section 4): whether it is one at all shows later. */
+function kindOf(bytes: Uint8Array): 'login' | 'request' {
+  return bytes[1] === handshakeType ? 'login' : 'request'
 }
 
 /** A refusal where nothing can be sealed, told like others. */
@@ -139,6 +150,8 @@ async function answer(
     const command = await firstOnly(context, verified, async () => {
       quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
       await assertStorable(context, subject, request)
+      const work = workOf(context, subject, request)
+      story.leave = check('limits', () => context.limits.enterFor(work))
       return await claimRequest(context, verified, subject, story)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
@@ -174,9 +187,20 @@ function takeRequest(
   return path.startsWith(outcomesPath) ? limits.takeOutcome(subject) : limits.takeRequest(subject)
 }
 
+/** Questions about outcomes have shares of their own, apart from the requests that they are about. */
+function workOf({ backend }: ExchangeContext, { user, device }: TokenSubject, request: RequestMessage): Work {
+  const { path, content } = request
+  const bytes = content.length
+  if (path.startsWith(outcomesPath))
+    return { user: `outcomes ${user}`, device: `outcomes ${device}`, route: outcomesPath, bytes }
+  const first = /^\/[^/?]*/.exec(path)?.[0] ?? ''
+  const route = isOwnRoute(path) ? first : (backend.routeOf?.(request) ?? first)
+  return { user, device, route, bytes }
+}
+
 function record(
   context: ExchangeContext,
-  { requestId, startedAt }: Story,
+  { requestId, sender, startedAt }: Story,
   clock: StageClock,
   outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,
@@ -185,5 +209,6 @@ function record(
   const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
   const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
   const error = isFault ? { error: refused.refusal.cause } : {}
-  context.record({ requestId, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
+  const { source } = sender
+  context.record({ requestId, source, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

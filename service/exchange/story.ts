@@ -18,6 +18,8 @@ export interface Story {
   readonly sender: Sender
   /** Milliseconds, by `performance.now()`. */
   readonly startedAt: number
+  /** Gives back what the request has of its device's, user's and route's share of the work. */
+  leave?: () => void
   request?: RequestMessage
   signature?: LoggedSignature
   subject?: LoggedSubject

@@ -123,6 +123,7 @@ export async function clearAnswer(
     const requestId = crypto.randomUUID()
     context.record({
       requestId,
+      source: sender.source,
       kind: 'clear',
       status: clientClosed,
       code: 'client_closed',
@@ -133,9 +134,10 @@ export async function clearAnswer(
   }
   const story = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
   const { requestId } = story
+  const { source } = sender
   const problem = await answerInClear(context, asRefused('frame', error), story)
   const { status, code } = problem
-  context.record({ requestId, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
+  context.record({ requestId, source, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
   return problemResponse(problem)
 }
 

@@ -3,6 +3,9 @@ import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { guardConnections } from '../limits/connections.ts'
 import type { LimitSettings } from '../limits/settings.ts'
+import { sourceOf } from '../limits/source.ts'
+import type { CutReason } from './pipelines.ts'
+import { boundPipelines } from './pipelines.ts'
 import { createSocketServer } from './sockets.ts'
 import { serveUpgrades } from './upgrades.ts'
 
@@ -22,6 +25,8 @@ export interface ListenerSettings {
   readonly maxFrame: number
   /** Milliseconds that a connection may stand still while a request is at work or its answer is on the way. */
   readonly patience?: number | undefined
+  /** Told of each connection that is closed for what it asks for; must not throw. */
+  readonly onCut: (reason: CutReason) => void
 }
 
 type Fetch = (request: Request, environment: unknown) => Response | Promise<Response>
@@ -41,6 +46,7 @@ export async function listen({
   trustedProxies,
   maxFrame,
   patience = socketPatience,
+  onCut,
 }: ListenerSettings): Promise<Listener> {
   let ready: (fetch: Fetch) => void = () => {}
   const app = new Promise<Fetch>((resolve) => {
@@ -69,8 +75,17 @@ export async function listen({
     server.timeout = patience
     guardConnections(server, limits, trustedProxies)
     serveUpgrades(server)
+    boundPipelines(server, {
+      sourceOf: ({ socket, headers }) =>
+        sourceOf(socket.remoteAddress, forwardedFor(headers['x-forwarded-for']), trustedProxies),
+      onCut,
+    })
     server.on('error', reject)
   })
+}
+
+function forwardedFor(field: string | string[] | undefined): string | undefined {
+  return Array.isArray(field) ? field.join(',') : field
 }
 
 async function closeServer(server: Server): Promise<void> {

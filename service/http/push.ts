@@ -52,7 +52,14 @@ export function pushHandler(
       refusal: { readonly code?: string; readonly step?: string } = {},
     ): void => {
       const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
-      context.record({ requestId, kind: 'push', status, durationMs, ...refusal })
+      context.record({
+        requestId,
+        source: sourceOf(context, c),
+        kind: 'push',
+        status,
+        durationMs,
+        ...refusal,
+      })
     }
     try {
       const { pushed, fields } = await acceptWithin(context, keys, c)

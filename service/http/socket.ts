@@ -230,7 +230,8 @@ export class ChannelSocket {
   /** A fault of ours: an exchange refuses, and does not throw. */
   #recordFault(error: unknown): void {
     const fault = { kind: 'clear', status: 500, code: 'internal', step: 'frame', durationMs: 0 } as const
-    this.#parts.context.record({ requestId: randomUUID(), ...fault, error })
+    const { context, sender } = this.#parts
+    context.record({ requestId: randomUUID(), source: sender.source, ...fault, error })
   }
 
   /** Resolves when the bytes are on their way, or never will be. */

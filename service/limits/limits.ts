@@ -3,6 +3,8 @@ import type { Field } from '../../crypto/binary-http.ts'
 import { Throttled } from '../messages/throttled.ts'
 import type { BodyRooms } from './bodies.ts'
 import { createBodyRooms } from './bodies.ts'
+import type { Bulkheads, Leave } from './bulkheads.ts'
+import { createBulkheads } from './bulkheads.ts'
 import type { LimitSettings, Rate } from './settings.ts'
 import type { SocketPlaces } from './sockets.ts'
 import { createSocketPlaces } from './sockets.ts'
@@ -43,12 +45,14 @@ export interface Limits {
   /** Places for sockets. */
   readonly sockets: SocketPlaces
   /**
-   * Counts a frame and takes a place among the exchanges at work.
+   * Counts a frame and takes a place among the exchanges at work, or among the logins at work.
    *
    * @returns gives the place back; call it once.
    * @throws Throttled `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
    */
-  takeFrame(source: string): Promise<() => void>
+  takeFrame(source: string, kind: 'login' | 'request'): Promise<Leave>
+  /** What one device, user and route have at work. */
+  readonly enterFor: Bulkheads['enterFor']
   /** Counts a handshake. @throws Throttled `overloaded` (429). */
   takeHandshake(source: string): Promise<void>
   /**
@@ -72,7 +76,7 @@ export interface Limits {
    * @returns as {@link Limits.takeFrame}.
    * @throws Throttled as {@link Limits.takeFrame}.
    */
-  takePush(source: string): Promise<() => void>
+  takePush(source: string): Promise<Leave>
   /**
    * Counts a verified push for the key that signed it.
    *
@@ -94,29 +98,20 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     user: createWindow(settings.user),
     app: createWindow(settings.app),
   }
+  const bulkheads = createBulkheads(settings)
   const bodies = createBodyRooms(settings.body_mib * 1_048_576)
-  let atWork = 0
-  const takePlace = (): (() => void) => {
-    if (atWork >= settings.in_flight) {
-      const details = { status: 503, retryAfter: 1 } as const
-      throw new Throttled('overloaded', 'too many exchanges are at work', details)
-    }
-    atWork += 1
-    return () => {
-      atWork -= 1
-    }
-  }
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
-    taken: () => ({ inFlight: atWork, bodyBytes: bodies.held() }),
+    taken: () => ({ inFlight: bulkheads.atWork(), bodyBytes: bodies.held() }),
     bodies,
     storage: createStorageQuota(settings),
     sockets: createSocketPlaces(settings),
-    async takeFrame(source) {
+    async takeFrame(source, kind) {
       await takeInClear(frames, source, 'frames')
-      return takePlace()
+      return bulkheads.enter(kind)
     },
+    enterFor: bulkheads.enterFor,
     takeHandshake: (source) => takeInClear(handshakes, source, 'frames'),
     async takeRequest({ device, user, appid }) {
       const counted: Counted[] = []
@@ -134,7 +129,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     },
     async takePush(source) {
       await takeInClear(pushes, source, 'pushes')
-      return takePlace()
+      return bulkheads.enter('request')
     },
     takeOutcome: ({ user }) => takeOne(outcomes, user, 'outcome', settings.outcome),
     takePushOf: (key) => takeOne(pushesOf, key, 'key', settings.push_key),

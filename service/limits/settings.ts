@@ -26,6 +26,14 @@ export interface LimitSettings {
   readonly push_key: Rate
   /** Exchanges at work at one time. */
   readonly in_flight: number
+  /** Hundredths of `in_flight` and of `body_mib` that one device, one user and one route may have at work. */
+  readonly device_share: number
+  readonly user_share: number
+  readonly route_share: number
+  /** Hundredths of `in_flight`: places that logins have of their own, besides. */
+  readonly login_share: number
+  /** Hundredths of `in_flight`: requests that may wait for WeChat at one time, for each of its purposes. */
+  readonly wechat_share: number
   /** Mebibytes of outer bodies, as declared, that are held at one time. */
   readonly body_mib: number
   /** Open connections. */
@@ -52,6 +60,11 @@ const development: LimitSettings = {
   push_ip: { count: 600_000, seconds: 60 },
   push_key: { count: 600_000, seconds: 60 },
   in_flight: 1_024,
+  device_share: 100,
+  user_share: 100,
+  route_share: 100,
+  login_share: 25,
+  wechat_share: 12,
   body_mib: 64,
   connections: 4_096,
   connections_ip: 4_096,
@@ -74,6 +87,11 @@ const production: LimitSettings = {
   push_ip: { count: 12_000, seconds: 60 },
   push_key: { count: 6_000, seconds: 60 },
   in_flight: 256,
+  device_share: 6,
+  user_share: 12,
+  route_share: 50,
+  login_share: 25,
+  wechat_share: 12,
   body_mib: 64,
   connections: 4_096,
   connections_ip: 512,
@@ -100,7 +118,9 @@ const rateNames = [
   'push_ip',
   'push_key',
 ] as const
+const shareNames = ['device_share', 'user_share', 'route_share', 'login_share', 'wechat_share'] as const
 const boundNames = [
+  ...shareNames,
   'in_flight',
   'body_mib',
   'connections',
@@ -140,6 +160,8 @@ export function parseLimits(text: string | undefined, mode: 'development' | 'pro
     else if (boundName !== undefined) settings[boundName] = parseCount(value)
     else throw new Error(form)
   }
+  if (shareNames.some((name) => settings[name] > 100))
+    throw new Error('MINISEAL_LIMITS has a share of more than 100 hundredths')
   if (settings.body_mib < leastBodies) throw new Error('MINISEAL_LIMITS must leave body_mib=2 or more')
   return settings
 }

@@ -2,6 +2,8 @@
  * The client of WeChat's server API. Every method makes real HTTP calls under one deadline, and refuses with a
  * ProtocolError whose message, cause and stack hold no secret, code, session_key, openid or token.
  */
+
+import { ProtocolError } from '../../crypto/errors.ts'
 import { createApps, type WechatApp } from './apps.ts'
 import { createAuthorizedCaller } from './authorized.ts'
 import { createCaller, type WechatCall } from './call.ts'
@@ -16,12 +18,20 @@ export type { WechatCall } from './call.ts'
 export type { WechatIdentity } from './login.ts'
 export type { RiskRank } from './risk-rank.ts'
 
+export interface WechatPlaces {
+  readonly logins: number
+  /** Of biometric confirmations, and of all that is left, each. */
+  readonly others: number
+}
+
 export interface WechatClientOptions {
   /** `https://api.weixin.qq.com` or a sandbox; a path in front of the API's own is kept. */
   readonly baseUrl: string
   readonly apps: readonly WechatApp[]
   /** Milliseconds for a whole method call, its token and its second try included. Default 3000. */
   readonly deadlineMs?: number
+  /** Calls at one time; more are `wechat_unavailable` at once, so that none of them takes the place of another kind. */
+  readonly places?: WechatPlaces
   /** Unix seconds. */
   readonly now: () => number
   /** Told of every HTTP call; safe to log whole. Must not throw. */
@@ -76,23 +86,47 @@ export interface WechatClient {
 }
 
 const defaultDeadlineMs = 3000
+const defaultPlaces: WechatPlaces = { logins: 64, others: 32 }
 
 /** @throws TypeError when the base URL is not plain http(s), an appid or secret is empty, or an appid repeats. */
 export function createWechatClient(options: WechatClientOptions): WechatClient {
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
   const apps = createApps(options.apps)
-  const transport = createTransport(options.baseUrl, deadlineMs)
+  const { logins, others } = options.places ?? defaultPlaces
+  // As many connections as there may be calls, and one for the access token of each app: no call waits for another's.
+  const connections = logins + 2 * others + options.apps.length
+  const transport = createTransport(options.baseUrl, deadlineMs, connections)
+  const login = createPlaces(logins)
+  const confirmation = createPlaces(others)
+  const other = createPlaces(others)
   const caller = createCaller(transport, options.now, options.onCall)
   const authorized = createAuthorizedCaller(caller, apps, deadlineMs, options.now)
+  const exchange = createCodeExchange(caller, apps, deadlineMs)
 
   return {
     hasApp: apps.has,
-    exchangeCode: createCodeExchange(caller, apps, deadlineMs),
-    checkSession: (appid, openid, sessionKey) => checkSession(authorized, appid, openid, sessionKey),
-    verifySoter: (appid, openid, json, signature) => verifySoter(authorized, appid, openid, json, signature),
-    phoneNumber: (appid, code, openid) => exchangePhoneCode(authorized, appid, code, openid),
-    riskRank: (appid, openid, clientIp) => askRiskRank(authorized, appid, openid, clientIp),
+    exchangeCode: (appid, code) => login(() => exchange(appid, code)),
+    checkSession: (appid, openid, sessionKey) =>
+      other(() => checkSession(authorized, appid, openid, sessionKey)),
+    verifySoter: (appid, openid, json, signature) =>
+      confirmation(() => verifySoter(authorized, appid, openid, json, signature)),
+    phoneNumber: (appid, code, openid) => other(() => exchangePhoneCode(authorized, appid, code, openid)),
+    riskRank: (appid, openid, clientIp) => login(() => askRiskRank(authorized, appid, openid, clientIp)),
     lastSeen: caller.lastSeen,
     close: transport.close,
+  }
+}
+
+/** Runs so many at one time; refuses more at once, with nothing sent. */
+function createPlaces(most: number): <T>(run: () => Promise<T>) => Promise<T> {
+  let atWork = 0
+  return async (run) => {
+    if (atWork >= most) throw new ProtocolError('wechat_unavailable', 'too many requests wait for wechat')
+    atWork += 1
+    try {
+      return await run()
+    } finally {
+      atWork -= 1
+    }
   }
 }

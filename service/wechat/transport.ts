@@ -5,9 +5,6 @@ import { WechatFailure } from './failure.ts'
 /** Largest answer that is read, in bytes. The longest that is expected is under 2 KiB. */
 const maxAnswerBytes = 64 * 1024
 
-/** Bounds what a burst of logins can open towards WeChat; more wait, within their deadline. */
-const maxConnections = 128
-
 export interface WechatRequest {
   readonly method: 'GET' | 'POST'
   /** Path relative to the base URL, without a leading slash, for example `sns/jscode2session`. */
@@ -27,11 +24,14 @@ export interface Transport {
   close(): Promise<void>
 }
 
-/** @throws TypeError when `baseUrl` is not a plain http(s) URL: credentials, query and fragment are refused. */
-export function createTransport(baseUrl: string, deadlineMs: number): Transport {
+/**
+ * @param connections that are open at one time; more calls wait, within their deadline
+ * @throws TypeError when `baseUrl` is not a plain http(s) URL: credentials, query and fragment are refused.
+ */
+export function createTransport(baseUrl: string, deadlineMs: number, connections: number): Transport {
   const base = parseBaseUrl(baseUrl)
   const agent = new Agent({
-    connections: maxConnections,
+    connections,
     pipelining: 1,
     maxResponseSize: maxAnswerBytes,
     connect: { timeout: deadlineMs },

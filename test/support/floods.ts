@@ -134,3 +134,17 @@ export function idle(aim: Aim, words: string): Idler {
   })
   return { lifetime, settled, end: () => socket.destroy() }
 }
+
+/** As many requests as fit `bytes`, to be sent in one piece over one connection. */
+export function pipelinedGets(path: string, bytes: number): Buffer {
+  const one = `GET ${path} HTTP/1.1\r\nhost: flood\r\n\r\n`
+  return Buffer.from(one.repeat(Math.floor(bytes / one.length)))
+}
+
+/** Sends `words` over each new connection, again and again, and reads no answer. */
+export function floodUnread(aim: Aim, width: number, words: Buffer): Flood {
+  return keepOpen(aim, width, 20, (socket) => {
+    socket.pause()
+    socket.write(words)
+  })
+}

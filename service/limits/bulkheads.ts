@@ -1,0 +1,103 @@
+/** Bulkheads: how much of the work at one time may be one device's, one user's, one route's, or logins. */
+import { Throttled } from '../messages/throttled.ts'
+import type { LimitSettings } from './settings.ts'
+
+/** A verified request. */
+export interface Work {
+  readonly device: string
+  readonly user: string
+  /** The route that answers it. */
+  readonly route: string
+  /** Bytes of its content, held while it is at work. */
+  readonly bytes: number
+}
+
+/** Gives a place back; harmless when repeated. */
+export type Leave = () => void
+
+export interface Bulkheads {
+  /** @throws Throttled `overloaded` (503) when every place of this kind is taken. Logins have places of their own. */
+  enter(kind: 'login' | 'request'): Leave
+  /** @throws Throttled `rate_limited` (429) when the device, the user or the route has its share of places or bytes. */
+  enterFor(work: Work): Leave
+  /** Places that are taken, those of logins too. */
+  atWork(): number
+}
+
+type Settings = Pick<
+  LimitSettings,
+  'in_flight' | 'body_mib' | 'login_share' | 'device_share' | 'user_share' | 'route_share'
+>
+
+/** So many hundredths of the whole, and at least one. */
+export function shareOf(whole: number, percent: number): number {
+  return Math.max(1, Math.floor((whole * percent) / 100))
+}
+
+export function createBulkheads(settings: Settings): Bulkheads {
+  const places = { login: shareOf(settings.in_flight, settings.login_share), request: settings.in_flight }
+  const atWork = { login: 0, request: 0 }
+  const shares = (['device', 'user', 'route'] as const).map((name) => ({
+    name,
+    share: new Share(
+      shareOf(settings.in_flight, settings[`${name}_share`]),
+      shareOf(settings.body_mib * 1_048_576, settings[`${name}_share`]),
+    ),
+  }))
+  return {
+    atWork: () => atWork.login + atWork.request,
+    enter(kind) {
+      if (atWork[kind] >= places[kind]) {
+        const details = { status: 503, retryAfter: 1 } as const
+        throw new Throttled('overloaded', `too many ${kind}s are at work`, details)
+      }
+      atWork[kind] += 1
+      return once(() => {
+        atWork[kind] -= 1
+      })
+    },
+    enterFor(work) {
+      const full = shares.find(({ name, share }) => !share.hasRoom(work[name], work.bytes))
+      if (full !== undefined) {
+        const details = { status: 429, retryAfter: 1 } as const
+        throw new Throttled('rate_limited', `too much of this ${full.name} is at work`, details)
+      }
+      for (const { name, share } of shares) share.add(work[name], 1, work.bytes)
+      return once(() => {
+        for (const { name, share } of shares) share.add(work[name], -1, -work.bytes)
+      })
+    },
+  }
+}
+
+function once(run: () => void): Leave {
+  let isDone = false
+  return () => {
+    if (!isDone) run()
+    isDone = true
+  }
+}
+
+/** What each name has at work. One request always has room, however large it is. */
+class Share {
+  readonly #most: number
+  readonly #mostBytes: number
+  readonly #held = new Map<string, { readonly count: number; readonly bytes: number }>()
+
+  constructor(most: number, mostBytes: number) {
+    this.#most = most
+    this.#mostBytes = mostBytes
+  }
+
+  hasRoom(name: string, bytes: number): boolean {
+    const held = this.#held.get(name)
+    return held === undefined || (held.count < this.#most && held.bytes + bytes <= this.#mostBytes)
+  }
+
+  add(name: string, count: number, bytes: number): void {
+    const held = this.#held.get(name) ?? { count: 0, bytes: 0 }
+    const next = { count: held.count + count, bytes: held.bytes + bytes }
+    if (next.count === 0) this.#held.delete(name)
+    else this.#held.set(name, next)
+  }
+}

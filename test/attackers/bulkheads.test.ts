@@ -1,0 +1,219 @@
+/** What hangs keeps to its own part of the service: other users, other routes and logins go on at once. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createBulkheads } from '../../service/limits/bulkheads.ts'
+import { type Heard, logIn, prepareLogin, type RawSession, send } from '../support/raw-client.ts'
+import { openSocket } from '../support/raw-socket.ts'
+import { type OwnService, startTestService } from '../support/service.ts'
+import { startUpstream, type TestUpstream } from '../support/upstream.ts'
+
+/** The shares of production. */
+const shares = 'device_share=6,user_share=12,route_share=50,login_share=25,wechat_share=12'
+const limits = `in_flight=256,${shares},device=100000/60,user=100000/60`
+
+const hanging = { method: 'POST', path: '/slow/orders', body: { amount: 1 } }
+const quick = { method: 'POST', path: '/quick/orders', body: { amount: 1 } }
+
+/** Requests that are under way, and how many of them are answered, by their status. */
+function sendMany(
+  count: number,
+  one: () => Promise<Heard>,
+): { statuses: Record<string, number>; all: Promise<unknown> } {
+  const statuses: Record<string, number> = {}
+  const all = Promise.all(
+    Array.from({ length: count }, () =>
+      one().then(
+        ({ status, json }) => {
+          const name = `${status} ${json?.code ?? ''}`.trim()
+          statuses[name] = (statuses[name] ?? 0) + 1
+        },
+        () => undefined,
+      ),
+    ),
+  )
+  return { statuses, all }
+}
+
+const held: (() => void)[] = []
+const release = (): void => {
+  for (const answer of held.splice(0)) answer()
+}
+
+/** A handler in the service's process: what is below /slow hangs until the test says so. */
+const mounted = {
+  async answer({ path }: { readonly path: string }) {
+    if (path.startsWith('/slow')) await new Promise<void>((resolve) => held.push(resolve))
+    return { status: 201, fields: [], content: new Uint8Array(0) }
+  },
+  close: async () => {},
+}
+
+let upstream: TestUpstream
+let service: OwnService
+
+async function startGateway(): Promise<OwnService> {
+  upstream = await startUpstream(({ url }, response) => {
+    const answer = (): void => {
+      response.statusCode = 201
+      response.end('{}')
+    }
+    if (url?.startsWith('/slow') === true) held.push(answer)
+    else answer()
+  })
+  const environment = {
+    MINISEAL_LIMITS: limits,
+    MINISEAL_UPSTREAMS: `/slow=${upstream.origin},/quick=${upstream.origin}`,
+  }
+  return await startTestService({ environment })
+}
+
+describe.each([
+  ['a backend behind the gateway', startGateway],
+  [
+    'a mounted handler',
+    () => startTestService({ backend: mounted, environment: { MINISEAL_LIMITS: limits } }),
+  ],
+] as const)('while %s hangs', (_, start) => {
+  let attacker: RawSession
+  let other: RawSession
+
+  beforeAll(async () => {
+    service = await start()
+    attacker = await logIn(service)
+    other = await logIn(service)
+  })
+
+  afterEach(release)
+
+  afterAll(async () => {
+    upstream?.close()
+    await service.close()
+  })
+
+  it('300 requests of one account take its own places, and are refused at once beyond them', async () => {
+    const { statuses, all } = sendMany(300, () => attacker.send(hanging))
+    // One device has 15 of 256 places.
+    await expect.poll(() => statuses, { timeout: 20_000 }).toEqual({ '429 rate_limited': 285 })
+    expect(held).toHaveLength(15)
+    // The attacker's own refusals say nothing about their keys.
+    const refused = await attacker.send(hanging)
+    expect(refused.json).toMatchObject({ code: 'rate_limited', step: 'limits' })
+    expect(refused.json.outcome).toBeUndefined()
+    expect((await other.send(quick)).status).toBe(201)
+    expect((await (await logIn(service)).send(quick)).status).toBe(201)
+    // What the account itself has done can still be asked for.
+    expect((await attacker.send({ path: '/outcomes/YQ' })).status).toBe(200)
+    release()
+    await all
+    expect(statuses).toEqual({ '201': 15, '429 rate_limited': 285 })
+    const again = sendMany(1, () => attacker.send(hanging))
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
+    release()
+    await again.all
+  }, 60_000)
+
+  it('many accounts take half of the places for its route, and other routes go on', async () => {
+    const accounts = await Promise.all(Array.from({ length: 10 }, () => logIn(service)))
+    const sent = accounts.map((account) => sendMany(15, () => account.send(hanging)))
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(128)
+    const refusals = (): number =>
+      sent.reduce((sum, { statuses }) => sum + (statuses['429 rate_limited'] ?? 0), 0)
+    await expect.poll(refusals, { timeout: 20_000 }).toBe(22)
+    expect((await other.send(quick)).status).toBe(201)
+    expect((await other.send({ path: '/sessions' })).status).toBe(200)
+    release()
+    await Promise.all(sent.map(({ all }) => all))
+  }, 60_000)
+
+  it('sockets of one account take no more', async () => {
+    const sockets = await Promise.all([openSocket(service), openSocket(service)])
+    await Promise.all(sockets.map((socket) => socket.request(attacker, { path: '/sessions' })))
+    let turn = 0
+    const { statuses, all } = sendMany(30, () => {
+      turn += 1
+      const socket = sockets[turn % 2]
+      if (socket === undefined) throw new Error('no socket')
+      return socket.request(attacker, hanging)
+    })
+    await expect.poll(() => statuses['429 rate_limited'], { timeout: 20_000 }).toBeGreaterThanOrEqual(1)
+    expect(held.length).toBeLessThanOrEqual(15)
+    expect((await other.send(quick)).status).toBe(201)
+    for (const socket of sockets) socket.ws.terminate()
+    release()
+    await all
+  }, 60_000)
+})
+
+describe('while WeChat hangs', () => {
+  beforeAll(async () => {
+    service = await startTestService({ backend: mounted, environment: { MINISEAL_LIMITS: limits } })
+  })
+
+  afterAll(() => service.close())
+
+  it('who has a session pays, however many log in or wait for their number', async () => {
+    const session = await logIn(service)
+    const others = await Promise.all(Array.from({ length: 4 }, () => logIn(service)))
+    const prepared = await Promise.all(Array.from({ length: 80 }, () => prepareLogin(service)))
+    for (const path of ['/sns/jscode2session', '/wxa/business/getuserphonenumber'])
+      await service.sandbox('/sandbox/faults', { path, delay_ms: 2_500, times: 1_000 })
+    const logins = prepared.map((login) => send(service, login))
+    const numbers = others.map((other) =>
+      sendMany(12, () => other.send({ method: 'POST', path: '/phone-number', body: { code: 'x' } })),
+    )
+    const refused = await Promise.all(logins.map((login) => Promise.race([login, session.send(quick)])))
+    expect(new Set(refused.map(({ status }) => status)).has(201)).toBe(true)
+    expect((await session.send(quick)).status).toBe(201)
+    const statuses = (await Promise.all(logins)).map(({ status }) => status)
+    // 64 places of their own; the others are refused in the clear, at once.
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThanOrEqual(16)
+    await Promise.all(numbers.map(({ all }) => all))
+    // 30 may ask for a number at one time.
+    expect(
+      numbers.reduce((sum, { statuses: { '503 wechat_unavailable': n = 0 } }) => sum + n, 0),
+    ).toBeGreaterThanOrEqual(18)
+  }, 60_000)
+})
+
+describe('shares', () => {
+  const settings = {
+    in_flight: 100,
+    body_mib: 10,
+    login_share: 3,
+    device_share: 5,
+    user_share: 8,
+    route_share: 50,
+  }
+  const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
+
+  it('are of the device, then of the user, then of the route, and come back once', () => {
+    const { enterFor } = createBulkheads(settings)
+    const leave = Array.from({ length: 5 }, () => enterFor(work))
+    expect(() => enterFor(work)).toThrow('too much of this device')
+    for (let i = 0; i < 3; i++) enterFor({ ...work, device: 'e' })
+    expect(() => enterFor({ ...work, device: 'e' })).toThrow('too much of this user')
+    for (let i = 0; i < 42; i++) enterFor({ ...work, device: `${i}`, user: `${i}` })
+    expect(() => enterFor({ ...work, device: 'x', user: 'x' })).toThrow('too much of this route')
+    leave[0]?.()
+    leave[0]?.()
+    enterFor({ ...work, device: 'x', user: 'x' })
+    expect(() => enterFor({ ...work, device: 'y', user: 'y' })).toThrow('too much of this route')
+  })
+
+  it('are of the bytes, too; one request has room in any case', () => {
+    const { enterFor } = createBulkheads(settings)
+    const leave = enterFor({ ...work, bytes: 5_000_000 })
+    expect(() => enterFor({ ...work, bytes: 1 })).toThrow('too much of this device')
+    leave()
+    enterFor({ ...work, bytes: 1 })
+  })
+
+  it('of logins are places of their own', () => {
+    const { enter } = createBulkheads({ ...settings, in_flight: 100 })
+    const logins = Array.from({ length: 3 }, () => enter('login'))
+    expect(() => enter('login')).toThrow('too many logins')
+    for (let i = 0; i < 100; i++) enter('request')
+    expect(() => enter('request')).toThrow('too many requests')
+    logins[0]?.()
+    enter('login')
+  })
+})

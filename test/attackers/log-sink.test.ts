@@ -1,0 +1,182 @@
+/** A log that nobody reads, or that cannot be written: lines are lost and counted, and the service goes on. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRefusalSampler } from '../../service/log-sampling.ts'
+import { createLogSink } from '../../service/log-sink.ts'
+import { freePort } from '../support/service-process.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+
+describe('the service', () => {
+  let folder: string
+  let end: () => Promise<number | null>
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'miniseal-sink-'))
+  })
+
+  afterEach(async () => {
+    await end()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** @returns its address, once it answers */
+  async function start(out: 'pipe' | number, err: 'pipe' | number, read: boolean): Promise<string> {
+    const port = await freePort()
+    const child = spawn(process.execPath, ['--import', 'tsx', 'service/cli/main.ts', 'serve'], {
+      cwd: root,
+      stdio: ['ignore', out, err],
+      env: {
+        PATH: process.env.PATH ?? '',
+        PORT: String(port),
+        MINISEAL_DATA: folder,
+        MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+        // A line for each leaf, too.
+        MINISEAL_LOG_LEVEL: 'trace',
+        MINISEAL_LIMITS: 'frame_ip=1000000/60',
+      },
+    })
+    const closed = once(child, 'close')
+    if (!read) {
+      child.stdout?.pause()
+      child.stderr?.pause()
+    }
+    end = async () => {
+      child.kill('SIGTERM')
+      // The pipes stay as they are: whoever waits for them would wait for ever.
+      await once(child, 'exit').catch(() => undefined)
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+      await closed
+      return child.exitCode
+    }
+    if (child.exitCode !== null) end = async () => child.exitCode
+    child.once('exit', (code) => {
+      end = async () => code
+    })
+    const url = `http://127.0.0.1:${port}`
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/healthz`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        { timeout: 30_000 },
+      )
+      .toBe(200)
+    if (read) {
+      // The other ends of both are closed.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    }
+    return url
+  }
+
+  /** Refusals, each with a line: more than a pipe and the buffer behind it hold. */
+  async function refuse(url: string, count: number): Promise<void> {
+    const headers = { 'content-type': 'application/vnd.miniseal' }
+    for (let i = 0; i < count; i += 50) {
+      const sent = Array.from({ length: Math.min(50, count - i) }, () =>
+        fetch(`${url}/seal`, { method: 'POST', headers, body: 'x' }).then(({ status }) => status),
+      )
+      expect(new Set(await Promise.all(sent))).toEqual(new Set([400]))
+    }
+  }
+
+  async function lost(url: string): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    return Number(/^miniseal_log_lines_lost_total (\d+)$/m.exec(text)?.[1])
+  }
+
+  it('goes on and stops in peace while nobody reads its pipes', async () => {
+    const url = await start('pipe', 'pipe', false)
+    await refuse(url, 200)
+    expect(await lost(url)).toBe(0)
+    expect(await end()).toBe(0)
+  }, 60_000)
+
+  it('goes on while its log and its output are full devices, and counts what is lost', async () => {
+    const full = openSync('/dev/full', 'w')
+    const url = await start(full, full, false)
+    closeSync(full)
+    await refuse(url, 100)
+    await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)
+    expect(await end()).toBe(0)
+  }, 60_000)
+
+  it('goes on when the other ends of its pipes are closed, and counts what is lost', async () => {
+    const url = await start('pipe', 'pipe', true)
+    await refuse(url, 100)
+    await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)
+    expect(await end()).toBe(0)
+  }, 60_000)
+})
+
+describe('a sink', () => {
+  const line = (text: string): string => `${text}\n`
+
+  it('that is slow holds 1 MiB of lines, loses the later ones, and says how many when it goes on', async () => {
+    const taken: string[] = []
+    let release = (): void => {}
+    let isSlow = true
+    const sink = createLogSink(async (text) => {
+      if (isSlow) await new Promise<void>((resolve) => (release = resolve))
+      taken.push(text)
+    })
+    const kilobyte = 'x'.repeat(1_023)
+    for (let i = 0; i < 1_500; i++) sink.write(line(kilobyte))
+    isSlow = false
+    release()
+    // The first line was with the sink, 1024 waited.
+    await expect
+      .poll(() =>
+        taken
+          .join('')
+          .split('\n')
+          .filter((text) => text === kilobyte),
+      )
+      .toHaveLength(1_025)
+    const said = taken
+      .join('')
+      .split('\n')
+      .filter((text) => text.includes('log-lines-lost'))
+    expect(said.map((text) => JSON.parse(text))).toMatchObject([{ level: 40, lines: 475 }])
+    expect(taken.every(({ length }) => length <= 70_000)).toBe(true)
+    sink.write(line('after'))
+    await expect.poll(() => taken.at(-1)).toBe('after\n')
+  })
+
+  it('that fails loses what was with it, begins a line of its own when it works again, and says how many', async () => {
+    const taken: string[] = []
+    let fails = true
+    const sink = createLogSink(async (text) => {
+      if (fails) throw new Error('ENOSPC')
+      taken.push(text)
+    }, 20)
+    sink.write(line('lost'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    fails = false
+    sink.write(line('kept'))
+    await expect.poll(() => taken.join('')).toMatch(/^\n\{.*"event":"log-lines-lost","lines":1\}\nkept\n$/)
+  })
+})
+
+describe('refusals of one source', () => {
+  it('are written twenty times a minute, others of their own, and counted by their codes', () => {
+    const isWritten = createRefusalSampler(() => {})
+    const written = (source: string): number =>
+      Array.from({ length: 50 }, () => isWritten(source, 'replayed')).filter(Boolean).length
+    expect([written('a'), written('b'), written('a')]).toEqual([20, 20, 0])
+  })
+
+  it('of more sources than are told apart share one allowance', () => {
+    const isWritten = createRefusalSampler(() => {})
+    const written = Array.from({ length: 20_000 }, (_, i) => isWritten(String(i), 'replayed')).filter(Boolean)
+    expect(written).toHaveLength(10_020)
+  })
+})
