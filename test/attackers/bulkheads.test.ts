@@ -1,10 +1,13 @@
 /** What hangs keeps to its own part of the service: other users, other routes and logins go on at once. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createBulkheads } from '../../service/limits/bulkheads.ts'
 import { type Heard, logIn, prepareLogin, type RawSession, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../support/service.ts'
 import { startUpstream, type TestUpstream } from '../support/upstream.ts'
+import { temporaryFolder } from '../witness/asked-witness.ts'
 
 /** The shares of production. */
 const shares = 'device_share=6,user_share=12,route_share=50,login_share=25,wechat_share=12'
@@ -47,6 +50,9 @@ const mounted = {
   close: async () => {},
 }
 
+const folder = temporaryFolder()
+afterAll(() => folder.remove())
+
 let upstream: TestUpstream
 let service: OwnService
 
@@ -59,10 +65,15 @@ async function startGateway(): Promise<OwnService> {
     if (url?.startsWith('/slow') === true) held.push(answer)
     else answer()
   })
-  const environment = {
-    MINISEAL_LIMITS: limits,
-    MINISEAL_UPSTREAMS: `/slow=${upstream.origin},/quick=${upstream.origin}`,
-  }
+  // The longest that a route may wait: a busy machine must not see its requests end before all were sent.
+  const routes = ['/slow', '/quick'].map((path) => ({
+    path,
+    upstream: upstream.origin,
+    timeout_ms: 30_000,
+  }))
+  const file = join(folder.path, 'routes.json')
+  writeFileSync(file, JSON.stringify(routes))
+  const environment = { MINISEAL_LIMITS: limits, MINISEAL_ROUTES_FILE: file }
   return await startTestService({ environment })
 }
 
