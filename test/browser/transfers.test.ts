@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium)('a wallet on a phone', () => {
     await fillTransfer(payer, '小红', '1000.01')
     await payer.id('confirm').click()
     const prompt = payer.page.locator('.biometric')
-    await prompt.getByText('向 小红 转账 1,000.01 元').waitFor()
+    await prompt.getByText('1,000.01 元，转账给 小红').waitFor()
     await prompt.locator('.cancel').click()
     await expectStage(payer, 'refused')
     await payer.text('款项没有转出').waitFor()

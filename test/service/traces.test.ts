@@ -135,7 +135,7 @@ it('says why a request was refused, by code and step', async () => {
     })
   })
   const [, , replayed, , blocked] = requests(spans).map((span) => picture(spans, span))
-  expect(replayed).toBe('POST /seal[exchange[open verify token claim[commit commit] seal]]')
+  expect(replayed).toBe('POST /seal[exchange[open verify token claim[commit] seal]]')
   expect(blocked).toContain('wechat sns/jscode2session')
   const refusals = spans.map(({ attributes }) => attributes).filter((held) => 'miniseal.step' in held)
   expect(refusals.map((held) => [held['miniseal.code'], held['miniseal.step']])).toEqual([

@@ -51,7 +51,7 @@ export async function startAttacked({
     MINISEAL_WECHAT_API: wechat.url,
     MINISEAL_UPSTREAMS: `/pay=${backend.url},/hang=${backend.url}`,
     MINISEAL_LIMITS: productionLimits(),
-    // The test files itself decides when the disk is full.
+    // A load decides when the disk is full.
     MINISEAL_DISK_RESERVE: '0',
     NODE_OPTIONS: `--import=data:text/javascript,process.on('SIGXFSZ',()=>{})`,
     ...more,
