@@ -56,7 +56,7 @@ const claimNames = ['user', 'device', 'session', 'app', 'acr'] as const
 
 /**
  * Adds `miniseal-caller` and `miniseal-device-key`, and to the device's `signature-input` and `signature` the member
- * `gateway`. The member `sig` stays as it came, byte for byte; members of the client's that pass for the service's go.
+ * `gateway`. The member `sig` stays, in its strict serialisation; members of the client's that pass for the service's go.
  *
  * @param message a verified request, without `miniseal-*` fields from outside
  * @param publicKey the device's, 32 bytes
@@ -135,9 +135,8 @@ function impostorsIn(inputs: Dictionary, signatures: Dictionary): ReadonlySet<st
   )
 }
 
-/** The text as it is when nothing has to go: rewriting it is for requests that ask for it. */
+/** In the one strict serialisation, which is what was signed: spaces of the client's cannot be read in two ways. */
 function without(text: string, labels: ReadonlySet<string>): string {
-  if (labels.size === 0) return text
   return serializeDictionary(new Map([...parseDictionary(text)].filter(([label]) => !labels.has(label))))
 }
 

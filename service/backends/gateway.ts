@@ -16,7 +16,7 @@ import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up-policy.ts'
-import { causeOf, type UpstreamFault } from './upstream-faults.ts'
+import { causeOf, UnfitAnswer, type UpstreamFault } from './upstream-faults.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -166,5 +166,6 @@ async function forward(
     if (value === undefined) return []
     return [[name, Array.isArray(value) ? value.join(', ') : value]]
   })
+  if (answer.statusCode > 599) throw new UnfitAnswer('the status of the answer is over 599')
   return { status: answer.statusCode, fields: replyFields(fields), content }
 }

@@ -13,7 +13,7 @@ import {
 import { Agent } from 'undici'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { NothingSent } from './backend.ts'
-import type { RouteState, UpstreamCause } from './upstream-faults.ts'
+import { type RouteState, UnfitAnswer, type UpstreamCause } from './upstream-faults.ts'
 
 /** Requests of one route that a backend works on at the same time, each on a connection of its own. */
 const maxRunning = 128
@@ -121,7 +121,8 @@ function refusal(reason: UpstreamCause, message: string, left: number): Protocol
   })
 }
 
-/** A too large answer shows that the backend works, and clients could ask for it on purpose. */
+/** An answer that is too large, or unfit, shows that the backend works, and clients could ask for it on purpose. */
 function isOutage(error: Error): boolean {
-  return !('code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+  const isLarge = 'code' in error && error.code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
+  return !isLarge && !(error instanceof UnfitAnswer)
 }

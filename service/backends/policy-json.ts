@@ -66,8 +66,9 @@ function distinctSpellings(members: ReadonlyMap<string, string>): ReadonlyMap<st
 }
 
 /**
- * Equal for names that any parser may take for one: under compatibility composition (NFKC) and case folding. JavaScript
- * has no case folding; going to lower, upper and lower case again joins at least as much.
+ * Equal for names that any parser may take for one: under compatibility composition (NFKC) and case folding, without
+ * characters that are not seen. JavaScript has no case folding; going to lower, upper and lower case again joins at least
+ * as much. `İ` is an `i`, as to Java's `equalsIgnoreCase`.
  */
 export function foldedName(name: string): string {
   return foldedOnce(foldedOnce(name)).normalize('NFKC')
@@ -76,7 +77,8 @@ export function foldedName(name: string): string {
 function foldedOnce(name: string): string {
   // One character at a time: the lower case of a sigma depends on what stands beside it.
   const characters = [...name.normalize('NFKC')]
-  return characters.map((one) => one.toLowerCase().toUpperCase().toLowerCase()).join('')
+  const lower = characters.map((one) => one.toLowerCase().toUpperCase().toLowerCase()).join('')
+  return lower.replace(/\p{Default_Ignorable_Code_Point}/gu, '').replaceAll('i\u0307', 'i')
 }
 
 /** A text or a number by its token; `undefined` for whatever else. */

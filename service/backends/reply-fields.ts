@@ -1,5 +1,6 @@
 /** Which fields of a backend's answer reach the client. */
 import type { Field } from '../../crypto/binary-http.ts'
+import { UnfitAnswer } from './upstream-faults.ts'
 
 /**
  * Fields of the connection, and those that the channel itself sets. Cookies mean nothing to a mini program. Signatures
@@ -20,6 +21,7 @@ const dropped = new Set([
   'content-digest',
   'ratelimit',
   'ratelimit-policy',
+  'idempotency-replayed',
 ])
 
 /** Fields with a meaning that only the service gives them, in every spelling that some HTTP stack takes for the same name. */
@@ -27,7 +29,18 @@ const reserved = /^miniseal[-_]/
 
 const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
 
-/** Keeps what Binary HTTP can carry, once each, with lower-case names. */
+/**
+ * What is kept of an answer at most: 64 fields and 16384 bytes fit into a message, and the service adds up to seven of its
+ * own, to a repetition one more than to the first answer.
+ */
+const mostFields = 56
+const mostBytes = 14_336
+
+/**
+ * Keeps what Binary HTTP can carry, once each, with lower-case names.
+ *
+ * @throws UnfitAnswer when they are too many or too long to be sent now and again.
+ */
 export function replyFields(fields: readonly Field[]): readonly Field[] {
   const kept = new Map<string, string>()
   for (const [name, value] of fields) {
@@ -37,5 +50,8 @@ export function replyFields(fields: readonly Field[]): readonly Field[] {
     const earlier = kept.get(lower)
     kept.set(lower, earlier === undefined ? trimmed : `${earlier}, ${trimmed}`)
   }
+  const bytes = [...kept].reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  if (kept.size > mostFields || bytes > mostBytes)
+    throw new UnfitAnswer('the fields of the answer are too many, or too long')
   return [...kept]
 }

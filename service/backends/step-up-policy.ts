@@ -10,6 +10,9 @@ import { plainSummary, StepUpNeeded } from './step-up.ts'
 /** A member of the body in a template. */
 const placeholder = /\{([A-Za-z0-9_]{1,64})\}/g
 
+/** A text that is more than blanks, the empty pattern of Braille among them. */
+const visible = /[^\p{Z}\u2800]/u
+
 /** Characters that may stand before the amount: a sign of the currency, a verb. */
 const longestLead = 8
 
@@ -115,7 +118,7 @@ function isAbove(
 function filledIn(template: string, body: Readonly<Record<string, unknown>>): string {
   const summary = template.replace(placeholder, (_, member: string) => {
     const value = Object.hasOwn(body, member) ? body[member] : undefined
-    if ((typeof value === 'string' && value !== '') || typeof value === 'number') return String(value)
+    if ((typeof value === 'string' && visible.test(value)) || typeof value === 'number') return String(value)
     throw new ProtocolError('payload_invalid', `not as it must be: ${member}`)
   })
   const fault = summaryFault(summary)

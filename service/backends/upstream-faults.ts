@@ -45,6 +45,12 @@ const causes: Readonly<Record<string, UpstreamCause>> = {
   EPIPE: 'connection_lost',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'answer_too_large',
   UND_ERR_HEADERS_OVERFLOW: 'bad_answer',
+  UNFIT_ANSWER: 'bad_answer',
+}
+
+/** An answer that is whole, and that no message of the channel can carry. */
+export class UnfitAnswer extends Error {
+  readonly code = 'UNFIT_ANSWER'
 }
 
 /** What the HTTP client threw, in the words of the set. */

@@ -103,6 +103,9 @@ export async function verifyPublishedToken(
   return (await verifyToken(token, keys.forToken, rules)).subject
 }
 
+/** A compact JWS with a signature of 64 bytes, in the one spelling that these have: no padding, zero trailing bits. */
+const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
+
 /**
  * The token in an `authorization` field. Attacker-controlled.
  *
@@ -112,7 +115,9 @@ export function tokenOf(field: string | undefined): string {
   if (field === undefined) throw new ProtocolError('token_missing', 'the request carries no access token')
   const prefix = `${tokenType} `
   if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
-  return field.slice(prefix.length)
+  const token = field.slice(prefix.length)
+  if (!tokenForm.test(token)) throw new ProtocolError('token_invalid', 'the access token is no JWT')
+  return token
 }
 
 async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRules): Promise<VerifiedToken> {

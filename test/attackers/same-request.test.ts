@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Field } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { confirm, stepUpField } from '../support/confirmation.ts'
 import type { Heard, RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
@@ -96,4 +96,40 @@ it('binds the key and the query, of safe methods too', async () => {
   ] as const)
     expect((await post(path, key, [confirmation], method)).json.code).toBe('step_up_invalid')
   expect((await post('/pay?a', 'one', [confirmation])).status).toBe(200)
+})
+
+const uncovered: readonly Field[] = [
+  ['if-match', '"another"'],
+  ['if-unmodified-since', 'Wed, 21 Oct 2015 07:28:00 GMT'],
+  ['prefer', 'return=minimal'],
+]
+
+it.each(uncovered)(
+  'leaves %s to the client: neither a confirmation nor a repetition is bound to it',
+  async (name, value) => {
+    const asked = await post('/pay', `confirmed ${name}`, [])
+    const { challenge } = asked.json
+    const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+    expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmation])).status).toBe(200)
+    expect(upstream.last().headers[name]).toBe(value)
+    const before = upstream.arrived.length
+    const again = await post('/pay', `confirmed ${name}`, [])
+    expect([again.status, upstream.arrived.length]).toEqual([200, before])
+  },
+)
+
+it('whoever seals can change what the signature does not cover, and nothing else', async () => {
+  const withField = (field: Field) => ({
+    method: 'POST',
+    path: '/orders',
+    body: { n: 1 },
+    after: (message: RequestMessage): RequestMessage => ({ ...message, fields: [...message.fields, field] }),
+  })
+  for (const [name, value] of uncovered) {
+    expect((await session.send(withField([name, value]))).status).toBe(200)
+    expect(upstream.last().headers[name]).toBe(value)
+  }
+  const before = upstream.arrived.length
+  expect((await session.send(withField(['if-none-match', '*']))).json.code).toBe('components_incomplete')
+  expect(upstream.arrived).toHaveLength(before)
 })

@@ -97,6 +97,35 @@ describe.each(here)('the program of the guide for %s', (guide) => {
     expect(posted).toMatchObject({ status: 200, json: { user: session.user } })
   })
 
+  it('answers the longest path and query that there are, so that nobody closes the route for others', async () => {
+    // A failure would count for the circuit breaker of everybody.
+    for (const path of [
+      `/${guide}/`.padEnd(4096, 'a'),
+      `/${guide}?`.padEnd(4096, 'b'),
+      `/${guide}`.padEnd(4000, '/a'),
+    ])
+      expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
+  })
+
+  it('takes what a device signed with more spaces and zeros than it needs', async () => {
+    const changed: [RegExp, string][] = [
+      [/" "/g, '"  "'],
+      [/\(/g, '( '],
+      [/;created=/, '; created=00'],
+      [/$/, '\t, other=();created=1'],
+    ]
+    for (const [pattern, text] of changed) {
+      const after = (message: RequestMessage): RequestMessage => ({
+        ...message,
+        fields: message.fields.map(([name, value]) => [
+          name,
+          name === 'signature-input' ? value.replace(pattern, text) : value,
+        ]),
+      })
+      expect(await session.send({ path: `/${guide}/1`, after })).toMatchObject({ status: 200 })
+    }
+  })
+
   it('takes every request of gateway.json that is good, and refuses every other', async () => {
     expect(await misjudged(programs.get(guide)?.url ?? '')).toEqual([])
   })

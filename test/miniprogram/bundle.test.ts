@@ -77,7 +77,9 @@ describe('the bundle in a bare context', () => {
     })
     const urls = loopback.requests.map(({ method, url }) => `${method} ${url.slice(service.origin.length)}`)
     expect(urls).toEqual(['GET /.well-known/miniseal', ...Array.from({ length: 5 }, () => 'POST /seal')])
+    // When the newest configuration was made, and the device key.
     expect([...loopback.storage.values()]).toEqual([
+      { data: expect.stringMatching(/^[0-9]{10}$/), isEncrypted: true },
       { data: expect.stringMatching(/^[\w-]{43}$/), isEncrypted: true },
     ])
   })

@@ -101,6 +101,7 @@ it.each([
   ['hides itself', { payee: 'b\u200bob' }],
   ['is too long for the prompt', { payee: 'b'.repeat(40) }],
   ['is empty', { payee: '' }],
+  ['is blank', { payee: ' \u00a0\u3000\u2800' }],
   ['is missing', {}],
   ['is a list', { payee: ['bob'] }],
 ])(
