@@ -1,7 +1,7 @@
 /** The programs of the integration guides behind the real gateway: what they let through, and what they refuse. */
 import type { Server } from 'node:http'
 import { createServer, request as sendRequest } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../crypto/binary-http.ts'
@@ -105,6 +105,22 @@ describe.each(here)('the program of the guide for %s', (guide) => {
       `/${guide}`.padEnd(4000, '/a'),
     ])
       expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
+  })
+
+  it('takes no byte of a body in chunks for the next request', async () => {
+    const { hostname, port } = new URL(programs.get(guide)?.url ?? '')
+    const inner = 'GET /inner HTTP/1.1\r\nhost: a\r\n\r\n'
+    const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
+    const socket = connect(Number(port), hostname)
+    socket.write(`POST /outer HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${chunks}`)
+    let heard = ''
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => {
+      heard += String(bytes)
+    })
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    socket.destroy()
+    expect(heard.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
   })
 
   it('takes what a device signed with more spaces and zeros than it needs', async () => {

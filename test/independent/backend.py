@@ -98,6 +98,7 @@ def verify(request: Request, origin: str, token_keys: Dict[str, bytes], message_
     names = [name for name, _ in request.fields]
     need(not [name for name in DECISIVE if names.count(name) > 1], "a field twice")
     need(not request.content or request.get("content-digest"), "a body without its digest")
+    need(not request.content or request.get("content-type") is not None, "a body of no type")
     if request.get("content-digest") is not None:
         check_content_digest(request.get("content-digest"), request.content)
     device, device_base, device_signature = signature_of(request, "sig", "miniseal", ())
@@ -130,6 +131,7 @@ class Handler(BaseHTTPRequestHandler):
     message_keys: Dict[str, bytes] = {}
 
     def answer(self) -> None:
+        self.close_connection = self.close_connection or "transfer-encoding" in self.headers
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         fields = [(name.lower(), value) for name, value in self.headers.items()]
         request = Request(self.command, "https", urlsplit(self.origin).netloc, self.path, fields, content)

@@ -80,6 +80,7 @@ const messages: readonly Refused[] = [
   ['with another body', 'digest_mismatch', { after: (r) => ({ ...r, content: encodeUtf8('{"n":2}') }) }],
   ['whose body is gone', 'digest_mismatch', { after: (r) => ({ ...r, content: new Uint8Array(0) }) }],
   ['with a body and no digest', 'components_incomplete', { fields: [json, key] }],
+  ['with a body and no content type', 'components_incomplete', { fields: [['content-digest', digest], key] }],
   [
     'with a digest of another algorithm',
     'digest_mismatch',
