@@ -13,6 +13,7 @@ import { createJournal } from './log/journal.ts'
 import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
+import { createLogSeals } from './log/seals.ts'
 import type { LogPlaces } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
 import { createTags, rememberTags } from './log/tags.ts'
@@ -37,6 +38,7 @@ export function logPlacesOf(
   const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
+    seals: createLogSeals(parts.keyring.current('lookup', now).secretKey),
     anchor: isInMemory ? openMemoryAnchor() : openAnchor(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
@@ -64,7 +66,15 @@ export async function openRecords(
   const lookupKey = keyring.current('lookup', now()).secretKey
   const tagOf = rememberTags(createTags(lookupKey))
   const keys = createSubjectKeys(store, wrapper, now)
-  const journal = createJournal({ store, keys, tagOf, retention, now, wake: gate.wake })
+  const journal = createJournal({
+    store,
+    keys,
+    tagOf,
+    seals: createLogSeals(lookupKey),
+    retention,
+    now,
+    wake: gate.wake,
+  })
   await journal.settleLost(now() - longestWork)
   return {
     journal,

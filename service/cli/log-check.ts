@@ -6,6 +6,7 @@ import { readServiceKey } from '../keys/service-key.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
+import { createLogSeals, type LogSeals } from '../log/seals.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
 import { createTags, rememberTags } from '../log/tags.ts'
 import type { CheckedLog, ClaimedTree } from '../log/verification/check-database.ts'
@@ -81,7 +82,8 @@ async function verifyStore(
   const given = await readGiven(options.checkpoints, keys.keysOf)
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
-  const details = wrapper === undefined ? undefined : await detailCheck(store, wrapper, findings)
+  const keyed = wrapper === undefined ? undefined : await keyedChecks(store, wrapper, findings)
+  const details = keyed?.details
   const { claimed, losses } = await explainLosses(store, { own: [...anchors, ...before], given })
   const progress = startProgress(terminal, 'verifying')
   const report = await checkDatabase({
@@ -90,6 +92,7 @@ async function verifyStore(
     keysOf: keys.keysOf,
     claimed,
     checkDetail: details?.check,
+    seals: keyed?.seals,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,
   })
@@ -146,16 +149,23 @@ function linesOf(checked: Checked, logs: number): readonly string[] {
   ]
 }
 
-async function detailCheck(store: Store, wrapper: SecretWrapper, findings: Findings): Promise<DetailCheck> {
+/** What takes the master key. */
+async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findings): Promise<KeyedChecks> {
   const record = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
   if (record === undefined) throw new CommandFailed('the database has no lookup key: it is not a service’s')
   const { secretKey } = readServiceKey(record, wrapper)
-  return checkDetails({
+  const details = checkDetails({
     findings,
     findKey: createSubjectKeyFinder(store, wrapper),
     tagOf: rememberTags(createTags(secretKey)),
     now: Math.floor(Date.now() / 1000),
   })
+  return { details, seals: createLogSeals(secretKey) }
+}
+
+interface KeyedChecks {
+  readonly details: DetailCheck
+  readonly seals: LogSeals
 }
 
 /** Given keys count alone. Those of the database are only as good as what protects them. */

@@ -10,6 +10,7 @@ import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { createJournal } from '../log/journal.ts'
 import type { RetentionSettings } from '../log/retention.ts'
+import { createLogSeals, type LogSeals } from '../log/seals.ts'
 import { readLogSettings } from '../log/settings.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
@@ -55,7 +56,8 @@ export async function withOpenedLog(
   try {
     const wrapper = createSecretWrapper(masterKeys)
     const keys = (await store.listServiceKeys()).map((record) => readServiceKey(record, wrapper))
-    const tagOf = rememberTags(createTags(lookupKey(keys)))
+    const lookupKey = findLookupKey(keys)
+    const tagOf = rememberTags(createTags(lookupKey))
     return await work({
       store,
       findKey: createSubjectKeyFinder(store, wrapper),
@@ -66,14 +68,14 @@ export async function withOpenedLog(
           .map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
       witnesses: readLogSettings(environment).witnesses,
       serviceKeys: { roots: publicKeys(keys, 'root'), signing: publicKeys(keys, 'signing') },
-      tell: teller(store, tagOf, retention),
+      tell: teller(store, { tagOf, seals: createLogSeals(lookupKey) }, retention),
     })
   } finally {
     await store.close()
   }
 }
 
-function lookupKey(keys: readonly ServiceKey[]): Uint8Array {
+function findLookupKey(keys: readonly ServiceKey[]): Uint8Array {
   const key = keys.find(({ kind }) => kind === 'lookup')
   if (key === undefined) throw new CommandFailed('the database has no lookup key: it is not a service’s')
   return key.secretKey
@@ -83,12 +85,16 @@ function publicKeys(keys: readonly ServiceKey[], kind: ServiceKeyKind): readonly
   return keys.filter((key) => key.kind === kind).map(({ publicKey }) => encodeBase64Url(publicKey))
 }
 
-function teller(store: Store, tagOf: TagOf, retention: RetentionSettings): OpenedLog['tell'] {
+function teller(
+  store: Store,
+  keyed: { readonly tagOf: TagOf; readonly seals: LogSeals },
+  retention: RetentionSettings,
+): OpenedLog['tell'] {
   const now = (): number => Math.floor(Date.now() / 1000)
   const journal = createJournal({
     store,
     keys: undefined,
-    tagOf,
+    ...keyed,
     retention,
     now,
     wake: () => {},

@@ -3,6 +3,7 @@
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { createJournal, type Journal } from '../log/journal.ts'
+import { createLogSeals } from '../log/seals.ts'
 import { endLeaves } from '../log/session-leaves.ts'
 import { createSubjectKeys } from '../log/subject-keys.ts'
 import { createTags, type TagOf } from '../log/tags.ts'
@@ -23,13 +24,17 @@ export async function openOperatorJournal(store: Store, { environment }: Termina
   // A running service looks for staged leaves every second.
   const parts = { store, retention, now, wake: () => {} }
   if (masterKeys === undefined) {
-    return { journal: createJournal({ ...parts, keys: undefined, tagOf: nobody }), tagOf: undefined }
+    return {
+      journal: createJournal({ ...parts, keys: undefined, tagOf: nobody, seals: undefined }),
+      tagOf: undefined,
+    }
   }
   const wrapper = createSecretWrapper(masterKeys)
   const keyring = await openKeyring(store, wrapper, now())
-  const tagOf = createTags(keyring.current('lookup', now()).secretKey)
+  const lookupKey = keyring.current('lookup', now()).secretKey
+  const [tagOf, seals] = [createTags(lookupKey), createLogSeals(lookupKey)]
   const keys = createSubjectKeys(store, wrapper, now)
-  return { journal: createJournal({ ...parts, keys, tagOf }), tagOf }
+  return { journal: createJournal({ ...parts, keys, tagOf, seals }), tagOf }
 }
 
 /**

@@ -5,6 +5,7 @@ import { makeEntry, type Told } from './entries.ts'
 import { sealDraft } from './intents.ts'
 import { leafIdText, newLeafId } from './leaf-id.ts'
 import type { RetentionSettings } from './retention.ts'
+import type { LogSeals } from './seals.ts'
 import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
 import type { TagOf } from './tags.ts'
 
@@ -13,6 +14,8 @@ export interface JournalParts {
   /** `undefined` where no master key is at hand: leaves are staged without what is said of a person. */
   readonly keys: SubjectKeys | undefined
   readonly tagOf: TagOf
+  /** `undefined` likewise. */
+  readonly seals: LogSeals | undefined
   readonly retention: RetentionSettings
   /** UNIX seconds. */
   readonly now: () => number
@@ -40,8 +43,20 @@ export type LoggedResult =
 const attempts = 5
 
 /** A leaf that is about nobody. */
-export function stage({ tagOf }: JournalParts, told: Told): WriteOf<'stage-leaf'> {
-  return { kind: 'stage-leaf', entry: makeEntry(told, newLeafId(told.at), undefined, tagOf) }
+export function stage(parts: JournalParts, told: Told): WriteOf<'stage-leaf'> {
+  return stageAs(parts, told, newLeafId(told.at), undefined)
+}
+
+function stageAs(
+  { tagOf, seals, keys }: JournalParts,
+  told: Told,
+  id: Uint8Array,
+  subject: SubjectKey | undefined,
+): WriteOf<'stage-leaf'> {
+  const { groups: _, ...bare } = told
+  // Commitments that nobody can ever open would look like details that were taken away.
+  const entry = makeEntry(keys === undefined ? bare : told, id, subject, tagOf)
+  return { kind: 'stage-leaf', entry: { ...entry, seal: seals?.ofLeaf(entry.hash) ?? null } }
 }
 
 function userTagOf({ tagOf }: JournalParts, { groups }: Told): Uint8Array | null {
@@ -140,7 +155,7 @@ async function makeLeaves(
     const id = index === 0 && intent !== undefined ? intent : newLeafId(told.at)
     const follows = index === 0 && given !== undefined && intent === undefined
     const facts = follows ? { facts: { ...told.facts, follows: leafIdText(given) } } : {}
-    staged.push({ kind: 'stage-leaf', entry: makeEntry({ ...told, ...facts }, id, subject, parts.tagOf) })
+    staged.push(stageAs(parts, { ...told, ...facts }, id, subject))
   }
   return { holds: [...holds.values()], staged }
 }

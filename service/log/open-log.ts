@@ -100,7 +100,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const publish = guarded('publishing', () => publisher.step())
   await firstSteps(publisher, publish)
   const publishLoop = startLoop(publish, publishing)
-  const sequencer = createSequencer(store, publisher, (event) => {
+  const sequencer = createSequencer(options, publisher, (event) => {
     record(event)
     publishLoop.wake()
   })

@@ -6,6 +6,7 @@ import type { StagedLeaf } from '../store/log-records.ts'
 import { placeOf } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import type { Checkpoint } from './checkpoint-note.ts'
+import type { LogSeals } from './seals.ts'
 import { hashLeaf } from './tree.ts'
 
 /** The origin of a service's first log: its host and port, and the year in which the log begins. */
@@ -54,15 +55,17 @@ export interface LogStart {
   readonly previous: Checkpoint | undefined
   /** UNIX seconds. */
   readonly now: number
+  readonly seals: LogSeals
 }
 
 /** What makes a log of one leaf, all in one commit. */
-export function startWrites({ log, origin, previous, now }: LogStart): readonly Write[] {
+export function startWrites({ log, origin, previous, now, seals }: LogStart): readonly Write[] {
   const entry = startLeaf(origin, previous, now)
   const hour = Math.floor(now / 3600) * 3600
   const { kind, result } = entry
+  const state = { log, origin, size: 1, root: entry.hash }
   return [
-    { kind: 'insert-log-state', state: { log, origin, size: 1, root: entry.hash } },
+    { kind: 'insert-log-state', state: { ...state, seal: seals.ofState(state) } },
     { kind: 'insert-log-entry', entry: { place: placeOf(log, 0), ...entry } },
     { kind: 'insert-tile', tile: { log, level: 0, index: 0, hashes: entry.hash } },
     { kind: 'add-hour-count', count: { hour, kind, result, code: '', entries: 1 } },

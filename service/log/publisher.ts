@@ -123,7 +123,8 @@ async function assessStarted(places: LogPlaces, proved: Proved, now: number): Pr
   for (;;) {
     const assessment = await assessLog(places, proved)
     if (assessment.kind !== 'unstarted') return assessment
-    await places.store.commit(startWrites({ log: 0, origin: places.origin, previous: undefined, now }))
+    const { store, origin, seals } = places
+    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, seals }))
   }
 }
 

@@ -27,7 +27,7 @@ const attempts = 50
  * @throws RecoveryRefused when other processes do not let it come to an end.
  */
 export async function startNextLog(places: LogPlaces, base: string, now: number): Promise<NextLog> {
-  const { store, anchor } = places
+  const { store, anchor, seals } = places
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const state = await closeOff(places, now)
     const ended = state?.origin ?? places.origin
@@ -35,7 +35,7 @@ export async function startNextLog(places: LogPlaces, base: string, now: number)
     const origin = await findFreeOrigin(base, (candidate) => isTaken(store, anchor, candidate))
     const log = state === undefined ? 0 : state.log + 1
     const hold = state === undefined ? [] : [{ kind: 'hold-log' as const, ...state }]
-    const writes = startWrites({ log, origin, previous, now })
+    const writes = startWrites({ log, origin, previous, now, seals })
     if ((await store.commit([...hold, ...writes])).kind === 'committed') {
       await anchor.close(ended, origin)
       return { log, origin, previous }

@@ -5,10 +5,11 @@
  * of them in at a time, so it does not matter who takes which leaves.
  */
 import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/log-sequence.ts'
-import type { Store } from '../store/store.ts'
 import type { LogEvent } from './events.ts'
 import type { Publisher } from './publisher.ts'
-import { growTree, TreeDamaged } from './tree.ts'
+import { growSealed } from './seals.ts'
+import type { LogPlaces } from './standing.ts'
+import { TreeDamaged } from './tree.ts'
 
 export interface Sequencer {
   /** Takes all that is staged, batch after batch. @throws StoreUnavailable; TreeDamaged */
@@ -22,14 +23,15 @@ class TreeBehind extends Error {}
 
 /** Makes the sequencer of one process. */
 export function createSequencer(
-  store: Store,
+  { store, seals }: Pick<LogPlaces, 'store' | 'seals'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {
   let isDamaged = false
+  const growOwn = growSealed(seals)
   const grow = (batch: SequenceBatch) => {
     assertNotBehind(publisher, batch)
-    return growTree(batch)
+    return growOwn(batch)
   }
   return {
     async drain() {

@@ -13,6 +13,7 @@ import { type Anchor, AnchorDamaged, type AnchoredCheckpoint } from './anchor.ts
 import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
 import { isOriginOf } from './origin.ts'
 import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
+import { isSealed, type LogSeals } from './seals.ts'
 import { TreeDamaged } from './tree.ts'
 
 /** Why nothing is signed, and nothing with an effect is done. */
@@ -32,7 +33,7 @@ export type Refusal =
   | 'log-continued'
   /** The log of the database is not the one that the configuration names. */
   | 'origin-differs'
-  /** The tiles do not give the root, or a staged leaf was changed. */
+  /** The tiles do not give the root, or the tree, or a staged leaf, is not what the service wrote. */
   | 'tree-damaged'
 
 /** What an operator reads. */
@@ -73,6 +74,7 @@ export interface LogPlaces {
   readonly store: Store
   readonly anchor: Anchor
   readonly keyring: Keyring
+  readonly seals: LogSeals
   /** The origin of a log that is started now. */
   readonly origin: string
   /** Whether the configuration asks for exactly this origin, or one that continues it. */
@@ -142,14 +144,14 @@ function markOf({ state, checkpoint, anchored }: Seen): string {
 
 /** What can be seen without the tree. */
 async function findConflict(
-  { anchor, keyring, origin, isOriginGiven }: LogPlaces,
+  { anchor, keyring, seals, origin, isOriginGiven }: LogPlaces,
   { state, checkpoint, anchored }: Seen,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
   if ((await anchor.findSuccessor(state.origin)) !== undefined) return 'log-continued'
   if (anchored !== undefined && anchored.size > state.size) return 'anchor-ahead'
   if (checkpoint !== undefined && !isOurs(keyring, checkpoint, state)) return 'checkpoint-unsigned'
-  return undefined
+  return isSealed(seals, state) ? undefined : 'tree-damaged'
 }
 
 /** Whether it is signed with a key of the log, those that have ended included, and says of which log and size it is. */

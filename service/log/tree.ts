@@ -5,7 +5,7 @@ import { nodeInTile, tileSpot, tileWidth, widthOfTile } from '../../crypto/tiles
 import * as growth from '../../crypto/tree-growth.ts'
 import { rootPlan } from '../../crypto/tree-plan.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { Grow, GrownTile, SequenceBatch } from '../store/log-sequence.ts'
+import type { GrownTile, Growth, SequenceBatch } from '../store/log-sequence.ts'
 
 /** What the database has of the tree does not give its root: nothing may be built on it. */
 export class TreeDamaged extends Error {
@@ -25,12 +25,19 @@ export function emptyRoot(): Uint8Array {
 /** Levels of the tree that a level of tiles stands for. */
 const tileHeight = 8
 
+/** What of a batch the tree is made from. */
+export interface GrowingBatch {
+  readonly state: Omit<SequenceBatch['state'], 'seal'>
+  readonly edge: SequenceBatch['edge']
+  readonly staged: readonly Pick<SequenceBatch['staged'][number], 'hash' | 'leaf'>[]
+}
+
 /**
  * Takes leaves into the tree.
  *
  * @throws TreeDamaged when the edge does not give the root of the state, or a staged leaf does not have its hash.
  */
-export const growTree: Grow = ({ state, edge, staged }) => {
+export function growTree({ state, edge, staged }: GrowingBatch): Pick<Growth, 'root' | 'tiles'> {
   const tree = growth.growTree(sodiumPrimitives, state.size, edgeHashes(state.size, edge))
   if (!equalBytes(tree.root(), state.root))
     throw new TreeDamaged('the tiles do not give the root of the tree')
@@ -65,7 +72,7 @@ class GrowingTiles {
     { readonly level: number; readonly index: number; hashes: Uint8Array[] }
   >()
 
-  constructor({ log }: SequenceBatch['state'], edge: SequenceBatch['edge']) {
+  constructor({ log }: GrowingBatch['state'], edge: SequenceBatch['edge']) {
     this.#log = log
     this.#edge = edge
   }

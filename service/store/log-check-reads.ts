@@ -1,7 +1,7 @@
 /** The reads of whoever checks a log as a whole, or draws it. */
 import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
-import type { CheckpointRecord, HourCount, StagedLeaf } from './log-records.ts'
+import type { CheckpointRecord, HourCount, SealedLeaf } from './log-records.ts'
 import type { Tables } from './tables.ts'
 import { nextTurn } from './turns.ts'
 
@@ -14,7 +14,7 @@ export interface LogCheckReads {
   /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours, page by page. */
   eachHourCounts(from: number, until: number): AsyncGenerator<readonly HourCount[]>
   /** Leaves that wait for their place, the oldest ids first. */
-  listStaged(limit: number): Promise<readonly StagedLeaf[]>
+  listStaged(limit: number): Promise<readonly SealedLeaf[]>
 }
 
 const slot = sql.placeholder

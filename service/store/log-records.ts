@@ -45,6 +45,12 @@ export interface StagedLeaf {
   readonly detailUntil: number
 }
 
+/** A leaf as it waits for its place. */
+export interface SealedLeaf extends StagedLeaf {
+  /** Made by the service, see `log/seals.ts`; null where there was no key for it. */
+  readonly seal: Uint8Array | null
+}
+
 /** A leaf with its place in the tree. */
 export interface LogEntry extends StagedLeaf {
   readonly place: number
@@ -84,6 +90,8 @@ export interface LogState {
   readonly size: number
   /** 32 bytes. */
   readonly root: Uint8Array
+  /** Made by the service, see `log/seals.ts`; null: somebody else wrote this. */
+  readonly seal: Uint8Array | null
 }
 
 /** Up to 256 hashes of 32 bytes; the last tile of a level grows (C2SP tlog-tiles). */

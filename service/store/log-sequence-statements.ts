@@ -62,7 +62,7 @@ function compileLooks(queries: Queries, { logStates, logStaged, logTiles }: Tabl
     lockStaged: locked(
       compile(
         queries
-          .select({ id: logStaged.id, hash: logStaged.hash, leaf: logStaged.leaf })
+          .select({ id: logStaged.id, hash: logStaged.hash, leaf: logStaged.leaf, seal: logStaged.seal })
           .from(logStaged)
           .orderBy(asc(logStaged.id))
           .limit(slot('limit')),
@@ -84,7 +84,7 @@ function compileMoves(queries: Queries, { logStaged, logEntries, logHours }: Tab
       logStaged.id,
       Array.from({ length: ids }, (_, i) => slot(`id${i}`)),
     )
-  const { id, ...others } = getTableColumns(logStaged)
+  const { id, seal: _, ...others } = getTableColumns(logStaged)
   const place = sql<number>`cast(${slot('base')} as bigint) + row_number() over (order by ${id})`.as('place')
   const hour = sql<number>`${logStaged.at} / 3600000 * 3600`.as('hour')
   const code = sql<string>`coalesce(${logStaged.code}, '')`.as('no_null_code')
@@ -154,7 +154,7 @@ function compileGrowth(queries: Queries, { logTiles, logStates }: Tables) {
     growState: compile(
       queries
         .update(logStates)
-        .set({ size: sql`${slot('size')}`, root: sql`${slot('root')}` })
+        .set({ size: sql`${slot('size')}`, root: sql`${slot('root')}`, seal: sql`${slot('seal')}` })
         .where(
           and(
             eq(logStates.log, slot('log')),

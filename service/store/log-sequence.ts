@@ -7,7 +7,7 @@
  */
 import type { BoundStatement, Queries } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
-import { type LogState, placeOf, type TileRecord } from './log-records.ts'
+import { type LogState, placeOf, type SealedLeaf, type TileRecord } from './log-records.ts'
 import {
   compileSequenceStatements,
   levels,
@@ -22,12 +22,14 @@ export interface SequenceBatch {
   /** The tiles that the tree still fills: the last one of each level, where it is not full. */
   readonly edge: readonly TileRecord[]
   /** In the order of their places. Never empty. */
-  readonly staged: readonly { readonly hash: Uint8Array; readonly leaf: Uint8Array }[]
+  readonly staged: readonly Pick<SealedLeaf, 'hash' | 'leaf' | 'seal'>[]
 }
 
 /** The tree after a batch. */
 export interface Growth {
   readonly root: Uint8Array
+  /** Of the state after it. */
+  readonly seal: Uint8Array | null
   /** The tiles that changed, whole. */
   readonly tiles: readonly GrownTile[]
 }
@@ -96,6 +98,7 @@ function* sequenceSteps(
     id: bytesOf(row, 'id'),
     hash: bytesOf(row, 'hash'),
     leaf: bytesOf(row, 'leaf'),
+    seal: bytesOrNullOf(row, 'seal'),
   }))
   const edge = (yield statements.edge(edgeOf(state))).map(readTile)
   let growth: Growth
@@ -109,8 +112,9 @@ function* sequenceSteps(
   for (const tile of growth.tiles) yield* writeTile(statements, tile)
   const size = state.size + ids.length
   const { log, root: rootBefore, size: sizeBefore } = state
-  expectRows(yield statements.growState({ log, sizeBefore, rootBefore, size, root: growth.root }), 1)
-  return keep({ kind: 'sequenced', state: { ...state, size, root: growth.root }, leaves: ids.length })
+  const { root, seal } = growth
+  expectRows(yield statements.growState({ log, sizeBefore, rootBefore, size, root, seal }), 1)
+  return keep({ kind: 'sequenced', state: { ...state, size, root, seal }, leaves: ids.length })
 }
 
 function keep(value: SequenceResult): Outcome<SequenceResult> {
@@ -166,7 +170,8 @@ function edgeOf({ log, size }: LogState): Record<string, unknown> {
 function readState(row: Row): LogState {
   const { origin } = row
   if (typeof origin !== 'string') throw new Error('a log has no origin')
-  return { log: numberOf(row, 'log'), origin, size: numberOf(row, 'size'), root: bytesOf(row, 'root') }
+  const [log, size] = [numberOf(row, 'log'), numberOf(row, 'size')]
+  return { log, origin, size, root: bytesOf(row, 'root'), seal: bytesOrNullOf(row, 'seal') }
 }
 
 function readTile(row: Row): TileRecord {
@@ -184,4 +189,8 @@ function bytesOf(row: Row, column: string): Uint8Array {
   const bytes = row[column]
   if (!(bytes instanceof Uint8Array)) throw new Error(`the column ${column} has no bytes`)
   return new Uint8Array(bytes)
+}
+
+function bytesOrNullOf(row: Row, column: string): Uint8Array | null {
+  return row[column] === null ? null : bytesOf(row, column)
 }

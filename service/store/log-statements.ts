@@ -1,7 +1,15 @@
 /** The writes on the log, compiled: leaves staged, a log begun, checkpoints signed and cosigned. */
 import { and, eq, isNull, ne, type SQL, sql } from 'drizzle-orm'
 import { type Compiled, compile, type Queries, slotsOf } from './compile.ts'
-import type { HourCount, LogEntry, LogState, StagedLeaf, TileRecord, WitnessRecord } from './log-records.ts'
+import type {
+  HourCount,
+  LogEntry,
+  LogState,
+  SealedLeaf,
+  StagedLeaf,
+  TileRecord,
+  WitnessRecord,
+} from './log-records.ts'
 import type { LogWrite } from './log-writes.ts'
 import type { WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -42,7 +50,7 @@ function leafSlots() {
 function compileStaging(queries: Queries, { logStaged }: Tables) {
   const stage = queries
     .insert(logStaged)
-    .values(leafSlots())
+    .values({ ...leafSlots(), seal: slotsOf<SealedLeaf>()('seal') })
     .onConflictDoNothing()
     .returning({ touched: logStaged.at })
   return { 'stage-leaf': compile(stage) }
@@ -69,7 +77,13 @@ function compileStart(queries: Queries, { logStates, logEntries }: Tables) {
     'insert-log-state': compile(
       queries
         .insert(logStates)
-        .values({ log: state('log'), origin: state('origin'), size: state('size'), root: state('root') })
+        .values({
+          log: state('log'),
+          origin: state('origin'),
+          size: state('size'),
+          root: state('root'),
+          seal: state('seal'),
+        })
         .onConflictDoNothing()
         .returning({ touched: logStates.log }),
     ),

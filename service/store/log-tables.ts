@@ -32,7 +32,7 @@ function leafColumns({ text, bytes, count, seconds }: ColumnKit) {
 function defineLeaves(kit: ColumnKit) {
   const { table, bytes, count, seconds, index, uniqueIndex, primaryKey, check } = kit
   // Few rows at any time, so no index but the key: what is found by tags has a place already.
-  const logStaged = table('log_staged', leafColumns(kit), (t) => [
+  const logStaged = table('log_staged', { ...leafColumns(kit), seal: bytes('seal') }, (t) => [
     primaryKey({ name: 'log_staged_key', columns: [t.id] }),
     check('log_staged_hash_length', sql`length(${t.hash}) = 32`),
   ])
@@ -75,6 +75,7 @@ function defineTree({ table, text, bytes, count, seconds, primaryKey, check }: C
       origin: text('origin').notNull(),
       size: count('size').notNull(),
       root: bytes('root').notNull(),
+      seal: bytes('seal'),
     },
     (t) => [check('log_states_root_length', sql`length(${t.root}) = 32`)],
   )

@@ -1,6 +1,6 @@
 /** Somebody who has the database and not the master key: a copy of it, or the right to write into it. */
 import { createHash, randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { auditor } from '../../service/cli/auditor.ts'
 import { makeTraffic, newAuditor } from '../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
@@ -175,6 +175,38 @@ describeWithBothDatabases('who has the database', (create) => {
     await disturb(service, 'delete from nonces; delete from idempotency')
     expect((await send(service, prepared)).json.code).toBe('window_invalid')
     service.advanceClock(-131)
+  })
+
+  it('can have it said of what ran that it did not, and never will, by deleting its idempotency record', async () => {
+    const own = await logIn(service, { openid: 'misled' })
+    const { balance: before } = (await own.send({ path: '/wallet' })).json
+    expect((await own.send({ ...paying(5), key: 'paid-already' })).status).toBe(201)
+    await disturb(service, 'delete from idempotency')
+    const path = `/outcomes/${Buffer.from('paid-already').toString('base64url')}`
+    const asked = await own.send({ method: 'DELETE', path, key: undefined })
+    expect(asked.json).toEqual({ outcome: 'none', cancelled: true })
+    expect((await own.send({ path: '/wallet' })).json.balance).toBe(before - 5)
+    const told = ofKind(await readLog(service.environment), 'request').filter(
+      ({ groups, leaf }) =>
+        groups.sub?.user === own.user && leaf.result === 'ok' && groups.core?.method !== 'GET',
+    )
+    expect(told.map(({ groups }) => groups.core?.method)).toEqual(['POST', 'DELETE'])
+  })
+
+  it('can take from a session the mark of a risk policy, by which all in it must be confirmed', async () => {
+    const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
+    const wary = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
+    try {
+      await wary.sandbox('/sandbox/risk-ranks', { appid: wary.appid, openid: 'alice', risk_rank: 3 })
+      const marked = await logIn(wary, { openid: 'alice' })
+      expect((await marked.send(paying(5))).json.code).toBe('step_up_required')
+      await disturb(wary, 'update sessions set required_acr = null')
+      await vi.waitFor(async () => expect((await marked.send(paying(5))).status).toBe(201), {
+        timeout: 90_000,
+      })
+    } finally {
+      await wary.close()
+    }
   })
 
   it('cannot give an event of one user to another: it opens for nobody', async () => {

@@ -68,7 +68,7 @@ function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
     },
     holdSubjectKey(seed),
     { kind: 'delete-intent', id },
-    { kind: 'stage-leaf', entry: { ...stagedLeaf(1), id, hash, detail } },
+    { kind: 'stage-leaf', entry: { ...stagedLeaf(1), id, hash, detail, seal: hash } },
   ]
 }
 

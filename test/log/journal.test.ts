@@ -15,6 +15,7 @@ import { openStore } from '../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { claimNonce, login, NOW } from '../store/records.ts'
+import { testSeals } from '../support/log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 const tagOf = createTags(new Uint8Array(32).fill(9))
@@ -33,6 +34,7 @@ describeOnBothEngines('the journal of a process', (create) => {
       store,
       keys,
       tagOf,
+      seals: testSeals,
       retention: parseRetention(undefined),
       now: () => NOW,
       wake: () => {

@@ -11,7 +11,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import type { DatabaseLocation } from '../../service/store/open-store.ts'
-import { stagedLeaf } from '../support/log-records.ts'
+import { sealedLeaf, stagedLeaf } from '../support/log-records.ts'
 import { freshSeed, openTestLog } from '../support/opened-log.ts'
 
 /** Where to die: at the `count`-th statement that begins so, or call of the file system with this name. */
@@ -143,7 +143,7 @@ async function writeForEver(): Promise<void> {
     }
     staged += 1
     const entry = stagedLeaf(freshSeed())
-    const { kind } = await opened.places.store.commit([{ kind: 'stage-leaf', entry }])
+    const { kind } = await opened.places.store.commit([{ kind: 'stage-leaf', entry: sealedLeaf(entry) }])
     if (kind !== 'committed') throw new Error('a leaf was refused')
     opened.log.gate.wake()
     say(Buffer.from(entry.hash).toString('hex'))

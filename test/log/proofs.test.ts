@@ -4,8 +4,8 @@ import { FormatError } from '../../crypto/errors.ts'
 import { hashNode as hashNodeWith } from '../../crypto/merkle.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { consistencyProof, inclusionProof, isConsistent, treeRoot } from '../../service/log/proofs.ts'
-import { emptyRoot, growTree, hashLeaf, TreeDamaged } from '../../service/log/tree.ts'
-import type { LogState, TileRecord } from '../../service/store/log-records.ts'
+import { emptyRoot, type GrowingBatch, growTree, hashLeaf, TreeDamaged } from '../../service/log/tree.ts'
+import type { TileRecord } from '../../service/store/log-records.ts'
 import { leafHash, plainRoot, plainTiles } from '../support/plain-tree.ts'
 
 const hashNode = (left: Uint8Array, right: Uint8Array) => hashNodeWith(sodiumPrimitives, left, right)
@@ -46,7 +46,7 @@ it('has the known hashes of RFC 6962', () => {
 
 it('grows to the same tree in pieces of any size', () => {
   for (const step of [1, 7, 255, 256, 257]) {
-    let state: LogState = { log: 0, origin: 'o', size: 0, root: emptyRoot() }
+    let state: GrowingBatch['state'] = { log: 0, origin: 'o', size: 0, root: emptyRoot() }
     const tiles = new Map<string, TileRecord>()
     for (let from = 0; from < 600; from += step) {
       const added = leaves.slice(from, Math.min(600, from + step))
@@ -67,7 +67,7 @@ it('grows to the same tree in pieces of any size', () => {
 })
 
 it('does not grow a tree whose tiles, root or leaves were changed', () => {
-  const state: LogState = { log: 0, origin: 'o', size: 2, root: plainRoot(hashes.slice(0, 2)) }
+  const state = { log: 0, origin: 'o', size: 2, root: plainRoot(hashes.slice(0, 2)) }
   const edge = [
     { log: 0, level: 0, index: 0, hashes: plainTiles(hashes.slice(0, 2)).get('0/0') ?? new Uint8Array(0) },
   ]

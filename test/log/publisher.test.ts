@@ -45,7 +45,7 @@ const publisherOf = (changes: Partial<LogPlaces> = {}): Publisher =>
 
 async function grow(publisher: Publisher, leaves = 1): Promise<void> {
   await stage(places.store, ...Array.from({ length: leaves }, () => stagedLeaf(freshSeed())))
-  await createSequencer(places.store, publisher, (event) => events.push(event)).drain()
+  await createSequencer(places, publisher, (event) => events.push(event)).drain()
 }
 
 const latest = async () => await places.store.findLatestCheckpoint(0)

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { parseCheckpointNote, signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../service/log/recovery.ts'
+import { growSealed } from '../../service/log/seals.ts'
 import type { Refusal } from '../../service/log/standing.ts'
-import { growTree } from '../../service/log/tree.ts'
 import { placeOf } from '../../service/store/log-records.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 import { stage, stagedLeaf, testOrigin } from '../support/log-records.ts'
@@ -269,7 +269,9 @@ it('leaves no leaf of the old log unsigned when one comes in between', async () 
       if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
         isFirst = false
         await stage(places.store, stagedLeaf(freshSeed()))
-        expect(await places.store.sequence(growTree, 256)).toMatchObject({ kind: 'sequenced' })
+        expect(await places.store.sequence(growSealed(places.seals), 256)).toMatchObject({
+          kind: 'sequenced',
+        })
       }
       return await places.store.commit(writes)
     },

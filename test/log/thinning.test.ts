@@ -22,7 +22,7 @@ describeOnBothEngines('thinning', (create) => {
     for (const log of [0, 1])
       await commit({
         kind: 'insert-log-state',
-        state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log) },
+        state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log), seal: null },
       })
   })
 

@@ -6,12 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../service/backends/backend.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { stage, stagedLeaf } from '../support/log-records.ts'
+import { stageAs, stagedLeaf } from '../support/log-records.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { type Finished, freePort, runMiniseal } from '../support/service-process.ts'
+import { stolenSeals } from '../support/stolen.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-restored-'))
 const path = join(folder, 'miniseal.db')
@@ -52,7 +53,7 @@ beforeAll(async () => {
   service = await start()
   const store = await openStore(location)
   kept = (await store.findLogState())?.size ?? 0
-  await stage(store, stagedLeaf(1), stagedLeaf(2))
+  await stageAs(await stolenSeals(service), store, [stagedLeaf(1), stagedLeaf(2)])
   await service.close()
   lost = (await store.findLogState())?.size ?? 0
   await store.close()

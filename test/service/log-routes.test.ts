@@ -2,27 +2,30 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { growTree } from '../../service/log/tree.ts'
+import { growSealed, type LogSeals } from '../../service/log/seals.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import { askGo, hasGo } from '../outside/go-judge.ts'
 import { newAuditor } from '../support/audit-traffic.ts'
-import { stage, stagedLeaf } from '../support/log-records.ts'
+import { stageAs, stagedLeaf } from '../support/log-records.ts'
 import { freshSeed } from '../support/opened-log.ts'
 import { leafHash, plainRoot, plainTiles } from '../support/plain-tree.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
+import { stolenSeals } from '../support/stolen.ts'
 
 const leaves = Number(process.env.MINISEAL_LOG_LEAVES ?? 70_000)
 
 let service: TestService
 let store: Store
+let seals: LogSeals
 let token: string
 
 beforeAll(async () => {
   service = await startTestService()
   const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
   store = await openStore({ kind: 'sqlite', path })
+  seals = await stolenSeals(service)
   token = await newAuditor(service, 'ann', 'reader')
 })
 
@@ -51,7 +54,11 @@ async function growTo(wanted: number): Promise<number> {
   let { size: from } = (await store.findLogState()) ?? { size: 0 }
   for (; from < wanted; from += 1_000) {
     const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
-    await stage(store, ...seeds.map((seed) => stagedLeaf(seed)))
+    await stageAs(
+      seals,
+      store,
+      seeds.map((seed) => stagedLeaf(seed)),
+    )
   }
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
     // Entries that were read have added leaves of their own, and may go on doing so for a moment.
@@ -144,8 +151,8 @@ it('serves the tiles and entries of the tree, whole and in part, and nothing bey
   }
   // What has its place and no checkpoint yet: looked at until the look came before the signing.
   for (let looked = false; !looked; ) {
-    await stage(store, stagedLeaf(freshSeed()))
-    await store.sequence(growTree, 256)
+    await stageAs(seals, store, [stagedLeaf(freshSeed())])
+    await store.sequence(growSealed(seals), 256)
     const tree = (await store.findLogState())?.size ?? 0
     const position = tree - 1
     const response = await tile(`0/${path(Math.floor(position / 256))}.p/${(position % 256) + 1}`)

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store, Write } from '../../service/store/store.ts'
-import { emptyLog, plainGrow, stage, stagedLeaf } from '../support/log-records.ts'
+import { emptyLog, plainGrow, sealedLeaf, stage, stagedLeaf } from '../support/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import { bytes, DAY, holdSubjectKey, insertSubjectKey, login, NOW, putIntent } from './records.ts'
 
@@ -49,7 +49,10 @@ describeOnBothEngines('the journal', (create) => {
     await commit(putIntent(1))
     const results = await Promise.all(
       MANY.map((i) =>
-        (i % 2 === 0 ? here : there).commit([deleteIntent(1), { kind: 'stage-leaf', entry: stagedLeaf(i) }]),
+        (i % 2 === 0 ? here : there).commit([
+          deleteIntent(1),
+          { kind: 'stage-leaf', entry: sealedLeaf(stagedLeaf(i)) },
+        ]),
       ),
     )
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
@@ -78,7 +81,7 @@ describeOnBothEngines('the journal', (create) => {
   test('what is staged with a held key is there when the key is destroyed, or is not staged at all', async () => {
     for (const round of MANY) {
       await commit(insertSubjectKey(round, 1))
-      const entry = stagedLeaf(round, { userTag: bytes(8, round) })
+      const entry = sealedLeaf(stagedLeaf(round, { userTag: bytes(8, round) }))
       const [staged] = await Promise.all([
         here.commit([holdSubjectKey(round, 1), { kind: 'stage-leaf', entry }]),
         there.commit([
@@ -94,7 +97,7 @@ describeOnBothEngines('the journal', (create) => {
   })
 
   test('finds a staged leaf by id and by hash', async () => {
-    const entry = stagedLeaf(3)
+    const entry = sealedLeaf(stagedLeaf(3))
     await stage(here, entry)
     expect(await here.findStaged(entry.id)).toEqual(entry)
     expect(await here.findStaged(entry.hash)).toEqual(entry)

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { placeOf } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../service/store/store.ts'
-import { emptyLog, plainGrow, stage, stagedLeaf } from '../support/log-records.ts'
+import { emptyLog, plainGrow, sealedLeaf, sealedState, stage, stagedLeaf } from '../support/log-records.ts'
 import { plainRoot, plainTiles } from '../support/plain-tree.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 
@@ -74,7 +74,7 @@ describeOnBothEngines('sequencing', (create) => {
     }
     expect(hashes).toHaveLength(seed)
     const state = await store.findLogState()
-    expect(state).toEqual({ ...emptyLog, size: seed, root: plainRoot(hashes) })
+    expect(state).toEqual(sealedState({ ...emptyLog, size: seed, root: plainRoot(hashes) }))
     const entries = await store.listLogEntries(0, placeOf(1, 0), seed + 1)
     expect(entries.map(({ place }) => place)).toEqual(hashes.map((_, i) => i))
     expect(entries.map(({ hash }) => hash)).toEqual(hashes)
@@ -155,7 +155,7 @@ describeOnBothEngines('sequencing', (create) => {
     await stage(store, stagedLeaf(1))
     const [sequenced, neighbour] = await Promise.allSettled([
       store.sequence(plainGrow().grow, 256),
-      store.commit([{ kind: 'stage-leaf', entry: stagedLeaf(2) }]),
+      store.commit([{ kind: 'stage-leaf', entry: sealedLeaf(stagedLeaf(2)) }]),
     ])
     expect(sequenced).toMatchObject({ status: 'rejected', reason: expect.any(StoreUnavailable) })
     expect(neighbour).toMatchObject({ status: 'fulfilled', value: { kind: 'committed' } })
@@ -181,7 +181,9 @@ describeOnBothEngines('sequencing', (create) => {
     })
     await Promise.all(work)
     await Promise.all(others.map((other) => other.close()))
-    expect(await store.findLogState()).toEqual({ ...emptyLog, size: total, root: plainRoot(hashes) })
+    expect(await store.findLogState()).toEqual(
+      sealedState({ ...emptyLog, size: total, root: plainRoot(hashes) }),
+    )
     const entries = await store.listLogEntries(0, total + 1, total + 1)
     expect(entries.map(({ place }) => place)).toEqual(Array.from({ length: total }, (_, i) => i))
     expect(entries.map(({ hash }) => hash)).toEqual(hashes)

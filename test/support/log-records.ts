@@ -1,6 +1,7 @@
 /** Leaves with made-up contents; `seed` tells them apart. */
 import { createHash } from 'node:crypto'
-import type { LogState, StagedLeaf } from '../../service/store/log-records.ts'
+import { createLogSeals, type LogSeals } from '../../service/log/seals.ts'
+import type { LogState, SealedLeaf, StagedLeaf } from '../../service/store/log-records.ts'
 import type { Grow } from '../../service/store/log-sequence.ts'
 import type { Store } from '../../service/store/store.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
@@ -30,11 +31,29 @@ export function stagedLeaf(seed: number, changes: Partial<StagedLeaf> = {}): Sta
 
 export const testOrigin = 'pay.example.com/audit/2026'
 
+/** Those of logs without a service. */
+export const testSeals: LogSeals = createLogSeals(new Uint8Array(32).fill(5))
+
+export function sealedLeaf(entry: StagedLeaf): SealedLeaf {
+  return { ...entry, seal: testSeals.ofLeaf(entry.hash) }
+}
+
+export function sealedState(state: Omit<LogState, 'seal'>): LogState {
+  return { ...state, seal: testSeals.ofState(state) }
+}
+
 /** An empty log 0, as no real log is: real ones begin with their first entry. */
-export const emptyLog: LogState = { log: 0, origin: testOrigin, size: 0, root: plainRoot([]) }
+export const emptyLog: LogState = sealedState({ log: 0, origin: testOrigin, size: 0, root: plainRoot([]) })
 
 export async function stage(store: Store, ...entries: readonly StagedLeaf[]): Promise<void> {
-  const result = await store.commit(entries.map((entry) => ({ kind: 'stage-leaf', entry })))
+  await stageAs(testSeals, store, entries)
+}
+
+/** As the service does it whose seals these are. */
+export async function stageAs(seals: LogSeals, store: Store, entries: readonly StagedLeaf[]): Promise<void> {
+  const result = await store.commit(
+    entries.map((entry) => ({ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } })),
+  )
   if (result.kind !== 'committed') throw new Error('a leaf was refused')
 }
 
@@ -52,7 +71,8 @@ export function plainGrow(): { readonly grow: Grow; readonly hashes: Uint8Array[
         ? []
         : [{ log: state.log, level, index, hashes: tile, widthBefore }]
     })
-    return { root: plainRoot(hashes), tiles }
+    const after = sealedState({ ...state, size: hashes.length, root: plainRoot(hashes) })
+    return { root: after.root, tiles, seal: after.seal }
   }
   return { grow, hashes }
 }

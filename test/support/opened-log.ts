@@ -11,7 +11,7 @@ import { openLog, type RunningLog } from '../../service/log/open-log.ts'
 import type { LogPlaces } from '../../service/log/standing.ts'
 import type { AskedWitness } from '../../service/log/witnessing.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
-import { testOrigin } from './log-records.ts'
+import { testOrigin, testSeals } from './log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
@@ -44,7 +44,15 @@ export async function openPlaces(
 ): Promise<LogPlaces> {
   const store = await openStore(location)
   const keyring = await openKeyring(store, wrapper, 1_764_000_000)
-  return { store, keyring, anchor: openAnchor(folder), origin: testOrigin, isOriginGiven: false, ...changes }
+  return {
+    store,
+    keyring,
+    seals: testSeals,
+    anchor: openAnchor(folder),
+    origin: testOrigin,
+    isOriginGiven: false,
+    ...changes,
+  }
 }
 
 /** Whom a log asks. */

@@ -7,9 +7,10 @@ import type { ServiceKey } from '../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openAnchor } from '../../service/log/anchor.ts'
 import { signCheckpoint } from '../../service/log/checkpoint-note.ts'
-import { emptyRoot, growTree } from '../../service/log/tree.ts'
+import { createLogSeals, growSealed, type LogSeals } from '../../service/log/seals.ts'
+import { emptyRoot } from '../../service/log/tree.ts'
 import { readOperatorPlaces } from '../../service/operator-places.ts'
-import type { StagedLeaf } from '../../service/store/log-records.ts'
+import type { LogState, StagedLeaf } from '../../service/store/log-records.ts'
 import type { ServiceKeyKind, Store } from '../../service/store/store.ts'
 import { disturb } from './both-databases.ts'
 import { withStore } from './read-log.ts'
@@ -29,9 +30,15 @@ export async function stolenKey(service: TestService, kind: ServiceKeyKind): Pro
   return (await stolenKeyring(service)).current(kind, service.now())
 }
 
+/** What the service seals leaves and trees with that are not signed yet. */
+export async function stolenSeals(service: TestService): Promise<LogSeals> {
+  return createLogSeals((await stolenKey(service, 'lookup')).secretKey)
+}
+
 /**
  * Writes another past of the log into the database of a stopped service: without the leaves that `isKept` does not keep,
- * with every tile, root and hash of it right, signed with the log's own key, and with an anchor that fits.
+ * with every tile, root and hash of it right, sealed with the lookup key, signed with the log's own key, and with an anchor
+ * that fits.
  *
  * @returns the signed checkpoint
  */
@@ -46,11 +53,13 @@ export async function rewriteLog(
     const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
     const tables = ['log_entries', 'log_tiles', 'log_checkpoints', 'log_hours', 'log_staged', 'log_states']
     await disturb(service, tables.map((table) => `delete from ${table}`).join(';'))
-    await store.commit([{ kind: 'insert-log-state', state: { ...old, size: 0, root: emptyRoot() } }])
+    const seals = await stolenSeals(service)
+    const sealed = (state: LogState): LogState => ({ ...state, seal: seals.ofState(state) })
+    await store.commit([{ kind: 'insert-log-state', state: sealed({ ...old, size: 0, root: emptyRoot() }) }])
     for (const { place: _, ...entry } of entries) {
       if (!isKept(entry)) continue
-      await store.commit([{ kind: 'stage-leaf', entry }])
-      await store.sequence(growTree, 1)
+      await store.commit([{ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } }])
+      await store.sequence(growSealed(seals), 1)
     }
     return await sign(service, store, key)
   })

@@ -13,10 +13,11 @@ import { openAnchor } from '../../service/log/anchor.ts'
 import { signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import type { OpenedGroups } from '../../service/log/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/log/sealed-details.ts'
+import { createLogSeals, growSealed } from '../../service/log/seals.ts'
 import { serviceSubject } from '../../service/log/subject-keys.ts'
 import type { TagOf } from '../../service/log/tags.ts'
 import { areaOf, createTags, pathOf } from '../../service/log/tags.ts'
-import { emptyRoot, growTree, hashLeaf } from '../../service/log/tree.ts'
+import { emptyRoot, hashLeaf } from '../../service/log/tree.ts'
 import type { LeafResult, StagedLeaf } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
@@ -73,24 +74,29 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   const store = await openStore(database.location)
   const keyring = await openKeyring(store, wrapper, logStart)
   const key = keyring.current('log', logStart)
-  const tagOf = createTags(keyring.current('lookup', logStart).secretKey)
+  const lookupKey = keyring.current('lookup', logStart).secretKey
+  const [tagOf, seals] = [createTags(lookupKey), createLogSeals(lookupKey)]
   const subjects = subjectKeys(store, (secret, tag) =>
     wrapper.wrap(secret, secretPlace('subject_keys.key_wrapped', [tag])),
   )
   const anchor = openAnchor(folder)
-  await store.commit([
-    { kind: 'insert-log-state', state: { log: 0, origin: logOrigin, size: 0, root: emptyRoot() } },
-  ])
+  const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
+  await store.commit([{ kind: 'insert-log-state', state: { ...empty, seal: seals.ofState(empty) } }])
   let seed = 0
   const stage = async (entries: readonly MadeEntry[]): Promise<readonly StagedLeaf[]> => {
     const staged: StagedLeaf[] = []
     for (const entry of entries) staged.push(await makeLeaf(entry, seed++, tagOf, subjects))
-    await store.commit(staged.map((entry) => ({ kind: 'stage-leaf' as const, entry })))
+    await store.commit(
+      staged.map((entry) => ({
+        kind: 'stage-leaf' as const,
+        entry: { ...entry, seal: seals.ofLeaf(entry.hash) },
+      })),
+    )
     return staged
   }
   const sequence = async (): Promise<void> => {
     for (;;) {
-      const result = await store.sequence(growTree, 256)
+      const result = await store.sequence(growSealed(seals), 256)
       if (result.kind === 'idle') return
       if (result.kind !== 'sequenced') throw new Error(`not sequenced: ${result.kind}`)
     }

@@ -4,6 +4,7 @@ import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { LogEntry, LogState } from '../../store/log-records.ts'
 import { placeOf, placesPerLog } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
+import { isOwn, isSealed, type LogSeals } from '../seals.ts'
 import { checkTree } from './check-tree.ts'
 import type { StoredEntry } from './database-log.ts'
 import { databaseLog } from './database-log.ts'
@@ -32,6 +33,8 @@ export interface DatabaseCheck {
   readonly claimed: readonly ClaimedTree[]
   /** `undefined`: details stay sealed. */
   readonly checkDetail: CheckDetail | undefined
+  /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
+  readonly seals: LogSeals | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
   readonly since: ReadonlyMap<string, VerifiedTree>
   readonly onProgress: (done: number, total: number) => void
@@ -70,12 +73,20 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
   if (isWhole) await hours.compare(store.eachHourCounts(0, Number.MAX_SAFE_INTEGER), findings)
-  return { logs, entries, checkpoints, staged: await checkStaged(store, findings) }
+  return { logs, entries, checkpoints, staged: await checkStaged(check) }
 }
 
 /** Logs are numbered without a gap, and nobody outside knows one that is not there. */
-function checkStates(states: readonly LogState[], { claimed, findings }: DatabaseCheck): void {
-  for (const [expected, { log }] of states.entries()) {
+function checkStates(states: readonly LogState[], { claimed, findings, seals }: DatabaseCheck): void {
+  for (const [expected, state] of states.entries()) {
+    const { log } = state
+    if (seals !== undefined && !isSealed(seals, state)) {
+      findings.report(
+        'root-changed',
+        `log ${log}`,
+        'the service did not write the size and root that are stated',
+      )
+    }
     if (log !== expected) findings.report('log-missing', `log ${expected}`, 'there is no such log')
   }
   const origins = new Set(states.map(({ origin }) => origin))
@@ -146,7 +157,7 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
-async function checkStaged(store: Store, findings: Findings): Promise<number> {
+async function checkStaged({ store, findings, seals }: DatabaseCheck): Promise<number> {
   const staged = await store.listStaged(stagedBatch)
   for (const row of staged) {
     const place = `staged leaf ${Buffer.from(row.id).toString('hex')}`
@@ -155,6 +166,9 @@ async function checkStaged(store: Store, findings: Findings): Promise<number> {
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
       findings.report('staged-changed', place, 'it has its place already')
+    }
+    if (seals !== undefined && !isOwn(seals, row)) {
+      findings.report('staged-changed', place, 'the service did not put it there')
     }
     checkColumns(row, place, findings)
   }

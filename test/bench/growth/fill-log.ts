@@ -1,6 +1,7 @@
 /** Entries of a log, as many as one likes: copies of a real one, each with an id, a leaf and a place of its own. */
 import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
+import type { LogSeals } from '../../../service/log/seals.ts'
 import { growTree, hashLeaf } from '../../../service/log/tree.ts'
 import type { LogState, TileRecord } from '../../../service/store/log-records.ts'
 import { placeOf } from '../../../service/store/log-records.ts'
@@ -13,7 +14,7 @@ const copied = 'at, kind, result, code, app, detail_until'
 type Row = Readonly<Record<string, string | number | Uint8Array | null>>
 
 /** Appends to the newest log until it has `size` entries; tree, tiles and state fit them. */
-export function fillLog(connection: Database.Database, size: number): void {
+export function fillLog(connection: Database.Database, size: number, seals: LogSeals): void {
   const template = connection
     .prepare<[], Row>("select * from log_entries where kind = 'request' order by place desc limit 1")
     .get()
@@ -42,8 +43,8 @@ export function fillLog(connection: Database.Database, size: number): void {
     for (const { log, level, index, hashes } of growth.tiles) writeTile.run(log, level, index, hashes)
     state = { ...state, size: state.size + count, root: growth.root }
     connection
-      .prepare('update log_states set size = ?, root = ? where log = ?')
-      .run(state.size, state.root, state.log)
+      .prepare('update log_states set size = ?, root = ?, seal = ? where log = ?')
+      .run(state.size, state.root, seals.ofState(state), state.log)
   }
   countHour(connection, template)
 }
@@ -63,7 +64,7 @@ function leafMaker(template: Uint8Array): (id: Buffer) => Uint8Array {
 
 function readState(connection: Database.Database): LogState {
   const state = connection
-    .prepare<[], LogState>('select log, origin, size, root from log_states order by log desc limit 1')
+    .prepare<[], LogState>('select log, origin, size, root, seal from log_states order by log desc limit 1')
     .get()
   if (state === undefined) throw new Error('there is no log')
   return state

@@ -3,13 +3,19 @@
  * sessions that are open, and the entries of the log. Only what nobody reads here is random: keys are not keys.
  */
 import Database from 'better-sqlite3'
+import { parseMasterKeys } from '../../../service/keys/master-keys.ts'
+import { readServiceKey } from '../../../service/keys/service-key.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import { createLogSeals, type LogSeals } from '../../../service/log/seals.ts'
+import { openStore } from '../../../service/store/open-store.ts'
 import { fillLog } from './fill-log.ts'
 
 /** Tables that are filled. */
 const tables = "('users', 'devices', 'sessions', 'subject_keys', 'log_entries')"
 
 /** @param size how many sessions and log entries there are afterwards */
-export function fillDatabase(path: string, size: number): void {
+export async function fillDatabase(path: string, size: number, masterKey: string): Promise<void> {
+  const seals = await sealsOf(path, masterKey)
   const connection = new Database(path)
   try {
     // Out of WAL first: only then can the journal be turned off.
@@ -30,11 +36,24 @@ export function fillDatabase(path: string, size: number): void {
     for (const { name } of indexes) connection.exec(`drop index "${name}"`)
     connection.exec('begin')
     fillPeople(connection, size)
-    fillLog(connection, size)
+    fillLog(connection, size, seals)
     connection.exec('commit')
     for (const { sql } of indexes) connection.exec(sql)
   } finally {
     connection.close()
+  }
+}
+
+/** What the service seals the state of its log with. */
+async function sealsOf(path: string, masterKey: string): Promise<LogSeals> {
+  const store = await openStore({ kind: 'sqlite', path })
+  try {
+    const wrapper = createSecretWrapper(parseMasterKeys(masterKey) ?? [])
+    const lookup = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
+    if (lookup === undefined) throw new Error('there is no lookup key')
+    return createLogSeals(readServiceKey(lookup, wrapper).secretKey)
+  } finally {
+    await store.close()
   }
 }
 

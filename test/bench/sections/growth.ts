@@ -103,7 +103,7 @@ async function grow(run: BenchRun, { folder: from, masterKey }: Young, size: num
   const path = join(folder, 'miniseal.db')
   cpSync(from, folder, { recursive: true })
   run.say(`filling a database: ${size} sessions, ${size} log entries`)
-  fillDatabase(path, size)
+  await fillDatabase(path, size, masterKey)
   const deployment = await deploy({
     ...oneProcess(run, folder),
     people: Math.min(mostPeople, run.options.sessions),
