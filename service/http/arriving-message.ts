@@ -4,6 +4,9 @@ import type { BodyRooms, Room } from '../limits/bodies.ts'
 /** Bytes that each socket may hold of a message that is not complete; before its session is known, all there is. */
 const freeBytes = 65_536
 
+/** What a piece counts at least: each read of the connection is kept by itself until the message is complete. */
+const leastBytes = 128
+
 /** The message that is arriving over one socket. */
 export class ArrivingMessage {
   readonly #bodies: BodyRooms
@@ -26,7 +29,7 @@ export class ArrivingMessage {
 
   /** More of it is here. One that finds no room, or is large for a stranger, is the end of its socket. */
   add(bytes: number, isStranger: boolean): void {
-    this.#bytes += bytes
+    this.#bytes += Math.max(bytes, leastBytes)
     if (this.#bytes <= freeBytes || this.#room !== undefined) return
     try {
       if (isStranger) this.#cut()

@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { createBodyRooms } from '../limits/bodies.ts'
+import { boundChunks } from './chunks.ts'
 
 /** With so many unanswered requests, nothing more is read from the connection. */
 const maxRead = 4
@@ -16,7 +17,7 @@ const maxUnanswered = 32
 const maxUnread = 67_108_864
 
 /** Why a connection was closed, for the metrics. */
-export type CutReason = 'pipelining' | 'slow-reader'
+export type CutReason = 'pipelining' | 'slow-reader' | 'tiny-chunks'
 
 export interface PipelineSettings {
   /** The address group of a client. */
@@ -84,6 +85,7 @@ export function boundPipelines(server: Server, { sourceOf, onCut }: PipelineSett
       cut(socket, 'pipelining')
       return
     }
+    boundChunks(request, () => cut(socket, 'tiny-chunks'))
     // Not now: Node goes on reading once it has parsed this request.
     process.nextTick(() => {
       if (line.unanswered >= maxRead && !socket.destroyed) socket.pause()

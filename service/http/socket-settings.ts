@@ -36,6 +36,12 @@ export const ends = {
   stopping: { code: 1001, reason: 'service stops', patience: 15_000 },
 } as const satisfies Record<string, SocketEnd>
 
+/**
+ * Fragments of one message (RFC 6455, section 5.4). Each is kept by itself until the last one is here, and costs some hundred
+ * bytes beside its own: those of one byte held twenty times what was sent.
+ */
+export const maxFragments = 256
+
 /** Messages of one socket that are worked on at a time; a phone has ten requests at work at most. */
 export const maxAtWork = 16
 

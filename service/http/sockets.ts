@@ -10,13 +10,14 @@ import type { ExchangeContext } from '../exchange/context.ts'
 import { clearAnswer, senderOf, sourceOf } from './channel.ts'
 import { ChannelSocket } from './socket.ts'
 import type { SocketObserver, SocketTimes } from './socket-settings.ts'
-import { closeTimeout, ends, socketTimes } from './socket-settings.ts'
+import { closeTimeout, ends, maxFragments, socketTimes } from './socket-settings.ts'
 
 /** The one protocol that is spoken over sockets (RFC 6455, section 1.9). */
 const subprotocol = 'miniseal.v1'
 
 /**
- * Makes what turns connections into WebSockets. A message over the limit ends its socket before it is read (1009).
+ * Makes what turns connections into WebSockets. A message over the limit ends its socket before it is read (1009), and so does
+ * one in too many fragments (1008).
  * Nothing is compressed: what is sealed does not get smaller.
  */
 export function createSocketServer(maxFrame: number): WebSocketServerLike {
@@ -24,6 +25,7 @@ export function createSocketServer(maxFrame: number): WebSocketServerLike {
     noServer: true,
     clientTracking: false,
     maxPayload: maxFrame,
+    maxFragments,
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
