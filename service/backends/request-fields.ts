@@ -18,16 +18,20 @@ const nameForm = /^[a-z][a-z0-9-]{0,63}$/
 /** Fields by which servers and frameworks learn something that the client must not decide. */
 const neverPassed: readonly RegExp[] = [
   // The connection and the length of the message.
-  /^(?:connection|keep-alive|proxy-.+|te|trailers?|transfer-encoding|upgrade|host|content-length|expect|via)$/,
+  /^(?:connection|keep-alive|proxy(?:-.+)?|te|trailers?|transfer-encoding|upgrade|host|content-length|expect|via)$/,
   // Who asks, in the service's words or those of a proxy.
   /^(?:(?:x-)?miniseal-.+|cookie2?|(?:x-)?remote-.+|x-auth.*|x-user.*|(?:x-)?ssl-.+|(?:x-)?client-.+)$/,
+  // Who asks, in the words of clouds, gateways and sign-on proxies.
+  /^(?:x-amzn?-.+|x-goog-.+|x-ms-.+|x-azure-.+|x-appengine-.+|cloudfront-.+|x-consumer-.+|x-credential-.+)$/,
+  /^(?:x-webauth-.+|x-pomerium-.+|x-hasura-.+|(?:x-)?openid.*)$/,
   // Where a request comes from, and what it was before a proxy changed it.
   /^(?:forwarded|x-forwarded.*|x-real-.+|x-wx-.+|x-original-.+|x-rewrite-.+|x-envoy-.+|x-cluster-.+|x-host)$/,
   /^(?:cf-.+|true-client-.+|fastly-.+|x-proxyuser-.+|origin|referer|sec-.+)$/,
   // Traces.
   /^(?:traceparent|tracestate|baggage|b3|x-b3-.+|.+-trace.*|uber-.+|x-request-id|x-correlation-id)$/,
   // Another method, another place, a part of the content.
-  /^(?:x-http-method.*|x-method-.+|content-location|content-range|content-transfer-encoding)$/,
+  /^(?:x-http-.+|x-method.*|x-middleware-.+|x-matched-path|x-invoke-.+|(?:x-)?script-name|x-accel-.+|x-sendfile-.+)$/,
+  /^(?:content-location|content-range|content-transfer-encoding)$/,
 ]
 
 /** Whether a route may list this field, so that it is passed on as the client says it. */

@@ -37,5 +37,6 @@ export async function chargeStored(
   { reply }: Answer,
 ): Promise<void> {
   if (!stores(request) || findField(reply.fields, 'idempotency-replayed') !== undefined) return
-  await limits.storage.charge(storer, reply.content.length)
+  const fields = reply.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  await limits.storage.charge(storer, reply.content.length + fields)
 }

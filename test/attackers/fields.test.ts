@@ -66,6 +66,21 @@ const forged = [
   ],
   ...['traceparent', 'tracestate', 'baggage', 'x-request-id', 'b3', 'origin', 'referer', 'user-agent'],
   ...['x-http-method-override', 'x-http-method', 'x-method-override', 'x-original-url', 'x-rewrite-url'],
+  ...[
+    'x-ms-client-principal',
+    'x-amzn-oidc-data',
+    'x-goog-iap-jwt-assertion',
+    'x-consumer-username',
+    'x-openid',
+  ],
+  ...[
+    'x-webauth-user',
+    'x-middleware-subrequest',
+    'x-http-path-override',
+    'x-method',
+    'script-name',
+    'proxy',
+  ],
   ...['content_type', 'content_length', 'content-range', 'content-location', 'idempotency_key', 'x_shop'],
   ...['accept_language', 'x-nobody-listed-this', 'miniseal.caller', 'miniseal~caller', 'proxy-authorization'],
 ]

@@ -55,6 +55,27 @@ it.each([
   expect(JSON.parse(body)).toMatchObject({ status, title: expect.stringMatching(reason) })
 })
 
+it.each(['push', 'metrics', 'readyz'])(
+  'finds /%s by one spelling, which a proxy can keep out',
+  async (name) => {
+    const answered = (path: string) =>
+      said(
+        `${name === 'push' ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+      )
+    const encoded = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`
+    for (const path of [
+      `/${encoded}`,
+      `/x/../${name}`,
+      `/./${name}`,
+      `/%2e/${name}`,
+      `/x/%2E./${name}`,
+      `/${name}#x`,
+    ])
+      expect(await answered(path)).toMatch(/^HTTP\/1\.1 404 /)
+    if (name === 'readyz') expect(await answered('/readyz?a=%41')).toMatch(/^HTTP\/1\.1 200 /)
+  },
+)
+
 it('says to a client of TLS that there is none here', async () => {
   const failed = new Promise<Error>((resolve) => {
     connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', resolve)

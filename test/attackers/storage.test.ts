@@ -117,6 +117,24 @@ it('counts an answer that is kept once, however often it is asked for', async ()
   expect([await ask('a'), await ask('b'), await ask('c')]).toEqual([200, 200, 429])
 })
 
+it('counts the fields of an answer, and one that says of itself that it was kept before', async () => {
+  const app = new Hono<{ Variables: InnerVariables }>()
+  app.post('/fields', (c) => c.body(null, 201, { 'x-long': 'x'.repeat(14_000) }))
+  app.post('/big', (c) => c.text('x'.repeat(700_000), 201, { 'Idempotency-Replayed': 'true' }))
+  service = await startTestService({
+    environment: { MINISEAL_LIMITS: 'stored_mib_device=1/86400,stored_mib_user=1/86400' },
+    backend: mountApp(app, async () => {}),
+  })
+  const takenBy = async (openid: string, path: string): Promise<number> => {
+    const session = await logIn(service, { openid })
+    let taken = 0
+    while (taken < 100 && (await session.send({ method: 'POST', path, body: {} })).status === 201) taken += 1
+    return taken
+  }
+  expect(await takenBy('openid-of-one-with-fields', '/fields')).toBeLessThan(70)
+  expect(await takenBy('openid-of-one-with-marks', '/big')).toBe(2)
+})
+
 it('counts requests without an answer to keep, too: a million empty ones fill a disk as well', async () => {
   const day = { count: 1, seconds: 86_400 }
   const quota = createStorageQuota({ stored_mib_device: day, stored_mib_user: day })

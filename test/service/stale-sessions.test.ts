@@ -70,7 +70,11 @@ it.each([{ path: '/wallet' }, transfer])('a device that was revoked: $path', asy
 it('a session that is not there any more', async () => {
   expect((await session.send()).status).toBe(200)
   expect(behindItsBack('delete from sessions')).toBe(1)
-  expect(await session.send()).toMatchObject({ status: 401, json: { code: 'session_ended' } })
+  // `unknown_session` where the service has noticed the change before the request came.
+  expect(await session.send()).toMatchObject({
+    status: 401,
+    json: { code: expect.stringMatching(/^(?:session_ended|unknown_session)$/) },
+  })
 })
 
 it.each([{ path: '/wallet' }, transfer])(
