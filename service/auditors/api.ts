@@ -209,9 +209,16 @@ function assertMayDisclose(c: AuditContext): void {
   if (!mayDisclose(c.get('auditor').role)) throw new AuditRefused('not_for_your_role')
 }
 
-/** The words of the query string, attacker-controlled. @throws FilterError */
+/**
+ * The words of the query string, attacker-controlled. @throws FilterError
+ * Who is not shown addresses is not told which ones they are by a search either.
+ *
+ * @throws AuditRefused
+ */
 function filterOf(c: AuditContext): AuditFilter {
-  return parseFilter(Object.fromEntries(filterNames.map((name) => [name, c.req.query(name)])))
+  const filter = parseFilter(Object.fromEntries(filterNames.map((name) => [name, c.req.query(name)])))
+  if (filter.ip !== undefined) assertMayDisclose(c)
+  return filter
 }
 
 /** By UUID or leaf hash, attacker-controlled. @throws AuditRefused `not_found` */

@@ -113,7 +113,12 @@ function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (strin
     detail,
     facts: facts === undefined ? null : JSON.stringify(facts),
   }
-  return columns.map((column) => row[column] ?? null)
+  return columns.map((column) => plain(row[column] ?? null))
+}
+
+/** Some spreadsheets split a line at other characters than the comma, quoted or not: a formula may begin behind them. */
+function plain(cell: string | number | null): string | number | null {
+  return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
 }
 
 function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) {

@@ -66,8 +66,9 @@ export const restore: Command = {
         'Before the service starts:',
         '  1. Wait until 130 seconds have passed since the old database last took a request.',
         '  2. npx miniseal keys list: rotate or end again what was rotated or ended since the copy was made.',
-        '  3. npx miniseal audit new-origin: what was signed since is lost, and the new log says so.',
-        '  4. npx miniseal audit verify',
+        '  3. Revoke again which devices and auditors were revoked since, and erase again who was erased since.',
+        '  4. npx miniseal audit new-origin: what was signed since is lost, and the new log says so.',
+        '  5. npx miniseal audit verify',
         '',
       ].join('\n'),
     )

@@ -92,6 +92,7 @@ async function verifyStore(
     keysOf: keys.keysOf,
     claimed,
     checkDetail: details?.check,
+    seeStaged: details?.seeStaged,
     seals: keyed?.seals,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,

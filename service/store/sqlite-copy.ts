@@ -82,6 +82,7 @@ export function restoreDatabase(from: string, to: string, now: number): string |
     copyFileSync(from, draft)
     useDatabase(draft, (database) => {
       assertSound(database)
+      assertPlain(database)
       database.transaction(() => {
         for (const statement of forgotten) database.exec(statement)
       })()
@@ -90,7 +91,7 @@ export function restoreDatabase(from: string, to: string, now: number): string |
     })
     syncFile(draft)
     assertUnused(to)
-    const kept = existsSync(to) ? `${to}.replaced-${now}` : undefined
+    const kept = existsSync(to) ? freeName(`${to}.replaced-${now}`) : undefined
     for (const ending of ['', '-wal', '-shm']) {
       if (!existsSync(to + ending)) continue
       if (kept === undefined) rmSync(to + ending)
@@ -136,6 +137,25 @@ function assertSound(database: Database.Database): void {
   if (found !== 'ok') throw new CopyRefused(`the copy is not sound: ${String(found)}`)
   const isOurs = database.prepare("select 1 from sqlite_schema where name = 'log_checkpoints'").get()
   if (isOurs === undefined) throw new CopyRefused('that is no database of a service')
+}
+
+/** A trigger in the copy could keep what is to be deleted, and would go on working for whoever has put it there. */
+function assertPlain(database: Database.Database): void {
+  const [foreign] = database
+    .prepare<[], { type: string; name: string }>(
+      "select type, name from sqlite_schema where type in ('trigger', 'view')",
+    )
+    .all()
+  if (foreign === undefined) return
+  throw new CopyRefused(`the copy has a ${foreign.type}, which no service makes: ${foreign.name}`)
+}
+
+/** Of two restores within one second neither takes the place of what the other has kept. */
+function freeName(path: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path}-${number}`
+    if (!['', '-wal', '-shm'].some((ending) => existsSync(name + ending))) return name
+  }
 }
 
 /** Whoever has the file open has a lock on it: with an exclusive one nobody is left. A file that is damaged has no users. */

@@ -45,6 +45,14 @@ it('changes nothing: no route of the pages takes a write', async () => {
     }
 })
 
+it('is not told as a reader which address an entry came from, by a search for it', async () => {
+  for (const path of ['entries?ip=127.0.0.1', 'entries?after=0&ip=127.0.0.1', 'timeline?ip=127.0.0.1']) {
+    const response = await fetch(`${service.url}/audit/api/${path}`, { headers: { cookie } })
+    expect(response.status, path).toBe(403)
+    expect(await response.json()).toMatchObject({ code: 'not_for_your_role' })
+  }
+})
+
 it('sees no body, openid or session key in anything that is served to a discloser', async () => {
   const discloser = await newAuditor(service, 'wei', 'discloser')
   const response = await fetch(`${service.url}/audit/api/session`, {

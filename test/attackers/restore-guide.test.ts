@@ -133,6 +133,40 @@ it('restores no file that is damaged or not of a service, and leaves the databas
   expect(existsSync(`${path}.restored`)).toBe(false)
 })
 
+it('brings back what was revoked since, until it is revoked again', async () => {
+  const session = await logIn(service, { openid: 'robbed' })
+  await run(backUp)
+  const revoke = `npx miniseal devices revoke ${session.user} --all`
+  expect((await run(revoke)).code).toBe(0)
+  await service.stop()
+  for (const line of restore) expect((await run(line)).code, line).toBe(0)
+  service = await startTestService({ environment })
+  const again = { openid: 'robbed', device: session.device }
+  expect((await logIn(service, again)).user).toBe(session.user)
+  expect((await run(revoke)).code).toBe(0)
+  await expect(logIn(service, again)).rejects.toThrow()
+})
+
+it('restores no copy with a trigger, which would keep what must not come back', async () => {
+  await run(backUp)
+  await service.stop()
+  const copy = new Database(join(folder.path, 'backup.db'))
+  copy.exec('create trigger kept before delete on sessions begin select raise(ignore); end')
+  copy.close()
+  await expect(run(restore[0] ?? '')).rejects.toThrow(/the copy has a trigger, which no service makes: kept/)
+  expect(existsSync(path)).toBe(true)
+})
+
+it('keeps what it replaces under a name of its own, however often it is called in a second', async () => {
+  await run(backUp)
+  await service.stop()
+  const said: Said[] = []
+  for (let i = 0; i < 4; i++) said.push(await run(restore[0] ?? ''))
+  const kept = said.map(({ out }) => /is (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
+  expect(new Set(kept).size).toBe(4)
+  for (const name of kept) expect(existsSync(name), name).toBe(true)
+})
+
 it('makes a copy of one moment under load, and overwrites no file', async () => {
   const session = await logIn(service)
   let isDone = false

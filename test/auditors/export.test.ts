@@ -21,7 +21,7 @@ beforeAll(async () => {
     {
       user: 'u_formula',
       path: '/x',
-      groups: { net: { ip: '192.0.2.1', user_agent: '=HYPERLINK("http://evil")' } },
+      groups: { net: { ip: '192.0.2.1', user_agent: '=HYPERLINK("http://evil");=cmd; =1' } },
     },
     { user: 'u_erased', path: '/y', facts: { by: 'user', reason: 'lost' } },
   ])
@@ -57,11 +57,11 @@ it('writes a line for each entry, the newest first, with what is sealed in it', 
   })
 })
 
-it('makes text of a cell that begins like a formula', async () => {
+it('makes text of a cell that begins like a formula, also where some spreadsheets split it', async () => {
   const { out } = await run('--user', 'u_formula')
   const [head, row] = out.split('\r\n')
   expect(head).toMatch(/^time,kind,result,code,user,/)
-  expect(row).toContain(`"'=HYPERLINK(""http://evil"")"`)
+  expect(row).toContain(`"'=HYPERLINK(""http://evil"");'=cmd; '=1"`)
 })
 
 it('writes the public facts of a leaf into a cell of their own', async () => {

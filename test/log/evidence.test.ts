@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { unzipSync, zipSync } from 'fflate'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import { decodeUtf8, encodeBase64, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
@@ -406,6 +407,20 @@ it('does not hold with any file of it exchanged or changed, whatever the manifes
     for (const other of replacements(name, bytes, theirs.files.get(name) ?? bytes))
       expect(await judged((files) => files.set(name, other)), name).toBe(1)
     expect(await judged((files) => files.delete(name)), `${name} gone`).toBe(1)
+  }
+})
+
+it('is not read where two files have one name: others might show the one that was not checked', async () => {
+  const [file, , theirs] = await twoBundles()
+  const leaf = theirs.files.get('leaf.json') ?? new Uint8Array(0)
+  for (const first of [true, false]) {
+    const own = unzipSync(readFileSync(file))
+    const added = { 'leaf.jsoX': leaf }
+    const archive = Buffer.from(zipSync(first ? { ...added, ...own } : { ...own, ...added }))
+    for (let at = archive.indexOf('leaf.jsoX'); at >= 0; at = archive.indexOf('leaf.jsoX'))
+      archive.write('leaf.json', at)
+    writeFileSync(path('two.zip'), archive)
+    await expect(check(path('two.zip'), '--vkey', log.vkey)).rejects.toThrow(/what no evidence bundle has/)
   }
 })
 

@@ -69,7 +69,8 @@ export function readBundle(archive: Uint8Array): ReadBundle {
 }
 
 function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
-  let [total, count] = [0, 0]
+  let total = 0
+  const names = new Set<string>()
   const isAllowed = ({
     name,
     originalSize,
@@ -78,8 +79,9 @@ function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
     readonly originalSize: number
   }): boolean => {
     total += originalSize
-    count++
-    if (total > largestBundle || count > mostFiles || !fileName.test(name)) {
+    // Of two files of one name each tool would show the one that it likes.
+    const isNew = names.size < names.add(name).size
+    if (total > largestBundle || !isNew || names.size > mostFiles || !fileName.test(name)) {
       throw new BundleUnreadable('the archive holds what no evidence bundle has')
     }
     return true

@@ -33,6 +33,8 @@ export interface DatabaseCheck {
   readonly claimed: readonly ClaimedTree[]
   /** `undefined`: details stay sealed. */
   readonly checkDetail: CheckDetail | undefined
+  /** Is given each staged leaf that the service has sealed. */
+  readonly seeStaged: ((leaf: Uint8Array) => void) | undefined
   /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
   readonly seals: LogSeals | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
@@ -157,11 +159,12 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
-async function checkStaged({ store, findings, seals }: DatabaseCheck): Promise<number> {
+async function checkStaged({ store, findings, seals, seeStaged }: DatabaseCheck): Promise<number> {
   const staged = await store.listStaged(stagedBatch)
   for (const row of staged) {
     const place = `staged leaf ${Buffer.from(row.id).toString('hex')}`
-    if (!equalBytes(hashLeaf(row.leaf), row.hash)) {
+    const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
+    if (!isWhole) {
       findings.report('staged-changed', place, 'its stored hash is not the hash of its bytes')
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
@@ -169,6 +172,8 @@ async function checkStaged({ store, findings, seals }: DatabaseCheck): Promise<n
     }
     if (seals !== undefined && !isOwn(seals, row)) {
       findings.report('staged-changed', place, 'the service did not put it there')
+    } else if (seals !== undefined && isWhole) {
+      seeStaged?.(row.leaf)
     }
     checkColumns(row, place, findings)
   }

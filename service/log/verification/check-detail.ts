@@ -1,4 +1,5 @@
 /** Opens the sealed part of an entry and compares it with the leaf's commitments, and with the tags it is found by. */
+import { parseLeaf } from '../../../crypto/audit-leaf.ts'
 import { equalBytes } from '../../../crypto/bytes.ts'
 import type { LogEntry } from '../../store/log-records.ts'
 import type { OpenedGroups } from '../sealed-details.ts'
@@ -22,6 +23,8 @@ export interface DetailCount {
 export interface DetailCheck {
   readonly check: CheckDetail
   readonly count: Readonly<DetailCount>
+  /** An entry of the service's own that waits for its place: it may tell of an erasure that is done already. */
+  readonly seeStaged: (leaf: Uint8Array) => void
   /** To be called when every entry was seen. */
   finish(): void
 }
@@ -67,12 +70,15 @@ export function checkDetails({ findKey, tagOf, findings, now }: DetailCheckOptio
       findings.report('detail-changed', place, message)
     }
   }
+  const seeStaged = (leaf: Uint8Array): void => {
+    if (parseLeaf(leaf).kind === 'erased') erasures++
+  }
   const finish = (): void => {
     if (firstErased === undefined || erasures > 0) return
     const message = `it and ${count.erased - 1} more are gone before their time, and no entry tells of an erasure`
     findings.report('detail-missing', firstErased, message)
   }
-  return { check, count, finish }
+  return { check, count, seeStaged, finish }
 }
 
 function compareGroups(
