@@ -73,12 +73,15 @@ export async function listen({
     server.requestTimeout = 30_000
     // Also those that do not read their answer.
     server.timeout = patience
-    guardConnections(server, limits, trustedProxies)
+    const guard = guardConnections(server, limits, trustedProxies)
     serveUpgrades(server)
     boundPipelines(server, {
       sourceOf: ({ socket, headers }) =>
         sourceOf(socket.remoteAddress, forwardedFor(headers['x-forwarded-for']), trustedProxies),
-      onCut,
+      onCut(reason, socket) {
+        onCut(reason)
+        if (reason === 'tiny-chunks') guard.reportCostly(socket)
+      },
     })
     server.on('error', reject)
   })

@@ -23,7 +23,7 @@ export interface PipelineSettings {
   /** The address group of a client. */
   readonly sourceOf: (request: IncomingMessage) => string
   /** Must not throw. */
-  readonly onCut: (reason: CutReason) => void
+  readonly onCut: (reason: CutReason, socket: Socket) => void
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -50,7 +50,7 @@ export function boundPipelines(server: Server, { sourceOf, onCut }: PipelineSett
   const lines = new WeakMap<Socket, Line>()
   const unread = createBodyRooms(maxUnread)
   const cut = (socket: Socket, reason: CutReason): void => {
-    if (!socket.destroyed) onCut(reason)
+    if (!socket.destroyed) onCut(reason, socket)
     socket.destroy()
   }
   const hold = ({ request, response }: Waiting): void => {

@@ -18,8 +18,11 @@ beforeAll(async () => {
 afterAll(() => child.stop())
 
 /** A connection that has said `words`, what it has heard, and its end. */
-function say(words: Buffer | string): { socket: Socket; heard: () => string; ended: Promise<unknown> } {
-  const socket = connect({ port: child.port, host: '127.0.0.1', localAddress: '127.0.0.66' })
+function say(
+  words: Buffer | string,
+  localAddress = '127.0.0.66',
+): { socket: Socket; heard: () => string; ended: Promise<unknown> } {
+  const socket = connect({ port: child.port, host: '127.0.0.1', localAddress })
   let text = ''
   socket.on('error', () => undefined)
   socket.on('data', (chunk) => {
@@ -50,7 +53,8 @@ describe('a socket', () => {
     }
     await Promise.all(sockets.map(({ ended }) => ended))
     for (const { heard } of sockets) expect(heard()).toContain('\x03\xf0')
-    expect((await child.metric('miniseal_sockets_closed_total')) - cut).toBe(200)
+    // The service counts a socket once it has seen its end.
+    await expect.poll(async () => (await child.metric('miniseal_sockets_closed_total')) - cut).toBe(200)
     // The fragments of all were 380 MB.
     expect(child.residentMemory() - before).toBeLessThan(100 * 2 ** 20)
   }, 60_000)
@@ -96,6 +100,21 @@ describe('a body in chunks', () => {
     await ended
     expect(heard()).toBe('')
     expect((await child.metric('miniseal_connections_cut_total', label)) - before).toBe(1)
+  })
+
+  it('of a byte each has the address refused that goes on sending them, and no other', async () => {
+    const label = 'reason="tiny-chunks"'
+    const before = await child.metric('miniseal_connections_cut_total', label)
+    const flood = head('/seal') + '1\r\nx\r\n'.repeat(10_000)
+    await Promise.all(Array.from({ length: 60 }, () => say(flood, '127.0.0.67').ended))
+    expect((await child.metric('miniseal_connections_cut_total', label)) - before).toBe(8)
+    const get = 'GET /healthz HTTP/1.1\r\nhost: pieces\r\n\r\n'
+    const refused = say(get, '127.0.0.67')
+    await refused.ended
+    expect(refused.heard()).toBe('')
+    const other = say(get, '127.0.0.68')
+    await expect.poll(other.heard).toContain('HTTP/1.1 200')
+    other.socket.destroy()
   })
 
   it('of an honest size is answered, however it is cut', async () => {
