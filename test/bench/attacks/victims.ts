@@ -24,9 +24,7 @@ export interface Figures {
 const patience = 10_000
 
 export function comeFrom(localAddress: string): void {
-  setGlobalDispatcher(
-    new Agent({ connect: { localAddress }, headersTimeout: patience, bodyTimeout: patience }),
-  )
+  setGlobalDispatcher(new Agent({ localAddress, headersTimeout: patience, bodyTimeout: patience }))
 }
 
 /** @param isGood whether an answer is what the attack may come to; others count as failed */
