@@ -38,7 +38,11 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   hung: async () => {
     const session = await logIn(service)
     begin()
-    await inParallel(300, () => session.send({ method: 'POST', path: '/hang/on', body: {} }))
+    // One that is refused comes again after a second, as `Retry-After` says: signing them costs the same two cores.
+    await inParallel(300, async () => {
+      await session.send({ method: 'POST', path: '/hang/on', body: {} })
+      await sleep(1_000)
+    })
   },
   wechat: async () => {
     const code = await service.code()
