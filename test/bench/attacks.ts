@@ -77,7 +77,8 @@ const entries = Number(values.entries)
 comeFrom('127.0.0.2')
 const rows: string[] = []
 let isOver = false
-for (const load of loads.filter(({ title }) => title.includes(values.only))) {
+const names = values.only.split(',')
+for (const load of loads.filter(({ title }) => names.some((name) => title.includes(name)))) {
   progress(`${load.title} …`)
   const figures = await underLoad(load).catch((error: unknown) => {
     progress(`  ${error instanceof Error ? error.message : String(error)}`)
