@@ -7,7 +7,7 @@ import { encodeBase64Url } from '../crypto/text.ts'
 import type { Records } from './audit-log.ts'
 import { auditRoutes } from './auditors/pages-routes.tsx'
 import type { AuditParts } from './auditors/parts.ts'
-import { createEntryReads } from './auditors/reads.ts'
+import { createEntryAccessLog } from './auditors/reads.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { boundBodies, limitBody } from './http/bodies.ts'
 import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
@@ -39,7 +39,7 @@ export interface MetricsRoute {
 }
 
 /** What is served besides the channel over HTTP. */
-export interface OuterParts {
+export interface AppDependencies {
   /** True once the service takes no new work. */
   readonly isStopping: () => boolean
   readonly sockets: Sockets
@@ -57,7 +57,7 @@ export interface OuterParts {
 
 export function createApp(
   context: ExchangeContext,
-  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace }: OuterParts,
+  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace }: AppDependencies,
 ): Hono {
   const { keyring, settings, store, wechat, now } = context
   const app = new Hono()
@@ -84,8 +84,8 @@ export function createApp(
   }
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   const auditParts = auditPartsOf(context, log, reading)
-  const tellEntries = createEntryReads(auditParts)
-  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor, tellEntries }))
+  const logEntryAccess = createEntryAccessLog(auditParts)
+  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor, logEntryAccess }))
   app.route('/audit', auditRoutes(auditParts))
   app.get('/readyz', async (c) => {
     const isStoreReady = await store.assertWritable().then(
@@ -93,7 +93,7 @@ export function createApp(
       () => false,
     )
     const found = await log.status().catch(() => undefined)
-    const isReady = isStoreReady && found?.standing === 'open' && !isStopping()
+    const isReady = isStoreReady && found?.health === 'open' && !isStopping()
     const state = {
       store: isStoreReady,
       log: readyLog(found),
@@ -115,11 +115,11 @@ function verifierOf(name: string): (key: { readonly publicKey: Uint8Array }) => 
 }
 
 function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Records['reading']): AuditParts {
-  const { store, keyring, journal, settings, now } = context
+  const { store, keyring, appender, settings, now } = context
   const publicKeys = (kind: 'root' | 'signing'): readonly string[] =>
     keyring.known(kind).map(({ publicKey }) => encodeBase64Url(publicKey))
   return {
-    ...{ store, journal, now, ...reading },
+    ...{ store, appender, now, ...reading },
     reader: log.reader,
     status: log.status,
     logKeys: (name) => keyring.known('log').map(verifierOf(name)),
@@ -134,7 +134,7 @@ function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Record
 function readyLog(status: LogStatus | undefined): Record<string, unknown> {
   if (status === undefined) return { status: 'unknown' }
   return {
-    status: status.standing,
+    status: status.health,
     origin: status.origin,
     size: status.size,
     checkpoint_size: status.checkpointSize,

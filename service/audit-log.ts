@@ -8,15 +8,15 @@ import type { Config } from './config.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
-import { openAnchor, openMemoryAnchor } from './log/anchor.ts'
-import { createJournal } from './log/journal.ts'
+import { openCheckpointLock, openMemoryCheckpointLock } from './log/anchor.ts'
+import { createAppender } from './log/journal.ts'
 import { openLog, type RunningLog } from './log/open-log.ts'
 import { defaultOrigin } from './log/origin.ts'
 import { createReceipts } from './log/receipts.ts'
 import { createLogSeals } from './log/seals.ts'
-import type { LogPlaces } from './log/standing.ts'
+import type { LogPaths } from './log/standing.ts'
 import { createSubjectKeys } from './log/subject-keys.ts'
-import { createTags, rememberTags } from './log/tags.ts'
+import { cacheBlindIndex, createBlindIndex } from './log/tags.ts'
 import { findLastCheckTime } from './log/verification/last-check.ts'
 import { logRecorder } from './log-lines.ts'
 import { type Metrics, toEach } from './metrics.ts'
@@ -28,28 +28,28 @@ import type { Store } from './store/store.ts'
  * @param authority host and port of the public origin: the name of a log that is started now
  * @param now UNIX seconds
  */
-export function logPlacesOf(
+export function logPathsOf(
   { database, dataFolder, log }: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
   authority: string,
   now: number,
-): LogPlaces {
+): LogPaths {
   // A database in memory ends with the process, so what was signed of it is not kept for longer.
   const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
     seals: createLogSeals(parts.keyring.current('lookup', now).secretKey),
-    anchor: isInMemory ? openMemoryAnchor() : openAnchor(dataFolder),
+    checkpointLock: isInMemory ? openMemoryCheckpointLock() : openCheckpointLock(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
 }
 
 /** What a service writes of the log, and what auditors need to read it. */
-export interface Records extends Pick<ExchangeContext, 'journal' | 'receipts'> {
+export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
     AuditParts,
-    'tagOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
+    'blindIndexOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
   >
 }
 
@@ -64,23 +64,23 @@ export async function openRecords(
   { gate, reader }: RunningLog,
 ): Promise<Records> {
   const lookupKey = keyring.current('lookup', now()).secretKey
-  const tagOf = rememberTags(createTags(lookupKey))
+  const blindIndexOf = cacheBlindIndex(createBlindIndex(lookupKey))
   const keys = createSubjectKeys(store, wrapper, now)
-  const journal = createJournal({
+  const appender = createAppender({
     store,
     keys,
-    tagOf,
+    blindIndexOf,
     seals: createLogSeals(lookupKey),
     retention,
     now,
-    wake: gate.wake,
+    notify: gate.notify,
   })
-  await journal.settleLost(now() - longestWork)
+  await appender.logLostIntents(now() - longestWork)
   return {
-    journal,
-    receipts: createReceipts({ store, reader, keys, tagOf }),
+    appender,
+    receipts: createReceipts({ store, reader, keys, blindIndexOf }),
     reading: {
-      tagOf,
+      blindIndexOf,
       witnesses,
       findKey: async (userTag) => (await keys.find(userTag))?.key,
       cookieKey: cookieKeyOf(lookupKey),
@@ -100,7 +100,7 @@ export async function openServiceLog(
 ): Promise<RunningLog> {
   const opened: RunningLog = await openLog({
     ...config.log,
-    ...logPlacesOf(config, parts, authority, now()),
+    ...logPathsOf(config, parts, authority, now()),
     now,
     record: toEach(
       logRecorder(log),

@@ -5,19 +5,19 @@ import { longestWork } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { rotateWhenDue } from './keys/keyring.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
-import type { Journal } from './log/journal.ts'
-import { tellKeyChanges } from './log/key-leaves.ts'
-import { createThinning } from './log/thinning.ts'
+import type { Appender } from './log/journal.ts'
+import { logKeyChanges } from './log/key-leaves.ts'
+import { createCheckpointGc } from './log/thinning.ts'
 import type { Store } from './store/store.ts'
 
 /** How often keys are reread and old rows pruned, in milliseconds. */
-const housekeepingPeriod = 15_000
+const defaultMaintenancePeriod = 15_000
 
 /** What was counted goes into the log once a minute. */
 const roundsPerFlush = 4
 
 /** Checkpoints of the log grow old by the hour. */
-const roundsPerThinning = 40
+const roundsPerCheckpointGc = 40
 
 /** Rows that one step of pruning takes: about a millisecond of the writer. */
 const pruneBatch = 500
@@ -27,11 +27,11 @@ async function prune(store: Store, now: number): Promise<void> {
   while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
 }
 
-export interface House {
+export interface MaintenanceDependencies {
   readonly store: Store
   readonly wrapper: SecretWrapper
   readonly keyring: Keyring
-  readonly journal: Journal
+  readonly appender: Appender
   /** Says by which time rows may be deleted. */
   readonly clock: ClockWatch
   /** Between two rounds, in milliseconds. */
@@ -39,17 +39,21 @@ export interface House {
 }
 
 /** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. @returns the stop, after the last request. */
-export function keepHouse(house: House, now: () => number, log: Logger): () => Promise<void> {
-  const { store, journal, period = housekeepingPeriod } = house
-  const thinning = createThinning(store)
+export function runMaintenance(
+  dependencies: MaintenanceDependencies,
+  now: () => number,
+  log: Logger,
+): () => Promise<void> {
+  const { store, appender, period = defaultMaintenancePeriod } = dependencies
+  const checkpointGc = createCheckpointGc(store)
   let running = Promise.resolve()
   let rounds = 0
   const timer = setInterval(() => {
     running = running.then(async () => {
       try {
-        const trusted = await runRound(house, now)
-        if (++rounds % roundsPerFlush === 0) await journal.flush()
-        if (trusted !== undefined && rounds % roundsPerThinning === 1) await thinning.run(trusted)
+        const trusted = await runRound(dependencies, now)
+        if (++rounds % roundsPerFlush === 0) await appender.flush()
+        if (trusted !== undefined && rounds % roundsPerCheckpointGc === 1) await checkpointGc.run(trusted)
       } catch (error) {
         log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
       }
@@ -59,19 +63,19 @@ export function keepHouse(house: House, now: () => number, log: Logger): () => P
   return async () => {
     clearInterval(timer)
     await running
-    await journal.flush().catch(() => log.error({ event: 'log-gap-lost' }))
+    await appender.flush().catch(() => log.error({ event: 'log-gap-lost' }))
   }
 }
 
 /** @returns UNIX seconds up to which rows were deleted; `undefined` when none were */
 async function runRound(
-  { store, wrapper, keyring, journal, clock }: House,
+  { store, wrapper, keyring, appender, clock }: MaintenanceDependencies,
   now: () => number,
 ): Promise<number | undefined> {
   await keyring.reload()
-  await rotateWhenDue(tellKeyChanges(store, journal), wrapper, keyring, now())
+  await rotateWhenDue(logKeyChanges(store, appender), wrapper, keyring, now())
   const trusted = clock.trustedTime()
   if (trusted !== undefined) await prune(store, trusted)
-  await journal.settleLost(now() - longestWork)
+  await appender.logLostIntents(now() - longestWork)
   return trusted
 }

@@ -67,14 +67,13 @@ function errnoOf(error: unknown): string | undefined {
 export function logRecorder(log: Logger): (event: LogEvent) => void {
   return (event) => {
     switch (event.kind) {
-      case 'standing':
-        if (event.standing.kind !== 'refused')
-          return log.info({ event: 'log', standing: event.standing.kind })
+      case 'health':
+        if (event.health.kind !== 'refused') return log.info({ event: 'log', standing: event.health.kind })
         return log.error({
           event: 'log',
           standing: 'refused',
-          refusal: event.standing.refusal,
-          text: `${refusalTexts[event.standing.refusal]}; see miniseal audit status`,
+          refusal: event.health.refusal,
+          text: `${refusalTexts[event.health.refusal]}; see miniseal audit status`,
         })
       case 'sequenced':
         return log.debug({ event: 'log-sequenced', leaves: event.leaves, size: event.size })

@@ -100,6 +100,6 @@ function gaugeStatus(registry: Registry, status: () => Promise<ObservedLog>): vo
   )
   gauge('staged', 'Leaves that have no place yet.', ({ staged }) => staged)
   gauge('open', '1 while the log takes entries; 0: nothing with an effect is done.', (found) =>
-    found.standing === 'open' && found.takesEntries ? 1 : 0,
+    found.health === 'open' && found.takesEntries ? 1 : 0,
   )
 }

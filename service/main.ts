@@ -16,8 +16,8 @@ import type { Pushed, PushOptions } from './events/outbox.ts'
 import { createOutbox } from './events/outbox.ts'
 import type { ExchangeContext } from './exchange/context.ts'
 import { createCopies } from './exchange/copies.ts'
-import type { House } from './housekeeping.ts'
-import { keepHouse } from './housekeeping.ts'
+import type { MaintenanceDependencies } from './housekeeping.ts'
+import { runMaintenance } from './housekeeping.ts'
 import { listen } from './http/listener.ts'
 import { assertNotOurs } from './http/push-keys.ts'
 import type { SocketTimes } from './http/socket-settings.ts'
@@ -41,13 +41,13 @@ import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
 /** What tests may set; a service that people use takes the system's. */
-export interface Surroundings {
+export interface TestOverrides {
   /** UNIX seconds. */
   readonly now?: () => number
   /** Seconds since any moment, by a clock that nobody sets. */
   readonly monotonic?: () => number
   /** Between two rounds of upkeep, in milliseconds. */
-  readonly housekeepingPeriod?: number
+  readonly maintenancePeriod?: number
   /** Instead of the demo wallet or the gateway. */
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
@@ -85,33 +85,33 @@ export interface RunningService {
 export async function startService(
   config: Config,
   log: Logger,
-  around: Surroundings = {},
+  overrides: TestOverrides = {},
 ): Promise<RunningService> {
-  const now = around.now ?? ((): number => Math.floor(Date.now() / 1000))
+  const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
   const sandbox = await startSandbox(config, now)
   const traces = await openTraces(config.traces, log)
   const metrics = createMetrics(() => store.countSessions(now()))
   const store = metrics.countPushes(await openStore(config.database, observersOf(log, metrics)))
-  const disk = await watchDisk(config, around.disk, { log, metrics })
+  const disk = await watchDisk(config, overrides.disk, { log, metrics })
   const keyring = await openKeyring(store, wrapper, now())
   assertNotOurs(config.pushKeys, keyring)
   const seen = { log, metrics, traces }
   const wechat = connectWechat(config, sandbox?.url, now, seen)
-  const listener = await listen({ ...config, ...metrics, maxFrame, patience: around.socketPatienceMs })
+  const listener = await listen({ ...config, ...metrics, maxFrame, patience: overrides.socketPatienceMs })
   const origin = config.origin ?? listener.url
   const authority = authorityOf(origin)
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
-  const backend = around.backend ?? createBackend(config, { ...seen, now, authority, keyring, outbox })
+  const backend = overrides.backend ?? createBackend(config, { ...seen, now, authority, keyring, outbox })
   const auditLog = await openServiceLog(config, { store, keyring }, authority, now, seen)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, now, ...traced }
   const context = contextOf(config, origin, { ...parts, ...records, disk }, seen)
-  metrics.watchPlaces(context.limits.taken, () => backend.routes?.() ?? [])
+  metrics.watchSlots(context.limits.taken, () => backend.routes?.() ?? [])
   let hasEnded = false
   const isStopping = (): boolean => hasEnded
-  const sockets = createSockets({ context, metrics, isStopping, times: around.socketTimes })
+  const sockets = createSockets({ context, metrics, isStopping, times: overrides.socketTimes })
   const app = createApp(context, {
     isStopping,
     sockets,
@@ -123,7 +123,7 @@ export async function startService(
     trace: traces.middleware,
   })
   listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
-  const stopHousekeeping = startUpkeep({ store, wrapper, keyring, ...records }, now, around, { log, metrics })
+  const stopMaintenance = startUpkeep({ store, wrapper, keyring, ...records }, now, overrides, seen)
   return {
     url: listener.url,
     origin,
@@ -133,7 +133,7 @@ export async function startService(
     async stop() {
       hasEnded = true
       await Promise.all([listener.close(), sockets.close(), disk.stop()])
-      await stopHousekeeping()
+      await stopMaintenance()
       await Promise.all([backend.close(), wechat.close(), sandbox?.close(), context.sessions.close()])
       await auditLog.stop()
       await store.close()
@@ -144,9 +144,9 @@ export async function startService(
 
 /** @returns its stop */
 function startUpkeep(
-  parts: Omit<House, 'clock' | 'period'>,
+  parts: Omit<MaintenanceDependencies, 'clock' | 'period'>,
   now: () => number,
-  { monotonic = () => performance.now() / 1000, housekeepingPeriod: period }: Surroundings,
+  { monotonic = () => performance.now() / 1000, maintenancePeriod: period }: TestOverrides,
   { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
 ): () => Promise<void> {
   const record = clockRecorder(log)
@@ -156,7 +156,7 @@ function startUpkeep(
     onJump: toEach(record.onJump, metrics.clock.onJump),
     onSettled: toEach(record.onSettled, metrics.clock.onSettled),
   })
-  return keepHouse({ ...parts, clock, period }, now, log)
+  return runMaintenance({ ...parts, clock, period }, now, log)
 }
 
 function observersOf(log: Logger, { onCommit, onDatabaseLost }: Metrics): StoreOptions {
@@ -181,7 +181,7 @@ type ContextParts = Pick<
   | 'backend'
   | 'outbox'
   | 'log'
-  | 'journal'
+  | 'appender'
   | 'receipts'
   | 'now'
   | 'trace'
@@ -229,6 +229,6 @@ function connectWechat(
   const baseUrl = wechatApi.kind === 'url' ? wechatApi.url : (sandboxUrl ?? '')
   const onCall = toEach(wechatRecorder(log), metrics.onWechatCall, traces.onWechatCall)
   const { in_flight, login_share, wechat_share } = limits
-  const places = { logins: shareOf(in_flight, login_share), others: shareOf(in_flight, wechat_share) }
-  return createWechatClient({ baseUrl, apps: wechatApps, places, now, onCall })
+  const slots = { logins: shareOf(in_flight, login_share), others: shareOf(in_flight, wechat_share) }
+  return createWechatClient({ baseUrl, apps: wechatApps, slots, now, onCall })
 }

@@ -10,7 +10,7 @@ import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { type ObservedLog, observeLog } from './log-metrics.ts'
 import { lostLines } from './log-sink.ts'
-import { type OperatorMetrics, observePlaces } from './operator-metrics.ts'
+import { type OperatorMetrics, observeSlots } from './operator-metrics.ts'
 import type { SocketMetrics } from './socket-metrics.ts'
 import { observeSockets } from './socket-metrics.ts'
 import type { CommitReport } from './store/commit-report.ts'
@@ -62,7 +62,7 @@ export function createMetrics(countSessions: () => Promise<number>): Metrics {
     onDatabaseLost: lossObserver(registry),
     clock: clockObserver(registry),
     ...observeSockets(registry),
-    ...observePlaces(registry),
+    ...observeSlots(registry),
     watchLog: (status) => observeLog(registry, status),
     watchDisk: (disk) => gaugeDisk(registry, disk),
     async read() {

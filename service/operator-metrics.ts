@@ -6,12 +6,12 @@ import type { Taken } from './limits/limits.ts'
 export interface OperatorMetrics {
   readonly onUpstreamFault: (fault: UpstreamFault) => void
   /** Registers the gauges of what is taken now; once. */
-  watchPlaces(taken: () => Taken, routes: () => readonly RouteState[]): void
+  watchSlots(taken: () => Taken, routes: () => readonly RouteState[]): void
 }
 
 const circuits = { closed: 0, half_open: 1, open: 2 } as const
 
-export function observePlaces(registry: Registry): OperatorMetrics {
+export function observeSlots(registry: Registry): OperatorMetrics {
   const registers = [registry]
   const faults = new Counter({
     name: 'miniseal_upstream_faults_total',
@@ -21,7 +21,7 @@ export function observePlaces(registry: Registry): OperatorMetrics {
   })
   return {
     onUpstreamFault: ({ route, cause }) => faults.inc({ route, cause }),
-    watchPlaces(taken, routes) {
+    watchSlots(taken, routes) {
       gaugeTaken(registry, taken)
       gaugeRoutes(registry, routes)
     },

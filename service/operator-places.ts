@@ -6,7 +6,7 @@ import type { RetentionSettings } from './log/retention.ts'
 import { parseRetention } from './log/retention.ts'
 import type { DatabaseLocation } from './store/open-store.ts'
 
-export interface OperatorPlaces {
+export interface OperatorPaths {
   readonly database: DatabaseLocation
   readonly dataFolder: string
   /** Current first; `undefined`: none is given. Secret. */
@@ -20,7 +20,7 @@ export interface OperatorPlaces {
  *
  * @throws ConfigError when one of them cannot be read.
  */
-export function readOperatorPlaces(environment: Environment): OperatorPlaces {
+export function readOperatorPaths(environment: Environment): OperatorPaths {
   const values = presentValues(environment)
   const mode = modeOf(values.NODE_ENV)
   const dataFolder = values.MINISEAL_DATA ?? 'data'

@@ -102,7 +102,7 @@ export async function verifyMiniseal(
   try {
     return await verifyMessage(message, options, keys, now)
   } catch (error) {
-    if (error instanceof ProtocolError) await tellRefusal(error, message, options, keys, now)
+    if (error instanceof ProtocolError) await reportRefusal(error, message, options, keys, now)
     throw error
   }
 }
@@ -140,7 +140,7 @@ async function verifyMessage(
 /** Milliseconds by `performance.now()`: before this, refusals are told in one line. */
 let nextExplanation = 0
 
-async function tellRefusal(
+async function reportRefusal(
   { code, message: words }: ProtocolError,
   message: RequestMessage,
   { onRefused }: VerifyOptions,
@@ -157,12 +157,12 @@ async function readMessage(
   request: Request | NodeRequest,
   { origin, body }: VerifyOptions,
 ): Promise<RequestMessage> {
-  const place = { scheme: 'https', authority: authorityOf(origin) }
+  const target = { scheme: 'https', authority: authorityOf(origin) }
   if (request instanceof Request) {
     const { pathname, search } = new URL(request.url)
     const content = new Uint8Array(await request.clone().arrayBuffer())
     return {
-      ...place,
+      ...target,
       method: request.method,
       path: `${pathname}${search}`,
       fields: [...request.headers],
@@ -174,7 +174,7 @@ async function readMessage(
   const fields = Object.entries(request.headers).flatMap(([name, value]): Field[] => {
     return value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]]
   })
-  return { ...place, method: request.method ?? '', path: request.url ?? '', fields, content: body }
+  return { ...target, method: request.method ?? '', path: request.url ?? '', fields, content: body }
 }
 
 /** Fields that a verdict rests on; the gateway sends each of them once. */

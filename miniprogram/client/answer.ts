@@ -65,7 +65,10 @@ export function createAnswer(
 }
 
 /** What an answer gave earlier, as `confirming` confirms it. */
-export function answerAgain(kept: Pick<Answer, 'status' | 'headers' | 'bytes'>, confirming: Answer): Answer {
+export function revalidatedAnswer(
+  kept: Pick<Answer, 'status' | 'headers' | 'bytes'>,
+  confirming: Answer,
+): Answer {
   const { status, headers, bytes } = kept
   return { ...confirming, status, headers, bytes, isFromCache: true, ...readers(bytes) }
 }

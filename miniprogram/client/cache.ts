@@ -1,6 +1,6 @@
 /** Answers to `GET` that may be used again (RFC 9111): private to one user, few, and never older than an effect. */
 import type { Answer } from './answer.ts'
-import { answerAgain } from './answer.ts'
+import { revalidatedAnswer } from './answer.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import { withField } from './prepared-request.ts'
 
@@ -49,7 +49,7 @@ export class Cache {
   findFresh(prepared: PreparedRequest, now: number): Answer | undefined {
     const entry = this.entries.get(nameOf(prepared))
     if (entry?.answer === undefined || entry.freshUntil <= now) return undefined
-    return answerAgain(entry, entry.answer)
+    return revalidatedAnswer(entry, entry.answer)
   }
 
   /** The request, asking only for what is new. */
@@ -66,7 +66,7 @@ export class Cache {
     const name = nameOf(prepared)
     const kept = this.entries.get(name)
     if (answer.status === 304 && kept?.etag !== undefined) {
-      const again = answerAgain(kept, answer)
+      const again = revalidatedAnswer(kept, answer)
       this.keep(name, { ...kept, answer: again, freshUntil: this.freshUntil(answer, effects) })
       return again
     }

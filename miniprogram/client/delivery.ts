@@ -7,8 +7,8 @@ import { ChannelError } from './errors.ts'
 import { exchange } from './exchange.ts'
 import { correctClock } from './login.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import type { Remedy } from './remedies.ts'
-import { withRemedies } from './remedies.ts'
+import type { RecoveryStep } from './remedies.ts'
+import { withRecovery } from './remedies.ts'
 import { Renewal } from './renewal.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -45,13 +45,13 @@ export class Delivery {
   sendOn(session: Session, prepared: PreparedRequest): Promise<Answer> {
     const { environment, configurations, renewal } = this
     let token = session.token
-    return withRemedies(
+    return withRecovery(
       async () => {
         await renewal.keepFresh(session)
         token = session.token
         return exchange(environment, configurations, session, prepared)
       },
-      new Map<ChannelErrorCode, Remedy>([
+      new Map<ChannelErrorCode, RecoveryStep>([
         ['window_invalid', (error) => correctClock(environment, error)],
         [
           'token_expired',

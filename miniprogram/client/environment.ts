@@ -9,7 +9,7 @@ import { Clock } from './clock.ts'
 import type { Compression } from './compression.ts'
 import { ChannelError, failWith } from './errors.ts'
 import type { PhoneEvents } from './phone-events.ts'
-import { untoldEvents, wxEvents } from './phone-events.ts'
+import { noPhoneEvents, wxEvents } from './phone-events.ts'
 import { Queue } from './queue.ts'
 import type { RandomSource } from './random.ts'
 import { RandomPool, wxRandom } from './random.ts'
@@ -117,7 +117,7 @@ export function createEnvironment(options: ChannelOptions): Environment {
 function parts(options: ChannelOptions): Pick<Environment, 'events' | 'soter' | 'ask'> {
   const wx = findWeChat()
   return {
-    events: options.events ?? (wx === undefined ? untoldEvents : wxEvents(wx)),
+    events: options.events ?? (wx === undefined ? noPhoneEvents : wxEvents(wx)),
     soter: options.soter ?? wxSoter(wx),
     ask: options.ask ?? wxAsk(wx),
   }

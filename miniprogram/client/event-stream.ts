@@ -16,13 +16,13 @@ export interface EventReader {
 }
 
 /** Somebody's place in the stream. */
-export class StreamPlace {
+export class StreamCursor {
   /** The last event that was handed on. */
   last: number
   readonly reader: EventReader
   readonly close: () => void
 
-  constructor(after: number, reader: EventReader, close: (place: StreamPlace) => void) {
+  constructor(after: number, reader: EventReader, close: (cursor: StreamCursor) => void) {
     this.last = after
     this.reader = reader
     this.close = () => close(this)
@@ -30,28 +30,28 @@ export class StreamPlace {
 }
 
 export class EventStream {
-  private readonly places = new Set<StreamPlace>()
+  private readonly cursors = new Set<StreamCursor>()
 
   get isEmpty(): boolean {
-    return this.places.size === 0
+    return this.cursors.size === 0
   }
 
   /** What everybody has seen. */
   get position(): number {
-    return Math.min(...[...this.places].map(({ last }) => last))
+    return Math.min(...[...this.cursors].map(({ last }) => last))
   }
 
   /** @param onClose after the place is given up */
-  add(after: number, reader: EventReader, onClose: () => void): StreamPlace {
-    const place = new StreamPlace(after, reader, (closed) => {
-      if (this.places.delete(closed)) onClose()
+  add(after: number, reader: EventReader, onClose: () => void): StreamCursor {
+    const cursor = new StreamCursor(after, reader, (closed) => {
+      if (this.cursors.delete(closed)) onClose()
     })
-    this.places.add(place)
-    return place
+    this.cursors.add(cursor)
+    return cursor
   }
 
   clear(): void {
-    this.places.clear()
+    this.cursors.clear()
   }
 
   /**
@@ -61,10 +61,10 @@ export class EventStream {
   take(event: ChannelEvent): boolean {
     const { position } = this
     if (event.sequence > position + 1) return false
-    for (const place of [...this.places]) {
-      if (place.last !== event.sequence - 1) continue
-      place.last = event.sequence
-      give(() => place.reader.onEvent(event))
+    for (const cursor of [...this.cursors]) {
+      if (cursor.last !== event.sequence - 1) continue
+      cursor.last = event.sequence
+      give(() => cursor.reader.onEvent(event))
     }
     return true
   }
@@ -72,12 +72,12 @@ export class EventStream {
   /** Goes on from where the service is, when it was asked for what follows `after`. */
   moveTo({ from, last }: EventPosition, after: number): void {
     const isSetBack = from <= after
-    for (const place of [...this.places]) {
-      const before = place.last
-      if (isSetBack || before > last) place.last = Math.min(before, from - 1, last)
-      else if (before < from - 1) place.last = from - 1
-      const missed = { from: before + 1, to: place.last }
-      if (place.last !== before) give(() => place.reader.onMissed?.(missed))
+    for (const cursor of [...this.cursors]) {
+      const before = cursor.last
+      if (isSetBack || before > last) cursor.last = Math.min(before, from - 1, last)
+      else if (before < from - 1) cursor.last = from - 1
+      const missed = { from: before + 1, to: cursor.last }
+      if (cursor.last !== before) give(() => cursor.reader.onMissed?.(missed))
     }
   }
 }

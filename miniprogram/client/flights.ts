@@ -2,7 +2,7 @@
 import type { Answer } from './answer.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
 
-export class Flights {
+export class SingleFlight {
   private readonly underway = new Map<string, Promise<Answer>>()
 
   /** The answer of the flight called `name`, or of the one that `start` begins; `undefined` is shared with nobody. */
@@ -24,7 +24,7 @@ export class Flights {
 }
 
 /** The name under which others may join; `undefined` when each is to be sent. */
-export function flightName(options: RequestOptions, { message }: PreparedRequest): string | undefined {
+export function singleFlightKey(options: RequestOptions, { message }: PreparedRequest): string | undefined {
   const { method, path, body, headers, idempotencyKey, once = false } = options
   if (method === 'GET') return `GET ${path} ${JSON.stringify(message.fields)}`
   if (idempotencyKey === undefined && !once) return undefined

@@ -76,13 +76,13 @@ export class Live {
 
   listen(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
     const reader = onMissed === undefined ? { onEvent } : { onEvent, onMissed }
-    const place = this.stream.add(after, reader, () => {
+    const cursor = this.stream.add(after, reader, () => {
       if (this.stream.isEmpty) this.stop()
     })
     if (!this.isRunning) void this.run()
     // What it still wants may be older than what the socket is at.
     else this.socket?.close()
-    return place
+    return cursor
   }
 
   /** Closes every handle. */
@@ -99,13 +99,13 @@ export class Live {
       const failure = await failureOf(() => this.connected())
       failures = failure === undefined ? 0 : failures + 1
       if (this.stream.isEmpty) break
-      this.tell('polling')
+      this.emitState('polling')
       const unheard = failures === 0 ? undefined : await failureOf(() => this.poll())
       await this.restAfter(failures, unheard)
     }
     stopListening()
     this.isRunning = false
-    this.tell('closed')
+    this.emitState('closed')
   }
 
   /** Until it is time to try again, or the phone has something to tell. */
@@ -133,7 +133,7 @@ export class Live {
     const { maxFrame } = await this.configurations.current()
     const session = await openSessions.open()
     const primitives = await environment.loadPrimitives()
-    this.tell('connecting')
+    this.emitState('connecting')
     const receive = (frame: EventFrame): void => {
       this.receive(parseEvent(openEvent(primitives, session.keys, frame)), session, socket)
     }
@@ -143,7 +143,7 @@ export class Live {
       await socket.open()
       session.wire = socket
       await this.subscribe(session)
-      this.tell('open')
+      this.emitState('open')
       await this.kept(session, socket)
     } finally {
       if (session.wire === socket) session.wire = undefined
@@ -157,7 +157,7 @@ export class Live {
   private async heed(session: Session, { code, reason }: SocketEnd): Promise<void> {
     if (code === SESSION_OVER) this.openSessions.end(session, 'ended')
     if (reason !== TOO_MANY) return
-    this.tell('polling')
+    this.emitState('polling')
     await this.pause(LONG_REST_MS)
   }
 
@@ -225,7 +225,7 @@ export class Live {
       })
   }
 
-  private tell(state: SocketState): void {
+  private emitState(state: SocketState): void {
     if (state === this.state) return
     this.state = state
     for (const watcher of [...this.watchers]) watcher(state)

@@ -23,8 +23,8 @@ import { sdkVersion } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
 import { findRefusal } from './problem.ts'
-import type { Remedy } from './remedies.ts'
-import { withRemedies } from './remedies.ts'
+import type { RecoveryStep } from './remedies.ts'
+import { withRecovery } from './remedies.ts'
 import { assertFrameFits, postFrame } from './send.ts'
 import { parseLoginAnswer, Session } from './session.ts'
 import { verifyAnswer } from './verify-answer.ts'
@@ -42,9 +42,9 @@ export async function logIn(environment: Environment, configurations: Configurat
     configuration = await configurations.current()
     return shakeHands(environment, configurations, configuration)
   }
-  return withRemedies(
+  return withRecovery(
     attempt,
-    new Map<ChannelErrorCode, Remedy>([
+    new Map<ChannelErrorCode, RecoveryStep>([
       ['window_invalid', (error) => correctClock(environment, error)],
       [
         'unknown_agreement_key',

@@ -4,7 +4,7 @@ import { startPause } from './timers.ts'
 /** Longer than this, in seconds, nobody is kept waiting without a word: the request is sent, and refused. */
 const LONGEST_WAIT = 20
 
-export class Pace {
+export class Throttle {
   private readonly seconds: () => number
   private opensAt = 0
 
@@ -21,7 +21,7 @@ export class Pace {
   }
 
   /** Resolves when the service's limits leave something again. */
-  async keep(): Promise<void> {
+  async waitForCapacity(): Promise<void> {
     const wait = this.opensAt - this.seconds()
     if (wait > 0 && wait <= LONGEST_WAIT) await startPause(wait * 1000).over
   }

@@ -14,27 +14,27 @@ export interface PhoneEvents {
 }
 
 /** Where nothing is told, the network counts as there: a request will find out. */
-export const untoldEvents: PhoneEvents = { isOnline: () => true, listen: () => () => {} }
+export const noPhoneEvents: PhoneEvents = { isOnline: () => true, listen: () => () => {} }
 
 /** Those of WeChat. Asks and listens at once, and as long as the mini program runs. */
 export function wxEvents(wx: WeChat): PhoneEvents {
   let isOnline = true
   const listeners = new Set<() => void>()
-  const tell = (): void => {
+  const emitState = (): void => {
     for (const listener of [...listeners]) listener()
   }
   wx.getNetworkType?.({
     success: ({ networkType }) => {
       isOnline = networkType !== 'none'
-      tell()
+      emitState()
     },
     fail: () => {},
   })
   wx.onNetworkStatusChange?.(({ isConnected }) => {
     isOnline = isConnected
-    tell()
+    emitState()
   })
-  wx.onAppShow?.(tell)
+  wx.onAppShow?.(emitState)
   return {
     isOnline: () => isOnline,
     listen: (listener) => {

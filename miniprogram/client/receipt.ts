@@ -128,7 +128,7 @@ export function verifyReceipt(
     state: overall(steps),
     steps,
     entry: leaf && resultOf(() => entryOf(leaf)),
-    groups: readable(() => groupsOf(groups)),
+    groups: readable(() => disclosuresOf(groups)),
     index: proof?.index,
     size: proof?.size,
     policy: log.policy,
@@ -220,7 +220,7 @@ function parseProof(body: Record<string, unknown>): Proof {
   }
 }
 
-function groupsOf(groups: readonly SaltedGroup[]): Receipt['groups'] {
+function disclosuresOf(groups: readonly SaltedGroup[]): Receipt['groups'] {
   const read: Partial<Record<GroupLabel, Record<string, unknown>>> = {}
   for (const { label, value } of groups) read[label] = parseJsonObject(value)
   return read

@@ -3,26 +3,26 @@ import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
 
 /** Puts right what `error` tells; returns false when it cannot. */
-export type Remedy = (error: ChannelError) => boolean | Promise<boolean>
+export type RecoveryStep = (error: ChannelError) => boolean | Promise<boolean>
 
 /**
  * Runs `attempt` until it succeeds or fails with something that no unused remedy puts right.
  *
  * @throws whatever the last attempt, or a remedy, threw.
  */
-export async function withRemedies<T>(
+export async function withRecovery<T>(
   attempt: () => Promise<T>,
-  remedies: ReadonlyMap<ChannelErrorCode, Remedy>,
+  recoverySteps: ReadonlyMap<ChannelErrorCode, RecoveryStep>,
 ): Promise<T> {
-  const unused = new Map(remedies)
+  const unused = new Map(recoverySteps)
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error
-      const remedy = unused.get(error.code)
+      const step = unused.get(error.code)
       unused.delete(error.code)
-      if (remedy === undefined || !(await remedy(error))) throw error
+      if (step === undefined || !(await step(error))) throw error
     }
   }
 }

@@ -6,8 +6,8 @@ import { ChannelError } from './errors.ts'
 import { exchange } from './exchange.ts'
 import { correctClock } from './login.ts'
 import { prepareRequest } from './prepared-request.ts'
-import type { Remedy } from './remedies.ts'
-import { withRemedies } from './remedies.ts'
+import type { RecoveryStep } from './remedies.ts'
+import { withRecovery } from './remedies.ts'
 import type { Session } from './session.ts'
 import { parseTokenAnswer } from './session.ts'
 
@@ -56,9 +56,11 @@ export class Renewal {
       path: '/sessions/current/token',
       priority: 'high',
     })
-    const answer = await withRemedies(
+    const answer = await withRecovery(
       () => exchange(environment, configurations, session, prepared),
-      new Map<ChannelErrorCode, Remedy>([['window_invalid', (error) => correctClock(environment, error)]]),
+      new Map<ChannelErrorCode, RecoveryStep>([
+        ['window_invalid', (error) => correctClock(environment, error)],
+      ]),
     )
     if (answer.status >= 300)
       throw new ChannelError('unexpected_answer', 'the token was not renewed as agreed')

@@ -6,9 +6,9 @@ import { confirmed, findAsked, isUnconfirmed } from './confirmation.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
-import { Flights, flightName } from './flights.ts'
+import { SingleFlight, singleFlightKey } from './flights.ts'
 import { cancelRequest } from './outcomes.ts'
-import { Pace } from './pace.ts'
+import { Throttle } from './pace.ts'
 import { assertOnline } from './phone-events.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
 import { prepareRequest, withField } from './prepared-request.ts'
@@ -28,17 +28,17 @@ export class Requests {
   private readonly environment: Environment
   private readonly openSessions: Sessions
   private readonly delivery: Delivery
-  private readonly flights = new Flights()
+  private readonly singleFlight = new SingleFlight()
   private readonly cache = new Cache()
   private readonly storedAnswers: StoredAnswers
-  private readonly pace: Pace
+  private readonly throttle: Throttle
 
   constructor(environment: Environment, openSessions: Sessions, delivery: Delivery) {
     this.environment = environment
     this.openSessions = openSessions
     this.delivery = delivery
     this.storedAnswers = new StoredAnswers(environment)
-    this.pace = new Pace(() => environment.clock.seconds())
+    this.throttle = new Throttle(() => environment.clock.seconds())
   }
 
   /**
@@ -49,7 +49,7 @@ export class Requests {
     await this.environment.random.ready()
     const prepared = prepareRequest(this.environment, options)
     const call = { options, prepared, mayTakeNewKey: options.idempotencyKey === undefined }
-    return this.flights.join(flightName(options, prepared), () => this.carryOut(call))
+    return this.singleFlight.join(singleFlightKey(options, prepared), () => this.execute(call))
   }
 
   /** Forgets what was kept for the user. */
@@ -58,7 +58,7 @@ export class Requests {
     await this.storedAnswers.clear()
   }
 
-  private async carryOut(call: Call): Promise<Answer> {
+  private async execute(call: Call): Promise<Answer> {
     const { confirm = false } = call.options
     try {
       return await this.repeated(call)
@@ -112,9 +112,9 @@ export class Requests {
     this.noteEffect(prepared)
     try {
       await assertOnline(this.environment.events, options.waitForNetwork ?? false)
-      await this.pace.keep()
+      await this.throttle.waitForCapacity()
       const answer = await this.delivery.send(prepared)
-      this.pace.learn(answer.headers.ratelimit)
+      this.throttle.learn(answer.headers.ratelimit)
       return answer
     } catch (error) {
       throw ofAllAttempts(error, prepared)
@@ -161,7 +161,7 @@ export class Requests {
   private noteEffect({ isUnsafe }: PreparedRequest): void {
     if (!isUnsafe) return
     this.cache.noteEffect()
-    this.flights.forgetReads()
+    this.singleFlight.forgetReads()
   }
 }
 

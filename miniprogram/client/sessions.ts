@@ -20,13 +20,13 @@ export class Sessions {
   private readonly listeners = new Set<StateListener>()
   private current: Session | undefined
   private state: ChannelState = 'logged-out'
-  private told: ChannelState = 'logged-out'
+  private lastEmitted: ChannelState = 'logged-out'
   private login: Promise<Session> | undefined
 
   constructor(environment: Environment, configurations: Configurations) {
     this.environment = environment
     this.configurations = configurations
-    environment.events.listen(() => this.tell(this.state))
+    environment.events.listen(() => this.emitState(this.state))
   }
 
   /** What a listener would have been told last. */
@@ -74,27 +74,27 @@ export class Sessions {
   end(session: Session, state: 'logged-out' | 'ended'): void {
     if (this.current !== session) return
     this.current = undefined
-    this.tell(state)
+    this.emitState(state)
   }
 
   private async startLogin(): Promise<Session> {
-    this.tell('logging-in')
+    this.emitState('logging-in')
     try {
       this.current = await logIn(this.environment, this.configurations)
     } catch (error) {
       this.current = undefined
-      this.tell('logged-out')
+      this.emitState('logged-out')
       throw error
     }
-    this.tell('ready')
+    this.emitState('ready')
     return this.current
   }
 
-  private tell(state: ChannelState): void {
+  private emitState(state: ChannelState): void {
     this.state = state
     const { currentState } = this
-    if (currentState === this.told) return
-    this.told = currentState
+    if (currentState === this.lastEmitted) return
+    this.lastEmitted = currentState
     for (const listener of [...this.listeners]) listener(currentState)
   }
 }

@@ -14,7 +14,7 @@ const label = encodeAscii('miniseal/1 stored answers')
 
 export class StoredAnswers {
   private readonly environment: Environment
-  private kept = new Map<string, Kept>()
+  private cache = new Map<string, Kept>()
   private owner: string | undefined
 
   constructor(environment: Environment) {
@@ -25,31 +25,31 @@ export class StoredAnswers {
   async find(session: Session, name: string): Promise<Kept | undefined> {
     if (this.owner !== session.info.user) {
       this.owner = session.info.user
-      this.kept = await this.read(session).catch(() => new Map<string, Kept>())
+      this.cache = await this.read(session).catch(() => new Map<string, Kept>())
     }
-    return this.kept.get(name)
+    return this.cache.get(name)
   }
 
   /** Stores; the oldest give way. A phone that has no room is no reason for a request to fail. */
   async put(session: Session, name: string, kept: Kept | undefined): Promise<void> {
-    if (this.owner !== session.info.user || kept === this.kept.get(name)) return
-    this.kept.delete(name)
-    if (kept !== undefined) this.kept.set(name, kept)
-    const size = (): number => [...this.kept.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
-    while (this.kept.size > MOST_ENTRIES || size() > MOST_KILOBYTES * 1024) {
-      const [oldest = ''] = this.kept.keys()
-      this.kept.delete(oldest)
+    if (this.owner !== session.info.user || kept === this.cache.get(name)) return
+    this.cache.delete(name)
+    if (kept !== undefined) this.cache.set(name, kept)
+    const size = (): number => [...this.cache.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
+    while (this.cache.size > MOST_ENTRIES || size() > MOST_KILOBYTES * 1024) {
+      const [oldest = ''] = this.cache.keys()
+      this.cache.delete(oldest)
     }
     await this.write(session).catch(() => {})
   }
 
   async clear(): Promise<void> {
-    this.kept.clear()
+    this.cache.clear()
     this.owner = undefined
-    await this.environment.storage.remove(this.place).catch(() => {})
+    await this.environment.storage.remove(this.storageKey).catch(() => {})
   }
 
-  private get place(): string {
+  private get storageKey(): string {
     return `miniseal.answers.${this.environment.authority}`
   }
 
@@ -60,7 +60,7 @@ export class StoredAnswers {
 
   private async write(session: Session): Promise<void> {
     const { environment } = this
-    const entries = [...this.kept].map(([name, { etag, status, headers, bytes }]) => {
+    const entries = [...this.cache].map(([name, { etag, status, headers, bytes }]) => {
       return [name, etag, status, { ...headers }, encodeBase64Url(bytes)]
     })
     const primitives = await environment.loadPrimitives()
@@ -68,12 +68,12 @@ export class StoredAnswers {
     const nonce = environment.random.take(NONCE_BYTES)
     const plaintext = encodeUtf8(JSON.stringify({ user: session.info.user, entries }))
     const box = primitives.secretboxSeal(plaintext, nonce, await this.keyOf(session))
-    await environment.storage.set(this.place, `${encodeBase64Url(nonce)}.${encodeBase64Url(box)}`)
+    await environment.storage.set(this.storageKey, `${encodeBase64Url(nonce)}.${encodeBase64Url(box)}`)
   }
 
   private async read(session: Session): Promise<Map<string, Kept>> {
     const { environment } = this
-    const [nonce = '', box = ''] = ((await environment.storage.get(this.place)) ?? '').split('.')
+    const [nonce = '', box = ''] = ((await environment.storage.get(this.storageKey)) ?? '').split('.')
     const primitives = await environment.loadPrimitives()
     const key = await this.keyOf(session)
     const plaintext = primitives.secretboxOpen(decodeBase64Url(box), decodeBase64Url(nonce), key)

@@ -21,9 +21,9 @@ const packages: readonly (readonly [string, string])[] = [
 
 /** The real path of a file of the package; it need not exist. */
 function realPath(path: string): string {
-  for (const [prefix, place] of packages) {
-    if (path === prefix) return place
-    if (prefix.endsWith('/') && path.startsWith(prefix)) return join(place, path.slice(prefix.length))
+  for (const [prefix, directory] of packages) {
+    if (path === prefix) return directory
+    if (prefix.endsWith('/') && path.startsWith(prefix)) return join(directory, path.slice(prefix.length))
   }
   return join(appFolder, path)
 }

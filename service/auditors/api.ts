@@ -16,7 +16,7 @@ import { consistencyOf, integrityOf } from './integrity.ts'
 import { overviewOf } from './overview.ts'
 import type { AuditContext, AuditEnvironment, AuditParts } from './parts.ts'
 import { AuditRefused, problemOf } from './problems.ts'
-import { createReads, filterFacts, type Reads } from './reads.ts'
+import { type AccessLog, createAccessLog, filterFacts } from './reads.ts'
 import { type AuditSearch, createAuditSearch, findCursor } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
 import { timelineOf } from './timeline.ts'
@@ -34,7 +34,7 @@ const tailReach = 120_000
 interface Api {
   readonly parts: AuditParts
   readonly search: AuditSearch
-  readonly reads: Reads
+  readonly accessLog: AccessLog
   readonly exports: WorkSlots
 }
 
@@ -44,8 +44,8 @@ export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
   const sessions = createSessions(parts)
   const api: Api = {
     parts,
-    search: createAuditSearch(parts.store, parts.tagOf),
-    reads: createReads(parts),
+    search: createAuditSearch(parts.store, parts.blindIndexOf),
+    accessLog: createAccessLog(parts),
     exports: createWorkSlots(exportLimit),
   }
   app.onError((error, c) => problemOf(c, error))
@@ -104,45 +104,45 @@ async function sessionAnswer(
 }
 
 function addReads(app: Hono<AuditEnvironment>, api: Api): void {
-  const { parts, search, reads } = api
+  const { parts, search, accessLog } = api
   app.get('/entries', async (c) => c.json(await pageAnswer(c, api)))
   app.get('/timeline', async (c) => {
     const filter = filterOf(c)
-    await reads.tell(c, 'audit-read', { what: 'timeline', ...filterFacts(filter) })
+    await accessLog.logAccess(c, 'audit-read', { what: 'timeline', ...filterFacts(filter) })
     return c.json(await timelineOf({ store: parts.store, search }, filter, parts.now() * 1_000 + 999))
   })
   app.get('/overview', async (c) => {
     const { from, until } = filterOf(c)
-    await reads.tell(c, 'audit-read', { what: 'overview' })
+    await accessLog.logAccess(c, 'audit-read', { what: 'overview' })
     const range = { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }
     return c.json(await overviewOf(parts.store, range, parts.now() * 1_000 + 999))
   })
   app.get('/integrity', async (c) => {
-    await reads.tell(c, 'audit-read', { what: 'integrity' })
+    await accessLog.logAccess(c, 'audit-read', { what: 'integrity' })
     return c.json(await integrityOf(parts, search))
   })
   app.get('/consistency', async (c) => {
     const from = findCursor(c.req.query('from') ?? '')
     if (from === undefined) throw new AuditRefused('not_found')
-    await reads.tell(c, 'audit-read', { what: 'consistency' })
+    await accessLog.logAccess(c, 'audit-read', { what: 'consistency' })
     return c.json(await consistencyOf(parts, c.req.query('origin') ?? '', from))
   })
   app.get('/entries/:id', async (c) => {
     const entry = await findEntry(api, c.req.param('id'))
-    await reads.tell(c, 'audit-read', { what: 'entry', entry: leafIdText(entry.id) })
+    await accessLog.logAccess(c, 'audit-read', { what: 'entry', entry: leafIdText(entry.id) })
     return c.json(await entryAnswer(parts, entry, c.get('auditor').role))
   })
 }
 
 async function pageAnswer(c: AuditContext, api: Api): Promise<PageAnswer> {
-  const { parts, search, reads } = api
+  const { parts, search, accessLog } = api
   const filter = filterOf(c)
   const after = c.req.query('after')
   if (after !== undefined) return await tailAnswer(c, api, filter, after)
   const before = c.req.query('before')
   const cursor = before === undefined ? undefined : findCursor(before)
   if (before !== undefined && cursor === undefined) throw new AuditRefused('not_found')
-  await reads.tell(c, 'audit-read', { what: 'search', ...filterFacts(filter) })
+  await accessLog.logAccess(c, 'audit-read', { what: 'search', ...filterFacts(filter) })
   const { entries, next } = await search.page(filter, cursor, pageSize)
   return { entries: await rowsOf(entries, parts.findKey), next: next === undefined ? null : String(next) }
 }
@@ -154,11 +154,11 @@ async function tailAnswer(
   filter: AuditFilter,
   after: string,
 ): Promise<PageAnswer> {
-  const { parts, search, reads } = api
+  const { parts, search, accessLog } = api
   const last = findCursor(after)
   if (last === undefined) throw new AuditRefused('not_found')
   const table = filterNames.map((name) => c.req.query(name) ?? '').join('\n')
-  await reads.tellTail(c, table, { what: 'tail', ...filterFacts(filter) })
+  await accessLog.logTailAccess(c, table, { what: 'tail', ...filterFacts(filter) })
   const from = Math.max(filter.from ?? 0, parts.now() * 1_000 - tailReach)
   const { entries } = await search.page({ ...filter, from }, undefined, pageSize)
   const newer = entries.filter(({ place }) => place > last)
@@ -178,14 +178,14 @@ function boundReads(): MiddlewareHandler<AuditEnvironment> {
   }
 }
 
-function addExport(app: Hono<AuditEnvironment>, { parts, search, reads, exports }: Api): void {
+function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, exports }: Api): void {
   app.get('/export', async (c) => {
     assertMayDisclose(c)
     const format = parseFormat(c.req.query('format'))
     const filter = filterOf(c)
     const release = exports.take(c.get('auditor').name)
     try {
-      await reads.tell(c, 'audit-exported', { what: format, ...filterFacts(filter) })
+      await accessLog.logAccess(c, 'audit-exported', { what: format, ...filterFacts(filter) })
     } catch (error) {
       release()
       throw error
@@ -195,12 +195,12 @@ function addExport(app: Hono<AuditEnvironment>, { parts, search, reads, exports 
 }
 
 function addEvidence(app: Hono<AuditEnvironment>, api: Api): void {
-  const { parts, reads } = api
+  const { parts, accessLog } = api
   app.get('/entries/:id/evidence', async (c) => {
     assertMayDisclose(c)
     const groups = parseLabels(c.req.query('groups') ?? 'core,sig,pay')
     const entry = await findEntry(api, c.req.param('id'))
-    await reads.tell(c, 'audit-exported', { what: 'evidence', entry: leafIdText(entry.id) })
+    await accessLog.logAccess(c, 'audit-exported', { what: 'evidence', entry: leafIdText(entry.id) })
     return await evidenceResponse(parts, entry, groups)
   })
 }

@@ -5,7 +5,7 @@ import { leafIdText } from '../log/leaf-id.ts'
 import { type OpenedGroups, openDetail } from '../log/sealed-details.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import type { AuditorRole, LogEntry } from '../store/log-records.ts'
-import { placesPerLog } from '../store/log-records.ts'
+import { indexesPerLog } from '../store/log-records.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
 import { type OpenedEntry, openEntry } from './export.ts'
@@ -38,8 +38,8 @@ async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow
   const { core, sub } = groups
   return {
     place,
-    log: Math.floor(place / placesPerLog),
-    position: place % placesPerLog,
+    log: Math.floor(place / indexesPerLog),
+    position: place % indexesPerLog,
     id: leafIdText(id),
     hash: encodeBase64Url(hash),
     at,
@@ -99,7 +99,7 @@ export async function openGroups(
 }
 
 async function proofOf(reader: AuditParts['reader'], { place }: LogEntry): Promise<ShownProof | undefined> {
-  const [log, index] = [Math.floor(place / placesPerLog), place % placesPerLog]
+  const [log, index] = [Math.floor(place / indexesPerLog), place % indexesPerLog]
   const checkpoint = await reader.latestCheckpoint(log)
   if (checkpoint === undefined || checkpoint.size <= index) return undefined
   const path = await reader.inclusion(index, checkpoint.size, log)

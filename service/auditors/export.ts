@@ -7,7 +7,7 @@ import { leafIdText } from '../log/leaf-id.ts'
 import { openDetail } from '../log/sealed-details.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import type { LogEntry } from '../store/log-records.ts'
-import { placesPerLog } from '../store/log-records.ts'
+import { indexesPerLog } from '../store/log-records.ts'
 import type { AuditFilter } from './filter.ts'
 import type { AuditSearch } from './search.ts'
 
@@ -129,8 +129,8 @@ function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) 
     code,
     app,
     id: leafIdText(id),
-    log: Math.floor(place / placesPerLog),
-    position: place % placesPerLog,
+    log: Math.floor(place / indexesPerLog),
+    position: place % indexesPerLog,
     leaf_hash: encodeBase64Url(hash),
   }
 }

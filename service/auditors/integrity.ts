@@ -18,7 +18,7 @@ export async function integrityOf(parts: AuditParts, search: AuditSearch): Promi
   const checkpoints = await reader.checkpoints(Number.MAX_SAFE_INTEGER, listed)
   const events = async (kind: LeafKind): Promise<readonly EntryRow[]> =>
     rowsOf((await search.page({ kind }, undefined, listed)).entries, parts.findKey)
-  const { standing, origin, size, staged, checkpointAge: age } = status
+  const { health: standing, origin, size, staged, checkpointAge: age } = status
   return {
     now: now(),
     ...{ standing, origin, size, staged },

@@ -3,19 +3,19 @@ import type { Context } from 'hono'
 import type { VerifierKey } from '../../crypto/signed-note.ts'
 import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
 import type { Sender } from '../limits/source.ts'
-import type { Journal } from '../log/journal.ts'
+import type { Appender } from '../log/journal.ts'
 import type { LogStatus } from '../log/open-log.ts'
 import type { LogReader } from '../log/reader.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
-import type { TagOf } from '../log/tags.ts'
+import type { BlindIndexOf } from '../log/tags.ts'
 import type { Store } from '../store/store.ts'
 import type { Auditor } from './accounts.ts'
 
 export interface AuditParts {
   readonly store: Store
   readonly reader: LogReader
-  readonly journal: Journal
-  readonly tagOf: TagOf
+  readonly appender: Appender
+  readonly blindIndexOf: BlindIndexOf
   readonly findKey: FindSubjectKey
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>

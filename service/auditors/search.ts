@@ -1,5 +1,5 @@
 /** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
-import type { TagOf } from '../log/tags.ts'
+import type { BlindIndexOf } from '../log/tags.ts'
 import type { LogEntry } from '../store/log-records.ts'
 import type { LogSearch, TimedResult } from '../store/log-search.ts'
 import type { Store } from '../store/store.ts'
@@ -26,27 +26,30 @@ export interface AuditSearch {
 /** More than any place. */
 const end = Number.MAX_SAFE_INTEGER
 
-export function createAuditSearch(store: Pick<Store, 'searchLog' | 'listTimes'>, tagOf: TagOf): AuditSearch {
+export function createAuditSearch(
+  store: Pick<Store, 'searchLog' | 'listTimes'>,
+  blindIndexOf: BlindIndexOf,
+): AuditSearch {
   return {
     async page(filter, before, limit) {
-      const found = await store.searchLog(searchOf(filter, tagOf), before ?? end, limit + 1)
+      const found = await store.searchLog(searchOf(filter, blindIndexOf), before ?? end, limit + 1)
       const entries = found.slice(0, limit)
       return { entries, next: found.length > limit ? entries.at(-1)?.place : undefined }
     },
-    times: (filter, limit) => store.listTimes(searchOf(filter, tagOf), limit),
+    times: (filter, limit) => store.listTimes(searchOf(filter, blindIndexOf), limit),
   }
 }
 
 /** The columns and tags that a filter asks for. */
-function searchOf(filter: AuditFilter, tagOf: TagOf): LogSearch {
+function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
   const { user, device, ip, path, area, ...columns } = filter
   return {
     ...columns,
-    ...(user === undefined ? {} : { userTag: tagOf('user', user) }),
-    ...(device === undefined ? {} : { deviceTag: tagOf('device', device) }),
-    ...(ip === undefined ? {} : { ipTag: tagOf('ip', ip) }),
-    ...(path === undefined ? {} : { pathTag: tagOf('path', path) }),
-    ...(area === undefined ? {} : { areaTag: tagOf('area', area) }),
+    ...(user === undefined ? {} : { userTag: blindIndexOf('user', user) }),
+    ...(device === undefined ? {} : { deviceTag: blindIndexOf('device', device) }),
+    ...(ip === undefined ? {} : { ipTag: blindIndexOf('ip', ip) }),
+    ...(path === undefined ? {} : { pathTag: blindIndexOf('path', path) }),
+    ...(area === undefined ? {} : { areaTag: blindIndexOf('area', area) }),
   }
 }
 

@@ -9,8 +9,8 @@ import { suite1 } from '../../crypto/suite.ts'
 import type { Backend, Caller } from './backend.ts'
 import { NothingSent } from './backend.ts'
 import type { BackendTrace } from './backend-trace.ts'
-import type { Lane } from './lane.ts'
-import { openLane } from './lane.ts'
+import type { UpstreamBulkhead } from './lane.ts'
+import { openUpstreamBulkhead } from './lane.ts'
 import { replyFields } from './reply-fields.ts'
 import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
@@ -41,7 +41,7 @@ export interface GatewayOptions {
 /** A route with the part of the service that is its own. */
 interface Route extends Upstream {
   readonly timeoutMs: number
-  readonly lane: Lane
+  readonly upstreamBulkhead: UpstreamBulkhead
 }
 
 /** A backend that forwards. A request that no route takes is `not_found`. */
@@ -49,7 +49,11 @@ export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
     const timeoutMs = upstream.timeoutMs ?? options.timeoutMs ?? 10_000
     const connectTimeout = Math.min(timeoutMs, 3_000)
-    return { ...upstream, timeoutMs, lane: openLane({ connectTimeout, maxContent: options.maxContent }) }
+    return {
+      ...upstream,
+      timeoutMs,
+      upstreamBulkhead: openUpstreamBulkhead({ connectTimeout, maxContent: options.maxContent }),
+    }
   })
   return {
     async answer(message, caller) {
@@ -68,9 +72,10 @@ export function createGateway(options: GatewayOptions): Backend {
       const route = findRoute(routes, message.path)
       return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
-    routes: () => routes.map(({ prefix, lane }) => ({ route: prefix, ...lane.state() })),
+    routes: () =>
+      routes.map(({ prefix, upstreamBulkhead }) => ({ route: prefix, ...upstreamBulkhead.state() })),
     async close() {
-      await Promise.all(routes.map(({ lane }) => lane.close()))
+      await Promise.all(routes.map(({ upstreamBulkhead }) => upstreamBulkhead.close()))
     },
   }
 }
@@ -122,7 +127,9 @@ async function ask(
   // Runs while the request waits for its turn, too.
   const deadline = AbortSignal.timeout(route.timeoutMs)
   try {
-    return await route.lane.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
+    return await route.upstreamBulkhead.run(deadline, (agent) =>
+      forward(agent, route, message, headers, deadline),
+    )
   } catch (error) {
     onFault?.({ route: route.prefix, ...faultOf(error) })
     if (error instanceof ProtocolError) throw error

@@ -30,7 +30,7 @@ const openFor = 5_000
 /** For how long a connection is kept for the next request, in milliseconds: less than servers keep theirs. */
 const keepAlive = 4_000
 
-export interface Lane {
+export interface UpstreamBulkhead {
   /**
    * Runs `send` when it is its turn.
    *
@@ -44,7 +44,7 @@ export interface Lane {
   close(): Promise<void>
 }
 
-export interface LaneOptions {
+export interface UpstreamBulkheadOptions {
   /** Milliseconds. */
   readonly connectTimeout: number
   /** Bytes of an answer's body; counted while it arrives. */
@@ -52,7 +52,10 @@ export interface LaneOptions {
 }
 
 /** A lane with a circuit that is closed. */
-export function openLane({ connectTimeout, maxContent }: LaneOptions): Lane {
+export function openUpstreamBulkhead({
+  connectTimeout,
+  maxContent,
+}: UpstreamBulkheadOptions): UpstreamBulkhead {
   const agent = new Agent({
     connections: maxRunning,
     pipelining: 1,

@@ -4,7 +4,7 @@ import { type ErasureReason, eraseUser, erasureReasons } from '../log/erasure.ts
 import type { Command } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
-import { openOperatorJournal } from './operator-journal.ts'
+import { openOperatorAppender } from './operator-journal.ts'
 
 const usage = `usage: miniseal audit erase USER --why TEXT [--reason REASON]
 
@@ -37,14 +37,14 @@ export const erase: Command = {
     if (user === undefined || more.length > 0) throw new UsageError('audit erase takes a user')
     const erasure = { user, why: parseWhy(values.why), reason: parseReason(values.reason) }
     return await withDatabase(terminal, async (store) => {
-      const { journal, tagOf } = await openOperatorJournal(store, terminal)
-      if (tagOf === undefined) {
+      const { appender, blindIndexOf } = await openOperatorAppender(store, terminal)
+      if (blindIndexOf === undefined) {
         throw new CommandFailed(
           'MINISEAL_MASTER_KEY is missing: without it nobody knows which entries are about whom',
         )
       }
       const now = (): number => Math.floor(Date.now() / 1000)
-      const result = await eraseUser({ store, journal, tagOf, now }, erasure)
+      const result = await eraseUser({ store, appender, blindIndexOf, now }, erasure)
       if (result === 'unknown-user') throw new CommandFailed(`there is no user ${JSON.stringify(user)}`)
       terminal.out(result === 'erased' ? `erased ${user}\n` : `${user} was erased before; nothing is left\n`)
       return 0

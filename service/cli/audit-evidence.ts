@@ -70,7 +70,7 @@ async function write(
   const reader = createLogReader(log.store)
   const entry = await reader.entryById(key)
   if (entry === undefined) throw new CommandFailed('there is no such entry')
-  await log.tell('audit-exported', { what: 'evidence', entries: 1 })
+  await log.logAccess('audit-exported', { what: 'evidence', entries: 1 })
   const archive = await refusable(() => makeEvidence({ ...log, reader }, entry, { groups, body }))
   const origin = terminal.environment.MINISEAL_ORIGIN
   const known = {

@@ -83,7 +83,7 @@ async function write(
 ): Promise<ExitCode> {
   // Which filters, never their values: leaves say nothing about a person.
   const names = Object.keys(filter).sort().join(' ')
-  await log.tell('audit-exported', {
+  await log.logAccess('audit-exported', {
     what: format,
     by: 'command',
     ...(names === '' ? {} : { filters: names }),
@@ -94,7 +94,11 @@ async function write(
   let done = 0
   try {
     await sink.write(exportHead(format))
-    for await (const entries of exportEntries(createAuditSearch(log.store, log.tagOf), filter, log.findKey)) {
+    for await (const entries of exportEntries(
+      createAuditSearch(log.store, log.blindIndexOf),
+      filter,
+      log.findKey,
+    )) {
       await sink.write(exportLines(format, entries))
       done += entries.length
       progress.show(done, size)

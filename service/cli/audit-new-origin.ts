@@ -21,9 +21,9 @@ export const newOrigin: Command = {
   async run(args, terminal) {
     const { values } = parseArgs({ args: [...args], options: { origin: { type: 'string' } }, strict: true })
     const given = readOrigin(values.origin)
-    return await withLog(terminal, async ({ config, places, authority, now }) => {
+    return await withLog(terminal, async ({ config, paths, authority, now }) => {
       const base = given ?? config.log.origin ?? defaultOrigin(authority, now)
-      const { origin, previous } = await refusable(() => startNextLog(places, base, now))
+      const { origin, previous } = await refusable(() => startNextLog(paths, base, now))
       terminal.out(`the log goes on as ${origin}\n`)
       if (previous !== undefined) {
         const root = Buffer.from(previous.root).toString('base64')
@@ -47,8 +47,8 @@ export const trustDatabase: Command = {
   usage: trustUsage,
   async run(args, terminal) {
     parseArgs({ args: [...args], options: {}, strict: true })
-    return await withLog(terminal, async ({ places }) => {
-      const { origin, size } = await refusable(() => trust(places))
+    return await withLog(terminal, async ({ paths }) => {
+      const { origin, size } = await refusable(() => trust(paths))
       terminal.out(`the anchor has ${origin}, ${size} leaves\n`)
       return 0
     })

@@ -1,12 +1,12 @@
 /** The log of a service, for the commands that look at it or decide what becomes of it. */
 import { existsSync } from 'node:fs'
 import { authorityOf } from '../../crypto/channel-configuration.ts'
-import { logPlacesOf } from '../audit-log.ts'
+import { logPathsOf } from '../audit-log.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import type { LogPlaces } from '../log/standing.ts'
+import type { LogPaths } from '../log/standing.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ExitCode, Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'
@@ -14,7 +14,7 @@ import { findDevelopmentFile } from './development-file.ts'
 
 export interface LogSituation {
   readonly config: Config
-  readonly places: LogPlaces
+  readonly paths: LogPaths
   /** Host and port of the public origin. */
   readonly authority: string
   /** UNIX seconds. */
@@ -47,8 +47,8 @@ export async function withLog(
   const store = await openStore(database)
   try {
     const keyring = await openKeyring(store, createSecretWrapper(config.masterKeys), now)
-    const places = logPlacesOf(config, { store, keyring }, authority, now)
-    return await work({ config, places, authority, now })
+    const paths = logPathsOf(config, { store, keyring }, authority, now)
+    return await work({ config, paths, authority, now })
   } finally {
     await store.close()
   }

@@ -22,19 +22,19 @@ export const status: Command = {
   },
 }
 
-async function show({ places, now }: LogSituation, terminal: Terminal): Promise<ExitCode> {
-  const { store } = places
-  const assessment = await assessLog(places)
+async function show({ paths, now }: LogSituation, terminal: Terminal): Promise<ExitCode> {
+  const { store } = paths
+  const assessment = await assessLog(paths)
   if (assessment.kind === 'unstarted') {
     terminal.out('no log yet: the service starts it\n')
     return 0
   }
   const line = (name: string, text: string): void => terminal.out(`${name.padEnd(12)} ${text}\n`)
-  const { state, checkpoint, anchored } = assessment
-  line('origin', state?.origin ?? places.origin)
-  line('size', `${state?.size ?? 0} leaves, ${await store.countStaged()} waiting for their place`)
+  const { state, checkpoint, lockedCheckpoint } = assessment
+  line('origin', state?.origin ?? paths.origin)
+  line('size', `${state?.size ?? 0} leaves, ${await store.countPending()} waiting for their place`)
   line('checkpoint', checkpoint === undefined ? 'none yet' : describe(checkpoint, now))
-  line('anchor', anchored === undefined ? 'none here' : `${anchored.size} leaves`)
+  line('anchor', lockedCheckpoint === undefined ? 'none here' : `${lockedCheckpoint.size} leaves`)
   for (const { name, log, size, failure } of await store.listWitnesses()) {
     const behind =
       log === state?.log ? `${Math.max(0, (checkpoint?.size ?? 0) - size)} leaves behind` : 'not yet'

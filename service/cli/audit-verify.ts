@@ -78,7 +78,7 @@ const mostShown = 100
 
 function describe(result: VerifyResult): string {
   const { findings } = result
-  const shown = findings.kept.slice(0, mostShown)
+  const shown = findings.reported.slice(0, mostShown)
   const more = findings.count - shown.length
   return [
     ...shown.map(({ code, place, message }) => `FAILED ${code}: ${place}: ${message}`),
@@ -95,7 +95,7 @@ function describe(result: VerifyResult): string {
 function toJson(result: VerifyResult) {
   return {
     ok: result.findings.count === 0,
-    findings: result.findings.kept,
+    findings: result.findings.reported,
     findings_total: result.findings.count,
     logs: result.logs.map(({ origin, size, root }) => {
       return { origin, size, root: Buffer.from(root).toString('base64') }

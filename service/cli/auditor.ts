@@ -4,7 +4,7 @@ import type { NewAuditor } from '../auditors/accounts.ts'
 import { accountKeyOf, addAuditor, auditorName, isGood } from '../auditors/accounts.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { readOperatorPlaces } from '../operator-places.ts'
+import { readOperatorPaths } from '../operator-places.ts'
 import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
@@ -99,7 +99,7 @@ async function add(store: Store, terminal: Terminal, made: NewAuditor, isJson: b
 
 /** @throws CommandFailed without the master key, or where no service has started on the database. */
 async function accountKey(store: Store, { environment }: Terminal): Promise<Uint8Array> {
-  const { masterKeys } = readOperatorPlaces(environment)
+  const { masterKeys } = readOperatorPaths(environment)
   if (masterKeys === undefined)
     throw new CommandFailed('MINISEAL_MASTER_KEY is needed: an account is bound to a key of the service')
   const record = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')

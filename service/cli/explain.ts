@@ -71,11 +71,11 @@ export const explain: Command = {
     const language = languageChosen(values.lang, terminal)
     const known = await knownOf(values)
     const capture = await readAll(file, values)
-    return tell(capture, known, language, values.json, terminal)
+    return writeReport(capture, known, language, values.json, terminal)
   },
 }
 
-function tell(
+function writeReport(
   capture: Capture,
   known: ExplainOptions,
   language: Language,
@@ -149,7 +149,7 @@ async function readStandardInput(): Promise<Uint8Array> {
 async function knownOf(values: Values): Promise<ExplainOptions> {
   const keys: KnownKey[] = []
   for (const text of values.key) keys.push(...parseKeys(await textOf(text, '@'), 'option'))
-  for (const place of values.jwks) keys.push(...parseKeys(await readSet(place), 'jwks'))
+  for (const location of values.jwks) keys.push(...parseKeys(await readSet(location), 'jwks'))
   const digest = values['base-sha256']?.toLowerCase()
   if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest))
     throw new UsageError('--base-sha256 takes 64 hex digits')
@@ -192,15 +192,15 @@ async function textOf(text: string, mark: string): Promise<string> {
   return text.startsWith(mark) ? Buffer.from(await bytesOf(text.slice(mark.length))).toString('utf8') : text
 }
 
-async function readSet(place: string): Promise<string> {
-  if (!/^https?:\/\//i.test(place)) return await textOf(`@${place}`, '@')
+async function readSet(location: string): Promise<string> {
+  if (!/^https?:\/\//i.test(location)) return await textOf(`@${location}`, '@')
   try {
-    const answer = await fetch(place, { signal: AbortSignal.timeout(10_000) })
-    if (!answer.ok) throw new CommandFailed(`${place} answered ${answer.status}`)
+    const answer = await fetch(location, { signal: AbortSignal.timeout(10_000) })
+    if (!answer.ok) throw new CommandFailed(`${location} answered ${answer.status}`)
     return await answer.text()
   } catch (error) {
     if (error instanceof CommandFailed) throw error
-    throw new CommandFailed(`${place} cannot be read`)
+    throw new CommandFailed(`${location} cannot be read`)
   }
 }
 

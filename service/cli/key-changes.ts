@@ -44,12 +44,12 @@ export function rotateAction(kind: string | undefined): Action {
     terminal.out(
       `new ${found} key ${kid}, used ${notBefore > now ? `from ${day(notBefore)}` : 'from now on'}\n`,
     )
-    if (found === 'log') tellLogOverlap(terminal, now)
+    if (found === 'log') printLogOverlap(terminal, now)
     return 0
   }
 }
 
-function tellLogOverlap(terminal: Terminal, now: number): void {
+function printLogOverlap(terminal: Terminal, now: number): void {
   terminal.out(
     'Checkpoints carry its signature beside the old one.\n' +
       `Clients are told of it from ${day(now + configurationLifetime)} on; ` +

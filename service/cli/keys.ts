@@ -10,7 +10,7 @@ import { noteVerifierKey, published, publishedLogKeys } from '../keys/publicatio
 import { countOld } from '../keys/rewrapping.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { tellKeyChanges } from '../log/key-leaves.ts'
+import { logKeyChanges } from '../log/key-leaves.ts'
 import { defaultOrigin } from '../log/origin.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind } from '../store/store.ts'
@@ -19,7 +19,7 @@ import { isThumbprint, UsageError } from './command.ts'
 import { findDevelopmentFile } from './development-file.ts'
 import type { Action, ChangeOptions, Situation } from './key-changes.ts'
 import { day, endAction, rotateAction, useAction } from './key-changes.ts'
-import { openOperatorJournal } from './operator-journal.ts'
+import { openOperatorAppender } from './operator-journal.ts'
 
 const usage = `usage: miniseal keys list
        miniseal keys export [--json]
@@ -65,9 +65,9 @@ export const keys: Command = {
     const store = await openStore(config.database)
     try {
       const wrapper = createSecretWrapper(config.masterKeys)
-      const { journal } = await openOperatorJournal(store, terminal)
+      const { appender } = await openOperatorAppender(store, terminal)
       return await run({
-        store: tellKeyChanges(store, journal),
+        store: logKeyChanges(store, appender),
         wrapper,
         terminal,
         now: Math.floor(Date.now() / 1000),

@@ -8,20 +8,25 @@ import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { createLogSeals, type LogSeals } from '../log/seals.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
-import { createTags, rememberTags } from '../log/tags.ts'
+import { cacheBlindIndex, createBlindIndex } from '../log/tags.ts'
 import type { CheckedLog, ClaimedTree } from '../log/verification/check-database.ts'
 import { checkDatabase } from '../log/verification/check-database.ts'
 import type { DetailCheck } from '../log/verification/check-detail.ts'
 import { checkDetails } from '../log/verification/check-detail.ts'
-import type { AnchorFile, KeysOf } from '../log/verification/claims.ts'
-import { anchorClaims, ClaimRefused, readAnchor, readClaimFile } from '../log/verification/claims.ts'
+import type { CheckpointLockFile, KeysOf } from '../log/verification/claims.ts'
+import {
+  ClaimRefused,
+  checkpointLockClaims,
+  readCheckpointLock,
+  readClaimFile,
+} from '../log/verification/claims.ts'
 import type { ExplainedLoss } from '../log/verification/explained-losses.ts'
 import { explainLosses } from '../log/verification/explained-losses.ts'
 import type { Findings } from '../log/verification/findings.ts'
 import { collectFindings } from '../log/verification/findings.ts'
 import { findLastCheck, keepLastCheck } from '../log/verification/last-check.ts'
-import type { OperatorPlaces } from '../operator-places.ts'
-import { readOperatorPlaces } from '../operator-places.ts'
+import type { OperatorPaths } from '../operator-places.ts'
+import { readOperatorPaths } from '../operator-places.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { Terminal } from './command.ts'
@@ -50,17 +55,17 @@ export interface VerifyResult {
  * @throws CommandFailed when there is none, or when it cannot be read.
  */
 export async function verifyDatabase(options: VerifyOptions, terminal: Terminal): Promise<VerifyResult> {
-  const places = readOperatorPlaces(terminal.environment)
-  const { database } = places
+  const paths = readOperatorPaths(terminal.environment)
+  const { database } = paths
   if (database.kind === 'sqlite' && !existsSync(database.path)) {
     throw new CommandFailed(
       `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
     )
   }
-  const anchor = await readAnchor(places.dataFolder)
+  const checkpointLock = await readCheckpointLock(paths.dataFolder)
   const store = await openStore(database, { isSnapshot: true })
   try {
-    return await verifyStore(store, { ...places, anchor }, options, terminal)
+    return await verifyStore(store, { ...paths, checkpointLock }, options, terminal)
   } finally {
     await store.close()
   }
@@ -68,7 +73,11 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
 
 async function verifyStore(
   store: Store,
-  { dataFolder, masterKeys, anchor }: OperatorPlaces & { readonly anchor: readonly AnchorFile[] },
+  {
+    dataFolder,
+    masterKeys,
+    checkpointLock,
+  }: OperatorPaths & { readonly checkpointLock: readonly CheckpointLockFile[] },
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {
@@ -78,13 +87,13 @@ async function verifyStore(
   }
   const findings = collectFindings()
   const keys = await findLogKeys(store, wrapper, options.vkeys)
-  const anchors = anchorClaims(anchor, keys.keysOf, findings)
+  const checkpointLocks = checkpointLockClaims(checkpointLock, keys.keysOf, findings)
   const given = await readGiven(options.checkpoints, keys.keysOf)
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
   const keyed = wrapper === undefined ? undefined : await keyedChecks(store, wrapper, findings)
   const details = keyed?.details
-  const { claimed, losses } = await explainLosses(store, { own: [...anchors, ...before], given })
+  const { claimed, losses } = await explainLosses(store, { own: [...checkpointLocks, ...before], given })
   const progress = startProgress(terminal, 'verifying')
   const report = await checkDatabase({
     store,
@@ -104,7 +113,7 @@ async function verifyStore(
     entries: report.entries,
     checkpoints: report.checkpoints,
     staged: report.staged,
-    anchors: anchors.map(({ origin, size }) => ({ origin, size })),
+    checkpointLocks: checkpointLocks.map(({ origin, size }) => ({ origin, size })),
     given: given.map(({ origin, size }) => ({ origin, size })),
     keys: keys.from,
     losses,
@@ -118,7 +127,7 @@ type Checked = Readonly<{
   entries: number
   checkpoints: number
   staged: number
-  anchors: readonly { readonly size: number }[]
+  checkpointLocks: readonly { readonly size: number }[]
   given: readonly { readonly size: number }[]
   losses: readonly ExplainedLoss[]
   keys: 'given' | 'master-key' | 'database'
@@ -127,13 +136,13 @@ type Checked = Readonly<{
 }>
 
 function linesOf(checked: Checked, logs: number): readonly string[] {
-  const { entries, checkpoints, staged, anchors, given, losses, keys, details, since } = checked
+  const { entries, checkpoints, staged, checkpointLocks, given, losses, keys, details, since } = checked
   const from = since === null ? '' : `, on from ${since.join(' and ')}`
   return [
     ...(logs === 0 ? ['no log has been started in this database'] : []),
     `checked: ${entries} entries, ${checkpoints} checkpoints${from}`,
-    anchors.length > 0
-      ? `anchor: ${anchors.map(({ size }) => size).join(' and ')}`
+    checkpointLocks.length > 0
+      ? `anchor: ${checkpointLocks.map(({ size }) => size).join(' and ')}`
       : 'no anchor in MINISEAL_DATA: a restored backup cannot be told from the log',
     ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
     ...losses.map(
@@ -158,7 +167,7 @@ async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findi
   const details = checkDetails({
     findings,
     findKey: createSubjectKeyFinder(store, wrapper),
-    tagOf: rememberTags(createTags(secretKey)),
+    blindIndexOf: cacheBlindIndex(createBlindIndex(secretKey)),
     now: Math.floor(Date.now() / 1000),
   })
   return { details, seals: createLogSeals(secretKey) }

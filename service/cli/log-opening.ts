@@ -8,15 +8,15 @@ import type { PolicyWitness } from '../../crypto/tlog-policy.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { createJournal } from '../log/journal.ts'
+import { createAppender } from '../log/journal.ts'
 import type { RetentionSettings } from '../log/retention.ts'
 import { createLogSeals, type LogSeals } from '../log/seals.ts'
 import { readLogSettings } from '../log/settings.ts'
 import type { FindSubjectKey } from '../log/subject-keys.ts'
 import { createSubjectKeyFinder } from '../log/subject-keys.ts'
-import type { TagOf } from '../log/tags.ts'
-import { createTags, rememberTags } from '../log/tags.ts'
-import { readOperatorPlaces } from '../operator-places.ts'
+import type { BlindIndexOf } from '../log/tags.ts'
+import { cacheBlindIndex, createBlindIndex } from '../log/tags.ts'
+import { readOperatorPaths } from '../operator-places.ts'
 import { openStore } from '../store/open-store.ts'
 import type { ServiceKeyKind, Store } from '../store/store.ts'
 import type { ExitCode, Terminal } from './command.ts'
@@ -25,7 +25,7 @@ import { CommandFailed } from './command.ts'
 export interface OpenedLog {
   readonly store: Store
   readonly findKey: FindSubjectKey
-  readonly tagOf: TagOf
+  readonly blindIndexOf: BlindIndexOf
   /** Of the log of this origin. */
   readonly logKeys: (origin: string) => readonly VerifierKey[]
   /** Those that the service asks to cosign. */
@@ -36,7 +36,7 @@ export interface OpenedLog {
    * Stages a leaf that tells what was done here. Whoever is to see something calls it first: what is not logged is not
    * shown. A running service gives it its place.
    */
-  tell(kind: LeafKind, facts: FlatObject): Promise<void>
+  logAccess(kind: LeafKind, facts: FlatObject): Promise<void>
 }
 
 /** @throws CommandFailed without a database, or without the master key. */
@@ -44,7 +44,7 @@ export async function withOpenedLog(
   { environment }: Terminal,
   work: (log: OpenedLog) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { database, masterKeys, retention } = readOperatorPlaces(environment)
+  const { database, masterKeys, retention } = readOperatorPaths(environment)
   if (masterKeys === undefined)
     throw new CommandFailed('MINISEAL_MASTER_KEY is needed to open what is sealed')
   if (database.kind === 'sqlite' && !existsSync(database.path)) {
@@ -57,18 +57,18 @@ export async function withOpenedLog(
     const wrapper = createSecretWrapper(masterKeys)
     const keys = (await store.listServiceKeys()).map((record) => readServiceKey(record, wrapper))
     const lookupKey = findLookupKey(keys)
-    const tagOf = rememberTags(createTags(lookupKey))
+    const blindIndexOf = cacheBlindIndex(createBlindIndex(lookupKey))
     return await work({
       store,
       findKey: createSubjectKeyFinder(store, wrapper),
-      tagOf,
+      blindIndexOf,
       logKeys: (origin) =>
         keys
           .filter(({ kind }) => kind === 'log')
           .map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
       witnesses: readLogSettings(environment).witnesses,
       serviceKeys: { roots: publicKeys(keys, 'root'), signing: publicKeys(keys, 'signing') },
-      tell: teller(store, { tagOf, seals: createLogSeals(lookupKey) }, retention),
+      logAccess: createAccessLogger(store, { blindIndexOf, seals: createLogSeals(lookupKey) }, retention),
     })
   } finally {
     await store.close()
@@ -85,22 +85,25 @@ function publicKeys(keys: readonly ServiceKey[], kind: ServiceKeyKind): readonly
   return keys.filter((key) => key.kind === kind).map(({ publicKey }) => encodeBase64Url(publicKey))
 }
 
-function teller(
+function createAccessLogger(
   store: Store,
-  keyed: { readonly tagOf: TagOf; readonly seals: LogSeals },
+  keyed: { readonly blindIndexOf: BlindIndexOf; readonly seals: LogSeals },
   retention: RetentionSettings,
-): OpenedLog['tell'] {
+): OpenedLog['logAccess'] {
   const now = (): number => Math.floor(Date.now() / 1000)
-  const journal = createJournal({
+  const appender = createAppender({
     store,
     keys: undefined,
     ...keyed,
     retention,
     now,
-    wake: () => {},
+    notify: () => {},
   })
   return async (kind, facts) => {
-    const { kind: outcome } = await journal.commit({ writes: [], leaves: [journal.systemLeaf(kind, facts)] })
+    const { kind: outcome } = await appender.commit({
+      writes: [],
+      leaves: [appender.systemLeaf(kind, facts)],
+    })
     if (outcome !== 'committed')
       throw new CommandFailed('what is done here cannot be logged, so it is not done')
   }

@@ -2,39 +2,42 @@
 
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { createJournal, type Journal } from '../log/journal.ts'
+import { type Appender, createAppender } from '../log/journal.ts'
 import { createLogSeals } from '../log/seals.ts'
 import { endLeaves } from '../log/session-leaves.ts'
 import { createSubjectKeys } from '../log/subject-keys.ts'
-import { createTags, type TagOf } from '../log/tags.ts'
-import { readOperatorPlaces } from '../operator-places.ts'
+import { type BlindIndexOf, createBlindIndex } from '../log/tags.ts'
+import { readOperatorPaths } from '../operator-places.ts'
 import type { Store, Write } from '../store/store.ts'
 import type { Terminal } from './command.ts'
 
-export interface OperatorJournal {
-  readonly journal: Journal
+export interface OperatorAppender {
+  readonly appender: Appender
   /** `undefined` without a master key: leaves then say what was done, and not to whom. */
-  readonly tagOf: TagOf | undefined
+  readonly blindIndexOf: BlindIndexOf | undefined
 }
 
 /** @throws ConfigError; Error when the master key is not the one of this database. */
-export async function openOperatorJournal(store: Store, { environment }: Terminal): Promise<OperatorJournal> {
-  const { masterKeys, retention } = readOperatorPlaces(environment)
+export async function openOperatorAppender(
+  store: Store,
+  { environment }: Terminal,
+): Promise<OperatorAppender> {
+  const { masterKeys, retention } = readOperatorPaths(environment)
   const now = (): number => Math.floor(Date.now() / 1000)
   // A running service looks for staged leaves every second.
-  const parts = { store, retention, now, wake: () => {} }
+  const parts = { store, retention, now, notify: () => {} }
   if (masterKeys === undefined) {
     return {
-      journal: createJournal({ ...parts, keys: undefined, tagOf: nobody, seals: undefined }),
-      tagOf: undefined,
+      appender: createAppender({ ...parts, keys: undefined, blindIndexOf: nobody, seals: undefined }),
+      blindIndexOf: undefined,
     }
   }
   const wrapper = createSecretWrapper(masterKeys)
   const keyring = await openKeyring(store, wrapper, now())
   const lookupKey = keyring.current('lookup', now()).secretKey
-  const [tagOf, seals] = [createTags(lookupKey), createLogSeals(lookupKey)]
+  const [blindIndexOf, seals] = [createBlindIndex(lookupKey), createLogSeals(lookupKey)]
   const keys = createSubjectKeys(store, wrapper, now)
-  return { journal: createJournal({ ...parts, keys, tagOf, seals }), tagOf }
+  return { appender: createAppender({ ...parts, keys, blindIndexOf, seals }), blindIndexOf }
 }
 
 /**
@@ -48,10 +51,10 @@ export async function commitEnd(
   user: string,
   writes: readonly Write[],
 ): Promise<boolean> {
-  const { journal } = await openOperatorJournal(store, terminal)
-  const leaves = endLeaves(journal, writes, { by: 'operator', user })
-  return (await journal.commit({ writes, leaves })).kind === 'committed'
+  const { appender } = await openOperatorAppender(store, terminal)
+  const leaves = endLeaves(appender, writes, { by: 'operator', user })
+  return (await appender.commit({ writes, leaves })).kind === 'committed'
 }
 
 /** Never asked: without keys nothing is tagged. */
-const nobody: TagOf = () => new Uint8Array(8)
+const nobody: BlindIndexOf = () => new Uint8Array(8)

@@ -4,11 +4,11 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
-import type { Conversations, PagePlace } from './conversations.ts'
+import type { Conversations, PageCursor } from './conversations.ts'
 import type { People } from './people.ts'
 import { isName } from './people.ts'
 import type { Push } from './push.ts'
-import { tell } from './push.ts'
+import { notifyUser } from './push.ts'
 
 const profileShape = z.strictObject({ name: z.string().refine(isName) })
 
@@ -55,7 +55,7 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
     if (message === undefined)
       throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another message')
     const data = { ...message, from_name: name }
-    await tell(push, to, { type: 'chat-message', data }, `chat/${message.id}`)
+    await notifyUser(push, to, { type: 'chat-message', data }, `chat/${message.id}`)
     return c.json(message, 201)
   })
   app.get('/chat/messages', (c) => {
@@ -73,7 +73,7 @@ function isContact(people: People, app: string, user: string): boolean {
   return name !== null && people.findUser(app, name) === user
 }
 
-function readPlace(c: Context): PagePlace {
+function readPlace(c: Context): PageCursor {
   const after = c.req.query('after')
   const before = c.req.query('before')
   if (after !== undefined && before !== undefined)

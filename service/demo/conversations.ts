@@ -30,7 +30,7 @@ export interface Contact {
 }
 
 /** Where a page of a conversation is: after a position, before one, or at its end. */
-export interface PagePlace {
+export interface PageCursor {
   readonly after?: number
   readonly before?: number
 }
@@ -39,7 +39,7 @@ export interface Conversations {
   /** One transaction; durable when it returns. @returns `undefined` when the key stands for another message. */
   write(message: NewMessage): ChatMessage | undefined
   /** Oldest first, 100 at most. */
-  page(one: string, other: string, place: PagePlace): { messages: readonly ChatMessage[]; more: boolean }
+  page(one: string, other: string, cursor: PageCursor): { messages: readonly ChatMessage[]; more: boolean }
   /** Everybody else with a name in this mini program: the latest conversation first, 100 at most. */
   contacts(app: string, user: string): readonly Contact[]
 }

@@ -12,6 +12,6 @@ export type Push = (user: string, event: PushedEvent, options: { readonly id: st
  * Tells somebody of what has happened already. That it cannot be told is no reason to fail: who was not told finds it
  * when they look.
  */
-export async function tell(push: Push, user: string, event: PushedEvent, id: string): Promise<void> {
+export async function notifyUser(push: Push, user: string, event: PushedEvent, id: string): Promise<void> {
   await push(user, event, { id }).catch(() => undefined)
 }

@@ -8,7 +8,7 @@ import { StepUpNeeded } from '../backends/step-up.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
 import type { People } from './people.ts'
 import type { Push } from './push.ts'
-import { tell } from './push.ts'
+import { notifyUser } from './push.ts'
 
 /** One transfer moves at most 50,000.00 CNY. */
 const maxAmount = 5_000_000
@@ -91,7 +91,7 @@ async function finish(
   const payee_user = account === transfer.payee && !userForm.test(account) ? null : account
   if (payee_user !== null) {
     const event = { type: 'transfer-received', data: describe(people, received) }
-    await tell(push, payee_user, event, `transfer/${transfer.id}`)
+    await notifyUser(push, payee_user, event, `transfer/${transfer.id}`)
   }
   return { ...transfer, payee_user, currency, status: 'done' }
 }

@@ -26,7 +26,7 @@ export interface DeliveryParts {
 export class Delivery {
   readonly #parts: DeliveryParts
   #next: number
-  #isWoken = false
+  #isNotified = false
   #isAtWork = false
   #isStopped = false
 
@@ -41,8 +41,8 @@ export class Delivery {
   }
 
   /** There may be something new. Cheap when it is at work already. */
-  wake(): void {
-    this.#isWoken = true
+  notify(): void {
+    this.#isNotified = true
     if (!this.#isAtWork) void this.#work()
   }
 
@@ -54,13 +54,13 @@ export class Delivery {
   async #work(): Promise<void> {
     this.#isAtWork = true
     try {
-      while (this.#isWoken && !this.#isStopped) {
-        this.#isWoken = false
+      while (this.#isNotified && !this.#isStopped) {
+        this.#isNotified = false
         while (await this.#sendPage());
       }
     } catch {
       // The database did not answer; the events are there all the same.
-      setTimeout(() => this.wake(), retryPause).unref()
+      setTimeout(() => this.notify(), retryPause).unref()
     } finally {
       this.#isAtWork = false
     }

@@ -7,7 +7,7 @@ import type { Delivery } from './delivery.ts'
 import type { SocketSession } from './socket-turn.ts'
 
 /** A socket that is bound to a session. */
-export interface Follower {
+export interface Subscriber {
   readonly session: SocketSession
   /** Absent before it has subscribed. */
   delivery(): Delivery | undefined
@@ -15,9 +15,9 @@ export interface Follower {
   sessionOver(): void
 }
 
-export interface Followers {
+export interface Subscribers {
   /** @returns takes it off */
-  add(follower: Follower): () => void
+  add(subscriber: Subscriber): () => void
   close(): void
 }
 
@@ -25,33 +25,33 @@ export interface Followers {
 const restFactor = 10
 const longestRest = 1_000
 
-type FollowerStore = Pick<Store, 'watch' | 'listLastEvents' | 'listActiveSessions'>
+type SubscriberStore = Pick<Store, 'watch' | 'listLastEvents' | 'listActiveSessions'>
 
 /** @param now UNIX seconds */
-export function createFollowers(store: FollowerStore, now: () => number): Followers {
-  const followers = new Map<string, Set<Follower>>()
-  const of = (user: string): readonly Follower[] => [...(followers.get(user) ?? [])]
-  const everybody = (): readonly Follower[] => [...followers.values()].flatMap((some) => [...some])
+export function createSubscribers(store: SubscriberStore, now: () => number): Subscribers {
+  const subscribers = new Map<string, Set<Subscriber>>()
+  const of = (user: string): readonly Subscriber[] => [...(subscribers.get(user) ?? [])]
+  const everybody = (): readonly Subscriber[] => [...subscribers.values()].flatMap((some) => [...some])
   const lookAtAll = repeated(async () => {
-    await wakeThoseBehind(store, everybody())
-    await endThoseOver(store, everybody(), now())
+    await notifyLagging(store, everybody())
+    await endExpired(store, everybody(), now())
   })
   const hear = ({ kind, user }: Change): void => {
     if (user === undefined || kind === 'any') lookAtAll.ask()
-    else if (kind === 'events') for (const follower of of(user)) follower.delivery()?.wake()
-    else endThoseOver(store, of(user), now()).catch(lookAtAll.ask)
+    else if (kind === 'events') for (const subscriber of of(user)) subscriber.delivery()?.notify()
+    else endExpired(store, of(user), now()).catch(lookAtAll.ask)
   }
   let stopWatching: (() => void) | undefined
   return {
-    add(follower) {
-      const { user } = follower.session
-      followers.set(user, (followers.get(user) ?? new Set()).add(follower))
+    add(subscriber) {
+      const { user } = subscriber.session
+      subscribers.set(user, (subscribers.get(user) ?? new Set()).add(subscriber))
       stopWatching ??= store.watch(hear)
       // It may have ended between its last request and now.
-      endThoseOver(store, [follower], now()).catch(lookAtAll.ask)
+      endExpired(store, [subscriber], now()).catch(lookAtAll.ask)
       return () => {
-        followers.get(user)?.delete(follower)
-        if (followers.get(user)?.size === 0) followers.delete(user)
+        subscribers.get(user)?.delete(subscriber)
+        if (subscribers.get(user)?.size === 0) subscribers.delete(user)
       }
     },
     close() {
@@ -61,28 +61,28 @@ export function createFollowers(store: FollowerStore, now: () => number): Follow
   }
 }
 
-async function wakeThoseBehind(store: FollowerStore, followers: readonly Follower[]): Promise<void> {
-  const subscribed = followers.filter((follower) => follower.delivery() !== undefined)
+async function notifyLagging(store: SubscriberStore, subscribers: readonly Subscriber[]): Promise<void> {
+  const subscribed = subscribers.filter((subscriber) => subscriber.delivery() !== undefined)
   const users = [...new Set(subscribed.map(({ session }) => session.user))]
   if (users.length === 0) return
   const last = await store.listLastEvents(users)
-  for (const follower of subscribed) {
-    const delivery = follower.delivery()
-    if (delivery !== undefined && (last.get(follower.session.user) ?? 0) >= delivery.next) delivery.wake()
+  for (const subscriber of subscribed) {
+    const delivery = subscriber.delivery()
+    if (delivery !== undefined && (last.get(subscriber.session.user) ?? 0) >= delivery.next) delivery.notify()
   }
 }
 
-async function endThoseOver(
-  store: FollowerStore,
-  followers: readonly Follower[],
+async function endExpired(
+  store: SubscriberStore,
+  subscribers: readonly Subscriber[],
   now: number,
 ): Promise<void> {
-  if (followers.length === 0) return
-  const ids = new Map(followers.map(({ session: { id } }) => [encodeBase64Url(id), id]))
+  if (subscribers.length === 0) return
+  const ids = new Map(subscribers.map(({ session: { id } }) => [encodeBase64Url(id), id]))
   const active = await store.listActiveSessions([...ids.values()], now)
   const names = new Set(active.map(encodeBase64Url))
-  for (const follower of followers) {
-    if (!names.has(encodeBase64Url(follower.session.id))) follower.sessionOver()
+  for (const subscriber of subscribers) {
+    if (!names.has(encodeBase64Url(subscriber.session.id))) subscriber.sessionOver()
   }
 }
 

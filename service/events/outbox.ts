@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ProtocolError } from '../../crypto/errors.ts'
 import type { SequencedEvent } from '../../crypto/session-keys.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
-import { secretPlace } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/secret-places.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { EventRecord } from '../store/events.ts'
 import type { Store, Write, WriteOf } from '../store/store.ts'
@@ -84,11 +84,11 @@ export function createOutbox(parts: OutboxParts): Outbox {
   const { store, wrapper, days, now, random } = parts
   const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'push-event'> => {
     const time = now()
-    const payloadWrapped = wrapper.wrap(encodeEvent(event, time), placeOf(user, id))
+    const payloadWrapped = wrapper.wrap(encodeEvent(event, time), contextOf(user, id))
     return { kind: 'push-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
   }
   const unwrap = ({ user, id, payloadWrapped }: EventRecord): Uint8Array =>
-    wrapper.unwrap(payloadWrapped, placeOf(user, id))
+    wrapper.unwrap(payloadWrapped, contextOf(user, id))
   return {
     writeOf: (user, event) => writeWith(user, event, random(16)),
     push: async (user, event, options = {}, before = []) => {
@@ -123,8 +123,8 @@ export function createOutbox(parts: OutboxParts): Outbox {
 }
 
 /** By id and not by number: an event has no number before it is stored. */
-function placeOf(user: string, id: Uint8Array) {
-  return secretPlace('events.payload_wrapped', [user, id])
+function contextOf(user: string, id: Uint8Array) {
+  return secretContext('events.payload_wrapped', [user, id])
 }
 
 /** Names of owners hold no line break; nobody outside is the owner without a name. */

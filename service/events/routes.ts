@@ -17,7 +17,7 @@ export interface EventServices {
   readonly socket?: SocketTurn
 }
 
-interface EventDecision {
+interface EventRouteResult {
   readonly reply: ResponseMessage
   readonly writes: readonly Write[]
 }
@@ -31,14 +31,14 @@ const position = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 export const subscriptionBody = z.strictObject({ after: position })
 
 /** Where the events that are kept begin and end. */
-const places = { from: position, first: position, last: position }
+const positionFields = { from: position, first: position, last: position }
 
 /** What a subscription is answered with: the events themselves come over the socket. */
-export const subscriptionReply = z.strictObject(places)
+export const subscriptionReply = z.strictObject(positionFields)
 
 export const eventsReply = z.strictObject({
   events: z.array(z.looseObject({ sequence: position, ...storedEvent.shape })),
-  ...places,
+  ...positionFields,
 })
 
 /**
@@ -47,11 +47,11 @@ export const eventsReply = z.strictObject({
  * @throws ProtocolError `not_found` for a path under `/events` that nothing answers; `payload_invalid` for a query or
  *   body of another form, and for a subscription that did not come over a socket.
  */
-export async function decideEvents(
+export async function handleEventRoute(
   services: EventServices,
   message: RequestMessage,
   caller: Caller,
-): Promise<EventDecision | undefined> {
+): Promise<EventRouteResult | undefined> {
   const { method, path } = message
   const [route, ...query] = path.split('?')
   if (route !== '/events' && !route?.startsWith('/events/')) return undefined
@@ -64,7 +64,7 @@ async function listEvents(
   { outbox }: EventServices,
   query: string,
   { user }: Caller,
-): Promise<EventDecision> {
+): Promise<EventRouteResult> {
   const { after, limit } = parseQuery(query)
   const page = await outbox.read(user, after, limit)
   const events: z.infer<typeof eventsReply>['events'] = []
@@ -74,10 +74,10 @@ async function listEvents(
     if (bytes > maxPageBytes && events.length > 0) break
     events.push({ sequence, ...parseEvent(decodeUtf8(event)) })
   }
-  return { reply: shapedReply(eventsReply, 200, { events, ...placesOf(page) }), writes: [] }
+  return { reply: shapedReply(eventsReply, 200, { events, ...positionsOf(page) }), writes: [] }
 }
 
-function placesOf({ from, first, last }: EventPage): Pick<EventPage, 'from' | 'first' | 'last'> {
+function positionsOf({ from, first, last }: EventPage): Pick<EventPage, 'from' | 'first' | 'last'> {
   return { from, first, last }
 }
 
@@ -104,11 +104,11 @@ async function subscribe(
   { outbox, socket }: EventServices,
   message: RequestMessage,
   { user }: Caller,
-): Promise<EventDecision> {
+): Promise<EventRouteResult> {
   const { after } = parseJsonContent(message, subscriptionBody)
   if (socket === undefined)
     throw new ProtocolError('payload_invalid', 'a subscription needs a socket: ask GET /events')
   const page = await outbox.read(user, after, 1)
   socket.subscribe(page.from)
-  return { reply: shapedReply(subscriptionReply, 200, placesOf(page)), writes: [] }
+  return { reply: shapedReply(subscriptionReply, 200, positionsOf(page)), writes: [] }
 }

@@ -6,7 +6,7 @@ import type { ProblemContext } from '../messages/problems.ts'
 import { problemOf } from '../messages/problems.ts'
 import type { ExchangeContext } from './context.ts'
 import type { Refused } from './refused.ts'
-import type { Story } from './story.ts'
+import type { RequestContext } from './story.ts'
 
 export interface Answer {
   readonly reply: ResponseMessage
@@ -18,17 +18,24 @@ export interface Answer {
 }
 
 /** A refusal as an answer like others, marked as the service's own. */
-export function refusalAnswer(context: ExchangeContext, refused: Refused, story: Story): Answer {
-  const { status, headers, body } = problemOf(refused.refusal, problemContext(context, refused, story))
+export function refusalAnswer(
+  context: ExchangeContext,
+  refused: Refused,
+  requestContext: RequestContext,
+): Answer {
+  const { status, headers, body } = problemOf(
+    refused.refusal,
+    problemContext(context, refused, requestContext),
+  )
   const fields: readonly Field[] = [...headers, [problemField, refused.refusal.code]]
   const reply = { status, fields, content: encodeUtf8(body) }
-  return { reply, request: story.request, refused }
+  return { reply, request: requestContext.request, refused }
 }
 
 export function problemContext(
   context: ExchangeContext,
   { step, outcome }: Refused,
-  { requestId }: Pick<Story, 'requestId'>,
+  { requestId }: Pick<RequestContext, 'requestId'>,
 ): ProblemContext {
   return { origin: context.settings.origin, step, outcome, time: context.now(), requestId }
 }

@@ -13,7 +13,7 @@ import type { ExchangeContext } from './context.ts'
 import { replayed } from './copies.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
 import { checkAsync, Refused } from './refused.ts'
-import type { Story } from './story.ts'
+import type { RequestContext } from './story.ts'
 import { draftLeaf } from './story.ts'
 import type { VerifiedRequest } from './verify.ts'
 import { assertVerified, keyRevoked } from './verify.ts'
@@ -108,14 +108,14 @@ export async function claimRequest(
   context: ExchangeContext,
   verified: VerifiedRequest,
   subject: TokenSubject,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Command> {
   assertVerified(verified)
   const { opened, signature, message } = verified
   const claim = idempotencyClaim(context, subject, message)
   const { isNew, intent } = await checkAsync('claim', async () => {
-    if (mayHaveEffect(message)) context.log.assertOpen()
-    return await commitClaims(context, verified, claim, story)
+    if (mayHaveEffect(message)) context.log.assertAcceptingEntries()
+    return await commitClaims(context, verified, claim, requestContext)
   })
   const { keyid, base, created } = signature
   const evidence = {
@@ -148,17 +148,17 @@ async function commitClaims(
   context: ExchangeContext,
   { opened, signature, message }: VerifiedRequest,
   claim: WriteOf<'claim-idempotency'> | undefined,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Claims> {
   const needed: readonly Write[] = [
     nonceClaim(context, signature),
     { kind: 'touch-session', id: opened.session.id, now: context.now() },
   ]
-  const mayTell = await mayTellOf(context, opened.session)
+  const mayTell = await canLogSubject(context, opened.session)
   const commit = async (writes: readonly Write[]): Promise<CommitResult | IntentResult> => {
     if (mayTell && mayHaveEffect(message))
-      return await context.journal.commitIntent(writes, draftLeaf(context, story))
-    if (mayTell) await context.journal.prepare(opened.session.user)
+      return await context.appender.commitIntent(writes, draftLeaf(context, requestContext))
+    if (mayTell) await context.appender.ensureSubjectKey(opened.session.user)
     return await context.store.commit(writes)
   }
   let result = await commit(claim === undefined ? needed : [...needed, claim])
@@ -173,9 +173,12 @@ async function commitClaims(
  * Whether a key to tell of this user may be made. A session that has ended is refused all the same: for whoever it was,
  * no key is made any more. What is remembered of a session is not enough to go by, unless there is a key already.
  */
-async function mayTellOf({ journal, sessions }: ExchangeContext, session: SessionRecord): Promise<boolean> {
+async function canLogSubject(
+  { appender, sessions }: ExchangeContext,
+  session: SessionRecord,
+): Promise<boolean> {
   if (session.endedAt !== null) return false
-  if (await journal.canTell(session.user)) return true
+  if (await appender.hasSubjectKey(session.user)) return true
   const found = await sessions.findAnew(session.id)
   return found !== undefined && found.record.endedAt === null
 }

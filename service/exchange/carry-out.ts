@@ -4,18 +4,23 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import type { Caller } from '../backends/backend.ts'
 import { NothingSent } from '../backends/backend.ts'
 import { StepUpNeeded } from '../backends/step-up.ts'
-import { decideEvents } from '../events/routes.ts'
+import { handleEventRoute } from '../events/routes.ts'
 import { refusalOf } from '../messages/problems.ts'
-import { decideDevice } from '../sessions/device-routes.ts'
-import type { Decision } from '../sessions/routes.ts'
-import { decideSession } from '../sessions/routes.ts'
-import { decideWechatData } from '../sessions/wechat-routes.ts'
+import { handleDeviceRoute } from '../sessions/device-routes.ts'
+import type { RouteResult } from '../sessions/routes.ts'
+import { handleSessionRoute } from '../sessions/routes.ts'
+import { handleWechatDataRoute } from '../sessions/wechat-routes.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import { assertCommand } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
-import { answerAgain, mayHaveEffect, needsIdempotencyKey, readIdempotencyKey } from './idempotency.ts'
-import { decideOutcome } from './outcomes.ts'
+import {
+  mayHaveEffect,
+  needsIdempotencyKey,
+  readIdempotencyKey,
+  replayStoredResponse,
+} from './idempotency.ts'
+import { handleOutcomeRoute } from './outcomes.ts'
 import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { assertRequiredAcr } from './required-acr.ts'
 import type { ConfirmedCaller } from './step-up.ts'
@@ -53,7 +58,7 @@ export interface Failed {
 }
 
 /** Answers a command: again, from the store, when its Idempotency-Key was used before; else by carrying it out. */
-export async function carryOut(context: ExchangeContext, command: Command): Promise<Outcome> {
+export async function execute(context: ExchangeContext, command: Command): Promise<Outcome> {
   assertCommand(command)
   try {
     const reply = await findAnswer(context, command)
@@ -79,7 +84,7 @@ async function findAnswer(
     return undefined
   }
   if (idempotency.isNew) return undefined
-  return await checkAsync('idempotency', () => answerAgain(context, message, idempotency.claim))
+  return await checkAsync('idempotency', () => replayStoredResponse(context, message, idempotency.claim))
 }
 
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
@@ -92,7 +97,7 @@ async function decide(
   context: ExchangeContext,
   { message }: Command,
   { caller }: ConfirmedCaller,
-): Promise<Decision> {
+): Promise<RouteResult> {
   const own = await decideOwn(context, message, caller)
   return own ?? { reply: await context.backend.answer(message, caller), writes: [] }
 }
@@ -102,14 +107,14 @@ async function decideOwn(
   context: ExchangeContext,
   message: RequestMessage,
   caller: Caller,
-): Promise<Decision | undefined> {
+): Promise<RouteResult | undefined> {
   try {
     return (
-      (await decideOutcome(context, message, caller)) ??
-      (await decideSession(context, message, caller)) ??
-      (await decideDevice(context, message, caller)) ??
-      (await decideWechatData(context, message, caller)) ??
-      (await decideEvents(context, message, caller)) ??
+      (await handleOutcomeRoute(context, message, caller)) ??
+      (await handleSessionRoute(context, message, caller)) ??
+      (await handleDeviceRoute(context, message, caller)) ??
+      (await handleWechatDataRoute(context, message, caller)) ??
+      (await handleEventRoute(context, message, caller)) ??
       (await context.receipts.decide(message, caller))
     )
   } catch (error) {

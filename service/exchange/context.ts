@@ -8,8 +8,8 @@ import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { DiskGuard } from '../limits/disk.ts'
 import type { Limits } from '../limits/limits.ts'
-import type { LogGate } from '../log/gate.ts'
-import type { Journal } from '../log/journal.ts'
+import type { EntryGate } from '../log/gate.ts'
+import type { Appender } from '../log/journal.ts'
 import type { Receipts } from '../log/receipts.ts'
 import type { OpenSessions } from '../sessions/open-sessions.ts'
 import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
@@ -62,8 +62,8 @@ export interface ExchangeContext {
   readonly socket?: SocketTurn
   /** Development only: a refused signature comes with a digest of what it was checked over. */
   readonly tellsBase: boolean
-  readonly log: LogGate
-  readonly journal: Journal
+  readonly log: EntryGate
+  readonly appender: Appender
   readonly receipts: Receipts
   /** Devices that one user may have in use. */
   readonly maxDevices: number

@@ -11,7 +11,7 @@ import type { TokenSubject } from '../sessions/tokens.ts'
 import type { Answer } from './answer.ts'
 import { problemContext, receiptedReply, refusalAnswer, withFields } from './answer.ts'
 import { type Command, claimRequest, verifyToken } from './authorize.ts'
-import { carryOut } from './carry-out.ts'
+import { execute } from './carry-out.ts'
 import type { ExchangeContext, ExchangeRecord } from './context.ts'
 import { needsIdempotencyKey, outcomesPath } from './idempotency.ts'
 import { logIn } from './login.ts'
@@ -19,10 +19,10 @@ import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
 import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { sealReply } from './seal.ts'
-import { refuse, settle, tellRefusal } from './settle.ts'
+import { finalize, logRefusal, refuse } from './settle.ts'
 import { StageClock } from './stages.ts'
 import { assertStorable, chargeStored } from './storage.ts'
-import type { Story } from './story.ts'
+import type { RequestContext } from './story.ts'
 import { signatureOf, subjectOf } from './story.ts'
 import { assertForUs, assertPassable, readRequest, type VerifiedRequest, verifyRequest } from './verify.ts'
 
@@ -48,28 +48,28 @@ async function takeThrough(
   bytes: Uint8Array,
   sender: Sender,
 ): Promise<ExchangeAnswer> {
-  const story: Story = { requestId: randomUUID(), sender, startedAt: performance.now() }
+  const requestContext: RequestContext = { requestId: randomUUID(), sender, startedAt: performance.now() }
   const clock = new StageClock(context.trace)
   const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
-    record(context, story, clock, { kind, status, ...notes }, refused)
+    record(context, requestContext, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
     leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
-    const made = await answer(context, opened, story, clock)
+    const made = await answer(context, opened, requestContext, clock)
     clock.begin('seal')
-    const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, story)
+    const { bytes: frame, answer: sealed } = sealAnswer(context, opened, made, requestContext)
     const notes = { ...notesOf(opened), ...methodOf(sealed.request) }
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
     const refused = asRefused('frame', error)
-    const problem = await answerInClear(context, refused, story)
+    const problem = await answerInClear(context, refused, requestContext)
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
   } finally {
-    story.leave?.()
+    requestContext.release?.()
     leave()
   }
 }
@@ -83,11 +83,11 @@ function kindOf(bytes: Uint8Array): 'login' | 'request' {
 export async function answerInClear(
   context: ExchangeContext,
   refused: Refused,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Problem> {
-  const problem = clearProblem(refused.refusal, problemContext(context, refused, story))
+  const problem = clearProblem(refused.refusal, problemContext(context, refused, requestContext))
   const { status, headers, body } = problem
-  await tellRefusal(context, refused, story, { status, fields: headers, content: encodeUtf8(body) })
+  await logRefusal(context, refused, requestContext, { status, fields: headers, content: encodeUtf8(body) })
   return problem
 }
 
@@ -104,7 +104,7 @@ function sealAnswer(
   context: ExchangeContext,
   opened: OpenedFrame,
   made: Answer,
-  story: Story,
+  requestContext: RequestContext,
 ): { readonly bytes: Uint8Array; readonly answer: Answer } {
   const seal = (answer: Answer) => ({
     bytes: sealReply(context, opened, receiptedReply(answer), answer.request),
@@ -118,7 +118,7 @@ function sealAnswer(
     // The request ran, and its answer never fits.
     const isDone = request !== undefined && needsIdempotencyKey(request) && made.refused === undefined
     const refused = new Refused(step, refusal, isDone ? 'unknown' : undefined)
-    return seal({ ...refusalAnswer(context, refused, story), receipt })
+    return seal({ ...refusalAnswer(context, refused, requestContext), receipt })
   }
 }
 
@@ -126,24 +126,24 @@ function sealAnswer(
 async function answer(
   context: ExchangeContext,
   opened: OpenedFrame,
-  story: Story,
+  requestContext: RequestContext,
   clock: StageClock,
 ): Promise<Answer> {
   let quotas: readonly Field[] = []
   try {
     clock.begin('verify')
-    if (opened.kind === 'request') Object.assign(story, subjectOf(opened.session))
+    if (opened.kind === 'request') Object.assign(requestContext, subjectOf(opened.session))
     const request = readRequest(opened.plaintext)
-    story.request = request
+    requestContext.request = request
     assertForUs(context, request)
     assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
-      check('limits', () => context.disk.assertRoom())
-      return await logIn(context, opened, request, story)
+      check('limits', () => context.disk.assertSpace())
+      return await logIn(context, opened, request, requestContext)
     }
     const verified = verifyRequest(context, opened, request)
-    story.signature = signatureOf(verified.signature, opened.session.devicePublicKey)
+    requestContext.signature = signatureOf(verified.signature, opened.session.devicePublicKey)
     clock.begin('token')
     const subject = await verifyToken(context, verified)
     clock.begin('claim')
@@ -151,16 +151,16 @@ async function answer(
       quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
       await assertStorable(context, subject, request)
       const work = workOf(context, subject, request)
-      story.leave = check('limits', () => context.limits.enterFor(work))
-      return await claimRequest(context, verified, subject, story)
+      requestContext.release = check('limits', () => context.limits.acquireFor(work))
+      return await claimRequest(context, verified, subject, requestContext)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
     clock.begin('handler')
-    const settled = await settle(context, command, await carryOut(context, command), story)
+    const settled = await finalize(context, command, await execute(context, command), requestContext)
     await chargeStored(context, subject, request, settled)
     return withFields(settled, quotas)
   } catch (error) {
-    return withFields(await refuse(context, asRefused('handler', error), story), quotas)
+    return withFields(await refuse(context, asRefused('handler', error), requestContext), quotas)
   }
 }
 
@@ -200,7 +200,7 @@ function workOf({ backend }: ExchangeContext, { user, device }: TokenSubject, re
 
 function record(
   context: ExchangeContext,
-  { requestId, sender, startedAt }: Story,
+  { requestId, sender, startedAt }: RequestContext,
   clock: StageClock,
   outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
   refused: Refused | undefined,

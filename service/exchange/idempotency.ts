@@ -150,7 +150,7 @@ export function keyState(
  *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once nobody can say any more
  *   what came of it; `internal` with the outcome `unknown` when its answer cannot be unwrapped.
  */
-export async function answerAgain(
+export async function replayStoredResponse(
   context: ExchangeContext,
   message: RequestMessage,
   claim: WriteOf<'claim-idempotency'>,

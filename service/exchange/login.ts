@@ -7,9 +7,9 @@ import { suite1 } from '../../crypto/suite.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { newDeviceEvents } from '../events/device-events.ts'
-import { secretPlace } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/secret-places.ts'
 import { parseJsonContent, shapedReply } from '../messages/json.ts'
-import { sessionKeyPlace } from '../sessions/open-sessions.ts'
+import { sessionKeyContext } from '../sessions/open-sessions.ts'
 import { loginReply } from '../sessions/shapes.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
@@ -19,9 +19,9 @@ import { nonceClaim } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
-import { pseudonym } from './pseudonym.ts'
+import { pairwiseSubject } from './pseudonym.ts'
 import { check, checkAsync } from './refused.ts'
-import type { Story } from './story.ts'
+import type { RequestContext } from './story.ts'
 import { deviceLeaf, loginLeaf, signatureOf } from './story.ts'
 import { assertSignedBy } from './told-base.ts'
 import { readSignature } from './verify.ts'
@@ -74,17 +74,17 @@ export async function logIn(
   context: ExchangeContext,
   opened: OpenedHandshake,
   request: RequestMessage,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   const login = verifyLogin(context, opened, request)
-  story.signature = signatureOf(login.signature, login.publicKey)
-  story.subject = { device: login.signature.keyid }
-  story.app = login.body.appid
+  requestContext.signature = signatureOf(login.signature, login.publicKey)
+  requestContext.subject = { device: login.signature.keyid }
+  requestContext.app = login.body.appid
   await claimLogin(context, login)
   const identity = await checkAsync('login', () => identify(context, opened, login.body))
   const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
   const parts = { login, identity, requiredAcr }
-  return await checkAsync('login', () => openSession(context, opened, parts, story))
+  return await checkAsync('login', () => openSession(context, opened, parts, requestContext))
 }
 
 function verifyLogin(
@@ -131,7 +131,7 @@ function readDeviceKey(
 /** Uses up nonce and code in one transaction, before WeChat is asked. */
 async function claimLogin(context: ExchangeContext, { body, signature }: VerifiedLogin): Promise<void> {
   await checkAsync('claim', async () => {
-    context.log.assertOpen()
+    context.log.assertAcceptingEntries()
     const hash = context.primitives.sha256(encodeUtf8(`${body.appid}\n${body.code}`))
     const result = await context.store.commit([
       nonceClaim(context, signature),
@@ -148,14 +148,14 @@ async function openSession(
   context: ExchangeContext,
   opened: OpenedHandshake,
   { login: { body, publicKey, signature }, identity, requiredAcr }: AdmittedLogin,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   const now = context.now()
   const device = signature.keyid
-  const user = pseudonym(context, body.appid, identity.openid, now)
+  const user = pairwiseSubject(context, body.appid, identity.openid, now)
   const id = context.random(suite1.sessionIdLength)
   const sid = encodeBase64Url(id)
-  story.subject = { user, device, session: sid, acr: 'session' }
+  requestContext.subject = { user, device, session: sid, acr: 'session' }
   const known = await context.store.findDevice(device)
   const platform = body.client?.platform
   const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
@@ -181,13 +181,13 @@ async function openSession(
     requiredAcr,
   })
   const leaves = [
-    loginLeaf(context, story, reply),
-    ...(known === undefined ? [deviceLeaf(context, story)] : []),
+    loginLeaf(context, requestContext, reply),
+    ...(known === undefined ? [deviceLeaf(context, requestContext)] : []),
   ]
-  const result = await context.journal.commit({ writes: [...writes, ...events], leaves })
+  const result = await context.appender.commit({ writes: [...writes, ...events], leaves })
   if (result.kind === 'refused') throw await sessionRefused(context, result.write, user, device)
   context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
-  return { reply, request: story.request, receipt: result.receipt }
+  return { reply, request: requestContext.request, receipt: result.receipt }
 }
 
 interface SessionParts {
@@ -210,7 +210,7 @@ function sessionWrites(
 ): readonly Write[] {
   const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
   const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
-    context.wrapper.wrap(encodeUtf8(text), secretPlace(`users.${column}`, [user]))
+    context.wrapper.wrap(encodeUtf8(text), secretContext(`users.${column}`, [user]))
   return [
     {
       kind: 'put-user',
@@ -229,8 +229,8 @@ function sessionWrites(
         user,
         device,
         app: appid,
-        c2sWrapped: context.wrapper.wrap(opened.keys.c2s, sessionKeyPlace('c2s', id)),
-        s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyPlace('s2c', id)),
+        c2sWrapped: context.wrapper.wrap(opened.keys.c2s, sessionKeyContext('c2s', id)),
+        s2cWrapped: context.wrapper.wrap(opened.keys.s2c, sessionKeyContext('s2c', id)),
         createdAt: now,
         expiresAt: now + sessionLifetime,
         requiredAcr,

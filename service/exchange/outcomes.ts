@@ -5,7 +5,7 @@ import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
 import { decodeBase64Url, decodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import { shapedReply } from '../messages/json.ts'
-import type { Decision } from '../sessions/routes.ts'
+import type { RouteResult } from '../sessions/routes.ts'
 import type { ExchangeContext } from './context.ts'
 import type { KeyState } from './idempotency.ts'
 import { cancellation, inProgress, keyState, outcomesPath } from './idempotency.ts'
@@ -37,17 +37,17 @@ export const cancelReply = z.union([done, none])
  * @throws Refused `idempotency_in_progress` where a request with the key runs, or nobody knows what came of it, and it
  *   is to be cancelled.
  */
-export async function decideOutcome(
+export async function handleOutcomeRoute(
   context: ExchangeContext,
   { method, path }: RequestMessage,
   caller: Caller,
-): Promise<Decision | undefined> {
+): Promise<RouteResult | undefined> {
   if (!path.startsWith(outcomesPath)) return undefined
   const key = parseKey(path.slice(outcomesPath.length))
   if (key === undefined || (method !== 'GET' && method !== 'DELETE'))
     throw new ProtocolError('not_found', 'there is nothing at this path')
   const state = keyState(context, await context.store.findIdempotency(caller.user, key), context.now())
-  return method === 'GET' ? tell(context, state, caller) : cancel(context, state, caller, key)
+  return method === 'GET' ? reportOutcome(context, state, caller) : cancel(context, state, caller, key)
 }
 
 /** b64u of 1 to 255 visible ASCII characters and spaces: what an Idempotency-Key may be. Attacker-controlled. */
@@ -58,11 +58,11 @@ function parseKey(text: string): string | undefined {
   return decodeUtf8(bytes)
 }
 
-function tell(context: ExchangeContext, state: KeyState, caller: Caller): Decision {
-  return { reply: shapedReply(outcomeReply, 200, toldOf(context, state, caller)), writes: [] }
+function reportOutcome(context: ExchangeContext, state: KeyState, caller: Caller): RouteResult {
+  return { reply: shapedReply(outcomeReply, 200, outcomeOf(context, state, caller)), writes: [] }
 }
 
-function toldOf(context: ExchangeContext, state: KeyState, caller: Caller): z.infer<typeof outcomeReply> {
+function outcomeOf(context: ExchangeContext, state: KeyState, caller: Caller): z.infer<typeof outcomeReply> {
   switch (state.kind) {
     case 'unclaimed':
     case 'running':
@@ -77,7 +77,7 @@ function toldOf(context: ExchangeContext, state: KeyState, caller: Caller): z.in
   }
 }
 
-function cancel(context: ExchangeContext, state: KeyState, caller: Caller, key: string): Decision {
+function cancel(context: ExchangeContext, state: KeyState, caller: Caller, key: string): RouteResult {
   const reply = (value: z.infer<typeof cancelReply>) => shapedReply(cancelReply, 200, value)
   switch (state.kind) {
     case 'unclaimed':

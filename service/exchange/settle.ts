@@ -12,67 +12,74 @@ import { afterError } from './carry-out.ts'
 import type { ExchangeContext } from './context.ts'
 import { endOfClaim, inProgress, isOfSession, type KeyEnd } from './idempotency.ts'
 import { asRefused, Refused } from './refused.ts'
-import type { Ending, Story } from './story.ts'
+import type { Ending, RequestContext } from './story.ts'
 import { refusedLeaf, requestLeaf } from './story.ts'
 
 /** Commits an outcome. An answer that cannot be logged does not leave: what leaves then is a refusal. */
-export async function settle(
+export async function finalize(
   context: ExchangeContext,
   command: Command,
   outcome: Outcome,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   switch (outcome.kind) {
     case 'answered':
-      return await settleAnswer(context, command, outcome, story)
+      return await finalizeAnswer(context, command, outcome, requestContext)
     case 'replayed':
-      return await settleReplay(context, command, outcome, story)
+      return await finalizeReplay(context, command, outcome, requestContext)
     case 'failed':
-      return await settleFailure(context, command, outcome, story)
+      return await finalizeFailure(context, command, outcome, requestContext)
   }
 }
 
-async function settleAnswer(
+async function finalizeAnswer(
   context: ExchangeContext,
   command: Command,
   { reply, confirmed, writes }: Extract<Outcome, { kind: 'answered' }>,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   const { caller, soterCounter } = confirmed
-  story.subject = {
-    ...story.subject,
+  requestContext.subject = {
+    ...requestContext.subject,
     acr: caller.acr,
     ...(soterCounter === undefined ? {} : { soterCounter }),
   }
-  const ended = endLeaves(context.journal, writes, { by: 'user', user: caller.user, app: caller.appid })
+  const ended = endLeaves(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
   try {
-    const result = await context.journal.commit({
+    const result = await context.appender.commit({
       writes: [...writes, ...endOf(context, command, storedAs(command, 'done', reply))],
-      leaves: [requestLeaf(context, story, { reply }), ...ended],
+      leaves: [requestLeaf(context, requestContext, { reply }), ...ended],
       intent: command.intent,
       isOutcome: true,
     })
-    if (result.kind === 'committed') return { reply, request: story.request, receipt: result.receipt }
+    if (result.kind === 'committed')
+      return { reply, request: requestContext.request, receipt: result.receipt }
     throw refusalOfWrite(result.write, writes)
   } catch (error) {
-    return await settleFailure(context, command, afterError(context, command, error), story)
+    return await finalizeFailure(context, command, afterError(context, command, error), requestContext)
   }
 }
 
-async function settleReplay(
+async function finalizeReplay(
   context: ExchangeContext,
   command: Command,
   { reply }: Extract<Outcome, { kind: 'replayed' }>,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   try {
-    const receipt = await tell(context, command, story, { reply, isReplayed: true }, [])
-    return { reply, request: story.request, receipt }
+    const receipt = await appendRequestEntry(
+      context,
+      command,
+      requestContext,
+      { reply, isReplayed: true },
+      [],
+    )
+    return { reply, request: requestContext.request, receipt }
   } catch (error) {
     // The claim is settled already.
     const refused = asRefused('idempotency', error)
     const failed: Failed = { kind: 'failed', refused, writes: [], isUnknown: false }
-    return await settleFailure(context, command, failed, story)
+    return await finalizeFailure(context, command, failed, requestContext)
   }
 }
 
@@ -86,29 +93,35 @@ function refusalOfWrite(write: Write, own: readonly Write[]): ProtocolError | Re
 }
 
 /** What was refused stays refused, also when that cannot be logged; but nobody hears `none`, or a challenge, that is not kept. */
-async function settleFailure(
+async function finalizeFailure(
   context: ExchangeContext,
   command: Command,
   failed: Failed,
-  story: Story,
+  requestContext: RequestContext,
 ): Promise<Answer> {
   const { refused, isUnknown } = failed
-  const answer = refusalAnswer(context, refused, story)
+  const answer = refusalAnswer(context, refused, requestContext)
   const isPromise = refused.outcome === 'none' || refused.refusal.code === 'step_up_required'
   const end = failed.key === 'refused' ? storedAs(command, 'none', answer.reply) : failed.key
   const writes = [...failed.writes, ...endOf(context, command, end)]
   try {
-    const receipt = await tell(context, command, story, { reply: answer.reply, refused, isUnknown }, writes)
+    const receipt = await appendRequestEntry(
+      context,
+      command,
+      requestContext,
+      { reply: answer.reply, refused, isUnknown },
+      writes,
+    )
     // The writes were refused: another request works with the key by now.
     if (receipt === undefined && isPromise && command.idempotency !== undefined)
-      return refusalAnswer(context, inProgress(), story)
+      return refusalAnswer(context, inProgress(), requestContext)
     return { ...answer, receipt }
   } catch (error) {
     // An intent that is left will be told of.
-    if (command.intent === undefined) context.journal.miss()
+    if (command.intent === undefined) context.appender.countMissing()
     if (!isPromise) return answer
     const outcome = refused.outcome === 'none' ? 'unknown' : undefined
-    return refusalAnswer(context, new Refused('handler', refusalOf(error), outcome), story)
+    return refusalAnswer(context, new Refused('handler', refusalOf(error), outcome), requestContext)
   }
 }
 
@@ -126,40 +139,44 @@ function endOf(
 }
 
 /** @returns the receipt; `undefined` when the writes were refused: somebody else has settled the key. @throws StoreUnavailable */
-async function tell(
+async function appendRequestEntry(
   context: ExchangeContext,
   { intent }: Command,
-  story: Story,
+  requestContext: RequestContext,
   ending: Ending,
   writes: readonly Write[],
 ): Promise<Uint8Array | undefined> {
-  const leaves = [requestLeaf(context, story, ending)]
-  const result = await context.journal.commit({ writes, leaves, intent, isOutcome: true })
+  const leaves = [requestLeaf(context, requestContext, ending)]
+  const result = await context.appender.commit({ writes, leaves, intent, isOutcome: true })
   return result.kind === 'committed' ? result.receipt : undefined
 }
 
 /** The answer to what was refused before anything was claimed. Its leaf is one of its own, or one of a count. */
-export async function refuse(context: ExchangeContext, refused: Refused, story: Story): Promise<Answer> {
-  const answer = refusalAnswer(context, refused, story)
-  return { ...answer, receipt: await tellRefusal(context, refused, story, answer.reply) }
+export async function refuse(
+  context: ExchangeContext,
+  refused: Refused,
+  requestContext: RequestContext,
+): Promise<Answer> {
+  const answer = refusalAnswer(context, refused, requestContext)
+  return { ...answer, receipt: await logRefusal(context, refused, requestContext, answer.reply) }
 }
 
 /** @param reply what is answered, sealed or in the clear */
-export async function tellRefusal(
+export async function logRefusal(
   context: ExchangeContext,
   refused: Refused,
-  story: Story,
+  requestContext: RequestContext,
   reply: ResponseMessage,
 ): Promise<Uint8Array | undefined> {
   const { code, cause } = refused.refusal
   if (cause instanceof StoreUnavailable) {
     // To ask the database again would only make others wait.
-    context.journal.miss()
+    context.appender.countMissing()
     return undefined
   }
-  return await context.journal.refuse(
-    refusedLeaf(context, story, { reply, refused }),
+  return await context.appender.refuse(
+    refusedLeaf(context, requestContext, { reply, refused }),
     code,
-    story.sender.source,
+    requestContext.sender.source,
   )
 }

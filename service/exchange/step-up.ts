@@ -9,7 +9,7 @@ import { parseDictionary } from '../../crypto/structured-fields.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import type { StepUpNeeded } from '../backends/step-up.ts'
-import { secretPlace } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/secret-places.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
@@ -157,8 +157,8 @@ async function findAsked(
 async function findOpenid(context: ExchangeContext, user: string): Promise<string> {
   const record = await context.store.findUser(user)
   if (record === undefined) throw new Error('the user of a session is not there')
-  const place = secretPlace('users.openid_wrapped', [user])
-  return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, place))
+  const binding = secretContext('users.openid_wrapped', [user])
+  return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, binding))
 }
 
 async function assertSigned(

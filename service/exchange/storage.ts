@@ -24,7 +24,7 @@ export async function assertStorable(
 ): Promise<void> {
   if (!stores(request)) return
   await checkAsync('limits', async () => {
-    disk.assertRoom()
+    disk.assertSpace()
     await limits.storage.assertWithin(storer)
   })
 }

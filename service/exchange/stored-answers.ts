@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
-import { secretPlace } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/secret-places.ts'
 import type { ExchangeContext } from './context.ts'
 
 /** The answer to the request that had the key. */
@@ -29,22 +29,22 @@ const shape = z.discriminatedUnion('outcome', [
 ])
 
 /** Whose key it is. */
-interface Place {
+interface StoredAnswerId {
   readonly user: string
   readonly key: string
 }
 
-export function wrapStored({ wrapper }: ExchangeContext, place: Place, stored: Stored): Uint8Array {
+export function wrapStored({ wrapper }: ExchangeContext, id: StoredAnswerId, stored: Stored): Uint8Array {
   const value =
     stored.outcome === 'cancelled'
       ? stored
       : { outcome: stored.outcome, session: stored.session, ...writtenReply(stored.reply) }
-  return wrapper.wrap(encodeUtf8(JSON.stringify(value)), placeOf(place))
+  return wrapper.wrap(encodeUtf8(JSON.stringify(value)), contextOf(id))
 }
 
 /** @throws Error when it was wrapped with another key, or for another place. */
-export function unwrapStored({ wrapper }: ExchangeContext, place: Place, wrapped: Uint8Array): Stored {
-  const stored = shape.parse(JSON.parse(decodeUtf8(wrapper.unwrap(wrapped, placeOf(place)))))
+export function unwrapStored({ wrapper }: ExchangeContext, id: StoredAnswerId, wrapped: Uint8Array): Stored {
+  const stored = shape.parse(JSON.parse(decodeUtf8(wrapper.unwrap(wrapped, contextOf(id)))))
   if (stored.outcome === 'cancelled') return stored
   const { outcome, status, fields, content, session } = stored
   return { outcome, session, reply: { status, fields, content: decodeBase64(content) } }
@@ -59,6 +59,6 @@ export function writtenReply({ status, fields, content }: ResponseMessage) {
   }
 }
 
-function placeOf({ user, key }: Place) {
-  return secretPlace('idempotency.answer_wrapped', [user, key])
+function contextOf({ user, key }: StoredAnswerId) {
+  return secretContext('idempotency.answer_wrapped', [user, key])
 }

@@ -3,23 +3,23 @@ import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.t
 import type { RequestSignature } from '../../crypto/signed-request.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Sender } from '../limits/source.ts'
-import type { Told } from '../log/entries.ts'
+import type { LogEntryInput } from '../log/entries.ts'
 import type { LoggedSignature, LoggedSubject } from '../log/groups.ts'
-import { groupsOf } from '../log/groups.ts'
+import { disclosuresOf } from '../log/groups.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect } from './idempotency.ts'
 import type { Refused } from './refused.ts'
 
 /** Filled in by the stages, each with what it has proved; a refusal tells what was known by then. */
-export interface Story {
+export interface RequestContext {
   /** A UUID, for log lines and problem documents. */
   readonly requestId: string
   readonly sender: Sender
   /** Milliseconds, by `performance.now()`. */
   readonly startedAt: number
   /** Gives back what the request has of its device's, user's and route's share of the work. */
-  leave?: () => void
+  release?: () => void
   request?: RequestMessage
   signature?: LoggedSignature
   subject?: LoggedSubject
@@ -45,7 +45,7 @@ export function subjectOf({
   id,
   app,
   endReason,
-}: SessionRecord): Pick<Story, 'subject' | 'app'> {
+}: SessionRecord): Pick<RequestContext, 'subject' | 'app'> {
   return endReason === 'erased' ? { app } : { app, subject: { user, device, session: encodeBase64Url(id) } }
 }
 
@@ -58,28 +58,43 @@ export function signatureOf(
 }
 
 /** The leaf of a request that was claimed. */
-export function requestLeaf(context: ExchangeContext, story: Story, ending: Ending): Told {
-  return leafOf(context, story, ending, 'request')
+export function requestLeaf(
+  context: ExchangeContext,
+  requestContext: RequestContext,
+  ending: Ending,
+): LogEntryInput {
+  return leafOf(context, requestContext, ending, 'request')
 }
 
 /** The leaf of what was refused before anything was claimed. */
-export function refusedLeaf(context: ExchangeContext, story: Story, ending: Ending): Told {
-  return leafOf(context, story, ending, 'refused')
+export function refusedLeaf(
+  context: ExchangeContext,
+  requestContext: RequestContext,
+  ending: Ending,
+): LogEntryInput {
+  return leafOf(context, requestContext, ending, 'refused')
 }
 
 /** The leaf of a login. */
-export function loginLeaf(context: ExchangeContext, story: Story, reply: ResponseMessage): Told {
-  return leafOf(context, story, { reply }, 'login')
+export function loginLeaf(
+  context: ExchangeContext,
+  requestContext: RequestContext,
+  reply: ResponseMessage,
+): LogEntryInput {
+  return leafOf(context, requestContext, { reply }, 'login')
 }
 
 /** The leaf of a device key that was not known before: with the signature that proves it, for whoever checks later ones. */
-export function deviceLeaf({ journal }: ExchangeContext, { sender, signature, subject, app }: Story): Told {
-  const { net, sig, sub } = groupsOf({ sender, signature, subject })
+export function deviceLeaf(
+  { appender }: ExchangeContext,
+  { sender, signature, subject, app }: RequestContext,
+): LogEntryInput {
+  const { net, sig, sub } = disclosuresOf({ sender, signature, subject })
   return {
     kind: 'device-added',
     result: 'ok',
-    at: journal.milliseconds(),
-    retention: journal.retentionOf('device-added'),
+    at: appender.milliseconds(),
+    retention: appender.retentionOf('device-added'),
     app,
     groups: { ...(net && { net }), ...(sig && { sig }), ...(sub && { sub }) },
   }
@@ -88,38 +103,38 @@ export function deviceLeaf({ journal }: ExchangeContext, { sender, signature, su
 /** What will be told if nothing is heard of the request any more. */
 export function draftLeaf(
   context: ExchangeContext,
-  { sender, request, signature, subject, app }: Story,
-): Told {
-  const { journal } = context
+  { sender, request, signature, subject, app }: RequestContext,
+): LogEntryInput {
+  const { appender } = context
   return {
     kind: 'outcome-unknown',
     result: 'unknown',
-    at: journal.milliseconds(),
-    retention: journal.retentionOf('outcome-unknown', 'writes'),
+    at: appender.milliseconds(),
+    retention: appender.retentionOf('outcome-unknown', 'writes'),
     app,
-    groups: groupsOf({ sender, request, signature, subject }),
+    groups: disclosuresOf({ sender, request, signature, subject }),
   }
 }
 
 function leafOf(
-  { journal }: ExchangeContext,
-  story: Story,
+  { appender }: ExchangeContext,
+  requestContext: RequestContext,
   { reply, refused, isUnknown, isReplayed }: Ending,
   kind: 'request' | 'refused' | 'login',
-): Told {
-  const { request, app } = story
+): LogEntryInput {
+  const { request, app } = requestContext
   const weight = request !== undefined && mayHaveEffect(request) ? 'writes' : 'reads'
   const refusal = refused === undefined ? undefined : { code: refused.refusal.code, step: refused.step }
   return {
     kind,
     result: isUnknown === true ? 'unknown' : resultOf(reply.status, refusal?.code),
-    at: journal.milliseconds(),
-    retention: journal.retentionOf(kind, weight),
+    at: appender.milliseconds(),
+    retention: appender.retentionOf(kind, weight),
     code: refusal?.code,
     app,
-    groups: groupsOf({
-      ...story,
-      durationMs: performance.now() - story.startedAt,
+    groups: disclosuresOf({
+      ...requestContext,
+      durationMs: performance.now() - requestContext.startedAt,
       status: reply.status,
       refusal,
       reply,
@@ -129,7 +144,7 @@ function leafOf(
   }
 }
 
-function resultOf(status: number, refusal: string | undefined): Told['result'] {
+function resultOf(status: number, refusal: string | undefined): LogEntryInput['result'] {
   // A service that takes no more is well, and refuses.
   if (refusal === 'overloaded') return 'refused'
   if (status >= 500) return 'failed'

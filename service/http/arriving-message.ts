@@ -1,5 +1,5 @@
 /** Bounds the memory of the messages that arrive over sockets: large ones take room before they are read whole. */
-import type { BodyRooms, Room } from '../limits/bodies.ts'
+import type { BodyMemoryBudget, Reservation } from '../limits/bodies.ts'
 
 /** Bytes that each socket may hold of a message that is not complete; before its session is known, all there is. */
 const freeBytes = 65_536
@@ -9,18 +9,18 @@ const leastBytes = 128
 
 /** The message that is arriving over one socket. */
 export class ArrivingMessage {
-  readonly #bodies: BodyRooms
+  readonly #bodies: BodyMemoryBudget
   readonly #source: string
   readonly #largest: number
   readonly #cut: () => void
   #bytes = 0
-  #room: Room | undefined
+  #reservation: Reservation | undefined
 
   /**
    * @param largest bytes of the largest message
    * @param cut ends the socket
    */
-  constructor(bodies: BodyRooms, source: string, largest: number, cut: () => void) {
+  constructor(bodies: BodyMemoryBudget, source: string, largest: number, cut: () => void) {
     this.#bodies = bodies
     this.#source = source
     this.#largest = largest
@@ -30,10 +30,10 @@ export class ArrivingMessage {
   /** More of it is here. One that finds no room, or is large for a stranger, is the end of its socket. */
   add(bytes: number, isStranger: boolean): void {
     this.#bytes += Math.max(bytes, leastBytes)
-    if (this.#bytes <= freeBytes || this.#room !== undefined) return
+    if (this.#bytes <= freeBytes || this.#reservation !== undefined) return
     try {
       if (isStranger) this.#cut()
-      else this.#room = this.#bodies.take(this.#source, this.#largest, this.#cut)
+      else this.#reservation = this.#bodies.take(this.#source, this.#largest, this.#cut)
     } catch {
       this.#cut()
     }
@@ -41,9 +41,9 @@ export class ArrivingMessage {
 
   /** It is complete. @returns gives its room back, once it has been worked on. */
   take(): () => void {
-    const room = this.#room
+    const room = this.#reservation
     this.#bytes = 0
-    this.#room = undefined
+    this.#reservation = undefined
     room?.arrived()
     return () => room?.release()
   }

@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ExchangeContext } from '../exchange/context.ts'
-import type { Room } from '../limits/bodies.ts'
+import type { Reservation } from '../limits/bodies.ts'
 import { clearAnswer, maxBody, senderOf, sourceOf } from './channel.ts'
 
 /** Stands before everything that reads a body. A body that finds no room is `overloaded` (503) and is not read. */
@@ -12,7 +12,7 @@ export function boundBodies(context: ExchangeContext): MiddlewareHandler<{ Bindi
   const largest = maxBody(context.settings.maxFrame)
   return async function boundBody(c, next) {
     const { incoming } = c.env
-    let room: Room
+    let room: Reservation
     try {
       const bytes = Math.min(declaredLength(incoming.headers['content-length']) ?? largest, largest)
       room = bodies.take(sourceOf(context, c), bytes, () => incoming.destroy())

@@ -132,10 +132,10 @@ export async function clearAnswer(
     })
     return new Response(null, { status: clientClosed })
   }
-  const story = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
-  const { requestId } = story
+  const requestContext = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
+  const { requestId } = requestContext
   const { source } = sender
-  const problem = await answerInClear(context, asRefused('frame', error), story)
+  const problem = await answerInClear(context, asRefused('frame', error), requestContext)
   const { status, code } = problem
   context.record({ requestId, source, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
   return problemResponse(problem)

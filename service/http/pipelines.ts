@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { createBodyRooms } from '../limits/bodies.ts'
+import { createBodyMemoryBudget } from '../limits/bodies.ts'
 import { boundChunks } from './chunks.ts'
 
 /** With so many unanswered requests, nothing more is read from the connection. */
@@ -48,7 +48,7 @@ export function boundPipelines(server: Server, { sourceOf, onCut }: PipelineSett
   const [answer] = server.listeners('request') as Answer[]
   if (answer === undefined) throw new Error('a server without an application')
   const lines = new WeakMap<Socket, Line>()
-  const unread = createBodyRooms(maxUnread)
+  const unread = createBodyMemoryBudget(maxUnread)
   const cut = (socket: Socket, reason: CutReason): void => {
     if (!socket.destroyed) onCut(reason, socket)
     socket.destroy()

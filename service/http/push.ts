@@ -119,7 +119,7 @@ async function accept(
   check('verify', () => assertSignedBy(context, signature, key.publicKey))
   // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
   const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
-  check('limits', () => context.disk.assertRoom())
+  check('limits', () => context.disk.assertSpace())
   const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
   const options = { ...check('idempotency', () => idOf(message)), owner: key.name }
   const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1

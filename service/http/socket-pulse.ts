@@ -4,7 +4,7 @@ import type { SocketTimes } from './socket-settings.ts'
 import { maxUnheard } from './socket-settings.ts'
 import type { SocketWriter } from './socket-writer.ts'
 
-export class SocketPulse {
+export class Heartbeat {
   readonly #socket: WebSocket
   readonly #writer: SocketWriter
   readonly #times: SocketTimes
@@ -19,12 +19,12 @@ export class SocketPulse {
     this.#socket = socket
     this.#writer = writer
     this.#times = times
-    socket.on('pong', () => this.hear())
-    socket.on('ping', () => this.hear())
+    socket.on('pong', () => this.recordActivity())
+    socket.on('ping', () => this.recordActivity())
   }
 
   /** Something has come. */
-  hear(): void {
+  recordActivity(): void {
     this.#heardAt = performance.now()
     this.#unheard = 0
     for (const resume of this.#waiting.splice(0)) resume()
@@ -39,7 +39,7 @@ export class SocketPulse {
    * Counts what was sent without being asked for. Resolves when more may follow: the system takes megabytes for
    * somebody who reads slowly, or is not there, and a ping behind them would take as long as they do.
    */
-  async paced(bytes: number): Promise<void> {
+  async waitForActivity(bytes: number): Promise<void> {
     this.#unheard += bytes
     if (this.#unheard <= maxUnheard || this.#socket.readyState !== this.#socket.OPEN) return
     this.#ping()
@@ -57,7 +57,7 @@ export class SocketPulse {
    * @returns false when nothing was heard for too long, and also when what is sent is not read: who goes on asking
    *   without reading the answers makes us keep them.
    */
-  beats(): boolean {
+  isAlive(): boolean {
     const now = performance.now()
     const { movedAt, unsent } = this.#writer
     if (now - this.#pingedAt >= this.#times.ping) this.#ping()

@@ -10,7 +10,7 @@ import { sealEvent } from '../../crypto/session-keys.ts'
 import { suite1 } from '../../crypto/suite.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import { Delivery } from '../events/delivery.ts'
-import type { Follower, Followers } from '../events/followers.ts'
+import type { Subscriber, Subscribers } from '../events/followers.ts'
 import type { SocketSession } from '../events/socket-turn.ts'
 import { SocketTurn } from '../events/socket-turn.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
@@ -18,7 +18,7 @@ import { exchange } from '../exchange/exchange.ts'
 import type { Sender } from '../limits/source.ts'
 import { ArrivingMessage } from './arriving-message.ts'
 import { isFatal, messageOf } from './socket-answer.ts'
-import { SocketPulse } from './socket-pulse.ts'
+import { Heartbeat } from './socket-pulse.ts'
 import type { SocketEnd, SocketObserver, SocketTimes } from './socket-settings.ts'
 import { closeTimeout, ends, maxAtWork, maxUnsent, maxUnsentEvents } from './socket-settings.ts'
 import { SocketWriter } from './socket-writer.ts'
@@ -30,7 +30,7 @@ export interface SocketParts {
   readonly connection: Socket
   /** Who opened it. */
   readonly sender: Sender
-  readonly followers: Followers
+  readonly subscribers: Subscribers
   readonly times: SocketTimes
   readonly observer: SocketObserver
 }
@@ -45,7 +45,7 @@ export class ChannelSocket {
   readonly #parts: SocketParts
   readonly #arriving: ArrivingMessage
   readonly #writer: SocketWriter
-  readonly #pulse: SocketPulse
+  readonly #heartbeat: Heartbeat
   /** They wait until fewer are at work, or until the client has read its answers. */
   readonly #waiting: Message[] = []
   readonly #releases: (() => void)[] = []
@@ -59,7 +59,7 @@ export class ChannelSocket {
     const { bodies } = context.limits
     this.#parts = parts
     this.#writer = new SocketWriter(socket)
-    this.#pulse = new SocketPulse(socket, this.#writer, times)
+    this.#heartbeat = new Heartbeat(socket, this.#writer, times)
     this.#arriving = new ArrivingMessage(bodies, sender.source, context.settings.maxFrame, () => this.cut())
     // Before the WebSocket's own listener: what completes a message is counted first.
     connection.prependListener('data', ({ length }: Uint8Array) => {
@@ -69,7 +69,7 @@ export class ChannelSocket {
 
   /** Takes one message. Attacker-controlled. */
   receive(message: string | Uint8Array): void {
-    this.#pulse.hear()
+    this.#heartbeat.recordActivity()
     const release = this.#arriving.take()
     if (typeof message === 'string') this.end(ends.protocolError)
     if (typeof message === 'string' || this.#end !== undefined) {
@@ -98,7 +98,7 @@ export class ChannelSocket {
   /** It is closed: gives everything back. */
   closed(): void {
     this.#end ??= ends.protocolError
-    this.#pulse.stop()
+    this.#heartbeat.stop()
     this.#delivery?.stop()
     this.#dropWaiting()
     this.#arriving.take()()
@@ -108,10 +108,10 @@ export class ChannelSocket {
   /** Looks after the times of the socket and of its session. */
   look(): void {
     const { context, times } = this.#parts
-    if (!this.#pulse.beats()) this.cut()
+    if (!this.#heartbeat.isAlive()) this.cut()
     else if (this.#session !== undefined) {
       if (this.#session.expiresAt <= context.now()) this.end(ends.sessionOver)
-    } else if (this.#atWork === 0 && this.#pulse.age() > times.unbound) this.end(ends.notBound)
+    } else if (this.#atWork === 0 && this.#heartbeat.age() > times.unbound) this.end(ends.notBound)
   }
 
   #close({ code, reason }: SocketEnd): void {
@@ -187,15 +187,15 @@ export class ChannelSocket {
     }
     this.#session = session
     if (this.#end !== undefined) return
-    const { context, followers } = this.#parts
+    const { context, subscribers } = this.#parts
     const tooMany = (): void => this.end(ends.tooMany)
     this.#releases.push(
       context.limits.sockets.bind(encodeBase64Url(session.id), session.user, tooMany),
-      followers.add(this.#follower(session)),
+      subscribers.add(this.#subscriber(session)),
     )
   }
 
-  #follower(session: SocketSession): Follower {
+  #subscriber(session: SocketSession): Subscriber {
     return {
       session,
       delivery: () => this.#delivery,
@@ -214,7 +214,7 @@ export class ChannelSocket {
       send: (event) => this.#sendEvent(session, event),
       onEnd: (why) => this.end(why === 'session-over' ? ends.sessionOver : ends.subscribeAgain),
     })
-    this.#delivery.wake()
+    this.#delivery.notify()
   }
 
   async #sendEvent({ keys }: SocketSession, event: SequencedEvent): Promise<void> {
@@ -224,7 +224,7 @@ export class ChannelSocket {
     const sent = this.#send(frame)
     observer.onDelivered()
     if (this.#writer.unsent > maxUnsentEvents) await sent
-    await this.#pulse.paced(frame.length)
+    await this.#heartbeat.waitForActivity(frame.length)
   }
 
   /** A fault of ours: an exchange refuses, and does not throw. */

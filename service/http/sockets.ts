@@ -4,8 +4,8 @@ import { upgradeWebSocket } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { Followers } from '../events/followers.ts'
-import { createFollowers } from '../events/followers.ts'
+import type { Subscribers } from '../events/followers.ts'
+import { createSubscribers } from '../events/followers.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
 import { clearAnswer, senderOf, sourceOf } from './channel.ts'
 import { ChannelSocket } from './socket.ts'
@@ -52,7 +52,7 @@ export interface Sockets {
 
 export function createSockets(parts: SocketsParts): Sockets {
   const { context, isStopping, times = socketTimes } = parts
-  const followers = createFollowers(context.store, context.now)
+  const subscribers = createSubscribers(context.store, context.now)
   const open = new Set<ChannelSocket>()
   const timer = setInterval(() => {
     for (const socket of open) socket.look()
@@ -65,7 +65,7 @@ export function createSockets(parts: SocketsParts): Sockets {
   }
   return {
     guard: guardUpgrade(context, isStopping),
-    upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, followers, times }, c, open, onClosed)),
+    upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, subscribers, times }, c, open, onClosed)),
     async close() {
       for (const socket of open) socket.end(ends.stopping)
       // Those that read slowly, or not at all, do not keep the others waiting.
@@ -78,7 +78,7 @@ export function createSockets(parts: SocketsParts): Sockets {
       })
       clearTimeout(late)
       clearInterval(timer)
-      followers.close()
+      subscribers.close()
     },
   }
 }
@@ -95,7 +95,7 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
       return problem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
     if (isStopping()) return problem(c, 503, 'The service stops')
     try {
-      context.limits.sockets.assertRoom(sourceOf(context, c))
+      context.limits.sockets.assertCapacity(sourceOf(context, c))
     } catch (error) {
       return await clearAnswer(context, error, senderOf(context, c))
     }
@@ -110,7 +110,7 @@ function problem(c: Context, status: 400 | 426 | 503, title: string): Response {
 
 /** What happens on one connection from its upgrade on. */
 function socketEvents(
-  parts: SocketsParts & { readonly followers: Followers; readonly times: SocketTimes },
+  parts: SocketsParts & { readonly subscribers: Subscribers; readonly times: SocketTimes },
   c: Context<{ Bindings: HttpBindings }>,
   open: Set<ChannelSocket>,
   onClosed: (socket: ChannelSocket) => void,

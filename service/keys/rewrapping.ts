@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '../store/store.ts'
 import type { RowKey, WrappedColumn, WrappedValue } from '../store/wrapped-values.ts'
-import { secretPlace, wrappedColumns } from './secret-places.ts'
+import { secretContext, wrappedColumns } from './secret-places.ts'
 import type { SecretWrapper } from './wrapping.ts'
 
 /** Values that are in work at the same time: a few milliseconds of the database. */
@@ -83,11 +83,11 @@ async function rewrap(
   column: WrappedColumn,
   { row, wrapped }: WrappedValue,
 ): Promise<'done' | 'elsewhere' | 'closed'> {
-  const place = secretPlace(column, row)
+  const context = secretContext(column, row)
   let to: Uint8Array
   try {
-    const secret = wrapper.unwrap(wrapped, place)
-    to = wrapper.wrap(secret, place)
+    const secret = wrapper.unwrap(wrapped, context)
+    to = wrapper.wrap(secret, context)
     secret.fill(0)
   } catch {
     return 'closed'

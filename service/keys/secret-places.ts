@@ -1,7 +1,7 @@
 /** Where each wrapped column's secrets are bound to: what `SecretPlace` is for a row of the database. */
 import { encodeHex } from '../../crypto/text.ts'
 import type { RowKey, WrappedColumn } from '../store/wrapped-values.ts'
-import type { SecretPlace } from './wrapping.ts'
+import type { SecretContext } from './wrapping.ts'
 
 /** Every column with wrapped secrets, those that a service cannot start without first. */
 export const wrappedColumns: readonly WrappedColumn[] = [
@@ -16,7 +16,7 @@ export const wrappedColumns: readonly WrappedColumn[] = [
 ]
 
 /** @param row the primary key, in the order of its columns */
-export function secretPlace(column: WrappedColumn, row: RowKey): SecretPlace {
+export function secretContext(column: WrappedColumn, row: RowKey): SecretContext {
   const parts = row.map((part) => (typeof part === 'string' ? part : encodeHex(part)))
   return { column, row: parts.join(column.startsWith('service_keys.') ? '/' : '\n') }
 }

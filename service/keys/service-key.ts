@@ -4,9 +4,9 @@ import { equalBytes } from '../../crypto/bytes.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
 import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
-import { secretPlace } from './secret-places.ts'
+import { secretContext } from './secret-places.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
-import type { SecretPlace, SecretWrapper } from './wrapping.ts'
+import type { SecretContext, SecretWrapper } from './wrapping.ts'
 
 /** A key in memory. `secretKey`: Ed25519 64 bytes, X25519 and lookup 32 bytes. Times in UNIX seconds. */
 export interface ServiceKey {
@@ -30,8 +30,8 @@ export const serviceKeyKinds: readonly ServiceKeyKind[] = [
   'lookup',
 ]
 
-function place(kind: ServiceKeyKind, kid: string): SecretPlace {
-  return secretPlace('service_keys.secret_wrapped', [kind, kid])
+function contextOf(kind: ServiceKeyKind, kid: string): SecretContext {
+  return secretContext('service_keys.secret_wrapped', [kind, kid])
 }
 
 /**
@@ -50,7 +50,7 @@ export function makeServiceKey(
     kid,
     kind,
     publicKey,
-    secretWrapped: wrapper.wrap(seed, place(kind, kid)),
+    secretWrapped: wrapper.wrap(seed, contextOf(kind, kid)),
     notBefore: times.notBefore,
     notAfter: 0,
     createdAt: times.now,
@@ -64,7 +64,7 @@ export function makeServiceKey(
  * @throws Error when the secret does not open with a configured master key, or is not that of the row.
  */
 export function readServiceKey(record: ServiceKeyRecord, wrapper: SecretWrapper): ServiceKey {
-  const seed = wrapper.unwrap(record.secretWrapped, place(record.kind, record.kid))
+  const seed = wrapper.unwrap(record.secretWrapped, contextOf(record.kind, record.kid))
   const secretKey = isEd25519(record.kind) ? sodiumPrimitives.ed25519KeyPair(seed).secretKey : seed
   const { kind, notBefore, notAfter, createdAt } = record
   const { kid, publicKey } = publicPart(kind, seed)

@@ -18,7 +18,7 @@ const tagLength = 16
 const headLength = 1 + hintLength + nonceLength
 
 /** Where a secret is stored; part of what is authenticated. */
-export interface SecretPlace {
+export interface SecretContext {
   /** `table.column` */
   readonly column: string
   /** The row's key, as text. */
@@ -29,9 +29,9 @@ export interface SecretPlace {
 export interface SecretWrapper {
   /** The first 5 bytes of all that `wrap` makes: version and hint of the current key. */
   readonly mark: Uint8Array
-  wrap(secret: Uint8Array, place: SecretPlace): Uint8Array
+  wrap(secret: Uint8Array, context: SecretContext): Uint8Array
   /** @throws Error when the value was not wrapped for this place by a known master key. */
-  unwrap(wrapped: Uint8Array, place: SecretPlace): Uint8Array
+  unwrap(wrapped: Uint8Array, context: SecretContext): Uint8Array
 }
 
 /**
@@ -50,14 +50,14 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
   if (current === undefined) throw new Error('a master key is needed')
   return {
     mark: Uint8Array.of(version, ...current.hint),
-    wrap(secret, place) {
+    wrap(secret, context) {
       const nonce = randomBytes(nonceLength)
       const sealed = Buffer.alloc(secret.length + tagLength)
       const input = Buffer.from(secret)
       sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
         sealed,
         input,
-        associatedData(place),
+        associatedData(context),
         null,
         nonce,
         current.key,
@@ -65,7 +65,7 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
       input.fill(0)
       return new Uint8Array(Buffer.concat([Uint8Array.of(version), current.hint, nonce, sealed]))
     },
-    unwrap(wrapped, place) {
+    unwrap(wrapped, context) {
       const bytes = Buffer.from(wrapped)
       if (bytes.length < headLength + tagLength || bytes[0] !== version)
         throw new Error('not a wrapped secret')
@@ -80,7 +80,7 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
         secret,
         null,
         sealed,
-        associatedData(place),
+        associatedData(context),
         nonce,
         master.key,
       )
@@ -89,6 +89,6 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
   }
 }
 
-function associatedData(place: SecretPlace): Buffer {
-  return Buffer.from(`${place.column}\n${place.row}`, 'utf8')
+function associatedData(context: SecretContext): Buffer {
+  return Buffer.from(`${context.column}\n${context.row}`, 'utf8')
 }

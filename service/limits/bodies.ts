@@ -2,14 +2,14 @@
 import { Throttled } from '../messages/throttled.ts'
 
 /** Room for one body. */
-export interface Room {
+export interface Reservation {
   /** The body is here: from now on it is not cut any more. */
   arrived(): void
   /** Gives the room back. Harmless when repeated. */
   release(): void
 }
 
-export interface BodyRooms {
+export interface BodyMemoryBudget {
   /**
    * Takes room for a body of at most `bytes`. Where there is none left, the oldest body that is still arriving from
    * the source that holds the most is cut: who sends slowly holds room for long, and loses it first.
@@ -18,9 +18,9 @@ export interface BodyRooms {
    * @throws Throttled `overloaded` (503) when the room is taken by bodies that have arrived, or by bodies of the same
    *   source that began only just now.
    */
-  take(source: string, bytes: number, cut: () => void): Room
+  take(source: string, bytes: number, cut: () => void): Reservation
   /** Bytes that are taken now. */
-  held(): number
+  reserved(): number
 }
 
 interface Body {
@@ -39,32 +39,32 @@ interface Body {
 const grace = 2_000
 
 /** @param capacity bytes of all bodies together */
-export function createBodyRooms(capacity: number): BodyRooms {
+export function createBodyMemoryBudget(capacity: number): BodyMemoryBudget {
   // In the order of their beginning.
   const bodies = new Set<Body>()
-  let held = 0
+  let reserved = 0
   const release = (body: Body): void => {
-    if (bodies.delete(body)) held -= body.bytes
+    if (bodies.delete(body)) reserved -= body.bytes
   }
-  const makeRoom = (source: string, bytes: number): void => {
+  const evictUntilFits = (source: string, bytes: number): void => {
     const arriving = [...bodies].filter(({ isArriving }) => isArriving)
-    if (held - total(arriving) + bytes > capacity) throw noRoom()
-    while (held + bytes > capacity) {
+    if (reserved - total(arriving) + bytes > capacity) throw budgetExceeded()
+    while (reserved + bytes > capacity) {
       const victim = findVictim(arriving)
       if (victim === undefined) break
-      if (victim.source === source && performance.now() - victim.beganAt < grace) throw noRoom()
+      if (victim.source === source && performance.now() - victim.beganAt < grace) throw budgetExceeded()
       arriving.splice(arriving.indexOf(victim), 1)
       release(victim)
       victim.cut()
     }
   }
   return {
-    held: () => held,
+    reserved: () => reserved,
     take(source, bytes, cut) {
-      if (held + bytes > capacity) makeRoom(source, bytes)
+      if (reserved + bytes > capacity) evictUntilFits(source, bytes)
       const body: Body = { source, bytes, cut, beganAt: performance.now(), isArriving: true }
       bodies.add(body)
-      held += bytes
+      reserved += bytes
       return {
         arrived: () => {
           body.isArriving = false
@@ -75,7 +75,7 @@ export function createBodyRooms(capacity: number): BodyRooms {
   }
 }
 
-function noRoom(): Throttled {
+function budgetExceeded(): Throttled {
   return new Throttled('overloaded', 'the service holds as much as it can', { status: 503, retryAfter: 1 })
 }
 
@@ -84,8 +84,8 @@ function total(bodies: readonly Body[]): number {
 }
 
 function findVictim(arriving: readonly Body[]): Body | undefined {
-  const held = new Map<string, number>()
-  for (const { source, bytes } of arriving) held.set(source, (held.get(source) ?? 0) + bytes)
-  const most = Math.max(...held.values())
-  return arriving.find(({ source }) => held.get(source) === most)
+  const reserved = new Map<string, number>()
+  for (const { source, bytes } of arriving) reserved.set(source, (reserved.get(source) ?? 0) + bytes)
+  const most = Math.max(...reserved.values())
+  return arriving.find(({ source }) => reserved.get(source) === most)
 }

@@ -13,13 +13,13 @@ export interface Work {
 }
 
 /** Gives a place back; harmless when repeated. */
-export type Leave = () => void
+export type Release = () => void
 
-export interface Bulkheads {
+export interface ConcurrencyLimits {
   /** @throws Throttled `overloaded` (503) when every place of this kind is taken. Logins have places of their own. */
-  enter(kind: 'login' | 'request'): Leave
+  acquire(kind: 'login' | 'request'): Release
   /** @throws Throttled `rate_limited` (429) when the device, the user or the route has its share of places or bytes. */
-  enterFor(work: Work): Leave
+  acquireFor(work: Work): Release
   /** Places that are taken, those of logins too. */
   atWork(): number
 }
@@ -34,8 +34,8 @@ export function shareOf(whole: number, percent: number): number {
   return Math.max(1, Math.floor((whole * percent) / 100))
 }
 
-export function createBulkheads(settings: Settings): Bulkheads {
-  const places = { login: shareOf(settings.in_flight, settings.login_share), request: settings.in_flight }
+export function createConcurrencyLimits(settings: Settings): ConcurrencyLimits {
+  const slots = { login: shareOf(settings.in_flight, settings.login_share), request: settings.in_flight }
   const atWork = { login: 0, request: 0 }
   const shares = (['device', 'user', 'route'] as const).map((name) => ({
     name,
@@ -46,8 +46,8 @@ export function createBulkheads(settings: Settings): Bulkheads {
   }))
   return {
     atWork: () => atWork.login + atWork.request,
-    enter(kind) {
-      if (atWork[kind] >= places[kind]) {
+    acquire(kind) {
+      if (atWork[kind] >= slots[kind]) {
         const details = { status: 503, retryAfter: 1 } as const
         throw new Throttled('overloaded', `too many ${kind}s are at work`, details)
       }
@@ -56,8 +56,8 @@ export function createBulkheads(settings: Settings): Bulkheads {
         atWork[kind] -= 1
       })
     },
-    enterFor(work) {
-      const full = shares.find(({ name, share }) => !share.hasRoom(work[name], work.bytes))
+    acquireFor(work) {
+      const full = shares.find(({ name, share }) => !share.hasCapacity(work[name], work.bytes))
       if (full !== undefined) {
         const details = { status: 429, retryAfter: 1 } as const
         throw new Throttled('rate_limited', `too much of this ${full.name} is at work`, details)
@@ -70,7 +70,7 @@ export function createBulkheads(settings: Settings): Bulkheads {
   }
 }
 
-function once(run: () => void): Leave {
+function once(run: () => void): Release {
   let isDone = false
   return () => {
     if (!isDone) run()
@@ -82,22 +82,22 @@ function once(run: () => void): Leave {
 class Share {
   readonly #most: number
   readonly #mostBytes: number
-  readonly #held = new Map<string, { readonly count: number; readonly bytes: number }>()
+  readonly #inUse = new Map<string, { readonly count: number; readonly bytes: number }>()
 
   constructor(most: number, mostBytes: number) {
     this.#most = most
     this.#mostBytes = mostBytes
   }
 
-  hasRoom(name: string, bytes: number): boolean {
-    const held = this.#held.get(name)
-    return held === undefined || (held.count < this.#most && held.bytes + bytes <= this.#mostBytes)
+  hasCapacity(name: string, bytes: number): boolean {
+    const inUse = this.#inUse.get(name)
+    return inUse === undefined || (inUse.count < this.#most && inUse.bytes + bytes <= this.#mostBytes)
   }
 
   add(name: string, count: number, bytes: number): void {
-    const held = this.#held.get(name) ?? { count: 0, bytes: 0 }
-    const next = { count: held.count + count, bytes: held.bytes + bytes }
-    if (next.count === 0) this.#held.delete(name)
-    else this.#held.set(name, next)
+    const inUse = this.#inUse.get(name) ?? { count: 0, bytes: 0 }
+    const next = { count: inUse.count + count, bytes: inUse.bytes + bytes }
+    if (next.count === 0) this.#inUse.delete(name)
+    else this.#inUse.set(name, next)
   }
 }

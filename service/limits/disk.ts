@@ -17,7 +17,7 @@ export interface DiskState {
 
 export interface DiskGuard {
   /** @throws ProtocolError `unavailable` with `reason: "storage_full"` while free space is below the reserve. */
-  assertRoom(): void
+  assertSpace(): void
   state(): DiskState
   stop(): void
 }
@@ -59,7 +59,7 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
   }, period)
   timer.unref()
   return {
-    assertRoom() {
+    assertSpace() {
       if (!state.isLow) return
       const members = { reason: 'storage_full', retry_after: retryAfter }
       throw new ProtocolError(

@@ -1,13 +1,13 @@
 /** Every limit of one service: who may send how much, and how much is at work at one time. */
 import type { Field } from '../../crypto/binary-http.ts'
 import { Throttled } from '../messages/throttled.ts'
-import type { BodyRooms } from './bodies.ts'
-import { createBodyRooms } from './bodies.ts'
-import type { Bulkheads, Leave } from './bulkheads.ts'
-import { createBulkheads } from './bulkheads.ts'
+import type { BodyMemoryBudget } from './bodies.ts'
+import { createBodyMemoryBudget } from './bodies.ts'
+import type { ConcurrencyLimits, Release } from './bulkheads.ts'
+import { createConcurrencyLimits } from './bulkheads.ts'
 import type { LimitSettings, Rate } from './settings.ts'
-import type { SocketPlaces } from './sockets.ts'
-import { createSocketPlaces } from './sockets.ts'
+import type { SocketSlots } from './sockets.ts'
+import { createSocketSlots } from './sockets.ts'
 import type { Sender } from './source.ts'
 import { senderOf, sourceOf } from './source.ts'
 import { createStorageQuota, type StorageQuota } from './storage.ts'
@@ -38,21 +38,21 @@ export interface Limits {
     headers: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
   ): Sender
   /** Room for outer bodies. */
-  readonly bodies: BodyRooms
+  readonly bodies: BodyMemoryBudget
   taken(): Taken
   /** What users and devices make the service store. */
   readonly storage: StorageQuota
   /** Places for sockets. */
-  readonly sockets: SocketPlaces
+  readonly sockets: SocketSlots
   /**
    * Counts a frame and takes a place among the exchanges at work, or among the logins at work.
    *
    * @returns gives the place back; call it once.
    * @throws Throttled `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
    */
-  takeFrame(source: string, kind: 'login' | 'request'): Promise<Leave>
+  takeFrame(source: string, kind: 'login' | 'request'): Promise<Release>
   /** What one device, user and route have at work. */
-  readonly enterFor: Bulkheads['enterFor']
+  readonly acquireFor: ConcurrencyLimits['acquireFor']
   /** Counts a handshake. @throws Throttled `overloaded` (429). */
   takeHandshake(source: string): Promise<void>
   /**
@@ -76,7 +76,7 @@ export interface Limits {
    * @returns as {@link Limits.takeFrame}.
    * @throws Throttled as {@link Limits.takeFrame}.
    */
-  takePush(source: string): Promise<Leave>
+  takePush(source: string): Promise<Release>
   /**
    * Counts a verified push for the key that signed it.
    *
@@ -98,20 +98,20 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     user: createWindow(settings.user),
     app: createWindow(settings.app),
   }
-  const bulkheads = createBulkheads(settings)
-  const bodies = createBodyRooms(settings.body_mib * 1_048_576)
+  const bulkheads = createConcurrencyLimits(settings)
+  const bodies = createBodyMemoryBudget(settings.body_mib * 1_048_576)
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
-    taken: () => ({ inFlight: bulkheads.atWork(), bodyBytes: bodies.held() }),
+    taken: () => ({ inFlight: bulkheads.atWork(), bodyBytes: bodies.reserved() }),
     bodies,
     storage: createStorageQuota(settings),
-    sockets: createSocketPlaces(settings),
+    sockets: createSocketSlots(settings),
     async takeFrame(source, kind) {
       await takeInClear(frames, source, 'frames')
-      return bulkheads.enter(kind)
+      return bulkheads.acquire(kind)
     },
-    enterFor: bulkheads.enterFor,
+    acquireFor: bulkheads.acquireFor,
     takeHandshake: (source) => takeInClear(handshakes, source, 'frames'),
     async takeRequest({ device, user, appid }) {
       const counted: Counted[] = []
@@ -129,7 +129,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     },
     async takePush(source) {
       await takeInClear(pushes, source, 'pushes')
-      return bulkheads.enter('request')
+      return bulkheads.acquire('request')
     },
     takeOutcome: ({ user }) => takeOne(outcomes, user, 'outcome', settings.outcome),
     takePushOf: (key) => takeOne(pushesOf, key, 'key', settings.push_key),

@@ -2,14 +2,14 @@
 import { Throttled } from '../messages/throttled.ts'
 import type { LimitSettings } from './settings.ts'
 
-export interface SocketPlaces {
+export interface SocketSlots {
   /** @throws Throttled `overloaded`: 429 when one source has as many as it may, 503 when all have together. */
-  assertRoom(source: string): void
+  assertCapacity(source: string): void
   /**
    * Takes a place for a new socket.
    *
    * @returns gives it back; call it once.
-   * @throws as {@link SocketPlaces.assertRoom}.
+   * @throws as {@link SocketSlots.assertCapacity}.
    */
   open(source: string): () => void
   /**
@@ -24,20 +24,20 @@ export interface SocketPlaces {
 
 type Settings = Pick<LimitSettings, 'sockets' | 'sockets_ip' | 'sockets_user' | 'sockets_session'>
 
-export function createSocketPlaces(settings: Settings): SocketPlaces {
+export function createSocketSlots(settings: Settings): SocketSlots {
   const sources = new Map<string, number>()
-  const sessions = new Queues(settings.sockets_session)
-  const users = new Queues(settings.sockets_user)
+  const sessions = new SlotQueues(settings.sockets_session)
+  const users = new SlotQueues(settings.sockets_user)
   let open = 0
-  const assertRoom = (source: string): void => {
+  const assertCapacity = (source: string): void => {
     if ((sources.get(source) ?? 0) >= settings.sockets_ip)
       throw refusal('too many sockets of this address', 429)
     if (open >= settings.sockets) throw refusal('the service has as many sockets as it can', 503)
   }
   return {
-    assertRoom,
+    assertCapacity,
     open(source) {
-      assertRoom(source)
+      assertCapacity(source)
       open += 1
       sources.set(source, (sources.get(source) ?? 0) + 1)
       return () => {
@@ -48,12 +48,12 @@ export function createSocketPlaces(settings: Settings): SocketPlaces {
       }
     },
     bind(session, user, evict) {
-      const place = { evict }
-      sessions.add(session, place)
-      users.add(user, place)
+      const slot = { evict }
+      sessions.add(session, slot)
+      users.add(user, slot)
       return () => {
-        sessions.delete(session, place)
-        users.delete(user, place)
+        sessions.delete(session, slot)
+        users.delete(user, slot)
       }
     },
   }
@@ -63,28 +63,28 @@ function refusal(message: string, status: 429 | 503): Throttled {
   return new Throttled('overloaded', message, { status, retryAfter: status === 429 ? 10 : 1 })
 }
 
-interface Place {
+interface Slot {
   readonly evict: () => void
 }
 
 /** Places under one name, the oldest first. */
-class Queues {
+class SlotQueues {
   readonly #most: number
-  readonly #places = new Map<string, Set<Place>>()
+  readonly #slots = new Map<string, Set<Slot>>()
 
   constructor(most: number) {
     this.#most = most
   }
 
-  add(name: string, place: Place): void {
-    const places = this.#places.get(name) ?? new Set()
-    this.#places.set(name, places.add(place))
-    for (const oldest of [...places].slice(0, Math.max(0, places.size - this.#most))) oldest.evict()
+  add(name: string, slot: Slot): void {
+    const slots = this.#slots.get(name) ?? new Set()
+    this.#slots.set(name, slots.add(slot))
+    for (const oldest of [...slots].slice(0, Math.max(0, slots.size - this.#most))) oldest.evict()
   }
 
-  delete(name: string, place: Place): void {
-    const places = this.#places.get(name)
-    places?.delete(place)
-    if (places?.size === 0) this.#places.delete(name)
+  delete(name: string, slot: Slot): void {
+    const slots = this.#slots.get(name)
+    slots?.delete(slot)
+    if (slots?.size === 0) this.#slots.delete(name)
   }
 }

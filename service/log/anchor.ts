@@ -12,23 +12,23 @@ import { equalBytes } from '../../crypto/bytes.ts'
 import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
 
 /** A checkpoint as it was signed. */
-export interface AnchoredCheckpoint extends Checkpoint {
+export interface LockedCheckpoint extends Checkpoint {
   /** The signed note. */
   readonly note: string
 }
 
-export interface Anchor {
+export interface CheckpointLock {
   /**
    * The largest checkpoint of this origin that was signed here, or `undefined` when there is none.
    *
-   * @throws AnchorDamaged when a file is not what was written there.
+   * @throws CheckpointLockDamaged when a file is not what was written there.
    */
-  find(origin: string): Promise<AnchoredCheckpoint | undefined>
+  find(origin: string): Promise<LockedCheckpoint | undefined>
   /**
    * Keeps a checkpoint; it, or a larger one, is on the disk when this resolves. One that is smaller than what is there
    * changes nothing, also when another process puts the larger one there meanwhile.
    *
-   * @throws AnchorDamaged when another checkpoint of the same size is there.
+   * @throws CheckpointLockDamaged when another checkpoint of the same size is there.
    */
   keep(note: string): Promise<void>
   /** Notes that a log goes on as another one: nothing is signed for `origin` any more. Durable; the last one counts. */
@@ -38,8 +38,8 @@ export interface Anchor {
 }
 
 /** The anchor cannot be relied on; the message is for the operator. */
-export class AnchorDamaged extends Error {
-  override readonly name = 'AnchorDamaged'
+export class CheckpointLockDamaged extends Error {
+  override readonly name = 'CheckpointLockDamaged'
 }
 
 const suffix = '.checkpoint'
@@ -48,30 +48,30 @@ const successorFile = 'continued-as'
 const digits = 16
 
 /** The anchor in `folder`, which is made when the first checkpoint is kept. */
-export function openAnchor(folder: string): Anchor {
+export function openCheckpointLock(folder: string): CheckpointLock {
   const root = join(folder, 'log-anchor')
   const folderOf = (origin: string): string => join(root, encodeURIComponent(origin))
   return {
     async find(origin) {
       const [largest] = await namesIn(folderOf(origin))
-      return largest === undefined ? undefined : await readKept(folderOf(origin), largest, origin)
+      return largest === undefined ? undefined : await readLocked(folderOf(origin), largest, origin)
     },
     async keep(note) {
       const checkpoint = parseCheckpointNote(note)
-      const place = folderOf(checkpoint.origin)
-      const [largest] = await namesIn(place)
+      const logFolder = folderOf(checkpoint.origin)
+      const [largest] = await namesIn(logFolder)
       const name = nameOf(checkpoint.size)
       if (largest !== undefined && largest > name) return
-      if (largest !== name) await writeWhole(place, name, note, linkUnlessThere)
-      const kept = await readKept(place, name, checkpoint.origin)
+      if (largest !== name) await writeWhole(logFolder, name, note, linkUnlessThere)
+      const locked = await readLocked(logFolder, name, checkpoint.origin)
       // Another process was faster: its larger checkpoint has replaced this one.
-      if (kept.size > checkpoint.size) return
-      if (kept.size < checkpoint.size)
-        throw new AnchorDamaged(`the anchor's files in ${place} were taken away`)
-      if (!equalBytes(kept.root, checkpoint.root)) {
-        throw new AnchorDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
+      if (locked.size > checkpoint.size) return
+      if (locked.size < checkpoint.size)
+        throw new CheckpointLockDamaged(`the anchor's files in ${logFolder} were taken away`)
+      if (!equalBytes(locked.root, checkpoint.root)) {
+        throw new CheckpointLockDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
       }
-      await removeOlder(place, name)
+      await removeOlder(logFolder, name)
     },
     async close(origin, successor) {
       await writeWhole(folderOf(origin), successorFile, `${successor}\n`, rename)
@@ -83,14 +83,15 @@ export function openAnchor(folder: string): Anchor {
 }
 
 /** For a database in memory: both end with the process. */
-export function openMemoryAnchor(): Anchor {
-  const kept = new Map<string, AnchoredCheckpoint>()
+export function openMemoryCheckpointLock(): CheckpointLock {
+  const locked = new Map<string, LockedCheckpoint>()
   const successors = new Map<string, string>()
   return {
-    find: async (origin) => kept.get(origin),
+    find: async (origin) => locked.get(origin),
     async keep(note) {
       const checkpoint = { ...parseCheckpointNote(note), note }
-      if ((kept.get(checkpoint.origin)?.size ?? -1) < checkpoint.size) kept.set(checkpoint.origin, checkpoint)
+      if ((locked.get(checkpoint.origin)?.size ?? -1) < checkpoint.size)
+        locked.set(checkpoint.origin, checkpoint)
     },
     async close(origin, successor) {
       successors.set(origin, successor)
@@ -104,9 +105,9 @@ function nameOf(size: number): string {
 }
 
 /** The names of whole checkpoints, the largest first. */
-async function namesIn(place: string): Promise<readonly string[]> {
+async function namesIn(logFolder: string): Promise<readonly string[]> {
   try {
-    return (await readdir(place))
+    return (await readdir(logFolder))
       .filter((name) => name.endsWith(suffix))
       .sort()
       .reverse()
@@ -116,23 +117,26 @@ async function namesIn(place: string): Promise<readonly string[]> {
   }
 }
 
-async function readKept(place: string, name: string, origin: string): Promise<AnchoredCheckpoint> {
-  const note = await readText(join(place, name))
+async function readLocked(logFolder: string, name: string, origin: string): Promise<LockedCheckpoint> {
+  const note = await readText(join(logFolder, name))
   // Another process has put a larger one there and taken this one away.
-  if (note === undefined) return await readLargest(place, origin)
+  if (note === undefined) return await readLargest(logFolder, origin)
   try {
     const checkpoint = parseCheckpointNote(note)
     if (checkpoint.origin === origin && nameOf(checkpoint.size) === name) return { ...checkpoint, note }
   } catch {
     // Said below, without what stands in the file.
   }
-  throw new AnchorDamaged(`the anchor's file ${join(place, name)} is not a checkpoint of ${origin}`)
+  throw new CheckpointLockDamaged(
+    `the anchor's file ${join(logFolder, name)} is not a checkpoint of ${origin}`,
+  )
 }
 
-async function readLargest(place: string, origin: string): Promise<AnchoredCheckpoint> {
-  const [largest] = await namesIn(place)
-  if (largest === undefined) throw new AnchorDamaged(`the anchor's files in ${place} were taken away`)
-  return await readKept(place, largest, origin)
+async function readLargest(logFolder: string, origin: string): Promise<LockedCheckpoint> {
+  const [largest] = await namesIn(logFolder)
+  if (largest === undefined)
+    throw new CheckpointLockDamaged(`the anchor's files in ${logFolder} were taken away`)
+  return await readLocked(logFolder, largest, origin)
 }
 
 async function readText(path: string): Promise<string | undefined> {
@@ -146,13 +150,13 @@ async function readText(path: string): Promise<string | undefined> {
 
 /** Writes a file that is there as a whole or not at all. `put` gives the draft its name. */
 async function writeWhole(
-  place: string,
+  logFolder: string,
   name: string,
   text: string,
   put: (draft: string, path: string) => Promise<void>,
 ): Promise<void> {
-  await makeFolder(place)
-  const draft = join(place, `.${process.pid}-${randomBytes(6).toString('hex')}`)
+  await makeFolder(logFolder)
+  const draft = join(logFolder, `.${process.pid}-${randomBytes(6).toString('hex')}`)
   try {
     const file = await open(draft, 'wx', 0o600)
     try {
@@ -161,11 +165,11 @@ async function writeWhole(
     } finally {
       await file.close()
     }
-    await put(draft, join(place, name))
+    await put(draft, join(logFolder, name))
   } finally {
     await rm(draft, { force: true })
   }
-  await syncFolder(place)
+  await syncFolder(logFolder)
 }
 
 /** A checkpoint that is there stays as it is. */
@@ -178,10 +182,10 @@ async function linkUnlessThere(draft: string, path: string): Promise<void> {
 }
 
 /** A new folder is durable when the one above it is. */
-async function makeFolder(place: string): Promise<void> {
-  const made = await mkdir(place, { recursive: true, mode: 0o700 })
+async function makeFolder(logFolder: string): Promise<void> {
+  const made = await mkdir(logFolder, { recursive: true, mode: 0o700 })
   if (made === undefined) return
-  for (let folder = place; folder.length >= dirname(made).length; folder = dirname(folder)) {
+  for (let folder = logFolder; folder.length >= dirname(made).length; folder = dirname(folder)) {
     await syncFolder(folder)
     if (folder === dirname(folder)) return
   }
@@ -197,10 +201,10 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** Only tidying: the largest one counts, whatever lies beside it. */
-async function removeOlder(place: string, name: string): Promise<void> {
-  for (const other of await readdir(place)) {
+async function removeOlder(logFolder: string, name: string): Promise<void> {
+  for (const other of await readdir(logFolder)) {
     const isOlder = other.endsWith(suffix) && other < name
-    if (isOlder) await rm(join(place, other), { force: true })
+    if (isOlder) await rm(join(logFolder, other), { force: true })
   }
 }
 

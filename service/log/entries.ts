@@ -3,17 +3,17 @@ import type { LeafKind } from '../../crypto/audit-leaf.ts'
 import { encodeLeaf, type GroupLabel, groupText } from '../../crypto/audit-leaf.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import { randomBytes } from '../keys/random.ts'
-import type { LeafResult, StagedLeaf } from '../store/log-records.ts'
-import type { Groups } from './groups.ts'
+import type { LeafResult, PendingEntry } from '../store/log-records.ts'
+import type { Disclosures } from './groups.ts'
 import { leafIdText } from './leaf-id.ts'
 import type { Retention } from './retention.ts'
 import { commitmentOf, type OpenedGroup, sealDetail } from './sealed-details.ts'
 import type { SubjectKey } from './subject-keys.ts'
-import { areaOf, pathOf, type TagOf } from './tags.ts'
+import { areaOf, type BlindIndexOf, pathOf } from './tags.ts'
 import { hashLeaf } from './tree.ts'
 
 /** What one leaf is to say. */
-export interface Told {
+export interface LogEntryInput {
   readonly kind: LeafKind
   readonly result: LeafResult
   /** Milliseconds since 1970. */
@@ -22,7 +22,7 @@ export interface Told {
   /** Of a refusal. */
   readonly code?: string | undefined
   readonly app?: string | undefined
-  readonly groups?: Groups
+  readonly groups?: Disclosures
   /** Public: of the system, never of a person. */
   readonly facts?: FlatObject
 }
@@ -36,13 +36,13 @@ const saltLength = 32
  *   stand and nobody will ever open them
  */
 export function makeEntry(
-  told: Told,
+  entryInput: LogEntryInput,
   id: Uint8Array,
   subject: SubjectKey | undefined,
-  tagOf: TagOf,
-): StagedLeaf {
-  const { kind, result, at, retention, app, facts } = told
-  const opened = saltedGroups(told.groups ?? {})
+  blindIndexOf: BlindIndexOf,
+): PendingEntry {
+  const { kind, result, at, retention, app, facts } = entryInput
+  const opened = saltedDisclosures(entryInput.groups ?? {})
   const commitments = Object.fromEntries(
     [...opened].map(([label, group]) => [label, commitmentOf(label, group)]),
   )
@@ -63,15 +63,15 @@ export function makeEntry(
     at,
     kind,
     result,
-    code: told.code ?? null,
+    code: entryInput.code ?? null,
     app: app ?? null,
-    ...tagsOf(subject === undefined ? {} : (told.groups ?? {}), tagOf),
+    ...blindIndexesOf(subject === undefined ? {} : (entryInput.groups ?? {}), blindIndexOf),
     detail: subject === undefined || opened.size === 0 ? null : sealDetail(opened, id, subject.key),
     detailUntil: Math.floor(at / 1000) + retention.seconds,
   }
 }
 
-function saltedGroups(groups: Groups): ReadonlyMap<GroupLabel, OpenedGroup> {
+function saltedDisclosures(groups: Disclosures): ReadonlyMap<GroupLabel, OpenedGroup> {
   const labels = Object.keys(groups) as GroupLabel[]
   return new Map(
     labels.flatMap((label): [GroupLabel, OpenedGroup][] => {
@@ -83,12 +83,12 @@ function saltedGroups(groups: Groups): ReadonlyMap<GroupLabel, OpenedGroup> {
   )
 }
 
-type Tags = Pick<StagedLeaf, 'userTag' | 'deviceTag' | 'ipTag' | 'pathTag' | 'areaTag'>
+type Tags = Pick<PendingEntry, 'userTag' | 'deviceTag' | 'ipTag' | 'pathTag' | 'areaTag'>
 
 /** What the entry is found by is what its groups say, and nothing else. */
-function tagsOf({ core, net, sub }: Groups, tagOf: TagOf): Tags {
-  const tag = (name: Parameters<TagOf>[0], value: string | number | undefined): Uint8Array | null =>
-    typeof value === 'string' ? tagOf(name, value) : null
+function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf): Tags {
+  const tag = (name: Parameters<BlindIndexOf>[0], value: string | number | undefined): Uint8Array | null =>
+    typeof value === 'string' ? blindIndexOf(name, value) : null
   const path = typeof core?.path === 'string' ? core.path : undefined
   return {
     userTag: tag('user', sub?.user),

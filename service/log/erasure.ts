@@ -6,9 +6,9 @@
  * that, in small steps, while requests go on. The leaves stay, and so does every proof.
  */
 import type { DeviceRecord, Store, UserRecord, Write } from '../store/store.ts'
-import type { Told } from './entries.ts'
-import type { Journal } from './journal.ts'
-import type { TagOf } from './tags.ts'
+import type { LogEntryInput } from './entries.ts'
+import type { Appender } from './journal.ts'
+import type { BlindIndexOf } from './tags.ts'
 
 /** Public, in the leaf: why somebody was erased. */
 export const erasureReasons = ['request', 'account-closed', 'law', 'mistake'] as const
@@ -23,8 +23,8 @@ export interface Erasure {
 
 export interface ErasureParts {
   readonly store: Pick<Store, 'commit' | 'findUser' | 'findSubjectKey' | 'listDevices' | 'hasTagged'>
-  readonly journal: Journal
-  readonly tagOf: TagOf
+  readonly appender: Appender
+  readonly blindIndexOf: BlindIndexOf
   /** UNIX seconds. */
   readonly now: () => number
 }
@@ -41,8 +41,8 @@ const forgetBatch = 500
  * @throws StoreUnavailable
  */
 export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<ErasureResult> {
-  const { store, tagOf } = parts
-  const tag = tagOf('user', erasure.user)
+  const { store, blindIndexOf } = parts
+  const tag = blindIndexOf('user', erasure.user)
   const user = await store.findUser(erasure.user)
   const hasKey = (await store.findSubjectKey(tag)) !== undefined
   if (user === undefined && !hasKey) return 'unknown-user'
@@ -51,7 +51,7 @@ export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<
   const isErased = !hasKey && (user === undefined || user.openidWrapped.length === 0)
   if (!isErased) await destroy(parts, erasure, { tag, hasKey, user, devices })
   await forget(parts, tag)
-  for (const { id } of devices) await forget(parts, tagOf('device', id))
+  for (const { id } of devices) await forget(parts, blindIndexOf('device', id))
   return isErased ? 'forgotten' : 'erased'
 }
 
@@ -64,7 +64,7 @@ interface Person {
 
 /** Sessions end and devices are revoked in every process at once; in this order requests take these rows, too. */
 async function destroy(
-  { store, journal, now }: ErasureParts,
+  { store, appender, now }: ErasureParts,
   { user, reason, why }: Erasure,
   { tag, hasKey, user: record }: Person,
 ): Promise<void> {
@@ -78,8 +78,8 @@ async function destroy(
     { kind: 'forget-intents', tag },
     { kind: 'forget-staged', tag },
   ]
-  const leaf: Told = { ...journal.systemLeaf('erased', { reason }), groups: { core: { why } } }
-  const result = await journal.commit({ writes, leaves: [leaf] })
+  const leaf: LogEntryInput = { ...appender.systemLeaf('erased', { reason }), groups: { core: { why } } }
+  const result = await appender.commit({ writes, leaves: [leaf] })
   // Somebody else erases the same person at this moment, or the key was made just now.
   if (result.kind === 'refused' && (await store.findSubjectKey(tag)) !== undefined)
     throw new Error('the user is in use: try again')

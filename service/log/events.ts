@@ -2,14 +2,14 @@
 import type { Refusal } from './standing.ts'
 
 /** Whether the log goes on. */
-export type Standing =
+export type LogHealth =
   | { readonly kind: 'starting' }
   | { readonly kind: 'open' }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
 
 export type LogEvent =
   /** It changed. */
-  | { readonly kind: 'standing'; readonly standing: Standing }
+  | { readonly kind: 'health'; readonly health: LogHealth }
   /** A batch got its places. */
   | {
       readonly kind: 'sequenced'

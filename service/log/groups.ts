@@ -21,7 +21,7 @@ import { encodeBase64, encodeBase64Url } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Sender } from '../limits/source.ts'
 
-export type Groups = Readonly<Partial<Record<GroupLabel, FlatObject>>>
+export type Disclosures = Readonly<Partial<Record<GroupLabel, FlatObject>>>
 
 /** The device's signature over a request, as it was verified or refused. */
 export interface LoggedSignature {
@@ -71,7 +71,7 @@ const longestUserAgent = 256
 export const longestKey = 300
 
 /** The groups that there is anything for. */
-export function groupsOf(exchange: LoggedExchange): Groups {
+export function disclosuresOf(exchange: LoggedExchange): Disclosures {
   const { signature, subject } = exchange
   const core = coreOf(exchange)
   return {

@@ -7,8 +7,8 @@
 import { z } from 'zod'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { IntentRecord } from '../store/log-records.ts'
-import type { Told } from './entries.ts'
-import type { Groups } from './groups.ts'
+import type { LogEntryInput } from './entries.ts'
+import type { Disclosures } from './groups.ts'
 import { openText, sealText } from './sealed-details.ts'
 import type { SubjectKey } from './subject-keys.ts'
 
@@ -22,7 +22,11 @@ const draft = z.object({
 })
 
 /** @param id the 16 bytes of the intent's, and later the leaf's, id */
-export function sealDraft({ app, at, retention, groups }: Told, id: Uint8Array, key: Uint8Array): Uint8Array {
+export function sealDraft(
+  { app, at, retention, groups }: LogEntryInput,
+  id: Uint8Array,
+  key: Uint8Array,
+): Uint8Array {
   return sealText(JSON.stringify({ app, at, retention, groups: groups ?? {} }), id, key)
 }
 
@@ -35,19 +39,19 @@ export function sealDraft({ app, at, retention, groups }: Told, id: Uint8Array, 
 export function lostIntent(
   { id, draft }: IntentRecord,
   subject: SubjectKey | undefined,
-  fallback: Pick<Told, 'at' | 'retention'>,
-): Told {
-  const told = { kind: 'outcome-unknown', result: 'unknown', ...fallback } as const
+  fallback: Pick<LogEntryInput, 'at' | 'retention'>,
+): LogEntryInput {
+  const entryInput = { kind: 'outcome-unknown', result: 'unknown', ...fallback } as const
   const opened = subject === undefined ? undefined : openDraft(draft, id, subject.key)
-  if (opened === undefined) return told
+  if (opened === undefined) return entryInput
   const { app, at, retention, groups } = opened
   // The leaf is of now: entries are looked for near their place. When it began is told beside.
   const core: FlatObject = { ...groups.core, started_at: Math.floor(at / 1000) }
-  return { ...told, app, retention, groups: { ...groups, core } }
+  return { ...entryInput, app, retention, groups: { ...groups, core } }
 }
 
-interface OpenedDraft extends Pick<Told, 'app' | 'at' | 'retention'> {
-  readonly groups: Groups
+interface OpenedDraft extends Pick<LogEntryInput, 'app' | 'at' | 'retention'> {
+  readonly groups: Disclosures
 }
 
 function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedDraft | undefined {

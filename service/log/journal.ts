@@ -9,56 +9,56 @@ import type { ProtocolCode } from '../../crypto/errors.ts'
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { IntentRecord } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
-import type { IntentResult, JournalParts, LoggedResult, Logging } from './commit-leaves.ts'
-import { commitIntent, commitLeaves, stage } from './commit-leaves.ts'
-import type { Told } from './entries.ts'
+import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-leaves.ts'
+import { appendPending, commitIntent, commitLeaves } from './commit-leaves.ts'
+import type { LogEntryInput } from './entries.ts'
 import { createGaps, type Gap, type Gaps } from './gaps.ts'
 import { lostIntent } from './intents.ts'
 import { createRefusalBudget, type RefusalBudget } from './refusal-budget.ts'
 import { type RequestWeight, type Retention, retentionOf } from './retention.ts'
 
-export interface Journal {
+export interface Appender {
   /** Milliseconds since 1970, by the service's clock. */
   milliseconds(): number
   /** @param weight of the request that the leaf is about */
   retentionOf(kind: LeafKind, weight?: RequestWeight): Retention
   /** A leaf that is about nobody; `facts` are public. */
-  systemLeaf(kind: LeafKind, facts: FlatObject): Told
+  systemLeaf(kind: LeafKind, facts: FlatObject): LogEntryInput
   /** The write that stages such a leaf, for a transaction that is somebody else's. */
   systemWrite(kind: LeafKind, facts: FlatObject): Write
   /** Whether there is a key to seal what is told of a user. */
-  canTell(user: string): Promise<boolean>
+  hasSubjectKey(user: string): Promise<boolean>
   /** Makes sure that there is one. */
-  prepare(user: string): Promise<void>
+  ensureSubjectKey(user: string): Promise<void>
   /**
    * Claims, with the intent of what they are claimed for.
    *
    * @returns the intent's id, for whoever settles it; or which of `writes` was refused
    */
-  commitIntent(writes: readonly Write[], told: Told): Promise<IntentResult>
+  commitIntent(writes: readonly Write[], entryInput: LogEntryInput): Promise<IntentResult>
   commit(logging: Logging): Promise<LoggedResult>
   /**
    * Tells of a refusal that had no effect: singly or counted, as the budget of its source has it. Never rejects.
    *
    * @returns the receipt, where there is a leaf
    */
-  refuse(told: Told, code: ProtocolCode, source: string): Promise<Uint8Array | undefined>
+  refuse(entryInput: LogEntryInput, code: ProtocolCode, source: string): Promise<Uint8Array | undefined>
   /** Counts what happened, or was refused, without a leaf. */
-  miss(): void
+  countMissing(): void
   /** Tells of every intent that began before a time (UNIX seconds) that its outcome is unknown: once, in all processes. */
-  settleLost(startedBefore: number): Promise<void>
+  logLostIntents(startedBefore: number): Promise<void>
   /** Writes what is missing and what was counted. */
   flush(): Promise<void>
 }
 
 const lostBatch = 100
 
-export function createJournal(parts: JournalParts): Journal {
+export function createAppender(parts: AppenderParts): Appender {
   const { store, now, retention } = parts
   const gaps = createGaps()
   const budget = createRefusalBudget()
   const milliseconds = (): number => now() * 1000 + (Date.now() % 1000)
-  const systemLeaf = (kind: LeafKind, facts: FlatObject): Told => {
+  const systemLeaf = (kind: LeafKind, facts: FlatObject): LogEntryInput => {
     return {
       kind,
       result: 'ok',
@@ -67,10 +67,10 @@ export function createJournal(parts: JournalParts): Journal {
       facts,
     }
   }
-  const tellGap = ({ from, to, n }: Gap): Write =>
-    stage(parts, { ...systemLeaf('gap', { from, n, to }), result: 'unknown' })
+  const gapWrite = ({ from, to, n }: Gap): Write =>
+    appendPending(parts, { ...systemLeaf('gap', { from, n, to }), result: 'unknown' })
   const commit = (logging: Logging): Promise<LoggedResult> =>
-    afterGap(gaps, tellGap, async (gap) => {
+    afterGap(gaps, gapWrite, async (gap) => {
       const result = await commitLeaves(parts, logging, gap, 'tell')
       if (result.kind === 'gone') throw new Error('what tells of an outcome is always staged')
       return result
@@ -79,20 +79,20 @@ export function createJournal(parts: JournalParts): Journal {
     milliseconds,
     retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
     systemLeaf,
-    systemWrite: (kind, facts) => stage(parts, systemLeaf(kind, facts)),
-    canTell: async (user) => (await parts.keys?.find(parts.tagOf('user', user))) !== undefined,
-    async prepare(user) {
-      await parts.keys?.of(parts.tagOf('user', user))
+    systemWrite: (kind, facts) => appendPending(parts, systemLeaf(kind, facts)),
+    hasSubjectKey: async (user) => (await parts.keys?.find(parts.blindIndexOf('user', user))) !== undefined,
+    async ensureSubjectKey(user) {
+      await parts.keys?.of(parts.blindIndexOf('user', user))
     },
-    commitIntent: (writes, told) =>
-      afterGap(gaps, tellGap, (gap) => commitIntent(parts, [...gap, ...writes], told)),
+    commitIntent: (writes, entryInput) =>
+      afterGap(gaps, gapWrite, (gap) => commitIntent(parts, [...gap, ...writes], entryInput)),
     commit,
-    refuse: (told, code, source) => refuse({ budget, gaps, commit }, told, code, source),
-    miss: () => gaps.note(milliseconds()),
-    async settleLost(startedBefore) {
+    refuse: (entryInput, code, source) => refuse({ budget, gaps, commit }, entryInput, code, source),
+    countMissing: () => gaps.note(milliseconds()),
+    async logLostIntents(startedBefore) {
       for (;;) {
         const lost = await store.listIntents(startedBefore, lostBatch)
-        for (const intent of lost) await settleLost(parts, intent, milliseconds())
+        for (const intent of lost) await logLostIntent(parts, intent, milliseconds())
         if (lost.length < lostBatch) return
       }
     },
@@ -117,7 +117,7 @@ async function afterGap<R extends { readonly kind: string }>(
   }
 }
 
-type Commit = Journal['commit']
+type Commit = Appender['commit']
 
 interface RefusalParts {
   readonly budget: RefusalBudget
@@ -127,17 +127,17 @@ interface RefusalParts {
 
 async function refuse(
   { budget, gaps, commit }: RefusalParts,
-  told: Told,
+  entryInput: LogEntryInput,
   code: ProtocolCode,
   source: string,
 ): Promise<Uint8Array | undefined> {
-  if (!(await budget.take(source, code, told.at))) return undefined
+  if (!(await budget.take(source, code, entryInput.at))) return undefined
   try {
     // Whoever has no key has been forgotten, and gets no new one for this.
-    const result = await commit({ writes: [], leaves: [told], isOutcome: true })
+    const result = await commit({ writes: [], leaves: [entryInput], isOutcome: true })
     return result.kind === 'committed' ? result.receipt : undefined
   } catch {
-    gaps.note(told.at)
+    gaps.note(entryInput.at)
     return undefined
   }
 }
@@ -145,10 +145,10 @@ async function refuse(
 async function flushCounted(
   budget: RefusalBudget,
   commit: Commit,
-  systemLeaf: Journal['systemLeaf'],
+  systemLeaf: Appender['systemLeaf'],
 ): Promise<void> {
   const counted = budget.takeCounted()
-  const leaves = counted.map(({ code, n, from, to }): Told => {
+  const leaves = counted.map(({ code, n, from, to }): LogEntryInput => {
     return { ...systemLeaf('refused-aggregate', { code, from, n, to }), result: 'refused', code }
   })
   try {
@@ -159,11 +159,11 @@ async function flushCounted(
   }
 }
 
-async function settleLost(parts: JournalParts, intent: IntentRecord, at: number): Promise<void> {
+async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
   const subject = await parts.keys?.find(intent.userTag)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
-  const told = lostIntent(intent, subject, { at, retention })
-  const logging = { writes: [], leaves: [told], intent: intent.id, isOutcome: true }
+  const entryInput = lostIntent(intent, subject, { at, retention })
+  const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
   const result = await commitLeaves(parts, logging, [], 'stop')
   if (result.kind === 'refused') throw new Error('an intent cannot be settled')
 }

@@ -1,21 +1,21 @@
 /** The leaves that tell of the service's own keys: each change is committed with one. */
 import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { Store, Write } from '../store/store.ts'
-import type { Journal } from './journal.ts'
+import type { Appender } from './journal.ts'
 
 /**
  * The same store, for whoever changes keys: what is written to a service key is committed with a leaf that says so. All
  * that a leaf says is public anyway.
  */
-export function tellKeyChanges(store: Store, journal: Pick<Journal, 'systemWrite'>): Store {
+export function logKeyChanges(store: Store, appender: Pick<Appender, 'systemWrite'>): Store {
   return {
     ...store,
     commit: async (writes) => {
-      const told = writes.flatMap((write) => {
+      const keyEntries = writes.flatMap((write) => {
         const facts = factsOf(write)
-        return facts === undefined ? [] : [journal.systemWrite('key-rotated', facts)]
+        return facts === undefined ? [] : [appender.systemWrite('key-rotated', facts)]
       })
-      return await store.commit([...writes, ...told])
+      return await store.commit([...writes, ...keyEntries])
     },
   }
 }

@@ -24,13 +24,13 @@ export interface EntryReader {
 }
 
 /** Tells the log that an auditor reads its entries, before they are served. @throws StoreUnavailable */
-export type TellEntries = (c: Context, reader: EntryReader) => Promise<void>
+export type LogEntryAccess = (c: Context, reader: EntryReader) => Promise<void>
 
 export interface LogRoutes {
   readonly store: Store
   readonly reader: LogReader
   readonly verifyAuditor: VerifyAuditor
-  readonly tellEntries: TellEntries
+  readonly logEntryAccess: LogEntryAccess
 }
 
 /** A tile never changes. Not for longer, because a log that goes on under another origin is served in the same place. */
@@ -85,7 +85,7 @@ async function serveEntries(c: Context, options: LogRoutes, bundle: EntryBundle)
   const published = await findPublished(c, options)
   if (published === undefined || !isWithin(bundle, published.checkpoint.size)) return c.notFound()
   // First: what cannot be logged is not shown.
-  await options.tellEntries(c, reader)
+  await options.logEntryAccess(c, reader)
   const leaves = await readBundle(options.store, published.log, bundle.index, bundle.width)
   return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
 }

@@ -9,7 +9,7 @@ export interface LoopTimes {
 
 export interface Loop {
   /** Has the work done soon. Asked for while it runs, it is done once more. */
-  wake(): void
+  notify(): void
   /** Lets what runs come to its end. Nothing runs after that. */
   stop(): Promise<void>
 }
@@ -20,7 +20,7 @@ export function startLoop(work: () => Promise<void>, { pause, period }: LoopTime
   let dueAt = Number.POSITIVE_INFINITY
   let beganAt = Number.NEGATIVE_INFINITY
   let running: Promise<void> | undefined
-  let isWoken = false
+  let isNotified = false
   let isStopped = false
   const schedule = (delay: number): void => {
     const at = performance.now() + delay
@@ -33,20 +33,20 @@ export function startLoop(work: () => Promise<void>, { pause, period }: LoopTime
   const run = (): void => {
     dueAt = Number.POSITIVE_INFINITY
     beganAt = performance.now()
-    isWoken = false
+    isNotified = false
     running = work().finally(() => {
       running = undefined
-      if (isWoken) wake()
+      if (isNotified) notify()
       else schedule(period)
     })
   }
-  const wake = (): void => {
-    isWoken = true
+  const notify = (): void => {
+    isNotified = true
     schedule(Math.max(0, beganAt + pause - performance.now()))
   }
   schedule(period)
   return {
-    wake,
+    notify,
     async stop() {
       isStopped = true
       clearTimeout(timer)

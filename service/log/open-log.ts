@@ -4,12 +4,12 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import type { LogNames } from '../keys/publication.ts'
 import type { CheckpointRecord } from '../store/log-records.ts'
 import type { LogEvent, LogTask } from './events.ts'
-import type { LogGate } from './gate.ts'
+import type { EntryGate } from './gate.ts'
 import { startLoop } from './loop.ts'
 import { createPublisher, type Publisher } from './publisher.ts'
 import type { LogReader } from './reader.ts'
 import { createSequencer } from './sequencer.ts'
-import type { LogPlaces, Refusal } from './standing.ts'
+import type { LogPaths, Refusal } from './standing.ts'
 import { createLogReader } from './stored-log.ts'
 import { startTimestamping } from './timestamping.ts'
 import { type AskedWitness, startWitnessing } from './witnessing.ts'
@@ -19,13 +19,13 @@ const sequencing = { pause: 100, period: 1_000 }
 const publishing = { pause: 1_000, period: 1_000 }
 
 /** How long a start waits for another process that has an anchor, and how often it looks; milliseconds. */
-const anchorPatience = 3_000
-const anchorPause = 200
+const checkpointLockPatience = 3_000
+const checkpointLockPause = 200
 
 /** How often a stop tries to take what is staged into the tree. */
 const lastAttempts = 3
 
-export interface LogOptions extends LogPlaces {
+export interface LogOptions extends LogPaths {
   readonly witnesses: readonly AskedWitness[]
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
@@ -47,7 +47,7 @@ export interface WitnessStatus {
 
 /** How the log is, for `/readyz`, metrics and commands. */
 export interface LogStatus {
-  readonly standing: 'starting' | 'open' | Refusal
+  readonly health: 'starting' | 'open' | Refusal
   readonly origin: string
   /** Leaves in the tree. */
   readonly size: number
@@ -61,7 +61,7 @@ export interface LogStatus {
 }
 
 export interface RunningLog {
-  readonly gate: LogGate
+  readonly gate: EntryGate
   readonly reader: LogReader
   names(): LogNames
   /** @throws StoreUnavailable */
@@ -87,8 +87,8 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const publisher = createPublisher(options, now, (event) => {
     record(event)
     if (event.kind !== 'signed') return
-    witnessing.wake()
-    timestamping.wake()
+    witnessing.notify()
+    timestamping.notify()
   })
   const guarded = (task: LogTask, work: () => Promise<void>) => async (): Promise<void> => {
     try {
@@ -102,23 +102,23 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   const publishLoop = startLoop(publish, publishing)
   const sequencer = createSequencer(options, publisher, (event) => {
     record(event)
-    publishLoop.wake()
+    publishLoop.notify()
   })
   const drainLoop = startLoop(guarded('sequencing', sequencer.drain), sequencing)
   return {
     gate: {
-      assertOpen() {
-        if (publisher.standing().kind === 'open' && !sequencer.isDamaged()) return
+      assertAcceptingEntries() {
+        if (publisher.health().kind === 'open' && !sequencer.isDamaged()) return
         throw new ProtocolError('unavailable', 'the log cannot go on, so nothing that must be logged is done')
       },
-      wake: drainLoop.wake,
+      notify: drainLoop.notify,
     },
     reader,
     names: publisher.names,
     status: () => readStatus(publisher, sequencer.isDamaged(), options),
     async stop() {
       await Promise.all([drainLoop.stop(), publishLoop.stop()])
-      await finish(guarded('sequencing', sequencer.drain), () => store.hasStaged())
+      await finish(guarded('sequencing', sequencer.drain), () => store.hasPending())
       await guarded('publishing', () => publisher.step(true))()
       await Promise.all([witnessing.stop(), timestamping.stop()])
     },
@@ -135,30 +135,30 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
 
 /** A process without an anchor may get one from another process within a moment. */
 async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
-  const until = performance.now() + anchorPatience
+  const until = performance.now() + checkpointLockPatience
   for (;;) {
     await publish()
-    const standing = publisher.standing()
-    const isWaiting = standing.kind === 'refused' && standing.refusal === 'anchor-missing'
+    const health = publisher.health()
+    const isWaiting = health.kind === 'refused' && health.refusal === 'anchor-missing'
     if (!isWaiting || performance.now() > until) return
-    await sleep(anchorPause)
+    await sleep(checkpointLockPause)
   }
 }
 
 async function readStatus(publisher: Publisher, isDamaged: boolean, options: LogOptions): Promise<LogStatus> {
   const { store, now } = options
-  const standing = publisher.standing()
+  const health = publisher.health()
   const state = await store.findLogState()
   const checkpoint = state && (await store.findLatestCheckpoint(state.log))
   const signedAt = checkpoint?.signedAt ?? 0
-  const found = standing.kind === 'refused' ? standing.refusal : standing.kind
+  const found = health.kind === 'refused' ? health.refusal : health.kind
   return {
-    standing: found === 'open' && isDamaged ? 'tree-damaged' : found,
+    health: found === 'open' && isDamaged ? 'tree-damaged' : found,
     origin: publisher.names().origin,
     size: state?.size ?? 0,
     checkpointSize: checkpoint?.size ?? null,
     checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),
-    staged: await store.countStaged(),
+    staged: await store.countPending(),
     witnesses: await readWitnesses(options, checkpoint),
   }
 }

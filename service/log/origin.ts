@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { encodeLeaf } from '../../crypto/audit-leaf.ts'
 import { encodeBase64 } from '../../crypto/text.ts'
-import type { StagedLeaf } from '../store/log-records.ts'
-import { placeOf } from '../store/log-records.ts'
+import type { PendingEntry } from '../store/log-records.ts'
+import { entryIndexOf } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import type { Checkpoint } from './checkpoint-note.ts'
 import type { LogSeals } from './seals.ts'
@@ -66,13 +66,13 @@ export function startWrites({ log, origin, previous, now, seals }: LogStart): re
   const state = { log, origin, size: 1, root: entry.hash }
   return [
     { kind: 'insert-log-state', state: { ...state, seal: seals.ofState(state) } },
-    { kind: 'insert-log-entry', entry: { place: placeOf(log, 0), ...entry } },
+    { kind: 'insert-log-entry', entry: { place: entryIndexOf(log, 0), ...entry } },
     { kind: 'insert-tile', tile: { log, level: 0, index: 0, hashes: entry.hash } },
     { kind: 'add-hour-count', count: { hour, kind, result, code: '', entries: 1 } },
   ]
 }
 
-function startLeaf(origin: string, previous: Checkpoint | undefined, now: number): StagedLeaf {
+function startLeaf(origin: string, previous: Checkpoint | undefined, now: number): PendingEntry {
   const at = now * 1000
   const id = timedId(at)
   const cited =

@@ -13,9 +13,9 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import { signCheckpoint } from './checkpoint-note.ts'
-import type { LogEvent, Standing } from './events.ts'
+import type { LogEvent, LogHealth } from './events.ts'
 import { startWrites } from './origin.ts'
-import { type Assessment, assessLog, type LogPlaces, type Proved } from './standing.ts'
+import { type Assessment, assessLog, type LogPaths, type Proved } from './standing.ts'
 
 /** How old a checkpoint gets before it is signed anew, in seconds. */
 const reissueAge = 600
@@ -27,7 +27,7 @@ export interface Publisher {
    * @param isLast signs also when another checkpoint was signed within this second
    */
   step(isLast?: boolean): Promise<void>
-  standing(): Standing
+  health(): LogHealth
   /** The largest size that this process knows to be signed. */
   signed(): { readonly log: number; readonly size: number } | undefined
   /** As the last step found them; all of one moment. */
@@ -36,7 +36,7 @@ export interface Publisher {
 
 /** What a publisher remembers from step to step. */
 interface Memory {
-  standing: Standing
+  health: LogHealth
   names: LogNames & { readonly log: number | undefined }
   signed: { readonly log: number; readonly size: number } | undefined
   /** The checkpoint that somebody who has an anchor was asked to sign anew. */
@@ -46,35 +46,35 @@ interface Memory {
 
 /** Makes the publisher of one process. */
 export function createPublisher(
-  places: LogPlaces,
+  paths: LogPaths,
   now: () => number,
   record: (event: LogEvent) => void,
 ): Publisher {
   const memory: Memory = {
-    standing: { kind: 'starting' },
-    names: noLog(places),
+    health: { kind: 'starting' },
+    names: noLog(paths),
     signed: undefined,
     asked: undefined,
     proved: { mark: '' },
   }
-  const enter = (standing: Standing): void => {
-    if (nameOf(standing) !== nameOf(memory.standing)) record({ kind: 'standing', standing })
-    memory.standing = standing
+  const enter = (health: LogHealth): void => {
+    if (nameOf(health) !== nameOf(memory.health)) record({ kind: 'health', health })
+    memory.health = health
   }
   const step = async (isLast: boolean): Promise<void> => {
-    const assessment = await assessStarted(places, memory.proved, now())
-    memory.names = await namesOf(places, memory.names, assessment.state)
+    const assessment = await assessStarted(paths, memory.proved, now())
+    memory.names = await namesOf(paths, memory.names, assessment.state)
     if (assessment.kind === 'refused') {
       enter({ kind: 'refused', refusal: assessment.refusal })
-      if (assessment.refusal === 'anchor-missing') await seekAnchor(places, memory, assessment)
+      if (assessment.refusal === 'anchor-missing') await seekCheckpointLock(paths, memory, assessment)
       return
     }
     const { state, checkpoint } = assessment
-    await rememberOthers(places, memory, assessment)
+    await rememberOthers(paths, memory, assessment)
     memory.asked = undefined
-    const note = signedNote(places.keyring, state, now())
-    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(places.keyring, checkpoint, note)) {
-      await publish(places, state, { last: checkpoint, note, signedAt: now() })
+    const note = signedNote(paths.keyring, state, now())
+    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
+      await publish(paths, state, { last: checkpoint, note, signedAt: now() })
       memory.signed = { log: state.log, size: state.size }
       record({ kind: 'signed', origin: state.origin, size: state.size })
     }
@@ -87,59 +87,60 @@ export function createPublisher(
       steps = next.catch(() => {})
       return next
     },
-    standing: () => memory.standing,
+    health: () => memory.health,
     signed: () => memory.signed,
     names: () => memory.names,
   }
 }
 
 /** Before the first start. */
-function noLog({ origin }: LogPlaces): Memory['names'] {
+function noLog({ origin }: LogPaths): Memory['names'] {
   return { log: undefined, origin, ended: [] }
 }
 
 /** Read anew only when another log is the newest. Never the new name with the old list: clients keep it for a day. */
 async function namesOf(
-  places: LogPlaces,
+  paths: LogPaths,
   known: Memory['names'],
   state: LogState | undefined,
 ): Promise<Memory['names']> {
-  if (state === undefined) return noLog(places)
+  if (state === undefined) return noLog(paths)
   const { log, origin } = state
   if (known.log === log && known.origin === origin) return known
-  const before = log === 0 ? [] : (await places.store.listLogStates()).filter((other) => other.log < log)
+  const before = log === 0 ? [] : (await paths.store.listLogStates()).filter((other) => other.log < log)
   return { log, origin, ended: before.map((other) => other.origin).reverse() }
 }
 
-function nameOf(standing: Standing): string {
-  return standing.kind === 'refused' ? standing.refusal : standing.kind
+function nameOf(health: LogHealth): string {
+  return health.kind === 'refused' ? health.refusal : health.kind
 }
 
 type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
 /** Starts the first log of the database where there is none; of several processes one does. */
-async function assessStarted(places: LogPlaces, proved: Proved, now: number): Promise<Started> {
+async function assessStarted(paths: LogPaths, proved: Proved, now: number): Promise<Started> {
   for (;;) {
-    const assessment = await assessLog(places, proved)
+    const assessment = await assessLog(paths, proved)
     if (assessment.kind !== 'unstarted') return assessment
-    const { store, origin, seals } = places
+    const { store, origin, seals } = paths
     await store.commit(startWrites({ log: 0, origin, previous: undefined, now, seals }))
   }
 }
 
 /** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
 async function rememberOthers(
-  { store, anchor }: LogPlaces,
+  { store, checkpointLock }: LogPaths,
   memory: Memory,
-  { state, checkpoint, anchored }: Sound,
+  { state, checkpoint, lockedCheckpoint }: Sound,
 ): Promise<void> {
-  if (checkpoint !== undefined && checkpoint.size > (anchored?.size ?? -1)) await anchor.keep(checkpoint.note)
+  if (checkpoint !== undefined && checkpoint.size > (lockedCheckpoint?.size ?? -1))
+    await checkpointLock.keep(checkpoint.note)
   if (state.log > 0 && memory.signed?.log !== state.log) {
     const before = (await store.listLogStates()).find(({ log }) => log === state.log - 1)
-    if (before !== undefined) await anchor.close(before.origin, state.origin)
+    if (before !== undefined) await checkpointLock.close(before.origin, state.origin)
   }
-  memory.signed = { log: state.log, size: Math.max(anchored?.size ?? 0, checkpoint?.size ?? 0) }
+  memory.signed = { log: state.log, size: Math.max(lockedCheckpoint?.size ?? 0, checkpoint?.size ?? 0) }
 }
 
 /**
@@ -147,8 +148,8 @@ async function rememberOthers(
  * does: it is asked to sign the newest checkpoint anew. Whoever does has found the database to be the one it signed
  * last, since without an anchor nobody signs.
  */
-async function seekAnchor(
-  { store, anchor }: LogPlaces,
+async function seekCheckpointLock(
+  { store, checkpointLock }: LogPaths,
   memory: Memory,
   { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
 ): Promise<void> {
@@ -159,7 +160,7 @@ async function seekAnchor(
     await store.commit([{ kind: 'ask-checkpoint', ...memory.asked }])
     return
   }
-  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await anchor.keep(checkpoint.note)
+  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointLock.keep(checkpoint.note)
 }
 
 function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isLast: boolean): boolean {
@@ -198,11 +199,11 @@ interface Signing {
 
 /** The anchor first: what it does not have, nobody outside has seen. */
 async function publish(
-  { store, anchor }: LogPlaces,
+  { store, checkpointLock }: LogPaths,
   { log, size }: LogState,
   { last, note, signedAt }: Signing,
 ): Promise<void> {
-  await anchor.keep(note)
+  await checkpointLock.keep(note)
   const write: Write =
     last?.size === size
       ? { kind: 'reissue-checkpoint', log, size, signedBefore: last.signedAt, signedAt, note }

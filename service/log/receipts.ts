@@ -6,21 +6,21 @@ import { FormatError, ProtocolError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
 import { shapedReply } from '../messages/json.ts'
-import type { Decision } from '../sessions/routes.ts'
-import type { CheckpointRecord, LogEntry, StagedLeaf } from '../store/log-records.ts'
-import { placesPerLog } from '../store/log-records.ts'
+import type { RouteResult } from '../sessions/routes.ts'
+import type { CheckpointRecord, LogEntry, PendingEntry } from '../store/log-records.ts'
+import { indexesPerLog } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import { leafIdText, parseLeafId } from './leaf-id.ts'
 import type { LogReader } from './reader.ts'
 import { type OpenedGroups, openDetail } from './sealed-details.ts'
 import type { SubjectKeys } from './subject-keys.ts'
-import type { TagOf } from './tags.ts'
+import type { BlindIndexOf } from './tags.ts'
 
 export interface ReceiptParts {
-  readonly store: Pick<Store, 'findStaged'>
+  readonly store: Pick<Store, 'findPending'>
   readonly reader: LogReader
   readonly keys: SubjectKeys
-  readonly tagOf: TagOf
+  readonly blindIndexOf: BlindIndexOf
 }
 
 export interface Receipts {
@@ -29,7 +29,7 @@ export interface Receipts {
    *
    * @throws ProtocolError `not_found` for what is not the caller's own, was pruned, or never was.
    */
-  decide(message: RequestMessage, caller: Caller): Promise<Decision | undefined>
+  decide(message: RequestMessage, caller: Caller): Promise<RouteResult | undefined>
 }
 
 /** Standard base64. */
@@ -78,16 +78,16 @@ function parseName(text: string): Uint8Array | undefined {
 }
 
 interface OwnLeaf {
-  readonly row: StagedLeaf | LogEntry
+  readonly row: PendingEntry | LogEntry
   readonly groups: OpenedGroups
 }
 
 async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Promise<OwnLeaf | undefined> {
-  const { reader, store, keys, tagOf } = parts
+  const { reader, store, keys, blindIndexOf } = parts
   // It may get its place between the two looks, so there is a third.
   const row =
-    (await reader.entryById(name)) ?? (await store.findStaged(name)) ?? (await reader.entryById(name))
-  const tag = tagOf('user', user)
+    (await reader.entryById(name)) ?? (await store.findPending(name)) ?? (await reader.entryById(name))
+  const tag = blindIndexOf('user', user)
   if (row === undefined || row.detail === null || row.userTag === null) return undefined
   if (!equalBytes(tag, row.userTag)) return undefined
   const key = await keys.find(tag)
@@ -119,8 +119,8 @@ async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
 
 /** @returns `undefined` while no checkpoint covers the leaf */
 async function prove(reader: LogReader, { place }: LogEntry) {
-  const log = Math.floor(place / placesPerLog)
-  const index = place % placesPerLog
+  const log = Math.floor(place / indexesPerLog)
+  const index = place % indexesPerLog
   const checkpoint: CheckpointRecord | undefined = await reader.latestCheckpoint(log)
   if (checkpoint === undefined || checkpoint.size <= index) return undefined
   const proof = await reader.inclusion(index, checkpoint.size, log)

@@ -1,10 +1,10 @@
 /** What an operator decides, because a program cannot: that a log ends here and goes on as another one, or that a database is the right one. */
 import type { Store } from '../store/store.ts'
-import { type Anchor, AnchorDamaged, type AnchoredCheckpoint } from './anchor.ts'
+import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './anchor.ts'
 import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
-import { assessLog, type LogPlaces, refusalTexts } from './standing.ts'
+import { assessLog, type LogPaths, refusalTexts } from './standing.ts'
 
 /** It cannot be done as things are; the message is for the operator. */
 export class RecoveryRefused extends Error {}
@@ -26,18 +26,18 @@ const attempts = 50
  * @param base the new origin, or, where it is taken, what it begins with
  * @throws RecoveryRefused when other processes do not let it come to an end.
  */
-export async function startNextLog(places: LogPlaces, base: string, now: number): Promise<NextLog> {
-  const { store, anchor, seals } = places
+export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
+  const { store, checkpointLock, seals } = paths
   for (let attempt = 1; attempt <= attempts; attempt++) {
-    const state = await closeOff(places, now)
-    const ended = state?.origin ?? places.origin
-    const previous = await findLastSigned(places, ended, state?.log)
-    const origin = await findFreeOrigin(base, (candidate) => isTaken(store, anchor, candidate))
+    const state = await closeOff(paths, now)
+    const ended = state?.origin ?? paths.origin
+    const previous = await findLastSigned(paths, ended, state?.log)
+    const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointLock, candidate))
     const log = state === undefined ? 0 : state.log + 1
     const hold = state === undefined ? [] : [{ kind: 'hold-log' as const, ...state }]
     const writes = startWrites({ log, origin, previous, now, seals })
     if ((await store.commit([...hold, ...writes])).kind === 'committed') {
-      await anchor.close(ended, origin)
+      await checkpointLock.close(ended, origin)
       return { log, origin, previous }
     }
   }
@@ -45,53 +45,57 @@ export async function startNextLog(places: LogPlaces, base: string, now: number)
 }
 
 /** The state of the log to be ended; all of it is signed, where anything may be signed. */
-async function closeOff(places: LogPlaces, now: number) {
-  const state = await places.store.findLogState()
+async function closeOff(paths: LogPaths, now: number) {
+  const state = await paths.store.findLogState()
   if (state === undefined) return undefined
   const publisher = createPublisher(
-    places,
+    paths,
     () => now,
     () => {},
   )
   await publisher.step(true)
   const signed = publisher.signed()
-  if (publisher.standing().kind !== 'open' || signed?.log !== state.log) return state
+  if (publisher.health().kind !== 'open' || signed?.log !== state.log) return state
   // What was sequenced meanwhile is not signed: the commit is refused, and all of this is done again.
   const { root, size } = parseCheckpointNote(
-    (await places.store.findCheckpoint(state.log, signed.size))?.note ?? '',
+    (await paths.store.findCheckpoint(state.log, signed.size))?.note ?? '',
   )
   return { ...state, root, size }
 }
 
 /** The larger one of what the anchor and the database know. Of an anchor that is damaged the database must do. */
 async function findLastSigned(
-  { store, anchor }: LogPlaces,
+  { store, checkpointLock }: LogPaths,
   origin: string,
   log: number | undefined,
 ): Promise<Checkpoint | undefined> {
-  const anchored = await findAnchored(anchor, origin)
+  const lockedCheckpoint = await findLocked(checkpointLock, origin)
   const stored = log === undefined ? undefined : await store.findLatestCheckpoint(log)
-  if (stored === undefined || (anchored !== undefined && anchored.size >= stored.size)) return anchored
+  if (stored === undefined || (lockedCheckpoint !== undefined && lockedCheckpoint.size >= stored.size))
+    return lockedCheckpoint
   return parseCheckpointNote(stored.note)
 }
 
-async function findAnchored(anchor: Anchor, origin: string): Promise<AnchoredCheckpoint | undefined> {
+async function findLocked(
+  checkpointLock: CheckpointLock,
+  origin: string,
+): Promise<LockedCheckpoint | undefined> {
   try {
-    return await anchor.find(origin)
+    return await checkpointLock.find(origin)
   } catch (error) {
-    if (error instanceof AnchorDamaged) return undefined
+    if (error instanceof CheckpointLockDamaged) return undefined
     throw error
   }
 }
 
 /** A name under which anything was ever signed here is not used again. */
-async function isTaken(store: Store, anchor: Anchor, origin: string): Promise<boolean> {
+async function isTaken(store: Store, checkpointLock: CheckpointLock, origin: string): Promise<boolean> {
   if ((await store.listLogStates()).some((state) => state.origin === origin)) return true
-  if ((await anchor.findSuccessor(origin)) !== undefined) return true
+  if ((await checkpointLock.findSuccessor(origin)) !== undefined) return true
   try {
-    return (await anchor.find(origin)) !== undefined
+    return (await checkpointLock.find(origin)) !== undefined
   } catch (error) {
-    if (error instanceof AnchorDamaged) return true
+    if (error instanceof CheckpointLockDamaged) return true
     throw error
   }
 }
@@ -102,8 +106,8 @@ async function isTaken(store: Store, anchor: Anchor, origin: string): Promise<bo
  * @returns the checkpoint that is kept from now on
  * @throws RecoveryRefused unless an anchor is all that is missing.
  */
-export async function trustDatabase(places: LogPlaces): Promise<Checkpoint> {
-  const assessment = await assessLog(places)
+export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
+  const assessment = await assessLog(paths)
   if (assessment.kind !== 'refused') {
     throw new RecoveryRefused('nothing is missing here: the log goes on, or has not been started')
   }
@@ -111,6 +115,6 @@ export async function trustDatabase(places: LogPlaces): Promise<Checkpoint> {
   if (refusal !== 'anchor-missing' || checkpoint === undefined) {
     throw new RecoveryRefused(`${refusalTexts[refusal]}: start a new origin instead`)
   }
-  await places.anchor.keep(checkpoint.note)
+  await paths.checkpointLock.keep(checkpoint.note)
   return parseCheckpointNote(checkpoint.note)
 }

@@ -7,7 +7,7 @@
 import { createHmac } from 'node:crypto'
 import { parseLeaf } from '../../crypto/audit-leaf.ts'
 import { equalBytes } from '../../crypto/bytes.ts'
-import type { LogState, SealedLeaf } from '../store/log-records.ts'
+import type { LogState, SealedPendingEntry } from '../store/log-records.ts'
 import type { Grow } from '../store/log-sequence.ts'
 import { growTree, TreeDamaged } from './tree.ts'
 
@@ -42,11 +42,11 @@ export function isSealed(seals: LogSeals, state: LogState): boolean {
  */
 export function growSealed(seals: LogSeals): Grow {
   return (batch) => {
-    const { state, staged } = batch
+    const { state, pending } = batch
     if (!isSealed(seals, state)) throw new TreeDamaged('the state of the tree was changed')
-    if (!staged.every((leaf) => isOwn(seals, leaf))) throw new TreeDamaged('a staged leaf is not ours')
+    if (!pending.every((leaf) => isOwn(seals, leaf))) throw new TreeDamaged('a staged leaf is not ours')
     const growth = growTree(batch)
-    const size = state.size + staged.length
+    const size = state.size + pending.length
     return { ...growth, seal: seals.ofState({ ...state, size, root: growth.root }) }
   }
 }
@@ -59,7 +59,7 @@ export function growSealed(seals: LogSeals): Grow {
  */
 export function isOwn(
   seals: LogSeals,
-  { hash, leaf, seal }: Pick<SealedLeaf, 'hash' | 'leaf' | 'seal'>,
+  { hash, leaf, seal }: Pick<SealedPendingEntry, 'hash' | 'leaf' | 'seal'>,
 ): boolean {
   if (seal !== null) return equalBytes(seal, seals.ofLeaf(hash))
   try {

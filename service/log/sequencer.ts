@@ -8,7 +8,7 @@ import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/
 import type { LogEvent } from './events.ts'
 import type { Publisher } from './publisher.ts'
 import { growSealed } from './seals.ts'
-import type { LogPlaces } from './standing.ts'
+import type { LogPaths } from './standing.ts'
 import { TreeDamaged } from './tree.ts'
 
 export interface Sequencer {
@@ -23,7 +23,7 @@ class TreeBehind extends Error {}
 
 /** Makes the sequencer of one process. */
 export function createSequencer(
-  { store, seals }: Pick<LogPlaces, 'store' | 'seals'>,
+  { store, seals }: Pick<LogPaths, 'store' | 'seals'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {
@@ -35,8 +35,8 @@ export function createSequencer(
   }
   return {
     async drain() {
-      while (publisher.standing().kind === 'open') {
-        if (!(await store.hasStaged())) {
+      while (publisher.health().kind === 'open') {
+        if (!(await store.hasPending())) {
           isDamaged = false
           return
         }

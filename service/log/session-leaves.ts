@@ -1,8 +1,8 @@
 /** The leaves that tell of the ends of sessions and devices, made from the writes that end them. */
 import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Write } from '../store/store.ts'
-import type { Told } from './entries.ts'
-import type { Journal } from './journal.ts'
+import type { LogEntryInput } from './entries.ts'
+import type { Appender } from './journal.ts'
 
 /** Who has ended it. */
 export interface EndedBy {
@@ -24,10 +24,14 @@ interface End {
 const deviceRevoked = 'device-revoked'
 
 /** One for each write that ends something. That of a device also tells of its sessions. */
-export function endLeaves(journal: Journal, writes: readonly Write[], ended: EndedBy): readonly Told[] {
+export function endLeaves(
+  appender: Appender,
+  writes: readonly Write[],
+  ended: EndedBy,
+): readonly LogEntryInput[] {
   return writes.flatMap((write) => {
     const end = endOf(write)
-    return end === undefined ? [] : [endLeaf(journal, end, ended)]
+    return end === undefined ? [] : [endLeaf(appender, end, ended)]
   })
 }
 
@@ -46,12 +50,12 @@ function endOf(write: Write): End | undefined {
   }
 }
 
-function endLeaf(journal: Journal, end: End, { by, user, app }: EndedBy): Told {
+function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogEntryInput {
   const { reason, scope, session, device } = end
   const sub = {
     user,
     ...(session === undefined ? {} : { session }),
     ...(device === undefined ? {} : { device }),
   }
-  return { ...journal.systemLeaf('session-ended', { by, reason, scope }), app, groups: { sub } }
+  return { ...appender.systemLeaf('session-ended', { by, reason, scope }), app, groups: { sub } }
 }

@@ -9,7 +9,7 @@ import { encodeHex } from '../../crypto/text.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
-import { type Anchor, AnchorDamaged, type AnchoredCheckpoint } from './anchor.ts'
+import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './anchor.ts'
 import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
 import { isOriginOf } from './origin.ts'
 import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
@@ -56,7 +56,7 @@ export type Assessment =
       readonly kind: 'sound'
       readonly state: LogState
       readonly checkpoint: CheckpointRecord | undefined
-      readonly anchored: AnchoredCheckpoint | undefined
+      readonly lockedCheckpoint: LockedCheckpoint | undefined
     }
   /** No log was started here, ever. */
   | { readonly kind: 'unstarted' }
@@ -66,13 +66,13 @@ export type Assessment =
 export interface Found {
   readonly state: LogState | undefined
   readonly checkpoint: CheckpointRecord | undefined
-  readonly anchored: AnchoredCheckpoint | undefined
+  readonly lockedCheckpoint: LockedCheckpoint | undefined
 }
 
 /** What an assessment looks at. */
-export interface LogPlaces {
+export interface LogPaths {
   readonly store: Store
-  readonly anchor: Anchor
+  readonly checkpointLock: CheckpointLock
   readonly keyring: Keyring
   readonly seals: LogSeals
   /** The origin of a log that is started now. */
@@ -91,65 +91,65 @@ export interface Proved {
 }
 
 /** Looks at the log as it is now. @throws StoreUnavailable, and what the file system throws. */
-export async function assessLog(places: LogPlaces, proved: Proved = { mark: '' }): Promise<Assessment> {
-  const { store, anchor } = places
+export async function assessLog(paths: LogPaths, proved: Proved = { mark: '' }): Promise<Assessment> {
+  const { store, checkpointLock } = paths
   for (;;) {
     const newest = await store.findLogState()
-    if (newest === undefined) return await assessAbsent(places)
+    if (newest === undefined) return await assessAbsent(paths)
     try {
       // In this order: what is signed meanwhile by another process can only put the tree ahead.
-      const anchored = await anchor.find(newest.origin)
+      const lockedCheckpoint = await checkpointLock.find(newest.origin)
       const checkpoint = await store.findLatestCheckpoint(newest.log)
       const state = await store.findLogState()
       if (state?.log !== newest.log) continue
-      return await judge(places, { state, checkpoint, anchored }, proved)
+      return await judge(paths, { state, checkpoint, lockedCheckpoint }, proved)
     } catch (error) {
-      if (!(error instanceof AnchorDamaged)) throw error
+      if (!(error instanceof CheckpointLockDamaged)) throw error
       return {
         kind: 'refused',
         refusal: 'anchor-damaged',
         state: newest,
         checkpoint: undefined,
-        anchored: undefined,
+        lockedCheckpoint: undefined,
       }
     }
   }
 }
 
-async function assessAbsent({ anchor, origin }: LogPlaces): Promise<Assessment> {
-  const nothing = { state: undefined, checkpoint: undefined, anchored: undefined }
+async function assessAbsent({ checkpointLock, origin }: LogPaths): Promise<Assessment> {
+  const nothing = { state: undefined, checkpoint: undefined, lockedCheckpoint: undefined }
   try {
-    const anchored = await anchor.find(origin)
-    if (anchored === undefined) return { kind: 'unstarted' }
-    return { kind: 'refused', refusal: 'log-missing', ...nothing, anchored }
+    const lockedCheckpoint = await checkpointLock.find(origin)
+    if (lockedCheckpoint === undefined) return { kind: 'unstarted' }
+    return { kind: 'refused', refusal: 'log-missing', ...nothing, lockedCheckpoint }
   } catch (error) {
-    if (!(error instanceof AnchorDamaged)) throw error
+    if (!(error instanceof CheckpointLockDamaged)) throw error
     return { kind: 'refused', refusal: 'anchor-damaged', ...nothing }
   }
 }
 
-async function judge(places: LogPlaces, seen: Seen, proved: Proved): Promise<Assessment> {
+async function judge(paths: LogPaths, seen: Seen, proved: Proved): Promise<Assessment> {
   const mark = markOf(seen)
-  const conflict = await findConflict(places, seen)
-  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(places.store, seen))
+  const conflict = await findConflict(paths, seen)
+  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(paths.store, seen))
   proved.mark = refusal === undefined ? mark : ''
   return refusal === undefined ? { kind: 'sound', ...seen } : { kind: 'refused', refusal, ...seen }
 }
 
 /** Everything that a proof is about. */
-function markOf({ state, checkpoint, anchored }: Seen): string {
+function markOf({ state, checkpoint, lockedCheckpoint }: Seen): string {
   const { log, size, root } = state
-  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, anchored?.note])
+  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, lockedCheckpoint?.note])
 }
 
 /** What can be seen without the tree. */
 async function findConflict(
-  { anchor, keyring, seals, origin, isOriginGiven }: LogPlaces,
-  { state, checkpoint, anchored }: Seen,
+  { checkpointLock, keyring, seals, origin, isOriginGiven }: LogPaths,
+  { state, checkpoint, lockedCheckpoint }: Seen,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
-  if ((await anchor.findSuccessor(state.origin)) !== undefined) return 'log-continued'
-  if (anchored !== undefined && anchored.size > state.size) return 'anchor-ahead'
+  if ((await checkpointLock.findSuccessor(state.origin)) !== undefined) return 'log-continued'
+  if (lockedCheckpoint !== undefined && lockedCheckpoint.size > state.size) return 'anchor-ahead'
   if (checkpoint !== undefined && !isOurs(keyring, checkpoint, state)) return 'checkpoint-unsigned'
   return isSealed(seals, state) ? undefined : 'tree-damaged'
 }
@@ -167,7 +167,10 @@ function isOurs(keyring: Keyring, checkpoint: CheckpointRecord, { origin }: LogS
 }
 
 /** The tree must give its own root, and continue whatever was signed. */
-async function findDamage(store: Store, { state, checkpoint, anchored }: Seen): Promise<Refusal | undefined> {
+async function findDamage(
+  store: Store,
+  { state, checkpoint, lockedCheckpoint }: Seen,
+): Promise<Refusal | undefined> {
   // Not through a cache: it would go on showing what is no longer there.
   const tiles: TileSource = async (level, index, width) => {
     const hashes = (await store.findTile(state.log, level, index))?.hashes
@@ -178,10 +181,10 @@ async function findDamage(store: Store, { state, checkpoint, anchored }: Seen): 
   try {
     const root = await treeRoot(tiles, state.size)
     if (!isConsistent({ size: state.size, root }, state, [])) return 'tree-damaged'
-    if (anchored !== undefined && !(await isContinued(anchored))) return 'anchor-differs'
+    if (lockedCheckpoint !== undefined && !(await isContinued(lockedCheckpoint))) return 'anchor-differs'
     if (checkpoint === undefined) return undefined
     if (!(await isContinued(parseCheckpointNote(checkpoint.note)))) return 'checkpoint-differs'
-    return anchored === undefined ? 'anchor-missing' : undefined
+    return lockedCheckpoint === undefined ? 'anchor-missing' : undefined
   } catch (error) {
     if (error instanceof TreeDamaged) return 'tree-damaged'
     throw error

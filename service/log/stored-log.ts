@@ -1,7 +1,7 @@
 /** The log as the database has it, its tiles through a bounded cache. */
 import { LRUCache } from 'lru-cache'
 import { tileWidth } from '../../crypto/tiles.ts'
-import { placeOf } from '../store/log-records.ts'
+import { entryIndexOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import { consistencyProof, inclusionProof, type TileSource, treeRoot } from './proofs.ts'
 import type { LogReader } from './reader.ts'
@@ -64,7 +64,7 @@ export async function readBundle(
   index: number,
   width: number,
 ): Promise<readonly Uint8Array[] | undefined> {
-  const from = placeOf(log, index * tileWidth)
+  const from = entryIndexOf(log, index * tileWidth)
   const leaves = await store.listLeaves(from, from + width, width)
   return leaves.length === width ? leaves.map(({ leaf }) => leaf) : undefined
 }
@@ -73,15 +73,15 @@ export async function readBundle(
 function cacheTiles(
   store: Store,
 ): (log: number, level: number, index: number, width: number) => Promise<Uint8Array | undefined> {
-  const kept = new LRUCache<string, Uint8Array>({ max: cachedTiles })
+  const cache = new LRUCache<string, Uint8Array>({ max: cachedTiles })
   return async (log, level, index, width) => {
     const name = `${log}/${level}/${index}`
-    let hashes = kept.get(name)
+    let hashes = cache.get(name)
     if (hashes === undefined || hashes.length < width * 32) {
       hashes = (await store.findTile(log, level, index))?.hashes
     }
     if (hashes === undefined) return undefined
-    kept.set(name, hashes)
+    cache.set(name, hashes)
     return hashes.length < width * 32 ? undefined : hashes.slice(0, width * 32)
   }
 }

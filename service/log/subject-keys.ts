@@ -2,33 +2,33 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { equalBytes } from '../../crypto/bytes.ts'
-import { secretPlace } from '../keys/secret-places.ts'
-import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
+import { secretContext } from '../keys/secret-places.ts'
+import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
 import { type Store, StoreUnavailable } from '../store/store.ts'
-import { subjectTagLength } from './tags.ts'
+import { subjectIndexLength } from './tags.ts'
 
 /** The subject of what is about nobody: system events, refusals of strangers. */
-export const serviceSubject: Uint8Array = new Uint8Array(subjectTagLength)
+export const serviceSubject: Uint8Array = new Uint8Array(subjectIndexLength)
 
 /** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
 export type FindSubjectKey = (userTag: Uint8Array | null) => Promise<Uint8Array | undefined>
 
 /** Keys kept in memory. */
-const mostKept = 4_096
+const maxEntries = 4_096
 
 /** Remembers the keys that it finds, so that a whole log can be read: for commands, which end. */
 export function createSubjectKeyFinder(
   store: Pick<Store, 'findSubjectKey'>,
   wrapper: SecretWrapper,
 ): FindSubjectKey {
-  const kept = new LRUCache<string, { readonly key: Uint8Array | undefined }>({ max: mostKept })
+  const cache = new LRUCache<string, { readonly key: Uint8Array | undefined }>({ max: maxEntries })
   return async (userTag) => {
     const tag = userTag ?? serviceSubject
-    const known = kept.get(nameOf(tag))
+    const known = cache.get(nameOf(tag))
     if (known !== undefined) return known.key
     const record = await store.findSubjectKey(tag)
-    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, placeOf(tag))
-    kept.set(nameOf(tag), { key })
+    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, contextOf(tag))
+    cache.set(nameOf(tag), { key })
     return key
   }
 }
@@ -62,18 +62,18 @@ export function createSubjectKeys(
   wrapper: SecretWrapper,
   now: () => number,
 ): SubjectKeys {
-  const kept = new LRUCache<string, SubjectKey>({ max: mostKept, ttl: keptFor })
+  const cache = new LRUCache<string, SubjectKey>({ max: maxEntries, ttl: keptFor })
   const read = async (tag: Uint8Array): Promise<SubjectKey | undefined> => {
     const record = await store.findSubjectKey(tag)
     if (record === undefined) return undefined
-    const key = wrapper.unwrap(record.keyWrapped, placeOf(tag))
+    const key = wrapper.unwrap(record.keyWrapped, contextOf(tag))
     const subject = { tag: equalBytes(tag, serviceSubject) ? null : tag, key, wrapped: record.keyWrapped }
-    kept.set(nameOf(tag), subject)
+    cache.set(nameOf(tag), subject)
     return subject
   }
   const find = async (userTag: Uint8Array | null): Promise<SubjectKey | undefined> => {
     const tag = userTag ?? serviceSubject
-    return kept.get(nameOf(tag)) ?? (await read(tag))
+    return cache.get(nameOf(tag)) ?? (await read(tag))
   }
   return {
     find,
@@ -81,7 +81,7 @@ export function createSubjectKeys(
       const known = await find(userTag)
       if (known !== undefined) return known
       const tag = userTag ?? serviceSubject
-      const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), placeOf(tag))
+      const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(tag))
       // Refused where another process was first: then theirs is read.
       await store.commit([{ kind: 'insert-subject-key', tag, keyWrapped, createdAt: now() }])
       const made = await read(tag)
@@ -90,13 +90,13 @@ export function createSubjectKeys(
       return made
     },
     drop: (userTag) => {
-      kept.delete(nameOf(userTag ?? serviceSubject))
+      cache.delete(nameOf(userTag ?? serviceSubject))
     },
   }
 }
 
 const nameOf = (tag: Uint8Array): string => Buffer.from(tag).toString('hex')
 
-function placeOf(tag: Uint8Array): SecretPlace {
-  return secretPlace('subject_keys.key_wrapped', [tag])
+function contextOf(tag: Uint8Array): SecretContext {
+  return secretContext('subject_keys.key_wrapped', [tag])
 }

@@ -5,37 +5,37 @@ import { FormatError } from '../../crypto/errors.ts'
 import { assertPath, canonicalPath, pathWithoutQuery } from '../../crypto/message-rules.ts'
 
 /** What an entry can be found by. */
-export type TagName = 'user' | 'device' | 'ip' | 'path' | 'area'
+export type BlindIndexName = 'user' | 'device' | 'ip' | 'path' | 'area'
 
-/** The bytes that stand for a value: {@link subjectTagLength} for a user, {@link tagLength} for anything else. */
-export type TagOf = (name: TagName, value: string) => Uint8Array
+/** The bytes that stand for a value: {@link subjectIndexLength} for a user, {@link indexLength} for anything else. */
+export type BlindIndexOf = (name: BlindIndexName, value: string) => Uint8Array
 
 /** Bytes of a tag: enough to find by, and too few to prove anything with. */
-const tagLength = 8
+const indexLength = 8
 
 /** Bytes of a user's tag. It also names the key of a person's details, so no two persons may ever share one. */
-export const subjectTagLength = 16
+export const subjectIndexLength = 16
 
 /** The first bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
-export function createTags(lookupKey: Uint8Array): TagOf {
+export function createBlindIndex(lookupKey: Uint8Array): BlindIndexOf {
   return (name, value) => {
     const digest = createHmac('sha256', lookupKey).update(`tag/${name}\n${value}`).digest()
-    return new Uint8Array(digest.subarray(0, name === 'user' ? subjectTagLength : tagLength))
+    return new Uint8Array(digest.subarray(0, name === 'user' ? subjectIndexLength : indexLength))
   }
 }
 
 /** Values that are remembered. */
-const mostKept = 16_384
+const maxEntries = 16_384
 
 /** The same tags, remembered: for whoever goes through a whole log, in which most values come again and again. */
-export function rememberTags(tagOf: TagOf): TagOf {
-  const kept = new LRUCache<string, Uint8Array>({ max: mostKept })
+export function cacheBlindIndex(blindIndexOf: BlindIndexOf): BlindIndexOf {
+  const cache = new LRUCache<string, Uint8Array>({ max: maxEntries })
   return (name, value) => {
     const key = `${name} ${value}`
-    const known = kept.get(key)
+    const known = cache.get(key)
     if (known !== undefined) return known
-    const tag = tagOf(name, value)
-    kept.set(key, tag)
+    const tag = blindIndexOf(name, value)
+    cache.set(key, tag)
     return tag
   }
 }

@@ -14,45 +14,50 @@ const hour = 3_600
 /** Checkpoints that are looked at together: at most an hour's, with one to spare. */
 const batch = 500
 
-export interface Thinning {
+export interface CheckpointGc {
   /** Thins what has become old since it was called last. @throws StoreUnavailable */
   run(now: number): Promise<void>
 }
 
-type ThinnedStore = Pick<Store, 'listLogStates' | 'listCheckpointsFrom' | 'commit'>
+type CheckpointGcStore = Pick<Store, 'listLogStates' | 'listCheckpointsFrom' | 'commit'>
 
 /** Begins with the oldest checkpoints, once in each process. */
-export function createThinning(store: ThinnedStore): Thinning {
+export function createCheckpointGc(store: CheckpointGcStore): CheckpointGc {
   /** By log: the size from which on it has not been looked at for good. */
   const from = new Map<number, number>()
   return {
     async run(now) {
       const before = Math.floor((now - keptWhole) / hour) * hour
       for (const { log } of await store.listLogStates()) {
-        from.set(log, await thinLog(store, log, from.get(log) ?? 0, before))
+        from.set(log, await collectLog(store, log, from.get(log) ?? 0, before))
       }
     },
   }
 }
 
 /** @returns the size that it has come to */
-async function thinLog(store: ThinnedStore, log: number, start: number, before: number): Promise<number> {
+async function collectLog(
+  store: CheckpointGcStore,
+  log: number,
+  start: number,
+  before: number,
+): Promise<number> {
   let next = start
   /** Of an hour whose end has not been seen: those that stand for the others so far. */
-  let standing: readonly CheckpointRecord[] = []
+  let retained: readonly CheckpointRecord[] = []
   for (;;) {
     const read = await store.listCheckpointsFrom(log, next, batch)
     const old = read.filter(({ signedAt }) => isOld(signedAt, before))
-    const all = [...standing, ...old]
-    standing = standingOf(all)
-    const gone = all.filter((record) => !standing.includes(record))
+    const all = [...retained, ...old]
+    retained = retainedOf(all)
+    const gone = all.filter((record) => !retained.includes(record))
     if (gone.length > 0) {
       await store.commit(gone.map(({ size, signedAt }) => ({ kind: 'thin-checkpoint', log, size, signedAt })))
     }
     const last = old.at(-1)
     if (last === undefined || read.length < batch || old.length < read.length) return last?.size ?? next
     next = last.size + 1
-    standing = standing.filter(({ signedAt }) => hourOf(signedAt) === hourOf(last.signedAt))
+    retained = retained.filter(({ signedAt }) => hourOf(signedAt) === hourOf(last.signedAt))
   }
 }
 
@@ -66,7 +71,7 @@ function hourOf(signedAt: number): number {
 }
 
 /** @param records of one log, the smallest first @returns those that no later one stands for */
-function standingOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
+function retainedOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
   /** By hour, the most cosignatures on a later one. */
   const later = new Map<number, number>()
   return [...records]

@@ -26,14 +26,14 @@ export interface TimestampingOptions {
 
 export interface Timestamping {
   /** A checkpoint was signed. Never throws. */
-  wake(): void
+  notify(): void
   stop(): Promise<void>
 }
 
 /** Starts asking: the authority for a token, of the newest checkpoint, whenever the last one is a day old. */
 export function startTimestamping(options: TimestampingOptions): Timestamping {
   const { timestampUrl: url, now, onFailure } = options
-  if (url === undefined) return { wake: () => {}, stop: async () => {} }
+  if (url === undefined) return { notify: () => {}, stop: async () => {} }
   let failedAt = Number.NEGATIVE_INFINITY
   const work = async (): Promise<void> => {
     // Checkpoints come each second; an authority that fails does not have to hear of all of them.

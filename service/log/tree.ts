@@ -29,7 +29,7 @@ const tileHeight = 8
 export interface GrowingBatch {
   readonly state: Omit<SequenceBatch['state'], 'seal'>
   readonly edge: SequenceBatch['edge']
-  readonly staged: readonly Pick<SequenceBatch['staged'][number], 'hash' | 'leaf'>[]
+  readonly pending: readonly Pick<SequenceBatch['pending'][number], 'hash' | 'leaf'>[]
 }
 
 /**
@@ -37,12 +37,12 @@ export interface GrowingBatch {
  *
  * @throws TreeDamaged when the edge does not give the root of the state, or a staged leaf does not have its hash.
  */
-export function growTree({ state, edge, staged }: GrowingBatch): Pick<Growth, 'root' | 'tiles'> {
+export function growTree({ state, edge, pending }: GrowingBatch): Pick<Growth, 'root' | 'tiles'> {
   const tree = growth.growTree(sodiumPrimitives, state.size, edgeHashes(state.size, edge))
   if (!equalBytes(tree.root(), state.root))
     throw new TreeDamaged('the tiles do not give the root of the tree')
   const tiles = new GrowingTiles(state, edge)
-  for (const { hash, leaf } of staged) {
+  for (const { hash, leaf } of pending) {
     if (!equalBytes(hashLeaf(leaf), hash)) throw new TreeDamaged('a staged leaf was changed')
     for (const node of tree.append(hash)) {
       if (node.level % tileHeight === 0) tiles.add(node.level / tileHeight, node.index, node.hash)

@@ -35,7 +35,7 @@ const swapAttempts = 20
 
 export interface Witnessing {
   /** A checkpoint was signed here: the witnesses are to be asked. Never throws. */
-  wake(): void
+  notify(): void
   stop(): Promise<void>
 }
 
@@ -53,8 +53,8 @@ export interface WitnessingOptions {
 export function startWitnessing(options: WitnessingOptions): Witnessing {
   const loops = options.witnesses.map((witness) => loopFor(options, witness))
   return {
-    wake: () => {
-      for (const { wake } of loops) wake()
+    notify: () => {
+      for (const { notify } of loops) notify()
     },
     stop: async () => {
       await Promise.all(loops.map((loop) => loop.stop()))

@@ -60,10 +60,10 @@ function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
   if (hasDuplicateMember(text)) throw new ProtocolError('payload_invalid', 'an object has a member twice')
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
-  const places = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
+  const paths = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
   throw new ProtocolError(
     'payload_invalid',
-    `not as it must be: ${[...new Set(places)].join(', ').slice(0, 200)}`,
+    `not as it must be: ${[...new Set(paths)].join(', ').slice(0, 200)}`,
   )
 }
 

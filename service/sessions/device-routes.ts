@@ -7,7 +7,7 @@ import { revokedDeviceEvent } from '../events/device-events.ts'
 import type { Outbox } from '../events/outbox.ts'
 import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import type { DeviceRecord, SessionRecord, Store, Write } from '../store/store.ts'
-import type { Decision } from './routes.ts'
+import type { RouteResult } from './routes.ts'
 import { noContent } from './routes.ts'
 import { devicesReply, revokedReply } from './shapes.ts'
 
@@ -39,11 +39,11 @@ export const nameBody = z.strictObject({ name: deviceName })
  * @throws ProtocolError `not_found` for a path under `/devices` that nothing answers, and for a device that is not the
  *   caller's or was revoked; `payload_invalid` for a name that is not acceptable.
  */
-export async function decideDevice(
+export async function handleDeviceRoute(
   services: DeviceServices,
   message: RequestMessage,
   caller: Caller,
-): Promise<Decision | undefined> {
+): Promise<RouteResult | undefined> {
   const { method, path } = message
   const [route] = path.split('?')
   if (route !== '/devices' && !route?.startsWith('/devices/')) return undefined
@@ -70,7 +70,7 @@ function lastSeen(device: DeviceRecord, sessions: readonly SessionRecord[]): num
   return Math.max(device.lastSeenAt, ...own.map(({ lastSeenAt }) => lastSeenAt))
 }
 
-async function listDevices(services: DeviceServices, caller: Caller): Promise<Decision> {
+async function listDevices(services: DeviceServices, caller: Caller): Promise<RouteResult> {
   const sessions = await services.store.listSessions(caller.user)
   const devices = (await usableDevices(services, caller.user)).map((device) => ({
     id: device.id,
@@ -83,12 +83,12 @@ async function listDevices(services: DeviceServices, caller: Caller): Promise<De
   return { reply: shapedReply(devicesReply, 200, { devices }), writes: [] }
 }
 
-function nameDevice(message: RequestMessage, { user }: Caller, id: string): Decision {
+function nameDevice(message: RequestMessage, { user }: Caller, id: string): RouteResult {
   const { name } = parseJsonContent(message, nameBody)
   return { reply: noContent(), writes: [{ kind: 'name-device', id, user, name }] }
 }
 
-function revokeDevice(services: DeviceServices, { user }: Caller, id: string): Decision {
+function revokeDevice(services: DeviceServices, { user }: Caller, id: string): RouteResult {
   const now = services.now()
   return {
     reply: noContent(),
@@ -101,7 +101,7 @@ function revokeDevice(services: DeviceServices, { user }: Caller, id: string): D
 }
 
 /** The count is of the moment before: a device that enrols meanwhile is revoked with the others, and not counted. */
-async function revokeOthers(services: DeviceServices, { user, device }: Caller): Promise<Decision> {
+async function revokeOthers(services: DeviceServices, { user, device }: Caller): Promise<RouteResult> {
   const now = services.now()
   const others = (await usableDevices(services, user)).filter(({ id }) => id !== device)
   return {

@@ -8,8 +8,8 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from '../../crypto/session-keys.ts'
-import { secretPlace } from '../keys/secret-places.ts'
-import type { SecretPlace, SecretWrapper } from '../keys/wrapping.ts'
+import { secretContext } from '../keys/secret-places.ts'
+import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
 import type { SessionRecord, Store } from '../store/store.ts'
 
 /** A session and its keys. */
@@ -28,47 +28,47 @@ export interface OpenSessions {
 }
 
 /** Sessions kept in memory: about 2 KB each. */
-const mostKept = 8_192
+const maxEntries = 8_192
 /** Milliseconds for which one is kept after it was read. */
 const keptFor = 60_000
 
 /** Where a session key is wrapped. */
-export function sessionKeyPlace(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretPlace {
-  return secretPlace(`sessions.${direction}_wrapped`, [sessionId])
+export function sessionKeyContext(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretContext {
+  return secretContext(`sessions.${direction}_wrapped`, [sessionId])
 }
 
 export function createOpenSessions(
   store: Pick<Store, 'findSession' | 'watch'>,
   wrapper: SecretWrapper,
 ): OpenSessions {
-  const kept = new LRUCache<string, OpenSession>({ max: mostKept, ttl: keptFor })
+  const cache = new LRUCache<string, OpenSession>({ max: maxEntries, ttl: keptFor })
   const stop = store.watch(({ kind, user }) => {
     if (kind === 'events') return
-    if (user === undefined) kept.clear()
-    else for (const [name, { record }] of [...kept.entries()]) if (record.user === user) kept.delete(name)
+    if (user === undefined) cache.clear()
+    else for (const [name, { record }] of [...cache.entries()]) if (record.user === user) cache.delete(name)
   })
   const findAnew = async (id: Uint8Array): Promise<OpenSession | undefined> => {
-    kept.delete(nameOf(id))
+    cache.delete(nameOf(id))
     const record = await store.findSession(id)
     if (record === undefined) return undefined
     const session = { record, keys: unwrapKeys(wrapper, record) }
-    if (record.endedAt === null && record.deviceRevokedAt === null) kept.set(nameOf(id), session)
+    if (record.endedAt === null && record.deviceRevokedAt === null) cache.set(nameOf(id), session)
     return session
   }
   return {
     findAnew,
-    find: async (id) => kept.get(nameOf(id)) ?? (await findAnew(id)),
+    find: async (id) => cache.get(nameOf(id)) ?? (await findAnew(id)),
     close() {
       stop()
-      kept.clear()
+      cache.clear()
     },
   }
 }
 
 function unwrapKeys(wrapper: SecretWrapper, { id, c2sWrapped, s2cWrapped }: SessionRecord): SessionKeys {
   return {
-    c2s: wrapper.unwrap(c2sWrapped, sessionKeyPlace('c2s', id)),
-    s2c: wrapper.unwrap(s2cWrapped, sessionKeyPlace('s2c', id)),
+    c2s: wrapper.unwrap(c2sWrapped, sessionKeyContext('c2s', id)),
+    s2c: wrapper.unwrap(s2cWrapped, sessionKeyContext('s2c', id)),
   }
 }
 

@@ -13,7 +13,7 @@ import type { TokenIssuer } from './tokens.ts'
 import { renewalPath, tokenLifetime, tokenType } from './tokens.ts'
 
 /** What one of the channel's own handlers wants to happen; the exchange makes it so, then releases the reply. */
-export interface Decision {
+export interface RouteResult {
   readonly reply: ResponseMessage
   readonly writes: readonly Write[]
 }
@@ -31,11 +31,11 @@ export interface SessionServices {
  *
  * @throws ProtocolError `not_found` for a path under `/sessions` that nothing answers.
  */
-export async function decideSession(
+export async function handleSessionRoute(
   services: SessionServices,
   { method, path }: RequestMessage,
   caller: Caller,
-): Promise<Decision | undefined> {
+): Promise<RouteResult | undefined> {
   const [name] = path.split('?')
   if (name !== '/sessions' && !name?.startsWith('/sessions/')) return undefined
   const rest = name.slice('/sessions'.length)
@@ -68,12 +68,12 @@ function describe(session: SessionRecord, caller: Caller): SessionView {
   }
 }
 
-async function listSessions(services: SessionServices, caller: Caller): Promise<Decision> {
+async function listSessions(services: SessionServices, caller: Caller): Promise<RouteResult> {
   const sessions = (await activeSessions(services, caller)).map((session) => describe(session, caller))
   return { reply: shapedReply(sessionsReply, 200, { sessions }), writes: [] }
 }
 
-async function currentSession(services: SessionServices, caller: Caller): Promise<Decision> {
+async function currentSession(services: SessionServices, caller: Caller): Promise<RouteResult> {
   const sessions = await activeSessions(services, caller)
   const current = sessions.find(({ id }) => encodeBase64Url(id) === caller.session)
   if (current === undefined) throw new ProtocolError('session_ended', 'the session has ended')
@@ -83,7 +83,7 @@ async function currentSession(services: SessionServices, caller: Caller): Promis
   }
 }
 
-async function renewToken(services: SessionServices, caller: Caller): Promise<Decision> {
+async function renewToken(services: SessionServices, caller: Caller): Promise<RouteResult> {
   const now = services.now()
   const subject = { user: caller.user, appid: caller.appid, sid: caller.session, device: caller.device }
   const token = await services.tokens.issue(subject, now)
@@ -92,7 +92,7 @@ async function renewToken(services: SessionServices, caller: Caller): Promise<De
 }
 
 /** The count is of the moment before: a session that opens meanwhile ends with the others, and is not counted. */
-async function endOtherSessions(services: SessionServices, caller: Caller): Promise<Decision> {
+async function endOtherSessions(services: SessionServices, caller: Caller): Promise<RouteResult> {
   const others = (await activeSessions(services, caller)).filter(({ id }) => {
     return encodeBase64Url(id) !== caller.session
   })
@@ -104,7 +104,7 @@ async function endOtherSessions(services: SessionServices, caller: Caller): Prom
   }
 }
 
-function endSession(services: SessionServices, caller: Caller, name: string): Decision {
+function endSession(services: SessionServices, caller: Caller, name: string): RouteResult {
   const text = name === 'current' ? caller.session : name
   const id = refuseFormat('not_found', () => decodeBase64Url(text))
   if (id.length !== suite1.sessionIdLength) throw new ProtocolError('not_found', 'there is no such session')

@@ -17,8 +17,8 @@ export interface VerifiedToken {
 }
 
 /** Tokens kept: about 1 KB each. Only tokens of our own get here, so only logins can fill it. */
-const mostKept = 8_192
+const maxEntries = 8_192
 
 export function createVerifiedTokens(): LRUCache<string, VerifiedToken> {
-  return new LRUCache({ max: mostKept })
+  return new LRUCache({ max: maxEntries })
 }

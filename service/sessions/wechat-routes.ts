@@ -4,13 +4,13 @@ import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { decodeUtf8 } from '../../crypto/text.ts'
 import type { Caller } from '../backends/backend.ts'
-import { secretPlace } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/secret-places.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { parseJsonContent, shapedReply } from '../messages/json.ts'
 import type { Store, UserRecord } from '../store/store.ts'
 import type { WechatClient } from '../wechat/client.ts'
 import { isRawDataSigned, openEncryptedData, userData } from '../wechat/encrypted-data.ts'
-import type { Decision } from './routes.ts'
+import type { RouteResult } from './routes.ts'
 import { phoneNumberReply } from './shapes.ts'
 
 /** What the handlers look at; none of it writes. */
@@ -43,29 +43,31 @@ export const encryptedDataBody = z
  * @throws ProtocolError `payload_invalid`; `rate_limited` and `wechat_unavailable` for the phone number; `not_found` for
  *   another method.
  */
-export async function decideWechatData(
+export async function handleWechatDataRoute(
   services: WechatDataServices,
   message: RequestMessage,
   caller: Caller,
-): Promise<Decision | undefined> {
+): Promise<RouteResult | undefined> {
   const [name] = message.path.split('?')
   if (name !== '/phone-number' && name !== '/encrypted-data') return undefined
   if (message.method !== 'POST' || message.path !== name)
     throw new ProtocolError('not_found', 'there is nothing at this path')
   return name === '/phone-number'
-    ? await tellPhoneNumber(services, message, caller)
+    ? await handlePhoneNumber(services, message, caller)
     : await openUserData(services, message, caller)
 }
 
 /** The number goes to the caller and, wrapped, into the stored answer: nowhere else, and into no log. */
-async function tellPhoneNumber(
+async function handlePhoneNumber(
   services: WechatDataServices,
   message: RequestMessage,
   caller: Caller,
-): Promise<Decision> {
+): Promise<RouteResult> {
   const { code } = parseJsonContent(message, phoneNumberBody)
   const { id, openidWrapped } = await findCaller(services, caller)
-  const openid = decodeUtf8(services.wrapper.unwrap(openidWrapped, secretPlace('users.openid_wrapped', [id])))
+  const openid = decodeUtf8(
+    services.wrapper.unwrap(openidWrapped, secretContext('users.openid_wrapped', [id])),
+  )
   // With the openid WeChat refuses a code that another person's phone was given.
   const number = await services.wechat.phoneNumber(caller.appid, code, openid)
   const { phoneNumber, purePhoneNumber, countryCode } = number
@@ -77,11 +79,11 @@ async function openUserData(
   services: WechatDataServices,
   message: RequestMessage,
   caller: Caller,
-): Promise<Decision> {
+): Promise<RouteResult> {
   const { iv, data, raw_data: rawData, signature } = parseJsonContent(message, encryptedDataBody)
   const { id, sessionKeyWrapped } = await findCaller(services, caller)
-  const place = secretPlace('users.session_key_wrapped', [id])
-  const sessionKey = decodeUtf8(services.wrapper.unwrap(sessionKeyWrapped, place))
+  const binding = secretContext('users.session_key_wrapped', [id])
+  const sessionKey = decodeUtf8(services.wrapper.unwrap(sessionKeyWrapped, binding))
   if (rawData !== undefined && !isRawDataSigned(sessionKey, rawData, signature ?? ''))
     throw new ProtocolError('payload_invalid', 'the signature does not fit raw_data')
   const { appid } = caller

@@ -3,7 +3,7 @@
 import { prepareAuditors } from './auditor-statements.ts'
 import type { Queries } from './compile.ts'
 import { prepareEventReads } from './event-statements.ts'
-import { prepareJournalReads } from './journal-statements.ts'
+import { prepareAppenderReads } from './journal-statements.ts'
 import { prepareLogCheckReads } from './log-check-reads.ts'
 import { prepareLogReads } from './log-reads.ts'
 import { prepareLogSearch } from './log-search.ts'
@@ -31,7 +31,7 @@ export function prepareAllReads(
     ...prepareEventReads(queries, tables, guard),
     ...prepareLogReads(queries, tables, guard),
     ...prepareLogCheckReads(queries, tables, guard),
-    ...prepareJournalReads(queries, tables, guard),
+    ...prepareAppenderReads(queries, tables, guard),
     ...prepareLogSearch(queries, tables, guard),
     ...prepareSubjectKeys(queries, tables, guard),
     ...prepareAuditors(queries, tables, guard),

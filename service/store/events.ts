@@ -104,20 +104,20 @@ function kindOfChange({ kind }: Write): 'events' | 'sessions' | undefined {
 
 /** Those who listen. */
 export class Listeners {
-  readonly #listeners = new Set<{ readonly tell: ChangeListener }>()
+  readonly #listeners = new Set<{ readonly notify: ChangeListener }>()
 
   get size(): number {
     return this.#listeners.size
   }
 
   /** @returns ends it */
-  add(tell: ChangeListener): () => void {
-    const entry = { tell }
+  add(notify: ChangeListener): () => void {
+    const entry = { notify }
     this.#listeners.add(entry)
     return () => this.#listeners.delete(entry)
   }
 
-  tell(changes: readonly Change[]): void {
-    for (const change of changes) for (const { tell } of this.#listeners) tell(change)
+  notify(changes: readonly Change[]): void {
+    for (const change of changes) for (const { notify } of this.#listeners) notify(change)
   }
 }

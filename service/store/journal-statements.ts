@@ -1,19 +1,19 @@
 /** The journal's statements: intents put and taken, leaves found by tag and forgotten, details past their time. */
 import { and, asc, eq, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { type Compiled, compile, type Queries, slotsOf } from './compile.ts'
-import type { JournalWrite } from './journal-writes.ts'
-import type { IntentRecord, StagedLeaf } from './log-records.ts'
+import type { AppenderWrite } from './journal-writes.ts'
+import type { IntentRecord, PendingEntry } from './log-records.ts'
 import type { WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 import type { PruneStep } from './upkeep-statements.ts'
 
 /** The part of a store that looks at intents, at what is staged, and at what is left of a person. */
-export interface JournalReads {
+export interface AppenderReads {
   /** Those that began before `startedBefore` (UNIX seconds), the oldest first. */
   listIntents(startedBefore: number, limit: number): Promise<readonly IntentRecord[]>
   /** A leaf that has no place yet, by its UUIDv7 (16 bytes) or its hash (32 bytes). */
-  findStaged(idOrHash: Uint8Array): Promise<StagedLeaf | undefined>
-  /** Whether {@link JournalWrite} `forget-entries` would find anything. */
+  findPending(idOrHash: Uint8Array): Promise<PendingEntry | undefined>
+  /** Whether {@link AppenderWrite} `forget-entries` would find anything. */
   hasTagged(tag: Uint8Array): Promise<boolean>
 }
 
@@ -33,11 +33,11 @@ function isAbout({ userTag, deviceTag }: Leaves, tag: SQL): SQL | undefined {
   return or(eq(userTag, tag), and(eq(deviceTag, tag), isNull(userTag)))
 }
 
-/** Compiles every {@link JournalWrite}. */
-export function compileJournal(
+/** Compiles every {@link AppenderWrite}. */
+export function compileAppender(
   queries: Queries,
   tables: Tables,
-): { readonly [K in JournalWrite['kind']]: Compiled } {
+): { readonly [K in AppenderWrite['kind']]: Compiled } {
   return {
     ...compileIntents(queries, tables),
     ...compileForgetting(queries, tables),
@@ -146,11 +146,11 @@ export function compileEndedDetails(queries: Queries, { logEntries }: Tables): P
 }
 
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
-export function prepareJournalReads(
+export function prepareAppenderReads(
   queries: Queries,
   { logIntents, logStaged, logEntries }: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
-): JournalReads {
+): AppenderReads {
   const { placeholder } = sql
   const intents = queries
     .select()
@@ -174,7 +174,7 @@ export function prepareJournalReads(
     .prepare('')
   return {
     listIntents: (before, limit) => guard(async () => await intents.execute({ before, limit })),
-    findStaged: (key) =>
+    findPending: (key) =>
       guard(async () => (await (key.length === 16 ? stagedById : stagedByHash).execute({ key }))[0]),
     hasTagged: (tag) => guard(async () => (await tagged.execute({ tag })).length > 0),
   }

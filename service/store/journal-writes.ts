@@ -2,7 +2,7 @@
 import type { IntentRecord } from './log-records.ts'
 
 /** Each touches exactly one row or is refused, but for those in {@link ForgettingWrite}. */
-export type JournalWrite =
+export type AppenderWrite =
   /** Refused when an intent of this id is there. */
   | { readonly kind: 'put-intent'; readonly intent: IntentRecord }
   /**

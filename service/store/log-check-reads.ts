@@ -1,7 +1,7 @@
 /** The reads of whoever checks a log as a whole, or draws it. */
 import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
-import type { CheckpointRecord, HourCount, SealedLeaf } from './log-records.ts'
+import type { CheckpointRecord, HourCount, SealedPendingEntry } from './log-records.ts'
 import type { Tables } from './tables.ts'
 import { nextTurn } from './turns.ts'
 
@@ -14,7 +14,7 @@ export interface LogCheckReads {
   /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours, page by page. */
   eachHourCounts(from: number, until: number): AsyncGenerator<readonly HourCount[]>
   /** Leaves that wait for their place, the oldest ids first. */
-  listStaged(limit: number): Promise<readonly SealedLeaf[]>
+  listPending(limit: number): Promise<readonly SealedPendingEntry[]>
 }
 
 const slot = sql.placeholder
@@ -47,7 +47,7 @@ export function prepareLogCheckReads(
     .orderBy(asc(logHours.hour), asc(logHours.kind), asc(logHours.result), asc(logHours.code))
     .limit(slot('limit'))
     .prepare('')
-  const staged = queries.select().from(logStaged).orderBy(asc(logStaged.id)).limit(slot('limit')).prepare('')
+  const pending = queries.select().from(logStaged).orderBy(asc(logStaged.id)).limit(slot('limit')).prepare('')
   return {
     countTiles: (log) => guard(async () => (await tiles.execute({ log }))[0]?.tiles ?? 0),
     listCheckpointsFrom: (log, from, limit) =>
@@ -57,7 +57,7 @@ export function prepareLogCheckReads(
         (next) => guard(async () => await hours.execute({ from: next, until, limit: countsPerPage })),
         from,
       ),
-    listStaged: (limit) => guard(async () => await staged.execute({ limit })),
+    listPending: (limit) => guard(async () => await pending.execute({ limit })),
   }
 }
 

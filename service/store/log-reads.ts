@@ -19,11 +19,11 @@ export interface LogReads {
   /** Entries with `from <= place < end`, in this order, at most `limit`. */
   listLogEntries(from: number, end: number, limit: number): Promise<readonly LogEntry[]>
   /** The same, their leaf bytes alone. */
-  listLeaves(from: number, end: number, limit: number): Promise<readonly PlacedLeaf[]>
+  listLeaves(from: number, end: number, limit: number): Promise<readonly IndexedLeaf[]>
   /** How many leaves wait for their place. */
-  countStaged(): Promise<number>
+  countPending(): Promise<number>
   /** Whether any leaf waits. Cheaper than the count. */
-  hasStaged(): Promise<boolean>
+  hasPending(): Promise<boolean>
   findCheckpoint(log: number, size: number): Promise<CheckpointRecord | undefined>
   /** The one of the greatest size. */
   findLatestCheckpoint(log: number): Promise<CheckpointRecord | undefined>
@@ -34,7 +34,7 @@ export interface LogReads {
   listWitnesses(): Promise<readonly WitnessRecord[]>
 }
 
-export interface PlacedLeaf {
+export interface IndexedLeaf {
   readonly place: number
   readonly leaf: Uint8Array
 }
@@ -114,8 +114,8 @@ function prepareEntries(queries: Queries, { logEntries, logStaged }: Tables, gua
     .orderBy(asc(place))
     .limit(slot('limit'))
     .prepare(UNNAMED)
-  const staged = queries.select({ leaves: count() }).from(logStaged).prepare(UNNAMED)
-  const anyStaged = queries.select({ id: logStaged.id }).from(logStaged).limit(1).prepare(UNNAMED)
+  const pending = queries.select({ leaves: count() }).from(logStaged).prepare(UNNAMED)
+  const anyPending = queries.select({ id: logStaged.id }).from(logStaged).limit(1).prepare(UNNAMED)
   return {
     findLogEntry: (place: number) => guard(async () => (await byPlace.execute({ place }))[0]),
     findLogEntryById: (id: Uint8Array) => guard(async () => (await byId.execute({ id }))[0]),
@@ -124,8 +124,8 @@ function prepareEntries(queries: Queries, { logEntries, logStaged }: Tables, gua
       guard(async () => await range.execute({ from, end, limit })),
     listLeaves: (from: number, end: number, limit: number) =>
       guard(async () => await leaves.execute({ from, end, limit })),
-    countStaged: () => guard(async () => (await staged.execute())[0]?.leaves ?? 0),
-    hasStaged: () => guard(async () => (await anyStaged.execute()).length > 0),
+    countPending: () => guard(async () => (await pending.execute())[0]?.leaves ?? 0),
+    hasPending: () => guard(async () => (await anyPending.execute()).length > 0),
   }
 }
 

@@ -8,18 +8,18 @@
 import type { LeafResult } from '../../crypto/audit-leaf.ts'
 
 /** Leaves of one log (one origin) have positions 0, 1, …; a new origin in the same database is the next log. */
-export const placesPerLog = 2 ** 40
+export const indexesPerLog = 2 ** 40
 
 /** Where an entry is, among all logs of the database: it orders them, and is the cursor of every list. */
-export function placeOf(log: number, position: number): number {
-  return log * placesPerLog + position
+export function entryIndexOf(log: number, position: number): number {
+  return log * indexesPerLog + position
 }
 
 /** What came of it, as the leaf says. */
 export type { LeafResult } from '../../crypto/audit-leaf.ts'
 
 /** A leaf with what it is found by. Tags are keyed digests of 8 bytes, of a user 16, so that a copy of the database tells nobody. */
-export interface StagedLeaf {
+export interface PendingEntry {
   /** The 16 bytes of the leaf's UUIDv7. */
   readonly id: Uint8Array
   /** The leaf hash (RFC 6962): 32 bytes. */
@@ -46,13 +46,13 @@ export interface StagedLeaf {
 }
 
 /** A leaf as it waits for its place. */
-export interface SealedLeaf extends StagedLeaf {
+export interface SealedPendingEntry extends PendingEntry {
   /** Made by the service, see `log/seals.ts`; null where there was no key for it. */
   readonly seal: Uint8Array | null
 }
 
 /** A leaf with its place in the tree. */
-export interface LogEntry extends StagedLeaf {
+export interface LogEntry extends PendingEntry {
   readonly place: number
 }
 

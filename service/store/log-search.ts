@@ -58,7 +58,7 @@ type Guard = <T>(read: () => Promise<T>) => Promise<T>
  * Places that one statement looks through, so that a search that finds little does not hold a database that runs in
  * this thread. Some milliseconds of SQLite.
  */
-export const placesPerStatement = 4_000
+export const indexesPerStatement = 4_000
 
 /** Rows that one statement returns. */
 const rowsPerStatement = 500
@@ -105,7 +105,7 @@ async function collect<T extends { readonly place: number }>(
     await nextTurn()
     const newest = await guard(() => findNewest(queries, tables, top))
     if (newest === undefined || newest <= range.after) break
-    const bottom = isDirect ? range.after : Math.max(range.after, newest - placesPerStatement)
+    const bottom = isDirect ? range.after : Math.max(range.after, newest - indexesPerStatement)
     const most = Math.min(limit - found.length, rowsPerStatement)
     const within = and(lt(place, top), gt(place, bottom), ...conditions)
     const rows = await guard(() => read(within, most))
@@ -138,7 +138,7 @@ async function findNewest(
 }
 
 /** Places between `after` and `before`, both excluded. */
-interface PlaceRange {
+interface IndexRange {
   readonly after: number
   readonly before: number
 }
@@ -147,7 +147,7 @@ interface PlaceRange {
  * The places that a time range can be at. An index by time alone would have to sort all that it finds, and a walk by
  * place would have to pass all that is newer.
  */
-async function findRange(queries: Queries, { logEntries }: Tables, search: LogSearch): Promise<PlaceRange> {
+async function findRange(queries: Queries, { logEntries }: Tables, search: LogSearch): Promise<IndexRange> {
   const { at, place } = logEntries
   let [after, before] = [-1, Number.MAX_SAFE_INTEGER]
   if (search.from !== undefined) {

@@ -7,7 +7,7 @@
  */
 import type { BoundStatement, Queries } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
-import { type LogState, placeOf, type SealedLeaf, type TileRecord } from './log-records.ts'
+import { entryIndexOf, type LogState, type SealedPendingEntry, type TileRecord } from './log-records.ts'
 import {
   compileSequenceStatements,
   levels,
@@ -22,7 +22,7 @@ export interface SequenceBatch {
   /** The tiles that the tree still fills: the last one of each level, where it is not full. */
   readonly edge: readonly TileRecord[]
   /** In the order of their places. Never empty. */
-  readonly staged: readonly Pick<SealedLeaf, 'hash' | 'leaf' | 'seal'>[]
+  readonly pending: readonly Pick<SealedPendingEntry, 'hash' | 'leaf' | 'seal'>[]
 }
 
 /** The tree after a batch. */
@@ -94,7 +94,7 @@ function* sequenceSteps(
   if (state === undefined) return keep({ kind: 'no-log' })
   const rows = yield statements.lockStaged({ limit })
   if (rows.length === 0) return keep({ kind: 'idle' })
-  const staged = rows.map((row) => ({
+  const pending = rows.map((row) => ({
     id: bytesOf(row, 'id'),
     hash: bytesOf(row, 'hash'),
     leaf: bytesOf(row, 'leaf'),
@@ -103,11 +103,11 @@ function* sequenceSteps(
   const edge = (yield statements.edge(edgeOf(state))).map(readTile)
   let growth: Growth
   try {
-    growth = grow({ state, edge, staged })
+    growth = grow({ state, edge, pending })
   } catch (cause) {
     return { keep: false, value: { kind: 'refused', cause } }
   }
-  const ids = staged.map(({ id }) => id)
+  const ids = pending.map(({ id }) => id)
   yield* moveLeaves(statements, state, ids)
   for (const tile of growth.tiles) yield* writeTile(statements, tile)
   const size = state.size + ids.length
@@ -140,7 +140,7 @@ function* moveLeaves(
   ids: readonly Uint8Array[],
 ): Steps<void> {
   const length = listLengths.find((candidate) => candidate >= ids.length) ?? maxSequenced
-  const values: Record<string, unknown> = { base: placeOf(state.log, state.size) - 1 }
+  const values: Record<string, unknown> = { base: entryIndexOf(state.log, state.size) - 1 }
   for (let i = 0; i < length; i++) values[`id${i}`] = ids[Math.min(i, ids.length - 1)]
   expectRows(yield statements.moveEntries(length)(values), ids.length)
   yield statements.countHours(length)(values)

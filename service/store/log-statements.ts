@@ -5,8 +5,8 @@ import type {
   HourCount,
   LogEntry,
   LogState,
-  SealedLeaf,
-  StagedLeaf,
+  PendingEntry,
+  SealedPendingEntry,
   TileRecord,
   WitnessRecord,
 } from './log-records.ts'
@@ -27,7 +27,7 @@ export function compileLog(queries: Queries, tables: Tables): { readonly [K in L
 
 /** The columns of a leaf, each bound by its own name. */
 function leafSlots() {
-  const leaf = slotsOf<StagedLeaf>()
+  const leaf = slotsOf<PendingEntry>()
   return {
     id: leaf('id'),
     hash: leaf('hash'),
@@ -50,14 +50,14 @@ function leafSlots() {
 function compileStaging(queries: Queries, { logStaged }: Tables) {
   const stage = queries
     .insert(logStaged)
-    .values({ ...leafSlots(), seal: slotsOf<SealedLeaf>()('seal') })
+    .values({ ...leafSlots(), seal: slotsOf<SealedPendingEntry>()('seal') })
     .onConflictDoNothing()
     .returning({ touched: logStaged.at })
   return { 'stage-leaf': compile(stage) }
 }
 
 function compileStart(queries: Queries, { logStates, logEntries }: Tables) {
-  const held = slotsOf<WriteOf<'hold-log'>>()
+  const locked = slotsOf<WriteOf<'hold-log'>>()
   const state = slotsOf<LogState>()
   const entry = slotsOf<LogEntry>()
   return {
@@ -67,9 +67,9 @@ function compileStart(queries: Queries, { logStates, logEntries }: Tables) {
         .set({ size: sql`${logStates.size}` })
         .where(
           and(
-            eq(logStates.log, held('log')),
-            eq(logStates.size, held('size')),
-            eq(logStates.root, held('root')),
+            eq(logStates.log, locked('log')),
+            eq(logStates.size, locked('size')),
+            eq(logStates.root, locked('root')),
           ),
         )
         .returning({ touched: logStates.log }),

@@ -1,10 +1,17 @@
 /** The writes on the audit log's tables. Giving leaves their places is no write of this list: see `log-sequence.ts`. */
-import type { HourCount, LogEntry, LogState, SealedLeaf, TileRecord, WitnessRecord } from './log-records.ts'
+import type {
+  HourCount,
+  LogEntry,
+  LogState,
+  SealedPendingEntry,
+  TileRecord,
+  WitnessRecord,
+} from './log-records.ts'
 
 /** One effect on the log, as data; each touches exactly one row or is refused, but for `thin-checkpoint`. */
 export type LogWrite =
   /** Refused when a leaf of this id is staged already. */
-  | { readonly kind: 'stage-leaf'; readonly entry: SealedLeaf }
+  | { readonly kind: 'stage-leaf'; readonly entry: SealedPendingEntry }
   | LogStartWrite
   | CheckpointWrite
   /** Inserts, or replaces what is known of the witness. */

@@ -26,7 +26,7 @@ const NOTIFY = `select pg_notify(${CHANNEL}, $1)`
 
 export interface PostgresChanges extends Watching {
   /** For the commits of this process: tells its own listeners at once, and the other processes. */
-  readonly tell: (changes: readonly Change[]) => void
+  readonly notify: (changes: readonly Change[]) => void
   close(): Promise<void>
 }
 
@@ -37,16 +37,21 @@ export function watchPostgres(
   run: (text: string, values: readonly string[]) => void,
 ): PostgresChanges {
   const listeners = new Listeners()
-  let ear: Ear | undefined
+  let ear: NotificationListener | undefined
   return {
-    tell: (changes) => {
+    notify: (changes) => {
       if (changes.length === 0) return
-      listeners.tell(changes)
+      listeners.notify(changes)
       run(NOTIFY, [payloadOf(changes)])
     },
     watch: (listener) => {
       const end = listeners.add(listener)
-      ear ??= new Ear({ url, connectionTimeoutMillis, run, tell: (changes) => listeners.tell(changes) })
+      ear ??= new NotificationListener({
+        url,
+        connectionTimeoutMillis,
+        run,
+        notify: (changes) => listeners.notify(changes),
+      })
       return () => {
         end()
         if (listeners.size > 0) return
@@ -58,25 +63,25 @@ export function watchPostgres(
   }
 }
 
-interface EarParts {
+interface NotificationListenerParts {
   readonly url: string
   readonly connectionTimeoutMillis: number
   readonly run: (text: string, values: readonly string[]) => void
-  readonly tell: (changes: readonly Change[]) => void
+  readonly notify: (changes: readonly Change[]) => void
 }
 
 /** A connection of its own that listens, made anew for as long as somebody wants to hear. */
-class Ear {
-  readonly #parts: EarParts
+class NotificationListener {
+  readonly #parts: NotificationListenerParts
   readonly #word = `word ${randomBytes(12).toString('hex')}`
   #client: Client | undefined
-  #hasHeard = false
+  #hasReceived = false
   #failures = 0
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
-  constructor(parts: EarParts) {
+  constructor(parts: NotificationListenerParts) {
     this.#parts = parts
     this.#tick()
     void this.#connect()
@@ -91,11 +96,11 @@ class Ear {
 
   /** Silence counts as deafness until the word comes back. */
   #tick(): void {
-    const period = this.#hasHeard ? HEARD_PERIOD : UNHEARD_PERIOD
-    this.#hasHeard = false
+    const period = this.#hasReceived ? HEARD_PERIOD : UNHEARD_PERIOD
+    this.#hasReceived = false
     if (this.#client !== undefined) this.#parts.run(NOTIFY, [this.#word])
     this.#timer = setTimeout(() => {
-      this.#parts.tell([{ kind: 'any' }])
+      this.#parts.notify([{ kind: 'any' }])
       this.#tick()
     }, period)
     this.#timer.unref()
@@ -120,7 +125,7 @@ class Ear {
     }
     client.on('error', lost)
     client.on('end', lost)
-    client.on('notification', ({ payload = '' }) => this.#hear(payload))
+    client.on('notification', ({ payload = '' }) => this.#onNotification(payload))
     try {
       await client.connect()
       const { rows } = await client.query<{ channel: string }>(LISTEN)
@@ -129,7 +134,7 @@ class Ear {
       this.#client = client
       this.#failures = 0
       // What was notified while nobody listened is lost.
-      this.#parts.tell([{ kind: 'any' }])
+      this.#parts.notify([{ kind: 'any' }])
       this.#parts.run(NOTIFY, [this.#word])
     } catch {
       lost()
@@ -144,10 +149,10 @@ class Ear {
     this.#retry.unref()
   }
 
-  #hear(payload: string): void {
-    if (payload === this.#word) this.#hasHeard = true
+  #onNotification(payload: string): void {
+    if (payload === this.#word) this.#hasReceived = true
     if (payload.startsWith('word ')) return
-    this.#parts.tell(changesIn(payload))
+    this.#parts.notify(changesIn(payload))
   }
 }
 

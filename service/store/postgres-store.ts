@@ -81,7 +81,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
       track(() => retry(() => inTransaction(pool, (lent) => awaited(lent, sequence(grow, limit))))),
     commit: async (writes) => {
       const result = await track(() => group.commit(writes))
-      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      if (result.kind === 'committed') changes.notify(changesOf(writes))
       return result
     },
     prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),

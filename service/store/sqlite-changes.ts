@@ -7,7 +7,7 @@ const PERIOD = 150
 
 export interface SqliteChanges extends Watching {
   /** For the commits of this connection. */
-  readonly tell: Listeners['tell']
+  readonly notify: Listeners['notify']
   close(): void
 }
 
@@ -19,7 +19,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
   let timer: NodeJS.Timeout | undefined
   const look = (): void => {
     const now = findVersion(version)
-    if (now !== seen) listeners.tell([{ kind: 'any' }])
+    if (now !== seen) listeners.notify([{ kind: 'any' }])
     seen = now
   }
   const stop = (): void => {
@@ -27,7 +27,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
     timer = undefined
   }
   return {
-    tell: (changes) => listeners.tell(changes),
+    notify: (changes) => listeners.notify(changes),
     watch: (listener) => {
       const end = listeners.add(listener)
       if (timer === undefined) {

@@ -63,7 +63,7 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
     commit: async (writes) => {
       if (writes.length === 0) return { kind: 'committed' }
       const result = await group.add(() => applyAll(statements, run, writes))
-      if (result.kind === 'committed') changes.tell(changesOf(writes))
+      if (result.kind === 'committed') changes.notify(changesOf(writes))
       return result
     },
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),

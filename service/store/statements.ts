@@ -10,7 +10,7 @@ import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } fr
 import { compileDevices, isDone } from './device-statements.ts'
 import { compilePush } from './event-statements.ts'
 import { compileIdempotency } from './idempotency-statements.ts'
-import { compileJournal } from './journal-statements.ts'
+import { compileAppender } from './journal-statements.ts'
 import { compileLog } from './log-statements.ts'
 import { compileServiceKeys } from './service-key-statements.ts'
 import { compileSessions } from './session-statements.ts'
@@ -53,7 +53,7 @@ export function compileStatements(queries: Queries, tables: Tables, lock: '' | '
     ...compileLog(queries, tables),
     ...compileAuditors(queries, tables),
     ...compileSubjectKeys(queries, tables, lock),
-    ...compileJournal(queries, tables),
+    ...compileAppender(queries, tables),
   }
   return {
     bind: (write) => {

@@ -11,8 +11,8 @@ import type { AuditorReads, AuditorWrite } from './auditor-writes.ts'
 import type { DeviceWrite } from './device-writes.ts'
 import type { EventReads, EventWrite, Watching } from './events.ts'
 import type { IdempotencyRecord, IdempotencyWrite } from './idempotency-records.ts'
-import type { JournalReads } from './journal-statements.ts'
-import type { JournalWrite } from './journal-writes.ts'
+import type { AppenderReads } from './journal-statements.ts'
+import type { AppenderWrite } from './journal-writes.ts'
 import type { LogCheckReads } from './log-check-reads.ts'
 import type { LogReads } from './log-reads.ts'
 import type { LogSearching } from './log-search.ts'
@@ -86,7 +86,7 @@ export type Write =
   | LogWrite
   | AuditorWrite
   | SubjectKeyWrite
-  | JournalWrite
+  | AppenderWrite
 
 /** The write of one kind. */
 export type WriteOf<K extends Write['kind']> = Extract<Write, { readonly kind: K }>
@@ -176,7 +176,7 @@ export interface Store
     LogSearching,
     AuditorReads,
     SubjectKeyReads,
-    JournalReads {
+    AppenderReads {
   /**
    * Runs the writes in the given order in one transaction: all of them or none.
    *

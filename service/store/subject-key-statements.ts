@@ -45,7 +45,7 @@ export function compileSubjectKeys(
   lock: '' | ' for key share',
 ): { readonly [K in SubjectKeyWrite['kind']]: Compiled } {
   const key = slotsOf<SubjectKeyRecord>()
-  const hold = compile(
+  const lockKey = compile(
     queries
       .select({ touched: subjectKeys.createdAt })
       .from(subjectKeys)
@@ -60,7 +60,7 @@ export function compileSubjectKeys(
         .returning({ touched: subjectKeys.createdAt }),
     ),
     'hold-subject-key': (values) => {
-      const { text, values: bound } = hold(values)
+      const { text, values: bound } = lockKey(values)
       return { text: text + lock, values: bound }
     },
     'delete-subject-key': compile(

@@ -51,7 +51,7 @@ export interface WrappedReads {
   ): Promise<readonly WrappedValue[]>
 }
 
-interface Place {
+interface ColumnLocation {
   readonly table: PgTable
   /** The column, and its name in the table's definition. */
   readonly column: PgColumn
@@ -61,7 +61,7 @@ interface Place {
   readonly start: RowKey
 }
 
-function placesOf(tables: Tables): Readonly<Record<WrappedColumn, Place>> {
+function locationsOf(tables: Tables): Readonly<Record<WrappedColumn, ColumnLocation>> {
   const { users, sessions, idempotency, events, serviceKeys, subjectKeys } = tables
   const user = { table: users, key: [users.id], start: [''] } as const
   const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
@@ -123,34 +123,34 @@ export function prepareWrappedReads(
   tables: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): WrappedReads {
-  const places = placesOf(tables)
+  const locations = locationsOf(tables)
   return {
     countWrapped: (column, mark) =>
       guard(async () => {
-        const place = places[column]
-        const count = queries.select({ count: sql`count(*)` }).from(place.table)
-        const rows = await count.where(isOld(place.column)).prepare('').execute({ mark })
+        const location = locations[column]
+        const count = queries.select({ count: sql`count(*)` }).from(location.table)
+        const rows = await count.where(isOld(location.column)).prepare('').execute({ mark })
         return Number(rows[0]?.count ?? 0)
       }),
     listWrapped: (column, mark, after, limit) =>
       guard(async () => {
-        const place = places[column]
-        const rows = await selectOld(queries, place).execute({
+        const location = locations[column]
+        const rows = await selectOld(queries, location).execute({
           mark,
           limit,
-          ...valuesOfKey(after ?? place.start),
+          ...valuesOfKey(after ?? location.start),
         })
         // The types of a key's and a secret's columns are those of the tables; a union of tables forgets them.
         const typed = rows as readonly { first: string; second: string; wrapped: Uint8Array }[]
         return typed.map(({ first, second, wrapped }) => ({
-          row: place.key.length === 1 ? [first] : [first, second],
+          row: location.key.length === 1 ? [first] : [first, second],
           wrapped,
         }))
       }),
   }
 }
 
-function selectOld(queries: Queries, { table, column, key: [first, second] }: Place) {
+function selectOld(queries: Queries, { table, column, key: [first, second] }: ColumnLocation) {
   const isAfter =
     second === undefined
       ? sql`${first} > ${slot('first')}`
@@ -167,7 +167,7 @@ function selectOld(queries: Queries, { table, column, key: [first, second] }: Pl
 /** Compiles `swap-wrapped`, a statement for each column. */
 export function compileSwaps(queries: Queries, tables: Tables): { readonly 'swap-wrapped': Compiled } {
   const swaps = new Map<unknown, Compiled>(
-    Object.entries(placesOf(tables)).map(([name, place]) => [name, compileSwap(queries, place)]),
+    Object.entries(locationsOf(tables)).map(([name, location]) => [name, compileSwap(queries, location)]),
   )
   return {
     'swap-wrapped': ({ column, row, from, to }) => {
@@ -178,7 +178,10 @@ export function compileSwaps(queries: Queries, tables: Tables): { readonly 'swap
   }
 }
 
-function compileSwap(queries: Queries, { table, column, property, key: [first, second] }: Place): Compiled {
+function compileSwap(
+  queries: Queries,
+  { table, column, property, key: [first, second] }: ColumnLocation,
+): Compiled {
   return compile(
     queries
       .update(table)

@@ -18,7 +18,7 @@ export type { WechatCall } from './call.ts'
 export type { WechatIdentity } from './login.ts'
 export type { RiskRank } from './risk-rank.ts'
 
-export interface WechatPlaces {
+export interface WechatSlots {
   readonly logins: number
   /** Of biometric confirmations, and of all that is left, each. */
   readonly others: number
@@ -31,7 +31,7 @@ export interface WechatClientOptions {
   /** Milliseconds for a whole method call, its token and its second try included. Default 3000. */
   readonly deadlineMs?: number
   /** Calls at one time; more are `wechat_unavailable` at once, so that none of them takes the place of another kind. */
-  readonly places?: WechatPlaces
+  readonly slots?: WechatSlots
   /** Unix seconds. */
   readonly now: () => number
   /** Told of every HTTP call; safe to log whole. Must not throw. */
@@ -86,19 +86,19 @@ export interface WechatClient {
 }
 
 const defaultDeadlineMs = 3000
-const defaultPlaces: WechatPlaces = { logins: 64, others: 32 }
+const defaultSlots: WechatSlots = { logins: 64, others: 32 }
 
 /** @throws TypeError when the base URL is not plain http(s), an appid or secret is empty, or an appid repeats. */
 export function createWechatClient(options: WechatClientOptions): WechatClient {
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
   const apps = createApps(options.apps)
-  const { logins, others } = options.places ?? defaultPlaces
+  const { logins, others } = options.slots ?? defaultSlots
   // As many connections as there may be calls, and one for the access token of each app: no call waits for another's.
   const connections = logins + 2 * others + options.apps.length
   const transport = createTransport(options.baseUrl, deadlineMs, connections)
-  const login = createPlaces(logins)
-  const confirmation = createPlaces(others)
-  const other = createPlaces(others)
+  const login = createSlots(logins)
+  const confirmation = createSlots(others)
+  const other = createSlots(others)
   const caller = createCaller(transport, options.now, options.onCall)
   const authorized = createAuthorizedCaller(caller, apps, deadlineMs, options.now)
   const exchange = createCodeExchange(caller, apps, deadlineMs)
@@ -118,7 +118,7 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
 }
 
 /** Runs so many at one time; refuses more at once, with nothing sent. */
-function createPlaces(most: number): <T>(run: () => Promise<T>) => Promise<T> {
+function createSlots(most: number): <T>(run: () => Promise<T>) => Promise<T> {
   let atWork = 0
   return async (run) => {
     if (atWork >= most) throw new ProtocolError('wechat_unavailable', 'too many requests wait for wechat')

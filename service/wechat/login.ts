@@ -29,7 +29,7 @@ export function isCode(code: string): boolean {
 
 /** The exchange of {@link WechatClient.exchangeCode}: one call per code at a time, and none is ever repeated. */
 export function createCodeExchange(caller: Caller, apps: WechatApps, deadlineMs: number) {
-  const flights = createSingleFlight<WechatIdentity>()
+  const singleFlight = createSingleFlight<WechatIdentity>()
 
   async function exchangeOnce(appid: string, code: string): Promise<WechatIdentity> {
     const query = { appid, secret: apps.secretOf(appid), js_code: code, grant_type: 'authorization_code' }
@@ -43,7 +43,7 @@ export function createCodeExchange(caller: Caller, apps: WechatApps, deadlineMs:
 
   return async (appid: string, code: string): Promise<WechatIdentity> => {
     if (!isCode(code)) throw new ProtocolError('login_code_invalid', 'the code is empty or too long')
-    return flights(hashOf(appid, code), () => exchangeOnce(appid, code))
+    return singleFlight(hashOf(appid, code), () => exchangeOnce(appid, code))
   }
 }
 

@@ -4,12 +4,12 @@
 export type SingleFlight<T> = (key: string, run: () => Promise<T>) => Promise<T>
 
 export function createSingleFlight<T>(): SingleFlight<T> {
-  const flights = new Map<string, Promise<T>>()
+  const inFlight = new Map<string, Promise<T>>()
   return (key, run) => {
-    const running = flights.get(key)
+    const running = inFlight.get(key)
     if (running !== undefined) return running
-    const flight = run().finally(() => flights.delete(key))
-    flights.set(key, flight)
+    const flight = run().finally(() => inFlight.delete(key))
+    inFlight.set(key, flight)
     return flight
   }
 }

@@ -8,7 +8,7 @@ import { AuditRefused } from '../../service/auditors/problems.ts'
 import { type AuditSearch, createAuditSearch } from '../../service/auditors/search.ts'
 import { timelineOf } from '../../service/auditors/timeline.ts'
 import { createWorkSlots, readLimit } from '../../service/auditors/work-limits.ts'
-import { placesPerStatement } from '../../service/store/log-search.ts'
+import { indexesPerStatement } from '../../service/store/log-search.ts'
 import { createSqlite } from '../store/engines.ts'
 import { newAuditor } from '../support/audit-traffic.ts'
 import { disturb } from '../support/both-databases.ts'
@@ -27,7 +27,7 @@ let token: string
 
 beforeAll(async () => {
   log = await startLog(createSqlite)
-  search = createAuditSearch(log.store, log.tagOf)
+  search = createAuditSearch(log.store, log.blindIndexOf)
   const [first] = await log.append([{ user: 'u_copied', path: '/wallet/transfers' }])
   await log.database.sql(copiesOf(2, entries - 2))
   await log.database.sql(
@@ -124,13 +124,13 @@ it.each<[string, AuditFilter]>([
     found = (await search.page(filter, undefined, 50)).entries.length
   })
   expect(found).toBe(0)
-  expect(turns).toBeGreaterThanOrEqual(entries / placesPerStatement)
+  expect(turns).toBeGreaterThanOrEqual(entries / indexesPerStatement)
 })
 
 it('draws charts of everything in turns', async () => {
   const now = entryTime(entries)
   const timeline = () => timelineOf({ store: log.store, search }, { user: 'u_copied' }, now)
-  expect(await turnsOf(timeline)).toBeGreaterThanOrEqual(entries / placesPerStatement)
+  expect(await turnsOf(timeline)).toBeGreaterThanOrEqual(entries / indexesPerStatement)
   let refusals = 0
   const turns = await turnsOf(async () => {
     const overview = await overviewOf(log.store, { from: 0 }, now)

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createBulkheads } from '../../service/limits/bulkheads.ts'
+import { createConcurrencyLimits } from '../../service/limits/bulkheads.ts'
 import { type Heard, logIn, prepareLogin, type RawSession, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../support/service.ts'
@@ -204,34 +204,34 @@ describe('shares', () => {
   const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
 
   it('are of the device, then of the user, then of the route, and come back once', () => {
-    const { enterFor } = createBulkheads(settings)
-    const leave = Array.from({ length: 5 }, () => enterFor(work))
-    expect(() => enterFor(work)).toThrow('too much of this device')
-    for (let i = 0; i < 3; i++) enterFor({ ...work, device: 'e' })
-    expect(() => enterFor({ ...work, device: 'e' })).toThrow('too much of this user')
-    for (let i = 0; i < 42; i++) enterFor({ ...work, device: `${i}`, user: `${i}` })
-    expect(() => enterFor({ ...work, device: 'x', user: 'x' })).toThrow('too much of this route')
+    const { acquireFor } = createConcurrencyLimits(settings)
+    const leave = Array.from({ length: 5 }, () => acquireFor(work))
+    expect(() => acquireFor(work)).toThrow('too much of this device')
+    for (let i = 0; i < 3; i++) acquireFor({ ...work, device: 'e' })
+    expect(() => acquireFor({ ...work, device: 'e' })).toThrow('too much of this user')
+    for (let i = 0; i < 42; i++) acquireFor({ ...work, device: `${i}`, user: `${i}` })
+    expect(() => acquireFor({ ...work, device: 'x', user: 'x' })).toThrow('too much of this route')
     leave[0]?.()
     leave[0]?.()
-    enterFor({ ...work, device: 'x', user: 'x' })
-    expect(() => enterFor({ ...work, device: 'y', user: 'y' })).toThrow('too much of this route')
+    acquireFor({ ...work, device: 'x', user: 'x' })
+    expect(() => acquireFor({ ...work, device: 'y', user: 'y' })).toThrow('too much of this route')
   })
 
   it('are of the bytes, too; one request has room in any case', () => {
-    const { enterFor } = createBulkheads(settings)
-    const leave = enterFor({ ...work, bytes: 5_000_000 })
-    expect(() => enterFor({ ...work, bytes: 1 })).toThrow('too much of this device')
+    const { acquireFor } = createConcurrencyLimits(settings)
+    const leave = acquireFor({ ...work, bytes: 5_000_000 })
+    expect(() => acquireFor({ ...work, bytes: 1 })).toThrow('too much of this device')
     leave()
-    enterFor({ ...work, bytes: 1 })
+    acquireFor({ ...work, bytes: 1 })
   })
 
   it('of logins are places of their own', () => {
-    const { enter } = createBulkheads({ ...settings, in_flight: 100 })
-    const logins = Array.from({ length: 3 }, () => enter('login'))
-    expect(() => enter('login')).toThrow('too many logins')
-    for (let i = 0; i < 100; i++) enter('request')
-    expect(() => enter('request')).toThrow('too many requests')
+    const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
+    const logins = Array.from({ length: 3 }, () => acquire('login'))
+    expect(() => acquire('login')).toThrow('too many logins')
+    for (let i = 0; i < 100; i++) acquire('request')
+    expect(() => acquire('request')).toThrow('too many requests')
     logins[0]?.()
-    enter('login')
+    acquire('login')
   })
 })

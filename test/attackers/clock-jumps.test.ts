@@ -14,7 +14,7 @@ let elapsed = 0
 let service: OwnService
 let session: RawSession
 
-const options = { monotonic: () => performance.now() / 1000 + elapsed, housekeepingPeriod: 20 }
+const options = { monotonic: () => performance.now() / 1000 + elapsed, maintenancePeriod: 20 }
 
 beforeEach(async () => {
   elapsed = 0

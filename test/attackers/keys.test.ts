@@ -19,11 +19,11 @@ import { signResponse, verifyResponse } from '../../crypto/signed-response.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { accountKeyOf, addAuditor } from '../../service/auditors/accounts.ts'
 import { cookieKeyOf } from '../../service/auditors/session.ts'
-import { secretPlace } from '../../service/keys/secret-places.ts'
+import { secretContext } from '../../service/keys/secret-places.ts'
 import type { ServiceKey } from '../../service/keys/service-key.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
 import type { VerifyOptions } from '../../service/verify.ts'
 import { verifyMiniseal } from '../../service/verify.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
@@ -370,11 +370,11 @@ describe('the AppSecret', () => {
 describe('the master key', () => {
   it('with a copy of the database opens every frame that was recorded of a session in it', async () => {
     const recorded = alice.prepare({ path: '/wallet/recorded' }).frame
-    const { masterKeys } = readOperatorPlaces(service.environment)
+    const { masterKeys } = readOperatorPaths(service.environment)
     const wrapper = createSecretWrapper(masterKeys ?? [])
     const row = await withStore(service.environment, (store) => store.findSession(alice.id))
     if (row === undefined) throw new Error('no session')
-    const c2s = wrapper.unwrap(row.c2sWrapped, secretPlace('sessions.c2s_wrapped', [alice.id]))
+    const c2s = wrapper.unwrap(row.c2sWrapped, secretContext('sessions.c2s_wrapped', [alice.id]))
     const frame = parseFrame(recorded, largest)
     if (frame.kind !== 'request' || c2s === undefined) throw new Error('no request')
     const opened = parseRequest(openRequest(primitives, { c2s, s2c: c2s }, frame))

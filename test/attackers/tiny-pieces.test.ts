@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ArrivingMessage } from '../../service/http/arriving-message.ts'
-import { createBodyRooms } from '../../service/limits/bodies.ts'
+import { createBodyMemoryBudget } from '../../service/limits/bodies.ts'
 import { logIn, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import type { ServiceChild } from '../support/service-child.ts'
@@ -78,7 +78,7 @@ describe('a socket', () => {
 
   it('counts a piece of one byte as what it costs', () => {
     let cuts = 0
-    const rooms = createBodyRooms(2 ** 26)
+    const rooms = createBodyMemoryBudget(2 ** 26)
     const message = new ArrivingMessage(rooms, 'a', 2 ** 20, () => {
       cuts += 1
     })

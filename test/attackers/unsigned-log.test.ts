@@ -8,7 +8,7 @@ import { parseCheckpointNote } from '../../service/log/checkpoint-note.ts'
 import { leafIdText, newLeafId } from '../../service/log/leaf-id.ts'
 import { startWrites } from '../../service/log/origin.ts'
 import { growTree, hashLeaf } from '../../service/log/tree.ts'
-import type { SealedLeaf } from '../../service/store/log-records.ts'
+import type { SealedPendingEntry } from '../../service/store/log-records.ts'
 import { isSettled } from '../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../support/both-databases.ts'
@@ -29,7 +29,7 @@ const transfer = {
 } as const
 
 /** It would excuse details that they took away. Sealed as well as they can, or not at all. */
-function madeUp(kind: string, isSealed: boolean): SealedLeaf {
+function madeUp(kind: string, isSealed: boolean): SealedPendingEntry {
   const at = Date.now()
   const id = newLeafId(at)
   const facts = { reason: 'law' }

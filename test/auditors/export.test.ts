@@ -79,9 +79,9 @@ it('takes the filters of the pages, and refuses what is none', async () => {
 })
 
 it('is told in the log before anything is shown, without the values of its filters', async () => {
-  const before = await log.store.countStaged()
+  const before = await log.store.countPending()
   await run('--user', 'u_person-1', '--format', 'csv')
-  const staged = await log.store.listStaged(1_000)
+  const staged = await log.store.listPending(1_000)
   expect(staged).toHaveLength(before + 1)
   const leaf = decodeUtf8(staged.at(-1)?.leaf ?? new Uint8Array(0))
   expect(leaf).toContain('"k":"audit-exported"')

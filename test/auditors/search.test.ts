@@ -97,7 +97,11 @@ describeOnBothEngines('search', (create) => {
   afterEach(() => log.close())
 
   const places = async (words: FilterWords): Promise<readonly number[]> => {
-    const { entries } = await createAuditSearch(log.store, log.tagOf).page(parseFilter(words), undefined, 100)
+    const { entries } = await createAuditSearch(log.store, log.blindIndexOf).page(
+      parseFilter(words),
+      undefined,
+      100,
+    )
     return entries.map(({ place }) => place)
   }
 
@@ -125,7 +129,7 @@ describeOnBothEngines('search', (create) => {
   })
 
   it('gives every entry once, page by page, while new ones come', async () => {
-    const search = createAuditSearch(log.store, log.tagOf)
+    const search = createAuditSearch(log.store, log.blindIndexOf)
     const seen: number[] = []
     let before: number | undefined
     do {

@@ -85,7 +85,7 @@ async function measureProofs(): Promise<{ readonly median: number; readonly slow
 }
 
 async function measureSearches(): Promise<Readonly<Record<string, number>>> {
-  const search = createAuditSearch(log.store, log.tagOf)
+  const search = createAuditSearch(log.store, log.blindIndexOf)
   const half = entryTime(entries / 2)
   const filters = {
     nothing: {},
@@ -103,7 +103,7 @@ async function measureSearches(): Promise<Readonly<Record<string, number>>> {
 
 /** What the auditors' pages ask for, without HTTP: found, opened, proved. */
 async function measurePages(): Promise<Readonly<Record<string, number>>> {
-  const search = createAuditSearch(log.store, log.tagOf)
+  const search = createAuditSearch(log.store, log.blindIndexOf)
   const reader = createLogReader(log.store)
   const wrapper = createSecretWrapper([Buffer.from(log.environment.MINISEAL_MASTER_KEY ?? '', 'base64')])
   const findKey = createSubjectKeyFinder(log.store, wrapper)

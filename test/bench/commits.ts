@@ -17,7 +17,7 @@ import { openPostgresStore } from '../../service/store/postgres-store.ts'
 import type { Store, Write } from '../../service/store/store.ts'
 import { createPostgres } from '../store/engines.ts'
 import { bytes, holdSubjectKey, insertSession, insertSubjectKey, login, NOW } from '../store/records.ts'
-import { stagedLeaf } from '../support/log-records.ts'
+import { pendingEntry } from '../support/log-records.ts'
 
 /** What a process is told to do. */
 interface Task {
@@ -68,7 +68,7 @@ function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
     },
     holdSubjectKey(seed),
     { kind: 'delete-intent', id },
-    { kind: 'stage-leaf', entry: { ...stagedLeaf(1), id, hash, detail, seal: hash } },
+    { kind: 'stage-leaf', entry: { ...pendingEntry(1), id, hash, detail, seal: hash } },
   ]
 }
 

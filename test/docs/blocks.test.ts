@@ -105,10 +105,10 @@ describe('links', () => {
     const seen = new Map<string, number>()
     return new Set(
       parseDocument(path, readFileSync(join(root, path), 'utf8')).headings.map(({ text }) => {
-        const anchor = anchorOf(text)
-        const before = seen.get(anchor) ?? 0
-        seen.set(anchor, before + 1)
-        return before === 0 ? anchor : `${anchor}-${before}`
+        const checkpointLock = anchorOf(text)
+        const before = seen.get(checkpointLock) ?? 0
+        seen.set(checkpointLock, before + 1)
+        return before === 0 ? checkpointLock : `${checkpointLock}-${before}`
       }),
     )
   }
@@ -118,13 +118,15 @@ describe('links', () => {
     (_path, document) => {
       for (const { line, target } of document.links) {
         if (/^[a-z]+:/.test(target)) continue
-        const [file = '', anchor] = target.split('#')
+        const [file = '', checkpointLock] = target.split('#')
         const path = file === '' ? document.path : normalize(join(dirname(document.path), file))
         expect(path.startsWith('..'), `${document.path}:${line} leads out of the project`).toBe(false)
         expect(existsSync(join(root, path)), `${document.path}:${line}: ${target}`).toBe(true)
-        if (anchor === undefined) continue
+        if (checkpointLock === undefined) continue
         expect(statSync(join(root, path)).isFile()).toBe(true)
-        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(decodeURIComponent(anchor))
+        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(
+          decodeURIComponent(checkpointLock),
+        )
       }
     },
   )

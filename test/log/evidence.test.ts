@@ -15,7 +15,7 @@ import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import type { ReadBundle } from '../../service/log/evidence/bundle.ts'
 import { readBundle, writeBundle } from '../../service/log/evidence/bundle.ts'
 import { leafIdText } from '../../service/log/leaf-id.ts'
-import type { StagedLeaf } from '../../service/store/log-records.ts'
+import type { PendingEntry } from '../../service/store/log-records.ts'
 import { createSqlite } from '../store/engines.ts'
 import { runCommand } from '../support/command.ts'
 import type { MadeEntry, WrittenLog } from '../support/written-log.ts'
@@ -31,8 +31,8 @@ const digestOf = (text: string): string => `sha-256=:${createHash('sha256').upda
 
 let log: WrittenLog
 let folder: string
-let request: StagedLeaf
-let other: StagedLeaf
+let request: PendingEntry
+let other: PendingEntry
 
 const at = logStart * 1000
 
@@ -88,7 +88,7 @@ beforeAll(async () => {
   await log.append([...strangers, ...requests(300, 20)])
   const made = await log.append([transfer(), ...strangers])
   if (made[0] === undefined || made[1] === undefined) throw new Error('no entry')
-  ;[request, other] = made as [StagedLeaf, StagedLeaf]
+  ;[request, other] = made as [PendingEntry, PendingEntry]
   await log.append(requests(7, 400))
   await log.sign()
 })
@@ -155,9 +155,9 @@ it('holds no byte of anybody else, and of the entry only what was chosen', async
 })
 
 it('tells of every bundle that was made, in the log itself', async () => {
-  const before = await log.store.countStaged()
+  const before = await log.store.countPending()
   await make('logged.zip')
-  const staged = await log.store.listStaged(100)
+  const staged = await log.store.listPending(100)
   expect(staged.length).toBe(before + 1)
   expect(decodeUtf8(staged.at(-1)?.leaf ?? new Uint8Array(0))).toContain('"k":"audit-exported"')
 })

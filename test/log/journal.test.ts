@@ -2,15 +2,15 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { parseLeaf } from '../../crypto/audit-leaf.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import type { JournalParts } from '../../service/log/commit-leaves.ts'
-import type { Told } from '../../service/log/entries.ts'
+import type { AppenderParts } from '../../service/log/commit-leaves.ts'
+import type { LogEntryInput } from '../../service/log/entries.ts'
 import { eraseUser } from '../../service/log/erasure.ts'
-import { createJournal, type Journal } from '../../service/log/journal.ts'
+import { type Appender, createAppender } from '../../service/log/journal.ts'
 import { leafIdText } from '../../service/log/leaf-id.ts'
 import { parseRetention } from '../../service/log/retention.ts'
 import { openDetail } from '../../service/log/sealed-details.ts'
 import { createSubjectKeys, type SubjectKeys } from '../../service/log/subject-keys.ts'
-import { createTags } from '../../service/log/tags.ts'
+import { createBlindIndex } from '../../service/log/tags.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
@@ -18,26 +18,26 @@ import { claimNonce, login, NOW } from '../store/records.ts'
 import { testSeals } from '../support/log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
-const tagOf = createTags(new Uint8Array(32).fill(9))
+const blindIndexOf = createBlindIndex(new Uint8Array(32).fill(9))
 const user = 'user-1'
-const tag = tagOf('user', user)
+const tag = blindIndexOf('user', user)
 
 describeOnBothEngines('the journal of a process', (create) => {
   let database: TestDatabase
   let store: Store
   let keys: SubjectKeys
-  let journal: Journal
+  let appender: Appender
   let woken = 0
 
-  function journalOn(parts: Partial<JournalParts> = {}): Journal {
-    return createJournal({
+  function appenderOn(parts: Partial<AppenderParts> = {}): Appender {
+    return createAppender({
       store,
       keys,
-      tagOf,
+      blindIndexOf,
       seals: testSeals,
       retention: parseRetention(undefined),
       now: () => NOW,
-      wake: () => {
+      notify: () => {
         woken += 1
       },
       ...parts,
@@ -49,7 +49,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     database = await create()
     store = await openStore(database.location)
     keys = createSubjectKeys(store, wrapper, () => NOW)
-    journal = journalOn()
+    appender = appenderOn()
   })
 
   afterEach(async () => {
@@ -57,11 +57,11 @@ describeOnBothEngines('the journal of a process', (create) => {
     await database.remove()
   })
 
-  const told = (kind: Told['kind'] = 'request'): Told => ({
+  const entryInput = (kind: LogEntryInput['kind'] = 'request'): LogEntryInput => ({
     kind,
     result: 'ok',
     at: NOW * 1000,
-    retention: journal.retentionOf('request', 'writes'),
+    retention: appender.retentionOf('request', 'writes'),
     app: 'wxapp',
     groups: {
       core: { method: 'POST', path: '/wallet/transfers?x=1' },
@@ -71,7 +71,7 @@ describeOnBothEngines('the journal of a process', (create) => {
   })
 
   async function staged() {
-    return (await store.listStaged(100)).map((row) => ({ row, leaf: parseLeaf(row.leaf) }))
+    return (await store.listPending(100)).map((row) => ({ row, leaf: parseLeaf(row.leaf) }))
   }
 
   async function opened(index = 0): Promise<unknown> {
@@ -84,14 +84,14 @@ describeOnBothEngines('the journal of a process', (create) => {
   }
 
   test('stages a leaf with its tags, sealed for its person, and wakes the sequencer', async () => {
-    const result = await journal.commit({ writes: [claimNonce(1)], leaves: [told()] })
+    const result = await appender.commit({ writes: [claimNonce(1)], leaves: [entryInput()] })
     const [first] = await staged()
     expect(result).toEqual({ kind: 'committed', receipt: first?.row.hash })
     expect(first?.row).toMatchObject({
       userTag: tag,
-      ipTag: tagOf('ip', '10.0.0.1'),
-      pathTag: tagOf('path', '/wallet/transfers'),
-      areaTag: tagOf('area', '/wallet'),
+      ipTag: blindIndexOf('ip', '10.0.0.1'),
+      pathTag: blindIndexOf('path', '/wallet/transfers'),
+      areaTag: blindIndexOf('area', '/wallet'),
       deviceTag: null,
       app: 'wxapp',
     })
@@ -102,29 +102,29 @@ describeOnBothEngines('the journal of a process', (create) => {
   test('a write that is refused takes the leaf with it, and is named', async () => {
     await store.commit([claimNonce(1)])
     const write = claimNonce(1)
-    const result = await journal.commit({ writes: [write], leaves: [told()] })
+    const result = await appender.commit({ writes: [write], leaves: [entryInput()] })
     expect(result).toMatchObject({ kind: 'refused', write })
     expect(await staged()).toEqual([])
     expect(woken).toBe(0)
   })
 
   test('an intent becomes the leaf of its outcome, under its id', async () => {
-    const begun = await journal.commitIntent([claimNonce(1)], told())
+    const begun = await appender.commitIntent([claimNonce(1)], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
     expect(await store.listIntents(NOW + 1, 10)).toMatchObject([
       { id: begun.intent, userTag: tag, startedAt: NOW },
     ])
     expect(await staged()).toEqual([])
-    await journal.commit({ writes: [], leaves: [told()], intent: begun.intent, isOutcome: true })
+    await appender.commit({ writes: [], leaves: [entryInput()], intent: begun.intent, isOutcome: true })
     expect((await staged())[0]?.leaf.id).toBe(leafIdText(begun.intent))
     expect(await store.listIntents(NOW + 1, 10)).toEqual([])
   })
 
   test('an intent that is lost is told of once by many processes, with what was known, and not before its time', async () => {
-    const begun = await journal.commitIntent([], told())
-    await journal.settleLost(NOW)
+    const begun = await appender.commitIntent([], entryInput())
+    await appender.logLostIntents(NOW)
     expect(await staged()).toEqual([])
-    await Promise.all(Array.from({ length: 6 }, () => journalOn().settleLost(NOW + 1)))
+    await Promise.all(Array.from({ length: 6 }, () => appenderOn().logLostIntents(NOW + 1)))
     const all = await staged()
     expect(all).toHaveLength(1)
     expect(all[0]?.leaf).toMatchObject({
@@ -140,11 +140,11 @@ describeOnBothEngines('the journal of a process', (create) => {
   })
 
   test('an outcome that comes after that is told too, under another id, and says which leaf it follows', async () => {
-    const begun = await journal.commitIntent([], told())
+    const begun = await appender.commitIntent([], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
-    await journal.settleLost(NOW + 1)
-    const late = { writes: [claimNonce(1)], leaves: [told()], intent: begun.intent, isOutcome: true }
-    expect((await journal.commit(late)).kind).toBe('committed')
+    await appender.logLostIntents(NOW + 1)
+    const late = { writes: [claimNonce(1)], leaves: [entryInput()], intent: begun.intent, isOutcome: true }
+    expect((await appender.commit(late)).kind).toBe('committed')
     const all = await staged()
     expect(all.map(({ leaf }) => leaf.kind).sort()).toEqual(['outcome-unknown', 'request'])
     const request = all.find(({ leaf }) => leaf.kind === 'request')?.leaf
@@ -154,35 +154,40 @@ describeOnBothEngines('the journal of a process', (create) => {
 
   test('of a lost intent whose person was erased nothing is told but that there was something', async () => {
     await login(store)
-    await journal.commitIntent([], told())
+    await appender.commitIntent([], entryInput())
     await eraseUser(
-      { store, journal, tagOf, now: () => NOW },
+      { store, appender, blindIndexOf, now: () => NOW },
       { user, reason: 'law', why: 'a court said so' },
     )
-    await journalOn().settleLost(NOW + 1)
+    await appenderOn().logLostIntents(NOW + 1)
     const unknown = (await staged()).find(({ leaf }) => leaf.kind === 'outcome-unknown')
     expect(unknown?.leaf.commitments).toBeUndefined()
     expect(unknown?.row).toMatchObject({ userTag: null, ipTag: null, detail: null })
   })
 
   test('a key that was wrapped anew meanwhile is read again, and the leaf is sealed with it', async () => {
-    await journal.prepare(user)
+    await appender.ensureSubjectKey(user)
     const before = await store.findSubjectKey(tag)
     if (before === undefined) throw new Error('no key')
     const place = `subject_keys.key_wrapped` as const
     const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
-    const { secretPlace } = await import('../../service/keys/secret-places.ts')
-    const to = wrapper.wrap(secret, secretPlace(place, [tag]))
+    const { secretContext } = await import('../../service/keys/secret-places.ts')
+    const to = wrapper.wrap(secret, secretContext(place, [tag]))
     await store.commit([{ kind: 'swap-wrapped', column: place, row: [tag], from: before.keyWrapped, to }])
-    expect((await journal.commit({ writes: [], leaves: [told()], isOutcome: true })).kind).toBe('committed')
+    expect((await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })).kind).toBe(
+      'committed',
+    )
     expect(await opened()).toMatchObject({ sub: '{"user":"user-1"}' })
   })
 
   test('an outcome of a person who was erased meanwhile keeps its commitments, and nothing else', async () => {
     await login(store)
-    await journal.prepare(user)
-    await eraseUser({ store, journal, tagOf, now: () => NOW }, { user, reason: 'request', why: 'asked' })
-    await journal.commit({ writes: [], leaves: [told()], isOutcome: true })
+    await appender.ensureSubjectKey(user)
+    await eraseUser(
+      { store, appender, blindIndexOf, now: () => NOW },
+      { user, reason: 'request', why: 'asked' },
+    )
+    await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })
     const request = (await staged()).find(({ leaf }) => leaf.kind === 'request')
     expect(Object.keys(request?.leaf.commitments ?? {})).toEqual(['core', 'net', 'sub'])
     expect(request?.row).toMatchObject({ userTag: null, ipTag: null, pathTag: null, detail: null })
@@ -191,15 +196,15 @@ describeOnBothEngines('the journal of a process', (create) => {
 
   test('two processes that have a first leaf of one person at once seal with one key', async () => {
     const journals = Array.from({ length: 8 }, () =>
-      journalOn({ keys: createSubjectKeys(store, wrapper, () => NOW) }),
+      appenderOn({ keys: createSubjectKeys(store, wrapper, () => NOW) }),
     )
-    await Promise.all(journals.map((one) => one.commit({ writes: [], leaves: [told()] })))
+    await Promise.all(journals.map((one) => one.commit({ writes: [], leaves: [entryInput()] })))
     for (let i = 0; i < 8; i++) expect(await opened(i)).toMatchObject({ sub: '{"user":"user-1"}' })
   })
 
   test('what could not be logged is told by the first commit that succeeds, with it, and once', async () => {
     let isDown = true
-    const failing = journalOn({
+    const failing = appenderOn({
       store: {
         ...store,
         commit: async (writes) => {
@@ -208,14 +213,14 @@ describeOnBothEngines('the journal of a process', (create) => {
         },
       },
     })
-    await failing.prepare(user)
-    const receipt = await failing.refuse(told('refused'), 'replayed', '10.0.0.1')
+    await failing.ensureSubjectKey(user)
+    const receipt = await failing.refuse(entryInput('refused'), 'replayed', '10.0.0.1')
     expect(receipt).toBeUndefined()
-    failing.miss()
-    await expect(failing.commit({ writes: [], leaves: [told()] })).rejects.toThrow(StoreUnavailable)
+    failing.countMissing()
+    await expect(failing.commit({ writes: [], leaves: [entryInput()] })).rejects.toThrow(StoreUnavailable)
     await expect(failing.flush()).rejects.toThrow(StoreUnavailable)
     isDown = false
-    await failing.commitIntent([claimNonce(1)], told())
+    await failing.commitIntent([claimNonce(1)], entryInput())
     const [gap, ...more] = await staged()
     expect(more).toEqual([])
     expect(gap?.leaf).toMatchObject({ kind: 'gap', result: 'unknown', facts: { n: 2 } })
@@ -225,17 +230,17 @@ describeOnBothEngines('the journal of a process', (create) => {
   })
 
   test('a refused write does not lose the gap', async () => {
-    journal.miss()
+    appender.countMissing()
     await store.commit([claimNonce(1)])
-    expect((await journal.commit({ writes: [claimNonce(1)], leaves: [told()] })).kind).toBe('refused')
-    await journal.flush()
+    expect((await appender.commit({ writes: [claimNonce(1)], leaves: [entryInput()] })).kind).toBe('refused')
+    await appender.flush()
     expect((await staged()).map(({ leaf }) => leaf.kind)).toEqual(['gap'])
   })
 
   test('refusals over the budget become one leaf for each code', async () => {
     for (let i = 0; i < 40; i++)
-      await journal.refuse({ ...told('refused'), code: 'replayed' }, 'replayed', '10.0.0.1')
-    await journal.flush()
+      await appender.refuse({ ...entryInput('refused'), code: 'replayed' }, 'replayed', '10.0.0.1')
+    await appender.flush()
     const all = await staged()
     expect(all.filter(({ leaf }) => leaf.kind === 'refused')).toHaveLength(30)
     const [aggregate, ...more] = all.filter(({ leaf }) => leaf.kind === 'refused-aggregate')

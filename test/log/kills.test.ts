@@ -66,12 +66,12 @@ describeOnBothEngines('a process that dies while it writes to the log', (create)
   /** Opens the log after a death, as the next start does. */
   async function expectWhole(): Promise<void> {
     const log = await openTestLog(database.location, machine.folder)
-    expect((await log.log.status()).standing).toBe('open')
+    expect((await log.log.status()).health).toBe('open')
     await log.log.stop()
-    expect(await log.log.status()).toMatchObject({ standing: 'open', staged: 0 })
-    const size = await expectWholeLog(log.places, acknowledged)
+    expect(await log.log.status()).toMatchObject({ health: 'open', staged: 0 })
+    const size = await expectWholeLog(log.paths, acknowledged)
     expect((await log.log.status()).checkpointSize).toBe(size)
-    await log.places.store.close()
+    await log.paths.store.close()
   }
 
   async function dieAt(fault: Fault): Promise<void> {

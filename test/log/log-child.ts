@@ -11,7 +11,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import type { DatabaseLocation } from '../../service/store/open-store.ts'
-import { sealedLeaf, stagedLeaf } from '../support/log-records.ts'
+import { pendingEntry, sealedPendingEntry } from '../support/log-records.ts'
 import { freshSeed, openTestLog } from '../support/opened-log.ts'
 
 /** Where to die: at the `count`-th statement that begins so, or call of the file system with this name. */
@@ -128,7 +128,7 @@ let staged = 0
 /** As a service asks it before each request with an effect. */
 function isOpen(): boolean {
   try {
-    opened.log.gate.assertOpen()
+    opened.log.gate.assertAcceptingEntries()
     return true
   } catch {
     return false
@@ -142,10 +142,12 @@ async function writeForEver(): Promise<void> {
       continue
     }
     staged += 1
-    const entry = stagedLeaf(freshSeed())
-    const { kind } = await opened.places.store.commit([{ kind: 'stage-leaf', entry: sealedLeaf(entry) }])
+    const entry = pendingEntry(freshSeed())
+    const { kind } = await opened.paths.store.commit([
+      { kind: 'stage-leaf', entry: sealedPendingEntry(entry) },
+    ])
     if (kind !== 'committed') throw new Error('a leaf was refused')
-    opened.log.gate.wake()
+    opened.log.gate.notify()
     say(Buffer.from(entry.hash).toString('hex'))
     await new Promise((resolve) => setTimeout(resolve, 2))
   }

@@ -1,6 +1,6 @@
 /** Several processes that write to one log at once. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openAnchor } from '../../service/log/anchor.ts'
+import { openCheckpointLock } from '../../service/log/anchor.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { expectWholeLog, startWriter, type Writer } from '../support/log-writers.ts'
 import { type Machine, newMachine, openTestLog } from '../support/opened-log.ts'
@@ -33,14 +33,14 @@ describeOnBothEngines('four processes on one log', (create) => {
     first?.kill()
     for (const other of others) expect(await other.exit).toBe(0)
     // What the killed one has left may wait for its place yet: any of the others takes it with its next start.
-    const { log, places } = await openTestLog(database.location, machines[1]?.folder ?? '')
+    const { log, paths } = await openTestLog(database.location, machines[1]?.folder ?? '')
     await log.stop()
-    expect(await log.status()).toMatchObject({ standing: 'open', staged: 0 })
+    expect(await log.status()).toMatchObject({ health: 'open', staged: 0 })
     const acknowledged = writers.flatMap((writer) => [...writer.acknowledged])
     expect(acknowledged.length).toBeGreaterThanOrEqual(3 * leaves)
-    const anchors = machines.map(({ folder }) => openAnchor(folder))
-    const size = await expectWholeLog(places, acknowledged, anchors)
-    expect((await places.store.findLatestCheckpoint(0))?.size).toBe(size)
-    await places.store.close()
+    const checkpointLocks = machines.map(({ folder }) => openCheckpointLock(folder))
+    const size = await expectWholeLog(paths, acknowledged, checkpointLocks)
+    expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(size)
+    await paths.store.close()
   })
 })

@@ -51,8 +51,8 @@ it('grows to the same tree in pieces of any size', () => {
     for (let from = 0; from < 600; from += step) {
       const added = leaves.slice(from, Math.min(600, from + step))
       const edge = [...tiles.values()].filter(({ hashes: tile }) => tile.length < 8192)
-      const staged = added.map((leaf) => ({ leaf, hash: leafHash(leaf) }))
-      const growth = growTree({ state, edge, staged })
+      const pending = added.map((leaf) => ({ leaf, hash: leafHash(leaf) }))
+      const growth = growTree({ state, edge, pending })
       for (const { widthBefore, ...tile } of growth.tiles) {
         const name = `${tile.level}/${tile.index}`
         expect((tiles.get(name)?.hashes.length ?? 0) / 32).toBe(widthBefore)
@@ -71,20 +71,20 @@ it('does not grow a tree whose tiles, root or leaves were changed', () => {
   const edge = [
     { log: 0, level: 0, index: 0, hashes: plainTiles(hashes.slice(0, 2)).get('0/0') ?? new Uint8Array(0) },
   ]
-  const staged = [{ leaf: Uint8Array.of(1), hash: leafHash(Uint8Array.of(1)) }]
-  expect(growTree({ state, edge, staged }).tiles).toHaveLength(1)
+  const pending = [{ leaf: Uint8Array.of(1), hash: leafHash(Uint8Array.of(1)) }]
+  expect(growTree({ state, edge, pending }).tiles).toHaveLength(1)
   const flipped = edge.map((tile) => ({
     ...tile,
     hashes: tile.hashes.map((byte, i) => (i === 5 ? byte ^ 1 : byte)),
   }))
-  expect(() => growTree({ state, edge: flipped, staged })).toThrow(TreeDamaged)
-  expect(() => growTree({ state, edge: [], staged })).toThrow(TreeDamaged)
-  expect(() => growTree({ state: { ...state, root: emptyRoot() }, edge, staged })).toThrow(TreeDamaged)
+  expect(() => growTree({ state, edge: flipped, pending })).toThrow(TreeDamaged)
+  expect(() => growTree({ state, edge: [], pending })).toThrow(TreeDamaged)
+  expect(() => growTree({ state: { ...state, root: emptyRoot() }, edge, pending })).toThrow(TreeDamaged)
   expect(() =>
     growTree({
       state,
       edge,
-      staged: [{ leaf: Uint8Array.of(2), hash: leafHash(leaves[0] ?? new Uint8Array(0)) }],
+      pending: [{ leaf: Uint8Array.of(2), hash: leafHash(leaves[0] ?? new Uint8Array(0)) }],
     }),
   ).toThrow(TreeDamaged)
 })

@@ -8,9 +8,9 @@ import { parseCheckpointNote, signCheckpoint } from '../../service/log/checkpoin
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../service/log/recovery.ts'
 import { growSealed } from '../../service/log/seals.ts'
 import type { Refusal } from '../../service/log/standing.ts'
-import { placeOf } from '../../service/store/log-records.ts'
+import { entryIndexOf } from '../../service/store/log-records.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
-import { stage, stagedLeaf, testOrigin } from '../support/log-records.ts'
+import { appendPending, pendingEntry, testOrigin } from '../support/log-records.ts'
 import {
   freshSeed,
   type Machine,
@@ -49,7 +49,7 @@ async function close(log: OpenedLog): Promise<void> {
 /** Adds leaves and has them signed: a stop does both. */
 async function add(count: number): Promise<void> {
   const log = await open()
-  await stage(log.places.store, ...Array.from({ length: count }, () => stagedLeaf(freshSeed())))
+  await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
   await close(log)
 }
 
@@ -61,11 +61,11 @@ function restore(): void {
 }
 
 async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
-  expect((await log.log.status()).standing).toBe(refusal)
-  expect(log.events).toContainEqual({ kind: 'standing', standing: { kind: 'refused', refusal } })
+  expect((await log.log.status()).health).toBe(refusal)
+  expect(log.events).toContainEqual({ kind: 'health', health: { kind: 'refused', refusal } })
   let error: unknown
   try {
-    log.log.gate.assertOpen()
+    log.log.gate.assertAcceptingEntries()
   } catch (thrown) {
     error = thrown
   }
@@ -75,9 +75,9 @@ async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
 
 it('starts with a leaf that says so, signed at once, and goes on after a restart', async () => {
   const first = await open()
-  const status = { standing: 'open', origin: testOrigin, size: 1, checkpointSize: 1, staged: 0 }
+  const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, staged: 0 }
   expect(await first.log.status()).toMatchObject(status)
-  first.log.gate.assertOpen()
+  first.log.gate.assertAcceptingEntries()
   const entry = await first.log.reader.entry(0)
   expect(JSON.parse(Buffer.from(entry?.leaf ?? []).toString())).toMatchObject({
     k: 'log-started',
@@ -86,7 +86,7 @@ it('starts with a leaf that says so, signed at once, and goes on after a restart
   })
   await close(first)
   await add(3)
-  expect(await (await open()).log.status()).toMatchObject({ standing: 'open', size: 4, checkpointSize: 4 })
+  expect(await (await open()).log.status()).toMatchObject({ health: 'open', size: 4, checkpointSize: 4 })
 })
 
 it('refuses a database that is behind the anchor, and neither signs nor sequences', async () => {
@@ -96,8 +96,8 @@ it('refuses a database that is behind the anchor, and neither signs nor sequence
   restore()
   const log = await open()
   await expectRefused(log, 'anchor-ahead')
-  await stage(log.places.store, stagedLeaf(freshSeed()))
-  log.log.gate.wake()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  log.log.gate.notify()
   await sleep(1_300)
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
   await close(log)
@@ -119,7 +119,7 @@ it('refuses a database that has got other leaves since, as many or more', async 
     [1, 7],
   ] as const) {
     const log = await open(elsewhere.folder)
-    await stage(log.places.store, ...Array.from({ length: count }, () => stagedLeaf(freshSeed())))
+    await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
     await close(log)
     const here = await open()
     await expectRefused(here, 'anchor-differs')
@@ -132,8 +132,8 @@ it('refuses a database that has got other leaves since, as many or more', async 
 it('notices a database that is put back while it runs', async () => {
   await add(3)
   const log = await open()
-  await stage(log.places.store, stagedLeaf(freshSeed()), stagedLeaf(freshSeed()))
-  log.log.gate.wake()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === 6)
   // What a restore of PostgreSQL under a running service comes to.
   await database.sql('delete from log_checkpoints where size > 4')
@@ -141,9 +141,9 @@ it('notices a database that is put back while it runs', async () => {
   await database.sql('update log_tiles set hashes = substr(hashes, 1, 128)')
   const before = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
   await database.sql(`update log_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
-  await stage(log.places.store, stagedLeaf(freshSeed()))
-  log.log.gate.wake()
-  await until(async () => (await log.log.status()).standing === 'anchor-ahead')
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).health === 'anchor-ahead')
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
 })
 
@@ -152,7 +152,7 @@ it('refuses an empty database under the name of a log that was signed', async ()
   rmSync(database.path)
   const log = await open()
   await expectRefused(log, 'log-missing')
-  expect(await log.places.store.findLogState()).toBeUndefined()
+  expect(await log.paths.store.findLogState()).toBeUndefined()
 })
 
 it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
@@ -183,22 +183,22 @@ it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
 
 it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
   await add(5)
-  const places = await openPlaces(database.location, machine.folder)
-  const key = places.keyring.current('log', 1_764_000_000)
+  const paths = await openPlaces(database.location, machine.folder)
+  const key = paths.keyring.current('log', 1_764_000_000)
   const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
-  await places.store.close()
+  await paths.store.close()
   await database.sql(`update log_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
   await expectRefused(await open(), 'checkpoint-differs')
 })
 
 it('stops when a staged leaf was changed, and goes on when it is gone', async () => {
   const log = await open()
-  await stage(log.places.store, stagedLeaf(freshSeed(), { leaf: Uint8Array.of(1) }))
-  log.log.gate.wake()
-  await until(async () => (await log.log.status()).standing === 'tree-damaged')
-  expect(() => log.log.gate.assertOpen()).toThrow(ProtocolError)
+  await appendPending(log.paths.store, pendingEntry(freshSeed(), { leaf: Uint8Array.of(1) }))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).health === 'tree-damaged')
+  expect(() => log.log.gate.assertAcceptingEntries()).toThrow(ProtocolError)
   await database.sql('delete from log_staged')
-  await until(async () => (await log.log.status()).standing === 'open')
+  await until(async () => (await log.log.status()).health === 'open')
 })
 
 it('starts a new origin that cites what was signed last, and then goes on by itself', async () => {
@@ -208,11 +208,13 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   restore()
   const log = await open()
   await expectRefused(log, 'anchor-ahead')
-  const lost = await log.places.anchor.find(testOrigin)
-  await stage(log.places.store, stagedLeaf(freshSeed()))
-  const next = await startNextLog(log.places, testOrigin, 1_764_000_000)
+  const lost = await log.paths.checkpointLock.find(testOrigin)
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
   expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
-  const leaf = JSON.parse(Buffer.from((await log.log.reader.entry(placeOf(1, 0)))?.leaf ?? []).toString())
+  const leaf = JSON.parse(
+    Buffer.from((await log.log.reader.entry(entryIndexOf(1, 0)))?.leaf ?? []).toString(),
+  )
   expect(leaf.x).toEqual({
     origin: `${testOrigin}-2`,
     previous_origin: testOrigin,
@@ -221,12 +223,12 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   })
   await until(async () => (await log.log.status()).checkpointSize === 2)
   expect(await log.log.status()).toMatchObject({
-    standing: 'open',
+    health: 'open',
     origin: `${testOrigin}-2`,
     size: 2,
     staged: 0,
   })
-  log.log.gate.assertOpen()
+  log.log.gate.assertAcceptingEntries()
   await close(log)
   // The backup of the old log is put back once more: it is known to be over, whatever its size.
   restore()
@@ -238,17 +240,17 @@ it('takes the next name each time, and none that was signed under', async () => 
   backUp()
   for (const name of [`${testOrigin}-2`, `${testOrigin}-3`]) {
     restore()
-    const places = await openPlaces(database.location, machine.folder)
-    expect((await startNextLog(places, testOrigin, 1_764_000_000)).origin).toBe(name)
-    await places.store.close()
+    const paths = await openPlaces(database.location, machine.folder)
+    expect((await startNextLog(paths, testOrigin, 1_764_000_000)).origin).toBe(name)
+    await paths.store.close()
     await close(await open())
   }
 })
 
 it('ends a log in good order with a checkpoint over all of it', async () => {
   const log = await open()
-  await stage(log.places.store, stagedLeaf(freshSeed()), stagedLeaf(freshSeed()))
-  log.log.gate.wake()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  log.log.gate.notify()
   await until(async () => (await log.log.status()).size === 3)
   const other = await openPlaces(database.location, machine.folder)
   const { previous } = await startNextLog(other, testOrigin, 1_764_000_000)
@@ -256,31 +258,31 @@ it('ends a log in good order with a checkpoint over all of it', async () => {
   expect(previous?.size).toBe(3)
   expect((await log.log.reader.latestCheckpoint(0))?.size).toBe(3)
   await until(async () => (await log.log.status()).origin === `${testOrigin}-2`)
-  expect((await log.log.status()).standing).toBe('open')
+  expect((await log.log.status()).health).toBe('open')
 })
 
 it('leaves no leaf of the old log unsigned when one comes in between', async () => {
   await add(2)
-  const places = await openPlaces(database.location, machine.folder)
+  const paths = await openPlaces(database.location, machine.folder)
   let isFirst = true
   const store = {
-    ...places.store,
-    commit: async (writes: Parameters<typeof places.store.commit>[0]) => {
+    ...paths.store,
+    commit: async (writes: Parameters<typeof paths.store.commit>[0]) => {
       if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
         isFirst = false
-        await stage(places.store, stagedLeaf(freshSeed()))
-        expect(await places.store.sequence(growSealed(places.seals), 256)).toMatchObject({
+        await appendPending(paths.store, pendingEntry(freshSeed()))
+        expect(await paths.store.sequence(growSealed(paths.seals), 256)).toMatchObject({
           kind: 'sequenced',
         })
       }
-      return await places.store.commit(writes)
+      return await paths.store.commit(writes)
     },
   }
-  const { previous } = await startNextLog({ ...places, store }, testOrigin, 1_764_000_000)
+  const { previous } = await startNextLog({ ...paths, store }, testOrigin, 1_764_000_000)
   expect(previous?.size).toBe(4)
-  expect((await places.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
-  expect((await places.store.findLatestCheckpoint(0))?.size).toBe(4)
-  await places.store.close()
+  expect((await paths.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
+  expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(4)
+  await paths.store.close()
 })
 
 it('refuses without an anchor, until an operator says that the database is the right one', async () => {
@@ -288,9 +290,9 @@ it('refuses without an anchor, until an operator says that the database is the r
   const fresh = newMachine()
   const log = await open(fresh.folder)
   await expectRefused(log, 'anchor-missing')
-  expect((await trustDatabase(log.places)).size).toBe(4)
-  await until(async () => (await log.log.status()).standing === 'open')
-  await expect(trustDatabase(log.places)).rejects.toThrow(RecoveryRefused)
+  expect((await trustDatabase(log.paths)).size).toBe(4)
+  await until(async () => (await log.log.status()).health === 'open')
+  await expect(trustDatabase(log.paths)).rejects.toThrow(RecoveryRefused)
   await close(log)
   fresh.remove()
 })
@@ -300,9 +302,9 @@ it('trusts no database that is behind an anchor', async () => {
   backUp()
   await add(2)
   restore()
-  const places = await openPlaces(database.location, machine.folder)
-  await expect(trustDatabase(places)).rejects.toThrow(RecoveryRefused)
-  await places.store.close()
+  const paths = await openPlaces(database.location, machine.folder)
+  await expect(trustDatabase(paths)).rejects.toThrow(RecoveryRefused)
+  await paths.store.close()
 })
 
 it('gets its anchor from a process that has one, on a new machine', async () => {
@@ -310,12 +312,12 @@ it('gets its anchor from a process that has one, on a new machine', async () => 
   const here = await open()
   const fresh = newMachine()
   const there = await open(fresh.folder)
-  expect(await there.log.status()).toMatchObject({ standing: 'open', checkpointSize: 4 })
-  expect((await there.places.anchor.find(testOrigin))?.size).toBe(4)
+  expect(await there.log.status()).toMatchObject({ health: 'open', checkpointSize: 4 })
+  expect((await there.paths.checkpointLock.find(testOrigin))?.size).toBe(4)
   // From then on each keeps what the other signs.
-  await stage(here.places.store, stagedLeaf(freshSeed()))
-  here.log.gate.wake()
-  await until(async () => (await there.places.anchor.find(testOrigin))?.size === 5)
+  await appendPending(here.paths.store, pendingEntry(freshSeed()))
+  here.log.gate.notify()
+  await until(async () => (await there.paths.checkpointLock.find(testOrigin))?.size === 5)
   await close(there)
   fresh.remove()
 })

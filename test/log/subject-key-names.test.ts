@@ -1,13 +1,15 @@
 /** Which key seals what the log says of a person: named by 128 bits, so that no two persons share one. */
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { createTags } from '../../service/log/tags.ts'
+import { createBlindIndex } from '../../service/log/tags.ts'
 import { logIn } from '../support/raw-client.ts'
 import { startTestService } from '../support/service.ts'
 
 it('names a person by 16 bytes, and what need not be told apart for certain by 8', () => {
-  const tagOf = createTags(new Uint8Array(32).fill(1))
-  const lengths = (['user', 'device', 'ip', 'path', 'area'] as const).map((name) => tagOf(name, 'x').length)
+  const blindIndexOf = createBlindIndex(new Uint8Array(32).fill(1))
+  const lengths = (['user', 'device', 'ip', 'path', 'area'] as const).map(
+    (name) => blindIndexOf(name, 'x').length,
+  )
   expect(lengths).toEqual([16, 8, 8, 8, 8])
 })
 

@@ -1,6 +1,6 @@
 /** Old checkpoints go where a later one stands for them, and the log stays what it is. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createThinning } from '../../service/log/thinning.ts'
+import { createCheckpointGc } from '../../service/log/thinning.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store, Write } from '../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
@@ -51,7 +51,7 @@ describeOnBothEngines('thinning', (create) => {
     await commit(...[1, 2, 3].map((size) => insert(size, start + size)))
     await commit(...[4, 5].map((size) => insert(size, start + hour + size)))
     await commit(...[6, 7].map((size) => insert(size, start + 2 * hour + size)))
-    await createThinning(store).run(start + 2 * hour + day)
+    await createCheckpointGc(store).run(start + 2 * hour + day)
     expect(await sizes()).toEqual([3, 5, 6, 7])
   })
 
@@ -59,7 +59,7 @@ describeOnBothEngines('thinning', (create) => {
     await commit(...[1, 2, 3, 4, 5, 6, 7].map((size) => insert(size, start + size)))
     await commit(cosign(2, line('a') + line('b')), cosign(3, line('a') + line('b')), cosign(4, line('a')))
     await commit({ kind: 'put-timestamp', log: 0, size: 1, token: bytes(9, 1) }, cosign(6, line('a')))
-    await createThinning(store).run(start + 2 * day)
+    await createCheckpointGc(store).run(start + 2 * day)
     expect(await sizes()).toEqual([1, 3, 6, 7])
   })
 
@@ -67,7 +67,7 @@ describeOnBothEngines('thinning', (create) => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
     await commit(...[1, 2].map((size) => insert(size, start + size, 1)))
     await commit({ kind: 'ask-checkpoint', log: 1, size: 1 })
-    await createThinning(store).run(start + 900 * day)
+    await createCheckpointGc(store).run(start + 900 * day)
     expect([await sizes(), await sizes(1)]).toEqual([[2], [1, 2]])
   })
 
@@ -75,13 +75,13 @@ describeOnBothEngines('thinning', (create) => {
     const many = Array.from({ length: 1_200 }, (_, i) => insert(i + 1, start + i))
     for (let at = 0; at < many.length; at += 200) await commit(...many.slice(at, at + 200))
     await commit(cosign(7, line('a')))
-    const thinning = createThinning(store)
-    await thinning.run(start + day + 60)
+    const checkpointGc = createCheckpointGc(store)
+    await checkpointGc.run(start + day + 60)
     expect(await sizes()).toHaveLength(1_200)
-    await thinning.run(start + day + hour)
+    await checkpointGc.run(start + day + hour)
     expect(await sizes()).toEqual([7, 1_200])
     await commit(...[1_201, 1_202].map((size) => insert(size, start + hour + size)))
-    await thinning.run(start + day + 2 * hour)
+    await checkpointGc.run(start + day + 2 * hour)
     expect(await sizes()).toEqual([7, 1_200, 1_202])
   })
 

@@ -5,7 +5,7 @@ import { parseNote } from '../../crypto/signed-note.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
-import { stage, stagedLeaf } from '../support/log-records.ts'
+import { appendPending, pendingEntry } from '../support/log-records.ts'
 import { freshSeed, type Machine, newMachine, type OpenedLog, openTestLog } from '../support/opened-log.ts'
 import { startTimeStamping, type TimeStampingAuthority } from '../support/time-stamping.ts'
 
@@ -38,8 +38,8 @@ async function open(): Promise<void> {
 /** Grows the log by a leaf and waits for its checkpoint. */
 async function grow(): Promise<void> {
   const { size } = await log.log.status()
-  await stage(log.places.store, stagedLeaf(freshSeed()))
-  log.log.gate.wake()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === size + 1)
 }
 
@@ -78,7 +78,7 @@ it('costs nothing but itself while the authority fails, which is not asked each 
   await grow()
   await sleep(1_200)
   expect(asked).toBe(1)
-  expect((await log.log.status()).standing).toBe('open')
+  expect((await log.log.status()).health).toBe('open')
   expect(await token()).toBeNull()
   authority.answer = answer
 })

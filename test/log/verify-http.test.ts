@@ -38,7 +38,7 @@ beforeAll(async () => {
     store: log.store,
     reader: createLogReader(log.store),
     verifyAuditor: createAuditorVerifier(log.store, key, now),
-    tellEntries: async () => {},
+    logEntryAccess: async () => {},
   })
   const app = new Hono()
   app.all('*', async (c) => {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { verify } from '../../service/cli/audit-verify.ts'
-import { placeOf } from '../../service/store/log-records.ts'
+import { entryIndexOf } from '../../service/store/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { runCommand } from '../support/command.ts'
 import type { WrittenLog } from '../support/written-log.ts'
@@ -63,7 +63,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(checked).toMatchObject({
       entries: 311,
       checkpoints: 3,
-      anchors: [{ size: 311 }],
+      checkpointLocks: [{ size: 311 }],
       details: { opened: 311, erased: 0, absent: 0 },
       keys: 'master-key',
       staged: 0,
@@ -247,8 +247,8 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     const findings = await found()
     expect(findings).toContainEqual('entry-beyond log 0, entry 400')
     expect(findings).toContainEqual('entry-missing log 0, entry 310')
-    await sql(`update log_entries set place = ${placeOf(3, 7)} where place = 400`)
-    expect(await found()).toContainEqual(`entry-beyond place ${placeOf(3, 7)}`)
+    await sql(`update log_entries set place = ${entryIndexOf(3, 7)} where place = 400`)
+    expect(await found()).toContainEqual(`entry-beyond place ${entryIndexOf(3, 7)}`)
     await sql('delete from log_states')
     expect(await found()).toContainEqual('log-missing pay.example.com/audit/2025')
   })

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { verifyByPolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
-import { stage, stagedLeaf, testOrigin } from '../support/log-records.ts'
+import { appendPending, pendingEntry, testOrigin } from '../support/log-records.ts'
 import { freshSeed, type Machine, newMachine, type OpenedLog, openTestLog } from '../support/opened-log.ts'
 import { startTestWitness, type TestWitness } from '../support/test-witness.ts'
 
@@ -30,8 +30,8 @@ afterEach(async () => {
 })
 
 async function grow(leaves: number): Promise<void> {
-  await stage(log.places.store, ...Array.from({ length: leaves }, () => stagedLeaf(freshSeed())))
-  log.log.gate.wake()
+  await appendPending(log.paths.store, ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())))
+  log.log.gate.notify()
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
@@ -58,7 +58,7 @@ it('cosign every checkpoint, and what is served passes a policy that asks for al
   await until(isCosigned(304, one, two))
   const checkpoint = await log.log.reader.latestCheckpoint()
   const { note = '', cosignatures = '' } = checkpoint ?? {}
-  const keys = log.places.keyring.known('log')
+  const keys = log.paths.keyring.known('log')
   const policy = {
     logs: keys.map(({ publicKey }) => ({ key: { kind: 'ed25519' as const, name: testOrigin, publicKey } })),
     witnesses: [one.witness, two.witness],
@@ -77,8 +77,8 @@ it('that are down cost their cosignature and nothing else, and are asked again',
   await until(isCosigned(3, one))
   await until(async () => (await stateOf(two))?.failure === 'status 503')
   expect(await stateOf(two)).toMatchObject({ behind: 2, failure: 'status 503' })
-  expect((await log.log.status()).standing).toBe('open')
-  log.log.gate.assertOpen()
+  expect((await log.log.status()).health).toBe('open')
+  log.log.gate.assertAcceptingEntries()
   two.instead = undefined
   await sleep(1_100)
   await grow(1)

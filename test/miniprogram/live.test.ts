@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function phoneEvents(): PhoneEvents & { tell(isOnline?: boolean): void } {
+function phoneEvents(): PhoneEvents & { emit(isOnline?: boolean): void } {
   let online = true
   const listeners = new Set<() => void>()
   return {
@@ -21,7 +21,7 @@ function phoneEvents(): PhoneEvents & { tell(isOnline?: boolean): void } {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    tell: (isOnline = true) => {
+    emit: (isOnline = true) => {
       online = isOnline
       for (const listener of [...listeners]) listener()
     },
@@ -150,19 +150,19 @@ describe('a socket', () => {
     sockets.push(1)
     await vi.advanceTimersByTimeAsync(10)
     expect(seen).toEqual([])
-    events.tell()
+    events.emit()
     await vi.advanceTimersByTimeAsync(100)
     expect(seen).toEqual([1])
   })
 
   it('is opened again when the network is back, and not before', async () => {
     const { sockets, events, seen } = await live()
-    events.tell(false)
+    events.emit(false)
     sockets.cut()
     sockets.push(2)
     await vi.advanceTimersByTimeAsync(120_000)
     expect(sockets.sockets).toHaveLength(1)
-    events.tell(true)
+    events.emit(true)
     await vi.advanceTimersByTimeAsync(1000)
     expect([sockets.sockets.length, seen]).toEqual([2, [1, 2]])
   })
@@ -193,7 +193,7 @@ describe('a socket', () => {
     sockets.cut(4400, 'too many sockets')
     await vi.advanceTimersByTimeAsync(60_000)
     expect(sockets.sockets).toHaveLength(1)
-    events.tell()
+    events.emit()
     await vi.advanceTimersByTimeAsync(2000)
     expect(sockets.sockets).toHaveLength(2)
   })

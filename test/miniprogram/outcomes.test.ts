@@ -4,7 +4,7 @@ import type { ResponseMessage } from '../../crypto/binary-http.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { json, problem } from './scripted-answers.ts'
 import { idempotencyKeys, scripted } from './scripted-channel.ts'
-import type { Decision } from './scripted-service.ts'
+import type { ScriptedResponse } from './scripted-service.ts'
 
 const key = 'order 17/"a"'
 const path = `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
@@ -16,7 +16,7 @@ const stored = {
 const transfer = { method: 'POST', path: '/wallet/transfers', body: { payee: 'p', amount: 1 } } as const
 
 /** A channel to a service that answers so about the outcome, one answer after the other. */
-async function answering(...decisions: readonly Decision[]) {
+async function answering(...decisions: readonly ScriptedResponse[]) {
   const made = await scripted({ retries: decisions.length - 1 })
   const left = [...decisions]
   made.service.decide = (request) => (request.path === path ? left.shift() : undefined)

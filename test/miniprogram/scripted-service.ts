@@ -44,7 +44,7 @@ interface ServiceSession {
 }
 
 /** A JSON answer, or the code of a refusal. */
-export type Decision = ResponseMessage | string | undefined
+export type ScriptedResponse = ResponseMessage | string | undefined
 
 export class ScriptedService implements Transport {
   readonly primitives: Primitives
@@ -56,7 +56,7 @@ export class ScriptedService implements Transport {
   /** Outer requests: method and path. */
   readonly sent: string[] = []
   /** What the test decides about a verified request; `undefined` is an empty success. */
-  decide: (request: RequestMessage) => Decision = () => undefined
+  decide: (request: RequestMessage) => ScriptedResponse = () => undefined
   /** Stands in the way of everything that is sent. */
   intercept: (
     request: TransportRequest,

@@ -11,7 +11,7 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findField } from '../../crypto/binary-http.ts'
-import { openAnchor } from '../../service/log/anchor.ts'
+import { openCheckpointLock } from '../../service/log/anchor.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
@@ -290,8 +290,8 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
     for (const { running } of members) running.child.kill('SIGTERM')
     for (const { running } of members) expect((await running.finished).code).toBe(0)
     const store = await openStore({ kind: 'postgres', url: server.url })
-    expect(await store.countStaged()).toBe(0)
-    const size = await expectWholeLog({ store, anchor: openAnchor(folder) }, receipts)
+    expect(await store.countPending()).toBe(0)
+    const size = await expectWholeLog({ store, checkpointLock: openCheckpointLock(folder) }, receipts)
     expect(size).toBeGreaterThanOrEqual(receipts.size)
     await store.close()
   })

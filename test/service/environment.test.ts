@@ -8,7 +8,7 @@ import type { Terminal } from '../../service/cli/command.ts'
 import { withDatabase } from '../../service/cli/database.ts'
 import { readConfig } from '../../service/config.ts'
 import { ConfigError, presentValues, readDatabase } from '../../service/environment.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
 import { knownVariables } from '../../service/variables.ts'
 import { runMiniseal } from '../support/service-process.ts'
 
@@ -42,7 +42,7 @@ describe('NODE_ENV', () => {
     '%j stops the start and every command',
     (value) => {
       const environment = { ...production, NODE_ENV: value }
-      for (const read of [readConfig, readOperatorPlaces, readDatabase]) {
+      for (const read of [readConfig, readOperatorPaths, readDatabase]) {
         expect(() => read(environment)).toThrow(ConfigError)
         expect(() => read(environment)).toThrow(/NODE_ENV must be production, development or test/)
       }
@@ -59,7 +59,7 @@ describe('a variable that nobody reads', () => {
     ['MINISEAL_ROUTES_FILE_', 'MINISEAL_ROUTES_FILE'],
     ['MINISEAL_WECHAT_APPS_FIEL', 'MINISEAL_WECHAT_APPS_FILE'],
   ])('%s stops the start and every command, and %s is named', (name, nearest) => {
-    for (const read of [readConfig, readOperatorPlaces, readDatabase, presentValues]) {
+    for (const read of [readConfig, readOperatorPaths, readDatabase, presentValues]) {
       expect(() => read({ ...development, [name]: 'x' })).toThrow(
         `${name} is not known; did you mean ${nearest}?`,
       )
@@ -137,7 +137,7 @@ describe('production', () => {
   ])('refuses a master key that is %s, and does not quote it', (_, bytes) => {
     expect(bytes).toHaveLength(32)
     const text = bytes.toString('base64')
-    for (const read of [readConfig, readOperatorPlaces]) {
+    for (const read of [readConfig, readOperatorPaths]) {
       const attempt = (): unknown => read({ ...production, MINISEAL_MASTER_KEY: text })
       expect(attempt).toThrow(ConfigError)
       expect(attempt).toThrow(/MINISEAL_MASTER_KEY .*openssl rand -base64 32/)
@@ -152,13 +152,13 @@ describe('production', () => {
     const made = readFileSync(join(development.MINISEAL_DATA, 'master.key'), 'utf8')
     const environment = { ...production, ...development, MINISEAL_MASTER_KEY: made }
     expect(() => readConfig(environment)).toThrow(/that development has made/)
-    expect(() => readOperatorPlaces(environment)).toThrow(/that development has made/)
+    expect(() => readOperatorPaths(environment)).toThrow(/that development has made/)
   })
 
   it('takes every random one', () => {
     for (let i = 0; i < 2_000; i++) {
       const key = randomBytes(32).toString('base64')
-      expect(readOperatorPlaces({ ...production, MINISEAL_MASTER_KEY: key }).masterKeys).toHaveLength(1)
+      expect(readOperatorPaths({ ...production, MINISEAL_MASTER_KEY: key }).masterKeys).toHaveLength(1)
     }
   })
 })

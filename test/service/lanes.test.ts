@@ -2,14 +2,14 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { NothingSent } from '../../service/backends/backend.ts'
-import { type Lane, openLane } from '../../service/backends/lane.ts'
+import { openUpstreamBulkhead, type UpstreamBulkhead } from '../../service/backends/lane.ts'
 import { startUpstream, type TestUpstream } from '../support/upstream.ts'
 
 /** Answers wait for the test. */
 const held: ServerResponse[] = []
 const connections = new Set<unknown>()
 let upstream: TestUpstream
-let lane: Lane
+let upstreamBulkhead: UpstreamBulkhead
 
 beforeEach(async () => {
   held.length = 0
@@ -17,16 +17,16 @@ beforeEach(async () => {
     connections.add(request.socket)
     held.push(response)
   })
-  lane = openLane({ connectTimeout: 3_000, maxContent: 1_000 })
+  upstreamBulkhead = openUpstreamBulkhead({ connectTimeout: 3_000, maxContent: 1_000 })
 })
 
 afterEach(async () => {
   upstream.close()
-  await lane.close()
+  await upstreamBulkhead.close()
 })
 
 async function order(deadline = AbortSignal.timeout(20_000)): Promise<string> {
-  return await lane.run(deadline, async (agent) => {
+  return await upstreamBulkhead.run(deadline, async (agent) => {
     const answer = await agent.request({
       origin: upstream.origin,
       path: '/',

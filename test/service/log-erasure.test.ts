@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { audit } from '../../service/cli/audit.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { createTags } from '../../service/log/tags.ts'
+import { createBlindIndex } from '../../service/log/tags.ts'
 import { hashLeaf } from '../../service/log/tree.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
 import type { Store } from '../../service/store/store.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases } from '../support/both-databases.ts'
@@ -57,15 +57,15 @@ describeWithBothDatabases('erasing a person', (create) => {
   const inStore = <T>(work: (store: Store) => Promise<T>): Promise<T> => withStore(service.environment, work)
 
   async function allPlaced(): Promise<void> {
-    while (await inStore((store) => store.hasStaged())) await sleep(50)
+    while (await inStore((store) => store.hasPending())) await sleep(50)
   }
 
   async function userTag(user: string): Promise<Uint8Array> {
-    const { masterKeys = [] } = readOperatorPlaces(service.environment)
+    const { masterKeys = [] } = readOperatorPaths(service.environment)
     const now = service.now()
     return await inStore(async (store) => {
       const keyring = await openKeyring(store, createSecretWrapper(masterKeys), now)
-      return createTags(keyring.current('lookup', now).secretKey)('user', user)
+      return createBlindIndex(keyring.current('lookup', now).secretKey)('user', user)
     })
   }
 

@@ -95,5 +95,5 @@ it('a flood of refusals: some singly, the others in one leaf for each code, none
   const malformed = ofKind(leaves, 'refused').filter(({ row }) => row.code === 'malformed_frame').length
   expect(Number(aggregate?.leaf.facts?.n) + malformed).toBe(count)
   // All of it has its place when the service has stopped.
-  expect(await withStore(service.environment, (store) => store.hasStaged())).toBe(false)
+  expect(await withStore(service.environment, (store) => store.hasPending())).toBe(false)
 })

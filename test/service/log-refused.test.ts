@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../service/backends/backend.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { stageAs, stagedLeaf } from '../support/log-records.ts'
+import { appendPendingAs, pendingEntry } from '../support/log-records.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
@@ -53,7 +53,7 @@ beforeAll(async () => {
   service = await start()
   const store = await openStore(location)
   kept = (await store.findLogState())?.size ?? 0
-  await stageAs(await stolenSeals(service), store, [stagedLeaf(1), stagedLeaf(2)])
+  await appendPendingAs(await stolenSeals(service), store, [pendingEntry(1), pendingEntry(2)])
   await service.close()
   lost = (await store.findLogState())?.size ?? 0
   await store.close()

@@ -7,7 +7,7 @@ import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import { askGo, hasGo } from '../outside/go-judge.ts'
 import { newAuditor } from '../support/audit-traffic.ts'
-import { stageAs, stagedLeaf } from '../support/log-records.ts'
+import { appendPendingAs, pendingEntry } from '../support/log-records.ts'
 import { freshSeed } from '../support/opened-log.ts'
 import { leafHash, plainRoot, plainTiles } from '../support/plain-tree.ts'
 import type { TestService } from '../support/service.ts'
@@ -54,10 +54,10 @@ async function growTo(wanted: number): Promise<number> {
   let { size: from } = (await store.findLogState()) ?? { size: 0 }
   for (; from < wanted; from += 1_000) {
     const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
-    await stageAs(
+    await appendPendingAs(
       seals,
       store,
-      seeds.map((seed) => stagedLeaf(seed)),
+      seeds.map((seed) => pendingEntry(seed)),
     )
   }
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
@@ -151,7 +151,7 @@ it('serves the tiles and entries of the tree, whole and in part, and nothing bey
   }
   // What has its place and no checkpoint yet: looked at until the look came before the signing.
   for (let looked = false; !looked; ) {
-    await stageAs(seals, store, [stagedLeaf(freshSeed())])
+    await appendPendingAs(seals, store, [pendingEntry(freshSeed())])
     await store.sequence(growSealed(seals), 256)
     const tree = (await store.findLogState())?.size ?? 0
     const position = tree - 1

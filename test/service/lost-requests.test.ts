@@ -9,7 +9,7 @@ import { ProtocolError } from '../../crypto/errors.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { Backend } from '../../service/backends/backend.ts'
 import type { ExchangeContext } from '../../service/exchange/context.ts'
-import { answerAgain } from '../../service/exchange/idempotency.ts'
+import { replayStoredResponse } from '../../service/exchange/idempotency.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import { logIn, outcomePath, type RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -157,7 +157,7 @@ it('is taken over by one alone, also when all look before the first of them has 
       content: new Uint8Array(0),
     }
     const ask = (parts: { readonly key?: string; readonly now?: number } = {}) =>
-      answerAgain({ store, backend } as unknown as ExchangeContext, message, {
+      replayStoredResponse({ store, backend } as unknown as ExchangeContext, message, {
         ...claim,
         now: 1_061,
         ...parts,

@@ -35,12 +35,12 @@ beforeEach(() => {
 })
 
 const order = (key: string): RequestParts => ({ method: 'POST', path: '/things', body: { size: 1 }, key })
-const tell = (key: string, by = session): Promise<Heard> => by.send({ path: outcomePath(key) })
+const fetchOutcome = (key: string, by = session): Promise<Heard> => by.send({ path: outcomePath(key) })
 const cancel = (key: string, by = session): Promise<Heard> =>
   by.send({ method: 'DELETE', path: outcomePath(key), key: undefined })
 
 it('fences a key that nobody has used: no request with it runs any more', async () => {
-  expect((await tell('given-up')).json).toEqual({ outcome: 'unclaimed' })
+  expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'unclaimed' })
   const heard = await cancel('given-up')
   expect(heard).toMatchObject({ status: 200, json: { outcome: 'none', cancelled: true } })
   for (const body of [{ size: 1 }, { size: 2 }]) {
@@ -52,13 +52,13 @@ it('fences a key that nobody has used: no request with it runs any more', async 
     })
   }
   expect((await cancel('given-up')).json).toEqual({ outcome: 'none', cancelled: true })
-  expect((await tell('given-up')).json).toEqual({ outcome: 'none', cancelled: true })
+  expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'none', cancelled: true })
   expect(runs).toEqual([])
 })
 
 it('gives the answer of what ran, and lets it be', async () => {
   await session.send(order('ran'))
-  for (const heard of [await tell('ran'), await cancel('ran')]) {
+  for (const heard of [await fetchOutcome('ran'), await cancel('ran')]) {
     expect(heard.json.outcome).toBe('done')
     expect(heard.json.answer).toMatchObject({ status: 201, fields: [['content-type', 'text/plain']] })
     expect(decodeUtf8(decodeBase64(heard.json.answer.content))).toBe('made')
@@ -72,7 +72,7 @@ it('gives the refusal of what did nothing', async () => {
   }
   const refused = await session.send(order('refused'))
   expect(refused.json.outcome).toBe('none')
-  const told = await tell('refused')
+  const told = await fetchOutcome('refused')
   expect(told.json.outcome).toBe('none')
   expect(JSON.parse(decodeUtf8(decodeBase64(told.json.answer.content)))).toEqual(refused.json)
   expect((await cancel('refused')).json).toEqual({ outcome: 'none', cancelled: false })
@@ -86,13 +86,13 @@ it('says that a request runs, and that nobody knows what came of it', async () =
     })
   const running = session.send(order('runs'))
   await expect.poll(() => runs.length).toBe(1)
-  expect((await tell('runs')).json).toEqual({ outcome: 'running' })
+  expect((await fetchOutcome('runs')).json).toEqual({ outcome: 'running' })
   const refused = await cancel('runs')
   expect(refused.json).toMatchObject({ code: 'idempotency_in_progress', status: 409 })
   expect(refused.json).not.toHaveProperty('outcome')
   fail()
   expect((await running).json.outcome).toBe('unknown')
-  expect((await tell('runs')).json).toEqual({ outcome: 'unknown' })
+  expect((await fetchOutcome('runs')).json).toEqual({ outcome: 'unknown' })
   expect((await cancel('runs')).json).toMatchObject({
     code: 'idempotency_in_progress',
     status: 409,
@@ -107,7 +107,7 @@ it('fences a key between the question for a finger and its answer', async () => 
   const asked = await session.send(order('asked'))
   expect(asked.json.code).toBe('step_up_required')
   expect(asked.json).not.toHaveProperty('outcome')
-  expect((await tell('asked')).json).toEqual({ outcome: 'unclaimed' })
+  expect((await fetchOutcome('asked')).json).toEqual({ outcome: 'unclaimed' })
   expect((await cancel('asked')).json).toEqual({ outcome: 'none', cancelled: true })
   expect((await session.send(order('asked'))).json.code).toBe('request_cancelled')
 })
@@ -126,11 +126,11 @@ it('leaves the key to a step-up that fails', async () => {
 it('is of a user: others see a key that nobody has used', async () => {
   await session.send(order('mine'))
   const other = await logIn(service)
-  expect((await tell('mine', other)).json).toEqual({ outcome: 'unclaimed' })
+  expect((await fetchOutcome('mine', other)).json).toEqual({ outcome: 'unclaimed' })
   expect((await cancel('mine', other)).json).toEqual({ outcome: 'none', cancelled: true })
-  expect((await tell('mine')).json.outcome).toBe('done')
+  expect((await fetchOutcome('mine')).json.outcome).toBe('done')
   const phone = await logIn(service, { openid: 'openid-of-outcomes' })
-  expect((await tell('mine', phone)).json.answer.status).toBe(201)
+  expect((await fetchOutcome('mine', phone)).json.answer.status).toBe(201)
 })
 
 it.each([
@@ -143,11 +143,11 @@ it.each([
   expect(first.status).toBe(status)
   const heard = await other.send({ ...parts, key })
   expect(heard.json).toMatchObject({ code: 'idempotency_mismatch' })
-  for (const told of [await tell(key, other), await cancel(key, other)])
+  for (const told of [await fetchOutcome(key, other), await cancel(key, other)])
     expect(told.json).toEqual({ outcome: 'done' })
   if (status === 204) return
   expect((await one.send({ ...parts, key })).json.access_token).toBe(first.json.access_token)
-  expect((await tell(key, one)).json.answer.status).toBe(201)
+  expect((await fetchOutcome(key, one)).json.answer.status).toBe(201)
 })
 
 it.each(['', 'a', 'YQ==', 'w6k', 'Cg', `${'YWFh'.repeat(86)}`])(
@@ -163,7 +163,7 @@ it.each(['', 'a', 'YQ==', 'w6k', 'Cg', `${'YWFh'.repeat(86)}`])(
 it('takes keys of every form, and no query', async () => {
   const key = ` !#$%&'()*+,-./:;<=>?@[]^_\`{|}~ ${'x'.repeat(200)}`
   await session.send(order(key))
-  expect((await tell(key)).json.outcome).toBe('done')
+  expect((await fetchOutcome(key)).json.outcome).toBe('done')
   expect((await session.send({ path: `${outcomePath(key)}?x=1` })).json.code).toBe('not_found')
   expect((await session.send({ method: 'PUT', path: outcomePath(key) })).json.code).toBe('not_found')
 })
@@ -184,12 +184,12 @@ it('has its own limit, so that a person can find out when all others are used up
     await one.send({ method: 'POST', path: '/nothing', key: 'k' })
     await one.send()
     expect((await one.send()).json.code).toBe('rate_limited')
-    expect((await tell('k', one)).json.outcome).toBe('none')
+    expect((await fetchOutcome('k', one)).json.outcome).toBe('none')
     const fenced = await cancel('other', one)
     expect(fenced.json).toEqual({ outcome: 'none', cancelled: true })
     expect(new Map(fenced.fields).get('ratelimit-policy')).toBe('"outcome";q=3;w=60')
-    expect((await tell('k', one)).status).toBe(200)
-    expect((await tell('k', one)).json.code).toBe('rate_limited')
+    expect((await fetchOutcome('k', one)).status).toBe(200)
+    expect((await fetchOutcome('k', one)).json.code).toBe('rate_limited')
   } finally {
     await own.close()
   }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { SocketPulse } from '../../service/http/socket-pulse.ts'
+import { Heartbeat } from '../../service/http/socket-pulse.ts'
 import { socketTimes } from '../../service/http/socket-settings.ts'
 import { SocketWriter } from '../../service/http/socket-writer.ts'
 import type { SlowLine } from '../support/slow-line.ts'
@@ -18,7 +18,7 @@ let line: SlowLine
 let client: WebSocket
 let served: WebSocket
 let writer: SocketWriter
-let pulse: SocketPulse
+let heartbeat: Heartbeat
 
 beforeEach(async () => {
   if (!server.listening) {
@@ -32,7 +32,7 @@ beforeEach(async () => {
   client = new WebSocket(line.url.replace('http', 'ws'))
   ;[served] = await connected
   writer = new SocketWriter(served)
-  pulse = new SocketPulse(served, writer, times)
+  heartbeat = new Heartbeat(served, writer, times)
   if (client.readyState !== client.OPEN) await once(client, 'open')
 })
 
@@ -51,7 +51,7 @@ it('beats while an answer is being read, although the ping behind it is not answ
   const beganAt = performance.now()
   let most = 0
   while (writer.unsent > 0) {
-    expect(pulse.beats()).toBe(true)
+    expect(heartbeat.isAlive()).toBe(true)
     most = performance.now() - beganAt
     await sleep(20)
   }
@@ -64,8 +64,8 @@ it('does not beat when what is sent is not read, also when the other end goes on
   const beganAt = performance.now()
   let isBeating = true
   while (isBeating && performance.now() - beganAt < 30_000) {
-    pulse.hear()
-    isBeating = pulse.beats()
+    heartbeat.recordActivity()
+    isBeating = heartbeat.isAlive()
     await sleep(20)
   }
   expect(isBeating).toBe(false)

@@ -105,11 +105,11 @@ it('keeps the times of stages within those of their exchange', async () => {
   const byId = new Map(spans.map((span) => [span.id, span]))
   for (const { name, parent, start, end } of spans) {
     expect(end, name).toBeGreaterThanOrEqual(start)
-    const around = byId.get(parent ?? '')
-    if (around === undefined) continue
+    const overrides = byId.get(parent ?? '')
+    if (overrides === undefined) continue
     // Each span's clock starts at a whole millisecond.
-    expect(start, name).toBeGreaterThanOrEqual(around.start - 2_000_000n)
-    expect(end, name).toBeLessThanOrEqual(around.end + 2_000_000n)
+    expect(start, name).toBeGreaterThanOrEqual(overrides.start - 2_000_000n)
+    expect(end, name).toBeLessThanOrEqual(overrides.end + 2_000_000n)
   }
 })
 

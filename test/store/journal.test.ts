@@ -2,7 +2,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store, Write } from '../../service/store/store.ts'
-import { emptyLog, plainGrow, sealedLeaf, stage, stagedLeaf } from '../support/log-records.ts'
+import {
+  appendPending,
+  emptyLog,
+  pendingEntry,
+  plainGrow,
+  sealedPendingEntry,
+} from '../support/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import { bytes, DAY, holdSubjectKey, insertSubjectKey, login, NOW, putIntent } from './records.ts'
 
@@ -51,12 +57,12 @@ describeOnBothEngines('the journal', (create) => {
       MANY.map((i) =>
         (i % 2 === 0 ? here : there).commit([
           deleteIntent(1),
-          { kind: 'stage-leaf', entry: sealedLeaf(stagedLeaf(i)) },
+          { kind: 'stage-leaf', entry: sealedPendingEntry(pendingEntry(i)) },
         ]),
       ),
     )
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
-    expect(await here.countStaged()).toBe(1)
+    expect(await here.countPending()).toBe(1)
     expect(await commit(deleteIntent(1))).toBe('refused')
   })
 
@@ -81,7 +87,7 @@ describeOnBothEngines('the journal', (create) => {
   test('what is staged with a held key is there when the key is destroyed, or is not staged at all', async () => {
     for (const round of MANY) {
       await commit(insertSubjectKey(round, 1))
-      const entry = sealedLeaf(stagedLeaf(round, { userTag: bytes(8, round) }))
+      const entry = sealedPendingEntry(pendingEntry(round, { userTag: bytes(8, round) }))
       const [staged] = await Promise.all([
         here.commit([holdSubjectKey(round, 1), { kind: 'stage-leaf', entry }]),
         there.commit([
@@ -89,7 +95,7 @@ describeOnBothEngines('the journal', (create) => {
           { kind: 'forget-staged', tag: bytes(8, round) },
         ]),
       ])
-      const found = await here.findStaged(entry.id)
+      const found = await here.findPending(entry.id)
       expect(found === undefined ? 'absent' : found.userTag).toBe(
         staged.kind === 'committed' ? null : 'absent',
       )
@@ -97,11 +103,11 @@ describeOnBothEngines('the journal', (create) => {
   })
 
   test('finds a staged leaf by id and by hash', async () => {
-    const entry = sealedLeaf(stagedLeaf(3))
-    await stage(here, entry)
-    expect(await here.findStaged(entry.id)).toEqual(entry)
-    expect(await here.findStaged(entry.hash)).toEqual(entry)
-    expect(await here.findStaged(stagedLeaf(4).hash)).toBeUndefined()
+    const entry = sealedPendingEntry(pendingEntry(3))
+    await appendPending(here, entry)
+    expect(await here.findPending(entry.id)).toEqual(entry)
+    expect(await here.findPending(entry.hash)).toEqual(entry)
+    expect(await here.findPending(pendingEntry(4).hash)).toBeUndefined()
   })
 
   test('forgets what is found by a person, staged or placed, in bounded steps, and nothing of others', async () => {
@@ -112,10 +118,10 @@ describeOnBothEngines('the journal', (create) => {
       areaTag: bytes(8, 10),
     }
     const person = bytes(8, 1)
-    await stage(here, ...[1, 2, 3].map((seed) => stagedLeaf(seed, { ...tags, userTag: person })))
-    await stage(here, stagedLeaf(4, { ...tags, userTag: bytes(8, 2) }))
+    await appendPending(here, ...[1, 2, 3].map((seed) => pendingEntry(seed, { ...tags, userTag: person })))
+    await appendPending(here, pendingEntry(4, { ...tags, userTag: bytes(8, 2) }))
     await sequenceAll()
-    await stage(here, stagedLeaf(5, { ...tags, userTag: person }))
+    await appendPending(here, pendingEntry(5, { ...tags, userTag: person }))
     expect(await here.hasTagged(person)).toBe(true)
     await commit({ kind: 'forget-staged', tag: person }, { kind: 'forget-entries', tag: person, limit: 2 })
     expect(await here.hasTagged(person)).toBe(true)
@@ -130,28 +136,28 @@ describeOnBothEngines('the journal', (create) => {
       detail: null,
     }
     for (const seed of [1, 2, 3]) {
-      const { hash, leaf } = stagedLeaf(seed)
+      const { hash, leaf } = pendingEntry(seed)
       expect(await here.findLogEntryByHash(hash)).toMatchObject({ ...blank, leaf })
     }
-    expect(await here.findStaged(stagedLeaf(5).id)).toMatchObject(blank)
-    expect(await here.findLogEntryByHash(stagedLeaf(4).hash)).toMatchObject({
+    expect(await here.findPending(pendingEntry(5).id)).toMatchObject(blank)
+    expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
       ...tags,
       userTag: bytes(8, 2),
-      detail: stagedLeaf(4).detail,
+      detail: pendingEntry(4).detail,
     })
   })
 
   test('forgets entries of a device that name no user, and leaves those that do to their user', async () => {
     const device = bytes(8, 7)
-    await stage(here, stagedLeaf(1, { userTag: null, deviceTag: device }))
-    await stage(here, stagedLeaf(2, { userTag: bytes(8, 2), deviceTag: device }))
+    await appendPending(here, pendingEntry(1, { userTag: null, deviceTag: device }))
+    await appendPending(here, pendingEntry(2, { userTag: bytes(8, 2), deviceTag: device }))
     await sequenceAll()
     await commit({ kind: 'forget-entries', tag: device, limit: 10 })
-    expect(await here.findLogEntryByHash(stagedLeaf(1).hash)).toMatchObject({
+    expect(await here.findLogEntryByHash(pendingEntry(1).hash)).toMatchObject({
       deviceTag: null,
       detail: null,
     })
-    expect(await here.findLogEntryByHash(stagedLeaf(2).hash)).toMatchObject({ deviceTag: device })
+    expect(await here.findLogEntryByHash(pendingEntry(2).hash)).toMatchObject({ deviceTag: device })
   })
 
   test('intents of a person lose the tag', async () => {
@@ -182,17 +188,19 @@ describeOnBothEngines('the journal', (create) => {
   })
 
   test('pruning forgets details past their time with what they are found by, a few at a time, and keeps the leaves', async () => {
-    await stage(
+    await appendPending(
       here,
-      ...[1, 2, 3].map((seed) => stagedLeaf(seed, { detailUntil: NOW - 1 })),
-      stagedLeaf(4, { detailUntil: NOW + DAY }),
+      ...[1, 2, 3].map((seed) => pendingEntry(seed, { detailUntil: NOW - 1 })),
+      pendingEntry(4, { detailUntil: NOW + DAY }),
     )
     await sequenceAll()
     expect(await here.prune(NOW, 2)).toBe(2)
     expect(await here.prune(NOW, 2)).toBe(1)
     expect(await here.prune(NOW, 2)).toBe(0)
-    const { hash, leaf } = stagedLeaf(1)
+    const { hash, leaf } = pendingEntry(1)
     expect(await here.findLogEntryByHash(hash)).toMatchObject({ leaf, detail: null, userTag: null })
-    expect(await here.findLogEntryByHash(stagedLeaf(4).hash)).toMatchObject({ detail: stagedLeaf(4).detail })
+    expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
+      detail: pendingEntry(4).detail,
+    })
   })
 })

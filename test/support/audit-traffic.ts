@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { accountKeyOf, addAuditor } from '../../service/auditors/accounts.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
 import type { AuditorRole } from '../../service/store/log-records.ts'
 import { logIn } from './raw-client.ts'
 import { withStore } from './read-log.ts'
@@ -11,7 +11,7 @@ import type { TestService } from './service.ts'
 
 /** Makes an account beside a running service. @returns the token */
 export async function newAuditor(service: TestService, name: string, role: AuditorRole): Promise<string> {
-  const { masterKeys } = readOperatorPlaces(service.environment)
+  const { masterKeys } = readOperatorPaths(service.environment)
   if (masterKeys === undefined) throw new Error('no master key')
   const now = service.now()
   const token = await withStore(service.environment, async (store) => {

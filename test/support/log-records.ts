@@ -1,13 +1,13 @@
 /** Leaves with made-up contents; `seed` tells them apart. */
 import { createHash } from 'node:crypto'
 import { createLogSeals, type LogSeals } from '../../service/log/seals.ts'
-import type { LogState, SealedLeaf, StagedLeaf } from '../../service/store/log-records.ts'
+import type { LogState, PendingEntry, SealedPendingEntry } from '../../service/store/log-records.ts'
 import type { Grow } from '../../service/store/log-sequence.ts'
 import type { Store } from '../../service/store/store.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
 /** Ids do not follow the seeds: positions must come from nowhere but the sequencer. */
-export function stagedLeaf(seed: number, changes: Partial<StagedLeaf> = {}): StagedLeaf {
+export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}): PendingEntry {
   const leaf = new Uint8Array(Buffer.from(JSON.stringify({ k: 'request', seed })))
   return {
     id: new Uint8Array(createHash('sha256').update(`id ${seed}`).digest().subarray(0, 16)),
@@ -34,7 +34,7 @@ export const testOrigin = 'pay.example.com/audit/2026'
 /** Those of logs without a service. */
 export const testSeals: LogSeals = createLogSeals(new Uint8Array(32).fill(5))
 
-export function sealedLeaf(entry: StagedLeaf): SealedLeaf {
+export function sealedPendingEntry(entry: PendingEntry): SealedPendingEntry {
   return { ...entry, seal: testSeals.ofLeaf(entry.hash) }
 }
 
@@ -45,12 +45,16 @@ export function sealedState(state: Omit<LogState, 'seal'>): LogState {
 /** An empty log 0, as no real log is: real ones begin with their first entry. */
 export const emptyLog: LogState = sealedState({ log: 0, origin: testOrigin, size: 0, root: plainRoot([]) })
 
-export async function stage(store: Store, ...entries: readonly StagedLeaf[]): Promise<void> {
-  await stageAs(testSeals, store, entries)
+export async function appendPending(store: Store, ...entries: readonly PendingEntry[]): Promise<void> {
+  await appendPendingAs(testSeals, store, entries)
 }
 
 /** As the service does it whose seals these are. */
-export async function stageAs(seals: LogSeals, store: Store, entries: readonly StagedLeaf[]): Promise<void> {
+export async function appendPendingAs(
+  seals: LogSeals,
+  store: Store,
+  entries: readonly PendingEntry[],
+): Promise<void> {
   const result = await store.commit(
     entries.map((entry) => ({ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } })),
   )
@@ -60,9 +64,9 @@ export async function stageAs(seals: LogSeals, store: Store, entries: readonly S
 /** A {@link Grow} that remembers every leaf itself and builds the tree anew each time. */
 export function plainGrow(): { readonly grow: Grow; readonly hashes: Uint8Array[] } {
   const hashes: Uint8Array[] = []
-  const grow: Grow = ({ state, staged }) => {
+  const grow: Grow = ({ state, pending }) => {
     const before = plainTiles(hashes.slice(0, state.size))
-    const grown = [...hashes.slice(0, state.size), ...staged.map(({ hash }) => hash)]
+    const grown = [...hashes.slice(0, state.size), ...pending.map(({ hash }) => hash)]
     hashes.splice(0, hashes.length, ...grown)
     const tiles = [...plainTiles(hashes)].flatMap(([name, tile]) => {
       const [level = 0, index = 0] = name.split('/').map(Number)

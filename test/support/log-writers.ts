@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { parseCheckpointNote } from '../../service/log/checkpoint-note.ts'
-import type { LogPlaces } from '../../service/log/standing.ts'
+import type { LogPaths } from '../../service/log/standing.ts'
 import type { Task } from '../log/log-child.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
@@ -52,9 +52,9 @@ export function startWriter(task: Task): Writer {
  * every checkpoint in the database and in the anchors is one of this tree.
  */
 export async function expectWholeLog(
-  { store, anchor }: Pick<LogPlaces, 'store' | 'anchor'>,
+  { store, checkpointLock }: Pick<LogPaths, 'store' | 'checkpointLock'>,
   acknowledged: Iterable<string>,
-  folders: readonly LogPlaces['anchor'][] = [anchor],
+  folders: readonly LogPaths['checkpointLock'][] = [checkpointLock],
 ): Promise<number> {
   const state = await store.findLogState()
   if (state === undefined) throw new Error('there is no log')
@@ -67,15 +67,15 @@ export async function expectWholeLog(
     const [level = 0, index = 0] = name.split('/').map(Number)
     expect((await store.findTile(log, level, index))?.hashes).toEqual(tile)
   }
-  const places = new Set(hashes.map((hash) => Buffer.from(hash).toString('hex')))
-  expect(places.size).toBe(size)
+  const paths = new Set(hashes.map((hash) => Buffer.from(hash).toString('hex')))
+  expect(paths.size).toBe(size)
   for (const hash of acknowledged)
-    if (!places.has(hash)) throw new Error('an acknowledged leaf is not in the log')
+    if (!paths.has(hash)) throw new Error('an acknowledged leaf is not in the log')
   const checkpoints = (await store.listCheckpoints(log, size + 1, size + 1)).map(({ note }) => note)
-  const anchored = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
+  const lockedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
     (found) => found?.note ?? [],
   )
-  for (const note of [...checkpoints, ...anchored]) {
+  for (const note of [...checkpoints, ...lockedCheckpoint]) {
     const signed = parseCheckpointNote(note)
     expect(signed.size).toBeLessThanOrEqual(size)
     expect(signed.root).toEqual(plainRoot(hashes.slice(0, signed.size)))

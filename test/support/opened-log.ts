@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { openAnchor } from '../../service/log/anchor.ts'
+import { openCheckpointLock } from '../../service/log/anchor.ts'
 import type { LogEvent } from '../../service/log/events.ts'
 import { openLog, type RunningLog } from '../../service/log/open-log.ts'
-import type { LogPlaces } from '../../service/log/standing.ts'
+import type { LogPaths } from '../../service/log/standing.ts'
 import type { AskedWitness } from '../../service/log/witnessing.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { testOrigin, testSeals } from './log-records.ts'
@@ -28,7 +28,7 @@ export function newMachine(): Machine {
 
 export interface OpenedLog {
   readonly log: RunningLog
-  readonly places: LogPlaces
+  readonly paths: LogPaths
   readonly events: LogEvent[]
   /** Moves the clock of this log. */
   advance(seconds: number): void
@@ -40,15 +40,15 @@ export interface OpenedLog {
 export async function openPlaces(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogPlaces> = {},
-): Promise<LogPlaces> {
+  changes: Partial<LogPaths> = {},
+): Promise<LogPaths> {
   const store = await openStore(location)
   const keyring = await openKeyring(store, wrapper, 1_764_000_000)
   return {
     store,
     keyring,
     seals: testSeals,
-    anchor: openAnchor(folder),
+    checkpointLock: openCheckpointLock(folder),
     origin: testOrigin,
     isOriginGiven: false,
     ...changes,
@@ -64,15 +64,15 @@ export interface LogHelpers {
 export async function openTestLog(
   location: DatabaseLocation,
   folder: string,
-  changes: Partial<LogPlaces> & LogHelpers = {},
+  changes: Partial<LogPaths> & LogHelpers = {},
 ): Promise<OpenedLog> {
-  const places = await openPlaces(location, folder, changes)
+  const paths = await openPlaces(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
   const { witnesses = [], timestampUrl } = changes
   const log = await openLog({
-    ...places,
+    ...paths,
     witnesses,
     timestampUrl,
     now,
@@ -80,14 +80,14 @@ export async function openTestLog(
   })
   return {
     log,
-    places,
+    paths,
     events,
     advance: (seconds) => {
       offset += seconds
     },
     async close() {
       await log.stop()
-      await places.store.close()
+      await paths.store.close()
     },
   }
 }

@@ -5,13 +5,13 @@ import { parseLeaf } from '../../crypto/audit-leaf.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { commitmentOf, openDetail } from '../../service/log/sealed-details.ts'
 import { createSubjectKeyFinder } from '../../service/log/subject-keys.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
-import type { LogEntry, StagedLeaf } from '../../service/store/log-records.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
+import type { LogEntry, PendingEntry } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 
 export interface ReadLeaf {
-  readonly row: StagedLeaf | LogEntry
+  readonly row: PendingEntry | LogEntry
   readonly leaf: AuditLeaf
   /** By label; empty where nothing is sealed, or nothing opens. */
   readonly groups: Readonly<Record<string, Readonly<Record<string, string | number>>>>
@@ -24,7 +24,7 @@ export async function withStore<T>(
   environment: Readonly<Record<string, string>>,
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(readOperatorPlaces(environment).database)
+  const store = await openStore(readOperatorPaths(environment).database)
   try {
     return await work(store)
   } finally {
@@ -34,14 +34,14 @@ export async function withStore<T>(
 
 /** Every leaf, those without a place last. Fails where an opened group is not the one that the leaf commits to. */
 export async function readLog(environment: Readonly<Record<string, string>>): Promise<readonly ReadLeaf[]> {
-  const { masterKeys } = readOperatorPlaces(environment)
+  const { masterKeys } = readOperatorPaths(environment)
   if (masterKeys === undefined) throw new Error('no master key')
   return await withStore(environment, async (store) => {
     const find = createSubjectKeyFinder(store, createSecretWrapper(masterKeys))
     // Staged ones first: what gets its place meanwhile is read twice, and kept once.
-    const staged = await store.listStaged(100_000)
+    const staged = await store.listPending(100_000)
     const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
-    const rows = new Map<string, StagedLeaf | LogEntry>()
+    const rows = new Map<string, PendingEntry | LogEntry>()
     for (const row of [...entries, ...staged]) {
       const name = Buffer.from(row.id).toString('hex')
       if (!rows.has(name)) rows.set(name, row)
@@ -51,7 +51,7 @@ export async function readLog(environment: Readonly<Record<string, string>>): Pr
 }
 
 async function readRow(
-  row: StagedLeaf | LogEntry,
+  row: PendingEntry | LogEntry,
   find: ReturnType<typeof createSubjectKeyFinder>,
 ): Promise<ReadLeaf> {
   const leaf = parseLeaf(row.leaf)

@@ -8,7 +8,7 @@ import type { Backend } from '../../service/backends/backend.ts'
 import type { Config } from '../../service/config.ts'
 import { readConfig } from '../../service/config.ts'
 import type { SocketTimes } from '../../service/http/socket-settings.ts'
-import type { RunningService, Surroundings } from '../../service/main.ts'
+import type { RunningService, TestOverrides } from '../../service/main.ts'
 import { startService } from '../../service/main.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
@@ -49,9 +49,9 @@ export interface TestServiceOptions {
   readonly socketTimes?: SocketTimes
   /** See `Surroundings`. */
   readonly socketPatienceMs?: number
-  readonly disk?: NonNullable<Surroundings['disk']>
+  readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number
-  readonly housekeepingPeriod?: number
+  readonly maintenancePeriod?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
@@ -76,10 +76,10 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { environment: _, config, clockOffset: __, ...around } = options
+  const { environment: _, config, clockOffset: __, ...overrides } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
-    ...around,
+    ...overrides,
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   const sandbox = async (path: string, body: unknown): Promise<unknown> => {

@@ -5,12 +5,12 @@ import type { Keyring } from '../../service/keys/keyring.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import type { ServiceKey } from '../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { openAnchor } from '../../service/log/anchor.ts'
+import { openCheckpointLock } from '../../service/log/anchor.ts'
 import { signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import { createLogSeals, growSealed, type LogSeals } from '../../service/log/seals.ts'
 import { emptyRoot } from '../../service/log/tree.ts'
-import { readOperatorPlaces } from '../../service/operator-places.ts'
-import type { LogState, StagedLeaf } from '../../service/store/log-records.ts'
+import { readOperatorPaths } from '../../service/operator-places.ts'
+import type { LogState, PendingEntry } from '../../service/store/log-records.ts'
 import type { ServiceKeyKind, Store } from '../../service/store/store.ts'
 import { disturb } from './both-databases.ts'
 import { withStore } from './read-log.ts'
@@ -18,7 +18,7 @@ import type { TestService } from './service.ts'
 
 /** Every key of a service, as a thief of database and master key has them. */
 export async function stolenKeyring(service: TestService): Promise<Keyring> {
-  const { masterKeys } = readOperatorPlaces(service.environment)
+  const { masterKeys } = readOperatorPaths(service.environment)
   if (masterKeys === undefined) throw new Error('no master key')
   return await withStore(service.environment, (store) =>
     openKeyring(store, createSecretWrapper(masterKeys), service.now()),
@@ -45,7 +45,7 @@ export async function stolenSeals(service: TestService): Promise<LogSeals> {
 export async function rewriteLog(
   service: TestService,
   key: ServiceKey,
-  isKept: (leaf: StagedLeaf) => boolean,
+  isKept: (leaf: PendingEntry) => boolean,
 ): Promise<string> {
   return await withStore(service.environment, async (store) => {
     const old = await store.findLogState()
@@ -73,6 +73,6 @@ async function sign(service: TestService, store: Store, key: ServiceKey): Promis
   await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: service.now(), note }])
   const folder = service.environment.MINISEAL_DATA ?? ''
   rmSync(join(folder, 'log-anchor'), { recursive: true, force: true })
-  await openAnchor(folder).keep(note)
+  await openCheckpointLock(folder).keep(note)
   return note
 }

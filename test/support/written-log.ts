@@ -7,18 +7,18 @@ import type { FlatObject } from '../../crypto/flat-json.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { noteVerifierKey } from '../../service/keys/publication.ts'
-import { secretPlace } from '../../service/keys/secret-places.ts'
+import { secretContext } from '../../service/keys/secret-places.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { openAnchor } from '../../service/log/anchor.ts'
+import { openCheckpointLock } from '../../service/log/anchor.ts'
 import { signCheckpoint } from '../../service/log/checkpoint-note.ts'
 import type { OpenedGroups } from '../../service/log/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/log/sealed-details.ts'
 import { createLogSeals, growSealed } from '../../service/log/seals.ts'
 import { serviceSubject } from '../../service/log/subject-keys.ts'
-import type { TagOf } from '../../service/log/tags.ts'
-import { areaOf, createTags, pathOf } from '../../service/log/tags.ts'
+import type { BlindIndexOf } from '../../service/log/tags.ts'
+import { areaOf, createBlindIndex, pathOf } from '../../service/log/tags.ts'
 import { emptyRoot, hashLeaf } from '../../service/log/tree.ts'
-import type { LeafResult, StagedLeaf } from '../../service/store/log-records.ts'
+import type { LeafResult, PendingEntry } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
 import type { TestDatabase } from '../store/engines.ts'
@@ -49,16 +49,16 @@ export interface WrittenLog {
   readonly database: TestDatabase
   readonly store: Store
   readonly keyring: Keyring
-  readonly tagOf: TagOf
+  readonly blindIndexOf: BlindIndexOf
   /** `MINISEAL_DATA`. */
   readonly folder: string
   /** For commands beside it. */
   readonly environment: Readonly<Record<string, string>>
   readonly vkey: string
   /** Stages and sequences entries. */
-  append(entries: readonly MadeEntry[]): Promise<readonly StagedLeaf[]>
+  append(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   /** Stages what is not sequenced. */
-  stage(entries: readonly MadeEntry[]): Promise<readonly StagedLeaf[]>
+  stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
   /** Signs the tree as it is, anchors it. @returns the note */
   sign(): Promise<string>
@@ -75,24 +75,24 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   const keyring = await openKeyring(store, wrapper, logStart)
   const key = keyring.current('log', logStart)
   const lookupKey = keyring.current('lookup', logStart).secretKey
-  const [tagOf, seals] = [createTags(lookupKey), createLogSeals(lookupKey)]
+  const [blindIndexOf, seals] = [createBlindIndex(lookupKey), createLogSeals(lookupKey)]
   const subjects = subjectKeys(store, (secret, tag) =>
-    wrapper.wrap(secret, secretPlace('subject_keys.key_wrapped', [tag])),
+    wrapper.wrap(secret, secretContext('subject_keys.key_wrapped', [tag])),
   )
-  const anchor = openAnchor(folder)
+  const checkpointLock = openCheckpointLock(folder)
   const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
   await store.commit([{ kind: 'insert-log-state', state: { ...empty, seal: seals.ofState(empty) } }])
   let seed = 0
-  const stage = async (entries: readonly MadeEntry[]): Promise<readonly StagedLeaf[]> => {
-    const staged: StagedLeaf[] = []
-    for (const entry of entries) staged.push(await makeLeaf(entry, seed++, tagOf, subjects))
+  const stage = async (entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]> => {
+    const pending: PendingEntry[] = []
+    for (const entry of entries) pending.push(await makeLeaf(entry, seed++, blindIndexOf, subjects))
     await store.commit(
-      staged.map((entry) => ({
+      pending.map((entry) => ({
         kind: 'stage-leaf' as const,
         entry: { ...entry, seal: seals.ofLeaf(entry.hash) },
       })),
     )
-    return staged
+    return pending
   }
   const sequence = async (): Promise<void> => {
     for (;;) {
@@ -108,7 +108,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
     database,
     store,
     keyring,
-    tagOf,
+    blindIndexOf,
     folder,
     environment: {
       MINISEAL_DATABASE: location.kind === 'sqlite' ? `sqlite:${location.path}` : location.url,
@@ -119,9 +119,9 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
     stage,
     sequence,
     async append(entries) {
-      const staged = await stage(entries)
+      const pending = await stage(entries)
       await sequence()
-      return staged
+      return pending
     },
     async sign() {
       const state = await store.findLogState()
@@ -129,7 +129,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
       const note = signCheckpoint(state, [key])
       const { log, size } = state
       await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: logStart + size, note }])
-      await anchor.keep(note)
+      await checkpointLock.keep(note)
       return note
     },
     async close() {
@@ -171,9 +171,9 @@ function subjectKeys(store: Store, wrap: (secret: Uint8Array, tag: Uint8Array) =
 async function makeLeaf(
   entry: MadeEntry,
   seed: number,
-  tagOf: TagOf,
+  blindIndexOf: BlindIndexOf,
   subjects: SubjectKeys,
-): Promise<StagedLeaf> {
+): Promise<PendingEntry> {
   const { kind = 'request', result = 'ok', code, user = `u_person-${seed % 3}` } = entry
   const { path = '/wallet/transfers', ip = `192.0.2.${seed % 250}`, at = entryTime(seed) } = entry
   const device = user === null ? undefined : createHash('sha256').update(user).digest('base64url')
@@ -206,7 +206,7 @@ async function makeLeaf(
     ...(entry.facts === undefined ? {} : { x: entry.facts }),
   })
   const leaf = new Uint8Array(Buffer.from(text))
-  const userTag = user === null ? null : tagOf('user', user)
+  const userTag = user === null ? null : blindIndexOf('user', user)
   return {
     id,
     hash: hashLeaf(leaf),
@@ -217,10 +217,10 @@ async function makeLeaf(
     code: code ?? null,
     app: 'wx1234567890abcdef',
     userTag,
-    deviceTag: device === undefined ? null : tagOf('device', device),
-    ipTag: tagOf('ip', ip),
-    pathTag: tagOf('path', pathOf(path)),
-    areaTag: tagOf('area', areaOf(path)),
+    deviceTag: device === undefined ? null : blindIndexOf('device', device),
+    ipTag: blindIndexOf('ip', ip),
+    pathTag: blindIndexOf('path', pathOf(path)),
+    areaTag: blindIndexOf('area', areaOf(path)),
     detail: sealDetail(groups, id, await subjects(userTag ?? serviceSubject)),
     detailUntil: logStart + 86_400 * 365,
   }

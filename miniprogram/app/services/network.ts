@@ -7,8 +7,8 @@ let online = true
 
 /** Called once, at launch. */
 export function watchNetwork(): void {
-  wx.getNetworkType({ success: ({ networkType }) => tell(networkType !== 'none') })
-  wx.onNetworkStatusChange(({ isConnected }) => tell(isConnected))
+  wx.getNetworkType({ success: ({ networkType }) => emit(networkType !== 'none') })
+  wx.onNetworkStatusChange(({ isConnected }) => emit(isConnected))
 }
 
 export function isOnline(): boolean {
@@ -24,7 +24,7 @@ export function onNetwork(listener: Listener): () => void {
   }
 }
 
-function tell(isConnected: boolean): void {
+function emit(isConnected: boolean): void {
   if (isConnected === online) return
   online = isConnected
   for (const listener of [...listeners]) listener(online)

@@ -13,7 +13,7 @@ export function countUnread(): void {
     const { from } = parseMessage(data)
     if (from === shown) return
     counts.set(from, unreadOf(from) + 1)
-    tell()
+    emit()
   })
 }
 
@@ -25,10 +25,10 @@ export function unreadOf(user: string): number {
 export function showConversation(user: string | undefined): void {
   shown = user
   if (user === undefined || !counts.delete(user)) return
-  tell()
+  emit()
 }
 
-function tell(): void {
+function emit(): void {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
   if (total === 0) wx.removeTabBarBadge({ index: messagesTab })
   else wx.setTabBarBadge({ index: messagesTab, text: total > 99 ? '99+' : String(total) })

@@ -1,14 +1,14 @@
 /** The frame of the pages: who is signed in, where they are, the log's key, the keyboard. */
 import { useEffect, useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../answers.ts'
-import { ask, signedOut } from './asking.ts'
+import { callApi, signedOut } from './asking.ts'
 import { EntryPage } from './entry.tsx'
 import { IntegrityPage } from './integrity.tsx'
 import { KeyNotice } from './key-notice.tsx'
 import { KeyboardHelp, useKeyboard } from './keyboard.tsx'
-import { followHere, type Place, usePlace } from './location.ts'
+import { followHere, type Route, useRoute } from './location.ts'
 import { OverviewPage } from './overview.tsx'
-import { keepLanguage, type Language, rememberedLanguage } from './remembered.ts'
+import { keepLanguage, type Language, storedLanguage } from './remembered.ts'
 import { RequestsPage } from './requests.tsx'
 import { SignIn } from './sign-in.tsx'
 import { useWords, WordsProvider, wordsOf } from './words.ts'
@@ -16,10 +16,10 @@ import { useWords, WordsProvider, wordsOf } from './words.ts'
 type Session = SessionAnswer | 'unknown' | 'none'
 
 export function App() {
-  const [language, setLanguage] = useState<Language>(rememberedLanguage())
+  const [language, setLanguage] = useState<Language>(storedLanguage())
   const [session, setSession] = useState<Session>('unknown')
   useEffect(() => {
-    ask<SessionAnswer>('session').then(setSession, () => setSession('none'))
+    callApi<SessionAnswer>('session').then(setSession, () => setSession('none'))
     const leave = (): void => setSession('none')
     addEventListener(signedOut, leave)
     return () => removeEventListener(signedOut, leave)
@@ -49,12 +49,12 @@ interface FrameProps {
 
 function Frame({ session, onTurn, onSession }: FrameProps) {
   const { say } = useWords()
-  const place = usePlace()
+  const route = useRoute()
   const [isHelpOpen, setHelpOpen] = useState(false)
-  useKeyboard(place, setHelpOpen)
+  useKeyboard(route, setHelpOpen)
   if (session === 'unknown') return <p class="starting">{say('loading')}</p>
   const leave = async (): Promise<void> => {
-    await ask('session', { method: 'DELETE' }).catch(() => undefined)
+    await callApi('session', { method: 'DELETE' }).catch(() => undefined)
     onSession('none')
   }
   return (
@@ -64,7 +64,7 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
       </a>
       <header class="top">
         <span class="brand">Miniseal</span>
-        {session === 'none' ? null : <Navigation place={place} />}
+        {session === 'none' ? null : <Navigation route={route} />}
         <span class="room" />
         {session === 'none' ? null : (
           <>
@@ -87,7 +87,7 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
         )}
       </header>
       <main id="content" tabindex={-1}>
-        {session === 'none' ? <SignIn onSignedIn={onSession} /> : <Page place={place} session={session} />}
+        {session === 'none' ? <SignIn onSignedIn={onSession} /> : <Page route={route} session={session} />}
       </main>
       {isHelpOpen ? <KeyboardHelp onClose={() => setHelpOpen(false)} /> : null}
     </>
@@ -100,7 +100,7 @@ const pages = [
   ['integrity', '/audit/integrity'],
 ] as const
 
-function Navigation({ place }: { readonly place: Place }) {
+function Navigation({ route }: { readonly route: Route }) {
   const { say } = useWords()
   return (
     <nav>
@@ -109,7 +109,7 @@ function Navigation({ place }: { readonly place: Place }) {
           key={page}
           href={url}
           onClick={followHere}
-          {...(place.page === page ? { 'aria-current': 'page' } : {})}
+          {...(route.page === page ? { 'aria-current': 'page' } : {})}
         >
           {say(page)}
         </a>
@@ -118,18 +118,18 @@ function Navigation({ place }: { readonly place: Place }) {
   )
 }
 
-function Page({ place, session }: { readonly place: Place; readonly session: SessionAnswer }) {
+function Page({ route, session }: { readonly route: Route; readonly session: SessionAnswer }) {
   const { say } = useWords()
   return (
     <>
       <KeyNotice session={session} />
-      {place.page === 'requests' ? (
-        <RequestsPage words={place.words} before={place.before} role={session.role} />
+      {route.page === 'requests' ? (
+        <RequestsPage words={route.words} before={route.before} role={session.role} />
       ) : null}
-      {place.page === 'entry' ? <EntryPage key={place.id} id={place.id} role={session.role} /> : null}
-      {place.page === 'integrity' ? <IntegrityPage /> : null}
-      {place.page === 'overview' ? <OverviewPage words={place.words} /> : null}
-      {place.page === 'nowhere' ? <p class="empty">{say('nowhere')}</p> : null}
+      {route.page === 'entry' ? <EntryPage key={route.id} id={route.id} role={session.role} /> : null}
+      {route.page === 'integrity' ? <IntegrityPage /> : null}
+      {route.page === 'overview' ? <OverviewPage words={route.words} /> : null}
+      {route.page === 'nowhere' ? <p class="empty">{say('nowhere')}</p> : null}
     </>
   )
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'hono/jsx/dom'
 import type { AuditProblem, ProblemAnswer } from '../answers.ts'
 
 /** What the API says instead of an answer; `away` when nothing was heard at all. */
-export class AskFailed extends Error {
+export class ApiError extends Error {
   readonly problem: AuditProblem | 'away'
   readonly field: string | undefined
 
@@ -18,48 +18,48 @@ export class AskFailed extends Error {
 export const signedOut = 'miniseal-signed-out'
 
 /** @throws AskFailed */
-export async function ask<T>(path: string, options: RequestInit = {}): Promise<T> {
+export async function callApi<T>(path: string, options: RequestInit = {}): Promise<T> {
   let response: Response
   try {
     response = await fetch(`/audit/api/${path}`, { ...options, credentials: 'same-origin' })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new AskFailed('away')
+    throw new ApiError('away')
   }
   if (!response.ok) throw await failureOf(response)
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
-async function failureOf(response: Response): Promise<AskFailed> {
+async function failureOf(response: Response): Promise<ApiError> {
   const problem = (await response.json().catch(() => undefined)) as ProblemAnswer | undefined
-  if (problem?.code === undefined) return new AskFailed('away')
+  if (problem?.code === undefined) return new ApiError('away')
   if (problem.code === 'signed_out') dispatchEvent(new Event(signedOut))
-  return new AskFailed(problem.code, problem.field)
+  return new ApiError(problem.code, problem.field)
 }
 
 /** What is known of an answer. */
-export type Asked<T> =
+export type ApiResult<T> =
   | { readonly state: 'waiting'; readonly before?: T }
   | { readonly state: 'there'; readonly answer: T }
-  | { readonly state: 'failed'; readonly failure: AskFailed }
+  | { readonly state: 'failed'; readonly failure: ApiError }
 
 /** Asks once for each path, and again when `again` is called. The last answer is shown while the next is waited for. */
-export function useAnswer<T>(path: string): readonly [Asked<T>, () => void] {
-  const [asked, setAsked] = useState<Asked<T>>({ state: 'waiting' })
+export function useApi<T>(path: string): readonly [ApiResult<T>, () => void] {
+  const [apiResult, setAsked] = useState<ApiResult<T>>({ state: 'waiting' })
   const [round, setRound] = useState(0)
   useEffect(() => {
     const stop = new AbortController()
     setAsked((known) =>
       known.state === 'there' ? { state: 'waiting', before: known.answer } : { state: 'waiting' },
     )
-    ask<T>(path, { signal: stop.signal }).then(
+    callApi<T>(path, { signal: stop.signal }).then(
       (answer) => stop.signal.aborted || setAsked({ state: 'there', answer }),
       (error) => {
         if (stop.signal.aborted) return
-        setAsked({ state: 'failed', failure: error instanceof AskFailed ? error : new AskFailed('away') })
+        setAsked({ state: 'failed', failure: error instanceof ApiError ? error : new ApiError('away') })
       },
     )
     return () => stop.abort()
   }, [path, round])
-  return [asked, () => setRound((n) => n + 1)]
+  return [apiResult, () => setRound((n) => n + 1)]
 }

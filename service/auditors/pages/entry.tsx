@@ -4,7 +4,7 @@ import { type GroupLabel, groupLabels } from '../../../crypto/audit-leaf.ts'
 import { decodeBase64, decodeUtf8 } from '../../../crypto/text.ts'
 import type { AuditorRole } from '../../store/log-records.ts'
 import type { EntryAnswer } from '../answers.ts'
-import { useAnswer } from './asking.ts'
+import { useApi } from './asking.ts'
 import { EvidenceForm } from './evidence.tsx'
 import { tableUrl } from './keyboard.tsx'
 import { followHere, requestsUrl } from './location.ts'
@@ -14,7 +14,7 @@ import { useWords } from './words.ts'
 
 export function EntryPage({ id, role }: { readonly id: string; readonly role: AuditorRole }) {
   const { say } = useWords()
-  const [asked, again] = useAnswer<EntryAnswer>(`entries/${encodeURIComponent(id)}`)
+  const [apiResult, again] = useApi<EntryAnswer>(`entries/${encodeURIComponent(id)}`)
   useEffect(() => {
     document.getElementById('content')?.focus()
   }, [id])
@@ -26,7 +26,7 @@ export function EntryPage({ id, role }: { readonly id: string; readonly role: Au
         </a>
       </p>
       <Answer
-        asked={asked}
+        apiResult={apiResult}
         onAgain={again}
         show={(answer: EntryAnswer) => (
           <div class="columns">

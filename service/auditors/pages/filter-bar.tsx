@@ -2,14 +2,14 @@
 import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from '../../../crypto/audit-leaf.ts'
 import { type FilterName, filterNames } from '../filter.ts'
-import { findWord } from './find-word.ts'
-import { go, requestsUrl, type Words } from './location.ts'
+import { parseSearch } from './find-word.ts'
+import { navigate, requestsUrl, type Words } from './location.ts'
 import { RangeChoice } from './range-choice.tsx'
 import { useWords } from './words.ts'
 
 export function FilterBar({ words }: { readonly words: Words }) {
   const { say } = useWords()
-  const set = (more: Words): void => go(requestsUrl({ ...words, ...more }))
+  const set = (more: Words): void => navigate(requestsUrl({ ...words, ...more }))
   return (
     <search class="filters" aria-label={say('filters')}>
       <div class="filter-row">
@@ -30,7 +30,7 @@ function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
     event.preventDefault()
     const form = event.currentTarget
     if (!(form instanceof HTMLFormElement)) return
-    const words = findWord(String(new FormData(form).get('find') ?? '').trim())
+    const words = parseSearch(String(new FormData(form).get('find') ?? '').trim())
     setUnknown(words === undefined)
     if (words === undefined) return
     form.reset()
@@ -108,14 +108,14 @@ function Chips({ words }: { readonly words: Words }) {
           <button
             type="button"
             aria-label={`${say('remove')}: ${say(`field_${name}`)}`}
-            onClick={() => go(requestsUrl({ ...words, [name]: '' }))}
+            onClick={() => navigate(requestsUrl({ ...words, [name]: '' }))}
           >
             ×
           </button>
         </li>
       ))}
       <li>
-        <button type="button" class="plain" onClick={() => go('/audit')}>
+        <button type="button" class="plain" onClick={() => navigate('/audit')}>
           {say('clearAll')}
         </button>
       </li>

@@ -14,7 +14,7 @@ const forms: readonly (readonly [FilterName, RegExp])[] = [
 ]
 
 /** `undefined` where nothing is understood. The service reads the word itself again, strictly. */
-export function findWord(typed: string): Words | undefined {
+export function parseSearch(typed: string): Words | undefined {
   const [, named = '', value = ''] = /^([a-z]+):\s*(.+)$/.exec(typed) ?? []
   const name = filterNames.find((known) => known === named)
   if (name !== undefined) return { [name]: value }

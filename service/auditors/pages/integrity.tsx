@@ -1,6 +1,6 @@
 /** The log itself: what is signed, whether it continues what was seen, what is missing. */
 import type { EntryRow, IntegrityAnswer } from '../answers.ts'
-import { useAnswer } from './asking.ts'
+import { useApi } from './asking.ts'
 import { followHere } from './location.ts'
 import { SinceVisit } from './since-visit.tsx'
 import { Answer, Moment } from './states.tsx'
@@ -8,12 +8,12 @@ import { useWords } from './words.ts'
 
 export function IntegrityPage() {
   const { say } = useWords()
-  const [asked, again] = useAnswer<IntegrityAnswer>('integrity')
+  const [apiResult, again] = useApi<IntegrityAnswer>('integrity')
   return (
     <>
       <h1>{say('integrity')}</h1>
       <Answer
-        asked={asked}
+        apiResult={apiResult}
         onAgain={again}
         show={(answer: IntegrityAnswer) => <Integrity answer={answer} />}
       />

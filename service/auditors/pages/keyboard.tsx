@@ -1,22 +1,22 @@
 /** The keys: `/` finds, `j` and `k` go through rows, Enter opens, Esc closes, `?` helps. */
 import { useEffect, useRef } from 'hono/jsx/dom'
-import { go, type Place } from './location.ts'
+import { navigate, type Route } from './location.ts'
 import { useWords } from './words.ts'
 
 /** What Esc goes back to: the table as it was left. */
 let lastTable = '/audit'
 
-export function useKeyboard(place: Place, setHelpOpen: (isOpen: boolean) => void): void {
+export function useKeyboard(route: Route, setHelpOpen: (isOpen: boolean) => void): void {
   useEffect(() => {
-    if (place.page === 'requests') lastTable = location.pathname + location.search
+    if (route.page === 'requests') lastTable = location.pathname + location.search
     const press = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isHelpShown()) return
-      if (event.key === 'Escape') close(event, place)
+      if (event.key === 'Escape') close(event, route)
       else if (!isTyping(event.target) && act(event.key, setHelpOpen)) event.preventDefault()
     }
     addEventListener('keydown', press)
     return () => removeEventListener('keydown', press)
-  }, [place.page, location.search])
+  }, [route.page, location.search])
 }
 
 /** Asked of the page, not of the last rendering: the key after the one that closes the help counts already. */
@@ -37,10 +37,10 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-function close(event: KeyboardEvent, place: Place): void {
+function close(event: KeyboardEvent, route: Route): void {
   if (isTyping(event.target)) {
     if (event.target instanceof HTMLElement) event.target.blur()
-  } else if (place.page === 'entry') go(lastTable)
+  } else if (route.page === 'entry') navigate(lastTable)
 }
 
 function act(key: string, setHelpOpen: (isOpen: boolean) => void): boolean {

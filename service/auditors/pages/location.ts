@@ -3,7 +3,7 @@ import { useEffect, useState } from 'hono/jsx/dom'
 import { type FilterName, filterNames } from '../filter.ts'
 
 /** What a page is about. */
-export type Place =
+export type Route =
   | { readonly page: 'requests'; readonly words: Words; readonly before: string | undefined }
   | { readonly page: 'entry'; readonly id: string }
   | { readonly page: 'integrity' }
@@ -16,13 +16,13 @@ export type Words = Readonly<Partial<Record<FilterName, string>>>
 const moved = 'miniseal-moved'
 
 /** Goes to another page, or to the same with another query. */
-export function go(url: string): void {
+export function navigate(url: string): void {
   history.pushState(null, '', url)
   dispatchEvent(new Event(moved))
 }
 
 /** The page that the address bar names. */
-export function usePlace(): Place {
+export function useRoute(): Route {
   const [url, setUrl] = useState(location.href)
   useEffect(() => {
     const look = (): void => setUrl(location.href)
@@ -33,10 +33,10 @@ export function usePlace(): Place {
       removeEventListener(moved, look)
     }
   }, [])
-  return placeOf(new URL(url))
+  return routeOf(new URL(url))
 }
 
-function placeOf({ pathname, searchParams }: URL): Place {
+function routeOf({ pathname, searchParams }: URL): Route {
   const path = pathname.replace(/\/$/, '')
   const entry = /^\/audit\/entries\/([^/]+)$/.exec(path)?.[1]
   if (entry !== undefined) return { page: 'entry', id: entry }
@@ -70,5 +70,5 @@ export function followHere(event: MouseEvent): void {
   const link = event.currentTarget
   if (!(link instanceof HTMLAnchorElement)) return
   event.preventDefault()
-  go(link.href)
+  navigate(link.href)
 }

@@ -1,8 +1,8 @@
 /** What happens over time: results, refusals by code, devices, logins, confirmations. */
 import type { CountedSeries, OverviewAnswer } from '../answers.ts'
-import { useAnswer } from './asking.ts'
+import { useApi } from './asking.ts'
 import { Chart, type Layer } from './chart.tsx'
-import { followHere, go, queryOf, requestsUrl, type Words } from './location.ts'
+import { followHere, navigate, queryOf, requestsUrl, type Words } from './location.ts'
 import { RangeChoice } from './range-choice.tsx'
 import { Answer } from './states.tsx'
 import { resultLayers } from './timeline.tsx'
@@ -14,8 +14,8 @@ const mostColours = 6
 export function OverviewPage({ words: { from, to } }: { readonly words: Words }) {
   const { say } = useWords()
   const range: Words = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
-  const [asked, again] = useAnswer<OverviewAnswer>(`overview${queryOf(range)}`)
-  const choose = (words: Words): void => go(`/audit/overview${queryOf({ ...range, ...words })}`)
+  const [apiResult, again] = useApi<OverviewAnswer>(`overview${queryOf(range)}`)
+  const choose = (words: Words): void => navigate(`/audit/overview${queryOf({ ...range, ...words })}`)
   return (
     <>
       <div class="page-head">
@@ -25,7 +25,7 @@ export function OverviewPage({ words: { from, to } }: { readonly words: Words })
         </search>
       </div>
       <Answer
-        asked={asked}
+        apiResult={apiResult}
         onAgain={again}
         show={(answer: OverviewAnswer) => <Overview answer={answer} range={range} onChoose={choose} />}
       />

@@ -34,8 +34,8 @@ function write(name: string, value: unknown): void {
 }
 
 export function pinnedKeys(): readonly PinnedKey[] {
-  const kept = read<readonly PinnedKey[]>(keysName)
-  return Array.isArray(kept) ? kept.filter(({ vkey }) => findKey(vkey) !== undefined) : []
+  const stored = read<readonly PinnedKey[]>(keysName)
+  return Array.isArray(stored) ? stored.filter(({ vkey }) => findKey(vkey) !== undefined) : []
 }
 
 /** @returns false for what is no key of a log */
@@ -68,9 +68,9 @@ export function keepHead(origin: string, head: SeenHead): void {
 export type Language = 'zh-CN' | 'en'
 
 /** As it was chosen here; else what the service made of Accept-Language. */
-export function rememberedLanguage(): Language {
-  const kept = read<string>(languageName) ?? document.documentElement.lang
-  return kept.startsWith('zh') ? 'zh-CN' : 'en'
+export function storedLanguage(): Language {
+  const stored = read<string>(languageName) ?? document.documentElement.lang
+  return stored.startsWith('zh') ? 'zh-CN' : 'en'
 }
 
 export function keepLanguage(language: Language): void {

@@ -2,10 +2,10 @@
 import { useEffect, useState } from 'hono/jsx/dom'
 import type { AuditorRole } from '../../store/log-records.ts'
 import type { EntryRow, PageAnswer, TimelineAnswer } from '../answers.ts'
-import { ask, useAnswer } from './asking.ts'
+import { callApi, useApi } from './asking.ts'
 import { EntryTable } from './entry-table.tsx'
 import { FilterBar } from './filter-bar.tsx'
-import { followHere, go, queryOf, requestsUrl, type Words } from './location.ts'
+import { followHere, navigate, queryOf, requestsUrl, type Words } from './location.ts'
 import { Answer } from './states.tsx'
 import { Timeline } from './timeline.tsx'
 import { useWords, zone } from './words.ts'
@@ -24,18 +24,18 @@ interface RequestsProps {
 export function RequestsPage({ words, before, role }: RequestsProps) {
   const { say } = useWords()
   const [isLive, setLive] = useState(false)
-  const [page, askAgain] = useAnswer<PageAnswer>(`entries${queryOf({ ...words, before })}`)
-  const [timeline] = useAnswer<TimelineAnswer>(`timeline${queryOf(words)}`)
+  const [page, askAgain] = useApi<PageAnswer>(`entries${queryOf({ ...words, before })}`)
+  const [timeline] = useApi<TimelineAnswer>(`timeline${queryOf(words)}`)
   const choose = (from: number, until: number): void => {
     const times = { from: new Date(from).toISOString(), to: new Date(until).toISOString() }
-    go(requestsUrl({ ...words, ...times }))
+    navigate(requestsUrl({ ...words, ...times }))
   }
   return (
     <>
       <h1 class="hidden">{say('requests')}</h1>
       <FilterBar words={words} />
       <Answer
-        asked={timeline}
+        apiResult={timeline}
         onAgain={askAgain}
         show={(answer: TimelineAnswer) => <Timeline answer={answer} onChoose={choose} />}
       />
@@ -53,7 +53,7 @@ export function RequestsPage({ words, before, role }: RequestsProps) {
         {role === 'discloser' ? <Exports words={words} /> : null}
       </div>
       <Answer
-        asked={page}
+        apiResult={page}
         onAgain={askAgain}
         show={(answer: PageAnswer) => (
           <Rows
@@ -131,7 +131,7 @@ function useTail(page: PageAnswer, words: Words, isLive: boolean): readonly Entr
     if (!isLive) return undefined
     const timer = setInterval(() => {
       if (document.hidden) return
-      ask<PageAnswer>(`entries${queryOf({ ...words, after: String(top) })}`).then(
+      callApi<PageAnswer>(`entries${queryOf({ ...words, after: String(top) })}`).then(
         ({ entries }) => {
           if (entries.length > 0) setNewer((known) => [...entries, ...known].slice(0, mostRows))
         },

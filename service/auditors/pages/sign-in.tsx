@@ -1,13 +1,13 @@
 /** The first page: a token, once. */
 import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../answers.ts'
-import { AskFailed, ask } from './asking.ts'
+import { ApiError, callApi } from './asking.ts'
 import { Failure } from './states.tsx'
 import { useWords } from './words.ts'
 
 export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) => void }) {
   const { say } = useWords()
-  const [failure, setFailure] = useState<AskFailed | undefined>(undefined)
+  const [failure, setFailure] = useState<ApiError | undefined>(undefined)
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()
     const form = event.currentTarget
@@ -16,9 +16,9 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionA
     try {
       const body = JSON.stringify({ token })
       const headers = { 'content-type': 'application/json' }
-      onSignedIn(await ask<SessionAnswer>('session', { method: 'POST', headers, body }))
+      onSignedIn(await callApi<SessionAnswer>('session', { method: 'POST', headers, body }))
     } catch (error) {
-      setFailure(error instanceof AskFailed ? error : new AskFailed('away'))
+      setFailure(error instanceof ApiError ? error : new ApiError('away'))
     }
   }
   return (

@@ -4,7 +4,7 @@ import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import { verifyConsistency } from '../../../crypto/merkle.ts'
 import { decodeBase64, encodeBase64 } from '../../../crypto/text.ts'
 import type { ConsistencyAnswer } from '../answers.ts'
-import { ask } from './asking.ts'
+import { callApi } from './asking.ts'
 import { bundled } from './digests.ts'
 import { keyPinned } from './key-notice.tsx'
 import { keepHead, pinnedKeys, type SeenHead, seenHead } from './remembered.ts'
@@ -73,7 +73,7 @@ async function compareWithSeen(origin: string): Promise<Found> {
 async function askSince(origin: string, size: number): Promise<ConsistencyAnswer | undefined> {
   const query = new URLSearchParams({ origin, from: String(size) })
   try {
-    return await ask<ConsistencyAnswer>(`consistency?${query}`)
+    return await callApi<ConsistencyAnswer>(`consistency?${query}`)
   } catch (error) {
     if (error instanceof Error && error.message === 'not_found') return undefined
     throw error

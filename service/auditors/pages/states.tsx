@@ -1,16 +1,10 @@
 /** What stands where an answer is not, and the small parts that all pages share. */
 import type { Child } from 'hono/jsx'
 import type { LeafResult } from '../../store/log-records.ts'
-import type { Asked, AskFailed } from './asking.ts'
+import type { ApiError, ApiResult } from './asking.ts'
 import { useWords } from './words.ts'
 
-export function Failure({
-  failure,
-  onAgain,
-}: {
-  readonly failure: AskFailed
-  readonly onAgain?: () => void
-}) {
+export function Failure({ failure, onAgain }: { readonly failure: ApiError; readonly onAgain?: () => void }) {
   const { say, find } = useWords()
   const field = failure.field === undefined ? '' : ` ${find(`field_${failure.field}`) ?? failure.field}`
   return (
@@ -29,23 +23,23 @@ export function Failure({
 }
 
 interface AnswerProps<T> {
-  readonly asked: Asked<T>
+  readonly apiResult: ApiResult<T>
   readonly onAgain: () => void
   readonly show: (answer: T) => Child
 }
 
 /** The answer; while it is waited for, the one before. */
-export function Answer<T>({ asked, onAgain, show }: AnswerProps<T>) {
+export function Answer<T>({ apiResult, onAgain, show }: AnswerProps<T>) {
   const { say } = useWords()
-  if (asked.state === 'failed') return <Failure failure={asked.failure} onAgain={onAgain} />
-  const answer = asked.state === 'there' ? asked.answer : asked.before
+  if (apiResult.state === 'failed') return <Failure failure={apiResult.failure} onAgain={onAgain} />
+  const answer = apiResult.state === 'there' ? apiResult.answer : apiResult.before
   if (answer === undefined)
     return (
       <p class="waiting" role="status">
         {say('loading')}
       </p>
     )
-  return <div class={asked.state === 'waiting' ? 'stale' : ''}>{show(answer)}</div>
+  return <div class={apiResult.state === 'waiting' ? 'stale' : ''}>{show(answer)}</div>
 }
 
 /** A result with its shape and colour: colour alone says nothing to some. */

@@ -76,9 +76,9 @@ function findLeaf(bytes: Uint8Array): AuditLeaf | undefined {
 
 /** What the table says of the entry must be what its leaf says. */
 function leafStep(leaf: AuditLeaf, id: string, { row }: EntryAnswer): Step {
-  const asked = /^[0-9a-f-]{36}$/.test(id) ? id : row.id
+  const apiResult = /^[0-9a-f-]{36}$/.test(id) ? id : row.id
   return compare('leaf', [
-    { of: 'id', stated: asked, computed: leaf.id },
+    { of: 'id', stated: apiResult, computed: leaf.id },
     { of: 'kind', stated: row.kind, computed: leaf.kind },
     { of: 'result', stated: row.result, computed: leaf.result },
     { of: 'time', stated: String(row.at), computed: String(leaf.at) },

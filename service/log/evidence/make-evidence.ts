@@ -11,7 +11,7 @@ import type { TlogProof } from '../../../crypto/tlog-proof.ts'
 import { encodeTlogProof } from '../../../crypto/tlog-proof.ts'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { LogEntry } from '../../store/log-records.ts'
-import { placesPerLog } from '../../store/log-records.ts'
+import { indexesPerLog } from '../../store/log-records.ts'
 import type { LogSearch } from '../../store/log-search.ts'
 import type { Store } from '../../store/store.ts'
 import type { LogReader } from '../reader.ts'
@@ -117,7 +117,7 @@ function policyOf(logKeys: readonly VerifierKey[], witnesses: readonly PolicyWit
 }
 
 async function proofOf({ reader }: EvidenceSources, { place }: LogEntry): Promise<TlogProof> {
-  const [log, index] = [Math.floor(place / placesPerLog), place % placesPerLog]
+  const [log, index] = [Math.floor(place / indexesPerLog), place % indexesPerLog]
   const latest = await reader.latestCheckpoint(log)
   if (latest === undefined || latest.size <= index) {
     throw new EvidenceRefused('no checkpoint is signed over the entry yet: try again in some seconds')

@@ -2,7 +2,7 @@
 import { equalBytes } from '../../../crypto/bytes.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { LogEntry, LogState } from '../../store/log-records.ts'
-import { placeOf, placesPerLog } from '../../store/log-records.ts'
+import { entryIndexOf, indexesPerLog } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
 import { isOwn, isSealed, type LogSeals } from '../seals.ts'
 import { checkTree } from './check-tree.ts'
@@ -22,7 +22,7 @@ export interface ClaimedTree extends SignedTree {
 }
 
 /** Compares an entry's sealed part with its leaf. */
-export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, place: string) => Promise<void>
+export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 export interface DatabaseCheck {
   readonly store: Store
@@ -115,10 +115,10 @@ async function checkLog(
   let entries = 0
   const inspect = async (batch: readonly StoredEntry[]): Promise<void> => {
     for (const { row, position } of batch) {
-      const place = `${source.name}, entry ${position}`
-      const leaf = checkColumns(row, place, findings)
+      const location = `${source.name}, entry ${position}`
+      const leaf = checkColumns(row, location, findings)
       hours.add(row.at, row.kind, row.result, row.code ?? '')
-      if (leaf !== undefined && checkDetail !== undefined) await checkDetail(row, leaf, place)
+      if (leaf !== undefined && checkDetail !== undefined) await checkDetail(row, leaf, location)
     }
     entries += batch.length
   }
@@ -144,15 +144,15 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
   const numbers = new Set(states.map(({ log }) => log))
   let from = Number.MIN_SAFE_INTEGER
   for (const number of [...numbers, Number.NaN]) {
-    const end = Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : placeOf(number, 0)
+    const end = Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : entryIndexOf(number, 0)
     for (const { place } of await store.listLogEntries(from, end, 1)) {
       findings.report(
         'entry-beyond',
         `place ${place}`,
-        `it belongs to no log (${Math.floor(place / placesPerLog)})`,
+        `it belongs to no log (${Math.floor(place / indexesPerLog)})`,
       )
     }
-    from = placeOf(number + 1, 0)
+    from = entryIndexOf(number + 1, 0)
   }
 }
 
@@ -160,22 +160,22 @@ const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
 async function checkStaged({ store, findings, seals, seeStaged }: DatabaseCheck): Promise<number> {
-  const staged = await store.listStaged(stagedBatch)
-  for (const row of staged) {
-    const place = `staged leaf ${Buffer.from(row.id).toString('hex')}`
+  const pending = await store.listPending(stagedBatch)
+  for (const row of pending) {
+    const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
     const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
     if (!isWhole) {
-      findings.report('staged-changed', place, 'its stored hash is not the hash of its bytes')
+      findings.report('staged-changed', location, 'its stored hash is not the hash of its bytes')
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
-      findings.report('staged-changed', place, 'it has its place already')
+      findings.report('staged-changed', location, 'it has its place already')
     }
     if (seals !== undefined && !isOwn(seals, row)) {
-      findings.report('staged-changed', place, 'the service did not put it there')
+      findings.report('staged-changed', location, 'the service did not put it there')
     } else if (seals !== undefined && isWhole) {
       seeStaged?.(row.leaf)
     }
-    checkColumns(row, place, findings)
+    checkColumns(row, location, findings)
   }
-  return staged.length
+  return pending.length
 }

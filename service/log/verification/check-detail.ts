@@ -5,7 +5,7 @@ import type { LogEntry } from '../../store/log-records.ts'
 import type { OpenedGroups } from '../sealed-details.ts'
 import { commitmentOf, openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
-import type { TagName, TagOf } from '../tags.ts'
+import type { BlindIndexName, BlindIndexOf } from '../tags.ts'
 import { areaOf, pathOf } from '../tags.ts'
 import type { CheckDetail } from './check-database.ts'
 import type { Findings } from './findings.ts'
@@ -31,18 +31,18 @@ export interface DetailCheck {
 
 export interface DetailCheckOptions {
   readonly findKey: FindSubjectKey
-  readonly tagOf: TagOf
+  readonly blindIndexOf: BlindIndexOf
   readonly findings: Findings
   /** UNIX seconds. */
   readonly now: number
 }
 
 /** Without the master key there is no such check. */
-export function checkDetails({ findKey, tagOf, findings, now }: DetailCheckOptions): DetailCheck {
+export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailCheckOptions): DetailCheck {
   const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
   let erasures = 0
   let firstErased: string | undefined
-  const passOver = (leaf: ReadLeaf, place: string): void => {
+  const passOver = (leaf: ReadLeaf, location: string): void => {
     // By the leaf, not by the column: who writes columns could let a detail end when it suits them.
     const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.keptFor ?? 0) <= now
     if (isOver) {
@@ -50,12 +50,12 @@ export function checkDetails({ findKey, tagOf, findings, now }: DetailCheckOptio
       return
     }
     count.erased++
-    firstErased ??= place
+    firstErased ??= location
   }
-  const check = async (row: LogEntry, leaf: ReadLeaf, place: string): Promise<void> => {
+  const check = async (row: LogEntry, leaf: ReadLeaf, location: string): Promise<void> => {
     if (leaf.kind === 'erased') erasures++
     if (row.detail === null) {
-      passOver(leaf, place)
+      passOver(leaf, location)
       return
     }
     try {
@@ -63,11 +63,11 @@ export function checkDetails({ findKey, tagOf, findings, now }: DetailCheckOptio
       if (key === undefined) throw new Error('no key')
       const groups = openDetail(row.detail, row.id, key)
       count.opened++
-      compareGroups(groups, leaf, place, findings)
-      compareTags(groups, row, place, { tagOf, findings })
+      compareGroups(groups, leaf, location, findings)
+      compareTags(groups, row, location, { blindIndexOf, findings })
     } catch {
       const message = 'its sealed part does not open: it is not what was sealed for this entry and this user'
-      findings.report('detail-changed', place, message)
+      findings.report('detail-changed', location, message)
     }
   }
   const seeStaged = (leaf: Uint8Array): void => {
@@ -84,14 +84,18 @@ export function checkDetails({ findKey, tagOf, findings, now }: DetailCheckOptio
 function compareGroups(
   groups: OpenedGroups,
   { commitments }: ReadLeaf,
-  place: string,
+  location: string,
   findings: Findings,
 ): void {
   for (const label of new Set([...commitments.keys(), ...groups.keys()])) {
     const [committed, group] = [commitments.get(label), groups.get(label)]
     const computed = group === undefined ? '' : Buffer.from(commitmentOf(label, group)).toString('base64')
     if (committed !== computed) {
-      findings.report('detail-changed', place, `the group ${label} is not the one that the leaf commits to`)
+      findings.report(
+        'detail-changed',
+        location,
+        `the group ${label} is not the one that the leaf commits to`,
+      )
     }
   }
 }
@@ -99,12 +103,12 @@ function compareGroups(
 function compareTags(
   groups: OpenedGroups,
   row: LogEntry,
-  place: string,
-  { tagOf, findings }: { readonly tagOf: TagOf; readonly findings: Findings },
+  location: string,
+  { blindIndexOf, findings }: { readonly blindIndexOf: BlindIndexOf; readonly findings: Findings },
 ): void {
   const [core, net, sub] = ['core', 'net', 'sub'].map((label) => membersOf(groups, label))
   const path = core?.path
-  const found: readonly (readonly [TagName, Uint8Array | null, string | undefined])[] = [
+  const found: readonly (readonly [BlindIndexName, Uint8Array | null, string | undefined])[] = [
     ['user', row.userTag, sub?.user],
     ['device', row.deviceTag, sub?.device],
     ['ip', row.ipTag, net?.ip],
@@ -113,13 +117,15 @@ function compareTags(
   ]
   for (const [name, stored, value] of found) {
     const isSame =
-      stored === null ? value === undefined : value !== undefined && equalBytes(stored, tagOf(name, value))
-    if (!isSame) findings.report('tag-changed', place, `it is found by another ${name} than it is about`)
+      stored === null
+        ? value === undefined
+        : value !== undefined && equalBytes(stored, blindIndexOf(name, value))
+    if (!isSame) findings.report('tag-changed', location, `it is found by another ${name} than it is about`)
   }
   const isRefusal =
     core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code
   if (!isRefusal) {
-    findings.report('column-changed', place, 'the column code is not the refusal that was logged')
+    findings.report('column-changed', location, 'the column code is not the refusal that was logged')
   }
 }
 

@@ -80,7 +80,7 @@ class TreeRun<E extends FoundEntry> {
       await this.#compareSigned()
     }
     for (const { position } of batch.slice(within.length)) {
-      findings.report('entry-beyond', this.#placeOf(position), 'the tree does not reach to this entry')
+      findings.report('entry-beyond', this.#locationOf(position), 'the tree does not reach to this entry')
     }
     await inspect(within)
     await this.#compareTiles()
@@ -107,8 +107,8 @@ class TreeRun<E extends FoundEntry> {
     if (from >= position) return
     const { findings, source } = this.#check
     const last = position - 1
-    const place = from === last ? this.#placeOf(from) : `${source.name}, entries ${from} to ${last}`
-    findings.report('entry-missing', place, `${position - from} missing from the log`)
+    const location = from === last ? this.#locationOf(from) : `${source.name}, entries ${from} to ${last}`
+    findings.report('entry-missing', location, `${position - from} missing from the log`)
     while (this.#tree.size < position) {
       this.#tree.append((await this.#tileHash(this.#tree.size)) ?? new Uint8Array(32))
       await this.#compareSigned()
@@ -127,17 +127,18 @@ class TreeRun<E extends FoundEntry> {
     const isAsStored = hash === undefined || equalBytes(hash, computed)
     const isAsInTile = inTile === undefined || equalBytes(inTile, computed)
     if (isAsStored && isAsInTile) return computed
-    const place = this.#placeOf(position)
+    const location = this.#locationOf(position)
     if (!isAsStored && !isAsInTile) {
       findings.report(
         'entry-changed',
-        place,
+        location,
         'its bytes have neither the stored hash nor the hash in the tree',
       )
       return inTile ?? computed
     }
-    if (!isAsStored) findings.report('column-changed', place, 'its stored hash is not the hash of its bytes')
-    else findings.report('entry-changed', place, 'its hash is not the one in the tree')
+    if (!isAsStored)
+      findings.report('column-changed', location, 'its stored hash is not the hash of its bytes')
+    else findings.report('entry-changed', location, 'its hash is not the one in the tree')
     return computed
   }
 
@@ -153,15 +154,15 @@ class TreeRun<E extends FoundEntry> {
     const { source, findings } = this.#check
     for (const { level, index, hashes } of this.#filled.splice(0)) {
       const stored = await source.tile(level, index)
-      const place = `${source.name}, tile ${level}/${index}`
-      if (stored === undefined) findings.report('tile-missing', place, 'there is no such tile')
-      else if (stored.length < hashes.length) findings.report('tile-changed', place, 'the tile is cut off')
+      const location = `${source.name}, tile ${level}/${index}`
+      if (stored === undefined) findings.report('tile-missing', location, 'there is no such tile')
+      else if (stored.length < hashes.length) findings.report('tile-changed', location, 'the tile is cut off')
       else if (stored.length > hashes.length)
-        findings.report('tile-beyond', place, 'the tile holds more than the tree')
+        findings.report('tile-beyond', location, 'the tile holds more than the tree')
       else if (!equalBytes(stored, hashes)) {
         findings.report(
           'tile-changed',
-          place,
+          location,
           `hash ${differenceOf(stored, hashes)} is not that of the entries`,
         )
       }
@@ -195,7 +196,7 @@ class TreeRun<E extends FoundEntry> {
     }
   }
 
-  #placeOf(position: number): string {
+  #locationOf(position: number): string {
     return `${this.#check.source.name}, entry ${position}`
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { NotedCheckpoint } from '../../../crypto/checkpoint.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
-import { openAnchor } from '../anchor.ts'
+import { openCheckpointLock } from '../anchor.ts'
 import { judgeNote } from '../evidence/note.ts'
 import type { ClaimedTree } from './check-database.ts'
 import type { Findings } from './findings.ts'
@@ -38,7 +38,7 @@ function parseClaim(note: string, named: string): NotedCheckpoint {
 }
 
 /** A file of the anchor as it was found. */
-export interface AnchorFile {
+export interface CheckpointLockFile {
   readonly name: string
   /** The signed note, or why there is none. */
   readonly found: { readonly note: string; readonly size: number } | Error | undefined
@@ -48,13 +48,13 @@ export interface AnchorFile {
  * Reads the anchor in a data folder, one checkpoint for each origin. To be read before the database: what is signed
  * meanwhile would look as if it were missing there.
  */
-export async function readAnchor(dataFolder: string): Promise<readonly AnchorFile[]> {
-  const anchor = openAnchor(dataFolder)
+export async function readCheckpointLock(dataFolder: string): Promise<readonly CheckpointLockFile[]> {
+  const checkpointLock = openCheckpointLock(dataFolder)
   const names = await namesIn(join(dataFolder, 'log-anchor'))
   return await Promise.all(
-    names.map(async (name): Promise<AnchorFile> => {
+    names.map(async (name): Promise<CheckpointLockFile> => {
       try {
-        return { name, found: await anchor.find(decodeURIComponent(name)) }
+        return { name, found: await checkpointLock.find(decodeURIComponent(name)) }
       } catch (error) {
         return { name, found: error instanceof Error ? error : new Error('it cannot be read') }
       }
@@ -63,8 +63,8 @@ export async function readAnchor(dataFolder: string): Promise<readonly AnchorFil
 }
 
 /** What the anchor says, as far as a known key has signed it; the rest is a finding. */
-export function anchorClaims(
-  files: readonly AnchorFile[],
+export function checkpointLockClaims(
+  files: readonly CheckpointLockFile[],
   keysOf: KeysOf,
   findings: Findings,
 ): readonly ClaimedTree[] {

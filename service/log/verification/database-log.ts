@@ -3,7 +3,7 @@
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
-import { placeOf } from '../../store/log-records.ts'
+import { entryIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
 import { judgeNote } from '../evidence/note.ts'
 import type { Findings } from './findings.ts'
@@ -38,7 +38,7 @@ export interface CountedSource extends LogSource<StoredEntry> {
 /** @throws StoreUnavailable from its reads. */
 export function databaseLog(options: DatabaseLogOptions): CountedSource {
   const { store, state } = options
-  const begin = placeOf(state.log, 0)
+  const begin = entryIndexOf(state.log, 0)
   let checkpoints = 0
   const count = (): void => {
     checkpoints++
@@ -47,7 +47,7 @@ export function databaseLog(options: DatabaseLogOptions): CountedSource {
     name: `log ${state.log}`,
     size: state.size,
     root: state.root,
-    entries: (from) => readEntries(store, begin, placeOf(state.log + 1, 0), from),
+    entries: (from) => readEntries(store, begin, entryIndexOf(state.log + 1, 0), from),
     tile: async (level, index) => (await store.findTile(state.log, level, index))?.hashes,
     signedTrees: (from) => merged(readCheckpoints(options, from, count), options.claimed, from),
     checkpoints: () => checkpoints,
@@ -96,23 +96,23 @@ function readCheckpoint(
   keys: readonly VerifierKey[],
   findings: Findings,
 ): SignedTree | undefined {
-  const place = `log ${log}, checkpoint of size ${size}`
+  const location = `log ${log}, checkpoint of size ${size}`
   try {
     const { checkpoint, note: parsed } = parseCheckpointNote(note + cosignatures)
     if (checkpoint.origin !== origin || checkpoint.size !== size) {
-      findings.report('checkpoint-unreadable', place, 'it is of another log or size than its row')
+      findings.report('checkpoint-unreadable', location, 'it is of another log or size than its row')
       return undefined
     }
     const { good, bad } = judgeNote(parsed, keys)
     if (bad.length > 0 || !good.some(({ key }) => key.kind === 'ed25519')) {
       const why =
         bad.length > 0 ? `the signature of ${bad[0]?.name} is wrong` : 'no known key of the log signed it'
-      findings.report('checkpoint-unsigned', place, why)
+      findings.report('checkpoint-unsigned', location, why)
       return undefined
     }
     return { size, root: checkpoint.root, named: `the checkpoint of size ${size}` }
   } catch {
-    findings.report('checkpoint-unreadable', place, 'it is no signed checkpoint')
+    findings.report('checkpoint-unreadable', location, 'it is no signed checkpoint')
     return undefined
   }
 }

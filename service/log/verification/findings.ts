@@ -36,23 +36,23 @@ export interface Findings {
   /** How many there are; more than are kept, when something is wrong everywhere. */
   readonly count: number
   /** The first ones. */
-  readonly kept: readonly Finding[]
+  readonly reported: readonly Finding[]
 }
 
 /** Enough to see what happened; a log that is wrong throughout must not fill the memory. */
-const mostKept = 1_000
+const maxReported = 1_000
 
 export function collectFindings(): Findings {
-  const kept: Finding[] = []
+  const reported: Finding[] = []
   let count = 0
   return {
     report(code, place, message) {
       count++
-      if (kept.length < mostKept) kept.push({ code, place, message })
+      if (reported.length < maxReported) reported.push({ code, place, message })
     },
     get count() {
       return count
     },
-    kept,
+    reported,
   }
 }

@@ -45,9 +45,9 @@ export function httpLog(
     async *entries(from) {
       for (let index = Math.floor(from / tileWidth); index * tileWidth < size; index++) {
         const first = index * tileWidth
-        const place = `${base(url)}/tile/entries/${pathOf(index, widthOf(0, index))}`
+        const location = `${base(url)}/tile/entries/${pathOf(index, widthOf(0, index))}`
         if (token === undefined) yield readHashes((await tile(0, index)) ?? new Uint8Array(0), first)
-        else yield readBundle(await get(place, token, largestBundle), first, place)
+        else yield readBundle(await get(location, token, largestBundle), first, location)
       }
     },
     async *signedTrees(from) {
@@ -74,13 +74,13 @@ function readHashes(hashes: Uint8Array, first: number): readonly FoundEntry[] {
   })
 }
 
-function readBundle(bytes: Uint8Array, first: number, place: string): readonly FoundEntry[] {
+function readBundle(bytes: Uint8Array, first: number, location: string): readonly FoundEntry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const entries: FoundEntry[] = []
   for (let at = 0; at < bytes.length; ) {
     const end = at + 2 + (at + 2 <= bytes.length ? view.getUint16(at) : 0)
     if (end > bytes.length || entries.length === tileWidth)
-      throw new HttpLogFailed(`${place} is no bundle of entries`)
+      throw new HttpLogFailed(`${location} is no bundle of entries`)
     entries.push({ position: first + entries.length, leaf: bytes.slice(at + 2, end) })
     at = end
   }

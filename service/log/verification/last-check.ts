@@ -5,10 +5,10 @@
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeBase64, encodeBase64 } from '../../../crypto/text.ts'
-import type { SecretPlace, SecretWrapper } from '../../keys/wrapping.ts'
+import type { SecretContext, SecretWrapper } from '../../keys/wrapping.ts'
 import type { CheckedLog } from './check-database.ts'
 
-const place: SecretPlace = { column: 'log-verified', row: '' }
+const context: SecretContext = { column: 'log-verified', row: '' }
 
 function pathIn(folder: string): string {
   return join(folder, 'log-verified.json')
@@ -21,7 +21,7 @@ export async function keepLastCheck(
   logs: readonly CheckedLog[],
 ): Promise<void> {
   const rows = logs.map(({ origin, size, root }) => ({ origin, size, root: encodeBase64(root) }))
-  const sealed = wrapper.wrap(new Uint8Array(Buffer.from(JSON.stringify(rows))), place)
+  const sealed = wrapper.wrap(new Uint8Array(Buffer.from(JSON.stringify(rows))), context)
   const draft = `${pathIn(folder)}.${process.pid}`
   await writeFile(draft, `${JSON.stringify({ sealed: encodeBase64(sealed) })}\n`, { mode: 0o600 })
   await rename(draft, pathIn(folder))
@@ -35,7 +35,7 @@ export async function findLastCheck(
   try {
     const file: unknown = JSON.parse(await readFile(pathIn(folder), 'utf8'))
     const { sealed } = file as { readonly sealed: string }
-    const text = Buffer.from(wrapper.unwrap(decodeBase64(sealed), place)).toString()
+    const text = Buffer.from(wrapper.unwrap(decodeBase64(sealed), context)).toString()
     const rows = JSON.parse(text) as readonly { origin: string; size: number; root: string }[]
     return rows.map(({ origin, size, root }) => ({ origin, size, root: decodeBase64(root) }))
   } catch {

@@ -1,7 +1,7 @@
 /** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
 import { equalBytes } from '../../../crypto/bytes.ts'
 import { decodeHex } from '../../../crypto/text.ts'
-import type { StagedLeaf } from '../../store/log-records.ts'
+import type { PendingEntry } from '../../store/log-records.ts'
 import type { Findings } from './findings.ts'
 
 /** A leaf's members as far as a check needs them. */
@@ -75,12 +75,12 @@ function textOf(value: unknown): string {
  *
  * @returns the leaf; `undefined` when its bytes are none, which is a finding
  */
-export function checkColumns(row: StagedLeaf, place: string, findings: Findings): ReadLeaf | undefined {
+export function checkColumns(row: PendingEntry, location: string, findings: Findings): ReadLeaf | undefined {
   let leaf: ReadLeaf
   try {
     leaf = readLeaf(row.leaf)
   } catch {
-    findings.report('entry-unreadable', place, 'its bytes are no leaf')
+    findings.report('entry-unreadable', location, 'its bytes are no leaf')
     return undefined
   }
   const wrong = [
@@ -92,7 +92,7 @@ export function checkColumns(row: StagedLeaf, place: string, findings: Findings)
     ['code', leaf.code === undefined || row.code === leaf.code],
   ].filter(([, isSame]) => isSame === false)
   for (const [column] of wrong) {
-    findings.report('column-changed', place, `the column ${column} is not what its leaf says`)
+    findings.report('column-changed', location, `the column ${column} is not what its leaf says`)
   }
   return leaf
 }

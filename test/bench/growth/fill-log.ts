@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3'
 import type { LogSeals } from '../../../service/log/seals.ts'
 import { growTree, hashLeaf } from '../../../service/log/tree.ts'
 import type { LogState, TileRecord } from '../../../service/store/log-records.ts'
-import { placeOf } from '../../../service/store/log-records.ts'
+import { entryIndexOf } from '../../../service/store/log-records.ts'
 
 /** Leaves that are taken into the tree at one time. */
 const batch = 16_384
@@ -27,16 +27,16 @@ export function fillLog(connection: Database.Database, size: number, seals: LogS
   let state = readState(connection)
   while (state.size < size) {
     const count = Math.min(batch, size - state.size)
-    const staged = Array.from({ length: count }, () => {
+    const pending = Array.from({ length: count }, () => {
       const id = randomBytes(16)
       const leaf = makeLeaf(id)
       return { id, leaf, hash: hashLeaf(leaf) }
     })
-    const growth = growTree({ state, edge: readEdge(connection, state), staged })
+    const growth = growTree({ state, edge: readEdge(connection, state), pending })
     const details = randomBytes((template.detail as Uint8Array).length)
-    for (const [index, { id, leaf, hash }] of staged.entries()) {
+    for (const [index, { id, leaf, hash }] of pending.entries()) {
       details.writeUInt32BE(index)
-      const place = placeOf(state.log, state.size + index)
+      const place = entryIndexOf(state.log, state.size + index)
       insert.run(place, id, hash, leaf, randomBytes(8), randomBytes(8), details, template.place)
     }
     const writeTile = connection.prepare('insert or replace into log_tiles values (?, ?, ?, ?)')

@@ -15,10 +15,10 @@ export interface PaddingVectors {
 
 const edges = [0, 1, 255, 256, 257, 272, 273, 288, 289, 1000, 100000, 1048576]
 const powers = [9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 24, 30].map((exponent) => 2 ** exponent)
-const around = powers.flatMap((power) => [power - 1, power, power + 1])
+const overrides = powers.flatMap((power) => [power - 1, power, power + 1])
 
 export function paddingVectors(): PaddingVectors {
-  const lengths = [...new Set([...edges, ...around])].sort((a, b) => a - b)
+  const lengths = [...new Set([...edges, ...overrides])].sort((a, b) => a - b)
   const short = encodeRequest(unsigned.read)
   const long = encodeRequest({ ...unsigned.transfer, content: new Uint8Array(250).fill(0x61) })
   const hex = encodeHex

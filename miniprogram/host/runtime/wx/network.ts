@@ -22,9 +22,9 @@ export const networkFunctions = {
   },
 }
 
-function tell(): void {
+function emit(): void {
   for (const listener of [...listeners]) listener({ isConnected: !isOffline(), networkType: networkType() })
 }
 
-window.addEventListener('online', tell)
-window.addEventListener('offline', tell)
+window.addEventListener('online', emit)
+window.addEventListener('offline', emit)
