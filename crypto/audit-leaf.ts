@@ -17,13 +17,13 @@ import type { Primitives } from './primitives.ts'
 import { decodeAscii, decodeBase64, decodeUtf8, encodeAscii, encodeBase64, encodeUtf8 } from './text.ts'
 
 /** Bytes of a leaf. */
-export const longestLeaf = 2048
+export const maxLeafLength = 2048
 /** Bytes of a group's value. */
-export const longestGroup = 65536
+export const maxGroupLength = 65536
 
 const commitmentLabel = 'miniseal-audit/1'
 const hashLength = 32
-const mostFacts = 16
+const maxFacts = 16
 
 /** What a leaf tells of. */
 export const leafKinds = [
@@ -88,7 +88,7 @@ export function encodeLeaf(leaf: AuditLeaf): Uint8Array {
     ...(facts === undefined ? [] : [`"x":${encodeFacts(facts)}`]),
   ]
   const bytes = encodeAscii(`{${members.join(',')}}`)
-  if (bytes.length > longestLeaf) throw new FormatError('the leaf is too long')
+  if (bytes.length > maxLeafLength) throw new FormatError('the leaf is too long')
   return bytes
 }
 
@@ -114,7 +114,7 @@ function encodeCommitments(commitments: Readonly<Record<string, Uint8Array>>): s
 
 function encodeFacts(facts: FlatObject): string {
   const values = Object.keys(facts).map((name) => facts[name])
-  if (values.length === 0 || values.length > mostFacts) throw new FormatError('a leaf has 1 to 16 facts')
+  if (values.length === 0 || values.length > maxFacts) throw new FormatError('a leaf has 1 to 16 facts')
   if (!values.every((value) => typeof value === 'number' || patterns.fact.test(`${value}`)))
     throw new FormatError('a fact is short printable ascii, or a number')
   return encodeFlat(facts)
@@ -122,7 +122,7 @@ function encodeFacts(facts: FlatObject): string {
 
 /** Reads the attacker-controlled bytes of a leaf. @throws FormatError unless they are what {@link encodeLeaf} writes. */
 export function parseLeaf(bytes: Uint8Array): AuditLeaf {
-  if (bytes.length > longestLeaf) throw new FormatError('the leaf is too long')
+  if (bytes.length > maxLeafLength) throw new FormatError('the leaf is too long')
   const members = jsonObject(parseJson(decodeAscii(bytes)))
   const leaf: AuditLeaf = {
     id: text(members.id),
@@ -158,14 +158,14 @@ export function encodeGroup(group: FlatObject): Uint8Array {
 export function groupText(group: FlatObject): string {
   const text = encodeFlat(group)
   // No character takes more than three bytes for each of its units.
-  if (text.length * 3 > longestGroup && encodeUtf8(text).length > longestGroup)
+  if (text.length * 3 > maxGroupLength && encodeUtf8(text).length > maxGroupLength)
     throw new FormatError('the group is too long')
   return text
 }
 
 /** Reads the attacker-controlled value of a group. @throws FormatError unless {@link encodeGroup} writes it so. */
 export function parseGroup(bytes: Uint8Array): FlatObject {
-  if (bytes.length > longestGroup) throw new FormatError('the group is too long')
+  if (bytes.length > maxGroupLength) throw new FormatError('the group is too long')
   const group = flatMembers(parseJson(decodeUtf8(bytes)))
   if (!equalBytes(encodeGroup(group), bytes)) throw new FormatError('not the encoding of a group')
   return group

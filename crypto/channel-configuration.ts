@@ -16,7 +16,7 @@ export interface PublishedKey {
 }
 
 /** So many logs that have ended are named at most. */
-export const mostEndedLogs = 16
+export const maxEndedLogs = 16
 
 /** Which logs are the service's. A key of a note is bound to its log's name, so that each log has its own. */
 export interface LogKeys {
@@ -163,7 +163,7 @@ function parseConfiguration(primitives: Primitives, value: Record<string, unknow
 /** Empty texts and more members than a client should have to try are refused, as what is no list. */
 function parseEnded(ended: unknown): Pick<LogKeys, 'ended'> {
   if (ended === undefined) return {}
-  if (!Array.isArray(ended) || ended.length > mostEndedLogs) throw new FormatError('not a list of ended logs')
+  if (!Array.isArray(ended) || ended.length > maxEndedLogs) throw new FormatError('not a list of ended logs')
   return { ended: ended.map(text) }
 }
 

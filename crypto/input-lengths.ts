@@ -2,7 +2,7 @@
 import { FormatError } from './errors.ts'
 
 /** Node's HKDF takes no longer `info`; one limit for all keeps the implementations equal. */
-const longestInfo = 1024
+const maxInfoLength = 1024
 
 /**
  * @param name what the bytes are, for the message; never their content.
@@ -14,5 +14,5 @@ export function assertLength(bytes: Uint8Array, length: number, name: string): v
 
 /** @throws FormatError when an HKDF `info` is longer than 1024 bytes. */
 export function assertInfoLength(info: Uint8Array): void {
-  if (info.length > longestInfo) throw new FormatError(`info must have at most ${longestInfo} bytes`)
+  if (info.length > maxInfoLength) throw new FormatError(`info must have at most ${maxInfoLength} bytes`)
 }

@@ -15,8 +15,8 @@ import type { Primitives } from './primitives.ts'
 import { decodeBase64, encodeBase64, encodeHex, encodeUtf8 } from './text.ts'
 
 /** Characters of a whole note: 16 post-quantum signatures and a little text fit. */
-const longestNote = 131072
-const mostSignatures = 64
+const maxNoteLength = 131072
+const maxSignatures = 64
 const keyIdLength = 4
 const publicKeyLength = 32
 
@@ -106,10 +106,10 @@ export function parseVerifierKey(primitives: Pick<Primitives, 'sha256'>, text: s
 /** @throws FormatError for a text, a name or a number of signatures that no note may have. */
 export function encodeNote({ text, signatures }: SignedNote): string {
   assertNoteText(text)
-  if (signatures.length < 1 || signatures.length > mostSignatures)
+  if (signatures.length < 1 || signatures.length > maxSignatures)
     throw new FormatError('a note has 1 to 64 signatures')
   const note = `${text}\n${signatures.map(encodeSignatureLine).join('')}`
-  if (note.length > longestNote) throw new FormatError('the note is too long')
+  if (note.length > maxNoteLength) throw new FormatError('the note is too long')
   return note
 }
 
@@ -118,7 +118,7 @@ export function encodeNote({ text, signatures }: SignedNote): string {
  * @throws FormatError unless it is what {@link encodeNote} writes.
  */
 export function parseNote(note: string): SignedNote {
-  if (note.length > longestNote) throw new FormatError('the note is too long')
+  if (note.length > maxNoteLength) throw new FormatError('the note is too long')
   const end = note.lastIndexOf('\n\n')
   if (end < 0) throw new FormatError('a note without an empty line')
   const text = note.slice(0, end + 1)
@@ -130,7 +130,7 @@ export function parseNote(note: string): SignedNote {
 export function parseSignatureLines(lines: string): readonly NoteSignature[] {
   if (!lines.endsWith('\n')) throw new FormatError('a note without a last line feed')
   const split = lines.slice(0, -1).split('\n')
-  if (split.length > mostSignatures) throw new FormatError('a note has 1 to 64 signatures')
+  if (split.length > maxSignatures) throw new FormatError('a note has 1 to 64 signatures')
   return split.map(parseSignatureLine)
 }
 

@@ -5,7 +5,7 @@
  */
 
 /** UTF-16 units: what `authContent` of `wx.startSoterAuthentication` may hold. */
-export const longestSummary = 42
+export const maxSummaryLength = 42
 
 /**
  * Code points, from and to, in order: Unicode Cc, Cf, Zl, Zp, Cs, and all that is ignorable when it is displayed (DI).
@@ -52,6 +52,6 @@ export function summaryFault(text: string): string | undefined {
   if (text === '') return 'the summary is empty'
   if ([...text].some(isUnshowable))
     return 'the summary holds a character that hides, breaks or turns the text'
-  if (text.length > longestSummary) return `the summary is over ${longestSummary} characters`
+  if (text.length > maxSummaryLength) return `the summary is over ${maxSummaryLength} characters`
   return undefined
 }

@@ -40,7 +40,7 @@ export interface EntryBundle {
 
 const path = /^tile\/(entries|0|[1-9][0-9]?)\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/
 /** Longer than the path of every tile: six parts of an index, and a width. */
-const longestPath = 64
+const maxPathLength = 64
 
 /** Where a tile or a bundle is served, without a slash in front. @throws FormatError for one that cannot be. */
 export function tilePath(tile: HashTile | EntryBundle): string {
@@ -68,7 +68,7 @@ function indexText(index: number): string {
 
 /** Reads an attacker-controlled path. @throws FormatError unless it is what {@link tilePath} writes. */
 export function parseTilePath(text: string): HashTile | EntryBundle {
-  if (text.length > longestPath) throw new FormatError('not the path of a tile')
+  if (text.length > maxPathLength) throw new FormatError('not the path of a tile')
   const [, level = '', digits = '', partial = `${tileWidth}`] = path.exec(text) ?? []
   const index = Number(digits.replace(/[x/]/g, ''))
   const width = Number(partial)

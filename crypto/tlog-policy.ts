@@ -18,9 +18,9 @@ import { encodeVerifierKey, knownSignatures, parseVerifierKey } from './signed-n
 import { encodeHex, encodeUtf8 } from './text.ts'
 
 /** Characters of a policy. */
-const longestPolicy = 65536
+const maxPolicyLength = 65536
 /** Of logs, of witnesses, and of groups. */
-const mostEach = 64
+const maxEach = 64
 
 export interface PolicyLog {
   readonly key: VerifierKey
@@ -94,7 +94,7 @@ interface Draft {
  * @throws FormatError for anything that the specification does not allow, and for types of keys that are not known here.
  */
 export function parsePolicy(primitives: Sha256, text: string): TlogPolicy {
-  if (text.length > longestPolicy) throw new FormatError('the policy is too long')
+  if (text.length > maxPolicyLength) throw new FormatError('the policy is too long')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a policy may not have
   if (/[\0-\x08\x0b-\x1f\x7f]/.test(text)) throw new FormatError('a policy with a control character')
   if (!text.endsWith('\n')) throw new FormatError('the last line of a policy has no line feed')
@@ -111,7 +111,7 @@ export function parsePolicy(primitives: Sha256, text: string): TlogPolicy {
   for (const line of text.split('\n')) readLine(primitives, draft, line)
   const { logs, witnesses, groups, quorum } = draft
   if (quorum === undefined) throw new FormatError('a policy without a quorum')
-  if ([logs, witnesses, groups].some(({ length }) => length > mostEach))
+  if ([logs, witnesses, groups].some(({ length }) => length > maxEach))
     throw new FormatError('the policy has too many lines of one kind')
   return { logs, witnesses, groups, quorum: quorum.name }
 }

@@ -20,9 +20,9 @@ import { verifyByPolicy } from './tlog-policy.ts'
 
 const firstLine = 'c2sp.org/tlog-proof@v1'
 /** Characters of a whole proof: a note of the longest kind, as much of extra data, and 63 hashes. */
-const longestProof = 262144
+const maxProofLength = 262144
 /** A tree of 2^63 leaves has no longer path. */
-const mostHashes = 63
+const maxHashes = 63
 
 export interface TlogProof {
   /** Nobody vouches for it. Absent where there is none. */
@@ -39,7 +39,7 @@ export interface TlogProof {
 export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof): string {
   if (!Number.isSafeInteger(index) || index < 0) throw new FormatError('not the index of an entry')
   if (extra?.length === 0) throw new FormatError('extra data of nothing')
-  if (hashes.length > mostHashes || !hashes.every(({ length }) => length === treeHashLength))
+  if (hashes.length > maxHashes || !hashes.every(({ length }) => length === treeHashLength))
     throw new FormatError('not the hashes of a proof')
   parseCheckpointNote(checkpoint)
   const lines = [
@@ -49,7 +49,7 @@ export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof)
     ...hashes.map(encodeBase64),
   ]
   const proof = `${lines.join('\n')}\n\n${checkpoint}`
-  if (proof.length > longestProof) throw new FormatError('the proof is too long')
+  if (proof.length > maxProofLength) throw new FormatError('the proof is too long')
   return proof
 }
 
@@ -58,7 +58,7 @@ export function encodeTlogProof({ extra, index, hashes, checkpoint }: TlogProof)
  * @throws FormatError unless it is what {@link encodeTlogProof} writes.
  */
 export function parseTlogProof(text: string): TlogProof {
-  if (text.length > longestProof) throw new FormatError('the proof is too long')
+  if (text.length > maxProofLength) throw new FormatError('the proof is too long')
   const end = text.indexOf('\n\n')
   const [first, ...lines] = text.slice(0, Math.max(end, 0)).split('\n')
   if (first !== firstLine) throw new FormatError('not a proof of a log')

@@ -13,7 +13,7 @@ import { boundBodies, limitBody } from './http/bodies.ts'
 import { clearAnswer, maxSealed, sealHandler, senderOf } from './http/channel.ts'
 import type { MetricsAccess, MetricsText } from './http/metrics.ts'
 import { metricsHandler } from './http/metrics.ts'
-import { oneSpelling } from './http/one-spelling.ts'
+import { rejectNonCanonicalPath } from './http/one-spelling.ts'
 import { maxPush, pushHandler } from './http/push.ts'
 import type { PushKey } from './http/push-keys.ts'
 import type { Sockets } from './http/sockets.ts'
@@ -63,7 +63,7 @@ export function createApp(
   const app = new Hono()
   if (trace !== undefined) app.use(trace)
   app.use(closeConnections(isStopping))
-  app.use(oneSpelling())
+  app.use(rejectNonCanonicalPath())
   // Before the headers that are for pages: this is the hot path, and it sets its own.
   app.post('/seal', boundBodies(context), limitBody(maxSealed(context)), sealHandler(context))
   app.use(secureHeaders())

@@ -6,7 +6,7 @@ import type { AuditParts } from './auditors/parts.ts'
 import { cookieKeyOf } from './auditors/session.ts'
 import type { Config } from './config.ts'
 import type { ExchangeContext } from './exchange/context.ts'
-import { longestWork } from './exchange/idempotency.ts'
+import { maxWorkDuration } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { openCheckpointLock, openMemoryCheckpointLock } from './log/anchor.ts'
 import { createAppender } from './log/journal.ts'
@@ -75,7 +75,7 @@ export async function openRecords(
     now,
     notify: gate.notify,
   })
-  await appender.logLostIntents(now() - longestWork)
+  await appender.logLostIntents(now() - maxWorkDuration)
   return {
     appender,
     receipts: createReceipts({ store, reader, keys, blindIndexOf }),

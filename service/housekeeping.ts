@@ -1,7 +1,7 @@
 /** What a service does besides answering: keys reread and rotated, old rows pruned by a clock that can be trusted. */
 import type { Logger } from 'pino'
 import type { ClockWatch } from './clock.ts'
-import { longestWork } from './exchange/idempotency.ts'
+import { maxWorkDuration } from './exchange/idempotency.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { rotateWhenDue } from './keys/keyring.ts'
 import type { SecretWrapper } from './keys/wrapping.ts'
@@ -76,6 +76,6 @@ async function runRound(
   await rotateWhenDue(logKeyChanges(store, appender), wrapper, keyring, now())
   const trusted = clock.trustedTime()
   if (trusted !== undefined) await prune(store, trusted)
-  await appender.logLostIntents(now() - longestWork)
+  await appender.logLostIntents(now() - maxWorkDuration)
   return trusted
 }

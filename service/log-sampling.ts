@@ -10,7 +10,7 @@ const window = 60_000
 const maxSources = 10_000
 
 /** What one window left out. */
-export interface LeftOut {
+export interface SuppressedCounts {
   readonly refusals: number
   /** Address groups that they came from, as far as they were told apart. */
   readonly sources: number
@@ -23,7 +23,7 @@ export interface LeftOut {
  * @returns whether a refusal of this source is to be written
  */
 export function createRefusalSampler(
-  report: (leftOut: LeftOut) => void,
+  report: (leftOut: SuppressedCounts) => void,
 ): (source: string, code: string) => boolean {
   let counts = new Map<string, number>()
   let codes: Record<string, number> = {}

@@ -22,20 +22,20 @@ export interface LogSink {
   write(line: string): void
 }
 
-let lost = 0
+let dropped = 0
 
 /** Lines that were lost in this process. */
-export function lostLines(): number {
-  return lost
+export function droppedLines(): number {
+  return dropped
 }
 
 /** The sink of standard error, which is never waited for, whatever it is. */
 export function standardErrorSink(): LogSink {
   const kind = fstatSync(2)
-  if (!kind.isFIFO() && !kind.isSocket()) return createLogSink(putToFile)
+  if (!kind.isFIFO() && !kind.isSocket()) return createLogSink(writeToFile)
   // Said to whoever writes, too: without a listener the process would end.
   process.stderr.on('error', () => {})
-  return createLogSink(putToStream)
+  return createLogSink(writeToStream)
 }
 
 /** @param pause milliseconds after a failed write */
@@ -45,7 +45,7 @@ export function createLogSink(put: PutText, pause = retryAfter): LogSink {
   let lostSince = 0
   let isAtWork = false
   const lose = (lines: number): void => {
-    lost += lines
+    dropped += lines
     lostSince += lines
   }
   const takeBatch = (): readonly string[] => {
@@ -95,13 +95,13 @@ function summaryOf(lines: number): string {
 }
 
 /** A pipe or a socket: the system takes what fits, and says when the rest is gone. */
-const putToStream: PutText = (text) =>
+const writeToStream: PutText = (text) =>
   new Promise((resolve, reject) => {
     process.stderr.write(text, (error) => (error ? reject(error) : resolve()))
   })
 
 /** A file, a device or a terminal: written to in a thread, since a write may take long or fail. */
-const putToFile: PutText = async (text) => {
+const writeToFile: PutText = async (text) => {
   let rest = Buffer.from(text)
   while (rest.length > 0) {
     const bytes = rest

@@ -123,7 +123,7 @@ export async function startService(
     trace: traces.middleware,
   })
   listener.use(addDemoPages(app, config, { origin, keyring, now, sandboxUrl: sandbox?.url }).fetch)
-  const stopMaintenance = startUpkeep({ store, wrapper, keyring, ...records }, now, overrides, seen)
+  const stopMaintenance = startMaintenance({ store, wrapper, keyring, ...records }, now, overrides, seen)
   return {
     url: listener.url,
     origin,
@@ -143,7 +143,7 @@ export async function startService(
 }
 
 /** @returns its stop */
-function startUpkeep(
+function startMaintenance(
   parts: Omit<MaintenanceDependencies, 'clock' | 'period'>,
   now: () => number,
   { monotonic = () => performance.now() / 1000, maintenancePeriod: period }: TestOverrides,
@@ -203,7 +203,7 @@ function contextOf(
     limits: createLimits(config.limits, config.trustedProxies),
     copies: createCopies(parts.store),
     maxDevices: config.maxDevices,
-    tellsBase: config.mode === 'development',
+    returnsSignatureBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,
     random: randomBytes,
     ...parts,

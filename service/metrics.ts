@@ -9,7 +9,7 @@ import type { MetricsText } from './http/metrics.ts'
 import type { DiskGuard } from './limits/disk.ts'
 import type { LogEvent } from './log/events.ts'
 import { type ObservedLog, observeLog } from './log-metrics.ts'
-import { lostLines } from './log-sink.ts'
+import { droppedLines } from './log-sink.ts'
 import { type OperatorMetrics, observeSlots } from './operator-metrics.ts'
 import type { SocketMetrics } from './socket-metrics.ts'
 import { observeSockets } from './socket-metrics.ts'
@@ -217,7 +217,7 @@ function countLostLines(registry: Registry): void {
     registers: [registry],
     collect() {
       this.reset()
-      this.inc(lostLines())
+      this.inc(droppedLines())
     },
   })
 }

@@ -66,10 +66,10 @@ export function createAnswer(
 
 /** What an answer gave earlier, as `confirming` confirms it. */
 export function revalidatedAnswer(
-  kept: Pick<Answer, 'status' | 'headers' | 'bytes'>,
+  stored: Pick<Answer, 'status' | 'headers' | 'bytes'>,
   confirming: Answer,
 ): Answer {
-  const { status, headers, bytes } = kept
+  const { status, headers, bytes } = stored
   return { ...confirming, status, headers, bytes, isFromCache: true, ...readers(bytes) }
 }
 
@@ -78,7 +78,7 @@ export function revalidatedAnswer(
  *
  * @param telling the verified answer that holds it: it is the evidence, and its receipt is the receipt
  */
-export function answerTold(
+export function notModifiedAnswer(
   { status, fields, content }: ResponseMessage,
   telling: Answer,
   compression: Compression | undefined,

@@ -5,22 +5,22 @@ import type { PreparedRequest } from './prepared-request.ts'
 import { withField } from './prepared-request.ts'
 
 /** What is kept of an answer. */
-export interface Kept {
+export interface StoredEntry {
   readonly etag: string | undefined
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
 }
 
-interface Entry extends Kept {
+interface Entry extends StoredEntry {
   /** UNIX seconds by the service's clock; until then nobody needs to be asked. */
   readonly freshUntil: number
   /** `undefined` when it is from an earlier launch. */
   readonly answer: Answer | undefined
 }
 
-const MOST_ENTRIES = 64
-const MOST_BYTES = 524_288
+const MAX_ENTRIES = 64
+const MAX_BYTES = 524_288
 
 export class Cache {
   private entries = new Map<string, Entry>()
@@ -64,10 +64,10 @@ export class Cache {
    */
   take(prepared: PreparedRequest, answer: Answer, effects: number): Answer {
     const name = nameOf(prepared)
-    const kept = this.entries.get(name)
-    if (answer.status === 304 && kept?.etag !== undefined) {
-      const again = revalidatedAnswer(kept, answer)
-      this.keep(name, { ...kept, answer: again, freshUntil: this.freshUntil(answer, effects) })
+    const stored = this.entries.get(name)
+    if (answer.status === 304 && stored?.etag !== undefined) {
+      const again = revalidatedAnswer(stored, answer)
+      this.put(name, { ...stored, answer: again, freshUntil: this.freshUntil(answer, effects) })
       return again
     }
     this.entries.delete(name)
@@ -76,20 +76,20 @@ export class Cache {
     const control = headers['cache-control'] ?? ''
     const isUsable = headers.etag !== undefined || freshUntil > 0
     if (status === 200 && isUsable && !/\bno-store\b/i.test(control)) {
-      this.keep(name, { etag: headers.etag, status, headers, bytes, freshUntil, answer })
+      this.put(name, { etag: headers.etag, status, headers, bytes, freshUntil, answer })
     }
     return answer
   }
 
   /** What an earlier launch may use; `undefined` when it could not ask whether it is still right. */
-  findKept(prepared: PreparedRequest): Kept | undefined {
+  findStored(prepared: PreparedRequest): StoredEntry | undefined {
     const entry = this.entries.get(nameOf(prepared))
     return entry?.etag === undefined ? undefined : entry
   }
 
   /** Takes over what an earlier launch kept. */
-  restore(prepared: PreparedRequest, kept: Kept): void {
-    this.keep(nameOf(prepared), { ...kept, freshUntil: 0, answer: undefined })
+  restore(prepared: PreparedRequest, stored: StoredEntry): void {
+    this.put(nameOf(prepared), { ...stored, freshUntil: 0, answer: undefined })
   }
 
   private freshUntil({ headers, evidence }: Answer, effects: number): number {
@@ -100,16 +100,16 @@ export class Cache {
   }
 
   /** The oldest give way. */
-  private keep(name: string, entry: Entry): void {
+  private put(name: string, entry: Entry): void {
     this.entries.delete(name)
     this.entries.set(name, entry)
     let bytes = 0
     for (const [other, { bytes: content }] of [...this.entries].reverse()) {
       bytes += content.length
-      if (bytes > MOST_BYTES) this.entries.delete(other)
+      if (bytes > MAX_BYTES) this.entries.delete(other)
     }
     const [oldest] = this.entries.keys()
-    if (this.entries.size > MOST_ENTRIES && oldest !== undefined) this.entries.delete(oldest)
+    if (this.entries.size > MAX_ENTRIES && oldest !== undefined) this.entries.delete(oldest)
   }
 }
 

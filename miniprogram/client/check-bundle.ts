@@ -70,7 +70,7 @@ export async function checkBundle({ code, inputs }: ClientBundle): Promise<Bundl
   const problems = [
     ...(bytes > MAX_BYTES ? [`${bytes} bytes are over the limit of ${MAX_BYTES}`] : []),
     ...(gzipped > MAX_GZIPPED ? [`${gzipped} bytes gzipped are over the limit of ${MAX_GZIPPED}`] : []),
-    ...strangers(inputs).map((path) => `${path} may not be part of the client`),
+    ...unexpectedInputs(inputs).map((path) => `${path} may not be part of the client`),
     ...(await forbidden(code)).map((name) => `the global ${name} is used`),
     ...(await syntaxProblems(code)),
     ...loadProblems(code),
@@ -78,7 +78,7 @@ export async function checkBundle({ code, inputs }: ClientBundle): Promise<Bundl
   return { bytes, gzipped, problems }
 }
 
-function strangers(inputs: ClientBundle['inputs']): readonly string[] {
+function unexpectedInputs(inputs: ClientBundle['inputs']): readonly string[] {
   // esbuild puts an empty module, `(disabled):…`, where a package's `browser` field leaves one out.
   return Object.keys(inputs).filter((path) => {
     return !path.startsWith('(disabled):') && !allowedInputs.some((allowed) => path.startsWith(allowed))

@@ -9,16 +9,16 @@ export interface Compression {
 }
 
 /** Below this, signatures and padding weigh more than what could be saved. */
-const SHORTEST = 2048
+const MIN_SIZE = 2048
 /** As the service's own bound on what it unpacks. */
-const LONGEST = 8_388_608
+const MAX_SIZE = 8_388_608
 
 /** `undefined` where the content would not become a tenth smaller. */
 export function findSmaller(
   compression: Compression | undefined,
   content: Uint8Array,
 ): Uint8Array | undefined {
-  if (compression === undefined || content.length < SHORTEST) return undefined
+  if (compression === undefined || content.length < MIN_SIZE) return undefined
   const smaller = compression.gzip(content)
   return smaller.length < content.length * 0.9 ? smaller : undefined
 }
@@ -34,7 +34,7 @@ export function unpacked(
 ): Uint8Array {
   if (coding !== 'gzip' || compression === undefined || content.length === 0) return content
   try {
-    return compression.gunzip(content, LONGEST)
+    return compression.gunzip(content, MAX_SIZE)
   } catch (cause) {
     throw new ChannelError('unexpected_answer', 'the content cannot be unpacked', { cause })
   }

@@ -7,13 +7,13 @@ import { stringMember } from './json.ts'
 import { stepUpField } from './step-up.ts'
 
 /** What the service asks for; both from its signed refusal. */
-export interface Asked {
+export interface ConfirmationRequest {
   readonly challenge: string
   readonly summary: string
 }
 
 /** `undefined` for every other error. */
-export function findAsked(error: unknown): Asked | undefined {
+export function findConfirmationRequest(error: unknown): ConfirmationRequest | undefined {
   if (!(error instanceof ChannelError) || error.code !== 'step_up_required') return undefined
   const challenge = stringMember(error.problem, 'challenge')
   return challenge === undefined
@@ -39,7 +39,7 @@ export function isUnconfirmed(error: unknown): error is ChannelError {
  */
 export async function confirmed(
   { ask, soter, platform }: Environment,
-  { challenge, summary }: Asked,
+  { challenge, summary }: ConfirmationRequest,
   confirm: true | ((summary: string) => Promise<boolean>),
 ): Promise<string> {
   // The service shows nothing like it; what a person cannot read as it is, they are not asked about.

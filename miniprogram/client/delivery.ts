@@ -47,7 +47,7 @@ export class Delivery {
     let token = session.token
     return withRecovery(
       async () => {
-        await renewal.keepFresh(session)
+        await renewal.ensureFresh(session)
         token = session.token
         return exchange(environment, configurations, session, prepared)
       },

@@ -64,7 +64,7 @@ export class EventStream {
     for (const cursor of [...this.cursors]) {
       if (cursor.last !== event.sequence - 1) continue
       cursor.last = event.sequence
-      give(() => cursor.reader.onEvent(event))
+      callListener(() => cursor.reader.onEvent(event))
     }
     return true
   }
@@ -77,13 +77,13 @@ export class EventStream {
       if (isSetBack || before > last) cursor.last = Math.min(before, from - 1, last)
       else if (before < from - 1) cursor.last = from - 1
       const missed = { from: before + 1, to: cursor.last }
-      if (cursor.last !== before) give(() => cursor.reader.onMissed?.(missed))
+      if (cursor.last !== before) callListener(() => cursor.reader.onMissed?.(missed))
     }
   }
 }
 
 /** What a listener throws is the mini program's: it is reported as uncaught, and stops nobody else. */
-function give(call: () => void): void {
+function callListener(call: () => void): void {
   try {
     call()
   } catch (error) {

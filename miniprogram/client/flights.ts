@@ -3,23 +3,23 @@ import type { Answer } from './answer.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
 
 export class SingleFlight {
-  private readonly underway = new Map<string, Promise<Answer>>()
+  private readonly inFlight = new Map<string, Promise<Answer>>()
 
   /** The answer of the flight called `name`, or of the one that `start` begins; `undefined` is shared with nobody. */
   join(name: string | undefined, start: () => Promise<Answer>): Promise<Answer> {
     if (name === undefined) return start()
-    const joined = this.underway.get(name)
+    const joined = this.inFlight.get(name)
     if (joined !== undefined) return joined
-    const flight = start().finally(() => {
-      if (this.underway.get(name) === flight) this.underway.delete(name)
+    const running = start().finally(() => {
+      if (this.inFlight.get(name) === running) this.inFlight.delete(name)
     })
-    this.underway.set(name, flight)
-    return flight
+    this.inFlight.set(name, running)
+    return running
   }
 
   /** After an effect: what is read from now on must not be what was asked before. */
   forgetReads(): void {
-    for (const name of [...this.underway.keys()]) if (name.startsWith('GET')) this.underway.delete(name)
+    for (const name of [...this.inFlight.keys()]) if (name.startsWith('GET')) this.inFlight.delete(name)
   }
 }
 

@@ -40,7 +40,7 @@ const SESSION_OVER = 4401
 /** The reason with which the service closes the oldest of too many sockets: opening another one would close the next. */
 const TOO_MANY = 'too many sockets'
 /** Nothing is tried for so long, unless the phone has something to tell. */
-const LONG_REST_MS = 600_000
+const LONG_POLL_DELAY_MS = 600_000
 
 export class Live {
   private readonly environment: Environment
@@ -52,7 +52,7 @@ export class Live {
   private state: SocketState = 'closed'
   private isRunning = false
   private isResubscribing = false
-  private rest: Pause | undefined
+  private pollDelay: Pause | undefined
   private socket: SealSocket | undefined
 
   constructor(
@@ -89,19 +89,19 @@ export class Live {
   stop(): void {
     this.stream.clear()
     this.socket?.close()
-    this.rest?.end()
+    this.pollDelay?.end()
   }
 
   private async run(): Promise<void> {
     this.isRunning = true
-    const stopListening = this.environment.events.listen(() => this.rest?.end())
+    const stopListening = this.environment.events.listen(() => this.pollDelay?.end())
     for (let failures = 0; !this.stream.isEmpty; ) {
       const failure = await failureOf(() => this.connected())
       failures = failure === undefined ? 0 : failures + 1
       if (this.stream.isEmpty) break
       this.emitState('polling')
       const unheard = failures === 0 ? undefined : await failureOf(() => this.poll())
-      await this.restAfter(failures, unheard)
+      await this.pollDelayAfter(failures, unheard)
     }
     stopListening()
     this.isRunning = false
@@ -109,19 +109,19 @@ export class Live {
   }
 
   /** Until it is time to try again, or the phone has something to tell. */
-  private async restAfter(failures: number, unheard: ChannelError | undefined): Promise<void> {
+  private async pollDelayAfter(failures: number, unheard: ChannelError | undefined): Promise<void> {
     const { environment } = this
     const failure = unheard ?? new ChannelError('network', 'the socket is closed')
     // Nothing but a person, or another network, can change what is refused for good.
     const isFinal = !failure.retryable || !environment.events.isOnline()
     const backoff = await waitAfter(environment, failures + 1, failure).catch(() => POLL_MS)
-    await this.pause(isFinal ? LONG_REST_MS : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
+    await this.pause(isFinal ? LONG_POLL_DELAY_MS : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
   }
 
   private async pause(milliseconds: number): Promise<void> {
-    this.rest = startPause(milliseconds)
-    await this.rest.over
-    this.rest = undefined
+    this.pollDelay = startPause(milliseconds)
+    await this.pollDelay.over
+    this.pollDelay = undefined
   }
 
   /** Resolves when a socket was open and is closed now. @throws ChannelError when none could be had. */
@@ -144,33 +144,33 @@ export class Live {
       session.wire = socket
       await this.subscribe(session)
       this.emitState('open')
-      await this.kept(session, socket)
+      await this.runHeartbeat(session, socket)
     } finally {
       if (session.wire === socket) session.wire = undefined
       this.socket = undefined
       socket.close()
-      await this.heed(session, await socket.ended)
+      await this.applyLimits(session, await socket.ended)
     }
   }
 
   /** What the service meant by closing the socket. */
-  private async heed(session: Session, { code, reason }: SocketEnd): Promise<void> {
+  private async applyLimits(session: Session, { code, reason }: SocketEnd): Promise<void> {
     if (code === SESSION_OVER) this.openSessions.end(session, 'ended')
     if (reason !== TOO_MANY) return
     this.emitState('polling')
-    await this.pause(LONG_REST_MS)
+    await this.pause(LONG_POLL_DELAY_MS)
   }
 
   /** Asks in a sealed request whether the other end is still there, until it is not. */
-  private async kept(session: Session, socket: SealSocket): Promise<void> {
+  private async runHeartbeat(session: Session, socket: SealSocket): Promise<void> {
     let isOpen = true
     void socket.ended.then(() => {
       isOpen = false
-      this.rest?.end()
+      this.pollDelay?.end()
     })
     while (isOpen) {
       await this.pause(HEARTBEAT_MS)
-      if (isOpen) await this.ask(session)
+      if (isOpen) await this.fetchEvents(session)
     }
   }
 
@@ -185,7 +185,7 @@ export class Live {
   }
 
   /** `GET /events`, which also finds what a socket forgot to bring. */
-  private async ask(session: Session | undefined): Promise<void> {
+  private async fetchEvents(session: Session | undefined): Promise<void> {
     for (let isComplete = false; !isComplete && !this.stream.isEmpty; ) {
       const after = this.stream.position
       const path = `/events?after=${after}`
@@ -198,7 +198,7 @@ export class Live {
   }
 
   private async poll(): Promise<void> {
-    if (this.environment.events.isOnline()) await this.ask(undefined)
+    if (this.environment.events.isOnline()) await this.fetchEvents(undefined)
   }
 
   private async exchange(session: Session | undefined, options: RequestOptions): Promise<Answer> {

@@ -3,7 +3,7 @@ import type { Field } from '../../crypto/binary-http.ts'
 import { FormatError } from '../../crypto/errors.ts'
 import { decodeBase64, encodeAscii, encodeBase64Url } from '../../crypto/text.ts'
 import type { Answer } from './answer.ts'
-import { answerTold } from './answer.ts'
+import { notModifiedAnswer } from './answer.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { jsonObject, parseJsonObject, requiredNumber } from './json.ts'
@@ -102,7 +102,7 @@ function parseStored(environment: Environment, stored: Record<string, unknown>, 
     fields: fields.map(fieldOf),
     content: decodeBase64(content),
   }
-  return answerTold(response, telling, environment.compression)
+  return notModifiedAnswer(response, telling, environment.compression)
 }
 
 function fieldOf(field: unknown): Field {

@@ -2,7 +2,7 @@
 import { startPause } from './timers.ts'
 
 /** Longer than this, in seconds, nobody is kept waiting without a word: the request is sent, and refused. */
-const LONGEST_WAIT = 20
+const MAX_WAIT = 20
 
 export class Throttle {
   private readonly seconds: () => number
@@ -23,6 +23,6 @@ export class Throttle {
   /** Resolves when the service's limits leave something again. */
   async waitForCapacity(): Promise<void> {
     const wait = this.opensAt - this.seconds()
-    if (wait > 0 && wait <= LONGEST_WAIT) await startPause(wait * 1000).over
+    if (wait > 0 && wait <= MAX_WAIT) await startPause(wait * 1000).over
   }
 }

@@ -47,7 +47,7 @@ export function wxEvents(wx: WeChat): PhoneEvents {
 }
 
 /** How long a request that may wait for the network waits. */
-const LONGEST_WAIT_MS = 60_000
+const MAX_WAIT_MS = 60_000
 
 /**
  * Resolves when there is a network.
@@ -63,5 +63,5 @@ export async function assertOnline(events: PhoneEvents, mayWait: boolean): Promi
       if (events.isOnline()) resolve()
     })
   })
-  await withDeadline(online, LONGEST_WAIT_MS, offline).finally(stop)
+  await withDeadline(online, MAX_WAIT_MS, offline).finally(stop)
 }

@@ -4,11 +4,11 @@
 export type Priority = 'high' | 'normal' | 'low'
 
 /** What WeChat carries at a time, uploads and downloads of the mini program's own included. */
-const PLACES = 10
+const MAX_CONCURRENT = 10
 
 /** Places in flight, given out by priority and then in the order of asking. */
 export class Queue {
-  private free = PLACES
+  private free = MAX_CONCURRENT
   private readonly waiting: Record<Priority, (() => void)[]> = { high: [], normal: [], low: [] }
 
   /** Runs `send` as soon as there is a place for it. */

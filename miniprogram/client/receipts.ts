@@ -10,7 +10,7 @@ import { startPause } from './timers.ts'
 
 /** How long an entry takes to get into the log, and how often that is waited for. */
 const PENDING_MS = 1000
-const MOST_WAITS = 5
+const MAX_WAITS = 5
 
 /**
  * Fetches and checks.
@@ -39,7 +39,7 @@ export async function fetchReceipt(
 async function inTheLog(requests: Requests, id: string): Promise<Answer> {
   for (let waits = 0; ; waits++) {
     const answer = await requests.send({ method: 'GET', path: `/receipts/${id}`, cache: 'none' })
-    if (answer.status === 200 || (answer.status === 202 && waits >= MOST_WAITS)) return answer
+    if (answer.status === 200 || (answer.status === 202 && waits >= MAX_WAITS)) return answer
     if (answer.status !== 202) {
       throw new ChannelError('unexpected_answer', 'the receipt was not given as agreed', {
         status: answer.status,

@@ -25,7 +25,7 @@ export class Renewal {
    * Makes sure that the session's token is not about to end.
    * @throws ChannelError see {@link renew}.
    */
-  async keepFresh(session: Session): Promise<void> {
+  async ensureFresh(session: Session): Promise<void> {
     if (session.needsToken(this.environment.clock.seconds())) await this.renew(session)
   }
 

@@ -1,8 +1,8 @@
 /** What happens to a request of a mini program, from the call to the answer. */
 import type { Answer } from './answer.ts'
 import { Cache, nameOf } from './cache.ts'
-import type { Asked } from './confirmation.ts'
-import { confirmed, findAsked, isUnconfirmed } from './confirmation.ts'
+import type { ConfirmationRequest } from './confirmation.ts'
+import { confirmed, findConfirmationRequest, isUnconfirmed } from './confirmation.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
@@ -63,20 +63,20 @@ export class Requests {
     try {
       return await this.repeated(call)
     } catch (error) {
-      const asked = findAsked(error)
-      if (asked === undefined || confirm === false) throw told(error)
-      return this.confirmed(call, asked, confirm)
+      const confirmationRequest = findConfirmationRequest(error)
+      if (confirmationRequest === undefined || confirm === false) throw told(error)
+      return this.confirmed(call, confirmationRequest, confirm)
     }
   }
 
   /** Once more, with the person's confirmation. Without one, the service is told that it must not happen any more. */
   private async confirmed(
     call: Call,
-    asked: Asked,
+    confirmationRequest: ConfirmationRequest,
     confirm: Exclude<RequestOptions['confirm'], false | undefined>,
   ): Promise<Answer> {
     try {
-      const field = await confirmed(this.environment, asked, confirm)
+      const field = await confirmed(this.environment, confirmationRequest, confirm)
       // Another key would need another confirmation.
       Object.assign(call, { prepared: withField(call.prepared, 'step-up', field), mayTakeNewKey: false })
       return await this.repeated(call)
@@ -144,18 +144,18 @@ export class Requests {
   }
 
   private async restore(prepared: PreparedRequest, options: RequestOptions): Promise<void> {
-    if (this.cache.findKept(prepared) !== undefined) return
+    if (this.cache.findStored(prepared) !== undefined) return
     await assertOnline(this.environment.events, options.waitForNetwork ?? false)
     const session = await this.openSessions.open()
     this.cache.useFor(session.info.user)
-    const kept = await this.storedAnswers.find(session, nameOf(prepared))
-    if (kept !== undefined) this.cache.restore(prepared, kept)
+    const stored = await this.storedAnswers.find(session, nameOf(prepared))
+    if (stored !== undefined) this.cache.restore(prepared, stored)
   }
 
   private async store(prepared: PreparedRequest): Promise<void> {
     const session = await this.openSessions.find()
     if (session === undefined) return
-    await this.storedAnswers.put(session, nameOf(prepared), this.cache.findKept(prepared))
+    await this.storedAnswers.put(session, nameOf(prepared), this.cache.findStored(prepared))
   }
 
   private noteEffect({ isUnsafe }: PreparedRequest): void {

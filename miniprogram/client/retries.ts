@@ -5,7 +5,7 @@ import { ChannelError } from './errors.ts'
 import { startPause } from './timers.ts'
 
 /** What may be over the next time. */
-const passing: readonly ChannelErrorCode[] = [
+const transientCodes: readonly ChannelErrorCode[] = [
   'network',
   'interrupted',
   'timeout',
@@ -20,7 +20,7 @@ const passing: readonly ChannelErrorCode[] = [
 ]
 
 /** What signing again with the same key does not change. After everything else of unknown outcome, it may. */
-const lasting: readonly ChannelErrorCode[] = [
+const permanentCodes: readonly ChannelErrorCode[] = [
   'idempotency_mismatch',
   'step_up_required',
   'step_up_invalid',
@@ -30,9 +30,9 @@ const lasting: readonly ChannelErrorCode[] = [
 ]
 
 const FIRST_WAIT_MS = 400
-const LONGEST_WAIT_MS = 8000
+const MAX_WAIT_MS = 8000
 /** A longer `Retry-After` is the caller's to wait for, who may have something to tell to a person. */
-const LONGEST_RETRY_AFTER = 20
+const MAX_RETRY_AFTER = 20
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or has failed as often as the channel allows. Only for requests
@@ -53,25 +53,25 @@ export async function withRetries<T>(
       return await attempt(last)
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error
-      if (failures > environment.retries || !isPassing(error, mayTakeNewKey)) throw error
+      if (failures > environment.retries || !isTransient(error, mayTakeNewKey)) throw error
       last = error
       await startPause(await waitAfter(environment, failures, error)).over
     }
   }
 }
 
-function isPassing(error: ChannelError, mayTakeNewKey: boolean): boolean {
+function isTransient(error: ChannelError, mayTakeNewKey: boolean): boolean {
   const { code, outcome, problem, retryable, retryAfter = 0 } = error
-  if (retryAfter > LONGEST_RETRY_AFTER) return false
+  if (retryAfter > MAX_RETRY_AFTER) return false
   switch (outcome) {
     case 'none':
-      return passing.includes(code)
+      return transientCodes.includes(code)
     case 'refused':
       return mayTakeNewKey && retryable
     case 'unknown':
       // The service itself cannot find out what came of it.
       if (code === 'idempotency_in_progress' && problem?.outcome === 'unknown') return false
-      return !lasting.includes(code)
+      return !permanentCodes.includes(code)
   }
 }
 
@@ -84,7 +84,7 @@ export async function waitAfter(
   failures: number,
   failure: ChannelError,
 ): Promise<number> {
-  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS << Math.min(failures - 1, 8))
+  const longest = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS << Math.min(failures - 1, 8))
   return (failure.retryAfter ?? 0) * 1000 + longest / 2 + (longest / 2) * (await chance(environment, failure))
 }
 

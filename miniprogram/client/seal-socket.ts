@@ -62,9 +62,9 @@ export class SealSocket implements FrameWire {
   /** Resolves when frames can be sent. @throws ChannelError `network` or `timeout`. */
   async open(): Promise<void> {
     const closed = this.ended.then(() => {
-      throw lost()
+      throw connectionLost()
     })
-    await this.inTime(Promise.race([this.opening, closed]), this.environment.timeoutMs)
+    await this.withinDeadline(Promise.race([this.opening, closed]), this.environment.timeoutMs)
   }
 
   /** A phone that slept may never hear that the socket is closed, so an answer that does not come closes it. */
@@ -74,7 +74,7 @@ export class SealSocket implements FrameWire {
       this.waiting.set(name, { resolve, reject })
     })
     this.socket.send(frame)
-    return this.inTime(answer, this.environment.timeoutMs)
+    return this.withinDeadline(answer, this.environment.timeoutMs)
   }
 
   close(): void {
@@ -82,7 +82,7 @@ export class SealSocket implements FrameWire {
     this.finish({ code: ABNORMAL_CLOSURE, reason: '' })
   }
 
-  private async inTime<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  private async withinDeadline<T>(work: Promise<T>, milliseconds: number): Promise<T> {
     try {
       return await withDeadline(work, milliseconds, () => new ChannelError('timeout', 'the socket is silent'))
     } catch (error) {
@@ -133,10 +133,10 @@ export class SealSocket implements FrameWire {
 
   private finish(end: SocketEnd): void {
     this.end(end)
-    this.fail(lost())
+    this.fail(connectionLost())
   }
 }
 
-function lost(): ChannelError {
+function connectionLost(): ChannelError {
   return new ChannelError('network', 'the socket is closed')
 }

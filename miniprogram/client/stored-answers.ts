@@ -1,20 +1,20 @@
 /** Answers that outlive the mini program, sealed with a key of this device and asked about before each use. */
 import { FormatError } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
-import type { Kept } from './cache.ts'
+import type { StoredEntry } from './cache.ts'
 import type { Environment } from './environment.ts'
 import { jsonObject, parseJson } from './json.ts'
 import type { Session } from './session.ts'
 
 const NONCE_BYTES = 24
-const MOST_ENTRIES = 16
+const MAX_ENTRIES = 16
 /** Sealing takes a phone without a JIT 1 ms for each of these. */
-const MOST_KILOBYTES = 64
+const MAX_KILOBYTES = 64
 const label = encodeAscii('miniseal/1 stored answers')
 
 export class StoredAnswers {
   private readonly environment: Environment
-  private cache = new Map<string, Kept>()
+  private cache = new Map<string, StoredEntry>()
   private owner: string | undefined
 
   constructor(environment: Environment) {
@@ -22,21 +22,21 @@ export class StoredAnswers {
   }
 
   /** What is stored for the user of `session` under `name`. Unreadable is as good as absent. */
-  async find(session: Session, name: string): Promise<Kept | undefined> {
+  async find(session: Session, name: string): Promise<StoredEntry | undefined> {
     if (this.owner !== session.info.user) {
       this.owner = session.info.user
-      this.cache = await this.read(session).catch(() => new Map<string, Kept>())
+      this.cache = await this.read(session).catch(() => new Map<string, StoredEntry>())
     }
     return this.cache.get(name)
   }
 
   /** Stores; the oldest give way. A phone that has no room is no reason for a request to fail. */
-  async put(session: Session, name: string, kept: Kept | undefined): Promise<void> {
-    if (this.owner !== session.info.user || kept === this.cache.get(name)) return
+  async put(session: Session, name: string, stored: StoredEntry | undefined): Promise<void> {
+    if (this.owner !== session.info.user || stored === this.cache.get(name)) return
     this.cache.delete(name)
-    if (kept !== undefined) this.cache.set(name, kept)
+    if (stored !== undefined) this.cache.set(name, stored)
     const size = (): number => [...this.cache.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
-    while (this.cache.size > MOST_ENTRIES || size() > MOST_KILOBYTES * 1024) {
+    while (this.cache.size > MAX_ENTRIES || size() > MAX_KILOBYTES * 1024) {
       const [oldest = ''] = this.cache.keys()
       this.cache.delete(oldest)
     }
@@ -71,7 +71,7 @@ export class StoredAnswers {
     await environment.storage.set(this.storageKey, `${encodeBase64Url(nonce)}.${encodeBase64Url(box)}`)
   }
 
-  private async read(session: Session): Promise<Map<string, Kept>> {
+  private async read(session: Session): Promise<Map<string, StoredEntry>> {
     const { environment } = this
     const [nonce = '', box = ''] = ((await environment.storage.get(this.storageKey)) ?? '').split('.')
     const primitives = await environment.loadPrimitives()
@@ -84,7 +84,13 @@ export class StoredAnswers {
 }
 
 /** What was sealed on this device is what this device wrote, or what an older version of it did. */
-function entryOf(value: unknown): [string, Kept] {
-  const [name, etag, status, headers, bytes] = value as [string, string, number, Kept['headers'], string]
+function entryOf(value: unknown): [string, StoredEntry] {
+  const [name, etag, status, headers, bytes] = value as [
+    string,
+    string,
+    number,
+    StoredEntry['headers'],
+    string,
+  ]
   return [name, { etag, status, headers, bytes: decodeBase64Url(bytes) }]
 }

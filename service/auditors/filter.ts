@@ -20,7 +20,7 @@ export const filterNames = [
 export type FilterName = (typeof filterNames)[number]
 
 /** Words as they came: attacker-controlled. An empty one is as good as none. */
-export type FilterWords = Readonly<Partial<Record<FilterName, string | undefined>>>
+export type FilterInput = Readonly<Partial<Record<FilterName, string | undefined>>>
 
 /** What an entry must be; what is absent does not matter. */
 export interface AuditFilter {
@@ -96,7 +96,7 @@ const expected: { readonly [N in FilterName]: string } = {
  *
  * @throws FilterError for the first word that is none.
  */
-export function parseFilter(words: FilterWords): AuditFilter {
+export function parseFilter(words: FilterInput): AuditFilter {
   let filter: AuditFilter = {}
   for (const name of filterNames) {
     const word = words[name]

@@ -8,7 +8,7 @@ import { createTally, hoursOf, rangeOf } from './timeline.ts'
 const hour = 3_600_000
 
 /** Codes that have a line of their own. */
-const mostCodes = 20
+const maxCodes = 20
 
 /** What an auditor does is not what the service is asked for. */
 const ofAuditors: ReadonlySet<string> = new Set(['audit-read', 'audit-exported'])
@@ -34,7 +34,7 @@ export async function overviewOf(
   return {
     ...range,
     buckets: all.buckets,
-    refusals: codes.all().slice(0, mostCodes),
+    refusals: codes.all().slice(0, maxCodes),
     devices: lines.counts('devices'),
     logins: lines.counts('logins'),
     stepUps: lines.counts('stepUps'),

@@ -18,7 +18,7 @@ import { AuditRefused } from './problems.ts'
 /** A cookie that is not used for so long is over; in seconds. */
 const idle = 1_800
 /** Nobody stays signed in for longer; in seconds. */
-const longest = 36_000
+const maxLength = 36_000
 /** A cookie that is younger is not written anew; in seconds. */
 const renewAfter = 60
 
@@ -90,7 +90,7 @@ export function createSessions({ store, now, origin, cookieKey, accountKey }: Se
 }
 
 function isFresh({ since, seen }: SignedIn, now: number): boolean {
-  return now - since < longest && now - seen < idle
+  return now - since < maxLength && now - seen < idle
 }
 
 /** `undefined` for what we have not signed: `false` and `undefined` of the cookie's reader. */

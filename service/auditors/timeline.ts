@@ -21,13 +21,13 @@ const steps = [
   ...[1_000, 5_000, 15_000, minute, 5 * minute, 15 * minute],
   ...[hour, 3 * hour, 6 * hour, 12 * hour, day, 7 * day, 30 * day, 365 * day],
 ]
-const mostBuckets = 120
+const maxBuckets = 120
 
 /** A shorter range is counted from the entries: hours would say little. */
 const shortRange = 12 * hour
 
 /** Entries that are counted one by one. */
-const mostScanned = 20_000
+const maxScanned = 20_000
 
 /** Where a filter leaves the range open: from the oldest entry until now. */
 export async function rangeOf(
@@ -38,8 +38,8 @@ export async function rangeOf(
 ): Promise<Range> {
   const end = until ?? now
   const begin = Math.min(from ?? (await store.findLogEntry(0))?.at ?? end - day, end)
-  const fitting = steps.filter((step) => step >= finest).find((step) => (end - begin) / step <= mostBuckets)
-  const step = fitting ?? Math.ceil((end - begin) / mostBuckets / day) * day
+  const fitting = steps.filter((step) => step >= finest).find((step) => (end - begin) / step <= maxBuckets)
+  const step = fitting ?? Math.ceil((end - begin) / maxBuckets / day) * day
   return { from: Math.floor(begin / step) * step, until: end, step }
 }
 
@@ -95,10 +95,10 @@ export async function timelineOf(
       if (isAskedFor(count, filter)) tally.add(count.at, count.result, count.entries)
     return { ...coarse, buckets: tally.buckets, isComplete: true }
   }
-  const times = await parts.search.times({ ...filter, from: range.from, until: range.until }, mostScanned)
+  const times = await parts.search.times({ ...filter, from: range.from, until: range.until }, maxScanned)
   const tally = createTally(range)
   for (const { at, result } of times) tally.add(at, result, 1)
-  return { ...range, buckets: tally.buckets, isComplete: times.length < mostScanned }
+  return { ...range, buckets: tally.buckets, isComplete: times.length < maxScanned }
 }
 
 const columns: ReadonlySet<string> = new Set(['from', 'until', 'kind', 'result', 'code'])

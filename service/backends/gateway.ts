@@ -63,7 +63,7 @@ export function createGateway(options: GatewayOptions): Backend {
       const headers: readonly Field[] = [['host', options.authority], ...signed.fields]
       const call = { method: message.method, route: route.prefix }
       return await options.trace.run(call, (traced) =>
-        ask(route, message, [...headers, ...traced], options.onFault),
+        sendToUpstream(route, message, [...headers, ...traced], options.onFault),
       )
     },
     routeOf: (message) => findRoute(routes, message.path)?.prefix,
@@ -118,7 +118,7 @@ function signedForBackend(
 }
 
 /** @throws ProtocolError `upstream_unavailable`, with the cause NothingSent where that is certain. */
-async function ask(
+async function sendToUpstream(
   route: Route,
   message: RequestMessage,
   headers: readonly Field[],

@@ -33,8 +33,8 @@ const printable = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
  * What is kept of an answer at most: 64 fields and 16384 bytes fit into a message, and the service adds up to seven of its
  * own, to a repetition one more than to the first answer.
  */
-const mostFields = 56
-const mostBytes = 14_336
+const maxFields = 56
+const maxBytes = 14_336
 
 /**
  * Keeps what Binary HTTP can carry, once each, with lower-case names.
@@ -51,7 +51,7 @@ export function replyFields(fields: readonly Field[]): readonly Field[] {
     kept.set(lower, earlier === undefined ? trimmed : `${earlier}, ${trimmed}`)
   }
   const bytes = [...kept].reduce((sum, [name, value]) => sum + name.length + value.length, 0)
-  if (kept.size > mostFields || bytes > mostBytes)
+  if (kept.size > maxFields || bytes > maxBytes)
     throw new UnfitAnswer('the fields of the answer are too many, or too long')
   return [...kept]
 }

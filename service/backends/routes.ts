@@ -33,7 +33,7 @@ const prefixRule =
   'a path from its first /, without a query, empty or dot segments, ";" and percent-encoding that is not needed or in lower case'
 
 /** Less than an idempotency key waits before its outcome counts as unknown. */
-const longestTimeout = 30_000
+const maxTimeout = 30_000
 
 const routeShape = z.strictObject({
   path: z.string({ error: 'must be a path' }).refine(isPrefix, { error: `must be ${prefixRule}` }),
@@ -45,7 +45,7 @@ const routeShape = z.strictObject({
     .min(1, { error: 'must name a method; leave it out to allow all' })
     .optional(),
   max_body: z.int().min(0).max(1_048_576).optional(),
-  timeout_ms: z.int().min(100).max(longestTimeout).optional(),
+  timeout_ms: z.int().min(100).max(maxTimeout).optional(),
   step_up: stepUpShape.optional(),
   fields: z
     .array(z.string().refine(isPassable, { error: `must be ${passableRule}` }))
@@ -108,7 +108,7 @@ export function parseRoutes(text: string): readonly Upstream[] {
   }
   const parsed = z.array(routeShape, { error: 'must be a list of routes' }).min(1).safeParse(value)
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(({ path, message }) => `${placeOf(path)} ${message}`)
+    const problems = parsed.error.issues.map(({ path, message }) => `${locationOf(path)} ${message}`)
     throw new Error(`MINISEAL_ROUTES_FILE: ${problems.join('; ')}`)
   }
   return ordered(
@@ -178,7 +178,7 @@ function withoutSlash(text: string): string {
 }
 
 /** `route 2, max_body`: as people count. */
-function placeOf(path: readonly PropertyKey[]): string {
+function locationOf(path: readonly PropertyKey[]): string {
   const [index, ...members] = path
   if (typeof index !== 'number') return 'the file'
   return [`route ${index + 1}`, ...members.map(String)].join(', ')

@@ -14,7 +14,7 @@ const placeholder = /\{([A-Za-z0-9_]{1,64})\}/g
 const visible = /[^\p{Z}\u2800]/u
 
 /** Characters that may stand before the amount: a sign of the currency, a verb. */
-const longestLead = 8
+const maxLead = 8
 
 /**
  * What is wrong with a template whatever the body says: it must fit the prompt, and show the amount before any other
@@ -26,9 +26,7 @@ function templateFault(template: string, amount: string): string | undefined {
   if (fault !== undefined) return fault
   const [first, ...others] = [...template.matchAll(placeholder)]
   if (first?.[1] === amount) {
-    return first.index > longestLead
-      ? `more than ${longestLead} characters stand before {${amount}}`
-      : undefined
+    return first.index > maxLead ? `more than ${maxLead} characters stand before {${amount}}` : undefined
   }
   return others.some(([, member]) => member === amount) ? `{${amount}} is not the first member` : undefined
 }

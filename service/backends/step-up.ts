@@ -1,7 +1,7 @@
 /** How a handler asks for a biometric confirmation (protocol, section 9; RFC 9470). */
 import type { RequestMessage } from '../../crypto/binary-http.ts'
 import { ProtocolError } from '../../crypto/errors.ts'
-import { longestSummary, summaryFault } from '../../crypto/summary.ts'
+import { maxSummaryLength, summaryFault } from '../../crypto/summary.ts'
 
 /**
  * Thrown by a handler that has done nothing yet and wants this request confirmed by its user's finger or face:
@@ -33,5 +33,5 @@ export class StepUpNeeded extends Error {
 /** What the user is shown where nobody has said it better: method and path, as much of them as fits. */
 export function plainSummary({ method, path }: Pick<RequestMessage, 'method' | 'path'>): string {
   const line = `${method} ${path}`
-  return line.length <= longestSummary ? line : `${line.slice(0, longestSummary - 1)}…`
+  return line.length <= maxSummaryLength ? line : `${line.slice(0, maxSummaryLength - 1)}…`
 }

@@ -74,11 +74,11 @@ function exitOf({ findings }: VerifyResult): ExitCode {
 }
 
 /** Findings that a person is shown; --json has more. */
-const mostShown = 100
+const maxShown = 100
 
 function describe(result: VerifyResult): string {
   const { findings } = result
-  const shown = findings.reported.slice(0, mostShown)
+  const shown = findings.reported.slice(0, maxShown)
   const more = findings.count - shown.length
   return [
     ...shown.map(({ code, place, message }) => `FAILED ${code}: ${place}: ${message}`),

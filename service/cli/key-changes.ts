@@ -2,7 +2,7 @@
 import type { RotatableKind } from '../keys/keyring.ts'
 import { configurationLifetime, openKeyring, rotateKey } from '../keys/keyring.ts'
 import type { EndableKind } from '../keys/replacement.ts'
-import { endKeyNow, makeNextRoot, ReplacementRefused, useRootKey } from '../keys/replacement.ts'
+import { createNextRoot, endKeyNow, ReplacementRefused, useRootKey } from '../keys/replacement.ts'
 import { rewrapAll } from '../keys/rewrapping.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { Store } from '../store/store.ts'
@@ -88,7 +88,7 @@ export function endAction(kind: string | undefined, kid: string | undefined, opt
 
 async function rotateRoot({ store, wrapper, terminal, now }: Situation): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
-  const kid = await refusable(() => makeNextRoot(store, wrapper, keyring, now))
+  const kid = await refusable(() => createNextRoot(store, wrapper, keyring, now))
   terminal.out(
     `new root key ${kid}, not used yet\n` +
       'Release the mini program with both root keys of: miniseal keys export\n' +

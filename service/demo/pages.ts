@@ -86,12 +86,12 @@ function demoPages(settings: DemoSettings): Hono {
   app.post('/wechat/code', async (c) => {
     const body = codeShape.safeParse(await jsonOf(c))
     if (!body.success) return c.json({ error: 'the body is {"openid"}' }, 400)
-    return ask(settings, c, '/sandbox/codes', { appid, ...body.data })
+    return postToSandbox(settings, c, '/sandbox/codes', { appid, ...body.data })
   })
   app.post('/wechat/soter', async (c) => {
     const body = fingerShape.safeParse(await jsonOf(c))
     if (!body.success) return c.json({ error: 'the body is {"openid", "challenge"}' }, 400)
-    return ask(settings, c, '/sandbox/soter', body.data)
+    return postToSandbox(settings, c, '/sandbox/soter', body.data)
   })
   app.get('/*', (c) => {
     // Under another name of this machine the pages would be of another origin than the service.
@@ -140,7 +140,12 @@ async function jsonOf(c: Context): Promise<unknown> {
   return c.req.json().catch(() => undefined)
 }
 
-async function ask({ sandboxUrl }: DemoSettings, c: Context, path: string, body: object): Promise<Response> {
+async function postToSandbox(
+  { sandboxUrl }: DemoSettings,
+  c: Context,
+  path: string,
+  body: object,
+): Promise<Response> {
   const answer = await fetch(sandboxUrl + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

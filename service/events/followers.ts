@@ -22,8 +22,8 @@ export interface Subscribers {
 }
 
 /** Looking at everybody may take a tenth of the time, and happens once a second at least where it was not possible. */
-const restFactor = 10
-const longestRest = 1_000
+const pollDelayFactor = 10
+const maxRest = 1_000
 
 type SubscriberStore = Pick<Store, 'watch' | 'listLastEvents' | 'listActiveSessions'>
 
@@ -31,31 +31,31 @@ type SubscriberStore = Pick<Store, 'watch' | 'listLastEvents' | 'listActiveSessi
 export function createSubscribers(store: SubscriberStore, now: () => number): Subscribers {
   const subscribers = new Map<string, Set<Subscriber>>()
   const of = (user: string): readonly Subscriber[] => [...(subscribers.get(user) ?? [])]
-  const everybody = (): readonly Subscriber[] => [...subscribers.values()].flatMap((some) => [...some])
-  const lookAtAll = repeated(async () => {
-    await notifyLagging(store, everybody())
-    await endExpired(store, everybody(), now())
+  const allSubscribers = (): readonly Subscriber[] => [...subscribers.values()].flatMap((some) => [...some])
+  const checkAll = coalesced(async () => {
+    await notifyLagging(store, allSubscribers())
+    await endExpired(store, allSubscribers(), now())
   })
-  const hear = ({ kind, user }: Change): void => {
-    if (user === undefined || kind === 'any') lookAtAll.ask()
+  const onChange = ({ kind, user }: Change): void => {
+    if (user === undefined || kind === 'any') checkAll.ask()
     else if (kind === 'events') for (const subscriber of of(user)) subscriber.delivery()?.notify()
-    else endExpired(store, of(user), now()).catch(lookAtAll.ask)
+    else endExpired(store, of(user), now()).catch(checkAll.ask)
   }
   let stopWatching: (() => void) | undefined
   return {
     add(subscriber) {
       const { user } = subscriber.session
       subscribers.set(user, (subscribers.get(user) ?? new Set()).add(subscriber))
-      stopWatching ??= store.watch(hear)
+      stopWatching ??= store.watch(onChange)
       // It may have ended between its last request and now.
-      endExpired(store, [subscriber], now()).catch(lookAtAll.ask)
+      endExpired(store, [subscriber], now()).catch(checkAll.ask)
       return () => {
         subscribers.get(user)?.delete(subscriber)
         if (subscribers.get(user)?.size === 0) subscribers.delete(user)
       }
     },
     close() {
-      lookAtAll.stop()
+      checkAll.stop()
       stopWatching?.()
     },
   }
@@ -87,7 +87,7 @@ async function endExpired(
 }
 
 /** Runs `look` when asked, one at a time, with a rest in proportion; any number of questions meanwhile is one more. */
-function repeated(look: () => Promise<void>): { readonly ask: () => void; readonly stop: () => void } {
+function coalesced(look: () => Promise<void>): { readonly ask: () => void; readonly stop: () => void } {
   let isAsked = false
   let isAtWork = false
   let isStopped = false
@@ -97,13 +97,13 @@ function repeated(look: () => Promise<void>): { readonly ask: () => void; readon
       isAsked = false
       const startedAt = performance.now()
       const rest = await look().then(
-        () => (performance.now() - startedAt) * restFactor,
+        () => (performance.now() - startedAt) * pollDelayFactor,
         () => {
           isAsked = true
-          return longestRest
+          return maxRest
         },
       )
-      await sleep(Math.min(rest, longestRest), undefined, { ref: false })
+      await sleep(Math.min(rest, maxRest), undefined, { ref: false })
     }
     isAtWork = false
   }

@@ -154,11 +154,11 @@ async function commitClaims(
     nonceClaim(context, signature),
     { kind: 'touch-session', id: opened.session.id, now: context.now() },
   ]
-  const mayTell = await canLogSubject(context, opened.session)
+  const mayLogSubject = await canLogSubject(context, opened.session)
   const commit = async (writes: readonly Write[]): Promise<CommitResult | IntentResult> => {
-    if (mayTell && mayHaveEffect(message))
+    if (mayLogSubject && mayHaveEffect(message))
       return await context.appender.commitIntent(writes, draftLeaf(context, requestContext))
-    if (mayTell) await context.appender.ensureSubjectKey(opened.session.user)
+    if (mayLogSubject) await context.appender.ensureSubjectKey(opened.session.user)
     return await context.store.commit(writes)
   }
   let result = await commit(claim === undefined ? needed : [...needed, claim])

@@ -90,20 +90,20 @@ async function findAnswer(
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
   const confirmed = await confirmCaller(context, command)
   assertRequiredAcr(context, command, confirmed.caller)
-  return { kind: 'answered', confirmed, ...(await decide(context, command, confirmed)) }
+  return { kind: 'answered', confirmed, ...(await routeRequest(context, command, confirmed)) }
 }
 
-async function decide(
+async function routeRequest(
   context: ExchangeContext,
   { message }: Command,
   { caller }: ConfirmedCaller,
 ): Promise<RouteResult> {
-  const own = await decideOwn(context, message, caller)
+  const own = await handleOwnRoute(context, message, caller)
   return own ?? { reply: await context.backend.answer(message, caller), writes: [] }
 }
 
 /** The channel's own handlers only read: when the database fails them, nothing has happened. */
-async function decideOwn(
+async function handleOwnRoute(
   context: ExchangeContext,
   message: RequestMessage,
   caller: Caller,
@@ -141,7 +141,7 @@ export function afterError(context: ExchangeContext, command: Command, error: un
   const refused = asRefused('handler', error)
   if (isBeforeHandler(refused))
     return { kind: 'failed', refused, key: keyBefore(command), writes: [], isUnknown: false }
-  const isNothing = didNothing(refused)
+  const isNothing = hadNoEffect(refused)
   const isUnknown = mayHaveEffect(message) && !isNothing
   if (idempotency === undefined) return { kind: 'failed', refused, writes: [], isUnknown }
   if (isNothing && idempotency.isNew) {
@@ -174,6 +174,6 @@ const withoutEffect: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a failure says that nothing has happened. */
-function didNothing({ step, refusal }: Refused): boolean {
+function hadNoEffect({ step, refusal }: Refused): boolean {
   return step === 'idempotency' || withoutEffect.has(refusal.code) || refusal.cause instanceof NothingSent
 }

@@ -61,7 +61,7 @@ export interface ExchangeContext {
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketTurn
   /** Development only: a refused signature comes with a digest of what it was checked over. */
-  readonly tellsBase: boolean
+  readonly returnsSignatureBase: boolean
   readonly log: EntryGate
   readonly appender: Appender
   readonly receipts: Receipts

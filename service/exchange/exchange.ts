@@ -40,10 +40,10 @@ export async function exchange(
   bytes: Uint8Array,
   sender: Sender,
 ): Promise<ExchangeAnswer> {
-  return await context.trace.run(() => takeThrough(context, bytes, sender))
+  return await context.trace.run(() => runStages(context, bytes, sender))
 }
 
-async function takeThrough(
+async function runStages(
   context: ExchangeContext,
   bytes: Uint8Array,
   sender: Sender,

@@ -22,7 +22,7 @@ import { unwrapStored, wrapStored } from './stored-answers.ts'
 const retention = 90_000
 
 /** After so many seconds nobody is working on a request any more, in any process. */
-export const longestWork = 60
+export const maxWorkDuration = 60
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -138,7 +138,7 @@ export function keyState(
     return stored.outcome === 'cancelled' ? { kind: 'cancelled' } : { kind: 'answered', ...stored }
   }
   if (record.settledAt !== null) return { kind: 'unknown', isLost: false }
-  const isLost = record.startedAt < now - longestWork
+  const isLost = record.startedAt < now - maxWorkDuration
   return isLost ? { kind: 'unknown', isLost } : { kind: 'running' }
 }
 
@@ -191,7 +191,7 @@ async function takeOver(
   context: ExchangeContext,
   { user, key, now }: WriteOf<'claim-idempotency'>,
 ): Promise<undefined> {
-  const startedBefore = now - longestWork
+  const startedBefore = now - maxWorkDuration
   const result = await context.store.commit([
     { kind: 'take-over-idempotency', user, key, startedBefore, now },
   ])

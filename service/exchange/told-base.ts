@@ -16,14 +16,14 @@ import type { ExchangeContext } from './context.ts'
  * @throws ProtocolError `signature_invalid`.
  */
 export function assertSignedBy(
-  { primitives, tellsBase }: Pick<ExchangeContext, 'primitives' | 'tellsBase'>,
+  { primitives, returnsSignatureBase }: Pick<ExchangeContext, 'primitives' | 'returnsSignatureBase'>,
   signature: RequestSignature,
   publicKey: Uint8Array,
 ): void {
   try {
     assertSignature(primitives, signature, publicKey)
   } catch (error) {
-    if (!tellsBase || !(error instanceof ProtocolError)) throw error
+    if (!returnsSignatureBase || !(error instanceof ProtocolError)) throw error
     throw new ProtocolError(error.code, error.message, error.cause, baseMembers(primitives, signature.base))
   }
 }

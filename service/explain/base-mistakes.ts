@@ -1,10 +1,10 @@
 /** Mistakes that signers make with the base itself: what they sign is near RFC 9421, section 2.5, and is not it. */
 import { createHash } from 'node:crypto'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 export interface BaseMistake {
   /** A row of the table of words. */
-  readonly id: WordId
+  readonly id: MessageId
   readonly base: string
   /** What is signed, where it is not the text. */
   readonly bytes?: Uint8Array

@@ -3,14 +3,14 @@
  * All of it is untrusted: any bytes at all must end in a capture or in {@link UnreadableCapture}.
  */
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** What cannot be read as any of the forms; the message says which there are, in words for a person. */
 export class UnreadableCapture extends Error {}
 
 /** Something about the capture itself that a person should know: a row of the table of words. */
 export interface Note {
-  readonly id: WordId
+  readonly id: MessageId
   readonly detail: string
 }
 

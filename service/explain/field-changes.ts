@@ -6,7 +6,7 @@ import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import { bodyForms } from './body-forms.ts'
 import type { Change, Material } from './material.ts'
 import { withField } from './material.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** Content types that a covered field may have had before somebody took it away or rewrote it. */
 const commonTypes = [
@@ -36,7 +36,7 @@ function coveredFields({ items }: InnerList): readonly string[] {
   })
 }
 
-function set(id: WordId, name: string, value: string | undefined): Change {
+function set(id: MessageId, name: string, value: string | undefined): Change {
   return { id, part: `field ${name}`, detail: name, apply: (material) => withField(material, name, value) }
 }
 
@@ -106,7 +106,7 @@ function statusChanges({ response }: Material): readonly Change[] {
 }
 
 function parameterChanges(input: InnerList): readonly Change[] {
-  const change = (id: WordId, detail: string, params: InnerList['params']): Change => ({
+  const change = (id: MessageId, detail: string, params: InnerList['params']): Change => ({
     id,
     part: 'parameters',
     detail,

@@ -3,7 +3,7 @@ import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary
 import { FormatError } from '../../crypto/errors.ts'
 import { signatureBase } from '../../crypto/signature-base.ts'
 import type { InnerList } from '../../crypto/structured-fields.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** With `response` the signature is over an answer, and `request` is the one that it answers. */
 export interface Material {
@@ -18,7 +18,7 @@ export type Part = 'method' | 'authority' | 'path' | 'query' | 'status' | 'param
 /** One way in which what was signed may differ from what was captured. */
 export interface Change {
   /** A row of the table of words. */
-  readonly id: WordId
+  readonly id: MessageId
   readonly part: Part
   /** What the part is with it, or its name. Untrusted. */
   readonly detail: string

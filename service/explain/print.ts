@@ -6,8 +6,8 @@ import { isSecret, printable, shown } from './redaction.ts'
 import type { Finding, Report, SignatureReport, Step, StepName } from './report.ts'
 import { firstFailure } from './report.ts'
 import type { SignatureKind } from './signed-members.ts'
-import { wordsEn } from './words-en.ts'
-import { wordsZh } from './words-zh.ts'
+import { messagesEn } from './words-en.ts'
+import { messagesZh } from './words-zh.ts'
 
 type Words = Readonly<
   Record<
@@ -96,7 +96,10 @@ const zh: Words = {
   same: '基串的不同之处同上（--json 中有全文）。',
 }
 
-const tables = { en: { words: en, findings: wordsEn }, 'zh-CN': { words: zh, findings: wordsZh } } as const
+const tables = {
+  en: { words: en, findings: messagesEn },
+  'zh-CN': { words: zh, findings: messagesZh },
+} as const
 
 /** The sentence of one finding. */
 function sentence({ id, detail }: Finding | Note, language: Language): string {

@@ -3,11 +3,11 @@ import type { ProtocolCode } from '../../crypto/errors.ts'
 import type { Note, Problem } from './capture.ts'
 import type { Difference } from './difference.ts'
 import type { SignatureKind } from './signed-members.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** A row of the table of words, and what goes into it. */
 export interface Finding {
-  readonly id: WordId
+  readonly id: MessageId
   readonly detail: string
 }
 

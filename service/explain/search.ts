@@ -6,12 +6,12 @@ import { baseMistakes } from './base-mistakes.ts'
 import type { Change, Material } from './material.ts'
 import { baseOf } from './material.ts'
 import type { KnownKey } from './public-keys.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** What was signed, and how it differs from what was captured. */
 export interface Found {
   /** Empty: nothing differs, and `key` is another than the one that is named. */
-  readonly changes: readonly { readonly id: WordId; readonly detail: string }[]
+  readonly changes: readonly { readonly id: MessageId; readonly detail: string }[]
   /** The text that was signed. */
   readonly base: string
   /** Absent where a digest was looked for. */

@@ -10,7 +10,7 @@ import { isUsable } from './public-keys.ts'
 import { digestOf, printable } from './redaction.ts'
 import type { Finding, Step, StepName } from './report.ts'
 import type { SignatureKind } from './signed-members.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** A time, and whether the capture says it or it is only our clock. */
 export interface Reference {
@@ -78,7 +78,7 @@ export function checkDigest(message: RequestMessage | ResponseMessage): Step {
     )
   })
   const empty = message.content.length === 0
-  const id: WordId = form !== undefined ? `body-${form.id}` : empty ? 'body-gone' : 'body-other'
+  const id: MessageId = form !== undefined ? `body-${form.id}` : empty ? 'body-gone' : 'body-other'
   return failed('digest', outcome, { id, detail: String(message.content.length) })
 }
 

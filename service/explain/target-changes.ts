@@ -2,7 +2,7 @@
 import type { CapturedRequest } from './capture.ts'
 import type { Change, Part } from './material.ts'
 import { splitTarget, withRequest } from './material.ts'
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
 /** Query parameters whose every order is tried: 120 of them. */
 const maxPermuted = 5
@@ -28,12 +28,12 @@ export function targetChanges(
   ]
 }
 
-function change(id: WordId, part: Part, value: string, apply: Change['apply']): Change {
+function change(id: MessageId, part: Part, value: string, apply: Change['apply']): Change {
   return { id, part, detail: value, apply }
 }
 
 function methodChanges(method: string, override: string | undefined): readonly Change[] {
-  const set = (id: WordId, value: string): Change =>
+  const set = (id: MessageId, value: string): Change =>
     change(id, 'method', value, (m) => withRequest(m, () => ({ method: value })))
   return [
     set('method-case', method.toUpperCase()),
@@ -47,10 +47,10 @@ function methodChanges(method: string, override: string | undefined): readonly C
 
 function authorityChanges(
   authority: string,
-  others: readonly (readonly [WordId, string | undefined])[],
+  others: readonly (readonly [MessageId, string | undefined])[],
 ): readonly Change[] {
   // With another scheme than https a port of 443 stays, and one of 80 goes.
-  const set = (id: WordId, value: string, scheme = 'https'): Change =>
+  const set = (id: MessageId, value: string, scheme = 'https'): Change =>
     change(id, 'authority', value, (m) => withRequest(m, () => ({ authority: value, scheme })))
   const bare = authority.replace(/:[0-9]+$/, '')
   return [
@@ -107,7 +107,7 @@ function escaped(character: string): string {
 }
 
 function pathChanges(path: string, prefix: string | undefined): readonly Change[] {
-  const set = (id: WordId, value: string): Change =>
+  const set = (id: MessageId, value: string): Change =>
     change(id, 'path', value, (m) =>
       withRequest(m, ({ path: target }) => ({ path: `${value}${splitTarget(target).query}` })),
     )
@@ -128,7 +128,7 @@ function pathChanges(path: string, prefix: string | undefined): readonly Change[
 }
 
 function queryChanges(query: string): readonly Change[] {
-  const set = (id: WordId, value: string, detail = value): Change =>
+  const set = (id: MessageId, value: string, detail = value): Change =>
     change(id, 'query', detail, (m) =>
       withRequest(m, ({ path: target }) => ({ path: `${splitTarget(target).path}${value}` })),
     )

@@ -1,6 +1,6 @@
 /** What each finding means, in English. `{}` is its detail: a path, a name, a number, never a secret. */
 
-export const wordsEn = {
+export const messagesEn = {
   'method-case': 'the method is written {}',
   'method-override': 'the method is {}, as X-HTTP-Method-Override says: sign the method that is sent',
   'method-head': 'the method is {}: a cache or framework turned one of HEAD and GET into the other',
@@ -150,4 +150,4 @@ export const wordsEn = {
   'body-absent': 'the HAR entry says that there was a body ({} bytes), and does not hold it',
 } as const
 
-export type WordId = keyof typeof wordsEn
+export type MessageId = keyof typeof messagesEn

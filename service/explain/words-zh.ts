@@ -1,7 +1,7 @@
 /** What each finding means, in Chinese. `{}` is its detail. */
-import type { WordId } from './words-en.ts'
+import type { MessageId } from './words-en.ts'
 
-export const wordsZh: Readonly<Record<WordId, string>> = {
+export const messagesZh: Readonly<Record<MessageId, string>> = {
   'method-case': '方法写作 {}',
   'method-override': '方法为 {}（取自 X-HTTP-Method-Override）：应对实际发送的方法签名',
   'method-head': '方法为 {}：缓存或框架把 HEAD 与 GET 互换了',

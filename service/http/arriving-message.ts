@@ -5,10 +5,10 @@ import type { BodyMemoryBudget, Reservation } from '../limits/bodies.ts'
 const freeBytes = 65_536
 
 /** What a piece counts at least: each read of the connection is kept by itself until the message is complete. */
-const leastBytes = 128
+const minBytes = 128
 
 /** The message that is arriving over one socket. */
-export class ArrivingMessage {
+export class IncomingMessageBuffer {
   readonly #bodies: BodyMemoryBudget
   readonly #source: string
   readonly #largest: number
@@ -29,7 +29,7 @@ export class ArrivingMessage {
 
   /** More of it is here. One that finds no room, or is large for a stranger, is the end of its socket. */
   add(bytes: number, isStranger: boolean): void {
-    this.#bytes += Math.max(bytes, leastBytes)
+    this.#bytes += Math.max(bytes, minBytes)
     if (this.#bytes <= freeBytes || this.#reservation !== undefined) return
     try {
       if (isStranger) this.#cut()

@@ -3,14 +3,14 @@ import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
 
 /** Dot segments, what ends a path or parts it for some, and percent-encoding of what needs none: a router would take it away. */
-const otherSpelling =
+const nonCanonicalPath =
   /\/(?:\.|%2[Ee]){1,2}(?:\/|$)|[\\#]|%(?:2[DdEeFf]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEe])/
 
 /** `/pus%68`, `/x/../push` and `/push#` are not there. The path is attacker-controlled. */
-export function oneSpelling(): MiddlewareHandler<{ Bindings: HttpBindings }> {
+export function rejectNonCanonicalPath(): MiddlewareHandler<{ Bindings: HttpBindings }> {
   return async function plainPath(c, next) {
     const [path = ''] = (c.env.incoming.url ?? '').split('?', 1)
-    if (otherSpelling.test(path)) return await c.notFound()
+    if (nonCanonicalPath.test(path)) return await c.notFound()
     await next()
     return undefined
   }

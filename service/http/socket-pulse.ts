@@ -1,19 +1,19 @@
 /** Whether somebody is at the other end of a socket: a half-open one looks like an idle one, until it is asked. */
 import type { WebSocket } from 'ws'
 import type { SocketTimes } from './socket-settings.ts'
-import { maxUnheard } from './socket-settings.ts'
+import { maxUnacknowledgedBytes } from './socket-settings.ts'
 import type { SocketWriter } from './socket-writer.ts'
 
 export class Heartbeat {
   readonly #socket: WebSocket
   readonly #writer: SocketWriter
   readonly #times: SocketTimes
-  readonly #beganAt = performance.now()
+  readonly #openedAt = performance.now()
   readonly #waiting: (() => void)[] = []
-  #heardAt = performance.now()
+  #lastActivityAt = performance.now()
   #pingedAt = performance.now()
   /** Bytes of events that were sent since something was heard. */
-  #unheard = 0
+  #unacknowledged = 0
 
   constructor(socket: WebSocket, writer: SocketWriter, times: SocketTimes) {
     this.#socket = socket
@@ -25,14 +25,14 @@ export class Heartbeat {
 
   /** Something has come. */
   recordActivity(): void {
-    this.#heardAt = performance.now()
-    this.#unheard = 0
+    this.#lastActivityAt = performance.now()
+    this.#unacknowledged = 0
     for (const resume of this.#waiting.splice(0)) resume()
   }
 
   /** Milliseconds since it was opened. */
   age(): number {
-    return performance.now() - this.#beganAt
+    return performance.now() - this.#openedAt
   }
 
   /**
@@ -40,8 +40,9 @@ export class Heartbeat {
    * somebody who reads slowly, or is not there, and a ping behind them would take as long as they do.
    */
   async waitForActivity(bytes: number): Promise<void> {
-    this.#unheard += bytes
-    if (this.#unheard <= maxUnheard || this.#socket.readyState !== this.#socket.OPEN) return
+    this.#unacknowledged += bytes
+    if (this.#unacknowledged <= maxUnacknowledgedBytes || this.#socket.readyState !== this.#socket.OPEN)
+      return
     this.#ping()
     await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
@@ -62,7 +63,7 @@ export class Heartbeat {
     const { movedAt, unsent } = this.#writer
     if (now - this.#pingedAt >= this.#times.ping) this.#ping()
     // Behind large answers that are being read slowly a ping takes its time.
-    const lifeAt = unsent > 0 ? Math.max(this.#heardAt, movedAt) : this.#heardAt
+    const lifeAt = unsent > 0 ? Math.max(this.#lastActivityAt, movedAt) : this.#lastActivityAt
     return now - lifeAt <= this.#times.silence && now - movedAt <= this.#times.silence
   }
 

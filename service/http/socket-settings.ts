@@ -9,10 +9,15 @@ export interface SocketTimes {
   /** Without a word, and without reading what is sent. */
   readonly silence: number
   /** Between two looks at all of this. */
-  readonly look: number
+  readonly checkInterval: number
 }
 
-export const socketTimes: SocketTimes = { unbound: 15_000, ping: 25_000, silence: 60_000, look: 1_000 }
+export const socketTimes: SocketTimes = {
+  unbound: 15_000,
+  ping: 25_000,
+  silence: 60_000,
+  checkInterval: 1_000,
+}
 
 /** How long a client may take to answer a close, in milliseconds. */
 export const closeTimeout = 3_000
@@ -52,7 +57,7 @@ export const maxUnsent = 1_048_576
 export const maxUnsentEvents = 65_536
 
 /** Bytes of events that are sent to one socket before it must have been heard again: it answers a ping behind them. */
-export const maxUnheard = 524_288
+export const maxUnacknowledgedBytes = 524_288
 
 /** Told of sockets, to be counted; must not throw. */
 export interface SocketObserver {

@@ -16,7 +16,7 @@ import { SocketTurn } from '../events/socket-turn.ts'
 import type { ExchangeContext } from '../exchange/context.ts'
 import { exchange } from '../exchange/exchange.ts'
 import type { Sender } from '../limits/source.ts'
-import { ArrivingMessage } from './arriving-message.ts'
+import { IncomingMessageBuffer } from './arriving-message.ts'
 import { isFatal, messageOf } from './socket-answer.ts'
 import { Heartbeat } from './socket-pulse.ts'
 import type { SocketEnd, SocketObserver, SocketTimes } from './socket-settings.ts'
@@ -43,7 +43,7 @@ interface Message {
 
 export class ChannelSocket {
   readonly #parts: SocketParts
-  readonly #arriving: ArrivingMessage
+  readonly #arriving: IncomingMessageBuffer
   readonly #writer: SocketWriter
   readonly #heartbeat: Heartbeat
   /** They wait until fewer are at work, or until the client has read its answers. */
@@ -60,7 +60,9 @@ export class ChannelSocket {
     this.#parts = parts
     this.#writer = new SocketWriter(socket)
     this.#heartbeat = new Heartbeat(socket, this.#writer, times)
-    this.#arriving = new ArrivingMessage(bodies, sender.source, context.settings.maxFrame, () => this.cut())
+    this.#arriving = new IncomingMessageBuffer(bodies, sender.source, context.settings.maxFrame, () =>
+      this.cut(),
+    )
     // Before the WebSocket's own listener: what completes a message is counted first.
     connection.prependListener('data', ({ length }: Uint8Array) => {
       this.#arriving.add(length, this.#session === undefined)

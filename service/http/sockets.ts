@@ -56,7 +56,7 @@ export function createSockets(parts: SocketsParts): Sockets {
   const open = new Set<ChannelSocket>()
   const timer = setInterval(() => {
     for (const socket of open) socket.look()
-  }, times.look)
+  }, times.checkInterval)
   timer.unref()
   let whenEmpty = (): void => {}
   const onClosed = (socket: ChannelSocket): void => {

@@ -42,7 +42,7 @@ export interface Keyring {
 /** Reads the keys; makes those that are missing, once, however many processes start at the same time. */
 export async function openKeyring(store: Store, wrapper: SecretWrapper, now: number): Promise<Keyring> {
   const present = new Set((await store.listServiceKeys()).map(({ kind }) => kind))
-  if (serviceKeyKinds.some((kind) => !present.has(kind))) await makeMissing(store, wrapper, present, now)
+  if (serviceKeyKinds.some((kind) => !present.has(kind))) await createMissing(store, wrapper, present, now)
   let keys = await readAll(store, wrapper)
   let lastReload = 0
   /** What was published last, of the second and the keys that it holds for: every request asks. */
@@ -102,7 +102,7 @@ async function readAll(store: Store, wrapper: SecretWrapper): Promise<readonly S
   return (await store.listServiceKeys()).map((record) => readServiceKey(record, wrapper))
 }
 
-async function makeMissing(
+async function createMissing(
   store: Store,
   wrapper: SecretWrapper,
   present: ReadonlySet<ServiceKeyKind>,

@@ -1,6 +1,6 @@
 /** What the service publishes about its keys: the channel configuration, two JWK Sets, the log's verifier key. */
 import type { ChannelConfiguration, LogKeys, PublishedKey } from '../../crypto/channel-configuration.ts'
-import { mostEndedLogs, signConfiguration } from '../../crypto/channel-configuration.ts'
+import { maxEndedLogs, signConfiguration } from '../../crypto/channel-configuration.ts'
 import { encodeVerifierKey } from '../../crypto/signed-note.ts'
 import type { SignatureWindow } from '../../crypto/signed-request.ts'
 import { encodeBase64Url } from '../../crypto/text.ts'
@@ -45,7 +45,7 @@ export function publishedLogKeys(keyring: Keyring, { origin, ended }: LogNames, 
   return {
     origin,
     vkey: noteVerifierKey(origin, publicKey),
-    ...(former.length === 0 ? {} : { ended: former.slice(0, mostEndedLogs) }),
+    ...(former.length === 0 ? {} : { ended: former.slice(0, maxEndedLogs) }),
   }
 }
 

@@ -18,7 +18,7 @@ export class ReplacementRefused extends Error {}
  * @returns its kid
  * @throws ReplacementRefused while another one waits for its use.
  */
-export async function makeNextRoot(
+export async function createNextRoot(
   store: Store,
   wrapper: SecretWrapper,
   keyring: Keyring,

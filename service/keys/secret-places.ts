@@ -1,4 +1,4 @@
-/** Where each wrapped column's secrets are bound to: what `SecretPlace` is for a row of the database. */
+/** Where each wrapped column's secrets are bound to: what `SecretContext` is for a row of the database. */
 import { encodeHex } from '../../crypto/text.ts'
 import type { RowKey, WrappedColumn } from '../store/wrapped-values.ts'
 import type { SecretContext } from './wrapping.ts'

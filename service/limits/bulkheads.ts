@@ -80,18 +80,18 @@ function once(run: () => void): Release {
 
 /** What each name has at work. One request always has room, however large it is. */
 class Share {
-  readonly #most: number
-  readonly #mostBytes: number
+  readonly #limit: number
+  readonly #byteLimit: number
   readonly #inUse = new Map<string, { readonly count: number; readonly bytes: number }>()
 
-  constructor(most: number, mostBytes: number) {
-    this.#most = most
-    this.#mostBytes = mostBytes
+  constructor(limit: number, byteLimit: number) {
+    this.#limit = limit
+    this.#byteLimit = byteLimit
   }
 
   hasCapacity(name: string, bytes: number): boolean {
     const inUse = this.#inUse.get(name)
-    return inUse === undefined || (inUse.count < this.#most && inUse.bytes + bytes <= this.#mostBytes)
+    return inUse === undefined || (inUse.count < this.#limit && inUse.bytes + bytes <= this.#byteLimit)
   }
 
   add(name: string, count: number, bytes: number): void {

@@ -108,11 +108,11 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
     storage: createStorageQuota(settings),
     sockets: createSocketSlots(settings),
     async takeFrame(source, kind) {
-      await takeInClear(frames, source, 'frames')
+      await consumeUnauthenticated(frames, source, 'frames')
       return bulkheads.acquire(kind)
     },
     acquireFor: bulkheads.acquireFor,
-    takeHandshake: (source) => takeInClear(handshakes, source, 'frames'),
+    takeHandshake: (source) => consumeUnauthenticated(handshakes, source, 'frames'),
     async takeRequest({ device, user, appid }) {
       const counted: Counted[] = []
       for (const [name, key] of [
@@ -128,7 +128,7 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
       return rateFields(counted)
     },
     async takePush(source) {
-      await takeInClear(pushes, source, 'pushes')
+      await consumeUnauthenticated(pushes, source, 'pushes')
       return bulkheads.acquire('request')
     },
     takeOutcome: ({ user }) => takeOne(outcomes, user, 'outcome', settings.outcome),
@@ -136,7 +136,11 @@ export function createLimits(settings: LimitSettings, trustedProxies: number): L
   }
 }
 
-async function takeInClear(window: Window, source: string, what: 'frames' | 'pushes'): Promise<void> {
+async function consumeUnauthenticated(
+  window: Window,
+  source: string,
+  what: 'frames' | 'pushes',
+): Promise<void> {
   const { isWithin, resetsIn } = await window.take(source)
   if (isWithin) return
   throw new Throttled('overloaded', `too many ${what} from this address`, {

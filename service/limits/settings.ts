@@ -132,10 +132,10 @@ const boundNames = [
 ] as const
 
 /** A window of more than a day would not fit a timer, and nobody waits for it. */
-const longestWindow = 86_400
+const maxWindow = 86_400
 
 /** The largest body is a frame of 1 MiB in base64. */
-const leastBodies = 2
+const minBodies = 2
 
 const form = `MINISEAL_LIMITS must be a comma list of name=count/seconds (${rateNames.join(', ')}) and name=count (${boundNames.join(', ')})`
 
@@ -162,7 +162,7 @@ export function parseLimits(text: string | undefined, mode: 'development' | 'pro
   }
   if (shareNames.some((name) => settings[name] > 100))
     throw new Error('MINISEAL_LIMITS has a share of more than 100 hundredths')
-  if (settings.body_mib < leastBodies) throw new Error('MINISEAL_LIMITS must leave body_mib=2 or more')
+  if (settings.body_mib < minBodies) throw new Error('MINISEAL_LIMITS must leave body_mib=2 or more')
   return settings
 }
 
@@ -170,7 +170,7 @@ function parseRate(text: string): Rate {
   const [count = '', seconds = '', ...rest] = text.split('/')
   if (rest.length > 0) throw new Error(form)
   const rate = { count: parseCount(count), seconds: parseCount(seconds) }
-  if (rate.seconds > longestWindow) throw new Error('MINISEAL_LIMITS has a window of more than a day')
+  if (rate.seconds > maxWindow) throw new Error('MINISEAL_LIMITS has a window of more than a day')
   return rate
 }
 

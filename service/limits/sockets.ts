@@ -69,17 +69,17 @@ interface Slot {
 
 /** Places under one name, the oldest first. */
 class SlotQueues {
-  readonly #most: number
+  readonly #limit: number
   readonly #slots = new Map<string, Set<Slot>>()
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
   add(name: string, slot: Slot): void {
     const slots = this.#slots.get(name) ?? new Set()
     this.#slots.set(name, slots.add(slot))
-    for (const oldest of [...slots].slice(0, Math.max(0, slots.size - this.#most))) oldest.evict()
+    for (const oldest of [...slots].slice(0, Math.max(0, slots.size - this.#limit))) oldest.evict()
   }
 
   delete(name: string, slot: Slot): void {

@@ -66,9 +66,9 @@ export interface LoggedExchange {
 }
 
 /** Characters of a user agent: attacker-controlled, and bytes as characters (Latin-1). */
-const longestUserAgent = 256
+const maxUserAgentLength = 256
 /** Characters of an Idempotency-Key, with its quotes. */
-export const longestKey = 300
+export const maxKeyLength = 300
 
 /** The groups that there is anything for. */
 export function disclosuresOf(exchange: LoggedExchange): Disclosures {
@@ -95,7 +95,7 @@ function coreOf({ request, status, refusal, durationMs, isReplayed }: LoggedExch
 
 function askedOf({ method, path, fields }: RequestMessage): FlatObject {
   const key = findField(fields, 'idempotency-key')
-  return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, longestKey) }) }
+  return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, maxKeyLength) }) }
 }
 
 /** @returns at least one member: that nothing is known is something, too */
@@ -103,7 +103,7 @@ function netOf({ ip, userAgent, isForwarded }: Sender): FlatObject {
   return {
     forwarded: isForwarded ? 'true' : 'false',
     ...(ip === undefined ? {} : { ip }),
-    ...(userAgent === undefined ? {} : { user_agent: userAgent.slice(0, longestUserAgent) }),
+    ...(userAgent === undefined ? {} : { user_agent: userAgent.slice(0, maxUserAgentLength) }),
   }
 }
 

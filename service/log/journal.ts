@@ -13,7 +13,7 @@ import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commi
 import { appendPending, commitIntent, commitLeaves } from './commit-leaves.ts'
 import type { LogEntryInput } from './entries.ts'
 import { createGaps, type Gap, type Gaps } from './gaps.ts'
-import { lostIntent } from './intents.ts'
+import { lostIntentEntry } from './intents.ts'
 import { createRefusalBudget, type RefusalBudget } from './refusal-budget.ts'
 import { type RequestWeight, type Retention, retentionOf } from './retention.ts'
 
@@ -103,12 +103,12 @@ export function createAppender(parts: AppenderParts): Appender {
 /** What is missing is told by the first commit that succeeds, with it and before it. */
 async function afterGap<R extends { readonly kind: string }>(
   gaps: Gaps,
-  tellGap: (gap: Gap) => Write,
+  gapWrite: (gap: Gap) => Write,
   run: (gap: readonly Write[]) => Promise<R>,
 ): Promise<R> {
   const gap = gaps.take()
   try {
-    const result = await run(gap === undefined ? [] : [tellGap(gap)])
+    const result = await run(gap === undefined ? [] : [gapWrite(gap)])
     if (result.kind !== 'committed') gaps.giveBack(gap)
     return result
   } catch (error) {
@@ -162,7 +162,7 @@ async function flushCounted(
 async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
   const subject = await parts.keys?.find(intent.userTag)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
-  const entryInput = lostIntent(intent, subject, { at, retention })
+  const entryInput = lostIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
   const result = await commitLeaves(parts, logging, [], 'stop')
   if (result.kind === 'refused') throw new Error('an intent cannot be settled')

@@ -18,7 +18,7 @@ export interface Loop {
 export function startLoop(work: () => Promise<void>, { pause, period }: LoopTimes): Loop {
   let timer: NodeJS.Timeout | undefined
   let dueAt = Number.POSITIVE_INFINITY
-  let beganAt = Number.NEGATIVE_INFINITY
+  let startedAt = Number.NEGATIVE_INFINITY
   let running: Promise<void> | undefined
   let isNotified = false
   let isStopped = false
@@ -32,7 +32,7 @@ export function startLoop(work: () => Promise<void>, { pause, period }: LoopTime
   }
   const run = (): void => {
     dueAt = Number.POSITIVE_INFINITY
-    beganAt = performance.now()
+    startedAt = performance.now()
     isNotified = false
     running = work().finally(() => {
       running = undefined
@@ -42,7 +42,7 @@ export function startLoop(work: () => Promise<void>, { pause, period }: LoopTime
   }
   const notify = (): void => {
     isNotified = true
-    schedule(Math.max(0, beganAt + pause - performance.now()))
+    schedule(Math.max(0, startedAt + pause - performance.now()))
   }
   schedule(period)
   return {

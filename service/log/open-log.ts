@@ -12,7 +12,7 @@ import { createSequencer } from './sequencer.ts'
 import type { LogPaths, Refusal } from './standing.ts'
 import { createLogReader } from './stored-log.ts'
 import { startTimestamping } from './timestamping.ts'
-import { type AskedWitness, startWitnessing } from './witnessing.ts'
+import { startWitnessing, type WitnessTarget } from './witnessing.ts'
 
 /** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
 const sequencing = { pause: 100, period: 1_000 }
@@ -26,7 +26,7 @@ const checkpointLockPause = 200
 const lastAttempts = 3
 
 export interface LogOptions extends LogPaths {
-  readonly witnesses: readonly AskedWitness[]
+  readonly witnesses: readonly WitnessTarget[]
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number

@@ -70,7 +70,7 @@ export function createPublisher(
       return
     }
     const { state, checkpoint } = assessment
-    await rememberOthers(paths, memory, assessment)
+    await recordOtherLogs(paths, memory, assessment)
     memory.asked = undefined
     const note = signedNote(paths.keyring, state, now())
     if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
@@ -129,7 +129,7 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
 }
 
 /** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
-async function rememberOthers(
+async function recordOtherLogs(
   { store, checkpointLock }: LogPaths,
   memory: Memory,
   { state, checkpoint, lockedCheckpoint }: Sound,

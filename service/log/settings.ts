@@ -5,13 +5,13 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { parseOrigin } from './origin.ts'
 import type { RetentionSettings } from './retention.ts'
 import { parseRetention } from './retention.ts'
-import type { AskedWitness } from './witnessing.ts'
+import type { WitnessTarget } from './witnessing.ts'
 
 export interface LogSettings {
   /** (C2SP tlog-checkpoint.) `undefined`: made from the public origin when the log is started. */
   readonly origin: string | undefined
   /** Asked to cosign each checkpoint. */
-  readonly witnesses: readonly AskedWitness[]
+  readonly witnesses: readonly WitnessTarget[]
   /** What the policy file requires, for clients; `undefined` where it requires nobody. */
   readonly policy: string | undefined
   /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */

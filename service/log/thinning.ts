@@ -9,7 +9,7 @@ import type { CheckpointRecord } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 
 /** For so many seconds every checkpoint is kept. */
-const keptWhole = 86_400
+const fullRetentionPeriod = 86_400
 const hour = 3_600
 /** Checkpoints that are looked at together: at most an hour's, with one to spare. */
 const batch = 500
@@ -27,7 +27,7 @@ export function createCheckpointGc(store: CheckpointGcStore): CheckpointGc {
   const from = new Map<number, number>()
   return {
     async run(now) {
-      const before = Math.floor((now - keptWhole) / hour) * hour
+      const before = Math.floor((now - fullRetentionPeriod) / hour) * hour
       for (const { log } of await store.listLogStates()) {
         from.set(log, await collectLog(store, log, from.get(log) ?? 0, before))
       }

@@ -26,7 +26,7 @@ const nonceLength = 16
 /** Milliseconds for the whole exchange. */
 const usualDeadline = 10_000
 /** Bytes; a token with its certificates has a few thousand. */
-const longestAnswer = 65_536
+const maxAnswerLength = 65_536
 
 /** There is no timestamp; the message is short, and safe to keep. */
 export class TimestampFailed extends Error {
@@ -97,7 +97,11 @@ function positiveInteger(): Uint8Array {
 }
 
 async function post(url: string, body: Uint8Array, deadline: number): Promise<Uint8Array> {
-  const agent = new Agent({ connections: 1, maxResponseSize: longestAnswer, connect: { timeout: deadline } })
+  const agent = new Agent({
+    connections: 1,
+    maxResponseSize: maxAnswerLength,
+    connect: { timeout: deadline },
+  })
   try {
     const response = await request(url, {
       method: 'POST',

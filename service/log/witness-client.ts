@@ -26,7 +26,7 @@ export class WitnessFailed extends Error {
 /** Milliseconds for the whole exchange. */
 const timeout = 10_000
 /** Bytes of an answer: a few lines are expected. */
-const longestAnswer = 65_536
+const maxAnswerLength = 65_536
 
 /**
  * Sends the request. Everything that comes back is attacker-controlled.
@@ -34,7 +34,10 @@ const longestAnswer = 65_536
  * @param url the witness's submission prefix
  * @throws WitnessFailed when there is no answer in time, or one that the protocol does not have.
  */
-export async function askWitness(url: string, { old, proof, note }: WitnessRequest): Promise<WitnessAnswer> {
+export async function requestWitnessCosignature(
+  url: string,
+  { old, proof, note }: WitnessRequest,
+): Promise<WitnessAnswer> {
   const lines = [`old ${old}`, ...proof.map(encodeBase64), '', note]
   const { status, type, text } = await post(`${url.replace(/\/+$/, '')}/add-checkpoint`, lines.join('\n'))
   if (status === 200) return { kind: 'cosigned', lines: text }
@@ -76,7 +79,7 @@ async function readBounded(response: Response): Promise<string> {
   let length = 0
   for await (const part of response.body ?? []) {
     length += part.length
-    if (length > longestAnswer) throw new WitnessFailed('the answer is too long')
+    if (length > maxAnswerLength) throw new WitnessFailed('the answer is too long')
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')

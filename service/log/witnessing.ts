@@ -19,16 +19,16 @@ import type { CheckpointRecord, WitnessRecord } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { LogReader } from './reader.ts'
-import { askWitness, WitnessFailed } from './witness-client.ts'
+import { requestWitnessCosignature, WitnessFailed } from './witness-client.ts'
 
 /** A witness that can be asked. */
-export type AskedWitness = PolicyWitness & { readonly url: string }
+export type WitnessTarget = PolicyWitness & { readonly url: string }
 
 /** At most one question a second after a signing; a look now and then for what another process left. Milliseconds. */
 const asking = { pause: 1_000, period: 30_000 }
 /** Between tries of a witness that fails, doubled each time; milliseconds. */
 const firstBackoff = 1_000
-const longestBackoff = 300_000
+const maxBackoff = 300_000
 
 /** How often a cosignature is put down while others put theirs. */
 const swapAttempts = 20
@@ -42,7 +42,7 @@ export interface Witnessing {
 export interface WitnessingOptions {
   readonly store: Store
   readonly reader: LogReader
-  readonly witnesses: readonly AskedWitness[]
+  readonly witnesses: readonly WitnessTarget[]
   /** UNIX seconds. */
   readonly now: () => number
   /** Told of what is neither an answer nor a witness's fault. */
@@ -62,14 +62,14 @@ export function startWitnessing(options: WitnessingOptions): Witnessing {
   }
 }
 
-function loopFor(options: WitnessingOptions, witness: AskedWitness): Loop {
+function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
   let backoff = 0
   let notBefore = 0
   const work = async (): Promise<void> => {
     if (performance.now() < notBefore) return
     try {
-      const isWell = await ask(options, witness)
-      backoff = isWell ? 0 : Math.min(longestBackoff, Math.max(firstBackoff, backoff * 2))
+      const isWell = await requestCosignature(options, witness)
+      backoff = isWell ? 0 : Math.min(maxBackoff, Math.max(firstBackoff, backoff * 2))
       notBefore = performance.now() + backoff
     } catch (error) {
       options.onFailure(error)
@@ -79,7 +79,7 @@ function loopFor(options: WitnessingOptions, witness: AskedWitness): Loop {
 }
 
 /** @returns whether the witness did its part, or has nothing to do. */
-async function ask(options: WitnessingOptions, witness: AskedWitness): Promise<boolean> {
+async function requestCosignature(options: WitnessingOptions, witness: WitnessTarget): Promise<boolean> {
   const { store, reader, now } = options
   const checkpoint = await reader.latestCheckpoint()
   const known = (await store.listWitnesses()).find(({ name }) => name === witness.name)
@@ -108,12 +108,16 @@ function isUpToDate(known: WitnessRecord | undefined, { log, size, signedAt }: C
 /** Asks, and once more with the size that the witness says it has. @throws WitnessFailed */
 async function cosignatureOf(
   reader: LogReader,
-  witness: AskedWitness,
+  witness: WitnessTarget,
   { log, size, note }: CheckpointRecord,
   seen: number,
 ): Promise<string> {
   const send = async (old: number) =>
-    await askWitness(witness.url, { old, proof: await reader.consistency(old, size, log), note })
+    await requestWitnessCosignature(witness.url, {
+      old,
+      proof: await reader.consistency(old, size, log),
+      note,
+    })
   let answer = await send(Math.min(seen, size))
   if (answer.kind === 'conflict') {
     if (answer.size > size) throw new WitnessFailed(`it has seen a larger log, of ${answer.size} leaves`)
@@ -124,7 +128,7 @@ async function cosignatureOf(
 }
 
 /** The line that is this witness's own, and right. Others may stand beside it; they are not kept. */
-function verifiedLine({ key }: AskedWitness, note: string, lines: string): string {
+function verifiedLine({ key }: WitnessTarget, note: string, lines: string): string {
   try {
     const signatures = parseSignatureLines(lines)
     const [own] = knownSignatures({ text: parseNote(note).text, signatures }, [

@@ -10,7 +10,7 @@ import { problemsEn } from '../messages/problems-en.ts'
 import { problemsZh } from '../messages/problems-zh.ts'
 import { problemStyle } from './problem-style.ts'
 import type { ProblemGroup } from './problem-words.ts'
-import { pageWords } from './problem-words.ts'
+import { pageTexts } from './problem-words.ts'
 
 /** The title and texts of a code in a language. */
 export function problemText(
@@ -39,7 +39,7 @@ const groups: readonly ProblemGroup[] = [
 
 /** The page of all codes. */
 export function indexPage(language: Language): string {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   return documentOf(
     <Page language={language} title={words.index} path="/docs/problems">
       <main class="wide">
@@ -66,7 +66,7 @@ export function indexPage(language: Language): string {
 }
 
 function Line({ row, language }: { readonly row: ProblemRow; readonly language: Language }) {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   return (
     <a href={`/docs/problems/${row.code}?lang=${language}`}>
       <span class="code">{row.code}</span>
@@ -79,7 +79,7 @@ function Line({ row, language }: { readonly row: ProblemRow; readonly language: 
 
 /** The page of one code. @param origin of the service, for the example */
 export function problemPage(code: ProtocolCode, language: Language, origin: string): string {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   const row = problemRow(code)
   const text = problemText(code, language)
   return documentOf(
@@ -114,7 +114,7 @@ export function problemPage(code: ProtocolCode, language: Language, origin: stri
 }
 
 function Facts({ row, language }: { readonly row: ProblemRow; readonly language: Language }) {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   return (
     <dl class="facts">
       <div>
@@ -173,7 +173,7 @@ function Marked({ text }: { readonly text: string }) {
 
 /** The page for a code that is none. */
 export function unknownPage(language: Language): string {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   return documentOf(
     <Page language={language} title={words.unknownCode} path="/docs/problems">
       <main>
@@ -194,7 +194,7 @@ interface PageParts {
 }
 
 function Page({ language, title, path, children }: PageParts) {
-  const words = pageWords[language]
+  const words = pageTexts[language]
   const other: Language = language === 'en' ? 'zh-CN' : 'en'
   return (
     <html lang={language}>

@@ -1,7 +1,7 @@
 /** The words of the pages of problem codes, besides those of the codes. */
 import type { Language } from '../messages/language.ts'
 
-export interface PageWords {
+export interface PageTexts {
   readonly index: string
   readonly lead: string
   readonly step: string
@@ -25,7 +25,7 @@ export interface PageWords {
 
 export type ProblemGroup = 'clear' | 'request' | 'idempotency' | 'login' | 'service' | 'confirmation'
 
-const en: PageWords = {
+const en: PageTexts = {
   index: 'Problem codes',
   lead: 'A refusal is a problem document (RFC 9457) with one of these codes. Programs act on the code, never on the words.',
   step: 'Refused at the step',
@@ -54,7 +54,7 @@ const en: PageWords = {
   },
 }
 
-const zh: PageWords = {
+const zh: PageTexts = {
   index: '问题代码',
   lead: '拒绝是一份问题文档（RFC 9457），带有下列代码之一。程序只依据代码行事，不依据文字。',
   step: '拒绝的步骤',
@@ -83,4 +83,4 @@ const zh: PageWords = {
   },
 }
 
-export const pageWords: Readonly<Record<Language, PageWords>> = { en, 'zh-CN': zh }
+export const pageTexts: Readonly<Record<Language, PageTexts>> = { en, 'zh-CN': zh }

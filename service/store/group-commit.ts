@@ -29,7 +29,7 @@ interface CommitObservers {
   /** Told of every transaction, before those who wait for it. */
   readonly onCommit?: CommitObserver
   /** Told once when nothing is taken any more. */
-  readonly onLost?: (error: unknown) => void
+  readonly onDatabaseLost?: (error: unknown) => void
 }
 
 /** What is in the WAL, and not yet known to be on the disk. */
@@ -112,7 +112,7 @@ export class GroupCommit {
     } catch (error) {
       // Nothing is taken after that: what the disk did not keep may be gone from the memory of the system, too.
       this.#failure = error
-      this.#observers.onLost?.(error)
+      this.#observers.onDatabaseLost?.(error)
       this.#fail(group, group.done, error)
     }
     this.#running = undefined

@@ -11,13 +11,13 @@ import { Client } from 'pg'
 import { type Change, Listeners, type Watching } from './events.ts'
 
 /** How often listeners are told that anything may have changed, in milliseconds: unheard, and heard. */
-const UNHEARD_PERIOD = 1_000
-const HEARD_PERIOD = 2_000
+const POLL_PERIOD = 1_000
+const LISTEN_POLL_PERIOD = 2_000
 /** The longest pause before the next try to connect, in milliseconds; the first one is a hundredth of it. */
-const LONGEST_PAUSE = 10_000
+const MAX_PAUSE = 10_000
 /** The server refuses 8,000 bytes and more. */
-const LONGEST_PAYLOAD = 7_900
-const ANYBODY = 'any'
+const MAX_PAYLOAD_LENGTH = 7_900
+const ANY_USER = 'any'
 
 /** One channel for each schema: several services may share a database. */
 const CHANNEL = `'miniseal_' || md5(current_schema())`
@@ -96,7 +96,7 @@ class NotificationListener {
 
   /** Silence counts as deafness until the word comes back. */
   #tick(): void {
-    const period = this.#hasReceived ? HEARD_PERIOD : UNHEARD_PERIOD
+    const period = this.#hasReceived ? LISTEN_POLL_PERIOD : POLL_PERIOD
     this.#hasReceived = false
     if (this.#client !== undefined) this.#parts.run(NOTIFY, [this.#word])
     this.#timer = setTimeout(() => {
@@ -144,7 +144,7 @@ class NotificationListener {
   #connectLater(): void {
     if (this.#isClosed) return
     this.#failures += 1
-    const pause = Math.min(LONGEST_PAUSE, (LONGEST_PAUSE / 100) * 2 ** (this.#failures - 1))
+    const pause = Math.min(MAX_PAUSE, (MAX_PAUSE / 100) * 2 ** (this.#failures - 1))
     this.#retry = setTimeout(() => void this.#connect(), pause)
     this.#retry.unref()
   }
@@ -159,7 +159,7 @@ class NotificationListener {
 /** A line for each change; where they are too many for one payload, that anything may have changed. */
 function payloadOf(changes: readonly Change[]): string {
   const text = changes.map(({ kind, user }) => `${kind} ${user ?? ''}`).join('\n')
-  return Buffer.byteLength(text) > LONGEST_PAYLOAD ? ANYBODY : text
+  return Buffer.byteLength(text) > MAX_PAYLOAD_LENGTH ? ANY_USER : text
 }
 
 /** Anybody who may connect to the database can notify: what is not of this form is a change of anybody's. */

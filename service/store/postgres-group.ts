@@ -34,9 +34,9 @@ const sharing: ReadonlySet<Write['kind']> = new Set<Write['kind']>([
 ])
 
 /** Transactions at a time that may be shared. */
-const mostLanes = 4
+const maxLanes = 4
 /** Commits in one of them. */
-const mostShared = 32
+const maxShared = 32
 /** How long a shared transaction waits for a lock; less than it takes the server to look for a deadlock. */
 const sharedLockTimeout = 'lock_timeout = 50'
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
@@ -63,7 +63,7 @@ export class PostgresGroup {
   readonly #statements: Statements
   readonly #onCommit: CommitObserver | undefined
   #waiting: Piece[] = []
-  #lanes = 0
+  #transactions = 0
   #isScheduled = false
 
   /** @param onCommit told of every transaction that was kept or has failed, and of every refusal */
@@ -97,17 +97,17 @@ export class PostgresGroup {
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
-      while (this.#lanes < mostLanes && this.#waiting.length > 0)
-        void this.#drive(this.#waiting.splice(0, mostShared))
+      while (this.#transactions < maxLanes && this.#waiting.length > 0)
+        void this.#drive(this.#waiting.splice(0, maxShared))
     })
   }
 
   async #drive(pieces: readonly Piece[]): Promise<void> {
-    this.#lanes += 1
+    this.#transactions += 1
     try {
       await this.#together(pieces.length === 1 ? pieces : [...pieces].sort(bySession))
     } finally {
-      this.#lanes -= 1
+      this.#transactions -= 1
       if (this.#waiting.length > 0) this.#schedule()
     }
   }

@@ -3,9 +3,9 @@
 /** How often a text must have come. */
 const worth = 20
 /** Bounds what each connection of the server keeps. */
-const mostNames = 120
+const maxNames = 120
 /** Bounds what is counted. */
-const mostCounted = 2_000
+const maxCounted = 2_000
 
 /**
  * @returns gives a text its name, always the same one; `undefined` for what is rare, and for lists, whose text is another
@@ -16,9 +16,9 @@ export function statementNames(): (text: string) => string | undefined {
   const counts = new Map<string, number>()
   return (text) => {
     const name = names.get(text)
-    if (name !== undefined || names.size >= mostNames) return name
+    if (name !== undefined || names.size >= maxNames) return name
     const count = (counts.get(text) ?? 0) + 1
-    if (counts.size >= mostCounted) counts.clear()
+    if (counts.size >= maxCounted) counts.clear()
     counts.set(text, count)
     if (count < worth) return undefined
     counts.delete(text)

@@ -9,7 +9,7 @@ import { createAuthorizedCaller } from './authorized.ts'
 import { createCaller, type WechatCall } from './call.ts'
 import { checkSession, createCodeExchange, type WechatIdentity } from './login.ts'
 import { exchangePhoneCode, type WechatPhoneNumber } from './phone-number.ts'
-import { askRiskRank, type RiskRank } from './risk-rank.ts'
+import { fetchRiskRank, type RiskRank } from './risk-rank.ts'
 import { verifySoter } from './soter.ts'
 import { createTransport } from './transport.ts'
 
@@ -111,7 +111,7 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
     verifySoter: (appid, openid, json, signature) =>
       confirmation(() => verifySoter(authorized, appid, openid, json, signature)),
     phoneNumber: (appid, code, openid) => other(() => exchangePhoneCode(authorized, appid, code, openid)),
-    riskRank: (appid, openid, clientIp) => login(() => askRiskRank(authorized, appid, openid, clientIp)),
+    riskRank: (appid, openid, clientIp) => login(() => fetchRiskRank(authorized, appid, openid, clientIp)),
     lastSeen: caller.lastSeen,
     close: transport.close,
   }

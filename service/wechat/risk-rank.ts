@@ -11,7 +11,7 @@ export type RiskRank = 0 | 1 | 2 | 3 | 4
 const scene = 0
 
 /** WeChat's rank of a user who comes from this address. The optional parameters tell more of a person than is needed. */
-export async function askRiskRank(
+export async function fetchRiskRank(
   authorized: AuthorizedCaller,
   appid: string,
   openid: string,

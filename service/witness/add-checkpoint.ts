@@ -18,8 +18,8 @@ import { decodeBase64, decodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 /** The longest note there is, and 63 hashes before it: bytes. */
-export const longestRequest = 160 * 1024
-const mostHashes = 63
+export const maxRequestLength = 160 * 1024
+const maxHashes = 63
 
 export interface AddCheckpoint {
   /** The size of the checkpoint that the witness saw last, as the asker believes. */
@@ -62,7 +62,7 @@ export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
     const [first = '', ...lines] = text.slice(0, Math.max(end, 0)).split('\n')
     const old = parseDecimal(/^old (.+)$/.exec(first)?.[1] ?? '')
     const proof = lines.map(decodeBase64)
-    if (proof.length > mostHashes || proof.some(({ length }) => length !== treeHashLength))
+    if (proof.length > maxHashes || proof.some(({ length }) => length !== treeHashLength))
       throw new FormatError('not hashes')
     const note = text.slice(end + 2)
     parseCheckpointNote(note)

@@ -17,7 +17,7 @@ import type { AddCheckpoint } from './add-checkpoint.ts'
 /** Milliseconds for one resource. */
 const deadline = 10_000
 /** Bytes: the longest note. A tile has 8192. */
-const longestAnswer = 131_072
+const maxAnswerLength = 131_072
 
 /** The log cannot be read; the message is short, and says nothing that the log wrote. */
 export class LogUnreadable extends Error {
@@ -33,7 +33,11 @@ export class LogUnreadable extends Error {
  * @throws LogUnreadable
  */
 export async function readGrowth(url: string, seen: number): Promise<AddCheckpoint> {
-  const agent = new Agent({ connections: 4, maxResponseSize: longestAnswer, connect: { timeout: deadline } })
+  const agent = new Agent({
+    connections: 4,
+    maxResponseSize: maxAnswerLength,
+    connect: { timeout: deadline },
+  })
   try {
     const get = reader(url, agent)
     const bytes = await get('checkpoint')

@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { encodeHex, encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import { CheckpointRefused, longestRequest, parseAddCheckpoint } from './add-checkpoint.ts'
+import { CheckpointRefused, maxRequestLength, parseAddCheckpoint } from './add-checkpoint.ts'
 import type { Witness } from './witness.ts'
 
 const plainText = 'text/plain; charset=utf-8'
@@ -23,7 +23,7 @@ export function createWitnessApp({ witness, origins, onFailure }: WitnessAppOpti
     origins.map((origin) => [encodeHex(sodiumPrimitives.sha256(encodeUtf8(origin))), origin]),
   )
   app.use(secureHeaders())
-  app.use(bodyLimit({ maxSize: longestRequest, onError: (c) => c.text('the request is too large\n', 413) }))
+  app.use(bodyLimit({ maxSize: maxRequestLength, onError: (c) => c.text('the request is too large\n', 413) }))
   app.post('/add-checkpoint', async (c) => {
     const request = parseAddCheckpoint(new Uint8Array(await c.req.arrayBuffer()))
     return c.body(witness.addCheckpoint(request), 200, { 'content-type': plainText })

@@ -1,6 +1,6 @@
 /** A backend whose answers are whole, and make trouble later: for whoever repeats a request, or for everybody on its route. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, outcomePath } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -31,11 +31,11 @@ function manyFields(count: number, value = 'x'): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count - 1 }, (_, index) => [`x-${index}`, value]))
 }
 
-async function order(key: string): Promise<Heard> {
+async function order(key: string): Promise<ReceivedReply> {
   return await session.send({ method: 'POST', path: '/shop/orders', body: { n: 1 }, key })
 }
 
-const valuesOf = ({ fields }: Heard, name: string): readonly string[] =>
+const valuesOf = ({ fields }: ReceivedReply, name: string): readonly string[] =>
   fields.filter(([each]) => each === name).map(([, value]) => value)
 
 describe('an answer that is given again', () => {

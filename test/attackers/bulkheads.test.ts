@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createConcurrencyLimits } from '../../service/limits/bulkheads.ts'
-import { type Heard, logIn, prepareLogin, type RawSession, send } from '../support/raw-client.ts'
+import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../support/service.ts'
 import { startUpstream, type TestUpstream } from '../support/upstream.ts'
@@ -19,7 +19,7 @@ const quick = { method: 'POST', path: '/quick/orders', body: { amount: 1 } }
 /** Requests that are under way, and how many of them are answered, by their status. */
 function sendMany(
   count: number,
-  one: () => Promise<Heard>,
+  one: () => Promise<ReceivedReply>,
 ): { statuses: Record<string, number>; all: Promise<unknown> } {
   const statuses: Record<string, number> = {}
   const all = Promise.all(

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { settling, watchClock } from '../../service/clock.ts'
 import { openSqliteStore } from '../../service/store/sqlite-store.ts'
-import { type Heard, logIn, type Prepared, type RawSession, send } from '../support/raw-client.ts'
+import { logIn, type Prepared, type RawSession, type ReceivedReply, send } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 
@@ -60,7 +60,7 @@ async function settle(): Promise<void> {
 }
 
 /** A frame and its key, used once, as somebody on the way has recorded them. */
-async function record(): Promise<{ readonly frame: Prepared; readonly answer: Heard }> {
+async function record(): Promise<{ readonly frame: Prepared; readonly answer: ReceivedReply }> {
   session = await logIn(service)
   const frame = pay('once')
   const answer = await send(service, frame)

@@ -8,7 +8,7 @@ import type { Field } from '../../crypto/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import { foldedName } from '../../service/backends/policy-json.ts'
 import { parseRoutes } from '../../service/backends/routes.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -60,7 +60,7 @@ async function post(
   path: string,
   content: string | Uint8Array,
   { type, fields = [] }: Sent = {},
-): Promise<Heard> {
+): Promise<ReceivedReply> {
   const bytes = typeof content === 'string' ? encodeUtf8(content) : content
   return await session.send({
     method: 'POST',

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Command } from '../../service/cli/command.ts'
 import { commands } from '../../service/cli/commands.ts'
-import { runCommand, type Said } from '../support/command.ts'
+import { type CommandResult, runCommand } from '../support/command.ts'
 import { logIn, type RawSession, send } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -44,7 +44,7 @@ afterEach(async () => {
   folder.remove()
 })
 
-async function run(line: string): Promise<Said> {
+async function run(line: string): Promise<CommandResult> {
   const words = line.split(' ').map((word) => (word === 'backup.db' ? join(folder.path, word) : word))
   const [npx, miniseal, name = '', ...rest] = words
   expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
@@ -88,7 +88,7 @@ it('brings the service back: nothing that ended revives, the loss is explained, 
   rmSync(path)
   writeFileSync(`${path}-wal`, wal)
 
-  const said: Said[] = []
+  const said: CommandResult[] = []
   for (const line of restore) said.push(await run(line))
   expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0])
   const [restored, , next, verified] = said
@@ -160,7 +160,7 @@ it('restores no copy with a trigger, which would keep what must not come back', 
 it('keeps what it replaces under a name of its own, however often it is called in a second', async () => {
   await run(backUp)
   await service.stop()
-  const said: Said[] = []
+  const said: CommandResult[] = []
   for (let i = 0; i < 4; i++) said.push(await run(restore[0] ?? ''))
   const kept = said.map(({ out }) => /is (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
   expect(new Set(kept).size).toBe(4)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
 import { confirm, stepUpField } from '../support/confirmation.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -36,7 +36,12 @@ afterAll(async () => {
 })
 
 /** Fields that replace those of the same name, or come to them. */
-async function post(path: string, key: string, changed: readonly Field[], method = 'POST'): Promise<Heard> {
+async function post(
+  path: string,
+  key: string,
+  changed: readonly Field[],
+  method = 'POST',
+): Promise<ReceivedReply> {
   const names = changed.map(([name]) => name)
   return await session.send({
     method,

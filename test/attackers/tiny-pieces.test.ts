@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ArrivingMessage } from '../../service/http/arriving-message.ts'
+import { IncomingMessageBuffer } from '../../service/http/arriving-message.ts'
 import { createBodyMemoryBudget } from '../../service/limits/bodies.ts'
 import { logIn, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
@@ -79,7 +79,7 @@ describe('a socket', () => {
   it('counts a piece of one byte as what it costs', () => {
     let cuts = 0
     const rooms = createBodyMemoryBudget(2 ** 26)
-    const message = new ArrivingMessage(rooms, 'a', 2 ** 20, () => {
+    const message = new IncomingMessageBuffer(rooms, 'a', 2 ** 20, () => {
       cuts += 1
     })
     for (let i = 0; i < 512; i++) message.add(1, true)

@@ -12,7 +12,7 @@ import type { SealedPendingEntry } from '../../service/store/log-records.ts'
 import { isSettled } from '../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../support/both-databases.ts'
-import { runCommand, type Said } from '../support/command.ts'
+import { type CommandResult, runCommand } from '../support/command.ts'
 import { testSeals } from '../support/log-records.ts'
 import { logIn } from '../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../support/read-log.ts'
@@ -69,7 +69,7 @@ describeWithBothDatabases('who may write the database', (create) => {
 
   const status = async (): Promise<string> =>
     ((await (await fetch(`${service.url}/readyz`)).json()) as { log: { status: string } }).log.status
-  const check = (): Promise<Said> => runCommand(verify, [], service.environment)
+  const check = (): Promise<CommandResult> => runCommand(verify, [], service.environment)
 
   it.each([
     ['that nobody has sealed', 'erased', false],

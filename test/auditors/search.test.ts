@@ -1,6 +1,6 @@
 /** Filters in words, and what they find, on both engines. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FilterWords } from '../../service/auditors/filter.ts'
+import type { FilterInput } from '../../service/auditors/filter.ts'
 import { FilterError, parseFilter } from '../../service/auditors/filter.ts'
 import { createAuditSearch, findCursor } from '../../service/auditors/search.ts'
 import { leafIdText } from '../../service/log/leaf-id.ts'
@@ -49,7 +49,7 @@ describe('filters', () => {
   })
 
   it('refuses what is none, and names the word', () => {
-    const wrong: readonly FilterWords[] = [
+    const wrong: readonly FilterInput[] = [
       { from: 'yesterday' },
       { from: '2026-01-31T08:00:00' },
       { to: '2026-13-01' },
@@ -96,7 +96,7 @@ describeOnBothEngines('search', (create) => {
 
   afterEach(() => log.close())
 
-  const places = async (words: FilterWords): Promise<readonly number[]> => {
+  const places = async (words: FilterInput): Promise<readonly number[]> => {
     const { entries } = await createAuditSearch(log.store, log.blindIndexOf).page(
       parseFilter(words),
       undefined,

@@ -8,8 +8,8 @@ import {
   groupLabels,
   leafKinds,
   leafResults,
-  longestGroup,
-  longestLeaf,
+  maxGroupLength,
+  maxLeafLength,
   parseGroup,
   parseLeaf,
   verifyCommitment,
@@ -112,10 +112,10 @@ describe('a leaf', () => {
       z: 'y'.repeat(last),
     })
     const size = encodeLeaf({ ...plain, facts: facts(0) }).length
-    const longest = encodeLeaf({ ...plain, facts: facts(longestLeaf - size) })
-    expect(longest).toHaveLength(longestLeaf)
-    expect(parseLeaf(longest).facts?.z).toHaveLength(longestLeaf - size)
-    expect(() => encodeLeaf({ ...plain, facts: facts(longestLeaf - size + 1) })).toThrow(FormatError)
+    const longest = encodeLeaf({ ...plain, facts: facts(maxLeafLength - size) })
+    expect(longest).toHaveLength(maxLeafLength)
+    expect(parseLeaf(longest).facts?.z).toHaveLength(maxLeafLength - size)
+    expect(() => encodeLeaf({ ...plain, facts: facts(maxLeafLength - size + 1) })).toThrow(FormatError)
     expect(() => parseLeaf(Uint8Array.of(...longest, 0x20))).toThrow(FormatError)
   })
 
@@ -167,9 +167,9 @@ describe('a group', () => {
 
   it('has at most 65536 bytes', () => {
     const overhead = encodeGroup({ a: '' }).length
-    const longest = encodeGroup({ a: 'x'.repeat(longestGroup - overhead) })
-    expect(parseGroup(longest).a).toHaveLength(longestGroup - overhead)
-    expect(() => encodeGroup({ a: 'x'.repeat(longestGroup - overhead + 1) })).toThrow(FormatError)
+    const longest = encodeGroup({ a: 'x'.repeat(maxGroupLength - overhead) })
+    expect(parseGroup(longest).a).toHaveLength(maxGroupLength - overhead)
+    expect(() => encodeGroup({ a: 'x'.repeat(maxGroupLength - overhead + 1) })).toThrow(FormatError)
     expect(() => parseGroup(Uint8Array.of(...longest, 0x20))).toThrow(FormatError)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { longestSummary, summaryFault } from '../../crypto/summary.ts'
+import { maxSummaryLength, summaryFault } from '../../crypto/summary.ts'
 
 describe('a summary', () => {
   it('may hold what people write', () => {
@@ -32,7 +32,7 @@ describe('a summary', () => {
 
   it('is neither empty nor longer than the prompt', () => {
     expect(summaryFault('')).toBeDefined()
-    expect(summaryFault('元'.repeat(longestSummary))).toBeUndefined()
-    expect(summaryFault('元'.repeat(longestSummary + 1))).toContain('42')
+    expect(summaryFault('元'.repeat(maxSummaryLength))).toBeUndefined()
+    expect(summaryFault('元'.repeat(maxSummaryLength + 1))).toContain('42')
   })
 })

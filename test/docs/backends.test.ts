@@ -79,9 +79,9 @@ async function statusOf(url: string, message: RequestMessage): Promise<number> {
 
 /** The titles of the requests on which a program judges otherwise than it must. */
 async function misjudged(url: string): Promise<readonly string[]> {
-  const world = { origin: service.origin, now: service.now(), keys: signers, nonce: () => random(16) }
+  const sandboxState = { origin: service.origin, now: service.now(), keys: signers, nonce: () => random(16) }
   const wrong: string[] = []
-  for (const { title, code, request } of gatewayCases(world)) {
+  for (const { title, code, request } of gatewayCases(sandboxState)) {
     const status = await statusOf(url, request)
     const isRight = code === undefined ? status === 200 : [400, 401, 404].includes(status)
     if (!isRight) wrong.push(`${title}: ${status}`)

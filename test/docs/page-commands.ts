@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { findField } from '../../crypto/binary-http.ts'
 import type { Command } from '../../service/cli/command.ts'
 import { commands } from '../../service/cli/commands.ts'
-import type { Said } from '../support/command.ts'
+import type { CommandResult } from '../support/command.ts'
 import { runCommand } from '../support/command.ts'
 import type { RawSession } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
@@ -92,7 +92,7 @@ export class Page {
   private async miniseal(
     args: readonly string[],
     more: Readonly<Record<string, string>> = {},
-  ): Promise<Said> {
+  ): Promise<CommandResult> {
     const [name = '', inner = '', ...rest] = args
     const found = commands[name]
     const command: Command | undefined =
@@ -117,7 +117,7 @@ export class Page {
   }
 
   /** With the next key in front, as the page says; and back, since the service of this page goes on with the first one. */
-  private async changeMasterKey(words: readonly string[]): Promise<Said> {
+  private async changeMasterKey(words: readonly string[]): Promise<CommandResult> {
     const old = readFileSync(join(this.environment.MINISEAL_DATA ?? '', 'master.key'), 'utf8').trim()
     const next = randomBytes(32).toString('base64')
     const said = await this.miniseal(words, { MINISEAL_MASTER_KEY: `${next},${old}` })

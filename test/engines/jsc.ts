@@ -88,7 +88,7 @@ async function converse(file: string, { wx, timeoutMs = 60_000 }: JscOptions): P
         if (message.error !== undefined) throw new Error(`in the shell: ${message.error}`)
         return message.result
       }
-      carryOut(message, wx, sockets, tell)
+      execute(message, wx, sockets, tell)
     }
     throw new Error('the shell ended, or was ended for taking too long')
   } finally {
@@ -98,7 +98,7 @@ async function converse(file: string, { wx, timeoutMs = 60_000 }: JscOptions): P
   }
 }
 
-function carryOut(
+function execute(
   message: Message,
   wx: LoopbackWx,
   sockets: Map<number, LoopbackSocket>,

@@ -16,8 +16,8 @@ import { readKeys, UnreadableKey } from '../../service/explain/public-keys.ts'
 import { readCapture } from '../../service/explain/read-capture.ts'
 import type { SignatureReport } from '../../service/explain/report.ts'
 import { firstFailure } from '../../service/explain/report.ts'
-import { wordsEn } from '../../service/explain/words-en.ts'
-import { wordsZh } from '../../service/explain/words-zh.ts'
+import { messagesEn } from '../../service/explain/words-en.ts'
+import { messagesZh } from '../../service/explain/words-zh.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import type { NamedKey } from '../support/captured.ts'
 import {
@@ -433,8 +433,8 @@ describe('any input at all', () => {
 })
 
 it('every finding has its words in both languages, with its place for the detail', () => {
-  expect(Object.keys(wordsZh)).toEqual(Object.keys(wordsEn))
-  for (const [id, words] of Object.entries(wordsEn)) {
-    expect([id, wordsZh[id as keyof typeof wordsEn].includes('{}')]).toEqual([id, words.includes('{}')])
+  expect(Object.keys(messagesZh)).toEqual(Object.keys(messagesEn))
+  for (const [id, words] of Object.entries(messagesEn)) {
+    expect([id, messagesZh[id as keyof typeof messagesEn].includes('{}')]).toEqual([id, words.includes('{}')])
   }
 })

@@ -11,7 +11,7 @@ import { CommandFailed, UsageError } from '../../service/cli/command.ts'
 import { explain } from '../../service/cli/explain.ts'
 import type { NamedKey } from '../support/captured.ts'
 import { created, device, forwardedRequest, httpText, service, token, tokens } from '../support/captured.ts'
-import type { Said } from '../support/command.ts'
+import type { CommandResult } from '../support/command.ts'
 import { runCommand } from '../support/command.ts'
 import { runMiniseal } from '../support/service-process.ts'
 
@@ -54,7 +54,10 @@ function write(name: string, content: unknown): string {
   return file
 }
 
-function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Said> {
+function run(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
   return runCommand(explain, args, environment)
 }
 

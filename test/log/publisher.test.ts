@@ -11,7 +11,7 @@ import { createSequencer } from '../../service/log/sequencer.ts'
 import type { LogPaths } from '../../service/log/standing.ts'
 import { createSqlite, type TestDatabase } from '../store/engines.ts'
 import { appendPending, pendingEntry, testOrigin } from '../support/log-records.ts'
-import { freshSeed, type Machine, newMachine, openPlaces } from '../support/opened-log.ts'
+import { freshSeed, type Machine, newMachine, openPaths } from '../support/opened-log.ts'
 
 const start = 1_764_000_000
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
@@ -25,7 +25,7 @@ let events: LogEvent[]
 beforeEach(async () => {
   database = await createSqlite()
   machine = newMachine()
-  paths = await openPlaces(database.location, machine.folder)
+  paths = await openPaths(database.location, machine.folder)
   now = start + 100
   events = []
 })

@@ -16,7 +16,7 @@ import {
   type Machine,
   newMachine,
   type OpenedLog,
-  openPlaces,
+  openPaths,
   openTestLog,
 } from '../support/opened-log.ts'
 
@@ -111,7 +111,7 @@ it('refuses a database that has got other leaves since, as many or more', async 
   restore()
   // Somewhere else, where nobody knew of the two leaves that were lost.
   const elsewhere = newMachine()
-  const other = await openPlaces(database.location, elsewhere.folder)
+  const other = await openPaths(database.location, elsewhere.folder)
   await trustDatabase(other)
   await other.store.close()
   for (const [count, size] of [
@@ -183,7 +183,7 @@ it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
 
 it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
   await add(5)
-  const paths = await openPlaces(database.location, machine.folder)
+  const paths = await openPaths(database.location, machine.folder)
   const key = paths.keyring.current('log', 1_764_000_000)
   const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
   await paths.store.close()
@@ -240,7 +240,7 @@ it('takes the next name each time, and none that was signed under', async () => 
   backUp()
   for (const name of [`${testOrigin}-2`, `${testOrigin}-3`]) {
     restore()
-    const paths = await openPlaces(database.location, machine.folder)
+    const paths = await openPaths(database.location, machine.folder)
     expect((await startNextLog(paths, testOrigin, 1_764_000_000)).origin).toBe(name)
     await paths.store.close()
     await close(await open())
@@ -252,7 +252,7 @@ it('ends a log in good order with a checkpoint over all of it', async () => {
   await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).size === 3)
-  const other = await openPlaces(database.location, machine.folder)
+  const other = await openPaths(database.location, machine.folder)
   const { previous } = await startNextLog(other, testOrigin, 1_764_000_000)
   await other.store.close()
   expect(previous?.size).toBe(3)
@@ -263,7 +263,7 @@ it('ends a log in good order with a checkpoint over all of it', async () => {
 
 it('leaves no leaf of the old log unsigned when one comes in between', async () => {
   await add(2)
-  const paths = await openPlaces(database.location, machine.folder)
+  const paths = await openPaths(database.location, machine.folder)
   let isFirst = true
   const store = {
     ...paths.store,
@@ -302,7 +302,7 @@ it('trusts no database that is behind an anchor', async () => {
   backUp()
   await add(2)
   restore()
-  const paths = await openPlaces(database.location, machine.folder)
+  const paths = await openPaths(database.location, machine.folder)
   await expect(trustDatabase(paths)).rejects.toThrow(RecoveryRefused)
   await paths.store.close()
 })

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { encodeBase64Url } from '../../crypto/text.ts'
-import { type Heard, logIn, outcomePath, type Prepared, random, send } from '../support/raw-client.ts'
+import { logIn, outcomePath, type Prepared, type ReceivedReply, random, send } from '../support/raw-client.ts'
 import {
   type Command,
   codeOf,
@@ -41,7 +41,7 @@ function answerTo({ state }: ModelKey, isSame: boolean): string {
 }
 
 /** Only what the key's state says for ever may say that nothing has happened. */
-function expectOutcome({ json }: Heard, code: string, { state }: ModelKey): void {
+function expectOutcome({ json }: ReceivedReply, code: string, { state }: ModelKey): void {
   if (json?.outcome === 'none') expect(['none', 'cancelled']).toContain(state)
   if (code === 'not_found' || code === 'request_cancelled') expect(json.outcome).toBe('none')
   if (code === 'internal' || code === 'idempotency_in_progress') expect(json.outcome).toBe('unknown')

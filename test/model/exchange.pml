@@ -142,7 +142,7 @@ claim: /* authorize.ts commitClaims: nonce, session, key and intent in one commi
     fi
   }
 
-again: /* idempotency.ts answerAgain: what the store says of the key */
+again: /* idempotency.ts replayStoredResponse: what the store says of the key */
   atomic {
     if :: goto over :: true fi;
     if
@@ -211,7 +211,7 @@ work: /* backends/: the effect, which no store of ours is part of */
 #endif
   fi;
 
-settle: /* settle.ts settleAnswer: the answer kept, the leaf staged and the intent settled in one commit */
+settle: /* settle.ts finalizeAnswer: the answer kept, the leaf staged and the intent settled in one commit */
   atomic {
     if
 #ifndef WITHOUT_SETTLED_ONCE
@@ -237,7 +237,7 @@ settle: /* settle.ts settleAnswer: the answer kept, the leaf staged and the inte
   :: goto leave
   fi;
 
-refuseAll: /* settle.ts settleFailure of what did nothing: the key is settled with the refusal, and then it leaves */
+refuseAll: /* settle.ts finalizeFailure of what did nothing: the key is settled with the refusal, and then it leaves */
 #ifdef WITHOUT_NONE_AFTER_COMMIT
   atomic { tellNone() }
 #endif
@@ -287,7 +287,7 @@ release: /* carry-out.ts afterError: the key is what it was before this request:
     fi
   }
 
-unsettled: /* settle.ts settleFailure, with carry-out.ts afterError: nobody knows */
+unsettled: /* settle.ts finalizeFailure, with carry-out.ts afterError: nobody knows */
   atomic {
     if
     :: true /* a crash, or the store is gone */
@@ -300,7 +300,7 @@ unsettled: /* settle.ts settleFailure, with carry-out.ts afterError: nobody know
     goto over
   }
 
-refuse: /* settle.ts settleFailure: a refusal is told like an answer */
+refuse: /* settle.ts finalizeFailure: a refusal is told like an answer */
   if :: goto over :: atomic { tell(); goto over } fi;
 
 leave: /* seal.ts sealReply: the answer goes out, and may arrive */
@@ -345,7 +345,7 @@ again:
   }
 }
 
-/* log/journal.ts settleLost: intents that nobody seems to work on. It may be wrong: a slow service is not a dead one. */
+/* log/journal.ts logLostIntents: intents that nobody seems to work on. It may be wrong: a slow service is not a dead one. */
 active [HOUSEKEEPERS] proctype Housekeeper() {
   byte frame;
 again:

@@ -1,7 +1,7 @@
 /** What should be, as the commands of a run leave it. */
 import type fc from 'fast-check'
 import { encodeBase64Url } from '../../crypto/text.ts'
-import type { Heard, Prepared, RawSession } from '../support/raw-client.ts'
+import type { Prepared, RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { random } from '../support/raw-client.ts'
 import type { paths, RealExchange } from './real-exchange.ts'
 
@@ -49,7 +49,7 @@ export class Model {
 
 export type Command = fc.AsyncCommand<Model, RealExchange>
 
-export const codeOf = ({ json, status }: Heard): string => json?.code ?? String(status)
+export const codeOf = ({ json, status }: ReceivedReply): string => json?.code ?? String(status)
 
 /** What is said to a request that would be accepted in an active session. `undefined`: it is. */
 export function refusalIn({ state }: ModelSession): string | undefined {

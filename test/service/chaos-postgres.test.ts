@@ -21,7 +21,7 @@ import {
   type PrivatePostgres,
   startPrivatePostgres,
 } from '../support/private-postgres.ts'
-import { type Heard, logIn, type RawSession } from '../support/raw-client.ts'
+import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
 import { freePort, type RunningCommand, runMiniseal, serviceOutside } from '../support/service-process.ts'
@@ -109,7 +109,7 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
   }
 
   /** One try at either process; `undefined` when no answer came. */
-  async function attempt(session: RawSession, name: string): Promise<Heard | undefined> {
+  async function attempt(session: RawSession, name: string): Promise<ReceivedReply | undefined> {
     seen.requests += 1
     try {
       const body = { payee: 'bob', amount: 1, currency: 'CNY', note: name }
@@ -124,7 +124,7 @@ describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its 
   }
 
   /** What is no answer yet, but may be followed by one. @throws Error for any other refusal */
-  function count({ status, json, kind }: Heard): void {
+  function count({ status, json, kind }: ReceivedReply): void {
     if (json.code === 'idempotency_in_progress') seen.inProgress += 1
     // In the clear where there was no session to seal with: the database did not say which.
     else if (

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type KilledService, startKilledService } from '../support/killed-service.ts'
-import { type Heard, logIn, type RawSession } from '../support/raw-client.ts'
+import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
 
 const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 40)
 const copies = 5
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => killed.close())
 
 /** One try, always a new frame, nonce and signature; `undefined` when no answer came. */
-async function attempt(session: RawSession, name: string): Promise<Heard | undefined> {
+async function attempt(session: RawSession, name: string): Promise<ReceivedReply | undefined> {
   seen.requests += 1
   try {
     return await session.send({

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readConfig } from '../../service/config.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
-import type { Heard, Prepared, RawSession } from '../support/raw-client.ts'
+import type { Prepared, RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import type { RunningCommand } from '../support/service-process.ts'
@@ -59,7 +59,7 @@ async function work(name: string, sent: Map<string, Prepared>, done: Map<string,
     const note = `${name}-${i}`
     const prepared = session.prepare(posting(note))
     sent.set(note, prepared)
-    let heard: Heard
+    let heard: ReceivedReply
     try {
       heard = await send(service, prepared)
     } catch {

@@ -9,7 +9,7 @@ import { CommandFailed } from '../../service/cli/command.ts'
 import { devices } from '../../service/cli/devices.ts'
 import { sessions } from '../../service/cli/sessions.ts'
 import { ConfigError } from '../../service/environment.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -48,7 +48,7 @@ function endsOf(session: RawSession): (string | null)[] {
   return rows.map(({ why }) => why)
 }
 
-function expectRefused(heard: Heard, code: string, status: number): void {
+function expectRefused(heard: ReceivedReply, code: string, status: number): void {
   expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
 }
 

@@ -7,7 +7,7 @@ import { logIn } from '../support/raw-client.ts'
 import type { RawSocket } from '../support/raw-socket.ts'
 import { eventJson, openSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
-import { soon, until } from '../support/soon.ts'
+import { eventually, until } from '../support/soon.ts'
 import type { TwoServices } from '../support/two-services.ts'
 import { startTwoServices } from '../support/two-services.ts'
 
@@ -94,7 +94,7 @@ describeOnBothEngines('two processes', (create) => {
     const socket = await openSocket(here)
     await socket.subscribe(session, 0)
     expect((await other.send({ method: 'DELETE', path: '/sessions' }, there)).status).toBe(200)
-    expect(await soon(socket.closed)).toEqual({ code: 4401, reason: 'session over' })
+    expect(await eventually(socket.closed)).toEqual({ code: 4401, reason: 'session over' })
   })
 
   it('send nothing that was pushed after the session was ended at the other one', async () => {
@@ -107,7 +107,7 @@ describeOnBothEngines('two processes', (create) => {
       expect((await other.send({ method: 'DELETE', path: '/sessions' }, there)).status).toBe(200)
       // Before the word of the end has got around.
       await here.push(session.user, { type: 'secret', data: {} })
-      expect((await soon(socket.closed)).code).toBe(4401)
+      expect((await eventually(socket.closed)).code).toBe(4401)
       expect(socket.events).toEqual([])
     }
   })

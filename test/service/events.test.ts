@@ -8,7 +8,7 @@ import { logIn, newDevice, prepareLogin, send } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import type { OwnService, TestServiceOptions } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
-import { soon, until } from '../support/soon.ts'
+import { eventually, until } from '../support/soon.ts'
 
 let service: OwnService
 const others: OwnService[] = []
@@ -288,7 +288,7 @@ it('counts sockets, events stored and events sent', async () => {
   expect(await sample('miniseal_events_pushed_total')).toBe(4)
   expect(await sample('miniseal_events_delivered_total')).toBe(4)
   socket.ws.close(4999)
-  await soon(socket.closed)
+  await eventually(socket.closed)
   await until(() => socket.ws.readyState === socket.ws.CLOSED)
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(await sample('miniseal_sockets_open')).toBe(0)

@@ -12,7 +12,7 @@ import { openResponse } from '../../crypto/session-keys.ts'
 import { parseRoutes, readRoutes } from '../../service/backends/routes.ts'
 import { readConfig } from '../../service/config.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, post } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -73,7 +73,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function timed(path: string): Promise<{ readonly heard: Heard; readonly milliseconds: number }> {
+async function timed(
+  path: string,
+): Promise<{ readonly heard: ReceivedReply; readonly milliseconds: number }> {
   const start = performance.now()
   const heard = await session.send({ path })
   return { heard, milliseconds: performance.now() - start }
@@ -217,7 +219,7 @@ describe('a backend’s own signature on its answer', () => {
   it('comes with a repeated answer, too', async () => {
     const order = { method: 'POST', path: '/steady/signed/bank', body: {}, key: 'signed' }
     const [first, again] = [await session.send(order), await session.send(order)]
-    const signature = (heard: Heard) =>
+    const signature = (heard: ReceivedReply) =>
       /bank=:.*$/.exec(heard.fields.find(([name]) => name === 'signature')?.[1] ?? '')?.[0]
     expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
     expect(signature(first)).toBeDefined()

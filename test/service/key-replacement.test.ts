@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openKeyring, rotateWhenDue } from '../../service/keys/keyring.ts'
-import { makeNextRoot, useRootKey } from '../../service/keys/replacement.ts'
+import { createNextRoot, useRootKey } from '../../service/keys/replacement.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import type { Said } from '../support/command.ts'
+import type { CommandResult } from '../support/command.ts'
 import { runKeys } from '../support/keys-command.ts'
 import { logIn, RawSession } from '../support/raw-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -36,7 +36,7 @@ async function serving<T>(work: (service: TestService) => Promise<T>): Promise<T
   }
 }
 
-const run = (...args: string[]): Promise<Said> => runKeys(args, environment)
+const run = (...args: string[]): Promise<CommandResult> => runKeys(args, environment)
 
 const exported = async (): Promise<{ roots: string[] }> => JSON.parse((await run('export', '--json')).out)
 
@@ -108,7 +108,7 @@ it('goes forth and back between two roots within one second', async () => {
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })
   const keyring = await openKeyring(store, wrapper, now - 10)
   const first = keyring.current('root', now).kid
-  const second = await makeNextRoot(store, wrapper, keyring, now)
+  const second = await createNextRoot(store, wrapper, keyring, now)
   for (const [kid, at] of [
     [second, now],
     [first, now + 1],

@@ -7,7 +7,7 @@ import type { Backend } from '../../service/backends/backend.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import type { Idler } from '../support/floods.ts'
 import { headOf, idle } from '../support/floods.ts'
-import type { Heard, Prepared } from '../support/raw-client.ts'
+import type { Prepared, ReceivedReply } from '../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService, TestServiceOptions } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -30,18 +30,22 @@ async function limited(
 }
 
 /** Sends a frame as a proxy would that got it from `forwardedFor`. */
-async function sendFrom(service: TestService, forwardedFor: string, prepared: Prepared): Promise<Heard> {
+async function sendFrom(
+  service: TestService,
+  forwardedFor: string,
+  prepared: Prepared,
+): Promise<ReceivedReply> {
   const headers = { 'content-type': 'application/vnd.miniseal', 'x-forwarded-for': forwardedFor }
   const body = new Uint8Array(prepared.frame)
   return await hear(await fetch(`${service.origin}/seal`, { method: 'POST', headers, body }), prepared.open)
 }
 
-function retryAfter(heard: Heard): number {
+function retryAfter(heard: ReceivedReply): number {
   return Number(findField(heard.fields, 'retry-after'))
 }
 
 /** Waits as long as the service said. */
-async function obey(heard: Heard): Promise<void> {
+async function obey(heard: ReceivedReply): Promise<void> {
   expect(retryAfter(heard)).toBeGreaterThan(0)
   await sleep(retryAfter(heard) * 1_000 + 50)
 }
@@ -69,7 +73,7 @@ it('refuses handshakes over the limit of an address in the clear, and takes them
 
 it('refuses a handshake over the limit before it looks for the agreement key', async () => {
   const service = await limited('handshake_ip=1/60')
-  const nobodys = async (): Promise<Heard> => {
+  const nobodys = async (): Promise<ReceivedReply> => {
     const { frame, open } = await prepareLogin(service)
     const changed = frame.slice()
     changed[2] = (changed[2] ?? 0) ^ 1

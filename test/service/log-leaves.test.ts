@@ -5,7 +5,7 @@ import { encodeBase64Url } from '../../crypto/text.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases } from '../support/both-databases.ts'
 import { confirm, stepUpField, withStepUp } from '../support/confirmation.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, random, send } from '../support/raw-client.ts'
 import type { ReadLeaf } from '../support/read-log.ts'
 import { ofKind, readLog, withStore } from '../support/read-log.ts'
@@ -31,10 +31,10 @@ describeWithBothDatabases('the log of a service', (create) => {
     await database.remove()
   })
 
-  const receiptOf = (heard: Heard): string => findField(heard.fields, 'miniseal-receipt') ?? ''
+  const receiptOf = (heard: ReceivedReply): string => findField(heard.fields, 'miniseal-receipt') ?? ''
   const hashOf = ({ row }: ReadLeaf): string => `:${Buffer.from(row.hash).toString('base64')}:`
 
-  async function leafOf(heard: Heard): Promise<ReadLeaf> {
+  async function leafOf(heard: ReceivedReply): Promise<ReadLeaf> {
     const found = (await readLog(service.environment)).filter((leaf) => hashOf(leaf) === receiptOf(heard))
     if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} leaves of a receipt`)
     return found[0]

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { confirm, stepUpField, withStepUp } from '../support/confirmation.ts'
-import type { Heard, LoginParts, RawSession, RequestParts } from '../support/raw-client.ts'
+import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -25,7 +25,7 @@ async function rank(openid: string, risk_rank: number): Promise<void> {
   await service.sandbox('/sandbox/risk-ranks', { appid: service.appid, openid, risk_rank })
 }
 
-async function tryLogin(parts: LoginParts): Promise<Heard> {
+async function tryLogin(parts: LoginParts): Promise<ReceivedReply> {
   return await send(service, await prepareLogin(service, parts))
 }
 
@@ -48,7 +48,7 @@ const transfer = (key: string): RequestParts => ({
   key,
 })
 
-async function confirmed(session: RawSession, openid: string, parts: RequestParts): Promise<Heard> {
+async function confirmed(session: RawSession, openid: string, parts: RequestParts): Promise<ReceivedReply> {
   const { challenge } = (await session.send(parts)).json
   return await session.send(
     withStepUp(parts, stepUpField(challenge, await confirm(service, openid, challenge))),

@@ -7,7 +7,7 @@ import { decodeBase64, encodeBase64Url } from '../../crypto/text.ts'
 import { openApiDocument } from '../../service/reference/openapi.ts'
 import { openApiText } from '../../service/reference/openapi-file.ts'
 import { judgeOf, pointer } from '../support/judged-answers.ts'
-import type { Heard, LoginParts, RawSession, RequestParts } from '../support/raw-client.ts'
+import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, newDevice, outcomePath, post, prepareLogin, send } from '../support/raw-client.ts'
 import { RawSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
@@ -63,7 +63,7 @@ describe('a running service', () => {
   })
 
   /** Holds request and answer against the document. */
-  function hold(id: string, heard: Heard, body?: unknown): void {
+  function hold(id: string, heard: ReceivedReply, body?: unknown): void {
     const { path, method } = places.get(id) ?? { path: '', method: '' }
     const operation = document.paths[path]?.[method]
     const at = (...names: readonly (string | number)[]): string => pointer('paths', path, method, ...names)
@@ -79,7 +79,7 @@ describe('a running service', () => {
     exercised.set(id, (exercised.get(id) ?? new Set()).add(heard.status))
   }
 
-  async function ask(id: string, parts: RequestParts, by = session): Promise<Heard> {
+  async function ask(id: string, parts: RequestParts, by = session): Promise<ReceivedReply> {
     const heard = await by.send(parts)
     hold(id, heard, parts.body)
     return heard

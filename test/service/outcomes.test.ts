@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
 import { StepUpNeeded } from '../../service/backends/step-up.ts'
-import type { Heard, RequestParts } from '../support/raw-client.ts'
+import type { ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, outcomePath, type RawSession, send } from '../support/raw-client.ts'
 import { withStore } from '../support/read-log.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -35,8 +35,9 @@ beforeEach(() => {
 })
 
 const order = (key: string): RequestParts => ({ method: 'POST', path: '/things', body: { size: 1 }, key })
-const fetchOutcome = (key: string, by = session): Promise<Heard> => by.send({ path: outcomePath(key) })
-const cancel = (key: string, by = session): Promise<Heard> =>
+const fetchOutcome = (key: string, by = session): Promise<ReceivedReply> =>
+  by.send({ path: outcomePath(key) })
+const cancel = (key: string, by = session): Promise<ReceivedReply> =>
   by.send({ method: 'DELETE', path: outcomePath(key), key: undefined })
 
 it('fences a key that nobody has used: no request with it runs any more', async () => {

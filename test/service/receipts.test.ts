@@ -10,7 +10,7 @@ import { decodeBase64, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import type { ServiceDatabase } from '../support/both-databases.ts'
 import { describeWithBothDatabases } from '../support/both-databases.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -32,12 +32,12 @@ describeWithBothDatabases('receipts', (create) => {
   })
 
   /** The leaf hash that a signed answer cites, b64u. */
-  function cited(heard: Heard): string {
+  function cited(heard: ReceivedReply): string {
     const field = findField(heard.fields, 'miniseal-receipt') ?? ''
     return encodeBase64Url(decodeBase64(field.slice(1, -1)))
   }
 
-  async function proved(name: string, by = session): Promise<Heard> {
+  async function proved(name: string, by = session): Promise<ReceivedReply> {
     for (let tries = 0; tries < 60; tries++) {
       const heard = await by.send({ path: `/receipts/${name}` })
       if (heard.status !== 202) return heard

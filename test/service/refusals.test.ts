@@ -5,7 +5,7 @@ import type { RequestMessage } from '../../crypto/binary-http.ts'
 import type { ProtocolCode } from '../../crypto/errors.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
 import { problemRow } from '../../service/messages/problem-table.ts'
-import type { Heard, LoginParts, RawSession, RequestParts } from '../support/raw-client.ts'
+import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -36,7 +36,7 @@ function withField(
   })
 }
 
-function expectProblem(heard: Heard, code: string, status: number, step: string): void {
+function expectProblem(heard: ReceivedReply, code: string, status: number, step: string): void {
   expect(heard.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
   expect(heard.status).toBe(status)
   // The pages of the codes say at which step each is refused.
@@ -339,7 +339,7 @@ describe('time ends things:', () => {
 })
 
 describe('a login is refused, sealed and signed,', () => {
-  const refuse = async (parts: LoginParts): Promise<Heard> => {
+  const refuse = async (parts: LoginParts): Promise<ReceivedReply> => {
     const heard = await send(service, await prepareLogin(service, parts))
     expect(heard).toMatchObject({ kind: 'sealed', outer: 200 })
     return heard
@@ -482,7 +482,7 @@ describe('what cannot be sealed is answered in the clear:', () => {
   const unopened = (): never => {
     throw new Error('a sealed answer was not expected')
   }
-  const clear = async (body: Uint8Array, type?: string): Promise<Heard> =>
+  const clear = async (body: Uint8Array, type?: string): Promise<ReceivedReply> =>
     hear(await post(service, body, type), unopened)
 
   it.each([

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Heard } from '../support/raw-client.ts'
+import type { ReceivedReply } from '../support/raw-client.ts'
 import { hear, logIn, post, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -23,7 +23,7 @@ function partOf(position: number): string {
   return position < 18 ? 'session' : 'box'
 }
 
-function countBy(heard: readonly Heard[]): Record<string, number> {
+function countBy(heard: readonly ReceivedReply[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { kind, json, status } of heard) {
     const name = `${kind} ${json?.code ?? status}`

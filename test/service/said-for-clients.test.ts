@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parseLeaf } from '../../crypto/audit-leaf.ts'
 import { findField, type RequestMessage } from '../../crypto/binary-http.ts'
 import { decodeBase64, encodeUtf8 } from '../../crypto/text.ts'
-import type { Heard, RequestParts } from '../support/raw-client.ts'
+import type { ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, type RawSession, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -34,7 +34,7 @@ const withFields = (...fields: readonly (readonly [string, string])[]): Pick<Req
   before: (message) => ({ ...message, fields: [...message.fields, ...fields] }),
 })
 
-async function logInWith(more: { body?: object; client?: object; device?: object }): Promise<Heard> {
+async function logInWith(more: { body?: object; client?: object; device?: object }): Promise<ReceivedReply> {
   const device = newDevice()
   const loginBody = {
     appid: service.appid,

@@ -10,7 +10,7 @@ import type { OwnService, TestServiceOptions } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { runMiniseal } from '../support/service-process.ts'
 import { slowLine } from '../support/slow-line.ts'
-import { soon, until } from '../support/soon.ts'
+import { eventually, until } from '../support/soon.ts'
 
 let answered = 0
 
@@ -61,7 +61,7 @@ it('answers the logout that came over it, and then ends: 4401', async () => {
   const socket = await bound(session)
   const heard = await socket.request(session, { method: 'DELETE', path: '/sessions/current' })
   expect(heard.status).toBe(204)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect(await eventually(socket.closed)).toEqual(over)
 })
 
 it('ends with 4401 when another session of the user ends its session, soon', async () => {
@@ -71,7 +71,7 @@ it('ends with 4401 when another session of the user ends its session, soon', asy
   const untouched = await bound(other)
   const id = Buffer.from(session.id).toString('base64url')
   expect((await other.send({ method: 'DELETE', path: `/sessions/${id}` })).status).toBe(204)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect(await eventually(socket.closed)).toEqual(over)
   expect((await untouched.request(other)).status).toBe(201)
 })
 
@@ -81,14 +81,14 @@ it('ends with 4401 when its device is revoked', async () => {
   const socket = await bound(session)
   const path = `/devices/${session.device.signer.keyid}`
   expect((await other.send({ method: 'DELETE', path })).status).toBe(204)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect(await eventually(socket.closed)).toEqual(over)
 })
 
 it('ends with 4401 when an operator ends the sessions of its user, from another process', async () => {
   const session = await logIn(service)
   const socket = await bound(session)
   const command = runMiniseal(['sessions', 'revoke', session.user, '--all'], service.environment)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect(await eventually(socket.closed)).toEqual(over)
   expect((await command.finished).out).toBe('ended 1 sessions\n')
 }, 90_000)
 
@@ -101,8 +101,8 @@ it('answers what is at work when its session ends, and takes nothing new', async
   await other.send({ method: 'DELETE', path: '/sessions' })
   await sleep(200)
   const late = socket.request(session).catch((error: Error) => error.message)
-  expect((await soon(slow)).status).toBe(201)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect((await eventually(slow)).status).toBe(201)
+  expect(await eventually(socket.closed)).toEqual(over)
   expect(await late).toBe('closed with 4401')
 })
 
@@ -119,7 +119,7 @@ it('sends the answers that are there, however slowly they are read, and only the
     await sleep(300)
     await other.send({ method: 'DELETE', path: '/sessions' })
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(answers.map(() => 201))
-    expect(await soon(socket.closed)).toEqual(over)
+    expect(await eventually(socket.closed)).toEqual(over)
   } finally {
     line.close()
   }
@@ -134,7 +134,7 @@ it('sends nothing that was pushed after its session ended', async () => {
     await until(() => socket.events.length === 1)
     await other.send({ method: 'DELETE', path: '/sessions' })
     await service.push(session.user, { type: 'secret', data: {} })
-    await soon(socket.closed)
+    await eventually(socket.closed)
     expect(socket.events).toHaveLength(1)
   }
 })
@@ -147,7 +147,7 @@ it('ends with 4401 when its session expires', async () => {
   await sleep(1_500)
   expect(socket.ws.readyState).toBe(socket.ws.OPEN)
   own.advanceClock(20)
-  expect(await soon(socket.closed)).toEqual(over)
+  expect(await eventually(socket.closed)).toEqual(over)
 })
 
 it('goes on when the access token expires: events come, requests are refused until there is a new one', async () => {
@@ -172,26 +172,30 @@ it('ends with 1001 when the service stops, once what is at work is answered; new
   await sleep(200)
   const stopped = own.close()
   for (const socket of [idle, unbound, busy]) {
-    expect(await soon(socket.closed)).toEqual({ code: 1001, reason: 'service stops' })
+    expect(await eventually(socket.closed)).toEqual({ code: 1001, reason: 'service stops' })
   }
   expect((await slow).status).toBe(201)
-  await soon(stopped)
+  await eventually(stopped)
   await expect(openSocket(own)).rejects.toThrow()
 })
 
 it('cuts a socket that gives no sign of life, and keeps one that answers pings', async () => {
-  const own = await startOther({ socketTimes: { ...socketTimes, ping: 200, silence: 1_000, look: 50 } })
+  const own = await startOther({
+    socketTimes: { ...socketTimes, ping: 200, silence: 1_000, checkInterval: 50 },
+  })
   const session = await logIn(own)
   const alive = await bound(session, own)
   const dead = await openSocket(own, { client: { autoPong: false } })
   await dead.subscribe(session, 0)
-  expect((await soon(dead.closed)).code).toBe(1006)
+  expect((await eventually(dead.closed)).code).toBe(1006)
   await sleep(1_500)
   expect((await alive.request(session)).status).toBe(201)
 })
 
 it('cuts a reader that stands still, holds little for it, and has everything for it when it is back', async () => {
-  const own = await startOther({ socketTimes: { ...socketTimes, ping: 500, silence: 5_000, look: 100 } })
+  const own = await startOther({
+    socketTimes: { ...socketTimes, ping: 500, silence: 5_000, checkInterval: 100 },
+  })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)
   for (let n = 1; n <= 1_500; n++) await own.push(session.user, { type: 'large', data: { n, text } })
@@ -208,7 +212,7 @@ it('cuts a reader that stands still, holds little for it, and has everything for
   await sleep(4_000)
   expect(await sample(own, 'miniseal_sockets_open')).toBe(0)
   connection.resume()
-  expect((await soon(socket.closed)).code).toBe(1006)
+  expect((await eventually(socket.closed)).code).toBe(1006)
   const seen = socket.events.length
   expect(seen).toBeLessThanOrEqual(sent)
   const again = await openSocket(own)
@@ -219,7 +223,9 @@ it('cuts a reader that stands still, holds little for it, and has everything for
 }, 90_000)
 
 it('keeps a reader that is slow and goes on reading, however long a ping takes to get to it', async () => {
-  const own = await startOther({ socketTimes: { ...socketTimes, ping: 500, silence: 2_500, look: 100 } })
+  const own = await startOther({
+    socketTimes: { ...socketTimes, ping: 500, silence: 2_500, checkInterval: 100 },
+  })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)
   for (let n = 1; n <= 600; n++) await own.push(session.user, { type: 'large', data: { n, text } })
@@ -254,10 +260,10 @@ it('ends the oldest socket of a session, and of a user, when there are too many:
   const other = await logIn(own, { openid: 'eve' })
   const sockets = [await bound(session, own), await bound(session, own), await bound(session, own)]
   const tooMany = { code: 4400, reason: 'too many sockets' }
-  expect(await soon(sockets[0]?.closed ?? Promise.reject())).toEqual(tooMany)
+  expect(await eventually(sockets[0]?.closed ?? Promise.reject())).toEqual(tooMany)
   await bound(other, own)
   await bound(other, own)
-  expect(await soon(sockets[1]?.closed ?? Promise.reject())).toEqual(tooMany)
+  expect(await eventually(sockets[1]?.closed ?? Promise.reject())).toEqual(tooMany)
   expect((await sockets[2]?.request(session))?.status).toBe(201)
 })
 

@@ -10,7 +10,7 @@ import { eventJson, openSocket } from '../support/raw-socket.ts'
 import type { OwnService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
 import { slowLine } from '../support/slow-line.ts'
-import { soon, until } from '../support/soon.ts'
+import { eventually, until } from '../support/soon.ts'
 
 const work = { now: 0, most: 0, done: 0, pause: 0 }
 
@@ -73,8 +73,8 @@ it('refuses an upgrade without the protocol with 400, and GET /seal without an u
 it('refuses upgrades to anything else, and at any other path, and ends the connection', async () => {
   const upgrade = (path: string, to: string) =>
     `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: ${to}\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: miniseal.v1\r\n\r\n`
-  expect(await soon(said(upgrade('/seal', 'h2c')))).toMatch(/^HTTP\/1\.1 400 /)
-  expect(await soon(said(upgrade('/healthz', 'websocket')))).not.toMatch(/^HTTP\/1\.1 101 /)
+  expect(await eventually(said(upgrade('/seal', 'h2c')))).toMatch(/^HTTP\/1\.1 400 /)
+  expect(await eventually(said(upgrade('/healthz', 'websocket')))).not.toMatch(/^HTTP\/1\.1 101 /)
 })
 
 it('takes a login over the socket, binds it to the new session and sends its events', async () => {
@@ -183,14 +183,14 @@ it.each([
 ])('says malformed_frame to %s and ends the socket with 4400', async (_name, bytes) => {
   const socket = await openSocket(service)
   socket.ws.send(bytes)
-  expect(await soon(socket.closed)).toEqual({ code: 4400, reason: 'protocol error' })
+  expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'protocol error' })
   expect(socket.refusals).toMatchObject([{ code: 'malformed_frame', status: 400 }])
 })
 
 it('ends the socket with 4400 for a text message', async () => {
   const socket = await openSocket(service)
   socket.ws.send('hello')
-  expect(await soon(socket.closed)).toEqual({ code: 4400, reason: 'protocol error' })
+  expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'protocol error' })
   expect(socket.kinds).toEqual([])
 })
 
@@ -201,7 +201,7 @@ it('ends a bound socket with 4400 for a frame of another session, which has no e
   await socket.request(session)
   const { done } = work
   socket.request(other, { method: 'POST', path: '/effect', body: {} }).catch(() => undefined)
-  expect(await soon(socket.closed)).toEqual({ code: 4400, reason: 'another session' })
+  expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'another session' })
   expect(work.done).toBe(done)
   expect((await other.send()).status).toBe(201)
 })
@@ -212,7 +212,7 @@ it('ends a bound socket with 4400 for another login, whose code is not used up',
   await socket.request(session)
   const login = await prepareLogin(service)
   socket.send(login).catch(() => undefined)
-  expect(await soon(socket.closed)).toEqual({ code: 4400, reason: 'another session' })
+  expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'another session' })
   expect((await send(service, login)).status).toBe(201)
 })
 
@@ -271,7 +271,7 @@ it('takes large messages of a bound socket, and none of a stranger', async () =>
   const body = { text: 'x'.repeat(700_000) }
   const stranger = await openSocket(service)
   stranger.request(session, { method: 'POST', path: '/large', body }).catch(() => undefined)
-  expect((await soon(stranger.closed)).code).toBe(1006)
+  expect((await eventually(stranger.closed)).code).toBe(1006)
   await socket.request(session)
   const answers = await Promise.all(
     upTo(5).map(() => socket.request(session, { method: 'POST', path: '/large', body })),
@@ -284,7 +284,7 @@ it('ends a socket with 1009 for a message over the frame limit, without reading 
   const socket = await openSocket(service)
   await socket.request(session)
   socket.ws.send(new Uint8Array(1_048_577))
-  expect((await soon(socket.closed)).code).toBe(1009)
+  expect((await eventually(socket.closed)).code).toBe(1009)
 })
 
 it('holds messages that arrive within body_mib, and cuts those of the address that holds most', async () => {
@@ -305,7 +305,7 @@ it('holds messages that arrive within body_mib, and cuts those of the address th
     await third.request(other)
     const heard = await third.request(other, { method: 'POST', body: { text: 'x'.repeat(300_000) } })
     expect(heard.status).toBe(201)
-    expect((await soon(Promise.race(sockets.map(({ closed }) => closed)))).code).toBe(1006)
+    expect((await eventually(Promise.race(sockets.map(({ closed }) => closed)))).code).toBe(1006)
   } finally {
     await own.close()
   }
@@ -320,7 +320,7 @@ it('ends a socket that says nothing, or nothing good, after a while: 4400, not b
     await refused.request(session, { token: 'nonsense' })
     await bound.request(session)
     for (const socket of [silent, refused]) {
-      expect(await soon(socket.closed)).toEqual({ code: 4400, reason: 'not bound' })
+      expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'not bound' })
     }
     expect((await bound.request(session)).status).toBe(201)
   } finally {

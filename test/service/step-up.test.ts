@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeBase64Url } from '../../crypto/text.ts'
 import { confirm, type SoterResult, stepUpField, withStepUp } from '../support/confirmation.ts'
-import type { Heard, RequestParts } from '../support/raw-client.ts'
+import type { ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, newDevice, type RawSession, random } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -38,14 +38,14 @@ async function ask(parts: RequestParts = transfer(), by: RawSession = session): 
   return heard.json.challenge
 }
 
-const send = (parts: RequestParts, value: string, by: RawSession = session): Promise<Heard> =>
+const send = (parts: RequestParts, value: string, by: RawSession = session): Promise<ReceivedReply> =>
   by.send(withStepUp(parts, value))
 
 async function balance(of: RawSession = session): Promise<number> {
   return (await of.send({ path: '/wallet' })).json.balance
 }
 
-function expectInvalid(heard: Heard, detail: RegExp): void {
+function expectInvalid(heard: ReceivedReply, detail: RegExp): void {
   expect(heard).toMatchObject({
     kind: 'sealed',
     status: 401,
@@ -130,7 +130,7 @@ it('never asks at 1000.00 CNY or below, and then asks WeChat nothing', async () 
 })
 
 describe('a confirmation is step_up_invalid and the transfer does not happen', () => {
-  type Case = (challenge: string, result: SoterResult) => Promise<readonly [Heard, RegExp]>
+  type Case = (challenge: string, result: SoterResult) => Promise<readonly [ReceivedReply, RegExp]>
 
   const cases: readonly (readonly [string, Case])[] = [
     [

@@ -9,7 +9,7 @@ import { keyOf } from '../../service/explain/public-keys.ts'
 import { readCapture } from '../../service/explain/read-capture.ts'
 import { httpText } from '../support/captured.ts'
 import { newBackend, signedPush } from '../support/push-request.ts'
-import type { Heard, RawSession, RequestParts } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply, RequestParts } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, send } from '../support/raw-client.ts'
 import type { OwnService, TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -55,7 +55,7 @@ afterAll(async () => {
 const told = ['base_sha256', 'base_lengths']
 
 /** Without what names the place, the moment and the occasion. */
-function comparable({ status, fields, json }: Heard): unknown {
+function comparable({ status, fields, json }: ReceivedReply): unknown {
   const { type, instance, time, ...members } = json
   const names = fields.map(([name]) => name).sort()
   expect([typeof type, typeof instance, typeof time]).toEqual(['string', 'string', 'number'])
@@ -64,18 +64,18 @@ function comparable({ status, fields, json }: Heard): unknown {
 }
 
 /** Signed by somebody else, under the name of the session's key. */
-function forged({ session }: Mode): Promise<Heard> {
+function forged({ session }: Mode): Promise<ReceivedReply> {
   const signer = { ...newDevice().signer, keyid: session.device.signer.keyid }
   return session.send({ path: '/x/1?q=1', signer })
 }
 
-async function forgedLogin({ service }: Mode): Promise<Heard> {
+async function forgedLogin({ service }: Mode): Promise<ReceivedReply> {
   const device = newDevice()
   const signer = { ...newDevice().signer, keyid: device.signer.keyid }
   return await send(service, await prepareLogin(service, { device, signer }))
 }
 
-async function forgedPush({ service }: Mode): Promise<Heard> {
+async function forgedPush({ service }: Mode): Promise<ReceivedReply> {
   const event = { user: 'u_nobody', type: 'order-paid', data: {} }
   const { headers, body } = signedPush({ ...newBackend('orders'), name: 'orders' }, service.origin, { event })
   const response = await fetch(`${service.url}/push`, { method: 'POST', headers, body })
@@ -128,7 +128,7 @@ describe('with the refusal of a development service', () => {
   let signed: RequestMessage
 
   /** What the client signed, and what it sent. */
-  async function refused(path: string, sent: (path: string) => string): Promise<Heard> {
+  async function refused(path: string, sent: (path: string) => string): Promise<ReceivedReply> {
     const after = (message: RequestMessage): RequestMessage => {
       signed = message
       return { ...message, path: sent(message.path) }

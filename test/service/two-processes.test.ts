@@ -10,7 +10,7 @@ import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { publishedSet } from '../support/forwarded.ts'
-import type { Heard } from '../support/raw-client.ts'
+import type { ReceivedReply } from '../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, send } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -57,7 +57,7 @@ describeOnBothEngines('two processes', (create) => {
     await database.remove()
   })
 
-  function expectRefused(heard: Heard, code: string, status: number): void {
+  function expectRefused(heard: ReceivedReply, code: string, status: number): void {
     expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
   }
 
@@ -155,7 +155,7 @@ describeOnBothEngines('two processes', (create) => {
     const session = await logIn(here, { openid })
     const other = await logIn(there, { openid })
     let isOver = false
-    const late: Heard[] = []
+    const late: ReceivedReply[] = []
     const requests = Array.from({ length: 8 }, async (_, i) => {
       for (let turn = 0; turn < 12; turn++) {
         const isLate = isOver

@@ -1,7 +1,7 @@
 /** What WeChat knows of a user, asked for by that user: the phone number, and encrypted data. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findField } from '../../crypto/binary-http.ts'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn } from '../support/raw-client.ts'
 import type { TestService } from '../support/service.ts'
 import { startTestService } from '../support/service.ts'
@@ -31,7 +31,7 @@ async function phoneCode(of = openid): Promise<{ code: string; phoneNumber: stri
   return made as { code: string; phoneNumber: string }
 }
 
-const ask = (body: unknown, key?: string): Promise<Heard> =>
+const ask = (body: unknown, key?: string): Promise<ReceivedReply> =>
   session.send({ method: 'POST', path: '/phone-number', body, ...(key === undefined ? {} : { key }) })
 
 interface Sealed {
@@ -46,7 +46,7 @@ async function userData(parts: Record<string, unknown> = {}): Promise<Sealed> {
   return (await service.sandbox('/sandbox/encrypted-data', body)) as Sealed
 }
 
-const openData = (body: unknown): Promise<Heard> =>
+const openData = (body: unknown): Promise<ReceivedReply> =>
   session.send({ method: 'POST', path: '/encrypted-data', body })
 
 it('tells the phone number behind a code to the person it belongs to, and nobody may keep it', async () => {

@@ -1,6 +1,6 @@
 /** What people do with a service, all of it: each has a phone and a socket, and now and then does something wrong. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Heard, RawSession } from '../support/raw-client.ts'
+import type { RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, newDevice, post, send } from '../support/raw-client.ts'
 import { openSocket, type RawSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
@@ -114,12 +114,12 @@ function stepsOf(
   { push }: Living,
 ): readonly [Step, ...Step[]] {
   const transfer = { payee: 'bob', amount: 1, currency: 'CNY' }
-  const renew = async (): Promise<Heard> => {
+  const renew = async (): Promise<ReceivedReply> => {
     const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
     if (heard.status === 201) session.token = heard.json.access_token
     return heard
   }
-  const replay = async (): Promise<Heard> => {
+  const replay = async (): Promise<ReceivedReply> => {
     const prepared = session.prepare()
     await send(service, prepared)
     return await send(service, prepared)

@@ -1,7 +1,7 @@
 /** A command within the test's own process. */
 import type { Command } from '../../service/cli/command.ts'
 
-export interface Said {
+export interface CommandResult {
   readonly code: number
   readonly out: string
   readonly err: string
@@ -13,7 +13,7 @@ export async function runCommand(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   isInteractive = false,
-): Promise<Said> {
+): Promise<CommandResult> {
   let out = ''
   let err = ''
   const code = await command.run(args, {

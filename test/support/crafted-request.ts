@@ -11,7 +11,7 @@ import { encodeBase64Url } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import { encodeWithAnyPath } from '../crypto/handmade-encoding.ts'
 import { signedByHand } from '../crypto/handmade-signatures.ts'
-import type { Heard, RawSession } from './raw-client.ts'
+import type { RawSession, ReceivedReply } from './raw-client.ts'
 import { random, send } from './raw-client.ts'
 
 export interface CraftedParts {
@@ -23,7 +23,7 @@ export interface CraftedParts {
 }
 
 /** Sends a request whose signature is right, whatever its path. */
-export async function sendCrafted(session: RawSession, parts: CraftedParts): Promise<Heard> {
+export async function sendCrafted(session: RawSession, parts: CraftedParts): Promise<ReceivedReply> {
   const { method, path, content = new Uint8Array(0) } = parts
   const fields: Field[] = [
     ...(parts.fields ?? []),

@@ -1,6 +1,6 @@
 /** `miniseal keys` within the test's own process. */
 import { keys } from '../../service/cli/keys.ts'
-import type { Said } from './command.ts'
+import type { CommandResult } from './command.ts'
 import { runCommand } from './command.ts'
 
 /** @throws what the command throws: UsageError, CommandFailed. */
@@ -8,6 +8,6 @@ export async function runKeys(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   isInteractive = false,
-): Promise<Said> {
+): Promise<CommandResult> {
   return await runCommand(keys, args, environment, isInteractive)
 }

@@ -9,7 +9,7 @@ import { openCheckpointLock } from '../../service/log/anchor.ts'
 import type { LogEvent } from '../../service/log/events.ts'
 import { openLog, type RunningLog } from '../../service/log/open-log.ts'
 import type { LogPaths } from '../../service/log/standing.ts'
-import type { AskedWitness } from '../../service/log/witnessing.ts'
+import type { WitnessTarget } from '../../service/log/witnessing.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { testOrigin, testSeals } from './log-records.ts'
 
@@ -36,8 +36,8 @@ export interface OpenedLog {
   close(): Promise<void>
 }
 
-/** What {@link openPlaces} gives: a log's places, and the store to be closed. */
-export async function openPlaces(
+/** What {@link openPaths} gives: a log's places, and the store to be closed. */
+export async function openPaths(
   location: DatabaseLocation,
   folder: string,
   changes: Partial<LogPaths> = {},
@@ -57,7 +57,7 @@ export async function openPlaces(
 
 /** Whom a log asks. */
 export interface LogHelpers {
-  readonly witnesses?: readonly AskedWitness[]
+  readonly witnesses?: readonly WitnessTarget[]
   readonly timestampUrl?: string
 }
 
@@ -66,7 +66,7 @@ export async function openTestLog(
   folder: string,
   changes: Partial<LogPaths> & LogHelpers = {},
 ): Promise<OpenedLog> {
-  const paths = await openPlaces(location, folder, changes)
+  const paths = await openPaths(location, folder, changes)
   const events: LogEvent[] = []
   let offset = 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset

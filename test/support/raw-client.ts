@@ -32,7 +32,7 @@ export const random = (length: number): Uint8Array => new Uint8Array(randomBytes
 export const outcomePath = (key: string): string => `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
 
 /** What a sealed answer, or one in the clear, says. */
-export interface Heard {
+export interface ReceivedReply {
   readonly kind: 'sealed' | 'clear'
   /** Outer status. */
   readonly outer: number
@@ -99,11 +99,11 @@ export async function post(
 }
 
 /** Sends a prepared frame and reads whatever comes back. */
-export async function send(service: TestService, prepared: Prepared): Promise<Heard> {
+export async function send(service: TestService, prepared: Prepared): Promise<ReceivedReply> {
   return await hear(await post(service, prepared.frame), prepared.open)
 }
 
-export async function hear(response: Response, open: Prepared['open']): Promise<Heard> {
+export async function hear(response: Response, open: Prepared['open']): Promise<ReceivedReply> {
   const bytes = new Uint8Array(await response.arrayBuffer())
   if (response.headers.get('content-type') !== 'application/vnd.miniseal') {
     const json: unknown = JSON.parse(decodeUtf8(bytes))
@@ -196,7 +196,7 @@ export class RawSession {
   }
 
   /** @param service another process of the same service, instead of the one that logged in */
-  send(parts: RequestParts = {}, service = this.service): Promise<Heard> {
+  send(parts: RequestParts = {}, service = this.service): Promise<ReceivedReply> {
     return send(service, this.prepare(parts))
   }
 }
@@ -215,7 +215,7 @@ export interface LoginParts extends RequestParts {
 export async function prepareLogin(
   service: TestService,
   parts: LoginParts = {},
-): Promise<Prepared & { session: (heard: Heard) => RawSession }> {
+): Promise<Prepared & { session: (heard: ReceivedReply) => RawSession }> {
   const configuration = parts.configuration ?? (await fetchConfiguration(service))
   const device = parts.device ?? newDevice()
   const agreement = configuration.agreement[0]
@@ -250,7 +250,7 @@ export async function prepareLogin(
     keys = derived.session
     return response
   }
-  const session = ({ json }: Heard): RawSession => {
+  const session = ({ json }: ReceivedReply): RawSession => {
     if (keys === undefined) throw new Error('the answer was not opened')
     const id = decodeBase64Url(json.session.id)
     return new RawSession({

@@ -9,7 +9,7 @@ import type { SequencedEvent, SessionKeys } from '../../crypto/session-keys.ts'
 import { openEvent } from '../../crypto/session-keys.ts'
 import { decodeUtf8, encodeBase64Url } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
-import type { Heard, Prepared, RawSession, RequestParts } from './raw-client.ts'
+import type { Prepared, RawSession, ReceivedReply, RequestParts } from './raw-client.ts'
 import type { TestService } from './service.ts'
 
 const maxFrame = 1_048_576
@@ -21,7 +21,7 @@ export interface SocketClosed {
 
 interface Waiting {
   readonly open: Prepared['open']
-  readonly resolve: (heard: Heard) => void
+  readonly resolve: (heard: ReceivedReply) => void
   readonly reject: (error: Error) => void
 }
 
@@ -74,7 +74,7 @@ export class RawSocket {
   }
 
   /** Sends a prepared frame; resolves with the answer that is paired to it. */
-  send(prepared: Prepared): Promise<Heard> {
+  send(prepared: Prepared): Promise<ReceivedReply> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(nameOf(prepared.frame), { open: prepared.open, resolve, reject })
       this.ws.send(prepared.frame)
@@ -82,12 +82,12 @@ export class RawSocket {
   }
 
   /** A request of `session`. */
-  request(session: RawSession, parts: RequestParts = {}): Promise<Heard> {
+  request(session: RawSession, parts: RequestParts = {}): Promise<ReceivedReply> {
     this.keys ??= session.keys
     return this.send(session.prepare(parts))
   }
 
-  subscribe(session: RawSession, after: number): Promise<Heard> {
+  subscribe(session: RawSession, after: number): Promise<ReceivedReply> {
     const path = '/events/subscription'
     return this.request(session, { method: 'POST', path, key: undefined, body: { after } })
   }
@@ -136,7 +136,7 @@ function nameOf(bytes: Uint8Array): string {
   return frame.kind === 'request' ? encodeBase64Url(frame.nonce) : 'login'
 }
 
-function heardOf({ status, fields, content }: ResponseMessage): Heard {
+function heardOf({ status, fields, content }: ResponseMessage): ReceivedReply {
   const isJson = findField(fields, 'content-type')?.includes('json') ?? false
   const json: unknown = isJson ? JSON.parse(decodeUtf8(content)) : undefined
   return { kind: 'sealed', outer: 0, status, fields, json }

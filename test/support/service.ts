@@ -47,7 +47,7 @@ export interface TestServiceOptions {
   readonly config?: Partial<Config>
   readonly backend?: Backend
   readonly socketTimes?: SocketTimes
-  /** See `Surroundings`. */
+  /** See `TestOverrides`. */
   readonly socketPatienceMs?: number
   readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number

@@ -11,7 +11,7 @@ export async function until(look: () => boolean, within = 60_000): Promise<void>
 }
 
 /** What `promise` gives. @throws Error after `within` milliseconds. */
-export async function soon<T>(promise: Promise<T>, within = 60_000): Promise<T> {
+export async function eventually<T>(promise: Promise<T>, within = 60_000): Promise<T> {
   const late = sleep(within, undefined, { ref: false }).then(() => {
     throw new Error(`not within ${within} ms`)
   })

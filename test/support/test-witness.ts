@@ -8,10 +8,10 @@ import { emptyRoot, type TreeHead, verifyConsistency } from '../../crypto/merkle
 import { encodeSignatureLine } from '../../crypto/signed-note.ts'
 import { decodeBase64 } from '../../crypto/text.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
-import type { AskedWitness } from '../../service/log/witnessing.ts'
+import type { WitnessTarget } from '../../service/log/witnessing.ts'
 
 export interface TestWitness {
-  readonly witness: AskedWitness
+  readonly witness: WitnessTarget
   /** What it saw last; may be set. */
   seen: TreeHead
   /** How many checkpoints it was asked for. */

@@ -9,7 +9,7 @@ import { encodeNote, parseSignatureLines, verifyNote } from '../../crypto/signed
 import { encodeBase64 } from '../../crypto/text.ts'
 import { verifyByPolicy } from '../../crypto/tlog-policy.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
-import { askWitness } from '../../service/log/witness-client.ts'
+import { requestWitnessCosignature } from '../../service/log/witness-client.ts'
 import { flipped, now } from '../crypto/fixed-inputs.ts'
 import { checkpointOf, policy, tree } from '../crypto/fixed-log.ts'
 import { logKey, logSigner, noteSigner, origin, witness } from '../crypto/note-inputs.ts'
@@ -74,7 +74,11 @@ describe('a checkpoint is cosigned', () => {
 
   it('by the same rules for the client of this project', async () => {
     const ask = async (old: number, size: number) =>
-      await askWitness(asked.url, { old, proof: proof(tree, old, size), note: checkpointOf(size) })
+      await requestWitnessCosignature(asked.url, {
+        old,
+        proof: proof(tree, old, size),
+        note: checkpointOf(size),
+      })
     expect(await ask(0, 7)).toMatchObject({ kind: 'cosigned' })
     expect(await ask(0, 70)).toEqual({ kind: 'conflict', size: 7 })
     expect(await ask(7, 70)).toMatchObject({ kind: 'cosigned' })

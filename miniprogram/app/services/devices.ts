@@ -27,7 +27,7 @@ export async function signOut(): Promise<void> {
 }
 
 /** For a phone whose key was removed: it joins again, as a new device. */
-export async function startAnew(): Promise<void> {
+export async function resetApp(): Promise<void> {
   stopEvents()
   await channel.logout({ forgetDevice: true }).catch(() => {})
 }

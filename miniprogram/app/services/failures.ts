@@ -3,7 +3,7 @@ import { ChannelError } from 'miniseal-client'
 import { language, texts } from '../i18n/language'
 
 /** A failure as pages show it. */
-export interface Trouble {
+export interface UserFacingError {
   readonly title: string
   readonly detail: string
   /** What a button offers; empty where nothing helps. */
@@ -12,7 +12,7 @@ export interface Trouble {
 }
 
 /** Says what happened when something could not be loaded. */
-export function troubleOf(error: unknown): Trouble {
+export function toUserFacingError(error: unknown): UserFacingError {
   const { common, devices } = texts()
   const action = actionFor(error)
   if (action === 'sign-in') {
@@ -20,7 +20,7 @@ export function troubleOf(error: unknown): Trouble {
     return { title: removedTitle, detail: removedDetail, action, actionLabel: common.signIn }
   }
   return {
-    title: isNetworkTrouble(error) ? common.noConnection : common.cannotLoad,
+    title: isNetworkError(error) ? common.noConnection : common.cannotLoad,
     detail: sentenceOf(error),
     action,
     actionLabel: action === '' ? '' : common.retry,
@@ -32,14 +32,14 @@ export function sentenceOf(error: unknown): string {
   return error instanceof ChannelError ? error.text(language()) : texts().common.wentWrong
 }
 
-export function isNetworkTrouble(error: unknown): boolean {
+export function isNetworkError(error: unknown): boolean {
   return (
     error instanceof ChannelError && ['offline', 'network', 'timeout', 'interrupted'].includes(error.code)
   )
 }
 
 /** A removed device gets a new key; nothing else needs more than another try. */
-function actionFor(error: unknown): Trouble['action'] {
+function actionFor(error: unknown): UserFacingError['action'] {
   if (!(error instanceof ChannelError)) return 'retry'
   if (error.code === 'key_revoked') return 'sign-in'
   return error.code === 'not_verified' || error.code === 'unsupported' ? '' : 'retry'

@@ -22,7 +22,7 @@ export interface CloudHosting {
 const binaryType = 'application/vnd.miniseal'
 const textType = 'application/vnd.miniseal+base64'
 /** What `callContainer` carries as text, in bytes. */
-const LONGEST_TEXT = 102_400
+const MAX_TEXT_LENGTH = 102_400
 const FRAME_VERSION = 1
 
 /**
@@ -105,7 +105,7 @@ function call(
 function asText({ body }: TransportRequest, header: Record<string, string>): Partial<WeChatContainerCall> {
   if (body === undefined) return { responseType: 'text' }
   const data = encodeBase64(body)
-  if (data.length > LONGEST_TEXT)
+  if (data.length > MAX_TEXT_LENGTH)
     throw new ChannelError('frame_too_large', 'over what a container takes as text')
   return { responseType: 'text', data, header: { ...header, 'content-type': textType, accept: textType } }
 }

@@ -6,12 +6,12 @@ import { EntryPage } from './entry.tsx'
 import { IntegrityPage } from './integrity.tsx'
 import { KeyNotice } from './key-notice.tsx'
 import { KeyboardHelp, useKeyboard } from './keyboard.tsx'
-import { followHere, type Route, useRoute } from './location.ts'
+import { handleLinkClick, type Route, useRoute } from './location.ts'
 import { OverviewPage } from './overview.tsx'
-import { keepLanguage, type Language, storedLanguage } from './remembered.ts'
+import { type Language, storedLanguage, storeLanguage } from './remembered.ts'
 import { RequestsPage } from './requests.tsx'
 import { SignIn } from './sign-in.tsx'
-import { useWords, WordsProvider, wordsOf } from './words.ts'
+import { LocalizationProvider, localizationOf, useLocalization } from './words.ts'
 
 type Session = SessionAnswer | 'unknown' | 'none'
 
@@ -24,20 +24,20 @@ export function App() {
     addEventListener(signedOut, leave)
     return () => removeEventListener(signedOut, leave)
   }, [])
-  const words = wordsOf(language)
+  const words = localizationOf(language)
   useEffect(() => {
     document.documentElement.lang = language
-    document.title = `${words.say('title')} · Miniseal`
+    document.title = `${words.translate('title')} · Miniseal`
   }, [language])
   const turn = (): void => {
     const other = language === 'en' ? 'zh-CN' : 'en'
-    keepLanguage(other)
+    storeLanguage(other)
     setLanguage(other)
   }
   return (
-    <WordsProvider value={words}>
+    <LocalizationProvider value={words}>
       <Frame session={session} onTurn={turn} onSession={setSession} />
-    </WordsProvider>
+    </LocalizationProvider>
   )
 }
 
@@ -48,11 +48,11 @@ interface FrameProps {
 }
 
 function Frame({ session, onTurn, onSession }: FrameProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const route = useRoute()
   const [isHelpOpen, setHelpOpen] = useState(false)
   useKeyboard(route, setHelpOpen)
-  if (session === 'unknown') return <p class="starting">{say('loading')}</p>
+  if (session === 'unknown') return <p class="starting">{translate('loading')}</p>
   const leave = async (): Promise<void> => {
     await callApi('session', { method: 'DELETE' }).catch(() => undefined)
     onSession('none')
@@ -60,7 +60,7 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
   return (
     <>
       <a class="skip" href="#content">
-        {say('toContent')}
+        {translate('toContent')}
       </a>
       <header class="top">
         <span class="brand">Miniseal</span>
@@ -70,19 +70,21 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
           <>
             <span class="who">
               {session.name}{' '}
-              <span class="role">{say(session.role === 'discloser' ? 'roleDiscloser' : 'roleReader')}</span>
+              <span class="role">
+                {translate(session.role === 'discloser' ? 'roleDiscloser' : 'roleReader')}
+              </span>
             </span>
             <button type="button" class="plain" onClick={() => setHelpOpen(true)}>
-              {say('help')} <kbd>?</kbd>
+              {translate('help')} <kbd>?</kbd>
             </button>
           </>
         )}
-        <button type="button" class="plain" onClick={onTurn} title={say('switchLanguage')}>
-          {say('otherLanguage')}
+        <button type="button" class="plain" onClick={onTurn} title={translate('switchLanguage')}>
+          {translate('otherLanguage')}
         </button>
         {session === 'none' ? null : (
           <button type="button" class="plain" onClick={leave}>
-            {say('signOut')}
+            {translate('signOut')}
           </button>
         )}
       </header>
@@ -101,17 +103,17 @@ const pages = [
 ] as const
 
 function Navigation({ route }: { readonly route: Route }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <nav>
       {pages.map(([page, url]) => (
         <a
           key={page}
           href={url}
-          onClick={followHere}
+          onClick={handleLinkClick}
           {...(route.page === page ? { 'aria-current': 'page' } : {})}
         >
-          {say(page)}
+          {translate(page)}
         </a>
       ))}
     </nav>
@@ -119,7 +121,7 @@ function Navigation({ route }: { readonly route: Route }) {
 }
 
 function Page({ route, session }: { readonly route: Route; readonly session: SessionAnswer }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <>
       <KeyNotice session={session} />
@@ -129,7 +131,7 @@ function Page({ route, session }: { readonly route: Route; readonly session: Ses
       {route.page === 'entry' ? <EntryPage key={route.id} id={route.id} role={session.role} /> : null}
       {route.page === 'integrity' ? <IntegrityPage /> : null}
       {route.page === 'overview' ? <OverviewPage words={route.words} /> : null}
-      {route.page === 'nowhere' ? <p class="empty">{say('nowhere')}</p> : null}
+      {route.page === 'nowhere' ? <p class="empty">{translate('nowhere')}</p> : null}
     </>
   )
 }

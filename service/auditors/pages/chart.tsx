@@ -1,7 +1,7 @@
 /** Stacked bars over time, drawn by uPlot in the colours of the page. */
 import { useEffect, useRef } from 'hono/jsx/dom'
 import uPlot from 'uplot'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 /** One colour of the stack, the lowest first. */
 export interface Layer {
@@ -26,7 +26,7 @@ interface ChartProps {
 
 export function Chart(props: ChartProps) {
   const { label, times, layers, height, step } = props
-  const { language } = useWords()
+  const { language } = useLocalization()
   const room = useRef<HTMLDivElement>(null)
   const latest = useRef(props)
   latest.current = props
@@ -63,7 +63,7 @@ export function Chart(props: ChartProps) {
 }
 
 function Legend({ layers }: { readonly layers: readonly Layer[] }) {
-  const { count } = useWords()
+  const { count } = useLocalization()
   return (
     <figcaption class="legend">
       {layers.map(({ name, colour, counts }) => (

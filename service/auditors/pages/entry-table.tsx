@@ -1,19 +1,19 @@
 /** Entries as rows. */
 import type { EntryRow } from '../answers.ts'
-import { followHere, requestsUrl, type Words } from './location.ts'
+import { type Filters, handleLinkClick, requestsUrl } from './location.ts'
 import { Moment, ResultMark, Short } from './states.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 interface EntryTableProps {
   readonly rows: readonly EntryRow[]
-  readonly words: Words
+  readonly words: Filters
   readonly label: string
 }
 
 const columns = ['time', 'kind', 'result', 'request', 'status', 'code', 'user', 'device'] as const
 
 export function EntryTable({ rows, words, label }: EntryTableProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <div class="table-room">
       <table class="entries">
@@ -22,7 +22,7 @@ export function EntryTable({ rows, words, label }: EntryTableProps) {
           <tr>
             {columns.map((column) => (
               <th key={column} scope="col" class={`c-${column}`}>
-                {say(column)}
+                {translate(column)}
               </th>
             ))}
           </tr>
@@ -37,8 +37,8 @@ export function EntryTable({ rows, words, label }: EntryTableProps) {
   )
 }
 
-function Row({ row, words }: { readonly row: EntryRow; readonly words: Words }) {
-  const { say, find, time } = useWords()
+function Row({ row, words }: { readonly row: EntryRow; readonly words: Filters }) {
+  const { translate, find, time } = useLocalization()
   const { core = {}, sub = {} } = row
   return (
     <tr>
@@ -46,8 +46,8 @@ function Row({ row, words }: { readonly row: EntryRow; readonly words: Words }) 
         <a
           class="row-link"
           href={`/audit/entries/${row.id}`}
-          onClick={followHere}
-          aria-label={`${say('open')} ${time(row.at)}`}
+          onClick={handleLinkClick}
+          aria-label={`${translate('open')} ${time(row.at)}`}
         >
           <Moment at={row.at} />
         </a>
@@ -73,7 +73,7 @@ function Row({ row, words }: { readonly row: EntryRow; readonly words: Words }) 
 
 /** Method and path; of what is no request, its facts. */
 function What({ row }: { readonly row: EntryRow }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const { core = {}, facts = {} } = row
   if (core.path !== undefined)
     return (
@@ -81,8 +81,8 @@ function What({ row }: { readonly row: EntryRow }) {
         <span class="method">{core.method}</span> {core.path}
       </span>
     )
-  if (row.detail === 'erased') return <span class="erased">{say('erasedMark')}</span>
-  if (row.detail === 'damaged') return <strong class="damaged">{say('damagedMark')}</strong>
+  if (row.detail === 'erased') return <span class="erased">{translate('erasedMark')}</span>
+  if (row.detail === 'damaged') return <strong class="damaged">{translate('damagedMark')}</strong>
   const text = Object.entries(facts)
     .map(([name, value]) => `${name} ${value}`)
     .join(' · ')
@@ -96,20 +96,20 @@ function What({ row }: { readonly row: EntryRow }) {
 interface FilterLinkProps {
   readonly name: 'user' | 'device'
   readonly value: string | number | undefined
-  readonly words: Words
+  readonly words: Filters
 }
 
 function FilterLink({ name, value, words }: FilterLinkProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   if (value === undefined) return null
   const text = String(value)
   return (
     <a
       class="by"
       href={requestsUrl({ ...words, [name]: text })}
-      onClick={followHere}
+      onClick={handleLinkClick}
       tabindex={-1}
-      aria-label={`${say('filterBy')}: ${say(name)} ${text}`}
+      aria-label={`${translate('filterBy')}: ${translate(name)} ${text}`}
     >
       <Short text={text} length={name === 'user' ? 10 : 8} />
     </a>

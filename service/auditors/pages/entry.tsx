@@ -7,13 +7,13 @@ import type { EntryAnswer } from '../answers.ts'
 import { useApi } from './asking.ts'
 import { EvidenceForm } from './evidence.tsx'
 import { tableUrl } from './keyboard.tsx'
-import { followHere, requestsUrl } from './location.ts'
+import { handleLinkClick, requestsUrl } from './location.ts'
 import { Answer, Moment, ResultMark } from './states.tsx'
 import { VerificationPanel } from './verification-panel.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 export function EntryPage({ id, role }: { readonly id: string; readonly role: AuditorRole }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [apiResult, again] = useApi<EntryAnswer>(`entries/${encodeURIComponent(id)}`)
   useEffect(() => {
     document.getElementById('content')?.focus()
@@ -21,8 +21,8 @@ export function EntryPage({ id, role }: { readonly id: string; readonly role: Au
   return (
     <>
       <p class="back">
-        <a href={tableUrl()} onClick={followHere}>
-          ← {say('back')}
+        <a href={tableUrl()} onClick={handleLinkClick}>
+          ← {translate('back')}
         </a>
       </p>
       <Answer
@@ -40,7 +40,7 @@ export function EntryPage({ id, role }: { readonly id: string; readonly role: Au
 }
 
 function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly role: AuditorRole }) {
-  const { say, find, count } = useWords()
+  const { translate, find, count } = useLocalization()
   const { row, groups, withheld, leaf } = answer
   const { core = {} } = row
   return (
@@ -55,36 +55,38 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
           {row.code === null ? null : <span class="code">{row.code}</span>}
           <Moment at={row.at} />
           <span>
-            {say('position')} {count(row.position)}
+            {translate('position')} {count(row.position)}
           </span>
         </p>
       </header>
       {row.detail === 'erased' ? (
         <div class="notice">
-          <strong>{say('erasedTitle')}</strong> <span>{say('erasedIntro')}</span>
+          <strong>{translate('erasedTitle')}</strong> <span>{translate('erasedIntro')}</span>
         </div>
       ) : null}
       {row.detail === 'damaged' ? (
         <div class="notice" role="alert">
-          <strong>{say('damagedMark')}</strong> <span>{say('damagedIntro')}</span>
+          <strong>{translate('damagedMark')}</strong> <span>{translate('damagedIntro')}</span>
         </div>
       ) : null}
       {shownOrder.map((label) => {
         const group = groups[label]
         return group === undefined ? null : <Group key={label} label={label} value={group.value} />
       })}
-      {row.facts === undefined ? null : <Members title={say('facts')} members={Object.entries(row.facts)} />}
+      {row.facts === undefined ? null : (
+        <Members title={translate('facts')} members={Object.entries(row.facts)} />
+      )}
       {withheld.length === 0 ? null : (
         <p class="hint">
-          {say('withheldGroups')} {withheld.map((label) => say(`group_${label}`)).join(', ')}
+          {translate('withheldGroups')} {withheld.map((label) => translate(`group_${label}`)).join(', ')}
         </p>
       )}
-      <h2>{say('leaf')}</h2>
-      <p class="hint">{say('leafIntro')}</p>
+      <h2>{translate('leaf')}</h2>
+      <p class="hint">{translate('leafIntro')}</p>
       <pre class="leaf">{leafText(leaf)}</pre>
       <dl class="members">
         <div>
-          <dt>{say('leafHash')}</dt>
+          <dt>{translate('leafHash')}</dt>
           <dd class="code">{row.hash}</dd>
         </div>
       </dl>
@@ -108,8 +110,8 @@ function leafText(leaf: string): string {
 }
 
 function Group({ label, value }: { readonly label: GroupLabel; readonly value: string }) {
-  const { say } = useWords()
-  return <Members title={say(`group_${label}`)} members={membersOf(value)} />
+  const { translate } = useLocalization()
+  return <Members title={translate(`group_${label}`)} members={membersOf(value)} />
 }
 
 interface MembersProps {
@@ -118,7 +120,7 @@ interface MembersProps {
 }
 
 function Members({ title, members }: MembersProps) {
-  const { find } = useWords()
+  const { find } = useLocalization()
   return (
     <section class="group">
       <h2>{title}</h2>
@@ -155,7 +157,7 @@ const findable: Readonly<Record<string, 'user' | 'device' | 'ip' | 'path' | 'cod
 }
 
 function Member({ name, value }: { readonly name: string; readonly value: string }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const by = findable[name]
   if (name === 'base')
     return (
@@ -176,9 +178,9 @@ function Member({ name, value }: { readonly name: string; readonly value: string
       <a
         class="more"
         href={requestsUrl({ [by]: by === 'path' ? (value.split('?')[0] ?? value) : value })}
-        onClick={followHere}
-        aria-label={`${say('filterBy')}: ${name}`}
-        title={say('filterBy')}
+        onClick={handleLinkClick}
+        aria-label={`${translate('filterBy')}: ${name}`}
+        title={translate('filterBy')}
       >
         ≡
       </a>

@@ -1,7 +1,7 @@
 /** The download of what proves an entry to somebody else. */
 import { useState } from 'hono/jsx/dom'
 import type { GroupLabel } from '../../../crypto/audit-leaf.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 interface EvidenceProps {
   readonly id: string
@@ -13,24 +13,24 @@ interface EvidenceProps {
 const usual: readonly GroupLabel[] = ['core', 'sig', 'pay']
 
 export function EvidenceForm({ id, groups }: EvidenceProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [chosen, setChosen] = useState<readonly GroupLabel[]>(groups.filter((label) => usual.includes(label)))
   const turn = (label: GroupLabel): void =>
     setChosen((known) => (known.includes(label) ? known.filter((it) => it !== label) : [...known, label]))
   return (
     <section class="evidence">
-      <h2>{say('evidence')}</h2>
+      <h2>{translate('evidence')}</h2>
       <fieldset>
-        <legend class="hint">{say('evidenceIntro')}</legend>
+        <legend class="hint">{translate('evidenceIntro')}</legend>
         {groups.map((label) => (
           <label key={label}>
             <input type="checkbox" checked={chosen.includes(label)} onChange={() => turn(label)} />
-            {say(`group_${label}`)}
+            {translate(`group_${label}`)}
           </label>
         ))}
       </fieldset>
       <a class="button" href={`/audit/api/entries/${id}/evidence?groups=${chosen.join(',')}`} download="">
-        {say('evidence')}
+        {translate('evidence')}
       </a>
     </section>
   )

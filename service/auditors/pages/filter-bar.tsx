@@ -3,19 +3,25 @@ import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from '../../../crypto/audit-leaf.ts'
 import { type FilterName, filterNames } from '../filter.ts'
 import { parseSearch } from './find-word.ts'
-import { navigate, requestsUrl, type Words } from './location.ts'
+import { type Filters, navigate, requestsUrl } from './location.ts'
 import { RangeChoice } from './range-choice.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
-export function FilterBar({ words }: { readonly words: Words }) {
-  const { say } = useWords()
-  const set = (more: Words): void => navigate(requestsUrl({ ...words, ...more }))
+export function FilterBar({ words }: { readonly words: Filters }) {
+  const { translate } = useLocalization()
+  const set = (more: Filters): void => navigate(requestsUrl({ ...words, ...more }))
   return (
-    <search class="filters" aria-label={say('filters')}>
+    <search class="filters" aria-label={translate('filters')}>
       <div class="filter-row">
         <FindField onFind={set} />
-        <Choice name="kind" any={say('anyKind')} values={leafKinds} words={words} onChoose={set} />
-        <Choice name="result" any={say('anyResult')} values={leafResults} words={words} onChoose={set} />
+        <Choice name="kind" any={translate('anyKind')} values={leafKinds} words={words} onChoose={set} />
+        <Choice
+          name="result"
+          any={translate('anyResult')}
+          values={leafResults}
+          words={words}
+          onChoose={set}
+        />
         <RangeChoice words={words} onChoose={set} />
       </div>
       <Chips words={words} />
@@ -23,8 +29,8 @@ export function FilterBar({ words }: { readonly words: Words }) {
   )
 }
 
-function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
-  const { say } = useWords()
+function FindField({ onFind }: { readonly onFind: (words: Filters) => void }) {
+  const { translate } = useLocalization()
   const [isUnknown, setUnknown] = useState(false)
   const submit = (event: Event): void => {
     event.preventDefault()
@@ -39,13 +45,13 @@ function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
   return (
     <form class="find" onSubmit={submit}>
       <label for="find" class="hidden">
-        {say('find')}
+        {translate('find')}
       </label>
       <input
         id="find"
         name="find"
         type="search"
-        placeholder={say('findHint')}
+        placeholder={translate('findHint')}
         autocomplete="off"
         spellcheck={false}
         aria-invalid={isUnknown}
@@ -53,7 +59,7 @@ function FindField({ onFind }: { readonly onFind: (words: Words) => void }) {
       />
       <kbd>/</kbd>
       <span id="find-problem" class="find-problem" role="status">
-        {isUnknown ? say('findProblem') : ''}
+        {isUnknown ? translate('findProblem') : ''}
       </span>
     </form>
   )
@@ -63,18 +69,18 @@ interface ChoiceProps {
   readonly name: 'kind' | 'result'
   readonly any: string
   readonly values: readonly string[]
-  readonly words: Words
-  readonly onChoose: (words: Words) => void
+  readonly words: Filters
+  readonly onChoose: (words: Filters) => void
 }
 
 function Choice({ name, any, values, words, onChoose }: ChoiceProps) {
-  const { say, find } = useWords()
+  const { translate, find } = useLocalization()
   const chosen = words[name] ?? ''
   const change = (event: Event): void => {
     if (event.currentTarget instanceof HTMLSelectElement) onChoose({ [name]: event.currentTarget.value })
   }
   return (
-    <select aria-label={say(name)} onChange={change} value={chosen}>
+    <select aria-label={translate(name)} onChange={change} value={chosen}>
       <option value="" selected={chosen === ''}>
         {any}
       </option>
@@ -90,8 +96,8 @@ function Choice({ name, any, values, words, onChoose }: ChoiceProps) {
 /** Those that have no list of their own. */
 const chipNames: readonly FilterName[] = filterNames.filter((name) => name !== 'kind' && name !== 'result')
 
-function Chips({ words }: { readonly words: Words }) {
-  const { say, time } = useWords()
+function Chips({ words }: { readonly words: Filters }) {
+  const { translate, time } = useLocalization()
   const set = chipNames.flatMap((name) => {
     const word = words[name]
     return word === undefined ? [] : [{ name, word }]
@@ -101,13 +107,13 @@ function Chips({ words }: { readonly words: Words }) {
     <ul class="chips">
       {set.map(({ name, word }) => (
         <li key={name} class="chip">
-          <span class="chip-name">{say(`field_${name}`)}</span>
+          <span class="chip-name">{translate(`field_${name}`)}</span>
           <span class="code" title={word}>
             {name === 'from' || name === 'to' ? shownTime(word, time) : word}
           </span>
           <button
             type="button"
-            aria-label={`${say('remove')}: ${say(`field_${name}`)}`}
+            aria-label={`${translate('remove')}: ${translate(`field_${name}`)}`}
             onClick={() => navigate(requestsUrl({ ...words, [name]: '' }))}
           >
             ×
@@ -116,7 +122,7 @@ function Chips({ words }: { readonly words: Words }) {
       ))}
       <li>
         <button type="button" class="plain" onClick={() => navigate('/audit')}>
-          {say('clearAll')}
+          {translate('clearAll')}
         </button>
       </li>
     </ul>

@@ -1,6 +1,6 @@
 /** What somebody types into the one field: `name:value`, or a value whose form says what it is. */
 import { type FilterName, filterNames } from '../filter.ts'
-import type { Words } from './location.ts'
+import type { Filters } from './location.ts'
 
 const forms: readonly (readonly [FilterName, RegExp])[] = [
   ['receipt', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/],
@@ -14,7 +14,7 @@ const forms: readonly (readonly [FilterName, RegExp])[] = [
 ]
 
 /** `undefined` where nothing is understood. The service reads the word itself again, strictly. */
-export function parseSearch(typed: string): Words | undefined {
+export function parseSearch(typed: string): Filters | undefined {
   const [, named = '', value = ''] = /^([a-z]+):\s*(.+)$/.exec(typed) ?? []
   const name = filterNames.find((known) => known === named)
   if (name !== undefined) return { [name]: value }

@@ -1,17 +1,17 @@
 /** The log itself: what is signed, whether it continues what was seen, what is missing. */
 import type { EntryRow, IntegrityAnswer } from '../answers.ts'
 import { useApi } from './asking.ts'
-import { followHere } from './location.ts'
+import { handleLinkClick } from './location.ts'
 import { SinceVisit } from './since-visit.tsx'
 import { Answer, Moment } from './states.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 export function IntegrityPage() {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [apiResult, again] = useApi<IntegrityAnswer>('integrity')
   return (
     <>
-      <h1>{say('integrity')}</h1>
+      <h1>{translate('integrity')}</h1>
       <Answer
         apiResult={apiResult}
         onAgain={again}
@@ -22,7 +22,7 @@ export function IntegrityPage() {
 }
 
 function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <>
       <div class="cards">
@@ -35,31 +35,31 @@ function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
         <Witnesses answer={answer} />
       </div>
       <div class="triple">
-        <Events title={say('gaps')} intro={say('gapsIntro')} rows={answer.gaps} />
-        <Events title={say('erasures')} rows={answer.erasures} />
-        <Events title={say('keyChanges')} rows={answer.keyChanges} />
+        <Events title={translate('gaps')} intro={translate('gapsIntro')} rows={answer.gaps} />
+        <Events title={translate('erasures')} rows={answer.erasures} />
+        <Events title={translate('keyChanges')} rows={answer.keyChanges} />
       </div>
     </>
   )
 }
 
 function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
-  const { say, find, count, span } = useWords()
+  const { translate, find, count, span } = useLocalization()
   const { standing, origin, size, staged, checkpoint } = answer
   const isOpen = standing === 'open'
   return (
     <section class={isOpen ? 'card good' : 'card bad'}>
-      <h2>{say('standing')}</h2>
-      <p class="figure">{find(`standing_${standing}`) ?? `${say('standingRefused')} ${standing}`}</p>
+      <h2>{translate('standing')}</h2>
+      <p class="figure">{find(`standing_${standing}`) ?? `${translate('standingRefused')} ${standing}`}</p>
       <p class="code">{origin}</p>
       <p>
-        {count(size)} {say('entriesUnit')}
-        {staged === 0 ? '' : ` · ${count(staged)} ${say('waiting')}`}
+        {count(size)} {translate('entriesUnit')}
+        {staged === 0 ? '' : ` · ${count(staged)} ${translate('waiting')}`}
       </p>
       {checkpoint === null ? null : (
         <p>
-          {say('checkpointAge')}: {span(checkpoint.age ?? 0)} {say('ago')}, {say('atSize')}{' '}
-          {count(checkpoint.size)} {say('entriesUnit')}
+          {translate('checkpointAge')}: {span(checkpoint.age ?? 0)} {translate('ago')}, {translate('atSize')}{' '}
+          {count(checkpoint.size)} {translate('entriesUnit')}
         </p>
       )}
     </section>
@@ -67,19 +67,19 @@ function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
 }
 
 function LastCheck({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer }) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   return (
     <section class="card">
-      <h2>{say('lastCheck')}</h2>
+      <h2>{translate('lastCheck')}</h2>
       {lastCheck === null ? (
-        <p class="hint">{say('lastCheckNone')}</p>
+        <p class="hint">{translate('lastCheckNone')}</p>
       ) : (
         <>
           <p class="figure">
             <Moment at={lastCheck.at * 1_000} />
           </p>
           <p>
-            {say('atSize')} {count(lastCheck.size)} {say('entriesUnit')}
+            {translate('atSize')} {count(lastCheck.size)} {translate('entriesUnit')}
           </p>
         </>
       )}
@@ -88,22 +88,22 @@ function LastCheck({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer
 }
 
 function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAnswer }) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   return (
     <section>
-      <h2>{say('checkpoints')}</h2>
+      <h2>{translate('checkpoints')}</h2>
       <div class="table-room">
         <table>
           <thead>
             <tr>
-              <th scope="col">{say('signedAt')}</th>
+              <th scope="col">{translate('signedAt')}</th>
               <th scope="col" class="number">
-                {say('size')}
+                {translate('size')}
               </th>
               <th scope="col" class="number">
-                {say('cosignatures')}
+                {translate('cosignatures')}
               </th>
-              <th scope="col">{say('timestamped')}</th>
+              <th scope="col">{translate('timestamped')}</th>
             </tr>
           </thead>
           <tbody>
@@ -112,7 +112,7 @@ function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAn
                 <td>{signedAt === 0 ? '…' : <Moment at={signedAt * 1_000} />}</td>
                 <td class="number">{count(size)}</td>
                 <td class="number">{cosignatures === 0 ? '–' : count(cosignatures)}</td>
-                <td>{isTimestamped ? say('yes') : '–'}</td>
+                <td>{isTimestamped ? translate('yes') : '–'}</td>
               </tr>
             ))}
           </tbody>
@@ -123,27 +123,27 @@ function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAn
 }
 
 function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: IntegrityAnswer }) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   if (witnesses.length === 0)
     return (
       <section>
-        <h2>{say('witnesses')}</h2>
-        <p class="hint">{say('witnessesNone')}</p>
+        <h2>{translate('witnesses')}</h2>
+        <p class="hint">{translate('witnessesNone')}</p>
       </section>
     )
   return (
     <section>
-      <h2>{say('witnesses')}</h2>
+      <h2>{translate('witnesses')}</h2>
       <div class="table-room">
         <table>
           <thead>
             <tr>
-              <th scope="col">{say('witness')}</th>
+              <th scope="col">{translate('witness')}</th>
               <th scope="col" class="number">
-                {say('lag')}
+                {translate('lag')}
               </th>
-              <th scope="col">{say('cosigned')}</th>
-              <th scope="col">{say('lastTry')}</th>
+              <th scope="col">{translate('cosigned')}</th>
+              <th scope="col">{translate('lastTry')}</th>
             </tr>
           </thead>
           <tbody>
@@ -151,7 +151,7 @@ function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: Int
               <tr key={name}>
                 <td class="code">{name}</td>
                 <td class="number">{count(Math.max(0, (checkpoint?.size ?? 0) - size))}</td>
-                <td>{cosignedAt === null ? say('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
+                <td>{cosignedAt === null ? translate('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
                 <td>
                   <Moment at={triedAt * 1_000} /> {failure ?? ''}
                 </td>
@@ -171,16 +171,16 @@ interface EventsProps {
 }
 
 function Events({ title, intro, rows }: EventsProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <section>
       <h2>{title}</h2>
       {intro === undefined ? null : <p class="hint">{intro}</p>}
-      {rows.length === 0 ? <p class="hint">{say('none')}</p> : null}
+      {rows.length === 0 ? <p class="hint">{translate('none')}</p> : null}
       <ul class="events">
         {rows.map((row) => (
           <li key={row.id}>
-            <a href={`/audit/entries/${row.id}`} onClick={followHere}>
+            <a href={`/audit/entries/${row.id}`} onClick={handleLinkClick}>
               <Moment at={row.at} />
             </a>{' '}
             <span>{factsOf(row)}</span>

@@ -2,13 +2,13 @@
 import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../answers.ts'
 import { findKey, pinKey, pinnedKeys } from './remembered.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 /** Dispatched when a key was pinned: what was verified without it is verified again. */
 export const keyPinned = 'miniseal-key-pinned'
 
 export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [, setRound] = useState(0)
   const [isWrong, setWrong] = useState(false)
   const pinned = pinnedKeys()
@@ -27,20 +27,20 @@ export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   }
   const isChanged = pinned.length > 0
   return (
-    <section class={isChanged ? 'notice danger' : 'notice'} aria-label={say('keyTitle')}>
+    <section class={isChanged ? 'notice danger' : 'notice'} aria-label={translate('keyTitle')}>
       <div class="notice-text">
-        <strong>{say(isChanged ? 'keyChanged' : 'keyNone')}</strong>
-        <span>{say(isChanged ? 'keyChangedHint' : 'keyNoneHint')}</span>
+        <strong>{translate(isChanged ? 'keyChanged' : 'keyNone')}</strong>
+        <span>{translate(isChanged ? 'keyChangedHint' : 'keyNoneHint')}</span>
       </div>
       <dl class="keys">
-        {isChanged ? <KeyRow name={say('keyPinned')} keys={pinned.map(({ vkey }) => vkey)} /> : null}
-        <KeyRow name={say('keyOfService')} keys={unknown} onPin={pin} />
+        {isChanged ? <KeyRow name={translate('keyPinned')} keys={pinned.map(({ vkey }) => vkey)} /> : null}
+        <KeyRow name={translate('keyOfService')} keys={unknown} onPin={pin} />
       </dl>
       <form class="notice-form" onSubmit={submit}>
-        <label for="vkey">{say('keyPaste')}</label>
+        <label for="vkey">{translate('keyPaste')}</label>
         <input id="vkey" name="vkey" class="code" autocomplete="off" spellcheck={false} />
-        <button type="submit">{say('keyPin')}</button>
-        {isWrong ? <span role="alert">{say('keyWrong')}</span> : null}
+        <button type="submit">{translate('keyPin')}</button>
+        {isWrong ? <span role="alert">{translate('keyWrong')}</span> : null}
       </form>
     </section>
   )
@@ -53,7 +53,7 @@ interface KeyRowProps {
 }
 
 function KeyRow({ name, keys, onPin }: KeyRowProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <div>
       <dt>{name}</dt>
@@ -62,7 +62,7 @@ function KeyRow({ name, keys, onPin }: KeyRowProps) {
           <span class="code whole">{vkey}</span>
           {onPin === undefined || findKey(vkey) === undefined ? null : (
             <button type="button" onClick={() => onPin(vkey)}>
-              {say('keyPin')}
+              {translate('keyPin')}
             </button>
           )}
         </dd>

@@ -1,7 +1,7 @@
 /** The keys: `/` finds, `j` and `k` go through rows, Enter opens, Esc closes, `?` helps. */
 import { useEffect, useRef } from 'hono/jsx/dom'
 import { navigate, type Route } from './location.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 /** What Esc goes back to: the table as it was left. */
 let lastTable = '/audit'
@@ -85,14 +85,14 @@ const rows = [
 ] as const
 
 export function KeyboardHelp({ onClose }: { readonly onClose: () => void }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
   }, [])
   return (
     <dialog ref={dialog} class="help" onClose={onClose} aria-labelledby="keys-title">
-      <h2 id="keys-title">{say('keysTitle')}</h2>
+      <h2 id="keys-title">{translate('keysTitle')}</h2>
       <dl>
         {rows.map(([keys, name]) => (
           <div key={name}>
@@ -101,12 +101,12 @@ export function KeyboardHelp({ onClose }: { readonly onClose: () => void }) {
                 <kbd key={key}>{key}</kbd>
               ))}
             </dt>
-            <dd>{say(name)}</dd>
+            <dd>{translate(name)}</dd>
           </div>
         ))}
       </dl>
       <button type="button" onClick={() => dialog.current?.close()}>
-        {say('close')}
+        {translate('close')}
       </button>
     </dialog>
   )

@@ -4,14 +4,14 @@ import { type FilterName, filterNames } from '../filter.ts'
 
 /** What a page is about. */
 export type Route =
-  | { readonly page: 'requests'; readonly words: Words; readonly before: string | undefined }
+  | { readonly page: 'requests'; readonly words: Filters; readonly before: string | undefined }
   | { readonly page: 'entry'; readonly id: string }
   | { readonly page: 'integrity' }
-  | { readonly page: 'overview'; readonly words: Words }
+  | { readonly page: 'overview'; readonly words: Filters }
   | { readonly page: 'nowhere' }
 
 /** The words of a filter that are given. */
-export type Words = Readonly<Partial<Record<FilterName, string>>>
+export type Filters = Readonly<Partial<Record<FilterName, string>>>
 
 const moved = 'miniseal-moved'
 
@@ -59,12 +59,12 @@ export function queryOf(words: Readonly<Record<string, string | undefined>>): st
 }
 
 /** The table with these words. */
-export function requestsUrl(words: Words, before?: string): string {
+export function requestsUrl(words: Filters, before?: string): string {
   return `/audit${queryOf({ ...words, before })}`
 }
 
 /** Follows a link without loading the shell again; a new tab stays a new tab. */
-export function followHere(event: MouseEvent): void {
+export function handleLinkClick(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   const link = event.currentTarget

@@ -2,25 +2,25 @@
 import type { CountedSeries, OverviewAnswer } from '../answers.ts'
 import { useApi } from './asking.ts'
 import { Chart, type Layer } from './chart.tsx'
-import { followHere, navigate, queryOf, requestsUrl, type Words } from './location.ts'
+import { type Filters, handleLinkClick, navigate, queryOf, requestsUrl } from './location.ts'
 import { RangeChoice } from './range-choice.tsx'
 import { Answer } from './states.tsx'
 import { resultLayers } from './timeline.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 /** Codes with a colour of their own; the rest is together. */
-const mostColours = 6
+const maxColours = 6
 
-export function OverviewPage({ words: { from, to } }: { readonly words: Words }) {
-  const { say } = useWords()
-  const range: Words = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+export function OverviewPage({ words: { from, to } }: { readonly words: Filters }) {
+  const { translate } = useLocalization()
+  const range: Filters = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
   const [apiResult, again] = useApi<OverviewAnswer>(`overview${queryOf(range)}`)
-  const choose = (words: Words): void => navigate(`/audit/overview${queryOf({ ...range, ...words })}`)
+  const choose = (words: Filters): void => navigate(`/audit/overview${queryOf({ ...range, ...words })}`)
   return (
     <>
       <div class="page-head">
-        <h1>{say('overview')}</h1>
-        <search class="filter-row" aria-label={say('range')}>
+        <h1>{translate('overview')}</h1>
+        <search class="filter-row" aria-label={translate('range')}>
           <RangeChoice words={range} onChoose={choose} />
         </search>
       </div>
@@ -35,13 +35,13 @@ export function OverviewPage({ words: { from, to } }: { readonly words: Words })
 
 interface OverviewProps {
   readonly answer: OverviewAnswer
-  readonly range: Words
-  readonly onChoose: (words: Words) => void
+  readonly range: Filters
+  readonly onChoose: (words: Filters) => void
 }
 
 function Overview({ answer, range, onChoose }: OverviewProps) {
-  const words = useWords()
-  const { say } = words
+  const words = useLocalization()
+  const { translate } = words
   const times = answer.buckets.map(({ at }) => at)
   const choose = (from: number, until: number): void =>
     onChoose({ from: new Date(from).toISOString(), to: new Date(until).toISOString() })
@@ -59,12 +59,12 @@ function Overview({ answer, range, onChoose }: OverviewProps) {
     </section>
   )
   const single = (name: 'newDevices' | 'logins' | 'stepUps', counts: readonly number[], colour: string) =>
-    chart(say(name), [{ name: say(name), colour, counts }], 130)
+    chart(translate(name), [{ name: translate(name), colour, counts }], 130)
   return (
     <>
-      {chart(say('overviewRequests'), resultLayers(words, answer.buckets), 200)}
+      {chart(translate('overviewRequests'), resultLayers(words, answer.buckets), 200)}
       <div class="pair wide-left">
-        {chart(say('overviewRefusals'), codeLayers(answer.refusals, say('total')), 220)}
+        {chart(translate('overviewRefusals'), codeLayers(answer.refusals, translate('total')), 220)}
         <TopRefusals refusals={answer.refusals} range={range} />
       </div>
       <div class="triple">
@@ -79,9 +79,9 @@ function Overview({ answer, range, onChoose }: OverviewProps) {
 /** The most frequent codes, and all others as one. */
 function codeLayers(refusals: readonly CountedSeries[], rest: string): readonly Layer[] {
   const layers = refusals
-    .slice(0, mostColours)
+    .slice(0, maxColours)
     .map(({ code, counts }, i): Layer => ({ name: code, colour: `c-${i + 1}`, counts }))
-  const others = refusals.slice(mostColours)
+  const others = refusals.slice(maxColours)
   const [first] = others
   if (first === undefined) return layers
   const counts = first.counts.map((_, i) => others.reduce((sum, { counts: of }) => sum + (of[i] ?? 0), 0))
@@ -90,26 +90,26 @@ function codeLayers(refusals: readonly CountedSeries[], rest: string): readonly 
 
 interface TopRefusalsProps {
   readonly refusals: readonly CountedSeries[]
-  readonly range: Words
+  readonly range: Filters
 }
 
 function TopRefusals({ refusals, range }: TopRefusalsProps) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   const all = refusals.reduce((sum, { total }) => sum + total, 0)
   return (
     <section class="chart-card">
-      <h2>{say('topRefusals')}</h2>
-      {refusals.length === 0 ? <p class="hint">{say('noRefusals')}</p> : null}
+      <h2>{translate('topRefusals')}</h2>
+      {refusals.length === 0 ? <p class="hint">{translate('noRefusals')}</p> : null}
       <div class="table-room">
         <table>
           <thead class={refusals.length === 0 ? 'hidden' : ''}>
             <tr>
-              <th scope="col">{say('code')}</th>
+              <th scope="col">{translate('code')}</th>
               <th scope="col" class="number">
-                {say('total')}
+                {translate('total')}
               </th>
               <th scope="col" class="number">
-                {say('share')}
+                {translate('share')}
               </th>
             </tr>
           </thead>
@@ -117,7 +117,7 @@ function TopRefusals({ refusals, range }: TopRefusalsProps) {
             {refusals.slice(0, 10).map(({ code, total }) => (
               <tr key={code}>
                 <td>
-                  <a class="code" href={requestsUrl({ ...range, code })} onClick={followHere}>
+                  <a class="code" href={requestsUrl({ ...range, code })} onClick={handleLinkClick}>
                     {code}
                   </a>
                 </td>

@@ -1,7 +1,7 @@
 /** The time: some usual ranges, or any. */
 import { useState } from 'hono/jsx/dom'
-import type { Words } from './location.ts'
-import { useWords } from './words.ts'
+import type { Filters } from './location.ts'
+import { useLocalization } from './words.ts'
 
 const hour = 3_600_000
 
@@ -13,12 +13,12 @@ const ranges = [
 ] as const
 
 interface RangeChoiceProps {
-  readonly words: Words
-  readonly onChoose: (words: Words) => void
+  readonly words: Filters
+  readonly onChoose: (words: Filters) => void
 }
 
 export function RangeChoice({ words, onChoose }: RangeChoiceProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [isOpen, setOpen] = useState(false)
   const isSet = words.from !== undefined || words.to !== undefined
   const change = (event: Event): void => {
@@ -32,10 +32,10 @@ export function RangeChoice({ words, onChoose }: RangeChoiceProps) {
   const chosen = isOpen || isSet ? 'rangeCustom' : 'rangeAll'
   return (
     <>
-      <select aria-label={say('range')} onChange={change} value={chosen}>
+      <select aria-label={translate('range')} onChange={change} value={chosen}>
         {(['rangeAll', 'range1h', 'range24h', 'range7d', 'range30d', 'rangeCustom'] as const).map((name) => (
           <option key={name} value={name} selected={name === chosen}>
-            {say(name)}
+            {translate(name)}
           </option>
         ))}
       </select>
@@ -45,7 +45,7 @@ export function RangeChoice({ words, onChoose }: RangeChoiceProps) {
 }
 
 function RangeForm({ words, onChoose }: RangeChoiceProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const submit = (event: Event): void => {
     event.preventDefault()
     const form = event.currentTarget
@@ -55,11 +55,11 @@ function RangeForm({ words, onChoose }: RangeChoiceProps) {
   }
   return (
     <form class="range" onSubmit={submit}>
-      <label for="from">{say('field_from')}</label>
+      <label for="from">{translate('field_from')}</label>
       <input id="from" name="from" type="datetime-local" step="1" value={localOf(words.from)} />
-      <label for="to">{say('field_to')}</label>
+      <label for="to">{translate('field_to')}</label>
       <input id="to" name="to" type="datetime-local" step="1" value={localOf(words.to)} />
-      <button type="submit">{say('apply')}</button>
+      <button type="submit">{translate('apply')}</button>
     </form>
   )
 }

@@ -10,7 +10,7 @@ export interface PinnedKey {
 }
 
 /** A head of a log that was verified here. */
-export interface SeenHead {
+export interface StoredTreeHead {
   readonly size: number
   /** base64 */
   readonly root: string
@@ -56,12 +56,12 @@ export function findKey(vkey: string): VerifierKey | undefined {
   }
 }
 
-export function seenHead(origin: string): SeenHead | undefined {
-  const seen = read<SeenHead>(`miniseal-audit-seen ${origin}`)
+export function storedTreeHead(origin: string): StoredTreeHead | undefined {
+  const seen = read<StoredTreeHead>(`miniseal-audit-seen ${origin}`)
   return typeof seen?.size === 'number' && typeof seen.root === 'string' ? seen : undefined
 }
 
-export function keepHead(origin: string, head: SeenHead): void {
+export function storeTreeHead(origin: string, head: StoredTreeHead): void {
   write(`miniseal-audit-seen ${origin}`, head)
 }
 
@@ -73,6 +73,6 @@ export function storedLanguage(): Language {
   return stored.startsWith('zh') ? 'zh-CN' : 'en'
 }
 
-export function keepLanguage(language: Language): void {
+export function storeLanguage(language: Language): void {
   write(languageName, language)
 }

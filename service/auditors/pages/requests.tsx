@@ -5,24 +5,24 @@ import type { EntryRow, PageAnswer, TimelineAnswer } from '../answers.ts'
 import { callApi, useApi } from './asking.ts'
 import { EntryTable } from './entry-table.tsx'
 import { FilterBar } from './filter-bar.tsx'
-import { followHere, navigate, queryOf, requestsUrl, type Words } from './location.ts'
+import { type Filters, handleLinkClick, navigate, queryOf, requestsUrl } from './location.ts'
 import { Answer } from './states.tsx'
 import { Timeline } from './timeline.tsx'
-import { useWords, zone } from './words.ts'
+import { useLocalization, zone } from './words.ts'
 
 /** Between two looks of a live table, in milliseconds. */
 const tailPeriod = 4_000
 /** Rows that a live table keeps. */
-const mostRows = 200
+const maxRows = 200
 
 interface RequestsProps {
-  readonly words: Words
+  readonly words: Filters
   readonly before: string | undefined
   readonly role: AuditorRole
 }
 
 export function RequestsPage({ words, before, role }: RequestsProps) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [isLive, setLive] = useState(false)
   const [page, askAgain] = useApi<PageAnswer>(`entries${queryOf({ ...words, before })}`)
   const [timeline] = useApi<TimelineAnswer>(`timeline${queryOf(words)}`)
@@ -32,7 +32,7 @@ export function RequestsPage({ words, before, role }: RequestsProps) {
   }
   return (
     <>
-      <h1 class="hidden">{say('requests')}</h1>
+      <h1 class="hidden">{translate('requests')}</h1>
       <FilterBar words={words} />
       <Answer
         apiResult={timeline}
@@ -41,13 +41,13 @@ export function RequestsPage({ words, before, role }: RequestsProps) {
       />
       <div class="actions">
         <span class="hint">
-          {say('zone')} {zone}
+          {translate('zone')} {zone}
         </span>
         <span class="room" />
         {before === undefined ? (
           <label class="switch">
             <input type="checkbox" checked={isLive} onChange={() => setLive((was) => !was)} />
-            {say('live')}
+            {translate('live')}
           </label>
         ) : null}
         {role === 'discloser' ? <Exports words={words} /> : null}
@@ -69,11 +69,11 @@ export function RequestsPage({ words, before, role }: RequestsProps) {
   )
 }
 
-function Exports({ words }: { readonly words: Words }) {
-  const { say } = useWords()
+function Exports({ words }: { readonly words: Filters }) {
+  const { translate } = useLocalization()
   return (
     <span class="exports">
-      {say('exportAs')}
+      {translate('exportAs')}
       {(['csv', 'jsonl'] as const).map((format) => (
         <a key={format} class="button" href={`/audit/api/export${queryOf({ ...words, format })}`} download="">
           {format.toUpperCase()}
@@ -85,37 +85,37 @@ function Exports({ words }: { readonly words: Words }) {
 
 interface RowsProps {
   readonly page: PageAnswer
-  readonly words: Words
+  readonly words: Filters
   readonly isLive: boolean
   readonly isFirst: boolean
 }
 
 function Rows({ page, words, isLive, isFirst }: RowsProps) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   const newer = useTail(page, words, isLive)
   const rows = [...newer, ...page.entries]
   if (rows.length === 0)
     return (
       <div class="empty">
-        <p>{say('nothing')}</p>
-        <p class="hint">{say('nothingHint')}</p>
+        <p>{translate('nothing')}</p>
+        <p class="hint">{translate('nothingHint')}</p>
       </div>
     )
   return (
     <>
       <p class="hidden" aria-live="polite">
-        {newer.length === 0 ? '' : `${count(newer.length)} ${say('liveNews')}`}
+        {newer.length === 0 ? '' : `${count(newer.length)} ${translate('liveNews')}`}
       </p>
-      <EntryTable rows={rows} words={words} label={say('tableLabel')} />
-      <nav class="pager" aria-label={say('tableLabel')}>
+      <EntryTable rows={rows} words={words} label={translate('tableLabel')} />
+      <nav class="pager" aria-label={translate('tableLabel')}>
         {isFirst ? null : (
-          <a class="button" href={requestsUrl(words)} onClick={followHere}>
-            {say('newest')}
+          <a class="button" href={requestsUrl(words)} onClick={handleLinkClick}>
+            {translate('newest')}
           </a>
         )}
         {page.next === null ? null : (
-          <a class="button" href={requestsUrl(words, page.next)} onClick={followHere}>
-            {say('older')}
+          <a class="button" href={requestsUrl(words, page.next)} onClick={handleLinkClick}>
+            {translate('older')}
           </a>
         )}
       </nav>
@@ -124,7 +124,7 @@ function Rows({ page, words, isLive, isFirst }: RowsProps) {
 }
 
 /** What has come since the page was loaded, the newest first. */
-function useTail(page: PageAnswer, words: Words, isLive: boolean): readonly EntryRow[] {
+function useTail(page: PageAnswer, words: Filters, isLive: boolean): readonly EntryRow[] {
   const [newer, setNewer] = useState<readonly EntryRow[]>([])
   const top = newer[0]?.place ?? page.entries[0]?.place ?? 0
   useEffect(() => {
@@ -133,7 +133,7 @@ function useTail(page: PageAnswer, words: Words, isLive: boolean): readonly Entr
       if (document.hidden) return
       callApi<PageAnswer>(`entries${queryOf({ ...words, after: String(top) })}`).then(
         ({ entries }) => {
-          if (entries.length > 0) setNewer((known) => [...entries, ...known].slice(0, mostRows))
+          if (entries.length > 0) setNewer((known) => [...entries, ...known].slice(0, maxRows))
         },
         // The next look may succeed; the table stays as it is.
         () => undefined,

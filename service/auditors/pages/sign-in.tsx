@@ -3,10 +3,10 @@ import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../answers.ts'
 import { ApiError, callApi } from './asking.ts'
 import { Failure } from './states.tsx'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) => void }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [failure, setFailure] = useState<ApiError | undefined>(undefined)
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()
@@ -23,9 +23,9 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionA
   }
   return (
     <form class="sign-in" onSubmit={submit}>
-      <h1>{say('signIn')}</h1>
-      <p>{say('signInIntro')}</p>
-      <label for="token">{say('token')}</label>
+      <h1>{translate('signIn')}</h1>
+      <p>{translate('signInIntro')}</p>
+      <label for="token">{translate('token')}</label>
       <input
         id="token"
         name="token"
@@ -37,11 +37,11 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionA
         aria-describedby="token-hint"
       />
       <p id="token-hint" class="hint">
-        {say('tokenHint')}
+        {translate('tokenHint')}
       </p>
       {failure === undefined ? null : <Failure failure={failure} />}
       <button type="submit" class="main">
-        {say('signIn')}
+        {translate('signIn')}
       </button>
     </form>
   )

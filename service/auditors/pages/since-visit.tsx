@@ -7,18 +7,18 @@ import type { ConsistencyAnswer } from '../answers.ts'
 import { callApi } from './asking.ts'
 import { bundled } from './digests.ts'
 import { keyPinned } from './key-notice.tsx'
-import { keepHead, pinnedKeys, type SeenHead, seenHead } from './remembered.ts'
+import { pinnedKeys, type StoredTreeHead, storedTreeHead, storeTreeHead } from './remembered.ts'
 import { Moment } from './states.tsx'
 import { findSigner } from './verification.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 type Found =
   | { readonly kind: 'checking' | 'noKey' | 'unsigned' | 'away' }
   | { readonly kind: 'first'; readonly size: number }
-  | { readonly kind: 'good' | 'bad'; readonly seen: SeenHead; readonly size: number }
+  | { readonly kind: 'good' | 'bad'; readonly seen: StoredTreeHead; readonly size: number }
 
 export function SinceVisit({ origin }: { readonly origin: string }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [found, setFound] = useState<Found>({ kind: 'checking' })
   useEffect(() => {
     let isOver = false
@@ -37,7 +37,7 @@ export function SinceVisit({ origin }: { readonly origin: string }) {
   }, [origin])
   return (
     <section class={`card ${classes[found.kind]}`} data-since={found.kind} role="status">
-      <h2>{say('sinceVisit')}</h2>
+      <h2>{translate('sinceVisit')}</h2>
       <Words found={found} />
     </section>
   )
@@ -56,7 +56,7 @@ const classes: { readonly [K in Found['kind']]: string } = {
 /** @throws AskFailed */
 async function compareWithSeen(origin: string): Promise<Found> {
   if (pinnedKeys().length === 0) return { kind: 'noKey' }
-  const seen = seenHead(origin)
+  const seen = storedTreeHead(origin)
   const answer = await askSince(origin, seen?.size ?? 0)
   if (answer === undefined && seen !== undefined) return { kind: 'bad', seen, size: 0 }
   if (answer === undefined || (await findSigner(answer.checkpoint)) === undefined) return { kind: 'unsigned' }
@@ -65,7 +65,7 @@ async function compareWithSeen(origin: string): Promise<Found> {
   const { size } = checkpoint
   if (seen !== undefined && !isContinued(seen, checkpoint, answer.proof)) return { kind: 'bad', seen, size }
   // Only what is proved takes the place of what was seen.
-  keepHead(origin, { size, root: encodeBase64(checkpoint.root), at: Date.now() })
+  storeTreeHead(origin, { size, root: encodeBase64(checkpoint.root), at: Date.now() })
   return seen === undefined ? { kind: 'first', size } : { kind: 'good', seen, size }
 }
 
@@ -82,7 +82,7 @@ async function askSince(origin: string, size: number): Promise<ConsistencyAnswer
 
 /** Everything but `seen` is attacker-controlled. */
 function isContinued(
-  seen: SeenHead,
+  seen: StoredTreeHead,
   head: { readonly size: number; readonly root: Uint8Array },
   proof: readonly string[],
 ): boolean {
@@ -96,24 +96,26 @@ function isContinued(
 }
 
 function Words({ found }: { readonly found: Found }) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   switch (found.kind) {
     case 'checking':
-      return <p class="hint">{say('sinceChecking')}</p>
+      return <p class="hint">{translate('sinceChecking')}</p>
     case 'noKey':
-      return <p class="hint">{say('sinceNoKey')}</p>
+      return <p class="hint">{translate('sinceNoKey')}</p>
     case 'away':
-      return <p class="hint">{say('problem_away')}</p>
+      return <p class="hint">{translate('problem_away')}</p>
     case 'unsigned':
-      return <p class="figure">{say('sinceUnsigned')}</p>
+      return <p class="figure">{translate('sinceUnsigned')}</p>
     case 'first':
-      return <p>{say('sinceFirst')}</p>
+      return <p>{translate('sinceFirst')}</p>
     case 'good':
       return (
         <>
-          <p class="figure">✓ {found.size === found.seen.size ? say('sinceSame') : say('sinceGood')}</p>
+          <p class="figure">
+            ✓ {found.size === found.seen.size ? translate('sinceSame') : translate('sinceGood')}
+          </p>
           <p>
-            {count(found.seen.size)} → {count(found.size)} {say('entriesUnit')}
+            {count(found.seen.size)} → {count(found.size)} {translate('entriesUnit')}
           </p>
           <p class="hint">
             <Moment at={found.seen.at} />
@@ -123,10 +125,10 @@ function Words({ found }: { readonly found: Found }) {
     case 'bad':
       return (
         <>
-          <p class="figure">✗ {say('sinceBad')}</p>
-          <p>{say('sinceBadHint')}</p>
+          <p class="figure">✗ {translate('sinceBad')}</p>
+          <p>{translate('sinceBadHint')}</p>
           <p>
-            {count(found.seen.size)} → {count(found.size)} {say('entriesUnit')}
+            {count(found.seen.size)} → {count(found.size)} {translate('entriesUnit')}
           </p>
         </>
       )

@@ -2,20 +2,20 @@
 import type { Child } from 'hono/jsx'
 import type { LeafResult } from '../../store/log-records.ts'
 import type { ApiError, ApiResult } from './asking.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 export function Failure({ failure, onAgain }: { readonly failure: ApiError; readonly onAgain?: () => void }) {
-  const { say, find } = useWords()
+  const { translate, find } = useLocalization()
   const field = failure.field === undefined ? '' : ` ${find(`field_${failure.field}`) ?? failure.field}`
   return (
     <div class="failure" role="alert">
       <span>
-        {say(`problem_${failure.problem}`)}
+        {translate(`problem_${failure.problem}`)}
         {field}
       </span>
       {onAgain === undefined ? null : (
         <button type="button" onClick={onAgain}>
-          {say('again')}
+          {translate('again')}
         </button>
       )}
     </div>
@@ -30,13 +30,13 @@ interface AnswerProps<T> {
 
 /** The answer; while it is waited for, the one before. */
 export function Answer<T>({ apiResult, onAgain, show }: AnswerProps<T>) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   if (apiResult.state === 'failed') return <Failure failure={apiResult.failure} onAgain={onAgain} />
   const answer = apiResult.state === 'there' ? apiResult.answer : apiResult.before
   if (answer === undefined)
     return (
       <p class="waiting" role="status">
-        {say('loading')}
+        {translate('loading')}
       </p>
     )
   return <div class={apiResult.state === 'waiting' ? 'stale' : ''}>{show(answer)}</div>
@@ -44,13 +44,13 @@ export function Answer<T>({ apiResult, onAgain, show }: AnswerProps<T>) {
 
 /** A result with its shape and colour: colour alone says nothing to some. */
 export function ResultMark({ result }: { readonly result: LeafResult }) {
-  const { say } = useWords()
-  return <span class={`result ${result}`}>{say(`result_${result}`)}</span>
+  const { translate } = useLocalization()
+  return <span class={`result ${result}`}>{translate(`result_${result}`)}</span>
 }
 
 /** A time with its milliseconds and zone behind it. */
 export function Moment({ at }: { readonly at: number }) {
-  const { time, exact } = useWords()
+  const { time, exact } = useLocalization()
   return (
     <time datetime={new Date(at).toISOString()} title={exact(at)}>
       {time(at)}

@@ -1,7 +1,7 @@
 /** The chart above the table: drag to choose a time. */
 import type { TimelineAnswer } from '../answers.ts'
 import { Chart, type Layer } from './chart.tsx'
-import { useWords, type Words } from './words.ts'
+import { type Localization, useLocalization } from './words.ts'
 
 interface TimelineProps {
   readonly answer: TimelineAnswer
@@ -9,11 +9,11 @@ interface TimelineProps {
 }
 
 export function Timeline({ answer, onChoose }: TimelineProps) {
-  const { say, span } = useWords()
-  const words = useWords()
+  const { translate, span } = useLocalization()
+  const words = useLocalization()
   const { buckets, step, isComplete } = answer
   return (
-    <section class="timeline" aria-label={say('timelineLabel')}>
+    <section class="timeline" aria-label={translate('timelineLabel')}>
       <Chart
         label={describe(words, answer)}
         times={buckets.map(({ at }) => at)}
@@ -23,7 +23,8 @@ export function Timeline({ answer, onChoose }: TimelineProps) {
         onChoose={onChoose}
       />
       <p class="hint">
-        {say('perStep')} {span(step / 1_000)} · {isComplete ? say('timelineHint') : say('timelinePartial')}
+        {translate('perStep')} {span(step / 1_000)} ·{' '}
+        {isComplete ? translate('timelineHint') : translate('timelinePartial')}
       </p>
     </section>
   )
@@ -32,10 +33,13 @@ export function Timeline({ answer, onChoose }: TimelineProps) {
 const results = ['ok', 'refused', 'failed', 'unknown'] as const
 
 /** What came of entries, as layers; those that never happened are left out, but for the first two. */
-export function resultLayers({ say }: Words, buckets: TimelineAnswer['buckets']): readonly Layer[] {
+export function resultLayers(
+  { translate }: Localization,
+  buckets: TimelineAnswer['buckets'],
+): readonly Layer[] {
   return results
     .map((result) => ({
-      name: say(`result_${result}`),
+      name: translate(`result_${result}`),
       colour: `c-${result}`,
       counts: buckets.map((bucket) => bucket[result]),
     }))
@@ -43,9 +47,9 @@ export function resultLayers({ say }: Words, buckets: TimelineAnswer['buckets'])
 }
 
 /** A chart in words. */
-function describe(words: Words, { buckets }: TimelineAnswer): string {
+function describe(words: Localization, { buckets }: TimelineAnswer): string {
   const sums = resultLayers(words, buckets).map(({ name, counts }) => {
     return `${name} ${words.count(counts.reduce((sum, n) => sum + n, 0))}`
   })
-  return `${words.say('timelineLabel')}: ${sums.join(', ')}`
+  return `${words.translate('timelineLabel')}: ${sums.join(', ')}`
 }

@@ -1,7 +1,7 @@
 /** The way from a leaf up to the root: at each level the hash that was there, and the one that it was joined with. */
 import { encodeHex } from '../../../crypto/text.ts'
 import type { TreePath } from './tree-path.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 const rowHeight = 46
 const boxWidth = 116
@@ -22,20 +22,20 @@ interface DrawnNode {
 }
 
 export function TreeDrawing({ path, index, size }: TreeProps) {
-  const { say, count } = useWords()
+  const { translate, count } = useLocalization()
   const { nodes, height } = layOut(path)
   const way = nodes.filter(({ kind }) => kind !== 'sibling')
   return (
     <figure class="tree">
       <figcaption>
-        {say('tree')} · {say('position')} {count(index)} / {count(size)} {say('treeSize')}
+        {translate('tree')} · {translate('position')} {count(index)} / {count(size)} {translate('treeSize')}
       </figcaption>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         width={width}
         height={height}
         role="img"
-        aria-label={say('treeLabel')}
+        aria-label={translate('treeLabel')}
       >
         {lines(path, nodes).map(({ from, to, isWay }) => (
           <path
@@ -47,8 +47,8 @@ export function TreeDrawing({ path, index, size }: TreeProps) {
         {nodes.map((node) => (
           <Node key={`${node.x} ${node.y}`} node={node} />
         ))}
-        <Caption node={way[0]} text={say('treeLeaf')} />
-        <Caption node={way.at(-1)} text={say('treeRoot')} />
+        <Caption node={way[0]} text={translate('treeLeaf')} />
+        <Caption node={way.at(-1)} text={translate('treeRoot')} />
       </svg>
     </figure>
   )

@@ -6,7 +6,7 @@ import { TreeDrawing } from './tree-drawing.tsx'
 import type { TreePath } from './tree-path.ts'
 import { verifyEntry } from './verification.ts'
 import type { Step } from './verification-steps.ts'
-import { useWords } from './words.ts'
+import { useLocalization } from './words.ts'
 
 interface State {
   readonly steps: readonly Step[]
@@ -17,7 +17,7 @@ interface State {
 const nothing: State = { steps: [], isDone: false }
 
 export function VerificationPanel({ id, answer }: { readonly id: string; readonly answer: EntryAnswer }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const [state, setState] = useState<State>(nothing)
   const [round, setRound] = useState(0)
   useEffect(() => {
@@ -42,7 +42,7 @@ export function VerificationPanel({ id, answer }: { readonly id: string; readonl
   }, [id, answer, round])
   return (
     <section class="verification" aria-labelledby="verification">
-      <h2 id="verification">{say('verification')}</h2>
+      <h2 id="verification">{translate('verification')}</h2>
       <Verdict state={state} />
       <ol class="steps">
         {state.steps.map((step) => (
@@ -57,14 +57,14 @@ export function VerificationPanel({ id, answer }: { readonly id: string; readonl
 }
 
 function Verdict({ state: { steps, isDone } }: { readonly state: State }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const isBad = steps.some(({ outcome }) => outcome === 'bad')
   const isWhole = steps.every(({ outcome, because }) => outcome === 'good' || because === 'noSignature')
   const text = isBad ? 'notVerified' : isWhole ? 'verified' : 'verifiedPartly'
   const outcome = isBad ? 'bad' : isWhole ? 'good' : 'skipped'
   return (
     <p class={isDone ? `verdict ${outcome}` : 'verdict'} role="status">
-      {say(isDone ? text : 'verifying')}
+      {translate(isDone ? text : 'verifying')}
     </p>
   )
 }
@@ -72,11 +72,11 @@ function Verdict({ state: { steps, isDone } }: { readonly state: State }) {
 const marks = { good: '✓', bad: '✗', skipped: '–' } as const
 
 function StepItem({ step }: { readonly step: Step }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   const { name, outcome, compared = [] } = step
   return (
     <li class={`step ${outcome}`} data-step={name} data-outcome={outcome}>
-      <span class="mark" role="img" aria-label={say(outcome)}>
+      <span class="mark" role="img" aria-label={translate(outcome)}>
         {marks[outcome]}
       </span>
       {compared.length === 0 ? (
@@ -96,24 +96,24 @@ function StepItem({ step }: { readonly step: Step }) {
 }
 
 function StepTitle({ step: { name, because } }: { readonly step: Step }) {
-  const { say, find } = useWords()
+  const { translate, find } = useLocalization()
   return (
     <>
-      <span class="step-name">{say(`step_${name}`)}</span>
+      <span class="step-name">{translate(`step_${name}`)}</span>
       {because === undefined ? null : <span class="because">{find(`because_${because}`)}</span>}
     </>
   )
 }
 
 function Comparisons({ step }: { readonly step: Step }) {
-  const { say } = useWords()
+  const { translate } = useLocalization()
   return (
     <table class="compared">
       <thead>
         <tr>
-          <th scope="col">{say('compared')}</th>
-          <th scope="col">{say('stated')}</th>
-          <th scope="col">{say('computed')}</th>
+          <th scope="col">{translate('compared')}</th>
+          <th scope="col">{translate('stated')}</th>
+          <th scope="col">{translate('computed')}</th>
         </tr>
       </thead>
       <tbody>

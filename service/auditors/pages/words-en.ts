@@ -235,4 +235,4 @@ export const english = {
   close: 'Close',
 } as const
 
-export type WordName = keyof typeof english
+export type MessageName = keyof typeof english

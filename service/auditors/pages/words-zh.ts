@@ -1,8 +1,8 @@
 /** The texts of the pages in Chinese. */
-import type { WordName } from './words-en.ts'
+import type { MessageName } from './words-en.ts'
 import { chineseMembers } from './words-members.ts'
 
-export const chinese: { readonly [N in WordName]: string } = {
+export const chinese: { readonly [N in MessageName]: string } = {
   ...chineseMembers,
   title: '审计',
   requests: '请求',

@@ -1,13 +1,13 @@
 /** The language of the pages, and how numbers and times are written in it. */
 import { createContext, useContext } from 'hono/jsx/dom'
 import type { Language } from './remembered.ts'
-import { english, type WordName } from './words-en.ts'
+import { english, type MessageName } from './words-en.ts'
 import { chinese } from './words-zh.ts'
 
-export interface Words {
+export interface Localization {
   readonly language: Language
   /** The text of a name; for a name that is made of what came from the service, `undefined` if there is none. */
-  readonly say: (name: WordName) => string
+  readonly translate: (name: MessageName) => string
   readonly find: (name: string) => string | undefined
   readonly count: (n: number) => string
   /** To the second, in the zone of the browser. */
@@ -21,12 +21,12 @@ export interface Words {
 /** The zone that times are shown in. */
 export const zone: string = Intl.DateTimeFormat().resolvedOptions().timeZone
 
-export function wordsOf(language: Language): Words {
+export function localizationOf(language: Language): Localization {
   const texts: Readonly<Record<string, string>> = language === 'zh-CN' ? chinese : english
   const numbers = new Intl.NumberFormat(language)
   return {
     language,
-    say: (name) => texts[name] ?? name,
+    translate: (name) => texts[name] ?? name,
     find: (name) => (Object.hasOwn(texts, name) ? texts[name] : undefined),
     count: (n) => numbers.format(n),
     time: (at) => `${dayOf(at)} ${clockOf(at)}`,
@@ -69,10 +69,10 @@ function spanOf(seconds: number, language: Language): string {
   return `${Math.floor(seconds / length)} ${language === 'zh-CN' ? chinese : latin}`
 }
 
-const context = createContext<Words>(wordsOf('en'))
+const context = createContext<Localization>(localizationOf('en'))
 
-export const WordsProvider = context.Provider
+export const LocalizationProvider = context.Provider
 
-export function useWords(): Words {
+export function useLocalization(): Localization {
   return useContext(context)
 }

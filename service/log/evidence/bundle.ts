@@ -36,7 +36,7 @@ export type Manifest = z.infer<typeof manifestShape>
 
 /** Bytes of all files together, and of the archive: a bomb is refused before it is unpacked. */
 const largestBundle = 32 * 1_048_576
-const mostFiles = 64
+const maxFiles = 64
 const fileName = /^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)*(\.[A-Za-z0-9-]+)+$|^README(\.zh-CN)?\.md$/
 
 /** Bytes that are no bundle; the message is for whoever has it. */
@@ -81,7 +81,7 @@ function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
     total += originalSize
     // Of two files of one name each tool would show the one that it likes.
     const isNew = names.size < names.add(name).size
-    if (total > largestBundle || !isNew || names.size > mostFiles || !fileName.test(name)) {
+    if (total > largestBundle || !isNew || names.size > maxFiles || !fileName.test(name)) {
       throw new BundleUnreadable('the archive holds what no evidence bundle has')
     }
     return true

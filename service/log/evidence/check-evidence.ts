@@ -18,7 +18,7 @@ import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
 import { differingFiles } from './bundle.ts'
 import { committedBytes, fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
-import { judgeNote } from './note.ts'
+import { verifyNoteSignatures } from './note.ts'
 import { publicKeyPem } from './pem.ts'
 import { differingMember, isOfItsTime } from './signed-request.ts'
 
@@ -139,7 +139,7 @@ function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhe
   const keys = keysFor(files, known)
     .logs.map(({ key }) => key)
     .filter(({ name }) => name === checkpoint.origin)
-  const { good, bad } = judgeNote(note, keys)
+  const { good, bad } = verifyNoteSignatures(note, keys)
   if (bad.length > 0 || good.length === 0)
     return ['failed', 'no known key of this log has signed the checkpoint']
   return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
@@ -154,7 +154,7 @@ function checkCheckpoint({ manifest, files }: ReadBundle, known: KnownFromElsewh
   }
   // The maker's choice of several keys; whether one of them counts is said by checkSigned.
   const { logs } = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
-  const { good } = judgeNote(
+  const { good } = verifyNoteSignatures(
     note,
     logs.map(({ key }) => key),
   )
@@ -174,7 +174,7 @@ function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome 
     ...known.vkeys.filter(({ kind }) => kind === 'cosignature'),
   ]
   const { note } = parseCheckpointNote(proofOf(files, '').checkpoint)
-  const { good, bad } = judgeNote(note, keys)
+  const { good, bad } = verifyNoteSignatures(note, keys)
   const signed = good.map(
     ({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`,
   )

@@ -21,7 +21,7 @@ import type { FindSubjectKey } from '../subject-keys.ts'
 import type { BundleFiles } from './bundle.ts'
 import { writeBundle } from './bundle.ts'
 import { committedBytes } from './bundle-parts.ts'
-import { judgeNote } from './note.ts'
+import { verifyNoteSignatures } from './note.ts'
 import { publicKeyPem } from './pem.ts'
 import { evidenceReadme } from './readme.ts'
 
@@ -101,7 +101,7 @@ function choose(opened: OpenedGroups, labels: readonly string[]): OpenedGroups {
 
 /** For other tools: what was signed, one signature, and its key. */
 function checkpointFiles(note: SignedNote, logKeys: readonly VerifierKey[]): readonly [string, Uint8Array][] {
-  const [first] = judgeNote(note, logKeys).good
+  const [first] = verifyNoteSignatures(note, logKeys).good
   if (first === undefined) throw new EvidenceRefused('the checkpoint is not signed by a key of this service')
   return [
     ['checkpoint.txt', encodeUtf8(note.text)],

@@ -20,7 +20,10 @@ export interface GoodSignature {
 }
 
 /** Verifies every signature of a known key; those of unknown keys are passed over. */
-export function judgeNote({ text, signatures }: SignedNote, keys: readonly VerifierKey[]): NoteVerdict {
+export function verifyNoteSignatures(
+  { text, signatures }: SignedNote,
+  keys: readonly VerifierKey[],
+): NoteVerdict {
   const known = keys.map((key) => ({ key, verifier: noteVerifier(sodiumPrimitives, key) }))
   const good: GoodSignature[] = []
   const bad: VerifierKey[] = []

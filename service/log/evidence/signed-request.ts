@@ -1,7 +1,7 @@
 /** Whether what a device signed and what an entry says are the same request. */
 import type { FlatObject } from '../../../crypto/flat-json.ts'
 import type { RequestBase } from '../../../crypto/request-base.ts'
-import { longestKey } from '../groups.ts'
+import { maxKeyLength } from '../groups.ts'
 
 /** The window of the service, and the time that a request may have waited for the check, in seconds. */
 const past = 130
@@ -12,7 +12,7 @@ export function differingMember({ values }: RequestBase, core: FlatObject): stri
   const query = values.get('@query') ?? ''
   const path = `${values.get('@path') ?? ''}${query === '?' ? '' : query}`
   // The log keeps the beginning of a long one.
-  const key = values.get('idempotency-key')?.slice(0, longestKey)
+  const key = values.get('idempotency-key')?.slice(0, maxKeyLength)
   if (core.method !== values.get('@method')) return 'the method'
   if (core.path !== path) return 'the path'
   if (core.idempotency_key !== key) return 'the Idempotency-Key'

@@ -5,7 +5,7 @@ import type { NotedCheckpoint } from '../../../crypto/checkpoint.ts'
 import { parseCheckpointNote } from '../../../crypto/checkpoint.ts'
 import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import { openCheckpointLock } from '../anchor.ts'
-import { judgeNote } from '../evidence/note.ts'
+import { verifyNoteSignatures } from '../evidence/note.ts'
 import type { ClaimedTree } from './check-database.ts'
 import type { Findings } from './findings.ts'
 
@@ -22,7 +22,7 @@ export class ClaimRefused extends Error {}
  */
 export function readClaim(note: string, keysOf: KeysOf, named: string): ClaimedTree {
   const { checkpoint, note: parsed } = parseClaim(note, named)
-  const verdict = judgeNote(parsed, keysOf(checkpoint.origin))
+  const verdict = verifyNoteSignatures(parsed, keysOf(checkpoint.origin))
   if (verdict.bad.length > 0)
     throw new ClaimRefused(`${named} has a wrong signature of ${verdict.bad[0]?.name}`)
   if (verdict.good.length === 0) throw new ClaimRefused(`${named} is signed by no known key`)

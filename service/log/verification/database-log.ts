@@ -5,7 +5,7 @@ import type { VerifierKey } from '../../../crypto/signed-note.ts'
 import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
 import { entryIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import { judgeNote } from '../evidence/note.ts'
+import { verifyNoteSignatures } from '../evidence/note.ts'
 import type { Findings } from './findings.ts'
 import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
 
@@ -103,7 +103,7 @@ function readCheckpoint(
       findings.report('checkpoint-unreadable', location, 'it is of another log or size than its row')
       return undefined
     }
-    const { good, bad } = judgeNote(parsed, keys)
+    const { good, bad } = verifyNoteSignatures(parsed, keys)
     if (bad.length > 0 || !good.some(({ key }) => key.kind === 'ed25519')) {
       const why =
         bad.length > 0 ? `the signature of ${bad[0]?.name} is wrong` : 'no known key of the log signed it'

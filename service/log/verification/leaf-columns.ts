@@ -22,7 +22,7 @@ export interface ReadLeaf {
   readonly commitments: ReadonlyMap<string, string>
 }
 
-const longestLeaf = 2_048
+const maxLeafLength = 2_048
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -31,7 +31,7 @@ const digestText = /^[A-Za-z0-9+/]{43}=$/
 
 /** @throws Error for bytes that are no leaf. */
 export function readLeaf(bytes: Uint8Array): ReadLeaf {
-  if (bytes.length > longestLeaf) throw new Error('a leaf is too long')
+  if (bytes.length > maxLeafLength) throw new Error('a leaf is too long')
   const value: unknown = JSON.parse(utf8.decode(bytes))
   if (!isRecord(value) || value.v !== 1) throw new Error('not a leaf')
   const groups = value.c === undefined ? {} : value.c

@@ -1,7 +1,7 @@
 /** WeChat's API: what each path answers. An answer is an object, or the errcode of a refusal. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { World } from './world.ts'
+import type { SandboxState } from './world.ts'
 
 /** The answer's object, or an errcode. */
 export type Outcome = Readonly<Record<string, unknown>> | number
@@ -12,20 +12,20 @@ export type Query = Readonly<Record<string, string>>
 const ok = { errcode: 0, errmsg: 'ok' }
 
 /** `GET sns/jscode2session`. A success has no errcode, whatever the page's example shows. */
-export function codeToSession(world: World, query: Query): Outcome {
-  const refused = appRefusal(world, query.appid, query.secret)
+export function codeToSession(sandboxState: SandboxState, query: Query): Outcome {
+  const refused = appRefusal(sandboxState, query.appid, query.secret)
   if (refused !== undefined) return refused
   if (!query.js_code) return 41008
   if (query.grant_type !== 'authorization_code') return 40002
-  const entry = world.loginCodes.find(query.js_code)
+  const entry = sandboxState.loginCodes.find(query.js_code)
   if (entry === undefined || entry.value.appid !== query.appid) return 40029
   const { appid, openid } = entry.value
-  if (!world.users.countLogin(appid, openid)) return 45011
+  if (!sandboxState.users.countLogin(appid, openid)) return 45011
   if (entry.state === 'used') return 40163
   if (entry.state === 'expired') return 40029
-  world.loginCodes.spend(query.js_code)
-  world.riskRanks.visit(appid, openid)
-  return { session_key: world.users.replaceSessionKey(appid, openid), openid }
+  sandboxState.loginCodes.spend(query.js_code)
+  sandboxState.riskRanks.visit(appid, openid)
+  return { session_key: sandboxState.users.replaceSessionKey(appid, openid), openid }
 }
 
 const tokenRequest = z.object({
@@ -36,24 +36,24 @@ const tokenRequest = z.object({
 })
 
 /** `POST cgi-bin/stable_token`. */
-export function stableToken(world: World, body: unknown): Outcome {
+export function stableToken(sandboxState: SandboxState, body: unknown): Outcome {
   const request = tokenRequest.safeParse(body)
   if (!request.success) return 47001
   const { grant_type, appid, secret, force_refresh } = request.data
-  const refused = appRefusal(world, appid, secret)
+  const refused = appRefusal(sandboxState, appid, secret)
   if (refused !== undefined) return refused
   if (appid === undefined || grant_type !== 'client_credential') return 40002
-  const token = force_refresh ? world.tokens.renew(appid) : world.tokens.current(appid)
+  const token = force_refresh ? sandboxState.tokens.renew(appid) : sandboxState.tokens.current(appid)
   return token === undefined ? 45009 : { ...token }
 }
 
 /** `GET wxa/checksession`. A user without a session has no key that could match. */
-export function checkSession(world: World, query: Query): Outcome {
-  const caller = authorize(world, query)
+export function checkSession(sandboxState: SandboxState, query: Query): Outcome {
+  const caller = authorize(sandboxState, query)
   if (typeof caller === 'number') return caller
   if (query.sig_method !== 'hmac_sha256') return 87008
   const { openid = '', signature = '' } = query
-  return world.users.isSessionSignature(caller.appid, openid, signature) ? ok : 87009
+  return sandboxState.users.isSessionSignature(caller.appid, openid, signature) ? ok : 87009
 }
 
 const soterRequest = z.object({
@@ -63,30 +63,34 @@ const soterRequest = z.object({
 })
 
 /** `POST cgi-bin/soter/verify_signature`. A wrong signature is errcode 0 with is_ok false. */
-export async function verifySoterSignature(world: World, query: Query, body: unknown): Promise<Outcome> {
-  const caller = authorize(world, query)
+export async function verifySoterSignature(
+  sandboxState: SandboxState,
+  query: Query,
+  body: unknown,
+): Promise<Outcome> {
+  const caller = authorize(sandboxState, query)
   if (typeof caller === 'number') return caller
   const request = soterRequest.safeParse(body)
   if (!request.success) return 47001
   const { openid, json_string, json_signature } = request.data
-  return { ...ok, is_ok: await world.soter.isSigned(openid, json_string, json_signature) }
+  return { ...ok, is_ok: await sandboxState.soter.isSigned(openid, json_string, json_signature) }
 }
 
 const phoneRequest = z.object({ code: z.string().default(''), openid: z.string().optional() })
 
 /** `POST wxa/business/getuserphonenumber`. */
-export function userPhoneNumber(world: World, query: Query, body: unknown): Outcome {
-  const caller = authorize(world, query)
+export function userPhoneNumber(sandboxState: SandboxState, query: Query, body: unknown): Outcome {
+  const caller = authorize(sandboxState, query)
   if (typeof caller === 'number') return caller
   const request = phoneRequest.safeParse(body)
   if (!request.success) return 47001
   const { code, openid } = request.data
-  const entry = world.phoneCodes.find(code)
+  const entry = sandboxState.phoneCodes.find(code)
   if (entry?.state !== 'fresh' || entry.value.appid !== caller.appid) return 40029
   if (openid !== undefined && openid !== entry.value.openid) return 40029
-  world.phoneCodes.spend(code)
-  const number = world.users.phoneNumberOf(entry.value.openid)
-  const watermark = { timestamp: world.now(), appid: caller.appid }
+  sandboxState.phoneCodes.spend(code)
+  const number = sandboxState.users.phoneNumberOf(entry.value.openid)
+  const watermark = { timestamp: sandboxState.now(), appid: caller.appid }
   return {
     ...ok,
     phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
@@ -102,29 +106,33 @@ const riskRequest = z.object({
 })
 
 /** `POST wxa/getuserriskrank`. Its member is spelled `unoin_id` on WeChat's page. */
-export function userRiskRank(world: World, query: Query, body: unknown): Outcome {
-  const caller = authorize(world, query)
+export function userRiskRank(sandboxState: SandboxState, query: Query, body: unknown): Outcome {
+  const caller = authorize(sandboxState, query)
   if (typeof caller === 'number') return caller
   const request = riskRequest.safeParse(body)
   if (!request.success) return 47001
   const { appid, openid, is_test } = request.data
   if (appid !== caller.appid) return 40013
-  if (!is_test && !world.riskRanks.isRecent(appid, openid)) return 61010
-  const unoin_id = Buffer.from(world.random(4)).readUInt32BE(0)
-  return { ...ok, risk_rank: world.riskRanks.rankOf(appid, openid), unoin_id }
+  if (!is_test && !sandboxState.riskRanks.isRecent(appid, openid)) return 61010
+  const unoin_id = Buffer.from(sandboxState.random(4)).readUInt32BE(0)
+  return { ...ok, risk_rank: sandboxState.riskRanks.rankOf(appid, openid), unoin_id }
 }
 
-function appRefusal(world: World, appid: string | undefined, secret: string | undefined): number | undefined {
+function appRefusal(
+  sandboxState: SandboxState,
+  appid: string | undefined,
+  secret: string | undefined,
+): number | undefined {
   if (!appid) return 41002
-  const app = world.apps.get(appid)
+  const app = sandboxState.apps.get(appid)
   if (app === undefined) return 40013
   if (!secret) return 41004
   return secret === app.secret ? undefined : 40125
 }
 
-function authorize(world: World, query: Query): { readonly appid: string } | number {
+function authorize(sandboxState: SandboxState, query: Query): { readonly appid: string } | number {
   if (!query.access_token) return 41001
-  const caller = world.tokens.check(query.access_token)
+  const caller = sandboxState.tokens.check(query.access_token)
   if (caller === 'unknown') return 40001
   return caller === 'expired' ? 42001 : caller
 }

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { highestRank } from './risk-ranks.ts'
 import { sealUserData } from './user-data.ts'
-import { apiPaths, type World } from './world.ts'
+import { apiPaths, type SandboxState } from './world.ts'
 
 const openid = z.string().min(1).max(128)
 const codesBody = z.strictObject({ appid: z.string(), openid: openid.optional() })
@@ -53,43 +53,50 @@ const faultsBody = z
 class ControlError extends Error {}
 
 /** `/sandbox/…`. Every answer is JSON; a bad request is `400 {"error": …}`. */
-export function controlRoutes(world: World): Hono {
+export function controlRoutes(sandboxState: SandboxState): Hono {
   const app = new Hono()
   app.post('/codes', async (c) => {
     const body = parse(codesBody, await c.req.text())
-    assertApp(world, body.appid)
-    const user = { appid: body.appid, openid: body.openid ?? world.users.newOpenid() }
-    return c.json({ code: world.loginCodes.issue(user), openid: user.openid })
+    assertApp(sandboxState, body.appid)
+    const user = { appid: body.appid, openid: body.openid ?? sandboxState.users.newOpenid() }
+    return c.json({ code: sandboxState.loginCodes.issue(user), openid: user.openid })
   })
   app.post('/phone-codes', async (c) => {
     const body = parse(phoneCodesBody, await c.req.text())
-    assertApp(world, body.appid)
-    return c.json({ code: world.phoneCodes.issue(body), phoneNumber: world.users.phoneNumberOf(body.openid) })
+    assertApp(sandboxState, body.appid)
+    return c.json({
+      code: sandboxState.phoneCodes.issue(body),
+      phoneNumber: sandboxState.users.phoneNumberOf(body.openid),
+    })
   })
   app.post('/encrypted-data', async (c) => {
     const body = parse(userDataBody, await c.req.text())
-    assertApp(world, body.appid)
-    const sessionKey = world.users.findSessionKey(body.appid, body.openid)
+    assertApp(sandboxState, body.appid)
+    const sessionKey = sandboxState.users.findSessionKey(body.appid, body.openid)
     if (sessionKey === undefined) throw new ControlError('openid: this user has never logged in')
-    const watermark = { timestamp: body.timestamp ?? world.now(), appid: body.appid }
-    return c.json(sealUserData(sessionKey, world.random(16), body.data, watermark))
+    const watermark = { timestamp: body.timestamp ?? sandboxState.now(), appid: body.appid }
+    return c.json(sealUserData(sessionKey, sandboxState.random(16), body.data, watermark))
   })
   app.post('/soter', async (c) => {
     const body = parse(soterBody, await c.req.text())
-    return c.json(await world.soter.confirm(body.openid, body.challenge))
+    return c.json(await sandboxState.soter.confirm(body.openid, body.challenge))
   })
   app.post('/risk-ranks', async (c) => {
     const { appid, openid, risk_rank } = parse(riskRankBody, await c.req.text())
-    assertApp(world, appid)
-    world.riskRanks.setRank(appid, openid, risk_rank)
+    assertApp(sandboxState, appid)
+    sandboxState.riskRanks.setRank(appid, openid, risk_rank)
     return c.json({ openid, risk_rank })
   })
   app.post('/faults', async (c) => {
     const { path, times, errcode, status, body, delay_ms, drop } = parse(faultsBody, await c.req.text())
-    world.faults.add(path, { errcode, status, body, delayMs: delay_ms ?? 0, drop: drop ?? false }, times)
+    sandboxState.faults.add(
+      path,
+      { errcode, status, body, delayMs: delay_ms ?? 0, drop: drop ?? false },
+      times,
+    )
     return c.json({ path, times })
   })
-  app.get('/calls', (c) => c.json(world.faults.calls()))
+  app.get('/calls', (c) => c.json(sandboxState.faults.calls()))
   app.onError((error, c) => {
     if (error instanceof ControlError) return c.json({ error: error.message }, 400)
     return c.json({ error: 'the sandbox failed' }, 500)
@@ -97,8 +104,8 @@ export function controlRoutes(world: World): Hono {
   return app
 }
 
-function assertApp(world: World, appid: string): void {
-  if (!world.apps.has(appid)) throw new ControlError('appid: the sandbox does not know this app')
+function assertApp(sandboxState: SandboxState, appid: string): void {
+  if (!sandboxState.apps.has(appid)) throw new ControlError('appid: the sandbox does not know this app')
 }
 
 function parse<T>(schema: z.ZodType<T>, text: string): T {

@@ -22,7 +22,7 @@ import {
 } from './api.ts'
 import { controlRoutes } from './control.ts'
 import { faultyCalls } from './faults.ts'
-import { type ApiPath, createWorld, type World } from './world.ts'
+import { type ApiPath, createSandboxState, type SandboxState } from './world.ts'
 
 export interface SandboxOptions {
   readonly apps: readonly WechatApp[]
@@ -56,7 +56,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     const starting = createServer()
     server = starting
     try {
-      const app = createApp(createWorld(options.apps, now, options.random ?? randomBytes))
+      const app = createApp(createSandboxState(options.apps, now, options.random ?? randomBytes))
       starting.on(
         'request',
         getRequestListener((request, env) => app.fetch(request, env)),
@@ -81,36 +81,38 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   return { start, close }
 }
 
-function createApp(world: World): Hono<Env> {
+function createApp(sandboxState: SandboxState): Hono<Env> {
   const app = new Hono<Env>()
   app.use(
     bodyLimit({ maxSize: maxBodyBytes, onError: (c) => c.json({ error: 'the body is too large' }, 413) }),
   )
-  app.route('/sandbox', controlRoutes(world))
+  app.route('/sandbox', controlRoutes(sandboxState))
 
   function answer(
     path: ApiPath,
     method: 'GET' | 'POST',
     run: (c: Context<Env>) => Promise<Outcome> | Outcome,
   ) {
-    app.on(method, `/${path}`, faultyCalls(path, world.faults, world.random), async (c) => {
+    app.on(method, `/${path}`, faultyCalls(path, sandboxState.faults, sandboxState.random), async (c) => {
       const outcome = await run(c)
-      const reply = typeof outcome === 'number' ? refusal(outcome, world.random) : outcome
+      const reply = typeof outcome === 'number' ? refusal(outcome, sandboxState.random) : outcome
       // code2Session is known for answering JSON as text.
       const type = path === 'sns/jscode2session' ? 'text/plain' : 'application/json; encoding=utf-8'
       return c.body(JSON.stringify(reply), 200, { 'content-type': type })
     })
   }
-  answer('sns/jscode2session', 'GET', (c) => codeToSession(world, c.req.query()))
-  answer('cgi-bin/stable_token', 'POST', async (c) => stableToken(world, await jsonOf(c)))
-  answer('wxa/checksession', 'GET', (c) => checkSession(world, c.req.query()))
+  answer('sns/jscode2session', 'GET', (c) => codeToSession(sandboxState, c.req.query()))
+  answer('cgi-bin/stable_token', 'POST', async (c) => stableToken(sandboxState, await jsonOf(c)))
+  answer('wxa/checksession', 'GET', (c) => checkSession(sandboxState, c.req.query()))
   answer('cgi-bin/soter/verify_signature', 'POST', async (c) =>
-    verifySoterSignature(world, c.req.query(), await jsonOf(c)),
+    verifySoterSignature(sandboxState, c.req.query(), await jsonOf(c)),
   )
   answer('wxa/business/getuserphonenumber', 'POST', async (c) =>
-    userPhoneNumber(world, c.req.query(), await jsonOf(c)),
+    userPhoneNumber(sandboxState, c.req.query(), await jsonOf(c)),
   )
-  answer('wxa/getuserriskrank', 'POST', async (c) => userRiskRank(world, c.req.query(), await jsonOf(c)))
+  answer('wxa/getuserriskrank', 'POST', async (c) =>
+    userRiskRank(sandboxState, c.req.query(), await jsonOf(c)),
+  )
 
   app.notFound((c) => c.json({ error: 'the sandbox has no such route' }, 404))
   app.onError((_error, c) => c.json({ error: 'the sandbox failed' }, 500))

@@ -14,7 +14,7 @@ interface AppUser {
   readonly openid: string
 }
 
-export interface World {
+export interface SandboxState {
   readonly apps: ReadonlyMap<string, WechatApp>
   /** Unix seconds. */
   readonly now: () => number
@@ -41,7 +41,11 @@ export const apiPaths = [
 export type ApiPath = (typeof apiPaths)[number]
 
 /** A world in which nothing has happened yet. */
-export function createWorld(apps: readonly WechatApp[], now: () => number, random: Random): World {
+export function createSandboxState(
+  apps: readonly WechatApp[],
+  now: () => number,
+  random: Random,
+): SandboxState {
   return {
     apps: new Map(apps.map((app) => [app.appid, app])),
     now,

@@ -238,13 +238,13 @@ function tokens({ keys, now }: GatewayWorld): readonly Refused[] {
 }
 
 /** Every case, made for this world: the accepted ones first. */
-export function gatewayCases(world: GatewayWorld): readonly GatewayCase[] {
+export function gatewayCases(sandboxState: GatewayWorld): readonly GatewayCase[] {
   const good = accepted.map(([title, parts]) => [title, undefined, parts] as const)
-  const bad = [...messages, ...paths, ...signatures(world), ...tokens(world)]
+  const bad = [...messages, ...paths, ...signatures(sandboxState), ...tokens(sandboxState)]
   return [...good, ...bad].map(([title, code, parts]) => ({
     title,
     code,
-    request: gatewayRequest(world, parts),
+    request: gatewayRequest(sandboxState, parts),
   }))
 }
 

@@ -69,10 +69,14 @@ export const app = 'wx0123456789abcdef'
 const same = (input: InnerList): InnerList => input
 
 /** The request that a gateway would send, but for what `parts` say. */
-export function gatewayRequest(world: GatewayWorld, parts: GatewayParts = {}): RequestMessage {
-  const { keys, now } = world
+export function gatewayRequest(sandboxState: GatewayWorld, parts: GatewayParts = {}): RequestMessage {
+  const { keys, now } = sandboxState
   const { device = keys.device, message = keys.message, deviceAge = 1, gatewayAge = 0 } = parts
-  const { authority = authorityOf(world.origin), method = 'POST', target = '/orders/7?full=yes' } = parts
+  const {
+    authority = authorityOf(sandboxState.origin),
+    method = 'POST',
+    target = '/orders/7?full=yes',
+  } = parts
   const { deviceLabel = 'sig', gatewayLabel = 'gateway', editDevice = same, editGateway = same } = parts
   const content = encodeUtf8(parts.content ?? '{"n":1}')
   const {
@@ -92,7 +96,12 @@ export function gatewayRequest(world: GatewayWorld, parts: GatewayParts = {}): R
       ...fields,
       ...(parts.hasToken === false
         ? []
-        : [['authorization', `${parts.scheme ?? 'HTTPSig'} ${tokenOf(world, device, parts)}`] as const]),
+        : [
+            [
+              'authorization',
+              `${parts.scheme ?? 'HTTPSig'} ${tokenOf(sandboxState, device, parts)}`,
+            ] as const,
+          ]),
       [
         'miniseal-caller',
         Object.entries(caller)
@@ -115,7 +124,7 @@ export function gatewayRequest(world: GatewayWorld, parts: GatewayParts = {}): R
       items: names.map((name) => componentItem(name)),
       params: new Map<string, BareItem>([
         ['created', { kind: 'integer', value: now - age }],
-        ['nonce', { kind: 'string', value: encodeBase64Url(world.nonce(`${tag} nonce`)) }],
+        ['nonce', { kind: 'string', value: encodeBase64Url(sandboxState.nonce(`${tag} nonce`)) }],
         ['keyid', { kind: 'string', value: signer.keyid }],
         ['tag', { kind: 'string', value: tag }],
       ]),

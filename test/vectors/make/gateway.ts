@@ -7,7 +7,7 @@ import type { JsonRequest } from './json.ts'
 import { jsonRequest } from './json.ts'
 
 /** The world of the file. */
-const world: GatewayWorld = {
+const sandboxState: GatewayWorld = {
   origin: 'https://pay.example.com',
   now,
   keys: {
@@ -26,14 +26,14 @@ interface JudgedRequest extends Omit<JsonRequest, 'scheme' | 'authority'> {
 }
 
 export function gatewayVectors() {
-  const { token_keys, message_keys } = gatewayKeySets(world)
+  const { token_keys, message_keys } = gatewayKeySets(sandboxState)
   return {
-    origin: world.origin,
+    origin: sandboxState.origin,
     now,
     token_keys,
     message_keys,
     caller: { user, device: device.keyid, session, app },
-    requests: gatewayCases(world).map(({ title, code, request }): JudgedRequest => {
+    requests: gatewayCases(sandboxState).map(({ title, code, request }): JudgedRequest => {
       const { method, path, fields, content } = jsonRequest(request)
       const host = ['host', request.authority] as const
       return { title, code: code ?? null, method, path, fields: [host, ...fields], content }

@@ -1,13 +1,13 @@
 /** What could not be loaded, why, and what may be done. */
-import type { Trouble } from '../../services/failures'
+import type { UserFacingError } from '../../services/failures'
 
-const nothing: Trouble = { title: '', detail: '', action: '', actionLabel: '' }
+const nothing: UserFacingError = { title: '', detail: '', action: '', actionLabel: '' }
 
 Component({
   properties: { trouble: { type: Object, value: nothing } },
   methods: {
     onAction() {
-      this.triggerEvent('action', { action: (this.data.trouble as Trouble).action })
+      this.triggerEvent('action', { action: (this.data.trouble as UserFacingError).action })
     },
   },
 })

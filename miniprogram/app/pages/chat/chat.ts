@@ -3,8 +3,8 @@ import { texts } from '../../i18n/language'
 import type { Message } from '../../services/chat'
 import { fetchMessages, keyAfter, parseMessage, sendMessage } from '../../services/chat'
 import { onEvent } from '../../services/events'
-import type { Trouble } from '../../services/failures'
-import { troubleOf } from '../../services/failures'
+import type { UserFacingError } from '../../services/failures'
+import { toUserFacingError } from '../../services/failures'
 import { newKey } from '../../services/keys'
 import { showConversation } from '../../services/unread'
 
@@ -39,7 +39,7 @@ Page({
     messages: [] as readonly MessageRow[],
     draft: '',
     scrollTop: 0,
-    trouble: null as Trouble | null,
+    trouble: null as UserFacingError | null,
   },
 
   onLoad(query: Record<string, string | undefined>) {
@@ -74,7 +74,7 @@ Page({
       for (const message of await fetchMessages(page.user)) this.keep(message)
     } catch (error) {
       // What is on the screen is true all the same.
-      if (page.messages.length === 0) this.setData({ trouble: troubleOf(error) })
+      if (page.messages.length === 0) this.setData({ trouble: toUserFacingError(error) })
     }
     this.draw()
   },

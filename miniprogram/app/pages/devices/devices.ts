@@ -1,9 +1,9 @@
 import { dayAndTime } from '../../i18n/dates'
 import { chooseLanguage, language, texts } from '../../i18n/language'
 import type { Device } from '../../services/devices'
-import { fetchDevices, removeDevice, signOut, startAnew } from '../../services/devices'
-import type { Trouble } from '../../services/failures'
-import { isNetworkTrouble, sentenceOf, troubleOf } from '../../services/failures'
+import { fetchDevices, removeDevice, resetApp, signOut } from '../../services/devices'
+import type { UserFacingError } from '../../services/failures'
+import { isNetworkError, sentenceOf, toUserFacingError } from '../../services/failures'
 import { settings } from '../../settings'
 
 interface DeviceRow {
@@ -20,7 +20,7 @@ Page({
     language: language(),
     current: null as DeviceRow | null,
     others: null as readonly DeviceRow[] | null,
-    trouble: null as Trouble | null,
+    trouble: null as UserFacingError | null,
     origin: settings.origin,
     root: (settings.roots[0] ?? '').slice(0, 16),
     skeleton: [
@@ -58,14 +58,14 @@ Page({
       })
     } catch (error) {
       // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.current === null || !isNetworkTrouble(error)
-      this.setData({ trouble: isShown ? troubleOf(error) : null })
+      const isShown = this.data.current === null || !isNetworkError(error)
+      this.setData({ trouble: isShown ? toUserFacingError(error) : null })
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
     this.setData({ trouble: null, current: null, others: null })
-    if (detail.action === 'sign-in') await startAnew()
+    if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
 

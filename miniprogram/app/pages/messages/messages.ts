@@ -2,10 +2,10 @@ import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import type { Contact } from '../../services/chat'
 import { fetchContacts, fetchProfile } from '../../services/chat'
-import { startAnew } from '../../services/devices'
+import { resetApp } from '../../services/devices'
 import { onEvent, onLive, startEvents } from '../../services/events'
-import type { Trouble } from '../../services/failures'
-import { isNetworkTrouble, troubleOf } from '../../services/failures'
+import type { UserFacingError } from '../../services/failures'
+import { isNetworkError, toUserFacingError } from '../../services/failures'
 import { initialOf } from '../../services/initials'
 import { unreadOf } from '../../services/unread'
 
@@ -28,7 +28,7 @@ Page({
     name: '',
     isLive: false,
     isNaming: false,
-    trouble: null as Trouble | null,
+    trouble: null as UserFacingError | null,
     skeleton: [
       [
         { type: 'circle', size: '88rpx' },
@@ -63,14 +63,14 @@ Page({
       void startEvents()
     } catch (error) {
       // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.contacts === null || !isNetworkTrouble(error)
-      this.setData({ trouble: isShown ? troubleOf(error) : null })
+      const isShown = this.data.contacts === null || !isNetworkError(error)
+      this.setData({ trouble: isShown ? toUserFacingError(error) : null })
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
     this.setData({ trouble: null, contacts: null })
-    if (detail.action === 'sign-in') await startAnew()
+    if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
 

@@ -2,9 +2,9 @@ import type { Receipt } from 'miniseal-client'
 import { exactTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { neighbourSides } from '../../receipts/neighbours'
-import { startAnew } from '../../services/devices'
-import type { Trouble } from '../../services/failures'
-import { troubleOf } from '../../services/failures'
+import { resetApp } from '../../services/devices'
+import type { UserFacingError } from '../../services/failures'
+import { toUserFacingError } from '../../services/failures'
 import { fetchReceipt, findReceipt } from '../../services/receipts'
 import type { Transfer } from '../../services/wallet'
 import { fetchTransfers } from '../../services/wallet'
@@ -53,7 +53,7 @@ Page({
     verdict: '',
     /** Why there is no proof here. */
     note: '',
-    trouble: null as Trouble | null,
+    trouble: null as UserFacingError | null,
     skeleton: [
       { width: '50%', height: '72rpx' },
       { width: '100%', height: '36rpx' },
@@ -81,7 +81,7 @@ Page({
       if (id === undefined) this.setData({ note: texts().receipt.elsewhere })
       else await this.check(id)
     } catch (error) {
-      this.setData({ trouble: troubleOf(error) })
+      this.setData({ trouble: toUserFacingError(error) })
     }
   },
 
@@ -109,8 +109,8 @@ Page({
     this.setData({ verdict, proof: proofView(receipt) })
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
-    if (detail.action === 'sign-in') await startAnew()
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
+    if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
 

@@ -2,10 +2,10 @@ import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { formatFen } from '../../money/fen'
 import { fetchProfile } from '../../services/chat'
-import { startAnew } from '../../services/devices'
+import { resetApp } from '../../services/devices'
 import { onEvent, startEvents } from '../../services/events'
-import type { Trouble } from '../../services/failures'
-import { isNetworkTrouble, troubleOf } from '../../services/failures'
+import type { UserFacingError } from '../../services/failures'
+import { isNetworkError, toUserFacingError } from '../../services/failures'
 import { initialOf } from '../../services/initials'
 import { onNetwork } from '../../services/network'
 import { findPending } from '../../services/pending-transfer'
@@ -38,7 +38,7 @@ Page({
     name: '',
     isNaming: false,
     transfers: null as readonly TransferRow[] | null,
-    trouble: null as Trouble | null,
+    trouble: null as UserFacingError | null,
     pending: null as PendingRow | null,
     waitingText: '',
     skeleton: [
@@ -91,18 +91,18 @@ Page({
       void startEvents()
     } catch (error) {
       // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.transfers === null || !isNetworkTrouble(error)
-      this.setData({ trouble: isShown ? troubleOf(error) : null, waitingText: '' })
+      const isShown = this.data.transfers === null || !isNetworkError(error)
+      this.setData({ trouble: isShown ? toUserFacingError(error) : null, waitingText: '' })
     } finally {
       clearTimeout(timer)
       page.isLoading = false
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: Trouble['action'] }>) {
+  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
     this.setData({ trouble: null, waitingText: texts().wallet.checking })
     // The key of a removed device is of no more use.
-    if (detail.action === 'sign-in') await startAnew()
+    if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
 
