@@ -1,9 +1,9 @@
 /**
  * Mutation testing, one room at a time: `MINISEAL_ROOM=crypto npx stryker run`, and the same for `exchange`. One file:
- * `--mutate crypto/frame.ts`. What survives and changes nothing is explained in docs/mutants.md.
+ * `--mutate crypto/frames/frame.ts`. What survives and changes nothing is explained in docs/internals/mutants.md.
  */
 const room = process.env.MINISEAL_ROOM ?? 'crypto'
-const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/exchange/**/*.ts'] }
+const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/channel/**/*.ts'] }
 
 export default {
   mutate: mutate[room],

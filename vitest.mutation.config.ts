@@ -4,14 +4,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** The quick tests of a room: what its mutants are judged by (stryker.config.mjs). */
 const tests = {
   crypto: [
-    'test/crypto/*.test.ts',
-    'test/fuzz/targets.test.ts',
-    'test/outside/signature-judges.test.ts',
-    'test/vectors/{vectors,sealing-vectors,log-vectors}.test.ts',
+    'test/unit/crypto/*.test.ts',
+    'test/unit/fuzz/targets.test.ts',
+    'test/conformance/judges/signature-judges.test.ts',
+    'test/conformance/vectors/{vectors,sealing-vectors,log-vectors}.test.ts',
   ],
   exchange: [
-    'test/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,told-base,receipts,methods,stale-sessions,metrics,step-up-handlers}.test.ts',
-    'test/service/log-{leaves,erasure,fail-closed}.test.ts',
+    'test/integration/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,told-base,receipts,methods,stale-sessions,metrics,step-up-handlers}.test.ts',
+    'test/integration/service/log-{leaves,erasure,fail-closed}.test.ts',
   ],
 }
 
@@ -27,6 +27,8 @@ class QuickestFirst extends BaseSequencer {
 }
 
 export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
     include: process.env.MINISEAL_ROOM === 'exchange' ? tests.exchange : tests.crypto,
     isolate: false,

@@ -9,7 +9,7 @@ export const maxSummaryLength = 42
 
 /**
  * Code points, from and to, in order: Unicode Cc, Cf, Zl, Zp, Cs, and all that is ignorable when it is displayed (DI).
- * Written out, because phones lack `\p`; `test/crypto/summary.test.ts` compares it with Unicode's own lists.
+ * Written out, because phones lack `\p`; `test/unit/crypto/summary.test.ts` compares it with Unicode's own lists.
  */
 const unshowable: readonly (readonly [from: number, to: number])[] = [
   [0x0, 0x1f],

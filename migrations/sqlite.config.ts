@@ -3,6 +3,6 @@ import { defineConfig } from 'drizzle-kit'
 /** `npm run migrations` writes the next SQL file from the difference to the last one. Files once released never change. */
 export default defineConfig({
   dialect: 'sqlite',
-  schema: './service/store/schema-sqlite.ts',
+  schema: './service/store/sqlite/schema.ts',
   out: './migrations/sqlite',
 })

@@ -1,31 +1,31 @@
 /** The package `miniseal`: a service in a program of one's own, with a backend mounted in it. */
 import type { Logger } from 'pino'
-import type { InnerApp, MountOptions } from './backends/mounted.ts'
-import { mountApp } from './backends/mounted.ts'
-import type { Config } from './config.ts'
-import { readConfig } from './config.ts'
-import type { Environment } from './environment.ts'
-import { ConfigError } from './environment.ts'
-import { createLogger } from './log-lines.ts'
-import type { RunningService } from './main.ts'
-import { startService } from './main.ts'
+import type { Config } from './config/config.ts'
+import { readConfig } from './config/config.ts'
+import type { Environment } from './config/environment.ts'
+import { ConfigError } from './config/environment.ts'
+import type { InnerApp, MountOptions } from './gateway/mounted.ts'
+import { mountApp } from './gateway/mounted.ts'
+import { createLogger } from './observability/logger.ts'
+import type { RunningService } from './server.ts'
+import { startService } from './server.ts'
 
-export { ProtocolError } from '../crypto/errors.ts'
-export type { Caller, SignatureEvidence } from './backends/backend.ts'
-export type { InnerApp, InnerVariables, MountOptions } from './backends/mounted.ts'
-export { StepUpNeeded } from './backends/step-up.ts'
-export type { Config } from './config.ts'
-export type { Environment } from './environment.ts'
-export { ConfigError } from './environment.ts'
+export { ProtocolError } from 'miniseal-protocol/errors'
+export type { Config } from './config/config.ts'
+export type { Environment } from './config/environment.ts'
+export { ConfigError } from './config/environment.ts'
 export type { NewEvent } from './events/event.ts'
 export type { Pushed, PushOptions } from './events/outbox.ts'
-export type { RunningService } from './main.ts'
+export type { Caller, SignatureEvidence } from './gateway/backend.ts'
+export type { InnerApp, InnerVariables, MountOptions } from './gateway/mounted.ts'
+export { StepUpNeeded } from './gateway/step-up.ts'
+export type { RunningService } from './server.ts'
 
 /** What a service is made of; `isIdempotent` and `fields` are about its `app`. */
 export interface ServiceOptions extends MountOptions {
   /** Instead of `environment`: a configuration that the program has made itself. */
   readonly config?: Config
-  /** The variables of `docs/operations.md`; those of the process by default. */
+  /** The variables of `docs/guides/operations.md`; those of the process by default. */
   readonly environment?: Environment
   /** Answers every verified request that is not the channel's own, instead of the gateway or the demo wallet. */
   readonly app?: InnerApp

@@ -1,38 +1,38 @@
 /**
  * For a Node backend behind the gateway: who sent a request, proved by the device's signature, the access token and the
- * service's own signature (`docs/integration.md`, "Verifying for yourself"). The package's `miniseal/verify`.
+ * service's own signature (`docs/guides/integration.md`, "Verifying for yourself"). The package's `miniseal/verify`.
  *
  * It keeps no nonces: that a request comes once is the service's doing, as long as nobody else reaches the backend.
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Field, RequestMessage } from '../crypto/binary-http.ts'
-import { findField } from '../crypto/binary-http.ts'
-import { authorityOf } from '../crypto/channel-configuration.ts'
-import type { ProtocolCode } from '../crypto/errors.ts'
-import { ProtocolError, refuseFormat } from '../crypto/errors.ts'
-import type { CallerClaims, GatewaySignature } from '../crypto/gateway-signature.ts'
-import { parseGatewaySignature } from '../crypto/gateway-signature.ts'
-import { assertMethod, assertPath } from '../crypto/message-rules.ts'
-import type { RequestSignature, SignatureWindow } from '../crypto/signed-request.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
+import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import type { CallerClaims, GatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
+import { parseGatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
+import { assertMethod, assertPath } from 'miniseal-protocol/http-signatures/message-rules'
+import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 import {
   assertContentDigest,
   assertInWindow,
   assertSignature,
   coveredWherePresent,
   parseRequestSignature,
-} from '../crypto/signed-request.ts'
-import { keyThumbprint } from '../crypto/thumbprint.ts'
-import type { Caller } from './backends/backend.ts'
+} from 'miniseal-protocol/http-signatures/signed-request'
+import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { explainForLog } from './explain/for-log.ts'
+import type { Caller } from './gateway/backend.ts'
+import type { KeySource, PublishedKeys } from './keys/published-keys.ts'
+import { publishedKeys } from './keys/published-keys.ts'
 import { sodiumPrimitives as primitives } from './keys/sodium-primitives.ts'
-import type { KeySource, PublishedKeys } from './sessions/published-keys.ts'
-import { publishedKeys } from './sessions/published-keys.ts'
 import type { TokenSubject } from './sessions/tokens.ts'
 import { tokenOf, verifyPublishedToken } from './sessions/tokens.ts'
 
-export { ProtocolError } from '../crypto/errors.ts'
-export type { Caller, SignatureEvidence } from './backends/backend.ts'
-export type { JsonWebKeySet, KeySource } from './sessions/published-keys.ts'
+export { ProtocolError } from 'miniseal-protocol/errors'
+export type { Caller, SignatureEvidence } from './gateway/backend.ts'
+export type { JsonWebKeySet, KeySource } from './keys/published-keys.ts'
 
 /** Node's `IncomingMessage`, as far as it is needed. */
 export interface NodeRequest {

@@ -1,8 +1,9 @@
 /** The service's published keys: fetched, verified with the pinned roots, kept until they end. */
-import type { ChannelConfiguration, PublishedKey } from '../../crypto/channel-configuration.ts'
-import { verifyConfiguration } from '../../crypto/channel-configuration.ts'
-import { FormatError, ProtocolError } from '../../crypto/errors.ts'
-import { decodeAscii } from '../../crypto/text.ts'
+
+import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
+import type { ChannelConfiguration, PublishedKey } from 'miniseal-protocol/frames/channel-configuration'
+import { verifyConfiguration } from 'miniseal-protocol/frames/channel-configuration'
+import { decodeAscii } from 'miniseal-protocol/text'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { clearAnswerError } from './problem.ts'

@@ -1,5 +1,5 @@
 /** A person's yes to exactly one request: the summary on the screen, then the finger or the face. */
-import { summaryFault } from '../../crypto/summary.ts'
+import { summaryFault } from 'miniseal-protocol/summary'
 import type { Environment } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'

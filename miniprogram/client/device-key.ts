@@ -1,8 +1,8 @@
 /** The device's Ed25519 key: its seed in encrypted storage, made anew when storage was cleared. */
-import { FormatError } from '../../crypto/errors.ts'
-import type { MessageSigner } from '../../crypto/signed-request.ts'
-import { decodeBase64Url, encodeBase64Url } from '../../crypto/text.ts'
-import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
+import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
+import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Environment } from './environment.ts'
 import { failWith } from './errors.ts'
 

@@ -1,10 +1,11 @@
 /** Everything that a channel needs from outside, each part replaceable: phones, tools and tests differ only here. */
-import { authorityOf } from '../../crypto/channel-configuration.ts'
-import { loadCurves } from '../../crypto/curves.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import type { Primitives } from '../../crypto/primitives.ts'
-import { createJsPrimitives } from '../../crypto/primitives-js.ts'
-import { decodeBase64Url } from '../../crypto/text.ts'
+
+import { FormatError } from 'miniseal-protocol/errors'
+import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import { loadCurves } from 'miniseal-protocol/primitives/curves'
+import type { Primitives } from 'miniseal-protocol/primitives/primitives'
+import { createJsPrimitives } from 'miniseal-protocol/primitives/primitives-js'
+import { decodeBase64Url } from 'miniseal-protocol/text'
 import { Clock } from './clock.ts'
 import type { Compression } from './compression.ts'
 import { ChannelError, failWith } from './errors.ts'

@@ -1,5 +1,5 @@
 /** What people read when a request fails: one row per code, Chinese first. Short, and never a promise. */
-import type { ClearCode, RefusalCode } from '../../crypto/errors.ts'
+import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
 
 /** Codes that only the client gives: the service never sends them. */
 export type ClientCode =

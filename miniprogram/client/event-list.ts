@@ -1,6 +1,6 @@
 /** Events of the user: what a mini program sees of one, how frames carry it, and how `GET /events` lists them. */
-import { FormatError } from '../../crypto/errors.ts'
-import type { SequencedEvent } from '../../crypto/session-keys.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
 import { jsonObject, numberMember, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 import { readable } from './session.ts'
 

@@ -11,7 +11,13 @@ export type { ErrorDetails, Outcome } from './errors.ts'
 export { ChannelError } from './errors.ts'
 export type { ChannelEvent } from './event-list.ts'
 export type { MissedEvents } from './event-stream.ts'
-export type { EventHandle, EventListener, MissedListener, SocketState, SocketStateListener } from './live.ts'
+export type {
+  EventHandle,
+  EventListener,
+  MissedListener,
+  SocketState,
+  SocketStateListener,
+} from './event-subscription.ts'
 export type { Cancellation, RequestOutcome } from './outcomes.ts'
 export type { PhoneEvents } from './phone-events.ts'
 export type { RequestOptions } from './prepared-request.ts'

@@ -1,6 +1,6 @@
 /** Reading JSON that came from outside. */
-import { FormatError } from '../../crypto/errors.ts'
-import { decodeUtf8 } from '../../crypto/text.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import { decodeUtf8 } from 'miniseal-protocol/text'
 
 /** @throws FormatError unless `bytes` is a JSON object in UTF-8. */
 export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {

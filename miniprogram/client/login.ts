@@ -1,19 +1,20 @@
 /** The handshake: a new login code and the device key become a session (protocol, section 6). */
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { encodeRequest, parseResponse } from '../../crypto/binary-http.ts'
-import { wipe } from '../../crypto/bytes.ts'
-import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
+
+import { wipe } from 'miniseal-protocol/bytes'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { encodeRequest, parseResponse } from 'miniseal-protocol/frames/binary-http'
+import type { ChannelConfiguration } from 'miniseal-protocol/frames/channel-configuration'
 import {
   deriveSession,
   handshakeHash,
   openHandshakeResponse,
   sealHandshakeRequest,
-} from '../../crypto/handshake.ts'
-import { padMessage } from '../../crypto/padding.ts'
-import type { SessionKeys } from '../../crypto/session-keys.ts'
-import { signRequest } from '../../crypto/signed-request.ts'
-import { suite1 } from '../../crypto/suite.ts'
-import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+} from 'miniseal-protocol/frames/handshake'
+import { padMessage } from 'miniseal-protocol/frames/padding'
+import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
+import { signRequest } from 'miniseal-protocol/http-signatures/signed-request'
+import { suite1 } from 'miniseal-protocol/primitives/suite'
+import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { Configurations } from './configurations.ts'
 import { agreementKeyAt } from './configurations.ts'
 import type { DeviceKey } from './device-key.ts'
@@ -23,8 +24,8 @@ import { sdkVersion } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
 import { findRefusal } from './problem.ts'
-import type { RecoveryStep } from './remedies.ts'
-import { withRecovery } from './remedies.ts'
+import type { RecoveryStep } from './recovery.ts'
+import { withRecovery } from './recovery.ts'
 import { assertFrameFits, postFrame } from './send.ts'
 import { parseLoginAnswer, Session } from './session.ts'
 import { verifyAnswer } from './verify-answer.ts'

@@ -1,7 +1,8 @@
 /** What came of a request, by its Idempotency-Key, and giving one up (protocol, section 8). */
-import type { Field } from '../../crypto/binary-http.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { decodeBase64, encodeAscii, encodeBase64Url } from '../../crypto/text.ts'
+
+import { FormatError } from 'miniseal-protocol/errors'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
+import { decodeBase64, encodeAscii, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Answer } from './answer.ts'
 import { notModifiedAnswer } from './answer.ts'
 import type { Environment } from './environment.ts'

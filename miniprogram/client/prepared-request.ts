@@ -1,10 +1,11 @@
 /** A caller's request as an inner message, still without token and signature: those are new on every attempt. */
-import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
-import { encodeRequest } from '../../crypto/binary-http.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { isOwnRoute } from '../../crypto/own-routes.ts'
-import { serializeBareItem } from '../../crypto/structured-fields.ts'
-import { encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+
+import { FormatError } from 'miniseal-protocol/errors'
+import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { encodeRequest } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
+import { serializeBareItem } from 'miniseal-protocol/http-signatures/structured-fields'
+import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { findSmaller } from './compression.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'

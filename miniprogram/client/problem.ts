@@ -1,9 +1,10 @@
 /** Problem documents (RFC 9457) as typed errors: signed ones are believed, clear ones are hints. */
-import type { ResponseMessage } from '../../crypto/binary-http.ts'
-import { findField } from '../../crypto/binary-http.ts'
-import type { ClearCode, RefusalCode } from '../../crypto/errors.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { problemField } from '../../crypto/signed-response.ts'
+
+import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
+import { FormatError } from 'miniseal-protocol/errors'
+import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { clearTexts, refusalTexts } from './error-texts.ts'
 import type { Outcome } from './errors.ts'
 import { ChannelError } from './errors.ts'

@@ -1,5 +1,5 @@
 /** Random bytes: WeChat draws them asynchronously, signing takes them at once, so a pool stands between. */
-import { isAllZero, wipe } from '../../crypto/bytes.ts'
+import { isAllZero, wipe } from 'miniseal-protocol/bytes'
 import { ChannelError, failWith } from './errors.ts'
 import type { WeChat } from './wx.ts'
 

@@ -6,15 +6,15 @@ import { confirmed, findConfirmationRequest, isUnconfirmed } from './confirmatio
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
-import { SingleFlight, singleFlightKey } from './flights.ts'
 import { cancelRequest } from './outcomes.ts'
-import { Throttle } from './pace.ts'
 import { assertOnline } from './phone-events.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
 import { prepareRequest, withField } from './prepared-request.ts'
 import { withRetries } from './retries.ts'
 import type { Sessions } from './sessions.ts'
+import { SingleFlight, singleFlightKey } from './single-flight.ts'
 import { StoredAnswers } from './stored-answers.ts'
+import { Throttle } from './throttle.ts'
 
 /** A request as the mini program asked for it, and as it is sent now. */
 interface Call {

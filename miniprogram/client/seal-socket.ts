@@ -1,7 +1,7 @@
 /** One socket of one session: frames out, answers paired by the nonce of their request, events as they come. */
-import type { EventFrame, Frame } from '../../crypto/frame.ts'
-import { parseFrame } from '../../crypto/frame.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
+import type { EventFrame, Frame } from 'miniseal-protocol/frames/frame'
+import { parseFrame } from 'miniseal-protocol/frames/frame'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { parseJsonObject, stringMember } from './json.ts'

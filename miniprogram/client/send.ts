@@ -1,6 +1,6 @@
 /** One request over the transport, and the frame in its answer. */
-import type { Frame } from '../../crypto/frame.ts'
-import { parseFrame } from '../../crypto/frame.ts'
+import type { Frame } from 'miniseal-protocol/frames/frame'
+import { parseFrame } from 'miniseal-protocol/frames/frame'
 import type { Environment } from './environment.ts'
 import { ChannelError, failWith } from './errors.ts'
 import { clearAnswerError } from './problem.ts'

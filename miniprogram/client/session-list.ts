@@ -1,5 +1,5 @@
 /** The user's devices and sessions, as `GET /sessions` lists them. */
-import { FormatError } from '../../crypto/errors.ts'
+import { FormatError } from 'miniseal-protocol/errors'
 import { jsonObject, parseJsonObject, requiredNumber, requiredString, stringMember } from './json.ts'
 import { readable } from './session.ts'
 

@@ -1,5 +1,5 @@
 /** A biometric confirmation as the field that the confirmed request carries (protocol, section 9). */
-import { encodeBase64, encodeUtf8 } from '../../crypto/text.ts'
+import { encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 
 /** What `wx.startSoterAuthentication` gives. */
 export interface SoterResult {

@@ -1,6 +1,6 @@
 /** Answers that outlive the mini program, sealed with a key of this device and asked about before each use. */
-import { FormatError } from '../../crypto/errors.ts'
-import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { StoredEntry } from './cache.ts'
 import type { Environment } from './environment.ts'
 import { jsonObject, parseJson } from './json.ts'

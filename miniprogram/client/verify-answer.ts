@@ -1,8 +1,9 @@
 /** Who signed an answer, and for which request. */
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { verifyResponse } from '../../crypto/signed-response.ts'
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { ChannelConfiguration } from 'miniseal-protocol/frames/channel-configuration'
+import { verifyResponse } from 'miniseal-protocol/http-signatures/signed-response'
 import type { Configurations } from './configurations.ts'
 import { signingKeysAt } from './configurations.ts'
 import type { Environment } from './environment.ts'

@@ -1,5 +1,5 @@
 /** Opening and verifying what came back: every failure looks the same outside. */
-import { FormatError, ProtocolError } from '../../crypto/errors.ts'
+import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
 import { ChannelError } from './errors.ts'
 
 /** @throws ChannelError `not_verified` for every refusal of `check`, which is kept as the cause. */

@@ -1,7 +1,7 @@
 /** `miniseal audit new-origin` and `trust-database`: what only an operator can decide. */
 import { parseArgs } from 'node:util'
-import { defaultOrigin, parseOrigin } from '../log/origin.ts'
-import { RecoveryRefused, startNextLog, trustDatabase as trust } from '../log/recovery.ts'
+import { defaultOrigin, parseOrigin } from '../tlog/origin.ts'
+import { RecoveryRefused, startNextLog, trustDatabase as trust } from '../tlog/recovery.ts'
 import { needs, withLog } from './audit-places.ts'
 import type { Command } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'

@@ -1,7 +1,7 @@
 /** `miniseal audit status`: how the log is, and whether it may go on. */
 import { parseArgs } from 'node:util'
-import { parseCheckpointNote } from '../log/checkpoint-note.ts'
-import { type Assessment, assessLog, refusalTexts } from '../log/standing.ts'
+import { parseCheckpointNote } from '../tlog/checkpoint-note.ts'
+import { type Assessment, assessLog, refusalTexts } from '../tlog/log-health.ts'
 import { type LogSituation, needs, withLog } from './audit-places.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { day } from './database.ts'

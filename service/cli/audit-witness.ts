@@ -1,8 +1,8 @@
 /** `miniseal audit witness`: cosigns what logs sign, as long as each of them only grows. */
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
-import { FormatError } from '../../crypto/errors.ts'
-import { parseVerifierKey } from '../../crypto/signed-note.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import { parseVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { openWitnessKey, WitnessKeyError, witnessVerifierKey } from '../witness/witness-key.ts'
 import type { WitnessEvent, WitnessedLog } from '../witness/witness-server.ts'

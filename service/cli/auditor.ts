@@ -1,10 +1,10 @@
 /** `miniseal auditor`: who may read the audit log. */
 import { parseArgs } from 'node:util'
-import type { NewAuditor } from '../auditors/accounts.ts'
-import { accountKeyOf, addAuditor, auditorName, isGood } from '../auditors/accounts.ts'
+import type { NewAuditor } from '../admin/api/accounts.ts'
+import { accountKeyOf, addAuditor, auditorName, isGood } from '../admin/api/accounts.ts'
+import { readOperatorPaths } from '../config/operator-paths.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { readOperatorPaths } from '../operator-places.ts'
 import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'

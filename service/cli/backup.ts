@@ -1,7 +1,7 @@
 /** `miniseal backup` and `miniseal restore`: the database as one file. */
 import { parseArgs } from 'node:util'
-import { readDatabase } from '../environment.ts'
-import { backUpDatabase, CopyRefused, restoreDatabase } from '../store/sqlite-copy.ts'
+import { readDatabase } from '../config/environment.ts'
+import { backUpDatabase, CopyRefused, restoreDatabase } from '../store/sqlite/copy.ts'
 import type { Command, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { startProgress } from './progress.ts'
@@ -44,7 +44,7 @@ Puts a copy that miniseal backup made in the place of the SQLite database that M
 not come back: sessions, login codes, confirmations that were asked for, agreement keys. The old database is kept beside
 it, with its -wal. Refused while a process has the database open. Then start a new log: miniseal audit new-origin.
 
-On PostgreSQL use pg_restore, and the statements of docs/operations.md, "Backup and restore".
+On PostgreSQL use pg_restore, and the statements of docs/guides/operations.md, "Backup and restore".
 `
 
 export const restore: Command = {
@@ -54,7 +54,7 @@ export const restore: Command = {
     const file = fileOf(args, 'restore')
     const path = sqlitePath(
       terminal,
-      'pg_restore, and then the statements of docs/operations.md, "Backup and restore"',
+      'pg_restore, and then the statements of docs/guides/operations.md, "Backup and restore"',
     )
     const now = Math.floor(Date.now() / 1000)
     const kept = await refusable(async () => restoreDatabase(file, path, now))

@@ -1,7 +1,8 @@
 /** A biometric confirmation in a terminal: the sandbox lends its finger. */
+
+import type { ChannelError } from 'miniseal-client/node'
+import { stepUpField } from 'miniseal-client/node'
 import { z } from 'zod'
-import type { ChannelError } from '../../miniprogram/client/index.ts'
-import { stepUpField } from '../../miniprogram/client/index.ts'
 import { CommandFailed } from './command.ts'
 
 /** What a `step_up_required` asks for (protocol, section 9). */

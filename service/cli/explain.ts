@@ -1,8 +1,8 @@
 /** `miniseal explain`: why a captured request, answer or refusal does not verify. Offline, but for a JWK Set by its address. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { authorityOf } from '../../crypto/channel-configuration.ts'
-import { FormatError } from '../../crypto/errors.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { Capture } from '../explain/capture.ts'
 import { UnreadableCapture } from '../explain/capture.ts'
 import { explainCapture } from '../explain/explain.ts'

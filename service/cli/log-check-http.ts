@@ -1,11 +1,11 @@
 /** The check of a log over HTTP: its checkpoint, its tiles, and with a token its entries. */
 
-import { checkTree } from '../log/verification/check-tree.ts'
-import { ClaimRefused, readClaim } from '../log/verification/claims.ts'
-import { collectFindings } from '../log/verification/findings.ts'
-import { HttpLogFailed, httpLog, readHttpCheckpoint } from '../log/verification/http-log.ts'
-import { readLeaf } from '../log/verification/leaf-columns.ts'
-import type { FoundEntry } from '../log/verification/log-source.ts'
+import { checkTree } from '../tlog/fsck/check-tree.ts'
+import { ClaimRefused, readClaim } from '../tlog/fsck/claims.ts'
+import { collectFindings } from '../tlog/fsck/findings.ts'
+import { HttpLogFailed, httpLog, readHttpCheckpoint } from '../tlog/fsck/http-log.ts'
+import { readLeaf } from '../tlog/fsck/leaf-columns.ts'
+import type { FoundEntry } from '../tlog/fsck/log-source.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import type { VerifyOptions, VerifyResult } from './log-check.ts'

@@ -1,6 +1,6 @@
 /** `npx miniseal …` */
 import { once } from 'node:events'
-import { assertKnownVariables, ConfigError } from '../environment.ts'
+import { assertKnownVariables, ConfigError } from '../config/environment.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { commands } from './commands.ts'

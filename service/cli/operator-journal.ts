@@ -1,14 +1,14 @@
 /** The journal, for what an operator does to the database from a terminal. */
 
+import { readOperatorPaths } from '../config/operator-paths.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { type Appender, createAppender } from '../log/journal.ts'
-import { createLogSeals } from '../log/seals.ts'
-import { endLeaves } from '../log/session-leaves.ts'
-import { createSubjectKeys } from '../log/subject-keys.ts'
-import { type BlindIndexOf, createBlindIndex } from '../log/tags.ts'
-import { readOperatorPaths } from '../operator-places.ts'
 import type { Store, Write } from '../store/store.ts'
+import { type Appender, createAppender } from '../tlog/appender.ts'
+import { type BlindIndexOf, createBlindIndex } from '../tlog/blind-index.ts'
+import { createLogSeals } from '../tlog/seals.ts'
+import { endLeaves } from '../tlog/session-leaves.ts'
+import { createSubjectKeys } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 
 export interface OperatorAppender {

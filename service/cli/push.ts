@@ -1,8 +1,8 @@
 /** `miniseal push`: an operator sends an event to a user. */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { readConfig } from '../config.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { readConfig } from '../config/config.ts'
 import type { NewEvent } from '../events/event.ts'
 import { newEvent } from '../events/event.ts'
 import { createOutbox } from '../events/outbox.ts'

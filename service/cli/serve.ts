@@ -1,10 +1,10 @@
 /** `miniseal serve`: the service, until it is told to stop. */
 import { parseArgs } from 'node:util'
-import type { Config } from '../config.ts'
-import { readConfig } from '../config.ts'
-import { createLogger } from '../log-lines.ts'
-import type { RunningService } from '../main.ts'
-import { startService } from '../main.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig } from '../config/config.ts'
+import { createLogger } from '../observability/logger.ts'
+import type { RunningService } from '../server.ts'
+import { startService } from '../server.ts'
 import type { Command } from './command.ts'
 import { removeDevelopmentFile, writeDevelopmentFile } from './development-file.ts'
 import { untilSignal } from './signals.ts'
@@ -16,7 +16,7 @@ It is configured by the environment: HOST, PORT, MINISEAL_ORIGIN, MINISEAL_DATAB
 MINISEAL_MASTER_KEY, MINISEAL_WECHAT_APPS, MINISEAL_WECHAT_API, MINISEAL_UPSTREAMS, MINISEAL_ROUTES_FILE,
 MINISEAL_LIMITS, MINISEAL_TRUSTED_PROXIES, MINISEAL_MAX_DEVICES, MINISEAL_EVENT_DAYS, MINISEAL_PUSH_KEYS,
 MINISEAL_LOG_ORIGIN, MINISEAL_LOG_POLICY_FILE, MINISEAL_TSA_URL, MINISEAL_METRICS_TOKEN, MINISEAL_LOG_LEVEL, and
-NODE_ENV=production, which refuses every development default. docs/operations.md has them all.
+NODE_ENV=production, which refuses every development default. docs/guides/operations.md has them all.
 `
 
 /** Ends on SIGTERM or SIGINT, after what runs is finished; a second signal ends it at once. */

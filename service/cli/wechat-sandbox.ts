@@ -1,6 +1,6 @@
 /** `miniseal wechat-sandbox`: the WeChat API simulator alone. */
 import { parseArgs } from 'node:util'
-import { readConfig } from '../config.ts'
+import { readConfig } from '../config/config.ts'
 import { createSandbox } from '../wechat/sandbox/sandbox.ts'
 import type { Command } from './command.ts'
 import { UsageError } from './command.ts'

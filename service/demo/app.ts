@@ -1,6 +1,6 @@
 /** The demo backend: a wallet, and a chat between its users. Development only. */
 import { Hono } from 'hono'
-import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
+import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
 import { createChat } from './chat.ts'
 import type { DemoDatabase } from './database.ts'
 import type { Push } from './push.ts'

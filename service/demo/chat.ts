@@ -1,9 +1,9 @@
 /** The demo's customer service: two people of one mini program write to each other, and read it at once. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
-import { ProtocolError } from '../../crypto/errors.ts'
-import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
+import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
 import type { Conversations, PageCursor } from './conversations.ts'
 import type { People } from './people.ts'
 import { isName } from './people.ts'

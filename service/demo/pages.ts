@@ -7,10 +7,10 @@ import { extname, join } from 'node:path'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { encodeBase64Url } from '../../crypto/text.ts'
+import { packageRoot } from '../config/package-root.ts'
 import type { Keyring } from '../keys/keyring.ts'
-import { packageRoot } from '../package-root.ts'
 
 /** The service that the pages talk to. */
 interface DemoService {
@@ -112,7 +112,7 @@ function demoPages(settings: DemoSettings): Hono {
 
 /** Every built file, by its path; none where the pages were not built. */
 function readPages(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
-  const folder = join(packageRoot(), 'dist', 'demo')
+  const folder = join(packageRoot(), 'dist', 'pages', 'demo')
   const read = (below: string): readonly (readonly [string, Uint8Array<ArrayBuffer>])[] => {
     return readdirSync(join(folder, below), { withFileTypes: true }).flatMap((entry) => {
       const path = below === '' ? entry.name : `${below}/${entry.name}`

@@ -1,10 +1,10 @@
 /** The demo wallet: the first backend behind the channel, an ordinary Hono app. Development only. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
-import { ProtocolError } from '../../crypto/errors.ts'
-import type { InnerApp, InnerVariables } from '../backends/mounted.ts'
-import { StepUpNeeded } from '../backends/step-up.ts'
+import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
+import { StepUpNeeded } from '../gateway/step-up.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
 import type { People } from './people.ts'
 import type { Push } from './push.ts'

@@ -1,5 +1,5 @@
 /** One subscription at work: a user's events go to one socket, in order, as fast as it takes them. */
-import type { SequencedEvent } from '../../crypto/session-keys.ts'
+import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
 import type { EventPage } from './outbox.ts'
 
 /** Events that are read at a time. */

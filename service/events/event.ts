@@ -1,7 +1,8 @@
-/** What an event is: a type, data and the time, as UTF-8 JSON (`docs/protocol.md`, "Events"). */
+/** What an event is: a type, data and the time, as UTF-8 JSON (`docs/reference/protocol.md`, "Events"). */
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { encodeUtf8 } from '../../crypto/text.ts'
 
 /** An event before it has its number. */
 export interface NewEvent {

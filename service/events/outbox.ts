@@ -1,9 +1,9 @@
 /** The users' outboxes: events go in wrapped and numbered, and come out in order. */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { ProtocolError } from '../../crypto/errors.ts'
-import type { SequencedEvent } from '../../crypto/session-keys.ts'
-import { decodeUtf8 } from '../../crypto/text.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
+import { decodeUtf8 } from 'miniseal-protocol/text'
 import { secretContext } from '../keys/secret-places.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { EventRecord } from '../store/events.ts'

@@ -1,5 +1,5 @@
 /** What a frame does to the socket that it came over, beside being answered. */
-import type { SessionKeys } from '../../crypto/session-keys.ts'
+import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 
 /** A session as a socket needs it. */
 export interface SocketSession {

@@ -1,6 +1,6 @@
 /** Whether a signature is over the base of the captured message, and if not, over which one. */
-import { ProtocolError } from '../../crypto/errors.ts'
-import { encodeAscii } from '../../crypto/text.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { encodeAscii } from 'miniseal-protocol/text'
 import type { Capture } from './capture.ts'
 import { differenceOf } from './difference.ts'
 import type { Change, Material } from './material.ts'

@@ -2,7 +2,7 @@
  * A captured request or answer, as `miniseal explain` reads it: what a person saved somewhere, in one of a few forms.
  * All of it is untrusted: any bytes at all must end in a capture or in {@link UnreadableCapture}.
  */
-import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
+import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { MessageId } from './words-en.ts'
 
 /** What cannot be read as any of the forms; the message says which there are, in words for a person. */

@@ -1,5 +1,5 @@
 /** From a capture to a report: every signature in it, check by check, and what makes a failed one verify. */
-import type { RequestMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Capture } from './capture.ts'
 import type { ExplainOptions } from './options.ts'
 import type { KnownKey } from './public-keys.ts'

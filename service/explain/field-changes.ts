@@ -1,7 +1,7 @@
 /** What proxies, HTTP libraries and frameworks do to header fields, and what signers do to parameters. */
-import type { Field } from '../../crypto/binary-http.ts'
-import { contentDigest } from '../../crypto/content-digest.ts'
-import type { BareItem, InnerList } from '../../crypto/structured-fields.ts'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
+import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
+import type { BareItem, InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import { bodyForms } from './body-forms.ts'
 import type { Change, Material } from './material.ts'

@@ -1,7 +1,8 @@
 /** The explanation of a request that a verifier refused, as text for its own log. */
-import type { RequestMessage } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import type { PublishedKeys } from '../sessions/published-keys.ts'
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { PublishedKeys } from '../keys/published-keys.ts'
 import { explainCapture } from './explain.ts'
 import { brief } from './options.ts'
 import { printReport } from './print.ts'

@@ -1,5 +1,5 @@
 /** HTTP/1.1 messages as text (RFC 9112): saved from a debugger, a proxy's dump, `curl --trace`, an editor. */
-import type { Field } from '../../crypto/binary-http.ts'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
 import type { Capture, Note } from './capture.ts'
 import { joined, requestOf, UnreadableCapture } from './capture.ts'
 

@@ -1,6 +1,7 @@
 /** Captures in JSON: a request, an exchange, an entry of a HAR file, or a problem document. */
+
+import type { Field, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { z } from 'zod'
-import type { Field, ResponseMessage } from '../../crypto/binary-http.ts'
 import type { Capture, Note, Problem } from './capture.ts'
 import { joined, requestOf, UnreadableCapture } from './capture.ts'
 

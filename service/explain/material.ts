@@ -1,8 +1,9 @@
 /** What a signature is over: the parts that a base is made of, and how one part is put in the place of another. */
-import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { signatureBase } from '../../crypto/signature-base.ts'
-import type { InnerList } from '../../crypto/structured-fields.ts'
+
+import { FormatError } from 'miniseal-protocol/errors'
+import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { signatureBase } from 'miniseal-protocol/http-signatures/signature-base'
+import type { InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
 import type { MessageId } from './words-en.ts'
 
 /** With `response` the signature is over an answer, and `request` is the one that it answers. */

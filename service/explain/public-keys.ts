@@ -1,8 +1,8 @@
 /** Public keys as people have them: a JWK, a JWK Set, a PEM file, or 32 bytes in base64url. */
 import { createPublicKey } from 'node:crypto'
+import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { encodeBase64Url } from '../../crypto/text.ts'
-import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import type { KeyPurpose } from '../keys/publication.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import type { SignatureKind } from './signed-members.ts'

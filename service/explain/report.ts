@@ -1,5 +1,5 @@
 /** What was found out about a capture. Nothing in it is secret: bases and details are as they may be shown. */
-import type { ProtocolCode } from '../../crypto/errors.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { Note, Problem } from './capture.ts'
 import type { Difference } from './difference.ts'
 import type { SignatureKind } from './signed-members.ts'

@@ -1,6 +1,6 @@
 /** Looks for the one change, or the two, that make a signature verify or a digest fit. Bounded: captures are untrusted. */
 import { createHash } from 'node:crypto'
-import { encodeAscii } from '../../crypto/text.ts'
+import { encodeAscii } from 'miniseal-protocol/text'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import { baseMistakes } from './base-mistakes.ts'
 import type { Change, Material } from './material.ts'

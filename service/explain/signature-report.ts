@@ -1,10 +1,11 @@
 /** One signature of a capture: its checks in order, both bases, and the change that reconciles them. */
-import type { Field, RequestMessage } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { parseGatewaySignature } from '../../crypto/gateway-signature.ts'
-import { parsePushSignature } from '../../crypto/push-signature.ts'
-import { parseRequestSignature } from '../../crypto/signed-request.ts'
-import { verifyResponse } from '../../crypto/signed-response.ts'
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { parseGatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
+import { parsePushSignature } from 'miniseal-protocol/http-signatures/push-signature'
+import { parseRequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import { verifyResponse } from 'miniseal-protocol/http-signatures/signed-response'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import type { Case } from './base-verdict.ts'
 import { checkBase, serviceVerdict } from './base-verdict.ts'

@@ -1,10 +1,11 @@
 /** The signatures that a message carries, found as loosely as possible: what is wrong with them is said later. */
-import type { Field } from '../../crypto/binary-http.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { tagOf } from '../../crypto/signature-parameters.ts'
-import type { Dictionary, InnerList } from '../../crypto/structured-fields.ts'
-import { parseDictionary } from '../../crypto/structured-fields.ts'
-import { signatureTags } from '../../crypto/suite.ts'
+
+import { FormatError } from 'miniseal-protocol/errors'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
+import { tagOf } from 'miniseal-protocol/http-signatures/signature-parameters'
+import type { Dictionary, InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
+import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { signatureTags } from 'miniseal-protocol/primitives/suite'
 
 export type SignatureKind = 'device' | 'gateway' | 'push' | 'response'
 

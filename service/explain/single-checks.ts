@@ -1,8 +1,9 @@
 /** The single checks of a signature, each with its likely causes. */
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { assertContentDigest } from '../../crypto/signed-request.ts'
-import type { InnerList } from '../../crypto/structured-fields.ts'
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { assertContentDigest } from 'miniseal-protocol/http-signatures/signed-request'
+import type { InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import { bodyForms } from './body-forms.ts'
 import type { KnownKey } from './public-keys.ts'

@@ -1,9 +1,10 @@
 /** The access token of a captured request (RFC 9068, RFC 7800): read, and verified where the service's keys are known. */
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { encodeAscii } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { RequestMessage } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { parseDictionary } from '../../crypto/structured-fields.ts'
-import { encodeAscii } from '../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../keys/sodium-primitives.ts'
 import type { KnownKey } from './public-keys.ts'
 import { isUsable } from './public-keys.ts'

@@ -1,6 +1,6 @@
 /** All keys of the service that are in use, kept in memory and reread from the store (protocol, section 3). */
-import { equalBytes } from '../../crypto/bytes.ts'
-import { agreementKeyHint } from '../../crypto/handshake.ts'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { agreementKeyHint } from 'miniseal-protocol/frames/handshake'
 import type { ServiceKeyKind, Store } from '../store/store.ts'
 import type { ServiceKey } from './service-key.ts'
 import { makeServiceKey, readServiceKey, serviceKeyKinds } from './service-key.ts'

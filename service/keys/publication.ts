@@ -1,9 +1,13 @@
 /** What the service publishes about its keys: the channel configuration, two JWK Sets, the log's verifier key. */
-import type { ChannelConfiguration, LogKeys, PublishedKey } from '../../crypto/channel-configuration.ts'
-import { maxEndedLogs, signConfiguration } from '../../crypto/channel-configuration.ts'
-import { encodeVerifierKey } from '../../crypto/signed-note.ts'
-import type { SignatureWindow } from '../../crypto/signed-request.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
+import type {
+  ChannelConfiguration,
+  LogKeys,
+  PublishedKey,
+} from 'miniseal-protocol/frames/channel-configuration'
+import { maxEndedLogs, signConfiguration } from 'miniseal-protocol/frames/channel-configuration'
+import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import { encodeBase64Url } from 'miniseal-protocol/text'
+import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { ServiceKeyKind } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'

@@ -1,5 +1,5 @@
 /** Where each wrapped column's secrets are bound to: what `SecretContext` is for a row of the database. */
-import { encodeHex } from '../../crypto/text.ts'
+import { encodeHex } from 'miniseal-protocol/text'
 import type { RowKey, WrappedColumn } from '../store/wrapped-values.ts'
 import type { SecretContext } from './wrapping.ts'
 

@@ -1,8 +1,8 @@
 /** The service's own keys: how one is made, named, wrapped and read back (protocol, section 3). */
 import { randomBytes } from 'node:crypto'
-import { equalBytes } from '../../crypto/bytes.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
-import { keyThumbprint } from '../../crypto/thumbprint.ts'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
 import { secretContext } from './secret-places.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'

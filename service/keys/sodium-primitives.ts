@@ -6,10 +6,10 @@
  * part never matches. The tests hold each of these rules, because a later libsodium could relax one.
  */
 import { hkdfSync } from 'node:crypto'
+import { FormatError } from 'miniseal-protocol/errors'
+import { assertInfoLength, assertLength } from 'miniseal-protocol/primitives/input-lengths'
+import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import sodium from 'sodium-native'
-import { FormatError } from '../../crypto/errors.ts'
-import { assertInfoLength, assertLength } from '../../crypto/input-lengths.ts'
-import type { Primitives } from '../../crypto/primitives.ts'
 
 const hashLength = 32
 const keyLength = 32

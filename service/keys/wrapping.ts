@@ -7,8 +7,8 @@
  * ```
  */
 import { createHash } from 'node:crypto'
+import { equalBytes } from 'miniseal-protocol/bytes'
 import sodium from 'sodium-native'
-import { equalBytes } from '../../crypto/bytes.ts'
 import { randomBytes } from './random.ts'
 
 const version = 1

@@ -1,6 +1,6 @@
 /** Free space where the service writes: below a reserve nothing new is taken, before the disk is full in the middle. */
 import { statfs } from 'node:fs/promises'
-import { ProtocolError } from '../../crypto/errors.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
 
 /** Seconds after which a refused request may be sent again. */
 const retryAfter = '30'

@@ -1,5 +1,5 @@
 /** Every limit of one service: who may send how much, and how much is at work at one time. */
-import type { Field } from '../../crypto/binary-http.ts'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { Throttled } from '../messages/throttled.ts'
 import type { BodyMemoryBudget } from './bodies.ts'
 import { createBodyMemoryBudget } from './bodies.ts'

@@ -2,10 +2,10 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { bulkhead } from 'cockatiel'
-import type { RequestMessage } from '../../crypto/binary-http.ts'
-import { findField } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { isOwnRoute, MAX_OWN_CONTENT } from '../../crypto/own-routes.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute, MAX_OWN_CONTENT } from 'miniseal-protocol/http-signatures/own-routes'
 import { Throttled } from './throttled.ts'
 
 /** Bytes that a compressed content may grow to: eight times the largest frame. */

@@ -1,9 +1,10 @@
 /** JSON in inner messages: parsed once, at the edge, into a checked type. */
+
+import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
 import type { ZodType } from 'zod'
-import type { RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { findField } from '../../crypto/binary-http.ts'
-import { ProtocolError, refuseFormat } from '../../crypto/errors.ts'
-import { decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
 
 /** Braces and brackets of JSON that may stand inside one another. */
 const maxDepth = 32

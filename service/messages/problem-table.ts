@@ -1,5 +1,5 @@
 /** The only table of refusal codes (protocol, section 7): what stands on the wire, on the pages of the codes and in the OpenAPI document. */
-import type { ProtocolCode } from '../../crypto/errors.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 
 interface WireRow {
   readonly status: number

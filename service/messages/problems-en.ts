@@ -1,5 +1,5 @@
-/** What each refusal means, in English. Single words in backticks are code, two asterisks are strong. `docs/refusals.md` says the same. */
-import type { ProtocolCode } from '../../crypto/errors.ts'
+/** What each refusal means, in English. Single words in backticks are code, two asterisks are strong. `docs/reference/problems.md` says the same. */
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 
 export interface ProblemText {
   readonly means: string
@@ -224,7 +224,7 @@ export const problemsEn: Readonly<Record<ProtocolCode, ProblemText>> = {
   },
   step_up_required: {
     means:
-      'The handler wants exactly this request confirmed, or the session does (docs/operations.md, "Login risk"). Carries `challenge` and `summary`, and `WWW-Authenticate: HTTPSig error="insufficient_user_authentication", acr_values="soter"` (RFC 9470).',
+      'The handler wants exactly this request confirmed, or the session does (docs/guides/operations.md, "Login risk"). Carries `challenge` and `summary`, and `WWW-Authenticate: HTTPSig error="insufficient_user_authentication", acr_values="soter"` (RFC 9470).',
     client:
       'Show `summary`, call `wx.startSoterAuthentication`, send the same request with `step-up` and the same key.',
     operator: 'Normal. Which routes ask is in `MINISEAL_ROUTES_FILE` or in the backend.',

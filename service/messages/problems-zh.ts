@@ -1,5 +1,5 @@
 /** What each refusal means, in Chinese, with a title. Written as `problems-en.ts` is. */
-import type { ProtocolCode } from '../../crypto/errors.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { ProblemText } from './problems-en.ts'
 
 export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly title: string }>> = {
@@ -236,7 +236,7 @@ export const problemsZh: Readonly<Record<ProtocolCode, ProblemText & { readonly 
   step_up_required: {
     title: '请求需要生物识别确认',
     means:
-      '处理方要求确认这一笔请求，或会话要求如此（docs/operations.md，“Login risk”）。带有 `challenge`、`summary` 与 `WWW-Authenticate: HTTPSig error="insufficient_user_authentication", acr_values="soter"`（RFC 9470）。',
+      '处理方要求确认这一笔请求，或会话要求如此（docs/guides/operations.md，“Login risk”）。带有 `challenge`、`summary` 与 `WWW-Authenticate: HTTPSig error="insufficient_user_authentication", acr_values="soter"`（RFC 9470）。',
     client: '显示 `summary`，调用 `wx.startSoterAuthentication`，带上 `step-up` 与同一个键发送同一请求。',
     operator: '属正常。哪些路由要求确认，见 `MINISEAL_ROUTES_FILE` 或后端。',
   },

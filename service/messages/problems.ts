@@ -1,6 +1,6 @@
 /** From a refusal to what stands on the wire, by the one table of codes (protocol, section 7; RFC 9457). */
-import type { ProtocolCode } from '../../crypto/errors.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import { StoreUnavailable } from '../store/store.ts'
 import type { ProblemDocument } from './problem-shape.ts'
 import { problemRow } from './problem-table.ts'

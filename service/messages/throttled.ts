@@ -1,6 +1,7 @@
 /** Refusals by a limit: they know for how long, and may say more about the limit in their fields. */
-import type { Field } from '../../crypto/binary-http.ts'
-import { ProtocolError } from '../../crypto/errors.ts'
+
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { Field } from 'miniseal-protocol/frames/binary-http'
 
 /** What a limit says besides its code. */
 interface ThrottledDetails {

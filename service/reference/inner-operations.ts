@@ -1,10 +1,9 @@
 /** The inner routes that are the service's own, with the very shapes that its handlers read and write by. */
 import type { ZodType } from 'zod'
-import { eventsReply, subscriptionBody, subscriptionReply } from '../events/routes.ts'
-import { loginBody } from '../exchange/login.ts'
-import { cancelReply, outcomeReply } from '../exchange/outcomes.ts'
-import { pendingReceipt, provedReceipt } from '../log/receipts.ts'
-import { nameBody } from '../sessions/device-routes.ts'
+import { loginBody } from '../channel/login.ts'
+import { cancelReply, outcomeReply } from '../channel/outcomes.ts'
+import { nameBody } from '../channel/routes/devices.ts'
+import { eventsReply, subscriptionBody, subscriptionReply } from '../channel/routes/events.ts'
 import {
   currentSessionReply,
   devicesReply,
@@ -14,8 +13,9 @@ import {
   revokedReply,
   sessionsReply,
   tokenReply,
-} from '../sessions/shapes.ts'
-import { encryptedDataBody, phoneNumberBody } from '../sessions/wechat-routes.ts'
+} from '../channel/routes/shapes.ts'
+import { encryptedDataBody, phoneNumberBody } from '../channel/routes/wechat-data.ts'
+import { pendingReceipt, provedReceipt } from '../tlog/receipts.ts'
 import { userData } from '../wechat/encrypted-data.ts'
 
 export interface Operation {

@@ -6,7 +6,7 @@ export const description = `The inner API: requests that travel sealed within Mi
 sealed into a frame. The frame is all that travels: \`POST /seal\` with \`Content-Type: application/vnd.miniseal\`, a
 socket (\`GET /seal\`, subprotocol \`miniseal.v1\`), or WeChat's cloud hosting. The answer is \`200\` with a frame,
 whatever the inner status is. The client library in \`miniprogram/client\` does this; so does \`npx miniseal call\`. The
-bytes are specified in \`docs/protocol.md\`.
+bytes are specified in \`docs/reference/protocol.md\`.
 
 **The signature.** RFC 9421, label \`sig\`, Ed25519, no \`alg\`, parameters \`created\`, \`nonce\`, \`keyid\`,
 \`tag="miniseal"\`. It covers \`@method\`, \`@authority\`, \`@path\`, \`@query\` and, where they are present,

@@ -1,7 +1,7 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
 /** The pages of the problem codes, one for each code and one for all, from the one table. Without a script. */
-import type { ProtocolCode } from '../../crypto/errors.ts'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { Language } from '../messages/language.ts'
 import type { ProblemRow } from '../messages/problem-table.ts'
 import { problemCodes, problemRow } from '../messages/problem-table.ts'

@@ -7,7 +7,7 @@
  * tells of changes only makes the right refusal come at once.
  */
 import { LRUCache } from 'lru-cache'
-import type { SessionKeys } from '../../crypto/session-keys.ts'
+import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { secretContext } from '../keys/secret-places.ts'
 import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
 import type { SessionRecord, Store } from '../store/store.ts'

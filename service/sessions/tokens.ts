@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import type { CryptoKey, JWTVerifyGetKey } from 'jose'
 import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { encodeBase64Url } from '../../crypto/text.ts'
 import type { Keyring } from '../keys/keyring.ts'
+import type { PublishedKeys } from '../keys/published-keys.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
-import type { PublishedKeys } from './published-keys.ts'
 import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
 /** Seconds. */

@@ -9,8 +9,8 @@
 import Database from 'better-sqlite3'
 import type { CommitObserver } from './commit-report.ts'
 import { faultCodeOf } from './fault-code.ts'
+import type { WalSync } from './sqlite/wal-sync.ts'
 import { StoreUnavailable } from './store.ts'
-import type { WalSync } from './wal-sync.ts'
 
 /** What a piece of work found: `keep: false` takes back all that it wrote. */
 export interface Outcome<T> {

@@ -2,8 +2,8 @@
 import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { CheckpointRecord, HourCount, SealedPendingEntry } from './log-records.ts'
+import { nextTurn } from './sqlite/turns.ts'
 import type { Tables } from './tables.ts'
-import { nextTurn } from './turns.ts'
 
 /** The part of a store that a check needs besides `LogReads`. */
 export interface LogCheckReads {

@@ -1,11 +1,11 @@
 /**
- * What the store keeps of the audit log (`docs/protocol.md`, "Leaf").
+ * What the store keeps of the audit log (`docs/reference/protocol.md`, "Leaf").
  *
  * A leaf is *staged* in the transaction of what it tells of; one sequencer then gives it its position in the tree. Leaf
  * bytes are what was hashed: nobody writes them anew. Details are sealed with a key of the person they are about, who is
  * named here by a keyed tag only.
  */
-import type { LeafResult } from '../../crypto/audit-leaf.ts'
+import type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
 
 /** Leaves of one log (one origin) have positions 0, 1, …; a new origin in the same database is the next log. */
 export const indexesPerLog = 2 ** 40
@@ -16,7 +16,7 @@ export function entryIndexOf(log: number, position: number): number {
 }
 
 /** What came of it, as the leaf says. */
-export type { LeafResult } from '../../crypto/audit-leaf.ts'
+export type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
 
 /** A leaf with what it is found by. Tags are keyed digests of 8 bytes, of a user 16, so that a copy of the database tells nobody. */
 export interface PendingEntry {

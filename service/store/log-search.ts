@@ -2,8 +2,8 @@
 import { and, asc, desc, getTableColumns, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
 import type { LeafResult, LogEntry } from './log-records.ts'
+import { nextTurn } from './sqlite/turns.ts'
 import type { Tables } from './tables.ts'
-import { nextTurn } from './turns.ts'
 
 /** What an entry must be; what is absent does not matter. */
 export interface LogSearch {

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import { packageRoot } from '../package-root.ts'
+import { migrationsFolder } from '../config/package-root.ts'
 
 /** One generated file. */
 export interface Migration {
@@ -26,7 +26,7 @@ export const APPLIED_QUERY = 'select made_at as "madeAt" from applied_migrations
 
 /** All migrations of an engine, oldest first. @throws Error when the package is incomplete. */
 export function readMigrations(engine: 'sqlite' | 'postgres'): readonly Migration[] {
-  return readMigrationFiles({ migrationsFolder: join(packageRoot(), 'migrations', engine) }).map((file) => ({
+  return readMigrationFiles({ migrationsFolder: join(migrationsFolder(), engine) }).map((file) => ({
     madeAt: file.folderMillis,
     hash: file.hash,
     // drizzle-kit spells the default schema out in references; the tables live where `search_path` says.

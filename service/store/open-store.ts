@@ -1,7 +1,7 @@
 /** The one door to the store: from where the database is to an engine that is ready. */
 import type { CommitObserver } from './commit-report.ts'
-import { openPostgresStore } from './postgres-store.ts'
-import { openSqliteStore } from './sqlite-store.ts'
+import { openPostgresStore } from './postgres/store.ts'
+import { openSqliteStore } from './sqlite/store.ts'
 import type { Store } from './store.ts'
 
 /** What `MINISEAL_DATABASE` says, parsed. */

@@ -1,5 +1,5 @@
 /** The mini programs that the operator runs, and their secrets. */
-import { ProtocolError } from '../../crypto/errors.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
 
 /** One mini program. */
 export interface WechatApp {

@@ -3,7 +3,7 @@
  * ProtocolError whose message, cause and stack hold no secret, code, session_key, openid or token.
  */
 
-import { ProtocolError } from '../../crypto/errors.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import { createApps, type WechatApp } from './apps.ts'
 import { createAuthorizedCaller } from './authorized.ts'
 import { createCaller, type WechatCall } from './call.ts'

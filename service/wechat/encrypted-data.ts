@@ -7,9 +7,9 @@
  * API, as {@link WechatClient.phoneNumber} does.
  */
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { decodeBase64, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { ProtocolError } from '../../crypto/errors.ts'
-import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../crypto/text.ts'
 
 const blockLength = 16
 

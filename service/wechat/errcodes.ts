@@ -5,7 +5,7 @@
  * return-code table; 40163 stands only in the latter. An errcode that is not here is `wechat_unavailable`: a new
  * code must never pass for a refusal that blames the user.
  */
-import { ProtocolError, type RefusalCode } from '../../crypto/errors.ts'
+import { ProtocolError, type RefusalCode } from 'miniseal-protocol/errors'
 import { WechatFailure } from './failure.ts'
 
 interface Row {

@@ -1,6 +1,6 @@
 /** Login codes and session keys: `sns/jscode2session`, `wxa/checksession`. */
 import { createHash, createHmac } from 'node:crypto'
-import { ProtocolError } from '../../crypto/errors.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import type { WechatApps } from './apps.ts'
 import type { AuthorizedCaller } from './authorized.ts'
 import type { Caller } from './call.ts'

@@ -1,5 +1,5 @@
 /** Phone numbers: `wxa/business/getuserphonenumber`. */
-import { ProtocolError } from '../../crypto/errors.ts'
+import { ProtocolError } from 'miniseal-protocol/errors'
 import type { AuthorizedCaller } from './authorized.ts'
 import { phoneNumberApi, refuseFailure } from './errcodes.ts'
 import { isCode } from './login.ts'

@@ -8,13 +8,13 @@
  * <signed checkpoint>
  * ```
  */
-import { equalBytes } from '../../crypto/bytes.ts'
-import type { Checkpoint, VerifiedCheckpoint } from '../../crypto/checkpoint.ts'
-import { parseCheckpointNote, parseDecimal, verifyCheckpoint } from '../../crypto/checkpoint.ts'
-import { FormatError, LogError } from '../../crypto/errors.ts'
-import { emptyRoot, treeHashLength, verifyConsistency } from '../../crypto/merkle.ts'
-import type { VerifierKey } from '../../crypto/signed-note.ts'
-import { decodeBase64, decodeUtf8 } from '../../crypto/text.ts'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { FormatError, LogError } from 'miniseal-protocol/errors'
+import { decodeBase64, decodeUtf8 } from 'miniseal-protocol/text'
+import type { Checkpoint, VerifiedCheckpoint } from 'miniseal-protocol/tlog/checkpoint'
+import { parseCheckpointNote, parseDecimal, verifyCheckpoint } from 'miniseal-protocol/tlog/checkpoint'
+import { emptyRoot, treeHashLength, verifyConsistency } from 'miniseal-protocol/tlog/merkle'
+import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 /** The longest note there is, and 63 hashes before it: bytes. */

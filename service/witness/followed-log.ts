@@ -2,15 +2,16 @@
  * A log that the witness asks by itself: for a witness that nobody can reach, behind an auditor's own firewall. The
  * proof that it would be sent it makes from the log's tiles (C2SP tlog-tiles).
  */
+
+import { FormatError } from 'miniseal-protocol/errors'
+import { decodeUtf8 } from 'miniseal-protocol/text'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
+import { treeHashLength } from 'miniseal-protocol/tlog/merkle'
+import type { HashTile } from 'miniseal-protocol/tlog/tiles'
+import { nodeInTile, tilePath, tileSpot, tilesOfNodes, tileWidth } from 'miniseal-protocol/tlog/tiles'
+import type { ProofPlan } from 'miniseal-protocol/tlog/tree-plan'
+import { consistencyPlan, foldPlan } from 'miniseal-protocol/tlog/tree-plan'
 import { Agent, request } from 'undici'
-import { parseCheckpointNote } from '../../crypto/checkpoint.ts'
-import { FormatError } from '../../crypto/errors.ts'
-import { treeHashLength } from '../../crypto/merkle.ts'
-import { decodeUtf8 } from '../../crypto/text.ts'
-import type { HashTile } from '../../crypto/tiles.ts'
-import { nodeInTile, tilePath, tileSpot, tilesOfNodes, tileWidth } from '../../crypto/tiles.ts'
-import type { ProofPlan } from '../../crypto/tree-plan.ts'
-import { consistencyPlan, foldPlan } from '../../crypto/tree-plan.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { AddCheckpoint } from './add-checkpoint.ts'
 

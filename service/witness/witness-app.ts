@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
-import { encodeHex, encodeUtf8 } from '../../crypto/text.ts'
+import { encodeHex, encodeUtf8 } from 'miniseal-protocol/text'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import { CheckpointRefused, maxRequestLength, parseAddCheckpoint } from './add-checkpoint.ts'
 import type { Witness } from './witness.ts'

@@ -16,10 +16,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { FormatError } from '../../crypto/errors.ts'
-import type { NoteSigner } from '../../crypto/signed-note.ts'
-import { assertKeyName, encodeVerifierKey, noteKeyId, noteKeyTypes } from '../../crypto/signed-note.ts'
-import { decodeBase64, encodeBase64, encodeHex } from '../../crypto/text.ts'
+import { FormatError } from 'miniseal-protocol/errors'
+import { decodeBase64, encodeBase64, encodeHex } from 'miniseal-protocol/text'
+import type { NoteSigner } from 'miniseal-protocol/tlog/signed-note'
+import { assertKeyName, encodeVerifierKey, noteKeyId, noteKeyTypes } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 const seedLength = 32

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { parseCheckpointNote } from '../../crypto/checkpoint.ts'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 
 /** Milliseconds that one process waits for another. */
 const busyTimeout = 5_000

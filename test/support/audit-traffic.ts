@@ -1,9 +1,9 @@
 /** Requests of two people, and auditors who look at them. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { accountKeyOf, addAuditor } from '../../service/auditors/accounts.ts'
+import { accountKeyOf, addAuditor } from '../../service/admin/api/accounts.ts'
+import { readOperatorPaths } from '../../service/config/operator-paths.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { readOperatorPaths } from '../../service/operator-places.ts'
 import type { AuditorRole } from '../../service/store/log-records.ts'
 import { logIn } from './raw-client.ts'
 import { withStore } from './read-log.ts'

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
 import { describe } from 'vitest'
-import { createPostgres } from '../store/engines.ts'
+import { createPostgres } from '../integration/store/engines.ts'
 import type { TestService } from './service.ts'
 
 export interface ServiceDatabase {

@@ -1,6 +1,6 @@
 /** What a phone does for a biometric confirmation: the finger, through the sandbox, and the field `step-up`. */
-import type { BareItem } from '../../crypto/structured-fields.ts'
-import { serializeDictionary } from '../../crypto/structured-fields.ts'
+import type { BareItem } from '../../crypto/http-signatures/structured-fields.ts'
+import { serializeDictionary } from '../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { RequestParts } from './raw-client.ts'
 import type { TestService } from './service.ts'

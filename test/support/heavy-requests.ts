@@ -1,6 +1,6 @@
 /** Requests that are small to send and meant to be dear to read: for attacks before and after a login. */
 import { gzipSync } from 'node:zlib'
-import type { RequestMessage } from '../../crypto/binary-http.ts'
+import type { RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 
 /** A content of JSON's type, and the coding that it claims. */

@@ -1,9 +1,9 @@
 /** Leaves with made-up contents; `seed` tells them apart. */
 import { createHash } from 'node:crypto'
-import { createLogSeals, type LogSeals } from '../../service/log/seals.ts'
 import type { LogState, PendingEntry, SealedPendingEntry } from '../../service/store/log-records.ts'
 import type { Grow } from '../../service/store/log-sequence.ts'
 import type { Store } from '../../service/store/store.ts'
+import { createLogSeals, type LogSeals } from '../../service/tlog/seals.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
 /** Ids do not follow the seeds: positions must come from nowhere but the sequencer. */

@@ -3,26 +3,26 @@
  * `fetch`, and verifies each answer as strictly as the real client does.
  */
 import { randomBytes } from 'node:crypto'
-import type { Field, RequestMessage, ResponseMessage } from '../../crypto/binary-http.ts'
-import { encodeRequest, findField, parseResponse } from '../../crypto/binary-http.ts'
-import type { ChannelConfiguration } from '../../crypto/channel-configuration.ts'
-import { authorityOf, verifyConfiguration } from '../../crypto/channel-configuration.ts'
-import { parseFrame } from '../../crypto/frame.ts'
-import type { HandshakeState } from '../../crypto/handshake.ts'
+import type { Field, RequestMessage, ResponseMessage } from '../../crypto/frames/binary-http.ts'
+import { encodeRequest, findField, parseResponse } from '../../crypto/frames/binary-http.ts'
+import type { ChannelConfiguration } from '../../crypto/frames/channel-configuration.ts'
+import { authorityOf, verifyConfiguration } from '../../crypto/frames/channel-configuration.ts'
+import { parseFrame } from '../../crypto/frames/frame.ts'
+import type { HandshakeState } from '../../crypto/frames/handshake.ts'
 import {
   deriveSession,
   handshakeHash,
   openHandshakeResponse,
   sealHandshakeRequest,
-} from '../../crypto/handshake.ts'
-import { padMessage } from '../../crypto/padding.ts'
-import type { SessionKeys } from '../../crypto/session-keys.ts'
-import { openResponse, sealRequest } from '../../crypto/session-keys.ts'
-import type { MessageSigner } from '../../crypto/signed-request.ts'
-import { signRequest } from '../../crypto/signed-request.ts'
-import { verifyResponse } from '../../crypto/signed-response.ts'
+} from '../../crypto/frames/handshake.ts'
+import { padMessage } from '../../crypto/frames/padding.ts'
+import type { SessionKeys } from '../../crypto/frames/session-keys.ts'
+import { openResponse, sealRequest } from '../../crypto/frames/session-keys.ts'
+import type { MessageSigner } from '../../crypto/http-signatures/signed-request.ts'
+import { signRequest } from '../../crypto/http-signatures/signed-request.ts'
+import { verifyResponse } from '../../crypto/http-signatures/signed-response.ts'
+import { keyThumbprint } from '../../crypto/primitives/thumbprint.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../crypto/text.ts'
-import { keyThumbprint } from '../../crypto/thumbprint.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 import type { TestService } from './service.ts'
 

@@ -1,14 +1,14 @@
 /** The log of a test's service, read past it: rows, leaves, and the groups that the master key opens. */
 
-import type { AuditLeaf } from '../../crypto/audit-leaf.ts'
-import { parseLeaf } from '../../crypto/audit-leaf.ts'
+import type { AuditLeaf } from '../../crypto/tlog/audit-leaf.ts'
+import { parseLeaf } from '../../crypto/tlog/audit-leaf.ts'
+import { readOperatorPaths } from '../../service/config/operator-paths.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import { commitmentOf, openDetail } from '../../service/log/sealed-details.ts'
-import { createSubjectKeyFinder } from '../../service/log/subject-keys.ts'
-import { readOperatorPaths } from '../../service/operator-places.ts'
 import type { LogEntry, PendingEntry } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
+import { commitmentOf, openDetail } from '../../service/tlog/sealed-details.ts'
+import { createSubjectKeyFinder } from '../../service/tlog/subject-keys.ts'
 
 export interface ReadLeaf {
   readonly row: PendingEntry | LogEntry

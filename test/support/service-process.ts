@@ -47,7 +47,7 @@ export function runMiniseal(
   environment: Readonly<Record<string, string>>,
 ): RunningCommand {
   const main = new URL('../../service/cli/main.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', main, ...args], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     cwd: new URL('../..', import.meta.url).pathname,
     stdio: ['ignore', 'pipe', 'pipe'],

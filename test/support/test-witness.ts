@@ -2,13 +2,13 @@
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { parseCheckpointNote } from '../../crypto/checkpoint.ts'
-import { cosign } from '../../crypto/cosignature.ts'
-import { emptyRoot, type TreeHead, verifyConsistency } from '../../crypto/merkle.ts'
-import { encodeSignatureLine } from '../../crypto/signed-note.ts'
 import { decodeBase64 } from '../../crypto/text.ts'
+import { parseCheckpointNote } from '../../crypto/tlog/checkpoint.ts'
+import { cosign } from '../../crypto/tlog/cosignature.ts'
+import { emptyRoot, type TreeHead, verifyConsistency } from '../../crypto/tlog/merkle.ts'
+import { encodeSignatureLine } from '../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
-import type { WitnessTarget } from '../../service/log/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
 
 export interface TestWitness {
   readonly witness: WitnessTarget

@@ -1,5 +1,5 @@
 /** The transport of WeChat cloud hosting: `wx.cloud.callContainer` and `wx.cloud.connectContainer`. */
-import { decodeBase64, encodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
+import { decodeBase64, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import { ChannelError } from '../errors.ts'
 import type { WeChatAnswer, WeChatCloud, WeChatContainerCall, WeChatFailure } from '../wx.ts'
 import { weChat } from '../wx.ts'

@@ -1,0 +1,44 @@
+/**
+ * Content-Digest (RFC 9530) with SHA-256, the one algorithm of suite 1.
+ *
+ * The digest is over the content as sent, after content-encoding. A valid signature over the field proves nothing
+ * about the content until {@link verifyContentDigest} has said yes.
+ */
+import { equalBytes } from '../bytes.ts'
+import { FormatError } from '../errors.ts'
+import type { Primitives } from '../primitives/primitives.ts'
+import { parseDictionary, serializeDictionary } from './structured-fields.ts'
+
+const ALGORITHM = 'sha-256'
+/** Bytes of a SHA-256 digest. */
+const DIGEST_LENGTH = 32
+
+/** The field value for `content`: `sha-256=:…:`. */
+export function contentDigest(primitives: Pick<Primitives, 'sha256'>, content: Uint8Array): string {
+  const digest = { kind: 'bytes', value: primitives.sha256(content) } as const
+  return serializeDictionary(new Map([[ALGORITHM, { kind: 'item', value: digest, params: new Map() }]]))
+}
+
+/**
+ * Whether `field` is the digest of `content`; compared in constant time. Both are attacker-controlled.
+ * @throws FormatError when `field` is malformed, or holds anything but one plain `sha-256` digest: an algorithm
+ * that is not checked here must not look as if it were.
+ */
+export function verifyContentDigest(
+  primitives: Pick<Primitives, 'sha256'>,
+  field: string,
+  content: Uint8Array,
+): boolean {
+  return equalBytes(parseDigest(field), primitives.sha256(content))
+}
+
+function parseDigest(field: string): Uint8Array {
+  const members = parseDictionary(field)
+  const member = members.get(ALGORITHM)
+  if (member === undefined || members.size !== 1) throw new FormatError('unsupported digest algorithm')
+  if (member.kind !== 'item' || member.value.kind !== 'bytes' || member.params.size !== 0) {
+    throw new FormatError('digest is not a plain byte sequence')
+  }
+  if (member.value.value.length !== DIGEST_LENGTH) throw new FormatError('digest of the wrong length')
+  return member.value.value
+}

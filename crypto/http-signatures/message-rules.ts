@@ -1,0 +1,156 @@
+/**
+ * What an inner HTTP message may contain, for writers and readers alike.
+ *
+ * Each rule removes a second reading: a name that means two things to two HTTP stacks, a path that a URL parser
+ * rewrites after the signature was made, a length that is stated twice. All arguments are attacker-controlled.
+ */
+import { FormatError } from '../errors.ts'
+import { decodeUtf8, encodeUtf8 } from '../text.ts'
+
+const MAX_FIELDS = 64
+/** Bytes of the path with its query. */
+const MAX_PATH = 4096
+/** Bytes: a DNS name of 255, a colon and a port. */
+const MAX_AUTHORITY = 261
+
+const METHOD = /^[A-Z]{1,16}$/
+const SCHEME = /^[a-z][a-z0-9+.-]{0,15}$/
+/** RFC 3986 host and port, without userinfo (RFC 9113, section 8.3.1) and without percent-encoding. */
+const AUTHORITY = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
+/**
+ * Segments of RFC 3986 `pchar` without `;`, which servers cut off as a parameter. Percent-encoding is in upper case, and
+ * only of what has no second spelling and no second meaning: not of unreserved characters, controls, `/` `\` `;` `%`. No
+ * segment is empty, but for the one behind a trailing slash.
+ */
+const PATH =
+  /^(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))+)*\/?$/
+/** Without its `?`. No rewriting of it can lead to another route, so any byte may be encoded. */
+const QUERY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+$/
+/** Path parsers resolve these. Encoded dots are no characters of a path at all. */
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
+/** What may stand in a segment as it is, as bytes. */
+const PLAIN_SEGMENT_CHARACTER = /^[A-Za-z0-9._~!$&'()*+,=:@-]$/
+/** RFC 9110 token in lower case; so also no `:` of a pseudo-field. */
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+/** Visible ASCII, with spaces and tabs only inside. */
+const FIELD_VALUE = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/
+
+/** Connection-specific (RFC 9113, section 8.2.2), and `host`, which would state the authority a second time. */
+const FORBIDDEN_FIELDS = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** @throws FormatError unless `method` is 1 to 16 upper-case letters. */
+export function assertMethod(method: string): void {
+  if (!METHOD.test(method)) throw new FormatError('method is not 1 to 16 upper-case letters')
+}
+
+/** @throws FormatError unless `scheme` is a lower-case RFC 3986 scheme of at most 16 characters. */
+export function assertScheme(scheme: string): void {
+  if (!SCHEME.test(scheme)) throw new FormatError('scheme is not a lower-case uri scheme')
+}
+
+/** @throws FormatError unless `authority` is `host[:port]`. */
+export function assertAuthority(authority: string): void {
+  if (authority.length > MAX_AUTHORITY || !AUTHORITY.test(authority)) {
+    throw new FormatError('authority is not host[:port]')
+  }
+}
+
+/**
+ * The one grammar of paths (protocol, section 11), for whoever writes, reads, signs, verifies or routes a request. Every
+ * accepted path is left alone by URL parsers, and is cut into the same segments before and after it is decoded.
+ *
+ * A `?` with nothing after it is refused, because `@query` cannot tell it from no query (RFC 9421, section 2.2.7).
+ * @param path with its query
+ * @throws FormatError
+ */
+export function assertPath(path: string): void {
+  if (path.length > MAX_PATH) throw new FormatError('path too long')
+  const mark = path.indexOf('?')
+  const pathname = mark < 0 ? path : path.slice(0, mark)
+  if (mark >= 0 && mark === path.length - 1) throw new FormatError('path with an empty query')
+  if (pathname === '' || !PATH.test(pathname) || (mark >= 0 && !QUERY.test(path.slice(mark + 1))))
+    throw new FormatError('path is not a uri path with an optional query')
+  if (DOT_SEGMENT.test(pathname)) throw new FormatError('path with a dot segment')
+  decodedSegments(pathname)
+}
+
+/**
+ * The segments of a path, decoded: `['wallet', '午']` of `/wallet/%E5%8D%88?page=2`. A trailing slash is an empty segment
+ * at the end, and `/` alone is `['']`.
+ * @param path that {@link assertPath} accepts, or the part of one before its query
+ * @throws FormatError when what is encoded is not UTF-8.
+ */
+export function decodedSegments(path: string): readonly string[] {
+  return pathWithoutQuery(path)
+    .slice(1)
+    .split('/')
+    .map((segment) => decodeSegment(segment))
+}
+
+/**
+ * The path without its query in the form in which equal paths are equal texts: what may stand as it is does, and
+ * everything else is encoded. `/a%21` and `/a!` are the same path, written in two ways.
+ * @param path that {@link assertPath} accepts
+ */
+export function canonicalPath(path: string): string {
+  return `/${decodedSegments(path).map(encodeSegment).join('/')}`
+}
+
+/** What stands before the query. */
+export function pathWithoutQuery(path: string): string {
+  const mark = path.indexOf('?')
+  return mark < 0 ? path : path.slice(0, mark)
+}
+
+function decodeSegment(segment: string): string {
+  if (segment.indexOf('%') < 0) return segment
+  const bytes: number[] = []
+  for (let i = 0; i < segment.length; i++) {
+    const isEncoded = segment.charAt(i) === '%'
+    bytes.push(isEncoded ? parseInt(segment.slice(i + 1, i + 3), 16) : segment.charCodeAt(i))
+    if (isEncoded) i += 2
+  }
+  return decodeUtf8(Uint8Array.from(bytes))
+}
+
+function encodeSegment(segment: string): string {
+  let text = ''
+  for (const byte of encodeUtf8(segment)) {
+    const character = String.fromCharCode(byte)
+    text += PLAIN_SEGMENT_CHARACTER.test(character) ? character : `%${byte.toString(16).toUpperCase()}`
+  }
+  return text
+}
+
+/** @throws FormatError unless `status` is a final status, 200 to 599. */
+export function assertStatus(status: number): void {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new FormatError('status not within 200 to 599')
+}
+
+/**
+ * At most 64 fields, each name once, no connection-specific field, and a `content-length` only when it is true.
+ * @param contentLength bytes of the content of the message.
+ * @throws FormatError
+ */
+export function assertFields(fields: readonly (readonly [string, string])[], contentLength: number): void {
+  if (fields.length > MAX_FIELDS) throw new FormatError('too many fields')
+  const names = new Set<string>()
+  for (const [name, value] of fields) {
+    if (!FIELD_NAME.test(name)) throw new FormatError('field name is not a lower-case token')
+    if (names.has(name)) throw new FormatError('field name repeated')
+    names.add(name)
+    if (FORBIDDEN_FIELDS.has(name)) throw new FormatError('field not allowed in binary http')
+    if (!FIELD_VALUE.test(value)) throw new FormatError('field value is not trimmed visible ascii')
+    if (name === 'content-length' && value !== String(contentLength))
+      throw new FormatError('content-length is not the length')
+  }
+}

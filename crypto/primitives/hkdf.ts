@@ -1,0 +1,40 @@
+/** HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869) for one block of output, which is all that the protocol derives. */
+import { concatBytes, wipe } from '../bytes.ts'
+
+type Hash = (message: Uint8Array) => Uint8Array
+
+const blockLength = 64
+const hashLength = 32
+const lastBlock = Uint8Array.of(1)
+
+/**
+ * HKDF-SHA-256, 32 bytes out.
+ * @param salt empty stands for 32 zero bytes, as the RFC says
+ */
+export function hkdfSha256(sha256: Hash, ikm: Uint8Array, salt: Uint8Array, info: Uint8Array): Uint8Array {
+  const extracted = hmac(sha256, salt, ikm)
+  const key = hmac(sha256, extracted, concatBytes(info, lastBlock))
+  wipe(extracted)
+  return key
+}
+
+/** A key that is over a block is hashed first; zeros after a key change nothing. */
+function hmac(sha256: Hash, key: Uint8Array, message: Uint8Array): Uint8Array {
+  const short = key.length > blockLength ? sha256(key) : key
+  const inner = padded(short, 0x36, message.length)
+  inner.set(message, blockLength)
+  const outer = padded(short, 0x5c, hashLength)
+  outer.set(sha256(inner), blockLength)
+  const code = sha256(outer)
+  wipe(inner)
+  wipe(outer)
+  return code
+}
+
+/** A block of the key and the pad, with room after it. */
+function padded(key: Uint8Array, pad: number, room: number): Uint8Array {
+  const block = new Uint8Array(blockLength + room)
+  block.set(key)
+  for (let i = 0; i < blockLength; i++) block[i] = (block[i] ?? 0) ^ pad
+  return block
+}

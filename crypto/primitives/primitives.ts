@@ -1,0 +1,53 @@
+/**
+ * The primitives of suite 1, passed in by both ends: tweetnacl or noble on phones, libsodium in the service.
+ *
+ * Every implementation refuses the same inputs; `test/unit/crypto/primitives.test.ts` holds them to it. All arguments
+ * and results are byte strings; lengths in bytes. A wrong length throws FormatError.
+ */
+export interface Ed25519KeyPair {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array
+  /** 64 bytes: the RFC 8032 seed followed by the public key, as NaCl keeps it. */
+  readonly secretKey: Uint8Array
+}
+
+export interface Primitives {
+  /** For diagnostics only, for example `libsodium`. */
+  readonly name: string
+
+  /** SHA-256 (FIPS 180-4), 32 bytes. */
+  sha256(message: Uint8Array): Uint8Array
+
+  /** HKDF-SHA-256 (RFC 5869), 32 bytes out. An empty salt stands for 32 zero bytes, as the RFC says. */
+  hkdf(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array): Uint8Array
+
+  /** The key pair of a 32-byte seed (RFC 8032, section 5.1.5). */
+  ed25519KeyPair(seed: Uint8Array): Ed25519KeyPair
+
+  /** PureEdDSA over `message` (RFC 8032, section 5.1.6), 64 bytes. */
+  ed25519Sign(message: Uint8Array, secretKey: Uint8Array): Uint8Array
+
+  /**
+   * Strict verification. False, never an exception, for: a wrong signature, S not below the group order, a
+   * non-canonical or small-order R or public key, any wrong length. All arguments are attacker-controlled.
+   */
+  ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
+
+  /** True only for a canonical encoding of a point of the prime-order subgroup other than the identity. */
+  isPrimeOrderKey(publicKey: Uint8Array): boolean
+
+  /** X25519 of `secret` with the base point (RFC 7748, section 6.1). */
+  x25519PublicKey(secret: Uint8Array): Uint8Array
+
+  /**
+   * X25519 (RFC 7748, section 5).
+   * @throws FormatError when the shared secret is all zero, that is for every small-order `publicKey`.
+   */
+  x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array
+
+  /** XSalsa20-Poly1305, 16-byte tag first (`crypto_secretbox_easy`). `nonce` 24 bytes, `key` 32. */
+  secretboxSeal(plaintext: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array
+
+  /** `undefined` when the box was not made with this nonce and key. */
+  secretboxOpen(box: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined
+}

@@ -1,0 +1,218 @@
+/**
+ * The leaves of the audit log, and the groups that they commit to (protocol, section 12).
+ *
+ * ```
+ * {"app":…,"c":{"core":…,"net":…,"pay":…,"sig":…,"sub":…},"id":…,"k":…,"r":…,"rc":…,"ts":…,"v":1,"x":{…}}
+ * commitment = H("miniseal-audit/1" ‖ 0x0a ‖ label ‖ 0x0a ‖ salt(32) ‖ group)
+ * ```
+ *
+ * A leaf says nothing about a person. What may be told of one is in the groups, each behind a salted commitment. The
+ * bytes are made once and hashed; they are never written anew.
+ */
+import { concatBytes, equalBytes } from '../bytes.ts'
+import { FormatError, LogError } from '../errors.ts'
+import type { Primitives } from '../primitives/primitives.ts'
+import { decodeAscii, decodeBase64, decodeUtf8, encodeAscii, encodeBase64, encodeUtf8 } from '../text.ts'
+import type { FlatObject } from './flat-json.ts'
+import { encodeFlat, flatMembers, jsonObject, parseJson } from './flat-json.ts'
+
+/** Bytes of a leaf. */
+export const maxLeafLength = 2048
+/** Bytes of a group's value. */
+export const maxGroupLength = 65536
+
+const commitmentLabel = 'miniseal-audit/1'
+const hashLength = 32
+const maxFacts = 16
+
+/** What a leaf tells of. */
+export const leafKinds = [
+  'request',
+  'login',
+  'refused',
+  'refused-aggregate',
+  'session-ended',
+  'device-added',
+  'key-rotated',
+  'audit-read',
+  'audit-exported',
+  'erased',
+  'gap',
+  'outcome-unknown',
+  'log-started',
+] as const
+export type LeafKind = (typeof leafKinds)[number]
+
+/** What came of it: done; refused by the channel or by the backend; failed; nobody knows. */
+export const leafResults = ['ok', 'refused', 'failed', 'unknown'] as const
+export type LeafResult = (typeof leafResults)[number]
+
+/** The groups, in the order in which they stand: request, network, payload, signature, subject. */
+export const groupLabels = ['core', 'net', 'pay', 'sig', 'sub'] as const
+export type GroupLabel = (typeof groupLabels)[number]
+
+export interface AuditLeaf {
+  /** `id`: a UUIDv7 in lower case. */
+  readonly id: string
+  /** `k` */
+  readonly kind: LeafKind
+  /** `r` */
+  readonly result: LeafResult
+  /** `rc`: how long details are kept, in days or years: `190d`, `5y`. */
+  readonly retention: string
+  /** `ts`: milliseconds since 1970. */
+  readonly at: number
+  /** `app`: the mini program's appid, where one is concerned. */
+  readonly app?: string
+  /** `c`: 32 bytes for each group that there is; absent where there is none. */
+  readonly commitments?: Readonly<Partial<Record<GroupLabel, Uint8Array>>>
+  /** `x`: public facts of the system, never of a person; absent where there are none. */
+  readonly facts?: FlatObject
+}
+
+const patterns = {
+  id: /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+  retention: /^[1-9][0-9]{0,3}[dy]$/,
+  app: /^[A-Za-z0-9_-]{2,64}$/,
+  fact: /^[\x20-\x7e]{0,256}$/,
+} as const
+
+/** The bytes of a leaf: ASCII, as RFC 8785 writes JSON. @throws FormatError for a leaf that has no form. */
+export function encodeLeaf(leaf: AuditLeaf): Uint8Array {
+  assertLeaf(leaf)
+  const { app, commitments, facts } = leaf
+  const members = [
+    ...(app === undefined ? [] : [`"app":"${app}"`]),
+    ...(commitments === undefined ? [] : [`"c":${encodeCommitments(commitments)}`]),
+    `"id":"${leaf.id}","k":"${leaf.kind}","r":"${leaf.result}","rc":"${leaf.retention}","ts":${leaf.at},"v":1`,
+    ...(facts === undefined ? [] : [`"x":${encodeFacts(facts)}`]),
+  ]
+  const bytes = encodeAscii(`{${members.join(',')}}`)
+  if (bytes.length > maxLeafLength) throw new FormatError('the leaf is too long')
+  return bytes
+}
+
+function assertLeaf({ id, kind, result, retention, at, app }: AuditLeaf): void {
+  if (!patterns.id.test(id)) throw new FormatError('the id of a leaf is a uuid of version 7')
+  if (!leafKinds.includes(kind)) throw new FormatError('not the kind of a leaf')
+  if (!leafResults.includes(result)) throw new FormatError('not the result of a leaf')
+  if (!patterns.retention.test(retention)) throw new FormatError('not a time in days or years')
+  if (!Number.isSafeInteger(at) || at < 0) throw new FormatError('the time of a leaf is in milliseconds')
+  if (app !== undefined && !patterns.app.test(app)) throw new FormatError('not an appid')
+}
+
+function encodeCommitments(commitments: Readonly<Record<string, Uint8Array>>): string {
+  const labels = Object.keys(commitments)
+  if (labels.length === 0 || !labels.every(isLabel)) throw new FormatError('not commitments to groups')
+  const members = [...labels].sort().map((label) => {
+    const bytes = commitments[label]
+    if (bytes?.length !== hashLength) throw new FormatError('a commitment has 32 bytes')
+    return `"${label}":"${encodeBase64(bytes)}"`
+  })
+  return `{${members.join(',')}}`
+}
+
+function encodeFacts(facts: FlatObject): string {
+  const values = Object.keys(facts).map((name) => facts[name])
+  if (values.length === 0 || values.length > maxFacts) throw new FormatError('a leaf has 1 to 16 facts')
+  if (!values.every((value) => typeof value === 'number' || patterns.fact.test(`${value}`)))
+    throw new FormatError('a fact is short printable ascii, or a number')
+  return encodeFlat(facts)
+}
+
+/** Reads the attacker-controlled bytes of a leaf. @throws FormatError unless they are what {@link encodeLeaf} writes. */
+export function parseLeaf(bytes: Uint8Array): AuditLeaf {
+  if (bytes.length > maxLeafLength) throw new FormatError('the leaf is too long')
+  const members = jsonObject(parseJson(decodeAscii(bytes)))
+  const leaf: AuditLeaf = {
+    id: text(members.id),
+    kind: text(members.k) as LeafKind,
+    result: text(members.r) as LeafResult,
+    retention: text(members.rc),
+    at: members.ts as number,
+    ...(members.app === undefined ? {} : { app: text(members.app) }),
+    ...(members.c === undefined ? {} : { commitments: parseCommitments(members.c) }),
+    ...(members.x === undefined ? {} : { facts: flatMembers(members.x) }),
+  }
+  // This alone decides: kinds, results, times, unknown members, `v`, order, spaces and repetitions.
+  if (!equalBytes(encodeLeaf(leaf), bytes)) throw new FormatError('not the encoding of a leaf')
+  return leaf
+}
+
+function parseCommitments(value: unknown): Readonly<Partial<Record<GroupLabel, Uint8Array>>> {
+  const members = jsonObject(value)
+  const commitments: Partial<Record<GroupLabel, Uint8Array>> = {}
+  for (const label of Object.keys(members)) {
+    if (!isLabel(label)) throw new FormatError('not the label of a group')
+    commitments[label] = decodeBase64(text(members[label]))
+  }
+  return commitments
+}
+
+/** The value of a group: UTF-8, as RFC 8785 writes JSON. @throws FormatError for a group that has no form. */
+export function encodeGroup(group: FlatObject): Uint8Array {
+  return encodeUtf8(groupText(group))
+}
+
+/** The same as text. @throws FormatError for a group that has no form. */
+export function groupText(group: FlatObject): string {
+  const text = encodeFlat(group)
+  // No character takes more than three bytes for each of its units.
+  if (text.length * 3 > maxGroupLength && encodeUtf8(text).length > maxGroupLength)
+    throw new FormatError('the group is too long')
+  return text
+}
+
+/** Reads the attacker-controlled value of a group. @throws FormatError unless {@link encodeGroup} writes it so. */
+export function parseGroup(bytes: Uint8Array): FlatObject {
+  if (bytes.length > maxGroupLength) throw new FormatError('the group is too long')
+  const group = flatMembers(parseJson(decodeUtf8(bytes)))
+  if (!equalBytes(encodeGroup(group), bytes)) throw new FormatError('not the encoding of a group')
+  return group
+}
+
+/**
+ * What a leaf holds in place of a group.
+ *
+ * @param salt 32 random bytes, new for each group of each leaf
+ * @param value the group's bytes
+ * @throws FormatError for a salt of another length
+ */
+export function commitment(
+  primitives: Pick<Primitives, 'sha256'>,
+  label: GroupLabel,
+  salt: Uint8Array,
+  value: Uint8Array,
+): Uint8Array {
+  if (salt.length !== hashLength) throw new FormatError('a salt has 32 bytes')
+  const prefix = encodeAscii(`${commitmentLabel}\n${label}\n`)
+  return primitives.sha256(concatBytes(prefix, salt, value))
+}
+
+/**
+ * Checks that a group is the one to which the leaf commits. `salt` and `value` are attacker-controlled.
+ *
+ * @throws LogError `commitment_wrong`, also when the leaf has no such group.
+ */
+export function verifyCommitment(
+  primitives: Pick<Primitives, 'sha256'>,
+  leaf: AuditLeaf,
+  label: GroupLabel,
+  salt: Uint8Array,
+  value: Uint8Array,
+): void {
+  const stated = leaf.commitments?.[label]
+  if (stated === undefined || salt.length !== hashLength)
+    throw new LogError('commitment_wrong', 'the leaf does not commit to such a group')
+  if (!equalBytes(commitment(primitives, label, salt, value), stated))
+    throw new LogError('commitment_wrong', 'the leaf commits to another value')
+}
+
+function isLabel(label: string): label is GroupLabel {
+  return groupLabels.some((known) => known === label)
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new FormatError('not a string')
+  return value
+}

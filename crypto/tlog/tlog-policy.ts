@@ -1,0 +1,220 @@
+/**
+ * Trust policies: which logs count, and which witnesses must have cosigned (C2SP tlog-policy; protocol, section 12).
+ *
+ * ```
+ * log <verifier key> [<url>]
+ * witness <name> <verifier key> [<url>]
+ * group <name> all|any|<k> <name>…
+ * quorum <name>|none
+ * ```
+ */
+
+import { FormatError, LogError } from '../errors.ts'
+import type { Primitives } from '../primitives/primitives.ts'
+import { encodeHex, encodeUtf8 } from '../text.ts'
+import type { VerifiedCheckpoint } from './checkpoint.ts'
+import { verifyCheckpoint } from './checkpoint.ts'
+import { cosignatureTime, noteVerifier } from './cosignature.ts'
+import type { VerifierKey } from './signed-note.ts'
+import { encodeVerifierKey, knownSignatures, parseVerifierKey } from './signed-note.ts'
+
+/** Characters of a policy. */
+const maxPolicyLength = 65536
+/** Of logs, of witnesses, and of groups. */
+const maxEach = 64
+
+export interface PolicyLog {
+  readonly key: VerifierKey
+  readonly url?: string
+}
+
+export interface PolicyWitness {
+  /** Within the policy; the name of its key may be another. */
+  readonly name: string
+  readonly key: VerifierKey
+  readonly url?: string
+}
+
+export interface PolicyGroup {
+  readonly name: string
+  /** How many of its members are enough. */
+  readonly threshold: number
+  /** Names of witnesses, and of groups that stand before this one. */
+  readonly members: readonly string[]
+}
+
+export interface TlogPolicy {
+  readonly logs: readonly PolicyLog[]
+  readonly witnesses: readonly PolicyWitness[]
+  readonly groups: readonly PolicyGroup[]
+  /** A witness or a group; `undefined` where no cosignature is asked for. */
+  readonly quorum: string | undefined
+}
+
+type Sha256 = Pick<Primitives, 'sha256'>
+
+/** A policy in its plainest form: no comment, no needless space. @throws FormatError for one that has no form. */
+export function encodePolicy(primitives: Sha256, policy: TlogPolicy): string {
+  const urlOf = ({ url }: { readonly url?: string }): readonly string[] => (url === undefined ? [] : [url])
+  const lines = [
+    ...policy.logs.map((log) => ['log', encodeVerifierKey(primitives, log.key), ...urlOf(log)]),
+    ...policy.witnesses.map((witness) => {
+      return ['witness', witness.name, encodeVerifierKey(primitives, witness.key), ...urlOf(witness)]
+    }),
+    ...policy.groups.map((group) => ['group', group.name, ruleOf(group), ...group.members]),
+    ['quorum', policy.quorum ?? 'none'],
+  ]
+  if (!lines.every((words) => words.every((word) => /^[^ \t\n]+$/.test(word))))
+    throw new FormatError('a policy is made of words')
+  const text = lines.map((words) => `${words.join(' ')}\n`).join('')
+  // The rules are written once, in the parser.
+  parsePolicy(primitives, text)
+  return text
+}
+
+function ruleOf({ threshold, members }: PolicyGroup): string {
+  if (threshold === members.length) return 'all'
+  return threshold === 1 ? 'any' : `${threshold}`
+}
+
+/** What is read so far. */
+interface Draft {
+  readonly logs: PolicyLog[]
+  readonly witnesses: PolicyWitness[]
+  readonly groups: PolicyGroup[]
+  /** Of witnesses and groups. */
+  readonly names: Set<string>
+  /** Names that are in a group already: each counts once. */
+  readonly grouped: Set<string>
+  readonly keys: Set<string>
+  quorum: { readonly name: string | undefined } | undefined
+}
+
+/**
+ * Reads a policy, with comments and spaces as its author likes them.
+ * @throws FormatError for anything that the specification does not allow, and for types of keys that are not known here.
+ */
+export function parsePolicy(primitives: Sha256, text: string): TlogPolicy {
+  if (text.length > maxPolicyLength) throw new FormatError('the policy is too long')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a policy may not have
+  if (/[\0-\x08\x0b-\x1f\x7f]/.test(text)) throw new FormatError('a policy with a control character')
+  if (!text.endsWith('\n')) throw new FormatError('the last line of a policy has no line feed')
+  encodeUtf8(text)
+  const draft: Draft = {
+    logs: [],
+    witnesses: [],
+    groups: [],
+    names: new Set(),
+    grouped: new Set(),
+    keys: new Set(),
+    quorum: undefined,
+  }
+  for (const line of text.split('\n')) readLine(primitives, draft, line)
+  const { logs, witnesses, groups, quorum } = draft
+  if (quorum === undefined) throw new FormatError('a policy without a quorum')
+  if ([logs, witnesses, groups].some(({ length }) => length > maxEach))
+    throw new FormatError('the policy has too many lines of one kind')
+  return { logs, witnesses, groups, quorum: quorum.name }
+}
+
+function readLine(primitives: Sha256, draft: Draft, line: string): void {
+  const [kind, ...words] = line.split(/[ \t]+/).filter((word) => word !== '')
+  if (kind === undefined || kind.startsWith('#')) return
+  if (kind === 'log') readLog(primitives, draft, words)
+  else if (kind === 'witness') readWitness(primitives, draft, words)
+  else if (kind === 'group') readGroup(draft, words)
+  else if (kind === 'quorum') readQuorum(draft, words)
+  else throw new FormatError('not a line of a policy')
+}
+
+function readLog(primitives: Sha256, draft: Draft, [vkey = '', url, ...more]: readonly string[]): void {
+  const key = parseVerifierKey(primitives, vkey)
+  if (key.kind !== 'ed25519' || more.length > 0) throw new FormatError('not a log of a policy')
+  addKey(draft, 'log', key)
+  draft.logs.push(url === undefined ? { key } : { key, url })
+}
+
+function readWitness(primitives: Sha256, draft: Draft, words: readonly string[]): void {
+  const [name = '', vkey = '', url, ...more] = words
+  const key = parseVerifierKey(primitives, vkey)
+  if (key.kind !== 'cosignature' || more.length > 0) throw new FormatError('not a witness of a policy')
+  addName(draft, name)
+  addKey(draft, 'witness', key)
+  draft.witnesses.push(url === undefined ? { name, key } : { name, key, url })
+}
+
+function readGroup(draft: Draft, [name = '', rule = '', ...members]: readonly string[]): void {
+  const count = members.length
+  const threshold = rule === 'all' ? count : rule === 'any' ? 1 : Number(/^[1-9][0-9]{0,3}$/.exec(rule)?.[0])
+  if (count === 0 || !(threshold <= count)) throw new FormatError('not a group of a policy')
+  for (const member of members) {
+    if (!draft.names.has(member)) throw new FormatError('a member of a group is not known before it')
+    if (draft.grouped.has(member)) throw new FormatError('a member of two groups')
+    draft.grouped.add(member)
+  }
+  addName(draft, name)
+  draft.groups.push({ name, threshold, members })
+}
+
+function readQuorum(draft: Draft, [name = '', ...more]: readonly string[]): void {
+  if (draft.quorum !== undefined || more.length > 0) throw new FormatError('a policy has one quorum')
+  if (name !== 'none' && !draft.names.has(name)) throw new FormatError('the quorum is not known before it')
+  draft.quorum = { name: name === 'none' ? undefined : name }
+}
+
+function addName({ names }: Draft, name: string): void {
+  if (name === 'none' || names.has(name)) throw new FormatError('a name of a policy is taken')
+  names.add(name)
+}
+
+/** The same key under two names would count twice. */
+function addKey({ keys }: Draft, role: string, { publicKey }: VerifierKey): void {
+  const name = `${role} ${encodeHex(publicKey)}`
+  if (keys.has(name)) throw new FormatError('a key stands twice in a policy')
+  keys.add(name)
+}
+
+/** A checkpoint that a policy accepts, and who has cosigned it. */
+export interface TrustedCheckpoint extends VerifiedCheckpoint {
+  readonly cosignatures: readonly {
+    /** The witness's name in the policy. */
+    readonly witness: string
+    /** UNIX seconds. */
+    readonly time: number
+  }[]
+}
+
+/**
+ * Checks a checkpoint by a policy: it is signed by one of the logs, and cosigned by the quorum.
+ *
+ * @param note attacker-controlled
+ * @throws LogError as `verifyCheckpoint` does, `signature_wrong` also for a wrong one of a known witness, and
+ *   `quorum_missing`
+ */
+export function verifyByPolicy(
+  primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,
+  note: string,
+  policy: TlogPolicy,
+): TrustedCheckpoint {
+  const noted = verifyCheckpoint(
+    primitives,
+    note,
+    policy.logs.map(({ key }) => key),
+  )
+  const cosignatures: { readonly witness: string; readonly time: number }[] = []
+  for (const { name, key } of policy.witnesses) {
+    const [first] = knownSignatures(noted.note, [noteVerifier(primitives, key)])
+    if (first !== undefined) cosignatures.push({ witness: name, time: cosignatureTime(first.signature) })
+  }
+  if (!hasQuorum(policy, new Set(cosignatures.map(({ witness }) => witness))))
+    throw new LogError('quorum_missing', 'not enough witnesses have cosigned')
+  return { ...noted, cosignatures }
+}
+
+/** Whether these witnesses are enough. */
+export function hasQuorum({ groups, quorum }: TlogPolicy, cosigned: ReadonlySet<string>): boolean {
+  const reached = new Set(cosigned)
+  for (const { name, threshold, members } of groups)
+    if (members.filter((member) => reached.has(member)).length >= threshold) reached.add(name)
+  return quorum === undefined || reached.has(quorum)
+}

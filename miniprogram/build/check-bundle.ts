@@ -1,0 +1,133 @@
+/**
+ * Checks what DevTools hides: that the client is small, made of known parts, and asks for nothing that phones lack.
+ *
+ * The compiler's own scope analysis finds the globals: esbuild's `define` replaces a name only where it is free.
+ */
+import { pathToFileURL } from 'node:url'
+import vm from 'node:vm'
+import { gzipSync } from 'node:zlib'
+import type { TransformOptions } from 'esbuild'
+import { transform } from 'esbuild'
+import type { ClientBundle } from './bundle.ts'
+import { bundlePath, writeClient } from './bundle.ts'
+
+const MAX_BYTES = 170 * 1024
+const MAX_GZIPPED = 56 * 1024
+
+const allowedInputs: readonly string[] = [
+  'crypto/',
+  'miniprogram/client/',
+  'node_modules/tweetnacl/',
+  'node_modules/@noble/',
+  'node_modules/@stablelib/',
+  'node_modules/fflate/',
+]
+
+/** Names of browsers and of Node that are missing on some phone or forbidden there. */
+const forbiddenGlobals: readonly string[] = [
+  ...[
+    'window',
+    'self',
+    'global',
+    'globalThis',
+    'document',
+    'navigator',
+    'location',
+    'localStorage',
+    'sessionStorage',
+  ],
+  ...[
+    'fetch',
+    'Headers',
+    'Request',
+    'Response',
+    'XMLHttpRequest',
+    'WebSocket',
+    'EventSource',
+    'FormData',
+    'Blob',
+  ],
+  ...['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'crypto', 'performance'],
+  ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'MessageChannel', 'Worker', 'importScripts'],
+  ...['queueMicrotask', 'structuredClone', 'setImmediate', 'requestAnimationFrame', 'WebAssembly'],
+  ...['SharedArrayBuffer', 'Atomics', 'WeakRef', 'FinalizationRegistry', 'eval', 'Function'],
+  ...['process', 'Buffer', 'require', '__dirname', '__filename'],
+]
+
+const MARK = '__forbidden_global_'
+
+export interface BundleReport {
+  readonly bytes: number
+  readonly gzipped: number
+  /** What is wrong, one sentence each; empty when the bundle may be shipped. */
+  readonly problems: readonly string[]
+}
+
+/** Checks one bundle. */
+export async function checkBundle({ code, inputs }: ClientBundle): Promise<BundleReport> {
+  const bytes = Buffer.byteLength(code)
+  const gzipped = gzipSync(code, { level: 9 }).length
+  const problems = [
+    ...(bytes > MAX_BYTES ? [`${bytes} bytes are over the limit of ${MAX_BYTES}`] : []),
+    ...(gzipped > MAX_GZIPPED ? [`${gzipped} bytes gzipped are over the limit of ${MAX_GZIPPED}`] : []),
+    ...unexpectedInputs(inputs).map((path) => `${path} may not be part of the client`),
+    ...(await forbidden(code)).map((name) => `the global ${name} is used`),
+    ...(await syntaxProblems(code)),
+    ...loadProblems(code),
+  ]
+  return { bytes, gzipped, problems }
+}
+
+function unexpectedInputs(inputs: ClientBundle['inputs']): readonly string[] {
+  // esbuild puts an empty module, `(disabled):…`, where a package's `browser` field leaves one out.
+  return Object.keys(inputs).filter((path) => {
+    return !path.startsWith('(disabled):') && !allowedInputs.some((allowed) => path.startsWith(allowed))
+  })
+}
+
+async function forbidden(code: string): Promise<readonly string[]> {
+  const define = Object.fromEntries(forbiddenGlobals.map((name) => [name, `${MARK}${name}`]))
+  const marked = await transformed(code, { define })
+  return forbiddenGlobals.filter((name) => new RegExp(`\\b${MARK}${name}\\b`).test(marked))
+}
+
+async function syntaxProblems(code: string): Promise<readonly string[]> {
+  const untouched = await transformed(code, {})
+  // Where turning a feature off changes the output, the feature is used.
+  const isUsed = async (options: TransformOptions): Promise<boolean> =>
+    (await transformed(code, options)) !== untouched
+  return [
+    ...((await isUsed({ supported: { bigint: false } })) ? ['a BigInt literal is used'] : []),
+    ...((await isUsed({ supported: { 'exponent-operator': false } })) ? ['the operator ** is used'] : []),
+    ...((await isUsed({ target: 'es2018' })) ? ['syntax newer than ES2018 is used'] : []),
+  ]
+}
+
+async function transformed(code: string, options: TransformOptions): Promise<string> {
+  const result = await transform(code, { target: 'esnext', logLevel: 'silent', ...options })
+  return result.code
+}
+
+/** The bundle has to load where there is no BigInt, no `require` and no `eval`. */
+function loadProblems(code: string): readonly string[] {
+  const context = vm.createContext({}, { codeGeneration: { strings: false, wasm: false } })
+  vm.runInContext('delete globalThis.BigInt', context)
+  const refuse = (path: string): never => {
+    throw new Error(`module '${path}.js' is not defined`)
+  }
+  try {
+    const load = vm.compileFunction(code, ['require', 'module', 'exports'], { parsingContext: context })
+    const module = { exports: {} }
+    load(refuse, module, module.exports)
+    return 'createChannel' in module.exports ? [] : ['createChannel is not exported']
+  } catch (error) {
+    return [`it does not load: ${String(error)}`]
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { bytes, gzipped, problems } = await checkBundle(await writeClient())
+  console.log(`${bundlePath}: ${bytes} bytes, ${gzipped} gzipped`)
+  for (const problem of problems) console.error(`${bundlePath}: ${problem}`)
+  process.exitCode = problems.length === 0 ? 0 : 1
+}

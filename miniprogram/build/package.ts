@@ -1,0 +1,80 @@
+/**
+ * The client as a package: what `npm pack` takes from `miniprogram/client`.
+ *
+ * ```
+ * miniprogram_dist/index.js · gzip.js      what WeChat's npm build copies into miniprogram_npm/miniseal-client
+ * miniprogram_dist/node.mjs                the client for Node
+ * types/                                   for the compiler
+ * ```
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { ClientBundle } from './bundle.ts'
+import { bundleGzip, bundleNode, bundlePath, writeClient } from './bundle.ts'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const folder = join(root, 'miniprogram', 'client')
+/** Where `tsc -b` puts declarations. */
+const declarations = { client: join(folder, 'dist'), crypto: join(root, 'crypto', 'dist') } as const
+
+const importedModule = /(from |import\()'(\.[^']*\.ts|miniseal-protocol(?:\/[^']*)?)'/g
+
+/**
+ * Writes `miniprogram_dist/` and `types/` anew.
+ * @returns the client's bundle
+ * @throws Error where the declarations are missing: `tsc -b` makes them.
+ */
+export async function writePackage(): Promise<ClientBundle> {
+  const code = join(folder, 'miniprogram_dist')
+  await rm(code, { recursive: true, force: true })
+  await rm(join(folder, 'types'), { recursive: true, force: true })
+  const bundle = await writeClient()
+  await writeFile(join(code, 'package.json'), '{ "type": "commonjs" }\n')
+  await writeFile(join(code, 'gzip.js'), (await bundleGzip()).code)
+  await writeFile(join(code, 'node.mjs'), (await bundleNode()).code)
+  await copyDeclarations(['client/index', 'client/gzip', 'client/node'])
+  return bundle
+}
+
+/** These declarations and all that they name; without file extensions, as every module resolution understands them. */
+async function copyDeclarations(entries: readonly string[]): Promise<void> {
+  const seen = new Set<string>()
+  for (const open = [...entries]; open.length > 0; ) {
+    const path = open.pop() ?? ''
+    if (seen.has(path)) continue
+    seen.add(path)
+    const [part = '', ...rest] = path.split('/')
+    const source = join(
+      part === 'crypto' ? declarations.crypto : declarations.client,
+      `${rest.join('/')}.d.ts`,
+    )
+    const text = (await readFile(source, 'utf8')).replace(/^\/\/# sourceMappingURL.*$/m, '')
+    const target = join(folder, 'types', `${path}.d.ts`)
+    await mkdir(dirname(target), { recursive: true })
+    await writeFile(
+      target,
+      text.replace(importedModule, (_, words: string, imported: string) => {
+        const module = pathOf(path, imported)
+        open.push(module)
+        return `${words}'${relativePath(path, module)}'`
+      }),
+    )
+  }
+}
+
+/** The path of an imported module under `types/`, without its extension. */
+function pathOf(from: string, imported: string): string {
+  if (imported.startsWith('.')) return join(dirname(from), imported).replace(/\.ts$/, '')
+  return join('crypto', imported.replace(/^miniseal-protocol\/?/, '') || 'index')
+}
+
+function relativePath(from: string, to: string): string {
+  const path = relative(dirname(from), to)
+  return path.startsWith('.') ? path : `./${path}`
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { code } = await writePackage()
+  console.log(`${bundlePath}: ${code.length} characters`)
+}

@@ -1,0 +1,125 @@
+/**
+ * Auditors' accounts: a token each, of which the database has only a code that binds it to the account's name, role and
+ * times. It takes a key of the service to make: who can write the database makes nobody an auditor, and gives nobody
+ * another role or a longer time.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { encodeBase64Url } from 'miniseal-protocol/text'
+import type { AuditorRecord, AuditorRole } from '../../store/log-records.ts'
+import type { Store } from '../../store/store.ts'
+
+/** An auditor who has shown a good token. */
+export interface Auditor {
+  readonly name: string
+  readonly role: AuditorRole
+}
+
+/** `undefined` for every token that opens nothing: unknown, malformed, expired, revoked. */
+export type AuditorVerifier = (token: string) => Promise<Auditor | undefined>
+
+/** What a new account gets. */
+export interface NewAuditor {
+  readonly name: string
+  readonly role: AuditorRole
+  /** UNIX seconds. */
+  readonly now: number
+  /** Until the token expires. */
+  readonly days: number
+}
+
+/** Easy to find where it does not belong: in a repository, in a log, in a chat. */
+const prefix = 'msa_'
+
+const pattern = /^msa_[A-Za-z0-9_-]{43}$/
+
+/** Names end up in leaves and file names. */
+export const auditorName = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
+const dayLength = 86_400
+
+/** What binds accounts to their tokens: made from the lookup key, which every process has and nothing else signs with. */
+export function accountKeyOf(lookupKey: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', lookupKey).update('audit/account').digest())
+}
+
+/**
+ * Makes an account and its token, which nobody can make again.
+ *
+ * @param key see {@link accountKeyOf}
+ * @returns the token; `undefined` when the name belongs to an auditor whose token is still good
+ */
+export async function addAuditor(
+  store: Pick<Store, 'commit'>,
+  key: Uint8Array,
+  { name, role, now, days }: NewAuditor,
+): Promise<string | undefined> {
+  const token = prefix + encodeBase64Url(randomBytes(32))
+  const account = { name, role, createdAt: now, expiresAt: now + days * dayLength }
+  const auditor = { ...account, tokenHash: bind(key, account, digestOf(token)) }
+  const { kind } = await store.commit([{ kind: 'add-auditor', auditor }])
+  return kind === 'committed' ? token : undefined
+}
+
+/** Asks the database each time, so that a revocation holds from the next request on, in every process. */
+export function createAuditorVerifier(
+  store: Pick<Store, 'listAuditors'>,
+  key: Uint8Array,
+  now: () => number,
+): AuditorVerifier {
+  const find = createAuditorFinder(store, key, now)
+  return async (token) => {
+    const digest = findTokenDigest(token)
+    const found = digest === undefined ? undefined : await find(digest)
+    return found && { name: found.name, role: found.role }
+  }
+}
+
+/** By the digest of a token; `undefined` for one that opens nothing any more. */
+export type FindAuditor = (digest: Uint8Array) => Promise<FoundAuditor | undefined>
+
+export interface FoundAuditor extends Auditor {
+  /** UNIX seconds: whoever signed in up to then is signed out; 0: nobody has. */
+  readonly signedOutAt: number
+}
+
+/** For whoever has seen the token before and remembers its digest. Asks the database each time, too. */
+export function createAuditorFinder(
+  store: Pick<Store, 'listAuditors'>,
+  key: Uint8Array,
+  now: () => number,
+): FindAuditor {
+  return async (digest) => {
+    // Few: what a token is kept as depends on whose it is, so each account is tried.
+    const found = (await store.listAuditors()).find((record) =>
+      equalBytes(record.tokenHash, bind(key, record, digest)),
+    )
+    if (found === undefined || !isGood(found, now())) return undefined
+    return { name: found.name, role: found.role, signedOutAt: found.signedOutAt ?? 0 }
+  }
+}
+
+/** Names hold no line break. @param digest of the token, 32 bytes */
+function bind(
+  key: Uint8Array,
+  { name, role, createdAt, expiresAt }: Omit<AuditorRecord, 'tokenHash' | 'revokedAt' | 'signedOutAt'>,
+  digest: Uint8Array,
+): Uint8Array {
+  const account = [name, role, createdAt, expiresAt, ''].join('\n')
+  return new Uint8Array(createHmac('sha256', key).update(account).update(digest).digest())
+}
+
+/** Whether the token of the account opens anything at `now`, UNIX seconds. */
+export function isGood({ expiresAt, revokedAt }: AuditorRecord, now: number): boolean {
+  return revokedAt === null && expiresAt > now
+}
+
+/** The digest of a token, 32 bytes; `undefined` for what cannot be one. Attacker-controlled. */
+export function findTokenDigest(token: string): Uint8Array | undefined {
+  return pattern.test(token) ? digestOf(token) : undefined
+}
+
+/** 256 bits of randomness need no slow digest. */
+function digestOf(token: string): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(token).digest())
+}

@@ -1,0 +1,231 @@
+/** `/audit/api`: what the auditors' pages ask for. Every answer about the log is logged before it is given. */
+import { Hono, type MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import { z } from 'zod'
+import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import { createWindow } from '../../limits/window.ts'
+import type { LogEntry } from '../../store/log-records.ts'
+import { leafIdText } from '../../tlog/leaf-id.ts'
+import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
+import type { Auditor } from './accounts.ts'
+import type { PageAnswer, SessionAnswer } from './answers.ts'
+import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './downloads.ts'
+import { entryAnswer, mayDisclose, rowsOf } from './entry-view.ts'
+import { type AuditFilter, filterNames, parseFilter } from './filter.ts'
+import { consistencyOf, integrityOf } from './integrity.ts'
+import { overviewOf } from './overview.ts'
+import type { AuditContext, AuditEnvironment, AuditParts } from './parts.ts'
+import { AuditRefused, problemOf } from './problems.ts'
+import { type AuditSearch, createAuditSearch, findCursor } from './search.ts'
+import { createSessions, type Sessions } from './session.ts'
+import { timelineOf } from './timeline.ts'
+import { createWorkSlots, exportLimit, readLimit, type WorkSlots } from './work-limits.ts'
+
+/** Tries to sign in from one address. */
+const tries = { count: 10, seconds: 60 }
+
+/** Rows of a page. */
+const pageSize = 50
+
+/** How far back a live table looks, in milliseconds: what is older was to be read from pages, which are logged. */
+const tailReach = 120_000
+
+interface Api {
+  readonly parts: AuditParts
+  readonly search: AuditSearch
+  readonly accessLog: AccessLog
+  readonly exports: WorkSlots
+}
+
+/** The routes below `/audit/api`. */
+export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
+  const app = new Hono<AuditEnvironment>()
+  const sessions = createSessions(parts)
+  const api: Api = {
+    parts,
+    search: createAuditSearch(parts.store, parts.blindIndexOf),
+    accessLog: createAccessLog(parts),
+    exports: createWorkSlots(exportLimit),
+  }
+  app.onError((error, c) => problemOf(c, error))
+  app.use(async (c, next) => {
+    c.header('cache-control', 'no-store')
+    assertOwnSite(c.req.header('sec-fetch-site'), c.req.header('origin'), parts.origin)
+    await next()
+  })
+  addSession(app, api, sessions)
+  app.use(sessions.guard)
+  app.get('/session', async (c) => c.json(await sessionAnswer(parts, c.get('auditor'))))
+  addExport(app, api)
+  app.use(boundReads())
+  addReads(app, api)
+  addEvidence(app, api)
+  return app
+}
+
+/**
+ * Refuses what another site's page sends, beside SameSite=Strict: reads have an effect here, they are logged.
+ * Browsers set both fields; other programs have no cookies of an auditor to be misused.
+ */
+function assertOwnSite(site: string | undefined, origin: string | undefined, own: string): void {
+  const isOwnSite = site === undefined || site === 'same-origin' || site === 'none'
+  if (!isOwnSite || (origin !== undefined && origin !== own)) throw new AuditRefused('other_site')
+}
+
+const signInBody = z.strictObject({ token: z.string().max(200) })
+
+function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessions): void {
+  const window = createWindow(tries)
+  const tooLarge = (): never => {
+    throw new AuditRefused('token_refused')
+  }
+  app.post('/session', bodyLimit({ maxSize: 1_024, onError: tooLarge }), async (c) => {
+    const { isWithin } = await window.take(parts.sender(c).source)
+    if (!isWithin) throw new AuditRefused('too_many_tries')
+    const body: unknown = await c.req.json().catch(() => undefined)
+    const parsed = signInBody.safeParse(body)
+    if (!parsed.success) throw new AuditRefused('token_refused')
+    return c.json(await sessionAnswer(parts, await sessions.signIn(c, parsed.data.token)))
+  })
+  app.delete('/session', async (c) => {
+    await sessions.signOut(c)
+    return c.body(null, 204)
+  })
+}
+
+async function sessionAnswer(
+  { status, signingLogKeys }: AuditParts,
+  { name, role }: Auditor,
+): Promise<SessionAnswer> {
+  const { origin } = await status()
+  const keys = signingLogKeys(origin).map((key) => encodeVerifierKey(sodiumPrimitives, key))
+  return { name, role, origin, keys }
+}
+
+function addReads(app: Hono<AuditEnvironment>, api: Api): void {
+  const { parts, search, accessLog } = api
+  app.get('/entries', async (c) => c.json(await pageAnswer(c, api)))
+  app.get('/timeline', async (c) => {
+    const filter = filterOf(c)
+    await accessLog.logAccess(c, 'audit-read', { what: 'timeline', ...filterFacts(filter) })
+    return c.json(await timelineOf({ store: parts.store, search }, filter, parts.now() * 1_000 + 999))
+  })
+  app.get('/overview', async (c) => {
+    const { from, until } = filterOf(c)
+    await accessLog.logAccess(c, 'audit-read', { what: 'overview' })
+    const range = { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }
+    return c.json(await overviewOf(parts.store, range, parts.now() * 1_000 + 999))
+  })
+  app.get('/integrity', async (c) => {
+    await accessLog.logAccess(c, 'audit-read', { what: 'integrity' })
+    return c.json(await integrityOf(parts, search))
+  })
+  app.get('/consistency', async (c) => {
+    const from = findCursor(c.req.query('from') ?? '')
+    if (from === undefined) throw new AuditRefused('not_found')
+    await accessLog.logAccess(c, 'audit-read', { what: 'consistency' })
+    return c.json(await consistencyOf(parts, c.req.query('origin') ?? '', from))
+  })
+  app.get('/entries/:id', async (c) => {
+    const entry = await findEntry(api, c.req.param('id'))
+    await accessLog.logAccess(c, 'audit-read', { what: 'entry', entry: leafIdText(entry.id) })
+    return c.json(await entryAnswer(parts, entry, c.get('auditor').role))
+  })
+}
+
+async function pageAnswer(c: AuditContext, api: Api): Promise<PageAnswer> {
+  const { parts, search, accessLog } = api
+  const filter = filterOf(c)
+  const after = c.req.query('after')
+  if (after !== undefined) return await tailAnswer(c, api, filter, after)
+  const before = c.req.query('before')
+  const cursor = before === undefined ? undefined : findCursor(before)
+  if (before !== undefined && cursor === undefined) throw new AuditRefused('not_found')
+  await accessLog.logAccess(c, 'audit-read', { what: 'search', ...filterFacts(filter) })
+  const { entries, next } = await search.page(filter, cursor, pageSize)
+  return { entries: await rowsOf(entries, parts.findKey), next: next === undefined ? null : String(next) }
+}
+
+/** What has come since the last look, of the last two minutes at most. */
+async function tailAnswer(
+  c: AuditContext,
+  api: Api,
+  filter: AuditFilter,
+  after: string,
+): Promise<PageAnswer> {
+  const { parts, search, accessLog } = api
+  const last = findCursor(after)
+  if (last === undefined) throw new AuditRefused('not_found')
+  const table = filterNames.map((name) => c.req.query(name) ?? '').join('\n')
+  await accessLog.logTailAccess(c, table, { what: 'tail', ...filterFacts(filter) })
+  const from = Math.max(filter.from ?? 0, parts.now() * 1_000 - tailReach)
+  const { entries } = await search.page({ ...filter, from }, undefined, pageSize)
+  const newer = entries.filter(({ place }) => place > last)
+  return { entries: await rowsOf(newer, parts.findKey), next: null }
+}
+
+/** Holds a slot while an answer is made. */
+function boundReads(): MiddlewareHandler<AuditEnvironment> {
+  const slots = createWorkSlots(readLimit)
+  return async function boundRead(c, next) {
+    const release = slots.take(c.get('auditor').name)
+    try {
+      await next()
+    } finally {
+      release()
+    }
+  }
+}
+
+function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, exports }: Api): void {
+  app.get('/export', async (c) => {
+    assertMayDisclose(c)
+    const format = parseFormat(c.req.query('format'))
+    const filter = filterOf(c)
+    const release = exports.take(c.get('auditor').name)
+    try {
+      await accessLog.logAccess(c, 'audit-exported', { what: format, ...filterFacts(filter) })
+    } catch (error) {
+      release()
+      throw error
+    }
+    return exportResponse({ findKey: parts.findKey, search, onEnd: release }, filter, format)
+  })
+}
+
+function addEvidence(app: Hono<AuditEnvironment>, api: Api): void {
+  const { parts, accessLog } = api
+  app.get('/entries/:id/evidence', async (c) => {
+    assertMayDisclose(c)
+    const groups = parseLabels(c.req.query('groups') ?? 'core,sig,pay')
+    const entry = await findEntry(api, c.req.param('id'))
+    await accessLog.logAccess(c, 'audit-exported', { what: 'evidence', entry: leafIdText(entry.id) })
+    return await evidenceResponse(parts, entry, groups)
+  })
+}
+
+function assertMayDisclose(c: AuditContext): void {
+  if (!mayDisclose(c.get('auditor').role)) throw new AuditRefused('not_for_your_role')
+}
+
+/**
+ * The words of the query string, attacker-controlled. @throws FilterError
+ * Who is not shown addresses is not told which ones they are by a search either.
+ *
+ * @throws AuditRefused
+ */
+function filterOf(c: AuditContext): AuditFilter {
+  const filter = parseFilter(Object.fromEntries(filterNames.map((name) => [name, c.req.query(name)])))
+  if (filter.ip !== undefined) assertMayDisclose(c)
+  return filter
+}
+
+/** By UUID or leaf hash, attacker-controlled. @throws AuditRefused `not_found` */
+async function findEntry({ parts }: Api, name: string): Promise<LogEntry> {
+  const { id, hash } = parseFilter({ receipt: name })
+  const key = id ?? hash
+  const entry = key === undefined ? undefined : await parts.reader.entryById(key)
+  if (entry === undefined) throw new AuditRefused('not_found')
+  return entry
+}

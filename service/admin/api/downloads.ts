@@ -1,0 +1,103 @@
+/** What auditors take away: entries as a file, and the evidence for one. For those who may disclose, and logged first. */
+import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
+import type { LogEntry } from '../../store/log-records.ts'
+import { EvidenceRefused, makeEvidence } from '../../tlog/evidence/make-evidence.ts'
+import { leafIdText } from '../../tlog/leaf-id.ts'
+import { openGroups } from './entry-view.ts'
+import { type ExportFormat, exportEntries, exportHead, exportLines } from './export.ts'
+import type { AuditFilter } from './filter.ts'
+import type { AuditParts } from './parts.ts'
+import { AuditRefused } from './problems.ts'
+import type { AuditSearch } from './search.ts'
+
+const types: { readonly [F in ExportFormat]: string } = {
+  csv: 'text/csv; charset=utf-8',
+  jsonl: 'application/jsonl; charset=utf-8',
+}
+
+export interface ExportParts extends Pick<AuditParts, 'findKey'> {
+  readonly search: AuditSearch
+  /** Called once the last byte has left, or nobody wants it any more. May be called again. */
+  readonly onEnd: () => void
+}
+
+/**
+ * Everything that a filter finds, as a file that comes page by page. A failure on the way breaks the connection off, so
+ * that half a file is not taken for a whole one.
+ */
+export function exportResponse(
+  { findKey, search, onEnd }: ExportParts,
+  filter: AuditFilter,
+  format: ExportFormat,
+): Response {
+  const pages = exportEntries(search, filter, findKey)
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encoder.encode(exportHead(format))),
+    async pull(controller) {
+      try {
+        const { done, value } = await pages.next()
+        if (done !== true) return controller.enqueue(encoder.encode(exportLines(format, value)))
+        controller.close()
+        onEnd()
+      } catch (error) {
+        controller.error(error)
+        onEnd()
+      }
+    },
+    cancel: async () => {
+      onEnd()
+      await pages.return(undefined)
+    },
+  })
+  return new Response(body, { headers: fileHeaders(types[format], `audit.${format}`) })
+}
+
+/** @throws AuditRefused `not_found` for a format that there is not */
+export function parseFormat(word: string | undefined): ExportFormat {
+  if (word === 'csv' || word === 'jsonl') return word
+  throw new AuditRefused('not_found')
+}
+
+/**
+ * The evidence for one entry, with those of the groups opened that there are: of an erased entry only the proof is left.
+ *
+ * @throws AuditRefused `not_yet` before its first checkpoint
+ */
+export async function evidenceResponse(
+  parts: Pick<AuditParts, 'store' | 'reader' | 'findKey' | 'logKeys' | 'serviceKeys' | 'witnesses'>,
+  entry: LogEntry,
+  groups: readonly GroupLabel[],
+): Promise<Response> {
+  const sources = { ...parts, serviceKeys: parts.serviceKeys() }
+  const opened = await openGroups(entry, parts.findKey)
+  const there = groups.filter((label) => opened.has(label))
+  try {
+    const archive = await makeEvidence(sources, entry, { groups: there, body: undefined })
+    const headers = fileHeaders('application/zip', `evidence-${leafIdText(entry.id)}.zip`)
+    return new Response(new Uint8Array(archive), { headers })
+  } catch (error) {
+    if (error instanceof EvidenceRefused) throw new AuditRefused('not_yet')
+    throw error
+  }
+}
+
+/** A comma list of labels, attacker-controlled; empty: nothing but the proof. @throws AuditRefused `not_found` */
+export function parseLabels(words: string): readonly GroupLabel[] {
+  return words
+    .split(',')
+    .filter((word) => word !== '')
+    .map((word) => {
+      const label = groupLabels.find((known) => known === word)
+      if (label === undefined) throw new AuditRefused('not_found')
+      return label
+    })
+}
+
+function fileHeaders(type: string, name: string): Readonly<Record<string, string>> {
+  return {
+    'content-type': type,
+    'content-disposition': `attachment; filename="${name}"`,
+    'cache-control': 'no-store',
+  }
+}

@@ -1,0 +1,136 @@
+/** Entries as rows, for spreadsheets and scripts: what is sealed is opened, what is erased is shown as erased. */
+import { stringify } from 'csv-stringify/sync'
+import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
+import { parseGroup, parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import type { LogEntry } from '../../store/log-records.ts'
+import { indexesPerLog } from '../../store/log-records.ts'
+import { leafIdText } from '../../tlog/leaf-id.ts'
+import { openDetail } from '../../tlog/sealed-details.ts'
+import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
+import type { AuditFilter } from './filter.ts'
+import type { AuditSearch } from './search.ts'
+
+export type ExportFormat = 'csv' | 'jsonl'
+
+/** An entry with what it is about. */
+export interface OpenedEntry {
+  readonly entry: LogEntry
+  /** `none`: nothing was ever sealed with it. */
+  readonly detail: 'opened' | 'erased' | 'none'
+  /** By label; empty unless opened. */
+  readonly groups: Readonly<Record<string, FlatObject>>
+  /** Public facts of the leaf: member `x`. */
+  readonly facts: FlatObject | undefined
+}
+
+/** Entries that are read, opened and written in one turn of the event loop: some milliseconds. */
+export const entriesPerTurn = 50
+
+/** Everything that a filter finds, the newest first, page by page, with other work of the process between pages. */
+export async function* exportEntries(
+  search: AuditSearch,
+  filter: AuditFilter,
+  findKey: FindSubjectKey,
+): AsyncGenerator<readonly OpenedEntry[]> {
+  let before: number | undefined
+  do {
+    const { entries, next } = await search.page(filter, before, entriesPerTurn)
+    const opened: OpenedEntry[] = []
+    for (const entry of entries) opened.push(await openEntry(entry, findKey))
+    if (opened.length > 0) yield opened
+    before = next
+  } while (before !== undefined)
+}
+
+/** @throws Error for a detail that is there and does not open: it was changed. */
+export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+  const { facts, commitments } = parseLeaf(entry.leaf)
+  const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
+  const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const
+  if (entry.detail === null) return nothing
+  const key = await findKey(entry.userTag)
+  if (key === undefined) return nothing
+  const groups = [...openDetail(entry.detail, entry.id, key)].map(
+    ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
+  )
+  return { entry, detail: 'opened', groups: Object.fromEntries(groups), facts }
+}
+
+/** The columns of a CSV; of the groups those that are read most. A JSON line has all. */
+const columns = [
+  'time',
+  'kind',
+  'result',
+  'code',
+  'user',
+  'device',
+  'ip',
+  'method',
+  'path',
+  'status',
+  'step',
+  'duration_ms',
+  'idempotency_key',
+  'app',
+  'acr',
+  'session',
+  'user_agent',
+  'request_digest',
+  'response_digest',
+  'detail',
+  'facts',
+  'id',
+  'log',
+  'position',
+  'leaf_hash',
+] as const
+
+/** The first line of a format; empty where it has none. */
+export function exportHead(format: ExportFormat): string {
+  return format === 'csv' ? stringify([[...columns]], { record_delimiter: 'windows' }) : ''
+}
+
+/** Lines of a format, each with its end. */
+export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[]): string {
+  if (format === 'jsonl') return entries.map((opened) => `${JSON.stringify(jsonOf(opened))}\n`).join('')
+  // A cell that begins like a formula is text for whoever opens the file (OWASP, "CSV Injection").
+  return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
+}
+
+function jsonOf({ entry, detail, groups, facts }: OpenedEntry) {
+  return { ...publicPart(entry), detail, groups, ...(facts === undefined ? {} : { facts }) }
+}
+
+function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (string | number | null)[] {
+  const { core = {}, net = {}, pay = {}, sub = {} } = groups
+  const row: Readonly<Record<string, string | number | null>> = {
+    ...core,
+    ...net,
+    ...pay,
+    ...sub,
+    ...publicPart(entry),
+    detail,
+    facts: facts === undefined ? null : JSON.stringify(facts),
+  }
+  return columns.map((column) => plain(row[column] ?? null))
+}
+
+/** Some spreadsheets split a line at other characters than the comma, quoted or not: a formula may begin behind them. */
+function plain(cell: string | number | null): string | number | null {
+  return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
+}
+
+function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) {
+  return {
+    time: new Date(at).toISOString(),
+    kind,
+    result,
+    code,
+    app,
+    id: leafIdText(id),
+    log: Math.floor(place / indexesPerLog),
+    position: place % indexesPerLog,
+    leaf_hash: encodeBase64Url(hash),
+  }
+}

@@ -1,0 +1,65 @@
+/** The state of the log itself: what is signed, who has cosigned it, what is missing from it. */
+
+import { encodeBase64 } from 'miniseal-protocol/text'
+import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
+import type { CheckpointRecord } from '../../store/log-records.ts'
+import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
+import { rowsOf } from './entry-view.ts'
+import type { AuditParts } from './parts.ts'
+import { AuditRefused } from './problems.ts'
+import type { AuditSearch } from './search.ts'
+
+/** Checkpoints and events that are listed. */
+const listed = 20
+
+export async function integrityOf(parts: AuditParts, search: AuditSearch): Promise<IntegrityAnswer> {
+  const { store, reader, now } = parts
+  const status = await parts.status()
+  const latest = await reader.latestCheckpoint()
+  const checkpoints = await reader.checkpoints(Number.MAX_SAFE_INTEGER, listed)
+  const events = async (kind: LeafKind): Promise<readonly EntryRow[]> =>
+    rowsOf((await search.page({ kind }, undefined, listed)).entries, parts.findKey)
+  const { health: standing, origin, size, staged, checkpointAge: age } = status
+  return {
+    now: now(),
+    ...{ standing, origin, size, staged },
+    checkpoint:
+      latest === undefined ? null : { size: latest.size, age, note: latest.note + latest.cosignatures },
+    checkpoints: checkpoints.map(checkpointRow),
+    witnesses: (await store.listWitnesses()).map(({ log: _, ...witness }) => witness),
+    lastCheck: (await parts.lastCheck()) ?? null,
+    gaps: await events('gap'),
+    erasures: await events('erased'),
+    keyChanges: await events('key-rotated'),
+  }
+}
+
+function checkpointRow({ size, signedAt, cosignatures, timestampToken }: CheckpointRecord): CheckpointRow {
+  const lines = cosignatures.split('\n').filter((line) => line !== '').length
+  return { size, signedAt, cosignatures: lines, isTimestamped: timestampToken !== null }
+}
+
+/**
+ * Shows that the log of an origin continues the one that an auditor has seen.
+ *
+ * @param from the size that was seen; attacker-controlled
+ * @throws AuditRefused `not_found` for a log that is not here, or was never so large; `not_yet` before its first checkpoint
+ */
+export async function consistencyOf(
+  { reader }: Pick<AuditParts, 'reader'>,
+  origin: string,
+  from: number,
+): Promise<ConsistencyAnswer> {
+  const state = (await reader.states()).find((known) => known.origin === origin)
+  if (state === undefined) throw new AuditRefused('not_found')
+  const latest = await reader.latestCheckpoint(state.log)
+  if (latest === undefined) throw new AuditRefused('not_yet')
+  const { size, note, cosignatures } = latest
+  if (from > size) throw new AuditRefused('not_found')
+  const proof = await reader.consistency(from, size, state.log)
+  return {
+    ...{ origin, from, size },
+    proof: proof.map((hash) => encodeBase64(hash)),
+    checkpoint: note + cosignatures,
+  }
+}

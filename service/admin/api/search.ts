@@ -1,0 +1,61 @@
+/** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
+
+import type { LogEntry } from '../../store/log-records.ts'
+import type { LogSearch, TimedResult } from '../../store/log-search.ts'
+import type { Store } from '../../store/store.ts'
+import type { BlindIndexOf } from '../../tlog/blind-index.ts'
+import type { AuditFilter } from './filter.ts'
+
+/** A page of what was found, the newest first. */
+export interface FoundEntries {
+  readonly entries: readonly LogEntry[]
+  /** Where the next page begins; `undefined`: there is no more. */
+  readonly next: number | undefined
+}
+
+/** Searches in the whole log of a database, over all its origins. */
+export interface AuditSearch {
+  /**
+   * @param before the `next` of the page before; `undefined` for the first page
+   * @param limit how many entries a page has
+   */
+  page(filter: AuditFilter, before: number | undefined, limit: number): Promise<FoundEntries>
+  /** The times of the newest entries, for a chart. */
+  times(filter: AuditFilter, limit: number): Promise<readonly TimedResult[]>
+}
+
+/** More than any place. */
+const end = Number.MAX_SAFE_INTEGER
+
+export function createAuditSearch(
+  store: Pick<Store, 'searchLog' | 'listTimes'>,
+  blindIndexOf: BlindIndexOf,
+): AuditSearch {
+  return {
+    async page(filter, before, limit) {
+      const found = await store.searchLog(searchOf(filter, blindIndexOf), before ?? end, limit + 1)
+      const entries = found.slice(0, limit)
+      return { entries, next: found.length > limit ? entries.at(-1)?.place : undefined }
+    },
+    times: (filter, limit) => store.listTimes(searchOf(filter, blindIndexOf), limit),
+  }
+}
+
+/** The columns and tags that a filter asks for. */
+function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
+  const { user, device, ip, path, area, ...columns } = filter
+  return {
+    ...columns,
+    ...(user === undefined ? {} : { userTag: blindIndexOf('user', user) }),
+    ...(device === undefined ? {} : { deviceTag: blindIndexOf('device', device) }),
+    ...(ip === undefined ? {} : { ipTag: blindIndexOf('ip', ip) }),
+    ...(path === undefined ? {} : { pathTag: blindIndexOf('path', path) }),
+    ...(area === undefined ? {} : { areaTag: blindIndexOf('area', area) }),
+  }
+}
+
+/** A cursor as it came, attacker-controlled: a place in decimal. `undefined` when it is none. */
+export function findCursor(text: string): number | undefined {
+  const place = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(place) ? place : undefined
+}

@@ -1,0 +1,116 @@
+/** Entries over time, for charts: from the counts of hours where they can say it, else from the entries themselves. */
+import type { HourCount, LeafResult } from '../../store/log-records.ts'
+import type { Store } from '../../store/store.ts'
+import type { TimeBucket, TimelineAnswer } from './answers.ts'
+import type { AuditFilter } from './filter.ts'
+import type { AuditSearch } from './search.ts'
+
+/** A range in milliseconds since 1970, cut into steps that begin at multiples of `step`. */
+export interface Range {
+  readonly from: number
+  readonly until: number
+  readonly step: number
+}
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+
+/** Steps that a person can name, in milliseconds. */
+const steps = [
+  ...[1_000, 5_000, 15_000, minute, 5 * minute, 15 * minute],
+  ...[hour, 3 * hour, 6 * hour, 12 * hour, day, 7 * day, 30 * day, 365 * day],
+]
+const maxBuckets = 120
+
+/** A shorter range is counted from the entries: hours would say little. */
+const shortRange = 12 * hour
+
+/** Entries that are counted one by one. */
+const maxScanned = 20_000
+
+/** Where a filter leaves the range open: from the oldest entry until now. */
+export async function rangeOf(
+  store: Pick<Store, 'findLogEntry'>,
+  { from, until }: Pick<AuditFilter, 'from' | 'until'>,
+  now: number,
+  finest = 1_000,
+): Promise<Range> {
+  const end = until ?? now
+  const begin = Math.min(from ?? (await store.findLogEntry(0))?.at ?? end - day, end)
+  const fitting = steps.filter((step) => step >= finest).find((step) => (end - begin) / step <= maxBuckets)
+  const step = fitting ?? Math.ceil((end - begin) / maxBuckets / day) * day
+  return { from: Math.floor(begin / step) * step, until: end, step }
+}
+
+/** Sums what happened into the steps of a range. */
+export interface Tally {
+  /** What is outside of the range is left out. @param at milliseconds since 1970 */
+  add(at: number, result: LeafResult, entries: number): void
+  readonly buckets: readonly TimeBucket[]
+}
+
+export function createTally({ from, until, step }: Range): Tally {
+  const length = Math.max(1, Math.ceil((until - from) / step))
+  const buckets = Array.from({ length }, (_, i) => ({
+    at: from + i * step,
+    ...{ ok: 0, refused: 0, failed: 0, unknown: 0 },
+  }))
+  return {
+    buckets,
+    add(at, result, entries) {
+      const bucket = buckets[Math.floor((at - from) / step)]
+      if (bucket !== undefined) bucket[result] += entries
+    },
+  }
+}
+
+/** A count of an hour, with its time in the range: an hour that began before the range counts for its first step. */
+interface PlacedCount extends HourCount {
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** The hours of a range. */
+export async function* hoursOf(
+  store: Pick<Store, 'eachHourCounts'>,
+  { from, until }: Range,
+): AsyncGenerator<PlacedCount> {
+  const pages = store.eachHourCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
+  for await (const page of pages)
+    for (const count of page) yield { ...count, at: Math.max(count.hour * 1_000, from) }
+}
+
+/** The chart above a table: what the filter finds, in steps. */
+export async function timelineOf(
+  parts: { readonly store: Pick<Store, 'findLogEntry' | 'eachHourCounts'>; readonly search: AuditSearch },
+  filter: AuditFilter,
+  now: number,
+): Promise<TimelineAnswer> {
+  const range = await rangeOf(parts.store, filter, now)
+  if (isByHours(filter) && range.until - range.from > shortRange) {
+    const coarse = await rangeOf(parts.store, filter, now, hour)
+    const tally = createTally(coarse)
+    for await (const count of hoursOf(parts.store, coarse))
+      if (isAskedFor(count, filter)) tally.add(count.at, count.result, count.entries)
+    return { ...coarse, buckets: tally.buckets, isComplete: true }
+  }
+  const times = await parts.search.times({ ...filter, from: range.from, until: range.until }, maxScanned)
+  const tally = createTally(range)
+  for (const { at, result } of times) tally.add(at, result, 1)
+  return { ...range, buckets: tally.buckets, isComplete: times.length < maxScanned }
+}
+
+const columns: ReadonlySet<string> = new Set(['from', 'until', 'kind', 'result', 'code'])
+
+function isByHours(filter: AuditFilter): boolean {
+  return Object.keys(filter).every((name) => columns.has(name))
+}
+
+function isAskedFor(count: HourCount, { kind, result, code }: AuditFilter): boolean {
+  return [
+    [kind, count.kind],
+    [result, count.result],
+    [code, count.code],
+  ].every(([asked, is]) => asked === undefined || asked === is)
+}

@@ -1,0 +1,133 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** `/audit`: the shell of the auditors' pages, their script and their style. Everything else they ask the API for. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Context } from 'hono'
+import { Hono } from 'hono'
+import { packageRoot } from '../config/package-root.ts'
+import type { Language } from '../messages/language.ts'
+import { languageOf } from '../messages/language.ts'
+import { auditApi } from './api/api.ts'
+import type { AuditParts } from './api/parts.ts'
+
+/** Nothing from elsewhere, nothing inline, nowhere in a frame. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+].join('; ')
+
+const files = { 'app.js': 'text/javascript; charset=utf-8', 'app.css': 'text/css; charset=utf-8' } as const
+
+type FileName = keyof typeof files
+
+/** The paths of the pages: the script decides what each shows. */
+const pagePaths = ['/', '/overview', '/integrity', '/entries/:id'] as const
+
+/** The routes below `/audit`. */
+export function auditRoutes(parts: AuditParts): Hono {
+  const app = new Hono()
+  const built = readBuilt()
+  app.use(async (c, next) => {
+    await next()
+    c.header('content-security-policy', policy)
+    c.header('referrer-policy', 'no-referrer')
+  })
+  app.route('/api', auditApi(parts))
+  app.get('/assets/:name', async (c) => {
+    const name = c.req.param('name')
+    const file = isFile(name) ? (await built())?.get(name) : undefined
+    if (file === undefined || !isFile(name)) return c.notFound()
+    // The same bytes for everybody who asks: none of them is copied.
+    return c.body(file.bytes, 200, {
+      'content-type': files[name],
+      // Its name is asked for with its digest.
+      'cache-control': 'public, max-age=31536000, immutable',
+    })
+  })
+  for (const path of pagePaths) app.get(path, async (c) => page(c, await built()))
+  return app
+}
+
+interface BuiltFile {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly digest: string
+}
+
+type BuiltFiles = ReadonlyMap<FileName, BuiltFile>
+
+function isFile(name: string): name is FileName {
+  return Object.hasOwn(files, name)
+}
+
+/** Reads what `npm run build` has made, once it is there; `undefined` before. */
+function readBuilt(): () => Promise<BuiltFiles | undefined> {
+  const folder = join(packageRoot(), 'dist', 'pages', 'audit')
+  let kept: BuiltFiles | undefined
+  return async () => {
+    if (kept !== undefined) return kept
+    try {
+      const read = (Object.keys(files) as FileName[]).map(async (name): Promise<[FileName, BuiltFile]> => {
+        const bytes = new Uint8Array(await readFile(join(folder, name)))
+        return [name, { bytes, digest: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }]
+      })
+      kept = new Map(await Promise.all(read))
+    } catch {
+      return undefined
+    }
+    return kept
+  }
+}
+
+function page(c: Context, built: BuiltFiles | undefined): Response | Promise<Response> {
+  if (built === undefined) return c.text('The pages are not built: npm run build\n', 503)
+  const language = languageOf(c.req.header('accept-language'))
+  c.header('vary', 'accept-language')
+  c.header('cache-control', 'no-cache')
+  const versioned = (name: FileName): string => `/audit/assets/${name}?v=${built.get(name)?.digest ?? ''}`
+  return c.html(
+    `<!doctype html>${Shell({ language, style: versioned('app.css'), script: versioned('app.js') })}`,
+  )
+}
+
+interface ShellOptions {
+  readonly language: Language
+  readonly style: string
+  readonly script: string
+}
+
+function Shell({ language, style, script }: ShellOptions) {
+  const isChinese = language === 'zh-CN'
+  return (
+    <html lang={language}>
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>{isChinese ? '审计 · Miniseal' : 'Audit · Miniseal'}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href={style} />
+        <script type="module" src={script} />
+      </head>
+      <body>
+        <div id="app">
+          <p class="starting">{isChinese ? '正在载入…' : 'Loading…'}</p>
+        </div>
+        <noscript>
+          {isChinese
+            ? '这些页面在浏览器中验证日志，需要 JavaScript。'
+            : 'These pages verify the log in the browser: they need JavaScript.'}
+        </noscript>
+      </body>
+    </html>
+  )
+}

@@ -1,0 +1,66 @@
+/**
+ * SHA-256 and Ed25519 in the browser: WebCrypto where it has them, else the code that phones run.
+ *
+ * WebCrypto is not there on plain http (outside this machine), and old browsers have no Ed25519 in it.
+ */
+import { tweetnaclCurves } from 'miniseal-protocol/primitives/curves-tweetnacl'
+import {
+  hasSmallOrder,
+  isCanonicalPoint,
+  isCanonicalScalar,
+} from 'miniseal-protocol/primitives/ed25519-encoding'
+import type { Primitives } from 'miniseal-protocol/primitives/primitives'
+import { createJsPrimitives } from 'miniseal-protocol/primitives/primitives-js'
+
+/** The primitives of `crypto/`, for what is computed at once. */
+export const bundled: Primitives = createJsPrimitives(tweetnaclCurves)
+
+/** `undefined` on plain http, whatever the types say. */
+const subtle: SubtleCrypto | undefined = globalThis.crypto.subtle
+
+export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  if (subtle === undefined) return bundled.sha256(bytes)
+  return new Uint8Array(await subtle.digest('SHA-256', new Uint8Array(bytes)))
+}
+
+/** Which implementation has checked a signature. */
+export type Checker = 'WebCrypto' | 'tweetnacl'
+
+/** As strict as the service: one encoding, no key or point of small order. Attacker-controlled arguments. */
+export async function verifyEd25519(
+  signature: Uint8Array,
+  message: Uint8Array,
+  publicKey: Uint8Array,
+): Promise<{ readonly isRight: boolean; readonly by: Checker }> {
+  const byWebCrypto = isStrict(signature, publicKey)
+    ? await askWebCrypto(signature, message, publicKey)
+    : false
+  if (byWebCrypto !== undefined) return { isRight: byWebCrypto, by: 'WebCrypto' }
+  return { isRight: bundled.ed25519Verify(signature, message, publicKey), by: 'tweetnacl' }
+}
+
+function isStrict(signature: Uint8Array, publicKey: Uint8Array): boolean {
+  if (signature.length !== 64 || publicKey.length !== 32) return false
+  const [point, scalar] = [signature.slice(0, 32), signature.slice(32)]
+  return (
+    isCanonicalScalar(scalar) && [point, publicKey].every((it) => isCanonicalPoint(it) && !hasSmallOrder(it))
+  )
+}
+
+/** `undefined` where it has no Ed25519. */
+async function askWebCrypto(
+  signature: Uint8Array,
+  message: Uint8Array,
+  publicKey: Uint8Array,
+): Promise<boolean | undefined> {
+  if (subtle === undefined) return undefined
+  try {
+    const key = await subtle.importKey('raw', new Uint8Array(publicKey), { name: 'Ed25519' }, false, [
+      'verify',
+    ])
+    return await subtle.verify({ name: 'Ed25519' }, key, new Uint8Array(signature), new Uint8Array(message))
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'NotSupportedError') return undefined
+    return false
+  }
+}

@@ -1,0 +1,199 @@
+/** The log itself: what is signed, whether it continues what was seen, what is missing. */
+import type { EntryRow, IntegrityAnswer } from '../api/answers.ts'
+import { useApi } from './api-client.ts'
+import { useLocalization } from './locales/texts.ts'
+import { handleLinkClick } from './location.ts'
+import { SinceVisit } from './since-visit.tsx'
+import { Answer, Moment } from './states.tsx'
+
+export function IntegrityPage() {
+  const { translate } = useLocalization()
+  const [apiResult, again] = useApi<IntegrityAnswer>('integrity')
+  return (
+    <>
+      <h1>{translate('integrity')}</h1>
+      <Answer
+        apiResult={apiResult}
+        onAgain={again}
+        show={(answer: IntegrityAnswer) => <Integrity answer={answer} />}
+      />
+    </>
+  )
+}
+
+function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
+  const { translate } = useLocalization()
+  return (
+    <>
+      <div class="cards">
+        <SinceVisit origin={answer.origin} />
+        <Standing answer={answer} />
+        <LastCheck answer={answer} />
+      </div>
+      <div class="pair">
+        <Checkpoints answer={answer} />
+        <Witnesses answer={answer} />
+      </div>
+      <div class="triple">
+        <Events title={translate('gaps')} intro={translate('gapsIntro')} rows={answer.gaps} />
+        <Events title={translate('erasures')} rows={answer.erasures} />
+        <Events title={translate('keyChanges')} rows={answer.keyChanges} />
+      </div>
+    </>
+  )
+}
+
+function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
+  const { translate, find, count, span } = useLocalization()
+  const { standing, origin, size, staged, checkpoint } = answer
+  const isOpen = standing === 'open'
+  return (
+    <section class={isOpen ? 'card good' : 'card bad'}>
+      <h2>{translate('standing')}</h2>
+      <p class="figure">{find(`standing_${standing}`) ?? `${translate('standingRefused')} ${standing}`}</p>
+      <p class="code">{origin}</p>
+      <p>
+        {count(size)} {translate('entriesUnit')}
+        {staged === 0 ? '' : ` · ${count(staged)} ${translate('waiting')}`}
+      </p>
+      {checkpoint === null ? null : (
+        <p>
+          {translate('checkpointAge')}: {span(checkpoint.age ?? 0)} {translate('ago')}, {translate('atSize')}{' '}
+          {count(checkpoint.size)} {translate('entriesUnit')}
+        </p>
+      )}
+    </section>
+  )
+}
+
+function LastCheck({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer }) {
+  const { translate, count } = useLocalization()
+  return (
+    <section class="card">
+      <h2>{translate('lastCheck')}</h2>
+      {lastCheck === null ? (
+        <p class="hint">{translate('lastCheckNone')}</p>
+      ) : (
+        <>
+          <p class="figure">
+            <Moment at={lastCheck.at * 1_000} />
+          </p>
+          <p>
+            {translate('atSize')} {count(lastCheck.size)} {translate('entriesUnit')}
+          </p>
+        </>
+      )}
+    </section>
+  )
+}
+
+function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAnswer }) {
+  const { translate, count } = useLocalization()
+  return (
+    <section>
+      <h2>{translate('checkpoints')}</h2>
+      <div class="table-room">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{translate('signedAt')}</th>
+              <th scope="col" class="number">
+                {translate('size')}
+              </th>
+              <th scope="col" class="number">
+                {translate('cosignatures')}
+              </th>
+              <th scope="col">{translate('timestamped')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {checkpoints.map(({ size, signedAt, cosignatures, isTimestamped }) => (
+              <tr key={size}>
+                <td>{signedAt === 0 ? '…' : <Moment at={signedAt * 1_000} />}</td>
+                <td class="number">{count(size)}</td>
+                <td class="number">{cosignatures === 0 ? '–' : count(cosignatures)}</td>
+                <td>{isTimestamped ? translate('yes') : '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: IntegrityAnswer }) {
+  const { translate, count } = useLocalization()
+  if (witnesses.length === 0)
+    return (
+      <section>
+        <h2>{translate('witnesses')}</h2>
+        <p class="hint">{translate('witnessesNone')}</p>
+      </section>
+    )
+  return (
+    <section>
+      <h2>{translate('witnesses')}</h2>
+      <div class="table-room">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{translate('witness')}</th>
+              <th scope="col" class="number">
+                {translate('lag')}
+              </th>
+              <th scope="col">{translate('cosigned')}</th>
+              <th scope="col">{translate('lastTry')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {witnesses.map(({ name, size, cosignedAt, triedAt, failure }) => (
+              <tr key={name}>
+                <td class="code">{name}</td>
+                <td class="number">{count(Math.max(0, (checkpoint?.size ?? 0) - size))}</td>
+                <td>{cosignedAt === null ? translate('neverYet') : <Moment at={cosignedAt * 1_000} />}</td>
+                <td>
+                  <Moment at={triedAt * 1_000} /> {failure ?? ''}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+interface EventsProps {
+  readonly title: string
+  readonly intro?: string
+  readonly rows: readonly EntryRow[]
+}
+
+function Events({ title, intro, rows }: EventsProps) {
+  const { translate } = useLocalization()
+  return (
+    <section>
+      <h2>{title}</h2>
+      {intro === undefined ? null : <p class="hint">{intro}</p>}
+      {rows.length === 0 ? <p class="hint">{translate('none')}</p> : null}
+      <ul class="events">
+        {rows.map((row) => (
+          <li key={row.id}>
+            <a href={`/audit/entries/${row.id}`} onClick={handleLinkClick}>
+              <Moment at={row.at} />
+            </a>{' '}
+            <span>{factsOf(row)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** Times of gaps are spelled out; a key by its kind and what became of it. */
+function factsOf({ facts = {} }: EntryRow): string {
+  const { change, key, kid, n, reason } = facts
+  const parts = [key, change, kid, n === undefined ? undefined : `× ${n}`, reason]
+  return parts.filter((part) => part !== undefined).join(' · ')
+}

@@ -1,0 +1,133 @@
+/** What happens over time: results, refusals by code, devices, logins, confirmations. */
+import type { CountedSeries, OverviewAnswer } from '../api/answers.ts'
+import { useApi } from './api-client.ts'
+import { Chart, type Layer } from './chart.tsx'
+import { useLocalization } from './locales/texts.ts'
+import { type Filters, handleLinkClick, navigate, queryOf, requestsUrl } from './location.ts'
+import { RangeChoice } from './range-choice.tsx'
+import { Answer } from './states.tsx'
+import { resultLayers } from './timeline.tsx'
+
+/** Codes with a colour of their own; the rest is together. */
+const maxColours = 6
+
+export function OverviewPage({ words: { from, to } }: { readonly words: Filters }) {
+  const { translate } = useLocalization()
+  const range: Filters = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+  const [apiResult, again] = useApi<OverviewAnswer>(`overview${queryOf(range)}`)
+  const choose = (words: Filters): void => navigate(`/audit/overview${queryOf({ ...range, ...words })}`)
+  return (
+    <>
+      <div class="page-head">
+        <h1>{translate('overview')}</h1>
+        <search class="filter-row" aria-label={translate('range')}>
+          <RangeChoice words={range} onChoose={choose} />
+        </search>
+      </div>
+      <Answer
+        apiResult={apiResult}
+        onAgain={again}
+        show={(answer: OverviewAnswer) => <Overview answer={answer} range={range} onChoose={choose} />}
+      />
+    </>
+  )
+}
+
+interface OverviewProps {
+  readonly answer: OverviewAnswer
+  readonly range: Filters
+  readonly onChoose: (words: Filters) => void
+}
+
+function Overview({ answer, range, onChoose }: OverviewProps) {
+  const words = useLocalization()
+  const { translate } = words
+  const times = answer.buckets.map(({ at }) => at)
+  const choose = (from: number, until: number): void =>
+    onChoose({ from: new Date(from).toISOString(), to: new Date(until).toISOString() })
+  const chart = (title: string, layers: readonly Layer[], height: number) => (
+    <section class="chart-card">
+      <h2>{title}</h2>
+      <Chart
+        label={title}
+        times={times}
+        step={answer.step}
+        layers={layers}
+        height={height}
+        onChoose={choose}
+      />
+    </section>
+  )
+  const single = (name: 'newDevices' | 'logins' | 'stepUps', counts: readonly number[], colour: string) =>
+    chart(translate(name), [{ name: translate(name), colour, counts }], 130)
+  return (
+    <>
+      {chart(translate('overviewRequests'), resultLayers(words, answer.buckets), 200)}
+      <div class="pair wide-left">
+        {chart(translate('overviewRefusals'), codeLayers(answer.refusals, translate('total')), 220)}
+        <TopRefusals refusals={answer.refusals} range={range} />
+      </div>
+      <div class="triple">
+        {single('logins', answer.logins, 'c-ok')}
+        {single('newDevices', answer.devices, 'c-2')}
+        {single('stepUps', answer.stepUps, 'c-3')}
+      </div>
+    </>
+  )
+}
+
+/** The most frequent codes, and all others as one. */
+function codeLayers(refusals: readonly CountedSeries[], rest: string): readonly Layer[] {
+  const layers = refusals
+    .slice(0, maxColours)
+    .map(({ code, counts }, i): Layer => ({ name: code, colour: `c-${i + 1}`, counts }))
+  const others = refusals.slice(maxColours)
+  const [first] = others
+  if (first === undefined) return layers
+  const counts = first.counts.map((_, i) => others.reduce((sum, { counts: of }) => sum + (of[i] ?? 0), 0))
+  return [...layers, { name: `… ${rest}`, colour: 'c-unknown', counts }]
+}
+
+interface TopRefusalsProps {
+  readonly refusals: readonly CountedSeries[]
+  readonly range: Filters
+}
+
+function TopRefusals({ refusals, range }: TopRefusalsProps) {
+  const { translate, count } = useLocalization()
+  const all = refusals.reduce((sum, { total }) => sum + total, 0)
+  return (
+    <section class="chart-card">
+      <h2>{translate('topRefusals')}</h2>
+      {refusals.length === 0 ? <p class="hint">{translate('noRefusals')}</p> : null}
+      <div class="table-room">
+        <table>
+          <thead class={refusals.length === 0 ? 'hidden' : ''}>
+            <tr>
+              <th scope="col">{translate('code')}</th>
+              <th scope="col" class="number">
+                {translate('total')}
+              </th>
+              <th scope="col" class="number">
+                {translate('share')}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {refusals.slice(0, 10).map(({ code, total }) => (
+              <tr key={code}>
+                <td>
+                  <a class="code" href={requestsUrl({ ...range, code })} onClick={handleLinkClick}>
+                    {code}
+                  </a>
+                </td>
+                <td class="number">{count(total)}</td>
+                <td class="number">{((100 * total) / all).toFixed(1)} %</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}

@@ -1,0 +1,55 @@
+/** What goes back to the client, and the refusals among it. */
+import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
+import { encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
+import type { ProblemContext } from '../messages/problems.ts'
+import { problemOf } from '../messages/problems.ts'
+import type { ExchangeContext } from './context.ts'
+import type { Refused } from './refused.ts'
+import type { RequestContext } from './request-context.ts'
+
+export interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request at all. */
+  readonly request: RequestMessage | undefined
+  readonly refused?: Refused | undefined
+  /** The hash of the leaf that tells of this exchange; absent where there is none. */
+  readonly receipt?: Uint8Array | undefined
+}
+
+/** A refusal as an answer like others, marked as the service's own. */
+export function refusalAnswer(
+  context: ExchangeContext,
+  refused: Refused,
+  requestContext: RequestContext,
+): Answer {
+  const { status, headers, body } = problemOf(
+    refused.refusal,
+    problemContext(context, refused, requestContext),
+  )
+  const fields: readonly Field[] = [...headers, [problemField, refused.refusal.code]]
+  const reply = { status, fields, content: encodeUtf8(body) }
+  return { reply, request: requestContext.request, refused }
+}
+
+export function problemContext(
+  context: ExchangeContext,
+  { step, outcome }: Refused,
+  { requestId }: Pick<RequestContext, 'requestId'>,
+): ProblemContext {
+  return { origin: context.settings.origin, step, outcome, time: context.now(), requestId }
+}
+
+/** An answer with more fields. */
+export function withFields(made: Answer, fields: readonly Field[]): Answer {
+  return { ...made, reply: { ...made.reply, fields: [...made.reply.fields, ...fields] } }
+}
+
+/** The reply that is sealed: with the field that names its leaf, where there is one. A backend cannot set it. */
+export function receiptedReply({ reply, receipt }: Answer): ResponseMessage {
+  const fields = reply.fields.filter(([name]) => name !== 'miniseal-receipt')
+  return {
+    ...reply,
+    fields: receipt === undefined ? fields : [...fields, ['miniseal-receipt', `:${encodeBase64(receipt)}:`]],
+  }
+}

@@ -1,0 +1,218 @@
+/** Step-up: a request runs only after its user has confirmed exactly this one by finger or face (protocol, section 9). */
+
+import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
+import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
+import { z } from 'zod'
+import type { Caller } from '../gateway/backend.ts'
+import type { StepUpNeeded } from '../gateway/step-up.ts'
+import { secretContext } from '../keys/secret-places.ts'
+import type { StepUpRecord } from '../store/step-ups.ts'
+import type { Write } from '../store/store.ts'
+import type { Command } from './authorize.ts'
+import type { ExchangeContext } from './context.ts'
+import { keyedDigest } from './idempotency.ts'
+import { checkAsync } from './refused.ts'
+import { digestOfParts, identityParts } from './request-identity.ts'
+
+/** For how long a challenge may be answered, in seconds. */
+const challengeLifetime = 180
+
+/** What the device's trusted environment has signed, as far as it is used. */
+const soterResult = z.object({
+  raw: z.string(),
+  counter: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  cpu_id: z.string().min(1).max(512),
+  uid: z.string().min(1).max(512),
+})
+
+type SoterResult = z.infer<typeof soterResult>
+
+/** Who asks, as far as they have confirmed it. */
+export interface ConfirmedCaller {
+  readonly caller: Caller
+  /** Of the trusted environment that has signed. */
+  readonly soterCounter?: number
+}
+
+/** The field `step-up`, read: nothing of it is verified yet. */
+interface Confirmation {
+  readonly challenge: Uint8Array
+  /** `resultJSON`, exactly as the device gave it. */
+  readonly json: string
+  /** `resultJSONSignature`, likewise. */
+  readonly signature: string
+}
+
+/** A challenge for this very request: kept by `write`, before anybody sees `refusal`. */
+export interface AskedStepUp {
+  readonly write: Write
+  /** `step_up_required` with the members `challenge` and `summary`. */
+  readonly refusal: ProtocolError
+}
+
+/** Makes a new challenge and the refusal that carries it. */
+export function askStepUp(
+  context: ExchangeContext,
+  { message, caller }: Command,
+  { message: detail, summary }: StepUpNeeded,
+): AskedStepUp {
+  const challenge = makeChallenge(context, message)
+  const members = { challenge: encodeBase64Url(challenge), summary }
+  return {
+    write: {
+      kind: 'insert-step-up',
+      challenge,
+      user: caller.user,
+      device: caller.device,
+      fingerprint: fingerprintOf(context, message),
+      expiresAt: context.now() + challengeLifetime,
+    },
+    refusal: new ProtocolError('step_up_required', detail, undefined, members),
+  }
+}
+
+/** H("miniseal/1 step-up" ‖ H(what is confirmed) ‖ 32 server bytes). */
+function makeChallenge(context: ExchangeContext, message: RequestMessage): Uint8Array {
+  const { primitives, random } = context
+  const confirmed = digestOfParts(primitives, identityParts(message))
+  return primitives.sha256(concatBytes(encodeUtf8('miniseal/1 step-up'), confirmed, random(32)))
+}
+
+/** What the challenge is bound to. */
+function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
+  return keyedDigest(context, 'step-up', identityParts(message))
+}
+
+/**
+ * Who asks, after the field `step-up` has been verified and its challenge used up, durably. Without the field nothing is
+ * looked at.
+ *
+ * @returns the caller with `acr` `soter`, for this request only, and the counter that rose; the caller as it was where
+ *   there is no field
+ * @throws Refused `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable` with nothing used up.
+ */
+export async function confirmCaller(context: ExchangeContext, command: Command): Promise<ConfirmedCaller> {
+  const field = findField(command.message.fields, 'step-up')
+  if (field === undefined) return { caller: command.caller }
+  return await checkAsync('step-up', async () => {
+    const confirmation = parseConfirmation(field)
+    const asked = await findAsked(context, command, confirmation.challenge)
+    const { caller } = command
+    const openid = await findOpenid(context, caller.user)
+    await assertSigned(context, caller, openid, confirmation)
+    const result = readResult(confirmation)
+    await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
+    return { caller: { ...caller, acr: 'soter' }, soterCounter: result.counter }
+  })
+}
+
+/** `challenge="…", json=:…:, sig=:…:`, these three and nothing else. Attacker-controlled. */
+function parseConfirmation(field: string): Confirmation {
+  return refuseFormat('step_up_invalid', () => {
+    const members = parseDictionary(field)
+    if (members.size !== 3) throw malformed()
+    const challenge = memberOf(members, 'challenge')
+    const json = memberOf(members, 'json')
+    const signature = memberOf(members, 'sig')
+    if (challenge.kind !== 'string' || json.kind !== 'bytes' || signature.kind !== 'bytes') throw malformed()
+    return {
+      challenge: decodeBase64Url(challenge.value),
+      json: decodeUtf8(json.value),
+      signature: decodeUtf8(signature.value),
+    }
+  })
+}
+
+function memberOf(members: Dictionary, name: string) {
+  const member = members.get(name)
+  if (member?.kind !== 'item' || member.params.size > 0) throw malformed()
+  return member.value
+}
+
+function malformed(): ProtocolError {
+  return invalid('the field step-up must be a dictionary of challenge, json and sig')
+}
+
+/** @throws ProtocolError `step_up_invalid` unless the challenge stands for this request of this user and device. */
+async function findAsked(
+  context: ExchangeContext,
+  { message, caller }: Command,
+  challenge: Uint8Array,
+): Promise<StepUpRecord> {
+  const asked = await context.store.findStepUp(challenge)
+  // Somebody else's challenge looks like one that never was.
+  if (asked === undefined || asked.user !== caller.user) throw invalid('the challenge is not known')
+  if (asked.device !== caller.device) throw invalid('the challenge was made for another device')
+  const fingerprint = fingerprintOf(context, message)
+  if (!equalBytes(asked.fingerprint, fingerprint)) throw invalid('the challenge was made for another request')
+  if (asked.usedAt !== null) throw invalid('the challenge was used before')
+  if (asked.expiresAt <= context.now()) throw invalid('the challenge has expired')
+  return asked
+}
+
+async function findOpenid(context: ExchangeContext, user: string): Promise<string> {
+  const record = await context.store.findUser(user)
+  if (record === undefined) throw new Error('the user of a session is not there')
+  const binding = secretContext('users.openid_wrapped', [user])
+  return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, binding))
+}
+
+async function assertSigned(
+  { wechat }: ExchangeContext,
+  { appid }: Caller,
+  openid: string,
+  { json, signature }: Confirmation,
+): Promise<void> {
+  if (!(await wechat.verifySoter(appid, openid, json, signature)))
+    throw invalid('wechat does not confirm the result')
+}
+
+/** Only after WeChat has said whose words these are. */
+function readResult({ json, challenge }: Confirmation): SoterResult {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    throw invalid('the result is not JSON')
+  }
+  const result = soterResult.safeParse(value)
+  if (!result.success) throw invalid('the result lacks raw, counter, cpu_id or uid')
+  if (result.data.raw !== encodeBase64Url(challenge)) throw invalid('the result is for another challenge')
+  return result.data
+}
+
+/** The trusted environment of one person on one device; keyed, so that the row says nothing about either. */
+function counterId(
+  context: ExchangeContext,
+  { appid }: Caller,
+  openid: string,
+  { cpu_id, uid }: SoterResult,
+): Uint8Array {
+  return keyedDigest(context, 'soter', [appid, openid, cpu_id, uid])
+}
+
+/** The challenge and the counter in one transaction, before anything else happens. */
+async function useUp(
+  context: ExchangeContext,
+  { challenge, user, device, fingerprint }: StepUpRecord,
+  id: Uint8Array,
+  counter: number,
+): Promise<void> {
+  const now = context.now()
+  const result = await context.store.commit([
+    { kind: 'use-step-up', challenge, user, device, fingerprint, now },
+    { kind: 'raise-soter-counter', id, counter, now },
+  ])
+  if (result.kind === 'committed') return
+  if (result.write.kind === 'use-step-up') throw invalid('the challenge was used before, or has expired')
+  throw invalid('the counter of the result does not rise')
+}
+
+function invalid(detail: string): ProtocolError {
+  return new ProtocolError('step_up_invalid', detail)
+}

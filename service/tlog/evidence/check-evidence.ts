@@ -1,0 +1,299 @@
+/**
+ * Checks an evidence bundle, offline, one step after another. Everything in it is attacker-controlled; what is believed
+ * is what the caller knows from elsewhere.
+ */
+
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
+import { parseRequestBase } from 'miniseal-protocol/http-signatures/request-base'
+import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
+import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
+import { groupLabels, parseLeaf, verifyCommitment } from 'miniseal-protocol/tlog/audit-leaf'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
+import { hashLeaf, verifyInclusion } from 'miniseal-protocol/tlog/merkle'
+import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import type { TlogPolicy } from 'miniseal-protocol/tlog/tlog-policy'
+import { hasQuorum, parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
+import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import type { BundleFiles, ReadBundle } from './bundle.ts'
+import { differingFiles } from './bundle.ts'
+import { committedBytes, fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
+import { verifyNoteSignatures } from './note.ts'
+import { publicKeyPem } from './pem.ts'
+import { differingMember, isOfItsTime } from './signed-request.ts'
+
+/** The closed list of steps, in their order. */
+export type StepName =
+  | 'files'
+  | 'leaf'
+  | 'log-key'
+  | 'checkpoint'
+  | 'witnesses'
+  | 'inclusion'
+  | 'groups'
+  | 'signature'
+  | 'request'
+  | 'payload'
+  | 'body'
+  | 'enrolment'
+
+export interface Step {
+  readonly name: StepName
+  /** `skipped`: the bundle has nothing for it, or nobody said what to compare with. */
+  readonly outcome: 'ok' | 'failed' | 'skipped'
+  /** What was found, in few words of English: an id, a size, a key, a reason. */
+  readonly detail: string
+}
+
+/** What is known from elsewhere. */
+export interface KnownFromElsewhere {
+  readonly vkeys: readonly VerifierKey[]
+  readonly policy: TlogPolicy | undefined
+  /** The service's `MINISEAL_ORIGIN`; without it, the log's name must begin with the authority that was signed. */
+  readonly origin?: string | undefined
+  /** The request's body, from whoever has it. */
+  readonly body: Uint8Array | undefined
+}
+
+type Outcome = readonly ['ok' | 'failed' | 'skipped', string]
+
+/**
+ * `holds`: no step has failed, and the log's key is one known from elsewhere. `fits`: none has failed, and nobody said
+ * which key the log has: whoever made the bundle may have made the log.
+ */
+export type Verdict = 'holds' | 'fits' | 'fails'
+
+export function verdictOf(steps: readonly Step[]): Verdict {
+  if (steps.some(({ outcome }) => outcome === 'failed')) return 'fails'
+  return steps.some(({ name, outcome }) => name === 'log-key' && outcome === 'ok') ? 'holds' : 'fits'
+}
+
+/** @returns every step; {@link verdictOf} sums them up */
+export function checkEvidence(bundle: ReadBundle, known: KnownFromElsewhere): readonly Step[] {
+  const { files } = bundle
+  const steps: readonly (readonly [StepName, () => Outcome])[] = [
+    ['files', () => checkFiles(bundle)],
+    ['leaf', () => checkLeaf(bundle)],
+    ['log-key', () => checkLogKey(files, known)],
+    ['checkpoint', () => checkCheckpoint(bundle, known)],
+    ['witnesses', () => checkWitnesses(files, known)],
+    ['inclusion', () => checkInclusion(files, '')],
+    ['groups', () => checkGroups(files, '', bundle.manifest.groups)],
+    ['signature', () => checkSignature(files)],
+    ['request', () => checkRequest(files, known)],
+    ['payload', () => checkPayload(files)],
+    ['body', () => checkBody(files, known)],
+    ['enrolment', () => checkEnrolment(files, known)],
+  ]
+  return steps.map(([name, run]) => {
+    const [outcome, detail] = guarded(run)
+    return { name, outcome, detail }
+  })
+}
+
+/** What cannot be parsed is not what it should be: the step has failed, whatever the parser says. */
+function guarded(run: () => Outcome): Outcome {
+  try {
+    return run()
+  } catch (error) {
+    return ['failed', error instanceof Error ? error.message : 'unreadable']
+  }
+}
+
+function checkFiles(bundle: ReadBundle): Outcome {
+  const differing = differingFiles(bundle)
+  if (differing.length > 0) return ['failed', `not as in the manifest: ${differing.join(', ')}`]
+  return ['ok', `${bundle.files.size} files`]
+}
+
+function checkLeaf({ manifest, files }: ReadBundle): Outcome {
+  const { id, kind, result, at } = parseLeaf(fileOf(files, 'leaf.json'))
+  if (id !== manifest.id) return ['failed', 'the leaf is another than the manifest names']
+  return ['ok', `${id} ${kind} ${result} ${new Date(at).toISOString()}`]
+}
+
+/** The keys that count: those known from elsewhere, or for want of them those of the bundle. */
+function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): TlogPolicy {
+  if (policy !== undefined) return policy
+  const given = vkeys.filter(({ kind }) => kind === 'ed25519')
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
+  return given.length === 0 ? own : { ...own, logs: given.map((key) => ({ key })) }
+}
+
+function checkLogKey(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const own = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt')).logs.map(nameOf)
+  const counted = keysFor(files, known).logs.map(nameOf)
+  if (known.policy === undefined && !known.vkeys.some(({ kind }) => kind === 'ed25519')) {
+    return ['skipped', `not compared with a key known from elsewhere: ${own.join(' ')}`]
+  }
+  const isKnown = own.length > 0 && own.every((name) => counted.includes(name))
+  return isKnown ? ['ok', own.join(' ')] : ['failed', `the bundle is of another key: ${own.join(' ')}`]
+}
+
+function nameOf({ key }: { readonly key: VerifierKey }): string {
+  return encodeVerifierKey(sodiumPrimitives, key)
+}
+
+function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhere): Outcome {
+  const { checkpoint, note } = parseCheckpointNote(proofOf(files, folder).checkpoint)
+  const keys = keysFor(files, known)
+    .logs.map(({ key }) => key)
+    .filter(({ name }) => name === checkpoint.origin)
+  const { good, bad } = verifyNoteSignatures(note, keys)
+  if (bad.length > 0 || good.length === 0)
+    return ['failed', 'no known key of this log has signed the checkpoint']
+  return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
+}
+
+/** The checkpoint of the proof, and the files that say it once more for other tools. */
+function checkCheckpoint({ manifest, files }: ReadBundle, known: KnownFromElsewhere): Outcome {
+  const { checkpoint, note } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  if (manifest.origin !== checkpoint.origin) return ['failed', 'the manifest names another log']
+  if (decodeUtf8(fileOf(files, 'checkpoint.txt')) !== note.text) {
+    return ['failed', 'checkpoint.txt is not the checkpoint of the proof']
+  }
+  // The maker's choice of several keys; whether one of them counts is said by checkSigned.
+  const { logs } = parsePolicy(sodiumPrimitives, textOf(files, 'policy.txt'))
+  const { good } = verifyNoteSignatures(
+    note,
+    logs.map(({ key }) => key),
+  )
+  const isTold = good.some(({ key, signature }) => {
+    const isKey = equalBytes(publicKeyPem(key.publicKey), fileOf(files, 'keys/log.pem'))
+    return isKey && equalBytes(signature, fileOf(files, 'checkpoint.sig'))
+  })
+  const signed = checkSigned(files, '', known)
+  if (signed[0] === 'failed' || isTold) return signed
+  return ['failed', 'checkpoint.sig or keys/log.pem is not that of the proof']
+}
+
+function checkWitnesses(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const policy = keysFor(files, known)
+  const keys = [
+    ...policy.witnesses.map(({ key }) => key),
+    ...known.vkeys.filter(({ kind }) => kind === 'cosignature'),
+  ]
+  const { note } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  const { good, bad } = verifyNoteSignatures(note, keys)
+  const signed = good.map(
+    ({ key, cosignedAt = 0 }) => `${key.name} at ${new Date(cosignedAt * 1000).toISOString()}`,
+  )
+  if (bad.length > 0) return ['failed', `a wrong cosignature of ${bad[0]?.name}`]
+  const cosigned = policy.witnesses.filter(({ key }) => good.some((one) => one.key === key))
+  if (!hasQuorum(policy, new Set(cosigned.map(({ name }) => name))))
+    return ['failed', 'fewer witnesses than the policy asks for']
+  if (keys.length === 0) return ['skipped', 'no witness is known']
+  return signed.length === 0 ? ['skipped', 'no known witness has cosigned'] : ['ok', signed.join(', ')]
+}
+
+function checkInclusion(files: BundleFiles, folder: string): Outcome {
+  const { index, hashes, checkpoint: note } = proofOf(files, folder)
+  const { checkpoint } = parseCheckpointNote(note)
+  const hash = hashLeaf(sodiumPrimitives, fileOf(files, `${folder}leaf.json`))
+  verifyInclusion(sodiumPrimitives, hash, index, checkpoint, hashes)
+  return ['ok', `entry ${index} of ${checkpoint.size}`]
+}
+
+function checkGroups(files: BundleFiles, folder: string, labels: readonly string[]): Outcome {
+  const leaf = parseLeaf(fileOf(files, `${folder}leaf.json`))
+  const shown = groupLabels.filter((label) => files.has(`${folder}groups/${label}.json`))
+  if (shown.join() !== [...labels].sort().join()) return ['failed', 'other groups than the manifest names']
+  for (const label of shown) {
+    const { salt, value } = groupOf(files, folder, label)
+    verifyCommitment(sodiumPrimitives, leaf, label, salt, encodeUtf8(value))
+    if (!equalBytes(committedBytes(label, salt, value), fileOf(files, `${folder}groups/${label}.bin`)))
+      return ['failed', `groups/${label}.bin is not what the entry commits to`]
+  }
+  return shown.length === 0 ? ['skipped', 'no group is disclosed'] : ['ok', shown.join(', ')]
+}
+
+function checkSignature(files: BundleFiles): Outcome {
+  const sig = findGroup(files, '', 'sig')
+  if (sig === undefined) return ['skipped', 'the signature is not disclosed']
+  const { base, signature, public_key: publicKey, keyid, created } = sig
+  const signed = parseRequestBase(String(base))
+  if (signed.keyid !== keyid) return ['failed', 'the signed text names another key than the entry']
+  if (signed.created !== created) return ['failed', 'the signed text has another time than the entry']
+  if (publicKey === undefined) return ['skipped', 'no key was known to verify it with']
+  const key = decodeBase64Url(String(publicKey))
+  if (keyThumbprint(sodiumPrimitives, key) !== keyid)
+    return ['failed', 'the key is not the one that the signature names']
+  const device = findGroup(files, '', 'sub')?.device
+  if (device !== undefined && device !== keyid) return ['failed', 'the key is not the one of the device']
+  if (textOf(files, 'signature-base.txt') !== base)
+    return ['failed', 'signature-base.txt is not what was signed']
+  const bytes = decodeBase64(String(signature))
+  const isTold =
+    equalBytes(bytes, fileOf(files, 'signature.bin')) &&
+    equalBytes(publicKeyPem(key), fileOf(files, 'device-key.pem'))
+  if (!isTold) return ['failed', 'signature.bin or device-key.pem is not that of the entry']
+  const isGood = sodiumPrimitives.ed25519Verify(bytes, encodeUtf8(String(base)), key)
+  return isGood ? ['ok', `device ${keyid}`] : ['failed', 'the device has not signed this']
+}
+
+/** What the device signed is what the entry says was asked: there, then, and in these words. */
+function checkRequest(files: BundleFiles, { origin }: KnownFromElsewhere): Outcome {
+  const sig = findGroup(files, '', 'sig')
+  if (sig === undefined) return ['skipped', 'the signature is not disclosed']
+  const signed = parseRequestBase(String(sig.base))
+  const { checkpoint } = parseCheckpointNote(proofOf(files, '').checkpoint)
+  const authority = signed.values.get('@authority') ?? ''
+  const isOurs = origin === undefined ? checkpoint.origin.startsWith(`${authority}/`) : origin === authority
+  if (!isOurs) return ['failed', `signed for ${authority}, which is not the service: see --origin`]
+  const core = findGroup(files, '', 'core')
+  if (core === undefined) return ['skipped', 'method, path and key of the entry (core) are not disclosed']
+  const differing = differingMember(signed, core)
+  if (differing !== undefined) return ['failed', `${differing} is not the one that the device signed`]
+  const { at } = parseLeaf(fileOf(files, 'leaf.json'))
+  if (!isOfItsTime(signed.created, core, at)) return ['failed', 'signed at another time than the entry’s']
+  return ['ok', `${core.method} ${core.path}`]
+}
+
+/** The digest that the device signed, and the one that was logged, are one. */
+function checkPayload(files: BundleFiles): Outcome {
+  const [sig, pay] = [findGroup(files, '', 'sig'), findGroup(files, '', 'pay')]
+  if (sig === undefined || pay === undefined)
+    return ['skipped', 'signature or payload digests are not disclosed']
+  const signed = signedDigest(files)
+  if (signed !== pay.request_digest) return ['failed', 'the signed digest is not the logged one']
+  if (signed === undefined && Number(pay.request_size) !== 0)
+    return ['failed', 'the entry has a body that nobody signed']
+  return ['ok', signed ?? 'no body']
+}
+
+function checkBody(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  const body = known.body ?? files.get('body.bin')
+  if (body === undefined) return ['skipped', 'there is no body']
+  const inside = files.get('body.bin')
+  if (inside !== undefined && !equalBytes(inside, body)) return ['failed', 'the bundle holds another body']
+  const digest = signedDigest(files) ?? findGroup(files, '', 'pay')?.request_digest
+  if (digest === undefined) return ['failed', 'no digest of the body is disclosed: add the groups sig or pay']
+  return contentDigest(sodiumPrimitives, body) === digest
+    ? ['ok', `${body.length} bytes`]
+    : ['failed', 'the body is not the one that was signed']
+}
+
+function signedDigest(files: BundleFiles): string | undefined {
+  const sig = findGroup(files, '', 'sig')
+  return sig === undefined ? undefined : parseRequestBase(String(sig.base)).values.get('content-digest')
+}
+
+function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome {
+  if (![...files.keys()].some((name) => name.startsWith('enrolment/')))
+    return ['skipped', 'the bundle has no enrolment']
+  const checks = [
+    () => checkSigned(files, 'enrolment/', known),
+    () => checkInclusion(files, 'enrolment/'),
+    () => checkGroups(files, 'enrolment/', ['sub']),
+  ]
+  const failed = checks.map((check) => check()).find(([outcome]) => outcome === 'failed')
+  if (failed !== undefined) return failed
+  const [own, enrolled] = [findGroup(files, '', 'sub'), findGroup(files, 'enrolment/', 'sub')]
+  if (own?.device === undefined || own.device !== enrolled?.device || own.user !== enrolled.user) {
+    return ['failed', 'the enrolment is of another device or user']
+  }
+  const { kind, at } = parseLeaf(fileOf(files, 'enrolment/leaf.json'))
+  if (kind !== 'device-added' && kind !== 'login') return ['failed', `no device is enrolled by ${kind}`]
+  return ['ok', `${kind} ${new Date(at).toISOString()}`]
+}

@@ -1,0 +1,181 @@
+/** Checks every log of a database, believing nothing of it. */
+import { equalBytes } from 'miniseal-protocol/bytes'
+import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import type { LogEntry, LogState } from '../../store/log-records.ts'
+import { entryIndexOf, indexesPerLog } from '../../store/log-records.ts'
+import type { Store } from '../../store/store.ts'
+import { isOwn, isSealed, type LogSeals } from '../seals.ts'
+import { checkTree } from './check-tree.ts'
+import type { StoredEntry } from './database-log.ts'
+import { databaseLog } from './database-log.ts'
+import type { Findings } from './findings.ts'
+import { hashLeaf, tileWidth } from './growing-tree.ts'
+import type { HourTally } from './hours.ts'
+import { tallyHours } from './hours.ts'
+import type { ReadLeaf } from './leaf-columns.ts'
+import { checkColumns } from './leaf-columns.ts'
+import type { SignedTree, VerifiedTree } from './log-source.ts'
+
+/** A tree that somebody outside the database says a log had. */
+export interface ClaimedTree extends SignedTree {
+  readonly origin: string
+}
+
+/** Compares an entry's sealed part with its leaf. */
+export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
+
+export interface DatabaseCheck {
+  readonly store: Store
+  readonly findings: Findings
+  /** Of each log, by its origin. */
+  readonly keysOf: (origin: string) => readonly VerifierKey[]
+  /** From the anchor, from witnesses, from an earlier check. */
+  readonly claimed: readonly ClaimedTree[]
+  /** `undefined`: details stay sealed. */
+  readonly checkDetail: CheckDetail | undefined
+  /** Is given each staged leaf that the service has sealed. */
+  readonly seeStaged: ((leaf: Uint8Array) => void) | undefined
+  /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
+  readonly seals: LogSeals | undefined
+  /** Where an earlier check ended, by origin; empty: everything is checked. */
+  readonly since: ReadonlyMap<string, VerifiedTree>
+  readonly onProgress: (done: number, total: number) => void
+}
+
+/** What was looked at. */
+export interface DatabaseReport {
+  readonly logs: readonly CheckedLog[]
+  /** Entries that were read and hashed. */
+  readonly entries: number
+  readonly checkpoints: number
+  /** Leaves that wait for their place. */
+  readonly staged: number
+}
+
+export interface CheckedLog extends VerifiedTree {
+  readonly origin: string
+}
+
+/** @throws StoreUnavailable when the database cannot be read. */
+export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseReport> {
+  const { store, findings } = check
+  const states = await store.listLogStates()
+  checkStates(states, check)
+  const hours = tallyHours()
+  const total = states.reduce((sum, { size }) => sum + size, 0)
+  const logs: CheckedLog[] = []
+  let [entries, checkpoints] = [0, 0]
+  for (const state of states) {
+    const done = entries
+    const checked = await checkLog(state, check, hours, (within) => check.onProgress(done + within, total))
+    logs.push({ origin: state.origin, ...checked.tree })
+    entries += checked.entries
+    checkpoints += checked.checkpoints
+  }
+  await reportStrays(store, states, findings)
+  const isWhole = check.since.size === 0
+  if (isWhole) await hours.compare(store.eachHourCounts(0, Number.MAX_SAFE_INTEGER), findings)
+  return { logs, entries, checkpoints, staged: await checkStaged(check) }
+}
+
+/** Logs are numbered without a gap, and nobody outside knows one that is not there. */
+function checkStates(states: readonly LogState[], { claimed, findings, seals }: DatabaseCheck): void {
+  for (const [expected, state] of states.entries()) {
+    const { log } = state
+    if (seals !== undefined && !isSealed(seals, state)) {
+      findings.report(
+        'root-changed',
+        `log ${log}`,
+        'the service did not write the size and root that are stated',
+      )
+    }
+    if (log !== expected) findings.report('log-missing', `log ${expected}`, 'there is no such log')
+  }
+  const origins = new Set(states.map(({ origin }) => origin))
+  for (const { origin, named } of claimed) {
+    if (!origins.has(origin)) findings.report('log-missing', origin, `${named} is of a log that is not here`)
+  }
+}
+
+async function checkLog(
+  state: LogState,
+  check: DatabaseCheck,
+  hours: HourTally,
+  onProgress: (done: number) => void,
+) {
+  const { store, findings, checkDetail } = check
+  const source = databaseLog({
+    store,
+    state,
+    findings,
+    keys: check.keysOf(state.origin),
+    claimed: check.claimed.filter(({ origin }) => origin === state.origin),
+  })
+  const since = check.since.get(state.origin)
+  let entries = 0
+  const inspect = async (batch: readonly StoredEntry[]): Promise<void> => {
+    for (const { row, position } of batch) {
+      const location = `${source.name}, entry ${position}`
+      const leaf = checkColumns(row, location, findings)
+      hours.add(row.at, row.kind, row.result, row.code ?? '')
+      if (leaf !== undefined && checkDetail !== undefined) await checkDetail(row, leaf, location)
+    }
+    entries += batch.length
+  }
+  const shared = { source, findings, inspect, onProgress }
+  const tree = await checkTree(since === undefined ? shared : { ...shared, since })
+  const [tiles, expected] = [await store.countTiles(state.log), tilesOf(state.size)]
+  if (tiles !== expected) {
+    findings.report('tile-beyond', source.name, `there are ${tiles} tiles, the tree has ${expected}`)
+  }
+  return { tree, entries, checkpoints: source.checkpoints() }
+}
+
+/** How many tiles a tree of this size has, of all levels. */
+function tilesOf(size: number): number {
+  let tiles = 0
+  for (let width = size; width > 0; width = Math.floor(width / tileWidth))
+    tiles += Math.ceil(width / tileWidth)
+  return tiles
+}
+
+/** Entries of a log that the table of logs does not name. */
+async function reportStrays(store: Store, states: readonly LogState[], findings: Findings): Promise<void> {
+  const numbers = new Set(states.map(({ log }) => log))
+  let from = Number.MIN_SAFE_INTEGER
+  for (const number of [...numbers, Number.NaN]) {
+    const end = Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : entryIndexOf(number, 0)
+    for (const { place } of await store.listLogEntries(from, end, 1)) {
+      findings.report(
+        'entry-beyond',
+        `place ${place}`,
+        `it belongs to no log (${Math.floor(place / indexesPerLog)})`,
+      )
+    }
+    from = entryIndexOf(number + 1, 0)
+  }
+}
+
+const stagedBatch = 1_000
+
+/** @returns how many wait, as far as they were looked at */
+async function checkStaged({ store, findings, seals, seeStaged }: DatabaseCheck): Promise<number> {
+  const pending = await store.listPending(stagedBatch)
+  for (const row of pending) {
+    const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
+    const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
+    if (!isWhole) {
+      findings.report('staged-changed', location, 'its stored hash is not the hash of its bytes')
+    }
+    if ((await store.findLogEntryById(row.id)) !== undefined) {
+      findings.report('staged-changed', location, 'it has its place already')
+    }
+    if (seals !== undefined && !isOwn(seals, row)) {
+      findings.report('staged-changed', location, 'the service did not put it there')
+    } else if (seals !== undefined && isWhole) {
+      seeStaged?.(row.leaf)
+    }
+    checkColumns(row, location, findings)
+  }
+  return pending.length
+}

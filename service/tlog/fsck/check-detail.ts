@@ -1,0 +1,140 @@
+/** Opens the sealed part of an entry and compares it with the leaf's commitments, and with the tags it is found by. */
+
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
+import type { LogEntry } from '../../store/log-records.ts'
+import type { BlindIndexName, BlindIndexOf } from '../blind-index.ts'
+import { areaOf, pathOf } from '../blind-index.ts'
+import type { OpenedGroups } from '../sealed-details.ts'
+import { commitmentOf, openDetail } from '../sealed-details.ts'
+import type { FindSubjectKey } from '../subject-keys.ts'
+import type { CheckDetail } from './check-database.ts'
+import type { Findings } from './findings.ts'
+import type { ReadLeaf } from './leaf-columns.ts'
+
+/** What became of the details. */
+export interface DetailCount {
+  opened: number
+  /** Pruned after their time, or there never was anything. */
+  absent: number
+  /** Gone before their time. */
+  erased: number
+}
+
+export interface DetailCheck {
+  readonly check: CheckDetail
+  readonly count: Readonly<DetailCount>
+  /** An entry of the service's own that waits for its place: it may tell of an erasure that is done already. */
+  readonly seeStaged: (leaf: Uint8Array) => void
+  /** To be called when every entry was seen. */
+  finish(): void
+}
+
+export interface DetailCheckOptions {
+  readonly findKey: FindSubjectKey
+  readonly blindIndexOf: BlindIndexOf
+  readonly findings: Findings
+  /** UNIX seconds. */
+  readonly now: number
+}
+
+/** Without the master key there is no such check. */
+export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailCheckOptions): DetailCheck {
+  const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
+  let erasures = 0
+  let firstErased: string | undefined
+  const passOver = (leaf: ReadLeaf, location: string): void => {
+    // By the leaf, not by the column: who writes columns could let a detail end when it suits them.
+    const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.keptFor ?? 0) <= now
+    if (isOver) {
+      count.absent++
+      return
+    }
+    count.erased++
+    firstErased ??= location
+  }
+  const check = async (row: LogEntry, leaf: ReadLeaf, location: string): Promise<void> => {
+    if (leaf.kind === 'erased') erasures++
+    if (row.detail === null) {
+      passOver(leaf, location)
+      return
+    }
+    try {
+      const key = await findKey(row.userTag)
+      if (key === undefined) throw new Error('no key')
+      const groups = openDetail(row.detail, row.id, key)
+      count.opened++
+      compareGroups(groups, leaf, location, findings)
+      compareTags(groups, row, location, { blindIndexOf, findings })
+    } catch {
+      const message = 'its sealed part does not open: it is not what was sealed for this entry and this user'
+      findings.report('detail-changed', location, message)
+    }
+  }
+  const seeStaged = (leaf: Uint8Array): void => {
+    if (parseLeaf(leaf).kind === 'erased') erasures++
+  }
+  const finish = (): void => {
+    if (firstErased === undefined || erasures > 0) return
+    const message = `it and ${count.erased - 1} more are gone before their time, and no entry tells of an erasure`
+    findings.report('detail-missing', firstErased, message)
+  }
+  return { check, count, seeStaged, finish }
+}
+
+function compareGroups(
+  groups: OpenedGroups,
+  { commitments }: ReadLeaf,
+  location: string,
+  findings: Findings,
+): void {
+  for (const label of new Set([...commitments.keys(), ...groups.keys()])) {
+    const [committed, group] = [commitments.get(label), groups.get(label)]
+    const computed = group === undefined ? '' : Buffer.from(commitmentOf(label, group)).toString('base64')
+    if (committed !== computed) {
+      findings.report(
+        'detail-changed',
+        location,
+        `the group ${label} is not the one that the leaf commits to`,
+      )
+    }
+  }
+}
+
+function compareTags(
+  groups: OpenedGroups,
+  row: LogEntry,
+  location: string,
+  { blindIndexOf, findings }: { readonly blindIndexOf: BlindIndexOf; readonly findings: Findings },
+): void {
+  const [core, net, sub] = ['core', 'net', 'sub'].map((label) => membersOf(groups, label))
+  const path = core?.path
+  const found: readonly (readonly [BlindIndexName, Uint8Array | null, string | undefined])[] = [
+    ['user', row.userTag, sub?.user],
+    ['device', row.deviceTag, sub?.device],
+    ['ip', row.ipTag, net?.ip],
+    ['path', row.pathTag, path === undefined ? undefined : pathOf(path)],
+    ['area', row.areaTag, path === undefined ? undefined : areaOf(path)],
+  ]
+  for (const [name, stored, value] of found) {
+    const isSame =
+      stored === null
+        ? value === undefined
+        : value !== undefined && equalBytes(stored, blindIndexOf(name, value))
+    if (!isSame) findings.report('tag-changed', location, `it is found by another ${name} than it is about`)
+  }
+  const isRefusal =
+    core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code
+  if (!isRefusal) {
+    findings.report('column-changed', location, 'the column code is not the refusal that was logged')
+  }
+}
+
+/** The texts of a group; what is no text is of no use here. */
+function membersOf(groups: OpenedGroups, label: string): Readonly<Record<string, string>> {
+  const value: unknown = JSON.parse(groups.get(label)?.value ?? '{}')
+  const members = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  return Object.fromEntries(
+    members.filter((member): member is [string, string] => typeof member[1] === 'string'),
+  )
+}

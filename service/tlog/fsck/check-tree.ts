@@ -1,0 +1,236 @@
+/**
+ * Recomputes a log's tree from its entries and compares everything that is said about it: every stored leaf hash, every
+ * tile of every level, the root, and every tree that was ever signed.
+ *
+ * Memory is bounded: one tile a level, one batch of entries.
+ */
+import { equalBytes } from 'miniseal-protocol/bytes'
+import type { Findings } from './findings.ts'
+import type { ComputedTile, GrowingTree } from './growing-tree.ts'
+import { growTree, hashLeaf, tileWidth } from './growing-tree.ts'
+import type { FoundEntry, LogSource, SignedTree, VerifiedTree } from './log-source.ts'
+
+/** What is done with each batch of entries besides. */
+export type InspectEntries<E> = (entries: readonly E[]) => Promise<void> | void
+
+export interface TreeCheck<E extends FoundEntry> {
+  readonly source: LogSource<E>
+  readonly findings: Findings
+  readonly inspect: InspectEntries<E>
+  /** Leave out for the whole log. */
+  readonly since?: VerifiedTree
+  readonly onProgress?: (done: number, total: number) => void
+}
+
+/** The tree as its entries give it. */
+export interface CheckedTree {
+  readonly size: number
+  readonly root: Uint8Array
+}
+
+/** Checks one log. What is wrong goes to `findings`. */
+export async function checkTree<E extends FoundEntry>(check: TreeCheck<E>): Promise<CheckedTree> {
+  const run = new TreeRun(check)
+  await run.start()
+  for await (const batch of check.source.entries(run.size)) {
+    await run.take(batch)
+    check.onProgress?.(run.size, check.source.size)
+  }
+  return await run.finish()
+}
+
+class TreeRun<E extends FoundEntry> {
+  readonly #check: TreeCheck<E>
+  #signed: AsyncIterator<SignedTree> | undefined
+  readonly #filled: ComputedTile[] = []
+  #tree: GrowingTree
+  #next: SignedTree | undefined
+  /** Signed trees that contradict the entries, and those that are larger than the log: one cause each, told once. */
+  readonly #contradicting = new Several()
+  readonly #beyond = new Several()
+  #tile: { readonly index: number; readonly hashes: Uint8Array | undefined } | undefined
+
+  constructor(check: TreeCheck<E>) {
+    this.#check = check
+    this.#tree = growTree((tile) => this.#filled.push(tile))
+  }
+
+  get size(): number {
+    return this.#tree.size
+  }
+
+  async start(): Promise<void> {
+    const { since, source } = this.#check
+    if (since !== undefined && since.size > 0) {
+      const tree = growTree((tile) => this.#filled.push(tile), since.size, await edgeOf(source, since.size))
+      // Otherwise the tiles are not those of the tree that was good: all is computed anew.
+      if (equalBytes(tree.root(), since.root)) this.#tree = tree
+    }
+    this.#signed = source.signedTrees(this.#tree.size)[Symbol.asyncIterator]()
+    await this.#advance()
+    await this.#compareSigned()
+  }
+
+  async take(batch: readonly E[]): Promise<void> {
+    const { source, findings, inspect } = this.#check
+    const within = batch.filter(({ position }) => position < source.size)
+    for (const entry of within) {
+      await this.#bridge(entry.position)
+      this.#tree.append(await this.#hashOf(entry))
+      await this.#compareSigned()
+    }
+    for (const { position } of batch.slice(within.length)) {
+      findings.report('entry-beyond', this.#locationOf(position), 'the tree does not reach to this entry')
+    }
+    await inspect(within)
+    await this.#compareTiles()
+  }
+
+  async finish(): Promise<CheckedTree> {
+    const { source, findings } = this.#check
+    await this.#bridge(source.size)
+    await this.#compareSigned()
+    const root = this.#tree.root()
+    if (!equalBytes(root, source.root)) {
+      findings.report('root-changed', source.name, 'the entries do not give the root that the log states')
+    }
+    for (; this.#next !== undefined; await this.#advance()) this.#beyond.add(this.#next)
+    this.#reportSigned()
+    this.#tree.finish()
+    await this.#compareTiles()
+    return { size: this.#tree.size, root }
+  }
+
+  /** Fills what is missing before `position` with the tile's hashes, so that all that follows can still be checked. */
+  async #bridge(position: number): Promise<void> {
+    const from = this.#tree.size
+    if (from >= position) return
+    const { findings, source } = this.#check
+    const last = position - 1
+    const location = from === last ? this.#locationOf(from) : `${source.name}, entries ${from} to ${last}`
+    findings.report('entry-missing', location, `${position - from} missing from the log`)
+    while (this.#tree.size < position) {
+      this.#tree.append((await this.#tileHash(this.#tree.size)) ?? new Uint8Array(32))
+      await this.#compareSigned()
+    }
+  }
+
+  /**
+   * Of three witnesses to a leaf's hash, its bytes, the column and the tile, two that agree are believed, so that the
+   * finding is about the third, and what follows is not drowned by it.
+   */
+  async #hashOf({ position, leaf, hash }: E): Promise<Uint8Array> {
+    const { findings } = this.#check
+    if (leaf === undefined) return hash ?? new Uint8Array(32)
+    const computed = hashLeaf(leaf)
+    const inTile = await this.#tileHash(position)
+    const isAsStored = hash === undefined || equalBytes(hash, computed)
+    const isAsInTile = inTile === undefined || equalBytes(inTile, computed)
+    if (isAsStored && isAsInTile) return computed
+    const location = this.#locationOf(position)
+    if (!isAsStored && !isAsInTile) {
+      findings.report(
+        'entry-changed',
+        location,
+        'its bytes have neither the stored hash nor the hash in the tree',
+      )
+      return inTile ?? computed
+    }
+    if (!isAsStored)
+      findings.report('column-changed', location, 'its stored hash is not the hash of its bytes')
+    else findings.report('entry-changed', location, 'its hash is not the one in the tree')
+    return computed
+  }
+
+  async #tileHash(position: number): Promise<Uint8Array | undefined> {
+    const index = Math.floor(position / tileWidth)
+    if (this.#tile?.index !== index) this.#tile = { index, hashes: await this.#check.source.tile(0, index) }
+    const at = (position % tileWidth) * 32
+    const hash = this.#tile.hashes?.subarray(at, at + 32)
+    return hash?.length === 32 ? hash : undefined
+  }
+
+  async #compareTiles(): Promise<void> {
+    const { source, findings } = this.#check
+    for (const { level, index, hashes } of this.#filled.splice(0)) {
+      const stored = await source.tile(level, index)
+      const location = `${source.name}, tile ${level}/${index}`
+      if (stored === undefined) findings.report('tile-missing', location, 'there is no such tile')
+      else if (stored.length < hashes.length) findings.report('tile-changed', location, 'the tile is cut off')
+      else if (stored.length > hashes.length)
+        findings.report('tile-beyond', location, 'the tile holds more than the tree')
+      else if (!equalBytes(stored, hashes)) {
+        findings.report(
+          'tile-changed',
+          location,
+          `hash ${differenceOf(stored, hashes)} is not that of the entries`,
+        )
+      }
+    }
+  }
+
+  async #advance(): Promise<void> {
+    const next = await this.#signed?.next()
+    this.#next = next === undefined || next.done === true ? undefined : next.value
+  }
+
+  async #compareSigned(): Promise<void> {
+    while (this.#next !== undefined && this.#next.size <= this.#tree.size) {
+      const isSame = this.#next.size === this.#tree.size && equalBytes(this.#next.root, this.#tree.root())
+      if (!isSame) this.#contradicting.add(this.#next)
+      await this.#advance()
+    }
+  }
+
+  #reportSigned(): void {
+    const { source, findings } = this.#check
+    const wrong = this.#contradicting.first
+    if (wrong !== undefined) {
+      const message = `the log is not the one of ${this.#contradicting}: entries before ${wrong.size} were changed, or another tree was put in its place`
+      findings.report('checkpoint-inconsistent', `${source.name}, size ${wrong.size}`, message)
+    }
+    const larger = this.#beyond.first
+    if (larger !== undefined) {
+      const message = `the log has ${source.size} entries, fewer than ${this.#beyond}: its end is cut off, or an old copy was restored`
+      findings.report('rolled-back', `${source.name}, size ${larger.size}`, message)
+    }
+  }
+
+  #locationOf(position: number): string {
+    return `${this.#check.source.name}, entry ${position}`
+  }
+}
+
+/** Signed trees of which the same is to be said. */
+class Several {
+  #count = 0
+  first: SignedTree | undefined
+  #last: SignedTree | undefined
+
+  add(signed: SignedTree): void {
+    this.first ??= signed
+    this.#last = signed
+    this.#count++
+  }
+
+  toString(): string {
+    const more = this.#count < 2 ? '' : ` and ${this.#count - 1} more, up to ${this.#last?.named}`
+    return `${this.first?.named}${more}`
+  }
+}
+
+/** The tiles that a tree of this size ends in, as they are stored. */
+async function edgeOf(source: LogSource, size: number): Promise<readonly Uint8Array[]> {
+  const edge: Uint8Array[] = []
+  for (let level = 0; tileWidth ** level <= size; level++) {
+    const width = Math.floor(size / tileWidth ** level) % tileWidth
+    const index = Math.floor(size / tileWidth ** (level + 1))
+    const stored = width === 0 ? undefined : await source.tile(level, index)
+    edge.push((stored ?? new Uint8Array(0)).slice(0, width * 32))
+  }
+  return edge
+}
+
+function differenceOf(a: Uint8Array, b: Uint8Array): number {
+  return Math.floor(a.findIndex((byte, i) => byte !== b[i]) / 32)
+}

@@ -1,0 +1,193 @@
+/**
+ * Whether the log may go on: the database must hold the tree that was signed last, and nothing else in its place.
+ *
+ * What was signed last is known from two places, the anchor of this machine and the checkpoints of the database. A
+ * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
+ */
+
+import { encodeHex } from 'miniseal-protocol/text'
+import type { TreeHead } from 'miniseal-protocol/tlog/merkle'
+import type { Keyring } from '../keys/keyring.ts'
+import type { CheckpointRecord, LogState } from '../store/log-records.ts'
+import type { Store } from '../store/store.ts'
+import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './checkpoint-lock.ts'
+import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
+import { isOriginOf } from './origin.ts'
+import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
+import { isSealed, type LogSeals } from './seals.ts'
+import { TreeDamaged } from './tree.ts'
+
+/** Why nothing is signed, and nothing with an effect is done. */
+export type Refusal =
+  /** The anchor's checkpoint is larger than the tree, or the tree is not its continuation: a restored backup. */
+  | 'anchor-ahead'
+  | 'anchor-differs'
+  /** A log that was signed before, and no anchor here. */
+  | 'anchor-missing'
+  | 'anchor-damaged'
+  /** The newest checkpoint of the database is not one of ours, or not one of this tree. */
+  | 'checkpoint-unsigned'
+  | 'checkpoint-differs'
+  /** An anchor, and no log in the database. */
+  | 'log-missing'
+  /** The log was continued as another one, which the database does not have. */
+  | 'log-continued'
+  /** The log of the database is not the one that the configuration names. */
+  | 'origin-differs'
+  /** The tiles do not give the root, or the tree, or a staged leaf, is not what the service wrote. */
+  | 'tree-damaged'
+
+/** What an operator reads. */
+export const refusalTexts: Readonly<Record<Refusal, string>> = {
+  'anchor-ahead': 'a larger log was signed here before: the database is an older copy',
+  'anchor-differs': 'another log was signed here before: the database has lost leaves, and got others since',
+  'anchor-missing': 'the log was signed before, and the anchor that tells how far is not on this machine',
+  'anchor-damaged': 'the anchor cannot be read',
+  'checkpoint-unsigned': 'the newest checkpoint in the database is not signed with a key of this log',
+  'checkpoint-differs': 'the newest checkpoint in the database is not one of the tree beside it',
+  'log-missing': 'a log of this origin was signed here before, and the database has none',
+  'log-continued': 'the log was continued under another origin, which the database does not have',
+  'origin-differs': 'the log in the database has another origin than MINISEAL_LOG_ORIGIN',
+  'tree-damaged': 'the tree in the database was changed',
+}
+
+/** What was found. */
+export type Assessment =
+  | {
+      readonly kind: 'sound'
+      readonly state: LogState
+      readonly checkpoint: CheckpointRecord | undefined
+      readonly lockedCheckpoint: LockedCheckpoint | undefined
+    }
+  /** No log was started here, ever. */
+  | { readonly kind: 'unstarted' }
+  | ({ readonly kind: 'refused'; readonly refusal: Refusal } & Found)
+
+/** What is there; a refusal says no more than it has looked at. */
+export interface Found {
+  readonly state: LogState | undefined
+  readonly checkpoint: CheckpointRecord | undefined
+  readonly lockedCheckpoint: LockedCheckpoint | undefined
+}
+
+/** What an assessment looks at. */
+export interface LogPaths {
+  readonly store: Store
+  readonly checkpointLock: CheckpointLock
+  readonly keyring: Keyring
+  readonly seals: LogSeals
+  /** The origin of a log that is started now. */
+  readonly origin: string
+  /** Whether the configuration asks for exactly this origin, or one that continues it. */
+  readonly isOriginGiven: boolean
+}
+
+interface Seen extends Found {
+  readonly state: LogState
+}
+
+/** What was found sound last, so that nothing is proved again while nothing changes. */
+export interface Proved {
+  mark: string
+}
+
+/** Looks at the log as it is now. @throws StoreUnavailable, and what the file system throws. */
+export async function assessLog(paths: LogPaths, proved: Proved = { mark: '' }): Promise<Assessment> {
+  const { store, checkpointLock } = paths
+  for (;;) {
+    const newest = await store.findLogState()
+    if (newest === undefined) return await assessAbsent(paths)
+    try {
+      // In this order: what is signed meanwhile by another process can only put the tree ahead.
+      const lockedCheckpoint = await checkpointLock.find(newest.origin)
+      const checkpoint = await store.findLatestCheckpoint(newest.log)
+      const state = await store.findLogState()
+      if (state?.log !== newest.log) continue
+      return await judge(paths, { state, checkpoint, lockedCheckpoint }, proved)
+    } catch (error) {
+      if (!(error instanceof CheckpointLockDamaged)) throw error
+      return {
+        kind: 'refused',
+        refusal: 'anchor-damaged',
+        state: newest,
+        checkpoint: undefined,
+        lockedCheckpoint: undefined,
+      }
+    }
+  }
+}
+
+async function assessAbsent({ checkpointLock, origin }: LogPaths): Promise<Assessment> {
+  const nothing = { state: undefined, checkpoint: undefined, lockedCheckpoint: undefined }
+  try {
+    const lockedCheckpoint = await checkpointLock.find(origin)
+    if (lockedCheckpoint === undefined) return { kind: 'unstarted' }
+    return { kind: 'refused', refusal: 'log-missing', ...nothing, lockedCheckpoint }
+  } catch (error) {
+    if (!(error instanceof CheckpointLockDamaged)) throw error
+    return { kind: 'refused', refusal: 'anchor-damaged', ...nothing }
+  }
+}
+
+async function judge(paths: LogPaths, seen: Seen, proved: Proved): Promise<Assessment> {
+  const mark = markOf(seen)
+  const conflict = await findConflict(paths, seen)
+  const refusal = conflict ?? (proved.mark === mark ? undefined : await findDamage(paths.store, seen))
+  proved.mark = refusal === undefined ? mark : ''
+  return refusal === undefined ? { kind: 'sound', ...seen } : { kind: 'refused', refusal, ...seen }
+}
+
+/** Everything that a proof is about. */
+function markOf({ state, checkpoint, lockedCheckpoint }: Seen): string {
+  const { log, size, root } = state
+  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, lockedCheckpoint?.note])
+}
+
+/** What can be seen without the tree. */
+async function findConflict(
+  { checkpointLock, keyring, seals, origin, isOriginGiven }: LogPaths,
+  { state, checkpoint, lockedCheckpoint }: Seen,
+): Promise<Refusal | undefined> {
+  if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
+  if ((await checkpointLock.findSuccessor(state.origin)) !== undefined) return 'log-continued'
+  if (lockedCheckpoint !== undefined && lockedCheckpoint.size > state.size) return 'anchor-ahead'
+  if (checkpoint !== undefined && !isOurs(keyring, checkpoint, state)) return 'checkpoint-unsigned'
+  return isSealed(seals, state) ? undefined : 'tree-damaged'
+}
+
+/** Whether it is signed with a key of the log, those that have ended included, and says of which log and size it is. */
+function isOurs(keyring: Keyring, checkpoint: CheckpointRecord, { origin }: LogState): boolean {
+  const keys = keyring.known('log').map(({ publicKey }) => publicKey)
+  try {
+    const stated = parseCheckpointNote(checkpoint.note)
+    const isStated = stated.origin === origin && stated.size === checkpoint.size
+    return isStated && isSignedBy(checkpoint.note, origin, keys)
+  } catch {
+    return false
+  }
+}
+
+/** The tree must give its own root, and continue whatever was signed. */
+async function findDamage(
+  store: Store,
+  { state, checkpoint, lockedCheckpoint }: Seen,
+): Promise<Refusal | undefined> {
+  // Not through a cache: it would go on showing what is no longer there.
+  const tiles: TileSource = async (level, index, width) => {
+    const hashes = (await store.findTile(state.log, level, index))?.hashes
+    return hashes === undefined || hashes.length < width * 32 ? undefined : hashes.slice(0, width * 32)
+  }
+  const isContinued = async (head: TreeHead): Promise<boolean> =>
+    head.size <= state.size && isConsistent(head, state, await consistencyProof(tiles, head.size, state.size))
+  try {
+    const root = await treeRoot(tiles, state.size)
+    if (!isConsistent({ size: state.size, root }, state, [])) return 'tree-damaged'
+    if (lockedCheckpoint !== undefined && !(await isContinued(lockedCheckpoint))) return 'anchor-differs'
+    if (checkpoint === undefined) return undefined
+    if (!(await isContinued(parseCheckpointNote(checkpoint.note)))) return 'checkpoint-differs'
+    return lockedCheckpoint === undefined ? 'anchor-missing' : undefined
+  } catch (error) {
+    if (error instanceof TreeDamaged) return 'tree-damaged'
+    throw error
+  }
+}

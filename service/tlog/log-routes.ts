@@ -1,0 +1,125 @@
+/** `/log`: checkpoints and tiles for everybody, entries for auditors (C2SP tlog-tiles). */
+import type { Context } from 'hono'
+import { Hono } from 'hono'
+import { FormatError } from 'miniseal-protocol/errors'
+import {
+  type EntryBundle,
+  encodeBundle,
+  type HashTile,
+  parseTilePath,
+  widthOfTile,
+} from 'miniseal-protocol/tlog/tiles'
+import type { AuditorRole, CheckpointRecord } from '../store/log-records.ts'
+import type { Store } from '../store/store.ts'
+import type { LogReader } from './reader.ts'
+import { readBundle } from './stored-log.ts'
+
+/** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
+export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>
+
+/** An auditor who reads entries. */
+export interface EntryReader {
+  readonly name: string
+  readonly role: AuditorRole
+}
+
+/** Tells the log that an auditor reads its entries, before they are served. @throws StoreUnavailable */
+export type LogEntryAccess = (c: Context, reader: EntryReader) => Promise<void>
+
+export interface LogRoutes {
+  readonly store: Store
+  readonly reader: LogReader
+  readonly verifyAuditor: VerifyAuditor
+  readonly logEntryAccess: LogEntryAccess
+}
+
+/** A tile never changes. Not for longer, because a log that goes on under another origin is served in the same place. */
+const tileCaching = 'public, max-age=3600, immutable'
+const checkpointCaching = 'public, max-age=1'
+
+/** The routes of the newest log; those before it are under `/log/<number>`, from 0 on. */
+export function logRoutes(options: LogRoutes): Hono {
+  const app = new Hono()
+  for (const prefix of ['/log', '/log/:log{[0-9]+}']) {
+    app.get(`${prefix}/checkpoint`, (c) => serveCheckpoint(c, options))
+    app.get(`${prefix}/tile/*`, (c) => serveTile(c, options))
+  }
+  return app
+}
+
+async function findPublished(
+  c: Context,
+  { reader }: LogRoutes,
+): Promise<{ readonly log: number; readonly checkpoint: CheckpointRecord } | undefined> {
+  const given = c.req.param('log')
+  if (given !== undefined && !/^(?:0|[1-9][0-9]{0,3})$/.test(given)) return undefined
+  const log = given === undefined ? (await reader.state())?.log : Number(given)
+  const checkpoint = log === undefined ? undefined : await reader.latestCheckpoint(log)
+  return log === undefined || checkpoint === undefined ? undefined : { log, checkpoint }
+}
+
+async function serveCheckpoint(c: Context, options: LogRoutes): Promise<Response> {
+  const published = await findPublished(c, options)
+  if (published === undefined) return c.notFound()
+  const { note, cosignatures } = published.checkpoint
+  return c.body(note + cosignatures, 200, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': checkpointCaching,
+  })
+}
+
+async function serveTile(c: Context, options: LogRoutes): Promise<Response> {
+  const tile = findTile(c.req.path)
+  if (tile === undefined) return c.notFound()
+  if (tile.kind === 'entries') return await serveEntries(c, options, tile)
+  const published = await findPublished(c, options)
+  // The tree goes further than what is signed: that part could still be said to be another one.
+  if (published === undefined || !isWithin(tile, published.checkpoint.size)) return c.notFound()
+  const hashes = await options.reader.tile(tile.level, tile.index, tile.width, published.log)
+  return hashes === undefined ? c.notFound() : bytes(c, hashes, tileCaching)
+}
+
+async function serveEntries(c: Context, options: LogRoutes, bundle: EntryBundle): Promise<Response> {
+  const reader = await findReader(c, options)
+  if (reader === undefined) return unauthorized(c)
+  const published = await findPublished(c, options)
+  if (published === undefined || !isWithin(bundle, published.checkpoint.size)) return c.notFound()
+  // First: what cannot be logged is not shown.
+  await options.logEntryAccess(c, reader)
+  const leaves = await readBundle(options.store, published.log, bundle.index, bundle.width)
+  return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')
+}
+
+function bytes(c: Context, body: Uint8Array, caching: string): Response {
+  return c.body(new Uint8Array(body), 200, {
+    'content-type': 'application/octet-stream',
+    'cache-control': caching,
+  })
+}
+
+/** `undefined` for every path but that of a tile or a bundle; attacker-controlled. */
+function findTile(path: string): HashTile | EntryBundle | undefined {
+  try {
+    return parseTilePath(path.slice(path.indexOf('/tile/') + 1))
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
+
+function isWithin(tile: HashTile | EntryBundle, size: number): boolean {
+  return tile.width <= widthOfTile(size, tile.kind === 'entries' ? 0 : tile.level, tile.index)
+}
+
+async function findReader(c: Context, { verifyAuditor }: LogRoutes): Promise<EntryReader | undefined> {
+  const [, token] = /^Bearer ([A-Za-z0-9._~+/=-]{1,512})$/i.exec(c.req.header('authorization') ?? '') ?? []
+  return token === undefined ? undefined : await verifyAuditor(token)
+}
+
+function unauthorized(c: Context): Response {
+  return c.json({ title: 'Entries are for auditors', status: 401 }, 401, {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'www-authenticate': 'Bearer realm="audit"',
+  })
+}

@@ -1,0 +1,183 @@
+/** The log of a running service: everything of it that one process does. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { LogNames } from '../keys/publication.ts'
+import type { CheckpointRecord } from '../store/log-records.ts'
+import type { LogEvent, LogTask } from './events.ts'
+import type { EntryGate } from './gate.ts'
+import type { LogPaths, Refusal } from './log-health.ts'
+import { startLoop } from './loop.ts'
+import { createPublisher, type Publisher } from './publisher.ts'
+import type { LogReader } from './reader.ts'
+import { createSequencer } from './sequencer.ts'
+import { createLogReader } from './stored-log.ts'
+import { startTimestamping } from './timestamping.ts'
+import { startWitnessing, type WitnessTarget } from './witnessing.ts'
+
+/** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
+const sequencing = { pause: 100, period: 1_000 }
+const publishing = { pause: 1_000, period: 1_000 }
+
+/** How long a start waits for another process that has an anchor, and how often it looks; milliseconds. */
+const checkpointLockPatience = 3_000
+const checkpointLockPause = 200
+
+/** How often a stop tries to take what is staged into the tree. */
+const lastAttempts = 3
+
+export interface LogOptions extends LogPaths {
+  readonly witnesses: readonly WitnessTarget[]
+  readonly timestampUrl: string | undefined
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Never throws. */
+  readonly record: (event: LogEvent) => void
+}
+
+/** How far a witness is. */
+export interface WitnessStatus {
+  readonly name: string
+  /** Leaves under the newest checkpoint that it has not cosigned. */
+  readonly behind: number
+  /** Seconds since it cosigned last; `null` when it never did. */
+  readonly age: number | null
+  /** Why the last try failed. */
+  readonly failure: string | null
+}
+
+/** How the log is, for `/readyz`, metrics and commands. */
+export interface LogStatus {
+  readonly health: 'starting' | 'open' | Refusal
+  readonly origin: string
+  /** Leaves in the tree. */
+  readonly size: number
+  /** Leaves under the newest checkpoint; `null` before the first one. */
+  readonly checkpointSize: number | null
+  /** Seconds since it was signed. `null` before the first one, and while it is to be signed anew at once. */
+  readonly checkpointAge: number | null
+  /** Leaves that have no place yet. */
+  readonly staged: number
+  readonly witnesses: readonly WitnessStatus[]
+}
+
+export interface RunningLog {
+  readonly gate: EntryGate
+  readonly reader: LogReader
+  names(): LogNames
+  /** @throws StoreUnavailable */
+  status(): Promise<LogStatus>
+  /** Gives every staged leaf its place and signs a last checkpoint. To be called when nothing stages any more. */
+  stop(): Promise<void>
+}
+
+/** Starts the log where there is none, and the work on it. Resolves once it is known whether it may go on. */
+export async function openLog(options: LogOptions): Promise<RunningLog> {
+  const { store, now, record } = options
+  const reader = createLogReader(store)
+  const witnessing = startWitnessing({
+    ...options,
+    reader,
+    onFailure: (error) => record({ kind: 'failed', task: 'witnessing', error }),
+  })
+  const timestamping = startTimestamping({
+    ...options,
+    reader,
+    onFailure: (error) => record({ kind: 'failed', task: 'timestamping', error }),
+  })
+  const publisher = createPublisher(options, now, (event) => {
+    record(event)
+    if (event.kind !== 'signed') return
+    witnessing.notify()
+    timestamping.notify()
+  })
+  const guarded = (task: LogTask, work: () => Promise<void>) => async (): Promise<void> => {
+    try {
+      await work()
+    } catch (error) {
+      record({ kind: 'failed', task, error })
+    }
+  }
+  const publish = guarded('publishing', () => publisher.step())
+  await firstSteps(publisher, publish)
+  const publishLoop = startLoop(publish, publishing)
+  const sequencer = createSequencer(options, publisher, (event) => {
+    record(event)
+    publishLoop.notify()
+  })
+  const drainLoop = startLoop(guarded('sequencing', sequencer.drain), sequencing)
+  return {
+    gate: {
+      assertAcceptingEntries() {
+        if (publisher.health().kind === 'open' && !sequencer.isDamaged()) return
+        throw new ProtocolError('unavailable', 'the log cannot go on, so nothing that must be logged is done')
+      },
+      notify: drainLoop.notify,
+    },
+    reader,
+    names: publisher.names,
+    status: () => readStatus(publisher, sequencer.isDamaged(), options),
+    async stop() {
+      await Promise.all([drainLoop.stop(), publishLoop.stop()])
+      await finish(guarded('sequencing', sequencer.drain), () => store.hasPending())
+      await guarded('publishing', () => publisher.step(true))()
+      await Promise.all([witnessing.stop(), timestamping.stop()])
+    },
+  }
+}
+
+/** What is left for another process has no checkpoint until that one runs: a database that is busy is asked again. */
+async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 1; attempt <= lastAttempts; attempt++) {
+    await drain()
+    if (!(await hasMore().catch(() => true))) return
+  }
+}
+
+/** A process without an anchor may get one from another process within a moment. */
+async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
+  const until = performance.now() + checkpointLockPatience
+  for (;;) {
+    await publish()
+    const health = publisher.health()
+    const isWaiting = health.kind === 'refused' && health.refusal === 'anchor-missing'
+    if (!isWaiting || performance.now() > until) return
+    await sleep(checkpointLockPause)
+  }
+}
+
+async function readStatus(publisher: Publisher, isDamaged: boolean, options: LogOptions): Promise<LogStatus> {
+  const { store, now } = options
+  const health = publisher.health()
+  const state = await store.findLogState()
+  const checkpoint = state && (await store.findLatestCheckpoint(state.log))
+  const signedAt = checkpoint?.signedAt ?? 0
+  const found = health.kind === 'refused' ? health.refusal : health.kind
+  return {
+    health: found === 'open' && isDamaged ? 'tree-damaged' : found,
+    origin: publisher.names().origin,
+    size: state?.size ?? 0,
+    checkpointSize: checkpoint?.size ?? null,
+    checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),
+    staged: await store.countPending(),
+    witnesses: await readWitnesses(options, checkpoint),
+  }
+}
+
+async function readWitnesses(
+  { store, witnesses, now }: LogOptions,
+  checkpoint: CheckpointRecord | undefined,
+): Promise<readonly WitnessStatus[]> {
+  if (witnesses.length === 0) return []
+  const records = await store.listWitnesses()
+  return witnesses.map(({ name }) => {
+    const record = records.find((known) => known.name === name)
+    const size = record?.log === checkpoint?.log ? (record?.size ?? 0) : 0
+    const cosignedAt = record?.cosignedAt ?? null
+    return {
+      name,
+      behind: Math.max(0, (checkpoint?.size ?? 0) - size),
+      age: cosignedAt === null ? null : Math.max(0, now() - cosignedAt),
+      failure: record?.failure ?? null,
+    }
+  })
+}

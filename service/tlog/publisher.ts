@@ -1,0 +1,213 @@
+/**
+ * Signs checkpoints: never one that does not continue what was signed before.
+ *
+ * Each is proved to continue the last one from the tiles of the database, then kept in the anchor, then put into the
+ * database, from where it is served. A process that dies in between has signed what nobody has seen, or what everybody
+ * may see: the anchor and the database continue each other either way.
+ */
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { type NoteSignature, noteKeyId, parseNote } from 'miniseal-protocol/tlog/signed-note'
+import type { Keyring } from '../keys/keyring.ts'
+import type { LogNames } from '../keys/publication.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import type { CheckpointRecord, LogState } from '../store/log-records.ts'
+import type { Write } from '../store/store.ts'
+import { signCheckpoint } from './checkpoint-note.ts'
+import type { LogEvent, LogHealth } from './events.ts'
+import { type Assessment, assessLog, type LogPaths, type Proved } from './log-health.ts'
+import { startWrites } from './origin.ts'
+
+/** How old a checkpoint gets before it is signed anew, in seconds. */
+const reissueAge = 600
+
+export interface Publisher {
+  /**
+   * Looks whether the log may go on, and signs what is due. One step follows another, whoever asks for them.
+   *
+   * @param isLast signs also when another checkpoint was signed within this second
+   */
+  step(isLast?: boolean): Promise<void>
+  health(): LogHealth
+  /** The largest size that this process knows to be signed. */
+  signed(): { readonly log: number; readonly size: number } | undefined
+  /** As the last step found them; all of one moment. */
+  names(): LogNames
+}
+
+/** What a publisher remembers from step to step. */
+interface Memory {
+  health: LogHealth
+  names: LogNames & { readonly log: number | undefined }
+  signed: { readonly log: number; readonly size: number } | undefined
+  /** The checkpoint that somebody who has an anchor was asked to sign anew. */
+  asked: { readonly log: number; readonly size: number } | undefined
+  readonly proved: Proved
+}
+
+/** Makes the publisher of one process. */
+export function createPublisher(
+  paths: LogPaths,
+  now: () => number,
+  record: (event: LogEvent) => void,
+): Publisher {
+  const memory: Memory = {
+    health: { kind: 'starting' },
+    names: noLog(paths),
+    signed: undefined,
+    asked: undefined,
+    proved: { mark: '' },
+  }
+  const enter = (health: LogHealth): void => {
+    if (nameOf(health) !== nameOf(memory.health)) record({ kind: 'health', health })
+    memory.health = health
+  }
+  const step = async (isLast: boolean): Promise<void> => {
+    const assessment = await assessStarted(paths, memory.proved, now())
+    memory.names = await namesOf(paths, memory.names, assessment.state)
+    if (assessment.kind === 'refused') {
+      enter({ kind: 'refused', refusal: assessment.refusal })
+      if (assessment.refusal === 'anchor-missing') await seekCheckpointLock(paths, memory, assessment)
+      return
+    }
+    const { state, checkpoint } = assessment
+    await recordOtherLogs(paths, memory, assessment)
+    memory.asked = undefined
+    const note = signedNote(paths.keyring, state, now())
+    if (isDue(state, checkpoint, now(), isLast) || isSignedOtherwise(paths.keyring, checkpoint, note)) {
+      await publish(paths, state, { last: checkpoint, note, signedAt: now() })
+      memory.signed = { log: state.log, size: state.size }
+      record({ kind: 'signed', origin: state.origin, size: state.size })
+    }
+    enter({ kind: 'open' })
+  }
+  let steps: Promise<unknown> = Promise.resolve()
+  return {
+    step(isLast = false) {
+      const next = steps.then(() => step(isLast))
+      steps = next.catch(() => {})
+      return next
+    },
+    health: () => memory.health,
+    signed: () => memory.signed,
+    names: () => memory.names,
+  }
+}
+
+/** Before the first start. */
+function noLog({ origin }: LogPaths): Memory['names'] {
+  return { log: undefined, origin, ended: [] }
+}
+
+/** Read anew only when another log is the newest. Never the new name with the old list: clients keep it for a day. */
+async function namesOf(
+  paths: LogPaths,
+  known: Memory['names'],
+  state: LogState | undefined,
+): Promise<Memory['names']> {
+  if (state === undefined) return noLog(paths)
+  const { log, origin } = state
+  if (known.log === log && known.origin === origin) return known
+  const before = log === 0 ? [] : (await paths.store.listLogStates()).filter((other) => other.log < log)
+  return { log, origin, ended: before.map((other) => other.origin).reverse() }
+}
+
+function nameOf(health: LogHealth): string {
+  return health.kind === 'refused' ? health.refusal : health.kind
+}
+
+type Started = Exclude<Assessment, { kind: 'unstarted' }>
+type Sound = Extract<Assessment, { kind: 'sound' }>
+
+/** Starts the first log of the database where there is none; of several processes one does. */
+async function assessStarted(paths: LogPaths, proved: Proved, now: number): Promise<Started> {
+  for (;;) {
+    const assessment = await assessLog(paths, proved)
+    if (assessment.kind !== 'unstarted') return assessment
+    const { store, origin, seals } = paths
+    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, seals }))
+  }
+}
+
+/** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
+async function recordOtherLogs(
+  { store, checkpointLock }: LogPaths,
+  memory: Memory,
+  { state, checkpoint, lockedCheckpoint }: Sound,
+): Promise<void> {
+  if (checkpoint !== undefined && checkpoint.size > (lockedCheckpoint?.size ?? -1))
+    await checkpointLock.keep(checkpoint.note)
+  if (state.log > 0 && memory.signed?.log !== state.log) {
+    const before = (await store.listLogStates()).find(({ log }) => log === state.log - 1)
+    if (before !== undefined) await checkpointLock.close(before.origin, state.origin)
+  }
+  memory.signed = { log: state.log, size: Math.max(lockedCheckpoint?.size ?? 0, checkpoint?.size ?? 0) }
+}
+
+/**
+ * Without an anchor nothing tells a restored backup from the database that everybody uses, but a process that has one
+ * does: it is asked to sign the newest checkpoint anew. Whoever does has found the database to be the one it signed
+ * last, since without an anchor nobody signs.
+ */
+async function seekCheckpointLock(
+  { store, checkpointLock }: LogPaths,
+  memory: Memory,
+  { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
+): Promise<void> {
+  if (state === undefined || checkpoint === undefined) return
+  const { asked } = memory
+  if (asked?.log !== state.log) {
+    memory.asked = { log: state.log, size: checkpoint.size }
+    await store.commit([{ kind: 'ask-checkpoint', ...memory.asked }])
+    return
+  }
+  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointLock.keep(checkpoint.note)
+}
+
+function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isLast: boolean): boolean {
+  if (last === undefined) return true
+  if (state.size > last.size) return isLast || last.signedAt !== now
+  return last.signedAt + reissueAge <= now
+}
+
+/** Signed with every key that is in use. @throws Error when there is none. */
+function signedNote(keyring: Keyring, { origin, size, root }: LogState, at: number): string {
+  const keys = keyring.published('log', at).filter(({ notBefore }) => notBefore <= at)
+  if (keys.length === 0) throw new Error('there is no log key in use')
+  return signCheckpoint({ origin, size, root }, keys)
+}
+
+/**
+ * A key came into use or has ended since: that shows at once. But not where a key has signed that is not known here yet:
+ * another process knows more.
+ */
+function isSignedOtherwise(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
+  if (last === undefined || last.note === note) return false
+  const [before, now] = [parseNote(last.note), parseNote(note)]
+  const known = keyring.known('log').map(({ publicKey }) => publicKey)
+  const isKnown = ({ name, keyId }: NoteSignature): boolean =>
+    known.some((publicKey) =>
+      equalBytes(noteKeyId(sodiumPrimitives, { kind: 'ed25519', name, publicKey }), keyId),
+    )
+  return before.text === now.text && before.signatures.every(isKnown)
+}
+
+interface Signing {
+  readonly last: CheckpointRecord | undefined
+  readonly note: string
+  readonly signedAt: number
+}
+
+/** The anchor first: what it does not have, nobody outside has seen. */
+async function publish(
+  { store, checkpointLock }: LogPaths,
+  { log, size }: LogState,
+  { last, note, signedAt }: Signing,
+): Promise<void> {
+  await checkpointLock.keep(note)
+  const write: Write =
+    last?.size === size
+      ? { kind: 'reissue-checkpoint', log, size, signedBefore: last.signedAt, signedAt, note }
+      : { kind: 'insert-checkpoint', log, size, signedAt, note }
+  // Refused when another process was first: it has signed the same tree.
+  await store.commit([write])
+}

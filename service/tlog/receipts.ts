@@ -1,0 +1,130 @@
+/** `GET /receipts/{id}`: what the log says of one of the caller's own requests, with what proves it (protocol, section 12). */
+
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { decodeBase64Url, encodeBase64 } from 'miniseal-protocol/text'
+import { z } from 'zod'
+import type { RouteResult } from '../channel/routes/sessions.ts'
+import type { Caller } from '../gateway/backend.ts'
+import { shapedReply } from '../messages/json.ts'
+import type { CheckpointRecord, LogEntry, PendingEntry } from '../store/log-records.ts'
+import { indexesPerLog } from '../store/log-records.ts'
+import type { Store } from '../store/store.ts'
+import type { BlindIndexOf } from './blind-index.ts'
+import { leafIdText, parseLeafId } from './leaf-id.ts'
+import type { LogReader } from './reader.ts'
+import { type OpenedGroups, openDetail } from './sealed-details.ts'
+import type { SubjectKeys } from './subject-keys.ts'
+
+export interface ReceiptParts {
+  readonly store: Pick<Store, 'findPending'>
+  readonly reader: LogReader
+  readonly keys: SubjectKeys
+  readonly blindIndexOf: BlindIndexOf
+}
+
+export interface Receipts {
+  /**
+   * Decides a request under `/receipts`; `undefined` when the path is not one of ours. It writes nothing.
+   *
+   * @throws ProtocolError `not_found` for what is not the caller's own, was pruned, or never was.
+   */
+  decide(message: RequestMessage, caller: Caller): Promise<RouteResult | undefined>
+}
+
+/** Standard base64. */
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/)
+
+const named = { id: z.uuid(), leaf: base64 }
+
+/** The leaf has no place in the log yet, or no checkpoint covers it: ask again. */
+export const pendingReceipt = z.strictObject({ ...named, state: z.literal('pending') })
+
+/** The leaf, its place, the hashes up to a checkpoint, and what the caller may see of it. */
+export const provedReceipt = z.strictObject({
+  ...named,
+  index: z.number().int().min(0),
+  size: z.number().int().min(1),
+  proof: z.array(base64),
+  checkpoint: z.string(),
+  groups: z.record(z.string(), z.strictObject({ salt: base64, value: z.string() })),
+})
+
+/** A proof against one checkpoint stays right for ever; a newer checkpoint only proves more. */
+const caching = 'private, max-age=3600'
+
+export function createReceipts(parts: ReceiptParts): Receipts {
+  return {
+    async decide({ method, path }, { user }) {
+      if (!path.startsWith('/receipts/')) return undefined
+      const name = parseName(path.slice('/receipts/'.length))
+      const found = method === 'GET' && name !== undefined ? await findOwn(parts, name, user) : undefined
+      if (found === undefined) throw new ProtocolError('not_found', 'there is no such receipt')
+      return { reply: await replyOf(parts, found), writes: [] }
+    },
+  }
+}
+
+/** A UUID, or b64u of a leaf hash. Attacker-controlled. */
+function parseName(text: string): Uint8Array | undefined {
+  const id = parseLeafId(text)
+  if (id !== undefined || text.length !== 43) return id
+  try {
+    return decodeBase64Url(text)
+  } catch (error) {
+    if (error instanceof FormatError) return undefined
+    throw error
+  }
+}
+
+interface OwnLeaf {
+  readonly row: PendingEntry | LogEntry
+  readonly groups: OpenedGroups
+}
+
+async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Promise<OwnLeaf | undefined> {
+  const { reader, store, keys, blindIndexOf } = parts
+  // It may get its place between the two looks, so there is a third.
+  const row =
+    (await reader.entryById(name)) ?? (await store.findPending(name)) ?? (await reader.entryById(name))
+  const tag = blindIndexOf('user', user)
+  if (row === undefined || row.detail === null || row.userTag === null) return undefined
+  if (!equalBytes(tag, row.userTag)) return undefined
+  const key = await keys.find(tag)
+  if (key === undefined) return undefined
+  const groups = openDetail(row.detail, row.id, key.key)
+  return isAbout(groups, user) ? { row, groups } : undefined
+}
+
+/** Tags are short: what counts is what the detail itself says. */
+function isAbout(groups: OpenedGroups, user: string): boolean {
+  const sub: unknown = JSON.parse(groups.get('sub')?.value ?? '{}')
+  return typeof sub === 'object' && sub !== null && 'user' in sub && sub.user === user
+}
+
+async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
+  const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
+  const proved = 'place' in row ? await prove(reader, row) : undefined
+  if (proved === undefined) {
+    const reply = shapedReply(pendingReceipt, 202, { ...name, state: 'pending' })
+    return { ...reply, fields: [...reply.fields, ['retry-after', '1']] as const }
+  }
+  const opened = [...groups].map(
+    ([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }] as const,
+  )
+  const reply = shapedReply(provedReceipt, 200, { ...name, ...proved, groups: Object.fromEntries(opened) })
+  const fields = reply.fields.filter(([field]) => field !== 'cache-control')
+  return { ...reply, fields: [...fields, ['cache-control', caching]] as const }
+}
+
+/** @returns `undefined` while no checkpoint covers the leaf */
+async function prove(reader: LogReader, { place }: LogEntry) {
+  const log = Math.floor(place / indexesPerLog)
+  const index = place % indexesPerLog
+  const checkpoint: CheckpointRecord | undefined = await reader.latestCheckpoint(log)
+  if (checkpoint === undefined || checkpoint.size <= index) return undefined
+  const proof = await reader.inclusion(index, checkpoint.size, log)
+  const note = checkpoint.note + checkpoint.cosignatures
+  return { index, size: checkpoint.size, proof: proof.map((hash) => encodeBase64(hash)), checkpoint: note }
+}

@@ -1,0 +1,102 @@
+/** The keys that details are sealed with: one a person, wrapped by the master key. Without its key a detail is noise. */
+import { randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { secretContext } from '../keys/secret-places.ts'
+import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
+import { type Store, StoreUnavailable } from '../store/store.ts'
+import { subjectIndexLength } from './blind-index.ts'
+
+/** The subject of what is about nobody: system events, refusals of strangers. */
+export const serviceSubject: Uint8Array = new Uint8Array(subjectIndexLength)
+
+/** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
+export type FindSubjectKey = (userTag: Uint8Array | null) => Promise<Uint8Array | undefined>
+
+/** Keys kept in memory. */
+const maxEntries = 4_096
+
+/** Remembers the keys that it finds, so that a whole log can be read: for commands, which end. */
+export function createSubjectKeyFinder(
+  store: Pick<Store, 'findSubjectKey'>,
+  wrapper: SecretWrapper,
+): FindSubjectKey {
+  const cache = new LRUCache<string, { readonly key: Uint8Array | undefined }>({ max: maxEntries })
+  return async (userTag) => {
+    const tag = userTag ?? serviceSubject
+    const known = cache.get(nameOf(tag))
+    if (known !== undefined) return known.key
+    const record = await store.findSubjectKey(tag)
+    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, contextOf(tag))
+    cache.set(nameOf(tag), { key })
+    return key
+  }
+}
+
+/** A key that details are sealed with, and what holds it in the database while they are committed. */
+export interface SubjectKey {
+  /** `null`: the service's own, which nobody destroys. */
+  readonly tag: Uint8Array | null
+  /** 32 bytes. Secret. */
+  readonly key: Uint8Array
+  readonly wrapped: Uint8Array
+}
+
+/** The keys of a running service. Made once for each person, whichever process is first. */
+export interface SubjectKeys {
+  /** Made where there is none. @throws StoreUnavailable */
+  of(userTag: Uint8Array | null): Promise<SubjectKey>
+  /** `undefined`: there is none, or no more. What is remembered may be out of date: see `hold-subject-key`. */
+  find(userTag: Uint8Array | null): Promise<SubjectKey | undefined>
+  /** Forgets what is remembered. */
+  drop(userTag: Uint8Array | null): void
+}
+
+/** A key that was destroyed leaves the memory of every process after so many milliseconds. */
+const keptFor = 300_000
+const keyLength = 32
+
+/** @param now UNIX seconds */
+export function createSubjectKeys(
+  store: Pick<Store, 'findSubjectKey' | 'commit'>,
+  wrapper: SecretWrapper,
+  now: () => number,
+): SubjectKeys {
+  const cache = new LRUCache<string, SubjectKey>({ max: maxEntries, ttl: keptFor })
+  const read = async (tag: Uint8Array): Promise<SubjectKey | undefined> => {
+    const record = await store.findSubjectKey(tag)
+    if (record === undefined) return undefined
+    const key = wrapper.unwrap(record.keyWrapped, contextOf(tag))
+    const subject = { tag: equalBytes(tag, serviceSubject) ? null : tag, key, wrapped: record.keyWrapped }
+    cache.set(nameOf(tag), subject)
+    return subject
+  }
+  const find = async (userTag: Uint8Array | null): Promise<SubjectKey | undefined> => {
+    const tag = userTag ?? serviceSubject
+    return cache.get(nameOf(tag)) ?? (await read(tag))
+  }
+  return {
+    find,
+    async of(userTag) {
+      const known = await find(userTag)
+      if (known !== undefined) return known
+      const tag = userTag ?? serviceSubject
+      const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(tag))
+      // Refused where another process was first: then theirs is read.
+      await store.commit([{ kind: 'insert-subject-key', tag, keyWrapped, createdAt: now() }])
+      const made = await read(tag)
+      if (made === undefined)
+        throw new StoreUnavailable(new Error('a subject key was destroyed while it was made'))
+      return made
+    },
+    drop: (userTag) => {
+      cache.delete(nameOf(userTag ?? serviceSubject))
+    },
+  }
+}
+
+const nameOf = (tag: Uint8Array): string => Buffer.from(tag).toString('hex')
+
+function contextOf(tag: Uint8Array): SecretContext {
+  return secretContext('subject_keys.key_wrapped', [tag])
+}

@@ -1,0 +1,153 @@
+/**
+ * Timestamps of a time-stamping authority (RFC 3161): that a checkpoint existed at a time, by the word of somebody else.
+ *
+ * The token is kept as it came. Its signature is for those who trust the authority's certificate, and they check it with
+ * their own tools (`openssl ts -verify`); what is checked here is that the token is about this digest and answers this
+ * request, so that nobody finds out years later that it never was.
+ */
+import { randomBytes } from 'node:crypto'
+import { ContentInfo, id_signedData, SignedData } from '@peculiar/asn1-cms'
+import { AsnConvert, AsnProp, AsnPropTypes, AsnType, AsnTypeTypes, OctetString } from '@peculiar/asn1-schema'
+import {
+  id_ct_tstInfo,
+  MessageImprint,
+  PKIStatus,
+  PKIStatusInfo,
+  TimeStampReq,
+  TimeStampReqVersion,
+  TSTInfo,
+} from '@peculiar/asn1-tsp'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { Agent, request } from 'undici'
+
+const sha256Oid = '2.16.840.1.101.3.4.2.1'
+const digestLength = 32
+const nonceLength = 16
+/** Milliseconds for the whole exchange. */
+const usualDeadline = 10_000
+/** Bytes; a token with its certificates has a few thousand. */
+const maxAnswerLength = 65_536
+
+/** There is no timestamp; the message is short, and safe to keep. */
+export class TimestampFailed extends Error {
+  override readonly name = 'TimestampFailed'
+}
+
+/** TimeStampResp whose token stays the bytes that came: a signature is over those. */
+class Answer {
+  status = new PKIStatusInfo()
+  token?: ArrayBuffer
+}
+AsnType({ type: AsnTypeTypes.Sequence })(Answer)
+AsnProp({ type: PKIStatusInfo })(Answer.prototype, 'status')
+AsnProp({ type: AsnPropTypes.Any, optional: true })(Answer.prototype, 'token')
+
+/**
+ * Has an authority timestamp a digest.
+ *
+ * @param url of the authority, http or https
+ * @param digest SHA-256, 32 bytes: of a checkpoint's note text
+ * @param deadline milliseconds for the whole exchange
+ * @returns the token, DER.
+ * @throws TimestampFailed when there is no answer in time, or one that is not a timestamp of this digest for this request.
+ */
+export async function requestTimestamp(
+  url: string,
+  digest: Uint8Array,
+  deadline = usualDeadline,
+): Promise<Uint8Array> {
+  if (digest.length !== digestLength) throw new TypeError('a SHA-256 digest has 32 bytes')
+  const nonce = positiveInteger()
+  const answer = parse(await post(url, encodeRequest(digest, nonce), deadline), Answer)
+  const { status } = answer.status
+  if (status !== PKIStatus.granted && status !== PKIStatus.grantedWithMods)
+    throw new TimestampFailed(`the authority refuses: status ${Number(status)}`)
+  if (answer.token === undefined) throw new TimestampFailed('the answer holds no token')
+  const token = new Uint8Array(answer.token)
+  const { nonce: answered } = readToken(token, digest)
+  if (answered === undefined || !equalBytes(new Uint8Array(answered), nonce))
+    throw new TimestampFailed('the token answers another request')
+  return token
+}
+
+/**
+ * When a token says that a digest existed: UNIX seconds. Whether the authority signed that is not checked.
+ *
+ * @param token attacker-controlled
+ * @throws TimestampFailed when it is no token, or one of another digest.
+ */
+export function timestampTime(token: Uint8Array, digest: Uint8Array): number {
+  return Math.floor(readToken(token, digest).genTime.getTime() / 1000)
+}
+
+function encodeRequest(digest: Uint8Array, nonce: Uint8Array): Uint8Array {
+  const messageImprint = new MessageImprint({ hashedMessage: new OctetString(digest) })
+  messageImprint.hashAlgorithm.algorithm = sha256Oid
+  const version = TimeStampReqVersion.v1
+  // With the certificate, the token can be checked when the authority is long gone.
+  const query = new TimeStampReq({ version, messageImprint, nonce: bufferOf(nonce), certReq: true })
+  return new Uint8Array(AsnConvert.serialize(query))
+}
+
+/** An INTEGER of 16 bytes in its one DER encoding: not negative, no zero byte in front. */
+function positiveInteger(): Uint8Array {
+  const bytes = new Uint8Array(randomBytes(nonceLength))
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40
+  return bytes
+}
+
+async function post(url: string, body: Uint8Array, deadline: number): Promise<Uint8Array> {
+  const agent = new Agent({
+    connections: 1,
+    maxResponseSize: maxAnswerLength,
+    connect: { timeout: deadline },
+  })
+  try {
+    const response = await request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/timestamp-query', accept: 'application/timestamp-reply' },
+      body,
+      dispatcher: agent,
+      signal: AbortSignal.timeout(deadline),
+    })
+    const bytes = new Uint8Array(await response.body.arrayBuffer())
+    const type = String(response.headers['content-type'] ?? '')
+      .split(';')[0]
+      ?.trim()
+    if (response.statusCode !== 200 || type !== 'application/timestamp-reply')
+      throw new TimestampFailed(`no timestamp in an answer of status ${response.statusCode}`)
+    return bytes
+  } catch (error) {
+    if (error instanceof TimestampFailed) throw error
+    const isLate = error instanceof Error && error.name === 'TimeoutError'
+    throw new TimestampFailed(isLate ? 'no answer in time' : 'no answer')
+  } finally {
+    await agent.destroy()
+  }
+}
+
+function readToken(token: Uint8Array, digest: Uint8Array): TSTInfo {
+  const content = parse(token, ContentInfo)
+  if (content.contentType !== id_signedData) throw new TimestampFailed('the token is not signed data')
+  const { encapContentInfo } = parse(new Uint8Array(content.content), SignedData)
+  const info = encapContentInfo.eContent?.single
+  if (encapContentInfo.eContentType !== id_ct_tstInfo || info === undefined)
+    throw new TimestampFailed('the token is no timestamp')
+  const stated = parse(new Uint8Array(info.buffer), TSTInfo)
+  const { hashAlgorithm, hashedMessage } = stated.messageImprint
+  if (hashAlgorithm.algorithm !== sha256Oid || !equalBytes(new Uint8Array(hashedMessage.buffer), digest))
+    throw new TimestampFailed('the token is of another digest')
+  return stated
+}
+
+function parse<T>(bytes: Uint8Array, type: new () => T): T {
+  try {
+    return AsnConvert.parse(bytes, type)
+  } catch {
+    throw new TimestampFailed('the answer is not what RFC 3161 says')
+  }
+}
+
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer
+}

@@ -1,0 +1,153 @@
+/** `POST /push`: a backend pushes an event to a user. Not part of the channel: signed, and not sealed. */
+import { randomUUID } from 'node:crypto'
+import type { Context } from 'hono'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { parsePushSignature } from 'miniseal-protocol/http-signatures/push-signature'
+import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import { assertContentDigest, assertInWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import { z } from 'zod'
+import type { ExchangeContext } from '../channel/context.ts'
+import { assertSignedBy } from '../channel/explain-signature-base.ts'
+import { readIdempotencyKey } from '../channel/idempotency.ts'
+import { asRefused, check, checkAsync } from '../channel/refused.ts'
+import { newEvent } from '../events/event.ts'
+import type { Pushed } from '../events/outbox.ts'
+import { parseJsonContent } from '../messages/json.ts'
+import { problemOf } from '../messages/problems.ts'
+import { problemResponse, sourceOf } from './channel.ts'
+import type { PushKey } from './push-keys.ts'
+
+/** Bytes of a request's content: an event, the user, and room for another way to write JSON. */
+const maxContent = 65_536
+
+const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })
+
+/** The options of a body limit for this route. */
+export function maxPush(context: ExchangeContext) {
+  return {
+    maxSize: maxContent,
+    onError: (): Response => {
+      const refusal = new ProtocolError('payload_invalid', `a push has at most ${maxContent} bytes`)
+      const answer = refusalResponse(context, refusal, randomUUID())
+      // The rest of the body is not read, so nothing else can come over this connection.
+      answer.headers.set('connection', 'close')
+      return answer
+    },
+  }
+}
+
+/** Handles `POST /push`; without keys there is nothing at this path. Everything in the request is attacker-controlled. */
+export function pushHandler(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+): (c: Context) => Promise<Response> {
+  return async function push(c) {
+    if (keys.length === 0) return await c.notFound()
+    const requestId = randomUUID()
+    const startedAt = performance.now()
+    const record = (
+      status: number,
+      refusal: { readonly code?: string; readonly step?: string } = {},
+    ): void => {
+      const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
+      context.record({
+        requestId,
+        source: sourceOf(context, c),
+        kind: 'push',
+        status,
+        durationMs,
+        ...refusal,
+      })
+    }
+    try {
+      const { pushed, fields } = await acceptWithin(context, keys, c)
+      const status = pushed.isNew ? 201 : 200
+      record(status)
+      const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
+      return c.json({ sequence: pushed.sequence }, status, headers)
+    } catch (error) {
+      const { refusal, step } = asRefused('handler', error)
+      const answer = refusalResponse(context, refusal, requestId, step)
+      record(answer.status, { code: refusal.code, step })
+      return answer
+    }
+  }
+}
+
+/** A push that was taken, and how much is left of its key's limit. */
+interface Accepted {
+  readonly pushed: Pushed
+  readonly fields: readonly Field[]
+}
+
+/** Counts a push for its address and takes a place for it, before anything in it is looked at. */
+async function acceptWithin(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  c: Context,
+): Promise<Accepted> {
+  // A body that is still arriving holds room (`boundBodies`), and no place: slow ones keep nobody out.
+  const message = await readMessage(context, c)
+  const leave = await checkAsync('limits', () => context.limits.takePush(sourceOf(context, c)))
+  try {
+    return await accept(context, keys, message)
+  } finally {
+    leave()
+  }
+}
+
+/** The request as it was signed: for our origin, whatever name it was sent to. */
+async function readMessage({ authority }: ExchangeContext, c: Context): Promise<RequestMessage> {
+  if (new URL(c.req.url).search !== '') throw new ProtocolError('payload_invalid', 'a push takes no query')
+  const content = new Uint8Array(await c.req.arrayBuffer())
+  const fields = [...c.req.raw.headers].map(([name, value]): [string, string] => [name.toLowerCase(), value])
+  return { method: 'POST', scheme: 'https', authority, path: '/push', fields, content }
+}
+
+/** Every check in order; then nonce and event in one commit. */
+async function accept(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  message: RequestMessage,
+): Promise<Accepted> {
+  const signature = check('signature', () => parsePushSignature(message))
+  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  check('digest', () => assertContentDigest(context.primitives, message))
+  const key = check('key', () => findKey(keys, signature))
+  check('verify', () => assertSignedBy(context, signature, key.publicKey))
+  // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
+  const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
+  check('limits', () => context.disk.assertSpace())
+  const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
+  const options = { ...check('idempotency', () => idOf(message)), owner: key.name }
+  const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
+  const claim = {
+    kind: 'claim-nonce',
+    scope: `push/${key.name}`,
+    nonce: signature.nonce,
+    expiresAt: until,
+  } as const
+  const pushed = await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+  return { pushed, fields }
+}
+
+function findKey(keys: readonly PushKey[], { keyid }: RequestSignature): PushKey {
+  const key = keys.find(({ name }) => name === keyid)
+  if (key === undefined) throw new ProtocolError('key_unknown', 'no key of this name may push')
+  return key
+}
+
+function idOf(message: RequestMessage): { readonly id?: string } {
+  return findField(message.fields, 'idempotency-key') === undefined ? {} : { id: readIdempotencyKey(message) }
+}
+
+function refusalResponse(
+  { settings, now }: ExchangeContext,
+  refusal: ProtocolError,
+  requestId: string,
+  step = 'frame',
+): Response {
+  return problemResponse(problemOf(refusal, { origin: settings.origin, step, time: now(), requestId }))
+}

@@ -1,0 +1,88 @@
+/** A backend in another language, written from the integration guide with its own cryptography, behind the gateway. */
+import type { ChildProcessByStdio } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ForwardedParts } from '../../support/forwarded.ts'
+import { forwarded } from '../../support/forwarded.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, newDevice } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const program = new URL('./backend.py', import.meta.url).pathname
+const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
+if (!hasPython) process.stderr.write('skipped: the independent backend needs python3 3.9 or newer\n')
+
+describe.skipIf(!hasPython)('a backend in Python', () => {
+  let child: ChildProcessByStdio<Writable, Readable, null>
+  let direct: string
+  let service: TestService
+  let session: RawSession
+
+  beforeAll(async () => {
+    child = spawn('python3', ['-B', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    direct = `http://127.0.0.1:${String((await lines.next()).value)}`
+    service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/orders=${direct}` } })
+    child.stdin.write(`${service.origin}\n`)
+    expect((await lines.next()).value).toBe('ready')
+    session = await logIn(service)
+  })
+
+  afterAll(async () => {
+    child.kill()
+    await service.close()
+  })
+
+  it('verifies token, device and gateway, and knows the caller', async () => {
+    const caller = {
+      user: session.user,
+      device: session.device.signer.keyid,
+      session: Buffer.from(session.id).toString('base64url'),
+      app: service.appid,
+      acr: 'session',
+    }
+    const path = "/orders/7?who='me'&n=%20"
+    expect(await session.send({ path })).toMatchObject({ status: 200, json: { caller, path } })
+    const posted = await session.send({ method: 'POST', path: '/orders', body: { n: 1 } })
+    expect(posted).toMatchObject({ status: 200, json: { caller } })
+  })
+
+  it('is not deceived by fields that a client made up', async () => {
+    const answer = await session.send({
+      path: '/orders/1',
+      before: (message) => ({
+        ...message,
+        fields: [...message.fields, ['miniseal-caller', 'user="other"'], ['x-forwarded-for', '10.0.0.1']],
+      }),
+    })
+    expect(answer).toMatchObject({ status: 200, json: { caller: { user: session.user } } })
+  })
+
+  it('refuses who comes past the gateway', async () => {
+    const headers = {
+      authorization: `HTTPSig ${session.token}`,
+      'miniseal-caller': `user="${session.user}"`,
+      'miniseal-device-key': session.device.x,
+    }
+    const response = await fetch(`${direct}/orders/1`, { headers })
+    expect(response.status).toBe(401)
+    expect(await response.json()).toEqual({ refused: 'no signature sig' })
+  })
+
+  it.each<[string, () => ForwardedParts, string]>([
+    ['no gateway that is published', () => ({}), 'unknown gateway key'],
+    ['another device', () => ({ device: newDevice() }), 'token of another device'],
+    ['a bearer token', () => ({ authorization: `Bearer ${session.token}` }), 'no HTTPSig token'],
+    ['an old signature of the device', () => ({ created: service.now() - 140 }), 'the device’s time'],
+    ['an old signature of the gateway', () => ({ gatewayCreated: service.now() - 70 }), 'the gateway’s time'],
+  ])('refuses a request with %s', async (_title, parts, reason) => {
+    const { method, url, headers, body } = forwarded(session, parts())
+    const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
+    const response = await fetch(`${direct}${url}`, { method, headers: fields, body })
+    expect(response.status).toBe(401)
+    expect(await response.json()).toEqual({ refused: reason.replace('’', "'") })
+  })
+})

@@ -1,0 +1,70 @@
+/**
+ * A client that was written from the protocol's page alone, in Python, with its own cryptography: it logs in, pays and
+ * verifies every answer of a real service.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const run = new URL('./run.py', import.meta.url).pathname
+const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
+if (!hasPython) process.stderr.write('skipped: the independent client needs python3 3.9 or newer\n')
+
+interface Check {
+  readonly check: string
+  readonly ok: boolean
+  readonly error?: string
+}
+
+function python(
+  args: readonly string[],
+): Promise<{ code: number | null; checks: Check[]; summary: unknown }> {
+  return new Promise((resolve) => {
+    const child = execFile('python3', ['-B', run, ...args], (_error, stdout) => {
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line): unknown => JSON.parse(line))
+      resolve({ code: child.exitCode, checks: lines.slice(0, -1) as Check[], summary: lines.at(-1) })
+    })
+  })
+}
+
+describe.skipIf(!hasPython)('the independent client', () => {
+  let service: TestService
+
+  beforeAll(async () => {
+    service = await startTestService()
+  })
+
+  afterAll(() => service.close())
+
+  it('passes the vectors of the RFCs with its own cryptography', { timeout: 120_000 }, async () => {
+    const { checks, code, summary } = await python(['--self-test'])
+    expect(checks.filter(({ ok }) => !ok)).toEqual([])
+    expect({ code, summary }).toEqual({ code: 0, summary: { passed: checks.length, failed: 0 } })
+    expect(checks.length).toBeGreaterThan(10)
+  })
+
+  it('logs in, transfers, is refused as it must be, and verifies every answer', {
+    timeout: 120_000,
+  }, async () => {
+    const { origin, roots, sandboxUrl, appid } = service
+    const args = ['--origin', origin, '--root', roots[0] ?? '', '--sandbox', sandboxUrl, '--appid', appid]
+    const { checks, code, summary } = await python(args)
+    expect(checks.filter(({ ok }) => !ok)).toEqual([])
+    expect({ code, summary }).toEqual({ code: 0, summary: { passed: checks.length, failed: 0 } })
+    expect(checks.map(({ check }) => check)).toEqual(
+      expect.arrayContaining([
+        'login',
+        'transfer',
+        'idempotent_retry',
+        'copied_before',
+        'given_up',
+        'logout',
+      ]),
+    )
+  })
+})

@@ -1,0 +1,50 @@
+/** A log as files, in the form of C2SP tlog-tiles, written with `crypto/` alone. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
+import { hashLeaf, treeHashLength } from '../../../crypto/tlog/merkle.ts'
+import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import { encodeBundle, grownTiles, tilePath, tileSpot, tileWidth } from '../../../crypto/tlog/tiles.ts'
+import { growTree } from '../../../crypto/tlog/tree-growth.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { logKey, logSigner, origin } from '../../unit/crypto/note-inputs.ts'
+
+export const vkey: string = encodeVerifierKey(primitives, logKey)
+
+/** The bytes of the entry at `index`. */
+export function entryAt(index: number): Uint8Array {
+  return new TextEncoder().encode(`entry ${index} of a log, ${'x'.repeat(index % 50)}`)
+}
+
+/** Writes every tile and bundle that a log of `size` entries has, and its signed checkpoint, which it returns. */
+export function writeLog(folder: string, size: number): string {
+  const growth = growTree(primitives)
+  const hashes = new Map<string, Uint8Array>()
+  for (let index = 0; index < size; index++) {
+    for (const node of growth.append(hashLeaf(primitives, entryAt(index)))) {
+      const { level, index: tile, from, count } = tileSpot(node)
+      if (count > 1) continue
+      const name = `${level}/${tile}`
+      const bytes = hashes.get(name) ?? new Uint8Array(tileWidth * treeHashLength)
+      bytes.set(node.hash, from * treeHashLength)
+      hashes.set(name, bytes)
+    }
+  }
+  for (const tile of grownTiles(0, size)) {
+    const { level, index, width } = tile
+    const bytes = hashes.get(`${level}/${index}`)
+    if (bytes === undefined) throw new Error(`the tree did not fill the tile ${level}/${index}`)
+    put(folder, tilePath(tile), bytes.subarray(0, width * treeHashLength))
+    if (level > 0) continue
+    const entries = Array.from({ length: width }, (_, i) => entryAt(index * tileWidth + i))
+    put(folder, tilePath({ kind: 'entries', index, width }), encodeBundle(entries))
+  }
+  const note = signCheckpoint(primitives, { origin, size, root: growth.root() }, [logSigner])
+  put(folder, 'checkpoint', note)
+  return note
+}
+
+function put(folder: string, path: string, content: Uint8Array | string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true })
+  writeFileSync(join(folder, path), content)
+}

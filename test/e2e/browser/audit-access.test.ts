@@ -1,0 +1,151 @@
+/** The auditors' pages for everybody: with the keyboard alone, in both themes, by the rules of WCAG. */
+import axe from 'axe-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Desk } from './audit-desk.ts'
+import { buildAuditPages, openDesk, signIn } from './audit-desk.ts'
+import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+
+describe.skipIf(!hasChromium)('the auditors’ pages, for everybody', () => {
+  let service: TestService
+  let browser: TestBrowser
+  let desk: Desk
+  let token: string
+
+  beforeAll(async () => {
+    await buildAuditPages()
+    service = await startTestService()
+    await makeTraffic(service)
+    token = await newAuditor(service, 'wei', 'discloser')
+    browser = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
+    desk = await openDesk(browser, service)
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  const focused = () => desk.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
+
+  it('can be used with the keyboard alone, from signing in to an entry and back', async () => {
+    const { page } = desk
+    const press = (key: string): Promise<void> => page.keyboard.press(key)
+    await page.locator('#token').waitFor()
+    await page.locator('#token').focus()
+    await page.keyboard.type(token)
+    await press('Enter')
+    await page.locator('.notice').waitFor()
+    await page.locator('table.entries').waitFor()
+    // The skip link is the first stop.
+    await page.reload()
+    await page.locator('table.entries').waitFor()
+    await press('Tab')
+    expect(await focused()).toContain('class="skip"')
+    await page.locator('.notice .keys button').focus()
+    await press('Enter')
+    await expect.poll(() => page.locator('.notice').count()).toBe(0)
+    await press('/')
+    expect(await focused()).toContain('id="find"')
+    await page.keyboard.type('/wallet/*')
+    await press('Enter')
+    await page.locator('.chip').waitFor()
+    await press('Escape')
+    // The rows of the search before are gone, and the focus will not go with them.
+    await expect.poll(() => page.locator('tr', { hasText: '/sessions' }).count()).toBe(0)
+    await expect.poll(() => page.locator('.stale').count()).toBe(0)
+    await press('j')
+    await press('j')
+    await press('k')
+    const first = await page.locator('a.row-link').first().getAttribute('href')
+    expect(await focused()).toContain(first ?? '?')
+    await press('Enter')
+    await page.locator('.verdict.good').waitFor()
+    expect(new URL(page.url()).pathname).toBe(first)
+    await press('Escape')
+    await page.locator('.chip').waitFor()
+    expect(new URL(page.url()).search).toBe('?path=%2Fwallet%2F*')
+    await press('?')
+    await page.getByRole('dialog').getByText('next and previous row').waitFor()
+    await press('Escape')
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0)
+    await press('3')
+    await page.locator('[data-since]').waitFor()
+    await press('2')
+    await page.getByRole('heading', { name: 'Top refusals' }).waitFor()
+  })
+
+  it('show where the focus is', async () => {
+    const { page } = desk
+    await page.goto(`${service.origin}/audit`)
+    await page.locator('table.entries').waitFor()
+    await page.keyboard.press('j')
+    const outline = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle')
+    expect(outline).toBe('solid')
+  })
+
+  it.each(['light', 'dark'] as const)(
+    'break no rule of WCAG 2.2 AA that a machine can find (%s)',
+    async (colorScheme) => {
+      const { page } = desk
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const firstEntry = await entryPath(desk)
+      for (const path of [
+        '/audit',
+        '/audit?path=/nowhere',
+        '/audit?from=2026-01-01',
+        '/audit/overview',
+        '/audit/integrity',
+        firstEntry,
+      ]) {
+        await page.goto(`${service.origin}${path}`)
+        await page.locator('main h1').first().waitFor({ state: 'attached' })
+        await page.waitForLoadState('networkidle')
+        expect(await violations(desk), path).toEqual([])
+      }
+    },
+  )
+
+  it('break none where nobody is signed in, and no policy of their own anywhere', async () => {
+    const other = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
+    try {
+      const visitor = await openDesk(other, service)
+      await visitor.page.locator('#token').waitFor()
+      expect(await violations(visitor)).toEqual([])
+      await signIn(visitor, token)
+      await visitor.page.locator('table.entries').waitFor()
+      expect(visitor.errors).toEqual([])
+    } finally {
+      await other.close()
+    }
+    expect(desk.errors).toEqual([])
+  })
+})
+
+async function entryPath({ page }: Desk): Promise<string> {
+  await page.goto(`${new URL(page.url()).origin}/audit?result=ok&path=/wallet/transfers`)
+  return (await page.locator('a.row-link').first().getAttribute('href')) ?? ''
+}
+
+/** What axe-core finds that is serious or critical: the rule and where. */
+async function violations({ page }: Desk): Promise<readonly string[]> {
+  await page.evaluate(axe.source)
+  return await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(options: unknown): Promise<{ violations: Found[] }> }
+    }
+    interface Found {
+      readonly id: string
+      readonly impact: string
+      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[]
+    }
+    const { violations } = await axe.run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    })
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
+  })
+}

@@ -1,0 +1,310 @@
+/** The auditors' pages in Chromium: what an auditor does with them, and what a service that lies cannot hide. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Cookie } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { AuditorRole } from '../../../service/store/log-records.ts'
+import { readBundle } from '../../../service/tlog/evidence/bundle.ts'
+import { checkEvidence } from '../../../service/tlog/evidence/check-evidence.ts'
+import { isSettled, makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Desk } from './audit-desk.ts'
+import { buildAuditPages, openDesk, openEntry, outcomes, pinKey, signIn, tamper } from './audit-desk.ts'
+import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+
+const everyStep = ['leaf', 'groups', 'hash', 'path', 'checkpoint', 'deviceKey', 'device', 'base']
+const allGood = Object.fromEntries(everyStep.map((name) => [name, 'good']))
+
+describe.skipIf(!hasChromium)('the auditors’ pages', () => {
+  let service: TestService
+  let traffic: Traffic
+  let tokens: { readonly reader: string; readonly discloser: string }
+  let browser: TestBrowser
+  let desk: Desk
+
+  beforeAll(async () => {
+    await buildAuditPages()
+    service = await startTestService()
+    traffic = await makeTraffic(service)
+    tokens = {
+      reader: await newAuditor(service, 'lin', 'reader'),
+      discloser: await newAuditor(service, 'wei', 'discloser'),
+    }
+    browser = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  // Another auditor, who was never here.
+  beforeEach(async () => {
+    await browser.context.clearCookies()
+    desk = await openDesk(browser, service)
+    await desk.page.evaluate('localStorage.clear()')
+    await desk.page.reload()
+  })
+
+  afterEach(async () => {
+    await desk.page.close()
+  })
+
+  const kept = new Map<AuditorRole, Cookie[]>()
+
+  /** Signed in with the token once, from then on by the cookie: tries are counted. */
+  async function enter(role: AuditorRole): Promise<void> {
+    const cookies = kept.get(role)
+    if (cookies === undefined) {
+      await signIn(desk, tokens[role])
+      kept.set(role, await browser.context.cookies())
+      return
+    }
+    await browser.context.addCookies(cookies)
+    await desk.page.reload()
+    await pinKey(desk)
+  }
+
+  const rows = () => desk.page.locator('table.entries tbody tr')
+
+  it('let nobody see anything with a wrong token, and say why', async () => {
+    const { page } = desk
+    await page.locator('#token').fill(`msa_${'A'.repeat(43)}`)
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('This token opens nothing').waitFor()
+    expect(await rows().count()).toBe(0)
+  })
+
+  it('find entries, show chips for what is set, and keep it all in the address', async () => {
+    const { page } = desk
+    await enter('discloser')
+    await page.locator('#find').fill(traffic.payer)
+    await page.keyboard.press('Enter')
+    await page.locator('.chip', { hasText: traffic.payer }).waitFor()
+    await page.getByLabel('Result').selectOption('refused')
+    await expect.poll(() => rows().count()).toBe(2)
+    expect(new URL(page.url()).search).toBe(`?user=${traffic.payer}&result=refused`)
+    await page.reload()
+    await expect.poll(() => rows().count()).toBe(2)
+    await page.getByRole('button', { name: 'Clear all' }).click()
+    await expect.poll(() => rows().count()).toBeGreaterThan(5)
+    await page.locator('#find').fill('code:never_heard')
+    await page.keyboard.press('Enter')
+    await page.getByText('Nothing is found.').waitFor()
+    await page.locator('#find').fill('?')
+    await page.keyboard.press('Enter')
+    await page.getByText('Not a user, path').waitFor()
+    expect(desk.errors).toEqual([])
+  })
+
+  it('set the time by dragging over the chart', async () => {
+    const { page } = desk
+    await enter('reader')
+    const plot = page.locator('.timeline .u-over')
+    const box = await plot.boundingBox()
+    if (box === null) throw new Error('no chart')
+    await page.mouse.move(box.x + 2, box.y + 30)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width / 2, box.y + 30, { steps: 4 })
+    await page.mouse.up()
+    await page.locator('.chip', { hasText: 'from' }).waitFor()
+    const query = new URL(page.url()).searchParams
+    expect(Date.parse(query.get('to') ?? '')).toBeGreaterThan(Date.parse(query.get('from') ?? ''))
+    await expect.poll(() => page.locator('.plot canvas').count()).toBe(1)
+  })
+
+  it('verify an entry step by step, with the key that was pinned', async () => {
+    const { page } = desk
+    await enter('discloser')
+    await openEntry(desk, '/wallet/transfers')
+    expect(await outcomes(desk)).toEqual(allGood)
+    await page.getByText('Everything that can be checked here is right.').waitFor()
+    const step = page.locator('[data-step="groups"]')
+    await step.locator('summary').click()
+    await expect.poll(() => step.locator('tbody tr').count()).toBe(5)
+    await expect.poll(() => page.locator('.tree .node.sibling').count()).toBeGreaterThan(3)
+    expect(desk.errors).toEqual([])
+  })
+
+  it('verify without WebCrypto just the same', async () => {
+    await desk.page.addInitScript(`Object.defineProperty(crypto, 'subtle', { value: undefined })`)
+    await desk.page.reload()
+    await enter('discloser')
+    await openEntry(desk, '/wallet/transfers')
+    expect(await outcomes(desk)).toEqual(allGood)
+    await expect.poll(() => desk.page.getByText('Checked by tweetnacl').count()).toBe(2)
+  })
+
+  it('do not say that a reader has seen everything verified', async () => {
+    await enter('reader')
+    await openEntry(desk, '/wallet/transfers')
+    expect(await outcomes(desk)).toMatchObject({ checkpoint: 'good', device: 'skipped' })
+    await desk.page.getByText('not everything could be').waitFor()
+    await desk.page.getByText('Not shown to readers').waitFor()
+    expect(await desk.page.getByText('Download evidence').count()).toBe(0)
+  })
+
+  it.each([
+    [
+      'the leaf',
+      'leaf',
+      (body: string) => changed(body, 'leaf', (leaf) => leaf.replace('"r":"ok"', '"r":"no"')),
+    ],
+    ['the result in the leaf', 'path', (body: string) => forgedLeaf(body)],
+    ['what a group says', 'groups', (body: string) => body.replace(/\\"status\\":201/, '\\"status\\":202')],
+    ['a hash of the path', 'path', (body: string) => swappedPath(body)],
+    ['the checkpoint', 'checkpoint', (body: string) => otherCheckpoint(body)],
+    ['the device’s signature', 'device', (body: string) => body.replace(/(\\"signature\\":\\")(..)/, '$1AA')],
+  ] as const)('show that %s was changed', async (_, step, change) => {
+    await enter('discloser')
+    await tamper(desk, change)
+    await openEntry(desk, '/wallet/transfers')
+    await desk.page.getByText('This entry does not verify.').waitFor()
+    await expect.poll(async () => (await outcomes(desk))[step]).toBe('bad')
+  })
+
+  it('warn when the service names another key than the one pinned, and do not take it', async () => {
+    const { page } = desk
+    await enter('discloser')
+    await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
+    await page.reload()
+    await page.getByText('This browser knows no key of this log.').waitFor()
+    await page.locator('#vkey').fill('nonsense')
+    await page.getByRole('button', { name: 'Pin this key' }).last().click()
+    await page.getByText('This is no verifier key of a log.').waitFor()
+    await page.locator('#vkey').fill(otherKey)
+    await page.getByRole('button', { name: 'Pin this key' }).last().click()
+    await page.getByText('The service names a log key that is not the one pinned here.').waitFor()
+    await openEntry(desk, '/wallet/transfers')
+    expect(await outcomes(desk)).toMatchObject({ path: 'good', checkpoint: 'bad' })
+  })
+
+  it('notice a log that does not continue the one seen before', async () => {
+    const { page } = desk
+    await enter('reader')
+    await page.getByRole('link', { name: 'Integrity' }).click()
+    await page.locator('[data-since="first"]').waitFor()
+    await page.reload()
+    await page.locator('[data-since="good"]').waitFor()
+    await page.evaluate(`
+      const name = Object.keys(localStorage).find((key) => key.startsWith('miniseal-audit-seen'))
+      const seen = JSON.parse(localStorage.getItem(name))
+      localStorage.setItem(name, JSON.stringify({ ...seen, root: btoa('x'.repeat(32)) }))`)
+    await page.reload()
+    await page.locator('[data-since="bad"]').waitFor()
+    // It is not forgotten by looking again.
+    await page.reload()
+    await page.locator('[data-since="bad"]').waitFor()
+  })
+
+  it('give files: entries as CSV and JSON lines, and evidence that holds offline', async () => {
+    const { page } = desk
+    await enter('discloser')
+    for (const [name, file] of [
+      ['CSV', 'audit.csv'],
+      ['JSONL', 'audit.jsonl'],
+    ] as const) {
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByText(name, { exact: true }).click(),
+      ])
+      expect(download.suggestedFilename()).toBe(file)
+      expect(readFileSync(await download.path(), 'utf8')).toContain('/wallet/transfers')
+    }
+    await openEntry(desk, '/wallet/transfers')
+    const link = page.getByRole('link', { name: 'Download evidence' })
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
+    const bundle = readBundle(new Uint8Array(readFileSync(await download.path())))
+    const steps = checkEvidence(bundle, { vkeys: [], policy: undefined, body: undefined })
+    expect(steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+  })
+
+  it('show what comes in while they are looked at', async () => {
+    const { page } = desk
+    await enter('reader')
+    await page.getByLabel('Kind').selectOption('login')
+    await expect.poll(() => rows().count()).toBe(2)
+    await page.getByLabel('Live').check()
+    await makeTraffic(service, 1)
+    await expect.poll(() => rows().count(), { timeout: 60_000 }).toBe(4)
+    await page.locator('[aria-live]', { hasText: '2 new entries' }).waitFor({ state: 'attached' })
+    await isSettled(service)
+  })
+
+  it('speak the language of the browser, and the other when asked, from then on', async () => {
+    const { page } = desk
+    await enter('reader')
+    await page.getByRole('link', { name: 'Requests' }).waitFor()
+    await page.getByRole('button', { name: '中文' }).click()
+    await page.getByRole('link', { name: '请求' }).waitFor()
+    expect(await page.evaluate('document.documentElement.lang')).toBe('zh-CN')
+    await page.reload()
+    await page.getByRole('link', { name: '完整性' }).click()
+    await page.getByRole('heading', { name: '检查点' }).waitFor()
+    const chinese = await startBrowser({ locale: 'zh-CN' })
+    try {
+      const other = await openDesk(chinese, service)
+      await other.page.getByRole('heading', { name: '登录' }).waitFor()
+    } finally {
+      await chinese.close()
+    }
+  })
+
+  it('sign out, and show nothing any more', async () => {
+    const { page } = desk
+    await enter('reader')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.locator('#token').waitFor()
+    await page.reload()
+    await page.locator('#token').waitFor()
+    expect(await rows().count()).toBe(0)
+  })
+})
+
+/** A key of nobody here, of the right form. */
+const otherKey = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
+
+interface Served {
+  leaf: string
+  row: Record<string, unknown>
+  proof: { path: string[]; checkpoint: string }
+}
+
+function changed(body: string, _: 'leaf', change: (leaf: string) => string): string {
+  const served = JSON.parse(body) as Served
+  const leaf = change(Buffer.from(served.leaf, 'base64').toString())
+  return JSON.stringify({ ...served, leaf: Buffer.from(leaf).toString('base64') })
+}
+
+/** A leaf of the right form, with its row and its hash: only the tree knows better. */
+function forgedLeaf(body: string): string {
+  const served = JSON.parse(body) as Served
+  const leaf = Buffer.from(served.leaf, 'base64').toString().replace('"r":"ok"', '"r":"failed"')
+  return JSON.stringify({
+    ...served,
+    leaf: Buffer.from(leaf).toString('base64'),
+    row: { ...served.row, result: 'failed', hash: leafHash(leaf) },
+  })
+}
+
+function leafHash(leaf: string): string {
+  return createHash('sha256')
+    .update(Buffer.from([0]))
+    .update(leaf)
+    .digest('base64url')
+}
+
+function swappedPath(body: string): string {
+  const served = JSON.parse(body) as Served
+  const [first = '', second = '', ...rest] = served.proof.path
+  return JSON.stringify({ ...served, proof: { ...served.proof, path: [second, first, ...rest] } })
+}
+
+/** The root is another one, so the path fails too; what matters is that the signature does. */
+function otherCheckpoint(body: string): string {
+  const served = JSON.parse(body) as Served
+  const [origin, size, , ...rest] = served.proof.checkpoint.split('\n')
+  const checkpoint = [origin, size, Buffer.alloc(32).toString('base64'), ...rest].join('\n')
+  return JSON.stringify({ ...served, proof: { ...served.proof, checkpoint } })
+}

@@ -1,0 +1,71 @@
+/** The page at `/demo/`: two phones side by side. */
+import type { FrameLocator, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { TestBrowser } from './browser.ts'
+import { buildPages, hasChromium, startBrowser } from './browser.ts'
+
+describe.skipIf(!hasChromium)('the page with two phones', () => {
+  let service: TestService
+  let browser: TestBrowser
+  let page: Page
+  const problems: string[] = []
+
+  beforeAll(async () => {
+    await buildPages()
+    service = await startTestService()
+    browser = await startBrowser({ viewport: { width: 1280, height: 1000 } })
+    page = await browser.context.newPage()
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(message.text())
+    })
+    page.on('request', (request) => {
+      if (!request.url().startsWith(service.origin) && !request.url().startsWith('data:'))
+        problems.push(request.url())
+    })
+    await page.goto(`${service.origin}/demo/`)
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  const phone = (which: 'A' | 'B'): FrameLocator => page.frameLocator(`iframe[title="Phone ${which}"]`)
+
+  it('has a user on each phone, who are not the same', async () => {
+    for (const which of ['A', 'B'] as const) {
+      const input = phone(which).locator('[id$="--name"] input')
+      await input.click()
+      await phone(which).locator('.offer').click()
+      await phone(which).locator('[id$="--save-name"]').click()
+    }
+    await expect.poll(() => phone('A').locator('[id$="--account"]').textContent()).toMatch(/^小明\d\d$/)
+    await expect.poll(() => phone('B').locator('[id$="--account"]').textContent()).toMatch(/^小红\d\d$/)
+  })
+
+  it('shows on one what the other one does', async () => {
+    await phone('A').locator('[id$="--transfer"]').click()
+    await phone('A').locator('[id*="--contact-小红"]').click()
+    await phone('A').locator('[id$="--amount"] input').fill('88.88')
+    await phone('A').locator('[id$="--next"]').click()
+    await phone('A').locator('[id$="--confirm"]').click()
+    await phone('A').locator('[id$="--outcome-done"]').waitFor()
+    const balance = phone('B').locator('[id$="--balance"] [aria-label]')
+    await expect.poll(() => balance.getAttribute('aria-label')).toBe('10,088.88 CNY')
+  })
+
+  it('leads to the auditor’s page', async () => {
+    expect(await page.locator('a').getAttribute('href')).toBe('/audit')
+  })
+
+  it('obeys its own policy, and asks no foreign host', () => {
+    expect(problems).toEqual([])
+  })
+
+  it('has one phone on a narrow screen', async () => {
+    await page.setViewportSize({ width: 390, height: 844 })
+    await expect.poll(() => page.locator('iframe:visible').count()).toBe(1)
+  })
+})

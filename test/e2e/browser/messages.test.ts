@@ -1,0 +1,71 @@
+/** A customer and a shop in one mini program: messages come as they are written. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { TestBrowser } from './browser.ts'
+import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import type { Phone } from './phones.ts'
+import { openNamed } from './phones.ts'
+
+describe.skipIf(!hasChromium)('a conversation', () => {
+  let service: TestService
+  let browser: TestBrowser
+  let customer: Phone
+  let shop: Phone
+
+  beforeAll(async () => {
+    await buildPages()
+    service = await startTestService()
+    browser = await startBrowser({ locale: 'en-US' })
+    customer = await openNamed(browser.context, service, 'a', 'Ada')
+    shop = await openNamed(browser.context, service, 'b', '客服')
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  const write = async (phone: Phone, text: string): Promise<void> => {
+    await phone.page.bringToFront()
+    await phone.id('entry').locator('input').fill(text)
+    await phone.id('send').click()
+  }
+
+  it('begins with a contact, and the other one sees how many messages wait', async () => {
+    await customer.openTab(2)
+    await customer.id('contact-客服').click()
+    await write(customer, 'Is it in stock?')
+    await customer.page.locator('.line--sent').getByText('Is it in stock?').waitFor()
+    await expect.poll(() => shop.page.locator('#tabs b').textContent()).toBe('1')
+  })
+
+  it('goes both ways as it is written, without a tap', async () => {
+    await shop.openTab(2)
+    await shop.id('contact-Ada').click()
+    await shop.page.locator('.bubble').getByText('Is it in stock?').waitFor()
+    expect(await shop.page.locator('#tabs b').count()).toBe(0)
+    await write(shop, '有货，今天发出')
+    await customer.text('有货，今天发出').waitFor()
+    await write(customer, '谢谢 <b>!</b>')
+    await shop.text('谢谢 <b>!</b>').waitFor()
+  })
+
+  it('is live over a socket', async () => {
+    await shop.page.locator('#back').click()
+    await shop.id('live').waitFor()
+  })
+
+  it('keeps a message that could not be sent, and sends it once when people try again', async () => {
+    await browser.context.setOffline(true)
+    await write(customer, 'Still there?')
+    await customer.text('Not confirmed').waitFor()
+    await browser.context.setOffline(false)
+    await customer.text('Not confirmed').click()
+    await customer.page.locator('.line--sent').getByText('Still there?').waitFor()
+    await shop.id('contact-Ada').click()
+    const bubble = shop.page.locator('.bubble').getByText('Still there?')
+    await bubble.waitFor()
+    await expect.poll(() => bubble.count()).toBe(1)
+  })
+})

@@ -1,0 +1,70 @@
+/** A backend that answers in its own way: the mini program says what is known, and no more. */
+import { Hono } from 'hono'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mountApp } from '../../../service/gateway/mounted.ts'
+import type { InnerVariables } from '../../../service/index.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { TestBrowser } from './browser.ts'
+import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import type { Phone } from './phones.ts'
+import { expectStage, fillTransfer, openPhone } from './phones.ts'
+
+describe.skipIf(!hasChromium)('a transfer', () => {
+  let service: TestService
+  let browser: TestBrowser
+  let phone: Phone
+  let answer: { readonly status: 201 | 409 | 503; readonly body: object } = { status: 201, body: {} }
+  let received = 0
+
+  const backend = new Hono<{ Variables: InnerVariables }>()
+  backend.get('/wallet', (c) => c.json({ user: c.var.caller.user, balance: 1_000_000, currency: 'CNY' }))
+  backend.get('/wallet/transfers', (c) => c.json({ transfers: [] }))
+  backend.get('/wallet/received', (c) => c.json({ transfers: [] }))
+  backend.get('/chat/profile', (c) => c.json({ user: c.var.caller.user, name: 'Lin' }))
+  backend.get('/chat/contacts', (c) => c.json({ contacts: [] }))
+  backend.post('/wallet/transfers', (c) => {
+    received += 1
+    return c.json(answer.body, answer.status)
+  })
+
+  beforeAll(async () => {
+    await buildPages()
+    service = await startTestService({ backend: mountApp(backend, async () => {}) })
+    browser = await startBrowser({ locale: 'en-US' })
+    phone = await openPhone(browser.context, service, 'a')
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  it('is not called failed when the answer to it cannot be read', async () => {
+    answer = { status: 201, body: { ok: true } }
+    await fillTransfer(phone, 'shop', '1')
+    await phone.id('confirm').click()
+    await expectStage(phone, 'unknown')
+    await phone.id('to-wallet').click()
+    await phone.id('pending').waitFor()
+    expect(received).toBe(1)
+    await phone.page.reload()
+  })
+
+  it('is not called failed when the backend says that it does not know', async () => {
+    answer = { status: 503, body: { error: 'down' } }
+    await fillTransfer(phone, 'shop', '2')
+    await phone.id('confirm').click()
+    await expectStage(phone, 'unknown')
+    await phone.id('to-wallet').click()
+    await phone.page.reload()
+  })
+
+  it('is called refused when the backend refuses it, in whatever words', async () => {
+    answer = { status: 409, body: { error: 'limit' } }
+    await fillTransfer(phone, 'shop', '3')
+    await phone.id('confirm').click()
+    await expectStage(phone, 'refused')
+    await phone.text('No money was sent').waitFor()
+  })
+})

@@ -1,0 +1,57 @@
+/** The pages of problem codes in a real browser: by the rules of WCAG, in both themes and on a phone, without a script. */
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+
+describe.skipIf(!hasChromium)('the pages of problem codes', () => {
+  let service: TestService
+  let browser: TestBrowser
+  let page: Page
+
+  beforeAll(async () => {
+    service = await startTestService()
+    browser = await startBrowser({ locale: 'zh-CN' })
+    page = await browser.context.newPage()
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await service?.close()
+  })
+
+  it('show a code in the language of the browser, and switch, and go to the list', async () => {
+    await page.goto(`${service.origin}/docs/problems/replayed`)
+    expect(await page.locator('h1').textContent()).toBe('请求已收到过')
+    await page.getByRole('link', { name: 'English' }).click()
+    await page.getByRole('heading', { name: 'The request was received before' }).waitFor()
+    await page.getByRole('link', { name: 'All problem codes' }).click()
+    await page.getByRole('link', { name: 'window_invalid' }).click()
+    expect(new URL(page.url()).pathname).toBe('/docs/problems/window_invalid')
+    // The style is let in by its digest: without it the page would be Times on white.
+    expect(await page.evaluate<string>('getComputedStyle(document.body).fontFamily')).toContain('system-ui')
+  })
+
+  it.each([
+    [390, 'light'],
+    [1280, 'dark'],
+  ] as const)(
+    'break no rule of WCAG 2.2 AA that a machine can find, %i px wide, %s',
+    async (width, colorScheme) => {
+      await page.setViewportSize({ width, height: 800 })
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      for (const path of ['/docs/problems', '/docs/problems/step_up_required', '/docs/problems/none']) {
+        await page.goto(`${service.origin}${path}`)
+        await page.evaluate(axe.source)
+        const found = await page.evaluate<string[]>(
+          `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations.map(({ id }) => id))`,
+        )
+        expect([path, found]).toEqual([path, []])
+        const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+        expect([path, overflow]).toEqual([path, 0])
+      }
+    },
+  )
+})

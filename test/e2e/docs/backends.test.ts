@@ -1,0 +1,179 @@
+/** The programs of the integration guides behind the real gateway: what they let through, and what they refuse. */
+import type { Server } from 'node:http'
+import { createServer, request as sendRequest } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
+import { gatewayCases, gatewayKeySets } from '../../conformance/vectors/make/gateway-cases.ts'
+import { signerFrom } from '../../conformance/vectors/make/gateway-requests.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, random } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import type { TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+import type { Guide, RunningProgram } from './guide-programs.ts'
+import { guides, importLibraryProgram, languages, programOf, startProgram } from './guide-programs.ts'
+
+const here = guides.filter((guide) => languages[guide].isHere)
+const programs = new Map<Guide, RunningProgram>()
+const signers = {
+  device: signerFrom(random(32)),
+  message: signerFrom(random(32)),
+  token: signerFrom(random(32)),
+  unmarked: signerFrom(random(32)),
+  stranger: signerFrom(random(32)),
+}
+let recorder: TestUpstream
+let service: OwnService
+let session: RawSession
+
+beforeAll(async () => {
+  recorder = await startUpstream((request, response) => {
+    if (request.url?.startsWith('/.well-known/') !== true) response.end('{}')
+    else publishedKeys(request.url).then((set) => response.end(set))
+  })
+  const ports = new Map<Guide, number>()
+  for (const guide of here) ports.set(guide, await freePort())
+  const upstreams = here.map((guide) => `/${guide}=http://127.0.0.1:${ports.get(guide)}`).join(',')
+  service = await startTestService({
+    environment: { MINISEAL_UPSTREAMS: upstreams, MINISEAL_ORIGIN: recorder.origin },
+  })
+  const starts = [...ports].map(async ([guide, its]) => {
+    programs.set(guide, await startProgram(guide, service.origin, its))
+  })
+  await Promise.all(starts)
+  session = await logIn(service)
+}, 120_000)
+
+afterAll(async () => {
+  for (const program of programs.values()) await program.close()
+  await service.close()
+  recorder.close()
+})
+
+/** What the recorder publishes in the place of the service, whose origin it is: keys of this test too, to sign what no service would. */
+async function publishedKeys(path: string): Promise<string> {
+  const { keys } = (await (await fetch(`${service.url}${path}`)).json()) as { keys: unknown[] }
+  const own = gatewayKeySets({ keys: signers })
+  const isMessage = path.endsWith('/miniseal-keys.json')
+  return JSON.stringify({ keys: [...keys, ...(isMessage ? own.message_keys : own.token_keys).keys] })
+}
+
+/** Exactly these fields, some of them twice, and this `Host`; `fetch` would send neither. */
+async function statusOf(url: string, message: RequestMessage): Promise<number> {
+  const { method, path, authority, fields, content } = message
+  const { hostname, port } = new URL(url)
+  const length = content.length === 0 && method === 'GET' ? [] : [['content-length', `${content.length}`]]
+  const headers = [['host', authority], ...length, ...fields].flat()
+  return await new Promise((resolve, reject) => {
+    const request = sendRequest({ hostname, port, method, path, headers }, (response) => {
+      text(response).then(() => resolve(response.statusCode ?? 0), reject)
+    })
+    request.on('error', reject)
+    request.end(content)
+  })
+}
+
+/** The titles of the requests on which a program judges otherwise than it must. */
+async function misjudged(url: string): Promise<readonly string[]> {
+  const sandboxState = { origin: service.origin, now: service.now(), keys: signers, nonce: () => random(16) }
+  const wrong: string[] = []
+  for (const { title, code, request } of gatewayCases(sandboxState)) {
+    const status = await statusOf(url, request)
+    const isRight = code === undefined ? status === 200 : [400, 401, 404].includes(status)
+    if (!isRight) wrong.push(`${title}: ${status}`)
+  }
+  return wrong
+}
+
+describe.each(here)('the program of the guide for %s', (guide) => {
+  it('knows who sent a request that comes through the gateway', async () => {
+    const path = `/${guide}/7?who='me'&n=%20`
+    expect(await session.send({ path })).toMatchObject({ status: 200, json: { user: session.user, path } })
+    const posted = await session.send({ method: 'POST', path: `/${guide}`, body: { n: '午' }, key: guide })
+    expect(posted).toMatchObject({ status: 200, json: { user: session.user } })
+  })
+
+  it('answers the longest path and query that there are, so that nobody closes the route for others', async () => {
+    // A failure would count for the circuit breaker of everybody.
+    for (const path of [
+      `/${guide}/`.padEnd(4096, 'a'),
+      `/${guide}?`.padEnd(4096, 'b'),
+      `/${guide}`.padEnd(4000, '/a'),
+    ])
+      expect(await session.send({ path })).toMatchObject({ status: 200, json: { path } })
+  })
+
+  it('takes no byte of a body in chunks for the next request', async () => {
+    const { hostname, port } = new URL(programs.get(guide)?.url ?? '')
+    const inner = 'GET /inner HTTP/1.1\r\nhost: a\r\n\r\n'
+    const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`
+    const socket = connect(Number(port), hostname)
+    socket.write(`POST /outer HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${chunks}`)
+    let heard = ''
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => {
+      heard += String(bytes)
+    })
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    socket.destroy()
+    expect(heard.match(/HTTP\/1\.[01] [0-9]{3}/g)).toEqual(['HTTP/1.1 401'])
+  })
+
+  it('takes what a device signed with more spaces and zeros than it needs', async () => {
+    const changed: [RegExp, string][] = [
+      [/" "/g, '"  "'],
+      [/\(/g, '( '],
+      [/;created=/, '; created=00'],
+      [/$/, '\t, other=();created=1'],
+    ]
+    for (const [pattern, text] of changed) {
+      const after = (message: RequestMessage): RequestMessage => ({
+        ...message,
+        fields: message.fields.map(([name, value]) => [
+          name,
+          name === 'signature-input' ? value.replace(pattern, text) : value,
+        ]),
+      })
+      expect(await session.send({ path: `/${guide}/1`, after })).toMatchObject({ status: 200 })
+    }
+  })
+
+  it('takes every request of gateway.json that is good, and refuses every other', async () => {
+    expect(await misjudged(programs.get(guide)?.url ?? '')).toEqual([])
+  })
+
+  it('shows all of the verifying in less than sixty lines', () => {
+    const [, inside = ''] =
+      /---- verifying ----\n([\s\S]*?)[^\n]*---- until here ----/.exec(programOf(guide)) ?? []
+    const lines = inside.split('\n').filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*\*|""")/.test(line))
+    expect(lines.length).toBeGreaterThan(1)
+    expect(lines.length).toBeLessThan(60)
+  })
+})
+
+describe('the program of other people’s libraries', () => {
+  let server: Server
+
+  beforeAll(async () => {
+    const verify = await importLibraryProgram(service.origin)
+    server = createServer(async (request, response) => {
+      const body = await buffer(request)
+      const status = await verify(request, body).then(
+        () => 200,
+        () => 401,
+      )
+      response.writeHead(status).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  })
+
+  afterAll(() => void server.close())
+
+  it('takes every request of gateway.json that is good, and refuses every other', async () => {
+    expect(await misjudged(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).toEqual([])
+  })
+})

@@ -1,0 +1,175 @@
+/** Every code block of every document is checked by something, and every link leads somewhere. */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readConfig } from '../../../service/config/config.ts'
+import { checkHttp, checkJson } from './block-checks.ts'
+import { claims } from './claims.ts'
+import type { Block } from './documents.ts'
+import { anchorOf, documentPaths, parseDocument, readDocument, root } from './documents.ts'
+import { findFault } from './known-commands.ts'
+import { parseShell } from './shell.ts'
+import { placeOf } from './snippets.ts'
+
+const documents = documentPaths().map(readDocument)
+const blocks = documents.flatMap((document) => document.blocks)
+const at = ({ document, line }: Block): string => `${document}:${line}`
+
+/** Shell is also what has no language and names a command of ours in every line. */
+function isShell({ language, text }: Block): boolean {
+  return language === 'sh' || (language === '' && /^(npx miniseal|npm|curl) /.test(text))
+}
+
+/** Of the blocks that need a claim, in the order in which they stand at their places. */
+const claimed = new Map<string, Block[]>()
+for (const block of blocks) {
+  if (isShell(block) || block.language === 'json' || block.language === 'http') continue
+  claimed.set(placeOf(block), [...(claimed.get(placeOf(block)) ?? []), block])
+}
+
+describe('every block', () => {
+  it('is shell, JSON or HTTP, or has a claim; and every claim has a block', () => {
+    const counts = (all: Iterable<readonly [string, readonly unknown[]]>): object => {
+      return Object.fromEntries([...all].map(([place, list]) => [place, list.length]))
+    }
+    expect(counts(Object.entries(claims))).toEqual(counts(claimed))
+  })
+
+  it.each(Object.entries(claims))('%s holds what is claimed for it', async (place, list) => {
+    for (const [nth, claim] of list.entries()) {
+      const block = claimed.get(place)?.[nth]
+      if (block === undefined) throw new Error(`${place} has no block ${nth}`)
+      if ('check' in claim) await claim.check(block.text)
+      else if ('test' in claim) expect(existsSync(join(root, claim.test)), claim.test).toBe(true)
+      else expect(block.text).toMatch(/[─▶│]|inner message/)
+    }
+  })
+})
+
+describe('shell', () => {
+  /** What a page tells its reader to save, and what commands before it have made. */
+  const savedBy = (document: string): readonly string[] => {
+    const text = readFileSync(join(root, document), 'utf8')
+    return [...text.matchAll(/Save it as `([^`]+)`/g)].map(([, name]) => name ?? '')
+  }
+
+  it.each(blocks.filter(isShell).map((block) => [at(block), block] as const))(
+    '%s names what is there',
+    (_at, block) => {
+      const commands = parseShell(block.text)
+      expect(commands.length).toBeGreaterThan(0)
+      const faults = commands.map((command) => findFault(command, savedBy(block.document)))
+      expect(faults.filter(Boolean)).toEqual([])
+      for (const { variables, words } of commands) {
+        const settings = variables.filter(([name]) => name.startsWith('MINISEAL_'))
+        // A setting alone is one of a list: the service has to read it.
+        if (words.length > 0 || settings.some(([, value]) => /…|PLACEHOLDER/.test(value))) continue
+        expect(() => readConfig(Object.fromEntries(settings))).not.toThrow()
+      }
+    },
+  )
+
+  it.each([
+    ['npx miniseal kyes list', 'there is no command kyes'],
+    ['npx miniseal keys list --jsn', 'keys has no option --jsn'],
+    ['npx miniseal audit verifi', 'there is no command audit verifi'],
+    ['npx miniseal auditor add wei --role reader --dys 90', 'auditor has no option --dys'],
+    ['npm run biuld', 'there is no npm script biuld'],
+    ['npm run build:app -- --orgin x', 'npm run build:app has no option --orgin'],
+    ['MINISEAL_UPSTREAM=/a=http://b', 'there is no variable MINISEAL_UPSTREAM'],
+    ['docker compose exec minisael node bin/miniseal.js keys export', 'compose.yaml has no service minisael'],
+    ['docker compose exec miniseal node bin/miniseal.js keys exprot --jsno', 'keys has no option --jsno'],
+    [
+      'python3 test/conformance/independent/vector.py',
+      'there is no file test/conformance/independent/vector.py',
+    ],
+    ['wget x', 'the program wget is not known here'],
+  ])('%s is found out', (text, fault) => {
+    expect(parseShell(text).map((command) => findFault(command, []))).toEqual([fault])
+  })
+})
+
+const jsonBlocks = blocks.filter(({ language }) => language === 'json')
+const httpBlocks = blocks.filter(({ language }) => language === 'http')
+
+it.each(jsonBlocks.map((block) => [at(block), block.text]))(
+  '%s is the JSON that it should be',
+  (_at, text) => {
+    checkJson(text)
+  },
+)
+
+it.each(httpBlocks.map((block) => [at(block), block.text]))('%s is a message of HTTP', (_at, text) => {
+  checkHttp(text)
+})
+
+describe('links', () => {
+  const headingsOf = (path: string): ReadonlySet<string> => {
+    const seen = new Map<string, number>()
+    return new Set(
+      parseDocument(path, readFileSync(join(root, path), 'utf8')).headings.map(({ text }) => {
+        const checkpointLock = anchorOf(text)
+        const before = seen.get(checkpointLock) ?? 0
+        seen.set(checkpointLock, before + 1)
+        return before === 0 ? checkpointLock : `${checkpointLock}-${before}`
+      }),
+    )
+  }
+
+  it.each(documents.map((document) => [document.path, document] as const))(
+    'in %s lead to a file and a heading',
+    (_path, document) => {
+      for (const { line, target } of document.links) {
+        if (/^[a-z]+:/.test(target)) continue
+        const [file = '', checkpointLock] = target.split('#')
+        const path = file === '' ? document.path : normalize(join(dirname(document.path), file))
+        expect(path.startsWith('..'), `${document.path}:${line} leads out of the project`).toBe(false)
+        expect(existsSync(join(root, path)), `${document.path}:${line}: ${target}`).toBe(true)
+        if (checkpointLock === undefined) continue
+        expect(statSync(join(root, path)).isFile()).toBe(true)
+        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(
+          decodeURIComponent(checkpointLock),
+        )
+      }
+    },
+  )
+
+  it('are given to every document, from the index or the README', () => {
+    const from = ['README.md', 'docs/README.md'].flatMap((path) => {
+      return readDocument(path).links.map(({ target }) =>
+        normalize(join(dirname(path), target.split('#')[0] ?? '')),
+      )
+    })
+    const inner = ['README.md', 'docs/README.md', 'test/conformance/vectors/README.md']
+    for (const { path } of documents) {
+      if (!inner.includes(path)) expect(from, `nothing leads to ${path}`).toContain(path)
+    }
+  })
+})
+
+describe('the README in Chinese', () => {
+  const [english, chinese] = [readDocument('README.md'), readDocument('README.zh-CN.md')]
+
+  it('has the headings of the English one', () => {
+    expect(chinese.headings.map(({ level }) => level)).toEqual(english.headings.map(({ level }) => level))
+  })
+
+  it('has its code blocks', () => {
+    const code = ({ blocks: all }: typeof english): readonly string[] => {
+      return all.map(({ language, text }) => `${language}\n${text}`)
+    }
+    expect(code(chinese)).toEqual(code(english))
+  })
+
+  it('has its tables and names the same scripts, folders, packages and documents', () => {
+    const rows = (path: string): readonly string[] => {
+      const lines = readFileSync(join(root, path), 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('| '))
+      return lines.map((line) =>
+        [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`|\(([^)]+)\)/g)].map(([all]) => all).join(' '),
+      )
+    }
+    expect(rows('README.zh-CN.md')).toEqual(rows('README.md'))
+  })
+})

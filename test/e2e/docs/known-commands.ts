@@ -1,0 +1,111 @@
+/** Whether what a shell block names is there: npm scripts, commands of `miniseal`, their options, files and variables. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { commands } from '../../../service/cli/commands.ts'
+import { knownVariables } from '../../../service/config/variables.ts'
+import { root } from './documents.ts'
+import type { SimpleCommand } from './shell.ts'
+
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>
+}
+
+/** Programs that are not ours, of which only the name and the quotes are looked at. */
+const foreign = new Set([
+  'openssl',
+  'printf',
+  'chmod',
+  'chown',
+  'mkdir',
+  'cd',
+  'tail',
+  'basenc',
+  'tr',
+  'export',
+])
+
+/** A variable of the service or of its commands, or of the tests that the deep checks are made of. */
+function isKnown(name: string): boolean {
+  return knownVariables.includes(name) || name === 'MINISEAL_ROOM'
+}
+
+/** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
+export function findFault(command: SimpleCommand, saved: readonly string[]): string | undefined {
+  for (const [name] of command.variables) {
+    if (name.startsWith('MINISEAL_') && !isKnown(name)) return `there is no variable ${name}`
+  }
+  const [program, ...args] = command.words
+  switch (program) {
+    case undefined:
+      return undefined
+    case 'npm':
+      return npmFault(args)
+    case 'npx':
+      return args[0] === 'miniseal' ? minisealFault(args.slice(1)) : `npx ${args[0]} is not ours`
+    case 'docker':
+      return dockerFault(args)
+    case 'export':
+      return args
+        .map((word) => findFault({ variables: [[word.split('=')[0] ?? '', '']], words: [] }, saved))
+        .find(Boolean)
+    case 'node':
+    case 'python3':
+    case 'java':
+      return fileFault(args[0], saved)
+    case 'go':
+      return args[0] === 'run' ? fileFault(args[1], saved) : `go ${args[0]} is not checked`
+    case 'curl':
+      return args.some((word) => /^https?:\/\//.test(word)) ? undefined : 'curl without an address'
+    default:
+      return foreign.has(program) ? undefined : `the program ${program} is not known here`
+  }
+}
+
+function npmFault([verb, ...args]: readonly string[]): string | undefined {
+  if (verb === 'ci' || verb === 'install' || verb === 'pack') return undefined
+  const name = verb === 'run' ? args[0] : verb
+  const script = name === undefined ? undefined : scripts[name]
+  if (script === undefined) return `there is no npm script ${name}`
+  const files = [...script.matchAll(/\S+\.(?:ts|js)/g)]
+    .flatMap(([file]) => [file, join(dirname(file), 'options.ts')])
+    .filter((file) => existsSync(join(root, file)))
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+  const options = args.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2))
+  const unknown = options.find((option) => !files.some((text) => text.includes(option)))
+  return unknown === undefined ? undefined : `npm run ${name} has no option --${unknown}`
+}
+
+function minisealFault([name, ...rest]: readonly string[]): string | undefined {
+  if (name === '--help' || name === undefined) return undefined
+  const found = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (found === undefined) return `there is no command ${name}`
+  const [inner] = rest
+  if (inner === '--help') return undefined
+  const isGroup = 'commands' in found
+  const command = isGroup
+    ? Object.hasOwn(found.commands, inner ?? '')
+      ? found.commands[inner ?? '']
+      : undefined
+    : found
+  if (command === undefined) return `there is no command ${name} ${inner}`
+  const usage = command.usage
+  const option = rest.find((word) => {
+    const [flag = ''] = word.split('=')
+    return /^--?[a-z]/.test(flag) && !new RegExp(`(^|[^\\w-])${flag}\\b`).test(usage)
+  })
+  return option === undefined ? undefined : `${name} has no option ${option}`
+}
+
+function dockerFault([verb, action, ...rest]: readonly string[]): string | undefined {
+  if (verb !== 'compose') return `docker ${verb} is not checked`
+  if (action === 'up') return undefined
+  const [service = '', ...inside] = rest
+  const compose = readFileSync(join(root, 'compose.yaml'), 'utf8')
+  if (action !== 'exec' || !compose.includes(`  ${service}:`)) return `compose.yaml has no service ${service}`
+  return inside[0] === 'node' && inside[1] === 'bin/miniseal.js' ? minisealFault(inside.slice(2)) : 'not ours'
+}
+
+function fileFault(file: string | undefined, saved: readonly string[]): string | undefined {
+  if (file === undefined) return 'no file'
+  return saved.includes(file) || existsSync(join(root, file)) ? undefined : `there is no file ${file}`
+}

@@ -1,0 +1,225 @@
+/** `docs/reference/protocol.md` says what the code does: its example, labels, frames, codes, and the list of vectors. */
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
+import { parseRequest, parseResponse } from '../../../crypto/frames/binary-http.ts'
+import { verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
+import { encodeFrame, parseFrame } from '../../../crypto/frames/frame.ts'
+import {
+  deriveSession,
+  openHandshakeRequest,
+  openHandshakeResponse,
+} from '../../../crypto/frames/handshake.ts'
+import { openRequest, openResponse } from '../../../crypto/frames/session-keys.ts'
+import {
+  assertContentDigest,
+  assertSignature,
+  parseRequestSignature,
+} from '../../../crypto/http-signatures/signed-request.ts'
+import { verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
+import { signatureTags, suite1 } from '../../../crypto/primitives/suite.ts'
+import { decodeHex, decodeUtf8, encodeAscii, encodeHex } from '../../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { problemOf } from '../../../service/messages/problems.ts'
+import { makers } from '../../conformance/vectors/generate.ts'
+import { maxFrame, now, root } from '../../unit/crypto/fixed-inputs.ts'
+import { readDocument } from './documents.ts'
+import { page, pageWithExample } from './protocol-example.ts'
+import { messages } from './protocol-values.ts'
+
+const text = readFileSync(page, 'utf8')
+const { blocks } = readDocument('docs/reference/protocol.md')
+
+/** What a reader copies from the page: the values of a section by their names, hex put together again. */
+function valuesOf(section: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>()
+  for (const block of blocks.filter(({ heading }) => heading.startsWith(section))) {
+    let name = ''
+    for (const line of block.text.split('\n')) {
+      const [, short, value] = /^( *\S.*?) {2,}([\w-]+)$/.exec(line) ?? []
+      if (/^ {2}[0-9a-f]+$/.test(line)) values.set(name, (values.get(name) ?? '') + line.trim())
+      else if (short !== undefined && value !== undefined) values.set(short.trim(), value)
+      else name = line
+    }
+  }
+  return values
+}
+
+function bytes(section: string, name: string): Uint8Array {
+  const value = valuesOf(section).get(name)
+  if (value === undefined) throw new Error(`section ${section} has no ${name}`)
+  return decodeHex(value)
+}
+
+it('has the example that the code computes', () => {
+  expect(pageWithExample(text), 'run `npm run docs`').toBe(text)
+})
+
+it('has an example whose frames the service opens and whose signatures it accepts', () => {
+  const agreement = { secretKey: bytes('13.1', 'S'), publicKey: bytes('13.1', 'S_pub') }
+  const frame = parseFrame(bytes('13.2', 'request frame'), maxFrame)
+  if (frame.kind !== 'handshake-request') throw new Error('another frame')
+  const { plaintext, state } = openHandshakeRequest(primitives, agreement, frame)
+  expect(encodeHex(plaintext)).toBe(encodeHex(bytes('13.2', 'plaintext')))
+  const device = keyIn('13.1', 'device key, seed')
+  const login = parseRequest(plaintext)
+  assertContentDigest(primitives, login)
+  assertSignature(primitives, parseRequestSignature(login), device)
+  expect(parseRequestSignature(login).base).toBe(baseIn('13.2'))
+
+  const ephemeral = bytes('13.3', 'e_s_pub')
+  const { session } = deriveSession(primitives, state, bytes('13.3', 'e_s'), frame.ephemeral, ephemeral)
+  expect(encodeHex(session.c2s)).toBe(valuesOf('13.3').get('c2s'))
+  expect(encodeHex(session.s2c)).toBe(valuesOf('13.3').get('s2c'))
+  const opened = parseFrame(bytes('13.4', 'request frame'), maxFrame)
+  if (opened.kind !== 'request') throw new Error('another frame')
+  expect(encodeHex(opened.sessionId)).toBe(valuesOf('13.4').get('sid'))
+  const transfer = parseRequest(openRequest(primitives, session, opened))
+  assertSignature(primitives, parseRequestSignature(transfer), device)
+  expect(parseRequestSignature(transfer).base).toBe(baseIn('13.4'))
+})
+
+it('has an example whose answers the client opens and verifies', () => {
+  const session = { c2s: bytes('13.3', 'c2s'), s2c: bytes('13.3', 's2c') }
+  const kid = valuesOf('13.1').get('thumbprint') ?? ''
+  const keys = [{ kid: serviceKid(), publicKey: keyIn('13.1', 'service signing key, seed') }]
+  expect(kid).not.toBe('')
+  const first = parseFrame(bytes('13.3', 'response frame'), maxFrame)
+  const second = parseFrame(bytes('13.5', 'response frame'), maxFrame)
+  if (first.kind !== 'handshake-response' || second.kind !== 'response') throw new Error('another frame')
+  const loggedIn = parseResponse(openHandshakeResponse(primitives, bytes('13.3', 'K2'), first))
+  verifyResponse(primitives, loggedIn, parseRequest(bytes('13.2', 'plaintext')), keys)
+  const done = parseResponse(openResponse(primitives, session, second))
+  verifyResponse(primitives, done, parseRequest(bytes('13.4', 'plaintext')), keys)
+})
+
+function keyIn(section: string, name: string): Uint8Array {
+  return primitives.ed25519KeyPair(bytes(section, name)).publicKey
+}
+
+function serviceKid(): string {
+  const [, kid = ''] =
+    /service signing key[\s\S]*?thumbprint +(\S+)/.exec(text.slice(text.indexOf('### 13.1'))) ?? []
+  return kid
+}
+
+function baseIn(section: string): string {
+  const block = blocks.find((each) => each.heading.startsWith(section) && each.text.startsWith('"@'))
+  return (block?.text ?? '').trimEnd()
+}
+
+it('names every label of a key derivation and every tag, and no others', () => {
+  const known = [
+    suite1.name,
+    ...Object.values(suite1.labels),
+    ...Object.values(signatureTags),
+    'miniseal-audit/1',
+  ]
+  const fields = [
+    'miniseal-receipt',
+    'miniseal-problem',
+    'miniseal-caller',
+    'miniseal-device-key',
+    'miniseal-config+jws',
+    'miniseal_use',
+  ]
+  const named = new Set([...text.matchAll(/"(miniseal[^"\n]*)"/g)].map(([, name]) => name))
+  expect([...named].sort()).toEqual([...known, ...fields].filter((name) => name !== 'miniseal-push').sort())
+})
+
+it('draws every frame as it is written', () => {
+  const fill = (length: number): Uint8Array => new Uint8Array(length).fill(7)
+  const box = fill(16)
+  const drawn = {
+    'handshake-request': { keyHint: fill(8), ephemeral: fill(32), nonce: fill(24), box },
+    'handshake-response': { ephemeral: fill(32), nonce: fill(24), box },
+    request: { sessionId: fill(16), nonce: fill(24), box },
+    response: { requestNonce: fill(24), nonce: fill(24), box },
+    event: { nonce: fill(24), box },
+  } as const
+  const lengths: Readonly<Record<string, number>> = { kid8: 8, nonce: 24, box: 16 }
+  for (const [kind, parts] of Object.entries(drawn)) {
+    const [, type = '', rest = ''] =
+      new RegExp(`\\) +${kind} += version ‖ 0x(\\w\\w) ‖ (.*)`).exec(text) ?? []
+    const length = rest.split(' ‖ ').reduce((sum, part) => {
+      return sum + Number(/\((\d+)\)/.exec(part)?.[1] ?? lengths[part])
+    }, 2)
+    const frame = encodeFrame({ kind, ...parts } as Parameters<typeof encodeFrame>[0])
+    expect([frame.length, frame[0], frame[1]], kind).toEqual([length, 1, Number.parseInt(type, 16)])
+  }
+})
+
+it('lists every code with its status', () => {
+  const section = text.slice(text.indexOf('## 7. Refusals'), text.indexOf('## 8.'))
+  const listed = [...section.matchAll(/\| `(\w+)` +\| (\d+) /g)].map(([, code, status]) => [
+    code,
+    Number(status),
+  ])
+  const context = { origin: 'https://pay.example.com', step: 'handler', time: 0, requestId: '1' }
+  for (const [code, status] of listed) {
+    expect(problemOf(new ProtocolError(code as 'internal', ''), context).status, `${code}`).toBe(status)
+  }
+  const refusals = readFileSync(new URL('../../../docs/reference/problems.md', import.meta.url), 'utf8')
+  for (const [code] of listed) expect(refusals, `refusals.md on ${code}`).toContain(`\`${code}\``)
+  const errors = readFileSync(new URL('../../../crypto/errors.ts', import.meta.url), 'utf8')
+  const union = errors.slice(0, errors.indexOf('export type ProtocolCode'))
+  const codes = [...union.matchAll(/\| '(\w+)'/g)].map(([, code]) => code)
+  expect(listed.map(([code]) => code).sort()).toEqual(codes.sort())
+})
+
+it('lists every file of vectors with all of its members', () => {
+  const section = text.slice(text.indexOf('## 14. Test vectors'), text.indexOf('## 15.'))
+  for (const [name, make] of Object.entries(makers)) {
+    const row = section.split('\n').find((line) => line.startsWith(`| [\`${name}.json\`](`)) ?? ''
+    const members = [...(row.split('|')[2] ?? '').matchAll(/`(\w+)`/g)].map(([, member]) => member)
+    expect(members, name).toEqual(Object.keys(make()))
+  }
+})
+
+it('shows the clear codes and the rest apart', () => {
+  const section = text.slice(text.indexOf('**In the clear**'), text.indexOf('**Sealed and signed:**'))
+  const clear = [...section.matchAll(/`([a-z_]+)` +\| \d/g)].map(([, code]) => code)
+  expect(clear.sort()).toEqual(
+    [
+      'cannot_open',
+      'frame_too_large',
+      'malformed_frame',
+      'overloaded',
+      'unknown_agreement_key',
+      'unknown_session',
+    ].sort(),
+  )
+})
+
+function jsonUnder(heading: string): readonly Record<string, unknown>[] {
+  return blocks
+    .filter((each) => each.language === 'json' && each.heading === heading)
+    .map(({ text: json }) => JSON.parse(json))
+}
+
+it('shows a login and its answer with the members of the example', () => {
+  const membersOf = (content: Uint8Array): readonly string[] => Object.keys(JSON.parse(decodeUtf8(content)))
+  const [asked = {}, answered = {}] = jsonUnder('6. Handshake')
+  expect(Object.keys(asked)).toEqual(membersOf(messages.login.message.content))
+  expect(Object.keys(answered)).toEqual(membersOf(messages.loggedIn.message.content))
+})
+
+it('shows a channel configuration that a client takes', () => {
+  const [payload] = jsonUnder('Channel configuration')
+  const header = { alg: 'EdDSA', typ: 'miniseal-config+jws', kid: root.keyid }
+  const input = [header, payload]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  const signature = primitives.ed25519Sign(encodeAscii(input), root.secretKey)
+  const jws = `${input}.${Buffer.from(signature).toString('base64url')}`
+  expect(verifyConfiguration(primitives, jws, [root.publicKey], now).iss).toBe('https://pay.example.com')
+})
+
+it('names the steps that refusals name, in their order', () => {
+  const section = text.slice(text.indexOf('### Order of the checks'), text.indexOf('## 6. Handshake'))
+  const named = [...section.matchAll(/^\| \d+ +\| `([a-z-]+)`/gm)].map(([, step]) => step)
+  const source = readFileSync(new URL('../../../service/channel/refused.ts', import.meta.url), 'utf8')
+  const steps = [...source.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, step]) => step)
+  // Limits have no place of their own in the table, and logins are told of in section 6.
+  expect(named).toEqual(steps.filter((step) => step !== 'limits' && step !== 'login'))
+})

@@ -1,0 +1,67 @@
+/** The snippets of the documents before TypeScript, against the declarations of the built packages. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Block } from './documents.ts'
+import { root } from './documents.ts'
+import type { Snippet } from './snippets.ts'
+
+export interface PlacedSnippet {
+  readonly block: Block
+  readonly snippet: Snippet
+}
+
+const paths = {
+  miniseal: [join(root, 'service/dist/index.d.ts')],
+  'miniseal/verify': [join(root, 'service/dist/verify.d.ts')],
+  'miniseal-client': [join(root, 'miniprogram/client/types/client/index.d.ts')],
+  'miniseal-client/gzip': [join(root, 'miniprogram/client/types/client/gzip.d.ts')],
+}
+
+const realms = {
+  phone: { target: 'ES2018', lib: ['ES2018'], types: ['miniprogram-api-typings'] },
+  node: { target: 'ES2022', lib: ['ES2023'], types: ['node'] },
+}
+
+/** What the compiler says about snippets of one realm; empty when nothing is wrong. */
+export function compile(realm: Snippet['realm'], placed: readonly PlacedSnippet[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-snippets-'))
+  try {
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    mkdirSync(join(folder, 'docs'))
+    for (const { block, snippet } of placed)
+      writeFileSync(join(folder, 'docs', nameOf(block)), sourceOf(block, snippet))
+    const compilerOptions = {
+      ...realms[realm],
+      module: 'ESNext',
+      moduleResolution: 'Bundler',
+      moduleDetection: 'force',
+      strict: true,
+      // Readers write JavaScript as well: parameters without types, caught errors that are asked for their code.
+      noImplicitAny: false,
+      useUnknownInCatchVariables: false,
+      allowJs: true,
+      checkJs: true,
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      skipLibCheck: true,
+      paths: { ...paths, './index.ts': [join(root, 'crypto/index.ts')] },
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['docs/*'] }))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    return spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' }).stdout
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function nameOf({ document, line, language }: Block): string {
+  return `${document.replaceAll('/', '_')}-${line}.${language}`
+}
+
+/** `require` of a phone is written as an import, which has types. Each block is a module of its own. */
+function sourceOf(block: Block, { given = '' }: Snippet): string {
+  const text = block.text.replace(/const (\{[^}]*\}) = require\(('[^']+')\)/g, 'import $1 from $2')
+  return `${given}${text}\nexport {}\n`.replaceAll("'./index.ts'", `'${join(root, 'crypto/index.ts')}'`)
+}

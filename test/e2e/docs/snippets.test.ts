@@ -1,0 +1,208 @@
+/** TypeScript and JavaScript of the documents: compiled against the packages, and run on a phone with a real service. */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Channel } from '../../../miniprogram/client/index.ts'
+import * as client from '../../../miniprogram/client/index.ts'
+import { confirm } from '../../support/confirmation.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Loopback } from '../engines/wx-loopback.ts'
+import { createLoopback } from '../engines/wx-loopback.ts'
+import { block, run } from './snippet-runs.ts'
+import type { PlacedSnippet } from './snippet-types.ts'
+import { compile } from './snippet-types.ts'
+import { snippets } from './snippets.ts'
+
+// The compiler and whole services, on machines that are busy.
+vi.setConfig({ testTimeout: 120_000 })
+
+let service: OwnService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+it.each(['phone', 'node'] as const)('the compiler finds nothing wrong with what runs in %s', (realm) => {
+  const placed = Object.entries(snippets).flatMap(([place, list]): PlacedSnippet[] => {
+    return list.map((snippet, nth) => ({ snippet, block: block(place, nth) }))
+  })
+  expect(
+    compile(
+      realm,
+      placed.filter(({ snippet }) => snippet.realm === realm),
+    ),
+  ).toBe('')
+})
+
+it('the compiler finds a name that is not there', () => {
+  const wrong = { ...block('docs/guides/mini-program.md#Receipts'), text: 'channel.receipts()\n' }
+  const [snippet = { realm: 'phone' as const }] = snippets['docs/guides/mini-program.md#Receipts'] ?? []
+  expect(compile('phone', [{ block: wrong, snippet }])).toContain("Property 'receipts' does not exist")
+})
+
+interface Phone {
+  readonly loopback: Loopback
+  readonly channel: Channel
+  /** What a program of a mini program has. */
+  readonly given: Readonly<Record<string, unknown>>
+}
+
+function phone(openid: string): Phone {
+  const soter = (challenge: string): Promise<object> => confirm(service, openid, challenge)
+  const loopback = createLoopback({ appid: service.appid, sandboxUrl: service.sandboxUrl, openid, soter })
+  const wx = {
+    ...loopback.wx,
+    showToast: () => {},
+    cloud: { init: () => {}, callContainer: () => {}, connectContainer: () => {} },
+  }
+  // The client takes its parts from the global, as on a phone.
+  Object.assign(globalThis, { wx })
+  const channel = client.createChannel({ origin: service.origin, appid: service.appid, roots: service.roots })
+  const require = (name: string): unknown => {
+    if (name === 'miniseal-client') return client
+    throw new Error(`a phone has no ${name}`)
+  }
+  return { loopback, channel, given: { wx, require, channel } }
+}
+
+const silent = { log: () => {} }
+
+describe('the guide for mini programs', () => {
+  it.each([
+    ['docs/guides/mini-program.md#Ten lines to the first call', 200],
+    ['miniprogram/client/README.md#Ten lines to the first call', 201],
+    ['miniprogram/client/README.md#十行代码，第一次调用', 201],
+  ])('%s: the first call', async (place, status) => {
+    const { given } = phone('ten-lines')
+    const answer = await run(block(place).text, service, { ...given, console: silent }, 'answer')
+    expect(answer).toMatchObject({ status })
+  })
+
+  it('confirms by finger what is large', async () => {
+    const { given } = phone('large')
+    const shown: string[] = []
+    const showSheet = async (summary: string): Promise<boolean> => shown.push(summary) > 0
+    const order = { payee: 'bob', amount: 200_000, currency: 'CNY' }
+    const text = block('docs/guides/mini-program.md#Confirming by finger or face').text.replace(
+      'await channel',
+      'const answer = await channel',
+    )
+    expect(await run(text, service, { ...given, order, showSheet }, 'answer')).toMatchObject({ status: 201 })
+    expect(shown).toHaveLength(1)
+  })
+
+  it('shows events', async () => {
+    const { given, channel } = phone('events')
+    const { user } = await channel.login()
+    const shown: unknown[] = []
+    const text = block('docs/guides/mini-program.md#Events').text.replace('handle.close()\n', '')
+    const more = { last: 0, show: (data: unknown) => shown.push(data), reload: () => {} }
+    const handle = (await run(text, service, { ...given, ...more }, 'handle')) as { close(): void }
+    await service.push(user, { type: 'chat-message', data: { text: 'hello' } })
+    await expect.poll(() => shown).toEqual([{ text: 'hello' }])
+    handle.close()
+  })
+
+  it('checks a receipt', async () => {
+    const { given, channel } = phone('receipts')
+    const body = { payee: 'bob', amount: 1, currency: 'CNY' }
+    const answer = await channel.request({ method: 'POST', path: '/wallet/transfers', body })
+    const receipt = await run(
+      block('docs/guides/mini-program.md#Receipts').text,
+      service,
+      { ...given, answer },
+      'receipt',
+    )
+    expect(receipt).toMatchObject({ state: 'verified' })
+  })
+
+  it('makes a channel for cloud hosting', async () => {
+    const { given } = phone('cloud')
+    const options = { origin: service.origin, appid: service.appid, roots: service.roots }
+    const { channel: _, ...rest } = given
+    const text = block('docs/guides/mini-program.md#WeChat cloud hosting').text
+    expect(await run(text, service, { ...rest, options }, 'channel')).toMatchObject({ state: 'logged-out' })
+  })
+
+  it('asks for the phone number', async () => {
+    const { given } = phone('number')
+    const text = block('docs/guides/mini-program.md#Phone number and encrypted data').text
+    const ask = (await run(text, service, given, 'onPhoneNumber')) as (event: object) => Promise<unknown>
+    const made = await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid: 'number' })
+    expect(await ask({ detail: made })).toHaveProperty('pure_phone_number')
+    expect(await ask({ detail: {} })).toBeUndefined()
+  })
+
+  it('gives up what was not sent, and finds that it was too late for what was', async () => {
+    const { given, channel } = phone('giving-up')
+    const text = block('docs/guides/mini-program.md#Giving up, and asking what happened').text
+    const giveUp = (await run(text, service, given, 'giveUp')) as (key: string) => Promise<string>
+    expect(await giveUp('never-sent')).toBe('not paid')
+    const body = { payee: 'bob', amount: 1, currency: 'CNY' }
+    await channel.request({ method: 'POST', path: '/wallet/transfers', body, idempotencyKey: 'sent' })
+    expect(await giveUp('sent')).toBe('paid')
+  })
+
+  it('pays, and asks again with the same key where nobody knows', async () => {
+    const { given, channel } = phone('errors')
+    const offered: (() => unknown)[] = []
+    const more = {
+      showProblem: () => 'problem',
+      offerToAskAgain: (again: () => unknown) => offered.push(again),
+    }
+    const text = block('docs/guides/mini-program.md#Errors').text
+    const order = { payee: 'bob', amount: 1, currency: 'CNY' }
+    const pay = (await run(text, service, { ...given, ...more }, 'pay')) as (
+      order: unknown,
+      key: string,
+    ) => Promise<unknown>
+    expect(await pay(order, 'errors-1')).toMatchObject({ status: 'done' })
+    const keys: (string | undefined)[] = []
+    const lost = {
+      request: async ({ idempotencyKey }: { readonly idempotencyKey: string }) => {
+        keys.push(idempotencyKey)
+        throw Object.assign(new Error('lost'), { code: 'outcome_unknown', idempotencyKey })
+      },
+    }
+    const payLost = (await run(text, service, { ...given, ...more, channel: lost }, 'pay')) as typeof pay
+    await payLost(order, 'errors-2')
+    await offered[0]?.()
+    expect(keys).toEqual(['errors-2', 'errors-2'])
+    expect(channel.state).toBe('ready')
+  })
+
+  it('names one device and revokes another', async () => {
+    await phone('devices').channel.login()
+    const { given, channel } = phone('devices')
+    await channel.login()
+    const devices = await run(
+      block('docs/guides/mini-program.md#Devices and sessions').text,
+      service,
+      given,
+      'devices',
+    )
+    expect(devices).toHaveLength(2)
+    const [named] = (devices as readonly { readonly id: string }[]) ?? []
+    await expect
+      .poll(async () => (await phone('devices').channel.devices()).map(({ id }) => id))
+      .not.toHaveLength(0)
+    expect(named).toBeDefined()
+  })
+
+  it('opens a socket', async () => {
+    const { given } = phone('socket')
+    const { channel: _, ...rest } = given
+    const task = (await run(
+      block('docs/guides/mini-program.md#Events on the wire').text,
+      service,
+      rest,
+      'task',
+    )) as {
+      onOpen(listener: () => void): void
+      close(options: object): void
+    }
+    await new Promise<void>((resolve) => task.onOpen(resolve))
+    task.close({})
+  })
+})

@@ -1,0 +1,92 @@
+/** TypeScript and JavaScript of the documents: what surrounds a block where a reader would put it. */
+import type { Block } from './documents.ts'
+
+/** A block by its document and the heading above it; a heading may have several. */
+export function placeOf({ document, heading }: Block): string {
+  return `${document}#${heading}`
+}
+
+export interface Snippet {
+  readonly realm: 'phone' | 'node'
+  /** What the text around the block has named already, as declarations. */
+  readonly given?: string
+}
+
+const channel = "declare const channel: import('miniseal-client').Channel\n"
+
+/** In the order in which the blocks of a place stand. */
+export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
+  'crypto/README.md#crypto': [{ realm: 'node' }],
+  'docs/guides/node.md#Mounted': [{ realm: 'node' }],
+  'docs/guides/integration.md#Verifying for yourself': [
+    {
+      realm: 'node',
+      given: "declare const request: import('node:http').IncomingMessage\ndeclare const body: Buffer\n",
+    },
+  ],
+  'docs/guides/explain.md#In a backend of your own': [
+    {
+      realm: 'node',
+      given: `import { type VerifyOptions, verifyMiniseal } from 'miniseal/verify'
+declare const request: import('node:http').IncomingMessage
+declare const log: { warn(fields: object, text: string): void }
+declare const { origin, body }: VerifyOptions
+`,
+    },
+  ],
+  'docs/guides/integration.md#Mounted': [{ realm: 'node' }],
+  'docs/guides/integration.md#Asking for a finger': [
+    {
+      realm: 'node',
+      given: `declare const app: import('miniseal').InnerApp
+declare const limit: number
+declare function readOrder(c: unknown): Promise<{ payee: string; amount: number }>
+declare function yuan(amount: number): string
+`,
+    },
+  ],
+  'docs/guides/integration.md#Pushing events': [
+    {
+      realm: 'node',
+      given: `import { createService } from 'miniseal'
+declare const app: import('miniseal').InnerApp
+declare const user: string
+`,
+    },
+    { realm: 'node' },
+  ],
+  'docs/guides/mini-program.md#Ten lines to the first call': [{ realm: 'phone' }],
+  'docs/guides/mini-program.md#Confirming by finger or face': [
+    {
+      realm: 'phone',
+      given: `${channel}declare const order: object\ndeclare function showSheet(summary: string): Promise<boolean>\n`,
+    },
+  ],
+  'docs/guides/mini-program.md#Events': [
+    {
+      realm: 'phone',
+      given: `${channel}declare let last: number\ndeclare function show(data: object): void\ndeclare function reload(): void\n`,
+    },
+  ],
+  'docs/guides/mini-program.md#Events on the wire': [{ realm: 'phone' }],
+  'docs/guides/mini-program.md#Receipts': [
+    {
+      realm: 'phone',
+      given: `${channel}declare const answer: import('miniseal-client').Answer & { receipt: string }\n`,
+    },
+  ],
+  'docs/guides/mini-program.md#WeChat cloud hosting': [
+    { realm: 'phone', given: "declare const options: import('miniseal-client').ChannelOptions\n" },
+  ],
+  'docs/guides/mini-program.md#Phone number and encrypted data': [{ realm: 'phone', given: channel }],
+  'docs/guides/mini-program.md#Errors': [
+    {
+      realm: 'phone',
+      given: `${channel}declare function showProblem(answer: unknown): void\ndeclare function offerToAskAgain(again: () => unknown): void\n`,
+    },
+  ],
+  'docs/guides/mini-program.md#Giving up, and asking what happened': [{ realm: 'phone', given: channel }],
+  'docs/guides/mini-program.md#Devices and sessions': [{ realm: 'phone', given: channel }],
+  'miniprogram/client/README.md#十行代码，第一次调用': [{ realm: 'phone' }],
+  'miniprogram/client/README.md#Ten lines to the first call': [{ realm: 'phone' }],
+}

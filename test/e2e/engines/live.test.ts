@@ -1,0 +1,140 @@
+/** Events over a real socket of a real service, in the engines of phones and in this one. */
+import { randomInt } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bundleClient } from '../../../miniprogram/build/bundle.ts'
+import type { Channel, SocketState } from '../../../miniprogram/client/index.ts'
+import { createChannel } from '../../../miniprogram/client/index.ts'
+import { wxEvents } from '../../../miniprogram/client/phone-events.ts'
+import { wxRandom } from '../../../miniprogram/client/random.ts'
+import { wxRequestTransport } from '../../../miniprogram/client/transports/wx-request.ts'
+import { memoryStorage } from '../../integration/client/scripted-answers.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { createBareContext } from './bare-context.ts'
+import { hasJsc, runInJsc } from './jsc.ts'
+import { pages } from './pages.ts'
+import type { Loopback } from './wx-loopback.ts'
+import { createLoopback } from './wx-loopback.ts'
+
+let bundle: string
+let service: OwnService
+
+beforeAll(async () => {
+  bundle = (await bundleClient()).code
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+/** A phone in this process, over the loopback `wx`. */
+function phone(openid: string): { readonly channel: Channel; readonly loopback: Loopback } {
+  const loopback = createLoopback({ appid: service.appid, sandboxUrl: service.sandboxUrl, openid })
+  const { wx } = loopback
+  const channel = createChannel({
+    origin: service.origin,
+    appid: service.appid,
+    roots: service.roots,
+    transport: wxRequestTransport(wx),
+    storage: memoryStorage(),
+    random: wxRandom(wx),
+    login: () => service.code(openid),
+    events: wxEvents(wx),
+    platform: { platform: 'test', base: '3.8.12' },
+  })
+  return { channel, loopback }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    if (turn > 2000) throw new Error('it did not happen')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+function push(user: string, data: Record<string, unknown>): Promise<unknown> {
+  return service.push(user, { type: 'test', data })
+}
+
+interface Engine {
+  readonly name: string
+  readonly withoutBigInt: boolean
+  run(openid: string): Promise<unknown>
+}
+
+const settings = (): object => ({ origin: service.origin, appid: service.appid, roots: service.roots })
+
+function bareContext(withoutBigInt: boolean): Engine {
+  const run = async (openid: string): Promise<unknown> => {
+    const context = createBareContext({ withoutBigInt })
+    const loopback = createLoopback({
+      ...{ appid: service.appid, sandboxUrl: service.sandboxUrl, openid, realm: context.realm },
+    })
+    context.define('wx', loopback.wx)
+    context.define('miniseal', context.load(bundle))
+    context.define('settings', settings())
+    return JSON.parse(String(await context.run(`(${pages.events})(miniseal, settings).then(JSON.stringify)`)))
+  }
+  return { name: 'a bare context', withoutBigInt, run }
+}
+
+function jsc(withoutBigInt: boolean): Engine {
+  const run = (openid: string): Promise<unknown> => {
+    const { wx } = createLoopback({ appid: service.appid, sandboxUrl: service.sandboxUrl, openid })
+    return runInJsc({ bundle, page: pages.events, settings: settings(), wx, withoutBigInt })
+  }
+  return { name: 'JavaScriptCore without a JIT', withoutBigInt, run }
+}
+
+const engines = [bareContext(false), bareContext(true), ...(hasJsc() ? [jsc(false), jsc(true)] : [])]
+
+describe.each(engines)('the built client in $name (without BigInt: $withoutBigInt)', (engine) => {
+  it('gets what was kept and what happens over a socket, and sends requests over it', async () => {
+    const openid = `openid-live-${engine.name.length}-${engine.withoutBigInt}`
+    const { channel } = phone(openid)
+    const { user } = await channel.login()
+    await push(user, { number: 1 })
+    await push(user, { number: 2 })
+    const page = engine.run(openid)
+    // The page's login is of a second device, which is an event too.
+    setTimeout(() => void push(user, { last: true }), 3000)
+    const seen = expect.arrayContaining([1, 2, 3])
+    expect(await page).toEqual({ seen, states: ['connecting', 'open'], status: 200 })
+  })
+})
+
+describe('the client and a real socket', () => {
+  it('get two thousand events, each once and in order, while the socket is cut fifty times', async () => {
+    const { channel, loopback } = phone('openid-cut')
+    const { user } = await channel.login()
+    const seen: number[] = []
+    const handle = channel.events(0, ({ sequence }) => seen.push(sequence))
+    for (let cut = 0; cut < 50; cut++) {
+      await Promise.all(Array.from({ length: 40 }, (_, index) => push(user, { cut, index })))
+      if (randomInt(2) === 0) await new Promise((resolve) => setTimeout(resolve, randomInt(80)))
+      loopback.cutSockets()
+    }
+    await until(() => seen.length >= 2000)
+    expect(seen).toEqual(Array.from({ length: 2000 }, (_, index) => index + 1))
+    handle.close()
+  }, 120_000)
+
+  it('log in again, once, when the session is revoked while the socket is open', async () => {
+    const { channel } = phone('openid-revoked')
+    const { id, user } = await channel.login()
+    const states: string[] = []
+    const sockets: SocketState[] = []
+    const seen: number[] = []
+    channel.on('state', (state) => states.push(state))
+    channel.on('socket', (state) => sockets.push(state))
+    const handle = channel.events(0, ({ sequence }) => seen.push(sequence))
+    await until(() => sockets.includes('open'))
+    const other = phone('openid-revoked')
+    await other.channel.revoke(id)
+    await until(() => states.includes('ready'))
+    await push(user, { after: 'revocation' })
+    await until(() => seen.length >= 2)
+    expect(states).toEqual(['ended', 'logging-in', 'ready'])
+    expect(seen).toEqual(seen.map((_, index) => index + 1))
+    handle.close()
+  })
+})

@@ -1,0 +1,105 @@
+/** The package as `npm pack` makes it, installed in a folder that knows nothing of this one. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
+import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
+import { writePackage } from '../../../miniprogram/build/package.ts'
+import { createBareContext } from '../engines/bare-context.ts'
+
+const run = promisify(execFile)
+const repository = new URL('../../..', import.meta.url).pathname
+let folder: string
+let installed: string
+
+beforeAll(async () => {
+  await run(join(repository, 'node_modules/.bin/tsc'), ['-b', 'miniprogram/client'], { cwd: repository })
+  await writePackage()
+  folder = await mkdtemp(join(tmpdir(), 'miniseal-package-'))
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: join(repository, 'miniprogram/client'),
+  })
+  const [{ filename }] = JSON.parse(stdout)
+  installed = join(folder, 'node_modules', 'miniseal-client')
+  await mkdir(installed, { recursive: true })
+  await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed])
+})
+
+afterAll(async () => {
+  await rm(folder, { recursive: true })
+})
+
+it('holds the client, its types and a page to read, and nothing else', async () => {
+  expect((await readdir(installed)).sort()).toEqual(
+    ['LICENSE', 'README.md', 'gzip.d.ts', 'miniprogram_dist', 'package.json', 'types'].sort(),
+  )
+  expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual(['gzip.js', 'index.js'])
+  const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
+  expect(manifest).toMatchObject({ miniprogram: 'miniprogram_dist', main: 'miniprogram_dist/index.js' })
+  expect(manifest.dependencies).toBeUndefined()
+})
+
+it('loads where there is nothing but the language', async () => {
+  const context = createBareContext({ withoutBigInt: true })
+  const load = async (file: string) =>
+    context.load(await readFile(join(installed, 'miniprogram_dist', file), 'utf8'))
+  expect(await load('index.js')).toHaveProperty('createChannel')
+  context.define('gzip', await load('gzip.js'))
+  const script = `(() => {
+    const content = new Uint8Array(5000).fill(65)
+    const small = gzip.compression.gzip(content)
+    return [small.length < 100, gzip.compression.gunzip(small, 5000).length]
+  })()`
+  expect(context.run(script)).toEqual([true, 5000])
+})
+
+it('brings a compression that is small and uses nothing that phones lack', async () => {
+  const { code, inputs } = await bundleGzip()
+  const { bytes, problems } = await checkBundle({ code, inputs })
+  expect(bytes).toBeLessThan(12_288)
+  expect(problems).toEqual(['createChannel is not exported'])
+})
+
+it.each(['node', 'bundler'])(
+  'has types that compile with ES2018 and WeChat’s typings (%s)',
+  async (resolution) => {
+    await cp(
+      join(repository, 'node_modules/miniprogram-api-typings'),
+      join(folder, 'node_modules/miniprogram-api-typings'),
+      {
+        recursive: true,
+      },
+    )
+    await writeFile(
+      join(folder, 'page.ts'),
+      `import { createChannel, ChannelError } from 'miniseal-client'
+     import { compression } from 'miniseal-client/gzip'
+     const channel = createChannel({ origin: 'https://a.example', appid: 'wx1', roots: [], compression })
+     channel.events(0, ({ type, data }) => console.log(type, data))
+     channel.request({ method: 'GET', path: '/wallet' }).catch((error: unknown) => {
+       if (error instanceof ChannelError) wx.showToast({ title: error.text() })
+     })`,
+    )
+    const options = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'ES2018',
+      '--lib',
+      'ES2018',
+      '--types',
+      'miniprogram-api-typings',
+    ]
+    const modules =
+      resolution === 'node'
+        ? ['--module', 'node16', '--moduleResolution', 'node16']
+        : ['--module', 'esnext', '--moduleResolution', 'bundler']
+    const done = await run(join(repository, 'node_modules/.bin/tsc'), [...options, ...modules, 'page.ts'], {
+      cwd: folder,
+    }).catch((error) => error)
+    expect(done.stdout).toBe('')
+  },
+)

@@ -1,0 +1,215 @@
+/** What only a server can do to the store: hang, die, take sides in a deadlock. */
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openPostgresStore } from '../../../service/store/postgres/store.ts'
+import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
+import { createPostgres, describePostgres } from '../../integration/store/engines.ts'
+import {
+  bytes,
+  claimNonce,
+  insertSession,
+  login,
+  NOW,
+  touchSession,
+} from '../../integration/store/records.ts'
+
+describePostgres('store on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)', () => {
+  let database: Awaited<ReturnType<typeof createPostgres>>
+  let store: Store
+  let other: Client
+
+  beforeEach(async () => {
+    database = await createPostgres()
+    store = await openPostgresStore(database.url, { statementTimeout: 3_000 })
+    other = new Client({ connectionString: database.url })
+    await other.connect()
+  })
+
+  afterEach(async () => {
+    await store.close()
+    await other.end()
+    await database.remove()
+  })
+
+  test('a statement that waits too long makes the store unavailable, and usable again afterwards', async () => {
+    const hasty = await openPostgresStore(database.url, { statementTimeout: 200 })
+    await other.query('begin; lock table nonces')
+    await expect(hasty.commit([claimNonce(1)])).rejects.toThrow(/unavailable \(57014\)/)
+    await expect(hasty.assertWritable()).rejects.toThrow(StoreUnavailable)
+    await other.query('rollback')
+    expect(await hasty.commit([claimNonce(1)])).toEqual({ kind: 'committed' })
+    await hasty.close()
+  })
+
+  test('the loser of a deadlock is tried again', async () => {
+    await login(store)
+    await store.commit([insertSession(2)])
+    await other.query('begin')
+    await other.query('update sessions set last_seen_at = 1 where id = $1', [bytes(16, 2)])
+    const commit = store.commit([touchSession(1, NOW + 9), touchSession(2, NOW + 9)])
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await other.query('update sessions set last_seen_at = 1 where id = $1', [bytes(16, 1)])
+    await other.query('commit')
+    expect(await commit).toEqual({ kind: 'committed' })
+  })
+
+  test('connections that the server ends make their commits unavailable, and are replaced', async () => {
+    await store.commit([claimNonce(1)])
+    await other.query('begin; lock table nonces')
+    const commits = Promise.allSettled([2, 3].map((seed) => store.commit([claimNonce(seed)])))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await other.query(
+      `select pg_terminate_backend(pid) from pg_locks where relation = 'nonces'::regclass and not granted`,
+    )
+    const results = await commits
+    for (const result of results) {
+      expect(result.status === 'rejected' && result.reason).toBeInstanceOf(StoreUnavailable)
+    }
+    await other.query('rollback')
+    expect(await store.commit([claimNonce(2), claimNonce(3)])).toEqual({ kind: 'committed' })
+  })
+
+  test('a connection that is lost during the commit is unavailable and not tried again', async () => {
+    const proxy = await startProxy(database.url, 'COMMIT')
+    const behind = await openPostgresStore(proxy.url)
+    proxy.arm('cut')
+    await expect(behind.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
+    expect(proxy.losses()).toBe(1)
+    await behind.close()
+    await proxy.close()
+  })
+
+  test('a server that is stopped while it commits leaves it open whether it has, and nobody asks again', async () => {
+    const proxy = await startProxy(database.url, 'COMMIT')
+    const behind = await openPostgresStore(proxy.url)
+    await behind.commit([claimNonce(9)])
+    proxy.arm('stop')
+    const commits = await Promise.allSettled([1, 2, 3].map((seed) => behind.commit([claimNonce(seed)])))
+    for (const commit of commits) {
+      expect(commit.status === 'rejected' && commit.reason).toBeInstanceOf(StoreUnavailable)
+    }
+    expect(proxy.losses()).toBe(1)
+    proxy.disarm()
+    expect(await behind.commit([claimNonce(4)])).toEqual({ kind: 'committed' })
+    await behind.close()
+    await proxy.close()
+  })
+
+  test('a connection that falls silent during the commit is given up and never used again', async () => {
+    const proxy = await startProxy(database.url, 'COMMIT')
+    const narrow = await openPostgresStore(proxy.url, { poolSize: 1, statementTimeout: 200 })
+    proxy.arm('silence')
+    await expect(narrow.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
+    proxy.disarm()
+    expect(await narrow.commit([claimNonce(2)])).toEqual({ kind: 'committed' })
+    await narrow.close()
+    await proxy.close()
+  })
+
+  test('a server that accepts and says nothing is unavailable', async () => {
+    const sockets = new Set<Socket>()
+    const server = createServer((socket) => sockets.add(socket))
+    const port = await listen(server)
+    const opening = openPostgresStore(`postgres://nobody@127.0.0.1:${port}/none`, { connectionTimeout: 300 })
+    await expect(opening).rejects.toThrow(StoreUnavailable)
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+
+  test('a server that is not there is unavailable', async () => {
+    const server = createServer()
+    const port = await listen(server)
+    await new Promise((resolve) => server.close(resolve))
+    await expect(openPostgresStore(`postgres://nobody@127.0.0.1:${port}/none`)).rejects.toThrow(
+      /ECONNREFUSED/,
+    )
+  })
+
+  test('a database that acknowledges before it has written is refused', async () => {
+    const url = new URL(database.url)
+    url.searchParams.set('options', `${url.searchParams.get('options')} -c synchronous_commit=off`)
+    await expect(openPostgresStore(url.href)).rejects.toThrow(StoreUnavailable)
+  })
+
+  test('when every connection is taken the next commit is unavailable, not waiting for ever', async () => {
+    const narrow = await openPostgresStore(database.url, { poolSize: 1, connectionTimeout: 200 })
+    await other.query('begin; lock table nonces')
+    const first = narrow.commit([claimNonce(1)])
+    await expect(narrow.commit([claimNonce(2)])).rejects.toThrow(StoreUnavailable)
+    await other.query('rollback')
+    expect(await first).toEqual({ kind: 'committed' })
+    await narrow.close()
+  })
+
+  test('an error does not quote what was asked for', async () => {
+    await other.query('alter table users rename to elsewhere')
+    const error = await store.findUser('a-secret-subject').catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(StoreUnavailable)
+    const { message, cause } = error as StoreUnavailable
+    expect(`${message} ${cause}`).not.toContain('a-secret-subject')
+  })
+})
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
+
+/** What a server says to a connection that its stop ends. */
+const stopped = errorMessage(
+  'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0',
+)
+
+function errorMessage(fields: string): Buffer {
+  const message = Buffer.from(`E0000${fields}`)
+  message.writeInt32BE(message.length - 1, 1)
+  return message
+}
+
+/**
+ * Passes everything on until it is armed. When the client then sends `word`, the server still gets it, but nothing comes
+ * back: either the client's connection is cut, or it stays and is silent for ever, or the server says that it is stopped.
+ */
+async function startProxy(target: string, word: string) {
+  const { hostname, port } = new URL(target)
+  const sockets = new Set<Socket>()
+  let mode: 'pass' | 'cut' | 'silence' | 'stop' = 'pass'
+  let losses = 0
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname)
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => socket.destroy())
+    }
+    upstream.on('data', (data) => client.write(data))
+    client.on('data', (data) => {
+      if (mode !== 'pass' && data.includes(word)) {
+        losses++
+        upstream.removeAllListeners('data').resume()
+        if (mode === 'cut') client.destroy()
+        if (mode === 'stop') client.end(stopped)
+      }
+      upstream.write(data)
+    })
+    client.on('close', () => upstream.end())
+  })
+  const url = new URL(target)
+  url.port = String(await listen(server))
+  return {
+    url: url.href,
+    arm: (how: 'cut' | 'silence' | 'stop') => {
+      mode = how
+    },
+    disarm: () => {
+      mode = 'pass'
+    },
+    losses: () => losses,
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

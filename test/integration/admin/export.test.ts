@@ -1,0 +1,110 @@
+/** `miniseal audit export`: opened rows for spreadsheets and scripts. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { decodeUtf8 } from '../../../crypto/text.ts'
+import { exportCommand } from '../../../service/cli/audit-export.ts'
+import { runCommand } from '../../support/command.ts'
+import type { WrittenLog } from '../../support/written-log.ts'
+import { requests, startLog } from '../../support/written-log.ts'
+import { createSqlite } from '../store/engines.ts'
+
+let log: WrittenLog
+let folder: string
+
+beforeAll(async () => {
+  log = await startLog(createSqlite)
+  folder = mkdtempSync(join(tmpdir(), 'miniseal-export-'))
+  await log.append([
+    ...requests(1_200),
+    {
+      user: 'u_formula',
+      path: '/x',
+      groups: { net: { ip: '192.0.2.1', user_agent: '=HYPERLINK("http://evil");=cmd; =1' } },
+    },
+    { user: 'u_erased', path: '/y', facts: { by: 'user', reason: 'lost' } },
+  ])
+  const none =
+    'detail = null, user_tag = null, device_tag = null, ip_tag = null, path_tag = null, area_tag = null'
+  await log.database.sql(`update log_entries set ${none} where place = 1202`)
+})
+
+afterAll(async () => {
+  await log.close()
+  rmSync(folder, { recursive: true })
+})
+
+const run = (...args: readonly string[]) => runCommand(exportCommand, args, log.environment)
+
+it('writes a line for each entry, the newest first, with what is sealed in it', async () => {
+  const { out, err, code } = await run('--format', 'jsonl')
+  expect({ code, err }).toEqual({ code: 0, err: '1203 entries\n' })
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(rows).toHaveLength(1203)
+  expect(rows[0]).toMatchObject({ position: 1202, detail: 'erased', groups: {} })
+  expect(rows[0].facts).toEqual({ by: 'user', reason: 'lost' })
+  expect(rows[1].facts).toBeUndefined()
+  expect(rows[2]).toMatchObject({
+    position: 1200,
+    kind: 'request',
+    result: 'ok',
+    detail: 'opened',
+    groups: { core: { path: '/wallet/transfers/1199?page=1', method: 'POST' }, sub: { user: 'u_person-2' } },
+  })
+})
+
+it('makes text of a cell that begins like a formula, also where some spreadsheets split it', async () => {
+  const { out } = await run('--user', 'u_formula')
+  const [head, row] = out.split('\r\n')
+  expect(head).toMatch(/^time,kind,result,code,user,/)
+  expect(row).toContain(`"'=HYPERLINK(""http://evil"");'=cmd; '=1"`)
+})
+
+it('writes the public facts of a leaf into a cell of their own', async () => {
+  const { out } = await run()
+  const [head = '', row = ''] = out.split('\r\n')
+  const column = head.split(',').indexOf('facts')
+  expect(column).toBeGreaterThan(0)
+  expect(row).toContain(',erased,"{""by"":""user"",""reason"":""lost""}",')
+})
+
+it('takes the filters of the pages, and refuses what is none', async () => {
+  expect((await run('--path', '/wallet/*', '--user', 'u_person-1')).err).toBe('400 entries\n')
+  await expect(run('--result', 'maybe')).rejects.toThrow(/--result takes/)
+  await expect(run('--format', 'xml')).rejects.toThrow(/--format takes/)
+})
+
+it('is told in the log before anything is shown, without the values of its filters', async () => {
+  const before = await log.store.countPending()
+  await run('--user', 'u_person-1', '--format', 'csv')
+  const staged = await log.store.listPending(1_000)
+  expect(staged).toHaveLength(before + 1)
+  const leaf = decodeUtf8(staged.at(-1)?.leaf ?? new Uint8Array(0))
+  expect(leaf).toContain('"k":"audit-exported"')
+  expect(leaf).toContain('"x":{"by":"command","filters":"user","what":"csv"}')
+  expect(leaf).not.toContain('u_person-1')
+  await log.database.sql(
+    "create trigger full before insert on log_staged begin select raise(abort, 'no'); end",
+  )
+  const refused = await run('--user', 'u_person-1').catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(Error)
+  await log.database.sql('drop trigger full')
+})
+
+it('puts a file in its place when it is whole, and leaves nothing when it is not', async () => {
+  const out = join(folder, 'all.csv')
+  expect((await run('--out', out)).out).toBe('')
+  expect(readFileSync(out, 'utf8').trim().split('\r\n')).toHaveLength(1204)
+  await log.database.sql("update log_entries set detail = x'00' where place = 3")
+  await expect(run('--out', join(folder, 'broken.csv'))).rejects.toThrow()
+  expect(readdirSync(folder)).toEqual(['all.csv'])
+})
+
+it('needs the master key', async () => {
+  const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
+  await expect(runCommand(exportCommand, [], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is needed/)
+})

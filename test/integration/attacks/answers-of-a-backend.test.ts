@@ -1,0 +1,83 @@
+/** A backend whose answers are whole, and make trouble later: for whoever repeats a request, or for everybody on its route. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn, outcomePath } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+
+let backend: TestUpstream
+let service: TestService
+let session: RawSession
+let said: { status: number; fields: Record<string, string> }
+
+beforeAll(async () => {
+  backend = await startUpstream((_request, response) => {
+    response.sendDate = false
+    response.writeHead(said.status, { 'content-type': 'text/plain', ...said.fields }).end('done')
+  })
+  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } })
+  session = await logIn(service)
+})
+
+afterAll(async () => {
+  await service.close()
+  backend.close()
+})
+
+/** What a backend says with so many fields, its content type among them. */
+function manyFields(count: number, value = 'x'): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count - 1 }, (_, index) => [`x-${index}`, value]))
+}
+
+async function order(key: string): Promise<ReceivedReply> {
+  return await session.send({ method: 'POST', path: '/shop/orders', body: { n: 1 }, key })
+}
+
+const valuesOf = ({ fields }: ReceivedReply, name: string): readonly string[] =>
+  fields.filter(([each]) => each === name).map(([, value]) => value)
+
+describe('an answer that is given again', () => {
+  it('never says so the first time, and once the second time, whatever the backend says', async () => {
+    said = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
+    const first = await order('replayed by itself')
+    expect([first.status, valuesOf(first, 'idempotency-replayed')]).toEqual([201, []])
+    const second = await order('replayed by itself')
+    expect([second.status, valuesOf(second, 'idempotency-replayed')]).toEqual([201, ['true']])
+  })
+
+  it.each([
+    ['as many fields as there may be', manyFields(56)],
+    ['fields as long as they may be', { 'x-long': 'x'.repeat(14_300) }],
+  ])('has room for what the service adds to %s', async (title, fields) => {
+    said = { status: 201, fields }
+    expect((await order(title)).status).toBe(201)
+    const again = await order(title)
+    expect([again.status, valuesOf(again, 'idempotency-replayed')]).toEqual([201, ['true']])
+    const outcome = await session.send({ path: outcomePath(title) })
+    expect(outcome.json).toMatchObject({ outcome: 'done', answer: { status: 201 } })
+  })
+})
+
+describe('an answer that cannot be carried', () => {
+  it.each([
+    ['one field too many', 200, manyFields(57)],
+    ['fields that are too long', 200, { 'x-long': 'x'.repeat(14_400) }],
+    ['the status 600', 600, {}],
+    ['the status 999', 999, {}],
+  ])(
+    'for %s is the backend’s fault, of unknown outcome, and closes no route',
+    async (title, status, fields) => {
+      said = { status, fields }
+      // One more than open the circuit.
+      for (let count = 0; count < 6; count++) {
+        const heard = await order(`${title} ${count}`)
+        expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
+        expect((await order(`${title} ${count}`)).json).toMatchObject({ outcome: 'unknown' })
+      }
+      said = { status: 200, fields: {} }
+      expect((await order(`${title}, and then`)).status).toBe(200)
+    },
+  )
+})

@@ -1,0 +1,191 @@
+/** An auditor who exports and searches everything: others come in between, memory is bounded, and so is their number. */
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { exportResponse } from '../../../service/admin/api/downloads.ts'
+import { entriesPerTurn } from '../../../service/admin/api/export.ts'
+import type { AuditFilter } from '../../../service/admin/api/filter.ts'
+import { overviewOf } from '../../../service/admin/api/overview.ts'
+import { AuditRefused } from '../../../service/admin/api/problems.ts'
+import { type AuditSearch, createAuditSearch } from '../../../service/admin/api/search.ts'
+import { timelineOf } from '../../../service/admin/api/timeline.ts'
+import { createWorkSlots, readLimit } from '../../../service/admin/api/work-limits.ts'
+import { indexesPerStatement } from '../../../service/store/log-search.ts'
+import { newAuditor } from '../../support/audit-traffic.ts'
+import { disturb } from '../../support/both-databases.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { WrittenLog } from '../../support/written-log.ts'
+import { entryTime, startLog } from '../../support/written-log.ts'
+import { createSqlite } from '../store/engines.ts'
+
+const entries = 12_000
+const hours = 7_000
+
+let log: WrittenLog
+let search: AuditSearch
+let service: TestService
+let token: string
+
+beforeAll(async () => {
+  log = await startLog(createSqlite)
+  search = createAuditSearch(log.store, log.blindIndexOf)
+  const [first] = await log.append([{ user: 'u_copied', path: '/wallet/transfers' }])
+  await log.database.sql(copiesOf(2, entries - 2))
+  await log.database.sql(
+    `insert into log_hours (hour, kind, result, code, entries)
+     with recursive n(i) as (select 0 union all select i + 1 from n where i < ${hours - 1})
+     select 1700000000 / 3600 * 3600 + n.i * 3600, 'refused', 'refused', 'replayed', 1 from n`,
+  )
+  expect(first?.kind).toBe('request')
+  service = await startTestService()
+  token = await newAuditor(service, 'wei', 'discloser')
+})
+
+/** Copies of the newest entry, erased, from a place on: as many as it takes, in a moment. */
+function copiesOf(from: number, count: number): string {
+  const bytes = (size: number): string => `unhex(printf('%0${2 * size}x', n.i))`
+  return `insert into log_entries (place, id, hash, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
+      path_tag, area_tag, detail, detail_until)
+    with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${from + count - 1})
+    select n.i, ${bytes(16)}, ${bytes(32)}, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
+      path_tag, area_tag, null, 0
+    from (select * from log_entries order by place desc limit 1), n`
+}
+
+afterAll(async () => {
+  await service.close()
+  await log.close()
+})
+
+/** The turns of the event loop in which `work` was not done yet: whatever else is ready runs in each of them. */
+async function turnsOf(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0
+  let isDone = false
+  const count = (): void => {
+    turns += 1
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  await work()
+  isDone = true
+  return turns
+}
+
+const nothing = async (): Promise<undefined> => undefined
+
+function exported(onEnd: () => void = () => {}): Response {
+  return exportResponse({ findKey: nothing, search, onEnd }, {}, 'jsonl')
+}
+
+it('exports in turns of few entries, so that /healthz and payments come in between', async () => {
+  let lines = 0
+  const turns = await turnsOf(async () => {
+    for await (const chunk of exported().body ?? [])
+      lines += Buffer.from(chunk).toString().split('\n').length - 1
+  })
+  expect(lines).toBe(entries)
+  expect(turns).toBeGreaterThanOrEqual(entries / entriesPerTurn)
+})
+
+it('reads no further than somebody takes, and stops when nobody does', async () => {
+  let pages = 0
+  let ended = 0
+  const counted: AuditSearch = {
+    ...search,
+    page: (...args) => {
+      pages += 1
+      return search.page(...args)
+    },
+  }
+  const onEnd = (): void => {
+    ended += 1
+  }
+  const reader = exportResponse({ findKey: nothing, search: counted, onEnd }, {}, 'csv').body?.getReader()
+  await reader?.read()
+  await reader?.read()
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+  expect(pages).toBeLessThanOrEqual(3)
+  expect(ended).toBe(0)
+  await reader?.cancel()
+  expect(ended).toBe(1)
+})
+
+it.each<[string, AuditFilter]>([
+  ['two filters that have nothing in common', { user: 'u_copied', ip: '192.0.2.250' }],
+  ['a time and a result that nothing has', { from: 1, result: 'failed', user: 'u_copied' }],
+  [
+    'what most entries are, and one more',
+    { kind: 'request', result: 'ok', code: 'replayed', user: 'u_copied' },
+  ],
+])('searches by %s in turns of few places', async (_, filter) => {
+  // Each for itself finds much, and all together nothing.
+  await log.database.sql(`update log_entries set ip_tag = x'0000000000000001' where place > 1`)
+  let found = -1
+  const turns = await turnsOf(async () => {
+    found = (await search.page(filter, undefined, 50)).entries.length
+  })
+  expect(found).toBe(0)
+  expect(turns).toBeGreaterThanOrEqual(entries / indexesPerStatement)
+})
+
+it('draws charts of everything in turns', async () => {
+  const now = entryTime(entries)
+  const timeline = () => timelineOf({ store: log.store, search }, { user: 'u_copied' }, now)
+  expect(await turnsOf(timeline)).toBeGreaterThanOrEqual(entries / indexesPerStatement)
+  let refusals = 0
+  const turns = await turnsOf(async () => {
+    const overview = await overviewOf(log.store, { from: 0 }, now)
+    refusals = overview.refusals[0]?.total ?? 0
+  })
+  expect(refusals).toBe(hours)
+  expect(turns).toBeGreaterThanOrEqual(3)
+})
+
+it('gives each auditor and all together so many searches at a time, and every place back once', () => {
+  const slots = createWorkSlots({ perAuditor: 2, inAll: 3 })
+  const refused = (auditor: string): string => {
+    try {
+      slots.take(auditor)
+      return 'taken'
+    } catch (error) {
+      return error instanceof AuditRefused ? error.code : 'broken'
+    }
+  }
+  const release = slots.take('lin')
+  slots.take('lin')
+  expect(refused('lin')).toBe('too_much_at_once')
+  slots.take('wei')
+  expect(refused('wei')).toBe('too_much_at_once')
+  release()
+  release()
+  expect([refused('wei'), refused('wei'), refused('lin')]).toEqual([
+    'taken',
+    'too_much_at_once',
+    'too_much_at_once',
+  ])
+  expect(readLimit.perAuditor).toBeLessThan(readLimit.inAll)
+})
+
+it('answers a third export of an auditor with 429 while two are not read, and keeps them out of memory', async () => {
+  await disturb(service, copiesOf(7_000_000_000_000, 60_000))
+  const signedIn = await fetch(`${service.url}/audit/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  })
+  const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const get = (path: string) => fetch(`${service.url}/audit/api/${path}`, { headers: { cookie } })
+  // More than all buffers between here and there: they end when they are read, or given up.
+  const held = [await get('export?format=jsonl'), await get('export?format=jsonl')]
+  expect(held.map(({ status }) => status)).toEqual([200, 200])
+  const third = await get('export?format=jsonl')
+  expect(third.status).toBe(429)
+  expect(third.headers.get('retry-after')).toBe('5')
+  expect(await third.json()).toMatchObject({ status: 429, code: 'too_much_at_once' })
+  expect((await get('entries')).status).toBe(200)
+  for (const answer of held) await answer.body?.cancel()
+  await vi.waitFor(async () => {
+    const answer = await get('export?format=jsonl&kind=log-started')
+    await answer.body?.cancel()
+    expect(answer.status).toBe(200)
+  }, 60_000)
+})

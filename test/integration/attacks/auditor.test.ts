@@ -1,0 +1,108 @@
+/** An auditor, or who stole their token, outside of their role. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
+import { logIn } from '../../support/raw-client.ts'
+import { ofKind, readLog } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+let traffic: Traffic
+let token: string
+let cookie: string
+
+beforeAll(async () => {
+  const metrics = 'the token of the metrics'.replaceAll(' ', '-')
+  service = await startTestService({ environment: { MINISEAL_METRICS_TOKEN: metrics } })
+  traffic = await makeTraffic(service)
+  token = await newAuditor(service, 'lin', 'reader')
+  const response = await fetch(`${service.url}/audit/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  })
+  cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+})
+
+afterAll(() => service.close())
+
+it('opens nothing with the token but entries of the log and the pages', async () => {
+  const headers = { authorization: `Bearer ${token}`, cookie }
+  expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(401)
+  for (const path of ['/wallet', '/sessions', '/receipts/x', '/events'])
+    expect((await fetch(`${service.url}${path}`, { headers })).status).toBe(404)
+  const push = { method: 'POST', headers, body: '{}' }
+  expect((await fetch(`${service.url}/push`, push)).status).toBe(404)
+  const session = await logIn(service)
+  expect((await session.send({ token })).json.code).toBe('token_invalid')
+})
+
+it('changes nothing: no route of the pages takes a write', async () => {
+  for (const path of ['entries', 'session', 'overview', 'integrity', 'timeline'])
+    for (const method of ['PUT', 'PATCH', ...(path === 'session' ? [] : ['POST', 'DELETE'])]) {
+      const response = await fetch(`${service.url}/audit/api/${path}`, { method, headers: { cookie } })
+      expect(response.status, `${method} ${path}`).toBe(404)
+    }
+})
+
+it('is not told as a reader which address an entry came from, by a search for it', async () => {
+  for (const path of ['entries?ip=127.0.0.1', 'entries?after=0&ip=127.0.0.1', 'timeline?ip=127.0.0.1']) {
+    const response = await fetch(`${service.url}/audit/api/${path}`, { headers: { cookie } })
+    expect(response.status, path).toBe(403)
+    expect(await response.json()).toMatchObject({ code: 'not_for_your_role' })
+  }
+})
+
+it('sees no body, openid or session key in anything that is served to a discloser', async () => {
+  const discloser = await newAuditor(service, 'wei', 'discloser')
+  const response = await fetch(`${service.url}/audit/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token: discloser }),
+  })
+  const own = response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const get = async (path: string): Promise<string> =>
+    await (await fetch(`${service.url}/audit/api/${path}`, { headers: { cookie: own } })).text()
+  const page = await get(`entries?user=${traffic.payer}`)
+  const { entries } = JSON.parse(page) as { entries: readonly { id: string }[] }
+  const all = [page, await get('export?format=jsonl')]
+  for (const { id } of entries) all.push(await get(`entries/${id}`))
+  expect(all.join('\n')).toContain(traffic.payer)
+  for (const secret of ['"payee"', '"amount"', 'openid-of-a-payer', 'session_key'])
+    expect(all.join('\n')).not.toContain(secret)
+})
+
+it('is signed out in the service: a copy of the cookie, and other browsers, are out with it', async () => {
+  const own = await newAuditor(service, 'mei', 'reader')
+  const signIn = async (): Promise<string> => {
+    const response = await fetch(`${service.url}/audit/api/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: own }),
+    })
+    return response.headers.get('set-cookie')?.split(';')[0] ?? ''
+  }
+  const status = async (shown: string, method = 'GET'): Promise<number> =>
+    (await fetch(`${service.url}/audit/api/session`, { method, headers: { cookie: shown } })).status
+  const [tab, elsewhere] = [await signIn(), await signIn()]
+  expect([await status(tab), await status(elsewhere)]).toEqual([200, 200])
+  expect(await status(tab, 'DELETE')).toBe(204)
+  expect([await status(tab), await status(elsewhere)]).toEqual([401, 401])
+  // Somebody else’s session goes on, and the same auditor can come back at once.
+  expect(await status(cookie)).toBe(200)
+  const next = await signIn()
+  expect(await status(next)).toBe(200)
+  // Who is out signs nobody out.
+  await status(elsewhere, 'DELETE')
+  await status('miniseal-audit=forged', 'DELETE')
+  expect(await status(next)).toBe(200)
+})
+
+it('leaves a trace of every look, with the name and the address that it came from', async () => {
+  const reads = ofKind(await readLog(service.environment), 'audit-read')
+  expect(reads.length).toBeGreaterThan(0)
+  for (const { leaf, groups } of reads) {
+    expect(leaf.facts).toMatchObject({ auditor: expect.stringMatching(/^(lin|wei)$/) })
+    expect(groups.net?.ip).toBe('127.0.0.1')
+  }
+})

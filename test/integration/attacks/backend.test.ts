@@ -1,0 +1,96 @@
+/** A backend behind the gateway that keeps what it gets, and tries to be its users. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Field } from '../../../crypto/frames/binary-http.ts'
+import { ProtocolError, verifyMiniseal } from '../../../service/verify.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Arrived, TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+
+let backend: TestUpstream
+let service: TestService
+let alice: RawSession
+/** The session that the backend's owner has as a user of the mini program. */
+let own: RawSession
+/** What it got from Alice. */
+let kept: Arrived
+
+beforeAll(async () => {
+  backend = await startUpstream((_request, response) => response.end('ok'))
+  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } })
+  alice = await logIn(service, { openid: 'alice' })
+  own = await logIn(service, { openid: 'owner of the backend' })
+  const order = { method: 'POST', path: '/shop/orders', body: { n: 1 } }
+  expect((await alice.send(order)).status).toBe(200)
+  kept = backend.last()
+})
+
+afterAll(async () => {
+  await service.close()
+  backend.close()
+})
+
+async function codeAt(request: Arrived): Promise<string | undefined> {
+  try {
+    await verifyMiniseal(request, { origin: service.origin, body: Buffer.from(request.body) })
+    return undefined
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code
+    throw error
+  }
+}
+
+it('cannot send the request to the service again: not as it is, and not in a session of its own', async () => {
+  const before = backend.arrived.length
+  const fields = Object.entries(kept.headers).map(([name, value]): Field => [name, String(value)])
+  const headers = fields.filter(([name]) => !['host', 'connection', 'content-length'].includes(name))
+  const path = `${service.url}${kept.url}`
+  const plain = await fetch(path, {
+    method: 'POST',
+    headers: [...headers.map(([a, b]): [string, string] => [a, b])],
+    body: kept.body,
+  })
+  expect(plain.status).toBe(404)
+  const sealed = await own.send({
+    method: 'POST',
+    path: kept.url,
+    body: { n: 1 },
+    after: (message) => ({ ...message, fields: headers.filter(([name]) => !name.startsWith('miniseal-')) }),
+  })
+  expect(sealed.status).toBe(401)
+  const token = String(kept.headers.authorization).replace('HTTPSig ', '')
+  expect((await own.send({ token })).json.code).toBe('token_key_mismatch')
+  expect(backend.arrived).toHaveLength(before)
+})
+
+it('cannot show another backend anything but what Alice asked for, to the letter', async () => {
+  expect(await codeAt(kept)).toBeUndefined()
+  const caller = String(kept.headers['miniseal-caller'])
+  const changed: readonly Arrived[] = [
+    { ...kept, url: '/bank/orders' },
+    { ...kept, url: `${kept.url}?more` },
+    { ...kept, method: 'PUT' },
+    { ...kept, body: '{"n":2}' },
+    { ...kept, headers: { ...kept.headers, 'idempotency-key': '"another"' } },
+    { ...kept, headers: { ...kept.headers, 'miniseal-caller': caller.replace(alice.user, own.user) } },
+    {
+      ...kept,
+      headers: { ...kept.headers, 'miniseal-caller': caller.replace('acr="session"', 'acr="soter"') },
+    },
+  ]
+  for (const request of changed) expect(await codeAt(request)).toBeDefined()
+})
+
+it('can show that very request to a second one for a minute: whoever verifies keeps the Idempotency-Key', async () => {
+  const later = { ...kept }
+  const at = (seconds: number): Promise<unknown> =>
+    verifyMiniseal(later, {
+      origin: service.origin,
+      body: Buffer.from(later.body),
+      now: () => service.now() + seconds,
+    })
+  await at(30)
+  await expect(at(80)).rejects.toMatchObject({ code: 'window_invalid' })
+})

@@ -1,0 +1,237 @@
+/** What hangs keeps to its own part of the service: other users, other routes and logins go on at once. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createConcurrencyLimits } from '../../../service/limits/bulkheads.ts'
+import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
+import { openSocket } from '../../support/raw-socket.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
+import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
+import { temporaryFolder } from '../witness/asked-witness.ts'
+
+/** The shares of production. */
+const shares = 'device_share=6,user_share=12,route_share=50,login_share=25,wechat_share=12'
+const limits = `in_flight=256,${shares},device=100000/60,user=100000/60`
+
+const hanging = { method: 'POST', path: '/slow/orders', body: { amount: 1 } }
+const quick = { method: 'POST', path: '/quick/orders', body: { amount: 1 } }
+
+/** Requests that are under way, and how many of them are answered, by their status. */
+function sendMany(
+  count: number,
+  one: () => Promise<ReceivedReply>,
+): { statuses: Record<string, number>; all: Promise<unknown> } {
+  const statuses: Record<string, number> = {}
+  const all = Promise.all(
+    Array.from({ length: count }, () =>
+      one().then(
+        ({ status, json }) => {
+          const name = `${status} ${json?.code ?? ''}`.trim()
+          statuses[name] = (statuses[name] ?? 0) + 1
+        },
+        () => undefined,
+      ),
+    ),
+  )
+  return { statuses, all }
+}
+
+const held: (() => void)[] = []
+const release = (): void => {
+  for (const answer of held.splice(0)) answer()
+}
+
+/** A handler in the service's process: what is below /slow hangs until the test says so. */
+const mounted = {
+  async answer({ path }: { readonly path: string }) {
+    if (path.startsWith('/slow')) await new Promise<void>((resolve) => held.push(resolve))
+    return { status: 201, fields: [], content: new Uint8Array(0) }
+  },
+  close: async () => {},
+}
+
+const folder = temporaryFolder()
+afterAll(() => folder.remove())
+
+let upstream: TestUpstream
+let service: OwnService
+
+async function startGateway(): Promise<OwnService> {
+  upstream = await startUpstream(({ url }, response) => {
+    const answer = (): void => {
+      response.statusCode = 201
+      response.end('{}')
+    }
+    if (url?.startsWith('/slow') === true) held.push(answer)
+    else answer()
+  })
+  // The longest that a route may wait: a busy machine must not see its requests end before all were sent.
+  const routes = ['/slow', '/quick'].map((path) => ({
+    path,
+    upstream: upstream.origin,
+    timeout_ms: 30_000,
+  }))
+  const file = join(folder.path, 'routes.json')
+  writeFileSync(file, JSON.stringify(routes))
+  const environment = { MINISEAL_LIMITS: limits, MINISEAL_ROUTES_FILE: file }
+  return await startTestService({ environment })
+}
+
+describe.each([
+  ['a backend behind the gateway', startGateway],
+  [
+    'a mounted handler',
+    () => startTestService({ backend: mounted, environment: { MINISEAL_LIMITS: limits } }),
+  ],
+] as const)('while %s hangs', (_, start) => {
+  let attacker: RawSession
+  let other: RawSession
+
+  beforeAll(async () => {
+    service = await start()
+    attacker = await logIn(service)
+    other = await logIn(service)
+  })
+
+  afterEach(release)
+
+  afterAll(async () => {
+    upstream?.close()
+    await service.close()
+  })
+
+  it('300 requests of one account take its own places, and are refused at once beyond them', async () => {
+    const { statuses, all } = sendMany(300, () => attacker.send(hanging))
+    // One device has 15 of 256 places.
+    await expect.poll(() => statuses, { timeout: 20_000 }).toEqual({ '429 rate_limited': 285 })
+    expect(held).toHaveLength(15)
+    // The attacker's own refusals say nothing about their keys.
+    const refused = await attacker.send(hanging)
+    expect(refused.json).toMatchObject({ code: 'rate_limited', step: 'limits' })
+    expect(refused.json.outcome).toBeUndefined()
+    expect((await other.send(quick)).status).toBe(201)
+    expect((await (await logIn(service)).send(quick)).status).toBe(201)
+    // What the account itself has done can still be asked for.
+    expect((await attacker.send({ path: '/outcomes/YQ' })).status).toBe(200)
+    release()
+    await all
+    expect(statuses).toEqual({ '201': 15, '429 rate_limited': 285 })
+    const again = sendMany(1, () => attacker.send(hanging))
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
+    release()
+    await again.all
+  }, 60_000)
+
+  it('many accounts take half of the places for its route, and other routes go on', async () => {
+    const accounts = await Promise.all(Array.from({ length: 10 }, () => logIn(service)))
+    const sent = accounts.map((account) => sendMany(15, () => account.send(hanging)))
+    await expect.poll(() => held.length, { timeout: 20_000 }).toBe(128)
+    const refusals = (): number =>
+      sent.reduce((sum, { statuses }) => sum + (statuses['429 rate_limited'] ?? 0), 0)
+    await expect.poll(refusals, { timeout: 20_000 }).toBe(22)
+    expect((await other.send(quick)).status).toBe(201)
+    expect((await other.send({ path: '/sessions' })).status).toBe(200)
+    release()
+    await Promise.all(sent.map(({ all }) => all))
+  }, 60_000)
+
+  it('sockets of one account take no more', async () => {
+    const sockets = await Promise.all([openSocket(service), openSocket(service)])
+    await Promise.all(sockets.map((socket) => socket.request(attacker, { path: '/sessions' })))
+    let turn = 0
+    const { statuses, all } = sendMany(30, () => {
+      turn += 1
+      const socket = sockets[turn % 2]
+      if (socket === undefined) throw new Error('no socket')
+      return socket.request(attacker, hanging)
+    })
+    await expect.poll(() => statuses['429 rate_limited'], { timeout: 20_000 }).toBeGreaterThanOrEqual(1)
+    expect(held.length).toBeLessThanOrEqual(15)
+    expect((await other.send(quick)).status).toBe(201)
+    for (const socket of sockets) socket.ws.terminate()
+    release()
+    await all
+  }, 60_000)
+})
+
+describe('while WeChat hangs', () => {
+  /** 8 logins and 3 waits for WeChat beside 32 requests. */
+  const few = 'in_flight=32,login_share=25,wechat_share=12,device_share=50,user_share=50,route_share=100'
+
+  beforeAll(async () => {
+    service = await startTestService({ backend: mounted, environment: { MINISEAL_LIMITS: few } })
+  })
+
+  afterAll(() => service.close())
+
+  it('who has a session pays while more log in than there are places', async () => {
+    const session = await logIn(service)
+    const prepared = await Promise.all(Array.from({ length: 60 }, () => prepareLogin(service)))
+    await service.sandbox('/sandbox/faults', { path: '/sns/jscode2session', delay_ms: 2_000, times: 60 })
+    const logins = prepared.map((login) => send(service, login))
+    const paid = await Promise.all(Array.from({ length: 10 }, () => session.send(quick)))
+    expect(new Set(paid.map(({ status }) => status))).toEqual(new Set([201]))
+    const refused = (await Promise.all(logins)).filter(({ kind }) => kind === 'clear')
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { status, json } of refused) expect([status, json.code]).toEqual([503, 'overloaded'])
+  }, 60_000)
+
+  it('who has a session pays while more wait for their number than may, and those are refused at once', async () => {
+    const session = await logIn(service)
+    const others = await Promise.all(Array.from({ length: 4 }, () => logIn(service)))
+    const path = '/wxa/business/getuserphonenumber'
+    await service.sandbox('/sandbox/faults', { path, delay_ms: 2_000, times: 60 })
+    const asking = others.map((other) =>
+      sendMany(10, () => other.send({ method: 'POST', path: '/phone-number', body: { code: 'x' } })),
+    )
+    const paid = await Promise.all(Array.from({ length: 10 }, () => session.send(quick)))
+    expect(new Set(paid.map(({ status }) => status))).toEqual(new Set([201]))
+    await Promise.all(asking.map(({ all }) => all))
+    const refused = asking.reduce((sum, { statuses }) => sum + (statuses['503 wechat_unavailable'] ?? 0), 0)
+    expect(refused).toBeGreaterThan(0)
+  }, 60_000)
+})
+
+describe('shares', () => {
+  const settings = {
+    in_flight: 100,
+    body_mib: 10,
+    login_share: 3,
+    device_share: 5,
+    user_share: 8,
+    route_share: 50,
+  }
+  const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
+
+  it('are of the device, then of the user, then of the route, and come back once', () => {
+    const { acquireFor } = createConcurrencyLimits(settings)
+    const leave = Array.from({ length: 5 }, () => acquireFor(work))
+    expect(() => acquireFor(work)).toThrow('too much of this device')
+    for (let i = 0; i < 3; i++) acquireFor({ ...work, device: 'e' })
+    expect(() => acquireFor({ ...work, device: 'e' })).toThrow('too much of this user')
+    for (let i = 0; i < 42; i++) acquireFor({ ...work, device: `${i}`, user: `${i}` })
+    expect(() => acquireFor({ ...work, device: 'x', user: 'x' })).toThrow('too much of this route')
+    leave[0]?.()
+    leave[0]?.()
+    acquireFor({ ...work, device: 'x', user: 'x' })
+    expect(() => acquireFor({ ...work, device: 'y', user: 'y' })).toThrow('too much of this route')
+  })
+
+  it('are of the bytes, too; one request has room in any case', () => {
+    const { acquireFor } = createConcurrencyLimits(settings)
+    const leave = acquireFor({ ...work, bytes: 5_000_000 })
+    expect(() => acquireFor({ ...work, bytes: 1 })).toThrow('too much of this device')
+    leave()
+    acquireFor({ ...work, bytes: 1 })
+  })
+
+  it('of logins are places of their own', () => {
+    const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
+    const logins = Array.from({ length: 3 }, () => acquire('login'))
+    expect(() => acquire('login')).toThrow('too many logins')
+    for (let i = 0; i < 100; i++) acquire('request')
+    expect(() => acquire('request')).toThrow('too many requests')
+    logins[0]?.()
+    acquire('login')
+  })
+})

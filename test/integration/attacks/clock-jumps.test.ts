@@ -1,0 +1,175 @@
+/** A clock that jumps: by NTP, by an attacker of NTP, by an operator, within a process or across its restart. */
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { settling, watchClock } from '../../../service/clock.ts'
+import { openSqliteStore } from '../../../service/store/sqlite/store.ts'
+import { logIn, type Prepared, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const threeDays = 3 * 86_400
+const transfer = { payee: 'bob', amount: 100, currency: 'CNY' }
+
+let elapsed = 0
+let service: OwnService
+let session: RawSession
+
+const options = { monotonic: () => performance.now() / 1000 + elapsed, maintenancePeriod: 20 }
+
+beforeEach(async () => {
+  elapsed = 0
+  service = await startTestService(options)
+})
+
+afterEach(() => service.close())
+
+/** Both clocks go on. */
+function pass(seconds: number): void {
+  elapsed += seconds
+  service.advanceClock(seconds)
+}
+
+const metric = async (name: string): Promise<number> => {
+  const text = await (await fetch(`${service.url}/metrics`)).text()
+  return Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN)
+}
+
+/** Rounds of upkeep that have ended since: the janitor rereads keys in each. */
+async function afterRounds(count: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 20 * (count + 2)))
+}
+
+const databasePath = (): string => service.environment.MINISEAL_DATABASE?.replace('sqlite:', '') ?? ''
+
+function rows(table: 'nonces' | 'idempotency' | 'sessions'): number {
+  const database = new Database(databasePath())
+  try {
+    return (database.prepare(`select count(*) as n from ${table}`).get() as { n: number }).n
+  } finally {
+    database.close()
+  }
+}
+
+const pay = (key: string): Prepared =>
+  session.prepare({ method: 'POST', path: '/wallet/transfers', body: transfer, key })
+const balance = async (): Promise<unknown> => (await session.send()).json.balance
+
+async function settle(): Promise<void> {
+  pass(settling + 1)
+  await expect.poll(() => metric('miniseal_pruning_suspended')).toBe(0)
+}
+
+/** A frame and its key, used once, as somebody on the way has recorded them. */
+async function record(): Promise<{ readonly frame: Prepared; readonly answer: ReceivedReply }> {
+  session = await logIn(service)
+  const frame = pay('once')
+  const answer = await send(service, frame)
+  expect(answer.status).toBe(201)
+  return { frame, answer }
+}
+
+/** Neither the frame nor its key does anything again. */
+async function expectNoSecondEffect(frame: Prepared): Promise<void> {
+  expect((await send(service, frame)).json.code).toBe('replayed')
+  const again = await send(service, pay('once'))
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(await balance()).toBe(999_900)
+}
+
+it('has no second effect of a frame or a key, though it was three days ahead for 20 seconds', async () => {
+  await settle()
+  const { frame } = await record()
+  service.advanceClock(threeDays)
+  await expect.poll(() => metric('miniseal_clock_jumps_total{direction="forward"}')).toBe(1)
+  await afterRounds(3)
+  pass(20)
+  await afterRounds(3)
+  service.advanceClock(-threeDays)
+  await expect.poll(() => metric('miniseal_clock_jumps_total{direction="back"}')).toBe(1)
+  expect(await metric('miniseal_pruning_suspended')).toBe(1)
+  await expectNoSecondEffect(frame)
+  expect(service.logText()).toMatch(/"event":"clock-jump","seconds":259(199|20[0-9])/)
+  // Deleting goes on by itself.
+  await settle()
+  expect(service.logText()).toMatch(/"event":"clock-settled"/)
+})
+
+it('has none either when the process starts while the clock is ahead', async () => {
+  await settle()
+  const { frame } = await record()
+  const { environment } = service
+  await service.stop()
+  const kept = service
+  elapsed = 0
+  service = await startTestService({
+    ...options,
+    environment: { ...environment, MINISEAL_ORIGIN: kept.origin, PORT: new URL(kept.origin).port },
+    clockOffset: settling + 1 + threeDays,
+  })
+  await afterRounds(3)
+  pass(20)
+  await afterRounds(3)
+  service.advanceClock(-threeDays)
+  await expect.poll(() => metric('miniseal_clock_jumps_total{direction="back"}')).toBe(1)
+  await expectNoSecondEffect(frame)
+  await kept.close()
+})
+
+it('deletes what is old once both clocks have run alike, and not before', async () => {
+  await record()
+  const before = rows('nonces')
+  pass(settling - 60)
+  await afterRounds(3)
+  expect(rows('nonces')).toBe(before)
+  expect(await metric('miniseal_pruning_suspended')).toBe(1)
+  pass(61)
+  await expect.poll(() => rows('nonces')).toBeLessThan(before)
+})
+
+it('leaves no session in which a request could come again whose record is gone, whatever the clock says', async () => {
+  await record()
+  await service.stop()
+  const store = await openSqliteStore(databasePath())
+  const start = service.now()
+  let isGone = false
+  for (let hours = 0; !isGone; hours += 0.25) {
+    await store.prune(start + hours * 3_600, 500)
+    isGone = rows('idempotency') === 0
+    if (isGone) expect(rows('sessions')).toBe(0)
+  }
+  await store.close()
+})
+
+it('counts what is more than a drift as a jump, forward and back, and begins to wait anew with each', () => {
+  let [time, ticks] = [1_764_000_000, 50]
+  const jumps: number[] = []
+  let settled = 0
+  const clock = watchClock({
+    now: () => time,
+    monotonic: () => ticks,
+    onJump: ({ seconds }) => jumps.push(seconds),
+    onSettled: () => settled++,
+  })
+  const go = (seconds: number, wall = seconds): number | undefined => {
+    ticks += seconds
+    time += wall
+    return clock.trustedTime()
+  }
+  expect(go(settling - 1)).toBeUndefined()
+  expect(go(1)).toBe(time)
+  // A clock that is slewed by half a second in fifteen, for an hour.
+  for (let i = 0; i < 240; i++) expect(go(15, 15.5)).toBe(time)
+  expect(jumps).toEqual([])
+  expect(go(15, 15 + threeDays)).toBeUndefined()
+  expect(go(15)).toBeUndefined()
+  expect(go(15, 15 - threeDays)).toBeUndefined()
+  expect(go(settling - 1)).toBeUndefined()
+  expect(go(15, 9)).toBeUndefined()
+  expect(go(settling - 1)).toBeUndefined()
+  expect(go(1)).toBe(time)
+  expect(jumps).toEqual([threeDays, -threeDays, -6])
+  expect(settled).toBe(2)
+  // A machine that slept: the monotonic clock stood still.
+  expect(go(0, 3_600)).toBeUndefined()
+  expect(go(settling)).toBe(time)
+})

@@ -1,0 +1,136 @@
+/** Small requests that are dear to read: nobody stops the service with them, before a login or after one. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  carrying,
+  gzippedDepth,
+  gzippedSpaces,
+  heavyHeaders,
+  heavyLogins,
+} from '../../support/heavy-requests.ts'
+import { logIn, prepareLogin, type RawSession, random, send } from '../../support/raw-client.ts'
+import { type ServiceChild, startServiceChild } from '../../support/service-child.ts'
+
+let child: ServiceChild
+let session: RawSession
+
+beforeAll(async () => {
+  // Logins without end, and a proxy in front, so that X-Forwarded-For is read too.
+  child = await startServiceChild({ MINISEAL_TRUSTED_PROXIES: '1' })
+  session = await logIn(child.service)
+  for (let i = 0; i < 30; i++) expect((await session.send()).status).toBe(200)
+}, 60_000)
+
+afterAll(() => child.stop())
+
+const payment = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 1, currency: 'CNY' },
+}
+
+/** CPU seconds of the service while `attack` runs; it answers others meanwhile and afterwards. */
+async function costOf(attack: () => Promise<unknown>): Promise<number> {
+  const before = await child.cpuSeconds()
+  const [, health] = await Promise.all([attack(), fetch(`${child.service.origin}/healthz`)])
+  expect(health.status).toBe(200)
+  expect((await session.send(payment)).status).toBe(201)
+  return (await child.cpuSeconds()) - before
+}
+
+describe('a login of a stranger', () => {
+  it.each(Object.entries(heavyLogins))(
+    'with %s is refused, and costs no more than others',
+    async (_, content) => {
+      const cost = await costOf(async () => {
+        for (let i = 0; i < 10; i++) {
+          const heard = await send(
+            child.service,
+            await prepareLogin(child.service, { code: 'none', before: carrying(content) }),
+          )
+          expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
+          expect(heard.json.outcome).toBeUndefined()
+        }
+      })
+      // Each of the worst took seconds.
+      expect(cost).toBeLessThan(5)
+    },
+  )
+
+  it('of more than 64 KiB is refused before anything is deciphered', async () => {
+    const before = carrying({ content: new Uint8Array(60_000) })
+    const { frame, open } = await prepareLogin(child.service, { code: 'none', before })
+    expect(frame.length).toBeLessThan(65_536)
+    expect((await send(child.service, { frame, open })).json).toMatchObject({ code: 'payload_invalid' })
+    const larger = new Uint8Array(65_537)
+    larger.set(frame)
+    expect(await send(child.service, { frame: larger, open })).toMatchObject({
+      kind: 'clear',
+      status: 413,
+      json: { code: 'frame_too_large' },
+    })
+  })
+})
+
+describe('a request of somebody with an account', () => {
+  it.each([
+    ['POST', '/phone-number'],
+    ['PUT', '/devices/x'],
+    ['POST', '/events/subscription'],
+    ['POST', '/sessions/current/token'],
+    ['DELETE', '/sessions/current'],
+    ['DELETE', '/outcomes/a'],
+    ['POST', '/encrypted-data?a=b'],
+  ])('%s %s takes no content coding and no more than 16 KiB', async (method, path) => {
+    for (const content of [gzippedDepth, { content: random(16_385) }]) {
+      const heard = await session.send({ method, path, body: {}, before: carrying(content) })
+      expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
+      expect(heard.json.outcome).toBeUndefined()
+    }
+    expect((await session.send()).status).toBe(200)
+  })
+
+  it('is unpacked off the loop and not past its bounds, however many come at once', async () => {
+    const quiet = child.residentMemory()
+    let most = quiet
+    const cost = await costOf(async () => {
+      for (let round = 0; round < 5; round++) {
+        const sent = Array.from({ length: 40 }, () =>
+          session.send({ ...payment, before: carrying(gzippedSpaces) }),
+        )
+        for (const { json } of await Promise.all(sent)) expect(json.code).toBe('payload_invalid')
+        most = Math.max(most, child.residentMemory())
+      }
+    })
+    // 200 times eight megabytes: unpacked to their end they would take more than 1.6 GB, and minutes to be parsed.
+    expect(most - quiet).toBeLessThan(150 * 1_048_576)
+    expect(cost).toBeLessThan(20)
+  })
+})
+
+it('reads header fields of any shape in linear time, at every door', async () => {
+  const doors = [
+    ['GET', '/healthz'],
+    ['GET', '/docs/problems'],
+    ['GET', '/audit'],
+    ['GET', '/audit/api/session'],
+    ['POST', '/audit/api/session'],
+    ['GET', '/log/entries'],
+    ['POST', '/seal'],
+    ['POST', '/push'],
+    ['GET', '/metrics'],
+  ] as const
+  const cost = await costOf(async () => {
+    for (const [method, path] of doors) {
+      for (const [name, value] of heavyHeaders) {
+        const answer = await fetch(`${child.service.origin}${path}`, {
+          method,
+          headers: { [name]: value },
+          ...(method === 'POST' ? { body: '{}' } : {}),
+        })
+        await answer.arrayBuffer()
+        expect(answer.status).toBeLessThan(504)
+      }
+    }
+  })
+  expect(cost).toBeLessThan(10)
+})

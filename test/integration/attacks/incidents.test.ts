@@ -1,0 +1,146 @@
+/** What `SECURITY.md` says to do when something has leaked: each command, as it stands there, beside a session that is open. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { audit } from '../../../service/cli/audit.ts'
+import { auditor } from '../../../service/cli/auditor.ts'
+import type { Command } from '../../../service/cli/command.ts'
+import { devices } from '../../../service/cli/devices.ts'
+import { keys } from '../../../service/cli/keys.ts'
+import { sessions } from '../../../service/cli/sessions.ts'
+import { newAuditor } from '../../support/audit-traffic.ts'
+import { runCommand } from '../../support/command.ts'
+import { fetchConfiguration, logIn, RawSession } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import { stolenKey } from '../../support/stolen.ts'
+import { temporaryFolder } from '../witness/asked-witness.ts'
+
+const page = readFileSync(new URL('../../../SECURITY.md', import.meta.url), 'utf8')
+const chapter = page.slice(page.indexOf('## When something has leaked'), page.indexOf('## Out of scope'))
+
+/** Title of a section, and its blocks of commands. */
+const sections = chapter
+  .split('\n### ')
+  .slice(1)
+  .map((text) => ({
+    title: text.split('\n')[0] ?? '',
+    text,
+    blocks: [...text.matchAll(/```\n([^`]*)```/g)].map(([, block = '']) => block.trim().split('\n')),
+  }))
+
+/** What each block does to a session that is open. */
+const afterwards: Readonly<Record<string, readonly ('goes on' | 'is over')[]>> = {
+  'Agreement key': ['goes on'],
+  'Signing key': ['goes on'],
+  'Token key': ['is over'],
+  'Root key': ['goes on', 'goes on'],
+  'Log key': ['goes on', 'goes on'],
+  'Lookup key': ['goes on'],
+  'Master key, with any copy of the database': ['goes on'],
+  'Database, without the master key': ['is over', 'goes on'],
+  'A phone, a device key, keys of a session': ['is over', 'is over'],
+  'An auditor’s token': ['goes on', 'goes on'],
+  'A push key, a witness’s key, an AppSecret, the metrics’ token': [],
+  'The service process': [],
+}
+const titleOf = (title: string): string => title.replaceAll("'", '’')
+
+const folder = temporaryFolder()
+const kept = join(folder.path, 'kept.checkpoint')
+const masterKey = (): string => randomBytes(32).toString('base64')
+let environment: Record<string, string>
+let service: OwnService
+
+beforeAll(async () => {
+  environment = {
+    PORT: String(await freePort()),
+    MINISEAL_DATA: join(folder.path, 'data'),
+    MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
+    MINISEAL_MASTER_KEY: masterKey(),
+  }
+  service = await startTestService({ environment })
+  environment.MINISEAL_ORIGIN = service.origin
+  const response = await fetch(`${service.url}/log/checkpoint`, { headers: { connection: 'close' } })
+  writeFileSync(kept, await response.text())
+})
+
+afterAll(async () => {
+  await service.close()
+  folder.remove()
+})
+
+/** Stops the service and starts it again: what the commands did holds at once, and not within 15 seconds. */
+async function restart(): Promise<void> {
+  await service.stop()
+  service = await startTestService({ environment })
+}
+
+const commands: Readonly<Record<string, Command>> = { auditor, devices, keys, sessions }
+
+/** Runs one line of the page. @param words what its words in capitals stand for */
+async function run(line: string, words: Readonly<Record<string, string>>): Promise<void> {
+  const [npx, miniseal, name = '', ...rest] = line
+    .split(' ')
+    .map((word) => (Object.hasOwn(words, word) ? (words[word] ?? '') : word))
+  expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
+  const command = name === 'audit' ? audit.commands[rest.shift() ?? ''] : commands[name]
+  if (command === undefined) throw new Error(`there is no such command: ${line}`)
+  expect((await runCommand(command, rest, environment)).code, line).toBe(0)
+}
+
+type Kind = 'agreement' | 'signing' | 'token' | 'log' | 'root'
+
+/** The key of each line that ends one, before the lines are run. */
+async function oldKeyOf(lines: readonly string[]): Promise<string> {
+  const [, kind] = lines.map((line) => / end (\S+) OLD_KEY/.exec(line)).find((found) => found !== null) ?? []
+  return kind === undefined ? '' : (await stolenKey(service, kind as Kind)).kid
+}
+
+/** Still the same session, as a client has it that fetches its keys anew. */
+async function again(session: RawSession): Promise<number> {
+  const configuration = await fetchConfiguration(service)
+  return (await new RawSession({ ...session, service, configuration }).send()).status
+}
+
+it('has a section for each thing that leaks, and says in each what happens to sessions', () => {
+  expect(sections.map(({ title }) => titleOf(title))).toEqual(Object.keys(afterwards))
+  for (const { title, text, blocks } of sections) {
+    expect(text, title).toMatch(/sessions?\b/i)
+    expect(afterwards[titleOf(title)], title).toHaveLength(blocks.length)
+  }
+})
+
+describe.each(sections.filter(({ blocks }) => blocks.length > 0))('$title', ({ title, blocks }) => {
+  it.each(blocks.map((lines, i) => [lines.join('; '), lines, afterwards[titleOf(title)]?.[i]] as const))(
+    '%s',
+    async (_, lines, outcome) => {
+      const session = await logIn(service)
+      if (lines.some((line) => line.includes('auditor revoke'))) await newAuditor(service, 'lin', 'reader')
+      const isMaster = lines.some((line) => line.endsWith('rotate master'))
+      if (isMaster) environment.MINISEAL_MASTER_KEY = `${masterKey()},${environment.MINISEAL_MASTER_KEY}`
+      // The page says: if a next root key is pinned already.
+      if (lines[0]?.includes('end root')) await run('npx miniseal keys rotate root', {})
+      const old = await oldKeyOf(lines)
+      const words = {
+        OLD_KEY: old,
+        USER: session.user,
+        DEVICE: session.device.signer.keyid,
+        NAME: 'lin',
+        KEPT: kept,
+        'reads.jsonl': join(folder.path, 'reads.jsonl'),
+      }
+      for (const line of lines) await run(line, words)
+      if (isMaster) environment.MINISEAL_MASTER_KEY = environment.MINISEAL_MASTER_KEY?.split(',')[0] ?? ''
+      await restart()
+      expect(await again(session)).toBe(outcome === 'goes on' ? 200 : 401)
+      expect((await (await logIn(service)).send()).status).toBe(200)
+      if (old !== '') {
+        const { out } = await runCommand(keys, ['list'], environment)
+        expect(out).not.toContain(old)
+      }
+    },
+  )
+})

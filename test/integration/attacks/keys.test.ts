@@ -1,0 +1,383 @@
+/** Somebody who has one key, and what it is good for: with nothing else, and together with what it takes. */
+import { createHmac } from 'node:crypto'
+import { importJWK, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
+import { parseRequest, parseResponse } from '../../../crypto/frames/binary-http.ts'
+import type { ChannelConfiguration } from '../../../crypto/frames/channel-configuration.ts'
+import { signConfiguration, verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
+import { parseFrame } from '../../../crypto/frames/frame.ts'
+import {
+  deriveSession,
+  openHandshakeRequest,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+} from '../../../crypto/frames/handshake.ts'
+import { openRequest } from '../../../crypto/frames/session-keys.ts'
+import { signRequest } from '../../../crypto/http-signatures/signed-request.ts'
+import { signResponse, verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { accountKeyOf, addAuditor } from '../../../service/admin/api/accounts.ts'
+import { cookieKeyOf } from '../../../service/admin/api/session.ts'
+import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
+import { secretContext } from '../../../service/keys/secret-places.ts'
+import type { ServiceKey } from '../../../service/keys/service-key.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import type { VerifyOptions } from '../../../service/verify.ts'
+import { verifyMiniseal } from '../../../service/verify.ts'
+import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { newAuditor } from '../../support/audit-traffic.ts'
+import { forwarded, publishedSet } from '../../support/forwarded.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, random, send } from '../../support/raw-client.ts'
+import { withStore } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { stolenKey } from '../../support/stolen.ts'
+import type { Arrived } from '../../support/upstream.ts'
+
+let service: TestService
+let alice: RawSession
+let mallory: RawSession
+
+beforeAll(async () => {
+  service = await startTestService()
+  alice = await logIn(service, { openid: 'alice' })
+  mallory = await logIn(service, { openid: 'mallory' })
+})
+
+afterAll(() => service.close())
+
+const largest = 1_048_576
+
+/** A token that the real service would have to believe by its signature. */
+async function forgedToken(key: ServiceKey, user: string, device: string, sid: Uint8Array): Promise<string> {
+  const seed = encodeBase64Url(key.secretKey.slice(0, 32))
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(key.publicKey), d: seed }
+  return await new SignJWT({
+    client_id: service.appid,
+    sid: encodeBase64Url(sid),
+    cnf: { jkt: device },
+  })
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: key.kid })
+    .setIssuer(service.origin)
+    .setAudience(service.origin)
+    .setSubject(user)
+    .setIssuedAt(service.now())
+    .setExpirationTime(service.now() + 600)
+    .setJti('forged')
+    .sign(await importJWK(jwk, 'EdDSA'))
+}
+
+describe('the agreement key', () => {
+  it('opens a recorded login, and no frame of the session that it led to', async () => {
+    const agreement = await stolenKey(service, 'agreement')
+    const code = await service.code('carol')
+    const login = await prepareLogin(service, { code })
+    let answered = new Uint8Array()
+    const open = (bytes: Uint8Array): ResponseMessage => {
+      answered = bytes.slice()
+      return login.open(bytes)
+    }
+    const carol = login.session(await send(service, { ...login, open }))
+    const request = parseFrame(login.frame, largest)
+    const answer = parseFrame(answered, largest)
+    const later = parseFrame(carol.prepare().frame, largest)
+    if (request.kind !== 'handshake-request' || answer.kind !== 'handshake-response')
+      throw new Error('no login')
+    if (later.kind !== 'request') throw new Error('no request')
+    const { plaintext, state } = openHandshakeRequest(primitives, agreement, request)
+    expect(decodeUtf8(parseRequest(plaintext).content)).toContain(code)
+    // Both ephemeral keys are public, and what they agree on is not made from S.
+    for (const peer of [request.ephemeral, answer.ephemeral]) {
+      const known = { ...state, es: state.es.slice() }
+      const { session } = deriveSession(primitives, known, agreement.secretKey, peer, answer.ephemeral)
+      expect(() => openRequest(primitives, session, later)).toThrow('cannot be opened')
+    }
+  })
+
+  it('in the network moves the signature of a login that it holds back into no handshake of its own', async () => {
+    const agreement = await stolenKey(service, 'agreement')
+    const code = await service.code('dave')
+    const held = await prepareLogin(service, { code })
+    const frame = parseFrame(held.frame, largest)
+    if (frame.kind !== 'handshake-request') throw new Error('no login')
+    // The very bytes that the device signed, under an ephemeral key of the thief's.
+    const { plaintext } = openHandshakeRequest(primitives, agreement, frame)
+    const secretKey = random(32)
+    const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
+    const moved = sealHandshakeRequest(primitives, agreement.publicKey, ephemeral, random(24), plaintext)
+    const open = (bytes: Uint8Array): ResponseMessage => {
+      const answer = parseFrame(bytes, largest)
+      if (answer.kind !== 'handshake-response') throw new Error('no answer to a login')
+      const keys = deriveSession(primitives, moved.state, secretKey, answer.ephemeral, answer.ephemeral)
+      return parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
+    }
+    const { json } = await send(service, { frame: moved.frame, open })
+    expect(json).toMatchObject({ code: 'payload_invalid', step: 'key' })
+    // Neither nonce nor code is used up: the login itself arrives later, and is its owner's.
+    const heard = await send(service, held)
+    expect(heard.status).toBe(201)
+    expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
+  })
+
+  it('in the network, while it is in use, takes the code of a login that it holds back: the one gap', async () => {
+    const agreement = await stolenKey(service, 'agreement')
+    const held = await prepareLogin(service, { openid: 'alice' })
+    const frame = parseFrame(held.frame, largest)
+    if (frame.kind !== 'handshake-request') throw new Error('no login')
+    const { content } = parseRequest(openHandshakeRequest(primitives, agreement, frame).plaintext)
+    const { code } = JSON.parse(decodeUtf8(content)) as { code: string }
+    expect((await logIn(service, { code })).user).toBe(alice.user)
+    // The person sees that something is wrong: their own login is refused, and their devices show one more.
+    expect((await send(service, held)).json.code).toBe('login_code_used')
+    const { json } = await alice.send({ path: '/devices' })
+    expect(json.devices.length).toBeGreaterThan(1)
+  })
+})
+
+describe('the root key', () => {
+  it('with the network is the service to every client that pins it, and to none that pins another', async () => {
+    const root = await stolenKey(service, 'root')
+    const own = newDevice()
+    const signing = [{ kid: own.signer.keyid, publicKey: own.publicKey, nbf: 0, exp: 0 }]
+    const forged: ChannelConfiguration = { ...alice.configuration, signing }
+    const jws = signConfiguration(primitives, forged, root)
+    const pinned = service.roots.map((each) => decodeBase64Url(each))
+    expect(verifyConfiguration(primitives, jws, pinned, service.now()).signing).toEqual(signing)
+    expect(() => verifyConfiguration(primitives, jws, [own.publicKey], service.now())).toThrow(/root/)
+  })
+})
+
+describe('the signing key', () => {
+  it('makes answers up that verify as evidence, for whoever sees them outside of the channel', async () => {
+    const key = await stolenKey(service, 'signing')
+    const request = signRequest(
+      primitives,
+      { method: 'GET', scheme: 'https', authority: 'x', path: '/wallet', fields: [], content: random(0) },
+      alice.device.signer,
+      service.now(),
+      random(16),
+    )
+    const answer = {
+      status: 200,
+      fields: [['content-type', 'text/plain']],
+      content: encodeUtf8('paid'),
+    } as const
+    const signed = signResponse(
+      primitives,
+      answer,
+      request,
+      { keyid: key.kid, secretKey: key.secretKey },
+      service.now(),
+    )
+    verifyResponse(primitives, signed, request, alice.configuration.signing)
+  })
+
+  it('and the token key: neither alone makes a request that a backend believes, both together do', async () => {
+    const signing = await stolenKey(service, 'signing')
+    const device = newDevice()
+    const token = await forgedToken(
+      await stolenKey(service, 'token'),
+      alice.user,
+      device.signer.keyid,
+      alice.id,
+    )
+    const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
+    const authorization = `HTTPSig ${token}`
+    await expect(verified(forwarded(alice, { device, authorization }))).rejects.toThrow()
+    await expect(verified(forwarded(alice, { device, gateway }))).rejects.toThrow()
+    await expect(
+      verified(forwarded(alice, { gateway: device.signer, authorization, device })),
+    ).rejects.toThrow()
+    expect(await verified(forwarded(alice, { device, authorization, gateway }))).toBe(alice.user)
+  })
+
+  it('signs no token: not for a backend, in whatever document it stands, and not for the service', async () => {
+    const signing = await stolenKey(service, 'signing')
+    const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
+    const token = await forgedToken(signing, alice.user, alice.device.signer.keyid, alice.id)
+    const request = forwarded(alice, { authorization: `HTTPSig ${token}`, gateway })
+    for (const keys of await everyWayToShowTheKeys())
+      await expect(verified(request, keys)).rejects.toMatchObject({ code: 'token_invalid' })
+    expect((await alice.send({ token })).json.code).toBe('token_invalid')
+  })
+})
+
+/** Both documents as they are, exchanged, and each with the keys of both. */
+async function everyWayToShowTheKeys(): Promise<readonly Pick<VerifyOptions, 'jwks' | 'messageKeys'>[]> {
+  const jwks = await publishedSet(service, 'jwks.json')
+  const messageKeys = await publishedSet(service, 'miniseal-keys.json')
+  const all = { keys: [...jwks.keys, ...messageKeys.keys] }
+  const address = (name: string): URL => new URL(`/.well-known/${name}`, service.origin)
+  return [
+    { jwks, messageKeys },
+    { jwks: all, messageKeys: all },
+    { jwks: address('jwks.json'), messageKeys: address('miniseal-keys.json') },
+    { jwks: all, messageKeys: jwks },
+    { jwks: messageKeys, messageKeys: all },
+  ]
+}
+
+async function verified(request: Arrived, keys: Partial<VerifyOptions> = {}): Promise<string> {
+  const options = { origin: service.origin, body: Buffer.from(request.body), ...keys }
+  return (await verifyMiniseal(request, options)).user
+}
+
+it('the keys of each purpose stand in a document of their own, and no key in both', async () => {
+  const uses = async (name: Parameters<typeof publishedSet>[1]): Promise<unknown> =>
+    (await publishedSet(service, name)).keys.map(({ kid, ...key }) => [kid, Object.entries(key).at(-2)])
+  const kid = async (kind: 'token' | 'signing'): Promise<string> => (await stolenKey(service, kind)).kid
+  expect(await uses('jwks.json')).toEqual([[await kid('token'), ['miniseal_use', 'token']]])
+  expect(await uses('miniseal-keys.json')).toEqual([[await kid('signing'), ['miniseal_use', 'message']]])
+})
+
+describe('the token key', () => {
+  it('signs nothing for the gateway, in whatever document it stands, and no answer', async () => {
+    const key = await stolenKey(service, 'token')
+    const signer = { keyid: key.kid, secretKey: key.secretKey }
+    const request = forwarded(alice, { gateway: signer })
+    const all = [...(await everyWayToShowTheKeys())]
+    const [asPublished] = all.splice(0, 1)
+    await expect(verified(request, asPublished)).rejects.toMatchObject({ code: 'key_unknown' })
+    for (const keys of all)
+      await expect(verified(request, keys)).rejects.toMatchObject({
+        code: expect.stringMatching(/^(key_unknown|token_invalid)$/),
+      })
+    const asked = {
+      method: 'GET',
+      scheme: 'https',
+      authority: 'x',
+      path: '/',
+      fields: [],
+      content: random(0),
+    }
+    const signedRequest = signRequest(primitives, asked, alice.device.signer, service.now(), random(16))
+    const plain = { status: 200, fields: [], content: random(0) } as const
+    const answer = signResponse(primitives, plain, signedRequest, signer, service.now())
+    expect(() => verifyResponse(primitives, answer, signedRequest, alice.configuration.signing)).toThrow(
+      expect.objectContaining({ code: 'key_unknown' }),
+    )
+  })
+
+  it('gains nothing at the service: session, device and user must be those of the token', async () => {
+    const key = await stolenKey(service, 'token')
+    for (const [user, device, sid] of [
+      [alice.user, mallory.device.signer.keyid, mallory.id],
+      [alice.user, mallory.device.signer.keyid, alice.id],
+      [alice.user, alice.device.signer.keyid, mallory.id],
+      [alice.user, alice.device.signer.keyid, alice.id],
+    ] as const) {
+      const token = await forgedToken(key, user, device, sid)
+      expect((await mallory.send({ token })).status).toBe(401)
+    }
+    const own = await forgedToken(key, mallory.user, mallory.device.signer.keyid, mallory.id)
+    expect((await mallory.send({ token: own })).status).toBe(200)
+  })
+})
+
+it('a key of the service is no push key: it does not start with one', async () => {
+  const own = await startTestService()
+  const keys = await Promise.all(
+    (['signing', 'token', 'root', 'log'] as const).map((kind) => stolenKey(own, kind)),
+  )
+  await own.stop()
+  for (const { kind, publicKey } of keys) {
+    const environment = { ...own.environment, MINISEAL_PUSH_KEYS: `orders=${encodeBase64Url(publicKey)}` }
+    await expect(startTestService({ environment })).rejects.toThrow(`orders is the service's own ${kind} key`)
+  }
+})
+
+describe('the keys of a session', () => {
+  it('open its frames, and make no request: that needs the device key', async () => {
+    const frame = parseFrame(alice.prepare({ path: '/wallet/secret' }).frame, largest)
+    if (frame.kind !== 'request') throw new Error('no request')
+    expect(parseRequest(openRequest(primitives, alice.keys, frame)).path).toBe('/wallet/secret')
+    const { signer } = mallory.device
+    expect((await alice.send({ signer })).status).toBe(401)
+    const named = { ...signer, keyid: alice.device.signer.keyid }
+    expect((await alice.send({ signer: named })).json.code).toBe('signature_invalid')
+  })
+})
+
+describe('the key of a device and its token', () => {
+  it('make no request without the keys of its session, and log nobody in', async () => {
+    const { signer } = alice.device
+    const { token } = alice
+    expect((await mallory.send({ signer, token })).status).toBe(401)
+    const login = await prepareLogin(service, { openid: 'mallory', device: alice.device })
+    expect((await send(service, login)).json.code).toBe('device_key_refused')
+  })
+
+  it('the token alone is worth nothing, in any session and with any key', async () => {
+    expect((await mallory.send({ token: alice.token })).json.code).toBe('token_key_mismatch')
+    const headers = { authorization: `Bearer ${alice.token}` }
+    for (const path of ['/wallet', '/sessions', '/log/tile/entries/000.p/1', '/audit/api/entries'])
+      expect([401, 404]).toContain((await fetch(`${service.url}${path}`, { headers })).status)
+    // At a backend: with the thief's own signature in the place of the device's.
+    const request = forwarded(alice, { device: newDevice() })
+    await expect(verified(request)).rejects.toMatchObject({ code: 'token_key_mismatch' })
+  })
+})
+
+describe('the lookup key', () => {
+  it('tells which pseudonym a person has', async () => {
+    const { secretKey } = await stolenKey(service, 'lookup')
+    const digest = createHmac('sha256', secretKey).update(`${service.appid}\nalice`).digest()
+    expect(`u_${digest.subarray(0, 18).toString('base64url')}`).toBe(alice.user)
+  })
+
+  it('with a copy of the database signs in as no auditor: the digest of the token is not in it', async () => {
+    await newAuditor(service, 'lin', 'reader')
+    const { secretKey } = await stolenKey(service, 'lookup')
+    const [row] = await withStore(service.environment, (store) => store.listAuditors())
+    const value = [encodeBase64Url(row?.tokenHash ?? random(0)), service.now(), service.now()].join('.')
+    const mac = createHmac('sha256', cookieKeyOf(secretKey)).update(value).digest('base64')
+    const cookie = `miniseal-audit=${encodeURIComponent(`${value}.${mac}`)}`
+    expect((await fetch(`${service.url}/audit/api/session`, { headers: { cookie } })).status).toBe(401)
+  })
+
+  it('with the right to write the database makes an auditor', async () => {
+    const { secretKey } = await stolenKey(service, 'lookup')
+    const made = { name: 'made-up', role: 'discloser', now: service.now(), days: 1 } as const
+    const token = await withStore(service.environment, (store) =>
+      addAuditor(store, accountKeyOf(secretKey), made),
+    )
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await fetch(`${service.url}/log/tile/entries/000.p/1`, { headers })).status).toBe(200)
+  })
+})
+
+describe('the AppSecret', () => {
+  it('spends a code that it sees, which costs its owner a login and lets nobody in', async () => {
+    const code = await service.code('dave')
+    const query = new URLSearchParams({
+      appid: sandboxApp.appid,
+      secret: sandboxApp.secret,
+      js_code: code,
+      grant_type: 'authorization_code',
+    })
+    const answer = (await (await fetch(`${service.sandboxUrl}/sns/jscode2session?${query}`)).json()) as {
+      openid: string
+    }
+    expect(answer.openid).toBe('dave')
+    const heard = await send(service, await prepareLogin(service, { code }))
+    expect(heard.json.code).toMatch(/^login_code_/)
+  })
+})
+
+describe('the master key', () => {
+  it('with a copy of the database opens every frame that was recorded of a session in it', async () => {
+    const recorded = alice.prepare({ path: '/wallet/recorded' }).frame
+    const { masterKeys } = readOperatorPaths(service.environment)
+    const wrapper = createSecretWrapper(masterKeys ?? [])
+    const row = await withStore(service.environment, (store) => store.findSession(alice.id))
+    if (row === undefined) throw new Error('no session')
+    const c2s = wrapper.unwrap(row.c2sWrapped, secretContext('sessions.c2s_wrapped', [alice.id]))
+    const frame = parseFrame(recorded, largest)
+    if (frame.kind !== 'request' || c2s === undefined) throw new Error('no request')
+    const opened = parseRequest(openRequest(primitives, { c2s, s2c: c2s }, frame))
+    expect(opened.path).toBe('/wallet/recorded')
+  })
+})

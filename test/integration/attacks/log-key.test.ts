@@ -1,0 +1,156 @@
+/**
+ * Somebody who has the log's own key, may write the database and the anchor, and uses them well: every hash, tile and
+ * signature of the past that they write is right. What the service's own checks find then is nothing; what was kept
+ * elsewhere is what finds it.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
+import { cosign } from '../../../crypto/tlog/cosignature.ts'
+import { encodeSignatureLine, encodeVerifierKey, type VerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
+import { verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
+import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.ts'
+import { evidence } from '../../../service/cli/audit-evidence.ts'
+import { verify } from '../../../service/cli/audit-verify.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { leafIdText } from '../../../service/tlog/leaf-id.ts'
+import { isSettled } from '../../support/audit-traffic.ts'
+import { runCommand } from '../../support/command.ts'
+import { logIn } from '../../support/raw-client.ts'
+import { ofKind, readLog } from '../../support/read-log.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import { rewriteLog, stolenKey } from '../../support/stolen.ts'
+import { witness } from '../../unit/crypto/note-inputs.ts'
+import type { AskedWitness } from '../witness/asked-witness.ts'
+import { startAskedWitness, temporaryFolder } from '../witness/asked-witness.ts'
+
+const folder = temporaryFolder()
+const [own, foreign] = [witness('w1'), witness('w2')]
+let service: OwnService
+let follower: AskedWitness
+let key: VerifierKey
+/** The checkpoint that somebody outside kept, as a file. */
+let kept: string
+/** The evidence that a person kept of their transfer, as a file. */
+let bundle: string
+/** What the attacker has signed. */
+let forged: string
+
+const checkpoint = async (): Promise<string> =>
+  await (await fetch(`${service.url}/log/checkpoint`, { headers: { connection: 'close' } })).text()
+
+const vkey = (): string => encodeVerifierKey(primitives, key)
+
+const policyOf = (quorum: string | undefined): TlogPolicy => ({
+  logs: [{ key }],
+  witnesses: [
+    { name: 'own', key: own.key },
+    { name: 'foreign', key: foreign.key },
+  ],
+  groups: [{ name: 'both', threshold: 2, members: ['own', 'foreign'] }],
+  quorum,
+})
+
+const hasSeen = async (note: string): Promise<void> => {
+  const { size } = parseCheckpointNote(note).checkpoint
+  await vi.waitFor(
+    () => expect(follower.events).toContainEqual(expect.objectContaining({ kind: 'seen', size })),
+    { timeout: 60_000 },
+  )
+}
+
+const follow = (): Promise<AskedWitness> =>
+  startAskedWitness({
+    database: join(folder.path, 'w2.db'),
+    logs: [{ key, url: `${service.origin}/log` }],
+    signer: foreign.signer,
+    period: 50,
+    now: () => Math.floor(Date.now() / 1000),
+  })
+
+beforeAll(async () => {
+  const environment = {
+    PORT: String(await freePort()),
+    MINISEAL_DATA: join(folder.path, 'data'),
+    MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
+  }
+  service = await startTestService({ environment })
+  const stolen = await stolenKey(service, 'log')
+  const [origin = ''] = (await checkpoint()).split('\n')
+  key = { kind: 'ed25519', name: origin, publicKey: stolen.publicKey }
+  follower = await follow()
+  const session = await logIn(service)
+  const body = { payee: 'bob', amount: 1_250, currency: 'CNY' }
+  expect((await session.send({ method: 'POST', path: '/wallet/transfers', body })).status).toBe(201)
+  await logIn(service)
+  await isSettled(service)
+  await hasSeen(await checkpoint())
+  kept = join(folder.path, 'kept.checkpoint')
+  writeFileSync(kept, await checkpoint())
+  const [paid] = ofKind(await readLog(service.environment), 'request')
+  if (paid === undefined) throw new Error('no transfer')
+  bundle = join(folder.path, 'evidence.zip')
+  const id = leafIdText(paid.row.id)
+  expect((await runCommand(evidence, [id, '--out', bundle], service.environment)).code).toBe(0)
+  // It would connect to a port on which nobody listens, and with that could take it.
+  await follower.stop()
+  await service.stop()
+  // The transfer never was; nor was the evidence asked for.
+  forged = await rewriteLog(
+    service,
+    stolen,
+    ({ kind, result }) => !(kind === 'request' && result === 'ok') && kind !== 'audit-exported',
+  )
+  service = await startTestService({ environment })
+  follower = await follow()
+}, 60_000)
+
+afterAll(async () => {
+  await follower?.stop()
+  await service?.close()
+  folder.remove()
+})
+
+it('is found by no check that only knows what they could write: the service goes on, and verify finds nothing', async () => {
+  const ready = (await (await fetch(`${service.url}/readyz`)).json()) as { log: { status: string } }
+  expect(ready.log.status).toBe('open')
+  expect(ofKind(await readLog(service.environment), 'request')).toEqual([])
+  expect((await runCommand(verify, ['--vkey', vkey()], service.environment)).code).toBe(0)
+})
+
+it('is found by whoever kept one checkpoint', async () => {
+  const said = await runCommand(verify, ['--vkey', vkey(), '--checkpoint', kept], service.environment)
+  expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
+  const outside = ['--url', `${service.url}/log`, '--vkey', vkey(), '--checkpoint', kept]
+  expect((await runCommand(verify, outside, {})).code).toBe(1)
+})
+
+it('is found by a witness by itself, which cosigns nothing of it and has both signed checkpoints', async () => {
+  await vi.waitFor(
+    () => expect(follower.events).toContainEqual(expect.objectContaining({ kind: 'inconsistent' })),
+    { timeout: 60_000 },
+  )
+  const found = follower.events.find((event) => event.kind === 'inconsistent')
+  const notes = found?.kind === 'inconsistent' ? found.notes : []
+  expect(notes).toHaveLength(2)
+  // Each of them passes as the log's: the log has contradicted itself, and cannot deny it.
+  for (const note of notes) verifyByPolicy(primitives, note, policyOf(undefined))
+  expect(() => verifyByPolicy(primitives, forged, policyOf('foreign'))).toThrow()
+})
+
+it('takes nothing from who has evidence: it holds, against the log that denies it', async () => {
+  const said = await runCommand(checkEvidenceCommand, [bundle, '--vkey', vkey()], {})
+  expect(said.code).toBe(0)
+})
+
+it('passes a policy whose witness’s key was stolen too, and none that asks for one more', async () => {
+  const { note } = parseCheckpointNote(forged)
+  const line = encodeSignatureLine(cosign(primitives, note.text, own.signer, Math.floor(Date.now() / 1000)))
+  const cosigned = forged + line
+  expect(verifyByPolicy(primitives, cosigned, policyOf('own')).checkpoint.size).toBeGreaterThan(0)
+  expect(() => verifyByPolicy(primitives, cosigned, policyOf('both'))).toThrow()
+})

@@ -1,0 +1,150 @@
+/**
+ * A network that copies, delays, holds back and drops frames, against the question "did it happen?" (protocol, section 8):
+ * only an answer that was decided under the claim of the key says that nothing happened, and then nothing ever does.
+ */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, it } from 'vitest'
+import {
+  hear,
+  logIn,
+  outcomePath,
+  type Prepared,
+  post,
+  type RawSession,
+  send,
+} from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+
+let service: TestService
+let session: RawSession
+const ends: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+async function start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  service = await startTestService({ environment })
+  ends.push(() => service.close())
+  session = await logIn(service, { openid: 'openid-of-the-victim' })
+}
+
+const transfer = (key: string, path = '/wallet/transfers'): Prepared =>
+  session.prepare({ method: 'POST', path, body: { payee: 'bob', amount: 100, currency: 'CNY' }, key })
+
+const cancel = (key: string) => session.send({ method: 'DELETE', path: outcomePath(key), key: undefined })
+
+async function balance(): Promise<number> {
+  return (await session.send()).json.balance
+}
+
+it('sends each frame once before the phone’s own copy: the copy is replayed, which says nothing of the key', async () => {
+  await start()
+  const before = await balance()
+  for (const round of [1, 2, 3]) {
+    const frame = transfer('stolen-march')
+    // The network's copy comes first, and its answer is dropped.
+    await post(service, frame.frame)
+    const heard = await send(service, frame)
+    expect(heard.json).toMatchObject({ code: 'replayed', step: 'claim' })
+    expect(heard.json, `round ${round}`).not.toHaveProperty('outcome')
+  }
+  // Signed again with the same key, the phone hears the first answer.
+  const settled = await send(service, transfer('stolen-march'))
+  expect(settled.status).toBe(201)
+  expect(settled.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect((await cancel('stolen-march')).json.outcome).toBe('done')
+  expect(before - (await balance())).toBe(100)
+})
+
+it('holds a frame back until the person gave up: it is request_cancelled, in another session’s frame too', async () => {
+  await start()
+  const before = await balance()
+  const held = [transfer('held'), transfer('held')]
+  const other = await logIn(service, { openid: 'openid-of-the-victim' })
+  const body = { payee: 'bob', amount: 100, currency: 'CNY' }
+  held.push(other.prepare({ method: 'POST', path: '/wallet/transfers', body, key: 'held' }))
+  expect((await cancel('held')).json).toEqual({ outcome: 'none', cancelled: true })
+  service.advanceClock(100)
+  for (const frame of held)
+    expect((await send(service, frame)).json).toMatchObject({ code: 'request_cancelled', outcome: 'none' })
+  expect(await balance()).toBe(before)
+})
+
+it('lets a frame and the cancelling race: whoever is told none has no effect, and done is one effect', async () => {
+  await start()
+  for (let round = 0; round < 12; round++) {
+    const before = await balance()
+    const key = `race-${round}`
+    const frames = [transfer(key), transfer(key)]
+    const [cancelled, ...heard] = await Promise.all([
+      cancel(key),
+      ...frames.map((frame) => send(service, frame)),
+    ])
+    const again = await cancel(key)
+    const spent = before - (await balance())
+    expect(spent).toBe(again.json.outcome === 'none' ? 0 : 100)
+    if (cancelled.status === 200) expect(cancelled.json.outcome).toBe(again.json.outcome)
+    for (const { status, json } of heard) {
+      if (status === 201) expect(spent).toBe(100)
+      if (json.outcome === 'none') expect(spent).toBe(0)
+    }
+  }
+})
+
+it('has a refusal of a backend that was away come true for ever: a held frame never reaches it', async () => {
+  const arrived: string[] = []
+  const backend = createServer((request, response) => {
+    arrived.push(String(request.headers['idempotency-key']))
+    response.end()
+  })
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+  const { port } = backend.address() as AddressInfo
+  await new Promise((resolve) => backend.close(resolve))
+  await start({ MINISEAL_UPSTREAMS: `/orders=http://127.0.0.1:${port}` })
+  const held = transfer('away', '/orders/1')
+  const heard = await send(service, transfer('away', '/orders/1'))
+  expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'none' })
+  await new Promise<void>((resolve) => backend.listen(port, '127.0.0.1', resolve))
+  ends.push(() => new Promise((resolve) => backend.close(resolve)))
+  const late = await send(service, held)
+  expect(late.json).toEqual(heard.json)
+  expect(late.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect((await cancel('away')).json).toEqual({ outcome: 'none', cancelled: false })
+  expect((await send(service, transfer('at-last', '/orders/1'))).status).toBe(200)
+  expect(arrived).toEqual(['"at-last"'])
+})
+
+it('sends 600 copies of one frame: they count for the address, and the phone’s own request is taken', async () => {
+  await start({ MINISEAL_LIMITS: 'device=600/60,user=600/60' })
+  const copied = transfer('copied')
+  const copies = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => post(service, copied.frame)))
+  for (let round = 0; round < 11; round++) await copies(50)
+  for (const answer of await copies(50))
+    expect((await hear(answer, copied.open)).json).toMatchObject({ code: 'replayed', step: 'claim' })
+  const own = await send(service, transfer('own'))
+  expect(own.status).toBe(201)
+  const left = new Map(own.fields).get('ratelimit')
+  // Two requests were counted: the first of the copies and this one.
+  expect(left).toMatch(/^"device";r=598;t=\d+, "user";r=598;t=\d+$/)
+})
+
+it('uses up every limit of the victim: the person still finds out, and still gives up', async () => {
+  await start({ MINISEAL_LIMITS: 'device=3/60,user=3/60' })
+  expect((await send(service, transfer('paid'))).status).toBe(201)
+  for (let more = 0; more < 3; more++) await session.send()
+  const limited = await send(service, transfer('second'))
+  expect(limited.json.code).toBe('rate_limited')
+  expect(limited.json).not.toHaveProperty('outcome')
+  expect((await session.send({ path: outcomePath('paid') })).json.outcome).toBe('done')
+  expect((await cancel('second')).json).toEqual({ outcome: 'none', cancelled: true })
+})
+
+it('replays the cancelling itself: it cancels nothing that came later', async () => {
+  await start()
+  const cancelling = session.prepare({ method: 'DELETE', path: outcomePath('later'), key: undefined })
+  expect((await send(service, cancelling)).json.cancelled).toBe(true)
+  expect((await send(service, cancelling)).json).toMatchObject({ code: 'replayed' })
+})

@@ -1,0 +1,203 @@
+/** "Backup and restore" of `docs/guides/operations.md`, followed literally: each command as it stands there, in its order. */
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Command } from '../../../service/cli/command.ts'
+import { commands } from '../../../service/cli/commands.ts'
+import { type CommandResult, runCommand } from '../../support/command.ts'
+import { logIn, type RawSession, send } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import { temporaryFolder } from '../witness/asked-witness.ts'
+
+const page = readFileSync(new URL('../../../docs/guides/operations.md', import.meta.url), 'utf8')
+const chapter = page.slice(page.indexOf('## Backup and restore'), page.indexOf('## Stop'))
+const lines = [...chapter.matchAll(/```sh\n([^`]*)```/g)].flatMap(([, block = '']) =>
+  block
+    .trim()
+    .split('\n')
+    .map((line) => line.trim()),
+)
+const [backUp = '', ...restore] = lines
+
+let folder: ReturnType<typeof temporaryFolder>
+let environment: Record<string, string>
+let service: OwnService
+let path: string
+
+beforeEach(async () => {
+  folder = temporaryFolder()
+  path = join(folder.path, 'data', 'miniseal.db')
+  environment = {
+    PORT: String(await freePort()),
+    MINISEAL_DATA: join(folder.path, 'data'),
+    MINISEAL_DATABASE: `sqlite:${path}`,
+  }
+  service = await startTestService({ environment })
+  environment.MINISEAL_ORIGIN = service.origin
+})
+
+afterEach(async () => {
+  await service.close()
+  folder.remove()
+})
+
+async function run(line: string): Promise<CommandResult> {
+  const words = line.split(' ').map((word) => (word === 'backup.db' ? join(folder.path, word) : word))
+  const [npx, miniseal, name = '', ...rest] = words
+  expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
+  const found = commands[name]
+  const command: Command | undefined =
+    found !== undefined && 'commands' in found ? found.commands[rest.shift() ?? ''] : found
+  if (command === undefined) throw new Error(`there is no such command: ${line}`)
+  return await runCommand(command, rest, environment)
+}
+
+const pay = (session: RawSession, key: string) =>
+  session.prepare({
+    method: 'POST',
+    path: '/wallet/transfers',
+    body: { payee: 'bob', amount: 100, currency: 'CNY' },
+    key,
+  })
+
+it('has the commands that the test follows', () => {
+  expect(lines).toEqual([
+    'npx miniseal backup backup.db',
+    'npx miniseal restore backup.db',
+    'npx miniseal keys list',
+    'npx miniseal audit new-origin',
+    'npx miniseal audit verify',
+  ])
+})
+
+it('brings the service back: nothing that ended revives, the loss is explained, and verify ends with 0', async () => {
+  const before = await logIn(service)
+  expect((await send(service, pay(before, 'first'))).status).toBe(201)
+  expect((await run(backUp)).out).toContain('checked')
+  expect(statSync(join(folder.path, 'backup.db')).mode & 0o777).toBe(0o600)
+  // What is lost: a session, and payments whose checkpoint the anchor knows.
+  const recorded = pay(before, 'recorded')
+  const since = await logIn(service)
+  for (const key of ['second', 'third']) expect((await send(service, pay(since, key))).status).toBe(201)
+  // The file is gone, and its WAL is not: it would be taken for that of any file in its place.
+  const wal = readFileSync(`${path}-wal`)
+  await service.stop()
+  rmSync(path)
+  writeFileSync(`${path}-wal`, wal)
+
+  const said: CommandResult[] = []
+  for (const line of restore) said.push(await run(line))
+  expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0])
+  const [restored, , next, verified] = said
+  expect(restored?.out).toContain('npx miniseal audit new-origin')
+  expect(next?.out).toMatch(/goes on as .*-2\nit cites /)
+  expect(verified?.out).toMatch(
+    /was put back from a backup: [1-9]\d* of [1-9]\d* signed entries are here; .*-2 goes on/,
+  )
+  expect(verified?.out).toContain('ok: the log is what was signed')
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+
+  service = await startTestService({ environment })
+  // The session that the copy had does not come back, nor a frame that was recorded of it.
+  expect((await send(service, recorded)).status).toBeGreaterThanOrEqual(400)
+  const after = await logIn(service)
+  expect((await send(service, pay(after, 'fourth'))).status).toBe(201)
+  await service.stop()
+  expect((await run(restore.at(-1) ?? '')).code).toBe(0)
+})
+
+it('restores nothing while a service runs on the database, and says so', async () => {
+  await run(backUp)
+  await expect(run('npx miniseal restore backup.db')).rejects.toThrow(/a process has .* open/)
+  expect((await (await logIn(service)).send()).status).toBe(200)
+})
+
+it('restores no file that is damaged or not of a service, and leaves the database as it is', async () => {
+  await run(backUp)
+  await service.stop()
+  const [copy, whole] = [join(folder.path, 'backup.db'), readFileSync(path)]
+  for (const spoil of [
+    () => writeFileSync(copy, 'this is a letter, not a database'.repeat(200)),
+    () => new Database(copy).exec('create table t (x)').close(),
+  ]) {
+    writeFileSync(copy, '')
+    spoil()
+    await expect(run('npx miniseal restore backup.db')).rejects.toThrow(
+      /no sound database|no database of a service/,
+    )
+    expect(readFileSync(path).equals(whole)).toBe(true)
+  }
+  expect(existsSync(`${path}.restored`)).toBe(false)
+})
+
+it('brings back what was revoked since, until it is revoked again', async () => {
+  const session = await logIn(service, { openid: 'robbed' })
+  await run(backUp)
+  const revoke = `npx miniseal devices revoke ${session.user} --all`
+  expect((await run(revoke)).code).toBe(0)
+  await service.stop()
+  for (const line of restore) expect((await run(line)).code, line).toBe(0)
+  service = await startTestService({ environment })
+  const again = { openid: 'robbed', device: session.device }
+  expect((await logIn(service, again)).user).toBe(session.user)
+  expect((await run(revoke)).code).toBe(0)
+  await expect(logIn(service, again)).rejects.toThrow()
+})
+
+it('restores no copy with a trigger, which would keep what must not come back', async () => {
+  await run(backUp)
+  await service.stop()
+  const copy = new Database(join(folder.path, 'backup.db'))
+  copy.exec('create trigger kept before delete on sessions begin select raise(ignore); end')
+  copy.close()
+  await expect(run(restore[0] ?? '')).rejects.toThrow(/the copy has a trigger, which no service makes: kept/)
+  expect(existsSync(path)).toBe(true)
+})
+
+it('keeps what it replaces under a name of its own, however often it is called in a second', async () => {
+  await run(backUp)
+  await service.stop()
+  const said: CommandResult[] = []
+  for (let i = 0; i < 4; i++) said.push(await run(restore[0] ?? ''))
+  const kept = said.map(({ out }) => /is (\S+\.replaced-\S+)/.exec(out)?.[1] ?? '')
+  expect(new Set(kept).size).toBe(4)
+  for (const name of kept) expect(existsSync(name), name).toBe(true)
+})
+
+it('makes a copy of one moment under load, and overwrites no file', async () => {
+  const session = await logIn(service)
+  let isDone = false
+  const traffic = (async () => {
+    for (let i = 0; !isDone; i++) await send(service, pay(session, `load-${i}`))
+  })()
+  await run(backUp)
+  isDone = true
+  await traffic
+  await expect(run(backUp)).rejects.toThrow(/is there/)
+  const copy = new Database(join(folder.path, 'backup.db'), { readonly: true })
+  expect(copy.pragma('integrity_check', { simple: true })).toBe('ok')
+  const [state] = copy.prepare('select size from log_states').all() as { size: number }[]
+  expect(copy.prepare('select count(*) as n from log_entries').get()).toEqual({ n: state?.size })
+  copy.close()
+})
+
+it('explains nothing that the new log does not cite: another rollback stays a finding', async () => {
+  await run(backUp)
+  await logIn(service)
+  await service.stop()
+  const first = await run(restore[0] ?? '')
+  expect(existsSync(/is (\S+\.replaced-\d+)/.exec(first.out)?.[1] ?? '')).toBe(true)
+  for (const line of restore.slice(1)) await run(line)
+  copyFileSync(path, join(folder.path, 'later.db'))
+  service = await startTestService({ environment })
+  await logIn(service)
+  await service.stop()
+  for (const ending of ['-wal', '-shm']) expect(existsSync(path + ending)).toBe(false)
+  copyFileSync(join(folder.path, 'later.db'), path)
+  const verified = await run(restore.at(-1) ?? '')
+  expect(verified.code).toBe(1)
+  expect(verified.out).toContain('FAILED rolled-back')
+})

@@ -1,0 +1,140 @@
+/** Somebody who has one request confirmed, or answered, and then sends another one in its place with the same body. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Field, RequestMessage } from '../../../crypto/frames/binary-http.ts'
+import { confirm, stepUpField } from '../../support/confirmation.ts'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'miniseal-same-'))
+const openid = 'openid-same-request'
+let upstream: TestUpstream
+let service: OwnService
+let session: RawSession
+
+beforeAll(async () => {
+  upstream = await startUpstream((_request, response) => response.end('done'))
+  const routes = [
+    { path: '/pay', upstream: upstream.origin, step_up: { always: true } },
+    { path: '/orders', upstream: upstream.origin },
+  ]
+  writeFileSync(join(folder, 'routes.json'), JSON.stringify(routes))
+  service = await startTestService({ environment: { MINISEAL_ROUTES_FILE: join(folder, 'routes.json') } })
+  session = await logIn(service, { openid })
+})
+
+afterAll(async () => {
+  await service.close()
+  upstream.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Fields that replace those of the same name, or come to them. */
+async function post(
+  path: string,
+  key: string,
+  changed: readonly Field[],
+  method = 'POST',
+): Promise<ReceivedReply> {
+  const names = changed.map(([name]) => name)
+  return await session.send({
+    method,
+    path,
+    key,
+    body: { a: 'b=1&amount=5' },
+    before: (message) => ({
+      ...message,
+      fields: [...message.fields.filter(([name]) => !names.includes(name)), ...changed],
+    }),
+  })
+}
+
+const others: readonly (readonly [string, readonly Field[]])[] = [
+  ['as a form', [['content-type', 'application/x-www-form-urlencoded']]],
+  ['with a parameter of its type', [['content-type', 'application/json; charset=utf-16']]],
+  ['with a content coding', [['content-encoding', 'gzip']]],
+  ['on a condition', [['if-none-match', '"x"']]],
+]
+
+it.each(others)('does not run %s what was confirmed as JSON', async (title, changed) => {
+  const key = `confirmed ${title}`
+  const asked = await post('/pay', key, [])
+  expect(asked.json.code).toBe('step_up_required')
+  const { challenge } = asked.json
+  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+  const before = upstream.arrived.length
+  const heard = await post('/pay', key, [...changed, confirmation])
+  expect(heard.json).toMatchObject({ code: 'step_up_invalid', step: 'step-up' })
+  expect(upstream.arrived).toHaveLength(before)
+  // The request that was confirmed still runs, also with another token: nothing was used up.
+  expect((await session.send({ method: 'POST', path: '/sessions/current/token' })).status).toBe(201)
+  expect((await post('/pay', key, [confirmation])).status).toBe(200)
+  expect(upstream.last().headers['content-type']).toBe('application/json')
+})
+
+it.each(others)('does not take a request for a repetition that is sent %s', async (title, changed) => {
+  const key = `repeated ${title}`
+  expect((await post('/orders', key, [])).status).toBe(200)
+  const before = upstream.arrived.length
+  expect((await post('/orders', key, changed)).json.code).toBe('idempotency_mismatch')
+  const again = await post('/orders', key, [['accept', 'text/plain']])
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(upstream.arrived).toHaveLength(before)
+})
+
+it('binds the key and the query, of safe methods too', async () => {
+  const asked = await post('/pay?a', 'one', [])
+  const { challenge } = asked.json
+  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+  for (const [path, key, method] of [
+    ['/pay?b', 'one', 'POST'],
+    ['/pay', 'one', 'POST'],
+    ['/pay?a', 'other', 'POST'],
+    ['/pay?a', 'one', 'PUT'],
+    ['/pay?a', 'one', 'OPTIONS'],
+  ] as const)
+    expect((await post(path, key, [confirmation], method)).json.code).toBe('step_up_invalid')
+  expect((await post('/pay?a', 'one', [confirmation])).status).toBe(200)
+})
+
+const uncovered: readonly Field[] = [
+  ['if-match', '"another"'],
+  ['if-unmodified-since', 'Wed, 21 Oct 2015 07:28:00 GMT'],
+  ['prefer', 'return=minimal'],
+]
+
+it.each(uncovered)(
+  'leaves %s to the client: neither a confirmation nor a repetition is bound to it',
+  async (name, value) => {
+    const asked = await post('/pay', `confirmed ${name}`, [])
+    const { challenge } = asked.json
+    const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+    expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmation])).status).toBe(200)
+    expect(upstream.last().headers[name]).toBe(value)
+    const before = upstream.arrived.length
+    const again = await post('/pay', `confirmed ${name}`, [])
+    expect([again.status, upstream.arrived.length]).toEqual([200, before])
+  },
+)
+
+it('whoever seals can change what the signature does not cover, and nothing else', async () => {
+  const withField = (field: Field) => ({
+    method: 'POST',
+    path: '/orders',
+    body: { n: 1 },
+    after: (message: RequestMessage): RequestMessage => ({ ...message, fields: [...message.fields, field] }),
+  })
+  for (const [name, value] of uncovered) {
+    expect((await session.send(withField([name, value]))).status).toBe(200)
+    expect(upstream.last().headers[name]).toBe(value)
+  }
+  const before = upstream.arrived.length
+  expect((await session.send(withField(['if-none-match', '*']))).json.code).toBe('components_incomplete')
+  expect(upstream.arrived).toHaveLength(before)
+})

@@ -1,0 +1,126 @@
+/** `SECURITY.md` and its translation name tests: each of them exists, and no claim is without one. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { audit } from '../../../service/cli/audit.ts'
+import { auditor } from '../../../service/cli/auditor.ts'
+import { restore } from '../../../service/cli/backup.ts'
+import type { Command, CommandGroup } from '../../../service/cli/command.ts'
+import { devices } from '../../../service/cli/devices.ts'
+import { keys } from '../../../service/cli/keys.ts'
+import { sessions } from '../../../service/cli/sessions.ts'
+
+const root = new URL('../../../', import.meta.url)
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
+
+const page = read('SECURITY.md')
+const translation = read('docs/security.zh-CN.md')
+const documents = [
+  'SECURITY.md',
+  ...readdirSync(new URL('docs', root), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+
+interface Row {
+  readonly line: string
+  readonly shown: string
+}
+
+/** The rows of every table whose last column is headed "shown by". */
+function rowsOf(text: string): readonly Row[] {
+  const rows: Row[] = []
+  let isOpen = false
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('|')) isOpen = false
+    else if (/\| shown by +\|$/.test(line)) isOpen = true
+    else if (isOpen && !/^[| -]+$/.test(line)) rows.push({ line, shown: line.split('|').at(-2) ?? '' })
+  }
+  return rows
+}
+
+interface Named {
+  readonly file: string
+  readonly titles: readonly string[]
+}
+
+/** `file` "title", "title…"; `file` "title". @throws Error for what is written otherwise */
+function namedIn({ line, shown }: Row): readonly Named[] {
+  return shown
+    .trim()
+    .split(/; (?=`)/)
+    .map((part) => {
+      const [, file = '', list = ''] = /^`((?:[a-z0-9-]+\/)+[a-z-]+\.test\.ts)` (".*")$/.exec(part) ?? []
+      if (file === '') throw new Error(`not a test and its names: ${part} in ${line}`)
+      return { file, titles: list.slice(1, -1).split('", "') }
+    })
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** Whether a call in the file has this text for its title; a title that ends with … goes on. */
+function hasTest(source: string, title: string): boolean {
+  const start = escaped(title.replace(/…$/, ''))
+  const end = title.endsWith('…') ? '' : '\\1'
+  return new RegExp(`\\(\\s*(['"\`])${start}${end}`).test(source)
+}
+
+const rows = rowsOf(page)
+
+it('has tables of claims, and a test that sees whether a title is there', () => {
+  expect(rows.length).toBeGreaterThan(90)
+  expect(hasTest(`it('does this, and that', async`, 'does this…')).toBe(true)
+  expect(hasTest(`it('does this, and that', async`, 'does this')).toBe(false)
+  expect(hasTest(`// does this, and that`, 'does this…')).toBe(false)
+})
+
+it('names for each claim at least one test that exists', () => {
+  const missing = rows.flatMap((row) =>
+    namedIn(row).flatMap(({ file, titles }) => {
+      const path = `test/${file}`
+      if (!existsSync(new URL(path, root))) return [path]
+      const source = read(path)
+      return titles.filter((title) => !hasTest(source, title)).map((title) => `${path}: ${title}`)
+    }),
+  )
+  expect(missing).toEqual([])
+})
+
+it('names no file of tests anywhere that is not there, nor do the guides', () => {
+  const missing = documents.flatMap((document) =>
+    [...read(document).matchAll(/`(?:test\/)?([a-z-]+\/[a-z-]+\.test\.ts)`/g)]
+      .map(([, file = '']) => file)
+      .filter((file) => !existsSync(new URL(`test/${file}`, root)))
+      .map((file) => `${document}: ${file}`),
+  )
+  expect(missing).toEqual([])
+})
+
+const commands: Readonly<Record<string, Command | CommandGroup>> = {
+  audit,
+  auditor,
+  devices,
+  keys,
+  restore,
+  sessions,
+}
+
+it('has commands that exist: each with an action that its usage has', () => {
+  const lines = [...`${page}\n${translation}`.matchAll(/npx miniseal ([a-z][^\n`]*)/g)].map(
+    ([, words = '']) => words,
+  )
+  expect(lines.length).toBeGreaterThan(20)
+  for (const line of lines) {
+    const [name = '', action = '', kind = ''] = line.split(' ')
+    const found = commands[name]
+    expect(found, line).toBeDefined()
+    if (found === undefined) continue
+    if ('commands' in found) expect(Object.keys(found.commands), line).toContain(action)
+    else expect(found.usage, line).toMatch(new RegExp(`miniseal ${name} ${action}\\b`))
+    // KIND stands for each of them.
+    const named = kind === 'KIND' ? '' : kind
+    if (name === 'keys' && action !== 'list')
+      expect(found, line).toMatchObject({
+        usage: expect.stringMatching(new RegExp(`keys ${action} .*${named}`)),
+      })
+  }
+})

@@ -1,0 +1,31 @@
+/** Somebody who writes a token of their own in many ways, each of which would have to be verified and remembered. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: OwnService
+let session: RawSession
+
+beforeAll(async () => {
+  service = await startTestService()
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+it.each<[string, (token: string) => string]>([
+  ['padding', (token) => `${token}==`],
+  ['a lot of padding', (token) => token + '='.repeat(8_000)],
+  ['other trailing bits', (token) => token.slice(0, -1) + String.fromCharCode(token.charCodeAt(85) + 1)],
+  ['a dot at the end', (token) => `${token}.`],
+  ['two spaces before it', (token) => ` ${token}`],
+])('takes no token with %s', async (_title, change) => {
+  const [head = '', payload = '', signature = ''] = session.token.split('.')
+  const token = change(signature)
+  const changed = token.startsWith(' ') ? ` ${session.token}` : `${head}.${payload}.${token}`
+  const heard = await session.send({ path: '/sessions/current', token: changed })
+  expect(heard.json).toMatchObject({ code: 'token_invalid', step: 'token' })
+  expect((await session.send({ path: '/sessions/current' })).status).toBe(200)
+})

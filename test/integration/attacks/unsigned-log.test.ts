@@ -1,0 +1,147 @@
+/** Somebody who may write the database and has no key of the service: what they put into the log before it is signed. */
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { verify } from '../../../service/cli/audit-verify.ts'
+import { sessions } from '../../../service/cli/sessions.ts'
+import type { SealedPendingEntry } from '../../../service/store/log-records.ts'
+import { parseCheckpointNote } from '../../../service/tlog/checkpoint-note.ts'
+import { leafIdText, newLeafId } from '../../../service/tlog/leaf-id.ts'
+import { startWrites } from '../../../service/tlog/origin.ts'
+import { growTree, hashLeaf } from '../../../service/tlog/tree.ts'
+import { isSettled } from '../../support/audit-traffic.ts'
+import type { ServiceDatabase } from '../../support/both-databases.ts'
+import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
+import { type CommandResult, runCommand } from '../../support/command.ts'
+import { testSeals } from '../../support/log-records.ts'
+import { logIn } from '../../support/raw-client.ts'
+import { ofKind, readLog, withStore } from '../../support/read-log.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import { stolenSeals } from '../../support/stolen.ts'
+import { temporaryFolder } from '../witness/asked-witness.ts'
+
+const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 100, currency: 'CNY' },
+} as const
+
+/** It would excuse details that they took away. Sealed as well as they can, or not at all. */
+function madeUp(kind: string, isSealed: boolean): SealedPendingEntry {
+  const at = Date.now()
+  const id = newLeafId(at)
+  const facts = { reason: 'law' }
+  const leaf = encodeLeaf({ id: leafIdText(id), kind: 'erased', result: 'ok', retention: '5y', at, facts })
+  const hash = hashLeaf(leaf)
+  const nothing = { code: null, app: null, detail: null, detailUntil: 0 }
+  const tags = { userTag: null, deviceTag: null, ipTag: null, pathTag: null, areaTag: null }
+  const seal = isSealed ? testSeals.ofLeaf(hash) : null
+  return { id, hash, leaf, at, kind, result: 'ok', ...nothing, ...tags, seal }
+}
+
+describeWithBothDatabases('who may write the database', (create) => {
+  let database: ServiceDatabase
+  let folder: ReturnType<typeof temporaryFolder>
+  let environment: Record<string, string>
+  let service: OwnService
+
+  beforeEach(async () => {
+    database = await create()
+    folder = temporaryFolder()
+    environment = {
+      PORT: String(await freePort()),
+      MINISEAL_DATA: join(folder.path, 'data'),
+      MINISEAL_DATABASE: `sqlite:${join(folder.path, 'data', 'miniseal.db')}`,
+      ...database.environment,
+    }
+    service = await startTestService({ environment })
+    expect((await (await logIn(service)).send(transfer)).status).toBe(201)
+    await isSettled(service)
+  })
+
+  afterEach(async () => {
+    await service.close()
+    await database.remove()
+    folder.remove()
+  })
+
+  const status = async (): Promise<string> =>
+    ((await (await fetch(`${service.url}/readyz`)).json()) as { log: { status: string } }).log.status
+  const check = (): Promise<CommandResult> => runCommand(verify, [], service.environment)
+
+  it.each([
+    ['that nobody has sealed', 'erased', false],
+    ['under a seal of theirs', 'erased', true],
+    ['in a row that calls it an operator’s', 'session-ended', false],
+  ])('cannot have a leaf signed %s', async (_, kind, isSealed) => {
+    const session = await logIn(service)
+    await isSettled(service)
+    const entry = madeUp(kind, isSealed)
+    await withStore(service.environment, (store) => store.commit([{ kind: 'stage-leaf', entry }]))
+    await vi.waitFor(async () => expect(await status()).toBe('tree-damaged'), { timeout: 60_000 })
+    expect((await session.send(transfer)).json.code).toBe('unavailable')
+    expect((await check()).out).toContain('FAILED staged-changed')
+    // Without it the log goes on: it was never in the tree.
+    await disturb(service, 'delete from log_staged')
+    await vi.waitFor(async () => expect(await status()).toBe('open'), { timeout: 60_000 })
+    expect((await session.send(transfer)).status).toBe(201)
+    expect(ofKind(await readLog(service.environment), 'erased')).toEqual([])
+  })
+
+  it('cannot have a leaf signed that they took into the tree themselves', async () => {
+    await service.stop()
+    await withStore(environment, async (store) => {
+      await store.commit([{ kind: 'stage-leaf', entry: madeUp('erased', false) }])
+      const grown = await store.sequence((batch) => ({ ...growTree(batch), seal: batch.state.seal }), 1)
+      expect(grown).toMatchObject({ kind: 'sequenced', leaves: 1 })
+    })
+    service = await startTestService({ environment })
+    expect(await status()).toBe('tree-damaged')
+    const said = await check()
+    expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
+    await withStore(environment, async (store) => {
+      const size = (await store.findLogState())?.size ?? 0
+      expect((await store.findLatestCheckpoint(0))?.size).toBe(size - 1)
+    })
+  })
+
+  it('cannot end the log in the name of the operator, so that what they cut off is explained', async () => {
+    await service.stop()
+    await withStore(environment, async (store) => {
+      const signed = await store.findLatestCheckpoint(0)
+      const previous = parseCheckpointNote(signed?.note ?? '')
+      const origin = `${previous.origin}-2`
+      const writes = startWrites({ log: 1, origin, previous, now: service.now(), seals: testSeals })
+      expect(await store.commit(writes)).toEqual({ kind: 'committed' })
+    })
+    service = await startTestService({ environment })
+    expect(await status()).toBe('tree-damaged')
+    expect(await check()).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
+  })
+
+  it('can take out a leaf that waits for its place: nothing is signed that has it', async () => {
+    const seals = await stolenSeals(service)
+    await service.stop()
+    const entry = { ...madeUp('erased', false) }
+    await withStore(environment, (store) =>
+      store.commit([{ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } }]),
+    )
+    await disturb(service, 'delete from log_staged')
+    service = await startTestService({ environment })
+    expect(await status()).toBe('open')
+    expect((await check()).code).toBe(0)
+  })
+
+  it('can have the end of a session told as an operator’s, as a command without a key does', async () => {
+    const session = await logIn(service)
+    const { MINISEAL_DATABASE = '' } = service.environment
+    const bare = { MINISEAL_DATABASE, MINISEAL_DATA: '/nonexistent', NODE_ENV: 'production' }
+    expect((await runCommand(sessions, ['revoke', session.user, '--all'], bare)).code).toBe(0)
+    await isSettled(service)
+    expect(await status()).toBe('open')
+    expect(ofKind(await readLog(service.environment), 'session-ended')).toHaveLength(1)
+    expect((await check()).code).toBe(0)
+  })
+})

@@ -1,0 +1,79 @@
+/** The mini program as WeChat's DevTools opens it. */
+import { transformSync } from 'esbuild'
+import { beforeAll, expect, it } from 'vitest'
+import { withSettings } from '../../../miniprogram/build/app.ts'
+import type { AppFiles } from '../../../miniprogram/build/app-files.ts'
+import { collectAppFiles } from '../../../miniprogram/build/app-files.ts'
+import { writeClient } from '../../../miniprogram/build/bundle.ts'
+import { checkApp } from '../../../miniprogram/build/check-app.ts'
+import { localSheet } from '../../../miniprogram/build/style-sheets.ts'
+
+let files: AppFiles
+
+beforeAll(async () => {
+  await writeClient()
+  files = collectAppFiles()
+})
+
+it('is complete: every page has its four files, and the client and TDesign lie where WeChat looks for them', () => {
+  const { pages } = JSON.parse(String(files.get('app.json'))) as { pages: string[] }
+  for (const page of pages) {
+    for (const ending of ['json', 'wxml', 'wxss', 'js']) {
+      const isThere = files.has(`${page}.${ending}`) || (ending === 'wxss' && page.endsWith('receipt'))
+      expect(isThere, `${page}.${ending}`).toBe(true)
+    }
+  }
+  for (const path of [
+    'app.js',
+    'project.config.json',
+    'sitemap.json',
+    'miniprogram_npm/miniseal-client/index.js',
+    'miniprogram_npm/tdesign-miniprogram/button/button.js',
+  ]) {
+    expect(files.has(path), path).toBe(true)
+  }
+})
+
+it('holds nothing but what phones load', () => {
+  for (const [path, content] of files) {
+    expect(path).toMatch(/\.(js|json|wxml|wxss|wxs|svg|png)$/)
+    if (!path.endsWith('.js')) continue
+    const code = String(content)
+    // Where turning a feature off changes nothing, it is not used.
+    expect(transformSync(code, { target: 'es2018' }).code, path).toBe(transformSync(code).code)
+  }
+})
+
+it('is within the limits of WeChat, and asks nothing of foreign hosts', () => {
+  const { problems, bytes } = checkApp(files)
+  expect(problems).toEqual([])
+  expect(bytes).toBeGreaterThan(100_000)
+})
+
+it.each([
+  [
+    'images/tabs/wallet.png',
+    'x'.repeat(41 * 1024),
+    "images/tabs/wallet.png is over the limit of a tab's icon",
+  ],
+  ['pages/a.wxss', '.a{background:url(https://example.com/a.png)}', 'pages/a.wxss names a foreign host'],
+  ['pages/a.wxml', '<image src="//example.com/a.png"/>', 'pages/a.wxml names a foreign host'],
+  ['pages/a.js', 'x'.repeat(2 * 1024 * 1024 + 1), 'bytes are over the limit'],
+])('is refused with %s', (path, content, problem) => {
+  expect(checkApp(new Map([[path, content]])).problems.join()).toContain(problem)
+})
+
+it('drops fonts of foreign hosts from sheets, and keeps the rest', () => {
+  const sheet = '@font-face{font-family:t;src:url(https://example.com/t.woff)}.a{color:red}'
+  expect(localSheet(sheet)).toBe('.a{color:red}')
+  const own = '@font-face{font-family:t;src:url(t.woff)}'
+  expect(localSheet(own)).toBe(own)
+})
+
+it('is laid out for another service', () => {
+  const settings = { origin: 'https://pay.example.com', appid: 'wx1111111111111111', roots: ['AAAA'] }
+  const changed = withSettings(files, settings)
+  expect(String(changed.get('settings.js'))).toContain(JSON.stringify(settings.origin))
+  expect(JSON.parse(String(changed.get('project.config.json')))).toMatchObject({ appid: settings.appid })
+  expect(String(files.get('settings.js'))).not.toContain(settings.origin)
+})

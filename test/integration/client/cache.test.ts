@@ -1,0 +1,197 @@
+/** Answers that are used again: never a payment's, never another user's, never older than an effect. */
+import { describe, expect, it } from 'vitest'
+import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import { encodeUtf8 } from '../../../crypto/text.ts'
+import { scripted } from './scripted-channel.ts'
+import type { ScriptedService } from './scripted-service.ts'
+
+const wallet = { method: 'GET', path: '/wallet' } as const
+const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
+
+/** Answers `/wallet` with these fields and a count, and `304` to the current ETag. */
+function serve(service: ScriptedService, fields: Readonly<Record<string, string>>): { count: number } {
+  const state = { count: 1 }
+  service.decide = (request: RequestMessage): ResponseMessage | undefined => {
+    if (!request.path.startsWith('/wallet') || request.method !== 'GET') return undefined
+    const all = Object.entries({ 'content-type': 'application/json', ...fields })
+    const asked = findField(request.fields, 'if-none-match')
+    if (asked !== undefined && asked === fields.etag) {
+      return {
+        status: 304,
+        fields: all.filter(([name]) => name !== 'content-type'),
+        content: new Uint8Array(0),
+      }
+    }
+    return { status: 200, fields: all, content: encodeUtf8(JSON.stringify({ count: state.count++ })) }
+  }
+  return state
+}
+
+function walletRequests(service: ScriptedService): number {
+  return service.received.filter(({ path, method }) => path.startsWith('/wallet') && method === 'GET').length
+}
+
+describe('the cache', () => {
+  it('asks nobody as long as an answer is fresh, by the service’s clock', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'private, max-age=60' })
+    const first = await channel.request(wallet)
+    service.time += 59
+    const again = await channel.request(wallet)
+    expect([first.isFromCache, again.isFromCache, again.json()]).toEqual([false, true, { count: 1 }])
+    service.time += 1
+    expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
+  })
+
+  it('asks with If-None-Match, signed, and gives the kept content with the evidence that it still holds', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { etag: '"v1"' })
+    await channel.request(wallet)
+    const again = await channel.request(wallet)
+    expect(again).toMatchObject({ status: 200, isFromCache: true })
+    expect(again.json()).toEqual({ count: 1 })
+    expect(again.evidence.response.status).toBe(304)
+    expect(again.evidence.base).toContain('"if-none-match": "v1"')
+  })
+
+  it.each([
+    ['no-store', { etag: '"v1"', 'cache-control': 'no-store, max-age=60' }],
+    ['nothing to go by', {}],
+  ])('keeps nothing with %s', async (_what, fields) => {
+    const { channel, service } = await scripted()
+    serve(service, fields)
+    await channel.request(wallet)
+    expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
+    expect(findField(service.received[2]?.fields ?? [], 'if-none-match')).toBeUndefined()
+  })
+
+  it('keeps nothing where the caller wants none', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    await channel.request({ ...wallet, cache: 'none' })
+    expect((await channel.request({ ...wallet, cache: 'none' })).json()).toEqual({ count: 2 })
+  })
+
+  it('asks again after anything that can have had an effect', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    await channel.request(wallet)
+    await channel.request(transfer)
+    expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
+  })
+
+  it('does not take an answer for fresh that was asked for before an effect', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    await channel.login()
+    let release = (): void => {}
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      service.intercept = (_later, passLater) => passLater()
+      return new Promise((resolve) => {
+        release = () => resolve(answer)
+      })
+    }
+    const early = channel.request(wallet)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await channel.request(transfer)
+    release()
+    await early
+    expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
+  })
+
+  it('asks for other headers separately', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    await channel.request({ ...wallet, headers: { 'accept-language': 'en' } })
+    expect((await channel.request({ ...wallet, headers: { 'accept-language': 'zh' } })).json()).toEqual({
+      count: 2,
+    })
+  })
+
+  it('is empty after logging out, and belongs to one user', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    await channel.request(wallet)
+    await channel.logout()
+    expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
+    service.user = 'user-2'
+    service.endSessions()
+    await channel.request({ method: 'GET', path: '/orders' })
+    expect((await channel.request(wallet)).json()).toEqual({ count: 3 })
+  })
+
+  it('is bounded: what was used longest ago gives way', async () => {
+    const { channel, service } = await scripted()
+    serve(service, { 'cache-control': 'max-age=60' })
+    for (let index = 0; index < 66; index++) await channel.request({ ...wallet, path: `/wallet/${index}` })
+    const asked = walletRequests(service)
+    await channel.request({ ...wallet, path: '/wallet/65' })
+    expect(walletRequests(service)).toBe(asked)
+    await channel.request({ ...wallet, path: '/wallet/0' })
+    expect(walletRequests(service)).toBe(asked + 1)
+  })
+})
+
+describe('what is stored', () => {
+  const stored = { ...wallet, cache: 'storage' } as const
+  const place = 'miniseal.answers.pay.example.com'
+
+  it('is asked about in the next launch, and used when it still holds', async () => {
+    const one = await scripted()
+    serve(one.service, { etag: '"v1"' })
+    await one.channel.request(stored)
+    const next = one.launch()
+    const again = await next.request(stored)
+    expect([again.isFromCache, again.json()]).toEqual([true, { count: 1 }])
+    expect(walletRequests(one.service)).toBe(2)
+  })
+
+  it('is sealed: it does not open for another user or another device, and nobody can read it', async () => {
+    const one = await scripted()
+    serve(one.service, { etag: '"v1"' })
+    await one.channel.request(stored)
+    const box = one.stored.get(place) ?? ''
+    expect(box).toMatch(/^[\w-]{32}\.[\w-]{100,}$/)
+    one.service.user = 'user-2'
+    expect((await one.launch().request(stored)).isFromCache).toBe(false)
+    const other = await scripted()
+    other.stored.set(place, box)
+    serve(other.service, { etag: '"v1"' })
+    expect((await other.channel.request(stored)).isFromCache).toBe(false)
+  })
+
+  it.each(['', 'x', 'AAAA.AAAA', `${'A'.repeat(32)}.${'A'.repeat(64)}`])(
+    'counts as absent when it cannot be read (%j)',
+    async (text) => {
+      const { channel, service, stored: storage } = await scripted()
+      storage.set(place, text)
+      serve(service, { etag: '"v1"' })
+      expect((await channel.request(stored)).json()).toEqual({ count: 1 })
+    },
+  )
+
+  it('is gone after logging out', async () => {
+    const { channel, service, stored: storage } = await scripted()
+    serve(service, { etag: '"v1"' })
+    await channel.request(stored)
+    expect(storage.has(place)).toBe(true)
+    await channel.logout()
+    expect(storage.has(place)).toBe(false)
+  })
+
+  it('is no reason to fail when the phone has no room', async () => {
+    const { channel, service } = await scripted({
+      storage: {
+        get: async () => undefined,
+        set: async (key) => {
+          if (key === place) throw new Error('full')
+        },
+        remove: async () => {},
+      },
+    })
+    serve(service, { etag: '"v1"' })
+    expect((await channel.request(stored)).status).toBe(200)
+  })
+})

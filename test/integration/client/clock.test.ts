@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { Clock } from '../../../miniprogram/client/clock.ts'
+
+describe('the clock', () => {
+  it('is the phone’s until it learns otherwise', () => {
+    expect(new Clock(() => 1_764_000_000_999).seconds()).toBe(1_764_000_000)
+  })
+
+  it('takes over the time of the service and runs on with the phone', () => {
+    let now = 1_000_000_000_000
+    const clock = new Clock(() => now)
+    clock.learn(1_764_000_000)
+    expect(clock.seconds()).toBe(1_764_000_000)
+    now += 90_000
+    expect(clock.seconds()).toBe(1_764_000_090)
+    clock.learn(1_764_000_000)
+    expect(clock.seconds()).toBe(1_764_000_000)
+  })
+
+  it('does not follow what is only the way of the answer', () => {
+    const clock = new Clock(() => 1_764_000_000_000)
+    clock.learn(1_763_999_995)
+    expect(clock.seconds()).toBe(1_764_000_000)
+    clock.learn(1_763_999_994)
+    expect(clock.seconds()).toBe(1_763_999_994)
+  })
+})

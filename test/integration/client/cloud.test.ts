@@ -1,0 +1,154 @@
+/** Cloud hosting: the same frames through `wx.cloud`, as bytes or as text. */
+import { describe, expect, it } from 'vitest'
+import { encodeFrame } from '../../../crypto/frames/frame.ts'
+import type { SocketListener } from '../../../miniprogram/client/index.ts'
+import { cloudTransport } from '../../../miniprogram/client/index.ts'
+import type { WeChatCloud, WeChatContainerCall, WeChatSocket } from '../../../miniprogram/client/wx.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { balance, createPhone, transfer } from './phone.ts'
+
+const hosting = { env: 'prod-1', service: 'pay' } as const
+
+interface Cloud extends WeChatCloud {
+  readonly calls: Omit<WeChatContainerCall, 'success' | 'fail'>[]
+}
+
+/** `callContainer` that reaches a real service; `spoils` does to bytes what some containers do. */
+function cloudOf(service: TestService, spoils: 'nothing' | 'requests' | 'answers'): Cloud {
+  const calls: Cloud['calls'] = []
+  const spoiled = (bytes: ArrayBuffer): ArrayBuffer => {
+    const text = Buffer.from(bytes).toString('utf8')
+    return new Uint8Array(Buffer.from(`\ufeff${text}`)).buffer
+  }
+  return {
+    calls,
+    callContainer: ({ success, fail, ...call }) => {
+      calls.push(call)
+      const { path, method, header, data } = call
+      const body = data instanceof ArrayBuffer && spoils === 'requests' ? spoiled(data) : data
+      fetch(`${service.origin}${path}`, { method, headers: header, ...(body === undefined ? {} : { body }) })
+        .then(async (answer) => {
+          const bytes = await answer.arrayBuffer()
+          const isFrame = answer.headers.get('content-type') === 'application/vnd.miniseal'
+          const given = isFrame && spoils === 'answers' ? spoiled(bytes) : bytes
+          const content = call.responseType === 'text' ? Buffer.from(given).toString('utf8') : given
+          success({ statusCode: answer.status, header: Object.fromEntries(answer.headers), data: content })
+        })
+        .catch((error) => fail({ errMsg: String(error) }))
+    },
+    connectContainer: () => undefined,
+  }
+}
+
+describe('a channel over cloud hosting', () => {
+  it.each([
+    ['binary', 'nothing'],
+    ['text', 'nothing'],
+    ['auto', 'nothing'],
+    ['auto', 'requests'],
+    ['auto', 'answers'],
+  ] as const)('makes a transfer once (%s, where %s is spoiled)', async (form, spoils) => {
+    const service = await startTestService()
+    const cloud = cloudOf(service, spoils)
+    const transport = cloudTransport({ ...hosting, form }, cloud)
+    const { channel } = createPhone(service, 'openid-cloud', { transport, retries: 1 })
+    expect((await channel.request(transfer)).status).toBe(201)
+    expect(await balance(channel)).toBe(1_000_000 - 250)
+    expect(cloud.calls[0]).toMatchObject({
+      config: { env: 'prod-1' },
+      path: '/.well-known/miniseal',
+      header: { 'X-WX-SERVICE': 'pay' },
+    })
+    const last = cloud.calls[cloud.calls.length - 1]
+    const isText = form === 'text' || spoils !== 'nothing'
+    expect([typeof last?.data, last?.header['content-type']]).toEqual(
+      isText ? ['string', 'application/vnd.miniseal+base64'] : ['object', 'application/vnd.miniseal'],
+    )
+    await service.close()
+  })
+
+  it('gives up at once what does not fit into a text, and sends nothing', async () => {
+    const service = await startTestService()
+    const cloud = cloudOf(service, 'nothing')
+    const transport = cloudTransport({ ...hosting, form: 'text' }, cloud)
+    const { channel } = createPhone(service, 'openid-large', { transport })
+    await channel.login()
+    const sent = cloud.calls.length
+    const large = channel.request({ ...transfer, body: { ...transfer.body, note: 'x'.repeat(80_000) } })
+    await expect(large).rejects.toMatchObject({ code: 'frame_too_large', outcome: 'none' })
+    expect(cloud.calls).toHaveLength(sent)
+    await service.close()
+  })
+
+  it.each([
+    ['request:fail timeout', 'timeout'],
+    ['cloud.callContainer:fail interrupted', 'interrupted'],
+    ['cloud.callContainer:fail -606001 response size exceed limit', 'answer_too_large'],
+    ['cloud.callContainer:fail -1', 'network'],
+  ])('tells failures apart (%s)', async (errMsg, code) => {
+    const cloud: WeChatCloud = {
+      callContainer: ({ fail }) => fail({ errMsg }),
+      connectContainer: () => undefined,
+    }
+    const request = {
+      url: 'https://p/seal',
+      method: 'POST',
+      headers: {},
+      body: undefined,
+      timeoutMs: 1,
+    } as const
+    await expect(cloudTransport(hosting, cloud).send(request)).rejects.toMatchObject({ code })
+  })
+
+  it('is unsupported where there is no wx.cloud', () => {
+    expect(() => cloudTransport(hosting)).toThrow(expect.objectContaining({ code: 'unsupported' }))
+  })
+})
+
+describe('a socket of cloud hosting', () => {
+  it('is the container’s, with the protocol of the channel', async () => {
+    const heard: string[] = []
+    let socket: Partial<Record<string, (value: never) => void>> = {}
+    const sent: unknown[] = []
+    const socketTask: WeChatSocket = {
+      send: ({ data }) => sent.push(new Uint8Array(data)),
+      close: () => heard.push('closed by us'),
+      onOpen: (listener) => {
+        socket = { ...socket, open: listener }
+      },
+      onMessage: (listener) => {
+        socket = { ...socket, message: listener as never }
+      },
+      onError: () => {},
+      onClose: (listener) => {
+        socket = { ...socket, close: listener as never }
+      },
+    }
+    const asked: unknown[] = []
+    const cloud: WeChatCloud = {
+      callContainer: () => undefined,
+      connectContainer: ({ success, fail: _, ...options }) => {
+        asked.push(options)
+        success({ socketTask })
+      },
+    }
+    const listener: SocketListener = {
+      opened: () => heard.push('open'),
+      received: (bytes) => heard.push(`message ${bytes.length}`),
+      closed: (code, reason) => heard.push(`${code} ${reason}`),
+    }
+    const opened = cloudTransport(hosting, cloud).connect?.('wss://ignored/seal', 'miniseal.v1', listener)
+    const frame = encodeFrame({ kind: 'refusal', problem: new Uint8Array(3) })
+    socket.open?.(undefined as never)
+    opened?.send(frame)
+    socket.message?.({ data: frame.buffer } as never)
+    socket.close?.({ code: 4401, reason: 'session over' } as never)
+    opened?.close()
+    expect(asked).toEqual([
+      { config: { env: 'prod-1' }, service: 'pay', path: '/seal', protocols: ['miniseal.v1'] },
+    ])
+    expect(sent).toEqual([frame])
+    expect(heard).toEqual(['open', 'message 5', '4401 session over', 'closed by us'])
+  })
+})

@@ -1,0 +1,177 @@
+/** A phone that asks its owner, and every way in which its owner or the phone may say no. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { errorText } from '../../../miniprogram/client/error-texts.ts'
+import { wxAsk, wxSoter } from '../../../miniprogram/client/soter.ts'
+import type { SoterMode, WeChat, WeChatFailure } from '../../../miniprogram/client/wx.ts'
+import { confirm } from '../../support/confirmation.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { balance, createPhone } from './phone.ts'
+import { json, problem } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+const order = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
+} as const
+
+describe('a request with `confirm`', () => {
+  it('shows the summary, has the challenge signed, and makes the transfer once, with one key', async () => {
+    const shown: string[] = []
+    const { channel, proxy } = createPhone(service, 'openid-confirm', {
+      ask: async (summary) => shown.push(summary) > 0,
+      soter: (challenge) => confirm(service, 'openid-confirm', challenge),
+    })
+    const done = await channel.request({ ...order, confirm: true })
+    expect([done.status, shown, await balance(channel)]).toEqual([201, ['2,000.00 元，转账给 bob'], 800_000])
+    expect(proxy.frames).toBe(4)
+  })
+
+  it('asks in the caller’s own way', async () => {
+    const shown: string[] = []
+    const { channel } = createPhone(service, 'openid-own-way', {
+      soter: (challenge) => confirm(service, 'openid-own-way', challenge),
+    })
+    const answer = await channel.request({ ...order, confirm: async (summary) => shown.push(summary) > 0 })
+    expect([answer.status, shown]).toEqual([201, ['2,000.00 元，转账给 bob']])
+  })
+
+  it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
+    'is not carried out, and nobody is asked, when the summary cannot be shown: %j',
+    async (summary) => {
+      let asked = 0
+      const { service: scriptedService, channel } = await scripted({
+        soter: async () => {
+          asked += 1
+          return { resultJSON: '', resultJSONSignature: '' }
+        },
+      })
+      await channel.login()
+      scriptedService.decide = ({ path }) => {
+        return path.startsWith('/outcomes/')
+          ? json(200, { outcome: 'none', cancelled: true })
+          : problem('step_up_required', 1, 401, { challenge: 'A'.repeat(43), summary })
+      }
+      const confirming = channel.request({ ...order, confirm: async () => asked++ === 0 })
+      await expect(confirming).rejects.toMatchObject({ code: 'unexpected_answer', outcome: 'refused' })
+      expect([asked, scriptedService.received.length]).toEqual([0, 3])
+    },
+  )
+
+  it('is not carried out when its owner does not want it', async () => {
+    let signed = 0
+    const { channel } = createPhone(service, 'openid-no', {
+      soter: (challenge) => {
+        signed += 1
+        return confirm(service, 'openid-no', challenge)
+      },
+    })
+    await expect(channel.request({ ...order, confirm: async () => false })).rejects.toMatchObject({
+      code: 'confirmation_cancelled',
+      outcome: 'refused',
+      idempotencyKey: expect.any(String),
+    })
+    expect([signed, await balance(channel)]).toEqual([0, 1_000_000])
+  })
+
+  it('is carried out once when the answer to the confirmed request is lost', async () => {
+    const { channel, proxy } = createPhone(service, 'openid-lost-confirmed', {
+      retries: 1,
+      ask: async () => true,
+      soter: (challenge) => confirm(service, 'openid-lost-confirmed', challenge),
+    })
+    await channel.login()
+    proxy.meddle = (answer) => {
+      if (proxy.frames !== 3) return answer
+      throw new Error('reset')
+    }
+    const done = await channel.request({ ...order, confirm: true })
+    expect([done.status, await balance(channel)]).toEqual([201, 800_000])
+  })
+})
+
+/** A `wx` with these modes, of which these are enrolled, and this end. */
+function wxWith(
+  supported: readonly string[],
+  enrolled: readonly SoterMode[],
+  end: Partial<WeChatFailure> | undefined,
+): { readonly wx: WeChat; readonly asked: unknown[] } {
+  const asked: unknown[] = []
+  const wx: Partial<WeChat> = {
+    checkIsSupportSoterAuthentication: ({ success }) => success({ supportMode: supported }),
+    checkIsSoterEnrolledInDevice: ({ checkAuthMode, success }) =>
+      success({ isEnrolled: enrolled.includes(checkAuthMode) }),
+    startSoterAuthentication: ({ success, fail, ...options }) => {
+      asked.push(options)
+      if (end === undefined) success({ resultJSON: '{}', resultJSONSignature: 'AA==' })
+      else fail({ errMsg: 'startSoterAuthentication:fail', ...end })
+    },
+  }
+  return { wx: wx as WeChat, asked }
+}
+
+describe('SOTER of WeChat', () => {
+  it('is asked with what is supported and enrolled, and with no more text than fits', async () => {
+    const { wx, asked } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
+    await expect(wxSoter(wx)('challenge', '长'.repeat(42), 'android')).resolves.toMatchObject({
+      resultJSON: '{}',
+    })
+    expect(asked).toEqual([
+      { requestAuthModes: ['fingerPrint'], challenge: 'challenge', authContent: '长'.repeat(42) },
+    ])
+  })
+
+  it.each([
+    [90001, 'android', 'soter_unsupported'],
+    [90002, 'android', 'soter_not_allowed'],
+    [90003, 'android', 'soter_mode_unsupported'],
+    [90004, 'android', 'soter_failed'],
+    [90005, 'android', 'soter_failed'],
+    [90007, 'android', 'soter_failed'],
+    [90008, 'ios', 'confirmation_cancelled'],
+    [90009, 'android', 'soter_not_recognized'],
+    [90009, 'ios', 'soter_frozen'],
+    [90010, 'android', 'soter_frozen'],
+    [90011, 'android', 'soter_not_enrolled'],
+    [10011, 'ios', 'soter_failed'],
+    [undefined, 'ios', 'soter_failed'],
+  ] as const)('that fails with %s on %s is %s', async (errCode, platform, code) => {
+    const { wx } = wxWith(['facial'], ['facial'], errCode === undefined ? {} : { errCode })
+    const failure = wxSoter(wx)('challenge', 'summary', platform)
+    await expect(failure).rejects.toMatchObject({ code, outcome: 'none' })
+    expect(errorText(code, 'zh-CN')).not.toBe('')
+  })
+
+  it('is unsupported where no mode is, and not enrolled where none is enrolled', async () => {
+    await expect(wxSoter(wxWith([], [], undefined).wx)('c', 's', 'ios')).rejects.toMatchObject({
+      code: 'soter_unsupported',
+    })
+    await expect(wxSoter(undefined)('c', 's', 'ios')).rejects.toMatchObject({ code: 'soter_unsupported' })
+    await expect(wxSoter(wxWith(['facial'], [], undefined).wx)('c', 's', 'ios')).rejects.toMatchObject({
+      code: 'soter_not_enrolled',
+    })
+  })
+})
+
+describe('the dialog of WeChat', () => {
+  it.each([true, false])('says what was pressed (%s)', async (confirm) => {
+    const shown: unknown[] = []
+    const wx: Partial<WeChat> = {
+      showModal: ({ success, content }) => {
+        shown.push(content)
+        success({ confirm })
+      },
+    }
+    expect(await wxAsk(wx as WeChat)('向 bob 转账')).toBe(confirm)
+    expect(shown).toEqual(['向 bob 转账'])
+  })
+})

@@ -1,0 +1,173 @@
+/** How the client logs in and out, and what it does not take for a login. */
+import { describe, expect, it } from 'vitest'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import { encodeBase64Url } from '../../../crypto/text.ts'
+import type { ChannelState } from '../../../miniprogram/client/index.ts'
+import { json, memoryStorage } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
+
+const wallet = { method: 'GET', path: '/wallet' } as const
+const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
+
+describe('the login', () => {
+  it('happens at the first request and serves all that come together', async () => {
+    const { channel, service } = await scripted()
+    expect(service.sent).toEqual([])
+    const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(service.codes).toEqual(['code-1'])
+    expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
+  })
+
+  it('keeps the device key, and enrols a new one when storage was cleared', async () => {
+    const { channel, stored, service } = await scripted()
+    const first = await channel.login()
+    await channel.logout()
+    expect((await channel.login()).device.id).toBe(first.device.id)
+    stored.clear()
+    service.endSessions()
+    await channel.request(wallet)
+    expect((await channel.login()).device.id).not.toBe(first.device.id)
+    expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
+  })
+
+  it('enrols a new key where the stored one is damaged', async () => {
+    for (const damaged of ['', 'AAAA', '****']) {
+      const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
+      const { channel } = await scripted({ storage: memoryStorage(stored) })
+      await channel.login()
+      expect(stored.get('miniseal.device-key.pay.example.com')).toHaveLength(43)
+    }
+  })
+
+  it('does not go on with a key that could not be stored', async () => {
+    const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
+    const { channel, service } = await scripted({ storage })
+    await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
+    expect(service.codes).toEqual([])
+  })
+
+  it('is tried once and then refused with the reason of the service', async () => {
+    const { channel, service, issued } = await scripted()
+    service.decide = () => 'login_blocked'
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
+    expect(issued).toEqual(['code-1'])
+  })
+
+  it('takes a new code after a failed handshake', async () => {
+    const { channel, service } = await scripted()
+    service.decide = () => 'login_code_invalid'
+    await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
+    service.decide = () => undefined
+    await channel.login()
+    expect(service.codes).toEqual(['code-1', 'code-2'])
+  })
+
+  it('says login_failed when WeChat gives no code', async () => {
+    const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
+  })
+
+  it('tells its states', async () => {
+    const { channel, service } = await scripted()
+    const states: ChannelState[] = []
+    const stop = channel.on('state', (state) => states.push(state))
+    await channel.request(wallet)
+    service.endSessions()
+    await channel.request(wallet)
+    expect(states).toEqual(['logging-in', 'ready', 'ended', 'logging-in', 'ready'])
+    stop()
+    await channel.logout()
+    expect(states).toHaveLength(5)
+  })
+})
+
+describe('the answer to a login', () => {
+  const configurationRequest = {
+    url: 'https://pay.example.com/.well-known/miniseal',
+    method: 'GET',
+    headers: {},
+    body: undefined,
+    timeoutMs: 1,
+  } as const
+
+  it('is refused when no configuration lists the key that signed it', async () => {
+    const { channel, service } = await scripted()
+    const configuration = await service.send(configurationRequest)
+    service.rotateSigningKey()
+    service.intercept = (request, pass) => (request.method === 'GET' ? configuration : pass())
+    await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  const id = encodeBase64Url(new Uint8Array(16).fill(1))
+  const good = {
+    session: { id, expires_at: 2_000_000_000 },
+    user: 'user-1',
+    device: { id: 'of the phone', new: true },
+    access_token: 'token',
+    token_type: 'HTTPSig',
+    expires_in: 600,
+    time: Math.floor(Date.now() / 1000),
+  }
+
+  it.each([
+    ['another device', good],
+    ['a session id of another length', { ...good, session: { ...good.session, id: 'AAAA' } }],
+    ['no session', { ...good, session: undefined }],
+    ['a bearer token', { ...good, token_type: 'Bearer' }],
+    ['a lifetime that is no number', { ...good, expires_in: '600' }],
+  ])('is refused with %s, though the service signed it', async (what, body) => {
+    const { channel, service } = await scripted()
+    service.decide = (request) => {
+      const keyid = /keyid="([^"]+)"/.exec(findField(request.fields, 'signature-input') ?? '')?.[1]
+      return json(201, what === 'another device' ? body : { ...body, device: { id: keyid, new: true } })
+    }
+    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+
+  it('is refused with another status than 201', async () => {
+    const { channel, service } = await scripted()
+    service.decide = () => json(200, good)
+    await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+})
+
+describe('logging out', () => {
+  it('ends the session at the service; the next request logs in again', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    await channel.logout()
+    expect(
+      service.received.some(({ method, path }) => `${method} ${path}` === 'DELETE /sessions/current'),
+    ).toBe(true)
+    await channel.request(wallet)
+    expect(service.codes).toEqual(['code-1', 'code-2'])
+  })
+
+  it('does nothing where nobody is logged in', async () => {
+    const { channel, service } = await scripted()
+    await channel.logout()
+    expect(service.sent).toEqual([])
+  })
+
+  it('ends the session here even when the service cannot be told', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = () => Promise.reject(new Error('offline'))
+    await expect(channel.logout()).rejects.toMatchObject({ code: 'network' })
+    service.intercept = (_request, pass) => pass()
+    await channel.request(wallet)
+    expect(service.codes).toEqual(['code-1', 'code-2'])
+  })
+
+  it('can forget the device key too', async () => {
+    const { channel, stored } = await scripted()
+    await channel.login()
+    await channel.logout({ forgetDevice: true })
+    expect([...stored.keys()]).toEqual(['miniseal.configuration.pay.example.com'])
+  })
+})

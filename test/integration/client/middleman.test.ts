@@ -1,0 +1,93 @@
+/** Somebody between a real client and the real service. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fetchTransport } from '../../../miniprogram/client/transports/fetch.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Phone } from './phone.ts'
+import { balance, createPhone, transfer } from './phone.ts'
+
+let service: TestService
+let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
+
+beforeAll(async () => {
+  service = await startTestService()
+  phone = (openid, options) => createPhone(service, openid, options)
+})
+
+afterAll(async () => {
+  await service.close()
+})
+
+describe('somebody between the phone and the service', () => {
+  it('cannot change an answer', async () => {
+    const { channel, proxy } = phone('openid-flip')
+    await channel.login()
+    for (const offset of [1, 10, 30, 60, 300]) {
+      proxy.meddle = (answer) => {
+        const body = Uint8Array.from(answer.body)
+        body[offset] = (body[offset] ?? 0) ^ 0x10
+        return { ...answer, body }
+      }
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'outcome_unknown',
+        reason: 'not_verified',
+        outcome: 'unknown',
+      })
+    }
+  })
+
+  it('cannot play an old answer again, or that of another session', async () => {
+    const { channel, proxy } = phone('openid-replay')
+    const other = phone('openid-replay')
+    await channel.request(transfer)
+    await other.channel.request(transfer)
+    for (const old of [proxy.answers[1], other.proxy.answers[1]]) {
+      if (old === undefined) throw new Error('nothing was recorded')
+      proxy.meddle = () => old
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'outcome_unknown',
+        reason: 'not_verified',
+        outcome: 'unknown',
+      })
+    }
+  })
+
+  it('cannot play a login again', async () => {
+    const { channel, proxy } = phone('openid-replay-login')
+    await channel.login()
+    const handshake = proxy.requests.find(({ method }) => method === 'POST')
+    if (handshake === undefined) throw new Error('nothing was recorded')
+    const replayed = await fetchTransport().send(handshake)
+    const eavesdropper = phone('openid-replay-login')
+    eavesdropper.proxy.meddle = () => replayed
+    await expect(eavesdropper.channel.login()).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('cannot make a transfer happen twice by losing its answer', async () => {
+    const { channel, proxy } = phone('openid-lost')
+    await channel.login()
+    proxy.meddle = () => {
+      throw new Error('connection reset')
+    }
+    const failure = await channel.request(transfer).catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 'outcome_unknown',
+      reason: 'network',
+      outcome: 'unknown',
+      idempotencyKey: expect.any(String),
+    })
+    proxy.meddle = (answer) => answer
+    const { idempotencyKey } = failure as { idempotencyKey: string }
+    expect((await channel.request({ ...transfer, idempotencyKey })).status).toBe(201)
+    expect(await balance(channel)).toBe(1_000_000 - 250)
+  })
+
+  it('sees neither path, token nor amount', async () => {
+    const { channel, proxy } = phone('openid-secret')
+    await channel.request(transfer)
+    for (const { url, headers, body } of proxy.requests) {
+      const seen = `${url} ${JSON.stringify(headers)} ${Buffer.from(body ?? []).toString('latin1')}`
+      expect(seen).not.toMatch(/wallet|HTTPSig|amount|idempotency/i)
+    }
+  })
+})

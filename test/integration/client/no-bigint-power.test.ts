@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build, transform } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { noBigIntPower, rewriteForWeChat } from '../../../miniprogram/build/no-bigint-power.ts'
+import { createBareContext } from '../../e2e/engines/bare-context.ts'
+
+const rewrite = (source: string): Promise<string> => rewriteForWeChat(source, 'sample.js', transform)
+
+async function evaluate(source: string): Promise<unknown> {
+  const { code } = await transform(await rewrite(source), { format: 'cjs' })
+  return (createBareContext().load(code) as { readonly value: unknown }).value
+}
+
+describe('a file of noble, rewritten', () => {
+  test('raises BigInt to a power without **', async () => {
+    const source = 'const two = BigInt(2); export const value = two ** BigInt(254) - 3n ** 4n'
+    expect(await rewrite(source)).not.toContain('**')
+    expect(await evaluate(source)).toBe(2n ** 254n - 81n)
+    expect(await evaluate('let n = 5n; n **= 0n; export const value = n')).toBe(1n)
+  })
+
+  test('still raises numbers', async () => {
+    expect(await evaluate('let w = 6; export const value = [2 ** (w - 1), w ** -1, 2 ** 32]')).toEqual([
+      32,
+      1 / 6,
+      2 ** 32,
+    ])
+  })
+
+  test('has powers of literals worked out, for they stand in inner loops', async () => {
+    expect(await rewrite('export const value = (n) => n / 2 ** 32')).toContain('n / 4294967296')
+  })
+
+  test('keeps the hints by which unused parts are left out', async () => {
+    const source = 'export const unused = /* @__PURE__ */ (() => make(2n ** 3n))()'
+    expect(await rewrite(source)).toMatch(/unused = \/\* @__PURE__ \*\/ \(\(\) => make\(/)
+  })
+
+  test('has no BigInt literals, so that it parses where BigInt is missing', async () => {
+    const rewritten = await rewrite('export const _0n = 0x1234n; export const b2n = _0n')
+    expect(rewritten).toContain('BigInt(')
+    expect(await evaluate('export const value = [0x1234n, 12345678901234567890n, -7n]')).toEqual([
+      0x1234n,
+      12345678901234567890n,
+      -7n,
+    ])
+  })
+
+  test('keeps powers that are only text, and its licence', async () => {
+    const source = '/*! MIT, 2 ** 3 */ export const value = "2 ** 3n, 4n" // 5n ** 6n'
+    expect(await evaluate(source)).toBe('2 ** 3n, 4n')
+    expect(await rewrite(source)).toContain('/*! MIT')
+  })
+})
+
+describe('a rewrite that went wrong', () => {
+  const leaving = (code: string) => rewriteForWeChat('', 'bad.js', async () => ({ code }))
+
+  test('fails when a ** is left', async () => {
+    await expect(leaving('x = a ** b;')).rejects.toThrow('** is left in bad.js')
+    await expect(leaving('a **= b;')).rejects.toThrow('** is left in bad.js')
+  })
+
+  test('fails when a BigInt literal is left', async () => {
+    await expect(leaving('x = 2n;')).rejects.toThrow('a BigInt literal is left in bad.js')
+    await expect(leaving('x = 0xffn << y;')).rejects.toThrow('a BigInt literal is left in bad.js')
+  })
+
+  test('fails when the helper of esbuild is another than expected', async () => {
+    await expect(leaving('var __pow = Math["pow"]; x = __pow(a, b);')).rejects.toThrow(
+      'unknown helper for ** in bad.js',
+    )
+  })
+})
+
+describe('the plugin', () => {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'no-bigint-power-'))
+    const source = 'export const value = 3n ** 5n'
+    for (const name of ['@noble/curves', '@noble/hashes', 'other']) {
+      await mkdir(join(folder, 'node_modules', name, 'abstract'), { recursive: true })
+      await writeFile(join(folder, 'node_modules', name, 'abstract', 'index.js'), source)
+    }
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  const bundle = async (name: string): Promise<string> => {
+    const entry = join(folder, 'node_modules', name, 'abstract', 'index.js')
+    const result = await build({
+      entryPoints: [entry],
+      bundle: true,
+      format: 'cjs',
+      write: false,
+      logLevel: 'silent',
+      plugins: [noBigIntPower()],
+    })
+    return result.outputFiles[0]?.text ?? ''
+  }
+
+  test.each(['@noble/curves', '@noble/hashes'])('rewrites the files of %s', async (name) => {
+    const code = await bundle(name)
+    expect(code).not.toContain('**')
+    expect(createBareContext().load(code)).toMatchObject({ value: 243n })
+  })
+
+  test('leaves the files of other packages alone', async () => {
+    expect(await bundle('other')).toContain('3n ** 5n')
+  })
+})

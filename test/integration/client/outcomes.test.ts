@@ -1,0 +1,164 @@
+/** Asking what came of a request, giving one up, and what a person's no means. */
+import { describe, expect, it } from 'vitest'
+import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
+import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { json, problem } from './scripted-answers.ts'
+import { idempotencyKeys, scripted } from './scripted-channel.ts'
+import type { ScriptedResponse } from './scripted-service.ts'
+
+const key = 'order 17/"a"'
+const path = `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
+const stored = {
+  status: 201,
+  fields: [['content-type', 'application/json']],
+  content: encodeBase64(encodeUtf8('{"id":"t-1"}')),
+}
+const transfer = { method: 'POST', path: '/wallet/transfers', body: { payee: 'p', amount: 1 } } as const
+
+/** A channel to a service that answers so about the outcome, one answer after the other. */
+async function answering(...decisions: readonly ScriptedResponse[]) {
+  const made = await scripted({ retries: decisions.length - 1 })
+  const left = [...decisions]
+  made.service.decide = (request) => (request.path === path ? left.shift() : undefined)
+  return made
+}
+
+const inProgress = (outcome?: 'unknown'): ResponseMessage =>
+  problem('idempotency_in_progress', 1, 409, outcome === undefined ? {} : { outcome })
+
+describe('outcome()', () => {
+  it.each([
+    [{ outcome: 'running' }],
+    [{ outcome: 'unknown' }],
+    [{ outcome: 'unclaimed' }],
+    [{ outcome: 'none', cancelled: true }],
+  ])('tells %j', async (told) => {
+    const { channel, service } = await answering(json(200, told))
+    expect(await channel.outcome(key)).toMatchObject(told)
+    expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
+  })
+
+  it('gives the stored answer, with this exchange as the evidence', async () => {
+    const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
+    const found = await channel.outcome(key)
+    if (found.outcome !== 'done' || found.answer === undefined) throw new Error('not done')
+    expect([found.answer.status, found.answer.json()]).toEqual([201, { id: 't-1' }])
+    expect(found.answer.headers['content-type']).toBe('application/json')
+    expect(found.answer.evidence.request.path).toBe(path)
+  })
+
+  it('knows that it is done where the answer is not for this session', async () => {
+    const { channel } = await answering(json(200, { outcome: 'done' }))
+    expect(await channel.outcome(key)).toEqual({ outcome: 'done', answer: undefined })
+  })
+
+  it('gives the refusal that settled the key', async () => {
+    const { channel } = await answering(json(200, { outcome: 'none', answer: { ...stored, status: 404 } }))
+    expect(await channel.outcome(key)).toMatchObject({
+      outcome: 'none',
+      cancelled: false,
+      answer: { status: 404 },
+    })
+  })
+
+  it.each([
+    {},
+    { outcome: 'maybe' },
+    { outcome: 'done', answer: 1 },
+    { outcome: 'done', answer: { ...stored, fields: ['a'] } },
+    { outcome: 'done', answer: { ...stored, content: '!' } },
+  ])('refuses another form (%j)', async (told) => {
+    const { channel } = await answering(json(200, told))
+    await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+
+  it.each(['', 'schlüssel'])('is not asked about what is no key (%j)', async (wrong) => {
+    const { channel, service } = await scripted()
+    await expect(channel.outcome(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
+    await expect(channel.cancel(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
+    expect(service.sent).toEqual([])
+  })
+})
+
+describe('cancel()', () => {
+  it('has no key of its own, and tells that nothing will happen', async () => {
+    const { channel, service } = await answering(json(200, { outcome: 'none', cancelled: true }))
+    expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
+    expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
+    expect(idempotencyKeys(service, path)).toEqual([undefined])
+  })
+
+  it('tells that it was too late', async () => {
+    const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
+    expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
+  })
+
+  it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ended'])(
+    'asks again until it has an answer (%s)',
+    async (code) => {
+      const { channel, service } = await answering(code, json(200, { outcome: 'none', cancelled: true }))
+      expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
+      expect(idempotencyKeys(service, path)).toHaveLength(2)
+    },
+  )
+
+  it('waits for what is running, and says so in the end', async () => {
+    const { channel } = await answering(inProgress(), json(200, { outcome: 'done' }))
+    expect(await channel.cancel(key)).toEqual({ outcome: 'done', answer: undefined })
+    const busy = await answering(inProgress(), inProgress())
+    expect(await busy.channel.cancel(key)).toEqual({ outcome: 'running' })
+  })
+
+  it('tells that the service does not know, without asking again', async () => {
+    const { channel, service } = await answering(inProgress('unknown'), undefined)
+    expect(await channel.cancel(key)).toEqual({ outcome: 'unknown' })
+    expect(idempotencyKeys(service, path)).toHaveLength(1)
+  })
+
+  it('fails when no answer comes, and never says that nothing happened', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = (_request, pass) => {
+      pass()
+      throw new Error('reset')
+    }
+    await expect(channel.cancel(key)).rejects.toMatchObject({ code: 'outcome_unknown', outcome: 'unknown' })
+  })
+})
+
+describe('a person who does not confirm', () => {
+  /** A service that asks for a finger, and answers so when the request is given up. */
+  async function declined(cancelled: ResponseMessage | string) {
+    const made = await scripted({ ask: async () => false })
+    made.service.decide = (request) => {
+      if (request.path.startsWith('/outcomes/')) return cancelled
+      if (request.path !== transfer.path) return undefined
+      return problem('step_up_required', made.service.time, 401, { challenge: 'c', summary: 's' })
+    }
+    return { ...made, failure: made.channel.request({ ...transfer, idempotencyKey: key, confirm: true }) }
+  }
+
+  it('is told that nothing happened once the service has made sure of it', async () => {
+    const { service, failure } = await declined(json(200, { outcome: 'none', cancelled: true }))
+    await expect(failure).rejects.toMatchObject({
+      ...{ code: 'confirmation_cancelled', outcome: 'refused', idempotencyKey: key },
+    })
+    expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
+  })
+
+  it.each([
+    ['running', inProgress()],
+    ['unknown', inProgress('unknown')],
+    ['no answer', 'internal'],
+  ])('is told that nobody knows where the service is not sure (%s)', async (_name, answer) => {
+    const { failure } = await declined(answer)
+    await expect(failure).rejects.toMatchObject({
+      ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },
+    })
+  })
+
+  it('gets the answer of what had run before', async () => {
+    const { failure } = await declined(json(200, { outcome: 'done', answer: stored }))
+    expect((await failure).json()).toEqual({ id: 't-1' })
+  })
+})

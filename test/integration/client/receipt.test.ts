@@ -1,0 +1,292 @@
+/** Receipts that are what they claim, and every way in which one may not be. */
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import type { AuditLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { commitment, encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
+import { cosign } from '../../../crypto/tlog/cosignature.ts'
+import { hashLeaf, hashNode } from '../../../crypto/tlog/merkle.ts'
+import { encodeSignatureLine, encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import { verifyReceipt } from '../../../miniprogram/client/receipt.ts'
+import { noble as primitives } from '../../unit/crypto/implementations.ts'
+import { json } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
+
+const origin = 'pay.example.com/audit'
+
+/** A log of four entries; ours is the third. */
+function made() {
+  const key = primitives.ed25519KeyPair(randomBytes(32))
+  const salt = new Uint8Array(randomBytes(32))
+  const value = '{"amount":1250,"method":"POST"}'
+  const leaf: AuditLeaf = {
+    id: '01932c07-1111-7222-8333-444455556666',
+    kind: 'request',
+    result: 'ok',
+    retention: '190d',
+    at: 1_764_000_000_000,
+    commitments: { core: commitment(primitives, 'core', salt, encodeUtf8(value)) },
+  }
+  const bytes = encodeLeaf(leaf)
+  const hash = hashLeaf(primitives, bytes)
+  const [a, b, d] = ['a', 'b', 'd'].map((text) => hashLeaf(primitives, encodeUtf8(text))) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ]
+  const left = hashNode(primitives, a, b)
+  const root = hashNode(primitives, left, hashNode(primitives, hash, d))
+  const signer = { name: origin, ...key }
+  const body = {
+    id: leaf.id,
+    leaf: encodeBase64(bytes),
+    index: 2,
+    size: 4,
+    proof: [encodeBase64(d), encodeBase64(left)],
+    checkpoint: signCheckpoint(primitives, { origin, size: 4, root }, [signer]),
+    groups: { core: { salt: encodeBase64(salt), value } },
+  }
+  const vkey = encodeVerifierKey(primitives, { kind: 'ed25519', name: origin, publicKey: key.publicKey })
+  return { id: encodeBase64Url(hash), body, vkey, root, signer }
+}
+
+type Made = ReturnType<typeof made>
+
+interface Checked extends Pick<Made, 'id' | 'vkey'> {
+  readonly body: object
+  readonly ended?: readonly string[]
+  readonly policy?: string
+}
+
+function checked({ id, body, ...log }: Checked) {
+  return verifyReceipt(primitives, id, encodeUtf8(JSON.stringify(body)), log)
+}
+
+/** The verifier key of the same key under another log's name. */
+function renamed({ signer }: Made, name: string): string {
+  return encodeVerifierKey(primitives, { kind: 'ed25519', name, publicKey: signer.publicKey })
+}
+
+/** Two witnesses of which both are required, and the cosignature of each. */
+function witnessed({ body }: Made) {
+  const witnesses = ['w1', 'w2'].map((name) => ({ name, ...primitives.ed25519KeyPair(randomBytes(32)) }))
+  const lines = witnesses.map(({ name, publicKey }) => {
+    return `witness ${name} ${encodeVerifierKey(primitives, { kind: 'cosignature', name, publicKey })}\n`
+  })
+  const cosigned = witnesses.map((signer) => {
+    const signature = cosign(
+      primitives,
+      parseCheckpointNote(body.checkpoint).note.text,
+      signer,
+      1_764_000_000,
+    )
+    return encodeSignatureLine(signature)
+  })
+  return { policy: `${lines.join('')}group both all w1 w2\nquorum both\n`, cosigned }
+}
+
+describe('a receipt of a service that requires witnesses', () => {
+  it('names the policy, and is verified once the required witnesses have cosigned', () => {
+    const right = made()
+    const { policy, cosigned } = witnessed(right)
+    const withLines = (...more: readonly string[]) => {
+      return checked({
+        ...right,
+        policy,
+        body: { ...right.body, checkpoint: right.body.checkpoint + more.join('') },
+      })
+    }
+    expect(withLines(...cosigned)).toMatchObject({
+      state: 'verified',
+      policy,
+      witnesses: ['w1', 'w2'],
+      steps: [{}, {}, {}, {}, { name: 'witnesses', state: 'ok' }],
+    })
+    for (const some of [[], cosigned.slice(1)])
+      expect(withLines(...some)).toMatchObject({ state: 'pending', witnesses: [], policy })
+    const damaged = (cosigned[0] ?? '').replace(/....\n$/, 'AAA=\n')
+    expect(withLines(damaged, cosigned[1] ?? '').state).not.toBe('verified')
+    expect(checked({ ...right, policy: 'no policy' }).state).toBe('failed')
+  })
+})
+
+describe('a receipt', () => {
+  it('is verified when all of it is right, and says what happened', () => {
+    const receipt = checked(made())
+    expect(receipt).toMatchObject({
+      state: 'verified',
+      steps: [
+        { name: 'leaf', state: 'ok' },
+        { name: 'contents', state: 'ok' },
+        { name: 'checkpoint', state: 'ok' },
+        { name: 'inclusion', state: 'ok' },
+      ],
+      entry: {
+        id: '01932c07-1111-7222-8333-444455556666',
+        type: 'request',
+        result: 'ok',
+        at: 1_764_000_000_000,
+      },
+      groups: { core: { amount: 1250, method: 'POST' } },
+      index: 2,
+      size: 4,
+    })
+  })
+
+  const other = made()
+  const wrongs: readonly (readonly [string, (right: Made) => object, readonly string[]])[] = [
+    ['the entry is another one', () => ({ leaf: other.body.leaf }), ['leaf', 'contents', 'inclusion']],
+    [
+      'the contents were changed',
+      ({ body }) => ({ groups: { core: { ...body.groups.core, value: '{"amount":9999,"method":"POST"}' } } }),
+      ['contents'],
+    ],
+    [
+      'a group is added to which the entry does not commit',
+      ({ body }) => ({ groups: { ...body.groups, sub: body.groups.core } }),
+      ['contents'],
+    ],
+    ['the index is another one', () => ({ index: 1 }), ['inclusion']],
+    ['the proof is too short', ({ body }) => ({ proof: body.proof.slice(1) }), ['inclusion']],
+    ['the proof is too long', ({ body }) => ({ proof: [...body.proof, ...body.proof] }), ['inclusion']],
+    ['the proof is of another tree', ({ body }) => ({ proof: [...body.proof].reverse() }), ['inclusion']],
+    [
+      'the checkpoint is of another log',
+      () => ({ checkpoint: other.body.checkpoint }),
+      ['checkpoint', 'inclusion'],
+    ],
+    [
+      'the checkpoint was changed',
+      ({ body }) => ({ checkpoint: body.checkpoint.replace('\n4\n', '\n5\n'), size: 5 }),
+      ['checkpoint', 'inclusion'],
+    ],
+    [
+      'the checkpoint is of another origin',
+      ({ root, signer }) => ({
+        checkpoint: signCheckpoint(primitives, { origin: 'evil.example', size: 4, root }, [
+          { ...signer, name: 'evil.example' },
+        ]),
+      }),
+      ['checkpoint', 'inclusion'],
+    ],
+    ['the size is not that of the checkpoint', () => ({ size: 5 }), ['checkpoint']],
+  ]
+
+  it.each(wrongs)('fails when %s', (_what, change, failed) => {
+    const right = made()
+    const receipt = checked({ ...right, body: { ...right.body, ...change(right) } })
+    expect(receipt.state).toBe('failed')
+    expect(receipt.steps.filter(({ state }) => state === 'failed').map(({ name }) => name)).toEqual(failed)
+  })
+
+  it('fails with a key of the log that is none', () => {
+    expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+  })
+
+  it('is verified with the key of a log that has ended, wherever it stands in the list', () => {
+    const { vkey, ...receipt } = made()
+    const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
+      string,
+      string,
+    ]
+    const states = [[], [vkey], [before, vkey], [vkey, before]].map(
+      (ended) => checked({ ...receipt, vkey: now, ended }).state,
+    )
+    expect(states).toEqual(['failed', 'verified', 'verified', 'verified'])
+    expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
+  })
+
+  it('fails when the key that signed is named for another log only', () => {
+    const right = made()
+    const { vkey, ...receipt } = right
+    const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
+    const { steps } = checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended })
+    expect(steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+    expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
+  })
+
+  it('fails when one log has signed the checkpoint of another, both of them known', () => {
+    const right = made()
+    const other = `${origin}-2`
+    const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [
+      right.signer,
+    ])
+    const body = { ...right.body, checkpoint }
+    const ended = [renamed(made(), other)]
+    expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
+  })
+
+  it('is pending as long as the log has not taken the entry, but what it says is checked already', () => {
+    const { id, body, vkey } = made()
+    const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
+    expect(checked({ id, vkey, body: pending })).toMatchObject({
+      state: 'pending',
+      steps: [{ state: 'ok' }, { state: 'ok' }, { state: 'pending' }, { state: 'pending' }],
+      index: undefined,
+    })
+    expect(checked({ id: other.id, vkey, body: pending }).state).toBe('failed')
+  })
+
+  it.each([
+    ['nothing', {}],
+    ['no base64', { leaf: '!' }],
+    ['no proof', { leaf: 'AAAA', index: 1, size: 2, checkpoint: 'x' }],
+    ['an unknown group', { leaf: 'AAAA', state: 'pending', groups: { all: { salt: 'AAAA', value: '{}' } } }],
+  ])('is refused when it has no form (%s)', (_what, body) => {
+    const { id, vkey } = made()
+    expect(() => checked({ id, vkey, body })).toThrow(expect.objectContaining({ code: 'unexpected_answer' }))
+  })
+})
+
+describe('the channel', () => {
+  it('fetches a receipt by the hash in the answer, and waits for an entry that is not in the log yet', async () => {
+    const { id, body, vkey } = made()
+    const { channel, service } = await scripted()
+    service.logKey = vkey
+    let asked = 0
+    service.decide = ({ path }) => {
+      if (path === '/wallet') {
+        const answer = json(200, {})
+        const hash = encodeBase64(new Uint8Array(Buffer.from(id, 'base64url')))
+        return { ...answer, fields: [...answer.fields, ['miniseal-receipt', `:${hash}:`]] }
+      }
+      if (path !== `/receipts/${id}`) return undefined
+      asked += 1
+      return asked === 1
+        ? json(202, { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' })
+        : json(200, body)
+    }
+    const answer = await channel.request({ method: 'GET', path: '/wallet' })
+    expect(answer.receipt).toBe(id)
+    expect((await channel.receipt(id)).state).toBe('verified')
+    expect(asked).toBe(2)
+  })
+
+  it('fetches the configuration anew before it calls a receipt wrong', async () => {
+    const { id, body, vkey } = made()
+    const { channel, service } = await scripted()
+    service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
+    await channel.login()
+    service.logKey = vkey
+    expect((await channel.receipt(id)).state).toBe('verified')
+  })
+
+  it('knows the key of a log that ended while the configuration was kept', async () => {
+    const { id, body, vkey } = made()
+    const { channel, service } = await scripted()
+    service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
+    await channel.login()
+    service.logKey = renamed(made(), `${origin}-2`)
+    service.endedLogKeys = [vkey]
+    expect((await channel.receipt(id)).state).toBe('verified')
+  })
+
+  it('says what cannot be a receipt’s id, and when there is none', async () => {
+    const { channel, service } = await scripted()
+    await expect(channel.receipt('../wallet')).rejects.toMatchObject({ code: 'request_invalid' })
+    service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)
+    await expect(channel.receipt('A'.repeat(43))).rejects.toMatchObject({ code: expect.any(String) })
+    expect((await channel.request({ method: 'GET', path: '/wallet' })).receipt).toBeUndefined()
+  })
+})

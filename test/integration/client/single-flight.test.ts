@@ -1,0 +1,154 @@
+/** Requests that are under way together: how many, in which order, and which of them are one. */
+import { describe, expect, it } from 'vitest'
+import type { TransportAnswer } from '../../../miniprogram/client/index.ts'
+import { idempotencyKeys, scripted } from './scripted-channel.ts'
+import type { ScriptedService } from './scripted-service.ts'
+
+const wallet = { method: 'GET', path: '/wallet' } as const
+const transfers = '/wallet/transfers'
+const transfer = {
+  method: 'POST',
+  path: transfers,
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
+
+/** Holds every answer back until it is let go. */
+function hold(service: ScriptedService): { readonly held: (() => void)[]; most(): number } {
+  const held: (() => void)[] = []
+  let under = 0
+  let most = 0
+  service.intercept = (_request, pass) => {
+    most = Math.max(most, ++under)
+    const answer = pass()
+    return new Promise<TransportAnswer>((resolve) => {
+      held.push(() => {
+        under -= 1
+        resolve(answer)
+      })
+    })
+  }
+  return { held, most: () => most }
+}
+
+/** Until nothing more happens by itself. */
+async function rest(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function letGo(held: (() => void)[]): Promise<void> {
+  for (await rest(); held.length > 0; await rest()) held.shift()?.()
+}
+
+describe('many requests', () => {
+  it('are at most ten at a time', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const gate = hold(service)
+    const all = Promise.all(
+      Array.from({ length: 25 }, (_, index) => channel.request({ method: 'GET', path: `/orders/${index}` })),
+    )
+    await letGo(gate.held)
+    expect(await all).toHaveLength(25)
+    expect(gate.most()).toBe(10)
+  })
+
+  it('go by priority, and then in the order of asking', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const gate = hold(service)
+    const ask = (path: string, priority: 'high' | 'normal' | 'low') =>
+      channel.request({ method: 'GET', path, priority })
+    const first = Array.from({ length: 10 }, (_, index) => ask(`/first/${index}`, 'normal'))
+    await rest()
+    const rest_ = [
+      ask('/low', 'low'),
+      ask('/normal/1', 'normal'),
+      ask('/normal/2', 'normal'),
+      ask('/high', 'high'),
+    ]
+    await rest()
+    await letGo(gate.held)
+    await Promise.all([...first, ...rest_])
+    const paths = service.received.map(({ path }) => path).filter((path) => !/^\/(first|sessions)/.test(path))
+    expect(paths).toEqual(['/high', '/normal/1', '/normal/2', '/low'])
+  })
+
+  it('are signed when their turn comes, not when they are asked for', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const gate = hold(service)
+    const all = Array.from({ length: 11 }, (_, index) =>
+      channel.request({ method: 'GET', path: `/orders/${index}` }),
+    )
+    await rest()
+    service.time += 300
+    await letGo(gate.held)
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual(Array(11).fill(200))
+    expect(service.received.filter(({ path }) => path === '/orders/10')).toHaveLength(1)
+  })
+})
+
+describe('the same request made again while it is under way', () => {
+  it('is one when it is a GET', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const [one, other] = await Promise.all([channel.request(wallet), channel.request(wallet)])
+    expect(one).toBe(other)
+    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
+    await channel.request(wallet)
+    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+  })
+
+  it('is not one with other headers', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    await Promise.all([
+      channel.request(wallet),
+      channel.request({ ...wallet, headers: { accept: 'text/csv' } }),
+    ])
+    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+  })
+
+  it('is one with the key that the caller gave', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const tap = { ...transfer, idempotencyKey: 'tap-1' }
+    const [one, other] = await Promise.all([channel.request(tap), channel.request(tap)])
+    expect(one).toBe(other)
+    expect(idempotencyKeys(service, transfers)).toEqual(['tap-1'])
+  })
+
+  it('is not one with the same key and other content: the service has to refuse that', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const tap = { ...transfer, idempotencyKey: 'tap-1' }
+    await Promise.all([channel.request(tap), channel.request({ ...tap, body: { ...tap.body, amount: 2 } })])
+    expect(idempotencyKeys(service, transfers)).toEqual(['tap-1', 'tap-1'])
+  })
+
+  it('is one with `once`, and two without', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    await Promise.all([
+      channel.request({ ...transfer, once: true }),
+      channel.request({ ...transfer, once: true }),
+    ])
+    expect(idempotencyKeys(service, transfers)).toHaveLength(1)
+    await Promise.all([channel.request(transfer), channel.request(transfer)])
+    expect(new Set(idempotencyKeys(service, transfers)).size).toBe(3)
+  })
+
+  it('is not one when an effect came between: what was asked before it may be old', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const gate = hold(service)
+    const before = channel.request(wallet)
+    await rest()
+    const paid = channel.request(transfer)
+    await rest()
+    const after = channel.request(wallet)
+    await letGo(gate.held)
+    await Promise.all([before, paid, after])
+    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+  })
+})

@@ -1,0 +1,42 @@
+/** A phone that is asked for a finger. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { ChannelError } from '../../../miniprogram/client/index.ts'
+import { stepUpField } from '../../../miniprogram/client/index.ts'
+import { confirm } from '../../support/confirmation.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { balance, createPhone } from './phone.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+const order = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
+} as const
+
+it('learns what to confirm and with which key to come again, and then makes the transfer', async () => {
+  const { channel } = createPhone(service, 'openid-finger')
+  const error = await channel.request(order).then(
+    () => undefined,
+    (thrown: ChannelError) => thrown,
+  )
+  expect(error).toMatchObject({
+    code: 'step_up_required',
+    status: 401,
+    outcome: 'unknown',
+    problem: { summary: '2,000.00 元，转账给 bob' },
+  })
+  const challenge = String(error?.problem?.challenge)
+  const headers = { 'step-up': stepUpField(challenge, await confirm(service, 'openid-finger', challenge)) }
+  const idempotencyKey = error?.idempotencyKey ?? ''
+  expect(idempotencyKey).not.toBe('')
+  const done = await channel.request({ ...order, headers, idempotencyKey })
+  expect([done.status, await balance(channel)]).toEqual([201, 800_000])
+})

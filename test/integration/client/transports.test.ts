@@ -1,0 +1,139 @@
+import type { Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fetchTransport } from '../../../miniprogram/client/transports/fetch.ts'
+import type { Transport } from '../../../miniprogram/client/transports/transport.ts'
+import { wxRequestTransport } from '../../../miniprogram/client/transports/wx-request.ts'
+import type { WeChat } from '../../../miniprogram/client/wx.ts'
+import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+
+let server: Server
+let base: string
+
+beforeAll(async () => {
+  server = createServer(async (request, response) => {
+    if (request.url === '/hangs') return
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    const status = Number(request.url?.slice(1)) || 200
+    response.writeHead(status, {
+      'X-Content-Type': request.headers['content-type'] ?? '',
+      'X-Method': request.method,
+    })
+    response.end(Buffer.concat(parts))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
+
+const transports: readonly (readonly [string, () => Transport])[] = [
+  ['wx.request', () => wxRequestTransport(createLoopback({ appid: 'wx1' }).wx)],
+  ['fetch', fetchTransport],
+]
+
+describe.each(transports)('the transport over %s', (_name, create) => {
+  const headers = { 'content-type': 'application/vnd.miniseal' }
+
+  it('carries bytes both ways, also a view into a longer buffer', async () => {
+    const longer = Uint8Array.from({ length: 300 }, (_, index) => index % 256)
+    const body = longer.subarray(5, 261)
+    const answer = await create().send({ url: `${base}/200`, method: 'POST', headers, body, timeoutMs: 5000 })
+    expect(answer.status).toBe(200)
+    expect([...answer.body]).toEqual([...body])
+    expect(answer.headers['x-content-type']).toBe('application/vnd.miniseal')
+  })
+
+  it('takes every status for an answer, with header names in lower case', async () => {
+    for (const status of [201, 401, 413, 500, 503]) {
+      const answer = await create().send({
+        url: `${base}/${status}`,
+        method: 'GET',
+        headers: {},
+        body: undefined,
+        timeoutMs: 5000,
+      })
+      expect(answer.status).toBe(status)
+      expect(answer.headers['x-method']).toBe('GET')
+      expect(answer.body).toHaveLength(0)
+    }
+  })
+
+  it('says network when nobody answers', async () => {
+    const url = 'http://127.0.0.1:1/seal'
+    const sending = create().send({ url, method: 'POST', headers, body: new Uint8Array(2), timeoutMs: 5000 })
+    await expect(sending).rejects.toMatchObject({ code: 'network', retryable: true })
+  })
+
+  it('says timeout when the answer does not come in time', async () => {
+    const request = {
+      url: `${base}/hangs`,
+      method: 'POST' as const,
+      headers,
+      body: new Uint8Array(2),
+      timeoutMs: 50,
+    }
+    await expect(create().send(request)).rejects.toMatchObject({ code: 'timeout', retryable: true })
+  })
+})
+
+describe('the transport over wx.request', () => {
+  it('hands over an ArrayBuffer and asks for one', async () => {
+    const { wx } = createLoopback({ appid: 'wx1' })
+    let options: Parameters<WeChat['request']>[0] | undefined
+    const watching: WeChat = {
+      ...wx,
+      request: (given) => {
+        options = given
+        return wx.request(given)
+      },
+    }
+    const body = new Uint8Array(100).subarray(10, 20)
+    await wxRequestTransport(watching).send({
+      url: `${base}/200`,
+      method: 'POST',
+      headers: {},
+      body,
+      timeoutMs: 5000,
+    })
+    expect(options?.data).toBeInstanceOf(ArrayBuffer)
+    expect(options?.data?.byteLength).toBe(10)
+    expect(options?.responseType).toBe('arraybuffer')
+    expect(options?.dataType).not.toBe('json')
+  })
+
+  it('refuses an answer that is no ArrayBuffer', async () => {
+    const { wx } = createLoopback({ appid: 'wx1' })
+    const odd: WeChat = {
+      ...wx,
+      request: ({ success }) => setTimeout(() => success({ statusCode: 200, header: {}, data: 'text' }), 0),
+    }
+    const request = { url: base, method: 'GET' as const, headers: {}, body: undefined, timeoutMs: 5000 }
+    await expect(wxRequestTransport(odd).send(request)).rejects.toMatchObject({ code: 'unexpected_answer' })
+  })
+})
+
+describe('the transport over fetch', () => {
+  it('does not follow a redirect', async () => {
+    const redirecting = createServer((_request, response) => {
+      response.writeHead(307, { location: `${base}/200` }).end()
+    })
+    await new Promise<void>((resolve) => redirecting.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(redirecting.address() as AddressInfo).port}/seal`
+    const sending = fetchTransport().send({
+      url,
+      method: 'POST',
+      headers: {},
+      body: new Uint8Array(1),
+      timeoutMs: 5000,
+    })
+    await expect(sending).rejects.toMatchObject({ code: 'network' })
+    redirecting.closeAllConnections()
+    redirecting.close()
+  })
+})

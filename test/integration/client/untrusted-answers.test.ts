@@ -1,0 +1,173 @@
+/** What somebody on the way can do to answers, and that none of it is believed. */
+import { describe, expect, it } from 'vitest'
+import type { TransportAnswer } from '../../../miniprogram/client/transports/transport.ts'
+import { clearAnswer, flipped, frameAnswer, problem } from './scripted-answers.ts'
+import { scripted } from './scripted-channel.ts'
+
+const wallet = { method: 'GET', path: '/wallet' } as const
+const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
+
+describe('an answer that was changed on the way', () => {
+  // Version, type, request nonce, nonce, tag, content, the last byte.
+  it.each([0, 1, 2, 25, 26, 49, 50, 65, 66, 200, -1])(
+    'is refused when byte %i was flipped',
+    async (offset) => {
+      const { channel, service } = await scripted()
+      await channel.login()
+      service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'outcome_unknown',
+        reason: 'not_verified',
+        outcome: 'unknown',
+      })
+      await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified', outcome: 'none' })
+    },
+  )
+
+  // Version, type, ephemeral key, nonce, tag, content.
+  it.each([0, 1, 2, 33, 34, 57, 58, 74, 200, -1])(
+    'is refused at the login when byte %i was flipped',
+    async (offset) => {
+      const { channel, service, issued } = await scripted()
+      service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
+      await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'not_verified', outcome: 'none' })
+      expect(issued).toEqual(['code-1'])
+    },
+  )
+
+  it('is refused when it was cut or lengthened', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    for (const change of [
+      (body: Uint8Array) => body.slice(0, -1),
+      (body: Uint8Array) => body.slice(0, 60),
+      () => new Uint8Array(0),
+      (body: Uint8Array) => Uint8Array.of(...body, 0),
+      () => new Uint8Array(1_048_577),
+    ]) {
+      service.intercept = (_request, pass) => frameAnswer(change(pass().body))
+      await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+    }
+  })
+})
+
+describe('an answer to something else', () => {
+  it('is refused when two answers were swapped', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const waiting: { answer: TransportAnswer; give: (answer: TransportAnswer) => void }[] = []
+    service.intercept = (_request, pass) =>
+      new Promise((give) => {
+        waiting.push({ answer: pass(), give })
+        const [a, b] = waiting
+        if (a === undefined || b === undefined) return
+        a.give(b.answer)
+        b.give(a.answer)
+      })
+    const outcomes = await Promise.allSettled([channel.request(wallet), channel.request(transfer)])
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { code: 'not_verified', outcome: 'none' } },
+      { status: 'rejected', reason: { code: 'outcome_unknown', reason: 'not_verified', outcome: 'unknown' } },
+    ])
+  })
+
+  it('is refused when an old answer is played again', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const answers: TransportAnswer[] = []
+    service.intercept = (_request, pass) => {
+      answers.push(pass())
+      return answers[0] ?? pass()
+    }
+    expect((await channel.request(wallet)).status).toBe(200)
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when the request nonce of an old answer was rewritten', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    let old: TransportAnswer | undefined
+    service.intercept = (_request, pass) => {
+      const answer = pass()
+      if (old === undefined) {
+        old = answer
+        return answer
+      }
+      const body = Uint8Array.from(old.body)
+      body.set(answer.body.subarray(2, 26), 2)
+      return frameAnswer(body)
+    }
+    expect((await channel.request(wallet)).status).toBe(200)
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when a login is answered with a frame of another kind', async () => {
+    const { channel, service } = await scripted()
+    service.intercept = (request, pass) => {
+      return request.method === 'GET' ? pass() : frameAnswer(Uint8Array.of(1, 4, ...new Uint8Array(100)))
+    }
+    await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
+  })
+
+  it('is refused when a request is answered with a socket refusal', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    const refusal = Uint8Array.of(1, 0x0f, ...problem('session_ended', 1).content)
+    service.intercept = () => frameAnswer(refusal)
+    await expect(channel.request(transfer)).rejects.toMatchObject({
+      code: 'outcome_unknown',
+      reason: 'not_verified',
+      outcome: 'unknown',
+    })
+    expect(service.codes).toEqual(['code-1'])
+  })
+})
+
+describe('an answer in the clear', () => {
+  const proxyPage = { status: 200, headers: { 'content-type': 'text/html' }, body: new Uint8Array(10) }
+
+  it.each([
+    ['unexpected_answer', proxyPage],
+    ['unexpected_answer', { ...proxyPage, status: 502 }],
+    ['overloaded', clearAnswer(503, 'overloaded')],
+    ['cannot_open', clearAnswer(400, 'cannot_open')],
+    ['unexpected_answer', clearAnswer(422, 'payload_invalid')],
+    ['unexpected_answer', clearAnswer(200, 'done')],
+  ])('gives %s and is never the result of a payment', async (code, answer) => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = () => answer
+    await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'outcome_unknown', reason: code })
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
+  })
+
+  it('is one whatever its content type, when its status is not 200', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = (_request, pass) => ({ ...pass(), status: 500 })
+    await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'unexpected_answer', status: 500 })
+  })
+
+  it('does not tell the outcome when the answer never comes', async () => {
+    const { channel, service } = await scripted()
+    await channel.login()
+    service.intercept = (_request, pass) => {
+      pass()
+      throw new Error('connection reset')
+    }
+    const failure = await channel
+      .request({ ...transfer, idempotencyKey: 'key-1' })
+      .catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 'outcome_unknown',
+      reason: 'network',
+      outcome: 'unknown',
+      retryable: true,
+      idempotencyKey: 'key-1',
+    })
+  })
+})

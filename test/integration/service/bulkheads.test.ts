@@ -1,0 +1,68 @@
+/** How much of the service one route of the gateway may take: connections, and places to wait. */
+import type { ServerResponse } from 'node:http'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { NothingSent } from '../../../service/gateway/backend.ts'
+import { openUpstreamBulkhead, type UpstreamBulkhead } from '../../../service/gateway/bulkhead.ts'
+import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
+
+/** Answers wait for the test. */
+const held: ServerResponse[] = []
+const connections = new Set<unknown>()
+let upstream: TestUpstream
+let upstreamBulkhead: UpstreamBulkhead
+
+beforeEach(async () => {
+  held.length = 0
+  upstream = await startUpstream((request, response) => {
+    connections.add(request.socket)
+    held.push(response)
+  })
+  upstreamBulkhead = openUpstreamBulkhead({ connectTimeout: 3_000, maxContent: 1_000 })
+})
+
+afterEach(async () => {
+  upstream.close()
+  await upstreamBulkhead.close()
+})
+
+async function order(deadline = AbortSignal.timeout(20_000)): Promise<string> {
+  return await upstreamBulkhead.run(deadline, async (agent) => {
+    const answer = await agent.request({
+      origin: upstream.origin,
+      path: '/',
+      method: 'GET',
+      signal: deadline,
+    })
+    return await answer.body.text()
+  })
+}
+
+it('has 128 requests at work, each on a connection, lets 512 wait, and refuses more at once, unsent', async () => {
+  const taken = Array.from({ length: 640 }, () => order())
+  await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
+  for (let i = 0; i < 3; i++) {
+    const refused = await order().catch((error) => error)
+    expect(refused).toMatchObject({ code: 'upstream_unavailable', members: { retry_after: '1' } })
+    expect(refused.cause).toBeInstanceOf(NothingSent)
+  }
+  expect([held.length, connections.size]).toEqual([128, 128])
+  // Each answer lets one of those that wait go, in their turn.
+  for (let answered = 0; answered < 640; answered++) {
+    await expect.poll(() => held.length, { timeout: 60_000, interval: 1 }).toBeGreaterThan(answered)
+    expect(held.length - answered).toBeLessThanOrEqual(128)
+    held[answered]?.end('well')
+  }
+  expect(new Set(await Promise.all(taken))).toEqual(new Set(['well']))
+  expect(connections.size).toBe(128)
+})
+
+it('sends nothing for a request whose time is over before its turn', async () => {
+  const working = Array.from({ length: 128 }, () => order())
+  await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
+  const late = order(AbortSignal.timeout(50)).catch((error) => error)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  for (const response of held.slice()) response.end('well')
+  expect((await late).cause).toBeInstanceOf(NothingSent)
+  await Promise.all(working)
+  expect(held).toHaveLength(128)
+})

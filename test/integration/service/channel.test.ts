@@ -1,0 +1,115 @@
+import { gzipSync } from 'node:zlib'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
+import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+it('logs a device in and answers with a session, a token and the time, signed and sealed', async () => {
+  const prepared = await prepareLogin(service)
+  const heard = await send(service, prepared)
+  expect(heard).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })
+  expect(heard.json).toMatchObject({ token_type: 'HTTPSig', expires_in: 600, device: { new: true } })
+  expect(heard.json.session.expires_at).toBe(heard.json.time + 7200)
+  expect(Object.keys(heard.json).sort()).toEqual([
+    'access_token',
+    'device',
+    'expires_in',
+    'session',
+    'time',
+    'token_type',
+    'user',
+  ])
+})
+
+it('knows a person again under the same pseudonym, and a device as one it has seen', async () => {
+  const first = await logIn(service, { openid: 'openid-again' })
+  const prepared = await prepareLogin(service, { openid: 'openid-again', device: first.device })
+  const heard = await send(service, prepared)
+  expect(heard.json.user).toBe(first.user)
+  expect(heard.json.device).toEqual({ id: first.device.signer.keyid, new: false })
+  expect(heard.json.user).not.toContain('openid')
+})
+
+it('carries a transfer to the wallet and its balance back', async () => {
+  const session = await logIn(service)
+  expect((await session.send({ path: '/wallet' })).json).toMatchObject({
+    balance: 1_000_000,
+    currency: 'CNY',
+  })
+  const body = { payee: 'bob', amount: 1250, currency: 'CNY', note: '午饭' }
+  const heard = await session.send({ method: 'POST', path: '/wallet/transfers', body })
+  expect(heard.status).toBe(201)
+  expect(heard.json).toMatchObject({ status: 'done', amount: 1250, balance: 998_750, note: '午饭' })
+  const list = await session.send({ path: '/wallet/transfers' })
+  expect(list.json.transfers.map(({ id }: { id: string }) => id)).toEqual([heard.json.id])
+})
+
+it('takes a compressed body, and bounds what it unpacks to', async () => {
+  const session = await logIn(service)
+  const compressed = (content: Uint8Array) => ({
+    method: 'POST',
+    path: '/wallet/transfers',
+    body: {},
+    before: (message: RequestMessage): RequestMessage => ({
+      ...message,
+      fields: [...message.fields, ['content-encoding', 'gzip']],
+      content,
+    }),
+  })
+  const order = gzipSync(JSON.stringify({ payee: 'bob', amount: 7, currency: 'CNY' }))
+  expect(await session.send(compressed(order))).toMatchObject({ status: 201, json: { amount: 7 } })
+  // Good JSON, were it not for nine megabytes of spaces.
+  const bomb = gzipSync(`{"payee":"bob","amount":7,"currency":"CNY"${' '.repeat(9_000_000)}}`)
+  for (const content of [bomb, encodeUtf8('not gzip')]) {
+    expect((await session.send(compressed(content))).json).toMatchObject({
+      code: 'payload_invalid',
+      status: 400,
+    })
+  }
+})
+
+it('publishes its keys: a signed configuration, and a JWK Set that other people’s libraries verify tokens with', async () => {
+  const session = await logIn(service)
+  const configuration = await fetch(`${service.origin}/.well-known/miniseal`)
+  expect(configuration.headers.get('content-type')).toBe('application/jose')
+  const keys = createRemoteJWKSet(new URL(`${service.origin}/.well-known/jwks.json`))
+  const { payload, protectedHeader } = await jwtVerify(session.token, keys, {
+    issuer: service.origin,
+    audience: service.origin,
+    typ: 'at+jwt',
+  })
+  expect(protectedHeader.alg).toBe('EdDSA')
+  expect(payload).toMatchObject({
+    sub: session.user,
+    client_id: service.appid,
+    sid: encodeBase64Url(session.id),
+    cnf: { jkt: session.device.signer.keyid },
+  })
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600)
+})
+
+it('says that it is up and ready, and nothing else about itself', async () => {
+  expect(await (await fetch(`${service.origin}/healthz`)).json()).toEqual({ status: 'ok' })
+  const ready = await fetch(`${service.origin}/readyz`)
+  expect(ready.status).toBe(200)
+  expect(await ready.json()).toMatchObject({
+    status: 'ready',
+    store: true,
+    wechat_last_seen: expect.any(Number),
+  })
+  const nothing = await fetch(`${service.origin}/wallet`)
+  expect(nothing.status).toBe(404)
+  expect(nothing.headers.get('content-type')).toBe('application/problem+json')
+  expect(await (await fetch(`${service.origin}/docs/problems/replayed`)).text()).toContain('received before')
+})

@@ -1,0 +1,143 @@
+/** The commands as processes, the way people run them. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Finished, RunningCommand } from '../../support/service-process.ts'
+import { freePort, runMiniseal } from '../../support/service-process.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'miniseal-cli-'))
+let environment: Record<string, string>
+let service: RunningCommand
+let greeting: string
+
+beforeAll(async () => {
+  environment = {
+    PORT: String(await freePort()),
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+    MINISEAL_LOG_LEVEL: 'warn',
+  }
+  service = runMiniseal(['serve'], environment)
+  greeting = await service.waitFor('Ctrl+C')
+})
+
+afterAll(() => {
+  service.child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const miniseal = (...args: string[]): Promise<Finished> => runMiniseal(args, environment).finished
+
+it('says what to do next when the service has started', () => {
+  expect(greeting).toContain(`http://127.0.0.1:${environment.PORT}`)
+  expect(greeting).toContain('npx miniseal call POST /wallet/transfers')
+})
+
+it('makes a transfer with one line, and the same person sees it with the next', async () => {
+  const body = '{"payee":"bob","amount":1250,"currency":"CNY","note":"lunch"}'
+  const done = await miniseal('call', 'POST', '/wallet/transfers', '-d', body)
+  expect(done).toMatchObject({ code: 0, err: '' })
+  expect(JSON.parse(done.out)).toMatchObject({ status: 'done', amount: 1250, balance: 998_750 })
+  const wallet = await miniseal('call', 'GET', '/wallet', '--sandbox', '-i')
+  expect(wallet.out).toMatch(/^200\n/)
+  expect(wallet.out).toContain('"balance":998750')
+  const other = await miniseal('call', 'get', '/wallet', '--as', 'alice')
+  expect(JSON.parse(other.out)).toMatchObject({ balance: 1_000_000 })
+})
+
+it('repeats a transfer safely with its key', async () => {
+  const transfer = (): Promise<Finished> =>
+    miniseal(
+      'call',
+      'POST',
+      '/wallet/transfers',
+      '--as',
+      'carol',
+      '-k',
+      'one',
+      '-d',
+      '{"payee":"bob","amount":1,"currency":"CNY"}',
+    )
+  const [first, second] = [await transfer(), await transfer()]
+  expect(JSON.parse(second.out).id).toBe(JSON.parse(first.out).id)
+})
+
+it('prints a refusal with its code and ends with 1', async () => {
+  const refused = await miniseal('call', 'POST', '/wallet/transfers', '-d', '{"payee":"bob"}')
+  expect(refused).toMatchObject({ code: 1, out: '' })
+  expect(refused.err).toMatch(/^payload_invalid \(400\): a transfer is/)
+  const code = await miniseal('call', 'GET', '/wallet', '--code', 'never-issued')
+  expect(code).toMatchObject({ code: 1 })
+  expect(code.err).toContain('login_code_invalid')
+})
+
+it('says how a transfer is confirmed, and with --confirm has the sandbox confirm it', async () => {
+  const order = '{"payee":"bob","amount":200000,"currency":"CNY"}'
+  const args = ['call', 'POST', '/wallet/transfers', '--as', 'dora', '-d', order]
+  const asked = await miniseal(...args)
+  expect(asked).toMatchObject({ code: 1, out: '' })
+  expect(asked.err).toMatch(/^step_up_required \(401\): /)
+  expect(asked.err).toContain('2,000.00 元，转账给 bob')
+  expect(asked.err).toContain('--confirm')
+  const done = await miniseal(...args, '--confirm')
+  expect(done).toMatchObject({ code: 0, err: 'confirming: 2,000.00 元，转账给 bob\n' })
+  expect(JSON.parse(done.out)).toMatchObject({ status: 'done', amount: 200_000, balance: 800_000 })
+  expect((await miniseal(...args, '--confirm', '--code', 'real')).code).toBe(2)
+})
+
+it('ends with 3 when the service cannot be asked, and with 2 when it is called wrongly', async () => {
+  const none = runMiniseal(['call', 'GET', '/wallet'], { MINISEAL_DATA: join(folder, 'absent') })
+  expect(await none.finished).toMatchObject({ code: 3, err: expect.stringContaining('npm start') })
+  const down = await miniseal('call', 'GET', '/wallet', '--origin', 'http://127.0.0.1:1')
+  expect(down).toMatchObject({ code: 3, err: expect.stringContaining('network') })
+  for (const args of [
+    ['call', 'GET'],
+    ['call', 'GET', '/', '--nothing'],
+    ['keys'],
+    ['keys', 'rotate', 'lookup'],
+    ['frobnicate'],
+  ]) {
+    expect((await miniseal(...args)).code).toBe(2)
+  }
+})
+
+it('lists, exports and rotates keys of the running service', async () => {
+  const exported = JSON.parse((await miniseal('keys', 'export', '--json')).out)
+  expect(Object.keys(exported)).toEqual(['roots', 'signing', 'token', 'agreement', 'log', 'log_keys'])
+  expect(exported.roots).toEqual([expect.stringMatching(/^[A-Za-z0-9_-]{43}$/)])
+  expect(greeting).toContain(exported.roots[0])
+  expect(exported.log.vkey).toMatch(/^127\.0\.0\.1:\d+\/audit\/\d{4}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/)
+  const rotated = await miniseal('keys', 'rotate', 'agreement')
+  expect(rotated).toMatchObject({ code: 0, out: expect.stringContaining('used from now on') })
+  expect((await miniseal('keys', 'rotate', 'signing')).out).toMatch(/used from \d{4}-/)
+  const after = JSON.parse((await miniseal('keys', 'export', '--json')).out)
+  expect(after.agreement).toHaveLength(2)
+  expect(after.agreement[1].kid).toBe(exported.agreement[0].kid)
+  expect(after.signing[0].kid).toBe(exported.signing[0].kid)
+  expect(
+    (await miniseal('keys', 'list')).out.split('\n').filter((line) => line.startsWith('agreement')),
+  ).toHaveLength(2)
+  expect((await miniseal('call', 'GET', '/wallet')).code).toBe(0)
+})
+
+it('says in production what is missing, and starts nothing', async () => {
+  const refused = await runMiniseal(['serve'], { NODE_ENV: 'production' }).finished
+  expect(refused).toMatchObject({ code: 3, out: '' })
+  expect(refused.err).toContain('MINISEAL_MASTER_KEY')
+})
+
+it('names a port that is taken', async () => {
+  const second = await runMiniseal(['serve'], { ...environment, MINISEAL_WECHAT_API: 'http://127.0.0.1:1' })
+    .finished
+  expect(second).toMatchObject({ code: 3, err: expect.stringContaining('PORT') })
+})
+
+it('stops on SIGTERM with 0 and leaves nothing behind that points at it', async () => {
+  service.child.kill('SIGTERM')
+  expect((await service.finished).code).toBe(0)
+  expect(await miniseal('call', 'GET', '/wallet')).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('npm start'),
+  })
+})

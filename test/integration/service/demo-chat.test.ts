@@ -1,0 +1,195 @@
+/** The demo: two people of one mini program write to each other and pay each other, and see it at once. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RawSession, RequestParts } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { RawSocket } from '../../support/raw-socket.ts'
+import { eventJson, openSocket } from '../../support/raw-socket.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { until } from '../../support/soon.ts'
+
+let service: OwnService
+let ming: RawSession
+let hong: RawSession
+let nameless: RawSession
+
+beforeAll(async () => {
+  service = await startTestService()
+  ming = await logIn(service, { openid: 'ming' })
+  hong = await logIn(service, { openid: 'hong' })
+  nameless = await logIn(service, { openid: 'nameless' })
+})
+
+afterAll(() => service.close())
+
+async function ask(
+  session: RawSession,
+  method: string,
+  path: string,
+  body?: unknown,
+  more: RequestParts = {},
+) {
+  return await session.send({ method, path, ...(body === undefined ? {} : { body }), ...more })
+}
+
+function write(from: RawSession, to: string, text: string, more: RequestParts = {}) {
+  return ask(from, 'POST', '/chat/messages', { to, text }, more)
+}
+
+async function listening(session: RawSession): Promise<RawSocket> {
+  const socket = await openSocket(service)
+  await socket.subscribe(session, (await ask(session, 'GET', '/events?limit=1')).json.last)
+  return socket
+}
+
+it('gives each user a name of their choice, which nobody else has', async () => {
+  expect((await ask(ming, 'GET', '/chat/profile')).json).toEqual({ user: ming.user, name: null })
+  expect((await ask(ming, 'PUT', '/chat/profile', { name: '小明' })).json).toEqual({
+    user: ming.user,
+    name: '小明',
+  })
+  const taken = await ask(hong, 'PUT', '/chat/profile', { name: '小明' })
+  expect([taken.status, taken.json]).toEqual([409, { error: 'name_taken' }])
+  expect((await ask(hong, 'PUT', '/chat/profile', { name: '小丽' })).status).toBe(200)
+  expect((await ask(hong, 'PUT', '/chat/profile', { name: '小红' })).status).toBe(200)
+  expect((await ask(hong, 'GET', '/chat/profile')).json.name).toBe('小红')
+})
+
+it.each(['', 'a b', 'x'.repeat(21), `u_${'a'.repeat(10)}`, 'a\u0000', 'e\u0301', '小\u202e明', 5])(
+  'refuses the name %j: payload_invalid',
+  async (name) => {
+    const heard = await ask(nameless, 'PUT', '/chat/profile', { name })
+    expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+  },
+)
+
+it('brings a message to the other at once, and keeps it for both', async () => {
+  const socket = await listening(hong)
+  const sent = await write(ming, hong.user, '你好，请问有货吗？')
+  expect(sent.status).toBe(201)
+  expect(sent.json).toEqual({
+    id: sent.json.id,
+    position: sent.json.position,
+    from: ming.user,
+    to: hong.user,
+    text: '你好，请问有货吗？',
+    created_at: sent.json.created_at,
+  })
+  await until(() => socket.events.length === 1)
+  expect(socket.events.map(eventJson)).toMatchObject([
+    { type: 'chat-message', data: { ...sent.json, from_name: '小明' } },
+  ])
+  const answer = await write(hong, ming.user, '有的')
+  for (const [one, other] of [
+    [ming, hong],
+    [hong, ming],
+  ] as const) {
+    const { json } = await ask(one, 'GET', `/chat/messages?with=${other.user}`)
+    expect(json).toEqual({ messages: [sent.json, answer.json], more: false })
+  }
+  expect((await ask(nameless, 'GET', `/chat/messages?with=${hong.user}`)).json.messages).toEqual([])
+})
+
+it('shows who can be written to, the latest conversation first', async () => {
+  expect((await ask(ming, 'GET', '/chat/contacts')).json.contacts).toMatchObject([
+    { user: hong.user, name: '小红', last_message: { text: '有的' } },
+  ])
+  const bao = await logIn(service, { openid: 'bao' })
+  await ask(bao, 'PUT', '/chat/profile', { name: '阿宝' })
+  const names = async () => {
+    const { contacts } = (await ask(ming, 'GET', '/chat/contacts')).json
+    return contacts.map(({ name }: { name: string }) => name)
+  }
+  expect(await names()).toEqual(['小红', '阿宝'])
+  await write(bao, ming.user, '在吗')
+  expect(await names()).toEqual(['阿宝', '小红'])
+})
+
+it('sends a repeated message once', async () => {
+  const socket = await listening(hong)
+  const first = await write(ming, hong.user, '一次', { key: 'only once' })
+  const again = await write(ming, hong.user, '一次', { key: 'only once' })
+  expect(again.json).toEqual(first.json)
+  await write(ming, hong.user, '第二')
+  await until(() => socket.events.length >= 2)
+  expect(socket.events.map((event) => eventJson(event).data.text)).toEqual(['一次', '第二'])
+})
+
+it('refuses messages to nobody, to oneself, from nobody, and of another form', async () => {
+  expect(await write(ming, 'u_nobody', 'x')).toMatchObject({
+    status: 404,
+    json: { error: 'no_such_contact' },
+  })
+  expect(await write(ming, nameless.user, 'x')).toMatchObject({ status: 404 })
+  expect(await write(ming, ming.user, 'x')).toMatchObject({ status: 404 })
+  expect(await write(nameless, hong.user, 'x')).toMatchObject({ status: 409, json: { error: 'name_needed' } })
+  for (const text of ['', 'x'.repeat(1_001)]) {
+    expect(await write(ming, hong.user, text)).toMatchObject({
+      status: 400,
+      json: { code: 'payload_invalid' },
+    })
+  }
+})
+
+it('pages through a long conversation, forwards and backwards', async () => {
+  const kim = await logIn(service, { openid: 'kim' })
+  await ask(kim, 'PUT', '/chat/profile', { name: 'kim' })
+  for (let n = 1; n <= 120; n++) await write(kim, ming.user, `n${n}`)
+  const page = async (query: string) =>
+    (await ask(ming, 'GET', `/chat/messages?with=${kim.user}${query}`)).json
+  const texts = ({ messages }: { messages: { text: string }[] }) => messages.map(({ text }) => text)
+  const newest = await page('')
+  expect([texts(newest)[0], texts(newest)[99], newest.more]).toEqual(['n21', 'n120', true])
+  const older = await page(`&before=${newest.messages[0].position}`)
+  expect([texts(older)[0], texts(older).length, older.more]).toEqual(['n1', 20, false])
+  const first = await page('&after=0')
+  expect([texts(first)[0], first.more]).toEqual(['n1', true])
+  const next = await page(`&after=${first.messages[99].position}`)
+  expect([texts(next)[0], texts(next).length, next.more]).toEqual(['n101', 20, false])
+  const both = await ask(ming, 'GET', `/chat/messages?with=${kim.user}&after=1&before=2`)
+  expect(both).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+})
+
+it('moves money between two users, by name or by id, and tells the payee at once', async () => {
+  const socket = await listening(hong)
+  const before = (await ask(hong, 'GET', '/wallet')).json.balance
+  const order = { amount: 1_250, currency: 'CNY', note: '茶' }
+  const paid = await ask(ming, 'POST', '/wallet/transfers', { ...order, payee: '小红' }, { key: 'tea' })
+  expect(paid).toMatchObject({ status: 201, json: { payee: '小红', payee_user: hong.user, amount: 1_250 } })
+  await ask(ming, 'POST', '/wallet/transfers', { ...order, payee: hong.user })
+  await ask(ming, 'POST', '/wallet/transfers', { ...order, payee: '小红' }, { key: 'tea' })
+  await until(() => socket.events.length >= 2)
+  expect((await ask(hong, 'GET', '/wallet')).json.balance).toBe(before + 2_500)
+  const [event] = socket.events.map(eventJson)
+  expect(event).toMatchObject({
+    type: 'transfer-received',
+    data: {
+      id: paid.json.id,
+      payer: ming.user,
+      payer_name: '小明',
+      amount: 1_250,
+      currency: 'CNY',
+      note: '茶',
+      balance: before + 1_250,
+    },
+  })
+  const { transfers } = (await ask(hong, 'GET', '/wallet/received')).json
+  expect(transfers).toHaveLength(2)
+  expect(transfers[1]).toEqual(event.data)
+  expect(socket.events).toHaveLength(2)
+})
+
+it('pays whoever is only a name as before, and nobody hears of it', async () => {
+  const paid = await ask(ming, 'POST', '/wallet/transfers', { payee: 'bob', amount: 5, currency: 'CNY' })
+  expect(paid).toMatchObject({ status: 201, json: { payee: 'bob', payee_user: null } })
+  const nobody = `u_${'A'.repeat(24)}`
+  const strange = await ask(ming, 'POST', '/wallet/transfers', { payee: nobody, amount: 5, currency: 'CNY' })
+  expect(strange.status).toBe(201)
+})
+
+it('refuses a transfer to oneself, also by name', async () => {
+  for (const payee of ['小明', ming.user]) {
+    const heard = await ask(ming, 'POST', '/wallet/transfers', { payee, amount: 5, currency: 'CNY' })
+    expect(heard).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+  }
+})

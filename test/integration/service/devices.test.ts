@@ -1,0 +1,337 @@
+/** A user's devices and sessions: listed, named, ended and revoked, by the user over the channel and by the operator. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeBase64Url } from '../../../crypto/text.ts'
+import type { Command } from '../../../service/cli/command.ts'
+import { CommandFailed } from '../../../service/cli/command.ts'
+import { devices } from '../../../service/cli/devices.ts'
+import { sessions } from '../../../service/cli/sessions.ts'
+import { ConfigError } from '../../../service/config/environment.ts'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, random, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { runMiniseal } from '../../support/service-process.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService({ environment: { MINISEAL_MAX_DEVICES: '4' } })
+})
+
+afterAll(() => service.close())
+
+const newOpenid = (): string => `openid-${encodeBase64Url(random(9))}`
+
+/** A session of somebody new, or of `openid`, on a new device. */
+const someone = (openid = newOpenid()): Promise<RawSession> => logIn(service, { openid })
+
+/** Two sessions of one person, each on a device of its own. */
+async function twoDevices(openid = newOpenid()): Promise<readonly [RawSession, RawSession]> {
+  return [await someone(openid), await someone(openid)]
+}
+
+const idOf = (session: RawSession): string => session.device.signer.keyid
+const listed = async (session: RawSession) => (await session.send({ path: '/devices' })).json.devices
+const listedIds = async (session: RawSession): Promise<string[]> =>
+  (await listed(session)).map(({ id }: { id: string }) => id)
+
+/** Why the sessions of a device ended, by the database: a session that is left open there is refused only by its device. */
+function endsOf(session: RawSession): (string | null)[] {
+  const path = service.environment.MINISEAL_DATABASE?.slice('sqlite:'.length) ?? ''
+  const database = new Database(path, { readonly: true })
+  const select = 'select end_reason as why from sessions where device_id = ?'
+  const rows = database.prepare<[string], { why: string | null }>(select).all(idOf(session))
+  database.close()
+  return rows.map(({ why }) => why)
+}
+
+function expectRefused(heard: ReceivedReply, code: string, status: number): void {
+  expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
+}
+
+describe('GET /devices', () => {
+  it("lists the user's own devices, newest first, with the current one marked", async () => {
+    const openid = newOpenid()
+    const phone = await someone(openid)
+    await someone()
+    service.advanceClock(60)
+    const tablet = await logIn(service, { openid })
+    service.advanceClock(60)
+    const before = service.now()
+    const { status, fields, json } = await tablet.send({ path: '/devices' })
+    expect([status, fields]).toEqual([200, expect.arrayContaining([['cache-control', 'no-store']])])
+    expect(json.devices.map(({ id, current }: { id: string; current: boolean }) => [id, current])).toEqual([
+      [idOf(tablet), true],
+      [idOf(phone), false],
+    ])
+    const [first] = json.devices
+    expect(Object.keys(first)).toEqual(['id', 'current', 'name', 'platform', 'created_at', 'last_seen_at'])
+    expect(first).toMatchObject({ name: null, platform: 'test' })
+    // Seen with this very request, not only at its login.
+    expect(first.last_seen_at).toBeGreaterThanOrEqual(before)
+    expect(first.created_at).toBeLessThanOrEqual(before - 60)
+    expect(json.devices[1].last_seen_at).toBeLessThanOrEqual(before - 120)
+  })
+
+  it('has no other routes: not_found, for queries and longer paths too', async () => {
+    const session = await someone()
+    for (const path of ['/devices/', '/devices?all=1', `/devices/${idOf(session)}`]) {
+      expectRefused(await session.send({ path }), 'not_found', 404)
+    }
+    expectRefused(await session.send({ method: 'POST', path: '/devices', body: {} }), 'not_found', 404)
+  })
+})
+
+describe('PUT /devices/{id}', () => {
+  const naming = (id: string, name: unknown) => ({ method: 'PUT', path: `/devices/${id}`, body: { name } })
+
+  it('names a device, one’s own or another of the same user, and the list of sessions shows it', async () => {
+    const [first, second] = await twoDevices()
+
+    expect(await first.send(naming(idOf(second), '妈妈的手机 👨‍👩‍👧'))).toMatchObject({
+      kind: 'sealed',
+      status: 204,
+    })
+    expect((await first.send(naming(idOf(first), 'x'.repeat(40)))).status).toBe(204)
+    const names = (await listed(first)).map(({ name }: { name: string }) => name)
+    expect(names.sort()).toEqual(['x'.repeat(40), '妈妈的手机 👨‍👩‍👧'].sort())
+    const { device: shown } = (await second.send({ path: '/sessions/current' })).json
+    expect(shown).toMatchObject({ id: idOf(second), name: '妈妈的手机 👨‍👩‍👧' })
+  })
+
+  it.each([
+    ['empty', ''],
+    ['of spaces', '   '],
+    ['of 41 characters', 'x'.repeat(41)],
+    ['with a control character', 'a\u0007b'],
+    ['with a line end', 'a\nb'],
+    ['with U+0000', 'a\u0000b'],
+    ['with half a character', 'a\ud83d'],
+    ['that turns the text around it', 'a\u202eb'],
+    ['that is no text', 7],
+  ])('refuses a name %s: payload_invalid', async (_title, name) => {
+    const session = await someone()
+    expectRefused(await session.send(naming(idOf(session), name)), 'payload_invalid', 400)
+    expect((await listed(session))[0].name).toBeNull()
+  })
+
+  it("refuses another user's device as one that is not there: not_found", async () => {
+    const mine = await someone()
+    const theirs = await someone()
+    expectRefused(await mine.send(naming(idOf(theirs), 'mine')), 'not_found', 404)
+    expect((await listed(theirs))[0].name).toBeNull()
+  })
+})
+
+describe('DELETE /devices/{id}', () => {
+  const revoking = (id: string) => ({ method: 'DELETE', path: `/devices/${id}` })
+
+  it('revokes a device: its next request and login are key_revoked, all its sessions are over', async () => {
+    const openid = newOpenid()
+    const [phone, stolen] = await twoDevices(openid)
+    const again = await logIn(service, { openid, device: stolen.device })
+    expect((await phone.send(revoking(idOf(again)))).status).toBe(204)
+    expectRefused(await stolen.send(), 'key_revoked', 401)
+    expect(endsOf(stolen)).toEqual(['device-revoked', 'device-revoked'])
+    expectRefused(await again.send({ method: 'POST', path: '/sessions/current/token' }), 'key_revoked', 401)
+    const prepared = await prepareLogin(service, { openid, device: again.device })
+    expectRefused(await send(service, prepared), 'key_revoked', 401)
+    expect(await listedIds(phone)).toEqual([idOf(phone)])
+    expect((await phone.send({ path: '/sessions' })).json.sessions).toHaveLength(1)
+  })
+
+  it('revokes the current device too, and answers before it takes effect', async () => {
+    const session = await someone()
+    expect(await session.send(revoking(idOf(session)))).toMatchObject({ kind: 'sealed', status: 204 })
+    expectRefused(await session.send(), 'key_revoked', 401)
+  })
+
+  it("refuses another user's device, one that was revoked, and a made-up one: not_found", async () => {
+    const [mine, second] = await twoDevices()
+    const theirs = await someone()
+    expectRefused(await mine.send(revoking(idOf(theirs))), 'not_found', 404)
+    expect((await theirs.send()).status).toBe(200)
+    expect((await mine.send(revoking(idOf(second)))).status).toBe(204)
+    expectRefused(await mine.send(revoking(idOf(second))), 'not_found', 404)
+    expectRefused(await mine.send(revoking('x'.repeat(43))), 'not_found', 404)
+    expectRefused(await mine.send(revoking('x')), 'not_found', 404)
+  })
+
+  it('answers a repeated revocation as before, with its Idempotency-Key', async () => {
+    const [first, second] = await twoDevices()
+    const parts = { ...revoking(idOf(second)), key: 'once' }
+    expect((await first.send(parts)).status).toBe(204)
+    const again = await first.send(parts)
+    expect([again.status, again.fields]).toEqual([
+      204,
+      expect.arrayContaining([['idempotency-replayed', 'true']]),
+    ])
+  })
+})
+
+describe('DELETE /devices and DELETE /sessions', () => {
+  it('revokes all other devices and keeps the current one', async () => {
+    const stranger = await someone()
+    const openid = newOpenid()
+    const [first, second] = await twoDevices(openid)
+    const third = await someone(openid)
+    const heard = await first.send({ method: 'DELETE', path: '/devices' })
+    expect([heard.status, heard.json]).toEqual([200, { revoked: 2 }])
+    for (const other of [second, third]) {
+      expectRefused(await other.send(), 'key_revoked', 401)
+      expect(endsOf(other)).toEqual(['device-revoked'])
+    }
+    expect((await first.send()).status).toBe(200)
+    expect((await stranger.send()).status).toBe(200)
+    expect((await first.send({ method: 'DELETE', path: '/devices' })).json).toEqual({ revoked: 0 })
+  })
+
+  it('ends all other sessions, those of the same device too, and keeps the devices', async () => {
+    const openid = newOpenid()
+    const [phone, tablet] = await twoDevices(openid)
+    const stranger = await someone()
+    const current = await logIn(service, { openid, device: phone.device })
+    const heard = await current.send({ method: 'DELETE', path: '/sessions' })
+    expect([heard.status, heard.json]).toEqual([200, { ended: 2 }])
+    expectRefused(await phone.send(), 'session_ended', 401)
+    expectRefused(await tablet.send(), 'session_ended', 401)
+    expect((await current.send()).status).toBe(200)
+    expect((await stranger.send()).status).toBe(200)
+    expect(await logIn(service, { openid, device: tablet.device })).toBeDefined()
+    expect(await listedIds(current)).toHaveLength(2)
+  })
+})
+
+describe('the limit of devices', () => {
+  it('refuses one more new device, and says why: device_key_refused', async () => {
+    const openid = newOpenid()
+    const [first] = await twoDevices(openid)
+    const [third] = await twoDevices(openid)
+    const heard = await send(service, await prepareLogin(service, { openid }))
+    expectRefused(heard, 'device_key_refused', 400)
+    expect(heard.json.detail).toContain('revoke one first')
+    expect(await listedIds(first)).toHaveLength(4)
+    expect(await logIn(service, { openid, device: first.device })).toBeDefined()
+    await first.send({ method: 'DELETE', path: `/devices/${idOf(third)}` })
+    expect(await logIn(service, { openid })).toBeDefined()
+  })
+
+  it('holds when many new devices log in at once', async () => {
+    const openid = newOpenid()
+    const prepared = await Promise.all(
+      Array.from({ length: 10 }, () => prepareLogin(service, { openid, device: newDevice() })),
+    )
+    const heard = await Promise.all(prepared.map((one) => send(service, one)))
+    expect(heard.filter(({ status }) => status === 201)).toHaveLength(4)
+    expect(heard.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
+  })
+
+  it('does not count a device that was not seen for 90 days, so that lost keys lock nobody out', async () => {
+    const own = await startTestService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
+    try {
+      const openid = newOpenid()
+      const first = await logIn(own, { openid })
+      expectRefused(await send(own, await prepareLogin(own, { openid })), 'device_key_refused', 400)
+      own.advanceClock(90 * 86_400 + 5)
+      expect(await logIn(own, { openid })).toBeDefined()
+      expect(await logIn(own, { openid, device: first.device })).toBeDefined()
+    } finally {
+      await own.close()
+    }
+  })
+})
+
+describe('the operator', () => {
+  /** The database and nothing else: no key, no origin, no app. */
+  const database = (): Record<string, string> => ({
+    MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
+    MINISEAL_DATA: `${service.environment.MINISEAL_DATA}/nothing`,
+  })
+
+  /** Runs a command in this process, beside the running service, and gives what it printed. */
+  async function run(command: Command, args: readonly string[], environment = database()): Promise<string> {
+    let printed = ''
+    const out = (text: string): void => {
+      printed += text
+    }
+    expect(await command.run(args, { environment, isInteractive: false, out, err: out })).toBe(0)
+    return printed
+  }
+
+  it('lists the devices of a user and revokes one, beside the running service', async () => {
+    const openid = newOpenid()
+    const phone = await someone(openid)
+    let device = newDevice()
+    // One in 64 thumbprints looks like an option.
+    while (!device.signer.keyid.startsWith('-')) device = newDevice()
+    const stolen = await logIn(service, { openid, device })
+    await phone.send({ method: 'PUT', path: `/devices/${idOf(stolen)}`, body: { name: 'lost in a taxi' } })
+    const revoked = await runMiniseal(['devices', 'revoke', phone.user, idOf(stolen)], database()).finished
+    expect(revoked).toMatchObject({ code: 0, err: '', out: expect.stringContaining('ended its sessions') })
+    expectRefused(await stolen.send(), 'key_revoked', 401)
+    expect(endsOf(stolen)).toEqual(['device-revoked'])
+    expect((await phone.send()).status).toBe(200)
+    const list = (await run(devices, ['list', phone.user])).trim().split('\n')
+    expect(list).toHaveLength(2)
+    const line = list.find((text) => text.startsWith(idOf(stolen)))
+    expect(line).toMatch(/ {2}revoked {2}enrolled \d{4}-.* "test" "lost in a taxi"$/)
+    expect(await run(devices, ['revoke', phone.user, idOf(stolen)])).toContain('revoked before')
+  })
+
+  it('revokes all devices of a user, or ends all sessions, and nobody else’s', async () => {
+    const stranger = await someone()
+    const openid = newOpenid()
+    const [first, second] = await twoDevices(openid)
+    expect(await run(sessions, ['revoke', first.user, '--all'])).toBe('ended 2 sessions\n')
+    for (const session of [first, second]) expectRefused(await session.send(), 'session_ended', 401)
+    const back = await logIn(service, { openid, device: first.device })
+    expect(await run(devices, ['revoke', first.user, '--all'])).toContain('revoked 2 devices')
+    for (const session of [back, second]) expectRefused(await session.send(), 'key_revoked', 401)
+    expect(endsOf(first).sort()).toEqual(['device-revoked', 'revoked'])
+    expect((await stranger.send()).status).toBe(200)
+  })
+
+  it('is told of a user, a device or a database that is not there', async () => {
+    const { user } = await someone()
+    const theirs = await someone()
+    const failed = (message: RegExp) => expect.objectContaining({ message: expect.stringMatching(message) })
+    await expect(run(devices, ['list', 'u_nobody'])).rejects.toThrow(CommandFailed)
+    for (const [command, args] of [
+      [devices, ['list', 'u_nobody']],
+      [devices, ['revoke', 'u_nobody', '--all']],
+      [sessions, ['revoke', 'u_nobody', '--all']],
+    ] as const) {
+      await expect(run(command, args)).rejects.toEqual(failed(/there is no user "u_nobody".*pseudonym/))
+    }
+    const other = run(devices, ['revoke', user, idOf(theirs)])
+    await expect(other).rejects.toEqual(failed(new RegExp(`no device.*miniseal devices list ${user}`)))
+    expect((await theirs.send()).status).toBe(200)
+    const path = join(service.environment.MINISEAL_DATA ?? '', 'absent.db')
+    const none = run(devices, ['list', user], { MINISEAL_DATABASE: `sqlite:${path}` })
+    await expect(none).rejects.toEqual(failed(/no database at .*set MINISEAL_DATABASE/))
+    expect(existsSync(path)).toBe(false)
+    await expect(run(devices, ['list', user], { MINISEAL_DATABASE: 'mysql://x' })).rejects.toThrow(
+      ConfigError,
+    )
+  })
+
+  it.each([
+    [devices, []],
+    [devices, ['list']],
+    [devices, ['list', 'u', 'x']],
+    [devices, ['list', 'u', '--all']],
+    [devices, ['revoke', 'u']],
+    [devices, ['revoke', 'u', 'x', '--all']],
+    [devices, ['revoke', 'u', 'x', 'y']],
+    [devices, ['list', 'u', '--json']],
+    [sessions, ['list', 'u']],
+    [sessions, ['revoke', 'u']],
+    [sessions, ['revoke', 'u', 'x', '--all']],
+  ] as const)('does nothing when it is called wrongly (%#)', async (command, args) => {
+    const name = expect.stringMatching(/takes|too many|option/)
+    await expect(run(command, args)).rejects.toEqual(expect.objectContaining({ message: name }))
+  })
+})

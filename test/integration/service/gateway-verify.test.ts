@@ -1,0 +1,298 @@
+/** What the service's own signature tells a backend, and what `verifyMiniseal` makes of it. */
+import { verifySignature, webcrypto } from 'http-message-sig'
+import { importJWK } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Field } from '../../../crypto/frames/binary-http.ts'
+import type { Caller, JsonWebKeySet, VerifyOptions } from '../../../service/verify.ts'
+import { ProtocolError, verifyMiniseal } from '../../../service/verify.ts'
+import type { ForwardedParts } from '../../support/forwarded.ts'
+import { forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, newDevice } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import type { Arrived, TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+
+let upstream: TestUpstream
+let service: TestService
+let session: RawSession
+let jwks: JsonWebKeySet
+/** What the service publishes, and a key of this test. */
+let messageKeys: JsonWebKeySet
+let published: JsonWebKeySet
+
+beforeAll(async () => {
+  upstream = await startUpstream((_request, response) => response.end('ok'))
+  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/orders=${upstream.origin}` } })
+  session = await logIn(service)
+  jwks = await publishedSet(service, 'jwks.json')
+  published = await publishedSet(service, 'miniseal-keys.json')
+  messageKeys = { keys: [...published.keys, serviceKeyJwk] }
+})
+
+afterAll(async () => {
+  await service.close()
+  upstream.close()
+})
+
+/** What the backend gets when `session` posts an order. */
+async function arrivedOrder(fields: readonly Field[] = []): Promise<Arrived> {
+  const answer = await session.send({
+    method: 'POST',
+    path: "/orders/7?who='me'",
+    body: { n: 1 },
+    before: (message) => ({ ...message, fields: [...message.fields, ...fields] }),
+  })
+  expect(answer.status).toBe(200)
+  return upstream.last()
+}
+
+function verified(request: Arrived, options: Partial<VerifyOptions> = {}): Promise<Caller> {
+  const body = Buffer.from(request.body)
+  return verifyMiniseal(request, { jwks, messageKeys, origin: service.origin, body, ...options })
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work
+    return undefined
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code
+    throw error
+  }
+}
+
+const expectedCaller = (): object => ({
+  user: session.user,
+  device: session.device.signer.keyid,
+  session: Buffer.from(session.id).toString('base64url'),
+  appid: service.appid,
+  acr: 'session',
+})
+
+describe('the service’s signature on a forwarded request', () => {
+  it('verifies with another library and the published keys, and covers who the caller is', async () => {
+    const { headers, method, url } = await arrivedOrder()
+    const fields = Object.entries(headers).map(([name, value]) => ({ name, value: String(value) }))
+    const { parameters, components } = await verifySignature(
+      { kind: 'request', method, targetUri: `https://${headers.host}${url}`, fields },
+      {
+        label: 'gateway',
+        policy: {
+          algorithms: ['ed25519'],
+          requiredComponents: ['@method', 'authorization', 'miniseal-caller', 'miniseal-device-key'],
+          requiredParameters: ['created', 'nonce', 'keyid', 'tag'],
+        },
+        resolveVerifier: async (candidate) => {
+          const jwk = published.keys.find(({ kid }) => kid === candidate.parameters.keyid)
+          const key = await importJWK(jwk ?? {}, 'EdDSA')
+          if (key instanceof Uint8Array) throw new Error('not a public key')
+          return webcrypto.verifier(key)
+        },
+      },
+    )
+    expect(parameters.tag).toBe('miniseal-gateway')
+    expect(parameters).not.toHaveProperty('alg')
+    expect(components.every((component) => Object.keys(component.parameters).length === 0)).toBe(true)
+    expect(headers['miniseal-caller']).toBe(
+      `user="${session.user}", device="${session.device.signer.keyid}", ` +
+        `session="${Buffer.from(session.id).toString('base64url')}", app="${service.appid}", acr="session"`,
+    )
+  })
+
+  it('stands behind the device’s, which stays as it was to the byte', async () => {
+    let made: readonly Field[] = []
+    await session.send({
+      path: '/orders/1',
+      after: (message) => {
+        made = message.fields
+        return message
+      },
+    })
+    for (const name of ['signature-input', 'signature']) {
+      const own = made.find(([field]) => field === name)?.[1] ?? 'absent'
+      expect(upstream.last().headers[name]).toMatch(/, gateway=/)
+      expect(String(upstream.last().headers[name]).startsWith(`${own}, gateway=`)).toBe(true)
+    }
+  })
+
+  it('replaces a caller that the client made up', async () => {
+    const request = await arrivedOrder([
+      ['miniseal-caller', 'user="somebody", device="x", session="x", app="x", acr="soter"'],
+      ['miniseal-device-key', newDevice().x],
+    ])
+    expect(request.headers['miniseal-caller']).toContain(`user="${session.user}"`)
+    expect(await verified(request)).toMatchObject(expectedCaller())
+  })
+
+  it.each([
+    ['its label', 'gateway=("@method");created=1;keyid="k";tag="other"', 'gateway=:AAAA:'],
+    ['its tag', 'mine=("@method");created=1;keyid="k";tag="miniseal-gateway"', 'mine=:AAAA:'],
+  ])('takes away a signature of the client’s under %s, and keeps others', async (_, input, signature) => {
+    const extended = (fields: readonly Field[]): readonly Field[] =>
+      fields.map(([name, value]): Field => {
+        if (name === 'signature-input') return [name, `${value}, ${input}, witness=("@path");created=1`]
+        if (name === 'signature') return [name, `${value}, ${signature}, witness=:BBBB:`]
+        return [name, value]
+      })
+    const answer = await session.send({
+      path: '/orders/1',
+      after: (message) => ({ ...message, fields: extended(message.fields) }),
+    })
+    expect(answer.status).toBe(200)
+    const request = upstream.last()
+    expect(request.headers['signature-input']).toMatch(/^sig=\(.*, witness=\("@path"\);created=1, gateway=\(/)
+    expect(request.headers['signature-input']).not.toContain(input)
+    expect(request.headers.signature).not.toContain(signature)
+    expect(await verified(request)).toMatchObject(expectedCaller())
+  })
+})
+
+describe('verifyMiniseal', () => {
+  it('tells who sent a request of Node’s, with the evidence', async () => {
+    const caller = await verified(await arrivedOrder())
+    expect(caller).toMatchObject(expectedCaller())
+    expect(caller.signature.keyid).toBe(caller.device)
+    expect(caller.signature.base).toContain('"@path": /orders/7\n')
+    expect(caller.signature.publicKey).toEqual(session.device.publicKey)
+  })
+
+  it('takes a Fetch request, whose body stays readable, and fetches the keys of the origin', async () => {
+    await session.send({ method: 'PUT', path: '/orders/8', body: { n: 2 } })
+    const { headers, method, url, body } = upstream.last()
+    const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
+    const request = new Request(`http://10.0.0.5:9001${url}`, { method, headers: fields, body })
+    expect(await verifyMiniseal(request, { origin: service.origin })).toMatchObject(expectedCaller())
+    expect(await request.json()).toEqual({ n: 2 })
+  })
+
+  it('takes a request without a body', async () => {
+    await session.send({ path: '/orders' })
+    expect(await verified(upstream.last())).toMatchObject(expectedCaller())
+  })
+
+  it('does not guess that a Node request has no body', async () => {
+    const { method, url, headers } = await arrivedOrder()
+    const options = { jwks, messageKeys, origin: service.origin }
+    await expect(verifyMiniseal({ method, url, headers }, options)).rejects.toThrow(TypeError)
+  })
+
+  const edited = (name: string, edit: (value: string) => string) => (request: Arrived) => ({
+    ...request,
+    headers: { ...request.headers, [name]: edit(String(request.headers[name])) },
+  })
+  const removed = (name: string) => (request: Arrived) => ({
+    ...request,
+    headers: Object.fromEntries(Object.entries(request.headers).filter(([field]) => field !== name)),
+  })
+  const inGateway = (from: string | RegExp, to: string | ((found: string) => string)) =>
+    edited('signature-input', (value) => {
+      const [device, gateway] = value.split(', gateway=')
+      return `${device}, gateway=${gateway?.replace(from, (found) => (typeof to === 'string' ? to : to(found)))}`
+    })
+
+  it.each<[string, string, (request: Arrived) => Arrived]>([
+    ['without any signature', 'signature_missing', removed('signature')],
+    ['without the gateway’s', 'signature_missing', edited('signature', (v) => v.replace(/, gateway.*/, ''))],
+    [
+      'without what the gateway’s is over',
+      'signature_missing',
+      edited('signature-input', (v) => v.replace(/, gateway.*/, '')),
+    ],
+    ['whose signature cannot be read', 'signature_malformed', edited('signature', (v) => `${v}=`)],
+    ['with an unknown parameter', 'signature_malformed', inGateway(';keyid', ';expires=9999999999;keyid')],
+    ['with a short nonce', 'signature_malformed', inGateway(/nonce="[^"]*"/, 'nonce="AAAA"')],
+    ['with a list of parts in the wrong form', 'signature_malformed', inGateway(/\(.*$/, '"text"')],
+    ['with half a caller', 'signature_malformed', edited('miniseal-caller', () => 'user="x"')],
+    [
+      'whose caller has a member more',
+      'signature_malformed',
+      edited('miniseal-caller', (v) => `${v}, admin="1"`),
+    ],
+    [
+      'whose caller is not a text',
+      'signature_malformed',
+      edited('miniseal-caller', (v) => v.replace(/user="[^"]*"/, 'user=?1')),
+    ],
+    ['whose device key is no key', 'signature_malformed', edited('miniseal-device-key', () => 'AAAA')],
+    ['that names an algorithm', 'alg_not_allowed', inGateway(';keyid', ';alg="ed25519";keyid')],
+    ['with the device’s tag in the gateway’s place', 'tag_invalid', inGateway('miniseal-gateway', 'other')],
+    [
+      'with another tag in the device’s place',
+      'tag_invalid',
+      edited('signature-input', (v) => v.replace('tag="miniseal"', 'tag="other"')),
+    ],
+    ['that does not cover the caller', 'components_incomplete', inGateway(' "miniseal-caller"', '')],
+    ['that does not cover the device key', 'components_incomplete', inGateway(' "miniseal-device-key"', '')],
+    ['that does not cover the path', 'components_incomplete', inGateway(' "@path"', '')],
+    ['with a covered field gone', 'components_incomplete', removed('idempotency-key')],
+    ['without the caller', 'components_incomplete', removed('miniseal-caller')],
+    ['with another body', 'digest_mismatch', (request) => ({ ...request, body: '{"n":2}' })],
+    ['with another device key', 'key_unknown', edited('miniseal-device-key', () => newDevice().x)],
+    ['signed by a gateway that nobody knows', 'key_unknown', inGateway(/keyid="[^"]*"/, 'keyid="other"')],
+    ['with another path', 'signature_invalid', (request) => ({ ...request, url: '/orders/8' })],
+    ['with an empty segment', 'payload_invalid', (request) => ({ ...request, url: `/${request.url}` })],
+    ['with a path parameter', 'payload_invalid', (request) => ({ ...request, url: '/orders;x/7' })],
+    [
+      'with an encoded letter in its path',
+      'payload_invalid',
+      (request) => ({ ...request, url: '/%6Frders/7' }),
+    ],
+    ['with another method', 'signature_invalid', (request) => ({ ...request, method: 'PUT' })],
+    [
+      'with another caller',
+      'signature_invalid',
+      edited('miniseal-caller', (v) => v.replace('session"', 'soter"')),
+    ],
+    [
+      'signed by the gateway at another time',
+      'signature_invalid',
+      inGateway(/created=\d+/, (found) => `created=${Number(found.slice(8)) - 1}`),
+    ],
+  ])('refuses a request %s with %s', async (_title, code, change) => {
+    const request = forwarded(session)
+    expect(await codeOf(verified(request))).toBeUndefined()
+    const changed = change(request)
+    expect(changed).not.toEqual(request)
+    expect(await codeOf(verified(changed))).toBe(code)
+  })
+
+  it.each<[string, string, () => ForwardedParts]>([
+    ['is signed by another device', 'token_key_mismatch', () => ({ device: newDevice() })],
+    ['carries no token', 'token_missing', () => ({ authorization: undefined })],
+    ['carries a bearer token', 'token_invalid', () => ({ authorization: `Bearer ${session.token}` })],
+    ['carries a changed token', 'token_invalid', () => ({ authorization: `HTTPSig ${session.token}x` })],
+    ['names another user than the token', 'token_invalid', () => ({ caller: { user: 'other' } })],
+    ['names another device than the token', 'token_invalid', () => ({ caller: { device: 'other' } })],
+    ['names another session than the token', 'token_invalid', () => ({ caller: { session: 'other' } })],
+    ['names another app than the token', 'token_invalid', () => ({ caller: { app: 'other' } })],
+    ['names an unknown confirmation', 'signature_malformed', () => ({ caller: { acr: 'password' } })],
+    ['was made too long ago', 'window_invalid', () => ({ created: service.now() - 140 })],
+    ['was made in the future', 'window_invalid', () => ({ created: service.now() + 40 })],
+    ['was sent on too long ago', 'window_invalid', () => ({ gatewayCreated: service.now() - 70 })],
+    ['was sent on in the future', 'window_invalid', () => ({ gatewayCreated: service.now() + 40 })],
+  ])('refuses a request that %s with %s', async (_title, code, parts) => {
+    expect(await codeOf(verified(forwarded(session, parts())))).toBe(code)
+  })
+
+  it('refuses a token past its end, with a little patience for clocks', async () => {
+    const at = (seconds: number): Promise<string | undefined> => {
+      const now = service.now() + seconds
+      return codeOf(verified(forwarded(session, { created: now }), { now: () => now }))
+    }
+    expect(await at(600 - 60)).toBeUndefined()
+    expect(await at(600 + 60)).toBe('token_expired')
+  })
+
+  it('refuses a request that was made for another origin', async () => {
+    const request = forwarded(session)
+    expect(await codeOf(verified(request, { origin: 'https://pay.example.com' }))).toBe('signature_invalid')
+  })
+
+  it('says unavailable when the keys cannot be fetched: nobody is believed, nobody is accused', async () => {
+    const nowhere = new URL('http://127.0.0.1:1/.well-known/jwks.json')
+    expect(await codeOf(verified(forwarded(session), { jwks: nowhere }))).toBe('unavailable')
+    expect(await codeOf(verified(forwarded(session), { messageKeys: nowhere }))).toBe('unavailable')
+  })
+})

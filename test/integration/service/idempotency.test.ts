@@ -1,0 +1,293 @@
+/** Protocol section 8: one effect for one key, whatever is repeated, and the same answer again. */
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
+import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
+import { encodeUtf8 } from '../../../crypto/text.ts'
+import type { RequestParts } from '../../support/raw-client.ts'
+import { logIn, outcomePath, type RawSession, random, send } from '../../support/raw-client.ts'
+import { withStore } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+let session: RawSession
+let effects: string[] = []
+let answer: () => Promise<ResponseMessage>
+
+const text = (status: number, body: string): ResponseMessage => ({
+  status,
+  fields: [
+    ['content-type', 'text/plain'],
+    ['x-effect', String(effects.length)],
+  ],
+  content: encodeUtf8(body),
+})
+
+beforeAll(async () => {
+  const backend = {
+    answer: async ({ path }: { path: string }) => {
+      effects.push(path)
+      return await answer()
+    },
+    close: async () => {},
+  }
+  service = await startTestService({ backend })
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+beforeEach(() => {
+  effects = []
+  answer = async () => text(201, 'made')
+})
+
+const posting = (key: string, parts: RequestParts = {}): RequestParts => ({
+  method: 'POST',
+  path: '/things',
+  body: { size: 1 },
+  key,
+  ...parts,
+})
+
+it('answers a repeated request from the store: same status, fields and body, marked, and no second effect', async () => {
+  const first = await session.send(posting('a'))
+  const again = await session.send(posting('a'))
+  expect(effects).toEqual(['/things'])
+  expect(first.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(again.fields).toContainEqual(['x-effect', '1'])
+  expect([again.kind, again.status, first.status]).toEqual(['sealed', 201, 201])
+})
+
+it('keeps an answer for a day and forgets it afterwards', async () => {
+  const own = await startTestService({
+    backend: { answer: async () => text(200, 'x'), close: async () => {} },
+  })
+  try {
+    const openid = 'openid-of-a-day'
+    const first = await logIn(own, { openid })
+    await first.send(posting('day'))
+    own.advanceClock(86_400)
+    const next = await logIn(own, { openid, device: first.device })
+    const prune = () => withStore(own.environment, (store) => store.prune(own.now(), 1_000))
+    await prune()
+    expect((await next.send(posting('day'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+    own.advanceClock(3_700)
+    await prune()
+    const last = await logIn(own, { openid, device: first.device })
+    const anew = await last.send(posting('day'))
+    expect(anew.status).toBe(200)
+    expect(anew.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
+  } finally {
+    await own.close()
+  }
+})
+
+it('opens no answer that was moved to another key behind its back', async () => {
+  await session.send(posting('mine'))
+  await session.send(posting('moved'))
+  const path = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '')
+  const database = new Database(path)
+  const answer = `(select answer_wrapped from idempotency where key = 'mine')`
+  expect(
+    database.prepare(`update idempotency set answer_wrapped = ${answer} where key = 'moved'`).run().changes,
+  ).toBe(1)
+  database.close()
+  const code = 'internal'
+  expect((await session.send(posting('moved'))).json).toMatchObject({ code, status: 500, outcome: 'unknown' })
+  expect((await session.send({ path: outcomePath('moved') })).json).toMatchObject({ code })
+  expect((await session.send({ method: 'DELETE', path: outcomePath('moved') })).json).toMatchObject({ code })
+  expect((await session.send(posting('mine'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it('repeats the error statuses of a backend too', async () => {
+  answer = async () => text(422, 'no')
+  expect((await session.send(posting('b'))).status).toBe(422)
+  answer = async () => text(201, 'made')
+  expect((await session.send(posting('b'))).status).toBe(422)
+  expect(effects).toHaveLength(1)
+})
+
+it.each([
+  ['body', { body: { size: 2 } }],
+  ['path', { path: '/others' }],
+  ['query', { path: '/things?x=1' }],
+  ['method', { method: 'PUT' }],
+])('refuses the key for a request with another %s: idempotency_mismatch', async (title, parts) => {
+  await session.send(posting(`c-${title}`))
+  const heard = await session.send(posting(`c-${title}`, parts))
+  expect(heard).toMatchObject({
+    kind: 'sealed',
+    status: 422,
+    json: { code: 'idempotency_mismatch', step: 'idempotency' },
+  })
+  expect(effects).toHaveLength(1)
+})
+
+it('tells a query from another wherever its question marks stand', async () => {
+  expect((await session.send(posting('c-marks', { path: '/things?a?b' }))).status).toBe(201)
+  const heard = await session.send(posting('c-marks', { path: '/things?ab' }))
+  expect(heard.json.code).toBe('idempotency_mismatch')
+})
+
+it('takes keys of 255 characters', async () => {
+  const long = posting('x'.repeat(255))
+  expect((await session.send(long)).status).toBe(201)
+  expect((await session.send(long)).fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it.each(['PUT', 'PATCH', 'DELETE'])('needs a key for %s, also where POST needs none', async (method) => {
+  const heard = await session.send({ method, path: '/sessions', key: undefined })
+  expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
+})
+
+it('needs none for a subscription, which is harmless when repeated', async () => {
+  const heard = await session.send({
+    method: 'POST',
+    path: '/events/subscription',
+    key: undefined,
+    body: { after: 0 },
+  })
+  // It needs a socket, and that is all that is wrong with it.
+  expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'handler' })
+})
+
+it('lets two people use the same key', async () => {
+  await session.send(posting('d'))
+  const other = await logIn(service)
+  expect((await other.send(posting('d'))).fields.map(([name]) => name)).not.toContain('idempotency-replayed')
+  expect(effects).toHaveLength(2)
+})
+
+it('answers 409 while the first request runs, and has one effect for 20 at once', async () => {
+  let finish: () => void = () => {}
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  answer = async () => {
+    await gate
+    return text(201, 'made')
+  }
+  const first = session.send(posting('e'))
+  while (effects.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const others = await Promise.all(Array.from({ length: 19 }, () => session.send(posting('e'))))
+  for (const { status, json } of others) {
+    expect(status).toBe(409)
+    expect(json).toMatchObject({ code: 'idempotency_in_progress', retryable: true })
+    expect(json).not.toHaveProperty('outcome')
+  }
+  finish()
+  expect((await first).status).toBe(201)
+  expect((await session.send(posting('e'))).status).toBe(201)
+  expect(effects).toHaveLength(1)
+})
+
+it('says that the outcome is unknown when the backend failed in its work, and never tries again', async () => {
+  answer = async () => {
+    throw new Error('died half-way')
+  }
+  expect((await session.send(posting('f'))).json).toMatchObject({
+    code: 'internal',
+    status: 500,
+    detail: 'the service failed',
+    outcome: 'unknown',
+  })
+  answer = async () => text(201, 'made')
+  const again = await session.send(posting('f'))
+  expect(again.json).toMatchObject({ code: 'idempotency_in_progress', status: 409, outcome: 'unknown' })
+  expect(effects).toHaveLength(1)
+})
+
+it('says that the outcome is unknown when the first request has been silent for a minute', async () => {
+  let finish: (() => void) | undefined
+  const own = await startTestService({
+    backend: {
+      answer: () =>
+        new Promise((resolve) => {
+          finish = () => resolve(text(201, 'late'))
+        }),
+      close: async () => {},
+    },
+  })
+  try {
+    const someone = await logIn(own)
+    const first = someone.send(posting('silent'))
+    await expect.poll(() => finish).toBeDefined()
+    expect((await someone.send(posting('silent'))).json).not.toHaveProperty('outcome')
+    own.advanceClock(61)
+    expect((await someone.send(posting('silent'))).json).toMatchObject({
+      code: 'idempotency_in_progress',
+      outcome: 'unknown',
+    })
+    finish?.()
+    await first
+  } finally {
+    await own.close()
+  }
+})
+
+it('settles the key with the refusal when the backend says that it has done nothing: outcome none, and again', async () => {
+  answer = async () => {
+    throw new ProtocolError('payload_invalid', 'too small')
+  }
+  const first = await session.send(posting('g'))
+  expect(first.json).toMatchObject({ code: 'payload_invalid', detail: 'too small', outcome: 'none' })
+  answer = async () => text(201, 'made')
+  const again = await session.send(posting('g'))
+  expect(again.json).toEqual(first.json)
+  expect([again.status, first.status]).toEqual([400, 400])
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+  expect(effects).toHaveLength(1)
+  expect((await session.send(posting('g', { body: { size: 2 } }))).json).not.toHaveProperty('outcome')
+})
+
+it('says no outcome where the key was not looked at', async () => {
+  const frame = session.prepare(posting('no-outcome', { path: '/sessions/nothing' }))
+  expect((await send(service, frame)).json).toMatchObject({ code: 'not_found', outcome: 'none' })
+  expect((await send(service, frame)).json).not.toHaveProperty('outcome')
+  expect((await session.send({ path: '/sessions/nothing' })).json).not.toHaveProperty('outcome')
+  expect((await session.send(posting('late', { created: service.now() - 121 }))).json).not.toHaveProperty(
+    'outcome',
+  )
+})
+
+it('is unknown for an answer over the frame limit, which the key has all the same', async () => {
+  answer = async () => ({ ...text(201, ''), content: new Uint8Array(1_100_000) })
+  for (const _time of [1, 2]) {
+    const heard = await session.send(posting('too-large'))
+    expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
+  }
+  const told = await session.send({ path: outcomePath('too-large') })
+  expect(told.json).toEqual({ outcome: 'done' })
+  expect(effects).toHaveLength(1)
+})
+
+it('keeps the same answer of the channel’s own routes', async () => {
+  const own = await logIn(service)
+  const renewal = { method: 'POST', path: '/sessions/current/token', key: 'renewal' }
+  const first = await own.send(renewal)
+  const again = await own.send(renewal)
+  expect(again.json.access_token).toBe(first.json.access_token)
+  expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it.each(['', '""', 'token-form', '"a";b=1', '"a', `"${'x'.repeat(256)}"`])(
+  'refuses the key %s and uses up the nonce all the same',
+  async (value) => {
+    const nonce = random(16)
+    const parts = posting('h', {
+      nonce,
+      before: (message) => ({
+        ...message,
+        fields: message.fields.map(
+          ([name, old]) => [name, name === 'idempotency-key' ? value : old] as const,
+        ),
+      }),
+    })
+    expect((await session.send(parts)).json).toMatchObject({ code: 'idempotency_missing', status: 400 })
+    expect((await session.send(parts)).json).toMatchObject({ code: 'replayed' })
+    expect(effects).toHaveLength(0)
+  },
+)

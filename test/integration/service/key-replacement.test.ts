@@ -1,0 +1,192 @@
+/** The root key is replaced in two steps, and keys that have leaked are ended at once. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openKeyring, rotateWhenDue } from '../../../service/keys/keyring.ts'
+import { createNextRoot, useRootKey } from '../../../service/keys/replacement.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { CommandResult } from '../../support/command.ts'
+import { runKeys } from '../../support/keys-command.ts'
+import { logIn, RawSession } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+
+let folder: string
+let environment: Record<string, string>
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'miniseal-root-'))
+  environment = {
+    PORT: '0',
+    MINISEAL_ORIGIN: 'http://127.0.0.1:1',
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+  }
+})
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+async function serving<T>(work: (service: TestService) => Promise<T>): Promise<T> {
+  const service = await startTestService({ environment })
+  try {
+    return await work(service)
+  } finally {
+    await service.close()
+  }
+}
+
+const run = (...args: string[]): Promise<CommandResult> => runKeys(args, environment)
+
+const exported = async (): Promise<{ roots: string[] }> => JSON.parse((await run('export', '--json')).out)
+
+/** A client with these root keys in its package. */
+const pinning = (service: TestService, roots: readonly string[]): Promise<RawSession> =>
+  logIn({ ...service, roots })
+
+async function kids(kind: string): Promise<string[]> {
+  const lines = (await run('list')).out.split('\n').filter((line) => line.startsWith(kind))
+  return lines.map((line) => line.split(/\s+/)[1] ?? '')
+}
+
+it('signs with the old root until it is told otherwise: old clients until then, new ones before and after', async () => {
+  const [old = ''] = await serving(async ({ roots }) => roots)
+  const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
+  const { roots } = await exported()
+  expect(roots).toHaveLength(2)
+  expect(roots[0]).toBe(old)
+  expect((await run('list')).out).toContain(`root       ${next}  not used yet`)
+  await serving(async (service) => {
+    await expect(pinning(service, [old])).resolves.toBeDefined()
+    await expect(pinning(service, roots)).resolves.toBeDefined()
+  })
+  expect((await run('use', 'root', next)).code).toBe(0)
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await serving(async (service) => {
+    await expect(pinning(service, [old])).rejects.toMatchObject({ code: 'key_unknown' })
+    await expect(pinning(service, roots)).resolves.toBeDefined()
+  })
+  // Too early after all: the old one can be taken back.
+  const [, former = ''] = await kids('root')
+  expect((await run('use', 'root', former)).code).toBe(0)
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined())
+})
+
+it('switches to the new root at a given time', async () => {
+  await serving(async ({ roots }) => roots)
+  const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
+  expect((await run('use', 'root', next, '--at', '2999-01-31T08:00:00Z')).out).toContain(
+    '2999-01-31T08:00:00Z',
+  )
+  const wrapper = createSecretWrapper(
+    (await import('../../../service/config/config.ts')).readConfig(environment).masterKeys,
+  )
+  const store = await openStore({ kind: 'sqlite', path: join(folder, 'miniseal.db') })
+  const at = Date.UTC(2999, 0, 31, 8) / 1000
+  const keyring = await openKeyring(store, wrapper, 1)
+  expect(keyring.current('root', at - 1).kid).not.toBe(next)
+  expect(keyring.current('root', at).kid).toBe(next)
+  await store.close()
+})
+
+it('refuses a second waiting root, a root that is in use or not there, and a time that is over', async () => {
+  await serving(async ({ roots }) => roots)
+  const [only = ''] = await kids('root')
+  const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
+  await expect(run('rotate', 'root')).rejects.toThrow(/waits for its use/)
+  await expect(run('use', 'root', only)).rejects.toThrow(/is in use/)
+  await expect(run('use', 'root', 'other')).rejects.toThrow(/there is no root key/)
+  await expect(run('use', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/is over/)
+  await expect(run('use', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/takes a time/)
+  await expect(run('use', 'signing', next)).rejects.toThrow(/takes root/)
+})
+
+it('goes forth and back between two roots within one second', async () => {
+  const now = 1_764_000_000
+  const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
+  const store = await openStore({ kind: 'sqlite', path: ':memory:' })
+  const keyring = await openKeyring(store, wrapper, now - 10)
+  const first = keyring.current('root', now).kid
+  const second = await createNextRoot(store, wrapper, keyring, now)
+  for (const [kid, at] of [
+    [second, now],
+    [first, now + 1],
+    [second, now + 1],
+  ] as const) {
+    await keyring.reload()
+    const from = await useRootKey(store, keyring, kid, at, at)
+    expect(from).toBeLessThanOrEqual(at + 1)
+    await keyring.reload()
+    expect(keyring.current('root', from).kid).toBe(kid)
+  }
+  await store.close()
+})
+
+it('refuses to end a key when only one that was rotated away would be left', async () => {
+  await serving(async ({ roots }) => roots)
+  await run('rotate', 'agreement')
+  const [newest = '', old = ''] = await kids('agreement')
+  await expect(run('end', 'agreement', newest, '--now')).rejects.toThrow(/it is the only/)
+  expect(await kids('agreement')).toEqual([newest, old])
+})
+
+it.each(['agreement', 'signing', 'token', 'root'])(
+  'ends a %s key at once, after its rotation, and uses the next one',
+  async (kind) => {
+    const leaked = await serving((service) => logIn(service))
+    const [old = ''] = await kids(kind)
+    await expect(run('end', kind, old, '--now')).rejects.toThrow(/it is the only/)
+    await expect(run('end', kind, old)).rejects.toThrow(/say --now/)
+    await run('rotate', kind)
+    const said = await run('end', kind, old, '--now')
+    const [next] = await kids(kind)
+    expect(said.out).toBe(`${kind} key ${old} has ended, ${next} is in use\n`)
+    expect(await kids(kind)).not.toContain(old)
+    await expect(run('end', kind, old, '--now')).rejects.toThrow(/there is no/)
+    await serving(async (service) => {
+      await expect(logIn(service)).resolves.toBeDefined()
+      const now = new RawSession({ ...leaked, service }).send()
+      if (kind === 'token') expect((await now).json.code).toBe('token_invalid')
+      // A client that knows the next key only by a new configuration does not take its signature.
+      else if (kind === 'signing') await expect(now).rejects.toMatchObject({ code: 'key_unknown' })
+      else expect((await now).status).toBe(200)
+      if (kind !== 'agreement') return
+      const stale = logIn(service, { configuration: leaked.configuration })
+      await expect(stale).rejects.toThrow(/unknown_agreement_key/)
+    })
+  },
+)
+
+it('ends no lookup key', async () => {
+  await serving(async ({ roots }) => roots)
+  const [kid = ''] = await kids('lookup')
+  await expect(run('end', 'lookup', kid, '--now')).rejects.toThrow(/keys end takes one of/)
+  await expect(run('rotate', 'lookup')).rejects.toThrow(/keys rotate takes one of/)
+})
+
+it('does not read the name of a key for an option, whatever it begins with', async () => {
+  const kid = `-${'a'.repeat(42)}`
+  await expect(run('end', 'agreement', kid, '--now')).rejects.toThrow(/there is no/)
+  await expect(run('use', 'root', `--${'b'.repeat(41)}`)).rejects.toThrow(/there is no/)
+})
+
+it('rotates signing and token keys once they are 90 days old, once each', async () => {
+  const now = 1_764_000_000
+  const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
+  const store = await openStore({ kind: 'sqlite', path: ':memory:' })
+  const keyring = await openKeyring(store, wrapper, now)
+  const count = async (kind: string): Promise<number> =>
+    (await store.listServiceKeys()).filter((key) => key.kind === kind).length
+  const due = now + 90 * 86_400
+  await rotateWhenDue(store, wrapper, keyring, due - 1)
+  expect([await count('signing'), await count('token')]).toEqual([1, 1])
+  for (const at of [due, due + 15, due + 86_399]) await rotateWhenDue(store, wrapper, keyring, at)
+  expect([await count('signing'), await count('token')]).toEqual([2, 2])
+  // The signing key is published for a day before it is used, the token key is used at once.
+  const [first, second] = (await store.listServiceKeys()).filter(({ kind }) => kind === 'signing')
+  expect(keyring.current('signing', due + 86_399).kid).toBe(first?.kid)
+  expect(keyring.current('signing', due + 86_400).kid).toBe(second?.kid)
+  expect(keyring.current('token', due).createdAt).toBe(due)
+  await store.close()
+})

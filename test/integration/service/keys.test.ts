@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { agreementKeyHint } from '../../../crypto/frames/handshake.ts'
+import { decodeBase64 } from '../../../crypto/text.ts'
+import {
+  configurationLifetime,
+  openKeyring,
+  rotateKey,
+  rotateWhenDue,
+} from '../../../service/keys/keyring.ts'
+import { jsonWebKeySet, noteVerifierKey, published } from '../../../service/keys/publication.ts'
+import { endKeyNow } from '../../../service/keys/replacement.ts'
+import { readServiceKey } from '../../../service/keys/service-key.ts'
+import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import { createTokenIssuer } from '../../../service/sessions/tokens.ts'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { Store } from '../../../service/store/store.ts'
+
+const now = 1_764_000_000
+const wrapper = createSecretWrapper([new Uint8Array(randomBytes(32))])
+const memory = (): Promise<Store> => openStore({ kind: 'sqlite', path: ':memory:' })
+
+it('makes one set of keys, however many processes start on an empty database', async () => {
+  const store = await memory()
+  const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyring(store, wrapper, now)))
+  const kinds = (await store.listServiceKeys()).map(({ kind }) => kind)
+  expect(kinds.sort()).toEqual(['agreement', 'log', 'lookup', 'root', 'signing', 'token'])
+  expect(new Set(rings.map((ring) => ring.current('root', now).kid)).size).toBe(1)
+  await store.close()
+})
+
+it('uses a new agreement key at once and takes the old one for as long as anybody may hold its configuration', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const old = ring.current('agreement', now)
+  const hint = agreementKeyHint(sodiumPrimitives, old.publicKey)
+  const { kid } = await rotateKey(store, wrapper, 'agreement', now + 100)
+  await ring.reload()
+  expect(published(ring, 'agreement', now + 100).map((key) => key.kid)).toEqual([kid, old.kid])
+  expect((await ring.findAgreement(hint, now + configurationLifetime + 99))?.kid).toBe(old.kid)
+  expect(await ring.findAgreement(hint, now + configurationLifetime + 100)).toBeUndefined()
+  expect(published(ring, 'agreement', now + configurationLifetime + 100).map((key) => key.kid)).toEqual([kid])
+  await store.close()
+})
+
+it('publishes no key that somebody wrote into the database', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const [record] = (await store.listServiceKeys()).filter(({ kind }) => kind === 'token')
+  if (record === undefined) throw new Error('no token key')
+  const forged = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32)).publicKey
+  expect(readServiceKey(record, wrapper).kid).toBe(ring.current('token', now).kid)
+  expect(() => readServiceKey({ ...record, publicKey: forged }, wrapper)).toThrow(/not the one of its secret/)
+  expect(() => readServiceKey({ ...record, kid: 'other' }, wrapper)).toThrow()
+  await store.close()
+})
+
+it('finds an agreement key that another process has made', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  await rotateKey(store, wrapper, 'agreement', now)
+  const made = (await store.listServiceKeys()).filter(({ kind }) => kind === 'agreement').at(-1)
+  const hint = agreementKeyHint(sodiumPrimitives, made?.publicKey ?? new Uint8Array(32))
+  expect((await ring.findAgreement(hint, now + 1))?.kid).toBe(made?.kid)
+  await store.close()
+})
+
+it('publishes a new signing key a configuration’s lifetime before its first use', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const old = ring.current('signing', now)
+  const { kid, notBefore } = await rotateKey(store, wrapper, 'signing', now)
+  await ring.reload()
+  expect(notBefore).toBe(now + configurationLifetime)
+  expect(published(ring, 'signing', now).map((key) => key.kid)).toEqual([old.kid, kid])
+  expect(ring.current('signing', notBefore - 1).kid).toBe(old.kid)
+  expect(ring.current('signing', notBefore).kid).toBe(kid)
+  await store.close()
+})
+
+it('rotates the agreement key once it is a day old, once among several processes', async () => {
+  const store = await memory()
+  const rings = await Promise.all(Array.from({ length: 4 }, () => openKeyring(store, wrapper, now)))
+  const rotate = (at: number): Promise<boolean[]> =>
+    Promise.all(rings.map((ring) => rotateWhenDue(store, wrapper, ring, at)))
+  expect(await rotate(now + 86_399)).toEqual([false, false, false, false])
+  expect(await rotate(now + 86_400)).toEqual([true, true, true, true])
+  expect((await store.listServiceKeys()).filter(({ kind }) => kind === 'agreement')).toHaveLength(2)
+  expect(new Set(rings.map((ring) => ring.current('agreement', now + 86_400).kid)).size).toBe(1)
+  await store.close()
+})
+
+it('takes tokens of the old token key until the last of them has expired', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const issuer = createTokenIssuer(ring, 'https://pay.example.com')
+  const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
+  const token = await issuer.issue(subject, now)
+  const elsewhere = await openKeyring(store, wrapper, now)
+  await rotateKey(store, wrapper, 'token', now + 1)
+  await ring.reload()
+  // A process that has not heard of the rotation takes a token of the new key all the same.
+  const newer = await issuer.issue(subject, now + 1)
+  const late = createTokenIssuer(elsewhere, 'https://pay.example.com')
+  expect(await late.verify(newer, now + 2, 'unexpired')).toEqual(subject)
+  expect(await issuer.verify(token, now + 599, 'unexpired')).toEqual(subject)
+  await expect(issuer.verify(token, now + 600, 'unexpired')).rejects.toMatchObject({ code: 'token_expired' })
+  expect(jsonWebKeySet(ring, 'token', now + 2).keys).toHaveLength(2)
+  await store.close()
+})
+
+it('refuses a token that it has verified before, once the key of it has been ended', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const issuer = createTokenIssuer(ring, 'https://pay.example.com')
+  const subject = { user: 'u', appid: 'wx1', sid: 's', device: 'd' }
+  const token = await issuer.issue(subject, now)
+  expect(await issuer.verify(token, now + 1, 'unexpired')).toEqual(subject)
+  const { kid } = ring.current('token', now)
+  await rotateKey(store, wrapper, 'token', now + 1)
+  await ring.reload()
+  expect(await issuer.verify(token, now + 2, 'unexpired')).toEqual(subject)
+  await endKeyNow(store, ring, 'token', kid, now + 2)
+  await ring.reload()
+  for (const age of ['unexpired', 'any'] as const)
+    await expect(issuer.verify(token, now + 3, age)).rejects.toMatchObject({ code: 'token_invalid' })
+  await store.close()
+})
+
+it('refuses tokens of another issuer, another algorithm or another type', async () => {
+  const store = await memory()
+  const ring = await openKeyring(store, wrapper, now)
+  const token = await createTokenIssuer(ring, 'https://other.example.com').issue(
+    { user: 'u', appid: 'a', sid: 's', device: 'd' },
+    now,
+  )
+  const issuer = createTokenIssuer(ring, 'https://pay.example.com')
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const none = `${part({ alg: 'none', typ: 'at+jwt' })}.${part({ sub: 'u' })}.`
+  for (const wrong of [token, none, '', 'a.b.c']) {
+    await expect(issuer.verify(wrong, now, 'any')).rejects.toMatchObject({ code: 'token_invalid' })
+  }
+  await store.close()
+})
+
+it('wraps a secret for its place and for no other, and never twice alike', () => {
+  const secret = new Uint8Array(randomBytes(32))
+  const place = { column: 'sessions.c2s_wrapped', row: 'a' }
+  const wrapped = wrapper.wrap(secret, place)
+  expect(wrapper.unwrap(wrapped, place)).toEqual(secret)
+  expect(wrapper.wrap(secret, place)).not.toEqual(wrapped)
+  expect(Buffer.from(wrapped).includes(Buffer.from(secret))).toBe(false)
+  expect(() => wrapper.unwrap(wrapped, { ...place, row: 'b' })).toThrow()
+  expect(() => wrapper.unwrap(wrapped, { ...place, column: 'sessions.s2c_wrapped' })).toThrow()
+  for (const [index] of wrapped.entries()) {
+    const changed = wrapped.slice()
+    changed[index] = (changed[index] ?? 0) ^ 1
+    expect(() => wrapper.unwrap(changed, place)).toThrow()
+  }
+})
+
+it('unwraps with an old master key and wraps with the current one', () => {
+  const [older, newer] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
+  const place = { column: 'c', row: 'r' }
+  const secret = Uint8Array.of(1, 2, 3)
+  const before = createSecretWrapper([older]).wrap(secret, place)
+  const both = createSecretWrapper([newer, older])
+  expect(both.unwrap(before, place)).toEqual(secret)
+  expect(createSecretWrapper([newer]).unwrap(both.wrap(secret, place), place)).toEqual(secret)
+  expect(() => createSecretWrapper([newer]).unwrap(before, place)).toThrow(
+    /master key that is not configured/,
+  )
+  expect(() => createSecretWrapper([])).toThrow()
+  expect(() => createSecretWrapper([new Uint8Array(31)])).toThrow()
+})
+
+it('writes note verifier keys as the signed-note specification has them', () => {
+  const vkey = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k'
+  const publicKey = decodeBase64('AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k').slice(1)
+  expect(noteVerifierKey('example.com/foo', publicKey)).toBe(vkey)
+})

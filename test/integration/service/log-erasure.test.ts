@@ -1,0 +1,179 @@
+/** A person is erased: proofs stand, nothing opens, nothing is found, and others notice nothing. */
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { audit } from '../../../service/cli/audit.ts'
+import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
+import { openKeyring } from '../../../service/keys/keyring.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import type { Store } from '../../../service/store/store.ts'
+import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
+import { hashLeaf } from '../../../service/tlog/tree.ts'
+import type { ServiceDatabase } from '../../support/both-databases.ts'
+import { describeWithBothDatabases } from '../../support/both-databases.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import { ofKind, readLog, withStore } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+describeWithBothDatabases('erasing a person', (create) => {
+  let database: ServiceDatabase
+  let service: TestService
+  let session: RawSession
+  let other: RawSession
+  const device = newDevice()
+  const openid = 'openid-to-be-erased'
+  const why = 'the words of the operator: canary-51'
+
+  beforeAll(async () => {
+    database = await create()
+    service = await startTestService({ environment: database.environment })
+    // Refused before anybody knows who it is: a leaf of the device alone.
+    await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
+    session = await logIn(service, { openid, device })
+    other = await logIn(service, { openid: 'openid-of-somebody-else' })
+    for (const by of [session, other]) {
+      await by.send({ path: '/wallet' })
+      await by.send({
+        method: 'POST',
+        path: '/wallet/transfers',
+        body: { payee: 'bob', amount: 3, currency: 'CNY' },
+      })
+      await by.send({
+        method: 'PUT',
+        path: `/devices/${by.device.signer.keyid}`,
+        body: { name: 'Canary phone' },
+      })
+    }
+    await allPlaced()
+  })
+
+  afterAll(async () => {
+    await service.close()
+    await database.remove()
+  })
+
+  const inStore = <T>(work: (store: Store) => Promise<T>): Promise<T> => withStore(service.environment, work)
+
+  async function allPlaced(): Promise<void> {
+    while (await inStore((store) => store.hasPending())) await sleep(50)
+  }
+
+  async function userTag(user: string): Promise<Uint8Array> {
+    const { masterKeys = [] } = readOperatorPaths(service.environment)
+    const now = service.now()
+    return await inStore(async (store) => {
+      const keyring = await openKeyring(store, createSecretWrapper(masterKeys), now)
+      return createBlindIndex(keyring.current('lookup', now).secretKey)('user', user)
+    })
+  }
+
+  async function miniseal(...args: readonly string[]) {
+    let out = ''
+    const terminal = {
+      environment: service.environment,
+      out: (text: string) => {
+        out += text
+      },
+      err: () => {},
+      isInteractive: false,
+    }
+    const { erase } = audit.commands
+    if (erase === undefined) throw new Error('no such command')
+    const code = await erase.run(args, terminal)
+    return { code, out }
+  }
+
+  /** Every leaf hash with its place, as a proof needs them. */
+  async function tree(): Promise<string> {
+    const entries = await inStore((store) => store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 10_000))
+    const digest = createHash('sha256')
+    for (const { leaf, hash } of entries) {
+      expect(Buffer.from(hashLeaf(leaf)).equals(hash)).toBe(true)
+      digest.update(hash)
+    }
+    return `${entries.length} ${digest.digest('hex')}`
+  }
+
+  it('needs a reason in words, and somebody who is there', async () => {
+    await expect(miniseal(session.user)).rejects.toThrow(/--why/)
+    await expect(miniseal(session.user, '--why', 'x', '--reason', 'whim')).rejects.toThrow(/--reason/)
+    await expect(miniseal('u_nobody', '--why', 'x')).rejects.toThrow(/no user/)
+    await expect(miniseal('--why', 'x')).rejects.toThrow(/takes a user/)
+  })
+
+  it('leaves the leaves as they are, and nothing that opens or that is found by the person', async () => {
+    const tag = await userTag(session.user)
+    expect(await inStore((store) => store.hasTagged(tag))).toBe(true)
+    const before = await readLog(service.environment)
+    const hashes = new Set(before.map(({ row }) => Buffer.from(row.hash).toString('hex')))
+    const treeBefore = await tree()
+    const result = await miniseal(session.user, '--why', why, '--reason', 'law')
+    expect(result).toEqual({ code: 0, out: `erased ${session.user}\n` })
+    await allPlaced()
+    const after = await readLog(service.environment)
+    for (const { row } of after) hashes.delete(Buffer.from(row.hash).toString('hex'))
+    expect(hashes.size).toBe(0)
+    expect((await tree()).split(' ')[0]).toBe(String(Number(treeBefore.split(' ')[0]) + 1))
+    expect(await inStore((store) => store.hasTagged(tag))).toBe(false)
+    expect(await inStore((store) => store.findSubjectKey(tag))).toBeUndefined()
+    for (const { text } of after) {
+      expect(text).not.toContain(session.user)
+      expect(text).not.toContain(device.signer.keyid)
+      expect(text).not.toContain(Buffer.from(tag).toString('latin1'))
+    }
+    // Somebody else's are as they were.
+    const others = after.filter(({ groups }) => groups.sub?.user === other.user)
+    expect(others).toHaveLength(before.filter(({ groups }) => groups.sub?.user === other.user).length)
+    expect(others.every(({ row }) => row.userTag !== null && row.detail !== null)).toBe(true)
+  })
+
+  it('is itself a leaf, which says why and not who', async () => {
+    const [erased, ...more] = ofKind(await readLog(service.environment), 'erased')
+    expect(more).toEqual([])
+    expect(erased?.leaf).toMatchObject({ result: 'ok', facts: { reason: 'law' } })
+    expect(erased?.groups).toEqual({ core: { why } })
+    expect(Buffer.from(erased?.row.leaf ?? []).toString()).not.toContain('canary')
+    expect(erased?.row).toMatchObject({ userTag: null, deviceTag: null })
+  })
+
+  it('ends the sessions, revokes the devices, and leaves nothing of what WeChat said', async () => {
+    const heard = await session.send({ path: '/wallet' })
+    expect(heard).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
+    const nothing = new Uint8Array(0)
+    expect(await inStore((store) => store.findUser(session.user))).toMatchObject({
+      openidWrapped: nothing,
+      sessionKeyWrapped: nothing,
+    })
+    const [kept] = await inStore((store) => store.listDevices(session.user))
+    expect(kept).toMatchObject({ name: null, platform: null, revokedAt: expect.any(Number) })
+    expect((await other.send({ path: '/wallet' })).status).toBe(200)
+  })
+
+  it('is not undone by what the old device still sends', async () => {
+    await session.send({ path: '/wallet' })
+    await session.send({ method: 'POST', path: '/wallet/transfers', body: {} })
+    const tag = await userTag(session.user)
+    expect(await inStore((store) => store.findSubjectKey(tag))).toBeUndefined()
+    const refused = ofKind(await readLog(service.environment), 'refused')
+    expect(refused.some(({ groups }) => groups.sub?.user === session.user)).toBe(false)
+    expect(refused.some(({ row }) => row.userTag !== null)).toBe(false)
+  })
+
+  it('is finished, and not repeated, when it is called again', async () => {
+    const result = await miniseal(session.user, '--why', why)
+    expect(result.out).toContain('was erased before')
+    expect(ofKind(await readLog(service.environment), 'erased')).toHaveLength(1)
+  })
+
+  it('lets the person come back, with a new key and nothing of before', async () => {
+    const back = await logIn(service, { openid })
+    expect(back.user).toBe(session.user)
+    expect((await back.send({ path: '/wallet' })).status).toBe(200)
+    // The session of before is nobody's.
+    expect((await session.send({ path: '/wallet' })).status).toBe(401)
+    const mine = (await readLog(service.environment)).filter(({ groups }) => groups.sub?.user === back.user)
+    expect(mine.map(({ leaf }) => leaf.kind).sort()).toEqual(['device-added', 'login', 'request'])
+  })
+})

@@ -1,0 +1,188 @@
+/** What cannot be logged is not done: 503, no effect, and a gap in the log once it can be written again. */
+
+import Database from 'better-sqlite3'
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Field } from '../../../crypto/frames/binary-http.ts'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import type { ServiceDatabase } from '../../support/both-databases.ts'
+import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import { ofKind, readLog } from '../../support/read-log.ts'
+import type { OwnService, TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+/** Holds every writer back, as a write that hangs does. @returns lets them go */
+async function hang(service: TestService): Promise<() => Promise<void>> {
+  const { MINISEAL_DATABASE: url = '' } = service.environment
+  if (url.startsWith('sqlite:')) {
+    const connection = new Database(url.slice('sqlite:'.length))
+    connection.exec('begin immediate')
+    return async () => {
+      connection.exec('rollback')
+      connection.close()
+    }
+  }
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query('begin')
+  await client.query('lock table log_intents, log_staged in access exclusive mode')
+  return async () => {
+    await client.query('rollback')
+    await client.end()
+  }
+}
+
+describeWithBothDatabases('a log that cannot be written', (create) => {
+  let database: ServiceDatabase
+  let service: OwnService
+  let session: RawSession
+  let seen: string[] = []
+  // What names a leaf is the channel's own word.
+  const forged: readonly Field[] = [['miniseal-receipt', ':Zm9yZ2Vk:']]
+
+  beforeEach(async () => {
+    seen = []
+    database = await create()
+    const backend = {
+      answer: async ({ method, path }: { method: string; path: string }) => {
+        seen.push(`${method} ${path}`)
+        if (path === '/careful') throw new StepUpNeeded('confirm this')
+        return { status: 200, fields: forged, content: new Uint8Array(0) }
+      },
+      close: async () => {},
+    }
+    service = await startTestService({ environment: database.environment, backend })
+    session = await logIn(service)
+  })
+
+  afterEach(async () => {
+    await service.close()
+    await database.remove()
+  })
+
+  const pay = (key: string) => session.send({ method: 'POST', path: '/pay', body: {}, key })
+  const unavailable = { kind: 'sealed', status: 503, json: { code: 'unavailable', retryable: true } }
+
+  it('has no unsafe request run, and tells the gap with the first that runs again', async () => {
+    await disturb(service, 'alter table log_intents rename to gone')
+    for (const key of ['one', 'two']) expect(await pay(key)).toMatchObject(unavailable)
+    expect(seen).toEqual([])
+    await disturb(service, 'alter table gone rename to log_intents')
+    const heard = await pay('one')
+    expect(heard.status).toBe(200)
+    expect(findField(heard.fields, 'miniseal-receipt')).toBeDefined()
+    expect(seen).toEqual(['POST /pay'])
+    const gaps = ofKind(await readLog(service.environment), 'gap')
+    expect(gaps.map(({ leaf }) => leaf)).toMatchObject([{ result: 'unknown', facts: { n: 2 } }])
+    const { from, to } = gaps[0]?.leaf.facts ?? {}
+    expect(Number(from)).toBeLessThanOrEqual(Number(to))
+    expect(Number(to)).toBeLessThanOrEqual(gaps[0]?.leaf.at ?? 0)
+  })
+
+  it('releases no answer to a safe request', async () => {
+    await disturb(service, 'alter table log_staged rename to gone')
+    const heard = await session.send({ path: '/read' })
+    expect(heard).toMatchObject(unavailable)
+    expect(findField(heard.fields, 'miniseal-receipt')).toBeUndefined()
+    await disturb(service, 'alter table gone rename to log_staged')
+    expect((await session.send({ path: '/read' })).status).toBe(200)
+    expect(ofKind(await readLog(service.environment), 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([1])
+  })
+
+  const noStaging = () =>
+    disturb(
+      service,
+      `create trigger no_staging before insert on log_staged begin select raise(abort, 'disk full'); end`,
+      `create function no_staging() returns trigger language plpgsql as $$ begin raise exception 'read-only' using errcode = '25006'; end $$;
+       create trigger no_staging before insert on log_staged for each row execute function no_staging()`,
+    )
+
+  it('keeps the intent of what ran and could not be told: the outcome is unknown, and never a second effect', async () => {
+    await noStaging()
+    expect(await pay('once')).toMatchObject({ status: 503, json: { outcome: 'unknown' } })
+    expect(seen).toEqual(['POST /pay'])
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    expect(await pay('once')).toMatchObject({ status: 409, json: { code: 'idempotency_in_progress' } })
+    expect(seen).toEqual(['POST /pay'])
+  })
+
+  it('releases no stored answer either, and gives it once it can be told', async () => {
+    expect((await pay('stored')).status).toBe(200)
+    await noStaging()
+    const heard = await pay('stored')
+    expect(heard).toMatchObject({ ...unavailable, json: { code: 'unavailable', step: 'idempotency' } })
+    expect(heard.json).not.toHaveProperty('outcome')
+    expect(findField(heard.fields, 'idempotency-replayed')).toBeUndefined()
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    const again = await pay('stored')
+    expect(again.status).toBe(200)
+    expect(findField(again.fields, 'idempotency-replayed')).toBe('true')
+    expect(seen).toEqual(['POST /pay'])
+  })
+
+  it('shows no challenge that was not kept', async () => {
+    const careful = { method: 'POST', path: '/careful', body: {}, key: 'careful' }
+    await noStaging()
+    const heard = await session.send(careful)
+    expect(heard).toMatchObject(unavailable)
+    expect(heard.json).not.toHaveProperty('challenge')
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    expect((await session.send({ ...careful, key: 'next' })).json).toHaveProperty('challenge')
+  })
+
+  it('lets no backend name a leaf', async () => {
+    const heard = await pay('forged')
+    expect(heard.status).toBe(200)
+    const fields = heard.fields.filter(([name]) => name === 'miniseal-receipt')
+    expect(fields).toHaveLength(1)
+    expect(fields[0]?.[1]).toMatch(/^:[A-Za-z0-9+/]{43}=:$/)
+  })
+
+  it('has nobody signed in', async () => {
+    const prepared = await prepareLogin(service)
+    await disturb(service, 'alter table log_staged rename to gone')
+    expect(await send(service, prepared)).toMatchObject(unavailable)
+    await disturb(service, 'alter table gone rename to log_staged')
+    expect(ofKind(await readLog(service.environment), 'login')).toHaveLength(1)
+    expect(ofKind(await readLog(service.environment), 'device-added')).toHaveLength(1)
+  })
+
+  it('refuses what it refuses all the same, and counts it into the gap', async () => {
+    await disturb(service, 'alter table log_staged rename to gone')
+    const clear = await post(service, random(64))
+    expect(clear.status).toBe(400)
+    expect(await clear.json()).toMatchObject({ code: 'malformed_frame' })
+    const unsigned = await session.send({
+      after: (message) => ({ ...message, fields: message.fields.filter(([name]) => name !== 'signature') }),
+    })
+    expect(unsigned).toMatchObject({ status: 401, json: { code: 'signature_missing' } })
+    await disturb(service, 'alter table gone rename to log_staged')
+    await session.send({ path: '/read' })
+    const leaves = await readLog(service.environment)
+    expect(ofKind(leaves, 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([2])
+    expect(ofKind(leaves, 'refused')).toEqual([])
+  })
+
+  it('refuses while a write hangs, and goes on when it does not any more', async () => {
+    const release = await hang(service)
+    const waiting = pay('hung')
+    expect(await waiting).toMatchObject(unavailable)
+    await release()
+    expect(seen).toEqual([])
+    expect((await pay('hung')).status).toBe(200)
+    expect(seen).toEqual(['POST /pay'])
+    expect(ofKind(await readLog(service.environment), 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([1])
+  }, 60_000)
+
+  it('writes what is missing when it stops, at the latest', async () => {
+    await disturb(service, 'alter table log_staged rename to gone')
+    await post(service, random(64))
+    await disturb(service, 'alter table gone rename to log_staged')
+    await service.stop()
+    const gaps = ofKind(await readLog(service.environment), 'gap')
+    expect(gaps.map(({ leaf }) => leaf.facts?.n)).toEqual([1])
+  })
+})

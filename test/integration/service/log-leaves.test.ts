@@ -1,0 +1,268 @@
+/** What goes into the log, over HTTP: every answer has its leaf, and no leaf says what it must not. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import { encodeBase64Url } from '../../../crypto/text.ts'
+import type { ServiceDatabase } from '../../support/both-databases.ts'
+import { describeWithBothDatabases } from '../../support/both-databases.ts'
+import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import type { ReadLeaf } from '../../support/read-log.ts'
+import { ofKind, readLog, withStore } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+describeWithBothDatabases('the log of a service', (create) => {
+  let database: ServiceDatabase
+  let service: TestService
+  let session: RawSession
+  const openid = 'openid-canary-7d21'
+
+  beforeAll(async () => {
+    database = await create()
+    service = await startTestService({
+      environment: { ...database.environment, MINISEAL_LIMITS: 'user=1000/60' },
+    })
+    session = await logIn(service, { openid })
+  })
+
+  afterAll(async () => {
+    await service.close()
+    await database.remove()
+  })
+
+  const receiptOf = (heard: ReceivedReply): string => findField(heard.fields, 'miniseal-receipt') ?? ''
+  const hashOf = ({ row }: ReadLeaf): string => `:${Buffer.from(row.hash).toString('base64')}:`
+
+  async function leafOf(heard: ReceivedReply): Promise<ReadLeaf> {
+    const found = (await readLog(service.environment)).filter((leaf) => hashOf(leaf) === receiptOf(heard))
+    if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} leaves of a receipt`)
+    return found[0]
+  }
+
+  it('has the leaf of a safe request, with who asked what from where and what was answered', async () => {
+    const heard = await session.send({ path: '/wallet?page=1' })
+    const { leaf, groups, row } = await leafOf(heard)
+    expect(leaf).toMatchObject({ kind: 'request', result: 'ok', retention: '1y', app: service.appid })
+    expect(groups.core).toMatchObject({ method: 'GET', path: '/wallet?page=1', status: 200 })
+    expect(groups.core).not.toHaveProperty('refusal')
+    expect(groups.net).toMatchObject({ ip: '127.0.0.1', forwarded: 'false', user_agent: 'node' })
+    expect(groups.pay).toMatchObject({
+      request_size: 0,
+      response_digest: findField(heard.fields, 'content-digest'),
+    })
+    const sid = encodeBase64Url(session.id)
+    const { keyid } = session.device.signer
+    expect(groups.sub).toEqual({ acr: 'session', device: keyid, session: sid, user: session.user })
+    expect(groups.sig).toMatchObject({ keyid, public_key: session.device.x })
+    expect(groups.sig?.base).toContain('"@path": /wallet\n')
+    expect(row.detailUntil).toBe(Math.floor(row.at / 1000) + 365 * 86_400)
+  })
+
+  it('has the leaf of an unsafe request for five years, with its key, and no intent is left', async () => {
+    const body = { payee: 'bob', amount: 5, currency: 'CNY' }
+    const heard = await session.send({
+      method: 'POST',
+      path: '/wallet/transfers',
+      body,
+      key: 'key-of-a-transfer',
+    })
+    expect(heard.status).toBe(201)
+    const { leaf, groups } = await leafOf(heard)
+    expect(leaf).toMatchObject({ kind: 'request', result: 'ok', retention: '5y' })
+    expect(groups.core).toMatchObject({ idempotency_key: '"key-of-a-transfer"', status: 201 })
+    expect(groups.pay).toHaveProperty('request_digest')
+    const again = await session.send({
+      method: 'POST',
+      path: '/wallet/transfers',
+      body,
+      key: 'key-of-a-transfer',
+    })
+    expect(receiptOf(again)).not.toBe(receiptOf(heard))
+    const repeated = await leafOf(again)
+    expect(repeated.groups.core).toMatchObject({ replayed: 'true', status: 201 })
+    expect(await intents()).toBe(0)
+  })
+
+  async function intents(): Promise<number> {
+    return await withStore(service.environment, async (store) => {
+      return (await store.listIntents(Number.MAX_SAFE_INTEGER, 100)).length
+    })
+  }
+
+  it('has the leaf of a request that the channel or the backend refused', async () => {
+    const mismatch = { method: 'POST', path: '/wallet/transfers', key: 'key-of-a-transfer' } as const
+    const other = await session.send({ ...mismatch, body: { payee: 'eve', amount: 1, currency: 'CNY' } })
+    expect(other.json.code).toBe('idempotency_mismatch')
+    const refused = await leafOf(other)
+    expect(refused.leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    expect(refused.row.code).toBe('idempotency_mismatch')
+    expect(refused.groups.core).toMatchObject({ refusal: 'idempotency_mismatch', step: 'idempotency' })
+    const missing = await session.send({
+      method: 'POST',
+      path: '/wallet/transfers',
+      key: undefined,
+      body: {},
+    })
+    expect((await leafOf(missing)).row.code).toBe('idempotency_missing')
+    const nothing = await session.send({ path: '/nothing-here' })
+    const notFound = await leafOf(nothing)
+    expect(notFound.leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    expect(notFound.groups.core).toMatchObject({ refusal: 'not_found', step: 'handler', status: 404 })
+    expect(await intents()).toBe(0)
+  })
+
+  it('has the leaf of an unsafe request without a key', async () => {
+    const heard = await session.send({ method: 'POST', path: '/sessions/current/token' })
+    expect(heard.status).toBe(201)
+    const subscription = await session.send({ method: 'POST', path: '/events/subscription', key: undefined })
+    expect((await leafOf(subscription)).leaf).toMatchObject({ kind: 'request', retention: '5y' })
+    expect(await intents()).toBe(0)
+  })
+
+  it('has a leaf for a login and one for its new device, with the key that later requests are checked with', async () => {
+    const device = newDevice()
+    const prepared = await prepareLogin(service, { openid, device })
+    const heard = await send(service, prepared)
+    const { user, session: made } = heard.json
+    const login = await leafOf(heard)
+    expect(login.leaf).toMatchObject({ kind: 'login', result: 'ok', retention: '190d', app: service.appid })
+    expect(login.groups.sub).toMatchObject({ user, session: made.id, device: device.signer.keyid })
+    const added = ofKind(await readLog(service.environment), 'device-added').filter(
+      ({ groups }) => groups.sub?.device === device.signer.keyid,
+    )
+    expect(added).toHaveLength(1)
+    expect(added[0]?.groups.sig).toMatchObject({ keyid: device.signer.keyid, public_key: device.x })
+    await logIn(service, { openid, device })
+    const later = ofKind(await readLog(service.environment), 'device-added').filter(
+      ({ groups }) => groups.sub?.device === device.signer.keyid,
+    )
+    expect(later).toHaveLength(1)
+  })
+
+  it('has a leaf for a refused login, sealed with no person’s key, and found by its device', async () => {
+    const device = newDevice()
+    const heard = await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
+    expect(heard.json.code).toBe('login_code_invalid')
+    const { leaf, groups, row } = await leafOf(heard)
+    expect(leaf).toMatchObject({ kind: 'refused', result: 'refused', retention: '190d' })
+    expect(groups.core).toMatchObject({ refusal: 'login_code_invalid', step: 'login', path: '/sessions' })
+    expect(groups.sub).toEqual({ device: device.signer.keyid })
+    expect(row.userTag).toBeNull()
+    expect(row.deviceTag).not.toBeNull()
+  })
+
+  it('has a leaf for what is refused in the clear, and for what is refused before anything is claimed', async () => {
+    const before = ofKind(await readLog(service.environment), 'refused').length
+    await post(service, random(64))
+    await post(service, random(64), 'text/plain')
+    const replay = session.prepare()
+    await send(service, replay)
+    const replayed = await send(service, replay)
+    expect(replayed.json.code).toBe('replayed')
+    expect((await leafOf(replayed)).leaf.kind).toBe('refused')
+    const tampered = await session.send({
+      after: (message) => ({ ...message, fields: message.fields.filter(([name]) => name !== 'signature') }),
+    })
+    expect((await leafOf(tampered)).row.code).toBe('signature_missing')
+    const all = ofKind(await readLog(service.environment), 'refused')
+    expect(
+      all
+        .map(({ row }) => row.code)
+        .slice(before)
+        .sort(),
+    ).toEqual(['malformed_frame', 'malformed_frame', 'replayed', 'signature_missing'])
+    const clear = all.slice(before).filter(({ row }) => row.code === 'malformed_frame')
+    for (const { groups } of clear) {
+      expect(groups.core).toMatchObject({ refusal: 'malformed_frame', step: 'frame', status: 400 })
+    }
+  })
+
+  it('has a leaf for each end of a session: logout, another one, all others, a device', async () => {
+    const person = 'openid-of-many-sessions'
+    const [one, two, three] = [
+      await logIn(service, { openid: person }),
+      await logIn(service, { openid: person }),
+      await logIn(service, { openid: person }),
+    ]
+    await one.send({ method: 'DELETE', path: `/sessions/${encodeBase64Url(two.id)}` })
+    await one.send({ method: 'DELETE', path: `/devices/${three.device.signer.keyid}` })
+    await one.send({ method: 'DELETE', path: '/devices' })
+    await one.send({ method: 'DELETE', path: '/sessions' })
+    await one.send({ method: 'DELETE', path: '/sessions/current' })
+    const ends = ofKind(await readLog(service.environment), 'session-ended').filter(
+      ({ groups }) => groups.sub?.user === one.user,
+    )
+    expect(ends.map(({ leaf }) => leaf.facts)).toEqual([
+      { by: 'user', reason: 'revoked', scope: 'session' },
+      { by: 'user', reason: 'device-revoked', scope: 'device' },
+      { by: 'user', reason: 'device-revoked', scope: 'other-devices' },
+      { by: 'user', reason: 'revoked', scope: 'other-sessions' },
+      { by: 'user', reason: 'logout', scope: 'session' },
+    ])
+    expect(ends[0]?.groups.sub).toEqual({ user: one.user, session: encodeBase64Url(two.id) })
+    expect(ends[1]?.groups.sub).toEqual({ user: one.user, device: three.device.signer.keyid })
+    // What was refused has ended nothing.
+    const gone = await one.send({ method: 'DELETE', path: `/sessions/${encodeBase64Url(two.id)}` })
+    expect(gone.status).toBe(401)
+    expect(ofKind(await readLog(service.environment), 'session-ended')).toHaveLength(ends.length)
+  })
+
+  it('tells that a person confirmed by finger, and the counter of the trusted environment', async () => {
+    const transfer = {
+      method: 'POST',
+      path: '/wallet/transfers',
+      body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
+      key: 'key-of-a-large-transfer',
+    }
+    const asked = await session.send(transfer)
+    const { row, leaf, groups } = await leafOf(asked)
+    expect(row.code).toBe('step_up_required')
+    expect(leaf).toMatchObject({ kind: 'request', result: 'refused' })
+    expect(groups.core).toMatchObject({ refusal: 'step_up_required', step: 'handler', status: 401 })
+    const { challenge } = asked.json
+    const result = await confirm(service, openid, challenge)
+    const done = await session.send(withStepUp(transfer, stepUpField(challenge, result)))
+    expect(done.status).toBe(201)
+    const { sub } = (await leafOf(done)).groups
+    expect(sub).toMatchObject({ acr: 'soter', soter_counter: JSON.parse(result.resultJSON).counter })
+  })
+
+  it('holds no body, code, openid, session key, phone number or key; a token only where the device has signed it', async () => {
+    const canary = 'body-canary-93f1'
+    const code = await service.code(openid)
+    const device = newDevice()
+    const other = await logIn(service, { openid, code, device })
+    await other.send({
+      method: 'POST',
+      path: '/wallet/transfers',
+      body: { payee: 'bob', amount: 1, currency: 'CNY', note: canary },
+    })
+    const phone = await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid })
+    const { code: phoneCode, phoneNumber } = phone as { code: string; phoneNumber: string }
+    const told = await other.send({ method: 'POST', path: '/phone-number', body: { code: phoneCode } })
+    expect(told.json.phone_number).toBe(phoneNumber)
+    expect((await leafOf(told)).groups.pay).not.toHaveProperty('response_digest')
+    const [, , signatureOfToken = ''] = other.token.split('.')
+    const leaves = await readLog(service.environment)
+    const secret = Buffer.from(device.signer.secretKey)
+    const forbidden = [canary, code, openid, phoneCode, phoneNumber, phoneNumber.slice(-8)]
+    forbidden.push(secret.toString('latin1'), secret.toString('base64'), encodeBase64Url(other.keys.c2s))
+    for (const { text, groups, leaf } of leaves) {
+      for (const word of forbidden) expect(text, leaf.kind).not.toContain(word)
+      const withoutBase = text.replaceAll(JSON.stringify(groups.sig?.base ?? 'no base').slice(1, -1), '')
+      expect(withoutBase, leaf.kind).not.toContain(signatureOfToken)
+    }
+  })
+
+  it('says nothing about a person in the leaf itself', async () => {
+    for (const { row, leaf } of await readLog(service.environment)) {
+      // The origin of a log is the service's own address.
+      if (leaf.kind === 'log-started') continue
+      const bytes = Buffer.from(row.leaf).toString('latin1')
+      for (const word of [session.user, session.device.signer.keyid, '127.0.0.1', '/wallet', openid]) {
+        expect(bytes, leaf.kind).not.toContain(word)
+      }
+    }
+  })
+})

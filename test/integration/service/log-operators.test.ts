@@ -1,0 +1,99 @@
+/** What an operator does from a terminal, and what the service does by itself, is in the log. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Command } from '../../../service/cli/command.ts'
+import { devices } from '../../../service/cli/devices.ts'
+import { keys } from '../../../service/cli/keys.ts'
+import { sessions } from '../../../service/cli/sessions.ts'
+import { logIn, post, random } from '../../support/raw-client.ts'
+import { ofKind, readLog, withStore } from '../../support/read-log.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: OwnService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+async function run(
+  command: Command,
+  args: readonly string[],
+  environment = service.environment,
+): Promise<number> {
+  const terminal = { environment, out: () => {}, err: () => {}, isInteractive: false }
+  return await command.run(args, terminal)
+}
+
+const ends = async () => ofKind(await readLog(service.environment), 'session-ended')
+
+it('sessions that are ended from a terminal: about whom, and by whom', async () => {
+  const session = await logIn(service)
+  expect(await run(sessions, ['revoke', session.user, '--all'])).toBe(0)
+  const [end] = await ends()
+  expect(end?.leaf.facts).toEqual({ by: 'operator', reason: 'revoked', scope: 'other-sessions' })
+  expect(end?.groups).toEqual({ sub: { user: session.user } })
+  expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
+})
+
+it('devices that are revoked from a terminal; one that was revoked before is no event', async () => {
+  const session = await logIn(service)
+  const { keyid } = session.device.signer
+  const before = (await ends()).length
+  await run(devices, ['revoke', session.user, keyid])
+  await run(devices, ['revoke', session.user, keyid])
+  await run(devices, ['revoke', session.user, '--all'])
+  const told = (await ends()).slice(before)
+  expect(told.map(({ leaf }) => leaf.facts)).toEqual([
+    { by: 'operator', reason: 'device-revoked', scope: 'device' },
+    { by: 'operator', reason: 'device-revoked', scope: 'other-devices' },
+  ])
+  expect(told[0]?.groups).toEqual({ sub: { device: keyid, user: session.user } })
+})
+
+it('the same without a master key: what was done, and not to whom', async () => {
+  const session = await logIn(service)
+  const before = (await ends()).length
+  const { MINISEAL_DATABASE = '' } = service.environment
+  await run(sessions, ['revoke', session.user, '--all'], {
+    MINISEAL_DATABASE,
+    MINISEAL_DATA: '/nonexistent',
+    NODE_ENV: 'production',
+  })
+  const [end] = (await ends()).slice(before)
+  expect(end?.leaf.facts).toEqual({ by: 'operator', reason: 'revoked', scope: 'other-sessions' })
+  expect(end?.row).toMatchObject({ userTag: null, detail: null })
+  expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
+})
+
+it('keys that are made, started and ended', async () => {
+  expect(await run(keys, ['rotate', 'token'])).toBe(0)
+  const changes = ofKind(await readLog(service.environment), 'key-rotated')
+    .map(({ leaf }) => leaf.facts)
+    // Both may be of one millisecond, and then stand in any order.
+    .sort((one, other) => (`${one?.change}` < `${other?.change}` ? -1 : 1))
+  expect(changes).toMatchObject([
+    { change: 'ends', key: 'token', kid: expect.any(String), not_after: expect.any(Number) },
+    { change: 'made', key: 'token', kid: expect.any(String), not_before: expect.any(Number) },
+  ])
+  expect(changes[0]?.kid).not.toBe(changes[1]?.kid)
+})
+
+it('a flood of refusals: some singly, the others in one leaf for each code, none lost', async () => {
+  const count = 120
+  for (let i = 0; i < count; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, () => post(service, random(64))))
+  }
+  const singly = ofKind(await readLog(service.environment), 'refused').length
+  expect(singly).toBeLessThanOrEqual(30)
+  await service.stop()
+  const leaves = await readLog(service.environment)
+  const [aggregate, ...more] = ofKind(leaves, 'refused-aggregate')
+  expect(more).toEqual([])
+  expect(aggregate?.leaf).toMatchObject({ result: 'refused', facts: { code: 'malformed_frame' } })
+  const malformed = ofKind(leaves, 'refused').filter(({ row }) => row.code === 'malformed_frame').length
+  expect(Number(aggregate?.leaf.facts?.n) + malformed).toBe(count)
+  // All of it has its place when the service has stopped.
+  expect(await withStore(service.environment, (store) => store.hasPending())).toBe(false)
+})

@@ -1,0 +1,56 @@
+/** Entries below `/log` are read by auditors, and the log says so. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { newAuditor } from '../../support/audit-traffic.ts'
+import { disturb } from '../../support/both-databases.ts'
+import { ofKind, readLog } from '../../support/read-log.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${service.url}${path}`, { headers })
+
+/** What the log says of those who read its entries. */
+async function factsOfReads(): Promise<readonly unknown[]> {
+  const reads = ofKind(await readLog(service.environment), 'audit-read')
+  return reads.map(({ leaf, groups }) => ({ ...leaf.facts, ...groups.net }))
+}
+
+it('writes into the log that an auditor reads entries, before they are served: once a minute for each', async () => {
+  const bob = await newAuditor(service, 'bob', 'reader')
+  const read = (): Promise<Response> => get('/log/tile/entries/000.p/1', { authorization: `Bearer ${bob}` })
+  const ofBob = async (): Promise<readonly unknown[]> =>
+    (await factsOfReads()).filter((facts) => (facts as { auditor: string }).auditor === 'bob')
+  expect((await get('/log/tile/0/000.p/1')).status).toBe(200)
+  expect((await get('/log/tile/entries/999', { authorization: `Bearer ${bob}` })).status).toBe(404)
+  expect(await ofBob()).toEqual([])
+  expect((await Promise.all([read(), read(), read()])).map(({ status }) => status)).toEqual([200, 200, 200])
+  const told = { auditor: 'bob', by: 'tiles', what: 'entries', forwarded: 'false', ip: '127.0.0.1' }
+  expect(await ofBob()).toEqual([told])
+  expect((await read()).status).toBe(200)
+  expect(await ofBob()).toEqual([told])
+})
+
+it('serves no entries where that cannot be written, and tells of the next ones', async () => {
+  const eve = await newAuditor(service, 'eve', 'reader')
+  const read = (): Promise<Response> => get('/log/tile/entries/000.p/1', { authorization: `Bearer ${eve}` })
+  const refuse = `create trigger no_leaf before insert on log_staged begin select raise(abort, 'no'); end`
+  await disturb(service, refuse)
+  try {
+    const response = await read()
+    expect(response.status).toBe(503)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect((await read()).status).toBe(503)
+  } finally {
+    await disturb(service, 'drop trigger no_leaf')
+  }
+  expect((await read()).status).toBe(200)
+  expect(await factsOfReads()).toContainEqual(expect.objectContaining({ auditor: 'eve', by: 'tiles' }))
+})

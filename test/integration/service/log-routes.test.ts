@@ -1,0 +1,221 @@
+/** The log that a service serves: checked by others' tools over HTTP, and by hand. */
+import { createPublicKey, verify } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { Store } from '../../../service/store/store.ts'
+import { growSealed, type LogSeals } from '../../../service/tlog/seals.ts'
+import { askGo, hasGo } from '../../conformance/judges/go-judge.ts'
+import { newAuditor } from '../../support/audit-traffic.ts'
+import { appendPendingAs, pendingEntry } from '../../support/log-records.ts'
+import { freshSeed } from '../../support/opened-log.ts'
+import { leafHash, plainRoot, plainTiles } from '../../support/plain-tree.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { stolenSeals } from '../../support/stolen.ts'
+
+const leaves = Number(process.env.MINISEAL_LOG_LEAVES ?? 70_000)
+
+let service: TestService
+let store: Store
+let seals: LogSeals
+let token: string
+
+beforeAll(async () => {
+  service = await startTestService()
+  const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
+  store = await openStore({ kind: 'sqlite', path })
+  seals = await stolenSeals(service)
+  token = await newAuditor(service, 'ann', 'reader')
+})
+
+afterAll(async () => {
+  await store.close()
+  await service.close()
+})
+
+const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${service.url}${path}`, { headers })
+
+const bytesOf = async (response: Response): Promise<Uint8Array> =>
+  new Uint8Array(await response.arrayBuffer())
+
+async function ready(): Promise<Record<string, unknown>> {
+  return ((await (await get('/readyz')).json()) as { log: Record<string, unknown> }).log
+}
+
+async function verifierKey(): Promise<string> {
+  const jws = await (await get('/.well-known/miniseal')).text()
+  return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()).log.vkey
+}
+
+/** Grows the log to a size at least, as another process would, and waits until all of it is signed. @returns its size */
+async function growTo(wanted: number): Promise<number> {
+  let { size: from } = (await store.findLogState()) ?? { size: 0 }
+  for (; from < wanted; from += 1_000) {
+    const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
+    await appendPendingAs(
+      seals,
+      store,
+      seeds.map((seed) => pendingEntry(seed)),
+    )
+  }
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
+    // Entries that were read have added leaves of their own, and may go on doing so for a moment.
+    const { size: signed = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
+    const { size: tree, staged } = await ready()
+    if (signed >= wanted && tree === signed && staged === 0) return signed
+  }
+  throw new Error(`no checkpoint of ${wanted}`)
+}
+
+it('starts with a signed checkpoint of one leaf, under the name that the channel configuration has', async () => {
+  const response = await get('/log/checkpoint')
+  expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+  expect(response.headers.get('cache-control')).toBe('public, max-age=1')
+  const [text = '', signatures = ''] = (await response.text()).split('\n\n')
+  const [origin, size] = text.split('\n')
+  const host = service.origin.replace('http://', '')
+  expect(origin).toBe(`${host}/audit/${new Date().getUTCFullYear()}`)
+  expect(size).toBe('1')
+  const vkey = await verifierKey()
+  expect(vkey.split('+')[0]).toBe(origin)
+  // The plain signature over the plain text: what `openssl pkeyutl -verify -rawin` checks.
+  const raw = Buffer.from(signatures.trim().split(' ')[2] ?? '', 'base64').subarray(4)
+  const x = Buffer.from(vkey.split('+').slice(2).join('+'), 'base64').subarray(1).toString('base64url')
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  expect(verify(null, Buffer.from(`${text}\n`), key, raw)).toBe(true)
+  expect(await ready()).toMatchObject({ status: 'open', origin, size: 1, checkpoint_size: 1, staged: 0 })
+})
+
+it.skipIf(!hasGo)(
+  `is verified by golang.org/x/mod over HTTP at 1, 2, 255, 256, 257, 600 and ${leaves} leaves`,
+  { timeout: 240_000 },
+  async () => {
+    const log = `${service.url}/log`
+    const vkey = await verifierKey()
+    const previous: string[] = []
+    for (const wanted of [1, 2, 255, 256, 257, 600, leaves]) {
+      const size = await growTo(wanted)
+      const checkpoint = await (await get('/log/checkpoint')).text()
+      const indexes = [...new Set([0, 1, 254, 255, 256, size >> 1, size - 1])].filter((index) => index < size)
+      const question = { log, vkey, token, indexes, previous: [...previous], withEntries: true }
+      const verdict = await askGo(question)
+      const root = checkpoint.split('\n')[2]
+      expect(verdict).toMatchObject({ size, root, entries: size })
+      expect(verdict.inclusion).toEqual(indexes)
+      previous.push(checkpoint)
+    }
+    const [text = '', signatures] = (previous[1] ?? '').split('\n\n')
+    const changed = `${text.replace('\n2\n', '\n3\n')}\n\n${signatures}`
+    await expect(askGo({ log, vkey, previous: [changed] })).rejects.toThrow()
+  },
+)
+
+it('serves the tiles and entries of the tree, whole and in part, and nothing beyond what is signed', async () => {
+  await growTo(Math.max(600, (await store.findLogState())?.size ?? 0))
+  const { size = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
+  const all = (await store.listLeaves(0, size, size)).map(({ leaf }) => leaf)
+  const hashes = all.map(leafHash)
+  expect((await store.findLogState())?.root).toEqual(plainRoot(hashes))
+  const tiles = plainTiles(hashes)
+  const tile = async (path: string): Promise<Response> => await get(`/log/tile/${path}`)
+  for (const [path, name, width] of [
+    ['0/000', '0/0', 256],
+    ['0/000.p/7', '0/0', 7],
+    ['0/001', '0/1', 256],
+    ['1/000.p/2', '1/0', 2],
+  ] as const) {
+    const response = await tile(path)
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('application/octet-stream')
+    expect(response.headers.get('cache-control')).toContain('immutable')
+    expect(await bytesOf(response)).toEqual(tiles.get(name)?.slice(0, width * 32))
+  }
+  const last = Math.floor(size / 256)
+  const path = (index: number): string => {
+    const digits = String(index).padStart(Math.ceil(String(index).length / 3) * 3, '0')
+    return (digits.match(/.{3}/g) ?? [])
+      .map((group, i, groups) => (i < groups.length - 1 ? `x${group}` : group))
+      .join('/')
+  }
+  expect((await tile(`0/${path(last)}.p/${size % 256}`)).status).toBe(200)
+  for (const beyond of [
+    `0/${path(last)}.p/${(size % 256) + 1}`,
+    `0/${path(last)}`,
+    `0/${path(last + 1)}.p/1`,
+    '5/000.p/1',
+    '63/000',
+  ]) {
+    expect((await tile(beyond)).status).toBe(404)
+  }
+  // What has its place and no checkpoint yet: looked at until the look came before the signing.
+  for (let looked = false; !looked; ) {
+    await appendPendingAs(seals, store, [pendingEntry(freshSeed())])
+    await store.sequence(growSealed(seals), 256)
+    const tree = (await store.findLogState())?.size ?? 0
+    const position = tree - 1
+    const response = await tile(`0/${path(Math.floor(position / 256))}.p/${(position % 256) + 1}`)
+    looked = ((await store.findLatestCheckpoint(0))?.size ?? 0) < tree
+    if (looked) expect(response.status).toBe(404)
+  }
+})
+
+it('serves entries to auditors alone', async () => {
+  const path = '/log/tile/entries/000.p/1'
+  for (const headers of [
+    {},
+    { authorization: 'Bearer wrong' },
+    { authorization: `Basic ${token}` },
+  ] as const) {
+    const response = await get(path, headers as Record<string, string>)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="audit"')
+  }
+  const response = await get(path, { authorization: `Bearer ${token}` })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('cache-control')).toBe('private, no-store')
+  const bundle = Buffer.from(await bytesOf(response))
+  const length = bundle.readUInt16BE(0)
+  expect(bundle).toHaveLength(2 + length)
+  expect(JSON.parse(bundle.subarray(2).toString()).k).toBe('log-started')
+  expect((await get('/log/tile/entries/999', { authorization: `Bearer ${token}` })).status).toBe(404)
+})
+
+it('has nothing at any other path', async () => {
+  const paths = [
+    '0/x000/000.p/1',
+    '0/00.p/1',
+    '0/0000.p/1',
+    '64/000',
+    '00/000.p/1',
+    '0/000.p/0',
+    '0/000.p/01',
+    'x/000.p/1',
+  ]
+  for (const path of paths) expect((await get(`/log/tile/${path}`)).status).toBe(404)
+  for (const path of [
+    '/log',
+    '/log/',
+    '/log/tile',
+    '/log/1/checkpoint',
+    '/log/00/checkpoint',
+    '/log/tile/0/000.p/1/',
+  ]) {
+    expect((await get(path)).status).toBe(404)
+  }
+  expect((await get('/log/0/tile/0/000.p/1')).status).toBe(200)
+})
+
+it('tells Prometheus how large the log is, how old its checkpoint is, and what waits', async () => {
+  const text = await (await get('/metrics')).text()
+  const sampleOf = (name: string): number =>
+    Number(new RegExp(`^miniseal_log_${name} (.*)$`, 'm').exec(text)?.[1])
+  expect(sampleOf('size')).toBeGreaterThanOrEqual(600)
+  expect(sampleOf('checkpoint_size')).toBeGreaterThanOrEqual(600)
+  expect(sampleOf('checkpoint_age_seconds')).toBeLessThan(600)
+  expect(sampleOf('staged')).toBeGreaterThanOrEqual(0)
+  expect(sampleOf('open')).toBe(1)
+  expect(sampleOf('batch_size_sum')).toBeGreaterThanOrEqual(599)
+  expect(sampleOf('checkpoints_total')).toBeGreaterThanOrEqual(1)
+})

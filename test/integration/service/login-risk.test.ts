@@ -1,0 +1,277 @@
+/** What a login gets for its risk, and what a session that must confirm everything may do. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import { logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { startUpstream } from '../../support/upstream.ts'
+
+const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
+const api = 'wxa/getuserriskrank'
+let service: TestService
+
+afterEach(() => service.close())
+
+async function start(text: string | undefined, more: Record<string, string> = {}): Promise<void> {
+  const environment = { ...(text === undefined ? {} : { MINISEAL_RISK_POLICY: text }), ...more }
+  service = await startTestService({ environment })
+}
+
+async function rank(openid: string, risk_rank: number): Promise<void> {
+  await service.sandbox('/sandbox/risk-ranks', { appid: service.appid, openid, risk_rank })
+}
+
+async function tryLogin(parts: LoginParts): Promise<ReceivedReply> {
+  return await send(service, await prepareLogin(service, parts))
+}
+
+async function calls(): Promise<number> {
+  const counts = (await (await fetch(`${service.sandboxUrl}/sandbox/calls`)).json()) as Record<string, number>
+  return counts[api] ?? 0
+}
+
+/** The log line of the last login. */
+function lastLogin(): Record<string, unknown> {
+  const lines = service.logText().trim().split('\n')
+  const logins = lines.map((line) => JSON.parse(line)).filter(({ kind }) => kind === 'login')
+  return logins.at(-1)
+}
+
+const transfer = (key: string): RequestParts => ({
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 100, currency: 'CNY' },
+  key,
+})
+
+async function confirmed(session: RawSession, openid: string, parts: RequestParts): Promise<ReceivedReply> {
+  const { challenge } = (await session.send(parts)).json
+  return await session.send(
+    withStepUp(parts, stepUpField(challenge, await confirm(service, openid, challenge))),
+  )
+}
+
+describe('a risk policy', () => {
+  it.each([0, 1, 2])('lets rank %i in as ever, and says it in the log line', async (risk) => {
+    await start(policy)
+    await rank('calm', risk)
+    const session = await logIn(service, { openid: 'calm' })
+    expect((await session.send(transfer('a'))).status).toBe(201)
+    expect(lastLogin()).toMatchObject({ status: 201, risk })
+  })
+
+  it('refuses a rank without telling it, makes no session, and asks again at the next login', async () => {
+    await start(policy)
+    await rank('risky', 4)
+    const device = newDevice()
+    const { status, json } = await tryLogin({ openid: 'risky', device })
+    expect([status, json.code, json.step, json.retryable]).toEqual([403, 'login_blocked', 'login', false])
+    expect(Object.keys(json).sort().join(' ')).toBe(
+      'code detail instance retryable status step time title type',
+    )
+    expect(json.detail).toBe('the login is refused as high-risk')
+    expect(lastLogin()).toMatchObject({ status: 403, code: 'login_blocked', risk: 4 })
+    await rank('risky', 2)
+    const again = await tryLogin({ openid: 'risky', device })
+    expect([again.status, again.json.device.new]).toEqual([201, true])
+  })
+
+  it('is off unless set: nobody is asked', async () => {
+    await start(undefined)
+    await rank('risky', 4)
+    await logIn(service, { openid: 'risky' })
+    expect(await calls()).toBe(0)
+    expect(lastLogin()).not.toHaveProperty('risk')
+  })
+
+  it('asks with the address that the limits count: the one a trusted proxy gives, of an IPv6 network its first', async () => {
+    const asked: string[] = []
+    const wechat = await startUpstream((request, response, body) => {
+      if (request.url?.startsWith('/wxa/')) asked.push(JSON.parse(body).client_ip)
+      response.end(
+        JSON.stringify({
+          openid: 'o1',
+          session_key: 'AAAAAAAAAAAAAAAAAAAAAA==',
+          access_token: 't',
+          expires_in: 7200,
+          risk_rank: 0,
+        }),
+      )
+    })
+    try {
+      await start(policy, { MINISEAL_WECHAT_API: wechat.origin, MINISEAL_TRUSTED_PROXIES: '1' })
+      for (const [index, address] of ['198.51.100.7', '2001:db8:1:2:3:4:5:6'].entries()) {
+        const { frame } = await prepareLogin(service, { code: `code-${index}` })
+        const type = 'application/vnd.miniseal'
+        const headers = { 'content-type': type, 'x-forwarded-for': `10.9.9.9, ${address}` }
+        const body = new Uint8Array(frame)
+        expect((await fetch(`${service.url}/seal`, { method: 'POST', headers, body })).status).toBe(200)
+      }
+      await post(service, (await prepareLogin(service, { code: 'code-3' })).frame)
+      expect(asked).toEqual(['198.51.100.7', '2001:db8:1:2::', '127.0.0.1'])
+    } finally {
+      wechat.close()
+    }
+  })
+
+  it('notes a user whom WeChat itself blocks, with or without a policy', async () => {
+    await start(undefined, { MINISEAL_METRICS_TOKEN: 'a-token-of-this-test' })
+    await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode: 40226 })
+    expect((await tryLogin({})).json.code).toBe('login_blocked')
+    expect(lastLogin()).toMatchObject({ code: 'login_blocked', risk: 'blocked' })
+    expect((await tryLogin({ code: 'no-such-code' })).json.code).toBe('login_code_invalid')
+    expect(lastLogin()).not.toHaveProperty('risk')
+    const headers = { authorization: 'Bearer a-token-of-this-test' }
+    const text = await (await fetch(`${service.url}/metrics`, { headers })).text()
+    expect(text).toContain('miniseal_login_risk_total{risk="blocked"} 1')
+  })
+})
+
+describe('a rank that WeChat does not give', () => {
+  const faults: readonly (readonly [string, Record<string, unknown>])[] = [
+    ['61007, no permission', { errcode: 61007 }],
+    ['61010, no visit', { errcode: 61010 }],
+    ['an errcode that nobody knows', { errcode: 123456 }],
+    ['a used-up quota', { errcode: 45009 }],
+    ['a broken answer', { body: '<html>' }],
+    ['a rank that there is not', { body: '{"errcode":0,"risk_rank":9}' }],
+    ['a cut connection', { drop: true }],
+    ['status 502', { status: 502 }],
+  ]
+
+  it.each(faults)('is unavailable (%s), which the policy may let in', async (_, fault) => {
+    await start(policy)
+    await service.sandbox('/sandbox/faults', { path: api, ...fault })
+    const session = await logIn(service, { openid: 'u' })
+    expect((await session.send(transfer('a'))).status).toBe(201)
+    expect(lastLogin()).toMatchObject({ status: 201, risk: 'unavailable' })
+  })
+
+  it('is unavailable at the deadline of 3 s', async () => {
+    await start(policy)
+    await service.sandbox('/sandbox/faults', { path: api, delay_ms: 8_000 })
+    await logIn(service, { openid: 'u' })
+    expect(lastLogin()).toMatchObject({ risk: 'unavailable' })
+  })
+
+  it('is refused, where the policy says so, as something to try again', async () => {
+    await start(policy.replace('unavailable=allow', 'unavailable=refuse'))
+    await service.sandbox('/sandbox/faults', { path: api, errcode: 61007 })
+    const { status, json } = await tryLogin({ openid: 'u' })
+    expect([status, json.code, json.retryable]).toEqual([503, 'wechat_unavailable', true])
+    expect((await tryLogin({ openid: 'u' })).status).toBe(201)
+  })
+
+  it('may ask for confirmation of everything', async () => {
+    await start(policy.replace('unavailable=allow', 'unavailable=step-up'))
+    await service.sandbox('/sandbox/faults', { path: api, errcode: -1 })
+    const session = await logIn(service, { openid: 'u' })
+    expect((await session.send(transfer('a'))).json.code).toBe('step_up_required')
+  })
+})
+
+describe('a session that must confirm everything', () => {
+  async function marked(openid = 'marked'): Promise<RawSession> {
+    await start(policy)
+    await rank(openid, 3)
+    return await logIn(service, { openid })
+  }
+
+  it('is asked before the handler, whatever the route says, and does what is confirmed once', async () => {
+    const session = await marked()
+    const asked = await session.send(transfer('a'))
+    expect([asked.status, asked.json.code, asked.json.summary]).toEqual([
+      401,
+      'step_up_required',
+      'POST /wallet/transfers',
+    ])
+    expect(asked.fields).toContainEqual([
+      'www-authenticate',
+      'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
+    ])
+    expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toEqual([])
+    expect((await confirmed(session, 'marked', transfer('a'))).status).toBe(201)
+    // The stored answer needs no finger; the next transfer does.
+    expect((await session.send(transfer('a'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+    expect((await session.send(transfer('b'))).json.code).toBe('step_up_required')
+    expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toHaveLength(1)
+  })
+
+  it('confirms what the channel itself does for it, too', async () => {
+    const session = await marked()
+    const named = { method: 'PUT', path: `/devices/${session.device.signer.keyid}`, body: { name: 'mine' } }
+    expect((await session.send({ ...named, key: 'n' })).json.code).toBe('step_up_required')
+    expect((await session.send({ method: 'DELETE', path: '/devices', key: 'd' })).json.code).toBe(
+      'step_up_required',
+    )
+    expect((await session.send({ method: 'POST', path: '/nowhere', key: 'x' })).json.code).toBe(
+      'step_up_required',
+    )
+    expect((await confirmed(session, 'marked', { ...named, key: 'n' })).status).toBeLessThan(300)
+  })
+
+  it('reads, renews its token and logs out without a finger, but not by another spelling', async () => {
+    const session = await marked()
+    expect((await session.send({ path: '/wallet' })).status).toBe(200)
+    expect((await session.send({ method: 'DELETE', path: '/sessions/current?a', key: 'q' })).json.code).toBe(
+      'step_up_required',
+    )
+    const renewed = await session.send({ method: 'POST', path: '/sessions/current/token', key: 'r' })
+    expect(renewed.status).toBe(201)
+    expect((await session.send({ method: 'DELETE', path: '/sessions/current', key: 'l' })).status).toBe(204)
+  })
+
+  it('stays so in a process that starts later; a new login of the same device is judged anew', async () => {
+    const session = await marked()
+    const other = await startTestService({
+      environment: {
+        MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
+        MINISEAL_DATA: service.environment.MINISEAL_DATA ?? '',
+        MINISEAL_ORIGIN: service.origin,
+      },
+    })
+    try {
+      expect((await session.send(transfer('a'), other)).json.code).toBe('step_up_required')
+    } finally {
+      await other.close()
+    }
+    await rank('marked', 1)
+    const next = await logIn(service, { openid: 'marked', device: session.device })
+    expect((await next.send(transfer('b'))).status).toBe(201)
+    expect((await session.send(transfer('c'))).json.code).toBe('step_up_required')
+  })
+
+  it('shows the summary of a gateway route that has one, and what is confirmed reaches the backend as such', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'miniseal-risk-'))
+    const upstream = await startUpstream((request, response) => {
+      response.end(/acr="(\w+)"/.exec(String(request.headers['miniseal-caller']))?.[1])
+    })
+    const above = { member: 'amount', value: 1000 }
+    const step_up = { above, summary: '{amount} 分给 {payee}' }
+    const routes = [
+      { path: '/pay', upstream: upstream.origin, step_up },
+      { path: '/plain', upstream: upstream.origin },
+    ]
+    const file = join(folder, 'routes.json')
+    writeFileSync(file, JSON.stringify(routes))
+    try {
+      await start(policy, { MINISEAL_ROUTES_FILE: file })
+      await rank('marked', 3)
+      const session = await logIn(service, { openid: 'marked' })
+      const small = { method: 'POST', path: '/pay', body: { payee: 'bob', amount: 1 }, key: 'a' }
+      expect((await session.send(small)).json.summary).toBe('1 分给 bob')
+      expect((await session.send({ ...small, path: '/plain', key: 'b' })).json.summary).toBe('POST /plain')
+      expect(upstream.arrived).toHaveLength(0)
+      expect((await confirmed(session, 'marked', small)).status).toBe(200)
+      expect(String(upstream.last().headers['miniseal-caller'])).toContain('acr="soter"')
+      expect(String(upstream.last().headers['miniseal-caller'])).not.toMatch(/risk|rank/)
+    } finally {
+      upstream.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})

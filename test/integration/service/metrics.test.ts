@@ -1,0 +1,243 @@
+/** What Prometheus is told, and whom the service tells it. */
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readConfig } from '../../../service/config/config.ts'
+import { ConfigError } from '../../../service/config/environment.ts'
+import { createMetrics } from '../../../service/observability/metrics.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const token = 'metrics-token-0123456789'
+let service: TestService
+let session: RawSession
+
+beforeAll(async () => {
+  service = await startTestService()
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+async function scrape(from = service): Promise<string> {
+  const response = await fetch(`${from.origin}/metrics`)
+  expect(response.status).toBe(200)
+  return await response.text()
+}
+
+/** The value of one sample, 0 where there is none. */
+function sampleOf(text: string, name: string, labels: Record<string, string> = {}): number {
+  const line = text.split('\n').find((candidate) => {
+    const [, found, inside = ''] = /^(\w+)(?:\{(.*)\})? /.exec(candidate) ?? []
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+    return found === name && wanted.every((label) => inside.split(',').includes(label))
+  })
+  return line === undefined ? 0 : Number(line.split(' ').at(-1))
+}
+
+it('counts exchanges by kind, status, code and step, and replays by themselves', async () => {
+  const before = await scrape()
+  const prepared = session.prepare()
+  await send(service, prepared)
+  expect((await send(service, prepared)).json.code).toBe('replayed')
+  await send(service, await prepareLogin(service, { code: 'made-up' }))
+  await post(service, Uint8Array.of(1, 2, 3))
+  const after = await scrape()
+  const grown = (name: string, labels?: Record<string, string>): number =>
+    sampleOf(after, name, labels) - sampleOf(before, name, labels)
+  const total = 'miniseal_exchanges_total'
+  expect(grown(total, { kind: 'request', status: '2xx', code: 'ok', step: '' })).toBe(1)
+  expect(grown(total, { kind: 'request', status: '4xx', code: 'replayed', step: 'claim' })).toBe(1)
+  expect(grown(total, { kind: 'login', status: '4xx', code: 'login_code_invalid', step: 'login' })).toBe(1)
+  expect(grown(total, { kind: 'clear', status: '4xx', code: 'malformed_frame', step: 'frame' })).toBe(1)
+  expect(grown('miniseal_replays_refused_total')).toBe(1)
+  expect(grown('miniseal_exchange_duration_seconds_count', { kind: 'request' })).toBe(2)
+})
+
+it('measures every stage that an exchange went through, the one that refused included, and no other', async () => {
+  const before = await scrape()
+  await session.send()
+  await session.send({ token: undefined })
+  await logIn(service)
+  const after = await scrape()
+  const counts = ['open', 'verify', 'login', 'token', 'claim', 'handler', 'seal'].map((stage) => {
+    const name = 'miniseal_stage_duration_seconds_count'
+    return [stage, sampleOf(after, name, { stage }) - sampleOf(before, name, { stage })]
+  })
+  expect(Object.fromEntries(counts)).toEqual({
+    open: 3,
+    verify: 3,
+    login: 1,
+    token: 2,
+    claim: 1,
+    handler: 1,
+    seal: 3,
+  })
+})
+
+it('does not count the time of one stage to another', async () => {
+  const backend = {
+    answer: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 120))
+      return { status: 204, fields: [], content: new Uint8Array(0) }
+    },
+    close: async () => {},
+  }
+  const slow = await startTestService({ backend })
+  try {
+    await (await logIn(slow)).send()
+    const text = await scrape(slow)
+    const sum = (stage: string): number => sampleOf(text, 'miniseal_stage_duration_seconds_sum', { stage })
+    const whole = (kind: string): number => sampleOf(text, 'miniseal_exchange_duration_seconds_sum', { kind })
+    expect(sum('handler')).toBeGreaterThan(0.1)
+    // What is counted twice makes the parts more than the whole, however busy the machine is.
+    const stages = ['open', 'verify', 'login', 'token', 'claim', 'handler', 'seal']
+    const parts = stages.reduce((total, stage) => total + sum(stage), 0)
+    expect(parts).toBeLessThanOrEqual(whole('login') + whole('request'))
+  } finally {
+    await slow.close()
+  }
+})
+
+it('counts commits, and how many shared a transaction', async () => {
+  const before = await scrape()
+  await Promise.all(Array.from({ length: 8 }, () => session.send()))
+  const after = await scrape()
+  const grown = (name: string, labels = {}): number =>
+    sampleOf(after, name, labels) - sampleOf(before, name, labels)
+  expect(grown('miniseal_commit_size_sum')).toBeGreaterThanOrEqual(8)
+  expect(grown('miniseal_commit_size_count')).toBeGreaterThan(0)
+  expect(grown('miniseal_commit_duration_seconds_count', { outcome: 'done' })).toBe(
+    grown('miniseal_commit_size_count'),
+  )
+})
+
+it('counts calls of WeChat by errcode, and folds errcodes that it does not know into one', async () => {
+  const api = 'sns/jscode2session'
+  for (const errcode of [45011, 123_456, 123_457]) {
+    await service.sandbox('/sandbox/faults', { path: api, errcode })
+    await send(service, await prepareLogin(service))
+  }
+  await service.sandbox('/sandbox/faults', { path: api, drop: true })
+  await send(service, await prepareLogin(service))
+  const text = await scrape()
+  const calls = (outcome: string, errcode: string): number =>
+    sampleOf(text, 'miniseal_wechat_calls_total', { api, outcome, errcode })
+  expect([calls('refused', '45011'), calls('refused', 'other'), calls('failed', '')]).toEqual([1, 2, 1])
+  expect(calls('ok', '')).toBeGreaterThan(0)
+  expect(text).not.toContain('12345')
+})
+
+it('tells of the process, and of no person, path, token or address', async () => {
+  await session.send({ path: '/path-canary' })
+  const text = await scrape()
+  expect(text).toMatch(/^process_resident_memory_bytes \d/m)
+  expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)
+  for (const secret of ['canary', session.user, session.device.signer.keyid, session.token, '127.0.0.1'])
+    expect(text).not.toContain(secret)
+})
+
+it('counts the sessions that are active', async () => {
+  const own = await startTestService()
+  try {
+    const first = await logIn(own)
+    await logIn(own)
+    await first.send({ method: 'DELETE', path: '/sessions/current' })
+    expect(sampleOf(await scrape(own), 'miniseal_sessions_active')).toBe(1)
+  } finally {
+    await own.close()
+  }
+})
+
+it('asks the database for the sessions at most every 15 seconds', async () => {
+  let asked = 0
+  const metrics = createMetrics(async () => {
+    asked += 1
+    return 3
+  })
+  for (let i = 0; i < 5; i++) expect((await metrics.read()).text).toMatch(/^miniseal_sessions_active 3$/m)
+  expect(asked).toBe(1)
+})
+
+it('has no number of sessions, and all others, when the database does not answer', async () => {
+  const metrics = createMetrics(() => Promise.reject(new Error('down')))
+  const { text } = await metrics.read()
+  expect(text).not.toMatch(/^miniseal_sessions_active /m)
+  expect(text).toMatch(/^process_cpu_seconds_total /m)
+})
+
+it('keeps the metrics of two services in one process apart', async () => {
+  const own = await startTestService()
+  try {
+    expect(sampleOf(await scrape(own), 'miniseal_exchanges_total')).toBe(0)
+  } finally {
+    await own.close()
+  }
+})
+
+it('gives the metrics to whoever has the token, where there is one, and 401 to others', async () => {
+  const own = await startTestService({ environment: { MINISEAL_METRICS_TOKEN: token } })
+  try {
+    const ask = (authorization?: string): Promise<Response> =>
+      fetch(`${own.origin}/metrics`, { headers: authorization === undefined ? {} : { authorization } })
+    const granted = await ask(`Bearer ${token}`)
+    expect(granted.status).toBe(200)
+    expect(granted.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect(granted.headers.get('cache-control')).toBe('no-store')
+    for (const wrong of [
+      undefined,
+      '',
+      'Bearer',
+      `Bearer ${token}x`,
+      `Bearer x${token}`,
+      token,
+      `Basic ${token}`,
+    ]) {
+      const refused = await ask(wrong)
+      expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+      expect(await refused.text()).not.toContain('miniseal_')
+    }
+    expect(own.logText()).not.toContain(token)
+  } finally {
+    await own.close()
+  }
+})
+
+it('has no metrics without a token in production, and in development, which listens on loopback, all', async () => {
+  const production = {
+    NODE_ENV: 'production',
+    MINISEAL_ORIGIN: 'https://pay.example.com',
+    MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
+    MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
+    MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
+  }
+  const data = service.environment.MINISEAL_DATA
+  expect(readConfig(production).metrics).toEqual({ kind: 'off' })
+  expect(readConfig({ ...production, MINISEAL_METRICS_TOKEN: token }).metrics).toEqual({
+    kind: 'token',
+    token,
+  })
+  expect(readConfig({ MINISEAL_DATA: data }).metrics).toEqual({ kind: 'open' })
+  const own = await startTestService({ config: { metrics: readConfig(production).metrics } })
+  try {
+    expect((await fetch(`${own.origin}/metrics`)).status).toBe(404)
+  } finally {
+    await own.close()
+  }
+})
+
+it.each(['short', 'with a space in it', 'x'.repeat(257), 'ünïcödeünïcödeü'])(
+  'refuses %j as a token, without quoting it',
+  (bad) => {
+    let message = ''
+    try {
+      readConfig({ MINISEAL_DATA: service.environment.MINISEAL_DATA, MINISEAL_METRICS_TOKEN: bad })
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError)
+      message = error instanceof Error ? error.message : ''
+    }
+    expect(message).toContain('MINISEAL_METRICS_TOKEN must be')
+    expect(message).not.toContain(bad)
+  },
+)

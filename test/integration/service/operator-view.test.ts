@@ -1,0 +1,152 @@
+/** What operators see when something is wrong: which route and why, which result code, what is taken, and no false alarm. */
+import { execFileSync } from 'node:child_process'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { faultCodeOf } from '../../../service/store/fault-code.ts'
+import { StoreUnavailable } from '../../../service/store/store.ts'
+import { startKilledService } from '../../support/killed-service.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+
+const token = 'metrics-of-the-operator'
+
+let backend: Server
+let service: OwnService
+let session: RawSession
+
+beforeAll(async () => {
+  backend = createServer((request, response) => {
+    if (request.url === '/hang/on') return
+    if (request.url === '/large/one') response.end('x'.repeat(1_100_000))
+    else if (request.url === '/bad/one') request.socket.end('this is not HTTP\r\n\r\n')
+    else if (request.url === '/cut/one') request.socket.destroy()
+    else response.end('ok')
+  })
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
+  const routes = ['hang', 'large', 'bad', 'cut'].map((name) => `/${name}=${url}`)
+  service = await startTestService({
+    environment: {
+      MINISEAL_UPSTREAMS: [...routes, `/away=http://127.0.0.1:${await freePort()}`].join(','),
+      MINISEAL_METRICS_TOKEN: token,
+    },
+  })
+  session = await logIn(service)
+})
+
+afterAll(async () => {
+  backend.closeAllConnections()
+  backend.close()
+  await service.close()
+})
+
+async function metrics(url = service.url): Promise<string> {
+  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+  const lines = (await answer.text()).split('\n')
+  return lines
+    .filter((line) => /^miniseal_(?:upstream|in_flight|body|log_open|store_errors|exchanges)/.test(line))
+    .join('\n')
+}
+
+it.each([
+  ['away', 'connect_refused'],
+  ['large', 'answer_too_large'],
+  ['bad', 'bad_answer'],
+  ['cut', 'connection_lost'],
+])(
+  'names the route /%s and the cause %s of upstream_unavailable, in a line and a metric',
+  async (name, cause) => {
+    const { json } = await session.send({ method: 'POST', path: `/${name}/one`, body: {} })
+    expect(json.code).toBe('upstream_unavailable')
+    expect(await metrics()).toContain(`miniseal_upstream_faults_total{route="/${name}",cause="${cause}"} 1`)
+    const lines = service.logText().split('\n')
+    expect(
+      lines.some((line) => line.includes(`"event":"upstream","route":"/${name}","cause":"${cause}"`)),
+    ).toBe(true)
+  },
+)
+
+it('shows the circuit of each route, and what its breaker has refused', async () => {
+  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 0')
+  for (let i = 0; i < 5; i++) await session.send({ path: '/away/one' })
+  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 2')
+  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/hang"} 0')
+  await session.send({ path: '/away/one' })
+  expect(await metrics()).toContain('miniseal_upstream_faults_total{route="/away",cause="circuit_open"}')
+})
+
+it('shows what is at work: requests of a route, frames, and memory for bodies', async () => {
+  const hung = session.send({ path: '/hang/on' }).catch(() => undefined)
+  await vi.waitFor(async () => {
+    const text = await metrics()
+    expect(text).toContain('miniseal_upstream_requests{route="/hang",state="running"} 1')
+    expect(text).toContain('miniseal_in_flight 1')
+    expect(text).toMatch(/miniseal_body_bytes [1-9]/)
+  })
+  backend.closeAllConnections()
+  await hung
+  await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_bytes 0'))
+})
+
+it('counts a client that goes before its frame is here as that, and not as overloaded', async () => {
+  const before = service.logText().split('"code":"overloaded"').length
+  const port = Number(new URL(service.url ?? '').port)
+  const head =
+    'POST /seal HTTP/1.1\r\nhost: a\r\ncontent-type: application/vnd.miniseal\r\ncontent-length: 500\r\n\r\n'
+  const socket = connect(port, '127.0.0.1', () => {
+    socket.write(`${head}half of a frame`, () => setTimeout(() => socket.resetAndDestroy(), 20))
+  })
+  socket.on('error', () => undefined)
+  await vi.waitFor(async () =>
+    expect(await metrics()).toContain(
+      'miniseal_exchanges_total{kind="clear",status="4xx",code="client_closed",step="frame"} 1',
+    ),
+  )
+  expect(service.logText().split('"code":"overloaded"')).toHaveLength(before)
+})
+
+it('finds the result code of a database or a system under the errors that wrap it', () => {
+  const full = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+  expect(faultCodeOf(new StoreUnavailable(full))).toBe('SQLITE_FULL')
+  expect(faultCodeOf(new Error('x', { cause: Object.assign(new Error('y'), { code: 'ENOSPC' }) }))).toBe(
+    'ENOSPC',
+  )
+  expect(faultCodeOf(Object.assign(new Error('chosen outside'), { code: 'any text' }))).toBeUndefined()
+  expect(faultCodeOf('nothing')).toBeUndefined()
+})
+
+/** No file of the process may grow over so many bytes; the signal that comes with it is not for us. */
+function limitFiles(pid: number, bytes: number | 'unlimited'): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`])
+}
+
+// The limit is one of Linux's.
+it.runIf(process.platform === 'linux')(
+  'has miniseal_log_open 1 only while the log takes entries, and says what the database answered',
+  async () => {
+    const killed = await startKilledService({
+      MINISEAL_METRICS_TOKEN: token,
+      NODE_OPTIONS: `--import=data:text/javascript,process.on('SIGXFSZ',()=>{})`,
+    })
+    try {
+      const payer = await logIn(killed.service)
+      expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1')
+      limitFiles(killed.pid(), 4_096)
+      const refused = await payer.send({ method: 'POST', path: '/wallet/transfers', body: {} })
+      expect(refused.json.code).toBe('unavailable')
+      const text = await metrics(killed.service.origin)
+      expect(text).toContain('miniseal_log_open 0')
+      expect(text).toMatch(/miniseal_store_errors_total\{code="(?:SQLITE_[A-Z_]+|EFBIG)"\} [1-9]/)
+      limitFiles(killed.pid(), 'unlimited')
+      await vi.waitFor(async () =>
+        expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1'),
+      )
+    } finally {
+      await killed.close()
+    }
+  },
+  120_000,
+)

@@ -1,0 +1,211 @@
+/** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): what came of a request, and the end of a key. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
+import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
+import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import { logIn, outcomePath, type RawSession, send } from '../../support/raw-client.ts'
+import { withStore } from '../../support/read-log.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+
+let service: TestService
+let session: RawSession
+let runs: string[] = []
+let answer: (content: Uint8Array) => Promise<Uint8Array>
+
+beforeAll(async () => {
+  service = await startTestService({
+    backend: {
+      answer: async ({ fields, content }) => {
+        runs.push(new Map(fields).get('idempotency-key') ?? '')
+        const fieldsOut = [['content-type', 'text/plain']] as const
+        return { status: 201, fields: fieldsOut, content: await answer(content) }
+      },
+      close: async () => {},
+    },
+  })
+  session = await logIn(service, { openid: 'openid-of-outcomes' })
+})
+
+afterAll(() => service.close())
+
+beforeEach(() => {
+  runs = []
+  answer = async () => encodeUtf8('made')
+})
+
+const order = (key: string): RequestParts => ({ method: 'POST', path: '/things', body: { size: 1 }, key })
+const fetchOutcome = (key: string, by = session): Promise<ReceivedReply> =>
+  by.send({ path: outcomePath(key) })
+const cancel = (key: string, by = session): Promise<ReceivedReply> =>
+  by.send({ method: 'DELETE', path: outcomePath(key), key: undefined })
+
+it('fences a key that nobody has used: no request with it runs any more', async () => {
+  expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'unclaimed' })
+  const heard = await cancel('given-up')
+  expect(heard).toMatchObject({ status: 200, json: { outcome: 'none', cancelled: true } })
+  for (const body of [{ size: 1 }, { size: 2 }]) {
+    expect((await session.send({ ...order('given-up'), body })).json).toMatchObject({
+      code: 'request_cancelled',
+      status: 409,
+      outcome: 'none',
+      step: 'idempotency',
+    })
+  }
+  expect((await cancel('given-up')).json).toEqual({ outcome: 'none', cancelled: true })
+  expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'none', cancelled: true })
+  expect(runs).toEqual([])
+})
+
+it('gives the answer of what ran, and lets it be', async () => {
+  await session.send(order('ran'))
+  for (const heard of [await fetchOutcome('ran'), await cancel('ran')]) {
+    expect(heard.json.outcome).toBe('done')
+    expect(heard.json.answer).toMatchObject({ status: 201, fields: [['content-type', 'text/plain']] })
+    expect(decodeUtf8(decodeBase64(heard.json.answer.content))).toBe('made')
+  }
+  expect((await session.send(order('ran'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+})
+
+it('gives the refusal of what did nothing', async () => {
+  answer = async () => {
+    throw new ProtocolError('not_found', 'no such thing')
+  }
+  const refused = await session.send(order('refused'))
+  expect(refused.json.outcome).toBe('none')
+  const told = await fetchOutcome('refused')
+  expect(told.json.outcome).toBe('none')
+  expect(JSON.parse(decodeUtf8(decodeBase64(told.json.answer.content)))).toEqual(refused.json)
+  expect((await cancel('refused')).json).toEqual({ outcome: 'none', cancelled: false })
+})
+
+it('says that a request runs, and that nobody knows what came of it', async () => {
+  let fail: () => void = () => {}
+  answer = () =>
+    new Promise((_resolve, reject) => {
+      fail = () => reject(new Error('died half-way'))
+    })
+  const running = session.send(order('runs'))
+  await expect.poll(() => runs.length).toBe(1)
+  expect((await fetchOutcome('runs')).json).toEqual({ outcome: 'running' })
+  const refused = await cancel('runs')
+  expect(refused.json).toMatchObject({ code: 'idempotency_in_progress', status: 409 })
+  expect(refused.json).not.toHaveProperty('outcome')
+  fail()
+  expect((await running).json.outcome).toBe('unknown')
+  expect((await fetchOutcome('runs')).json).toEqual({ outcome: 'unknown' })
+  expect((await cancel('runs')).json).toMatchObject({
+    code: 'idempotency_in_progress',
+    status: 409,
+    outcome: 'unknown',
+  })
+})
+
+it('fences a key between the question for a finger and its answer', async () => {
+  answer = async () => {
+    throw new StepUpNeeded('pay')
+  }
+  const asked = await session.send(order('asked'))
+  expect(asked.json.code).toBe('step_up_required')
+  expect(asked.json).not.toHaveProperty('outcome')
+  expect((await fetchOutcome('asked')).json).toEqual({ outcome: 'unclaimed' })
+  expect((await cancel('asked')).json).toEqual({ outcome: 'none', cancelled: true })
+  expect((await session.send(order('asked'))).json.code).toBe('request_cancelled')
+})
+
+it('leaves the key to a step-up that fails', async () => {
+  const withStepUp = order('unconfirmed')
+  const heard = await session.send({
+    ...withStepUp,
+    before: (message) => ({ ...message, fields: [...message.fields, ['step-up', 'a=1']] }),
+  })
+  expect(heard.json.code).toBe('step_up_invalid')
+  expect(heard.json).not.toHaveProperty('outcome')
+  expect((await session.send(withStepUp)).status).toBe(201)
+})
+
+it('is of a user: others see a key that nobody has used', async () => {
+  await session.send(order('mine'))
+  const other = await logIn(service)
+  expect((await fetchOutcome('mine', other)).json).toEqual({ outcome: 'unclaimed' })
+  expect((await cancel('mine', other)).json).toEqual({ outcome: 'none', cancelled: true })
+  expect((await fetchOutcome('mine')).json.outcome).toBe('done')
+  const phone = await logIn(service, { openid: 'openid-of-outcomes' })
+  expect((await fetchOutcome('mine', phone)).json.answer.status).toBe(201)
+})
+
+it.each([
+  ['renews', { method: 'POST', path: '/sessions/current/token' }, 201],
+  ['logs-out', { method: 'DELETE', path: '/sessions/current' }, 204],
+])('gives no session what is another one’s: %s', async (key, parts, status) => {
+  const one = await logIn(service, { openid: 'openid-of-outcomes' })
+  const other = await logIn(service, { openid: 'openid-of-outcomes' })
+  const first = await one.send({ ...parts, key })
+  expect(first.status).toBe(status)
+  const heard = await other.send({ ...parts, key })
+  expect(heard.json).toMatchObject({ code: 'idempotency_mismatch' })
+  for (const told of [await fetchOutcome(key, other), await cancel(key, other)])
+    expect(told.json).toEqual({ outcome: 'done' })
+  if (status === 204) return
+  expect((await one.send({ ...parts, key })).json.access_token).toBe(first.json.access_token)
+  expect((await fetchOutcome(key, one)).json.answer.status).toBe(201)
+})
+
+it.each(['', 'a', 'YQ==', 'w6k', 'Cg', `${'YWFh'.repeat(86)}`])(
+  'knows no key at /outcomes/%s',
+  async (name) => {
+    for (const method of ['GET', 'DELETE'])
+      expect((await session.send({ method, path: `/outcomes/${name}`, key: undefined })).json.code).toBe(
+        'not_found',
+      )
+  },
+)
+
+it('takes keys of every form, and no query', async () => {
+  const key = ` !#$%&'()*+,-./:;<=>?@[]^_\`{|}~ ${'x'.repeat(200)}`
+  await session.send(order(key))
+  expect((await fetchOutcome(key)).json.outcome).toBe('done')
+  expect((await session.send({ path: `${outcomePath(key)}?x=1` })).json.code).toBe('not_found')
+  expect((await session.send({ method: 'PUT', path: outcomePath(key) })).json.code).toBe('not_found')
+})
+
+it('keeps a fence for longer than any frame can wait, also over a restart', async () => {
+  const held = session.prepare(order('held'))
+  await cancel('held')
+  service.advanceClock(119)
+  await withStore(service.environment, (store) => store.prune(service.now(), 10_000))
+  expect((await send(service, held)).json.code).toBe('request_cancelled')
+  expect(runs).toEqual([])
+})
+
+it('has its own limit, so that a person can find out when all others are used up', async () => {
+  const own = await startTestService({ environment: { MINISEAL_LIMITS: 'user=2/60,outcome=3/60' } })
+  try {
+    const one = await logIn(own)
+    await one.send({ method: 'POST', path: '/nothing', key: 'k' })
+    await one.send()
+    expect((await one.send()).json.code).toBe('rate_limited')
+    expect((await fetchOutcome('k', one)).json.outcome).toBe('none')
+    const fenced = await cancel('other', one)
+    expect(fenced.json).toEqual({ outcome: 'none', cancelled: true })
+    expect(new Map(fenced.fields).get('ratelimit-policy')).toBe('"outcome";q=3;w=60')
+    expect((await fetchOutcome('k', one)).status).toBe(200)
+    expect((await fetchOutcome('k', one)).json.code).toBe('rate_limited')
+  } finally {
+    await own.close()
+  }
+})
+
+it('never needs a finger, in a session where all that has an effect does', async () => {
+  const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
+  const own = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
+  try {
+    const openid = 'openid-of-risk'
+    await own.sandbox('/sandbox/risk-ranks', { appid: own.appid, openid, risk_rank: 3 })
+    const risky = await logIn(own, { openid })
+    expect((await risky.send(order('asked'))).json.code).toBe('step_up_required')
+    expect((await cancel('asked', risky)).json.cancelled).toBe(true)
+  } finally {
+    await own.close()
+  }
+})

@@ -1,0 +1,283 @@
+/** `POST /push`: backends whose keys the operator has named push events, and nobody else; and `miniseal push`. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSigner, httpbis } from 'http-message-signatures'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Terminal } from '../../../service/cli/command.ts'
+import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
+import { push as pushCommand } from '../../../service/cli/push.ts'
+import { readConfig } from '../../../service/config/config.ts'
+import { ConfigError } from '../../../service/config/environment.ts'
+import type { PushParts } from '../../support/push-request.ts'
+import { newBackend, signedPush } from '../../support/push-request.ts'
+import type { RawSession } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import { eventJson, openSocket } from '../../support/raw-socket.ts'
+import type { OwnService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { until } from '../../support/soon.ts'
+
+const orders = newBackend('orders')
+const support = newBackend('support')
+const stranger = newBackend('orders')
+
+let service: OwnService
+let session: RawSession
+
+beforeAll(async () => {
+  service = await startTestService({
+    environment: { MINISEAL_PUSH_KEYS: `${orders.entry}, ${support.entry}` },
+  })
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+async function post({ headers, body }: { headers: Record<string, string>; body: string }, path = '/push') {
+  const response = await fetch(`${service.url}${path}`, { method: 'POST', headers, body })
+  // biome-ignore lint/suspicious/noExplicitAny: tests read whatever members they expect
+  return { status: response.status, headers: response.headers, json: (await response.json()) as any }
+}
+
+function event(n = 1) {
+  return { user: session.user, type: 'order-paid', data: { n } }
+}
+
+async function push(parts: PushParts = {}, backend = orders) {
+  return await post(signedPush(backend, service.origin, { event: event(), ...parts }))
+}
+
+async function lastNumber(): Promise<number> {
+  return (await session.send({ path: '/events?limit=1' })).json.last
+}
+
+it('stores an event of each backend that has a key, and a socket gets it at once', async () => {
+  const socket = await openSocket(service)
+  const after = await lastNumber()
+  await socket.subscribe(session, after)
+  const first = await push()
+  expect([first.status, first.json]).toEqual([201, { sequence: after + 1 }])
+  expect(first.headers.get('cache-control')).toBe('no-store')
+  expect((await push({ event: event(2), label: 'sig1' }, support)).json).toEqual({ sequence: after + 2 })
+  await until(() => socket.events.length === 2)
+  expect(socket.events.map((each) => eventJson(each).data.n)).toEqual([1, 2])
+})
+
+it('takes the signature of a library that knows nothing of it', async () => {
+  const { headers, body } = signedPush(orders, service.origin, { event: event() })
+  const { 'signature-input': _input, signature: _signature, ...plain } = headers
+  const request = { method: 'POST', url: `${service.origin}/push`, headers: plain }
+  const signed = await httpbis.signMessage(
+    {
+      key: { ...createSigner(orders.privateKey, 'ed25519', 'orders') },
+      name: 'mine',
+      fields: ['content-digest', '@path', '@method', 'content-type', '@authority'],
+      params: ['created', 'keyid', 'nonce', 'tag'],
+      paramValues: { nonce: randomBytes(16).toString('base64url'), tag: 'miniseal-push' },
+    },
+    request,
+  )
+  expect((await post({ headers: signed.headers as Record<string, string>, body })).status).toBe(201)
+})
+
+it('takes what the program sends that the integration guide prints', async () => {
+  const guide = readFileSync(new URL('../../../docs/guides/integration.md', import.meta.url), 'utf8')
+  const [, code] = /```js\n([\s\S]*?)```/.exec(guide.slice(guide.indexOf('## Pushing events'))) ?? []
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-guide-'))
+  try {
+    writeFileSync(join(folder, 'push.mjs'), code ?? '')
+    const program = await import(/* @vite-ignore */ join(folder, 'push.mjs'))
+    const { privateKey } = orders
+    const to = { url: service.url, origin: service.origin, keyid: 'orders', privateKey }
+    const number = await program.push(to, event(), 'from the guide')
+    expect(number).toBe(await lastNumber())
+    expect(await program.push(to, event(), 'from the guide')).toBe(number)
+    await expect(program.push({ ...to, keyid: 'support' }, event(), 'x')).rejects.toThrow('signature_invalid')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+it('stores a push with an Idempotency-Key once, and answers a repetition with 200 and the same number', async () => {
+  const first = await push({ id: 'paid 7' })
+  expect(first.status).toBe(201)
+  const again = await push({ id: 'paid 7' })
+  expect([again.status, again.json]).toEqual([200, first.json])
+  const other = await push({ id: 'paid 7', event: event(8) })
+  expect([other.status, other.json.code]).toEqual([422, 'idempotency_mismatch'])
+})
+
+it('refuses a request that came before, whole: replayed', async () => {
+  const request = signedPush(orders, service.origin, { event: event() })
+  expect((await post(request)).status).toBe(201)
+  const again = await post(request)
+  expect([again.status, again.json.code, again.json.step]).toEqual([409, 'replayed', 'claim'])
+})
+
+const now = () => Math.floor(Date.now() / 1000)
+
+const refused: readonly (readonly [string, number, string, () => PushParts])[] = [
+  ['no signature', 401, 'signature_missing', () => ({ after: ({ signature: _, ...rest }) => rest })],
+  ['another tag', 401, 'signature_missing', () => ({ tag: 'miniseal' })],
+  ['an unknown key', 401, 'key_unknown', () => ({ keyid: 'accounts' })],
+  ['a name of Object.prototype', 401, 'key_unknown', () => ({ keyid: 'constructor' })],
+  ['the other backend’s name', 401, 'signature_invalid', () => ({ keyid: 'support' })],
+  ['another authority', 401, 'signature_invalid', () => ({ authority: 'pay.example.org' })],
+  ['a body that is not the signed one', 400, 'digest_mismatch', () => ({ after: spoiledDigest })],
+  ['an old signature', 401, 'window_invalid', () => ({ created: now() - 130 })],
+  ['a signature from the future', 401, 'window_invalid', () => ({ created: now() + 20 })],
+  ['a short nonce', 401, 'signature_malformed', () => ({ nonce: 'abcd' })],
+  ['an algorithm', 401, 'alg_not_allowed', () => ({ more: ';alg="ed25519"' })],
+  ['an unknown parameter', 401, 'signature_malformed', () => ({ more: ';expires=99999999999' })],
+  [
+    'an uncovered body',
+    401,
+    'components_incomplete',
+    () => ({ covered: ['@method', '@authority', '@path', 'content-type'] }),
+  ],
+  [
+    'an uncovered method',
+    401,
+    'components_incomplete',
+    () => ({ covered: ['@authority', '@path', 'content-type', 'content-digest'] }),
+  ],
+  [
+    'an uncovered key',
+    401,
+    'components_incomplete',
+    () => ({ id: 'x', covered: ['@method', '@authority', '@path', 'content-type', 'content-digest'] }),
+  ],
+  [
+    'a component twice',
+    401,
+    'components_incomplete',
+    () => ({ covered: ['@method', '@method', '@path', 'content-type', 'content-digest'] }),
+  ],
+  ['an unknown user', 404, 'not_found', () => ({ event: { ...event(), user: 'u_nobody' } })],
+  ['a user of another form', 400, 'payload_invalid', () => ({ event: { ...event(), user: 'u\u0000' } })],
+  ['no type', 400, 'payload_invalid', () => ({ event: { user: session.user, data: {} } })],
+  ['more members', 400, 'payload_invalid', () => ({ event: { ...event(), time: 5 } })],
+  [
+    'a member twice',
+    400,
+    'payload_invalid',
+    () => ({ body: `{"user":"${session.user}","user":"u_2","type":"a","data":{}}` }),
+  ],
+  [
+    'an event over the limit',
+    400,
+    'payload_invalid',
+    () => ({ event: { ...event(), data: { text: 'x'.repeat(20_000) } } }),
+  ],
+  [
+    'a body over the limit',
+    400,
+    'payload_invalid',
+    () => ({ event: { ...event(), data: { text: 'x'.repeat(70_000) } } }),
+  ],
+  ['an empty Idempotency-Key', 400, 'idempotency_missing', () => ({ id: '' })],
+]
+
+function spoiledDigest(headers: Record<string, string>): Record<string, string> {
+  return { ...headers, 'content-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:` }
+}
+
+it.each(refused)('refuses %s, and stores nothing', async (_name, status, code, parts) => {
+  const before = await lastNumber()
+  const answer = await push(parts())
+  expect([answer.status, answer.json.code]).toEqual([status, code])
+  expect(await lastNumber()).toBe(before)
+})
+
+it('refuses a key of the same name that is not the operator’s', async () => {
+  const { status, json } = await push({}, stranger)
+  expect([status, json.code, json.step]).toEqual([401, 'signature_invalid', 'verify'])
+})
+
+it('refuses a query, which no signature covers', async () => {
+  const answer = await post(signedPush(orders, service.origin, { event: event() }), '/push?user=u_2')
+  expect([answer.status, answer.json.code]).toEqual([400, 'payload_invalid'])
+})
+
+it('is closed without keys: 404, as any path that nothing answers', async () => {
+  const own = await startTestService()
+  try {
+    const { headers, body } = signedPush(orders, own.origin, { event: event() })
+    const answer = await fetch(`${own.origin}/push`, { method: 'POST', headers, body })
+    expect([answer.status, await answer.text()]).toEqual([
+      404,
+      await (await fetch(`${own.origin}/nothing`)).text(),
+    ])
+  } finally {
+    await own.close()
+  }
+})
+
+it.each([
+  'orders',
+  'orders=',
+  `Orders=${'A'.repeat(43)}`,
+  'orders=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+  `${orders.entry},${stranger.entry}`,
+  `${orders.entry},`,
+  `${orders.entry},again${orders.entry.slice('orders'.length)}`,
+  `x=${generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x}=`,
+])('does not start with MINISEAL_PUSH_KEYS %s', (text) => {
+  const environment = { MINISEAL_DATA: service.environment.MINISEAL_DATA, MINISEAL_PUSH_KEYS: text }
+  expect(() => readConfig(environment)).toThrow(ConfigError)
+})
+
+it('tells in its log what came of a push, and nothing of its content', async () => {
+  await push({ event: { ...event(), type: 'whispered', data: { text: 'secret' } } })
+  await push({ keyid: 'accounts' })
+  const lines = service
+    .logText()
+    .split('\n')
+    .filter((line) => line.includes('"kind":"push"'))
+  expect(lines.some((line) => line.includes('"status":201'))).toBe(true)
+  expect(lines.some((line) => line.includes('"code":"key_unknown"'))).toBe(true)
+  for (const word of ['secret', 'whispered', session.user]) expect(service.logText()).not.toContain(word)
+})
+
+async function command(...args: string[]): Promise<{ code: number; out: string }> {
+  let out = ''
+  const terminal: Terminal = {
+    environment: service.environment,
+    isInteractive: false,
+    out: (text) => {
+      out += text
+    },
+    err: () => {},
+  }
+  return { code: await pushCommand.run(args, terminal), out }
+}
+
+it('pushes from an operator’s terminal, past the running service, and a socket gets it', async () => {
+  const socket = await openSocket(service)
+  const after = await lastNumber()
+  await socket.subscribe(session, after)
+  const text = '{"type":"maintenance","data":{"from":"22:00"}}'
+  const first = await command(session.user, '-d', text, '--id', 'tonight')
+  expect(first).toEqual({ code: 0, out: `event ${after + 1}\n` })
+  const again = await command(session.user, '--data', text, '--id', 'tonight')
+  expect(again).toEqual({ code: 0, out: `event ${after + 1}, stored before\n` })
+  await until(() => socket.events.length === 1)
+  expect(socket.events.map((each) => eventJson(each).data)).toEqual([{ from: '22:00' }])
+})
+
+it.each([
+  [[]],
+  [['u_1']],
+  [['u_1', '-d', 'no json']],
+  [['u_1', '-d', '{"type":"a"}']],
+  [['u_1', '-d', '{"type":"A","data":{}}']],
+  [['u_1', 'u_2', '-d', '{"type":"a","data":{}}']],
+])('is called wrongly with %j', async (args) => {
+  await expect(command(...args)).rejects.toThrow(UsageError)
+})
+
+it('cannot push to a user that nobody is', async () => {
+  await expect(command('u_nobody', '-d', '{"type":"a","data":{}}')).rejects.toThrow(CommandFailed)
+})

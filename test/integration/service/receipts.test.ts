@@ -1,0 +1,124 @@
+/** `GET /receipts/{id}`: what a person gets of their own requests, checked with nothing but published formulas. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import { decodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { parseLeaf, verifyCommitment } from '../../../crypto/tlog/audit-leaf.ts'
+import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
+import { hashLeaf, verifyInclusion } from '../../../crypto/tlog/merkle.ts'
+import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import type { ServiceDatabase } from '../../support/both-databases.ts'
+import { describeWithBothDatabases } from '../../support/both-databases.ts'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+describeWithBothDatabases('receipts', (create) => {
+  let database: ServiceDatabase
+  let service: TestService
+  let session: RawSession
+
+  beforeAll(async () => {
+    database = await create()
+    service = await startTestService({ environment: database.environment })
+    session = await logIn(service, { openid: 'openid-of-a-payer' })
+  })
+
+  afterAll(async () => {
+    await service.close()
+    await database.remove()
+  })
+
+  /** The leaf hash that a signed answer cites, b64u. */
+  function cited(heard: ReceivedReply): string {
+    const field = findField(heard.fields, 'miniseal-receipt') ?? ''
+    return encodeBase64Url(decodeBase64(field.slice(1, -1)))
+  }
+
+  async function proved(name: string, by = session): Promise<ReceivedReply> {
+    for (let tries = 0; tries < 60; tries++) {
+      const heard = await by.send({ path: `/receipts/${name}` })
+      if (heard.status !== 202) return heard
+      expect(heard.json).toMatchObject({ state: 'pending', leaf: expect.any(String) })
+      expect(Object.keys(heard.json).sort()).toEqual(['id', 'leaf', 'state'])
+      await sleep(100)
+    }
+    throw new Error('it stays pending')
+  }
+
+  const transfer = () => ({
+    method: 'POST',
+    path: '/wallet/transfers',
+    body: { payee: 'bob', amount: 7, currency: 'CNY' },
+  })
+
+  it('prove a request against a signed checkpoint, with its groups opened, by hash and by id', async () => {
+    const name = cited(await session.send(transfer()))
+    const heard = await proved(name)
+    expect(heard.status).toBe(200)
+    expect(findField(heard.fields, 'cache-control')).toBe('private, max-age=3600')
+    const { id, leaf, index, size, proof, checkpoint, groups } = heard.json
+    const bytes = decodeBase64(leaf)
+    const hash = hashLeaf(sodiumPrimitives, bytes)
+    expect(encodeBase64Url(hash)).toBe(name)
+    const read = parseLeaf(bytes)
+    expect(read).toMatchObject({ id, kind: 'request', result: 'ok' })
+    const signed = parseCheckpointNote(checkpoint).checkpoint
+    expect(signed.size).toBe(size)
+    const hashes = proof.map((text: string) => decodeBase64(text))
+    expect(() => verifyInclusion(sodiumPrimitives, hash, index, signed, hashes)).not.toThrow()
+    expect(() => verifyInclusion(sodiumPrimitives, hash, index + 1, signed, hashes)).toThrow()
+    expect(Object.keys(groups).sort()).toEqual(['core', 'net', 'pay', 'sig', 'sub'])
+    for (const label of ['core', 'net', 'pay', 'sig', 'sub'] as const) {
+      const { salt, value } = groups[label]
+      verifyCommitment(sodiumPrimitives, read, label, decodeBase64(salt), encodeUtf8(value))
+    }
+    expect(JSON.parse(groups.sub.value).user).toBe(session.user)
+    expect((await proved(id)).json.leaf).toBe(leaf)
+  })
+
+  it('are only for the person they are about', async () => {
+    const name = cited(await session.send(transfer()))
+    const { json } = await proved(name)
+    const stranger = await logIn(service, { openid: 'openid-of-a-stranger' })
+    for (const path of [`/receipts/${name}`, `/receipts/${json.id}`]) {
+      const heard = await stranger.send({ path })
+      expect(heard).toMatchObject({ status: 404, json: { code: 'not_found' } })
+      expect(JSON.stringify(heard.json)).not.toContain(json.leaf)
+    }
+    // The same person with another device sees them.
+    const other = await logIn(service, { openid: 'openid-of-a-payer' })
+    expect((await proved(name, other)).status).toBe(200)
+  })
+
+  it('are there for logins and refusals, too', async () => {
+    const refused = await session.send({ ...transfer(), key: undefined })
+    expect(refused.json.code).toBe('idempotency_missing')
+    const { leaf } = (await proved(cited(refused))).json
+    expect(parseLeaf(decodeBase64(leaf))).toMatchObject({ kind: 'request', result: 'refused' })
+  })
+
+  it('refuse what names nothing: not_found', async () => {
+    const names = [randomUUID(), 'a'.repeat(43), 'x', '', '../wallet', `${'a'.repeat(42)}=`, '00'.repeat(32)]
+    for (const name of names) {
+      if (name.includes('..')) continue
+      const heard = await session.send({ path: `/receipts/${name}` })
+      expect(heard.json.code, name).toBe('not_found')
+    }
+    const written = await session.send({ method: 'DELETE', path: `/receipts/${randomUUID()}` })
+    expect(written.json.code).toBe('not_found')
+  })
+
+  it('are signed with the answer, and are not kept with it: a repeated answer cites its own leaf', async () => {
+    const parts = { ...transfer(), key: 'twice' }
+    const first = await session.send(parts)
+    const second = await session.send(parts)
+    expect(findField(second.fields, 'idempotency-replayed')).toBe('true')
+    expect(cited(second)).not.toBe(cited(first))
+    expect(second.fields.filter(([name]) => name === 'miniseal-receipt')).toHaveLength(1)
+    expect(findField(first.fields, 'signature-input')).toContain('"miniseal-receipt"')
+    expect((await proved(cited(first))).json.leaf).not.toBe((await proved(cited(second))).json.leaf)
+  })
+})

@@ -1,0 +1,543 @@
+/** Every refusal of protocol section 7 that the channel can give, provoked over real HTTP. */
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ProtocolCode } from '../../../crypto/errors.ts'
+import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
+import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { problemRow } from '../../../service/messages/problem-table.ts'
+import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+let session: RawSession
+
+beforeAll(async () => {
+  service = await startTestService()
+  session = await logIn(service)
+})
+
+afterAll(() => service.close())
+
+const transfer = { payee: 'bob', amount: 100, currency: 'CNY' }
+const posting: RequestParts = { method: 'POST', path: '/wallet/transfers', body: transfer }
+
+function withField(
+  name: string,
+  change: (value: string) => string | undefined,
+): (m: RequestMessage) => RequestMessage {
+  return (message) => ({
+    ...message,
+    fields: message.fields.flatMap(([field, value]) => {
+      const changed = field === name ? change(value) : value
+      return changed === undefined ? [] : [[field, changed] as const]
+    }),
+  })
+}
+
+function expectProblem(heard: ReceivedReply, code: string, status: number, step: string): void {
+  expect(heard.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
+  expect(heard.status).toBe(status)
+  // The pages of the codes say at which step each is refused.
+  expect(problemRow(code as ProtocolCode).steps).toContain(step)
+  expect(Math.abs(heard.json.time - service.now())).toBeLessThanOrEqual(2)
+  expect(heard.json.instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/)
+  expect(typeof heard.json.retryable).toBe('boolean')
+}
+
+describe('a request of a session is refused, sealed and signed,', () => {
+  const cases: readonly (readonly [string, string, number, string, RequestParts])[] = [
+    [
+      'without a signature',
+      'signature_missing',
+      401,
+      'signature',
+      {
+        after: withField('signature', () => undefined),
+      },
+    ],
+    [
+      'with a signature that is no byte sequence',
+      'signature_malformed',
+      401,
+      'signature',
+      {
+        after: withField('signature', (value) => value.replaceAll(':', '"')),
+      },
+    ],
+    ['with a nonce of another length', 'signature_malformed', 401, 'signature', { nonce: random(15) }],
+    [
+      'with an unknown parameter',
+      'signature_malformed',
+      401,
+      'signature',
+      {
+        after: withField('signature-input', (value) => value.replace(';nonce', ';expires=1;nonce')),
+      },
+    ],
+    [
+      'with two signatures of our tag',
+      'signature_malformed',
+      401,
+      'signature',
+      {
+        after: withField('signature-input', (value) => `${value}, other${value.slice(3)}`),
+      },
+    ],
+    [
+      'when a field that is present is not covered',
+      'components_incomplete',
+      401,
+      'signature',
+      {
+        ...posting,
+        after: withField('signature-input', (value) => value.replace(' "idempotency-key"', '')),
+      },
+    ],
+    [
+      'when a field was added after signing',
+      'components_incomplete',
+      401,
+      'signature',
+      {
+        after: (m) => ({ ...m, fields: [...m.fields, ['if-none-match', '"x"']] }),
+      },
+    ],
+    [
+      'when the components stand in another order',
+      'components_incomplete',
+      401,
+      'signature',
+      {
+        after: withField('signature-input', (value) =>
+          value.replace('"@method" "@authority"', '"@authority" "@method"'),
+        ),
+      },
+    ],
+    [
+      'with another tag',
+      'tag_invalid',
+      401,
+      'signature',
+      {
+        after: withField('signature-input', (value) => value.replace('tag="miniseal"', 'tag="other"')),
+      },
+    ],
+    [
+      'when it names an algorithm',
+      'alg_not_allowed',
+      401,
+      'signature',
+      {
+        after: withField('signature-input', (value) => `${value};alg="ed25519"`),
+      },
+    ],
+    [
+      'when its body was changed',
+      'digest_mismatch',
+      400,
+      'digest',
+      {
+        ...posting,
+        after: (m) => ({ ...m, content: encodeUtf8(JSON.stringify({ ...transfer, amount: 99_999 })) }),
+      },
+    ],
+    [
+      'with a digest of an algorithm that is not ours',
+      'digest_mismatch',
+      400,
+      'digest',
+      {
+        ...posting,
+        after: withField('content-digest', (value) => value.replace('sha-256', 'sha-512')),
+      },
+    ],
+    ['when another key signed it', 'key_unknown', 401, 'key', { signer: newDevice().signer }],
+    [
+      'when its path was changed',
+      'signature_invalid',
+      401,
+      'verify',
+      {
+        after: (m) => ({ ...m, path: '/wallet/transfers' }),
+      },
+    ],
+    [
+      'when its method was changed',
+      'signature_invalid',
+      401,
+      'verify',
+      { after: (m) => ({ ...m, method: 'HEAD' }) },
+    ],
+    [
+      'when its token was exchanged',
+      'signature_invalid',
+      401,
+      'verify',
+      {
+        after: withField('authorization', (value) => `${value}x`),
+      },
+    ],
+    ['without an access token', 'token_missing', 401, 'token', { token: undefined }],
+    ['with a token that is none', 'token_invalid', 401, 'token', { token: 'a.b.c' }],
+    [
+      'when it is unsafe and has no Idempotency-Key',
+      'idempotency_missing',
+      400,
+      'idempotency',
+      { ...posting, key: undefined },
+    ],
+    [
+      'with a body that the backend cannot use',
+      'payload_invalid',
+      400,
+      'handler',
+      {
+        ...posting,
+        body: { ...transfer, amount: 1.5 },
+      },
+    ],
+    ['for a path that nothing answers', 'not_found', 404, 'handler', { path: '/nothing' }],
+    ['for a session route that nothing answers', 'not_found', 404, 'handler', { path: '/sessions/nothing' }],
+    ['for another origin', 'payload_invalid', 400, 'binary-http', { authority: 'other.example.com' }],
+    [
+      'when the plaintext is not Binary HTTP',
+      'payload_invalid',
+      400,
+      'binary-http',
+      { plaintext: (b) => b.fill(0xff) },
+    ],
+    [
+      'when the padding is not zero',
+      'payload_invalid',
+      400,
+      'binary-http',
+      {
+        plaintext: (b) => {
+          b[b.length - 1] = 1
+          return b
+        },
+      },
+    ],
+  ]
+  for (const [title, code, status, step, parts] of cases) {
+    it(`${title}: ${code}`, async () => {
+      const heard = await session.send(parts)
+      expect(heard).toMatchObject({ kind: 'sealed', outer: 200 })
+      expectProblem(heard, code, status, step)
+    })
+  }
+
+  it.each([
+    [-121, true],
+    [-119, false],
+    [9, false],
+    [12, true],
+  ])('when it was created %i seconds from now: %s', async (offset, isRefused) => {
+    const heard = await session.send({ created: service.now() + offset })
+    if (isRefused) expectProblem(heard, 'window_invalid', 401, 'window')
+    else expect(heard.status).toBe(200)
+  })
+
+  it('with the token of another device: token_key_mismatch', async () => {
+    const other = await logIn(service)
+    expectProblem(await session.send({ token: other.token }), 'token_key_mismatch', 401, 'token')
+  })
+
+  it('with the token of another session of the same device: token_invalid', async () => {
+    const openid = 'openid-two-sessions'
+    const first = await logIn(service, { openid })
+    const second = await logIn(service, { openid, device: first.device })
+    expectProblem(await first.send({ token: second.token }), 'token_invalid', 401, 'token')
+  })
+
+  it('when somebody moved its session to another person in the database: token_invalid', async () => {
+    const [own, victim] = [await logIn(service), await logIn(service)]
+    const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
+    database.prepare('update sessions set user_id = ? where id = ?').run(victim.user, Buffer.from(own.id))
+    database.close()
+    expectProblem(await own.send(), 'token_invalid', 401, 'token')
+    const renewal = await own.send({ method: 'POST', path: '/sessions/current/token' })
+    expectProblem(renewal, 'token_invalid', 401, 'token')
+  })
+
+  it('with a token whose signature was changed: token_invalid', async () => {
+    const [head, payload, signature] = session.token.split('.') as [string, string, string]
+    const bytes = decodeBase64Url(signature)
+    bytes[0] = (bytes[0] ?? 0) ^ 1
+    const token = [head, payload, encodeBase64Url(bytes)].join('.')
+    expectProblem(await session.send({ token }), 'token_invalid', 401, 'token')
+  })
+})
+
+describe('a device key that was revoked is refused with key_revoked,', () => {
+  function revoke(thumbprint: string): void {
+    const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
+    database.prepare('update devices set revoked_at = ? where id = ?').run(service.now(), thumbprint)
+    database.close()
+  }
+
+  it('in its session, and at its next login', async () => {
+    const openid = 'openid-of-a-revoked-device'
+    const own = await logIn(service, { openid })
+    revoke(own.device.signer.keyid)
+    expectProblem(await own.send(), 'key_revoked', 401, 'key')
+    const again = await send(service, await prepareLogin(service, { openid, device: own.device }))
+    expectProblem(again, 'key_revoked', 401, 'login')
+  })
+})
+
+describe('time ends things:', () => {
+  it('a token after ten minutes, which the renewal takes once more', async () => {
+    const own = await startTestService()
+    try {
+      const old = await logIn(own)
+      own.advanceClock(601)
+      expect((await old.send()).json).toMatchObject({ code: 'token_expired', status: 401, step: 'token' })
+      const renewed = await old.send({ method: 'POST', path: '/sessions/current/token' })
+      expect(renewed.status).toBe(201)
+      expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
+    } finally {
+      await own.close()
+    }
+  })
+
+  it('a session after two hours, whatever token it shows', async () => {
+    const own = await startTestService()
+    try {
+      const old = await logIn(own)
+      own.advanceClock(7_201)
+      const heard = await old.send({ method: 'POST', path: '/sessions/current/token' })
+      expect(heard.json).toMatchObject({ code: 'session_ended', status: 401, step: 'claim' })
+      expect(heard.kind).toBe('sealed')
+    } finally {
+      await own.close()
+    }
+  })
+
+  it('a session at logout, at once', async () => {
+    const own = await logIn(service)
+    expect((await own.send({ method: 'DELETE', path: '/sessions/current' })).status).toBe(204)
+    expectProblem(await own.send(), 'session_ended', 401, 'claim')
+  })
+
+  it('a session that another device of the same person revokes, and nobody else can', async () => {
+    const openid = 'openid-revoking'
+    const phone = await logIn(service, { openid })
+    const tablet = await logIn(service, { openid })
+    const stranger = await logIn(service)
+    const path = `/sessions/${encodeBase64Url(phone.id)}`
+    expectProblem(await stranger.send({ method: 'DELETE', path }), 'not_found', 404, 'handler')
+    expect((await phone.send()).status).toBe(200)
+    const list = await tablet.send({ path: '/sessions' })
+    expect(list.json.sessions).toHaveLength(2)
+    expect((await tablet.send({ method: 'DELETE', path })).status).toBe(204)
+    expectProblem(await phone.send(), 'session_ended', 401, 'claim')
+    expect((await tablet.send({ path: '/sessions' })).json.sessions).toHaveLength(1)
+  })
+})
+
+describe('a login is refused, sealed and signed,', () => {
+  const refuse = async (parts: LoginParts): Promise<ReceivedReply> => {
+    const heard = await send(service, await prepareLogin(service, parts))
+    expect(heard).toMatchObject({ kind: 'sealed', outer: 200 })
+    return heard
+  }
+  const login = { kty: 'OKP', crv: 'Ed25519' }
+
+  it('with a code that WeChat does not know: login_code_invalid', async () => {
+    expectProblem(await refuse({ code: 'never-issued' }), 'login_code_invalid', 401, 'login')
+  })
+
+  it('with a code that has expired: login_code_invalid', async () => {
+    const own = await startTestService()
+    try {
+      const code = await own.code()
+      own.advanceClock(301)
+      const heard = await send(own, await prepareLogin(own, { code }))
+      expect(heard.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
+    } finally {
+      await own.close()
+    }
+  })
+
+  it('with a code that was used before: login_code_used, without asking WeChat again', async () => {
+    const code = await service.code()
+    await logIn(service, { code })
+    const before = await calls()
+    expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
+    expect(await calls()).toBe(before)
+  })
+
+  it.each([
+    [40163, 'login_code_used', 401],
+    [40226, 'login_blocked', 403],
+    [45011, 'login_busy', 429],
+    [-1, 'wechat_unavailable', 503],
+    [40125, 'wechat_unavailable', 503],
+  ])('when WeChat answers %i: %s', async (errcode, code, status) => {
+    await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode })
+    expectProblem(await refuse({}), code, status, 'login')
+  })
+
+  it.each([
+    ['is down', { drop: true }],
+    ['answers 502', { status: 502 }],
+    ['answers something else than JSON', { body: '<html>' }],
+    ['is slow', { delay_ms: 5_000 }],
+  ])('when WeChat %s: wechat_unavailable, and the code is not tried again', async (_title, fault) => {
+    await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
+    const before = await calls()
+    const code = await service.code()
+    expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
+    expect(await calls()).toBe(before + 1)
+    expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
+    expect(await calls()).toBe(before + 1)
+  })
+
+  it('with a device key of small order: device_key_refused', async () => {
+    const x = encodeBase64Url(Uint8Array.of(1, ...new Uint8Array(31)))
+    const loginBody = { appid: service.appid, code: await service.code(), device: { ...login, x } }
+    expectProblem(await refuse({ loginBody }), 'device_key_refused', 400, 'key')
+  })
+
+  it('with a device key that is not canonical: device_key_refused', async () => {
+    const x = encodeBase64Url(new Uint8Array(32).fill(0xff))
+    const loginBody = { appid: service.appid, code: await service.code(), device: { ...login, x } }
+    expectProblem(await refuse({ loginBody }), 'device_key_refused', 400, 'key')
+  })
+
+  it('with a device key that belongs to another person: device_key_refused', async () => {
+    const { device } = await logIn(service, { openid: 'openid-owner' })
+    expectProblem(await refuse({ device, openid: 'openid-thief' }), 'device_key_refused', 400, 'login')
+  })
+
+  it('when the keyid is not that of the device key: key_unknown', async () => {
+    const loginBody = {
+      appid: service.appid,
+      code: await service.code(),
+      device: { ...login, x: newDevice().x },
+    }
+    expectProblem(await refuse({ loginBody }), 'key_unknown', 401, 'key')
+  })
+
+  it('when somebody else signed it under the name of the device key: signature_invalid', async () => {
+    const device = newDevice()
+    const signer = { keyid: device.signer.keyid, secretKey: newDevice().signer.secretKey }
+    expectProblem(await refuse({ device, signer }), 'signature_invalid', 401, 'verify')
+  })
+
+  it('for an app that is not served: payload_invalid', async () => {
+    const prepared = await prepareLogin(service, { appid: 'wxffffffffffffffff', code: 'x' })
+    // Before anything is claimed, so that a repetition hears the same.
+    for (const _ of [1, 2]) expectProblem(await send(service, prepared), 'payload_invalid', 400, 'login')
+  })
+
+  it('with a body that lacks something: payload_invalid, naming it', async () => {
+    const heard = await refuse({
+      loginBody: { appid: service.appid, device: { ...login, x: newDevice().x } },
+    })
+    expectProblem(heard, 'payload_invalid', 400, 'key')
+    expect(heard.json.detail).toContain('code')
+  })
+
+  it('that does not say for which handshake it was signed: payload_invalid', async () => {
+    const device = newDevice()
+    const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }
+    for (const handshake of [undefined, '', 'A'.repeat(43), 7]) {
+      expectProblem(
+        await refuse({ device, loginBody: { ...body, handshake } }),
+        'payload_invalid',
+        400,
+        'key',
+      )
+    }
+    expect((await send(service, await prepareLogin(service, { device, loginBody: body }))).status).toBe(201)
+  })
+
+  it('when its platform holds a control character: payload_invalid', async () => {
+    const device = newDevice()
+    const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }
+    const loginBody = { ...body, client: { platform: 'ios\u0000' } }
+    expectProblem(await refuse({ device, loginBody }), 'payload_invalid', 400, 'key')
+  })
+
+  it('when its clock is an hour wrong: window_invalid with the time', async () => {
+    expectProblem(await refuse({ created: service.now() - 3_600 }), 'window_invalid', 401, 'window')
+  })
+
+  it('when the frame holds another request: not_found', async () => {
+    for (const request of [{ method: 'PUT' }, { path: '/wallet' }])
+      expectProblem(await refuse(request), 'not_found', 404, 'handler')
+  })
+
+  async function calls(): Promise<number> {
+    const response = await fetch(`${service.sandboxUrl}/sandbox/calls`)
+    return ((await response.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
+  }
+})
+
+describe('what cannot be sealed is answered in the clear:', () => {
+  const unopened = (): never => {
+    throw new Error('a sealed answer was not expected')
+  }
+  const clear = async (body: Uint8Array, type?: string): Promise<ReceivedReply> =>
+    hear(await post(service, body, type), unopened)
+
+  it.each([
+    ['an empty body', new Uint8Array(0)],
+    ['another version', Uint8Array.of(2, 3, ...new Uint8Array(300))],
+    ['an unknown type', Uint8Array.of(1, 9, ...new Uint8Array(300))],
+    ...[2, 4, 5, 6].map((type): [string, Uint8Array] => [
+      `a frame for clients, of type ${type}`,
+      Uint8Array.of(1, type, ...new Uint8Array(300)),
+    ]),
+    ['a frame that is too short', Uint8Array.of(1, 3, ...new Uint8Array(55))],
+  ])('%s: malformed_frame', async (_title, frame) => {
+    expectProblem(await clear(frame), 'malformed_frame', 400, 'frame')
+  })
+
+  it('another content type: malformed_frame', async () => {
+    expectProblem(await clear(session.prepare().frame, 'application/json'), 'malformed_frame', 400, 'frame')
+  })
+
+  it('a body over the limit: frame_too_large', async () => {
+    const frame = new Uint8Array(1_048_577)
+    frame.set([1, 3])
+    expectProblem(await clear(frame), 'frame_too_large', 413, 'frame')
+    expectProblem(await clear(new Uint8Array(1_500_000)), 'frame_too_large', 413, 'frame')
+  })
+
+  it('an agreement key that is not in use: unknown_agreement_key', async () => {
+    const { frame } = await prepareLogin(service)
+    frame[2] = (frame[2] ?? 0) ^ 1
+    expectProblem(await clear(frame), 'unknown_agreement_key', 409, 'session')
+  })
+
+  it('a session that is not known: unknown_session', async () => {
+    const { frame } = session.prepare()
+    frame[2] = (frame[2] ?? 0) ^ 1
+    expectProblem(await clear(frame), 'unknown_session', 401, 'session')
+  })
+
+  it.each([
+    ['of small order', new Uint8Array(32)],
+    ['that is not canonical', new Uint8Array(32).fill(0xff, 0, 31).fill(0x7f, 31)],
+  ])('a handshake with an ephemeral key %s: cannot_open', async (_title, key) => {
+    const { frame } = await prepareLogin(service)
+    frame.set(key, 10)
+    expectProblem(await clear(frame), 'cannot_open', 400, 'open')
+  })
+
+  it('the text form is taken and given back, and nothing but its one encoding', async () => {
+    const type = 'application/vnd.miniseal+base64'
+    const prepared = session.prepare()
+    const text = Buffer.from(prepared.frame).toString('base64')
+    const response = await post(service, encodeUtf8(text), type)
+    expect(response.headers.get('content-type')).toBe(type)
+    const answer = prepared.open(new Uint8Array(Buffer.from(await response.text(), 'base64')))
+    expect(answer.status).toBe(200)
+    expectProblem(await clear(encodeUtf8(`${text}\n`), type), 'malformed_frame', 400, 'frame')
+  })
+})

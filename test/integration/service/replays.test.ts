@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { ReceivedReply } from '../../support/raw-client.ts'
+import { hear, logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+const posting = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 100, currency: 'CNY' },
+}
+
+function partOf(position: number): string {
+  if (position < 2) return position === 0 ? 'version' : 'type'
+  return position < 18 ? 'session' : 'box'
+}
+
+function countBy(heard: readonly ReceivedReply[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { kind, json, status } of heard) {
+    const name = `${kind} ${json?.code ?? status}`
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
+}
+
+it('lets one of a hundred copies of a frame have its effect and refuses the others as replayed', async () => {
+  const session = await logIn(service)
+  const prepared = session.prepare(posting)
+  const heard = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
+  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
+  expect((await session.send()).json.balance).toBe(999_900)
+})
+
+it('lets one of a hundred copies of a login frame in and asks WeChat once', async () => {
+  const calls = async (): Promise<number> => {
+    const answer = await fetch(`${service.sandboxUrl}/sandbox/calls`)
+    return ((await answer.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
+  }
+  const before = await calls()
+  const prepared = await prepareLogin(service)
+  const heard = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
+  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
+  expect(await calls()).toBe(before + 1)
+})
+
+it('lets one of many devices have a login code', async () => {
+  const code = await service.code()
+  const prepared = await Promise.all(Array.from({ length: 20 }, () => prepareLogin(service, { code })))
+  const heard = await Promise.all(prepared.map((one) => send(service, one)))
+  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed login_code_used': 19 })
+})
+
+it('refuses a nonce that another request of the same key has used', async () => {
+  const session = await logIn(service)
+  const nonce = new Uint8Array(16).fill(7)
+  expect((await session.send({ nonce })).status).toBe(200)
+  expect((await session.send({ ...posting, nonce })).json).toMatchObject({ code: 'replayed', step: 'claim' })
+  expect((await (await logIn(service)).send({ nonce })).status).toBe(200)
+})
+
+it('does not use up a nonce for a request that it refuses before the claim', async () => {
+  const session = await logIn(service)
+  const nonce = new Uint8Array(16).fill(9)
+  expect((await session.send({ nonce, token: undefined })).json.code).toBe('token_missing')
+  expect((await session.send({ nonce })).status).toBe(200)
+})
+
+it('refuses a frame with any byte changed, always in the same words, and nothing happens', async () => {
+  const session = await logIn(service)
+  const { frame } = session.prepare(posting)
+  const unopened = (): never => {
+    throw new Error('a changed frame was opened')
+  }
+  const words = new Map<string, number>()
+  const positions = Array.from(frame.keys())
+  for (let start = 0; start < positions.length; start += 32) {
+    const batch = positions.slice(start, start + 32).map(async (position) => {
+      const changed = frame.slice()
+      changed[position] = (changed[position] ?? 0) ^ (1 << (position % 8))
+      const { outer, json } = await hear(await post(service, changed), unopened)
+      const { instance: _, time: __, ...rest } = json
+      const text = `${partOf(position)} ${outer} ${JSON.stringify(rest)}`
+      words.set(text, (words.get(text) ?? 0) + 1)
+    })
+    await Promise.all(batch)
+  }
+  const shapes = [...words.keys()].map((text) => [
+    text.split(' ')[0],
+    JSON.parse(text.slice(text.indexOf('{'))).code,
+  ])
+  expect(Object.fromEntries(shapes)).toEqual({
+    version: 'malformed_frame',
+    // 0x03 with this bit changed is 0x01: a login for an agreement key that nobody has.
+    type: 'unknown_agreement_key',
+    session: 'unknown_session',
+    box: 'cannot_open',
+  })
+  // Every byte of the nonce and of the box is refused with one and the same document.
+  expect([...words].filter(([text]) => text.startsWith('box')).map(([, count]) => count)).toEqual([
+    frame.length - 18,
+  ])
+  expect((await session.send()).json.balance).toBe(1_000_000)
+})

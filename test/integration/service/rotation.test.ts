@@ -1,0 +1,153 @@
+/** Every key is rotated, and the service restarted with a new master key, while clients work: no request fails. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readConfig } from '../../../service/config/config.ts'
+import type { RunningService } from '../../../service/server.ts'
+import { startService } from '../../../service/server.ts'
+import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
+import { runKeys } from '../../support/keys-command.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+
+const clients = 6
+const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
+const folder = mkdtempSync(join(tmpdir(), 'miniseal-rotation-'))
+const sandbox = createSandbox({ apps: [sandboxApp] })
+let environment: Record<string, string>
+let current: RunningService
+const offset = 0
+let isDone = false
+const count = { requests: 0, logins: 0, renewals: 0 }
+const failures: unknown[] = []
+
+const now = (): number => Math.floor(Date.now() / 1000) + offset
+
+/** A process of the service; clients find the current one, as behind a load balancer. */
+async function startOne(masterKey: string): Promise<RunningService> {
+  const config = readConfig({ ...environment, MINISEAL_MASTER_KEY: masterKey })
+  return await startService(config, pino({ level: 'silent' }), { now })
+}
+
+let service: TestService
+
+beforeAll(async () => {
+  const { url } = await sandbox.start(0, '127.0.0.1')
+  environment = {
+    PORT: '0',
+    MINISEAL_ORIGIN: 'http://127.0.0.1:1',
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+    MINISEAL_WECHAT_API: url,
+  }
+  current = await startOne(older)
+  service = {
+    get origin() {
+      return current.url
+    },
+    sandboxUrl: url,
+    roots: current.roots,
+    appid: sandboxApp.appid,
+    environment,
+    logText: () => '',
+    advanceClock: () => {},
+    now,
+    code: async () => {
+      const answer = await fetch(`${url}/sandbox/codes`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ appid: sandboxApp.appid }),
+      })
+      return ((await answer.json()) as { code: string }).code
+    },
+    sandbox: async () => undefined,
+    close: async () => {},
+  }
+})
+
+afterAll(async () => {
+  await current.stop()
+  await sandbox.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'bob', amount: 1, currency: 'CNY' },
+}
+
+/** What a phone does in a while: reads, pays, renews its token. @throws for everything that is not as it should be */
+async function work(session: RawSession): Promise<void> {
+  for (const [request, status] of [
+    [{}, 200],
+    [transfer, 201],
+    [{ method: 'POST', path: '/sessions/current/token' }, 201],
+  ] as const) {
+    const heard = await session.send(request)
+    if (heard.status !== status) throw new Error(`${heard.status}: ${JSON.stringify(heard.json)}`)
+    count.requests += 1
+    if (!('path' in request) || request.path !== '/sessions/current/token') continue
+    session.token = heard.json.access_token
+    count.renewals += 1
+  }
+}
+
+/** A person who logs in anew now and then, and works on. */
+async function live(): Promise<void> {
+  while (!isDone) {
+    try {
+      const session = await logIn(service)
+      count.logins += 1
+      for (let i = 0; i < 8 && !isDone; i++) await work(session)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+}
+
+const rotate = async (kind: string, masterKey: string): Promise<string> =>
+  (await runKeys(['rotate', kind], { ...environment, MINISEAL_MASTER_KEY: masterKey })).out
+
+/** The new process takes the requests; the old one finishes what it has. */
+async function restart(masterKey: string): Promise<void> {
+  const next = await startOne(masterKey)
+  const last = current
+  current = next
+  // What is on its way to the old one arrives before it closes its connections.
+  await sleep(1_000)
+  await last.stop()
+}
+
+it('rotates agreement, signing, token and master keys under load with 0 failed requests', {
+  timeout: 120_000,
+}, async () => {
+  const living = Array.from({ length: clients }, live)
+  await sleep(500)
+  for (const kind of ['agreement', 'signing', 'token']) {
+    await rotate(kind, older)
+    await sleep(300)
+  }
+  // The running process takes the new keys up with its housekeeping.
+  await sleep(16_000)
+  await restart(`${older},${newer}`)
+  await sleep(300)
+  await restart(`${newer},${older}`)
+  await sleep(300)
+  expect(await rotate('master', `${newer},${older}`)).toContain('needed no more')
+  await restart(newer)
+  await sleep(300)
+  isDone = true
+  await Promise.all(living)
+  console.log(
+    `${count.requests} requests, ${count.logins} logins, ${count.renewals} renewals: ${failures.length} failed`,
+  )
+  expect(failures).toEqual([])
+  expect(count.requests).toBeGreaterThan(200)
+  expect(count.logins).toBeGreaterThan(clients)
+})

@@ -1,0 +1,72 @@
+/** The sign of life of a socket, on a real one over a slow line: reading slowly is one, standing still is none. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { Heartbeat } from '../../../service/transport/socket-heartbeat.ts'
+import { socketTimes } from '../../../service/transport/socket-settings.ts'
+import { SocketWriter } from '../../../service/transport/socket-writer.ts'
+import type { SlowLine } from '../../support/slow-line.ts'
+import { slowLine } from '../../support/slow-line.ts'
+
+const times = { ...socketTimes, ping: 200, silence: 1_000 }
+
+const server = createServer()
+const sockets = new WebSocketServer({ server })
+let line: SlowLine
+let client: WebSocket
+let served: WebSocket
+let writer: SocketWriter
+let heartbeat: Heartbeat
+
+beforeEach(async () => {
+  if (!server.listening) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  }
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  line = await slowLine(`http://127.0.0.1:${address.port}`, 5_000)
+  const connected = once(sockets, 'connection')
+  client = new WebSocket(line.url.replace('http', 'ws'))
+  ;[served] = await connected
+  writer = new SocketWriter(served)
+  heartbeat = new Heartbeat(served, writer, times)
+  if (client.readyState !== client.OPEN) await once(client, 'open')
+})
+
+afterEach(() => {
+  client.terminate()
+  served.terminate()
+  line.close()
+})
+
+afterAll(() => {
+  server.close()
+})
+
+it('beats while an answer is being read, although the ping behind it is not answered for long', async () => {
+  for (let i = 0; i < 32; i++) void writer.send(new Uint8Array(1_000_000))
+  const beganAt = performance.now()
+  let most = 0
+  while (writer.unsent > 0) {
+    expect(heartbeat.isAlive()).toBe(true)
+    most = performance.now() - beganAt
+    await sleep(20)
+  }
+  expect(most).toBeGreaterThan(times.silence * 1.5)
+}, 60_000)
+
+it('does not beat when what is sent is not read, also when the other end goes on sending', async () => {
+  for (let i = 0; i < 32; i++) void writer.send(new Uint8Array(1_000_000))
+  Reflect.get(client, '_socket').pause()
+  const beganAt = performance.now()
+  let isBeating = true
+  while (isBeating && performance.now() - beganAt < 30_000) {
+    heartbeat.recordActivity()
+    isBeating = heartbeat.isAlive()
+    await sleep(20)
+  }
+  expect(isBeating).toBe(false)
+}, 60_000)

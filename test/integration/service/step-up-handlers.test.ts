@@ -1,0 +1,207 @@
+/** Protocol section 9, seen by handlers: how they ask, what they are told, and that they never run unconfirmed. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Hono } from 'hono'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
+import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import type { Command } from '../../../service/channel/authorize.ts'
+import type { ExchangeContext } from '../../../service/channel/context.ts'
+import { askStepUp } from '../../../service/channel/step-up.ts'
+import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
+import { mountApp } from '../../../service/gateway/mounted.ts'
+import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import type { RequestParts } from '../../support/raw-client.ts'
+import { logIn, RawSession } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+
+const openid = 'openid-of-handlers'
+let service: TestService
+let session: RawSession
+let seen: string[] = []
+let afterwards: () => void
+
+function createApp(): InnerApp {
+  const app = new Hono<{ Variables: InnerVariables }>()
+  app.all('/careful', (c) => {
+    seen.push(c.var.caller.acr)
+    if (c.var.caller.acr !== 'soter') throw new StepUpNeeded('看一眼')
+    afterwards()
+    return c.json({ acr: c.var.caller.acr })
+  })
+  app.all('/telling', async (c) => {
+    throw new StepUpNeeded(`5 元给 ${await c.req.text()}`)
+  })
+  app.all('/careless', (c) => c.json({ acr: c.var.caller.acr }))
+  return app
+}
+
+beforeAll(async () => {
+  service = await startTestService({ backend: mountApp(createApp()) })
+  session = await logIn(service, { openid })
+})
+
+afterAll(() => service.close())
+
+beforeEach(() => {
+  seen = []
+  afterwards = () => {}
+})
+
+async function confirmed(parts: RequestParts): Promise<RequestParts> {
+  const { json } = await session.send(parts)
+  expect(json).toMatchObject({ code: 'step_up_required', summary: '看一眼' })
+  return withStepUp(parts, stepUpField(json.challenge, await confirm(service, openid, json.challenge)))
+}
+
+const posting = (key: string): RequestParts => ({ method: 'POST', path: '/careful', body: { n: 1 }, key })
+
+it('tells the handler acr soter in the confirmed request, and session in every other', async () => {
+  const parts = await confirmed(posting('acr'))
+  expect(await session.send(parts)).toMatchObject({ status: 200, json: { acr: 'soter' } })
+  expect(seen).toEqual(['session', 'soter'])
+  expect((await session.send({ path: '/careless' })).json).toEqual({ acr: 'session' })
+  expect((await session.send(posting('acr-next'))).json.code).toBe('step_up_required')
+})
+
+it('does not run the handler for a confirmation that is not valid', async () => {
+  const { json } = await session.send(posting('never'))
+  const other = await confirm(service, 'openid-of-somebody-else', json.challenge)
+  const parts = withStepUp(posting('never'), stepUpField(json.challenge, other))
+  expect((await session.send(parts)).json.code).toBe('step_up_invalid')
+  expect(seen).toEqual(['session'])
+})
+
+it('takes a challenge once, also when the handler then did nothing: step_up_invalid', async () => {
+  // A safe request: the refusal of one with a key would be given again.
+  const parts = await confirmed({ path: '/careful?once' })
+  afterwards = () => {
+    throw new ProtocolError('payload_invalid', 'not today')
+  }
+  expect((await session.send(parts)).json.code).toBe('payload_invalid')
+  afterwards = () => {}
+  expect((await session.send(parts)).json).toMatchObject({
+    code: 'step_up_invalid',
+    step: 'step-up',
+    detail: 'the challenge was used before',
+  })
+  expect(seen).toEqual(['session', 'soter'])
+})
+
+it('lets a safe request be asked for too, bound to its query', async () => {
+  const parts = await confirmed({ path: '/careful?of=alice' })
+  expect((await session.send({ ...parts, path: '/careful?of=bob' })).json.code).toBe('step_up_invalid')
+  expect((await session.send(parts)).json).toEqual({ acr: 'soter' })
+  expect(seen).toEqual(['session', 'soter'])
+})
+
+it('takes one of two safe requests that use a challenge at once', async () => {
+  const parts = await confirmed({ path: '/careful' })
+  const heard = await Promise.all([session.send(parts), session.send(parts)])
+  expect(heard.map(({ json }) => json.code ?? json.acr).sort()).toEqual(['soter', 'step_up_invalid'])
+  const refused = heard.find(({ json }) => json.code === 'step_up_invalid')
+  expect(refused?.json.detail).toMatch(/^the challenge was used before/)
+  expect(seen).toEqual(['session', 'soter'])
+})
+
+it('makes the challenge of all that is covered but token and step-up, and of 32 bytes of its own', async () => {
+  const own = Uint8Array.from({ length: 32 }, (_, i) => i)
+  const context = {
+    primitives: sodiumPrimitives,
+    keyring: { current: () => ({ secretKey: new Uint8Array(32) }) },
+    now: () => 1000,
+    random: () => own,
+  } as unknown as ExchangeContext
+  const command = {
+    message: {
+      method: 'POST',
+      scheme: 'https',
+      authority: 'a',
+      path: '/p?q=1',
+      fields: [
+        ['step-up', 'earlier'],
+        ['idempotency-key', '"key"'],
+        ['authorization', 'HTTPSig token'],
+        ['content-digest', 'sha-256=:AA==:'],
+        ['accept', '*/*'],
+        ['content-type', 'text/plain'],
+      ],
+      content: new Uint8Array(0),
+    },
+    caller: { user: 'u', device: 'd' },
+  } as unknown as Command
+  const { write, refusal } = askStepUp(context, command, new StepUpNeeded('s'))
+  const parts = [
+    ...['@method', 'POST', '@authority', 'a', '@path', '/p', '@query', '?q=1', 'content-type', 'text/plain'],
+    ...['content-digest', 'sha-256=:AA==:', 'idempotency-key', '"key"'],
+  ]
+  const identity = parts.flatMap((part) => [0, part.length, ...encodeUtf8(part)])
+  const digest = sodiumPrimitives.sha256(Uint8Array.from(identity))
+  const text = encodeUtf8('miniseal/1 step-up')
+  const challenge = sodiumPrimitives.sha256(Uint8Array.of(...text, ...digest, ...own))
+  expect(refusal.members).toEqual({ challenge: encodeBase64Url(challenge), summary: 's' })
+  expect(write).toMatchObject({ kind: 'insert-step-up', challenge, user: 'u', device: 'd', expiresAt: 1180 })
+})
+
+it('finds in one process what another asked for, has one effect in both, and forgets nothing when they end', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-step-up-'))
+  const port = await freePort()
+  const environment = {
+    PORT: String(port),
+    MINISEAL_ORIGIN: `http://127.0.0.1:${port}`,
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+    MINISEAL_WECHAT_API: service.sandboxUrl,
+  }
+  const first = await startTestService({ environment })
+  const mine = await logIn(first, { openid: 'openid-of-two' })
+  const order = (key: string): RequestParts => ({
+    method: 'POST',
+    path: '/wallet/transfers',
+    body: { payee: 'bob', amount: 150_000, currency: 'CNY' },
+    key,
+  })
+  const otherPort = String(await freePort())
+  const second = await startTestService({ environment: { ...environment, PORT: otherPort } })
+  const there = new RawSession({
+    ...mine,
+    service: { ...second, origin: `http://127.0.0.1:${otherPort}` },
+  })
+  try {
+    const confirmedOrder = async (key: string): Promise<RequestParts> => {
+      const { challenge } = (await mine.send(order(key))).json
+      const result = await confirm(service, 'openid-of-two', challenge)
+      return withStepUp(order(key), stepUpField(challenge, result))
+    }
+    const both = await confirmedOrder('both')
+    const heard = await Promise.all([mine.send(both), there.send(both), mine.send(both), there.send(both)])
+    const codes = heard.map(({ status, json }) => json.code ?? status)
+    expect(codes).toContain(201)
+    expect(new Set(codes.filter((code) => code !== 201)).size).toBeLessThanOrEqual(1)
+    const late = await confirmedOrder('late')
+    await first.close()
+    expect((await there.send(late)).json).toMatchObject({ status: 'done', balance: 700_000 })
+  } finally {
+    await second.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+it('asks for nothing that a person could not see as it is: the request is payload_invalid', async () => {
+  for (const payee of ['\u202ebob', 'b\u200bob', 'bob\u2028', 'b'.repeat(38)]) {
+    const content = new TextEncoder().encode(payee)
+    const parts: RequestParts = {
+      method: 'POST',
+      path: '/telling',
+      body: {},
+      key: `telling ${encodeURIComponent(payee)}`,
+    }
+    const heard = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
+    expect(heard.json).toMatchObject({ code: 'payload_invalid', detail: expect.stringContaining('summary') })
+  }
+})

@@ -1,0 +1,372 @@
+/** Protocol section 9: a transfer above the limit happens only after its user confirmed exactly this one. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decodeBase64Url } from '../../../crypto/text.ts'
+import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import { logIn, newDevice, type RawSession, random } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+let openid: string
+let session: RawSession
+let people = 0
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+/** A new person, so that every test has a full wallet. */
+async function newPerson(on: TestService = service): Promise<{ openid: string; session: RawSession }> {
+  people += 1
+  const name = `openid-step-up-${people}`
+  return { openid: name, session: await logIn(on, { openid: name }) }
+}
+
+const transfer = (amount = 200_000, payee = 'bob', key = `k-${people}`): RequestParts => ({
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee, amount, currency: 'CNY' },
+  key,
+})
+
+async function ask(parts: RequestParts = transfer(), by: RawSession = session): Promise<string> {
+  const heard = await by.send(parts)
+  expect(heard.json.code).toBe('step_up_required')
+  return heard.json.challenge
+}
+
+const send = (parts: RequestParts, value: string, by: RawSession = session): Promise<ReceivedReply> =>
+  by.send(withStepUp(parts, value))
+
+async function balance(of: RawSession = session): Promise<number> {
+  return (await of.send({ path: '/wallet' })).json.balance
+}
+
+function expectInvalid(heard: ReceivedReply, detail: RegExp): void {
+  expect(heard).toMatchObject({
+    kind: 'sealed',
+    status: 401,
+    json: { code: 'step_up_invalid', step: 'step-up', retryable: false },
+  })
+  expect(heard.json.detail).toMatch(detail)
+  expect(heard.json).not.toHaveProperty('outcome')
+}
+
+async function soterCalls(): Promise<number> {
+  const calls: unknown = await (await fetch(`${service.sandboxUrl}/sandbox/calls`)).json()
+  return (calls as Record<string, number>)['cgi-bin/soter/verify_signature'] ?? 0
+}
+
+async function fresh(): Promise<void> {
+  ;({ openid, session } = await newPerson())
+}
+
+describe('a transfer above 1000.00 CNY', () => {
+  it('is refused without a confirmation: code, header, challenge and summary, and nothing moves', async () => {
+    await fresh()
+    const heard = await session.send(transfer())
+    expect(heard).toMatchObject({
+      kind: 'sealed',
+      status: 401,
+      json: {
+        code: 'step_up_required',
+        status: 401,
+        summary: '2,000.00 元，转账给 bob',
+        retryable: false,
+      },
+    })
+    expect(heard.fields).toContainEqual([
+      'www-authenticate',
+      'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
+    ])
+    expect(decodeBase64Url(heard.json.challenge)).toHaveLength(32)
+    expect(await balance()).toBe(1_000_000)
+  })
+
+  it('has a new challenge each time it is asked for', async () => {
+    await fresh()
+    expect(await ask()).not.toBe(await ask())
+  })
+
+  it('is made with a confirmation of exactly this transfer, under the same key, once', async () => {
+    await fresh()
+    const challenge = await ask()
+    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const done = await send(transfer(), value)
+    expect(done).toMatchObject({ status: 201, json: { status: 'done', amount: 200_000, balance: 800_000 } })
+    const again = await send(transfer(), value)
+    expect(again).toMatchObject({ status: 201, json: { id: done.json.id } })
+    expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+    expect(await balance()).toBe(800_000)
+  })
+
+  it('is not asked to be confirmed when the balance does not suffice', async () => {
+    await fresh()
+    expect(await session.send(transfer(1_000_001))).toMatchObject({
+      status: 422,
+      json: { error: 'insufficient_funds', balance: 1_000_000 },
+    })
+  })
+
+  it('is confirmed for the device, not for its session', async () => {
+    await fresh()
+    const challenge = await ask()
+    const result = await confirm(service, openid, challenge)
+    const next = await logIn(service, { openid, device: session.device })
+    expect((await send(transfer(), stepUpField(challenge, result), next)).status).toBe(201)
+  })
+})
+
+it('never asks at 1000.00 CNY or below, and then asks WeChat nothing', async () => {
+  await fresh()
+  const before = await soterCalls()
+  expect((await session.send(transfer(100_000, 'bob', 'at'))).status).toBe(201)
+  expect((await session.send(transfer(1, 'bob', 'below'))).status).toBe(201)
+  expect((await session.send(transfer(100_001, 'bob', 'above'))).json.code).toBe('step_up_required')
+  expect(await soterCalls()).toBe(before)
+})
+
+describe('a confirmation is step_up_invalid and the transfer does not happen', () => {
+  type Case = (challenge: string, result: SoterResult) => Promise<readonly [ReceivedReply, RegExp]>
+
+  const cases: readonly (readonly [string, Case])[] = [
+    [
+      'of another amount',
+      async (challenge, result) => [
+        await send(transfer(200_001), stepUpField(challenge, result)),
+        /another request/,
+      ],
+    ],
+    [
+      'of another payee',
+      async (challenge, result) => [
+        await send(transfer(200_000, 'eve'), stepUpField(challenge, result)),
+        /another request/,
+      ],
+    ],
+    [
+      'under another idempotency key',
+      async (challenge, result) => [
+        await send(transfer(200_000, 'bob', 'other'), stepUpField(challenge, result)),
+        /another request/,
+      ],
+    ],
+    [
+      'at another path',
+      async (challenge, result) => [
+        await send({ ...transfer(), path: '/wallet/transfers?x=1' }, stepUpField(challenge, result)),
+        /another request/,
+      ],
+    ],
+    [
+      'of another device of the same user',
+      async (challenge, result) => {
+        const other = await logIn(service, { openid, device: newDevice() })
+        return [await send(transfer(), stepUpField(challenge, result), other), /another device/]
+      },
+    ],
+    [
+      'of another user',
+      async (challenge, result) => {
+        const other = await newPerson()
+        const parts = transfer(200_000, 'bob', 'mine')
+        const asked = await ask(parts)
+        expect(asked).not.toBe(challenge)
+        return [await send(parts, stepUpField(asked, result), other.session), /not known/]
+      },
+    ],
+    [
+      'whose challenge was never made',
+      async (_, result) => {
+        const made = Buffer.from(random(32)).toString('base64url')
+        return [await send(transfer(), stepUpField(made, result)), /not known/]
+      },
+    ],
+    [
+      'signed by the finger of somebody else',
+      async (challenge) => {
+        const result = await confirm(service, 'openid-of-somebody-else', challenge)
+        return [await send(transfer(), stepUpField(challenge, result)), /wechat does not confirm/]
+      },
+    ],
+    [
+      'whose JSON was parsed and serialised again',
+      async (challenge, result) => {
+        const resultJSON = JSON.stringify(JSON.parse(result.resultJSON))
+        expect(resultJSON).not.toBe(result.resultJSON)
+        return [
+          await send(transfer(), stepUpField(challenge, { ...result, resultJSON })),
+          /wechat does not confirm/,
+        ]
+      },
+    ],
+    [
+      'with a wrong signature',
+      async (challenge, result) => {
+        const { resultJSONSignature } = await confirm(service, openid, 'something else')
+        return [
+          await send(transfer(), stepUpField(challenge, { ...result, resultJSONSignature })),
+          /wechat does not confirm/,
+        ]
+      },
+    ],
+    [
+      'with a good signature over another challenge',
+      async (challenge) => {
+        const result = await confirm(service, openid, await ask(transfer(200_000, 'bob', 'second')))
+        return [await send(transfer(), stepUpField(challenge, result)), /another challenge/]
+      },
+    ],
+    [
+      'with a good signature over what is no challenge',
+      async (challenge) => {
+        const result = await confirm(service, openid, `${challenge} `)
+        return [await send(transfer(), stepUpField(challenge, result)), /another challenge/]
+      },
+    ],
+  ]
+
+  it.each(cases)('%s', async (_, bend) => {
+    await fresh()
+    const parts = transfer()
+    const challenge = await ask(parts)
+    const result = await confirm(service, openid, challenge)
+    const [heard, detail] = await bend(challenge, result)
+    expectInvalid(heard, detail)
+    expect(await balance()).toBe(1_000_000)
+    // Nothing was used up: the user who asked can still confirm.
+    const retry = await confirm(service, openid, challenge)
+    expect((await send(parts, stepUpField(challenge, retry))).status).toBe(201)
+  })
+
+  it('three minutes after it was asked for, and not a second earlier', async () => {
+    const own = await startTestService()
+    try {
+      const { openid: name, session: mine } = await newPerson(own)
+      const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]
+      const challenges = [await ask(early, mine), await ask(late, mine)]
+      const results = [
+        await confirm(own, name, challenges[0] ?? ''),
+        await confirm(own, name, challenges[1] ?? ''),
+      ]
+      const value = (i: 0 | 1): string => stepUpField(challenges[i] ?? '', results[i] as SoterResult)
+      own.advanceClock(175)
+      expect((await send(early, value(0), mine)).status).toBe(201)
+      own.advanceClock(5)
+      expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
+      expect(await balance(mine)).toBe(850_000)
+    } finally {
+      await own.close()
+    }
+  })
+
+  it('with a counter that does not rise', async () => {
+    await fresh()
+    const [first, second] = [transfer(150_000, 'bob', 'one'), transfer(150_000, 'bob', 'two')]
+    const [earlier, later] = [await ask(first), await ask(second)]
+    const old = await confirm(service, openid, earlier)
+    const young = await confirm(service, openid, later)
+    expect((await send(second, stepUpField(later, young))).status).toBe(201)
+    expectInvalid(await send(first, stepUpField(earlier, old)), /counter/)
+    expect(await balance()).toBe(850_000)
+    const risen = await confirm(service, openid, earlier)
+    expect((await send(first, stepUpField(earlier, risen))).status).toBe(201)
+  })
+})
+
+describe('the field step-up', () => {
+  const form = /^the field step-up must be a dictionary of challenge, json and sig$/
+
+  it.each<[string, (value: string) => string, RegExp]>([
+    ['no dictionary', () => '?', /./],
+    ['an empty text', () => '', form],
+    ['without the signature', (value) => value.replace(/, sig=.*$/, ''), form],
+    ['with another name for the signature', (value) => value.replace('sig=', 'signature='), form],
+    ['with one member more', (value) => `${value}, acr="soter"`, form],
+    ['with a member twice', (value) => `${value}, challenge="x"`, /key repeated/],
+    ['with a token for the challenge', (value) => value.replace(/"[^"]*"/, 'token'), form],
+    ['with bytes for the challenge', (value) => value.replace(/"[^"]*"/, ':AAAA:'), form],
+    ['with a text for the result', (value) => value.replace(/json=:([^:]*):/, 'json="$1"'), form],
+    ['with a text for the signature', (value) => value.replace(/sig=:([^:]*):/, 'sig="$1"'), form],
+    ['with a list for the result', (value) => value.replace(/json=(:[^:]*:)/, 'json=($1)'), form],
+    ['with a parameter', (value) => `${value};v=1`, form],
+    [
+      'with a challenge that is not base64url',
+      (value) => value.replace('challenge="', 'challenge="='),
+      /base64/,
+    ],
+    ['with a result that is not UTF-8', (value) => value.replace(/json=:[^:]*:/, 'json=:/w==:'), /utf-8/],
+  ])('is step_up_invalid when it is %s', async (_, bend, detail) => {
+    await fresh()
+    const challenge = await ask()
+    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const before = await soterCalls()
+    expectInvalid(await send(transfer(), bend(value)), detail)
+    expect(await soterCalls()).toBe(before)
+    expect(await balance()).toBe(1_000_000)
+  })
+
+  it('is verified wherever it stands, also where nobody asked for it', async () => {
+    await fresh()
+    expectInvalid(await send({ path: '/wallet' }, 'challenge="AA", json=:AA==:, sig=:AA==:'), /not known/)
+    expectInvalid(await send(transfer(1), 'x'), /dictionary/)
+    expect(await balance()).toBe(1_000_000)
+  })
+
+  it('must be covered by the signature of the device: components_incomplete', async () => {
+    await fresh()
+    const challenge = await ask()
+    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const after: RequestParts['after'] = (message) => ({
+      ...message,
+      fields: [...message.fields, ['step-up', value]],
+    })
+    expect((await session.send({ ...transfer(), after })).json.code).toBe('components_incomplete')
+    expect(await balance()).toBe(1_000_000)
+  })
+})
+
+it('says wechat_unavailable when WeChat is down, uses nothing up, and takes the same result later', async () => {
+  await fresh()
+  const challenge = await ask()
+  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  await service.sandbox('/sandbox/faults', { path: 'cgi-bin/soter/verify_signature', drop: true, times: 1 })
+  const down = await send(transfer(), value)
+  expect(down).toMatchObject({
+    status: 503,
+    json: { code: 'wechat_unavailable', step: 'step-up', retryable: true },
+  })
+  expect(down.json).not.toHaveProperty('outcome')
+  expect(await balance()).toBe(1_000_000)
+  expect((await send(transfer(), value)).status).toBe(201)
+})
+
+it('has one effect for two confirmed requests at once', async () => {
+  await fresh()
+  const challenge = await ask()
+  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  await service.sandbox('/sandbox/faults', {
+    path: 'cgi-bin/soter/verify_signature',
+    delay_ms: 100,
+    times: 1,
+  })
+  const heard = await Promise.all(Array.from({ length: 6 }, () => send(transfer(), value)))
+  const codes = heard.map(({ status, json }) => json.code ?? status).sort()
+  expect(codes).toEqual([201, ...Array.from({ length: 5 }, () => 'idempotency_in_progress')])
+  expect(await balance()).toBe(800_000)
+})
+
+it('keeps openid, challenge and the device’s answer out of the log', async () => {
+  await fresh()
+  const challenge = await ask()
+  const result = await confirm(service, openid, challenge)
+  expect((await send(transfer(), stepUpField(challenge, result))).status).toBe(201)
+  const late = transfer(200_000, 'bob', 'late')
+  expectInvalid(await send(late, stepUpField(challenge, result)), /another request/)
+  const log = service.logText()
+  for (const secret of [openid, challenge, result.resultJSONSignature, 'resultJSON'])
+    expect(log).not.toContain(secret)
+})

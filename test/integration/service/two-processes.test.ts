@@ -1,0 +1,186 @@
+/**
+ * Two services on one database: what one of them answered holds for the other with the next request. They share the
+ * database, the master key and the origin, as the processes of one service do, and nothing else: no memory, no
+ * connection, and each has its own clockwork.
+ */
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Backend } from '../../../service/gateway/backend.ts'
+import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
+import { publishedSet } from '../../support/forwarded.ts'
+import type { ReceivedReply } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
+import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+
+describeOnBothEngines('two processes', (create) => {
+  const sandbox = createSandbox({ apps: [sandboxApp] })
+  let database: TestDatabase
+  let here: TestService
+  let there: TestService
+  const effects: string[] = []
+
+  /** Says which of the two had the effect. */
+  const backendOf = (name: string): Backend => ({
+    answer: async ({ path }) => {
+      effects.push(`${name} ${path}`)
+      return { status: 201, fields: [['x-process', name]], content: new Uint8Array(0) }
+    },
+    close: async () => {},
+  })
+
+  beforeAll(async () => {
+    database = await create()
+    const { url } = await sandbox.start(0, '127.0.0.1')
+    const port = String(await freePort())
+    const { location } = database
+    const environment = {
+      MINISEAL_ORIGIN: `http://127.0.0.1:${port}`,
+      MINISEAL_DATABASE: location.kind === 'sqlite' ? `sqlite:${location.path}` : location.url,
+      MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
+      MINISEAL_WECHAT_API: url,
+      MINISEAL_MAX_DEVICES: '3',
+    }
+    // Both at once, on an empty database: they make the tables and the keys together.
+    ;[here, there] = await Promise.all([
+      startTestService({ environment: { ...environment, PORT: port }, backend: backendOf('here') }),
+      startTestService({ environment, backend: backendOf('there') }),
+    ])
+  })
+
+  afterAll(async () => {
+    await Promise.all([here.close(), there.close()])
+    await sandbox.close()
+    await database.remove()
+  })
+
+  function expectRefused(heard: ReceivedReply, code: string, status: number): void {
+    expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
+  }
+
+  it('make their keys once, together', async () => {
+    expect(there.url).not.toBe(here.url)
+    expect(there.origin).toBe(here.origin)
+    expect(here.roots).toHaveLength(1)
+    expect(there.roots).toEqual(here.roots)
+    for (const name of ['jwks.json', 'miniseal-keys.json'] as const)
+      expect(await publishedSet(there, name)).toEqual(await publishedSet(here, name))
+    const rows = await database.sql('select kind from service_keys')
+    const kinds = rows.map(({ kind }) => kind).sort()
+    expect(kinds).toEqual([...new Set(kinds)])
+    expect(kinds).toContain('agreement')
+  })
+
+  it('both take the requests of a session that one of them opened', async () => {
+    const session = await logIn(here)
+    expect((await session.send({ path: '/things' })).fields).toContainEqual(['x-process', 'here'])
+    expect((await session.send({ path: '/things' }, there)).fields).toContainEqual(['x-process', 'there'])
+    const renewed = await session.send({ method: 'POST', path: '/sessions/current/token' }, there)
+    session.token = renewed.json.access_token
+    expect((await session.send({ path: '/things' }, here)).status).toBe(201)
+  })
+
+  it('refuse a frame that the other one has taken: replayed', async () => {
+    const session = await logIn(here)
+    const prepared = session.prepare({ method: 'POST', path: '/replayed', body: {} })
+    expect((await send(here, prepared)).status).toBe(201)
+    expectRefused(await send(there, prepared), 'replayed', 409)
+    expect(effects.filter((effect) => effect.endsWith('/replayed'))).toEqual(['here /replayed'])
+  })
+
+  it('take one of many copies of a frame that reach both at once', async () => {
+    const session = await logIn(there)
+    const prepared = session.prepare({ method: 'POST', path: '/copies', body: {} })
+    const heard = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => send(i % 2 === 0 ? here : there, prepared)),
+    )
+    expect(heard.filter(({ status }) => status === 201)).toHaveLength(1)
+    expect(heard.filter(({ json }) => json?.code === 'replayed')).toHaveLength(19)
+    expect(effects.filter((effect) => effect.endsWith('/copies'))).toHaveLength(1)
+  })
+
+  it('exchange a login code once, whichever of them gets it', async () => {
+    const code = await here.code()
+    await logIn(here, { code })
+    expectRefused(await send(there, await prepareLogin(there, { code })), 'login_code_used', 401)
+  })
+
+  it('repeat each other’s stored answers, and have the effect once', async () => {
+    const session = await logIn(here)
+    const parts = { method: 'POST', path: '/once', body: { size: 1 }, key: 'once' }
+    await session.send(parts, here)
+    const again = await session.send(parts, there)
+    expect(again.status).toBe(201)
+    expect(again.fields).toContainEqual(['x-process', 'here'])
+    expect(again.fields).toContainEqual(['idempotency-replayed', 'true'])
+    expectRefused(await session.send({ ...parts, body: { size: 2 } }, there), 'idempotency_mismatch', 422)
+    expect(effects.filter((effect) => effect.endsWith('/once'))).toEqual(['here /once'])
+  })
+
+  it('refuse a session that was ended over the other one, with its next request', async () => {
+    const openid = 'openid-sessions'
+    const session = await logIn(here, { openid })
+    const other = await logIn(there, { openid })
+    // The session is in use over both, so both would have it if they kept anything.
+    for (const process of [here, there]) expect((await session.send({}, process)).status).toBe(201)
+    const path = `/sessions/${Buffer.from(session.id).toString('base64url')}`
+    expect((await other.send({ method: 'DELETE', path }, there)).status).toBe(204)
+    for (const process of [here, there]) expectRefused(await session.send({}, process), 'session_ended', 401)
+    const third = await logIn(here, { openid })
+    expect((await other.send({ method: 'DELETE', path: '/sessions' }, there)).json).toEqual({ ended: 1 })
+    expectRefused(await third.send({}, here), 'session_ended', 401)
+    expect((await other.send({}, here)).status).toBe(201)
+  })
+
+  it('refuse a device that was revoked over the other one, with its next request and login', async () => {
+    const openid = 'openid-devices'
+    const stolen = await logIn(here, { openid })
+    const phone = await logIn(there, { openid })
+    expect((await stolen.send({}, here)).status).toBe(201)
+    const path = `/devices/${stolen.device.signer.keyid}`
+    expect((await phone.send({ method: 'DELETE', path }, there)).status).toBe(204)
+    expectRefused(await stolen.send({}, here), 'key_revoked', 401)
+    const login = await prepareLogin(here, { openid, device: stolen.device })
+    expectRefused(await send(here, login), 'key_revoked', 401)
+    const second = await logIn(here, { openid })
+    expect((await phone.send({ method: 'DELETE', path: '/devices' }, there)).json).toEqual({ revoked: 1 })
+    expectRefused(await second.send({}, here), 'key_revoked', 401)
+  })
+
+  it('do nothing for a session once its end was acknowledged, however many requests are under way', async () => {
+    const openid = 'openid-race'
+    const session = await logIn(here, { openid })
+    const other = await logIn(there, { openid })
+    let isOver = false
+    const late: ReceivedReply[] = []
+    const requests = Array.from({ length: 8 }, async (_, i) => {
+      for (let turn = 0; turn < 12; turn++) {
+        const isLate = isOver
+        const heard = await session.send({ path: '/race' }, i % 2 === 0 ? here : there)
+        if (isLate) late.push(heard)
+      }
+    })
+    const end = other.send({ method: 'DELETE', path: `/devices/${session.device.signer.keyid}` }, there)
+    expect((await end).status).toBe(204)
+    isOver = true
+    await Promise.all(requests)
+    expect(late.length).toBeGreaterThan(0)
+    for (const heard of late) expectRefused(heard, 'key_revoked', 401)
+  })
+
+  it('together let in no more new devices of a user than the limit, however they come', async () => {
+    const openid = 'openid-limit'
+    const logins = await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const process = i % 2 === 0 ? here : there
+        return { process, prepared: await prepareLogin(process, { openid, device: newDevice() }) }
+      }),
+    )
+    const heard = await Promise.all(logins.map(({ process, prepared }) => send(process, prepared)))
+    expect(heard.filter(({ status }) => status === 201)).toHaveLength(3)
+    expect(heard.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(9)
+  })
+})

@@ -1,0 +1,153 @@
+/** What WeChat knows of a user, asked for by that user: the phone number, and encrypted data. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { findField } from '../../../crypto/frames/binary-http.ts'
+import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { logIn } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const openid = 'openid-of-the-caller'
+const phoneApi = 'wxa/business/getuserphonenumber'
+let service: TestService
+let session: RawSession
+let backendSaw: string[] = []
+
+beforeAll(async () => {
+  const backend = {
+    answer: async ({ path }: { path: string }) => {
+      backendSaw.push(path)
+      return { status: 204, fields: [], content: new Uint8Array(0) }
+    },
+    close: async () => {},
+  }
+  service = await startTestService({ backend })
+  session = await logIn(service, { openid })
+})
+
+afterAll(() => service.close())
+
+async function phoneCode(of = openid): Promise<{ code: string; phoneNumber: string }> {
+  const made = await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid: of })
+  return made as { code: string; phoneNumber: string }
+}
+
+const ask = (body: unknown, key?: string): Promise<ReceivedReply> =>
+  session.send({ method: 'POST', path: '/phone-number', body, ...(key === undefined ? {} : { key }) })
+
+interface Sealed {
+  readonly iv: string
+  readonly encryptedData: string
+  readonly rawData: string
+  readonly signature: string
+}
+
+async function userData(parts: Record<string, unknown> = {}): Promise<Sealed> {
+  const body = { appid: service.appid, openid, data: { nickName: 'nick-canary' }, ...parts }
+  return (await service.sandbox('/sandbox/encrypted-data', body)) as Sealed
+}
+
+const openData = (body: unknown): Promise<ReceivedReply> =>
+  session.send({ method: 'POST', path: '/encrypted-data', body })
+
+it('tells the phone number behind a code to the person it belongs to, and nobody may keep it', async () => {
+  const { code, phoneNumber } = await phoneCode()
+  const heard = await ask({ code })
+  expect(heard).toMatchObject({ kind: 'sealed', status: 200 })
+  expect(heard.json).toEqual({
+    phone_number: phoneNumber,
+    pure_phone_number: phoneNumber,
+    country_code: '86',
+  })
+  expect(findField(heard.fields, 'cache-control')).toBe('no-store')
+  for (const secret of [code, phoneNumber, openid]) expect(service.logText()).not.toContain(secret)
+})
+
+it('answers a repeated request again, without asking WeChat for the spent code', async () => {
+  const { code, phoneNumber } = await phoneCode()
+  await ask({ code }, 'once')
+  const again = await ask({ code }, 'once')
+  expect(again).toMatchObject({ status: 200, json: { phone_number: phoneNumber } })
+  expect(findField(again.fields, 'idempotency-replayed')).toBe('true')
+})
+
+it('refuses a code that is spent, made up, or of another person: payload_invalid', async () => {
+  const { code } = await phoneCode()
+  await ask({ code })
+  const other = await phoneCode('openid-of-somebody-else')
+  for (const bad of [code, 'made-up', other.code])
+    expect(await ask({ code: bad })).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+})
+
+it.each([{}, { code: '' }, { code: 7 }, { code: 'x'.repeat(513) }, { code: 'x', more: 1 }])(
+  'refuses the body %j: payload_invalid',
+  async (body) => {
+    expect(await ask(body)).toMatchObject({ status: 400, json: { code: 'payload_invalid', step: 'handler' } })
+  },
+)
+
+it('needs an Idempotency-Key like every unsafe request: idempotency_missing', async () => {
+  const body = { code: 'x' }
+  const heard = await session.send({ method: 'POST', path: '/phone-number', body, key: undefined })
+  expect(heard.json.code).toBe('idempotency_missing')
+})
+
+it.each([45011, 45009])(
+  'says rate_limited when WeChat answers %i: outcome none, and another key gets the number',
+  async (errcode) => {
+    const { code, phoneNumber } = await phoneCode()
+    await service.sandbox('/sandbox/faults', { path: phoneApi, errcode })
+    const key = `quota-${errcode}`
+    expect(await ask({ code }, key)).toMatchObject({ status: 429, json: { code: 'rate_limited' } })
+    expect((await ask({ code }, key)).json).toMatchObject({ code: 'rate_limited', outcome: 'none' })
+    expect((await ask({ code }, `${key}-anew`)).json).toMatchObject({ phone_number: phoneNumber })
+  },
+)
+
+it('says wechat_unavailable with an unknown outcome when WeChat does not answer', async () => {
+  const { code } = await phoneCode()
+  await service.sandbox('/sandbox/faults', { path: phoneApi, drop: true })
+  const heard = await ask({ code })
+  expect(heard).toMatchObject({ status: 503, json: { code: 'wechat_unavailable', outcome: 'unknown' } })
+})
+
+it('opens encrypted data with the key of the last login', async () => {
+  const { iv, encryptedData, rawData, signature } = await userData()
+  const opened = { nickName: 'nick-canary', watermark: { appid: service.appid } }
+  const heard = await openData({ iv, data: encryptedData })
+  expect(heard).toMatchObject({ kind: 'sealed', status: 200, json: opened })
+  expect(findField(heard.fields, 'cache-control')).toBe('no-store')
+  expect(await openData({ iv, data: encryptedData, raw_data: rawData, signature })).toMatchObject({
+    status: 200,
+  })
+  expect(service.logText()).not.toContain('nick-canary')
+})
+
+it('refuses encrypted data of another person, too old, changed, or with a wrong signature: payload_invalid', async () => {
+  await logIn(service, { openid: 'openid-two' })
+  const good = await userData()
+  const other = await userData({ openid: 'openid-two' })
+  const old = await userData({ timestamp: service.now() - 301 })
+  const wrong = { raw_data: `${good.rawData} `, signature: good.signature }
+  for (const body of [
+    { iv: other.iv, data: other.encryptedData },
+    { iv: old.iv, data: old.encryptedData },
+    { iv: good.iv, data: good.encryptedData.replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) },
+    { iv: good.iv, data: good.encryptedData, ...wrong },
+    { iv: good.iv, data: good.encryptedData, raw_data: good.rawData },
+    { iv: good.iv, data: good.encryptedData, signature: good.signature },
+    { iv: good.iv },
+  ]) {
+    expect(await openData(body)).toMatchObject({ status: 400, json: { code: 'payload_invalid' } })
+  }
+})
+
+it('keeps both paths for itself, whatever the method or the query: not_found', async () => {
+  backendSaw = []
+  for (const path of ['/phone-number', '/encrypted-data']) {
+    expect((await session.send({ path })).json.code).toBe('not_found')
+    const heard = await session.send({ method: 'POST', path: `${path}?x=1`, body: { code: 'x' } })
+    expect(heard.json.code).toBe('not_found')
+  }
+  await session.send({ path: '/phone-numbers' })
+  expect(backendSaw).toEqual(['/phone-numbers'])
+})

@@ -1,0 +1,150 @@
+/** What holds for commits as a whole, and for the store's own upkeep, on both engines. */
+import { expect, test } from 'vitest'
+import { StoreUnavailable } from '../../../service/store/store.ts'
+import { describeOnBothEngines } from './engines.ts'
+import { openForEach } from './opened.ts'
+import {
+  bytes,
+  claimLoginCode,
+  claimNonce,
+  DAY,
+  endSession,
+  HOUR,
+  insertSession,
+  login,
+  NOW,
+  putDevice,
+  putUser,
+  touchSession,
+} from './records.ts'
+
+describeOnBothEngines('commits and upkeep', (create) => {
+  const at = openForEach(create)
+  const { expectCommitted, expectRefused } = at
+
+  async function count(table: string): Promise<number> {
+    const [row] = await at.database.sql(`select count(*) as n from ${table}`)
+    return Number(row?.n)
+  }
+
+  test('times beyond 32 bits are kept', async () => {
+    await expectCommitted(putUser('user-1', 2 ** 40))
+    expect(await at.store.findUser('user-1')).toMatchObject({ createdAt: 2 ** 40 })
+  })
+
+  test('when one write is refused nothing of the list has happened, and the first refused one is named', async () => {
+    await login(at.store)
+    await expectCommitted(claimNonce(1))
+    const refused = claimNonce(1)
+    const writes = [
+      touchSession(1, NOW + 50),
+      claimNonce(2),
+      putUser('user-2'),
+      refused,
+      claimNonce(1),
+      claimNonce(3),
+    ]
+    const result = await at.store.commit(writes)
+    expect(result).toEqual({ kind: 'refused', write: refused, index: 3 })
+    expect(result.kind === 'refused' && result.write).toBe(refused)
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW })
+    expect(await at.store.findUser('user-2')).toBeUndefined()
+    await expectCommitted(claimNonce(2), claimNonce(3))
+  })
+
+  test('a constraint that a later write breaks undoes the earlier ones', async () => {
+    const orphan = putDevice('device-9', 'nobody')
+    expect(await at.store.commit([claimNonce(1), orphan])).toEqual({
+      kind: 'refused',
+      write: orphan,
+      index: 1,
+    })
+    await expectCommitted(claimNonce(1))
+  })
+
+  test('the same claim twice in one list refuses the second', async () => {
+    const second = claimNonce(1)
+    expect(await at.store.commit([claimNonce(1), second])).toEqual({
+      kind: 'refused',
+      write: second,
+      index: 1,
+    })
+    expect(await count('nonces')).toBe(0)
+  })
+
+  test('no writes commit', async () => {
+    await expectCommitted()
+  })
+
+  test('pruning takes what has expired and leaves what is still needed', async () => {
+    await login(at.store)
+    await expectCommitted(
+      insertSession(2, NOW - 3 * HOUR),
+      insertSession(3, NOW - 2 * DAY),
+      endSession(1, NOW + 1),
+    )
+    await expectCommitted(claimNonce(1, NOW - 1), claimNonce(2, NOW), claimNonce(3, NOW + 1))
+    await expectCommitted(claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW))
+    expect(await at.store.prune(NOW, 100)).toBe(3)
+    await expectRefused(claimNonce(2))
+    await expectRefused(claimNonce(3))
+    await expectRefused(claimLoginCode(2))
+    await expectCommitted(claimNonce(1), claimLoginCode(1))
+    expect((await at.store.listSessions('user-1')).map(({ id }) => id[0])).toEqual([
+      bytes(1, 1)[0],
+      bytes(1, 2)[0],
+    ])
+    expect(await at.store.prune(NOW, 100)).toBe(0)
+  })
+
+  test('an ended session is pruned 22 hours after its end, however long it would have lived', async () => {
+    await login(at.store)
+    const { kind, session } = insertSession(2)
+    await expectCommitted({ kind, session: { ...session, expiresAt: NOW + 30 * DAY } }, endSession(2, NOW))
+    await expectCommitted({ kind, session: { ...session, id: bytes(16, 3), expiresAt: NOW + 30 * DAY } })
+    await expectCommitted(endSession(1, NOW))
+    expect(await at.store.prune(NOW + 22 * HOUR, 100)).toBe(0)
+    expect(await at.store.prune(NOW + 22 * HOUR + 1, 100)).toBe(2)
+    await expectCommitted(touchSession(3, NOW + DAY))
+    expect(await at.store.findUser('user-1')).toBeDefined()
+    expect(await at.store.findDevice('device-1')).toBeDefined()
+  })
+
+  test('pruning stays within its limit and goes on the next time', async () => {
+    const claims = [1, 2, 3, 4, 5].map((seed) => claimNonce(seed, NOW - 1))
+    await expectCommitted(...claims, claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW - 1))
+    expect(await at.store.prune(NOW, 3)).toBe(3)
+    expect(await count('nonces')).toBe(2)
+    expect(await at.store.prune(NOW, 3)).toBe(3)
+    expect(await at.store.prune(NOW, 3)).toBe(1)
+    expect(await count('login_codes')).toBe(0)
+  })
+
+  test('proving that the store is writable leaves nothing behind', async () => {
+    await Promise.all([at.store.assertWritable(), at.store.assertWritable(), at.store.assertWritable()])
+    expect(await count('nonces')).toBe(0)
+  })
+
+  test('closing waits for the commits that were accepted', async () => {
+    const commits = Array.from({ length: 50 }, (_, seed) => at.store.commit([claimNonce(seed)]))
+    await at.store.close()
+    expect(await Promise.all(commits)).toEqual(commits.map(() => ({ kind: 'committed' })))
+    expect(await count('nonces')).toBe(50)
+  })
+
+  test('a closed store is unavailable, and closing again is harmless', async () => {
+    await at.store.close()
+    await at.store.close()
+    await expect(at.store.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
+    await expect(at.store.findUser('user-1')).rejects.toThrow(StoreUnavailable)
+    await expect(at.store.listSessions('user-1')).rejects.toThrow(StoreUnavailable)
+    await expect(at.store.prune(NOW, 1)).rejects.toThrow(StoreUnavailable)
+    await expect(at.store.assertWritable()).rejects.toThrow(StoreUnavailable)
+  })
+
+  test('what was committed is there when the database is opened again', async () => {
+    await login(at.store)
+    await at.openAgain()
+    await expectCommitted(touchSession())
+  })
+})

@@ -1,0 +1,75 @@
+/** A fresh database per test on each engine, and a way past the store to look at it or to disturb it. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { Client } from 'pg'
+import { describe } from 'vitest'
+import type { DatabaseLocation } from '../../../service/store/open-store.ts'
+
+export interface TestDatabase {
+  readonly location: DatabaseLocation
+  /** Runs SQL beside the store. `$1`-style parameters are not offered: literals only. */
+  sql(statement: string): Promise<readonly Record<string, unknown>[]>
+  remove(): Promise<void>
+}
+
+const postgresUrl = process.env.TEST_POSTGRES_URL
+
+/** Runs one suite on SQLite and, when `TEST_POSTGRES_URL` names a server, on PostgreSQL. */
+export function describeOnBothEngines(
+  title: string,
+  suite: (create: () => Promise<TestDatabase>) => void,
+): void {
+  describe(`${title} (SQLite)`, () => suite(createSqlite))
+  describe.skipIf(postgresUrl === undefined)(
+    `${title} (PostgreSQL; skipped when TEST_POSTGRES_URL is unset)`,
+    () => suite(createPostgres),
+  )
+}
+
+export async function createSqlite(): Promise<TestDatabase & { readonly path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-store-'))
+  const path = join(folder, 'made', 'by-the-store.db')
+  return {
+    path,
+    location: { kind: 'sqlite', path },
+    sql: async (statement) => {
+      const connection = new Database(path)
+      try {
+        const prepared = connection.prepare<[], Record<string, unknown>>(statement)
+        if (prepared.reader) return prepared.all()
+        prepared.run()
+        return []
+      } finally {
+        connection.close()
+      }
+    },
+    remove: async () => rmSync(folder, { recursive: true }),
+  }
+}
+
+export async function createPostgres(): Promise<TestDatabase & { readonly url: string }> {
+  if (postgresUrl === undefined) throw new Error('TEST_POSTGRES_URL is unset')
+  const schema = `miniseal_test_${randomBytes(8).toString('hex')}`
+  const url = new URL(postgresUrl)
+  url.searchParams.set('options', `-c search_path=${schema}`)
+  const sql = async (statement: string) => {
+    const client = new Client({ connectionString: url.href })
+    await client.connect()
+    try {
+      return (await client.query<Record<string, unknown>>(statement)).rows
+    } finally {
+      await client.end()
+    }
+  }
+  await sql(`create schema ${schema}`)
+  const remove = async () => {
+    await sql(`drop schema ${schema} cascade`)
+  }
+  return { url: url.href, location: { kind: 'postgres', url: url.href }, sql, remove }
+}
+
+/** For the tests that know one engine's options. */
+export const describePostgres: typeof describe.skip = describe.skipIf(postgresUrl === undefined)

@@ -1,0 +1,226 @@
+/** Outboxes: numbers without gaps whoever pushes, forgotten from the oldest on; and who hears of it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Change } from '../../../service/store/events.ts'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { Store, Write } from '../../../service/store/store.ts'
+import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { startChild } from './processes.ts'
+import {
+  bytes,
+  claimNonce,
+  endSession,
+  HOUR,
+  insertSession,
+  login,
+  NOW,
+  pushEvent,
+  putDevice,
+  putUser,
+} from './records.ts'
+
+const MANY = Array.from({ length: 100 }, (_, i) => i)
+
+function upTo(last: number): number[] {
+  return Array.from({ length: last }, (_, i) => i + 1)
+}
+
+describeOnBothEngines('events', (create) => {
+  let database: TestDatabase
+  let here: Store
+  let there: Store
+
+  beforeEach(async () => {
+    database = await create()
+    here = await openStore(database.location)
+    there = await openStore(database.location)
+    await login(here)
+  })
+
+  afterEach(async () => {
+    await Promise.all([here.close(), there.close()])
+    await database.remove()
+  })
+
+  async function commit(...writes: Write[]): Promise<string> {
+    return (await here.commit(writes)).kind
+  }
+
+  async function numbers(after = 0, user = 'user-1'): Promise<number[]> {
+    return (await here.listEvents(user, after, 1000)).events.map(({ sequence }) => sequence)
+  }
+
+  test('numbers the events of each user from 1, and reads them back as they were', async () => {
+    await commit(putUser('user-2'))
+    await commit(pushEvent(1))
+    await commit(pushEvent(2), pushEvent(3))
+    await commit(pushEvent(1, { user: 'user-2', now: NOW + 5, expiresAt: NOW + 9 }))
+    expect(await numbers()).toEqual([1, 2, 3])
+    const { id, payloadWrapped } = pushEvent(1)
+    expect(await here.listEvents('user-2', 0, 10)).toEqual({
+      first: 1,
+      last: 1,
+      events: [{ user: 'user-2', id, sequence: 1, payloadWrapped, createdAt: NOW + 5, expiresAt: NOW + 9 }],
+    })
+    expect((await here.findEvent('user-1', pushEvent(3).id))?.sequence).toBe(3)
+    expect(await here.findEvent('user-2', pushEvent(3).id)).toBe(undefined)
+  })
+
+  test('reads what comes after a number, so many at a time, and nothing of nobody', async () => {
+    await commit(...upTo(9).map((seed) => pushEvent(seed)))
+    const page = await here.listEvents('user-1', 3, 4)
+    expect([page.first, page.last, page.events.map(({ sequence }) => sequence)]).toEqual([1, 9, [4, 5, 6, 7]])
+    expect(await here.listEvents('user-1', 9, 4)).toEqual({ first: 1, last: 9, events: [] })
+    expect(await here.listEvents('user-1', 2 ** 53 - 1, 4)).toEqual({ first: 1, last: 9, events: [] })
+    expect(await here.listEvents('nobody', 0, 4)).toEqual({ first: 1, last: 0, events: [] })
+  })
+
+  test('refuses an event of nobody, and one whose id the user has already: no number is lost', async () => {
+    expect(await commit(pushEvent(1, { user: 'nobody' }))).toBe('refused')
+    expect(await commit(pushEvent(1))).toBe('committed')
+    expect(await commit(pushEvent(1))).toBe('refused')
+    expect(await commit(pushEvent(2), pushEvent(2))).toBe('refused')
+    expect(await commit(pushEvent(3))).toBe('committed')
+    expect(await numbers()).toEqual([1, 2])
+  })
+
+  test('is part of its commit: a refused neighbour takes the event back, and its number', async () => {
+    await commit(claimNonce(1))
+    expect(await commit(pushEvent(1), claimNonce(1))).toBe('refused')
+    expect(await commit(insertSession(2), pushEvent(2))).toBe('committed')
+    expect(await here.findSession(bytes(16, 2))).toBeDefined()
+    expect(await numbers()).toEqual([1])
+  })
+
+  test('has no gap when two connections push, fail and are refused at the same time', async () => {
+    await commit(claimNonce(7))
+    const results = await Promise.all(
+      MANY.map((i) =>
+        (i % 2 === 0 ? here : there).commit([pushEvent(i), ...(i % 5 === 0 ? [claimNonce(7)] : [])]),
+      ),
+    )
+    expect(results.map(({ kind }) => kind)).toEqual(MANY.map((i) => (i % 5 === 0 ? 'refused' : 'committed')))
+    expect(await numbers()).toEqual(upTo(80))
+  })
+
+  test('takes one of many events with one id', async () => {
+    const results = await Promise.all(
+      MANY.map((i) => (i % 2 === 0 ? here : there).commit([pushEvent(7, { payloadWrapped: bytes(50, i) })])),
+    )
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+    expect(await numbers()).toEqual([1])
+  })
+
+  test('has no gap when several processes push at the same time, and a reader never sees one', async () => {
+    const children = await Promise.all([1, 2, 3].map(() => startChild('push', database.location)))
+    for (const child of children) child.go()
+    const gaps: number[][] = []
+    let isOver = false
+    const ended = Promise.all(children.map(({ exit }) => exit)).then(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      const seen = await numbers()
+      if (seen.some((number, i) => number !== i + 1)) gaps.push(seen)
+      await sleep(5)
+    }
+    await ended
+    for (const { lines } of children) {
+      expect(lines.filter((line) => line === 'committed')).toHaveLength(100)
+    }
+    expect(gaps).toEqual([])
+    expect(await numbers()).toEqual(upTo(300))
+  }, 60_000)
+
+  test('forgets from the oldest event up to the newest expired one, whatever is between them', async () => {
+    const ends = [NOW + 5, NOW + 90, NOW + 7, NOW + 80, NOW + 100]
+    await commit(...ends.map((expiresAt, i) => pushEvent(i, { expiresAt })))
+    expect(await here.prune(NOW + 5, 100)).toBe(0)
+    await here.prune(NOW + 10, 100)
+    expect(await here.listEvents('user-1', 0, 10)).toMatchObject({
+      first: 4,
+      last: 5,
+      events: [{ sequence: 4 }, { sequence: 5 }],
+    })
+    await here.prune(NOW + HOUR, 100)
+    expect(await here.listEvents('user-1', 0, 10)).toEqual({ first: 6, last: 5, events: [] })
+    expect(await database.sql('select * from events')).toEqual([])
+    await commit(pushEvent(1))
+    expect(await numbers()).toEqual([6])
+  })
+
+  test('shows no gap while old events go in small steps, over two connections', async () => {
+    await commit(putUser('user-2'))
+    const old = MANY.flatMap((i) => [pushEvent(i), pushEvent(i, { user: 'user-2' })])
+    await commit(...old, ...MANY.map((i) => pushEvent(i + 1000, { expiresAt: NOW + 3 * HOUR })))
+    let isOver = false
+    const pruned = (async () => {
+      let total = 0
+      for (let step = -1; step !== 0; total += step) step = await there.prune(NOW + 2 * HOUR, 7)
+      isOver = true
+      return total
+    })()
+    while (!isOver) {
+      const { first, events } = await here.listEvents('user-1', 0, 1000)
+      expect(events.map(({ sequence }) => sequence)).toEqual(upTo(200).slice(first - 1))
+      await sleep(1)
+    }
+    // 200 events, and the beginnings of two outboxes.
+    expect(await pruned).toBe(202)
+    expect([(await numbers())[0], (await numbers(0, 'user-2')).length]).toEqual([101, 0])
+  })
+
+  test('knows the newest numbers of many users, and which of many sessions are active', async () => {
+    await commit(putUser('user-2'), putUser('user-3'), putDevice('gone'), putDevice('device-2', 'user-2'))
+    await commit(pushEvent(1), pushEvent(2), pushEvent(1, { user: 'user-2' }))
+    const others = Array.from({ length: 1200 }, (_, i) => `other-${i}`)
+    expect(await here.listLastEvents([...others, 'user-2', 'user-3', 'user-1'])).toEqual(
+      new Map([
+        ['user-1', 2],
+        ['user-2', 1],
+      ]),
+    )
+    const { session } = insertSession(4)
+    await commit(insertSession(2), insertSession(3, NOW - 2 * HOUR), {
+      kind: 'insert-session',
+      session: { ...session, device: 'gone' },
+    })
+    await commit(endSession(2), { kind: 'revoke-device', id: 'gone', user: 'user-1', now: NOW })
+    const ids = [1, 2, 3, 4, 5].map((seed) => bytes(16, seed))
+    const strangers = Array.from({ length: 1200 }, (_, i) => new Uint8Array(16).fill(i % 256))
+    expect(await here.listActiveSessions([...strangers, ...ids], NOW)).toEqual([bytes(16, 1)])
+    expect(await here.listLastEvents([])).toEqual(new Map())
+    expect(await here.listActiveSessions([], NOW)).toEqual([])
+  })
+
+  test('tells whoever watches of pushes and ends, at once here and soon there, until they stop', async () => {
+    const heard: Change[] = []
+    const heardThere: Change[] = []
+    const stop = here.watch((change) => heard.push(change))
+    const stopThere = there.watch((change) => heardThere.push(change))
+    await sleep(300)
+    heardThere.length = 0
+    heard.length = 0
+    await commit(pushEvent(1), pushEvent(2), endSession())
+    expect(heard.filter(({ kind }) => kind !== 'any')).toEqual([
+      { kind: 'events', user: 'user-1' },
+      { kind: 'sessions', user: 'user-1' },
+    ])
+    while (!heardThere.some(({ kind, user }) => kind === 'any' || user === 'user-1')) await sleep(5)
+    stop()
+    stopThere()
+    await sleep(300)
+    heard.length = 0
+    heardThere.length = 0
+    await commit(pushEvent(3))
+    await sleep(1_500)
+    expect([...heard, ...heardThere]).toEqual([])
+  })
+
+  test('tells nobody of a commit that was refused', async () => {
+    const heard: Change[] = []
+    here.watch((change) => heard.push(change))
+    await commit(pushEvent(1), endSession(99))
+    expect(heard.filter(({ kind }) => kind !== 'any')).toEqual([])
+  })
+})

@@ -1,0 +1,206 @@
+/** Intents, subject keys and what is forgotten of a person, on both engines. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { Store, Write } from '../../../service/store/store.ts'
+import {
+  appendPending,
+  emptyLog,
+  pendingEntry,
+  plainGrow,
+  sealedPendingEntry,
+} from '../../support/log-records.ts'
+import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { bytes, DAY, holdSubjectKey, insertSubjectKey, login, NOW, putIntent } from './records.ts'
+
+const MANY = Array.from({ length: 40 }, (_, i) => i)
+
+describeOnBothEngines('the journal', (create) => {
+  let database: TestDatabase
+  let here: Store
+  let there: Store
+
+  beforeEach(async () => {
+    database = await create()
+    here = await openStore(database.location)
+    there = await openStore(database.location)
+  })
+
+  afterEach(async () => {
+    await Promise.all([here.close(), there.close()])
+    await database.remove()
+  })
+
+  const commit = async (...writes: readonly Write[]): Promise<string> => (await here.commit(writes)).kind
+  const deleteIntent = (seed: number) => ({ kind: 'delete-intent', id: bytes(16, seed) }) as const
+
+  async function sequenceAll(): Promise<void> {
+    await commit({ kind: 'insert-log-state', state: emptyLog })
+    const result = await here.sequence(plainGrow().grow, 256)
+    if (result.kind !== 'sequenced') throw new Error(result.kind)
+  }
+
+  test('lists intents that began before a time, the oldest first, with what was put', async () => {
+    await commit(putIntent(1, NOW, bytes(8, 5)), putIntent(2, NOW - 9), putIntent(3, NOW + 1))
+    const listed = await here.listIntents(NOW + 1, 10)
+    expect(listed).toEqual([putIntent(2, NOW - 9).intent, putIntent(1, NOW, bytes(8, 5)).intent])
+    expect(await here.listIntents(NOW + 1, 1)).toHaveLength(1)
+  })
+
+  test('an intent is put once', async () => {
+    expect(await commit(putIntent(1))).toBe('committed')
+    expect(await commit(putIntent(1))).toBe('refused')
+  })
+
+  test('of many that tell what came of an intent, over two connections, exactly one does', async () => {
+    await commit(putIntent(1))
+    const results = await Promise.all(
+      MANY.map((i) =>
+        (i % 2 === 0 ? here : there).commit([
+          deleteIntent(1),
+          { kind: 'stage-leaf', entry: sealedPendingEntry(pendingEntry(i)) },
+        ]),
+      ),
+    )
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+    expect(await here.countPending()).toBe(1)
+    expect(await commit(deleteIntent(1))).toBe('refused')
+  })
+
+  test('of many subject keys for one person, over two connections, the first one stands', async () => {
+    const results = await Promise.all(
+      MANY.map((i) => (i % 2 === 0 ? here : there).commit([insertSubjectKey(1, i)])),
+    )
+    const winner = results.findIndex(({ kind }) => kind === 'committed')
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+    expect((await there.findSubjectKey(bytes(8, 1)))?.keyWrapped).toEqual(bytes(60, winner))
+  })
+
+  test('a subject key is held only as it is, and not once it was destroyed', async () => {
+    await commit(insertSubjectKey(1, 1))
+    expect(await commit(holdSubjectKey(1, 1))).toBe('committed')
+    expect(await commit(holdSubjectKey(1, 2))).toBe('refused')
+    expect(await commit({ kind: 'delete-subject-key', tag: bytes(8, 1) })).toBe('committed')
+    expect(await commit(holdSubjectKey(1, 1))).toBe('refused')
+    expect(await commit({ kind: 'delete-subject-key', tag: bytes(8, 1) })).toBe('refused')
+  })
+
+  test('what is staged with a held key is there when the key is destroyed, or is not staged at all', async () => {
+    for (const round of MANY) {
+      await commit(insertSubjectKey(round, 1))
+      const entry = sealedPendingEntry(pendingEntry(round, { userTag: bytes(8, round) }))
+      const [staged] = await Promise.all([
+        here.commit([holdSubjectKey(round, 1), { kind: 'stage-leaf', entry }]),
+        there.commit([
+          { kind: 'delete-subject-key', tag: bytes(8, round) },
+          { kind: 'forget-staged', tag: bytes(8, round) },
+        ]),
+      ])
+      const found = await here.findPending(entry.id)
+      expect(found === undefined ? 'absent' : found.userTag).toBe(
+        staged.kind === 'committed' ? null : 'absent',
+      )
+    }
+  })
+
+  test('finds a staged leaf by id and by hash', async () => {
+    const entry = sealedPendingEntry(pendingEntry(3))
+    await appendPending(here, entry)
+    expect(await here.findPending(entry.id)).toEqual(entry)
+    expect(await here.findPending(entry.hash)).toEqual(entry)
+    expect(await here.findPending(pendingEntry(4).hash)).toBeUndefined()
+  })
+
+  test('forgets what is found by a person, staged or placed, in bounded steps, and nothing of others', async () => {
+    const tags = {
+      deviceTag: bytes(8, 7),
+      ipTag: bytes(8, 8),
+      pathTag: bytes(8, 9),
+      areaTag: bytes(8, 10),
+    }
+    const person = bytes(8, 1)
+    await appendPending(here, ...[1, 2, 3].map((seed) => pendingEntry(seed, { ...tags, userTag: person })))
+    await appendPending(here, pendingEntry(4, { ...tags, userTag: bytes(8, 2) }))
+    await sequenceAll()
+    await appendPending(here, pendingEntry(5, { ...tags, userTag: person }))
+    expect(await here.hasTagged(person)).toBe(true)
+    await commit({ kind: 'forget-staged', tag: person }, { kind: 'forget-entries', tag: person, limit: 2 })
+    expect(await here.hasTagged(person)).toBe(true)
+    await commit({ kind: 'forget-entries', tag: person, limit: 2 })
+    expect(await here.hasTagged(person)).toBe(false)
+    const blank = {
+      userTag: null,
+      deviceTag: null,
+      ipTag: null,
+      pathTag: null,
+      areaTag: null,
+      detail: null,
+    }
+    for (const seed of [1, 2, 3]) {
+      const { hash, leaf } = pendingEntry(seed)
+      expect(await here.findLogEntryByHash(hash)).toMatchObject({ ...blank, leaf })
+    }
+    expect(await here.findPending(pendingEntry(5).id)).toMatchObject(blank)
+    expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
+      ...tags,
+      userTag: bytes(8, 2),
+      detail: pendingEntry(4).detail,
+    })
+  })
+
+  test('forgets entries of a device that name no user, and leaves those that do to their user', async () => {
+    const device = bytes(8, 7)
+    await appendPending(here, pendingEntry(1, { userTag: null, deviceTag: device }))
+    await appendPending(here, pendingEntry(2, { userTag: bytes(8, 2), deviceTag: device }))
+    await sequenceAll()
+    await commit({ kind: 'forget-entries', tag: device, limit: 10 })
+    expect(await here.findLogEntryByHash(pendingEntry(1).hash)).toMatchObject({
+      deviceTag: null,
+      detail: null,
+    })
+    expect(await here.findLogEntryByHash(pendingEntry(2).hash)).toMatchObject({ deviceTag: device })
+  })
+
+  test('intents of a person lose the tag', async () => {
+    await commit(putIntent(1, NOW, bytes(8, 1)), putIntent(2, NOW, bytes(8, 2)))
+    await commit({ kind: 'forget-intents', tag: bytes(8, 1) })
+    const tags = (await here.listIntents(NOW + 1, 10)).map(({ userTag }) => userTag)
+    expect(tags).toContainEqual(null)
+    expect(tags).toContainEqual(bytes(8, 2))
+  })
+
+  test('a user is left without what WeChat said of them, and their devices without names', async () => {
+    await login(here)
+    await commit({ kind: 'name-device', id: 'device-1', user: 'user-1', name: 'Phone' })
+    const blanked = await commit(
+      { kind: 'blank-user', id: 'user-1', now: NOW },
+      { kind: 'forget-device-names', user: 'user-1' },
+    )
+    expect(blanked).toBe('committed')
+    const nothing = new Uint8Array(0)
+    expect(await here.findUser('user-1')).toMatchObject({
+      openidWrapped: nothing,
+      sessionKeyWrapped: nothing,
+    })
+    expect(await here.findDevice('device-1')).toMatchObject({ name: null, platform: null })
+    // Nothing is nothing to wrap anew.
+    expect(await here.countWrapped('users.openid_wrapped', bytes(5, 99))).toBe(0)
+    expect(await commit({ kind: 'blank-user', id: 'user-2', now: NOW })).toBe('refused')
+  })
+
+  test('pruning forgets details past their time with what they are found by, a few at a time, and keeps the leaves', async () => {
+    await appendPending(
+      here,
+      ...[1, 2, 3].map((seed) => pendingEntry(seed, { detailUntil: NOW - 1 })),
+      pendingEntry(4, { detailUntil: NOW + DAY }),
+    )
+    await sequenceAll()
+    expect(await here.prune(NOW, 2)).toBe(2)
+    expect(await here.prune(NOW, 2)).toBe(1)
+    expect(await here.prune(NOW, 2)).toBe(0)
+    const { hash, leaf } = pendingEntry(1)
+    expect(await here.findLogEntryByHash(hash)).toMatchObject({ leaf, detail: null, userTag: null })
+    expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
+      detail: pendingEntry(4).detail,
+    })
+  })
+})

@@ -1,0 +1,49 @@
+/** Starts `child.ts` in a process of its own and follows what it says. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { DatabaseLocation } from '../../../service/store/open-store.ts'
+
+export interface Child {
+  /** All it has said so far, a line each. */
+  readonly lines: readonly string[]
+  /** Lets it open the store. */
+  go(): void
+  /** Resolves once it has said so many lines. */
+  said(lines: number): Promise<void>
+  /** SIGKILL: no handler runs, nothing is flushed. */
+  kill(): void
+  /** Its exit code, null when it was killed. Everything it said has been read by then. */
+  readonly exit: Promise<number | null>
+}
+
+/** Resolves when the process has loaded its modules and waits for `go`. */
+export async function startChild(
+  task: 'open' | 'commit' | 'push',
+  location: DatabaseLocation,
+): Promise<Child> {
+  const script = fileURLToPath(new URL('child.ts', import.meta.url))
+  const child = spawn(
+    process.execPath,
+    ['--conditions=source', '--import', 'tsx', script, task, JSON.stringify(location)],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
+  const lines: string[] = []
+  const reader = createInterface({ input: child.stdout })
+  reader.on('line', (line) => lines.push(line))
+  const said = (count: number) =>
+    new Promise<void>((resolve) => {
+      const check = () => {
+        if (lines.length < count) return
+        reader.off('line', check)
+        resolve()
+      }
+      reader.on('line', check)
+      check()
+    })
+  const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
+  await said(1)
+  return { lines, go: () => child.stdin.write('go\n'), said, kill: () => child.kill('SIGKILL'), exit }
+}

@@ -1,0 +1,195 @@
+/** Who wins when several ask at once: in one process, over two connections, and between processes. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readMigrations } from '../../../service/store/migrations.ts'
+import { openStore } from '../../../service/store/open-store.ts'
+import type { Store } from '../../../service/store/store.ts'
+import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import { startChild } from './processes.ts'
+import {
+  bytes,
+  claimIdempotency,
+  claimLoginCode,
+  claimNonce,
+  endSession,
+  insertSession,
+  login,
+  NOW,
+  putDevice,
+  putUser,
+  touchSession,
+} from './records.ts'
+
+const MANY = Array.from({ length: 100 }, (_, i) => i)
+
+describeOnBothEngines('races', (create) => {
+  let database: TestDatabase
+  let here: Store
+  let there: Store
+
+  beforeEach(async () => {
+    database = await create()
+    here = await openStore(database.location)
+    there = await openStore(database.location)
+  })
+
+  afterEach(async () => {
+    await Promise.all([here.close(), there.close()])
+    await database.remove()
+  })
+
+  const either = (i: number) => (i % 2 === 0 ? here : there)
+
+  test('of 100 claims of one nonce over two connections exactly one commits', async () => {
+    const results = await Promise.all(MANY.map((i) => either(i).commit([claimNonce(7)])))
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+  })
+
+  test('of 100 claims of one login code over two connections exactly one commits', async () => {
+    const results = await Promise.all(MANY.map((i) => either(i).commit([claimLoginCode(7)])))
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+  })
+
+  test('of 100 claims of one nonce in one process exactly one commits', async () => {
+    const results = await Promise.all(MANY.map(() => here.commit([claimNonce(7)])))
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+  })
+
+  test('each of 100 nonces that two connections claim at once goes to one of them', async () => {
+    const winners = await Promise.all(
+      MANY.map(async (i) => {
+        const pair = await Promise.all([here.commit([claimNonce(i)]), there.commit([claimNonce(i)])])
+        return pair.filter(({ kind }) => kind === 'committed').length
+      }),
+    )
+    expect(winners).toEqual(MANY.map(() => 1))
+  })
+
+  test('of a cancelled key and the requests with it that come at the same moment, one alone has the key', async () => {
+    for (const i of MANY.slice(0, 25)) {
+      const key = `key-${i}`
+      const fence = { ...claimIdempotency(key), fingerprint: new Uint8Array(32) }
+      const answerWrapped = bytes(8, 1)
+      const settled = { user: 'user-1', key, startedAt: NOW, answerWrapped, now: NOW }
+      const settle = { kind: 'settle-idempotency', ...settled } as const
+      const claims = [claimIdempotency(key), claimIdempotency(key)]
+      const results = await Promise.all([
+        here.commit([fence, settle]),
+        ...claims.map((claim, n) => either(n).commit([claimNonce(2 * i + n), claim])),
+      ])
+      expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+      const found = await there.findIdempotency('user-1', key)
+      const isFenced = results[0].kind === 'committed'
+      expect(found?.settledAt).toBe(isFenced ? NOW : null)
+      expect(found?.fingerprint).toEqual(isFenced ? fence.fingerprint : claims[0]?.fingerprint)
+    }
+  })
+
+  test('a nonce is seen by the other connection once its claim is acknowledged', async () => {
+    const { scope, nonce } = claimNonce(7)
+    expect(await there.hasNonce(scope, nonce)).toBe(false)
+    await here.commit([claimNonce(7)])
+    expect(await there.hasNonce(scope, nonce)).toBe(true)
+    expect(await there.hasNonce('another', nonce)).toBe(false)
+    expect(await there.hasNonce(scope, claimNonce(8).nonce)).toBe(false)
+  })
+
+  test('commits that are refused do not disturb those that share their moment', async () => {
+    await here.commit([claimNonce(1000)])
+    const results = await Promise.all(
+      MANY.map((i) => here.commit([claimNonce(i), ...(i % 3 === 0 ? [claimNonce(1000)] : [])])),
+    )
+    expect(results.map(({ kind }) => kind)).toEqual(MANY.map((i) => (i % 3 === 0 ? 'refused' : 'committed')))
+    const again = await Promise.all(MANY.map((i) => here.commit([claimNonce(i)])))
+    expect(again.map(({ kind }) => kind)).toEqual(MANY.map((i) => (i % 3 === 0 ? 'committed' : 'refused')))
+  })
+
+  test('no claim that begins after the end of its session was acknowledged gets through', async () => {
+    await login(here)
+    for (let round = 2; round < 12; round++) {
+      await here.commit([insertSession(round)])
+      let acknowledged = false
+      const late: string[] = []
+      const request = async (store: Store, i: number) => {
+        for (let turn = 0; turn < 15; turn++) {
+          const isLate = acknowledged
+          const seed = round * 1000 + i * 20 + turn
+          const result = await store.commit([touchSession(round), claimNonce(seed)])
+          if (isLate) late.push(result.kind)
+        }
+      }
+      const requests = [0, 1, 2, 3, 4, 5].map((i) => request(either(i), i))
+      const end = there.commit([endSession(round)]).then(({ kind }) => {
+        acknowledged = true
+        return kind
+      })
+      expect(await end).toBe('committed')
+      await Promise.all(requests)
+      expect(new Set(late)).toEqual(new Set(['refused']))
+    }
+  })
+
+  test('of many that end one session exactly one commits', async () => {
+    await login(here)
+    const results = await Promise.all(MANY.map((i) => either(i).commit([endSession()])))
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+  })
+
+  test('many logins of one user and device at once all commit', async () => {
+    const results = await Promise.all(
+      MANY.map((i) => either(i).commit([claimLoginCode(i), putUser(), putDevice(), insertSession(i)])),
+    )
+    expect(results).toEqual(MANY.map(() => ({ kind: 'committed' })))
+    expect(await here.listSessions('user-1')).toHaveLength(100)
+  })
+
+  test('commits that touch the same rows in opposite order all commit', async () => {
+    await login(here)
+    await here.commit([insertSession(2)])
+    const results = await Promise.all(
+      [0, 1, 2, 3].map((i) => {
+        const order = i % 2 === 0 ? [1, 2] : [2, 1]
+        return either(i).commit(order.map((seed) => touchSession(seed, NOW + i)))
+      }),
+    )
+    expect(results).toEqual([0, 1, 2, 3].map(() => ({ kind: 'committed' })))
+  })
+
+  test('two that prune at once delete each row once', async () => {
+    await here.commit(MANY.map((i) => claimNonce(i, NOW - 1)))
+    const deleted = await Promise.all(MANY.slice(0, 20).map((i) => either(i).prune(NOW, 5)))
+    const rest = await here.prune(NOW, 1000)
+    expect(deleted.reduce((sum, rows) => sum + rows, rest)).toBe(100)
+  })
+
+  test('what one connection committed the other sees', async () => {
+    await login(here)
+    expect(await there.findSession(bytes(16, 1))).toMatchObject({ user: 'user-1' })
+    await there.commit([endSession()])
+    expect(await here.findSession(bytes(16, 1))).toMatchObject({ endReason: 'logout' })
+  })
+})
+
+describeOnBothEngines('opening at once', (create) => {
+  let database: TestDatabase
+
+  beforeEach(async () => {
+    database = await create()
+  })
+
+  afterEach(() => database.remove())
+
+  test('several processes bring a new database to this version together', async () => {
+    const children = await Promise.all([1, 2, 3].map(() => startChild('open', database.location)))
+    for (const child of children) child.go()
+    expect(await Promise.all(children.map((child) => child.exit))).toEqual([0, 0, 0])
+    const [row] = await database.sql('select count(*) as n from applied_migrations')
+    expect(Number(row?.n)).toBe(readMigrations(database.location.kind).length)
+  })
+
+  test('several stores of one process do so too', async () => {
+    const stores = await Promise.all([1, 2, 3, 4, 5].map(() => openStore(database.location)))
+    const results = await Promise.all(stores.map((store) => store.commit([claimNonce(1)])))
+    expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
+    await Promise.all(stores.map((store) => store.close()))
+  })
+})

@@ -1,0 +1,151 @@
+/** Values under an old master key are found and swapped, on both engines; service keys start and end at once. */
+import { getTableColumns, getTableName } from 'drizzle-orm'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { wrappedColumns } from '../../../service/keys/secret-places.ts'
+import { openStore } from '../../../service/store/open-store.ts'
+import * as schema from '../../../service/store/sqlite/schema.ts'
+import type { Store, Write } from '../../../service/store/store.ts'
+import type { RowKey } from '../../../service/store/wrapped-values.ts'
+import { describeOnBothEngines, type TestDatabase } from './engines.ts'
+import {
+  bytes,
+  claimIdempotency,
+  endServiceKey,
+  insertServiceKey,
+  insertSubjectKey,
+  login,
+  NOW,
+  pushEvent,
+} from './records.ts'
+
+const oldMark = Uint8Array.of(1, 0, 0, 0, 1)
+const mark = Uint8Array.of(1, 0, 0, 0, 2)
+const under = (start: Uint8Array, seed: number): Uint8Array => Uint8Array.of(...start, ...bytes(40, seed))
+
+test('every column whose name says that it is wrapped is wrapped anew with the master key', () => {
+  const tables = Object.values(schema).filter((value) => typeof value === 'object' && 'getSQL' in value)
+  const named = tables.flatMap((table) =>
+    Object.values(getTableColumns(table)).map(({ name }) => `${getTableName(table)}.${name}`),
+  )
+  expect(named.filter((name) => name.endsWith('_wrapped')).sort()).toEqual([...wrappedColumns].sort())
+})
+
+describeOnBothEngines('wrapped values', (create) => {
+  let database: TestDatabase
+  let store: Store
+
+  beforeEach(async () => {
+    database = await create()
+    store = await openStore(database.location)
+  })
+
+  afterEach(async () => {
+    await store.close()
+    await database.remove()
+  })
+
+  async function commit(...writes: Write[]): Promise<string> {
+    return (await store.commit(writes)).kind
+  }
+
+  async function answer(key: string, answerWrapped: Uint8Array): Promise<void> {
+    const settle = {
+      kind: 'settle-idempotency',
+      user: 'user-1',
+      key,
+      startedAt: NOW,
+      answerWrapped,
+      now: NOW,
+    } as const
+    expect(await commit(claimIdempotency(key), settle)).toBe('committed')
+  }
+
+  async function list(limit: number): Promise<RowKey[]> {
+    const rows: RowKey[] = []
+    for (;;) {
+      const batch = await store.listWrapped('idempotency.answer_wrapped', mark, rows.at(-1), limit)
+      rows.push(...batch.map(({ row }) => row))
+      if (batch.length < limit) return rows
+    }
+  }
+
+  test('lists what is not under the mark, batch by batch in order, and leaves out what has no value', async () => {
+    for (const key of ['c', 'a', 'e', 'b']) await answer(key, under(oldMark, 1))
+    await answer('d', under(mark, 1))
+    await commit(claimIdempotency('open'))
+    expect(await list(2)).toEqual(['a', 'b', 'c', 'e'].map((key) => ['user-1', key]))
+    expect(await store.countWrapped('idempotency.answer_wrapped', mark)).toBe(4)
+    expect(await store.countWrapped('idempotency.answer_wrapped', oldMark)).toBe(1)
+  })
+
+  test('swaps a value of every column, and refuses when it is not what it was', async () => {
+    await login(store)
+    await commit(insertServiceKey(), insertSubjectKey())
+    await answer('one', under(oldMark, 1))
+    await commit(pushEvent(1, { payloadWrapped: under(oldMark, 2) }))
+    for (const column of wrappedColumns) {
+      const [value, ...more] = await store.listWrapped(column, mark, undefined, 10)
+      if (value === undefined) throw new Error(`nothing in ${column}`)
+      expect(more).toEqual([])
+      const swap = {
+        kind: 'swap-wrapped',
+        column,
+        row: value.row,
+        from: value.wrapped,
+        to: under(mark, 9),
+      } as const
+      expect(await commit({ ...swap, from: bytes(40, 99) })).toBe('refused')
+      expect(await commit(swap)).toBe('committed')
+      expect(await commit(swap)).toBe('refused')
+      expect(await store.countWrapped(column, mark)).toBe(0)
+    }
+    expect((await store.findSession(bytes(16, 1)))?.s2cWrapped).toEqual(under(mark, 9))
+    expect((await store.findUser('user-1'))?.openidWrapped).toEqual(under(mark, 9))
+  })
+
+  test('a claim is taken over while it is open and old enough, by one of many', async () => {
+    await commit(claimIdempotency('key'))
+    const takeOver = {
+      kind: 'take-over-idempotency',
+      user: 'user-1',
+      key: 'key',
+      startedBefore: NOW + 1,
+      now: NOW + 61,
+    } as const
+    expect(await commit({ ...takeOver, startedBefore: NOW })).toBe('refused')
+    expect(await commit({ ...takeOver, user: 'user-2' })).toBe('refused')
+    const results = await Promise.all(Array.from({ length: 8 }, () => commit(takeOver)))
+    expect(results.filter((result) => result === 'committed')).toHaveLength(1)
+    expect((await store.findIdempotency('user-1', 'key'))?.startedAt).toBe(NOW + 61)
+    const own = { user: 'user-1', key: 'key', startedAt: NOW + 61 } as const
+    const settle = { kind: 'settle-idempotency', answerWrapped: null, now: NOW + 62 } as const
+    // The first one was only slow. The key is not its own any more: not to settle, and not to free for another request.
+    expect(await commit({ ...settle, ...own, startedAt: NOW })).toBe('refused')
+    expect(await commit({ kind: 'release-idempotency', ...own, startedAt: NOW })).toBe('refused')
+    expect(await commit({ ...settle, ...own })).toBe('committed')
+    expect(await commit({ ...takeOver, startedBefore: NOW + 100 })).toBe('refused')
+  })
+
+  test('a service key starts anew until it has an end, and is cut short until it is over', async () => {
+    await commit(insertServiceKey('a'), insertServiceKey('b'))
+    const start = { kind: 'start-service-key', keyKind: 'signing', kid: 'a', notBefore: NOW + 9 } as const
+    const cut = { kind: 'cut-service-key', keyKind: 'signing', kid: 'a', now: NOW + 3 } as const
+    expect(await commit({ ...start, keyKind: 'root' })).toBe('refused')
+    expect(await commit(start)).toBe('committed')
+    expect(await commit(endServiceKey('a', NOW + 5))).toBe('committed')
+    expect(await commit(start)).toBe('refused')
+    expect(await commit({ ...cut, kid: 'c' })).toBe('refused')
+    expect(await commit(cut)).toBe('committed')
+    expect(await commit(cut)).toBe('refused')
+    const ends = (await store.listServiceKeys()).map(({ kid, notBefore, notAfter }) => [
+      kid,
+      notBefore,
+      notAfter,
+    ])
+    expect(ends).toEqual([
+      ['a', NOW + 9, NOW + 3],
+      ['b', NOW, 0],
+    ])
+    expect(await commit({ ...cut, kid: 'b' })).toBe('committed')
+  })
+})

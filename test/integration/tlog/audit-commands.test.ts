@@ -1,0 +1,81 @@
+/** The commands of auditors as processes, the way people run them: what they print, and how they end. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { auditor } from '../../../service/cli/auditor.ts'
+import { UsageError } from '../../../service/cli/command.ts'
+import { runCommand } from '../../support/command.ts'
+import { runMiniseal } from '../../support/service-process.ts'
+import type { WrittenLog } from '../../support/written-log.ts'
+import { requests, startLog } from '../../support/written-log.ts'
+import { createSqlite } from '../store/engines.ts'
+
+let log: WrittenLog
+
+beforeAll(async () => {
+  log = await startLog(createSqlite)
+  await log.append(requests(30))
+  await log.sign()
+})
+
+afterAll(() => log.close())
+
+const miniseal = (...args: readonly string[]) => runMiniseal(args, log.environment).finished
+
+it('lists what belongs together, helps with each, and knows no other', { timeout: 120_000 }, async () => {
+  const [group, help, unknown] = await Promise.all([
+    miniseal('audit'),
+    miniseal('audit', 'verify', '--help'),
+    miniseal('audit', 'nothing'),
+  ])
+  expect(group).toMatchObject({ code: 2, err: '' })
+  for (const name of ['verify', 'export', 'evidence', 'check-evidence'])
+    expect(group.out).toContain(`  ${name}`)
+  expect(help).toMatchObject({ code: 0, out: expect.stringContaining('usage: miniseal audit verify') })
+  expect(unknown).toMatchObject({ code: 2, out: '' })
+})
+
+it('ends with 0 when all is well, 2 for a wrong call, 3 without a database, 1 for findings', {
+  timeout: 120_000,
+}, async () => {
+  const elsewhere = { ...log.environment, MINISEAL_DATABASE: 'sqlite:/nowhere/at/all.db' }
+  const [good, wrong, absent] = await Promise.all([
+    miniseal('audit', 'verify'),
+    miniseal('audit', 'verify', '--since', 'yesterday'),
+    runMiniseal(['audit', 'verify'], elsewhere).finished,
+  ])
+  expect(good).toMatchObject({
+    code: 0,
+    err: '',
+    out: expect.stringContaining('ok: the log is what was signed'),
+  })
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since takes last') })
+  expect(absent).toMatchObject({ code: 3, out: '' })
+  await log.database.sql('delete from log_entries where place in (7, 8)')
+  expect(await miniseal('audit', 'verify')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('FAILED entry-missing: log 0, entries 7 to 8: 2 missing from the log'),
+  })
+})
+
+it('makes an auditor whose token is printed once, and revokes it', async () => {
+  const run = (...args: readonly string[]) => runCommand(auditor, args, log.environment)
+  const added = await run('add', 'wei', '--role', 'discloser', '--days', '7', '--json')
+  expect(JSON.parse(added.out)).toEqual({
+    name: 'wei',
+    token: expect.stringMatching(/^msa_[A-Za-z0-9_-]{43}$/),
+  })
+  await expect(run('add', 'wei')).rejects.toThrow(/there is an auditor wei/)
+  const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
+  await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is needed/)
+  expect((await run('list')).out).toMatch(/^wei +discloser +in use +from \S+ until \S+\n$/)
+  expect((await run('revoke', 'wei')).code).toBe(0)
+  expect(JSON.parse((await run('list', '--json')).out)).toMatchObject([{ name: 'wei', state: 'revoked' }])
+  for (const wrong of [
+    ['add'],
+    ['add', 'Wei'],
+    ['add', 'x', '--days', '0'],
+    ['add', 'x', '--role', 'root'],
+    ['list', 'x'],
+  ]) {
+    await expect(run(...wrong)).rejects.toThrow(UsageError)
+  }
+})

@@ -1,0 +1,448 @@
+/** Evidence for one entry: what it shows, what it does not, and who can check it. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { unzipSync, zipSync } from 'fflate'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { keyThumbprint } from '../../../crypto/primitives/thumbprint.ts'
+import { decodeUtf8, encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.ts'
+import { evidence } from '../../../service/cli/audit-evidence.ts'
+import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import type { PendingEntry } from '../../../service/store/log-records.ts'
+import type { ReadBundle } from '../../../service/tlog/evidence/bundle.ts'
+import { readBundle, writeBundle } from '../../../service/tlog/evidence/bundle.ts'
+import { leafIdText } from '../../../service/tlog/leaf-id.ts'
+import { runCommand } from '../../support/command.ts'
+import type { MadeEntry, WrittenLog } from '../../support/written-log.ts'
+import { logOrigin, logStart, requests, startLog } from '../../support/written-log.ts'
+import { createSqlite } from '../store/engines.ts'
+
+const device = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(7))
+const keyid = keyThumbprint(sodiumPrimitives, device.publicKey)
+const body = '{"payee":"bob","amount":1250}'
+const user = 'u_alice'
+const canary = 'canary-of-somebody-else'
+
+const digestOf = (text: string): string => `sha-256=:${createHash('sha256').update(text).digest('base64')}:`
+
+let log: WrittenLog
+let folder: string
+let request: PendingEntry
+let other: PendingEntry
+
+const at = logStart * 1000
+
+/** The signature base of the transfer. */
+const signedText = [
+  '"@method": POST',
+  '"@authority": pay.example.com',
+  '"@path": /wallet/transfers',
+  '"@query": ?draft',
+  '"content-type": application/json',
+  `"content-digest": ${digestOf(body)}`,
+  '"authorization": HTTPSig e30.e30.AA',
+  '"idempotency-key": "order-1"',
+  '"@signature-params": ("@method" "@authority" "@path" "@query" "content-type" "content-digest" "authorization" ' +
+    `"idempotency-key");created=${logStart};nonce="AAAAAAAAAAAAAAAAAAAAAA";keyid="${keyid}";tag="miniseal"`,
+].join('\n')
+
+/** A transfer as the journal logs it, signed by the device; or what a dishonest service logs, with the device's signature. */
+function transfer(
+  change: (groups: NonNullable<MadeEntry['groups']>) => NonNullable<MadeEntry['groups']> = (groups) => groups,
+  base = signedText,
+  loggedAt?: number,
+): MadeEntry {
+  const signature = encodeBase64(sodiumPrimitives.ed25519Sign(encodeUtf8(base), device.secretKey))
+  const publicKey = encodeBase64Url(device.publicKey)
+  return {
+    user,
+    ...(loggedAt === undefined ? {} : { at: loggedAt }),
+    path: '/wallet/transfers?draft',
+    groups: change({
+      core: {
+        duration_ms: 12,
+        idempotency_key: '"order-1"',
+        method: 'POST',
+        path: '/wallet/transfers?draft',
+        status: 201,
+      },
+      sub: { device: keyid, user },
+      sig: { base, created: logStart, keyid, public_key: publicKey, signature },
+      pay: { request_digest: digestOf(body), request_size: body.length },
+    }),
+  }
+}
+
+beforeAll(async () => {
+  log = await startLog(createSqlite)
+  folder = mkdtempSync(join(tmpdir(), 'miniseal-evidence-'))
+  const strangers: readonly MadeEntry[] = [
+    { user: `u_${canary}`, path: `/wallet/${canary}`, groups: { net: { ip: canary, user_agent: canary } } },
+  ]
+  await log.append([...requests(20), ...strangers])
+  await log.append([{ kind: 'device-added', user, groups: { sub: { device: keyid, user } } }])
+  await log.append([...strangers, ...requests(300, 20)])
+  const made = await log.append([transfer(), ...strangers])
+  if (made[0] === undefined || made[1] === undefined) throw new Error('no entry')
+  ;[request, other] = made as [PendingEntry, PendingEntry]
+  await log.append(requests(7, 400))
+  await log.sign()
+})
+
+afterAll(async () => {
+  await log.close()
+  rmSync(folder, { recursive: true })
+})
+
+const path = (name: string): string => join(folder, name)
+
+async function make(name: string, ...args: readonly string[]): Promise<string> {
+  const out = path(name)
+  const said = await runCommand(evidence, [leafIdText(request.id), '--out', out, ...args], log.environment)
+  expect(said.code).toBe(0)
+  return out
+}
+
+const check = (file: string, ...args: readonly string[]) =>
+  runCommand(checkEvidenceCommand, [file, ...args], {})
+
+/** The same bundle with other files, and a manifest that fits them. */
+function forge(from: string, name: string, changes: (files: Map<string, Uint8Array>) => void): string {
+  const { manifest, files } = readBundle(new Uint8Array(readFileSync(from)))
+  const changed = new Map(files)
+  changes(changed)
+  const { id, origin, groups } = manifest
+  writeFileSync(path(name), writeBundle(changed, { id, origin, groups }))
+  return path(name)
+}
+
+const all = ['--groups', 'core,sig,pay,sub']
+
+it('holds, step by step, in English and in Chinese', async () => {
+  writeFileSync(path('body.json'), body)
+  const file = await make('whole.zip', ...all, '--body', path('body.json'))
+  const said = await check(file, '--vkey', log.vkey)
+  expect(said.code).toBe(0)
+  expect(said.out).toContain(
+    'ok     The log has signed the checkpoint: pay.example.com/audit/2025, 333 entries',
+  )
+  expect(said.out).toContain(`ok     The device has signed the request: device ${keyid}`)
+  expect(said.out).toContain('ok     The device’s key came to this user: device-added')
+  expect(said.out).toContain(`ok     The body is the one that was signed: ${body.length} bytes`)
+  expect(said.out).toContain('The evidence holds.')
+  const chinese = await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], { LANG: 'zh_CN.UTF-8' })
+  expect(chinese.out).toContain('通过   检查点由日志签名')
+  expect(chinese.out).toContain('证据成立。')
+})
+
+it('holds no byte of anybody else, and of the entry only what was chosen', async () => {
+  for (const args of [[], all, ['--groups', ''], ['--groups', 'core,net,pay,sig,sub']]) {
+    const { files } = readBundle(new Uint8Array(readFileSync(await make('canary.zip', ...args))))
+    const text = [...files]
+      .map(([name, bytes]) => `${name} ${Buffer.from(bytes).toString('latin1')}`)
+      .join('\n')
+    expect(text).not.toContain(canary)
+    expect(text).not.toContain('u_person')
+    expect(text).not.toContain('/wallet/transfers/')
+    if (!args.includes('core,sig,pay,sub') && !args.includes('core,net,pay,sig,sub'))
+      expect(text).not.toContain(user)
+    expect(files.has('enrolment/leaf.json')).toBe(args.length > 0 && args[1] !== '')
+  }
+})
+
+it('tells of every bundle that was made, in the log itself', async () => {
+  const before = await log.store.countPending()
+  await make('logged.zip')
+  const staged = await log.store.listPending(100)
+  expect(staged.length).toBe(before + 1)
+  expect(decodeUtf8(staged.at(-1)?.leaf ?? new Uint8Array(0))).toContain('"k":"audit-exported"')
+})
+
+it('does not hold under another key than the one known from elsewhere', async () => {
+  const file = await make('key.zip')
+  const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(9))
+  const vkey = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
+  const said = await check(file, '--vkey', vkey)
+  expect(said.code).toBe(1)
+  expect(said.out).toContain('FAILED The log’s key is the one known from elsewhere')
+  expect(said.out).toContain('FAILED The log has signed the checkpoint')
+  const unknown = await check(file)
+  expect(unknown.code).toBe(3)
+  expect(unknown.out).toContain('not compared with a key known from elsewhere')
+  expect(unknown.out).toContain('The parts fit; the log key was not checked')
+  expect(JSON.parse((await check(file, '--json')).out)).toMatchObject({ ok: false, verdict: 'fits' })
+  // A witness is no log: its key alone does not say whose log it is.
+  const witness = { kind: 'cosignature', name: 'witness.example', publicKey } as const
+  const cosigner = encodeVerifierKey(sodiumPrimitives, witness)
+  expect((await check(file, '--vkey', cosigner)).code).toBe(3)
+})
+
+it('does not hold without the witnesses that the policy asks for', async () => {
+  const file = await make('policy.zip')
+  const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(8))
+  const witness = encodeVerifierKey(sodiumPrimitives, {
+    kind: 'cosignature',
+    name: 'witness.example',
+    publicKey,
+  })
+  writeFileSync(path('policy'), `log ${log.vkey}\nwitness w ${witness}\ngroup g any w\nquorum g\n`)
+  const said = await check(file, '--policy', path('policy'))
+  expect(said.code).toBe(1)
+  expect(said.out).toContain('fewer witnesses than the policy asks for')
+  writeFileSync(path('policy'), `log ${log.vkey}\nquorum none\n`)
+  expect((await check(file, '--policy', path('policy'))).code).toBe(0)
+})
+
+it('does not hold with another file than the manifest has', async () => {
+  const archive = new Uint8Array(readFileSync(await make('files.zip')))
+  const { manifest, files } = readBundle(archive)
+  expect(manifest.files['leaf.json']).toMatch(/^[0-9a-f]{64}$/)
+  const forged = forge(path('files.zip'), 'readme.zip', (changed) =>
+    changed.set('README.md', encodeUtf8('nothing')),
+  )
+  expect((await check(forged, '--vkey', log.vkey)).code).toBe(0)
+  expect(files.has('README.zh-CN.md')).toBe(true)
+  // Stored, not packed anew: the manifest stays as it was.
+  const at = Buffer.from(archive).indexOf('leaf.json')
+  archive[at + 'leaf.json'.length + 4] = (archive[at + 'leaf.json'.length + 4] ?? 0) ^ 1
+  writeFileSync(path('flipped.zip'), archive)
+  expect([1, 3]).toContain(
+    await check(path('flipped.zip'), '--vkey', log.vkey).then(
+      ({ code }) => code,
+      () => 3,
+    ),
+  )
+})
+
+it('does not hold with a group, a salt, a leaf, a proof or a signature of something else', async () => {
+  const file = await make('forged.zip', ...all)
+  const { files } = readBundle(new Uint8Array(readFileSync(file)))
+  const replaced =
+    (name: string, from: string, to: string) =>
+    (changed: Map<string, Uint8Array>): void => {
+      const text = decodeUtf8(files.get(name) ?? new Uint8Array(0))
+      if (!text.includes(from)) throw new Error(`${name} has no ${from}`)
+      changed.set(name, encodeUtf8(text.replace(from, to)))
+    }
+  const core = JSON.parse(decodeUtf8(files.get('groups/core.json') ?? new Uint8Array(0))) as { salt: string }
+  const forgeries: readonly (readonly [string, (changed: Map<string, Uint8Array>) => void])[] = [
+    ['The disclosed groups', replaced('groups/core.json', '/wallet/transfers', '/wallet/transferx')],
+    ['The disclosed groups', replaced('groups/core.json', core.salt, encodeBase64(new Uint8Array(32)))],
+    ['The disclosed groups', (changed) => changed.delete('groups/pay.json')],
+    ['The entry is in the log', (changed) => changed.set('leaf.json', other.leaf)],
+    ['The entry is in the log', replaced('leaf.tlog-proof', 'index 324', 'index 325')],
+    ['The log has signed', replaced('leaf.tlog-proof', '\n333\n', '\n334\n')],
+    ['The log has signed', (changed) => changed.set('checkpoint.txt', encodeUtf8('x'))],
+    ['The device has signed', (changed) => changed.set('signature-base.txt', encodeUtf8('x'))],
+    ['The device’s key came', (changed) => changed.set('enrolment/leaf.json', other.leaf)],
+    ['The body is the one', (changed) => changed.set('body.bin', encodeUtf8('{"payee":"eve"}'))],
+  ]
+  for (const [title, forgery] of forgeries) {
+    const said = await check(forge(file, 'forgery.zip', forgery), '--vkey', log.vkey)
+    expect(said).toMatchObject({ code: 1, out: expect.stringContaining(`FAILED ${title}`) })
+  }
+  writeFileSync(path('other.json'), '{"payee":"eve"}')
+  expect((await check(file, '--vkey', log.vkey, '--body', path('other.json'))).code).toBe(1)
+})
+
+it('is not made with a body that was not signed, a group that is not there, or for no entry', async () => {
+  writeFileSync(path('other.json'), '{"payee":"eve"}')
+  const id = leafIdText(request.id)
+  const run = (...args: readonly string[]) =>
+    runCommand(evidence, [...args, '--out', path('none.zip')], log.environment)
+  expect(await run(id, '--body', path('other.json'))).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('the body is not the one that was signed'),
+  })
+  expect(() => readFileSync(path('none.zip'))).toThrow()
+  await expect(run(leafIdText(other.id), '--groups', 'sig')).rejects.toThrow(/has no group sig/)
+  await expect(run('00000000-0000-7000-8000-000000000000')).rejects.toThrow('there is no such entry')
+  await expect(run('nothing')).rejects.toThrow(/receipt takes/)
+  writeFileSync(path('noise.zip'), 'no archive')
+  await expect(check(path('noise.zip'))).rejects.toThrow(/no zip archive/)
+})
+
+/** What the script says of the groups of an entry, with no log around them. */
+function outsideVerdict(entry: MadeEntry): string {
+  const values = { core: {}, pay: {}, sig: {}, ...entry.groups }
+  const leaf = { ts: entry.at ?? at + 1000 }
+  const script = new URL('../../conformance/judges/evidence.py', import.meta.url).pathname
+  const input = JSON.stringify({ ...values, leaf, origin: logOrigin })
+  const { stdout, stderr } = spawnSync('python3', [script, '-'], { input, encoding: 'utf8' })
+  return stdout === '' ? stderr : stdout
+}
+
+it('is confirmed by openssl and by a page of Python', async () => {
+  const { files } = readBundle(new Uint8Array(readFileSync(await make('outside.zip', ...all))))
+  const place = path('outside')
+  for (const [name, bytes] of files) {
+    mkdirSync(dirname(join(place, name)), { recursive: true })
+    writeFileSync(join(place, name), bytes)
+  }
+  const readme = decodeUtf8(files.get('README.md') ?? new Uint8Array(0))
+  const commands = readme.split('\n').filter((line) => line.startsWith('    openssl pkeyutl'))
+  expect(commands).toHaveLength(2)
+  for (const command of commands) {
+    const said = execFileSync('sh', ['-c', command.trim()], { cwd: place, encoding: 'utf8' })
+    expect(said).toContain('Signature Verified Successfully')
+  }
+  const script = new URL('../../conformance/judges/evidence.py', import.meta.url).pathname
+  expect(execFileSync('python3', [script, place], { encoding: 'utf8' })).toBe('ok\n')
+  writeFileSync(join(place, 'leaf.json'), other.leaf)
+  expect(() => execFileSync('python3', [script, place], { stdio: 'pipe' })).toThrow()
+  // The same of what a dishonest service logs: rightly committed, and not what was signed.
+  for (const entry of [
+    replacedIn('core', 'path', '/wallet/transfers/2?draft'),
+    replacedIn('core', 'idempotency_key', undefined),
+    replacedIn('pay', 'request_digest', digestOf('{}')),
+    replacedIn('sig', 'created', logStart + 1),
+    transfer(undefined, undefined, at + 400_000),
+    signedAs('pay.example.com', 'evil.example.com'),
+    signedAs('tag="miniseal"', 'tag="miniseal-push"'),
+    signedAs(' "authorization" ', ' '),
+  ])
+    expect(outsideVerdict(entry)).toContain('AssertionError')
+  expect(outsideVerdict(transfer())).toBe('ok\n')
+})
+
+/** What the command says when it is asked to make evidence of an entry that a dishonest service has logged. */
+async function faultOf(entry: MadeEntry): Promise<string> {
+  const [made] = await log.append([entry])
+  await log.sign()
+  if (made === undefined) throw new Error('no entry')
+  const args = [leafIdText(made.id), '--groups', 'core,sig,pay,sub', '--out', path('fault.zip')]
+  const { code, err } = await runCommand(evidence, args, log.environment)
+  expect(code).toBe(1)
+  return err
+}
+
+const replacedIn = (label: string, name: string, value: string | number | undefined) =>
+  transfer((groups) => {
+    const { [name]: _, ...others } = groups[label] ?? {}
+    return { ...groups, [label]: value === undefined ? others : { ...others, [name]: value } }
+  })
+const signedAs = (from: string | RegExp, to: string) => transfer(undefined, signedText.replace(from, to))
+const otherKey = keyThumbprint(sodiumPrimitives, new Uint8Array(32).fill(3))
+
+it.each<[string, string, () => MadeEntry]>([
+  ['another method', 'request: the method', () => replacedIn('core', 'method', 'PUT')],
+  ['another path', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers/2?draft')],
+  ['another query', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers?final')],
+  ['no query', 'request: the path', () => replacedIn('core', 'path', '/wallet/transfers')],
+  ['no path', 'request: the path', () => replacedIn('core', 'path', undefined)],
+  ['another key', 'request: the Idempotency-Key', () => replacedIn('core', 'idempotency_key', '"order-2"')],
+  ['no key', 'request: the Idempotency-Key', () => replacedIn('core', 'idempotency_key', undefined)],
+  ['another body', 'payload: ', () => replacedIn('pay', 'request_digest', digestOf('{}'))],
+  ['no body', 'payload: ', () => replacedIn('pay', 'request_digest', undefined)],
+  ['another time of signing', 'signature: ', () => replacedIn('sig', 'created', logStart + 1)],
+  ['another name of the key', 'signature: ', () => replacedIn('sig', 'keyid', otherKey)],
+  ['another device', 'signature: ', () => replacedIn('sub', 'device', otherKey)],
+  ['a later time', 'request: signed at another time', () => transfer(undefined, undefined, at + 400_000)],
+  ['an earlier time', 'request: signed at another time', () => transfer(undefined, undefined, at - 400_000)],
+  ['another authority', 'request: signed for', () => signedAs('pay.example.com', 'evil.example.com')],
+  ['a text of another tag', 'signature: ', () => signedAs('tag="miniseal"', 'tag="miniseal-push"')],
+  ['a text with a parameter more', 'signature: ', () => signedAs(';tag', ';alg="ed25519";tag')],
+  ['a text without a nonce', 'signature: ', () => signedAs(/;nonce="A*"/, '')],
+  ['a text with a short nonce', 'signature: ', () => signedAs('AAAAAAAAAAAAAAAAAAAAAA', 'AAAA')],
+  ['a text with another spelling', 'signature: ', () => signedAs('("@method" ', '("@method"  ')],
+  ['a text that lists less', 'signature: ', () => signedAs(' "authorization" ', ' ')],
+  ['a text that says less', 'signature: ', () => signedAs(/"@query": .*\n/, '')],
+  [
+    'a text that covers less',
+    'signature: ',
+    () => transfer(undefined, signedText.replace(/"@query": .*\n/, '').replace(' "@query"', '')),
+  ],
+  [
+    'a text that covers more',
+    'signature: ',
+    () =>
+      transfer(
+        undefined,
+        signedText
+          .replace('"@signature-params"', '"accept": x\n"@signature-params"')
+          .replace('")', '" "accept")'),
+      ),
+  ],
+  ['a text in another order', 'signature: ', () => signedAs(/^("@method".*\n)("@authority".*\n)/, '$2$1')],
+  ['a text with a component twice', 'signature: ', () => signedAs(/^(.*\n)/, '$1$1')],
+])('does not hold for an entry that says %s than was signed', async (_what, fault, entry) => {
+  expect(await faultOf(entry())).toContain(fault)
+})
+
+/** Not part of what is proved: words for people, and keys of the service for whoever looks for them. */
+const told = /^README|^keys\/service\.json$/
+/** That the same enrolment is in the log, from a later day, is as good. */
+const asGood = 'enrolment/leaf.tlog-proof'
+
+/** What may stand in the place of a file: the same with a bit flipped, and that of another bundle. */
+function replacements(name: string, mine: Uint8Array, theirs: Uint8Array): readonly Uint8Array[] {
+  const flipped = mine.slice()
+  flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1
+  const isOther = name !== asGood && !Buffer.from(mine).equals(Buffer.from(theirs))
+  return isOther ? [flipped, theirs] : [flipped]
+}
+
+async function twoBundles(): Promise<readonly [file: string, mine: ReadBundle, theirs: ReadBundle]> {
+  const file = await make('members.zip', ...all)
+  const [elsewhere] = await log.append([transfer()])
+  await log.sign()
+  if (elsewhere === undefined) throw new Error('no entry')
+  const out = path('elsewhere.zip')
+  const made = await runCommand(evidence, [leafIdText(elsewhere.id), '--out', out, ...all], log.environment)
+  expect(made.code).toBe(0)
+  const read = (name: string): ReadBundle => readBundle(new Uint8Array(readFileSync(name)))
+  return [file, read(file), read(out)]
+}
+
+it('does not hold with any file of it exchanged or changed, whatever the manifest says', async () => {
+  const [file, mine, theirs] = await twoBundles()
+  const judged = async (change: (files: Map<string, Uint8Array>) => void): Promise<number> =>
+    (await check(forge(file, 'member.zip', change), '--vkey', log.vkey)).code
+  for (const [name, bytes] of mine.files) {
+    if (told.test(name)) continue
+    for (const other of replacements(name, bytes, theirs.files.get(name) ?? bytes))
+      expect(await judged((files) => files.set(name, other)), name).toBe(1)
+    expect(await judged((files) => files.delete(name)), `${name} gone`).toBe(1)
+  }
+})
+
+it('is not read where two files have one name: others might show the one that was not checked', async () => {
+  const [file, , theirs] = await twoBundles()
+  const leaf = theirs.files.get('leaf.json') ?? new Uint8Array(0)
+  for (const first of [true, false]) {
+    const own = unzipSync(readFileSync(file))
+    const added = { 'leaf.jsoX': leaf }
+    const archive = Buffer.from(zipSync(first ? { ...added, ...own } : { ...own, ...added }))
+    for (let at = archive.indexOf('leaf.jsoX'); at >= 0; at = archive.indexOf('leaf.jsoX'))
+      archive.write('leaf.json', at)
+    writeFileSync(path('two.zip'), archive)
+    await expect(check(path('two.zip'), '--vkey', log.vkey)).rejects.toThrow(/what no evidence bundle has/)
+  }
+})
+
+it('does not hold with a manifest of another entry, log or choice', async () => {
+  const [, { manifest, files }, theirs] = await twoBundles()
+  const { id, origin, groups } = manifest
+  for (const about of [
+    { id: theirs.manifest.id, origin, groups },
+    { id, origin: 'pay.example.com/audit/2024', groups },
+    { id, origin, groups: ['core'] },
+  ]) {
+    writeFileSync(path('about.zip'), writeBundle(files, about))
+    expect((await check(path('about.zip'), '--vkey', log.vkey)).code).toBe(1)
+  }
+})
+
+it('is of the service that the log is named after, or of the one that is named', async () => {
+  const file = await make('origin.zip', ...all)
+  expect((await check(file, '--vkey', log.vkey, '--origin', 'https://pay.example.com')).code).toBe(0)
+  const said = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')
+  expect(said).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('FAILED What was signed is the request'),
+  })
+})

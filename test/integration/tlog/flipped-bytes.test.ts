@@ -1,0 +1,101 @@
+/** Whatever byte of a log is flipped, `audit verify` finds it. */
+import Database from 'better-sqlite3'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { verify } from '../../../service/cli/audit-verify.ts'
+import { runCommand } from '../../support/command.ts'
+import type { WrittenLog } from '../../support/written-log.ts'
+import { requests, startLog } from '../../support/written-log.ts'
+import { createSqlite } from '../store/engines.ts'
+
+interface Cell {
+  readonly table: string
+  readonly column: string
+  readonly rowid: number
+  readonly value: Buffer
+  readonly isText: boolean
+}
+
+let log: WrittenLog
+let beside: Database.Database
+let cells: readonly Cell[]
+
+const columns = [
+  ['log_entries', 'leaf'],
+  ['log_entries', 'hash'],
+  ['log_entries', 'id'],
+  ['log_entries', 'kind'],
+  ['log_entries', 'detail'],
+  ['log_entries', 'user_tag'],
+  ['log_entries', 'device_tag'],
+  ['log_entries', 'ip_tag'],
+  ['log_entries', 'path_tag'],
+  ['log_entries', 'area_tag'],
+  ['log_tiles', 'hashes'],
+  ['log_states', 'root'],
+  ['log_checkpoints', 'note'],
+] as const
+
+beforeAll(async () => {
+  let path = ''
+  log = await startLog(async () => {
+    const database = await createSqlite()
+    path = database.path
+    return database
+  })
+  await log.append(requests(30))
+  await log.sign()
+  await log.append(requests(250, 30))
+  await log.sign()
+  beside = new Database(path)
+  cells = columns.flatMap(([table, column]) => {
+    const rows = beside
+      .prepare(`select rowid as number, ${column} as value from ${table} where ${column} is not null`)
+      .all()
+    return (rows as { number: number; value: Buffer | string }[]).map(({ number: rowid, value }) => {
+      return { table, column, rowid, value: Buffer.from(value), isText: typeof value === 'string' }
+    })
+  })
+})
+
+afterAll(async () => {
+  beside.close()
+  await log.close()
+})
+
+const write = ({ table, column, rowid, isText }: Cell, value: Buffer): void => {
+  const statement = beside.prepare(`update ${table} set ${column} = ? where rowid = ?`)
+  statement.run(isText ? value.toString('latin1') : value, rowid)
+}
+
+it('finds any flipped bit of any entry, tile or checkpoint, and of what entries are found by', {
+  timeout: 120_000,
+}, async () => {
+  const place = fc.record({
+    column: fc.constantFrom(...columns),
+    row: fc.nat(),
+    byte: fc.nat(),
+    bit: fc.integer({ min: 0, max: 6 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(place, async ({ column: [table, column], row, byte, bit }) => {
+      const chosen = cells.filter((cell) => cell.table === table && cell.column === column)
+      const cell = chosen[row % chosen.length]
+      if (cell === undefined) throw new Error(`nothing in ${table}.${column}`)
+      const before = cell.isText
+        ? Buffer.from(cell.value.toString('utf8').replaceAll('\u2014', '-'), 'latin1')
+        : cell.value
+      const at = byte % before.length
+      const flipped = Buffer.from(before)
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << bit)
+      write(cell, flipped)
+      const { code, out } = await runCommand(verify, [], log.environment)
+      beside
+        .prepare(`update ${table} set ${column} = ? where rowid = ?`)
+        .run(cell.isText ? cell.value.toString('utf8') : cell.value, cell.rowid)
+      expect({ code, out }).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
+    }),
+    { numRuns: 80 },
+  )
+  expect((await runCommand(verify, [], log.environment)).code).toBe(0)
+})

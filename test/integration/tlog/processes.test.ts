@@ -1,0 +1,46 @@
+/** Several processes that write to one log at once. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openCheckpointLock } from '../../../service/tlog/checkpoint-lock.ts'
+import { expectWholeLog, startWriter, type Writer } from '../../support/log-writers.ts'
+import { type Machine, newMachine, openTestLog } from '../../support/opened-log.ts'
+import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+
+describeOnBothEngines('four processes on one log', (create) => {
+  let database: TestDatabase
+  let machines: readonly Machine[]
+  let writers: readonly Writer[] = []
+
+  beforeEach(async () => {
+    database = await create()
+    machines = [1, 2, 3, 4].map(newMachine)
+  })
+
+  afterEach(async () => {
+    for (const writer of writers) writer.kill()
+    await Promise.all(writers.map(({ exit }) => exit))
+    for (const machine of machines) machine.remove()
+    await database.remove()
+  })
+
+  it('make one tree, each on a machine of its own, one of them killed', { timeout: 120_000 }, async () => {
+    const leaves = 200
+    writers = machines.map(({ folder }, i) =>
+      startWriter({ location: database.location, folder, ...(i === 0 ? {} : { leaves }) }),
+    )
+    const [first, ...others] = writers
+    // Each has its anchor by then; whoever has none needs one that runs and has.
+    await Promise.all(writers.map((writer) => writer.acknowledges(40)))
+    first?.kill()
+    for (const other of others) expect(await other.exit).toBe(0)
+    // What the killed one has left may wait for its place yet: any of the others takes it with its next start.
+    const { log, paths } = await openTestLog(database.location, machines[1]?.folder ?? '')
+    await log.stop()
+    expect(await log.status()).toMatchObject({ health: 'open', staged: 0 })
+    const acknowledged = writers.flatMap((writer) => [...writer.acknowledged])
+    expect(acknowledged.length).toBeGreaterThanOrEqual(3 * leaves)
+    const checkpointLocks = machines.map(({ folder }) => openCheckpointLock(folder))
+    const size = await expectWholeLog(paths, acknowledged, checkpointLocks)
+    expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(size)
+    await paths.store.close()
+  })
+})

@@ -1,0 +1,233 @@
+/** When checkpoints are signed, with which keys, and in which order they become known. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
+import { openKeyring } from '../../../service/keys/keyring.ts'
+import { makeServiceKey } from '../../../service/keys/service-key.ts'
+import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
+import type { LogEvent } from '../../../service/tlog/events.ts'
+import type { LogPaths } from '../../../service/tlog/log-health.ts'
+import { createPublisher, type Publisher } from '../../../service/tlog/publisher.ts'
+import { startNextLog } from '../../../service/tlog/recovery.ts'
+import { createSequencer } from '../../../service/tlog/sequencer.ts'
+import { appendPending, pendingEntry, testOrigin } from '../../support/log-records.ts'
+import { freshSeed, type Machine, newMachine, openPaths } from '../../support/opened-log.ts'
+import { createSqlite, type TestDatabase } from '../store/engines.ts'
+
+const start = 1_764_000_000
+const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
+
+let database: TestDatabase
+let machine: Machine
+let paths: LogPaths
+let now: number
+let events: LogEvent[]
+
+beforeEach(async () => {
+  database = await createSqlite()
+  machine = newMachine()
+  paths = await openPaths(database.location, machine.folder)
+  now = start + 100
+  events = []
+})
+
+afterEach(async () => {
+  await paths.store.close()
+  machine.remove()
+  await database.remove()
+})
+
+const publisherOf = (changes: Partial<LogPaths> = {}): Publisher =>
+  createPublisher(
+    { ...paths, ...changes },
+    () => now,
+    (event) => events.push(event),
+  )
+
+async function grow(publisher: Publisher, leaves = 1): Promise<void> {
+  await appendPending(paths.store, ...Array.from({ length: leaves }, () => pendingEntry(freshSeed())))
+  await createSequencer(paths, publisher, (event) => events.push(event)).drain()
+}
+
+const latest = async () => await paths.store.findLatestCheckpoint(0)
+const signers = (note = ''): number => parseCheckpointNote(note).note.signatures.length
+
+it('signs at the first start, then what has grown, at most once a second', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  expect(await latest()).toMatchObject({ size: 1, signedAt: now })
+  await grow(publisher, 2)
+  await publisher.step()
+  expect((await latest())?.size).toBe(1)
+  now += 1
+  await publisher.step()
+  expect(await latest()).toMatchObject({ size: 3, signedAt: now })
+  await grow(publisher)
+  // The last one of a stop does not wait.
+  await publisher.step(true)
+  expect((await latest())?.size).toBe(4)
+})
+
+it('signs anew after ten minutes in which nothing came, the same note, with its cosignatures', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  const first = await latest()
+  await paths.store.commit([{ kind: 'swap-cosignatures', log: 0, size: 1, from: '', to: '— w AAAA\n' }])
+  now += 599
+  await publisher.step()
+  expect((await latest())?.signedAt).toBe(first?.signedAt)
+  now += 1
+  await publisher.step()
+  expect(await latest()).toMatchObject({ note: first?.note, signedAt: now, cosignatures: '— w AAAA\n' })
+})
+
+it('signs with every log key in use, not with one that is coming, and not with one that has ended', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  expect(signers((await latest())?.note)).toBe(1)
+  const next = makeServiceKey('log', wrapper, { now, notBefore: now + 10 })
+  const [present] = paths.keyring.published('log', now)
+  await paths.store.commit([
+    { kind: 'insert-service-key', key: next },
+    { kind: 'end-service-key', keyKind: 'log', kid: present?.kid ?? '', notAfter: now + 100 },
+  ])
+  await paths.keyring.reload()
+  for (const [after, expected] of [
+    [9, 1],
+    [1, 2],
+    [89, 2],
+    [1, 1],
+  ] as const) {
+    now += after
+    // Whether the log grows or not.
+    if (after > 1) await grow(publisher)
+    await publisher.step()
+    expect(signers((await latest())?.note)).toBe(expected)
+  }
+  // A checkpoint that only an ended key has signed is still one of ours.
+  const again = publisherOf({ keyring: await openKeyring(paths.store, wrapper, now) })
+  await again.step()
+  expect(again.health()).toEqual({ kind: 'open' })
+})
+
+it('leaves a signature alone that is of a key which it does not know yet', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  const next = makeServiceKey('log', wrapper, { now, notBefore: now })
+  await paths.store.commit([{ kind: 'insert-service-key', key: next }])
+  const other = publisherOf({ keyring: await openKeyring(paths.store, wrapper, now) })
+  await other.step()
+  expect(signers((await latest())?.note)).toBe(2)
+  const health = await database.sql('select note from log_checkpoints')
+  // This one has not reread its keys: to it the checkpoint has one signature too many.
+  await publisher.step()
+  expect(await database.sql('select note from log_checkpoints')).toEqual(health)
+})
+
+it('puts a checkpoint into the anchor before anybody can see it', async () => {
+  const order: string[] = []
+  const checkpointLock = {
+    ...paths.checkpointLock,
+    keep: async (note: string) => {
+      order.push(`anchor ${parseCheckpointNote(note).checkpoint.size}, served ${(await latest())?.size}`)
+      await paths.checkpointLock.keep(note)
+    },
+  }
+  await publisherOf({ checkpointLock }).step()
+  expect(order).toEqual(['anchor 1, served undefined'])
+})
+
+it('serves nothing that the anchor could not keep', async () => {
+  const full = new Error('ENOSPC')
+  const checkpointLock = { ...paths.checkpointLock, keep: () => Promise.reject(full) }
+  const publisher = publisherOf({ checkpointLock })
+  await expect(publisher.step()).rejects.toBe(full)
+  expect(await latest()).toBeUndefined()
+  expect(publisher.health().kind).not.toBe('open')
+  await publisherOf().step()
+  expect((await latest())?.size).toBe(1)
+})
+
+it('is signed once by processes that sign at once', async () => {
+  const publishers = [publisherOf(), publisherOf(), publisherOf()]
+  const [first] = publishers
+  await Promise.all(publishers.map((publisher) => publisher.step()))
+  if (first !== undefined) await grow(first, 3)
+  now += 1
+  await Promise.all(publishers.map((publisher) => publisher.step()))
+  const rows = await database.sql('select size from log_checkpoints order by size')
+  expect(rows.map(({ size }) => Number(size))).toEqual([1, 4])
+  for (const publisher of publishers) expect(publisher.health()).toEqual({ kind: 'open' })
+})
+
+it('takes the name of the configuration, and refuses a database with another one', async () => {
+  const other = publisherOf({ origin: 'pay.example.com/log', isOriginGiven: true })
+  await other.step()
+  expect(other.names().origin).toBe('pay.example.com/log')
+  const wrong = publisherOf({ origin: testOrigin, isOriginGiven: true })
+  await wrong.step()
+  expect(wrong.health()).toEqual({ kind: 'refused', refusal: 'origin-differs' })
+  const none = publisherOf()
+  await none.step()
+  expect(none.health()).toEqual({ kind: 'open' })
+  expect(none.names().origin).toBe('pay.example.com/log')
+})
+
+it('knows the logs that have ended, together with the name of the one that goes on', async () => {
+  const publisher = publisherOf()
+  expect(publisher.names()).toMatchObject({ origin: testOrigin, ended: [] })
+  await publisher.step()
+  for (const log of [1, 2]) await startNextLog(paths, testOrigin, now + log)
+  let isAway = true
+  const store = {
+    ...paths.store,
+    listLogStates: () => (isAway ? Promise.reject(new Error('away')) : paths.store.listLogStates()),
+  }
+  const other = publisherOf({ store })
+  await expect(other.step()).rejects.toThrow('away')
+  // Clients keep a configuration for a day: never the new name without the old ones.
+  expect(other.names()).toMatchObject({ origin: testOrigin, ended: [] })
+  isAway = false
+  const after = { origin: `${testOrigin}-3`, ended: [`${testOrigin}-2`, testOrigin] }
+  for (const each of [publisher, other]) {
+    await each.step()
+    expect(each.names()).toMatchObject(after)
+  }
+})
+
+it('reads the logs that have ended at its first step, also under the name that it was given', async () => {
+  await publisherOf().step()
+  await startNextLog(paths, testOrigin, now)
+  const given = publisherOf({ origin: `${testOrigin}-2`, isOriginGiven: true })
+  await given.step()
+  expect(given.names()).toMatchObject({ origin: `${testOrigin}-2`, ended: [testOrigin] })
+})
+
+it('reads no tile while nothing changes, and proves what does', async () => {
+  let tiles = 0
+  const store = {
+    ...paths.store,
+    findTile: (...where: Parameters<typeof paths.store.findTile>) => {
+      tiles += 1
+      return paths.store.findTile(...where)
+    },
+  }
+  const publisher = publisherOf({ store })
+  await publisher.step()
+  await publisher.step()
+  const before = tiles
+  for (let i = 0; i < 10; i++) await publisher.step()
+  expect(tiles).toBe(before)
+  await grow(publisher)
+  await publisher.step()
+  expect(tiles).toBeGreaterThan(before)
+})
+
+it('records when it stops going on, once', async () => {
+  const publisher = publisherOf()
+  await publisher.step()
+  await paths.checkpointLock.close(testOrigin, `${testOrigin}-2`)
+  await publisher.step()
+  await publisher.step()
+  const standings = events.flatMap((event) => (event.kind === 'health' ? [event.health] : []))
+  expect(standings).toEqual([{ kind: 'open' }, { kind: 'refused', refusal: 'log-continued' }])
+})

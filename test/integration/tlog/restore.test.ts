@@ -1,0 +1,340 @@
+/** What a log does when the database is not the one that it signed. */
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
+import { entryIndexOf } from '../../../service/store/log-records.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
+import type { Refusal } from '../../../service/tlog/log-health.ts'
+import { RecoveryRefused, startNextLog, trustDatabase } from '../../../service/tlog/recovery.ts'
+import { growSealed } from '../../../service/tlog/seals.ts'
+import { appendPending, pendingEntry, testOrigin } from '../../support/log-records.ts'
+import {
+  freshSeed,
+  type Machine,
+  newMachine,
+  type OpenedLog,
+  openPaths,
+  openTestLog,
+} from '../../support/opened-log.ts'
+import { createSqlite, type TestDatabase } from '../store/engines.ts'
+
+let database: TestDatabase & { readonly path: string }
+let machine: Machine
+const opened: OpenedLog[] = []
+
+beforeEach(async () => {
+  database = await createSqlite()
+  machine = newMachine()
+})
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((log) => log.close()))
+  machine.remove()
+  await database.remove()
+})
+
+async function open(folder = machine.folder): Promise<OpenedLog> {
+  const log = await openTestLog(database.location, folder)
+  opened.push(log)
+  return log
+}
+
+async function close(log: OpenedLog): Promise<void> {
+  opened.splice(opened.indexOf(log), 1)
+  await log.close()
+}
+
+/** Adds leaves and has them signed: a stop does both. */
+async function add(count: number): Promise<void> {
+  const log = await open()
+  await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
+  await close(log)
+}
+
+const backup = (): string => join(machine.folder, 'backup.db')
+const backUp = (): void => copyFileSync(database.path, backup())
+function restore(): void {
+  for (const end of ['-wal', '-shm']) rmSync(database.path + end, { force: true })
+  copyFileSync(backup(), database.path)
+}
+
+async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
+  expect((await log.log.status()).health).toBe(refusal)
+  expect(log.events).toContainEqual({ kind: 'health', health: { kind: 'refused', refusal } })
+  let error: unknown
+  try {
+    log.log.gate.assertAcceptingEntries()
+  } catch (thrown) {
+    error = thrown
+  }
+  expect(error).toBeInstanceOf(ProtocolError)
+  expect(error).toMatchObject({ code: 'unavailable' })
+}
+
+it('starts with a leaf that says so, signed at once, and goes on after a restart', async () => {
+  const first = await open()
+  const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, staged: 0 }
+  expect(await first.log.status()).toMatchObject(status)
+  first.log.gate.assertAcceptingEntries()
+  const entry = await first.log.reader.entry(0)
+  expect(JSON.parse(Buffer.from(entry?.leaf ?? []).toString())).toMatchObject({
+    k: 'log-started',
+    v: 1,
+    x: { origin: testOrigin },
+  })
+  await close(first)
+  await add(3)
+  expect(await (await open()).log.status()).toMatchObject({ health: 'open', size: 4, checkpointSize: 4 })
+})
+
+it('refuses a database that is behind the anchor, and neither signs nor sequences', async () => {
+  await add(3)
+  backUp()
+  await add(2)
+  restore()
+  const log = await open()
+  await expectRefused(log, 'anchor-ahead')
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  log.log.gate.notify()
+  await sleep(1_300)
+  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
+  await close(log)
+  await expectRefused(await open(), 'anchor-ahead')
+})
+
+it('refuses a database that has got other leaves since, as many or more', async () => {
+  await add(3)
+  backUp()
+  await add(2)
+  restore()
+  // Somewhere else, where nobody knew of the two leaves that were lost.
+  const elsewhere = newMachine()
+  const other = await openPaths(database.location, elsewhere.folder)
+  await trustDatabase(other)
+  await other.store.close()
+  for (const [count, size] of [
+    [2, 6],
+    [1, 7],
+  ] as const) {
+    const log = await open(elsewhere.folder)
+    await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
+    await close(log)
+    const here = await open()
+    await expectRefused(here, 'anchor-differs')
+    expect((await here.log.status()).size).toBe(size)
+    await close(here)
+  }
+  elsewhere.remove()
+})
+
+it('notices a database that is put back while it runs', async () => {
+  await add(3)
+  const log = await open()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).checkpointSize === 6)
+  // What a restore of PostgreSQL under a running service comes to.
+  await database.sql('delete from log_checkpoints where size > 4')
+  await database.sql('delete from log_entries where place > 3')
+  await database.sql('update log_tiles set hashes = substr(hashes, 1, 128)')
+  const before = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
+  await database.sql(`update log_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).health === 'anchor-ahead')
+  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
+})
+
+it('refuses an empty database under the name of a log that was signed', async () => {
+  await add(1)
+  rmSync(database.path)
+  const log = await open()
+  await expectRefused(log, 'log-missing')
+  expect(await log.paths.store.findLogState()).toBeUndefined()
+})
+
+it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
+  await add(5)
+  const changes: readonly (readonly [string, Refusal])[] = [
+    ['update log_tiles set hashes = zeroblob(192)', 'tree-damaged'],
+    ['update log_states set root = zeroblob(32)', 'tree-damaged'],
+    ['delete from log_tiles', 'tree-damaged'],
+    [
+      "update log_checkpoints set note = replace(note, char(10) || '6' || char(10), char(10) || '5' || char(10)) where size = 6",
+      'checkpoint-unsigned',
+    ],
+    [
+      'update log_checkpoints set note = (select note from log_checkpoints where size = 1) where size = 6',
+      'checkpoint-unsigned',
+    ],
+    ["update log_checkpoints set size = 9, note = 'no note' where size = 6", 'checkpoint-unsigned'],
+  ]
+  backUp()
+  for (const [change, refusal] of changes) {
+    restore()
+    await database.sql(change)
+    const log = await open()
+    await expectRefused(log, refusal)
+    await close(log)
+  }
+})
+
+it('refuses a checkpoint of another tree, though the key of the log has signed it', async () => {
+  await add(5)
+  const paths = await openPaths(database.location, machine.folder)
+  const key = paths.keyring.current('log', 1_764_000_000)
+  const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
+  await paths.store.close()
+  await database.sql(`update log_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
+  await expectRefused(await open(), 'checkpoint-differs')
+})
+
+it('stops when a staged leaf was changed, and goes on when it is gone', async () => {
+  const log = await open()
+  await appendPending(log.paths.store, pendingEntry(freshSeed(), { leaf: Uint8Array.of(1) }))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).health === 'tree-damaged')
+  expect(() => log.log.gate.assertAcceptingEntries()).toThrow(ProtocolError)
+  await database.sql('delete from log_staged')
+  await until(async () => (await log.log.status()).health === 'open')
+})
+
+it('starts a new origin that cites what was signed last, and then goes on by itself', async () => {
+  await add(3)
+  backUp()
+  await add(2)
+  restore()
+  const log = await open()
+  await expectRefused(log, 'anchor-ahead')
+  const lost = await log.paths.checkpointLock.find(testOrigin)
+  await appendPending(log.paths.store, pendingEntry(freshSeed()))
+  const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
+  expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
+  const leaf = JSON.parse(
+    Buffer.from((await log.log.reader.entry(entryIndexOf(1, 0)))?.leaf ?? []).toString(),
+  )
+  expect(leaf.x).toEqual({
+    origin: `${testOrigin}-2`,
+    previous_origin: testOrigin,
+    previous_size: 6,
+    previous_root: Buffer.from(lost?.root ?? []).toString('base64'),
+  })
+  await until(async () => (await log.log.status()).checkpointSize === 2)
+  expect(await log.log.status()).toMatchObject({
+    health: 'open',
+    origin: `${testOrigin}-2`,
+    size: 2,
+    staged: 0,
+  })
+  log.log.gate.assertAcceptingEntries()
+  await close(log)
+  // The backup of the old log is put back once more: it is known to be over, whatever its size.
+  restore()
+  await expectRefused(await open(), 'log-continued')
+})
+
+it('takes the next name each time, and none that was signed under', async () => {
+  await add(3)
+  backUp()
+  for (const name of [`${testOrigin}-2`, `${testOrigin}-3`]) {
+    restore()
+    const paths = await openPaths(database.location, machine.folder)
+    expect((await startNextLog(paths, testOrigin, 1_764_000_000)).origin).toBe(name)
+    await paths.store.close()
+    await close(await open())
+  }
+})
+
+it('ends a log in good order with a checkpoint over all of it', async () => {
+  const log = await open()
+  await appendPending(log.paths.store, pendingEntry(freshSeed()), pendingEntry(freshSeed()))
+  log.log.gate.notify()
+  await until(async () => (await log.log.status()).size === 3)
+  const other = await openPaths(database.location, machine.folder)
+  const { previous } = await startNextLog(other, testOrigin, 1_764_000_000)
+  await other.store.close()
+  expect(previous?.size).toBe(3)
+  expect((await log.log.reader.latestCheckpoint(0))?.size).toBe(3)
+  await until(async () => (await log.log.status()).origin === `${testOrigin}-2`)
+  expect((await log.log.status()).health).toBe('open')
+})
+
+it('leaves no leaf of the old log unsigned when one comes in between', async () => {
+  await add(2)
+  const paths = await openPaths(database.location, machine.folder)
+  let isFirst = true
+  const store = {
+    ...paths.store,
+    commit: async (writes: Parameters<typeof paths.store.commit>[0]) => {
+      if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
+        isFirst = false
+        await appendPending(paths.store, pendingEntry(freshSeed()))
+        expect(await paths.store.sequence(growSealed(paths.seals), 256)).toMatchObject({
+          kind: 'sequenced',
+        })
+      }
+      return await paths.store.commit(writes)
+    },
+  }
+  const { previous } = await startNextLog({ ...paths, store }, testOrigin, 1_764_000_000)
+  expect(previous?.size).toBe(4)
+  expect((await paths.store.listLogStates()).map(({ size }) => size)).toEqual([4, 1])
+  expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(4)
+  await paths.store.close()
+})
+
+it('refuses without an anchor, until an operator says that the database is the right one', async () => {
+  await add(3)
+  const fresh = newMachine()
+  const log = await open(fresh.folder)
+  await expectRefused(log, 'anchor-missing')
+  expect((await trustDatabase(log.paths)).size).toBe(4)
+  await until(async () => (await log.log.status()).health === 'open')
+  await expect(trustDatabase(log.paths)).rejects.toThrow(RecoveryRefused)
+  await close(log)
+  fresh.remove()
+})
+
+it('trusts no database that is behind an anchor', async () => {
+  await add(3)
+  backUp()
+  await add(2)
+  restore()
+  const paths = await openPaths(database.location, machine.folder)
+  await expect(trustDatabase(paths)).rejects.toThrow(RecoveryRefused)
+  await paths.store.close()
+})
+
+it('gets its anchor from a process that has one, on a new machine', async () => {
+  await add(3)
+  const here = await open()
+  const fresh = newMachine()
+  const there = await open(fresh.folder)
+  expect(await there.log.status()).toMatchObject({ health: 'open', checkpointSize: 4 })
+  expect((await there.paths.checkpointLock.find(testOrigin))?.size).toBe(4)
+  // From then on each keeps what the other signs.
+  await appendPending(here.paths.store, pendingEntry(freshSeed()))
+  here.log.gate.notify()
+  await until(async () => (await there.paths.checkpointLock.find(testOrigin))?.size === 5)
+  await close(there)
+  fresh.remove()
+})
+
+it('gets no anchor from a process that has none either', async () => {
+  await add(3)
+  const [one, two] = [newMachine(), newMachine()]
+  const logs = await Promise.all([open(one.folder), open(two.folder)])
+  for (const log of logs) await expectRefused(log, 'anchor-missing')
+  await sleep(1_200)
+  for (const log of logs) await expectRefused(log, 'anchor-missing')
+  await Promise.all(logs.map(close))
+  one.remove()
+  two.remove()
+})
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await isSo()) return
+  throw new Error('it did not come to that')
+}

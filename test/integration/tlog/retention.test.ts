@@ -1,0 +1,37 @@
+/** How long details are kept, as an operator writes it. */
+import { expect, it } from 'vitest'
+import { readConfig } from '../../../service/config/config.ts'
+import { parseRetention, retentionOf } from '../../../service/tlog/retention.ts'
+
+const day = 86_400
+
+it('is 190 days for events of security, a year for reads and five for writes', () => {
+  const settings = parseRetention(undefined)
+  expect(retentionOf(settings, 'request', 'reads')).toEqual({ text: '1y', seconds: 365 * day })
+  expect(retentionOf(settings, 'request', 'writes')).toEqual({ text: '5y', seconds: 1825 * day })
+  expect(retentionOf(settings, 'outcome-unknown', 'writes').text).toBe('5y')
+  expect(retentionOf(settings, 'refused', 'writes').text).toBe('190d')
+  expect(retentionOf(settings, 'login', 'writes').text).toBe('190d')
+  expect(retentionOf(settings, 'key-rotated', undefined).text).toBe('190d')
+})
+
+it('changes what it names, and keeps the rest', () => {
+  const settings = parseRetention('writes=10y, security=365d')
+  expect(settings).toEqual({
+    security: { text: '365d', seconds: 365 * day },
+    reads: { text: '1y', seconds: 365 * day },
+    writes: { text: '10y', seconds: 3650 * day },
+  })
+})
+
+it.each(['', 'writes', 'writes=', 'writes=5', 'writes=0y', 'writes=5m', 'other=1y', 'reads=1y,reads=2y'])(
+  'refuses %j',
+  (text) => {
+    expect(() => parseRetention(text)).toThrow(/MINISEAL_RETENTION/)
+  },
+)
+
+it('is named among what is wrong with a configuration', () => {
+  const environment = { MINISEAL_DATABASE: 'sqlite::memory:', MINISEAL_RETENTION: 'writes=for ever' }
+  expect(() => readConfig(environment)).toThrow(/MINISEAL_RETENTION/)
+})

@@ -1,0 +1,33 @@
+/** Which key seals what the log says of a person: named by 128 bits, so that no two persons share one. */
+import Database from 'better-sqlite3'
+import { expect, it } from 'vitest'
+import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
+import { logIn } from '../../support/raw-client.ts'
+import { startTestService } from '../../support/service.ts'
+
+it('names a person by 16 bytes, and what need not be told apart for certain by 8', () => {
+  const blindIndexOf = createBlindIndex(new Uint8Array(32).fill(1))
+  const lengths = (['user', 'device', 'ip', 'path', 'area'] as const).map(
+    (name) => blindIndexOf(name, 'x').length,
+  )
+  expect(lengths).toEqual([16, 8, 8, 8, 8])
+})
+
+it('keeps each key and each entry of a person under the whole name', async () => {
+  const service = await startTestService()
+  try {
+    for (const openid of ['one', 'another']) await logIn(service, { openid })
+    const file = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '') ?? ''
+    const database = new Database(file, { readonly: true })
+    const keys = database.prepare('select hex(tag) as tag from subject_keys').all() as { tag: string }[]
+    const entries = database
+      .prepare('select distinct hex(user_tag) as tag from log_entries where user_tag is not null')
+      .all()
+    database.close()
+    expect(keys.map(({ tag }) => tag.length)).toEqual(keys.map(() => 32))
+    expect(new Set(keys.map(({ tag }) => tag)).size).toBe(keys.length)
+    for (const { tag } of entries as { tag: string }[]) expect(keys.map((key) => key.tag)).toContain(tag)
+  } finally {
+    await service.close()
+  }
+})

@@ -1,0 +1,57 @@
+/** The log of a running service, checked beside it and over HTTP. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { exportCommand } from '../../../service/cli/audit-export.ts'
+import { verify } from '../../../service/cli/audit-verify.ts'
+import { auditor } from '../../../service/cli/auditor.ts'
+import { call } from '../../../service/cli/call.ts'
+import { keys } from '../../../service/cli/keys.ts'
+import { runCommand } from '../../support/command.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+let service: TestService
+
+beforeAll(async () => {
+  service = await startTestService()
+})
+
+afterAll(() => service.close())
+
+const transfer = () => {
+  const where = ['--origin', service.origin, '--root', service.roots[0] ?? '', '--appid', service.appid]
+  const body = '{"payee":"bob","amount":1250,"currency":"CNY"}'
+  return runCommand(
+    call,
+    ['POST', '/wallet/transfers', '-d', body, ...where, `--sandbox=${service.sandboxUrl}`],
+    service.environment,
+  )
+}
+
+it('holds while requests come in, and from outside with the published key and a token', async () => {
+  expect((await transfer()).code).toBe(0)
+  await sleep(1_500) // a checkpoint is signed at most once a second
+  const beside = await runCommand(verify, ['--json'], service.environment)
+  const result = JSON.parse(beside.out)
+  expect(result).toMatchObject({ ok: true, findings: [], checked: { keys: 'master-key' } })
+  expect(result.checked.anchors).toHaveLength(1)
+  const { log } = JSON.parse((await runCommand(keys, ['export', '--json'], service.environment)).out)
+  const added = await runCommand(auditor, ['add', 'wei', '--json'], service.environment)
+  const { token } = JSON.parse(added.out)
+  const url = `${service.url ?? service.origin}/log`
+  const outside = await runCommand(verify, ['--url', url, '--vkey', log.vkey, '--token', token], {})
+  expect(outside).toMatchObject({ code: 0, out: expect.stringContaining('ok: the log is what was signed') })
+})
+
+it('exports what was done, and the log still holds with the entry that tells of it', async () => {
+  const rows = await runCommand(exportCommand, ['--format', 'jsonl'], service.environment)
+  expect(rows.out).toContain('"kind":"log-started"')
+  await sleep(1_500)
+  const told = await runCommand(
+    exportCommand,
+    ['--format', 'jsonl', '--kind', 'audit-exported'],
+    service.environment,
+  )
+  expect(told.out).toContain('"kind":"audit-exported"')
+  expect((await runCommand(verify, [], service.environment)).code).toBe(0)
+})

@@ -1,0 +1,286 @@
+/** `miniseal audit verify`, against somebody who can write what they like into the database. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { verify } from '../../../service/cli/audit-verify.ts'
+import { entryIndexOf } from '../../../service/store/log-records.ts'
+import { runCommand } from '../../support/command.ts'
+import type { WrittenLog } from '../../support/written-log.ts'
+import { requests, startLog } from '../../support/written-log.ts'
+import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+
+describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
+  let log: WrittenLog
+  let first: string
+
+  beforeEach(async () => {
+    log = await startLog(create)
+    await log.append(requests(9))
+    first = await log.sign()
+    await log.append([
+      ...requests(280, 9),
+      { kind: 'refused', result: 'refused', code: 'replayed', user: null },
+    ])
+    await log.sign()
+    await log.append(requests(20, 300))
+    await log.sign()
+  })
+
+  afterEach(() => log.close())
+
+  interface Verdict {
+    readonly ok: boolean
+    readonly findings: readonly { readonly code: string; readonly place: string; readonly message: string }[]
+    readonly checked: Record<string, unknown>
+    readonly logs: readonly { readonly size: number }[]
+  }
+
+  const check = async (
+    args: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = log.environment,
+  ): Promise<Verdict & { readonly code: number }> => {
+    const { code, out } = await runCommand(verify, [...args, '--json'], environment)
+    return { code, ...(JSON.parse(out) as Verdict) }
+  }
+  const sql = (statement: string) => log.database.sql(statement)
+  const found = async (args: readonly string[] = []): Promise<readonly string[]> => {
+    const { code, findings } = await check(args)
+    expect(code).toBe(findings.length > 0 ? 1 : 0)
+    return findings.map(({ code, place }) => `${code} ${place}`)
+  }
+  /** A literal of bytes, in the words of the engine. */
+  const bytes = (value: Uint8Array): string => {
+    const hex = Buffer.from(value).toString('hex')
+    return log.database.location.kind === 'sqlite' ? `x'${hex}'` : `'\\x${hex}'::bytea`
+  }
+  const flip = (value: Uint8Array, at: number): Uint8Array =>
+    value.map((byte, i) => (i === at ? byte ^ 1 : byte))
+
+  it('finds nothing in a log as it was written, and says what it looked at', async () => {
+    const { code, ok, findings, checked, logs } = await check()
+    expect({ code, ok, findings }).toEqual({ code: 0, ok: true, findings: [] })
+    expect(logs).toMatchObject([{ size: 311 }])
+    expect(checked).toMatchObject({
+      entries: 311,
+      checkpoints: 3,
+      checkpointLocks: [{ size: 311 }],
+      details: { opened: 311, erased: 0, absent: 0 },
+      keys: 'master-key',
+      staged: 0,
+    })
+  })
+
+  it('finds nothing in a log that grows, and is signed, while it is read', async () => {
+    let isOver = false
+    const growing = (async () => {
+      for (let i = 0; !isOver; i++) {
+        await log.append(requests(3, 1_000 + 3 * i))
+        await log.sign()
+      }
+    })()
+    for (let i = 0; i < 5; i++) expect(await found()).toEqual([])
+    isOver = true
+    await growing
+    expect((await check()).checked.entries).toBeGreaterThan(311)
+  })
+
+  it('says that details are not checked without the master key, and ends with 0', async () => {
+    const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
+    const said = await runCommand(verify, [], without)
+    expect(said).toMatchObject({ code: 0, err: '' })
+    expect(said.out).toContain('details not checked: MINISEAL_MASTER_KEY is not given')
+    expect(said.out).toContain('taken from the database itself')
+    const pinned = await runCommand(verify, ['--vkey', log.vkey], without)
+    expect(pinned.out).not.toContain('taken from the database itself')
+  })
+
+  it('finds an entry whose bytes were changed, with its place', async () => {
+    const entry = await log.store.findLogEntry(17)
+    await sql(
+      `update log_entries set leaf = ${bytes(flip(entry?.leaf ?? Uint8Array.of(), 40))} where place = 17`,
+    )
+    expect(await found()).toContainEqual('entry-changed log 0, entry 17')
+  })
+
+  it('finds an entry that was exchanged for another with all its hashes', async () => {
+    const [a, b] = [await log.store.findLogEntry(20), await log.store.findLogEntry(21)]
+    if (a === undefined || b === undefined) throw new Error('no entries')
+    await sql('update log_entries set place = -1 where place = 20')
+    await sql('update log_entries set place = 20 where place = 21')
+    await sql('update log_entries set place = 21 where place = -1')
+    const findings = await found()
+    expect(findings).toContainEqual('entry-changed log 0, entry 20')
+    expect(findings).toContainEqual('entry-changed log 0, entry 21')
+  })
+
+  it('names two adjacent deletions as two', async () => {
+    await sql('delete from log_entries where place in (50, 51)')
+    const { findings } = await check()
+    expect(findings).toContainEqual({
+      code: 'entry-missing',
+      place: 'log 0, entries 50 to 51',
+      message: '2 missing from the log',
+    })
+    expect(findings.filter(({ code }) => code === 'checkpoint-inconsistent')).toEqual([])
+  })
+
+  it('finds a tail that was cut off, even where state and checkpoints were cut with it', async () => {
+    await sql('delete from log_entries where place >= 300')
+    expect(await found()).toContainEqual('entry-missing log 0, entries 300 to 310')
+    // As if the last batch had never been.
+    const tile = (await log.store.findTile(0, 0, 1))?.hashes ?? Uint8Array.of()
+    await sql(`delete from log_entries where place >= 291`)
+    await sql(`delete from log_checkpoints where size > 291`)
+    await sql(
+      `update log_tiles set hashes = ${bytes(tile.slice(0, 35 * 32))} where level = 0 and tile_index = 1`,
+    )
+    const [{ root } = { root: '' }] = (await check()).logs as unknown as readonly { root: string }[]
+    await sql(`update log_states set size = 291`)
+    const computed = (await check()).logs as unknown as readonly { root: string }[]
+    expect(root).toBeDefined()
+    await sql(`update log_states set root = ${bytes(Buffer.from(computed[0]?.root ?? '', 'base64'))}`)
+    const findings = (await found()).filter((finding) => !finding.startsWith('hours'))
+    expect(findings).toEqual(['root-changed log 0', 'rolled-back log 0, size 311'])
+  })
+
+  it('finds a flipped byte in a tile of any level, a tile that is gone, and one too many', async () => {
+    for (const [level, index] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+    ]) {
+      const at = `level = ${level} and tile_index = ${index}`
+      const { hashes } = (await log.store.findTile(0, level ?? 0, index ?? 0)) ?? { hashes: Uint8Array.of() }
+      await sql(`update log_tiles set hashes = ${bytes(flip(hashes, hashes.length - 1))} where ${at}`)
+      expect(await found()).toContainEqual(`tile-changed log 0, tile ${level}/${index}`)
+      await sql(`update log_tiles set hashes = ${bytes(hashes)} where ${at}`)
+    }
+    expect(await found()).toEqual([])
+    await sql(`insert into log_tiles values (0, 1, 5, ${bytes(new Uint8Array(32))})`)
+    expect(await found()).toEqual(['tile-beyond log 0'])
+    await sql('delete from log_tiles where level = 1')
+    expect(await found()).toContainEqual('tile-missing log 0, tile 1/0')
+  })
+
+  it('finds a checkpoint that was changed, signed by another key, or is of another size', async () => {
+    const note = (await log.store.findCheckpoint(0, 10))?.note ?? ''
+    const set = (text: string) => sql(`update log_checkpoints set note = '${text}' where size = 10`)
+    await set(note.replace('\n10\n', '\n9\n'))
+    expect(await found()).toEqual(['checkpoint-unreadable log 0, checkpoint of size 10'])
+    await set(note.replace(/.\n$/, 'A\n'))
+    expect((await found())[0]).toMatch(/^checkpoint-(unsigned|unreadable) log 0, checkpoint of size 10$/)
+    await set('nothing')
+    expect(await found()).toEqual(['checkpoint-unreadable log 0, checkpoint of size 10'])
+  })
+
+  it('finds columns that an entry is not found by any more', async () => {
+    for (const [change, column] of [
+      ["kind = 'login'", 'kind'],
+      ["result = 'failed'", 'result'],
+      ["code = 'replayed'", 'code'],
+      ['at = at + 1', 'at'],
+      ["app = 'wx0'", 'app'],
+    ]) {
+      const [{ before } = { before: '' }] = await sql(
+        `select ${column} as before from log_entries where place = 30`,
+      )
+      await sql(`update log_entries set ${change} where place = 30`)
+      const { findings } = await check()
+      // A code that no refusal gave is in no group of the entry.
+      if (column !== 'code') {
+        expect(findings).toContainEqual({
+          code: 'column-changed',
+          place: 'log 0, entry 30',
+          message: `the column ${column} is not what its leaf says`,
+        })
+      }
+      expect(findings.length).toBeGreaterThan(0)
+      const literal = before === null ? 'null' : `'${String(before)}'`
+      await sql(`update log_entries set ${column} = ${literal} where place = 30`)
+    }
+    expect(await found()).toEqual([])
+    await sql('update log_entries set user_tag = device_tag where place = 30')
+    await sql('update log_entries set ip_tag = null where place = 31')
+    const findings = await found()
+    expect(findings).toContainEqual('tag-changed log 0, entry 31')
+    // Nothing is sealed for that tag: who is not found would else look erased.
+    expect(findings).toContainEqual('detail-changed log 0, entry 30')
+  })
+
+  it('finds a detail that was edited, exchanged, or sealed anew with other contents', async () => {
+    const [a, b] = [await log.store.findLogEntry(33), await log.store.findLogEntry(36)]
+    const sealed = a?.detail ?? Uint8Array.of()
+    await sql(`update log_entries set detail = ${bytes(flip(sealed, 60))} where place = 33`)
+    expect(await found()).toEqual(['detail-changed log 0, entry 33'])
+    await sql(`update log_entries set detail = ${bytes(b?.detail ?? sealed)} where place = 33`)
+    expect(await found()).toEqual(['detail-changed log 0, entry 33'])
+  })
+
+  it('finds a detail that is gone before its time, unless an entry tells of an erasure', async () => {
+    const none =
+      'detail = null, user_tag = null, device_tag = null, ip_tag = null, path_tag = null, area_tag = null'
+    await sql(`update log_entries set ${none} where place in (40, 43)`)
+    expect(await found()).toEqual(['detail-missing log 0, entry 40'])
+    await sql('update log_entries set detail_until = 0')
+    expect(await found()).toEqual(['detail-missing log 0, entry 40'])
+    // The entry of an erasure counts while it waits for its place, too.
+    await log.stage([{ kind: 'erased', user: null }])
+    expect(await found()).toEqual([])
+    await log.sequence()
+    await log.sign()
+    expect((await check()).checked).toMatchObject({ details: { opened: 310, erased: 2, absent: 0 } })
+  })
+
+  it('finds counts of hours that are not those of the entries, and leaves that were changed before their place', async () => {
+    await sql('update log_hours set entries = entries + 1')
+    expect((await found()).every((finding) => finding.startsWith('hours-changed'))).toBe(true)
+    await sql('update log_hours set entries = entries - 1')
+    const [staged] = await log.stage([{ user: null }])
+    expect((await check()).checked).toMatchObject({ staged: 1 })
+    expect(await found()).toEqual([])
+    await sql(`update log_staged set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
+    expect((await found())[0]).toMatch(/^staged-changed staged leaf/)
+  })
+
+  it('finds entries beyond the tree, entries of no log, and a log that is gone', async () => {
+    await sql('update log_entries set place = 400 where place = 310')
+    const findings = await found()
+    expect(findings).toContainEqual('entry-beyond log 0, entry 400')
+    expect(findings).toContainEqual('entry-missing log 0, entry 310')
+    await sql(`update log_entries set place = ${entryIndexOf(3, 7)} where place = 400`)
+    expect(await found()).toContainEqual(`entry-beyond place ${entryIndexOf(3, 7)}`)
+    await sql('delete from log_states')
+    expect(await found()).toContainEqual('log-missing pay.example.com/audit/2025')
+  })
+
+  it('finds a checkpoint that a witness kept and the log no longer contains', async () => {
+    const file = join(log.folder, 'kept.checkpoint')
+    writeFileSync(file, first)
+    expect(await found(['--checkpoint', file])).toEqual([])
+    const other = await startLog(create)
+    try {
+      // Another tree of the same service: the same keys, everything signed anew, all of it consistent in itself.
+      await other.append(requests(30, 1))
+      await other.store.commit([])
+      writeFileSync(file, first)
+      const args = ['--checkpoint', file, '--vkey', log.vkey, '--json']
+      const said = await runCommand(verify, args, { ...other.environment, MINISEAL_MASTER_KEY: '' })
+      expect(said.code).toBe(1)
+      expect(said.out).toContain('checkpoint-inconsistent')
+    } finally {
+      await other.close()
+    }
+  })
+
+  it('goes on from the last good check, and no further back than a forged one', async () => {
+    expect((await check(['--since', 'last'])).checked).toMatchObject({ entries: 311, since: null })
+    await log.append(requests(5, 500))
+    await log.sign()
+    expect((await check(['--since', 'last'])).checked).toMatchObject({ entries: 5, since: [311] })
+    expect((await check(['--full'])).checked).toMatchObject({ entries: 316, since: null })
+    const path = join(log.folder, 'log-verified.json')
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { sealed: string }
+    writeFileSync(path, JSON.stringify({ sealed: kept.sealed.replace(/^..../, 'AAAA') }))
+    expect((await check(['--since', 'last'])).checked).toMatchObject({ entries: 316, since: null })
+  })
+})

@@ -1,0 +1,129 @@
+/** A witness that looks at a log by itself, over HTTP, and makes the proof from the log's tiles. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { parseCheckpointNote, signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import type { WitnessEvent } from '../../../service/witness/witness-server.ts'
+import { writeLog } from '../../conformance/judges/tile-folder.ts'
+import type { TestUpstream } from '../../support/upstream.ts'
+import { startUpstream } from '../../support/upstream.ts'
+import { fixed } from '../../unit/crypto/fixed-inputs.ts'
+import { logKey, logSigner, noteSigner, origin } from '../../unit/crypto/note-inputs.ts'
+import type { AskedWitness } from './asked-witness.ts'
+import { startAskedWitness, temporaryFolder } from './asked-witness.ts'
+
+const log = temporaryFolder()
+const sizes = [1, 300, 70_000] as const
+const notes = new Map<number, string>()
+let server: TestUpstream
+let folder: ReturnType<typeof temporaryFolder>
+let asked: AskedWitness
+/** What the log serves as its checkpoint. */
+let checkpoint: string | undefined
+
+beforeAll(async () => {
+  for (const size of sizes) notes.set(size, writeLog(log.path, size))
+  server = await startUpstream((request, response) => {
+    const path = request.url ?? ''
+    try {
+      if (path === '/log/checkpoint' && checkpoint === undefined) throw new Error('down')
+      response.end(path === '/log/checkpoint' ? checkpoint : readFileSync(join(log.path, path.slice(5))))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+})
+afterAll(() => {
+  server.close()
+  log.remove()
+})
+
+beforeEach(async () => {
+  folder = temporaryFolder()
+  checkpoint = notes.get(1)
+  asked = await startAskedWitness({
+    database: join(folder.path, 'witness.db'),
+    logs: [{ key: logKey, url: `${server.origin}/log/` }],
+    period: 20,
+  })
+})
+afterEach(async () => {
+  await asked.stop()
+  folder.remove()
+})
+
+const lastEvent = (): WitnessEvent | undefined => asked.events.at(-1)
+const untilSeen = (size: number) =>
+  vi.waitFor(() => expect(lastEvent()).toMatchObject({ kind: 'seen', size }), { timeout: 60_000 })
+const untilEvent = (event: object) =>
+  vi.waitFor(() => expect(lastEvent()).toMatchObject(event), { timeout: 60_000 })
+
+describe('a witness that follows a log', () => {
+  it('cosigns as the log grows', async () => {
+    for (const size of sizes) {
+      checkpoint = notes.get(size)
+      await untilSeen(size)
+    }
+    const hash = Buffer.from(primitives.sha256(Buffer.from(origin))).toString('hex')
+    expect((await asked.get(`/${hash}/checkpoint`)).text).toContain('\n70000\n')
+  })
+
+  it('reads no more than the tiles of the proof', async () => {
+    checkpoint = notes.get(300)
+    await untilSeen(300)
+    server.arrived.length = 0
+    checkpoint = notes.get(70_000)
+    await untilSeen(70_000)
+    const tiles = new Set(server.arrived.map(({ url }) => url).filter((url) => url.includes('/tile/')))
+    expect(tiles.size).toBeLessThanOrEqual(6)
+  })
+
+  it('takes a full tile where the partial one is gone', async () => {
+    checkpoint = notes.get(1)
+    await untilSeen(1)
+    rmSync(join(log.path, 'tile/0/001.p/44'))
+    checkpoint = notes.get(300)
+    await untilSeen(300)
+    writeLog(log.path, 300)
+  })
+
+  it('reports a log that went back, and goes on when it is there again', async () => {
+    checkpoint = notes.get(300)
+    await untilSeen(300)
+    checkpoint = notes.get(1)
+    await untilEvent({
+      kind: 'inconsistent',
+      origin,
+      notes: [notes.get(1), expect.stringContaining('\n300\n')],
+    })
+    checkpoint = notes.get(70_000)
+    await untilSeen(70_000)
+  })
+
+  it('reports a log that was written anew', async () => {
+    checkpoint = notes.get(300)
+    await untilSeen(300)
+    const forged = signCheckpoint(primitives, { origin, size: 400, root: fixed('another tree') }, [logSigner])
+    checkpoint = forged
+    await untilEvent({ kind: 'inconsistent', origin, message: 'the proof does not hold' })
+    checkpoint = notes.get(300)
+    await untilSeen(300)
+  })
+
+  it('reports a log that cannot be read, and one that somebody else signed', async () => {
+    await untilSeen(1)
+    checkpoint = undefined
+    await untilEvent({ kind: 'unreadable', message: 'the log has no checkpoint' })
+    checkpoint = 'hello'
+    await untilEvent({ kind: 'unreadable', message: 'the log does not keep to its form' })
+    const { checkpoint: state } = parseCheckpointNote(notes.get(300) ?? '')
+    checkpoint = signCheckpoint(primitives, state, [noteSigner(origin, 'somebody else')])
+    await untilEvent({ kind: 'unreadable', message: 'the log has not signed this checkpoint' })
+    writeFileSync(join(log.path, 'tile/0/001.p/44'), 'short')
+    checkpoint = notes.get(300)
+    await untilEvent({ kind: 'unreadable', message: 'a tile of the log is missing' })
+    writeLog(log.path, 300)
+    await untilSeen(300)
+  })
+})

@@ -1,0 +1,298 @@
+/**
+ * Two processes of one service on PostgreSQL, whose server is stopped and crashes, while one of the processes is killed
+ * again and again. Clients never give up. The server is the test's own.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findField } from '../../crypto/frames/binary-http.ts'
+import { openStore } from '../../service/store/open-store.ts'
+import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
+import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
+import { expectWholeLog } from '../support/log-writers.ts'
+import {
+  hasPostgresPrograms,
+  type PrivatePostgres,
+  startPrivatePostgres,
+} from '../support/private-postgres.ts'
+import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
+import { openSocket } from '../support/raw-socket.ts'
+import type { TestService } from '../support/service.ts'
+import { freePort, type RunningCommand, runMiniseal, serviceOutside } from '../support/service-process.ts'
+import { until } from '../support/soon.ts'
+
+const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 60)
+const copies = 3
+const people = 4
+const atOnce = 10
+/** After so many answers the next thing goes wrong. */
+const answersPerPeace = 25
+
+/** A process of the service, which is killed and started again. */
+interface Member {
+  readonly service: TestService
+  running: RunningCommand
+  start(): Promise<void>
+}
+
+const seen = {
+  requests: 0,
+  lost: 0,
+  unavailable: 0,
+  inProgress: 0,
+  answered: 0,
+  stops: 0,
+  crashes: 0,
+  kills: 0,
+}
+
+describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its server programs)', () => {
+  const sandbox = createSandbox({ apps: [sandboxApp] })
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-chaos-'))
+  let server: PrivatePostgres
+  let members: readonly Member[]
+  let sessions: readonly RawSession[]
+  const receipts = new Set<string>()
+
+  beforeAll(async () => {
+    server = await startPrivatePostgres()
+    const { url: sandboxUrl } = await sandbox.start(0, '127.0.0.1')
+    const first = String(await freePort())
+    const environment = {
+      MINISEAL_ORIGIN: `http://127.0.0.1:${first}`,
+      MINISEAL_DATA: folder,
+      MINISEAL_DATABASE: server.url,
+      MINISEAL_MASTER_KEY: randomBytes(32).toString('base64'),
+      MINISEAL_WECHAT_API: sandboxUrl,
+      MINISEAL_LOG_LEVEL: 'silent',
+    }
+    const startMember = async (port: string): Promise<Member> => {
+      const run = (): RunningCommand => runMiniseal(['serve'], { ...environment, PORT: port })
+      const running = run()
+      const greeting = await running.waitFor('Ctrl+C')
+      const root = /root key\s+(\S+)/.exec(greeting)?.[1] ?? ''
+      const service = serviceOutside({ ...environment, PORT: first }, sandboxUrl, root)
+      const member: Member = {
+        service: { ...service, url: `http://127.0.0.1:${port}` },
+        running,
+        async start() {
+          member.running = run()
+          await member.running.waitFor('Ctrl+C')
+        },
+      }
+      return member
+    }
+    members = [await startMember(first), await startMember(String(await freePort()))]
+    sessions = await Promise.all(Array.from({ length: people }, (_, i) => logIn(memberAt(i).service)))
+  }, 90_000)
+
+  afterAll(async () => {
+    for (const { running } of members ?? []) {
+      running.child.kill('SIGKILL')
+      await running.finished
+    }
+    await sandbox.close()
+    await server?.remove()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  function memberAt(index: number): Member {
+    const member = members[index % members.length]
+    if (member === undefined) throw new Error('there is no process')
+    return member
+  }
+
+  /** One try at either process; `undefined` when no answer came. */
+  async function attempt(session: RawSession, name: string): Promise<ReceivedReply | undefined> {
+    seen.requests += 1
+    try {
+      const body = { payee: 'bob', amount: 1, currency: 'CNY', note: name }
+      const parts = { method: 'POST', path: '/wallet/transfers', key: name, body }
+      return await session.send(parts, memberAt(seen.requests).service)
+    } catch (error) {
+      // What `fetch` throws for a connection that breaks. An answer that does not verify is no such thing.
+      if (!(error instanceof TypeError)) throw error
+      seen.lost += 1
+      return undefined
+    }
+  }
+
+  /** What is no answer yet, but may be followed by one. @throws Error for any other refusal */
+  function count({ status, json, kind }: ReceivedReply): void {
+    if (json.code === 'idempotency_in_progress') seen.inProgress += 1
+    // In the clear where there was no session to seal with: the database did not say which.
+    else if (
+      status === 503 &&
+      (json.code === 'unavailable' || (kind === 'clear' && json.code === 'overloaded'))
+    ) {
+      expect(json.retryable).toBe(true)
+      seen.unavailable += 1
+    } else throw new Error(`refused: ${JSON.stringify(json)}`)
+  }
+
+  /** A client that repeats its transfer until it has the answer. @returns the transfer's id */
+  async function persist(session: RawSession, name: string): Promise<string> {
+    for (let tries = 0; tries < 500; tries++) {
+      const heard = await attempt(session, name)
+      if (heard?.status === 201) {
+        seen.answered += 1
+        const receipt = findField(heard.fields, 'miniseal-receipt') ?? ''
+        receipts.add(Buffer.from(receipt.slice(1, -1), 'base64').toString('hex'))
+        return heard.json.id
+      }
+      if (heard !== undefined) count(heard)
+      await sleep(Math.min(20 * 2 ** tries, 400) * (0.5 + Math.random()))
+    }
+    throw new Error(`${name} was never answered`)
+  }
+
+  /** Lets the minute pass after which a lost request is taken over, for those that nobody can be working on any more. */
+  async function ageLostClaims(): Promise<void> {
+    const client = new pg.Client({ connectionString: server.url })
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      const now = Math.floor(Date.now() / 1000)
+      await client.query(
+        `update idempotency set started_at = started_at - 61 where settled_at is null and started_at < ${now - 12}`,
+      )
+    } catch {
+      // The server is down just now.
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+  }
+
+  const troubles: readonly (() => Promise<void>)[] = [
+    async () => {
+      await server.stop('fast')
+      await sleep(500)
+      await server.start()
+      seen.stops += 1
+    },
+    async () => {
+      await server.stop('immediate')
+      await server.start()
+      seen.crashes += 1
+    },
+    async () => {
+      const member = memberAt(seen.kills)
+      member.running.child.kill('SIGKILL')
+      await member.running.finished
+      await member.start()
+      seen.kills += 1
+    },
+  ]
+
+  it(`has one effect and one answer for each of ${transfers} transfers, and one whole log`, {
+    timeout: 120_000 + transfers * 1_500,
+  }, async () => {
+    const answers = new Map<string, readonly string[]>()
+    const names = Array.from({ length: transfers }, (_, index) => `transfer-${index}`)
+    let isDone = false
+    const worker = async (index: number): Promise<void> => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        const sent = name
+        const session = sessions[index % people]
+        if (session === undefined) throw new Error('nobody is there')
+        answers.set(sent, await Promise.all(Array.from({ length: copies }, () => persist(session, sent))))
+      }
+    }
+    const trouble = async (): Promise<void> => {
+      for (let n = 0; !isDone; n++) {
+        const next = seen.answered + answersPerPeace
+        while (seen.answered < next && !isDone) await sleep(10)
+        if (!isDone) await troubles[n % troubles.length]?.()
+      }
+    }
+    const clock = async (): Promise<void> => {
+      while (!isDone) {
+        await ageLostClaims()
+        await sleep(1_000)
+      }
+    }
+    const work = Promise.all(Array.from({ length: atOnce }, (_, index) => worker(index))).finally(() => {
+      isDone = true
+    })
+    await Promise.all([work, trouble(), clock()])
+    console.log(JSON.stringify(seen))
+    expectLedger(answers)
+    expect(seen.stops + seen.crashes).toBeGreaterThan(1)
+    expect(seen.kills).toBeGreaterThan(0)
+    expect(seen.lost + seen.unavailable).toBeGreaterThan(0)
+  })
+
+  function expectLedger(answers: ReadonlyMap<string, readonly string[]>): void {
+    const database = new Database(join(folder, 'demo-wallet.db'), { readonly: true })
+    const rows = database.prepare<[], { key: string; id: string }>('select key, id from transfers').all()
+    const sum = database
+      .prepare<[], { total: number; accounts: number }>(
+        'select sum(balance) as total, count(*) as accounts from accounts',
+      )
+      .get()
+    database.close()
+    expect(rows).toHaveLength(transfers)
+    expect(answers.size).toBe(transfers)
+    // The wallet keeps the field as it came: a structured-field string, in quotes.
+    for (const { key, id } of rows) expect(new Set(answers.get(JSON.parse(key)))).toEqual(new Set([id]))
+    // Everybody started with 10,000.00, so nothing was made or lost.
+    expect(sum?.total).toBe(1_000_000 * (sum?.accounts ?? 0))
+  }
+
+  it('tells of events across processes again after the server was restarted', {
+    timeout: 60_000,
+  }, async () => {
+    const [session] = sessions
+    if (session === undefined) throw new Error('nobody is there')
+    const [here, there] = [memberAt(0).service, memberAt(1).service]
+    const socket = await openSocket(here)
+    expect(await socket.subscribe(session, 0)).toMatchObject({ status: 200 })
+    await server.stop('fast')
+    await server.start()
+    await expect.poll(() => listeners(), { timeout: 30_000, interval: 100 }).toBeGreaterThan(0)
+    const before = socket.events.length
+    // Sending oneself money is refused, so somebody else sends it, over the other process.
+    const payer = await logIn(there)
+    const body = { payee: session.user, amount: 1, currency: 'CNY' }
+    const pay = () => payer.send({ method: 'POST', path: '/wallet/transfers', key: 'an-event', body }, there)
+    await expect.poll(async () => (await pay()).status, { timeout: 30_000, interval: 200 }).toBe(201)
+    await until(() => socket.events.length > before, 20_000)
+    socket.ws.close()
+  })
+
+  /** How many connections of the service listen. */
+  async function listeners(): Promise<number> {
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    try {
+      const { rows } = await client.query<{ n: string }>(
+        `select count(*) as n from pg_stat_activity where application_name = 'miniseal events' and query ilike 'listen%'`,
+      )
+      return Number(rows[0]?.n)
+    } finally {
+      await client.end()
+    }
+  }
+
+  it('is ready again by itself, and its log has every leaf that was acknowledged, once, in one tree', {
+    timeout: 60_000,
+  }, async () => {
+    for (const { service } of members) {
+      const ready = async () => (await fetch(`${service.url}/readyz`)).status
+      await expect.poll(ready, { timeout: 30_000, interval: 200 }).toBe(200)
+    }
+    for (const { running } of members) running.child.kill('SIGTERM')
+    for (const { running } of members) expect((await running.finished).code).toBe(0)
+    const store = await openStore({ kind: 'postgres', url: server.url })
+    expect(await store.countPending()).toBe(0)
+    const size = await expectWholeLog({ store, checkpointLock: openCheckpointLock(folder) }, receipts)
+    expect(size).toBeGreaterThanOrEqual(receipts.size)
+    await store.close()
+  })
+})

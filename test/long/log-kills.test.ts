@@ -1,0 +1,114 @@
+/** Processes that die while they write to the log: at each step in turn, then anywhere. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { describeOnBothEngines, type TestDatabase } from '../integration/store/engines.ts'
+import type { Fault } from '../integration/tlog/log-child.ts'
+import { expectWholeLog, startWriter } from '../support/log-writers.ts'
+import { type Machine, newMachine, openTestLog } from '../support/opened-log.ts'
+
+const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 4)
+
+/** The steps of the first start, of a batch and of a checkpoint, in their order. */
+const firstSteps: readonly Fault[] = [
+  { at: 'insert into "log_states"', when: 'before', count: 1 },
+  { at: 'insert into "log_entries"', when: 'after', count: 1 },
+  { at: 'fs.open', when: 'before', count: 1 },
+  { at: 'fs.link', when: 'before', count: 1 },
+  { at: 'fs.link', when: 'after', count: 1 },
+  { at: 'insert into "log_checkpoints"', when: 'before', count: 1 },
+  { at: 'insert into "log_checkpoints"', when: 'after', count: 1 },
+]
+
+const laterSteps: readonly Fault[] = [
+  { at: 'insert into "log_entries"', when: 'before', count: 2 },
+  { at: 'insert into "log_entries"', when: 'after', count: 2 },
+  { at: 'insert into "log_hours"', when: 'after', count: 2 },
+  { at: 'delete from "log_staged"', when: 'before', count: 2 },
+  { at: 'delete from "log_staged"', when: 'after', count: 2 },
+  { at: 'update "log_tiles"', when: 'before', count: 1 },
+  { at: 'update "log_tiles"', when: 'after', count: 1 },
+  { at: 'update "log_states"', when: 'before', count: 2 },
+  { at: 'update "log_states"', when: 'after', count: 2 },
+  { at: 'COMMIT', when: 'before', count: 25 },
+  { at: 'COMMIT', when: 'after', count: 25 },
+  { at: 'fs.open', when: 'before', count: 3 },
+  { at: 'fs.link', when: 'before', count: 2 },
+  { at: 'fs.link', when: 'after', count: 2 },
+  { at: 'fs.rm', when: 'before', count: 3 },
+  { at: 'insert into "log_checkpoints"', when: 'before', count: 1 },
+  { at: 'insert into "log_checkpoints"', when: 'after', count: 1 },
+]
+
+/** SQLite alone: what is in the WAL is flushed by ourselves. */
+const flushSteps: readonly Fault[] = [
+  { at: 'fs.fdatasync', when: 'before', count: 10 },
+  { at: 'fs.fdatasync', when: 'after', count: 10 },
+]
+
+describeOnBothEngines('a process that dies while it writes to the log', (create) => {
+  let database: TestDatabase
+  let machine: Machine
+  const acknowledged = new Set<string>()
+
+  async function make(): Promise<void> {
+    database = await create()
+    machine = newMachine()
+    acknowledged.clear()
+  }
+
+  async function remove(): Promise<void> {
+    machine.remove()
+    await database.remove()
+  }
+
+  beforeEach(make)
+  afterEach(remove)
+
+  /** Opens the log after a death, as the next start does. */
+  async function expectWhole(): Promise<void> {
+    const log = await openTestLog(database.location, machine.folder)
+    expect((await log.log.status()).health).toBe('open')
+    await log.log.stop()
+    expect(await log.log.status()).toMatchObject({ health: 'open', staged: 0 })
+    const size = await expectWholeLog(log.paths, acknowledged)
+    expect((await log.log.status()).checkpointSize).toBe(size)
+    await log.paths.store.close()
+  }
+
+  async function dieAt(fault: Fault): Promise<void> {
+    const writer = startWriter({ location: database.location, folder: machine.folder, fault })
+    expect(await writer.exit, `it did not die ${fault.when} ${fault.at}`).toBeNull()
+    for (const hash of writer.acknowledged) acknowledged.add(hash)
+  }
+
+  it('at the first start leaves nothing in the way of the next one', { timeout: 120_000 }, async () => {
+    for (const fault of firstSteps) {
+      acknowledged.clear()
+      await dieAt(fault)
+      await expectWhole()
+      await remove()
+      await make()
+    }
+  })
+
+  it('at any step of a batch or a checkpoint loses and doubles nothing', { timeout: 240_000 }, async () => {
+    const flushes = database.location.kind === 'sqlite' ? flushSteps : []
+    for (const fault of [...laterSteps, ...flushes]) {
+      await dieAt(fault)
+      await expectWhole()
+    }
+  })
+
+  it(`at any moment, ${rounds} times, loses and doubles nothing`, {
+    timeout: 60_000 + rounds * 10_000,
+  }, async () => {
+    for (let round = 0; round < rounds; round++) {
+      const writer = startWriter({ location: database.location, folder: machine.folder })
+      await writer.acknowledges(20)
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1_500))
+      writer.kill()
+      expect(await writer.exit).toBeNull()
+      for (const hash of writer.acknowledged) acknowledged.add(hash)
+      await expectWhole()
+    }
+  })
+})

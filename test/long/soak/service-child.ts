@@ -1,0 +1,70 @@
+/**
+ * The service in a process of its own that tells, when asked, what it holds: run with `--expose-gc`, over IPC.
+ *
+ * With `SOAK_LEAK` it keeps 64 KiB more every 50 ms, so that one can see a soak fail.
+ */
+import { readdirSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { pino } from 'pino'
+import { readConfig } from '../../../service/config/config.ts'
+import { startService } from '../../../service/server.ts'
+
+/** What the service holds at one moment, after a collection. */
+export interface Held {
+  readonly kind: 'held'
+  /** Bytes. */
+  readonly rss: number
+  readonly heap: number
+  /** Open files and connections. */
+  readonly handles: number
+  /** Delay of the event loop since it was asked last, 99 %; milliseconds. */
+  readonly loop: number
+}
+
+export interface Started {
+  readonly kind: 'started'
+  readonly url: string
+  readonly roots: readonly string[]
+}
+
+export type Asked =
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'push'; readonly user: string }
+  | { readonly kind: 'stop' }
+
+const delays = monitorEventLoopDelay({ resolution: 10 })
+delays.enable()
+const service = await startService(readConfig(process.env), pino({ level: 'silent' }))
+const leaked: unknown[] = []
+if (process.env.SOAK_LEAK !== undefined) {
+  setInterval(() => leaked.push(Array.from({ length: 8_192 }, (_, i) => i + Math.random())), 50)
+}
+
+function held(): Held {
+  const loop = delays.percentile(99) / 1e6 - 10
+  globalThis.gc?.()
+  delays.reset()
+  const { rss, heapUsed } = process.memoryUsage()
+  return {
+    kind: 'held',
+    rss,
+    heap: heapUsed,
+    handles: readdirSync('/proc/self/fd').length,
+    loop: Math.max(0, loop),
+  }
+}
+
+process.on('message', (asked: Asked) => {
+  switch (asked.kind) {
+    case 'hold':
+      process.send?.(held())
+      return
+    case 'push':
+      void service.push(asked.user, { type: 'soak', data: { at: Date.now() } }).catch(() => undefined)
+      return
+    case 'stop':
+      void service.stop().then(() => process.exit(0))
+  }
+})
+const started: Started = { kind: 'started', url: service.url, roots: service.roots }
+process.send?.(started)

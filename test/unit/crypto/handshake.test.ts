@@ -1,0 +1,259 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { HandshakeRequestFrame, HandshakeResponseFrame } from '../../../crypto/frames/frame.ts'
+import { parseFrame } from '../../../crypto/frames/frame.ts'
+import type { HandshakeState } from '../../../crypto/frames/handshake.ts'
+import {
+  agreementKeyHint,
+  deriveSession,
+  isCanonicalAgreementKey,
+  openHandshakeRequest,
+  openHandshakeResponse,
+  sealHandshakeRequest,
+  sealHandshakeResponse,
+} from '../../../crypto/frames/handshake.ts'
+import { encodeHex } from '../../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { codeOf } from './code-of.ts'
+import { littleEndian } from './crafted-signatures.ts'
+import { flipped, maxFrame } from './fixed-inputs.ts'
+import {
+  basePointFrame,
+  greatestCanonicalKey,
+  inputs,
+  refusedAgreementKeys,
+  refusedRequestFrames,
+  refusedResponseFrames,
+  steps,
+} from './refused-handshakes.ts'
+
+const { agreement, client, service } = inputs
+
+function requestFrame(bytes: Uint8Array): HandshakeRequestFrame {
+  const frame = parseFrame(bytes, maxFrame)
+  if (frame.kind !== 'handshake-request') throw new Error('not a handshake request')
+  return frame
+}
+
+function responseFrame(bytes: Uint8Array): HandshakeResponseFrame {
+  const frame = parseFrame(bytes, maxFrame)
+  if (frame.kind !== 'handshake-response') throw new Error('not a handshake response')
+  return frame
+}
+
+function seal(): ReturnType<typeof sealHandshakeRequest> {
+  return sealHandshakeRequest(
+    primitives,
+    agreement.publicKey,
+    client,
+    inputs.requestNonce,
+    inputs.requestPlaintext,
+  )
+}
+
+/** The client's second step, as `miniprogram/client` makes it. */
+function openAnswer(bytes: Uint8Array, state: HandshakeState = seal().state): Uint8Array {
+  const frame = responseFrame(bytes)
+  const keys = deriveSession(primitives, state, client.secretKey, frame.ephemeral, frame.ephemeral)
+  return openHandshakeResponse(primitives, keys.responseKey, frame)
+}
+
+/** What the service makes of a frame: it looks the key up by kid8, and opens. */
+function receive(bytes: Uint8Array): string {
+  let heard = 'opened'
+  const code = codeOf(() => {
+    const frame = parseFrame(bytes, maxFrame)
+    if (frame.kind !== 'handshake-request') heard = 'another kind'
+    else if (encodeHex(frame.keyHint) !== encodeHex(steps.kid8)) heard = 'another key'
+    else openHandshakeRequest(primitives, agreement, frame)
+  })
+  return code ?? heard
+}
+
+describe('the handshake', () => {
+  it('makes the frame and the keys of the protocol, step by step', () => {
+    const sealed = seal()
+    expect(encodeHex(sealed.frame)).toBe(encodeHex(steps.requestFrame))
+    const opened = openHandshakeRequest(primitives, agreement, requestFrame(sealed.frame))
+    expect(opened.plaintext).toEqual(inputs.requestPlaintext)
+    expect(opened.state).toEqual(sealed.state)
+    const keys = deriveSession(
+      primitives,
+      opened.state,
+      service.secretKey,
+      client.publicKey,
+      service.publicKey,
+    )
+    expect(keys).toEqual({ session: { c2s: steps.c2s, s2c: steps.s2c }, responseKey: steps.k2 })
+    expect(
+      sealHandshakeResponse(
+        primitives,
+        keys.responseKey,
+        service.publicKey,
+        inputs.responseNonce,
+        inputs.responsePlaintext,
+      ),
+    ).toEqual(steps.responseFrame)
+    expect(openAnswer(steps.responseFrame, sealed.state)).toEqual(inputs.responsePlaintext)
+  })
+
+  it('gives four different keys', () => {
+    expect(new Set([steps.k1, steps.k2, steps.c2s, steps.s2c].map(encodeHex)).size).toBe(4)
+  })
+
+  it('names the agreement key by the first eight bytes of its hash', () => {
+    expect(agreementKeyHint(primitives, agreement.publicKey)).toEqual(steps.requestFrame.slice(2, 10))
+  })
+
+  it('opens what was sealed, for any plaintext and any keys', () => {
+    const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
+      fc.uint8Array({ minLength: length, maxLength: length })
+    fc.assert(
+      fc.property(
+        bytes(32),
+        bytes(32),
+        bytes(24),
+        fc.uint8Array({ maxLength: 600 }),
+        (a, b, nonce, plaintext) => {
+          const pair = { secretKey: a, publicKey: primitives.x25519PublicKey(a) }
+          const ephemeral = { secretKey: b, publicKey: primitives.x25519PublicKey(b) }
+          const { frame } = sealHandshakeRequest(primitives, pair.publicKey, ephemeral, nonce, plaintext)
+          expect(openHandshakeRequest(primitives, pair, requestFrame(frame)).plaintext).toEqual(plaintext)
+        },
+      ),
+    )
+  })
+})
+
+describe('deriveSession', () => {
+  it('wipes es, so that one state gives the keys of one session only', () => {
+    const { state } = seal()
+    const derive = (): unknown =>
+      deriveSession(primitives, state, client.secretKey, service.publicKey, service.publicKey)
+    const keys = derive()
+    expect(state.es).toEqual(new Uint8Array(32))
+    expect(derive()).not.toEqual(keys)
+  })
+
+  it('leaves the state alone when the key of the peer is refused, so that a true answer still opens', () => {
+    const { state } = seal()
+    const [weak = new Uint8Array(0)] = refusedAgreementKeys.map(({ publicKey }) => publicKey)
+    expect(codeOf(() => deriveSession(primitives, state, client.secretKey, weak, weak))).toBe('cannot_open')
+    expect(openAnswer(steps.responseFrame, state)).toEqual(inputs.responsePlaintext)
+  })
+
+  it('binds the keys to the frame, so that a changed kid8 ends in two different sessions', () => {
+    const { state } = openHandshakeRequest(
+      primitives,
+      agreement,
+      requestFrame(flipped(steps.requestFrame, 2)),
+    )
+    const keys = deriveSession(primitives, state, service.secretKey, client.publicKey, service.publicKey)
+    for (const key of [keys.session.c2s, keys.session.s2c, keys.responseKey]) {
+      expect([steps.c2s, steps.s2c, steps.k2]).not.toContainEqual(key)
+    }
+  })
+})
+
+describe('the service', () => {
+  it.each(refusedRequestFrames.map(({ title, frame }) => [title, frame] as const))(
+    'cannot open a frame %s',
+    (_title, frame) =>
+      expect(codeOf(() => openHandshakeRequest(primitives, agreement, requestFrame(frame)))).toBe(
+        'cannot_open',
+      ),
+  )
+
+  it('says the same, whatever is wrong', () => {
+    const messages = refusedRequestFrames.map(({ frame }) => {
+      try {
+        return openHandshakeRequest(primitives, agreement, requestFrame(frame))
+      } catch (error) {
+        return error instanceof Error ? error.message : error
+      }
+    })
+    expect(new Set(messages)).toEqual(new Set(['the frame cannot be opened']))
+  })
+
+  it('opens a frame for the base point, which shows that its other form is refused for its form', () => {
+    const { plaintext } = openHandshakeRequest(primitives, agreement, requestFrame(basePointFrame))
+    expect(plaintext).toEqual(inputs.requestPlaintext)
+  })
+
+  it('takes no frame with any flipped bit for the handshake request that it was', () => {
+    expect(receive(steps.requestFrame)).toBe('opened')
+    for (let position = 0; position < steps.requestFrame.length; position++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const heard = receive(flipped(steps.requestFrame, position, bit))
+        const expected =
+          position < 2
+            ? /^(malformed_frame|another kind)$/
+            : position < 10
+              ? /^another key$/
+              : /^cannot_open$/
+        expect(heard, `byte ${position}, bit ${bit}`).toMatch(expected)
+      }
+    }
+  })
+})
+
+describe('the client', () => {
+  it.each(refusedResponseFrames.map(({ title, frame }) => [title, frame] as const))(
+    'cannot open an answer %s',
+    (_title, frame) => expect(codeOf(() => openAnswer(frame))).toBe('cannot_open'),
+  )
+
+  it.each(refusedAgreementKeys.map(({ title, publicKey }) => [title, publicKey] as const))(
+    'does not seal for an agreement key %s',
+    (_title, publicKey) => {
+      const sealFor = (): unknown =>
+        sealHandshakeRequest(primitives, publicKey, client, inputs.requestNonce, inputs.requestPlaintext)
+      expect(codeOf(sealFor)).toBe('cannot_open')
+    },
+  )
+
+  it('refuses an answer with any flipped bit', () => {
+    for (let position = 2; position < steps.responseFrame.length; position++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const frame = flipped(steps.responseFrame, position, bit)
+        expect(
+          codeOf(() => openAnswer(frame)),
+          `byte ${position}, bit ${bit}`,
+        ).toBe('cannot_open')
+      }
+    }
+  })
+})
+
+describe('isCanonicalAgreementKey', () => {
+  it('takes keys that have some of the bytes of the prime, and not all', () => {
+    const prime = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 0xed : i === 31 ? 0x7f : 0xff))
+    expect(isCanonicalAgreementKey(prime)).toBe(false)
+    for (let place = 0; place < 32; place++) {
+      const other = prime.slice()
+      other[place] = (other[place] ?? 0) - 1
+      expect(isCanonicalAgreementKey(other), `byte ${place}`).toBe(true)
+    }
+  })
+
+  it.each([0, 31, 33])('refuses a key of %i bytes', (length) => {
+    expect(isCanonicalAgreementKey(new Uint8Array(length).fill(9))).toBe(false)
+  })
+
+  it('accepts the greatest encoding below p and the smallest, whatever their order', () => {
+    for (const key of [greatestCanonicalKey, littleEndian(0n), littleEndian((1n << 255n) - 20n)]) {
+      expect(isCanonicalAgreementKey(key)).toBe(true)
+    }
+  })
+
+  it('refuses every one of the 19 encodings from p to 2^255 - 1, and every one with the top bit', () => {
+    for (let value = (1n << 255n) - 19n; value < 1n << 255n; value++) {
+      expect(isCanonicalAgreementKey(littleEndian(value))).toBe(false)
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (key) => {
+        expect(isCanonicalAgreementKey(key)).toBe((key[31] ?? 0) < 0x80)
+      }),
+    )
+  })
+})

@@ -1,0 +1,25 @@
+/** Which paths are the service's own: the same list for the service, which bounds them, and the client, which does not compress. */
+import { expect, it } from 'vitest'
+import { isOwnRoute } from '../../../crypto/http-signatures/own-routes.ts'
+import { operations } from '../../../service/reference/inner-operations.ts'
+
+it('has every operation that the service documents, and what is below its path', () => {
+  for (const { path } of operations) {
+    expect(isOwnRoute(path), path).toBe(true)
+    expect(isOwnRoute(`${path}?a=b`), path).toBe(true)
+  }
+})
+
+it.each([
+  '/',
+  '',
+  '/wallet',
+  '/sessionsx',
+  '/x/sessions',
+  'sessions',
+  '/%73essions',
+  '/Sessions',
+  '/x?/sessions/',
+])('has no other path: %s', (path) => {
+  expect(isOwnRoute(path)).toBe(false)
+})

@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import { encodeRequest, parseRequest } from '../../../crypto/frames/binary-http.ts'
+import { paddedLength, padMessage } from '../../../crypto/frames/padding.ts'
+import { unsigned } from './fixed-inputs.ts'
+
+/** Padmé as the paper writes it, with its bit mask (PURBs, Nikitin et al. 2019, algorithm 1). */
+function padme(length: number): number {
+  const exponent = Math.floor(Math.log2(length))
+  const zeroBits = exponent - (Math.floor(Math.log2(exponent)) + 1)
+  const mask = 2 ** zeroBits - 1
+  return Number((BigInt(length) + BigInt(mask)) & ~BigInt(mask))
+}
+
+describe('paddedLength', () => {
+  it.each([
+    [0, 256],
+    [1, 256],
+    [255, 256],
+    [256, 256],
+    [257, 272],
+    [272, 272],
+    [273, 288],
+    [288, 288],
+    [289, 304],
+    [511, 512],
+    [512, 512],
+    [513, 544],
+    [1023, 1024],
+    [1024, 1024],
+    [1025, 1088],
+    [65535, 65536],
+    [65536, 65536],
+    [65537, 67584],
+    [65536 + 2048, 67584],
+    [2 ** 20 - 1, 2 ** 20],
+    [2 ** 20 + 1, 2 ** 20 + 2 ** 15],
+    [2 ** 30 + 1, 2 ** 30 + 2 ** 25],
+    [2 ** 31 - 1, 2 ** 31],
+  ])('of %i is %i', (length, padded) => expect(paddedLength(length)).toBe(padded))
+
+  it('is Padmé as the paper writes it, above the minimum', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 257, max: 0x7fffffff }), (length) => {
+        expect(paddedLength(length)).toBe(padme(length))
+      }),
+      { numRuns: 2000 },
+    )
+    for (let length = 257; length < 5000; length++) expect(paddedLength(length)).toBe(padme(length))
+  })
+
+  it('never shrinks, never adds more than 12 %, and stays where it is when it is applied again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 257, max: 0x7fffffff }), (length) => {
+        const padded = paddedLength(length)
+        expect(padded).toBeGreaterThanOrEqual(length)
+        expect(padded / length).toBeLessThanOrEqual(1.12)
+        if (padded < 2 ** 31) expect(paddedLength(padded)).toBe(padded)
+      }),
+    )
+  })
+
+  it('lets few lengths be seen: 256, and 16 for each power of two up to 64 KiB', () => {
+    const seen = new Set(Array.from({ length: 65536 }, (_, length) => paddedLength(length)))
+    expect(seen.size).toBe(1 + 8 * 16)
+  })
+
+  it.each([-1, 0.5, 2 ** 31, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d', (length) => {
+    expect(() => paddedLength(length)).toThrow(FormatError)
+  })
+})
+
+describe('padMessage', () => {
+  it('keeps the message and adds zeros only', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 700 }), (message) => {
+        const padded = padMessage(message)
+        expect(padded).toHaveLength(paddedLength(message.length))
+        expect(padded.slice(0, message.length)).toEqual(message)
+        expect(padded.slice(message.length).every((byte) => byte === 0)).toBe(true)
+      }),
+    )
+  })
+
+  it('is not seen by the reader of the message', () => {
+    const encoded = encodeRequest(unsigned.transfer)
+    expect(parseRequest(padMessage(encoded))).toEqual(unsigned.transfer)
+  })
+
+  it('leaves the message alone, even when nothing is added', () => {
+    const message = new Uint8Array(256).fill(1)
+    padMessage(message)[0] = 2
+    expect(message[0]).toBe(1)
+  })
+})

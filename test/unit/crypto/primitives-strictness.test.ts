@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import { nobleCurves } from '../../../crypto/primitives/curves-noble.ts'
+import { createJsPrimitives } from '../../../crypto/primitives/primitives-js.ts'
+import { decodeHex as bytes, encodeHex as hex } from '../../../crypto/text.ts'
+import type { CraftedSignature } from './crafted-signatures.ts'
+import {
+  forgeForSmallOrderKey,
+  holdsWithoutCofactor,
+  honestKey,
+  littleEndian,
+  mixedOrderKeys,
+  orderEight,
+  signWithSmallOrderR,
+  signWithTorsion,
+  smallOrderEncodings,
+  smallOrderInputs,
+  torsionPoints,
+  withScalarRaised,
+} from './crafted-signatures.ts'
+import { namedImplementations, noble, tweetnacl } from './implementations.ts'
+import { signatures } from './primitives-vectors.ts'
+
+const fieldPrime = (1n << 255n) - 19n
+const secret = new Uint8Array(32).fill(7)
+const message = bytes('00010203')
+const [identity = honestKey] = torsionPoints
+
+describe.each(namedImplementations)('%s', (_, primitives) => {
+  const pair = primitives.ed25519KeyPair(secret)
+  const signature = primitives.ed25519Sign(message, pair.secretKey)
+  const verify = (made: CraftedSignature): boolean =>
+    primitives.ed25519Verify(made.signature, made.message, made.publicKey)
+
+  describe('signatures', () => {
+    test('are refused for another message, another key, or any changed byte', () => {
+      const other = primitives.ed25519KeyPair(new Uint8Array(32).fill(8))
+      expect(primitives.ed25519Verify(signature, bytes('00010204'), pair.publicKey)).toBe(false)
+      expect(primitives.ed25519Verify(signature, message, other.publicKey)).toBe(false)
+      for (let i = 0; i < 64; i += primitives === tweetnacl ? 9 : 1) {
+        const changed = signature.slice()
+        changed[i] = (changed[i] ?? 0) ^ (1 << (i % 8))
+        expect(primitives.ed25519Verify(changed, message, pair.publicKey), `byte ${i}`).toBe(false)
+      }
+    })
+
+    test('of a wrong length, or under a key of a wrong length, are refused and do not throw', () => {
+      for (const length of [0, 31, 32, 63, 65, 96]) {
+        expect(primitives.ed25519Verify(new Uint8Array(length), message, pair.publicKey)).toBe(false)
+      }
+      const longer = new Uint8Array(65)
+      longer.set(signature)
+      expect(primitives.ed25519Verify(longer, message, pair.publicKey)).toBe(false)
+      for (const length of [0, 31, 33, 64]) {
+        const key = new Uint8Array(length)
+        key.set(pair.publicKey.subarray(0, length))
+        expect(primitives.ed25519Verify(signature, message, key)).toBe(false)
+      }
+    })
+
+    test('with S raised by the group order, once or as often as fits, are refused', () => {
+      for (const times of [1n, 2n, 7n, 14n]) {
+        expect(primitives.ed25519Verify(withScalarRaised(signature, times), message, pair.publicKey)).toBe(
+          false,
+        )
+      }
+    })
+
+    test('under a key of small order, in every encoding, are refused although the equation holds', () => {
+      expect(smallOrderEncodings).toHaveLength(14)
+      for (const encoding of smallOrderEncodings) {
+        expect(verify(forgeForSmallOrderKey(encoding)), hex(encoding)).toBe(false)
+      }
+    })
+
+    test('that would hold for every message under the identity as key are refused', () => {
+      const forged = forgeForSmallOrderKey(identity.toBytes())
+      for (const text of ['', '00', 'ff']) expect(verify({ ...forged, message: bytes(text) })).toBe(false)
+    })
+
+    test('with an R of small order, in every encoding, are refused although the equation holds', () => {
+      for (const encoding of smallOrderEncodings) {
+        expect(verify(signWithSmallOrderR(encoding)), hex(encoding)).toBe(false)
+      }
+    })
+
+    test('whose R has a part of small order are refused, as every verifier without cofactor does', () => {
+      expect(verify(signWithTorsion(identity, identity, message))).toBe(true)
+      for (const point of torsionPoints.slice(1)) {
+        expect(verify(signWithTorsion(point, identity, message))).toBe(false)
+      }
+    })
+
+    test('under a key of mixed order hold exactly when the equation without cofactor does', () => {
+      const verdicts = Array.from({ length: 24 }, (_, i) => {
+        const made = signWithTorsion(identity, orderEight, Uint8Array.of(i))
+        const holds = holdsWithoutCofactor(made)
+        expect(verify(made), `message ${i}`).toBe(holds)
+        return holds
+      })
+      expect(new Set(verdicts).size).toBe(2)
+    })
+
+    test('with y of R or of the key not below p are refused', () => {
+      for (let y = fieldPrime; y < 1n << 255n; y++) {
+        const encoding = littleEndian(y)
+        const replaced = signature.slice()
+        replaced.set(encoding)
+        expect(primitives.ed25519Verify(replaced, message, pair.publicKey)).toBe(false)
+        expect(primitives.ed25519Verify(signature, message, encoding)).toBe(false)
+      }
+    })
+
+    test('under 32 bytes that are no point are refused and do not throw', () => {
+      expect(primitives.ed25519Verify(signature, message, littleEndian(2n))).toBe(false)
+    })
+  })
+
+  describe('public keys', () => {
+    test('of prime order are accepted', () => {
+      expect(primitives.isPrimeOrderKey(pair.publicKey)).toBe(true)
+      expect(primitives.isPrimeOrderKey(honestKey.toBytes())).toBe(true)
+      expect(primitives.isPrimeOrderKey(honestKey.negate().toBytes())).toBe(true)
+      for (const vector of signatures) expect(primitives.isPrimeOrderKey(bytes(vector.publicKey))).toBe(true)
+    })
+
+    test('with a part of small order are refused', () => {
+      expect(mixedOrderKeys).toHaveLength(7)
+      for (const key of mixedOrderKeys) expect(primitives.isPrimeOrderKey(key.toBytes())).toBe(false)
+    })
+
+    test('of small order, in every encoding, are refused', () => {
+      for (const encoding of smallOrderEncodings) expect(primitives.isPrimeOrderKey(encoding)).toBe(false)
+    })
+
+    test('with y not below p, of a wrong length or that are no point are refused', () => {
+      for (let y = fieldPrime; y < 1n << 255n; y++)
+        expect(primitives.isPrimeOrderKey(littleEndian(y))).toBe(false)
+      for (const length of [0, 31, 33])
+        expect(primitives.isPrimeOrderKey(new Uint8Array(length).fill(3))).toBe(false)
+      for (const y of [2n, 7n, 8n]) expect(primitives.isPrimeOrderKey(littleEndian(y))).toBe(false)
+    })
+  })
+
+  describe('X25519', () => {
+    test('refuses every encoding of a public key of small order', () => {
+      expect(smallOrderInputs).toHaveLength(14)
+      for (const input of smallOrderInputs) {
+        expect(() => primitives.x25519(secret, input), hex(input)).toThrow(FormatError)
+      }
+    })
+  })
+})
+
+describe('around curves that accept everything', () => {
+  const credulous = createJsPrimitives({
+    ...nobleCurves,
+    verify: () => true,
+    isPrimeOrderKey: () => true,
+    x25519: () => new Uint8Array(32),
+  })
+  const { publicKey, secretKey } = noble.ed25519KeyPair(secret)
+  const signature = noble.ed25519Sign(message, secretKey)
+  const withR = (r: Uint8Array): Uint8Array => Uint8Array.of(...r, ...signature.subarray(32))
+  const weak = [...smallOrderEncodings, littleEndian(fieldPrime + 3n), littleEndian((1n << 255n) - 1n)]
+
+  test('a good signature and key pass', () => {
+    expect(credulous.ed25519Verify(signature, message, publicKey)).toBe(true)
+    expect(credulous.isPrimeOrderKey(publicKey)).toBe(true)
+  })
+
+  test('weak or non-canonical keys, R and S are refused before the curves are asked', () => {
+    for (const encoding of weak) {
+      expect(credulous.ed25519Verify(signature, message, encoding), `key ${hex(encoding)}`).toBe(false)
+      expect(credulous.ed25519Verify(withR(encoding), message, publicKey), `R ${hex(encoding)}`).toBe(false)
+      expect(credulous.isPrimeOrderKey(encoding), hex(encoding)).toBe(false)
+    }
+    expect(credulous.ed25519Verify(withScalarRaised(signature, 1n), message, publicKey)).toBe(false)
+  })
+
+  test('a shared secret of zeros is refused after', () => {
+    expect(() => credulous.x25519(secret, publicKey)).toThrow(FormatError)
+  })
+})

@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest'
+import { bundleClient } from '../../../miniprogram/build/bundle.ts'
+import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
+
+const entry = 'test/unit/crypto/receipt-check.ts'
+
+it('a check of receipts is small, and asks for nothing that phones or browsers lack', async () => {
+  const bundle = await bundleClient(entry)
+  const { bytes, gzipped, problems } = await checkBundle(bundle)
+  // It is checked as if it were the client, which it is not.
+  const expected = [`${entry} may not be part of the client`, 'createChannel is not exported']
+  expect(problems.filter((problem) => !expected.includes(problem))).toEqual([])
+  expect(bytes, `${bytes} bytes`).toBeLessThan(24 * 1024)
+  expect(gzipped, `${gzipped} bytes gzipped`).toBeLessThan(9 * 1024)
+})

@@ -1,0 +1,143 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Frame } from '../../../crypto/frames/frame.ts'
+import { parseFrame } from '../../../crypto/frames/frame.ts'
+import type { SequencedEvent } from '../../../crypto/frames/session-keys.ts'
+import {
+  openEvent,
+  openRequest,
+  openResponse,
+  sealEvent,
+  sealRequest,
+  sealResponse,
+} from '../../../crypto/frames/session-keys.ts'
+import { encodeHex } from '../../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { codeOf } from './code-of.ts'
+import { flipped, maxFrame } from './fixed-inputs.ts'
+import {
+  event,
+  eventKey,
+  keys,
+  nonce,
+  plaintext,
+  refusedSessionFrames,
+  request,
+  requestNonce,
+  response,
+  responseKey,
+  sessionId,
+} from './refused-session-frames.ts'
+
+function open(frame: Frame): Uint8Array | SequencedEvent {
+  switch (frame.kind) {
+    case 'request':
+      return openRequest(primitives, keys, frame)
+    case 'response':
+      return openResponse(primitives, keys, frame)
+    case 'event':
+      return openEvent(primitives, keys, frame)
+    default:
+      throw new Error(`not a frame of a session: ${frame.kind}`)
+  }
+}
+
+const openBytes = (bytes: Uint8Array): Uint8Array | SequencedEvent => open(parseFrame(bytes, maxFrame))
+
+/** What an end that waits for this `kind` makes of a frame: it looks up the session or the request, and opens. */
+function receive(kind: Frame['kind'], bytes: Uint8Array): string {
+  let heard = 'opened'
+  const code = codeOf(() => {
+    const frame = parseFrame(bytes, maxFrame)
+    const isMine =
+      (frame.kind === 'request' && encodeHex(frame.sessionId) === encodeHex(sessionId)) ||
+      (frame.kind === 'response' && encodeHex(frame.requestNonce) === encodeHex(requestNonce)) ||
+      frame.kind === 'event'
+    if (frame.kind !== kind) heard = 'another kind'
+    else if (!isMine) heard = 'of nobody here'
+    else open(frame)
+  })
+  return code ?? heard
+}
+
+describe('the frames of a session', () => {
+  it('open as what was sealed, whatever it was', () => {
+    const length = (bytes: number): fc.Arbitrary<Uint8Array> =>
+      fc.uint8Array({ minLength: bytes, maxLength: bytes })
+    const session = fc.record({ c2s: length(32), s2c: length(32) })
+    fc.assert(
+      fc.property(
+        session,
+        length(16),
+        length(24),
+        length(24),
+        fc.uint8Array({ maxLength: 600 }),
+        (k, id, n, m, text) => {
+          const asked = parseFrame(sealRequest(primitives, k, id, n, text), maxFrame)
+          expect(asked).toMatchObject({ kind: 'request', sessionId: id, nonce: n })
+          expect(asked.kind === 'request' && openRequest(primitives, k, asked)).toEqual(text)
+          const answer = parseFrame(sealResponse(primitives, k, n, m, text), maxFrame)
+          expect(answer).toMatchObject({ kind: 'response', requestNonce: n, nonce: m })
+          expect(answer.kind === 'response' && openResponse(primitives, k, answer)).toEqual(text)
+          const told = parseFrame(
+            sealEvent(primitives, k, n, { sequence: text.length, event: text }),
+            maxFrame,
+          )
+          expect(told.kind === 'event' && openEvent(primitives, k, told)).toEqual({
+            sequence: text.length,
+            event: text,
+          })
+        },
+      ),
+    )
+  })
+
+  it('are sealed with the keys of the protocol', () => {
+    const box = (key: Uint8Array, n: Uint8Array, text: Uint8Array): Uint8Array =>
+      primitives.secretboxSeal(text, n, key)
+    expect(request.slice(42)).toEqual(box(keys.c2s, requestNonce, plaintext))
+    expect(response.slice(50)).toEqual(box(responseKey, nonce, plaintext))
+    const sequenced = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7, ...Buffer.from('{"kind":"transfer"}'))
+    expect(event.slice(26)).toEqual(box(eventKey, nonce, sequenced))
+  })
+
+  it('carry events up to the greatest sequence that a number holds', () => {
+    const last = { sequence: Number.MAX_SAFE_INTEGER, event: new Uint8Array(0) }
+    expect(openBytes(sealEvent(primitives, keys, nonce, last))).toEqual(last)
+  })
+
+  it.each(refusedSessionFrames)('%s does not open', (_title, frame) => {
+    expect(codeOf(() => openBytes(frame))).toBe('cannot_open')
+  })
+
+  it.each([
+    ['request', request, 18],
+    ['response', response, 26],
+    ['event', event, 2],
+  ] as const)('a %s with any flipped bit is refused', (kind, frame, nonceAt) => {
+    expect(receive(kind, frame)).toBe('opened')
+    for (let position = 0; position < frame.length; position++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const expected =
+          position < 2
+            ? /^(malformed_frame|another kind)$/
+            : position < nonceAt
+              ? /^of nobody here$/
+              : /^cannot_open$/
+        expect(receive(kind, flipped(frame, position, bit)), `byte ${position}, bit ${bit}`).toMatch(expected)
+      }
+    }
+  })
+
+  it('with any changed byte are refused', () => {
+    const change = fc.tuple(fc.nat(request.length - 1), fc.integer({ min: 1, max: 255 }))
+    fc.assert(
+      fc.property(change, ([position, mask]) => {
+        const changed = request.slice()
+        changed[position] = (changed[position] ?? 0) ^ mask
+        expect(receive('request', changed)).not.toBe('opened')
+      }),
+      { numRuns: 500 },
+    )
+  })
+})

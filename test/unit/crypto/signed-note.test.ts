@@ -1,0 +1,155 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import { encodeHex } from '../../../crypto/text.ts'
+import type { NoteSignature, VerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import {
+  ed25519Verifier,
+  encodeNote,
+  encodeVerifierKey,
+  noteKeyId,
+  parseNote,
+  parseVerifierKey,
+  signNote,
+  verifyNote,
+} from '../../../crypto/tlog/signed-note.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { fixed, flipped } from './fixed-inputs.ts'
+import { implementations } from './implementations.ts'
+import { logKey, logSigner, noteSigner, origin } from './note-inputs.ts'
+import { reasonOf } from './reason-of.ts'
+import { exampleKey, refusedNotes, refusedVerifierKeys } from './refused-notes.ts'
+
+/** The example of C2SP signed-note. */
+const exampleNote =
+  'This is an example message.\n\n\u2014 example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n'
+
+const name = fc.string({
+  unit: fc.constantFrom('a', 'Z', '.', '/', '-', '0', '\u2014', '\u00e9', '\u{1f600}', '\ufeff'),
+  minLength: 1,
+})
+const line = fc.string({
+  unit: fc.constantFrom('a', ' ', '+', '\u2014', '\u5348', '\u{1f600}', '\u0085', '\u007f'),
+})
+const text = fc.array(line, { minLength: 1, maxLength: 5 }).map((lines) => `${lines.join('\n')}\n`)
+const signature: fc.Arbitrary<NoteSignature> = fc.record({
+  name,
+  keyId: fc.uint8Array({ minLength: 4, maxLength: 4 }),
+  signature: fc.uint8Array({ minLength: 1, maxLength: 80 }),
+})
+const note = fc.record({ text, signatures: fc.array(signature, { minLength: 1, maxLength: 20 }) })
+
+describe('a verifier key', () => {
+  it.each(implementations)('of the specification is read and verifies its example, with $name', (each) => {
+    const key = parseVerifierKey(each, exampleKey)
+    expect(key).toMatchObject({ kind: 'ed25519', name: 'example.com/foo' })
+    expect(encodeHex(noteKeyId(each, key))).toBe('530d903a')
+    expect(encodeVerifierKey(each, key)).toBe(exampleKey)
+    expect(verifyNote(parseNote(exampleNote), [ed25519Verifier(each, key)])).toHaveLength(1)
+  })
+
+  it('is read as it was written', () => {
+    const key = fc.record({
+      kind: fc.constantFrom('ed25519' as const, 'cosignature' as const),
+      name,
+      publicKey: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    })
+    fc.assert(
+      fc.property(key, (each) => {
+        expect(parseVerifierKey(primitives, encodeVerifierKey(primitives, each))).toEqual(each)
+      }),
+    )
+  })
+
+  it.each(refusedVerifierKeys)('with $title is refused', ({ text: key }) => {
+    expect(() => parseVerifierKey(primitives, key)).toThrow(FormatError)
+  })
+
+  it('is refused when any of its characters is another one', () => {
+    for (let at = 0; at < exampleKey.length; at++) {
+      const other = exampleKey[at] === 'q' ? 'r' : 'q'
+      const changed = `${exampleKey.slice(0, at)}${other}${exampleKey.slice(at + 1)}`
+      expect(() => parseVerifierKey(primitives, changed), changed).toThrow(FormatError)
+    }
+  })
+})
+
+describe('a note', () => {
+  it('is read as it was written', () => {
+    fc.assert(
+      fc.property(note, (each) => {
+        expect(parseNote(encodeNote(each))).toEqual(each)
+      }),
+    )
+  })
+
+  it('is split at its last empty line', () => {
+    const parsed = parseNote('a\n\n\n\nb\n\n\n\u2014 x AAAAAAA=\n')
+    expect(parsed.text).toBe('a\n\n\n\nb\n\n')
+  })
+
+  it.each(refusedNotes)('with $title is refused', ({ text: bad }) =>
+    expect(() => parseNote(bad)).toThrow(FormatError),
+  )
+
+  it('may have 64 signatures', () => {
+    expect(parseNote(`text\n\n${'\u2014 x AAAAAAA=\n'.repeat(64)}`).signatures).toHaveLength(64)
+  })
+
+  it.each([
+    ['a text without a line feed', 'text', [signNote(primitives, 'text\n', logSigner)]],
+    ['no signature', 'text\n', []],
+    ['a name that no key has', 'text\n', [signNote(primitives, 'text\n', noteSigner('a b'))]],
+  ])('is not written with %s', (_title, bad, signatures) => {
+    expect(() => encodeNote({ text: bad, signatures })).toThrow(FormatError)
+  })
+})
+
+describe('verifyNote', () => {
+  const text = 'one\ntwo\n'
+  const verifier = ed25519Verifier(primitives, logKey)
+  const own = signNote(primitives, text, logSigner)
+  const stranger = signNote(primitives, text, noteSigner('other.example'))
+
+  it.each(implementations)('accepts what was signed, with $name', (each) => {
+    const note = { text, signatures: [signNote(each, text, logSigner)] }
+    expect(verifyNote(note, [ed25519Verifier(each, logKey)])).toEqual(note.signatures)
+    expect(note.signatures).toEqual([own])
+  })
+
+  it('ignores keys that it does not know, also those that share the name or the id of a known one', () => {
+    const sharesName = signNote(primitives, text, noteSigner(origin, 'another key of that name'))
+    const sharesId: NoteSignature = { name: 'other.example', keyId: own.keyId, signature: fixed('x') }
+    const note = { text, signatures: [stranger, sharesName, sharesId, own] }
+    expect(verifyNote(note, [verifier])).toEqual([own])
+  })
+
+  it('finds signature_missing when no known key has signed', () => {
+    expect(reasonOf(() => verifyNote({ text, signatures: [stranger] }, [verifier]))).toBe('signature_missing')
+    expect(reasonOf(() => verifyNote({ text, signatures: [own] }, []))).toBe('signature_missing')
+  })
+
+  it('finds signature_wrong when one of a known key is wrong, even beside a right one', () => {
+    const wrong = { ...own, signature: flipped(own.signature, 5) }
+    const judge = (signatures: readonly NoteSignature[]) =>
+      reasonOf(() => verifyNote({ text, signatures }, [verifier]))
+    expect(judge([wrong])).toBe('signature_wrong')
+    expect(judge([own, wrong])).toBe('signature_wrong')
+    expect(judge([wrong, own])).toBe('signature_wrong')
+    expect(judge([{ ...own, signature: own.signature.slice(1) }])).toBe('signature_wrong')
+  })
+
+  it('refuses a signed note after any flipped bit', () => {
+    const signed = encodeNote({ text, signatures: [own] })
+    const bytes = new TextEncoder().encode(signed)
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const changed = new TextDecoder().decode(flipped(bytes, Math.floor(bit / 8), bit % 8))
+      expect(() => verifyNote(parseNote(changed), [verifier]), `bit ${bit}`).toThrow()
+    }
+  })
+
+  it('tells the keys of a name apart by what they sign', () => {
+    const cosigner: VerifierKey = { ...logKey, kind: 'cosignature' }
+    expect(noteKeyId(primitives, cosigner)).not.toEqual(noteKeyId(primitives, logKey))
+  })
+})

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import { encodeResponse, findField, parseResponse } from '../../../crypto/frames/binary-http.ts'
+import { signResponse, verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { codeOf } from './code-of.ts'
+import { answered, answers, now, service, serviceKeys, signed } from './fixed-inputs.ts'
+import { partsOf, withField } from './handmade-signatures.ts'
+import type { JudgedResponse } from './refused-responses.ts'
+import { acceptedResponses, refusedResponses } from './refused-responses.ts'
+
+function judge({ message, request }: Pick<JudgedResponse, 'message' | 'request'>): void {
+  verifyResponse(primitives, parseResponse(encodeResponse(message)), request, serviceKeys)
+}
+
+describe('signResponse', () => {
+  it('covers exactly what the protocol lists, in its order', () => {
+    const request = signed('transfer')
+    const message = {
+      ...answers.created,
+      fields: [['content-encoding', 'identity'], ...answers.created.fields],
+    } as const
+    const answer = signResponse(primitives, message, request, service, now)
+    expect(findField(answer.fields, 'signature-input')).toBe(
+      'sig=("@status" "content-type" "content-encoding" "content-digest" "miniseal-receipt" "@method";req ' +
+        '"@authority";req "@path";req "@query";req "content-digest";req "signature-input";req;key="sig" ' +
+        `"signature";req;key="sig");created=${now};keyid="${service.keyid}";tag="miniseal-response"`,
+    )
+  })
+
+  it('leaves out what the response and the request do not have', () => {
+    expect(partsOf(answered('empty', signed('read'))).components).toEqual([
+      '"@status"',
+      '"@method";req',
+      '"@authority";req',
+      '"@path";req',
+      '"@query";req',
+      '"signature-input";req;key="sig"',
+      '"signature";req;key="sig"',
+    ])
+  })
+
+  it('binds to nothing when there was no request, so that no client takes the answer for its own', () => {
+    const answer = answered('problem', undefined)
+    expect(partsOf(answer).components).toEqual([
+      '"@status"',
+      '"content-type"',
+      '"content-digest"',
+      '"miniseal-problem"',
+    ])
+    expect(codeOf(() => judge({ message: answer, request: signed('read') }))).toBe('components_incomplete')
+  })
+
+  it('leaves out a field of the request that cannot be read, and answers all the same', () => {
+    const request = withField(signed('read'), 'signature-input', 'sig=(')
+    expect(partsOf(answered('problem', request)).components).not.toContain('"signature-input";req;key="sig"')
+  })
+
+  it('replaces a digest and a signature that a backend put there', () => {
+    const fields = [
+      ['content-digest', 'sha-256=:AA==:'],
+      ['signature', 'x'],
+      ['signature-input', 'y'],
+    ] as const
+    const message = { ...answers.created, fields: [...answers.created.fields, ...fields] }
+    const request = signed('transfer')
+    const answer = signResponse(primitives, message, request, service, now)
+    expect(codeOf(() => judge({ message: answer, request }))).toBeUndefined()
+  })
+})
+
+describe('signResponse, with what a backend signed', () => {
+  const request = signed('transfer')
+
+  it('puts the service’s member first, and leaves the backend’s beside it', () => {
+    const passed = [
+      ['signature-input', 'bank=("@status");created=1'],
+      ['signature', 'bank=:AAAA:'],
+    ] as const
+    const message = { ...answers.created, fields: [...answers.created.fields, ...passed] }
+    const answer = signResponse(primitives, message, request, service, now)
+    const plain = signResponse(primitives, answers.created, request, service, now)
+    const own = (name: string) => findField(plain.fields, name)
+    expect(findField(answer.fields, 'signature-input')).toBe(
+      `${own('signature-input')}, bank=("@status");created=1`,
+    )
+    expect(findField(answer.fields, 'signature')).toBe(`${own('signature')}, bank=:AAAA:`)
+    expect(codeOf(() => judge({ message: answer, request }))).toBeUndefined()
+  })
+
+  it('signs nothing that is no response', () => {
+    const message = { ...answers.created, status: 1200 }
+    expect(() => signResponse(primitives, message, request, service, now)).toThrow(
+      new FormatError('status is not three digits'),
+    )
+  })
+})
+
+describe('verifyResponse', () => {
+  it('gives the time at which the service made the answer', () => {
+    const request = signed('transfer')
+    expect(verifyResponse(primitives, answered('created', request), request, serviceKeys)).toEqual({
+      created: now + 1,
+    })
+  })
+
+  it('knows no key when none is published', () => {
+    const request = signed('transfer')
+    expect(codeOf(() => verifyResponse(primitives, answered('created', request), request, []))).toBe(
+      'key_unknown',
+    )
+  })
+
+  it.each(acceptedResponses.map((judged) => [judged.title, judged] as const))(
+    'accepts an answer %s',
+    (_title, judged) => expect(codeOf(() => judge(judged))).toBeUndefined(),
+  )
+
+  it.each(refusedResponses.map((judged) => [judged.title, judged.code, judged] as const))(
+    'refuses an answer %s with %s',
+    (_title, code, judged) => expect(codeOf(() => judge(judged))).toBe(code),
+  )
+})

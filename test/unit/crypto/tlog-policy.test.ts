@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import { encodeCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
+import { cosign } from '../../../crypto/tlog/cosignature.ts'
+import type { NoteSignature } from '../../../crypto/tlog/signed-note.ts'
+import { encodeNote, signNote } from '../../../crypto/tlog/signed-note.ts'
+import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
+import { encodePolicy, hasQuorum, parsePolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { fixed, flipped, now } from './fixed-inputs.ts'
+import { logKey, logSigner, noteSigner, origin, witness } from './note-inputs.ts'
+import { reasonOf } from './reason-of.ts'
+import { examplePolicy, logLine, manyGroups, manyWitnesses, refusedPolicies } from './refused-proofs.ts'
+
+const parse = (text: string) => parsePolicy(primitives, text)
+
+describe('a policy', () => {
+  const policy = parse(examplePolicy)
+
+  it('of the specification is read', () => {
+    expect(policy.logs).toEqual([{ key: logKey }])
+    expect(policy.witnesses.map(({ name }) => name)).toEqual(['X1', 'X2', 'X3', 'Y1', 'Y2', 'Y3'])
+    expect(policy.groups.map(({ name, threshold }) => [name, threshold])).toEqual([
+      ['X-witnesses', 2],
+      ['Y-witnesses', 1],
+      ['X-and-Y', 2],
+    ])
+    expect(policy.quorum).toBe('X-and-Y')
+  })
+
+  it('is read as it was written, in its plainest form', () => {
+    const withUrls: TlogPolicy = {
+      ...policy,
+      logs: [{ key: logKey, url: 'https://pay.example.com/log' }],
+      witnesses: policy.witnesses.map((each) => ({ ...each, url: `https://${each.name}.example` })),
+    }
+    for (const each of [policy, withUrls, { ...policy, quorum: undefined }]) {
+      const text = encodePolicy(primitives, each)
+      expect(parse(text)).toEqual(each)
+      expect(encodePolicy(primitives, parse(text))).toBe(text)
+    }
+  })
+
+  it('may have comments, tabs, and spaces around its words', () => {
+    const loose = `# who counts\n \t# this too\n\n  ${logLine.replace(' ', ' \t ')}\tquorum\tnone \n`
+    expect(parse(loose)).toEqual(parse(`${logLine}quorum none\n`))
+  })
+
+  it('of nothing but a quorum is one', () => {
+    expect(parse('quorum none\n')).toEqual({ logs: [], witnesses: [], groups: [], quorum: undefined })
+  })
+
+  it.each(refusedPolicies)('with $title is refused', ({ text }) =>
+    expect(() => parse(text)).toThrow(FormatError),
+  )
+
+  it('may have 64 of each', () => {
+    expect(parse(`${manyWitnesses(64)}${manyGroups(64)}quorum none\n`).groups).toHaveLength(64)
+  })
+
+  it.each<[string, TlogPolicy]>([
+    ['a line feed in a name', { ...policy, witnesses: [{ name: 'a\nquorum none', key: witness('X1').key }] }],
+    ['a space in a name', { ...policy, groups: [{ name: 'a b', threshold: 1, members: ['X1'] }] }],
+    ['an empty address', { ...policy, logs: [{ key: logKey, url: '' }] }],
+    ['a quorum that is not known', { ...policy, quorum: 'Z' }],
+  ])('is not written with %s', (_title, bad) =>
+    expect(() => encodePolicy(primitives, bad)).toThrow(FormatError),
+  )
+})
+
+describe('a quorum', () => {
+  const policy = parse(examplePolicy)
+
+  it.each<[string, readonly string[], boolean]>([
+    ['two of X and one of Y', ['X1', 'X3', 'Y2'], true],
+    ['all', ['X1', 'X2', 'X3', 'Y1', 'Y2', 'Y3'], true],
+    ['nobody', [], false],
+    ['one of X and all of Y', ['X1', 'Y1', 'Y2', 'Y3'], false],
+    ['all of X', ['X1', 'X2', 'X3'], false],
+    ['strangers', ['Z1', 'Z2', 'Z3'], false],
+  ])('of the example is judged right for %s', (_title, cosigned, enough) => {
+    expect(hasQuorum(policy, new Set(cosigned))).toBe(enough)
+  })
+
+  it('may be one witness, or none', () => {
+    expect(hasQuorum({ ...policy, quorum: 'Y3' }, new Set(['Y3']))).toBe(true)
+    expect(hasQuorum({ ...policy, quorum: 'Y3' }, new Set(['Y2']))).toBe(false)
+    expect(hasQuorum({ ...policy, quorum: undefined }, new Set())).toBe(true)
+  })
+})
+
+describe('verifyByPolicy', () => {
+  const policy = parse(examplePolicy)
+  const text = encodeCheckpoint({ origin, size: 7, root: fixed('root') })
+  const own = signNote(primitives, text, logSigner)
+  const by = (name: string, time = now) => cosign(primitives, text, witness(name).signer, time)
+  const noteWith = (...cosignatures: readonly NoteSignature[]) =>
+    encodeNote({ text, signatures: [own, ...cosignatures] })
+
+  it('accepts a checkpoint with its quorum, and tells who has cosigned it when', () => {
+    const note = noteWith(by('Y2', now + 3), by('stranger'), by('X1'), by('X3', now + 1))
+    expect(verifyByPolicy(primitives, note, policy).cosignatures).toEqual([
+      { witness: 'X1', time: now },
+      { witness: 'X3', time: now + 1 },
+      { witness: 'Y2', time: now + 3 },
+    ])
+  })
+
+  it('finds quorum_missing with too few, and counts nobody twice', () => {
+    const judge = (...cosignatures: readonly NoteSignature[]) =>
+      reasonOf(() => verifyByPolicy(primitives, noteWith(...cosignatures), policy))
+    expect(judge()).toBe('quorum_missing')
+    expect(judge(by('X1'), by('Y1'))).toBe('quorum_missing')
+    expect(judge(by('X1'), by('X1', now + 1), by('Y1'))).toBe('quorum_missing')
+  })
+
+  it('finds signature_wrong for a wrong cosignature of a known witness, though there are enough others', () => {
+    const good = [by('X1'), by('X2'), by('Y1')]
+    const wrong = { ...by('Y3'), signature: flipped(by('Y3').signature, 20) }
+    expect(reasonOf(() => verifyByPolicy(primitives, noteWith(...good, wrong), policy))).toBe(
+      'signature_wrong',
+    )
+  })
+
+  it('does not take a cosignature for the signature of the log, nor a log that is not listed', () => {
+    const unsigned = encodeNote({ text, signatures: [by('X1'), by('X2'), by('Y1')] })
+    expect(reasonOf(() => verifyByPolicy(primitives, unsigned, policy))).toBe('signature_missing')
+    expect(reasonOf(() => verifyByPolicy(primitives, noteWith(), { ...policy, logs: [] }))).toBe(
+      'origin_wrong',
+    )
+  })
+
+  it('does not count a stranger who bears the name of a witness', () => {
+    const asWitness = cosign(primitives, text, noteSigner(witness('X1').signer.name, 'another'), now)
+    const judge = () => verifyByPolicy(primitives, noteWith(asWitness, by('X2'), by('Y1')), policy)
+    expect(reasonOf(judge)).toBe('quorum_missing')
+  })
+})

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FormatError } from '../../../crypto/errors.ts'
+import type { TlogProof } from '../../../crypto/tlog/tlog-proof.ts'
+import { encodeTlogProof, parseTlogProof, verifyTlogProof } from '../../../crypto/tlog/tlog-proof.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { fixed, flipped, now } from './fixed-inputs.ts'
+import { checkpointOf, hashes, policy, proofOf } from './fixed-log.ts'
+import { implementations } from './implementations.ts'
+import { reasonOf } from './reason-of.ts'
+import { refusedProofs } from './refused-proofs.ts'
+
+const [first = fixed('x')] = hashes
+const bare = checkpointOf(70)
+const { checkpoint } = proofOf(0)
+
+describe('a proof', () => {
+  it('looks as the specification says', () => {
+    const single = checkpointOf(2)
+    const sibling = Buffer.from(hashes[0] ?? []).toString('base64')
+    const proof = { extra: Uint8Array.of(1, 2, 3), index: 1, hashes: [first], checkpoint: single }
+    expect(encodeTlogProof(proof)).toBe(
+      `c2sp.org/tlog-proof@v1\nextra AQID\nindex 1\n${sibling}\n\n${single}`,
+    )
+  })
+
+  it('is read as it was written', () => {
+    const hash = fc.uint8Array({ minLength: 32, maxLength: 32 })
+    const any = fc.record(
+      {
+        extra: fc.uint8Array({ minLength: 1, maxLength: 100 }),
+        index: fc.maxSafeNat(),
+        hashes: fc.array(hash, { maxLength: 63 }),
+        checkpoint: fc.constant(checkpoint),
+      },
+      { requiredKeys: ['index', 'hashes', 'checkpoint'] },
+    )
+    fc.assert(
+      fc.property(any, (proof) => {
+        expect(parseTlogProof(encodeTlogProof(proof))).toEqual(proof)
+      }),
+    )
+  })
+
+  it.each(refusedProofs)('with $title is refused', ({ text: bad }) => {
+    expect(() => parseTlogProof(bad)).toThrow(FormatError)
+  })
+
+  it.each<[string, TlogProof]>([
+    ['half an index', { ...proofOf(5), index: 0.5 }],
+    ['extra data of nothing', { ...proofOf(5), extra: new Uint8Array(0) }],
+    ['a short hash', { ...proofOf(5), hashes: [new Uint8Array(31)] }],
+    ['no checkpoint', { ...proofOf(5), checkpoint: 'hello' }],
+  ])('is not written with %s', (_title, bad) => expect(() => encodeTlogProof(bad)).toThrow(FormatError))
+})
+
+describe('verifyTlogProof', () => {
+  it.each(implementations)(
+    'accepts the proof of every leaf, with nothing else at hand, with $name',
+    (each) => {
+      for (const index of [0, 5, 63, 64, 69]) {
+        const judged = verifyTlogProof(each, encodeTlogProof(proofOf(index)), hashes[index] ?? first, policy)
+        expect(judged).toMatchObject({ index, cosignatures: [{ witness: 'w1', time: now }] })
+        expect(judged.checkpoint.size).toBe(70)
+      }
+    },
+  )
+
+  it('finds what is wrong', () => {
+    const judge = (proof: TlogProof, leaf = 5, by = policy) =>
+      reasonOf(() => verifyTlogProof(primitives, encodeTlogProof(proof), hashes[leaf] ?? first, by))
+    expect(judge(proofOf(5))).toBeUndefined()
+    expect(judge(proofOf(5), 6)).toBe('inclusion_wrong')
+    expect(judge({ ...proofOf(5), index: 4 })).toBe('inclusion_wrong')
+    expect(judge({ ...proofOf(5), index: 70 })).toBe('inclusion_wrong')
+    expect(judge({ ...proofOf(5), hashes: [] })).toBe('inclusion_wrong')
+    expect(judge({ ...proofOf(5), checkpoint: bare })).toBe('quorum_missing')
+    expect(judge(proofOf(5), 5, { ...policy, logs: [] })).toBe('origin_wrong')
+    expect(reasonOf(() => verifyTlogProof(primitives, 'hello', first, policy))).toBe('proof_malformed')
+  })
+
+  it('refuses a proof after any flipped bit', () => {
+    const leaf = hashes[5] ?? first
+    const bytes = new TextEncoder().encode(encodeTlogProof(proofOf(5)))
+    // Every bit of the first lines and hashes, and some of the checkpoint, whose bits have their own test.
+    for (let bit = 0; bit < bytes.length * 8; bit += bit < 1000 ? 1 : 5) {
+      const changed = new TextDecoder().decode(flipped(bytes, Math.floor(bit / 8), bit % 8))
+      expect(
+        reasonOf(() => verifyTlogProof(primitives, changed, leaf, policy)),
+        `bit ${bit}`,
+      ).toBeDefined()
+    }
+  })
+})

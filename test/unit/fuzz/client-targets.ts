@@ -1,0 +1,98 @@
+/** What the mini program reads: signed answers in the service's words, clear ones in anybody's, frames through cloud hosting. */
+import { FormatError } from '../../../crypto/errors.ts'
+import { encodeUtf8 } from '../../../crypto/text.ts'
+import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
+import { parseDeviceList } from '../../../miniprogram/client/device-list.ts'
+import { ChannelError } from '../../../miniprogram/client/errors.ts'
+import { parseEvent, parseEventList, parseEventPosition } from '../../../miniprogram/client/event-list.ts'
+import { clearAnswerError, findRefusal } from '../../../miniprogram/client/problem.ts'
+import { verifyReceipt } from '../../../miniprogram/client/receipt.ts'
+import { parseLoginAnswer, parseTokenAnswer } from '../../../miniprogram/client/session.ts'
+import { parseSessionList } from '../../../miniprogram/client/session-list.ts'
+import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { device } from '../crypto/fixed-inputs.ts'
+import { checkpointOf } from '../crypto/fixed-log.ts'
+import { logKey } from '../crypto/note-inputs.ts'
+import { Broken, binaryTarget, type Target } from './target.ts'
+
+const json = (value: unknown): Uint8Array => encodeUtf8(JSON.stringify(value))
+const channel = [ChannelError]
+const event = { type: 'chat-message', data: { text: 'a' }, time: 1764000000 }
+const login = {
+  session: { id: 'AAAAAAAAAAAAAAAAAAAAAA', expires_at: 1764000000 },
+  user: 'u_1',
+  device: { id: device.keyid, new: true },
+  access_token: 'a.b.c',
+  token_type: 'HTTPSig',
+  expires_in: 600,
+  time: 1764000000,
+}
+const problem = { code: 'unknown_session', status: 401, retryable: false, time: 1, detail: 'x' }
+const group = { salt: 'AAAA', value: '{"a":1}' }
+const receipt = {
+  leaf: 'e30=',
+  groups: { core: group },
+  index: 0,
+  size: 1,
+  proof: ['AAAA'],
+  checkpoint: checkpointOf(1),
+}
+const id = 'A'.repeat(43)
+
+export const clientTargets: readonly Target[] = [
+  binaryTarget('event-frame', {
+    seeds: [json(event)],
+    refusals: [FormatError],
+    parse: (bytes) => parseEvent({ sequence: 1, event: bytes }),
+  }),
+  binaryTarget('event-list', {
+    seeds: [json({ from: 1, last: 1, events: [{ ...event, sequence: 1 }] })],
+    refusals: channel,
+    parse: parseEventList,
+  }),
+  binaryTarget('event-position', {
+    seeds: [json({ from: 1, last: 2 })],
+    refusals: channel,
+    parse: parseEventPosition,
+  }),
+  binaryTarget('login-answer', {
+    seeds: [json(login)],
+    refusals: channel,
+    parse: (bytes) => parseLoginAnswer(bytes, device as never),
+  }),
+  binaryTarget('token-answer', { seeds: [json(login)], refusals: channel, parse: parseTokenAnswer }),
+  binaryTarget('session-list', {
+    seeds: [
+      json({
+        sessions: [{ id, device: { id }, created_at: 1, last_seen_at: 1, expires_at: 2, current: true }],
+      }),
+    ],
+    refusals: channel,
+    parse: parseSessionList,
+  }),
+  binaryTarget('device-list', {
+    seeds: [json({ devices: [{ id, current: true, created_at: 1, last_seen_at: 1 }] })],
+    refusals: channel,
+    parse: parseDeviceList,
+  }),
+  binaryTarget('receipt-answer', {
+    seeds: [json(receipt)],
+    refusals: channel,
+    parse: (bytes) => verifyReceipt(primitives, id, bytes, { vkey: encodeVerifierKey(primitives, logKey) }),
+  }),
+  binaryTarget('clear-answer', {
+    seeds: [json(problem), json({ ...problem, code: 'replayed' })],
+    refusals: [],
+    parse: (body) => {
+      const headers = { 'content-type': 'application/problem+json', 'retry-after': '3' }
+      const error = clearAnswerError({ status: 401, headers, body })
+      if (error.outcome === 'refused') throw new Broken('an answer in the clear was believed')
+    },
+  }),
+  binaryTarget('refusal', {
+    seeds: [json(problem), json({ ...problem, code: 'idempotency_in_progress', outcome: 'unknown' })],
+    refusals: [],
+    parse: (content) =>
+      findRefusal({ status: 409, fields: [['content-type', 'application/problem+json']], content }, true, 0),
+  }),
+]
