@@ -57,7 +57,7 @@ export async function openFrame(
     case 'handshake-request':
       check('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
-      await checkAsync('limits', () => context.limits.takeHandshake(source))
+      await checkAsync('limits', () => context.limits.countHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)

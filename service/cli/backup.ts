@@ -1,6 +1,6 @@
 /** `miniseal backup` and `miniseal restore`: the database as one file. */
 import { parseArgs } from 'node:util'
-import { readDatabase } from '../config/environment.ts'
+import { readDatabase } from '../config/operator-paths.ts'
 import { backUpDatabase, CopyRefused, restoreDatabase } from '../store/sqlite/copy.ts'
 import type { Command, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'

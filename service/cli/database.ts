@@ -1,6 +1,6 @@
 /** The database of a service, for commands that need nothing else of it. */
 import { existsSync } from 'node:fs'
-import { readDatabase } from '../config/environment.ts'
+import { readDatabase } from '../config/operator-paths.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { ExitCode, Terminal } from './command.ts'

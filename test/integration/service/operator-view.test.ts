@@ -64,16 +64,16 @@ it.each([
     expect(await metrics()).toContain(`miniseal_upstream_faults_total{route="/${name}",cause="${cause}"} 1`)
     const lines = service.logText().split('\n')
     expect(
-      lines.some((line) => line.includes(`"event":"upstream","route":"/${name}","cause":"${cause}"`)),
+      lines.some((line) => line.includes(`"event":"upstream.failed","route":"/${name}","cause":"${cause}"`)),
     ).toBe(true)
   },
 )
 
 it('shows the circuit of each route, and what its breaker has refused', async () => {
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 0')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 0')
   for (let i = 0; i < 5; i++) await session.send({ path: '/away/one' })
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 2')
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/hang"} 0')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 2')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/hang"} 0')
   await session.send({ path: '/away/one' })
   expect(await metrics()).toContain('miniseal_upstream_faults_total{route="/away",cause="circuit_open"}')
 })
@@ -83,12 +83,12 @@ it('shows what is at work: requests of a route, frames, and memory for bodies', 
   await vi.waitFor(async () => {
     const text = await metrics()
     expect(text).toContain('miniseal_upstream_requests{route="/hang",state="running"} 1')
-    expect(text).toContain('miniseal_in_flight 1')
-    expect(text).toMatch(/miniseal_body_bytes [1-9]/)
+    expect(text).toContain('miniseal_requests_in_flight 1')
+    expect(text).toMatch(/miniseal_body_memory_bytes [1-9]/)
   })
   backend.closeAllConnections()
   await hung
-  await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_bytes 0'))
+  await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_memory_bytes 0'))
 })
 
 it('counts a client that goes before its frame is here as that, and not as overloaded', async () => {
@@ -125,7 +125,7 @@ function limitFiles(pid: number, bytes: number | 'unlimited'): void {
 
 // The limit is one of Linux's.
 it.runIf(process.platform === 'linux')(
-  'has miniseal_log_open 1 only while the log takes entries, and says what the database answered',
+  'has miniseal_tlog_accepting_entries 1 only while the log takes entries, and says what the database answered',
   async () => {
     const killed = await startKilledService({
       MINISEAL_METRICS_TOKEN: token,
@@ -133,16 +133,16 @@ it.runIf(process.platform === 'linux')(
     })
     try {
       const payer = await logIn(killed.service)
-      expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1')
+      expect(await metrics(killed.service.origin)).toContain('miniseal_tlog_accepting_entries 1')
       limitFiles(killed.pid(), 4_096)
       const refused = await payer.send({ method: 'POST', path: '/wallet/transfers', body: {} })
       expect(refused.json.code).toBe('unavailable')
       const text = await metrics(killed.service.origin)
-      expect(text).toContain('miniseal_log_open 0')
+      expect(text).toContain('miniseal_tlog_accepting_entries 0')
       expect(text).toMatch(/miniseal_store_errors_total\{code="(?:SQLITE_[A-Z_]+|EFBIG)"\} [1-9]/)
       limitFiles(killed.pid(), 'unlimited')
       await vi.waitFor(async () =>
-        expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1'),
+        expect(await metrics(killed.service.origin)).toContain('miniseal_tlog_accepting_entries 1'),
       )
     } finally {
       await killed.close()
