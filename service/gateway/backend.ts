@@ -1,7 +1,7 @@
 /** A backend: what answers a verified request that is not the channel's own. */
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import type { RouteState, UpstreamCause } from './upstream-faults.ts'
+import type { RouteState } from './upstream-faults.ts'
 
 /** Who asks, as the channel has proved it. */
 export interface Caller {
@@ -39,7 +39,8 @@ export interface Backend {
   /**
    * Answers a request. The nonce is durable by now; whatever the backend does is its own.
    *
-   * @throws ProtocolError `not_found`, `upstream_unavailable`; anything else becomes `internal`.
+   * @throws ProblemError `not_found`, `upstream_unavailable` (with the effect `none` where the backend certainly never saw
+   *   the request), `step_up_required`, or the backend's own; any other error becomes `internal`.
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   /**
@@ -55,16 +56,4 @@ export interface Backend {
   /** How its routes are now, where it has routes. */
   routes?(): readonly RouteState[]
   close(): Promise<void>
-}
-
-/** The cause of a refusal after which it is certain that the backend never saw the request. */
-export class NothingSent extends Error {
-  /** Where it was the service that sent nothing. */
-  readonly reason: UpstreamCause | undefined
-
-  constructor(cause: unknown, reason?: UpstreamCause) {
-    super('nothing was sent', { cause })
-    this.name = 'NothingSent'
-    this.reason = reason
-  }
 }
