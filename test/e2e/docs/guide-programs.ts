@@ -33,7 +33,7 @@ const python = ['python3', '/usr/bin/python3'].find((program) => {
   )
 })
 
-export const languages: Readonly<Record<Guide, Language>> = {
+const languages: Readonly<Record<Guide, Language>> = {
   node: {
     file: 'backend.mjs',
     fence: 'js',
