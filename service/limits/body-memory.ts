@@ -1,5 +1,5 @@
 /** Memory budget for outer bodies, both arriving and in process. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 export interface Reservation {
   /** The body is complete: it can no longer be evicted. */
@@ -14,7 +14,7 @@ export interface BodyMemoryBudget {
    * source with the largest reservation is evicted, so slow uploads are evicted first.
    *
    * @param evict closes the connection of this body
-   * @throws Throttled `overloaded` (503) when complete bodies fill the budget, or when the victim would be a recent
+   * @throws ProblemError `overloaded` (503) when complete bodies fill the budget, or when the victim would be a recent
    *   body of the same source.
    */
   reserve(source: string, bytes: number, evict: () => void): Reservation
@@ -74,8 +74,8 @@ export function createBodyMemoryBudget(capacity: number, grace = defaultGrace): 
   }
 }
 
-function budgetExceeded(): Throttled {
-  return new Throttled('overloaded', 'memory budget for bodies exhausted', { status: 503, retryAfter: 1 })
+function budgetExceeded(): ProblemError {
+  return new ProblemError('overloaded', 'memory budget for bodies exhausted', { status: 503, retryAfter: 1 })
 }
 
 function total(bodies: readonly Body[]): number {

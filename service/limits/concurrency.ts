@@ -1,5 +1,5 @@
 /** Concurrency limits: bulkheads for exchanges, slots for WebSockets. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { LimitSettings } from './settings.ts'
 
 /** A verified request in process. */
@@ -16,9 +16,9 @@ export interface Work {
 export type Release = () => void
 
 export interface ConcurrencyLimits {
-  /** @throws Throttled `overloaded` (503) when no slot is free. Logins and requests have separate slots. */
+  /** @throws ProblemError `overloaded` (503) when no slot is free. Logins and requests have separate slots. */
   acquire(kind: 'login' | 'request'): Release
-  /** @throws Throttled `rate_limited` (429) when the device, the user or the route has used up its share. */
+  /** @throws ProblemError `rate_limited` (429) when the device, the user or the route has used up its share. */
   acquireShare(work: Work): Release
   /** Slots in use, of logins and requests. */
   inFlight(): number
@@ -49,7 +49,7 @@ export function createConcurrencyLimits(settings: ExchangeSettings): Concurrency
     acquire(kind) {
       if (inUse[kind] >= slots[kind]) {
         const details = { status: 503, retryAfter: 1 } as const
-        throw new Throttled('overloaded', `too many concurrent ${kind}s`, details)
+        throw new ProblemError('overloaded', `too many concurrent ${kind}s`, details)
       }
       inUse[kind] += 1
       return once(() => {
@@ -60,7 +60,7 @@ export function createConcurrencyLimits(settings: ExchangeSettings): Concurrency
       const full = shares.find(({ name, share }) => !share.hasCapacity(work[name], work.bytes))
       if (full !== undefined) {
         const details = { status: 429, retryAfter: 1 } as const
-        throw new Throttled('rate_limited', `too many concurrent requests of this ${full.name}`, details)
+        throw new ProblemError('rate_limited', `too many concurrent requests of this ${full.name}`, details)
       }
       for (const { name, share } of shares) share.add(work[name], 1, work.bytes)
       return once(() => {
@@ -103,12 +103,12 @@ class Share {
 }
 
 export interface SocketSlots {
-  /** @throws Throttled `overloaded`: 429 when the source has no free slot, 503 when the service has none. */
+  /** @throws ProblemError `overloaded`: 429 when the source has no free slot, 503 when the service has none. */
   assertCapacity(source: string): void
   /**
    * Acquires a slot for a new socket. Call the release once.
    *
-   * @throws Throttled as {@link SocketSlots.assertCapacity}.
+   * @throws ProblemError as {@link SocketSlots.assertCapacity}.
    */
   open(source: string): () => void
   /**
@@ -129,10 +129,13 @@ export function createSocketSlots(settings: SocketLimits): SocketSlots {
   let open = 0
   const assertCapacity = (source: string): void => {
     if ((sources.get(source) ?? 0) >= settings.sockets_ip) {
-      throw new Throttled('overloaded', 'too many sockets of this address', { status: 429, retryAfter: 10 })
+      throw new ProblemError('overloaded', 'too many sockets of this address', {
+        status: 429,
+        retryAfter: 10,
+      })
     }
     if (open >= settings.sockets)
-      throw new Throttled('overloaded', 'too many sockets', { status: 503, retryAfter: 1 })
+      throw new ProblemError('overloaded', 'too many sockets', { status: 503, retryAfter: 1 })
   }
   return {
     assertCapacity,

@@ -1,11 +1,11 @@
 /** Disk guard: below a reserve of free space, requests that write are refused before the disk is full. */
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Config } from '../config/config.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds. */
-const retryAfter = '30'
+const retryAfter = 30
 
 /** Hysteresis: the service recovers at this multiple of the reserve. */
 const recoveryFactor = 1.125
@@ -18,7 +18,7 @@ export interface DiskState {
 }
 
 export interface DiskGuard {
-  /** @throws ProtocolError `unavailable` with `reason: "storage_full"` while free space is below the reserve. */
+  /** @throws ProblemError `unavailable` with `reason: "storage_full"` while free space is below the reserve. */
   assertSpace(): void
   state(): DiskState
   stop(): void
@@ -71,8 +71,10 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
   return {
     assertSpace() {
       if (!state.isLow) return
-      const members = { reason: 'storage_full', retry_after: retryAfter }
-      throw new ProtocolError('unavailable', 'free disk space is below the reserve', undefined, members)
+      throw new ProblemError('unavailable', 'free disk space is below the reserve', {
+        retryAfter,
+        members: { reason: 'storage_full' },
+      })
     },
     state: () => state,
     stop: () => clearInterval(timer),

@@ -1,6 +1,6 @@
 /** All limits of one service. */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { BodyMemoryBudget } from './body-memory.ts'
 import { createBodyMemoryBudget } from './body-memory.ts'
 import type { Sender } from './client-address.ts'
@@ -42,19 +42,19 @@ export interface Limits {
    * Counts a frame for its address group and acquires a slot.
    *
    * @returns releases the slot
-   * @throws Throttled `overloaded`: 429 for too many frames of one source, 503 when no slot is free.
+   * @throws ProblemError `overloaded`: 429 for too many frames of one source, 503 when no slot is free.
    */
   admitFrame(source: string, kind: 'login' | 'request'): Promise<Release>
   /** Acquires a share of the concurrency of the device, the user and the route. */
   readonly acquireShare: ConcurrencyLimits['acquireShare']
-  /** @throws Throttled `overloaded` (429). */
+  /** @throws ProblemError `overloaded` (429). */
   countHandshake(source: string): Promise<void>
   /**
    * Counts a verified request for its device, its user and its app, in this order. The first exceeded limit refuses,
    * so one device cannot use up the allowance of its user or app.
    *
    * @returns the fields `ratelimit-policy` and `ratelimit` of the response.
-   * @throws Throttled `rate_limited` (429), with the same fields.
+   * @throws ProblemError `rate_limited` (429), with the same fields.
    */
   countRequest(requester: Requester): Promise<readonly Field[]>
   /** Counts an outcome query for its user. Returns and throws as {@link Limits.countRequest}. */
@@ -127,7 +127,7 @@ async function countUnauthenticated(
   const { isWithin, resetsIn } = await window.consume(source)
   if (isWithin) return
   const details = { status: 429, retryAfter: resetsIn } as const
-  throw new Throttled('overloaded', `too many ${unit} from this address`, details)
+  throw new ProblemError('overloaded', `too many ${unit} from this address`, details)
 }
 
 async function countOne(
@@ -142,9 +142,12 @@ async function countOne(
 }
 
 /** The last limit is the exceeded one. */
-function rateLimited(counted: readonly Counted[]): Throttled {
+function rateLimited(counted: readonly Counted[]): ProblemError {
   const exceeded = counted.at(-1)
   const details = { status: 429, retryAfter: exceeded?.quota.resetsIn ?? 1 } as const
   const fields = rateLimitFields(counted)
-  return new Throttled('rate_limited', `too many requests of this ${exceeded?.name}`, { ...details, fields })
+  return new ProblemError('rate_limited', `too many requests of this ${exceeded?.name}`, {
+    ...details,
+    fields,
+  })
 }

@@ -1,7 +1,7 @@
 /** Rate limits: fixed windows per key with bounded memory, their response fields, and the daily storage quota. */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { LimitSettings, Rate } from './settings.ts'
 
 /**
@@ -95,7 +95,7 @@ export interface StorageOwner {
 
 /** Bounds what one device and one user make the service store per day. */
 export interface StorageQuota {
-  /** Checked before an unsafe request is claimed. @throws Throttled `rate_limited` (429) when the quota is used up. */
+  /** Checked before an unsafe request is claimed. @throws ProblemError `rate_limited` (429) when the quota is used up. */
   assertWithin(owner: StorageOwner): Promise<void>
   /** Counts a stored response. @param bytes of the response */
   charge(owner: StorageOwner, bytes: number): Promise<void>
@@ -114,7 +114,7 @@ export function createStorageQuota({
         const { isWithin, resetsIn } = await windows[name].peek(owner[name])
         if (isWithin) continue
         const details = { status: 429, retryAfter: resetsIn } as const
-        throw new Throttled('rate_limited', `daily storage quota of this ${name} exceeded`, details)
+        throw new ProblemError('rate_limited', `daily storage quota of this ${name} exceeded`, details)
       }
     },
     async charge(owner, bytes) {

@@ -4,18 +4,21 @@ import type { Context } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
-import { parsePushSignature } from 'miniseal-protocol/http-signatures/push-signature'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
-import { assertContentDigest, assertInWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import {
+  assertContentDigest,
+  assertInWindow,
+  parsePushSignature,
+} from 'miniseal-protocol/http-signatures/signed-request'
 import { z } from 'zod'
 import type { ExchangeContext } from '../channel/context.ts'
 import { assertSignedBy } from '../channel/explain-signature-base.ts'
 import { readIdempotencyKey } from '../channel/idempotency.ts'
-import { asRefused, check, checkAsync } from '../channel/refused.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
 import { parseJsonContent } from '../messages/json.ts'
-import { problemOf } from '../messages/problems.ts'
+import { writeProblem } from '../problems/document.ts'
+import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import type { PushKey } from './push-keys.ts'
 import { closing, problemResponse, sourceOf } from './seal.ts'
 
@@ -32,8 +35,8 @@ export function pushBodyLimit(context: ExchangeContext) {
   return {
     maxSize: maxContent,
     onError: (): Response => {
-      const refusal = new ProtocolError('payload_invalid', `a push must not exceed ${maxContent} bytes`)
-      return closing(refusalResponse(context, refusal, randomUUID()))
+      const error = new ProtocolError('payload_invalid', `a push must not exceed ${maxContent} bytes`)
+      return closing(refusalResponse(context, refusalAt('frame', error), randomUUID()))
     },
   }
 }
@@ -62,9 +65,9 @@ export function pushHandler(
       const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
       return c.json({ sequence: pushed.sequence }, status, headers)
     } catch (error) {
-      const { refusal, step } = asRefused('handler', error)
-      const answer = refusalResponse(context, refusal, requestId, step)
-      record(answer.status, { code: refusal.code, step })
+      const refusal = refusalAt('handler', error)
+      const answer = refusalResponse(context, refusal, requestId)
+      record(answer.status, { code: refusal.code, step: refusal.step })
       return answer
     }
   }
@@ -80,7 +83,7 @@ interface Accepted {
 async function admit(context: ExchangeContext, keys: readonly PushKey[], c: Context): Promise<Accepted> {
   // Read first: an incomplete body reserves memory, but no concurrency slot that slow uploads could exhaust.
   const message = await readMessage(context, c)
-  const release = await checkAsync('limits', () => context.limits.admitPush(sourceOf(context, c)))
+  const release = await atStepAsync('limits', () => context.limits.admitPush(sourceOf(context, c)))
   try {
     return await accept(context, keys, message)
   } finally {
@@ -103,16 +106,16 @@ async function accept(
   keys: readonly PushKey[],
   message: RequestMessage,
 ): Promise<Accepted> {
-  const signature = check('signature', () => parsePushSignature(message))
-  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
-  check('digest', () => assertContentDigest(context.primitives, message))
-  const key = check('key', () => findKey(keys, signature))
-  check('verify', () => assertSignedBy(context, signature, key.publicKey))
+  const signature = atStep('signature', () => parsePushSignature(message))
+  atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  atStep('digest', () => assertContentDigest(context.primitives, message))
+  const key = atStep('key', () => findKey(keys, signature))
+  atStep('verify', () => assertSignedBy(context, signature, key.publicKey))
   // After verification, so forged signatures do not use up the limit; before the claim, so the nonce stays unused.
-  const fields = await checkAsync('limits', () => context.limits.countPush(key.name))
-  check('limits', () => context.disk.assertSpace())
-  const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
-  const options = { ...check('idempotency', () => readId(message)), owner: key.name }
+  const fields = await atStepAsync('limits', () => context.limits.countPush(key.name))
+  atStep('limits', () => context.disk.assertSpace())
+  const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))
+  const options = { ...atStep('idempotency', () => readId(message)), owner: key.name }
   const claim = {
     kind: 'claim-nonce',
     scope: `push/${key.name}`,
@@ -120,7 +123,7 @@ async function accept(
     expiresAt:
       Math.max(signature.created + context.settings.window.past, context.now() + minNonceLifetime) + 1,
   } as const
-  const pushed = await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+  const pushed = await atStepAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
   return { pushed, fields }
 }
 
@@ -134,11 +137,6 @@ function readId(message: RequestMessage): { readonly id?: string } {
   return findField(message.fields, 'idempotency-key') === undefined ? {} : { id: readIdempotencyKey(message) }
 }
 
-function refusalResponse(
-  { settings, now }: ExchangeContext,
-  refusal: ProtocolError,
-  requestId: string,
-  step = 'frame',
-): Response {
-  return problemResponse(problemOf(refusal, { origin: settings.origin, step, time: now(), requestId }))
+function refusalResponse({ settings, now }: ExchangeContext, refusal: Refusal, requestId: string): Response {
+  return problemResponse(writeProblem(refusal, { origin: settings.origin, time: now(), requestId }))
 }

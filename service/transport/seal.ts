@@ -5,9 +5,9 @@ import type { Context } from 'hono'
 import { FormatError, ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { ExchangeContext } from '../channel/context.ts'
 import { answerInClear, exchange } from '../channel/exchange.ts'
-import { asRefused } from '../channel/refused.ts'
 import type { Sender } from '../limits/client-address.ts'
-import type { Problem } from '../messages/problems.ts'
+import type { Problem } from '../problems/document.ts'
+import { refusalAt } from '../problems/problem-error.ts'
 
 /** A frame as binary, or as standard base64 for platforms that corrupt binary bodies. */
 const encodings = {
@@ -131,7 +131,7 @@ export async function clearAnswer(
     return new Response(null, { status: clientClosed })
   }
   const requestContext = { requestId, sender, startedAt: performance.now() }
-  const problem = await answerInClear(context, asRefused('frame', error), requestContext)
+  const problem = await answerInClear(context, refusalAt('frame', error), requestContext)
   record(problem.status, problem.code)
   return problemResponse(problem)
 }
