@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
-import { explain } from '../../../service/cli/explain.ts'
+import { explain } from '../../../service/cli/commands/explain.ts'
 import type { NamedKey } from '../../support/captured.ts'
 import {
   created,
@@ -123,7 +123,7 @@ describe('the forms of a capture', () => {
 
   it('standard input, by the real program', async () => {
     const file = write('stdin.http', httpText(moved))
-    const ended = spawnSync(process.execPath, ['bin/miniseal.js', 'explain', ...keys], {
+    const ended = spawnSync(process.execPath, ['service/bin/miniseal.js', 'explain', ...keys], {
       input: readFileSync(file),
     })
     expect(ended.status).toBe(1)
