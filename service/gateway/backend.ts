@@ -1,33 +1,10 @@
 /** A backend: what answers a verified request that is not the channel's own. */
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import type { RouteState, UpstreamCause } from './upstream-faults.ts'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
+import type { RouteState } from './upstream-faults.ts'
 
-/** Who asks, as the channel has proved it. */
-export interface Caller {
-  /** The pseudonymous subject. */
-  readonly user: string
-  /** Thumbprint of the device key. */
-  readonly device: string
-  /** b64u of the session id. */
-  readonly session: string
-  readonly appid: string
-  /** How the user was confirmed for this request: `session`, or `soter` after a biometric confirmation. */
-  readonly acr: 'session' | 'soter'
-  readonly signature: SignatureEvidence
-}
-
-/** The device's signature over this request: what proves it to somebody else. */
-export interface SignatureEvidence {
-  readonly keyid: string
-  /** The device's Ed25519 public key, 32 bytes. */
-  readonly publicKey: Uint8Array
-  /** The exact text that was signed (RFC 9421, section 2.5). */
-  readonly base: string
-  readonly signature: Uint8Array
-  /** UNIX seconds, by the device's clock. */
-  readonly created: number
-}
+export type { Caller, SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 
 export interface Backend {
   /**
@@ -39,7 +16,8 @@ export interface Backend {
   /**
    * Answers a request. The nonce is durable by now; whatever the backend does is its own.
    *
-   * @throws ProtocolError `not_found`, `upstream_unavailable`; anything else becomes `internal`.
+   * @throws ProblemError `not_found`, `upstream_unavailable` (with the effect `none` where the backend certainly never saw
+   *   the request), `step_up_required`, or the backend's own; any other error becomes `internal`.
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   /**
@@ -55,16 +33,4 @@ export interface Backend {
   /** How its routes are now, where it has routes. */
   routes?(): readonly RouteState[]
   close(): Promise<void>
-}
-
-/** The cause of a refusal after which it is certain that the backend never saw the request. */
-export class NothingSent extends Error {
-  /** Where it was the service that sent nothing. */
-  readonly reason: UpstreamCause | undefined
-
-  constructor(cause: unknown, reason?: UpstreamCause) {
-    super('nothing was sent', { cause })
-    this.name = 'NothingSent'
-    this.reason = reason
-  }
 }
