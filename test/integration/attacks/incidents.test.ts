@@ -85,7 +85,8 @@ type Kind = 'agreement' | 'signing' | 'token' | 'log' | 'root'
 
 /** The key of each line that revokes one, before the lines are run. */
 async function oldKeyOf(lines: readonly string[]): Promise<string> {
-  const [, kind] = lines.map((line) => / revoke (\S+) OLD_KEY/.exec(line)).find((found) => found !== null) ?? []
+  const [, kind] =
+    lines.map((line) => / revoke (\S+) OLD_KEY/.exec(line)).find((found) => found !== null) ?? []
   return kind === undefined ? '' : (await stolenKey(service, kind as Kind)).kid
 }
 
