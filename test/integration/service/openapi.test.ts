@@ -32,7 +32,7 @@ const places = new Map(
   ),
 )
 
-it('the committed document is what the code makes: npm run openapi', () => {
+it('the committed document is what the code makes: npm run docs', () => {
   expect(committed).toBe(openApiText())
 })
 
