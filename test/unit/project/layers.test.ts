@@ -99,16 +99,22 @@ function upwardImports(): readonly string[] {
   return [...new Set(found)].sort()
 }
 
-/** The files in cycles, and those on a path from one cycle to another: what is left when all others are taken away. */
+/** The files that import themselves, directly or through others. */
 function filesInCycles(edges: readonly Import[]): readonly string[] {
-  let left: readonly Import[] = edges
-  for (let before = Number.POSITIVE_INFINITY; left.length < before; ) {
-    before = left.length
-    const importing = new Set(left.map(({ from }) => from))
-    const imported = new Set(left.map(({ to }) => to))
-    left = left.filter(({ from, to }) => imported.has(from) && importing.has(to))
+  const targets = new Map<string, string[]>()
+  for (const { from, to } of edges) targets.set(from, [...(targets.get(from) ?? []), to])
+  const reaches = (start: string): boolean => {
+    const seen = new Set<string>()
+    for (const open = [...(targets.get(start) ?? [])]; open.length > 0; ) {
+      const file = open.pop() ?? ''
+      if (file === start) return true
+      if (seen.has(file)) continue
+      seen.add(file)
+      open.push(...(targets.get(file) ?? []))
+    }
+    return false
   }
-  return [...new Set(left.map(({ from }) => from))].sort()
+  return [...targets.keys()].filter(reaches).sort()
 }
 
 it('every file of the service is in one row of the table, and every row exists', () => {
@@ -119,7 +125,7 @@ it('every file of the service is in one row of the table, and every row exists',
 })
 
 it('no folder of the service imports from a later row, except where an exception says so', () => {
-  expect(upwardImports()).toEqual(exceptions)
+  expect(upwardImports().filter((found) => !exceptions.includes(found))).toEqual([])
 })
 
 it('no file imports itself through others', () => {
