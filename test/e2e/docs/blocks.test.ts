@@ -127,9 +127,7 @@ describe('links', () => {
         expect(existsSync(join(root, path)), `${document.path}:${line}: ${target}`).toBe(true)
         if (anchor === undefined) continue
         expect(statSync(join(root, path)).isFile()).toBe(true)
-        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(
-          decodeURIComponent(anchor),
-        )
+        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(decodeURIComponent(anchor))
       }
     },
   )
