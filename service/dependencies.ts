@@ -1,5 +1,5 @@
 /** Constructors of the service's parts from its configuration. */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Logger } from 'pino'
@@ -64,6 +64,12 @@ export function storeObservers({ log, metrics }: Pick<Observers, 'log' | 'metric
     onCommit: metrics.onCommit,
     onLost: fanOut(logDatabaseFailure(log), metrics.onDatabaseFailed),
   }
+}
+
+/** The folders whose free space is watched: of SQLite and of the data. PostgreSQL may run on another host. */
+export function foldersToWatch({ database, dataFolder, diskReserve }: Config): readonly string[] {
+  const isWatched = database.kind === 'sqlite' && database.path !== ':memory:' && diskReserve > 0
+  return isWatched ? [dirname(database.path), dataFolder] : []
 }
 
 export function createWechat(

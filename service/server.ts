@@ -11,6 +11,7 @@ import {
   createClock,
   createContext,
   createWechat,
+  foldersToWatch,
   startSandbox,
   storeObservers,
 } from './dependencies.ts'
@@ -22,7 +23,7 @@ import { openKeyring } from './keys/keyring.ts'
 import { randomBytes } from './keys/random.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
 import type { DiskOverrides } from './limits/disk.ts'
-import { foldersToWatch, guardDisk } from './limits/disk.ts'
+import { guardDisk } from './limits/disk.ts'
 import { startMaintenance } from './maintenance.ts'
 import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'

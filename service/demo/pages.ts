@@ -9,7 +9,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { packageRoot } from '../config/package-root.ts'
+import { packageRoot } from '../package-root.ts'
 import type { Keyring } from '../keys/keyring.ts'
 
 /** The service that the pages talk to. */

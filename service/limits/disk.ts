@@ -1,7 +1,5 @@
 /** Disk guard: below a reserve of free space, requests that write are refused before the disk is full. */
 import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import type { Config } from '../config/config.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds. */
@@ -38,12 +36,6 @@ export interface DiskSettings {
 }
 
 export type DiskOverrides = Pick<DiskSettings, 'freeOf' | 'period'>
-
-/** The folders of SQLite and of the data. PostgreSQL watches its own disks. */
-export function foldersToWatch({ database, dataFolder, diskReserve }: Config): readonly string[] {
-  const isWatched = database.kind === 'sqlite' && database.path !== ':memory:' && diskReserve > 0
-  return isWatched ? [dirname(database.path), dataFolder] : []
-}
 
 /** Resolves after the first check. */
 export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {

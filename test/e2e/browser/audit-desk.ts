@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { writeAuditPages } from '../../../service/admin/web/build.ts'
-import { packageRoot } from '../../../service/config/package-root.ts'
+import { packageRoot } from '../../../service/package-root.ts'
 import type { TestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
 
