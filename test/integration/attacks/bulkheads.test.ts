@@ -232,7 +232,7 @@ describe('shares', () => {
   it('of logins are places of their own', () => {
     const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
     const logins = Array.from({ length: 3 }, () => acquire('login'))
-    expect(() => acquire('login')).toThrow('too many logins')
+    expect(() => acquire('login')).toThrow('too many concurrent logins')
     for (let i = 0; i < 100; i++) acquire('request')
     expect(() => acquire('request')).toThrow('too many requests')
     logins[0]?.()

@@ -82,9 +82,9 @@ describe('a socket', () => {
     const message = new IncomingMessageBuffer(rooms, 'a', 2 ** 20, () => {
       cuts += 1
     })
-    for (let i = 0; i < 512; i++) message.add(1, true)
+    for (let i = 0; i < 512; i++) message.add(1, false)
     expect(cuts).toBe(0)
-    message.add(1, true)
+    message.add(1, false)
     expect(cuts).toBe(1)
   })
 })
