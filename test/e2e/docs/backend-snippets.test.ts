@@ -26,7 +26,7 @@ beforeAll(async () => {
   service = await startTestService()
   // Where npm would have put them.
   for (const name of ['hono', 'jose', 'http-message-sig']) link(join(root, 'node_modules', name), name)
-  link(root, 'miniseal')
+  link(join(root, 'service'), 'miniseal')
 })
 
 afterAll(async () => {
