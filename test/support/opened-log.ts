@@ -47,7 +47,7 @@ export async function openPaths(
   return {
     store,
     keyring,
-    seals: testSeals,
+    macs: testSeals,
     checkpointLock: openCheckpointLock(folder),
     origin: testOrigin,
     isOriginGiven: false,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { growSealed, type LogSeals } from '../../../service/tlog/seals.ts'
+import { growAuthenticated, type RowMacs } from '../../../service/tlog/row-macs.ts'
 import { askGo, hasGo } from '../../conformance/judges/go-judge.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { appendPendingAs, pendingEntry } from '../../support/log-records.ts'
@@ -18,14 +18,14 @@ const leaves = Number(process.env.MINISEAL_LOG_LEAVES ?? 70_000)
 
 let service: TestService
 let store: Store
-let seals: LogSeals
+let macs: RowMacs
 let token: string
 
 beforeAll(async () => {
   service = await startTestService()
   const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
   store = await openStore({ kind: 'sqlite', path })
-  seals = await stolenSeals(service)
+  macs = await stolenSeals(service)
   token = await newAuditor(service, 'ann', 'reader')
 })
 
@@ -55,7 +55,7 @@ async function growTo(wanted: number): Promise<number> {
   for (; from < wanted; from += 1_000) {
     const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
     await appendPendingAs(
-      seals,
+      macs,
       store,
       seeds.map((seed) => pendingEntry(seed)),
     )
@@ -151,8 +151,8 @@ it('serves the tiles and entries of the tree, whole and in part, and nothing bey
   }
   // What has its place and no checkpoint yet: looked at until the look came before the signing.
   for (let looked = false; !looked; ) {
-    await appendPendingAs(seals, store, [pendingEntry(freshSeed())])
-    await store.sequence(growSealed(seals), 256)
+    await appendPendingAs(macs, store, [pendingEntry(freshSeed())])
+    await store.sequence(growAuthenticated(macs), 256)
     const tree = (await store.findLogState())?.size ?? 0
     const position = tree - 1
     const response = await tile(`0/${path(Math.floor(position / 256))}.p/${(position % 256) + 1}`)

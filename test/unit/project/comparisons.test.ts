@@ -42,7 +42,7 @@ const places = [
     'equalBytes(asked.fingerprint, fingerprint)',
   ],
   ['WeChat’s signature with the session_key', 'service/wechat/encrypted-data.ts', 'timingSafeEqual('],
-  ['the keyed tag of a person', 'service/tlog/receipts.ts', 'equalBytes(tag, row.userTag)'],
+  ['the keyed tag of a person', 'service/tlog/receipts.ts', 'equalBytes(tag, row.userBlindIndex)'],
   ['the session of a socket', 'service/transport/socket.ts', 'equalBytes('],
 ] as const
 
