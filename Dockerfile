@@ -6,13 +6,14 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY crypto/package.json crypto/
 COPY miniprogram/client/package.json miniprogram/client/
+COPY packages/verify/package.json packages/verify/
 COPY service/package.json service/
 COPY service/bin service/bin
 # Only the packages that need their scripts run them; the others bring what they need.
 RUN npm ci --ignore-scripts && npm rebuild better-sqlite3 esbuild
 COPY . .
 # The pages of the demo are for development.
-RUN npm run build && rm -rf service/dist/pages/demo && npm prune --omit=dev --ignore-scripts
+RUN npm run build && rm -rf service/dist/pages/demo && npm prune --omit=dev --omit=optional --ignore-scripts
 
 FROM node:22-bookworm-slim
 WORKDIR /app
@@ -22,6 +23,8 @@ COPY --from=build /app/crypto/package.json crypto/
 COPY --from=build /app/crypto/dist crypto/dist
 COPY --from=build /app/miniprogram/client/package.json miniprogram/client/
 COPY --from=build /app/miniprogram/client/miniprogram_dist miniprogram/client/miniprogram_dist
+COPY --from=build /app/packages/verify/package.json packages/verify/
+COPY --from=build /app/packages/verify/dist packages/verify/dist
 COPY --from=build /app/service/package.json service/
 COPY --from=build /app/service/bin service/bin
 COPY --from=build /app/service/dist service/dist

@@ -1,6 +1,6 @@
 /**
  * Mutation testing, one room at a time: `MINISEAL_ROOM=crypto npx stryker run`, and the same for `exchange`. One file:
- * `--mutate crypto/frames/frame.ts`. What survives and changes nothing is explained in docs/internals/mutants.md.
+ * `--mutate crypto/frames/frame.ts`. docs/internals/assurance.md has the scores.
  */
 const room = process.env.MINISEAL_ROOM ?? 'crypto'
 const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/channel/**/*.ts'] }

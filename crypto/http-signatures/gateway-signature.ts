@@ -53,6 +53,33 @@ export interface CallerClaims {
   readonly acr: string
 }
 
+/** The caller of a request, as the channel verified it. */
+export interface Caller {
+  /** The pairwise subject of the user. */
+  readonly user: string
+  /** Thumbprint of the device key. */
+  readonly device: string
+  /** base64url of the session id. */
+  readonly session: string
+  /** Of the mini program. */
+  readonly appid: string
+  /** How the user was authenticated for this request: `session`, or `soter` after a biometric confirmation. */
+  readonly acr: 'session' | 'soter'
+  readonly signature: SignatureEvidence
+}
+
+/** The device's signature over a request: evidence for third parties. */
+export interface SignatureEvidence {
+  readonly keyid: string
+  /** The device's Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array
+  /** The exact text that was signed (RFC 9421, section 2.5). */
+  readonly base: string
+  readonly signature: Uint8Array
+  /** UNIX seconds, by the device's clock. */
+  readonly created: number
+}
+
 const claimNames = ['user', 'device', 'session', 'app', 'acr'] as const
 
 /**

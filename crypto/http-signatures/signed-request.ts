@@ -190,7 +190,7 @@ export function assertInWindow(signature: RequestSignature, now: number, window:
  *
  * @throws ProtocolError `digest_mismatch`, also for a digest that cannot be read or is of another algorithm.
  */
-export function assertContentDigest(primitives: Primitives, message: RequestMessage): void {
+export function assertContentDigest(primitives: Pick<Primitives, 'sha256'>, message: RequestMessage): void {
   const field = findField(message.fields, 'content-digest')
   if (field === undefined) return
   const matches = refuseFormat('digest_mismatch', () =>
@@ -201,7 +201,7 @@ export function assertContentDigest(primitives: Primitives, message: RequestMess
 
 /** @throws ProtocolError `signature_invalid`. */
 export function assertSignature(
-  primitives: Primitives,
+  primitives: Pick<Primitives, 'ed25519Verify'>,
   signature: RequestSignature,
   publicKey: Uint8Array,
 ): void {

@@ -51,3 +51,6 @@ export interface Primitives {
   /** `undefined` when the box was not made with this nonce and key. */
   secretboxOpen(box: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined
 }
+
+/** All that verification needs. */
+export type VerificationPrimitives = Pick<Primitives, 'sha256' | 'ed25519Verify'>

@@ -12,7 +12,7 @@ export interface OkpJwk {
 
 /** `keyid` and `kid`: base64url SHA-256 of the canonical JWK (RFC 7638, section 3; RFC 8037, appendix A.3). */
 export function keyThumbprint(
-  primitives: Primitives,
+  primitives: Pick<Primitives, 'sha256'>,
   publicKey: Uint8Array,
   curve: 'Ed25519' | 'X25519' = 'Ed25519',
 ): string {

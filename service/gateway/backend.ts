@@ -1,33 +1,10 @@
 /** A backend: what answers a verified request that is not the channel's own. */
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import type { RouteState, UpstreamCause } from './upstream-faults.ts'
 
-/** Who asks, as the channel has proved it. */
-export interface Caller {
-  /** The pseudonymous subject. */
-  readonly user: string
-  /** Thumbprint of the device key. */
-  readonly device: string
-  /** b64u of the session id. */
-  readonly session: string
-  readonly appid: string
-  /** How the user was confirmed for this request: `session`, or `soter` after a biometric confirmation. */
-  readonly acr: 'session' | 'soter'
-  readonly signature: SignatureEvidence
-}
-
-/** The device's signature over this request: what proves it to somebody else. */
-export interface SignatureEvidence {
-  readonly keyid: string
-  /** The device's Ed25519 public key, 32 bytes. */
-  readonly publicKey: Uint8Array
-  /** The exact text that was signed (RFC 9421, section 2.5). */
-  readonly base: string
-  readonly signature: Uint8Array
-  /** UNIX seconds, by the device's clock. */
-  readonly created: number
-}
+export type { Caller, SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 
 export interface Backend {
   /**

@@ -1,13 +1,13 @@
-/** gateway.json through the package's own verifier. The guides' programs: `test/e2e/docs/backends.test.ts`. */
+/** gateway.json against `miniseal-verify`. `test/e2e/docs/backends.test.ts` holds the guides' programs to it as well. */
 import { describe, expect, it } from 'vitest'
 import { decodeHex } from '../../../crypto/text.ts'
-import type { NodeRequest } from '../../../service/verify.ts'
-import { ProtocolError, verifyMiniseal } from '../../../service/verify.ts'
+import type { NodeRequest } from '../../../packages/verify/index.ts'
+import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
 import { readVectors } from './read-vectors.ts'
 
 const { origin, now, token_keys: jwks, message_keys: messageKeys, caller, requests } = readVectors('gateway')
 
-/** As Node gives it: of some fields that came twice, `headers` has the first alone. */
+/** Like Node's `IncomingMessage`: `headers` keeps the first of some repeated fields, `rawHeaders` all. */
 function nodeRequest({ method, path, fields }: (typeof requests)[number]): NodeRequest {
   return {
     method,
@@ -17,10 +17,10 @@ function nodeRequest({ method, path, fields }: (typeof requests)[number]): NodeR
   }
 }
 
+const verify = createVerifier({ origin, jwks, messageKeys, now: () => now })
+
 async function codeOf(request: (typeof requests)[number]): Promise<string | null> {
-  const body = decodeHex(request.content)
-  const verdict = verifyMiniseal(nodeRequest(request), { origin, jwks, messageKeys, body, now: () => now })
-  return await verdict.then(
+  return await verify(nodeRequest(request), decodeHex(request.content)).then(
     (found) => {
       expect(found).toMatchObject({ user: caller.user, device: caller.device, session: caller.session })
       return null
@@ -32,8 +32,8 @@ async function codeOf(request: (typeof requests)[number]): Promise<string | null
   )
 }
 
-describe('a request behind the gateway', () => {
-  it.each(requests)('$title: $code', async (request) => {
+describe('createVerifier', () => {
+  it.each(requests)('gives the vector "$title" the code $code', async (request) => {
     expect(await codeOf(request)).toBe(request.code)
   })
 })

@@ -108,10 +108,10 @@ describe('links', () => {
     const seen = new Map<string, number>()
     return new Set(
       parseDocument(path, readFileSync(join(root, path), 'utf8')).headings.map(({ text }) => {
-        const checkpointLock = anchorOf(text)
-        const before = seen.get(checkpointLock) ?? 0
-        seen.set(checkpointLock, before + 1)
-        return before === 0 ? checkpointLock : `${checkpointLock}-${before}`
+        const anchor = anchorOf(text)
+        const before = seen.get(anchor) ?? 0
+        seen.set(anchor, before + 1)
+        return before === 0 ? anchor : `${anchor}-${before}`
       }),
     )
   }
@@ -121,15 +121,13 @@ describe('links', () => {
     (_path, document) => {
       for (const { line, target } of document.links) {
         if (/^[a-z]+:/.test(target)) continue
-        const [file = '', checkpointLock] = target.split('#')
+        const [file = '', anchor] = target.split('#')
         const path = file === '' ? document.path : normalize(join(dirname(document.path), file))
         expect(path.startsWith('..'), `${document.path}:${line} leads out of the project`).toBe(false)
         expect(existsSync(join(root, path)), `${document.path}:${line}: ${target}`).toBe(true)
-        if (checkpointLock === undefined) continue
+        if (anchor === undefined) continue
         expect(statSync(join(root, path)).isFile()).toBe(true)
-        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(
-          decodeURIComponent(checkpointLock),
-        )
+        expect(headingsOf(path), `${document.path}:${line}: ${target}`).toContain(decodeURIComponent(anchor))
       }
     },
   )

@@ -45,11 +45,11 @@ it('writes a line for each entry, the newest first, with what is sealed in it', 
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(rows).toHaveLength(1203)
-  expect(rows[0]).toMatchObject({ position: 1202, detail: 'erased', groups: {} })
+  expect(rows[0]).toMatchObject({ index: 1202, detail: 'erased', groups: {} })
   expect(rows[0].facts).toEqual({ by: 'user', reason: 'lost' })
   expect(rows[1].facts).toBeUndefined()
   expect(rows[2]).toMatchObject({
-    position: 1200,
+    index: 1200,
     kind: 'request',
     result: 'ok',
     detail: 'opened',

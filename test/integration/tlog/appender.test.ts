@@ -169,13 +169,11 @@ describeOnBothEngines('the journal of a process', (create) => {
     await appender.ensureSubjectKey(user)
     const before = await store.findSubjectKey(tag)
     if (before === undefined) throw new Error('no key')
-    const globalIndex = `subject_keys.key_wrapped` as const
+    const column = `subject_keys.key_wrapped` as const
     const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
     const { secretContext } = await import('../../../service/keys/secret-places.ts')
-    const to = wrapper.wrap(secret, secretContext(globalIndex, [tag]))
-    await store.commit([
-      { kind: 'swap-wrapped', column: globalIndex, row: [tag], from: before.keyWrapped, to },
-    ])
+    const to = wrapper.wrap(secret, secretContext(column, [tag]))
+    await store.commit([{ kind: 'swap-wrapped', column, row: [tag], from: before.keyWrapped, to }])
     expect((await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })).kind).toBe(
       'committed',
     )

@@ -71,14 +71,14 @@ const write = ({ table, column, rowid, isText }: Cell, value: Buffer): void => {
 it('finds any flipped bit of any entry, tile or checkpoint, and of what entries are found by', {
   timeout: 120_000,
 }, async () => {
-  const globalIndex = fc.record({
+  const damage = fc.record({
     column: fc.constantFrom(...columns),
     row: fc.nat(),
     byte: fc.nat(),
     bit: fc.integer({ min: 0, max: 6 }),
   })
   await fc.assert(
-    fc.asyncProperty(globalIndex, async ({ column: [table, column], row, byte, bit }) => {
+    fc.asyncProperty(damage, async ({ column: [table, column], row, byte, bit }) => {
       const chosen = cells.filter((cell) => cell.table === table && cell.column === column)
       const cell = chosen[row % chosen.length]
       if (cell === undefined) throw new Error(`nothing in ${table}.${column}`)

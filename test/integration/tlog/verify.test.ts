@@ -32,7 +32,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     readonly ok: boolean
     readonly findings: readonly {
       readonly code: string
-      readonly globalIndex: string
+      readonly location: string
       readonly message: string
     }[]
     readonly checked: Record<string, unknown>
@@ -50,7 +50,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   const found = async (args: readonly string[] = []): Promise<readonly string[]> => {
     const { code, findings } = await check(args)
     expect(code).toBe(findings.length > 0 ? 1 : 0)
-    return findings.map(({ code, globalIndex }) => `${code} ${globalIndex}`)
+    return findings.map(({ code, location }) => `${code} ${location}`)
   }
   /** A literal of bytes, in the words of the engine. */
   const bytes = (value: Uint8Array): string => {
@@ -122,7 +122,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     const { findings } = await check()
     expect(findings).toContainEqual({
       code: 'entry-missing',
-      globalIndex: 'log 0, entries 50 to 51',
+      location: 'log 0, entries 50 to 51',
       message: '2 missing from the log',
     })
     expect(findings.filter(({ code }) => code === 'checkpoint-inconsistent')).toEqual([])
@@ -194,7 +194,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
       if (column !== 'code') {
         expect(findings).toContainEqual({
           code: 'column-changed',
-          globalIndex: 'log 0, entry 30',
+          location: 'log 0, entry 30',
           message: `the column ${column} is not what its leaf says`,
         })
       }
