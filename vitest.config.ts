@@ -1,17 +1,83 @@
+/**
+ * The tests in tiers: `npm test` runs the projects `unit` and `integration`, `npm run test:e2e` runs `e2e` and `postgres`,
+ * `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
+ */
+import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** Integration suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
+const engineSuites = readdirSync('test/integration', { recursive: true, encoding: 'utf8' })
+  .map((file) => `test/integration/${file}`)
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => /describe(?:OnBothEngines|WithBothDatabases)\(/.test(readFileSync(file, 'utf8')))
+
+/** Databases of tests need no disk: an fsync in memory takes 0.1 ms instead of several. */
+const memoryFolder = hasSpace('/dev/shm') ? { TMPDIR: '/dev/shm' } : {}
+
+function hasSpace(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize > 2 ** 31
+  } catch {
+    return false
+  }
+}
+
+const globalSetup = 'test/support/global-setup.ts'
+
 export default defineConfig({
-  // The workspaces' sources, not what was built from them.
+  // The sources of the workspaces instead of their build output.
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
-    include: ['test/**/*.test.ts', 'bench/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // What is waited for comes soon on an idle machine; on a busy one it is waited for longer.
     expect: { poll: { timeout: 60_000 } },
-    // Most tests wait for a process, a disk or a browser: on a machine of two cores one worker leaves one idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/conformance/vectors/*.test.ts'],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          // One import of the service for all files of a worker.
+          isolate: false,
+          env: memoryFolder,
+          globalSetup,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: engineSuites,
+          isolate: false,
+          env: { ...memoryFolder, MINISEAL_TEST_ENGINE: 'postgres' },
+          globalSetup,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: [
+            'test/e2e/**/*.test.ts',
+            'test/conformance/{judges,independent}/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
+          globalSetup,
+        },
+      },
+      { extends: true, test: { name: 'long', include: ['test/long/**/*.test.ts'], globalSetup } },
+    ],
   },
 })

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import { bundleClient } from '../miniprogram/build/bundle.ts'
-import { hasJsc, runInJsc } from '../test/e2e/engines/jsc.ts'
+import { runInJsc } from '../test/e2e/engines/jsc.ts'
 import { createLoopback } from '../test/e2e/engines/wx-loopback.ts'
 
 /** Milliseconds. */
@@ -52,7 +52,6 @@ async function timeClient(withoutBigInt: boolean, rounds: number): Promise<Timin
 }
 
 async function main(): Promise<void> {
-  if (!hasJsc()) return
   const noble = await timeClient(false, 25)
   const tweetnacl = await timeClient(true, 9)
   const shown = ({ fastest, median }: Spread): string =>

@@ -10,7 +10,6 @@ import { createLogger } from './observability/logger.ts'
 import type { RunningService } from './server.ts'
 import { startService } from './server.ts'
 
-export { ProtocolError } from 'miniseal-protocol/errors'
 export type { Config } from './config/config.ts'
 export type { Environment } from './config/environment.ts'
 export { ConfigError } from './config/environment.ts'
@@ -18,7 +17,9 @@ export type { NewEvent } from './events/event.ts'
 export type { Pushed, PushOptions } from './events/outbox.ts'
 export type { Caller, SignatureEvidence } from './gateway/backend.ts'
 export type { InnerApp, InnerVariables, MountOptions } from './gateway/mounted.ts'
-export { StepUpNeeded } from './gateway/step-up.ts'
+export { stepUpRequired } from './gateway/step-up.ts'
+export type { ProblemDetails } from './problems/problem-error.ts'
+export { ProblemError } from './problems/problem-error.ts'
 export type { RunningService } from './server.ts'
 
 /** What a service is made of; `isIdempotent` and `fields` are about its `app`. */

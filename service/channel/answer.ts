@@ -2,17 +2,17 @@
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
-import type { ProblemContext } from '../messages/problems.ts'
-import { problemOf } from '../messages/problems.ts'
+import type { ProblemContext } from '../problems/document.ts'
+import { writeProblem } from '../problems/document.ts'
+import type { Refusal } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Refused } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 
 export interface Answer {
   readonly reply: ResponseMessage
   /** Absent when the plaintext was not a request at all. */
   readonly request: RequestMessage | undefined
-  readonly refused?: Refused | undefined
+  readonly refused?: Refusal | undefined
   /** The hash of the leaf that tells of this exchange; absent where there is none. */
   readonly receipt?: Uint8Array | undefined
 }
@@ -20,24 +20,20 @@ export interface Answer {
 /** A refusal as an answer like others, marked as the service's own. */
 export function refusalAnswer(
   context: ExchangeContext,
-  refused: Refused,
+  refused: Refusal,
   requestContext: RequestContext,
 ): Answer {
-  const { status, headers, body } = problemOf(
-    refused.refusal,
-    problemContext(context, refused, requestContext),
-  )
-  const fields: readonly Field[] = [...headers, [problemField, refused.refusal.code]]
+  const { status, headers, body } = writeProblem(refused, problemContext(context, requestContext))
+  const fields: readonly Field[] = [...headers, [problemField, refused.code]]
   const reply = { status, fields, content: encodeUtf8(body) }
   return { reply, request: requestContext.request, refused }
 }
 
 export function problemContext(
   context: ExchangeContext,
-  { step, outcome }: Refused,
   { requestId }: Pick<RequestContext, 'requestId'>,
 ): ProblemContext {
-  return { origin: context.settings.origin, step, outcome, time: context.now(), requestId }
+  return { origin: context.settings.origin, time: context.now(), requestId }
 }
 
 /** An answer with more fields. */

@@ -6,6 +6,7 @@ import { findField } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Caller } from '../gateway/backend.ts'
+import { atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { renewalPath, tokenOf } from '../sessions/tokens.ts'
 import type { CommitResult, SessionRecord, Write, WriteOf } from '../store/store.ts'
@@ -13,7 +14,6 @@ import type { IntentResult } from '../tlog/commit-leaves.ts'
 import type { ExchangeContext } from './context.ts'
 import { replayed } from './copies.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
-import { checkAsync, Refused } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 import { draftLeaf } from './request-context.ts'
 import type { VerifiedRequest } from './verify.ts'
@@ -61,7 +61,7 @@ export function assertCommand(value: Command): void {
 /**
  * Checks the access token and its binding to the key that signed.
  *
- * @throws Refused `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`.
+ * @throws Refusal `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`.
  */
 export async function verifyToken(
   context: ExchangeContext,
@@ -69,7 +69,7 @@ export async function verifyToken(
 ): Promise<TokenSubject> {
   assertVerified(verified)
   const { message, signature, opened } = verified
-  return await checkAsync('token', async () => {
+  return await atStepAsync('token', async () => {
     const token = tokenOf(findField(message.fields, 'authorization'))
     const isRenewal = message.method === 'POST' && message.path === renewalPath
     const age = isRenewal ? 'any' : 'unexpired'
@@ -103,7 +103,7 @@ export function nonceClaim(context: ExchangeContext, signature: RequestSignature
  * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, the
  * claim of its Idempotency-Key and its intent. Nothing has happened before; nothing happens unless this returns.
  *
- * @throws Refused `replayed` or `session_ended`; `unavailable` when the store cannot say.
+ * @throws Refusal `replayed` or `session_ended`; `unavailable` when the store cannot say.
  */
 export async function claimRequest(
   context: ExchangeContext,
@@ -114,7 +114,7 @@ export async function claimRequest(
   assertVerified(verified)
   const { opened, signature, message } = verified
   const claim = idempotencyClaim(context, subject, message)
-  const { isNew, intent } = await checkAsync('claim', async () => {
+  const { isNew, intent } = await atStepAsync('claim', async () => {
     if (mayHaveEffect(message)) context.log.assertAcceptingEntries()
     return await commitClaims(context, verified, claim, requestContext)
   })
@@ -189,6 +189,6 @@ async function refusalOfSession({ sessions }: ExchangeContext, id: Uint8Array): 
   const found = await sessions.findAnew(id)
   const isRevoked = found !== undefined && found.record.deviceRevokedAt !== null
   return isRevoked
-    ? new Refused('key', keyRevoked())
-    : new ProtocolError('session_ended', 'the session has ended')
+    ? keyRevoked().with({ step: 'key' })
+    : new ProblemError('session_ended', 'the session has ended')
 }

@@ -5,8 +5,9 @@ import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import type { Work } from '../limits/bulkheads.ts'
 import type { Sender } from '../limits/source.ts'
-import type { Problem } from '../messages/problems.ts'
-import { clearProblem } from '../messages/problems.ts'
+import type { Problem } from '../problems/document.ts'
+import { clearProblem } from '../problems/document.ts'
+import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import type { Answer } from './answer.ts'
 import { problemContext, receiptedReply, refusalAnswer, withFields } from './answer.ts'
@@ -18,7 +19,6 @@ import { needsIdempotencyKey, outcomesPath } from './idempotency.ts'
 import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
-import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 import { signatureOf, subjectOf } from './request-context.ts'
 import { sealReply } from './seal.ts'
@@ -50,11 +50,11 @@ async function runStages(
 ): Promise<ExchangeAnswer> {
   const requestContext: RequestContext = { requestId: randomUUID(), sender, startedAt: performance.now() }
   const clock = new StageClock(context.trace)
-  const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refused, notes = {}): void =>
+  const done = (kind: ExchangeRecord['kind'], status: number, refused?: Refusal, notes = {}): void =>
     record(context, requestContext, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
-    leave = await checkAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
+    leave = await atStepAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const made = await answer(context, opened, requestContext, clock)
@@ -64,7 +64,7 @@ async function runStages(
     done(opened.kind === 'handshake' ? 'login' : 'request', sealed.reply.status, sealed.refused, notes)
     return { kind: 'frame', bytes: frame }
   } catch (error) {
-    const refused = asRefused('frame', error)
+    const refused = refusalAt('frame', error)
     const problem = await answerInClear(context, refused, requestContext)
     done('clear', problem.status, refused)
     return { kind: 'clear', problem }
@@ -82,10 +82,10 @@ function kindOf(bytes: Uint8Array): 'login' | 'request' {
 /** A refusal where nothing can be sealed, told like others. */
 export async function answerInClear(
   context: ExchangeContext,
-  refused: Refused,
+  refused: Refusal,
   requestContext: RequestContext,
 ): Promise<Problem> {
-  const problem = clearProblem(refused.refusal, problemContext(context, refused, requestContext))
+  const problem = clearProblem(refused, problemContext(context, requestContext))
   const { status, headers, body } = problem
   await logRefusal(context, refused, requestContext, { status, fields: headers, content: encodeUtf8(body) })
   return problem
@@ -114,11 +114,11 @@ function sealAnswer(
     return seal(made)
   } catch (error) {
     const { receipt, request } = made
-    const { step, refusal } = asRefused('handler', error)
+    const refusal = refusalAt('handler', error)
     // The request ran, and its answer never fits.
     const isDone = request !== undefined && needsIdempotencyKey(request) && made.refused === undefined
-    const refused = new Refused(step, refusal, isDone ? 'unknown' : undefined)
-    return seal({ ...refusalAnswer(context, refused, requestContext), receipt })
+    const answered = isDone ? refusal.with({ outcome: 'unknown' }) : refusal
+    return seal({ ...refusalAnswer(context, answered, requestContext), receipt })
   }
 }
 
@@ -139,7 +139,7 @@ async function answer(
     assertPassable(request)
     if (opened.kind === 'handshake') {
       clock.begin('login')
-      check('limits', () => context.disk.assertSpace())
+      atStep('limits', () => context.disk.assertSpace())
       return await logIn(context, opened, request, requestContext)
     }
     const verified = verifyRequest(context, opened, request)
@@ -148,10 +148,10 @@ async function answer(
     const subject = await verifyToken(context, verified)
     clock.begin('claim')
     const command = await firstOnly(context, verified, async () => {
-      quotas = await checkAsync('limits', () => takeRequest(context, subject, request))
+      quotas = await atStepAsync('limits', () => takeRequest(context, subject, request))
       await assertStorable(context, subject, request)
       const work = workOf(context, subject, request)
-      requestContext.release = check('limits', () => context.limits.acquireFor(work))
+      requestContext.release = atStep('limits', () => context.limits.acquireFor(work))
       return await claimRequest(context, verified, subject, requestContext)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
@@ -160,7 +160,7 @@ async function answer(
     await chargeStored(context, subject, request, settled)
     return withFields(settled, quotas)
   } catch (error) {
-    return withFields(await refuse(context, asRefused('handler', error), requestContext), quotas)
+    return withFields(await refuse(context, refusalAt('handler', error), requestContext), quotas)
   }
 }
 
@@ -170,7 +170,7 @@ async function firstOnly(
   { signature }: VerifiedRequest,
   claim: () => Promise<Command>,
 ): Promise<Command> {
-  const done = await checkAsync('claim', () => copies.assertFirst(signature))
+  const done = await atStepAsync('claim', () => copies.assertFirst(signature))
   try {
     return await claim()
   } finally {
@@ -203,12 +203,12 @@ function record(
   { requestId, sender, startedAt }: RequestContext,
   clock: StageClock,
   outcome: Pick<ExchangeRecord, 'kind' | 'status' | 'risk' | 'method'>,
-  refused: Refused | undefined,
+  refused: Refusal | undefined,
 ): void {
   const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
-  const refusal = refused === undefined ? {} : { code: refused.refusal.code, step: refused.step }
-  const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.refusal.code)
-  const error = isFault ? { error: refused.refusal.cause } : {}
+  const refusal = refused === undefined ? {} : { code: refused.code, step: refused.step }
+  const isFault = refused !== undefined && ['internal', 'unavailable'].includes(refused.code)
+  const error = isFault ? { error: refused.cause } : {}
   const { source } = sender
   context.record({ requestId, source, ...outcome, durationMs, stages: clock.stop(), ...refusal, ...error })
 }

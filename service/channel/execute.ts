@@ -1,11 +1,8 @@
 /** From a command to an outcome: the channel's own routes decide, everything else is the backend's. Nothing is written. */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from '../gateway/backend.ts'
-import { NothingSent } from '../gateway/backend.ts'
-import { StepUpNeeded } from '../gateway/step-up.ts'
-import { refusalOf } from '../messages/problems.ts'
+import { atStep, atStepAsync, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import { assertCommand } from './authorize.ts'
@@ -17,7 +14,6 @@ import {
   replayStoredResponse,
 } from './idempotency.ts'
 import { handleOutcomeRoute } from './outcomes.ts'
-import { asRefused, check, checkAsync, Refused } from './refused.ts'
 import { assertRequiredAcr } from './required-acr.ts'
 import { handleDeviceRoute } from './routes/devices.ts'
 import { handleEventRoute } from './routes/events.ts'
@@ -46,7 +42,7 @@ interface Replayed {
 
 export interface Failed {
   readonly kind: 'failed'
-  readonly refused: Refused
+  readonly refused: Refusal
   /**
    * What becomes of the Idempotency-Key: `refused` settles it with this very refusal, the others are as in `KeyEnd`.
    * Absent where there is no claim, or it is another request's.
@@ -66,7 +62,7 @@ export async function execute(context: ExchangeContext, command: Command): Promi
     if (reply !== undefined) return { kind: 'replayed', reply }
   } catch (error) {
     // The claim, if there is one, is another request's.
-    return { kind: 'failed', refused: asRefused('idempotency', error), writes: [], isUnknown: false }
+    return { kind: 'failed', refused: refusalAt('idempotency', error), writes: [], isUnknown: false }
   }
   try {
     return await handle(context, command)
@@ -75,17 +71,17 @@ export async function execute(context: ExchangeContext, command: Command): Promi
   }
 }
 
-/** @throws Refused `idempotency_…` */
+/** @throws Refusal `idempotency_…` */
 async function findAnswer(
   context: ExchangeContext,
   { message, idempotency }: Command,
 ): Promise<ResponseMessage | undefined> {
   if (idempotency === undefined) {
-    check('idempotency', () => needsIdempotencyKey(message) && readIdempotencyKey(message))
+    atStep('idempotency', () => needsIdempotencyKey(message) && readIdempotencyKey(message))
     return undefined
   }
   if (idempotency.isNew) return undefined
-  return await checkAsync('idempotency', () => replayStoredResponse(context, message, idempotency.claim))
+  return await atStepAsync('idempotency', () => replayStoredResponse(context, message, idempotency.claim))
 }
 
 async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
@@ -120,8 +116,7 @@ async function handleOwnRoute(
     )
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
-    const { code, message: detail } = refusalOf(error)
-    throw new ProtocolError(code, detail, new NothingSent(error))
+    throw toProblem(error).with({ effect: 'none' })
   }
 }
 
@@ -133,25 +128,24 @@ async function handleOwnRoute(
  */
 export function afterError(context: ExchangeContext, command: Command, error: unknown): Failed {
   const { idempotency, message } = command
-  if (error instanceof StepUpNeeded) {
-    const { write, refusal } = askStepUp(context, command, error)
-    const refused = new Refused('handler', refusal)
+  const refused = refusalAt('handler', error)
+  if (refused.code === 'step_up_required' && refused.members.challenge === undefined) {
+    const { write, refusal } = askStepUp(context, command, refused)
     // Challenge kept and key freed together: the confirmed request comes with the same key.
-    return { kind: 'failed', refused, key: keyBefore(command), writes: [write], isUnknown: false }
+    return { kind: 'failed', refused: refusal, key: keyBefore(command), writes: [write], isUnknown: false }
   }
-  const refused = asRefused('handler', error)
   if (isBeforeHandler(refused))
     return { kind: 'failed', refused, key: keyBefore(command), writes: [], isUnknown: false }
   const isNothing = hadNoEffect(refused)
   const isUnknown = mayHaveEffect(message) && !isNothing
   if (idempotency === undefined) return { kind: 'failed', refused, writes: [], isUnknown }
   if (isNothing && idempotency.isNew) {
-    const none = new Refused(refused.step, refused.refusal, 'none')
+    const none = refused.with({ outcome: 'none' })
     return { kind: 'failed', refused: none, key: 'refused', writes: [], isUnknown }
   }
   // That this request did nothing says nothing of the lost one whose place it has taken.
   const key = isNothing ? 'lost' : 'unknown'
-  const unknown = new Refused(refused.step, refused.refusal, 'unknown')
+  const unknown = refused.with({ outcome: 'unknown' })
   return { kind: 'failed', refused: unknown, key, writes: [], isUnknown: true }
 }
 
@@ -162,8 +156,8 @@ function keyBefore({ idempotency }: Command): Failed['key'] {
 }
 
 /** A confirmation that is asked for, or that fails, comes before the handler: the next try has the same key. */
-function isBeforeHandler({ step, refusal }: Refused): boolean {
-  return step === 'step-up' || refusal.code === 'step_up_required' || refusal.code === 'step_up_invalid'
+function isBeforeHandler({ step, code }: Refusal): boolean {
+  return step === 'step-up' || code === 'step_up_required' || code === 'step_up_invalid'
 }
 
 /** Refusals by which a handler says that it has done nothing, and never will for this request. */
@@ -175,6 +169,6 @@ const withoutEffect: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a failure says that nothing has happened. */
-function hadNoEffect({ step, refusal }: Refused): boolean {
-  return step === 'idempotency' || withoutEffect.has(refusal.code) || refusal.cause instanceof NothingSent
+function hadNoEffect({ step, code, details }: Refusal): boolean {
+  return step === 'idempotency' || withoutEffect.has(code) || details.effect === 'none'
 }

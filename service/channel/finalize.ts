@@ -1,8 +1,7 @@
 /** From an outcome to an answer that may leave: what was decided, what settles it, and its leaf, in one commit. */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import { refusalOf } from '../messages/problems.ts'
+import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import { endLeaves } from '../tlog/session-leaves.ts'
 import type { Answer } from './answer.ts'
@@ -12,7 +11,6 @@ import type { ExchangeContext } from './context.ts'
 import type { Failed, Outcome } from './execute.ts'
 import { afterError } from './execute.ts'
 import { endOfClaim, inProgress, isOfSession, type KeyEnd } from './idempotency.ts'
-import { asRefused, Refused } from './refused.ts'
 import type { Ending, RequestContext } from './request-context.ts'
 import { refusedLeaf, requestLeaf } from './request-context.ts'
 
@@ -78,19 +76,19 @@ async function finalizeReplay(
     return { reply, request: requestContext.request, receipt }
   } catch (error) {
     // The claim is settled already.
-    const refused = asRefused('idempotency', error)
+    const refused = refusalAt('idempotency', error)
     const failed: Failed = { kind: 'failed', refused, writes: [], isUnknown: false }
     return await finalizeFailure(context, command, failed, requestContext)
   }
 }
 
 /** Why an answer does not leave whose commit was refused: one of the handler's own writes, or the key's settlement. */
-function refusalOfWrite(write: Write, own: readonly Write[]): ProtocolError | Refused {
+function refusalOfWrite(write: Write, own: readonly Write[]): ProblemError {
   // A key that is to be cancelled was claimed since the handler looked.
   if (write.kind === 'claim-idempotency') return inProgress()
   return own.includes(write)
-    ? new ProtocolError('not_found', 'what the request is about is no longer there')
-    : new ProtocolError('internal', 'the answer could not be kept')
+    ? new ProblemError('not_found', 'what the request is about is no longer there')
+    : new ProblemError('internal', 'the answer could not be kept')
 }
 
 /** What was refused stays refused, also when that cannot be logged; but nobody hears `none`, or a challenge, that is not kept. */
@@ -102,7 +100,7 @@ async function finalizeFailure(
 ): Promise<Answer> {
   const { refused, isUnknown } = failed
   const answer = refusalAnswer(context, refused, requestContext)
-  const isPromise = refused.outcome === 'none' || refused.refusal.code === 'step_up_required'
+  const isPromise = refused.outcome === 'none' || refused.code === 'step_up_required'
   const end = failed.key === 'refused' ? storedAs(command, 'none', answer.reply) : failed.key
   const writes = [...failed.writes, ...endOf(context, command, end)]
   try {
@@ -122,7 +120,7 @@ async function finalizeFailure(
     if (command.intent === undefined) context.appender.countMissing()
     if (!isPromise) return answer
     const outcome = refused.outcome === 'none' ? 'unknown' : undefined
-    return refusalAnswer(context, new Refused('handler', refusalOf(error), outcome), requestContext)
+    return refusalAnswer(context, toProblem(error).with({ step: 'handler', outcome }), requestContext)
   }
 }
 
@@ -155,7 +153,7 @@ async function appendRequestEntry(
 /** The answer to what was refused before anything was claimed. Its leaf is one of its own, or one of a count. */
 export async function refuse(
   context: ExchangeContext,
-  refused: Refused,
+  refused: Refusal,
   requestContext: RequestContext,
 ): Promise<Answer> {
   const answer = refusalAnswer(context, refused, requestContext)
@@ -165,11 +163,11 @@ export async function refuse(
 /** @param reply what is answered, sealed or in the clear */
 export async function logRefusal(
   context: ExchangeContext,
-  refused: Refused,
+  refused: Refusal,
   requestContext: RequestContext,
   reply: ResponseMessage,
 ): Promise<Uint8Array | undefined> {
-  const { code, cause } = refused.refusal
+  const { code, cause } = refused
   if (cause instanceof StoreUnavailable) {
     // To ask the database again would only make others wait.
     context.appender.countMissing()

@@ -5,12 +5,11 @@ import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { parseItem } from 'miniseal-protocol/http-signatures/structured-fields'
-import { refusalOf } from '../messages/problems.ts'
+import { ProblemError, type Refusal, toProblem } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import type { IdempotencyRecord } from '../store/idempotency-records.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
-import { Refused } from './refused.ts'
 import { digestOfParts, identityParts } from './request-identity.ts'
 import type { StoredAnswer } from './stored-answers.ts'
 import { unwrapStored, wrapStored } from './stored-answers.ts'
@@ -146,7 +145,7 @@ export function keyState(
  * The answer to a request whose key was used before.
  *
  * @returns `undefined` when the first request was lost and this one has taken its place: it is to be carried out.
- * @throws ProtocolError or Refused: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
+ * @throws ProtocolError or Refusal: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
  *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once nobody can say any more
  *   what came of it; `internal` with the outcome `unknown` when its answer cannot be unwrapped.
  */
@@ -177,7 +176,7 @@ function readState(context: ExchangeContext, record: IdempotencyRecord | undefin
   try {
     return keyState(context, record, now)
   } catch (error) {
-    throw new Refused('idempotency', refusalOf(error), 'unknown')
+    throw toProblem(error).with({ step: 'idempotency', outcome: 'unknown' })
   }
 }
 
@@ -200,14 +199,14 @@ async function takeOver(
 }
 
 /** The refusal of a request whose key is another's: it runs, or nobody knows what came of it. */
-export function inProgress(outcome?: 'unknown'): Refused {
+export function inProgress(outcome?: 'unknown'): Refusal {
   const message = 'a request with this Idempotency-Key is not settled'
-  return new Refused('idempotency', new ProtocolError('idempotency_in_progress', message), outcome)
+  return new ProblemError('idempotency_in_progress', message).with({ step: 'idempotency', outcome })
 }
 
-function cancelled(): Refused {
+function cancelled(): ProblemError {
   const message = 'the Idempotency-Key was cancelled before a request with it ran'
-  return new Refused('idempotency', new ProtocolError('request_cancelled', message), 'none')
+  return new ProblemError('request_cancelled', message, { step: 'idempotency', outcome: 'none' })
 }
 
 /** What becomes of a key once its request has come to an end. */

@@ -10,6 +10,7 @@ import { z } from 'zod'
 import { newDeviceEvents } from '../events/device-events.ts'
 import { secretContext } from '../keys/secret-places.ts'
 import { parseJsonContent, shapedReply } from '../messages/json.ts'
+import { atStep, atStepAsync } from '../problems/problem-error.ts'
 import { sessionKeyContext } from '../sessions/open-sessions.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
@@ -21,7 +22,6 @@ import { assertSignedBy } from './explain-signature-base.ts'
 import { assessRisk, identify } from './login-risk.ts'
 import type { OpenedHandshake } from './open.ts'
 import { pairwiseSubject } from './pairwise-subject.ts'
-import { check, checkAsync } from './refused.ts'
 import type { RequestContext } from './request-context.ts'
 import { deviceLeaf, loginLeaf, signatureOf } from './request-context.ts'
 import { loginReply } from './routes/shapes.ts'
@@ -69,7 +69,7 @@ interface AdmittedLogin {
 /**
  * Answers the request of a handshake frame. The code reaches WeChat at most once, whatever the client repeats.
  *
- * @throws Refused with the code of the first check that fails.
+ * @throws Refusal with the code of the first check that fails.
  */
 export async function logIn(
   context: ExchangeContext,
@@ -82,10 +82,12 @@ export async function logIn(
   requestContext.subject = { device: login.signature.keyid }
   requestContext.app = login.body.appid
   await claimLogin(context, login)
-  const identity = await checkAsync('login', () => identify(context, opened, login.body))
-  const requiredAcr = await checkAsync('login', () => assessRisk(context, opened, login.body.appid, identity))
+  const identity = await atStepAsync('login', () => identify(context, opened, login.body))
+  const requiredAcr = await atStepAsync('login', () =>
+    assessRisk(context, opened, login.body.appid, identity),
+  )
   const parts = { login, identity, requiredAcr }
-  return await checkAsync('login', () => openSession(context, opened, parts, requestContext))
+  return await atStepAsync('login', () => openSession(context, opened, parts, requestContext))
 }
 
 function verifyLogin(
@@ -93,14 +95,14 @@ function verifyLogin(
   opened: OpenedHandshake,
   request: RequestMessage,
 ): VerifiedLogin {
-  check('handler', () => {
+  atStep('handler', () => {
     if (request.method === 'POST' && request.path === '/sessions') return
     throw new ProtocolError('not_found', 'a handshake holds POST /sessions and nothing else')
   })
   const signature = readSignature(context, request)
-  const { body, publicKey } = check('key', () => readDeviceKey(context, opened, request, signature))
-  check('verify', () => assertSignedBy(context, signature, publicKey))
-  check('login', () => {
+  const { body, publicKey } = atStep('key', () => readDeviceKey(context, opened, request, signature))
+  atStep('verify', () => assertSignedBy(context, signature, publicKey))
+  atStep('login', () => {
     if (!context.wechat.hasApp(body.appid))
       throw new ProtocolError('payload_invalid', 'the appid is not served here')
   })
@@ -131,7 +133,7 @@ function readDeviceKey(
 
 /** Uses up nonce and code in one transaction, before WeChat is asked. */
 async function claimLogin(context: ExchangeContext, { body, signature }: VerifiedLogin): Promise<void> {
-  await checkAsync('claim', async () => {
+  await atStepAsync('claim', async () => {
     context.log.assertAcceptingEntries()
     const hash = context.primitives.sha256(encodeUtf8(`${body.appid}\n${body.code}`))
     const result = await context.store.commit([

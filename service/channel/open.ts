@@ -6,9 +6,9 @@ import { parseFrame } from 'miniseal-protocol/frames/frame'
 import { deriveSession, handshakeHash, openHandshakeRequest } from 'miniseal-protocol/frames/handshake'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { openRequest } from 'miniseal-protocol/frames/session-keys'
+import { atStep, atStepAsync } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
-import { check, checkAsync } from './refused.ts'
 
 /** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */
 const maxHandshakeFrame = 65_536
@@ -44,7 +44,7 @@ export type OpenedFrame = OpenedHandshake | OpenedRequest
 /**
  * Opens attacker-controlled bytes.
  *
- * @throws Refused `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session`, `cannot_open` or, for too many
+ * @throws Refusal `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session`, `cannot_open` or, for too many
  *   handshakes of one source, `overloaded`.
  */
 export async function openFrame(
@@ -52,12 +52,12 @@ export async function openFrame(
   bytes: Uint8Array,
   source: string,
 ): Promise<OpenedFrame> {
-  const frame = check('frame', () => parseFrame(bytes, context.settings.maxFrame))
+  const frame = atStep('frame', () => parseFrame(bytes, context.settings.maxFrame))
   switch (frame.kind) {
     case 'handshake-request':
-      check('frame', () => assertLoginSize(bytes))
+      atStep('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
-      await checkAsync('limits', () => context.limits.takeHandshake(source))
+      await atStepAsync('limits', () => context.limits.takeHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)
@@ -65,7 +65,7 @@ export async function openFrame(
     case 'response':
     case 'event':
     case 'refusal':
-      return check('frame', () => {
+      return atStep('frame', () => {
         throw new ProtocolError('malformed_frame', 'a client does not send frames of this type')
       })
   }
@@ -82,12 +82,12 @@ async function openHandshake(
   source: string,
 ): Promise<OpenedHandshake> {
   const { primitives } = context
-  const agreement = await checkAsync('session', async () => {
+  const agreement = await atStepAsync('session', async () => {
     const key = await context.keyring.findAgreement(frame.keyHint, context.now())
     if (key === undefined) throw new ProtocolError('unknown_agreement_key', 'the agreement key is not in use')
     return key
   })
-  return check('open', () => {
+  return atStep('open', () => {
     const { plaintext, state } = openHandshakeRequest(primitives, agreement, frame)
     const secret = context.random(32)
     const serviceEphemeral = primitives.x25519PublicKey(secret)
@@ -113,12 +113,12 @@ async function openHandshake(
 }
 
 async function openSessionRequest(context: ExchangeContext, frame: RequestFrame): Promise<OpenedRequest> {
-  const { record, keys } = await checkAsync('session', async () => {
+  const { record, keys } = await atStepAsync('session', async () => {
     const found = await context.sessions.find(frame.sessionId)
     if (found === undefined) throw new ProtocolError('unknown_session', 'the session is not known')
     return found
   })
-  return check('open', () => {
+  return atStep('open', () => {
     const plaintext = openRequest(context.primitives, keys, frame)
     return { kind: 'request', plaintext, keys, session: record, nonce: frame.nonce }
   })

@@ -35,7 +35,7 @@ export const cancelReply = z.union([done, none])
  * Decides a request under `/outcomes/`; `undefined` when the path is not one of ours.
  *
  * @throws ProtocolError `not_found` for another method and for what is no key.
- * @throws Refused `idempotency_in_progress` where a request with the key runs, or nobody knows what came of it, and it
+ * @throws Refusal `idempotency_in_progress` where a request with the key runs, or nobody knows what came of it, and it
  *   is to be cancelled.
  */
 export async function handleOutcomeRoute(

@@ -3,13 +3,13 @@ import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/b
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Sender } from '../limits/source.ts'
+import type { Refusal } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/store.ts'
 import type { LoggedSignature, LoggedSubject } from '../tlog/disclosures.ts'
 import { disclosuresOf } from '../tlog/disclosures.ts'
 import type { LogEntryInput } from '../tlog/entries.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect } from './idempotency.ts'
-import type { Refused } from './refused.ts'
 
 /** Filled in by the stages, each with what it has proved; a refusal tells what was known by then. */
 export interface RequestContext {
@@ -29,7 +29,7 @@ export interface RequestContext {
 /** How an exchange ended. */
 export interface Ending {
   readonly reply: ResponseMessage
-  readonly refused?: Refused | undefined
+  readonly refused?: Refusal | undefined
   /** It may have had an effect, and nobody knows. */
   readonly isUnknown?: boolean
   readonly isReplayed?: boolean
@@ -124,7 +124,7 @@ function leafOf(
 ): LogEntryInput {
   const { request, app } = requestContext
   const weight = request !== undefined && mayHaveEffect(request) ? 'writes' : 'reads'
-  const refusal = refused === undefined ? undefined : { code: refused.refusal.code, step: refused.step }
+  const refusal = refused === undefined ? undefined : { code: refused.code, step: refused.step }
   return {
     kind,
     result: isUnknown === true ? 'unknown' : resultOf(reply.status, refusal?.code),

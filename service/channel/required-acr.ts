@@ -1,6 +1,6 @@
 /** What a session itself requires of its requests, before any handler is asked. */
 import type { Caller } from '../gateway/backend.ts'
-import { plainSummary, StepUpNeeded } from '../gateway/step-up.ts'
+import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { renewalPath } from '../sessions/tokens.ts'
 import type { Command } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
@@ -19,7 +19,7 @@ const passing: ReadonlySet<string> = new Set([
   'POST /events/subscription',
 ])
 
-/** @throws StepUpNeeded for an unconfirmed request that may have an effect, in a session that requires more. */
+/** @throws ProblemError `step_up_required` for an unconfirmed request that may have an effect, in a session that requires more. */
 export function assertRequiredAcr(
   { backend }: ExchangeContext,
   { message, requiredAcr }: Command,
@@ -28,5 +28,5 @@ export function assertRequiredAcr(
   if (requiredAcr === null || acr === requiredAcr || safeMethods.has(message.method)) return
   const line = `${message.method} ${message.path}`
   if (passing.has(line) || line.startsWith(`DELETE ${outcomesPath}`)) return
-  throw new StepUpNeeded(backend.summaryOf?.(message) ?? plainSummary(message))
+  throw stepUpRequired(backend.summaryOf?.(message) ?? plainSummary(message))
 }

@@ -9,14 +9,13 @@ import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fi
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
-import type { StepUpNeeded } from '../gateway/step-up.ts'
 import { secretContext } from '../keys/secret-places.ts'
+import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { keyedDigest } from './idempotency.ts'
-import { checkAsync } from './refused.ts'
 import { digestOfParts, identityParts } from './request-identity.ts'
 
 /** For how long a challenge may be answered, in seconds. */
@@ -52,17 +51,17 @@ interface Confirmation {
 export interface AskedStepUp {
   readonly write: Write
   /** `step_up_required` with the members `challenge` and `summary`. */
-  readonly refusal: ProtocolError
+  readonly refusal: Refusal
 }
 
 /** Makes a new challenge and the refusal that carries it. */
 export function askStepUp(
   context: ExchangeContext,
   { message, caller }: Command,
-  { message: detail, summary }: StepUpNeeded,
+  asked: ProblemError,
 ): AskedStepUp {
   const challenge = makeChallenge(context, message)
-  const members = { challenge: encodeBase64Url(challenge), summary }
+  const members = { challenge: encodeBase64Url(challenge), ...asked.members }
   return {
     write: {
       kind: 'insert-step-up',
@@ -72,7 +71,7 @@ export function askStepUp(
       fingerprint: fingerprintOf(context, message),
       expiresAt: context.now() + challengeLifetime,
     },
-    refusal: new ProtocolError('step_up_required', detail, undefined, members),
+    refusal: asked.with({ step: 'handler', members }),
   }
 }
 
@@ -94,12 +93,12 @@ function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8
  *
  * @returns the caller with `acr` `soter`, for this request only, and the counter that rose; the caller as it was where
  *   there is no field
- * @throws Refused `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable` with nothing used up.
+ * @throws Refusal `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable` with nothing used up.
  */
 export async function confirmCaller(context: ExchangeContext, command: Command): Promise<ConfirmedCaller> {
   const field = findField(command.message.fields, 'step-up')
   if (field === undefined) return { caller: command.caller }
-  return await checkAsync('step-up', async () => {
+  return await atStepAsync('step-up', async () => {
     const confirmation = parseConfirmation(field)
     const asked = await findAsked(context, command, confirmation.challenge)
     const { caller } = command

@@ -2,10 +2,10 @@
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import type { Storer } from '../limits/storage.ts'
+import { atStepAsync } from '../problems/problem-error.ts'
 import type { Answer } from './answer.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect, outcomesPath } from './idempotency.ts'
-import { checkAsync } from './refused.ts'
 
 /** Asking what came of a request is always possible. */
 function stores(request: RequestMessage): boolean {
@@ -15,7 +15,7 @@ function stores(request: RequestMessage): boolean {
 /**
  * Before anything is claimed, so that nothing is known of the key.
  *
- * @throws Refused at step `limits`: `unavailable` while the disk is nearly full, `rate_limited` over the day's quota.
+ * @throws Refusal at step `limits`: `unavailable` while the disk is nearly full, `rate_limited` over the day's quota.
  */
 export async function assertStorable(
   { disk, limits }: ExchangeContext,
@@ -23,7 +23,7 @@ export async function assertStorable(
   request: RequestMessage,
 ): Promise<void> {
   if (!stores(request)) return
-  await checkAsync('limits', async () => {
+  await atStepAsync('limits', async () => {
     disk.assertSpace()
     await limits.storage.assertWithin(storer)
   })

@@ -10,10 +10,10 @@ import {
   parseRequestSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import { assertPlainContent } from '../messages/content.ts'
+import { atStep, ProblemError } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
 import { assertSignedBy } from './explain-signature-base.ts'
 import type { OpenedRequest } from './open.ts'
-import { check } from './refused.ts'
 
 /** Made only by {@link verifyRequest}: its signature is by the key of its session, in time, over its very bytes. */
 class Verified {
@@ -41,14 +41,14 @@ export function assertVerified(value: VerifiedRequest): void {
   if (!Verified.isMade(value)) throw new Error('not a verified request')
 }
 
-/** Reads the inner message. @throws Refused `payload_invalid` when it is not exactly one Binary HTTP request. */
+/** Reads the inner message. @throws Refusal `payload_invalid` when it is not exactly one Binary HTTP request. */
 export function readRequest(plaintext: Uint8Array): RequestMessage {
-  return check('binary-http', () => refuseFormat('payload_invalid', () => parseRequest(plaintext)))
+  return atStep('binary-http', () => refuseFormat('payload_invalid', () => parseRequest(plaintext)))
 }
 
-/** @throws Refused `payload_invalid` for a request that was made for another service. */
+/** @throws Refusal `payload_invalid` for a request that was made for another service. */
 export function assertForUs(context: ExchangeContext, { scheme, authority }: RequestMessage): void {
-  check('binary-http', () => {
+  atStep('binary-http', () => {
     if (scheme === 'https' && authority === context.authority) return
     throw new ProtocolError('payload_invalid', 'the request is for another origin')
   })
@@ -61,11 +61,11 @@ const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
 /**
  * The same for every backend and for the channel's own routes, so that nothing comes as far as a stack that fails on it.
- * @throws Refused `payload_invalid` for a method or a content that not every HTTP stack takes, or no own route.
+ * @throws Refusal `payload_invalid` for a method or a content that not every HTTP stack takes, or no own route.
  */
 export function assertPassable(request: RequestMessage): void {
   const { method, content } = request
-  check('binary-http', () => {
+  atStep('binary-http', () => {
     if (hopMethods.includes(method))
       throw new ProtocolError('payload_invalid', `a request with the method ${method} is not taken`)
     if (methodsWithoutContent.includes(method) && content.length > 0)
@@ -76,16 +76,16 @@ export function assertPassable(request: RequestMessage): void {
 
 /** Form, coverage, window and digest: all that can be checked before the key is known. */
 export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
-  const signature = check('signature', () => parseRequestSignature(message))
-  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
-  check('digest', () => assertContentDigest(context.primitives, message))
+  const signature = atStep('signature', () => parseRequestSignature(message))
+  atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  atStep('digest', () => assertContentDigest(context.primitives, message))
   return signature
 }
 
 /**
  * Verifies a request of a session.
  *
- * @throws Refused with the code of the first check that fails.
+ * @throws Refusal with the code of the first check that fails.
  */
 export function verifyRequest(
   context: ExchangeContext,
@@ -93,17 +93,17 @@ export function verifyRequest(
   message: RequestMessage,
 ): VerifiedRequest {
   const signature = readSignature(context, message)
-  check('key', () => {
+  atStep('key', () => {
     if (signature.keyid !== opened.session.device) {
       throw new ProtocolError('key_unknown', 'the signing key is not the one of this session')
     }
     if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
-  check('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))
+  atStep('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))
   return new Verified(opened, message, signature)
 }
 
 /** The refusal of a device that was revoked: here, or where it shows only when the request is claimed. */
-export function keyRevoked(): ProtocolError {
-  return new ProtocolError('key_revoked', 'the signing key was revoked')
+export function keyRevoked(): ProblemError {
+  return new ProblemError('key_revoked', 'the signing key was revoked')
 }

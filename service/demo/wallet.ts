@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
 import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
-import { StepUpNeeded } from '../gateway/step-up.ts'
+import { stepUpRequired } from '../gateway/step-up.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
 import type { People } from './people.ts'
 import type { Push } from './push.ts'
@@ -61,7 +61,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
       const balance = ledger.balance(user)
       // Nobody is asked for a finger for what cannot be done; and what was not confirmed is not tried.
       if (balance < amount) return c.json({ error: 'insufficient_funds', balance }, 422)
-      throw new StepUpNeeded(`${yuan.format(amount / 100)} 元，转账给 ${payee}`)
+      throw stepUpRequired(`${yuan.format(amount / 100)} 元，转账给 ${payee}`)
     }
     const key = c.req.header('idempotency-key') ?? ''
     const result = ledger.transfer({ user, key, payee, account, amount, note: note ?? null, now: now() })

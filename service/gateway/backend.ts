@@ -2,7 +2,7 @@
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
-import type { RouteState, UpstreamCause } from './upstream-faults.ts'
+import type { RouteState } from './upstream-faults.ts'
 
 export type { Caller, SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 
@@ -16,7 +16,8 @@ export interface Backend {
   /**
    * Answers a request. The nonce is durable by now; whatever the backend does is its own.
    *
-   * @throws ProtocolError `not_found`, `upstream_unavailable`; anything else becomes `internal`.
+   * @throws ProblemError `not_found`, `upstream_unavailable` (with the effect `none` where the backend certainly never saw
+   *   the request), `step_up_required`, or the backend's own; any other error becomes `internal`.
    */
   answer(request: RequestMessage, caller: Caller): Promise<ResponseMessage>
   /**
@@ -32,16 +33,4 @@ export interface Backend {
   /** How its routes are now, where it has routes. */
   routes?(): readonly RouteState[]
   close(): Promise<void>
-}
-
-/** The cause of a refusal after which it is certain that the backend never saw the request. */
-export class NothingSent extends Error {
-  /** Where it was the service that sent nothing. */
-  readonly reason: UpstreamCause | undefined
-
-  constructor(cause: unknown, reason?: UpstreamCause) {
-    super('nothing was sent', { cause })
-    this.name = 'NothingSent'
-    this.reason = reason
-  }
 }

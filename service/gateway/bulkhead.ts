@@ -10,10 +10,9 @@ import {
   circuitBreaker,
   handleWhen,
 } from 'cockatiel'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { Agent } from 'undici'
-import { NothingSent } from './backend.ts'
-import { type RouteState, UnfitAnswer, type UpstreamCause } from './upstream-faults.ts'
+import { ProblemError } from '../problems/problem-error.ts'
+import { NotSent, type RouteState, UnfitAnswer, type UpstreamCause } from './upstream-faults.ts'
 
 /** Requests of one route that a backend works on at the same time, each on a connection of its own. */
 const maxRunning = 128
@@ -35,8 +34,8 @@ export interface UpstreamBulkhead {
    * Runs `send` when it is its turn.
    *
    * @param deadline when it is over before the turn comes, nothing is sent
-   * @throws ProtocolError `upstream_unavailable` with `retry_after` and the cause NothingSent when the circuit is open
-   *   or the lane is full; and whatever `send` throws.
+   * @throws ProblemError `upstream_unavailable` with the effect `none` and `Retry-After` when the circuit is open or the
+   *   queue is full; and whatever `send` throws.
    */
   run<T>(deadline: AbortSignal, send: (agent: Agent) => Promise<T>): Promise<T>
   /** How it is now. */
@@ -117,10 +116,11 @@ const circuitNames = {
 } as const
 
 /** @param left milliseconds until it is worth trying again */
-function refusal(reason: UpstreamCause, message: string, left: number): ProtocolError {
-  const seconds = Math.max(1, Math.ceil(left / 1000))
-  return new ProtocolError('upstream_unavailable', message, new NothingSent(undefined, reason), {
-    retry_after: String(seconds),
+function refusal(reason: UpstreamCause, message: string, left: number): ProblemError {
+  return new ProblemError('upstream_unavailable', message, {
+    effect: 'none',
+    cause: new NotSent(reason),
+    retryAfter: Math.max(1, Math.ceil(left / 1000)),
   })
 }
 

@@ -1,14 +1,13 @@
 /** The gateway: verified, opened requests go on to backends as plain HTTP, with the device's signature and ours. */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { signForBackend } from 'miniseal-protocol/http-signatures/gateway-signature'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import type { Agent } from 'undici'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Backend, Caller } from './backend.ts'
-import { NothingSent } from './backend.ts'
 import type { BackendTrace } from './backend-trace.ts'
 import type { UpstreamBulkhead } from './bulkhead.ts'
 import { openUpstreamBulkhead } from './bulkhead.ts'
@@ -17,7 +16,7 @@ import { passedFields } from './request-fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up-policy.ts'
-import { causeOf, UnfitAnswer, type UpstreamFault } from './upstream-faults.ts'
+import { causeOf, NotSent, UnfitAnswer, type UpstreamFault } from './upstream-faults.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
@@ -81,15 +80,15 @@ export function createGateway(options: GatewayOptions): Backend {
   }
 }
 
-/** @throws ProtocolError `not_found` without a route for path and method, `payload_invalid` over its limit. */
+/** @throws ProblemError `not_found` without a route for path and method, `payload_invalid` over its limit. */
 function routeOf(routes: readonly Route[], message: RequestMessage): Route {
   const { method, content } = message
   const route = findRoute(routes, message.path)
   if (route === undefined || !(route.methods?.includes(method) ?? true)) {
-    throw new ProtocolError('not_found', 'there is nothing at this path')
+    throw new ProblemError('not_found', 'there is nothing at this path')
   }
   if (content.length > (route.maxBody ?? Number.POSITIVE_INFINITY)) {
-    throw new ProtocolError('payload_invalid', `the content is over ${route.maxBody} bytes`)
+    throw new ProblemError('payload_invalid', `the content is over ${route.maxBody} bytes`)
   }
   return route
 }
@@ -118,7 +117,7 @@ function signedForBackend(
   )
 }
 
-/** @throws ProtocolError `upstream_unavailable`, with the cause NothingSent where that is certain. */
+/** @throws ProblemError `upstream_unavailable`, with the effect `none` where that is certain. */
 async function sendToUpstream(
   route: Route,
   message: RequestMessage,
@@ -133,16 +132,18 @@ async function sendToUpstream(
     )
   } catch (error) {
     onFault?.({ route: route.prefix, ...faultOf(error) })
-    if (error instanceof ProtocolError) throw error
-    const cause = isBeforeSending(error) ? new NothingSent(error) : error
-    throw new ProtocolError('upstream_unavailable', 'the backend did not answer as it must', cause)
+    if (error instanceof ProblemError) throw error
+    const effect = isBeforeSending(error) ? 'none' : undefined
+    throw new ProblemError('upstream_unavailable', 'no usable answer from the backend', {
+      effect,
+      cause: error,
+    })
   }
 }
 
 function faultOf(error: unknown): Omit<UpstreamFault, 'route'> {
-  const reason =
-    error instanceof ProtocolError && error.cause instanceof NothingSent ? error.cause.reason : undefined
-  return reason === undefined ? causeOf(error) : { cause: reason, errno: undefined }
+  const cause = error instanceof ProblemError ? error.cause : error
+  return cause instanceof NotSent ? { cause: cause.reason, errno: undefined } : causeOf(cause)
 }
 
 /** True only where no connection was made: not a byte of the request can have arrived. */

@@ -6,7 +6,7 @@ import { summaryFault } from 'miniseal-protocol/summary'
 import { z } from 'zod'
 import type { Caller } from './backend.ts'
 import { isPlainNumber, readMembers } from './policy-json.ts'
-import { plainSummary, StepUpNeeded } from './step-up.ts'
+import { plainSummary, stepUpRequired } from './step-up.ts'
 
 /** A member of the body in a template. */
 const placeholder = /\{([A-Za-z0-9_]{1,64})\}/g
@@ -65,7 +65,7 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /**
  * Lets a request pass that is confirmed, or needs no confirmation. Reading needs none.
  *
- * @throws StepUpNeeded with the route's summary, in which `{member}` stands for that member of the body
+ * @throws ProblemError `step_up_required` with the route's summary, in which `{member}` stands for that member of the body
  * @throws ProtocolError `payload_invalid` when the body cannot be judged: it must not pass for a small one.
  */
 export function assertConfirmed(
@@ -75,7 +75,7 @@ export function assertConfirmed(
 ): void {
   if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
   if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
-  throw new StepUpNeeded(summaryOf(policy, message))
+  throw stepUpRequired(summaryOf(policy, message))
 }
 
 /**

@@ -53,6 +53,17 @@ export class UnfitAnswer extends Error {
   readonly code = 'UNFIT_ANSWER'
 }
 
+/** A request that the service did not send: the circuit is open, or the queue is full or too slow. */
+export class NotSent extends Error {
+  readonly reason: UpstreamCause
+
+  constructor(reason: UpstreamCause) {
+    super(`not sent: ${reason}`)
+    this.name = 'NotSent'
+    this.reason = reason
+  }
+}
+
 /** What the HTTP client threw, in the words of the set. */
 export function causeOf(error: unknown): Pick<UpstreamFault, 'cause' | 'errno'> {
   const errno =

@@ -1,5 +1,5 @@
 /** Bounds the memory of outer bodies: those that are still arriving, and those that are at work. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** Room for one body. */
 export interface Reservation {
@@ -15,7 +15,7 @@ export interface BodyMemoryBudget {
    * the source that holds the most is cut: who sends slowly holds room for long, and loses it first.
    *
    * @param cut ends the connection that the body comes over
-   * @throws Throttled `overloaded` (503) when the room is taken by bodies that have arrived, or by bodies of the same
+   * @throws ProblemError `overloaded` (503) when the room is taken by bodies that have arrived, or by bodies of the same
    *   source that began only just now.
    */
   take(source: string, bytes: number, cut: () => void): Reservation
@@ -75,8 +75,8 @@ export function createBodyMemoryBudget(capacity: number): BodyMemoryBudget {
   }
 }
 
-function budgetExceeded(): Throttled {
-  return new Throttled('overloaded', 'the service holds as much as it can', { status: 503, retryAfter: 1 })
+function budgetExceeded(): ProblemError {
+  return new ProblemError('overloaded', 'the service holds as much as it can', { status: 503, retryAfter: 1 })
 }
 
 function total(bodies: readonly Body[]): number {

@@ -1,5 +1,5 @@
 /** Bulkheads: how much of the work at one time may be one device's, one user's, one route's, or logins. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { LimitSettings } from './settings.ts'
 
 /** A verified request. */
@@ -16,9 +16,9 @@ export interface Work {
 export type Release = () => void
 
 export interface ConcurrencyLimits {
-  /** @throws Throttled `overloaded` (503) when every place of this kind is taken. Logins have places of their own. */
+  /** @throws ProblemError `overloaded` (503) when every place of this kind is taken. Logins have places of their own. */
   acquire(kind: 'login' | 'request'): Release
-  /** @throws Throttled `rate_limited` (429) when the device, the user or the route has its share of places or bytes. */
+  /** @throws ProblemError `rate_limited` (429) when the device, the user or the route has its share of places or bytes. */
   acquireFor(work: Work): Release
   /** Places that are taken, those of logins too. */
   atWork(): number
@@ -49,7 +49,7 @@ export function createConcurrencyLimits(settings: Settings): ConcurrencyLimits {
     acquire(kind) {
       if (atWork[kind] >= slots[kind]) {
         const details = { status: 503, retryAfter: 1 } as const
-        throw new Throttled('overloaded', `too many ${kind}s are at work`, details)
+        throw new ProblemError('overloaded', `too many ${kind}s are at work`, details)
       }
       atWork[kind] += 1
       return once(() => {
@@ -60,7 +60,7 @@ export function createConcurrencyLimits(settings: Settings): ConcurrencyLimits {
       const full = shares.find(({ name, share }) => !share.hasCapacity(work[name], work.bytes))
       if (full !== undefined) {
         const details = { status: 429, retryAfter: 1 } as const
-        throw new Throttled('rate_limited', `too much of this ${full.name} is at work`, details)
+        throw new ProblemError('rate_limited', `too much of this ${full.name} is at work`, details)
       }
       for (const { name, share } of shares) share.add(work[name], 1, work.bytes)
       return once(() => {

@@ -1,9 +1,9 @@
 /** Free space where the service writes: below a reserve nothing new is taken, before the disk is full in the middle. */
 import { statfs } from 'node:fs/promises'
-import { ProtocolError } from 'miniseal-protocol/errors'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds after which a refused request may be sent again. */
-const retryAfter = '30'
+const retryAfter = 30
 
 /** Space must come back to so much of the reserve, so that the service does not change its mind with every commit. */
 const recovered = 1.125
@@ -61,13 +61,10 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
   return {
     assertSpace() {
       if (!state.isLow) return
-      const members = { reason: 'storage_full', retry_after: retryAfter }
-      throw new ProtocolError(
-        'unavailable',
-        'the service has no room to store the request',
-        undefined,
-        members,
-      )
+      throw new ProblemError('unavailable', 'the disk is nearly full', {
+        retryAfter,
+        members: { reason: 'storage_full' },
+      })
     },
     state: () => state,
     stop: () => clearInterval(timer),

@@ -1,6 +1,6 @@
 /** Every limit of one service: who may send how much, and how much is at work at one time. */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { BodyMemoryBudget } from './bodies.ts'
 import { createBodyMemoryBudget } from './bodies.ts'
 import type { ConcurrencyLimits, Release } from './bulkheads.ts'
@@ -48,40 +48,40 @@ export interface Limits {
    * Counts a frame and takes a place among the exchanges at work, or among the logins at work.
    *
    * @returns gives the place back; call it once.
-   * @throws Throttled `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
+   * @throws ProblemError `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
    */
   takeFrame(source: string, kind: 'login' | 'request'): Promise<Release>
   /** What one device, user and route have at work. */
   readonly acquireFor: ConcurrencyLimits['acquireFor']
-  /** Counts a handshake. @throws Throttled `overloaded` (429). */
+  /** Counts a handshake. @throws ProblemError `overloaded` (429). */
   takeHandshake(source: string): Promise<void>
   /**
    * Counts a verified request for its device, its user and its app, in this order; the first that is over its limit
    * refuses, so that one device does not use up what belongs to others.
    *
    * @returns the fields `ratelimit-policy` and `ratelimit` of the answer (draft-ietf-httpapi-ratelimit-headers-10).
-   * @throws Throttled `rate_limited` (429), with the same fields.
+   * @throws ProblemError `rate_limited` (429), with the same fields.
    */
   takeRequest(requester: Requester): Promise<readonly Field[]>
   /**
    * Counts a request about the outcome of another, for its user alone and apart from all others.
    *
    * @returns as {@link Limits.takeRequest}.
-   * @throws Throttled as {@link Limits.takeRequest}.
+   * @throws ProblemError as {@link Limits.takeRequest}.
    */
   takeOutcome(requester: Pick<Requester, 'user'>): Promise<readonly Field[]>
   /**
    * Counts a push of an address before its signature is looked at, and takes a place among all that is at work.
    *
    * @returns as {@link Limits.takeFrame}.
-   * @throws Throttled as {@link Limits.takeFrame}.
+   * @throws ProblemError as {@link Limits.takeFrame}.
    */
   takePush(source: string): Promise<Release>
   /**
    * Counts a verified push for the key that signed it.
    *
    * @returns the fields `ratelimit-policy` and `ratelimit`.
-   * @throws Throttled `rate_limited` (429), with the same fields.
+   * @throws ProblemError `rate_limited` (429), with the same fields.
    */
   takePushOf(key: string): Promise<readonly Field[]>
 }
@@ -143,7 +143,7 @@ async function consumeUnauthenticated(
 ): Promise<void> {
   const { isWithin, resetsIn } = await window.take(source)
   if (isWithin) return
-  throw new Throttled('overloaded', `too many ${what} from this address`, {
+  throw new ProblemError('overloaded', `too many ${what} from this address`, {
     status: 429,
     retryAfter: resetsIn,
   })
@@ -167,9 +167,9 @@ interface Counted {
   readonly quota: Quota
 }
 
-function refusalOf(name: Counted['name'], { resetsIn }: Quota, fields: readonly Field[]): Throttled {
+function refusalOf(name: Counted['name'], { resetsIn }: Quota, fields: readonly Field[]): ProblemError {
   const details = { status: 429, retryAfter: resetsIn, fields } as const
-  return new Throttled('rate_limited', `too many requests of this ${name}`, details)
+  return new ProblemError('rate_limited', `too many requests of this ${name}`, details)
 }
 
 /** Structured-field lists: one policy and one state for each limit that was counted. */

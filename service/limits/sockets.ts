@@ -1,9 +1,9 @@
 /** Bounds open sockets: all of them, those of one address, of one session and of one user. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { LimitSettings } from './settings.ts'
 
 export interface SocketSlots {
-  /** @throws Throttled `overloaded`: 429 when one source has as many as it may, 503 when all have together. */
+  /** @throws ProblemError `overloaded`: 429 when one source has as many as it may, 503 when all have together. */
   assertCapacity(source: string): void
   /**
    * Takes a place for a new socket.
@@ -59,8 +59,8 @@ export function createSocketSlots(settings: Settings): SocketSlots {
   }
 }
 
-function refusal(message: string, status: 429 | 503): Throttled {
-  return new Throttled('overloaded', message, { status, retryAfter: status === 429 ? 10 : 1 })
+function refusal(message: string, status: 429 | 503): ProblemError {
+  return new ProblemError('overloaded', message, { status, retryAfter: status === 429 ? 10 : 1 })
 }
 
 interface Slot {

@@ -1,5 +1,5 @@
 /** Bounds what one device and one user make the service store in a day: answers that are kept, and what comes with each. */
-import { Throttled } from '../messages/throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { LimitSettings, Rate } from './settings.ts'
 import { createWindow, type Window } from './window.ts'
 
@@ -13,7 +13,7 @@ export interface Storer {
 }
 
 export interface StorageQuota {
-  /** Asked before an unsafe request is claimed. @throws Throttled `rate_limited` (429) once the day's quota is used up. */
+  /** Asked before an unsafe request is claimed. @throws ProblemError `rate_limited` (429) once the day's quota is used up. */
   assertWithin(storer: Storer): Promise<void>
   /** Counts what was stored; never refuses, as it is stored already. @param bytes of the answer */
   charge(storer: Storer, bytes: number): Promise<void>
@@ -34,7 +34,7 @@ export function createStorageQuota({
         const { isWithin, resetsIn } = await windows[name].look(storer[name])
         if (isWithin) continue
         const details = { status: 429, retryAfter: resetsIn } as const
-        throw new Throttled('rate_limited', `this ${name} has stored too much today`, details)
+        throw new ProblemError('rate_limited', `this ${name} has stored too much today`, details)
       }
     },
     async charge(storer, bytes) {

@@ -6,7 +6,7 @@ import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute, MAX_OWN_CONTENT } from 'miniseal-protocol/http-signatures/own-routes'
-import { Throttled } from './throttled.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** Bytes that a compressed content may grow to: eight times the largest frame. */
 const maxDecoded = 8_388_608
@@ -46,7 +46,7 @@ export function assertPlainContent({ path, fields, content }: RequestMessage): v
  * loop, two at a time, and bounded in size, in ratio and together with all others that are held.
  *
  * @throws ProtocolError `payload_invalid` for another coding, for what is not gzip, and over the bounds of one content;
- *   Throttled `rate_limited` (503) when all contents together hold as much as they may.
+ *   ProblemError `rate_limited` (503) when all contents together hold as much as they may.
  */
 export async function withDecodedContent<T>(
   message: RequestMessage,
@@ -70,7 +70,7 @@ export async function withDecodedContent<T>(
 function reserve(bytes: number): number {
   if (held + bytes > maxHeld) {
     const details = { status: 503, retryAfter: 1 } as const
-    throw new Throttled('rate_limited', 'the service unpacks as much as it can', details)
+    throw new ProblemError('rate_limited', 'the service unpacks as much as it can', details)
   }
   held += bytes
   return bytes

@@ -1,8 +1,8 @@
 /** The OpenAPI 3.1 document of the inner API, made of the shapes that the handlers themselves are typed and checked by. */
 import type { ZodType } from 'zod'
 import { z } from 'zod'
-import { problemDocument } from '../messages/problem-shape.ts'
 import { problemCodes, problemRow } from '../messages/problem-table.ts'
+import { problemDocument } from '../problems/document.ts'
 import type { Operation } from './inner-operations.ts'
 import { operations } from './inner-operations.ts'
 import {

@@ -5,9 +5,9 @@ import type { Context } from 'hono'
 import { FormatError, ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { ExchangeContext } from '../channel/context.ts'
 import { answerInClear, exchange } from '../channel/exchange.ts'
-import { asRefused } from '../channel/refused.ts'
 import type { Sender } from '../limits/source.ts'
-import type { Problem } from '../messages/problems.ts'
+import type { Problem } from '../problems/document.ts'
+import { refusalAt } from '../problems/problem-error.ts'
 
 /** The two forms of a frame: its bytes, or their standard base64 for places that spoil binary bodies. */
 const forms = {
@@ -135,7 +135,7 @@ export async function clearAnswer(
   const requestContext = { requestId: crypto.randomUUID(), sender, startedAt: performance.now() }
   const { requestId } = requestContext
   const { source } = sender
-  const problem = await answerInClear(context, asRefused('frame', error), requestContext)
+  const problem = await answerInClear(context, refusalAt('frame', error), requestContext)
   const { status, code } = problem
   context.record({ requestId, source, kind: 'clear', status, code, step: 'frame', durationMs: 0 })
   return problemResponse(problem)

@@ -11,11 +11,11 @@ import { z } from 'zod'
 import type { ExchangeContext } from '../channel/context.ts'
 import { assertSignedBy } from '../channel/explain-signature-base.ts'
 import { readIdempotencyKey } from '../channel/idempotency.ts'
-import { asRefused, check, checkAsync } from '../channel/refused.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
 import { parseJsonContent } from '../messages/json.ts'
-import { problemOf } from '../messages/problems.ts'
+import { writeProblem } from '../problems/document.ts'
+import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import { problemResponse, sourceOf } from './channel.ts'
 import type { PushKey } from './push-keys.ts'
 
@@ -29,8 +29,8 @@ export function maxPush(context: ExchangeContext) {
   return {
     maxSize: maxContent,
     onError: (): Response => {
-      const refusal = new ProtocolError('payload_invalid', `a push has at most ${maxContent} bytes`)
-      const answer = refusalResponse(context, refusal, randomUUID())
+      const error = new ProtocolError('payload_invalid', `a push has at most ${maxContent} bytes`)
+      const answer = refusalResponse(context, refusalAt('frame', error), randomUUID())
       // The rest of the body is not read, so nothing else can come over this connection.
       answer.headers.set('connection', 'close')
       return answer
@@ -68,9 +68,9 @@ export function pushHandler(
       const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
       return c.json({ sequence: pushed.sequence }, status, headers)
     } catch (error) {
-      const { refusal, step } = asRefused('handler', error)
-      const answer = refusalResponse(context, refusal, requestId, step)
-      record(answer.status, { code: refusal.code, step })
+      const refusal = refusalAt('handler', error)
+      const answer = refusalResponse(context, refusal, requestId)
+      record(answer.status, { code: refusal.code, step: refusal.step })
       return answer
     }
   }
@@ -90,7 +90,7 @@ async function acceptWithin(
 ): Promise<Accepted> {
   // A body that is still arriving holds room (`boundBodies`), and no place: slow ones keep nobody out.
   const message = await readMessage(context, c)
-  const leave = await checkAsync('limits', () => context.limits.takePush(sourceOf(context, c)))
+  const leave = await atStepAsync('limits', () => context.limits.takePush(sourceOf(context, c)))
   try {
     return await accept(context, keys, message)
   } finally {
@@ -112,16 +112,16 @@ async function accept(
   keys: readonly PushKey[],
   message: RequestMessage,
 ): Promise<Accepted> {
-  const signature = check('signature', () => parsePushSignature(message))
-  check('window', () => assertInWindow(signature, context.now(), context.settings.window))
-  check('digest', () => assertContentDigest(context.primitives, message))
-  const key = check('key', () => findKey(keys, signature))
-  check('verify', () => assertSignedBy(context, signature, key.publicKey))
+  const signature = atStep('signature', () => parsePushSignature(message))
+  atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))
+  atStep('digest', () => assertContentDigest(context.primitives, message))
+  const key = atStep('key', () => findKey(keys, signature))
+  atStep('verify', () => assertSignedBy(context, signature, key.publicKey))
   // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
-  const fields = await checkAsync('limits', () => context.limits.takePushOf(key.name))
-  check('limits', () => context.disk.assertSpace())
-  const { user, type, data } = check('handler', () => parseJsonContent(message, pushBody))
-  const options = { ...check('idempotency', () => idOf(message)), owner: key.name }
+  const fields = await atStepAsync('limits', () => context.limits.takePushOf(key.name))
+  atStep('limits', () => context.disk.assertSpace())
+  const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))
+  const options = { ...atStep('idempotency', () => idOf(message)), owner: key.name }
   const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
   const claim = {
     kind: 'claim-nonce',
@@ -129,7 +129,7 @@ async function accept(
     nonce: signature.nonce,
     expiresAt: until,
   } as const
-  const pushed = await checkAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
+  const pushed = await atStepAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
   return { pushed, fields }
 }
 
@@ -143,11 +143,6 @@ function idOf(message: RequestMessage): { readonly id?: string } {
   return findField(message.fields, 'idempotency-key') === undefined ? {} : { id: readIdempotencyKey(message) }
 }
 
-function refusalResponse(
-  { settings, now }: ExchangeContext,
-  refusal: ProtocolError,
-  requestId: string,
-  step = 'frame',
-): Response {
-  return problemResponse(problemOf(refusal, { origin: settings.origin, step, time: now(), requestId }))
+function refusalResponse({ settings, now }: ExchangeContext, refusal: Refusal, requestId: string): Response {
+  return problemResponse(writeProblem(refusal, { origin: settings.origin, time: now(), requestId }))
 }

@@ -16,11 +16,7 @@ import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { expectWholeLog } from '../support/log-writers.ts'
-import {
-  hasPostgresPrograms,
-  type PrivatePostgres,
-  startPrivatePostgres,
-} from '../support/private-postgres.ts'
+import { type PrivatePostgres, startPrivatePostgres } from '../support/private-postgres.ts'
 import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
@@ -52,7 +48,7 @@ const seen = {
   kills: 0,
 }
 
-describe.skipIf(!hasPostgresPrograms)('chaos on PostgreSQL (skipped without its server programs)', () => {
+describe('chaos on PostgreSQL', () => {
   const sandbox = createSandbox({ apps: [sandboxApp] })
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-chaos-'))
   let server: PrivatePostgres

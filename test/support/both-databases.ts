@@ -1,8 +1,8 @@
-/** One suite of tests with a service on SQLite and, when `TEST_POSTGRES_URL` names a server, on PostgreSQL. */
+/** Suites with a service that hold on SQLite and on PostgreSQL; see `describeOnBothEngines`. */
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
 import { describe } from 'vitest'
-import { createPostgres } from '../integration/store/engines.ts'
+import { createPostgres, engine } from '../integration/store/engines.ts'
 import type { TestService } from './service.ts'
 
 export interface ServiceDatabase {
@@ -15,15 +15,15 @@ export function describeWithBothDatabases(
   title: string,
   suite: (create: () => Promise<ServiceDatabase>) => void,
 ): void {
-  describe(`${title} (SQLite)`, () => suite(async () => ({ environment: {}, remove: async () => {} })))
-  describe.skipIf(process.env.TEST_POSTGRES_URL === undefined)(
-    `${title} (PostgreSQL; skipped when TEST_POSTGRES_URL is unset)`,
-    () =>
-      suite(async () => {
-        const { url, remove } = await createPostgres()
-        return { environment: { MINISEAL_DATABASE: url }, remove }
-      }),
-  )
+  if (engine === 'sqlite') {
+    describe(`${title} (SQLite)`, () => suite(async () => ({ environment: {}, remove: async () => {} })))
+    return
+  }
+  describe(`${title} (PostgreSQL)`, () =>
+    suite(async () => {
+      const { url, remove } = await createPostgres()
+      return { environment: { MINISEAL_DATABASE: url }, remove }
+    }))
 }
 
 /** Runs statements beside the service. */

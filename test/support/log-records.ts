@@ -32,21 +32,21 @@ export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}):
 export const testOrigin = 'pay.example.com/audit/2026'
 
 /** Those of logs without a service. */
-export const testSeals: RowMacs = createRowMacs(new Uint8Array(32).fill(5))
+export const testMacs: RowMacs = createRowMacs(new Uint8Array(32).fill(5))
 
 export function sealedPendingEntry(entry: PendingEntry): AuthenticatedPendingEntry {
-  return { ...entry, mac: testSeals.ofEntry(entry.hash) }
+  return { ...entry, mac: testMacs.ofEntry(entry.hash) }
 }
 
 export function sealedState(state: Omit<LogState, 'mac'>): LogState {
-  return { ...state, mac: testSeals.ofState(state) }
+  return { ...state, mac: testMacs.ofState(state) }
 }
 
 /** An empty log 0, as no real log is: real ones begin with their first entry. */
 export const emptyLog: LogState = sealedState({ log: 0, origin: testOrigin, size: 0, root: plainRoot([]) })
 
 export async function appendPending(store: Store, ...entries: readonly PendingEntry[]): Promise<void> {
-  await appendPendingAs(testSeals, store, entries)
+  await appendPendingAs(testMacs, store, entries)
 }
 
 /** As the service does it whose seals these are. */

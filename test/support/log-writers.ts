@@ -1,11 +1,11 @@
 /** Processes that write to a log, and what must hold of a log whatever became of them. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { parseCheckpointNote } from '../../service/tlog/checkpoint-note.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
+import { compiledScript } from './compiled.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
 export interface Writer {
@@ -19,14 +19,10 @@ export interface Writer {
 }
 
 export function startWriter(task: Task): Writer {
-  const script = fileURLToPath(new URL('../integration/tlog/log-child.ts', import.meta.url))
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', '--import', 'tsx', script, JSON.stringify(task)],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  )
+  const script = compiledScript(new URL('../integration/tlog/log-child.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, JSON.stringify(task)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const acknowledged = new Set<string>()
   const reader = createInterface({ input: child.stdout })
   reader.on('line', (line) => {

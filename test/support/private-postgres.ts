@@ -32,9 +32,6 @@ function findPrograms(): string | undefined {
 
 const programs = findPrograms()
 
-/** Whether there is a server to be had. */
-export const hasPostgresPrograms = programs !== undefined
-
 /** The server refuses to run as root. */
 function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   if (process.getuid?.() !== 0) return {}
@@ -46,7 +43,7 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
 
 /** Makes a cluster in a folder of its own and starts it on a free port. */
 export async function startPrivatePostgres(): Promise<PrivatePostgres> {
-  if (programs === undefined) throw new Error('there is no PostgreSQL server on this machine')
+  if (programs === undefined) throw new Error('this test needs postgresql (see CONTRIBUTING.md)')
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-postgres-'))
   const user = unprivileged()
   if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid)

@@ -5,6 +5,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { compiledMain } from './compiled.ts'
 import type { TestService } from './service.ts'
 
 /**
@@ -41,13 +42,12 @@ export interface RunningCommand {
   readonly finished: Promise<Finished>
 }
 
-/** Runs `miniseal` from its source with exactly this environment besides PATH. */
+/** Runs the compiled `miniseal` with exactly this environment besides PATH. */
 export function runMiniseal(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): RunningCommand {
-  const main = new URL('../../service/cli/main.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, [compiledMain, ...args], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     cwd: new URL('../..', import.meta.url).pathname,
     stdio: ['ignore', 'pipe', 'pipe'],

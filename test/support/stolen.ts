@@ -31,7 +31,7 @@ export async function stolenKey(service: TestService, kind: ServiceKeyKind): Pro
 }
 
 /** What the service seals leaves and trees with that are not signed yet. */
-export async function stolenSeals(service: TestService): Promise<RowMacs> {
+export async function stolenMacs(service: TestService): Promise<RowMacs> {
   return createRowMacs((await stolenKey(service, 'lookup')).secretKey)
 }
 
@@ -60,7 +60,7 @@ export async function rewriteLog(
       'tlog_states',
     ]
     await disturb(service, tables.map((table) => `delete from ${table}`).join(';'))
-    const macs = await stolenSeals(service)
+    const macs = await stolenMacs(service)
     const sealed = (state: LogState): LogState => ({ ...state, mac: macs.ofState(state) })
     await store.commit([{ kind: 'insert-log-state', state: sealed({ ...old, size: 0, root: emptyRoot() }) }])
     for (const { globalIndex: _, ...entry } of entries) {

@@ -1,6 +1,6 @@
 /** A backend in another language, written from the integration guide with its own cryptography, behind the gateway. */
 import type { ChildProcessByStdio } from 'node:child_process'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,14 +8,14 @@ import type { ForwardedParts } from '../../support/forwarded.ts'
 import { forwarded } from '../../support/forwarded.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn, newDevice } from '../../support/raw-client.ts'
+import { requirePython } from '../../support/required-tool.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 
 const program = new URL('./backend.py', import.meta.url).pathname
-const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
-if (!hasPython) process.stderr.write('skipped: the independent backend needs python3 3.9 or newer\n')
+requirePython()
 
-describe.skipIf(!hasPython)('a backend in Python', () => {
+describe('a backend in Python', () => {
   let child: ChildProcessByStdio<Writable, Readable, null>
   let direct: string
   let service: TestService

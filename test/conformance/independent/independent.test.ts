@@ -2,14 +2,14 @@
  * A client that was written from the protocol's page alone, in Python, with its own cryptography: it logs in, pays and
  * verifies every answer of a real service.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { requirePython } from '../../support/required-tool.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 
 const run = new URL('./run.py', import.meta.url).pathname
-const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
-if (!hasPython) process.stderr.write('skipped: the independent client needs python3 3.9 or newer\n')
+requirePython()
 
 interface Check {
   readonly check: string
@@ -32,7 +32,7 @@ function python(
   })
 }
 
-describe.skipIf(!hasPython)('the independent client', () => {
+describe('the independent client', () => {
   let service: TestService
 
   beforeAll(async () => {

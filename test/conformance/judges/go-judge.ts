@@ -2,26 +2,22 @@
  * An outside judge of the log: `go/judge.go`, built on the spot with Debian's `golang-go golang-golang-x-mod-dev`, from
  * sources on this machine alone.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { requireTool, runs } from '../../support/required-tool.ts'
 
 const goPath = '/usr/share/gocode'
 const source = new URL('./go/judge.go', import.meta.url).pathname
 const cache = new URL('../../../node_modules/.cache/miniseal-judge', import.meta.url).pathname
 
-/** Whether the judge can be built here. Where CI says that it is one, it must be. */
-export const hasGo: boolean =
-  existsSync(join(goPath, 'src/golang.org/x/mod/sumdb/tlog')) && spawnSync('go', ['version']).status === 0
-
-if (!hasGo) {
-  const missing = 'the outside judge of the log needs the packages golang-go and golang-golang-x-mod-dev'
-  if (process.env.CI === 'true') throw new Error(missing)
-  process.stderr.write(`skipped: ${missing}\n`)
-}
+requireTool(
+  existsSync(join(goPath, 'src/golang.org/x/mod/sumdb/tlog')) && runs('go', 'version'),
+  'golang-go and golang-golang-x-mod-dev',
+)
 
 export interface GoQuestion {
   /** A folder, or the URL under which `checkpoint` and `tile/…` are, for instance `http://127.0.0.1:8787/log`. */

@@ -15,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts'
 import { flipped, now } from '../../unit/crypto/fixed-inputs.ts'
 import { logKey, logSigner, origin, witness } from '../../unit/crypto/note-inputs.ts'
 import { plainTree } from '../../unit/crypto/plain-tree.ts'
-import { askGo, hasGo } from './go-judge.ts'
+import { askGo } from './go-judge.ts'
 import { opensslVerifies } from './openssl-judge.ts'
 import { entryAt, vkey, writeLog } from './tile-folder.ts'
 
@@ -30,7 +30,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(base, { recursive: true, force: true }))
 
-describe.skipIf(!hasGo)('golang.org/x/mod', () => {
+describe('golang.org/x/mod', () => {
   it.each([
     [1, 1],
     [2, 1],

@@ -6,9 +6,9 @@ import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { Desk } from './audit-desk.ts'
 import { buildAuditPages, openDesk, signIn } from './audit-desk.ts'
-import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+import { startBrowser, type TestBrowser } from './browser.ts'
 
-describe.skipIf(!hasChromium)('the auditors’ pages, for everybody', () => {
+describe('the auditors’ pages, for everybody', () => {
   let service: TestService
   let browser: TestBrowser
   let desk: Desk

@@ -11,12 +11,12 @@ import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { Desk } from './audit-desk.ts'
 import { buildAuditPages, openDesk, openEntry, outcomes, pinKey, signIn, tamper } from './audit-desk.ts'
-import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+import { startBrowser, type TestBrowser } from './browser.ts'
 
 const everyStep = ['leaf', 'groups', 'hash', 'path', 'checkpoint', 'deviceKey', 'device', 'base']
 const allGood = Object.fromEntries(everyStep.map((name) => [name, 'good']))
 
-describe.skipIf(!hasChromium)('the auditors’ pages', () => {
+describe('the auditors’ pages', () => {
   let service: TestService
   let traffic: Traffic
   let tokens: { readonly reader: string; readonly discloser: string }

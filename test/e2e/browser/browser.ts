@@ -8,17 +8,11 @@ import { chromium } from 'playwright-core'
 import { writeClient } from '../../../miniprogram/build/bundle.ts'
 import { root } from '../../../miniprogram/build/sources.ts'
 import { writePages } from '../../../miniprogram/simulator/build.ts'
+import { requireTool } from '../../support/required-tool.ts'
 
 const executablePath = '/usr/bin/chromium'
 
-/** False where these tests cannot run; on a build machine that is a failure. */
-export const hasChromium = existsSync(executablePath)
-
-if (!hasChromium) {
-  const missing = `there is no ${executablePath}: apt-get install --no-install-recommends chromium fonts-noto-cjk`
-  if (process.env.CI === 'true') throw new Error(missing)
-  console.warn(`the tests in Chromium are skipped: ${missing}`)
-}
+requireTool(existsSync(executablePath), 'chromium and fonts-noto-cjk')
 
 const quiet = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 
-describe.skipIf(!hasChromium)('the page with two phones', () => {
+describe('the page with two phones', () => {
   let service: TestService
   let browser: TestBrowser
   let page: Page

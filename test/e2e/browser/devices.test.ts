@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { openNamed, openPhone } from './phones.ts'
 
 /** Where this host keeps who the WeChat user of phone A is. */
 const userEntry = 'phone-a:sandbox-openid'
 
-describe.skipIf(!hasChromium)('the devices of a user', () => {
+describe('the devices of a user', () => {
   let service: TestService
   let first: TestBrowser
   let second: TestBrowser

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { openNamed } from './phones.ts'
 
-describe.skipIf(!hasChromium)('a conversation', () => {
+describe('a conversation', () => {
   let service: TestService
   let browser: TestBrowser
   let customer: Phone

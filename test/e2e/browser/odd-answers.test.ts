@@ -6,11 +6,11 @@ import type { InnerVariables } from '../../../service/index.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openPhone } from './phones.ts'
 
-describe.skipIf(!hasChromium)('a transfer', () => {
+describe('a transfer', () => {
   let service: TestService
   let browser: TestBrowser
   let phone: Phone

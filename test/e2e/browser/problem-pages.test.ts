@@ -4,9 +4,9 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { hasChromium, startBrowser, type TestBrowser } from './browser.ts'
+import { startBrowser, type TestBrowser } from './browser.ts'
 
-describe.skipIf(!hasChromium)('the pages of problem codes', () => {
+describe('the pages of problem codes', () => {
   let service: TestService
   let browser: TestBrowser
   let page: Page

@@ -4,7 +4,7 @@ import { neighbourSides } from '../../../miniprogram/app/receipts/neighbours.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
@@ -23,7 +23,7 @@ const foreignEntry = `
   const changed = JSON.stringify(kept.map(([transfer]) => [transfer, 'A'.repeat(43)]))
   localStorage.setItem('phone-a:receipts', JSON.stringify(changed))`
 
-describe.skipIf(!hasChromium)('a receipt', () => {
+describe('a receipt', () => {
   let service: TestService
   let browser: TestBrowser
   let payer: Phone

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, hasChromium, startBrowser } from './browser.ts'
+import { buildPages, startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
@@ -14,7 +14,7 @@ const fiveTaps = `
     for (const type of ['mousedown', 'mouseup']) button.dispatchEvent(new MouseEvent(type, { bubbles: true }))
   }`
 
-describe.skipIf(!hasChromium)('a wallet on a phone', () => {
+describe('a wallet on a phone', () => {
   let service: TestService
   let browser: TestBrowser
   let payer: Phone

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { transform } from 'esbuild'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { StepUpNeeded } from '../../../service/index.ts'
+import { stepUpRequired } from '../../../service/index.ts'
 import type { RunningService } from '../../../service/server.ts'
 import { clientOf } from '../../support/own-service.ts'
 import { logIn } from '../../support/raw-client.ts'
@@ -132,7 +132,7 @@ describe('the guides for backends', () => {
     })
     await mount(app, async () => ({ payee: 'bob', amount: 5 }), 4, String)
     await app.request('/orders', { method: 'POST' })
-    expect(thrown).toEqual([new StepUpNeeded('5 元，支付给 bob').message])
+    expect(thrown).toEqual([stepUpRequired('5 元，支付给 bob').message])
   })
 
   it('pushes from the service’s own process', async () => {

@@ -15,9 +15,9 @@ import { freePort } from '../../support/service-process.ts'
 import type { TestUpstream } from '../../support/upstream.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import type { Guide, RunningProgram } from './guide-programs.ts'
-import { guides, importLibraryProgram, languages, programOf, startProgram } from './guide-programs.ts'
+import { guides, importLibraryProgram, programOf, startProgram } from './guide-programs.ts'
 
-const here = guides.filter((guide) => languages[guide].isHere)
+const here = guides
 const programs = new Map<Guide, RunningProgram>()
 const signers = {
   device: signerFrom(random(32)),

@@ -11,7 +11,8 @@ import { decodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { parsePolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { parseRoutes } from '../../../service/gateway/routes.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { problemOf } from '../../../service/messages/problems.ts'
+import { writeProblem } from '../../../service/problems/document.ts'
+import { refusalAt, type Step } from '../../../service/problems/problem-error.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import { readVectors } from '../../conformance/vectors/read-vectors.ts'
 import { root } from './documents.ts'
@@ -42,8 +43,9 @@ export function checkJson(text: string): void {
 
 function checkProblem(shown: Record<string, unknown>): void {
   const error = new ProtocolError(shown.code as 'internal', String(shown.detail))
-  const context = { origin: 'https://pay.example.com', step: String(shown.step), time: 0, requestId: '' }
-  const made = JSON.parse(problemOf(error, context).body) as Record<string, unknown>
+  const context = { origin: 'https://pay.example.com', time: 0, requestId: '' }
+  const refusal = refusalAt(shown.step as Step, error)
+  const made = JSON.parse(writeProblem(refusal, context).body) as Record<string, unknown>
   const { type, title, status, retryable } = made
   expect(shown).toMatchObject({ type, title, status, retryable })
   for (const name of Object.keys(made)) expect(shown).toHaveProperty(name)

@@ -5,7 +5,7 @@ import { confirm } from '../../support/confirmation.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { createBareContext } from './bare-context.ts'
-import { hasJsc, runInJsc } from './jsc.ts'
+import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
 import { createLoopback } from './wx-loopback.ts'
 
@@ -59,7 +59,7 @@ function jsc(withoutBigInt: boolean): Engine {
   }
 }
 
-const engines = [bareContext(false), bareContext(true), ...(hasJsc() ? [jsc(false), jsc(true)] : [])]
+const engines = [bareContext(false), bareContext(true), jsc(false), jsc(true)]
 
 describe.each(engines)(
   'the client in $name (without BigInt: $withoutBigInt)',
@@ -105,7 +105,7 @@ describe.each(engines)(
   },
 )
 
-describe.runIf(hasJsc())('the shell', () => {
+describe('the shell', () => {
   it('has no JIT, and nothing that phones lack', async () => {
     const page = `async () => ({
       hasJit: Boolean(jscOptions().useJIT),

@@ -5,21 +5,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { requireTool } from '../../support/required-tool.ts'
 import type { LoopbackWx } from './wx-loopback.ts'
 import type { LoopbackSocket } from './wx-sockets.ts'
 
 const path = '/usr/bin/jsc'
 
-/** Whether the shell is there. Under `CI` it has to be: a test that is left out proves nothing. */
-export function hasJsc(): boolean {
-  if (existsSync(path)) return true
-  if (process.env.CI === 'true')
-    throw new Error('jsc is missing: apt-get install libjavascriptcoregtk-4.0-bin')
-  console.warn(
-    'jsc is missing, so nothing is run in JavaScriptCore: apt-get install libjavascriptcoregtk-4.0-bin',
-  )
-  return false
-}
+requireTool(existsSync(path), 'libjavascriptcoregtk-4.0-bin')
 
 export interface JscOptions {
   /** CommonJS, as the build makes it. */

@@ -11,7 +11,7 @@ import { memoryStorage } from '../../integration/client/scripted-answers.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { createBareContext } from './bare-context.ts'
-import { hasJsc, runInJsc } from './jsc.ts'
+import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
 import type { Loopback } from './wx-loopback.ts'
 import { createLoopback } from './wx-loopback.ts'
@@ -85,7 +85,7 @@ function jsc(withoutBigInt: boolean): Engine {
   return { name: 'JavaScriptCore without a JIT', withoutBigInt, run }
 }
 
-const engines = [bareContext(false), bareContext(true), ...(hasJsc() ? [jsc(false), jsc(true)] : [])]
+const engines = [bareContext(false), bareContext(true), jsc(false), jsc(true)]
 
 describe.each(engines)('the built client in $name (without BigInt: $withoutBigInt)', (engine) => {
   it('gets what was kept and what happens over a socket, and sends requests over it', async () => {

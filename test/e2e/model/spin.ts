@@ -1,19 +1,12 @@
 /** Spin: a model is translated, compiled and searched to the end; what it finds are assertions that do not hold. */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { requireTool, runs } from '../../support/required-tool.ts'
 
-/** Whether models can be checked here. Where CI says that it is one, they must be. */
-export const hasSpin: boolean =
-  spawnSync('spin', ['-V']).status === 0 && spawnSync('gcc', ['--version']).status === 0
-
-if (!hasSpin) {
-  const missing = 'the models need the packages spin, gcc and libc6-dev'
-  if (process.env.CI === 'true') throw new Error(missing)
-  process.stderr.write(`skipped: ${missing}\n`)
-}
+requireTool(runs('spin', '-V') && runs('gcc', '--version'), 'spin, gcc and libc6-dev')
 
 export interface Searched {
   readonly states: number

@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { afterAll, expect, it, vi } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import type { InnerApp, InnerVariables } from '../../../service/index.ts'
-import { ConfigError, createService, ProtocolError } from '../../../service/index.ts'
+import { ConfigError, createService, ProblemError } from '../../../service/index.ts'
 import { clientOf } from '../../support/own-service.ts'
 import { logIn } from '../../support/raw-client.ts'
 
@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
 app.get('/hello', (c) => c.json({ hello: c.var.caller.user }))
 app.post('/hello', () => {
-  throw new ProtocolError('payload_invalid', 'nobody is greeted here')
+  throw new ProblemError('payload_invalid', 'nobody is greeted here')
 })
 
 it.each([

@@ -10,10 +10,11 @@ import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
 import { createPostgres } from '../../integration/store/engines.ts'
 import { claimNonce, endSession, login, NOW, touchSession } from '../../integration/store/records.ts'
+import { requireTool } from '../../support/required-tool.ts'
 import { freePort } from '../../support/service-process.ts'
 
 const program = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(existsSync)
-const isHere = program !== undefined && process.env.TEST_POSTGRES_URL !== undefined
+requireTool(program !== undefined, 'pgbouncer')
 
 /** It refuses to run as root. */
 function unprivileged(): { readonly uid?: number; readonly gid?: number } {
@@ -23,7 +24,7 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-describe.skipIf(!isHere)('behind PgBouncer, by transaction (skipped where it is not installed)', () => {
+describe('behind PgBouncer, by transaction', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let pooler: ChildProcess
   let folder: string

@@ -2,14 +2,14 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Change } from '../../../service/store/events.ts'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { createPostgres, describePostgres } from '../../integration/store/engines.ts'
+import { createPostgres } from '../../integration/store/engines.ts'
 import { login, pushEvent } from '../../integration/store/records.ts'
 
-describePostgres('hints on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)', () => {
+describe('hints on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let here: Store
   let there: Store

@@ -1,10 +1,10 @@
 /** How commits reach PostgreSQL: together where they may, in few round trips, and each answered as if it were alone. */
 import { Client } from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CommitReport } from '../../../service/store/commit-report.ts'
 import { openPostgresStore, type PostgresOptions } from '../../../service/store/postgres/store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { createPostgres, describePostgres } from '../../integration/store/engines.ts'
+import { createPostgres } from '../../integration/store/engines.ts'
 import {
   bytes,
   claimIdempotency,
@@ -21,7 +21,7 @@ import {
 } from '../../integration/store/records.ts'
 import { type PostgresProxy, startPostgresProxy } from '../../support/postgres-proxy.ts'
 
-describePostgres('commits on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)', () => {
+describe('commits on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let proxy: PostgresProxy
   let store: Store

@@ -1,10 +1,10 @@
 /** What only a server can do to the store: hang, die, take sides in a deadlock. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Client } from 'pg'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
-import { createPostgres, describePostgres } from '../../integration/store/engines.ts'
+import { createPostgres } from '../../integration/store/engines.ts'
 import {
   bytes,
   claimNonce,
@@ -14,7 +14,7 @@ import {
   touchSession,
 } from '../../integration/store/records.ts'
 
-describePostgres('store on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)', () => {
+describe('store on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let store: Store
   let other: Client

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRefusalSampler } from '../../../service/observability/log-sampling.ts'
 import { createLogSink } from '../../../service/observability/log-sink.ts'
+import { compiledMain } from '../../support/compiled.ts'
 import { freePort } from '../../support/service-process.ts'
 
 const root = new URL('../../..', import.meta.url).pathname
@@ -27,25 +28,21 @@ describe('the service', () => {
   /** @returns its address, once it answers */
   async function start(out: 'pipe' | number, err: 'pipe' | number, read: boolean): Promise<string> {
     const port = await freePort()
-    const child = spawn(
-      process.execPath,
-      ['--conditions=source', '--import', 'tsx', 'service/cli/main.ts', 'serve'],
-      {
-        cwd: root,
-        stdio: ['ignore', out, err],
-        env: {
-          PATH: process.env.PATH ?? '',
-          PORT: String(port),
-          MINISEAL_DATA: folder,
-          MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
-          // A line for each leaf, too.
-          MINISEAL_LOG_LEVEL: 'trace',
-          MINISEAL_LIMITS: 'frame_ip=1000000/60',
-          // So that refusals come of many addresses, and are written.
-          MINISEAL_TRUSTED_PROXIES: '1',
-        },
+    const child = spawn(process.execPath, [compiledMain, 'serve'], {
+      cwd: root,
+      stdio: ['ignore', out, err],
+      env: {
+        PATH: process.env.PATH ?? '',
+        PORT: String(port),
+        MINISEAL_DATA: folder,
+        MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+        // A line for each leaf, too.
+        MINISEAL_LOG_LEVEL: 'trace',
+        MINISEAL_LIMITS: 'frame_ip=1000000/60',
+        // So that refusals come of many addresses, and are written.
+        MINISEAL_TRUSTED_PROXIES: '1',
       },
-    )
+    })
     const closed = once(child, 'close')
     if (!read) {
       child.stdout?.pause()

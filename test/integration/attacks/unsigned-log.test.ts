@@ -13,13 +13,13 @@ import { isSettled } from '../../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
 import { type CommandResult, runCommand } from '../../support/command.ts'
-import { testSeals } from '../../support/log-records.ts'
+import { testMacs } from '../../support/log-records.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
-import { stolenSeals } from '../../support/stolen.ts'
+import { stolenMacs } from '../../support/stolen.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
 
 const transfer = {
@@ -43,7 +43,7 @@ function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {
     pathBlindIndex: null,
     areaBlindIndex: null,
   }
-  const mac = isSealed ? testSeals.ofEntry(hash) : null
+  const mac = isSealed ? testMacs.ofEntry(hash) : null
   return { id, hash, leaf, at, kind, result: 'ok', ...nothing, ...tags, mac }
 }
 
@@ -119,7 +119,7 @@ describeWithBothDatabases('who may write the database', (create) => {
       const signed = await store.findLatestCheckpoint(0)
       const previous = parseCheckpointNote(signed?.note ?? '')
       const origin = `${previous.origin}-2`
-      const writes = startWrites({ log: 1, origin, previous, now: service.now(), macs: testSeals })
+      const writes = startWrites({ log: 1, origin, previous, now: service.now(), macs: testMacs })
       expect(await store.commit(writes)).toEqual({ kind: 'committed' })
     })
     service = await startTestService({ environment })
@@ -128,7 +128,7 @@ describeWithBothDatabases('who may write the database', (create) => {
   })
 
   it('can take out a leaf that waits for its place: nothing is signed that has it', async () => {
-    const macs = await stolenSeals(service)
+    const macs = await stolenMacs(service)
     await service.stop()
     const entry = { ...madeUp('erased', false) }
     await withStore(environment, (store) =>

@@ -123,7 +123,7 @@ describe('the forms of a capture', () => {
 
   it('standard input, by the real program', async () => {
     const file = write('stdin.http', httpText(moved))
-    const ended = spawnSync(process.execPath, ['bin/miniseal.js', 'explain', ...keys], {
+    const ended = spawnSync(process.execPath, ['service/bin/miniseal.js', 'explain', ...keys], {
       input: readFileSync(file),
     })
     expect(ended.status).toBe(1)

@@ -5,7 +5,7 @@ import { Client } from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import { findField } from '../../../crypto/frames/binary-http.ts'
-import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
 import type { RawSession } from '../../support/raw-client.ts'
@@ -49,7 +49,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     const backend = {
       answer: async ({ method, path }: { method: string; path: string }) => {
         seen.push(`${method} ${path}`)
-        if (path === '/careful') throw new StepUpNeeded('confirm this')
+        if (path === '/careful') throw stepUpRequired('confirm this')
         return { status: 200, fields: forged, content: new Uint8Array(0) }
       },
       close: async () => {},

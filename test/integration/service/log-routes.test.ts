@@ -1,73 +1,28 @@
 /** The log that a service serves: checked by others' tools over HTTP, and by hand. */
 import { createPublicKey, verify } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { growAuthenticated, type RowMacs } from '../../../service/tlog/row-macs.ts'
-import { askGo, hasGo } from '../../conformance/judges/go-judge.ts'
-import { newAuditor } from '../../support/audit-traffic.ts'
-import { appendPendingAs, pendingEntry } from '../../support/log-records.ts'
-import { freshSeed } from '../../support/opened-log.ts'
+import { type GrownLog, startGrownLog } from '../../support/grown-log.ts'
 import { leafHash, plainRoot, plainTiles } from '../../support/plain-tree.ts'
 import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import { stolenSeals } from '../../support/stolen.ts'
 
-const leaves = Number(process.env.MINISEAL_LOG_LEAVES ?? 70_000)
-
+let grown: GrownLog
 let service: TestService
 let store: Store
-let macs: RowMacs
 let token: string
 
 beforeAll(async () => {
-  service = await startTestService()
-  const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
-  store = await openStore({ kind: 'sqlite', path })
-  macs = await stolenSeals(service)
-  token = await newAuditor(service, 'ann', 'reader')
+  grown = await startGrownLog()
+  ;({ service, store, token } = grown)
 })
 
-afterAll(async () => {
-  await store.close()
-  await service.close()
-})
+afterAll(() => grown.close())
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${service.url}${path}`, { headers })
 
 const bytesOf = async (response: Response): Promise<Uint8Array> =>
   new Uint8Array(await response.arrayBuffer())
-
-async function ready(): Promise<Record<string, unknown>> {
-  return ((await (await get('/readyz')).json()) as { log: Record<string, unknown> }).log
-}
-
-async function verifierKey(): Promise<string> {
-  const jws = await (await get('/.well-known/miniseal')).text()
-  return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()).log.vkey
-}
-
-/** Grows the log to a size at least, as another process would, and waits until all of it is signed. @returns its size */
-async function growTo(wanted: number): Promise<number> {
-  let { size: from } = (await store.findLogState()) ?? { size: 0 }
-  for (; from < wanted; from += 1_000) {
-    const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
-    await appendPendingAs(
-      macs,
-      store,
-      seeds.map((seed) => pendingEntry(seed)),
-    )
-  }
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
-    // Entries that were read have added leaves of their own, and may go on doing so for a moment.
-    const { size: signed = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
-    const { size: tree, staged } = await ready()
-    if (signed >= wanted && tree === signed && staged === 0) return signed
-  }
-  throw new Error(`no checkpoint of ${wanted}`)
-}
 
 it('starts with a signed checkpoint of one leaf, under the name that the channel configuration has', async () => {
   const response = await get('/log/checkpoint')
@@ -78,42 +33,24 @@ it('starts with a signed checkpoint of one leaf, under the name that the channel
   const host = service.origin.replace('http://', '')
   expect(origin).toBe(`${host}/audit/${new Date().getUTCFullYear()}`)
   expect(size).toBe('1')
-  const vkey = await verifierKey()
+  const vkey = await grown.verifierKey()
   expect(vkey.split('+')[0]).toBe(origin)
   // The plain signature over the plain text: what `openssl pkeyutl -verify -rawin` checks.
   const raw = Buffer.from(signatures.trim().split(' ')[2] ?? '', 'base64').subarray(4)
   const x = Buffer.from(vkey.split('+').slice(2).join('+'), 'base64').subarray(1).toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
   expect(verify(null, Buffer.from(`${text}\n`), key, raw)).toBe(true)
-  expect(await ready()).toMatchObject({ status: 'open', origin, size: 1, checkpoint_size: 1, staged: 0 })
+  expect(await grown.health()).toMatchObject({
+    status: 'open',
+    origin,
+    size: 1,
+    checkpoint_size: 1,
+    staged: 0,
+  })
 })
 
-it.skipIf(!hasGo)(
-  `is verified by golang.org/x/mod over HTTP at 1, 2, 255, 256, 257, 600 and ${leaves} leaves`,
-  { timeout: 240_000 },
-  async () => {
-    const log = `${service.url}/log`
-    const vkey = await verifierKey()
-    const previous: string[] = []
-    for (const wanted of [1, 2, 255, 256, 257, 600, leaves]) {
-      const size = await growTo(wanted)
-      const checkpoint = await (await get('/log/checkpoint')).text()
-      const indexes = [...new Set([0, 1, 254, 255, 256, size >> 1, size - 1])].filter((index) => index < size)
-      const question = { log, vkey, token, indexes, previous: [...previous], withEntries: true }
-      const verdict = await askGo(question)
-      const root = checkpoint.split('\n')[2]
-      expect(verdict).toMatchObject({ size, root, entries: size })
-      expect(verdict.inclusion).toEqual(indexes)
-      previous.push(checkpoint)
-    }
-    const [text = '', signatures] = (previous[1] ?? '').split('\n\n')
-    const changed = `${text.replace('\n2\n', '\n3\n')}\n\n${signatures}`
-    await expect(askGo({ log, vkey, previous: [changed] })).rejects.toThrow()
-  },
-)
-
 it('serves the tiles and entries of the tree, whole and in part, and nothing beyond what is signed', async () => {
-  await growTo(Math.max(600, (await store.findLogState())?.size ?? 0))
+  await grown.growTo(Math.max(600, (await store.findLogState())?.size ?? 0))
   const { size = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
   const all = (await store.listLeaves(0, size, size)).map(({ leaf }) => leaf)
   const hashes = all.map(leafHash)
@@ -151,8 +88,7 @@ it('serves the tiles and entries of the tree, whole and in part, and nothing bey
   }
   // What has its place and no checkpoint yet: looked at until the look came before the signing.
   for (let looked = false; !looked; ) {
-    await appendPendingAs(macs, store, [pendingEntry(freshSeed())])
-    await store.sequence(growAuthenticated(macs), 256)
+    await grown.growUnsigned()
     const tree = (await store.findLogState())?.size ?? 0
     const position = tree - 1
     const response = await tile(`0/${path(Math.floor(position / 256))}.p/${(position % 256) + 1}`)

@@ -162,7 +162,7 @@ it('is taken over by one alone, also when all look before the first of them has 
         now: 1_061,
         ...parts,
       })
-    const running = { refusal: { code: 'idempotency_in_progress' }, outcome: undefined }
+    const running = { code: 'idempotency_in_progress', outcome: undefined }
     // After a minute, and not with it.
     await expect(ask({ now: 1_060 })).rejects.toMatchObject(running)
     const asked = await Promise.allSettled([ask(), ask(), ask()])

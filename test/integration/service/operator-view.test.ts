@@ -1,11 +1,9 @@
 /** What operators see when something is wrong: which route and why, which result code, what is taken, and no false alarm. */
-import { execFileSync } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { faultCodeOf } from '../../../service/store/fault-code.ts'
 import { StoreUnavailable } from '../../../service/store/store.ts'
-import { startKilledService } from '../../support/killed-service.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -117,36 +115,3 @@ it('finds the result code of a database or a system under the errors that wrap i
   expect(faultCodeOf(Object.assign(new Error('chosen outside'), { code: 'any text' }))).toBeUndefined()
   expect(faultCodeOf('nothing')).toBeUndefined()
 })
-
-/** No file of the process may grow over so many bytes; the signal that comes with it is not for us. */
-function limitFiles(pid: number, bytes: number | 'unlimited'): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`])
-}
-
-// The limit is one of Linux's.
-it.runIf(process.platform === 'linux')(
-  'has miniseal_log_open 1 only while the log takes entries, and says what the database answered',
-  async () => {
-    const killed = await startKilledService({
-      MINISEAL_METRICS_TOKEN: token,
-      NODE_OPTIONS: `--import=data:text/javascript,process.on('SIGXFSZ',()=>{})`,
-    })
-    try {
-      const payer = await logIn(killed.service)
-      expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1')
-      limitFiles(killed.pid(), 4_096)
-      const refused = await payer.send({ method: 'POST', path: '/wallet/transfers', body: {} })
-      expect(refused.json.code).toBe('unavailable')
-      const text = await metrics(killed.service.origin)
-      expect(text).toContain('miniseal_log_open 0')
-      expect(text).toMatch(/miniseal_store_errors_total\{code="(?:SQLITE_[A-Z_]+|EFBIG)"\} [1-9]/)
-      limitFiles(killed.pid(), 'unlimited')
-      await vi.waitFor(async () =>
-        expect(await metrics(killed.service.origin)).toContain('miniseal_log_open 1'),
-      )
-    } finally {
-      await killed.close()
-    }
-  },
-  120_000,
-)

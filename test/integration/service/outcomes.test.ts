@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
-import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, outcomePath, type RawSession, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
@@ -103,7 +103,7 @@ it('says that a request runs, and that nobody knows what came of it', async () =
 
 it('fences a key between the question for a finger and its answer', async () => {
   answer = async () => {
-    throw new StepUpNeeded('pay')
+    throw stepUpRequired('pay')
   }
   const asked = await session.send(order('asked'))
   expect(asked.json.code).toBe('step_up_required')

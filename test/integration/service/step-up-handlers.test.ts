@@ -11,7 +11,7 @@ import type { ExchangeContext } from '../../../service/channel/context.ts'
 import { askStepUp } from '../../../service/channel/step-up.ts'
 import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
 import { mountApp } from '../../../service/gateway/mounted.ts'
-import { StepUpNeeded } from '../../../service/gateway/step-up.ts'
+import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import type { RequestParts } from '../../support/raw-client.ts'
@@ -30,12 +30,12 @@ function createApp(): InnerApp {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.all('/careful', (c) => {
     seen.push(c.var.caller.acr)
-    if (c.var.caller.acr !== 'soter') throw new StepUpNeeded('看一眼')
+    if (c.var.caller.acr !== 'soter') throw stepUpRequired('看一眼')
     afterwards()
     return c.json({ acr: c.var.caller.acr })
   })
   app.all('/telling', async (c) => {
-    throw new StepUpNeeded(`5 元给 ${await c.req.text()}`)
+    throw stepUpRequired(`5 元给 ${await c.req.text()}`)
   })
   app.all('/careless', (c) => c.json({ acr: c.var.caller.acr }))
   return app
@@ -135,7 +135,7 @@ it('makes the challenge of all that is covered but token and step-up, and of 32 
     },
     caller: { user: 'u', device: 'd' },
   } as unknown as Command
-  const { write, refusal } = askStepUp(context, command, new StepUpNeeded('s'))
+  const { write, refusal } = askStepUp(context, command, stepUpRequired('s'))
   const parts = [
     ...['@method', 'POST', '@authority', 'a', '@path', '/p', '@query', '?q=1', 'content-type', 'text/plain'],
     ...['content-digest', 'sha-256=:AA==:', 'idempotency-key', '"key"'],

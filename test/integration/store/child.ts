@@ -1,5 +1,5 @@
 /**
- * A process of its own: `node --import tsx child.ts <open | commit | push> <location as JSON>`.
+ * A process of its own: `node child.js <open | commit | push> <location as JSON>`.
  *
  * It says `ready`, waits for a line, opens the store and says `open`. `commit` then claims nonces without end, many at a
  * time, and says each one's number once it has been acknowledged. `push` pushes 100 events to user-1, ten

@@ -17,16 +17,17 @@ export interface TestDatabase {
 
 const postgresUrl = process.env.TEST_POSTGRES_URL
 
-/** Runs one suite on SQLite and, when `TEST_POSTGRES_URL` names a server, on PostgreSQL. */
+/** The engine of this run: the vitest project `integration` has SQLite, the project `postgres` has PostgreSQL. */
+export const engine: 'sqlite' | 'postgres' =
+  process.env.MINISEAL_TEST_ENGINE === 'postgres' ? 'postgres' : 'sqlite'
+
+/** Declares a suite that holds on SQLite (`npm test`) and on PostgreSQL (`npm run test:e2e`). */
 export function describeOnBothEngines(
   title: string,
   suite: (create: () => Promise<TestDatabase>) => void,
 ): void {
-  describe(`${title} (SQLite)`, () => suite(createSqlite))
-  describe.skipIf(postgresUrl === undefined)(
-    `${title} (PostgreSQL; skipped when TEST_POSTGRES_URL is unset)`,
-    () => suite(createPostgres),
-  )
+  if (engine === 'sqlite') describe(`${title} (SQLite)`, () => suite(createSqlite))
+  else describe(`${title} (PostgreSQL)`, () => suite(createPostgres))
 }
 
 export async function createSqlite(): Promise<TestDatabase & { readonly path: string }> {
@@ -51,7 +52,7 @@ export async function createSqlite(): Promise<TestDatabase & { readonly path: st
 }
 
 export async function createPostgres(): Promise<TestDatabase & { readonly url: string }> {
-  if (postgresUrl === undefined) throw new Error('TEST_POSTGRES_URL is unset')
+  if (postgresUrl === undefined) throw new Error('TEST_POSTGRES_URL names no server')
   const schema = `miniseal_test_${randomBytes(8).toString('hex')}`
   const url = new URL(postgresUrl)
   url.searchParams.set('options', `-c search_path=${schema}`)
@@ -70,6 +71,3 @@ export async function createPostgres(): Promise<TestDatabase & { readonly url: s
   }
   return { url: url.href, location: { kind: 'postgres', url: url.href }, sql, remove }
 }
-
-/** For the tests that know one engine's options. */
-export const describePostgres: typeof describe.skip = describe.skipIf(postgresUrl === undefined)

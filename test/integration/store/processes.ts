@@ -1,8 +1,8 @@
 /** Starts `child.ts` in a process of its own and follows what it says. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { DatabaseLocation } from '../../../service/store/open-store.ts'
+import { compiledScript } from '../../support/compiled.ts'
 
 export interface Child {
   /** All it has said so far, a line each. */
@@ -22,14 +22,10 @@ export async function startChild(
   task: 'open' | 'commit' | 'push',
   location: DatabaseLocation,
 ): Promise<Child> {
-  const script = fileURLToPath(new URL('child.ts', import.meta.url))
-  const child = spawn(
-    process.execPath,
-    ['--conditions=source', '--import', 'tsx', script, task, JSON.stringify(location)],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  )
+  const script = compiledScript(new URL('child.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, task, JSON.stringify(location)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines: string[] = []
   const reader = createInterface({ input: child.stdout })
   reader.on('line', (line) => lines.push(line))

@@ -13,7 +13,7 @@ import { leafIdText } from '../../../service/tlog/leaf-id.ts'
 import { parseRetention } from '../../../service/tlog/retention.ts'
 import { openDetail } from '../../../service/tlog/sealed-details.ts'
 import { createSubjectKeys, type SubjectKeys } from '../../../service/tlog/subject-keys.ts'
-import { testSeals } from '../../support/log-records.ts'
+import { testMacs } from '../../support/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { claimNonce, login, NOW } from '../store/records.ts'
 
@@ -34,7 +34,7 @@ describeOnBothEngines('the journal of a process', (create) => {
       store,
       keys,
       blindIndexOf,
-      macs: testSeals,
+      macs: testMacs,
       retention: parseRetention(undefined),
       now: () => NOW,
       notify: () => {

@@ -1,5 +1,5 @@
 /**
- * A process that writes to a log: `node --import tsx log-child.ts <task as JSON>`.
+ * A process that writes to a log: `node log-child.js <task as JSON>`.
  *
  * It stages leaves, many at a time, and says the hash of each once it has been acknowledged. It can be told to die by
  * SIGKILL at a certain step: the drivers and the file system are wrapped here, in the test's own process, so that what

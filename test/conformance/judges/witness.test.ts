@@ -7,15 +7,15 @@ import { encodeVerifierKey, parseVerifierKey } from '../../../crypto/tlog/signed
 import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { encodePolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { askGo, hasGo } from '../../conformance/judges/go-judge.ts'
-import { opensslVerifies } from '../../conformance/judges/openssl-judge.ts'
+import type { AskedWitness } from '../../integration/witness/asked-witness.ts'
+import { startAskedWitness, temporaryFolder } from '../../integration/witness/asked-witness.ts'
 import { logIn } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { witness } from '../../unit/crypto/note-inputs.ts'
-import type { AskedWitness } from './asked-witness.ts'
-import { startAskedWitness, temporaryFolder } from './asked-witness.ts'
+import { askGo } from './go-judge.ts'
+import { opensslVerifies } from './openssl-judge.ts'
 
 const folder = temporaryFolder()
 const policyFile = join(folder.path, 'policy.txt')
@@ -112,7 +112,7 @@ it('is verified by openssl, checkpoint and all', async () => {
   expect(opensslVerifies(encodeUtf8(note.text), own?.signature ?? new Uint8Array(0), publicKey)).toBe(true)
 })
 
-it.skipIf(!hasGo)('is verified by golang.org/x/mod over HTTP, from an earlier checkpoint on', async () => {
+it('is verified by golang.org/x/mod over HTTP, from an earlier checkpoint on', async () => {
   const previous = [await cosignedBeyond(0)]
   await logIn(service)
   const { size } = verifyByPolicy(primitives, await cosignedBeyond(1), policy).checkpoint

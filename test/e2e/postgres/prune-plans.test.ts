@@ -1,13 +1,13 @@
 /** Pruning goes by indexes on PostgreSQL, also where half of a table has expired: else each batch reads it from its front. */
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as schema from '../../../service/store/postgres/schema.ts'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import { compileStatements } from '../../../service/store/statements.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { createPostgres, describePostgres } from './engines.ts'
-import { login, NOW } from './records.ts'
+import { createPostgres } from '../../integration/store/engines.ts'
+import { login, NOW } from '../../integration/store/records.ts'
 
 const rows = 6_000
 const end = `${NOW} + case when i % 2 = 0 then -100000 else 100000 end`
@@ -26,7 +26,7 @@ const fillings = [
   'analyze',
 ]
 
-describePostgres('pruning on PostgreSQL (skipped when TEST_POSTGRES_URL is unset)', () => {
+describe('pruning on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let store: Store
   let client: Client

@@ -5,16 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import type { VectorName } from './generate.ts'
-import { makers } from './generate.ts'
+import { requirePython } from '../../support/required-tool.ts'
+import type { VectorName } from '../vectors/generate.ts'
+import { makers } from '../vectors/generate.ts'
 
-const folder = fileURLToPath(new URL('.', import.meta.url))
-const script = fileURLToPath(new URL('../independent/vectors.py', import.meta.url))
+const folder = fileURLToPath(new URL('../vectors', import.meta.url))
+const script = fileURLToPath(new URL('./vectors.py', import.meta.url))
 const names = Object.keys(makers).sort() as VectorName[]
 
-const hasPython = spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
-if (!hasPython)
-  process.stderr.write('skipped: the independent check of the vectors needs python3 3.9 or newer\n')
+requirePython()
 
 interface Line {
   readonly check: VectorName
@@ -48,7 +47,7 @@ const spoilt: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
   session: [/"sequence": 7/, '"sequence": 8'],
 }
 
-describe.skipIf(!hasPython)('the independent client', () => {
+describe('the independent client', () => {
   it('agrees with every vector of every file', { timeout: 120_000 }, () => {
     const { code, lines } = check(folder)
     expect(lines.filter(({ ok }) => !ok)).toEqual([])

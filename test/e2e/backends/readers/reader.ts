@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { languages } from '../../../e2e/docs/guide-programs.ts'
+import { requireTool, runs } from '../../../support/required-tool.ts'
 import { freePort } from '../../../support/service-process.ts'
 
 const commands = {
@@ -18,8 +18,10 @@ const cache = new URL('../../../../node_modules/.cache/miniseal-judge/go', impor
 /** Nothing from the network, and what was compiled once is kept. */
 const environment = { ...process.env, GO111MODULE: 'off', GOFLAGS: '', GOCACHE: cache }
 
-/** Those that this machine can run; where CI says that it is one, all of them. */
-export const readers = (['go', 'java'] as const).filter((reader) => languages[reader].isHere)
+export const readers = ['go', 'java'] as const
+
+requireTool(runs('go', 'version'), 'golang-go')
+requireTool(runs('java', '-version'), 'default-jdk-headless')
 
 /** What one of them says about a request. */
 export interface Reading {

@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { parseNote } from '../../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import { createSqlite, type TestDatabase } from '../../integration/store/engines.ts'
 import { appendPending, pendingEntry } from '../../support/log-records.ts'
 import { freshSeed, type Machine, newMachine, type OpenedLog, openTestLog } from '../../support/opened-log.ts'
 import { startTimeStamping, type TimeStampingAuthority } from '../../support/time-stamping.ts'
-import { createSqlite, type TestDatabase } from '../store/engines.ts'
 
 let authority: TimeStampingAuthority
 let database: TestDatabase
