@@ -1,4 +1,4 @@
-/** A verified answer, with what proves it. */
+/** A verified answer and its evidence. */
 
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
@@ -9,32 +9,32 @@ import type { InnerList, Item } from 'miniseal-protocol/http-signatures/structur
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import type { Compression } from './compression.ts'
-import { unpacked } from './compression.ts'
+import { decompress } from './compression.ts'
 import { parseJson } from './json.ts'
 
-/** Both messages as they were signed; any RFC 9421 library can check them again. */
+/** Both messages as signed. Any RFC 9421 implementation can verify them again. */
 export interface Evidence {
   readonly request: RequestMessage
-  /** The exact text that the device signed. */
+  /** The signature base (RFC 9421, section 2.5) that the device signed. */
   readonly base: string
-  /** 64 bytes, the device's. */
+  /** The device's Ed25519 signature, 64 bytes. */
   readonly signature: Uint8Array
   readonly response: ResponseMessage
-  /** When the service made the answer, UNIX seconds by its own clock. */
+  /** Signing time of the response, UNIX seconds by the service's clock. */
   readonly answeredAt: number
 }
 
 export interface Answer {
   readonly status: number
-  /** Names in lower case. */
+  /** Field names are lower-case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Without the coding that they came in, where the channel has `compression`. */
+  /** Decoded content when the channel has `compression`; otherwise as received. */
   readonly bytes: Uint8Array
-  /** Both messages of the exchange in which the service gave or confirmed this content. */
+  /** The exchange in which the service sent or revalidated this content. */
   readonly evidence: Evidence
-  /** The id of this exchange's receipt, base64url; `undefined` where the service keeps none. */
+  /** Receipt id of this exchange, base64url; `undefined` when the service issues none. */
   readonly receipt: string | undefined
-  /** Whether the content was here already. */
+  /** Whether the content is from the client's cache. */
   readonly isFromCache: boolean
   /** @throws FormatError when the content is not UTF-8. */
   text(): string
@@ -43,8 +43,8 @@ export interface Answer {
 }
 
 /**
- * @param answeredAt UNIX seconds, from the verified signature
- * @throws ChannelError `unexpected_answer` when the content cannot be unpacked.
+ * @param answeredAt signing time from the verified signature, UNIX seconds
+ * @throws ChannelError `unexpected_answer` when the content cannot be decompressed.
  */
 export function createAnswer(
   request: RequestMessage,
@@ -53,7 +53,7 @@ export function createAnswer(
   compression: Compression | undefined,
 ): Answer {
   const headers = headersOf(response.fields)
-  const bytes = unpacked(compression, headers['content-encoding'], response.content)
+  const bytes = decompress(compression, headers['content-encoding'], response.content)
   return {
     status: response.status,
     headers,
@@ -65,7 +65,7 @@ export function createAnswer(
   }
 }
 
-/** What an answer gave earlier, as `confirming` confirms it. */
+/** A cached answer that `confirming`, a `304`, revalidates. */
 export function revalidatedAnswer(
   stored: Pick<Answer, 'status' | 'headers' | 'bytes'>,
   confirming: Answer,
@@ -75,22 +75,22 @@ export function revalidatedAnswer(
 }
 
 /**
- * The answer to a request, as a later exchange tells it.
+ * The stored answer to an earlier request, embedded in a later one.
  *
- * @param telling the verified answer that holds it: it is the evidence, and its receipt is the receipt
+ * @param container the verified answer that contains it and provides the evidence and the receipt
  */
-export function notModifiedAnswer(
+export function embeddedAnswer(
   { status, fields, content }: ResponseMessage,
-  telling: Answer,
+  container: Answer,
   compression: Compression | undefined,
 ): Answer {
   const headers = headersOf(fields)
-  const bytes = unpacked(compression, headers['content-encoding'], content)
-  return { ...telling, status, headers, bytes, ...readers(bytes) }
+  const bytes = decompress(compression, headers['content-encoding'], content)
+  return { ...container, status, headers, bytes, ...readers(bytes) }
 }
 
 function headersOf(fields: readonly Field[]): Readonly<Record<string, string>> {
-  // Without a prototype, a header called `__proto__` is a header.
+  // No prototype: `__proto__` is an ordinary field name here.
   const headers: Record<string, string> = Object.create(null)
   for (const [name, value] of fields) headers[name] = value
   return headers
@@ -100,18 +100,18 @@ function readers(bytes: Uint8Array): Pick<Answer, 'text' | 'json'> {
   return { text: () => decodeUtf8(bytes), json: () => parseJson(bytes) }
 }
 
-/** The leaf hash in the signed field `miniseal-receipt`, a byte sequence. */
+/** The leaf hash in the signed field `miniseal-receipt`, a byte sequence (RFC 9651). */
 function receiptOf(field: string | undefined): string | undefined {
   const digits = /^:([A-Za-z0-9+/]{43})=:$/.exec(field ?? '')?.[1]
   return digits?.replace(/\+/g, '-').replace(/\//g, '_')
 }
 
-/** Taken from our own request, not through the checks of the service: they would make the bundle 1 KB larger. */
+/** Reads the client's own request; the service's strict verifier would add 1 KB to the bundle. */
 function requestEvidence(request: RequestMessage): Pick<Evidence, 'request' | 'base' | 'signature'> {
   const input = signatureMember(request, 'signature-input')
   const signature = signatureMember(request, 'signature')
   if (input?.kind !== 'inner-list' || signature?.kind !== 'item' || signature.value.kind !== 'bytes') {
-    throw new FormatError('the request is not signed')
+    throw new FormatError('unsigned request')
   }
   return { request, base: signatureBase(input, { request }), signature: signature.value.value }
 }

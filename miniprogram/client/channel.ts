@@ -1,91 +1,87 @@
-/** The channel: every request logged in, signed, sealed, answered, verified, and at most once repeated per remedy. */
+/** The public API: `createChannel` and the `Channel` it returns. */
 import type { Answer } from './answer.ts'
 import { Configurations } from './configurations.ts'
 import { Delivery, isSessionOver } from './delivery.ts'
 import { forgetDeviceKey } from './device-key.ts'
-import type { DeviceSummary } from './device-list.ts'
-import { parseDeviceList } from './device-list.ts'
 import type { ChannelOptions, Environment } from './environment.ts'
 import { createEnvironment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import type { EventHandle, EventListener, MissedListener, SocketStateListener } from './event-subscription.ts'
-import { Live } from './event-subscription.ts'
+import { EventSubscription } from './event-subscription.ts'
 import type { Cancellation, RequestOutcome } from './outcomes.ts'
 import { cancelRequest, findOutcome } from './outcomes.ts'
 import { assertOnline } from './phone-events.ts'
 import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
 import type { Receipt } from './receipt.ts'
-import { fetchReceipt } from './receipts.ts'
+import { fetchReceipt } from './receipt.ts'
 import { Requests } from './requests.ts'
 import type { Session, SessionInfo } from './session.ts'
-import type { SessionSummary } from './session-list.ts'
-import { parseSessionList } from './session-list.ts'
-import type { ChannelState, StateListener } from './sessions.ts'
-import { Sessions } from './sessions.ts'
+import type { DeviceSummary, SessionSummary } from './session-list.ts'
+import { parseDeviceList, parseSessionList } from './session-list.ts'
+import type { ChannelState, StateListener } from './session-manager.ts'
+import { SessionManager } from './session-manager.ts'
 
 export interface LogoutOptions {
-  /** Removes the device key too: the next login enrols this phone as a new device. */
+  /** Also deletes the device key: the next login enrolls a new device. */
   readonly forgetDevice?: boolean
 }
 
-/** Failures are always {@link ChannelError}s. */
+/** All methods reject with {@link ChannelError} only. */
 export interface Channel {
   /**
-   * Sends a request, after a login where none is open.
+   * Sends a request. Logs in first when there is no session.
    *
-   * Rejects when the service refuses; an error status of the backend's own is an answer.
+   * Rejects when the service refuses the request. An error status from the backend is an answer.
    */
   request(options: RequestOptions): Promise<Answer>
   /**
-   * What came of a request of this user with an effect, by its idempotency key. Changes nothing.
+   * Looks up the outcome of an earlier unsafe request of this user. Has no effect.
    *
-   * @param key as the request had it, or `idempotencyKey` of its error
+   * @param key the request's idempotency key, or `idempotencyKey` of its error
    */
   outcome(key: string): Promise<RequestOutcome>
   /**
-   * Gives a request up: unless it has run or is running, the service makes sure that it never will, whatever of it is
-   * still under way. Can be repeated.
+   * Cancels a request. Unless it has run or is running, it never will, even if a copy arrives later. Idempotent.
    *
-   * Rejects with `outcome_unknown` when no answer came: ask again.
+   * Rejects with `outcome_unknown` when no answer arrives; call it again.
    */
   cancel(key: string): Promise<Cancellation>
-  /** Opens the session now, for example while the first page loads. */
+  /** Logs in ahead of the first request, for example while the first page loads. */
   login(): Promise<SessionInfo>
-  /** Ends the session, here in any case; rejects when the service could not be told. The next request logs in again. */
+  /** Ends the session. Rejects when the service could not be reached; the local session ends in any case. */
   logout(options?: LogoutOptions): Promise<void>
-  /** The user's sessions, as the service lists them. */
+  /** Lists the user's sessions. */
   sessions(): Promise<readonly SessionSummary[]>
   /** Ends one of the user's sessions. */
   revoke(sessionId: string): Promise<void>
-  /** The user's devices in use. */
+  /** Lists the user's active devices. */
   devices(): Promise<readonly DeviceSummary[]>
-  /** Ends every session of one of the user's devices, and refuses its key from now on. */
+  /** Revokes one of the user's devices: ends its sessions and rejects its key. */
   revokeDevice(deviceId: string): Promise<void>
   /**
-   * Calls `onEvent` with every event of the user after the sequence number `after`, each once and in order, as long as
-   * the handle is not closed. Over a socket where there is one, else by asking again and again.
+   * Calls `onEvent` for every event of the user after the sequence number `after`, once and in order, until the handle
+   * is closed. Uses a socket, or polling while there is none.
    *
-   * @param after 0 for everything that the service still has
-   * @param onMissed events that the service does not keep any more: what they told has to be loaded anew
+   * @param after 0 for all events that the service retains
+   * @param onMissed called for events that the service no longer retains; reload the state they describe
    */
   events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle
   /**
-   * The receipt of an exchange, checked here step by step. Waits up to five seconds for an entry that is not in the log
-   * yet.
+   * Fetches and verifies the receipt of an exchange. Waits up to five seconds for its entry to be included in the log.
    *
-   * @param id `receipt` of the exchange's answer
+   * @param id `receipt` of the answer
    */
   receipt(id: string): Promise<Receipt>
-  /** What a listener of `state` would have been told last. */
+  /** The current state, as passed to `state` listeners. */
   readonly state: ChannelState
-  /** @returns a function that ends the listening. */
+  /** @returns a function that removes the listener. */
   on(event: 'state', listener: StateListener): () => void
   on(event: 'socket', listener: SocketStateListener): () => void
 }
 
 /**
- * A channel to one service. Nothing is sent before the first call.
+ * Creates a channel to one service. Sends nothing before the first call.
  *
  * @throws ChannelError `request_invalid` or `unsupported`, see `createEnvironment`.
  */
@@ -96,23 +92,23 @@ export function createChannel(options: ChannelOptions): Channel {
 class SealedChannel implements Channel {
   private readonly environment: Environment
   private readonly configurations: Configurations
-  private readonly openSessions: Sessions
+  private readonly sessionManager: SessionManager
   private readonly delivery: Delivery
   private readonly requests: Requests
-  private readonly live: Live
+  private readonly subscription: EventSubscription
 
   constructor(environment: Environment) {
     const configurations = new Configurations(environment)
     this.environment = environment
     this.configurations = configurations
-    this.openSessions = new Sessions(environment, configurations)
-    this.delivery = new Delivery(environment, configurations, this.openSessions)
-    this.requests = new Requests(environment, this.openSessions, this.delivery)
-    this.live = new Live(environment, configurations, this.openSessions, this.delivery)
+    this.sessionManager = new SessionManager(environment, configurations)
+    this.delivery = new Delivery(environment, configurations, this.sessionManager)
+    this.requests = new Requests(environment, this.sessionManager, this.delivery)
+    this.subscription = new EventSubscription(environment, configurations, this.sessionManager, this.delivery)
   }
 
   get state(): ChannelState {
-    return this.openSessions.currentState
+    return this.sessionManager.currentState
   }
 
   request(options: RequestOptions): Promise<Answer> {
@@ -120,26 +116,26 @@ class SealedChannel implements Channel {
   }
 
   outcome(key: string): Promise<RequestOutcome> {
-    return findOutcome(this.environment, this.requests, key)
+    return findOutcome(this.environment, this.send, key)
   }
 
   cancel(key: string): Promise<Cancellation> {
-    return cancelRequest(this.environment, this.requests, key)
+    return cancelRequest(this.environment, this.send, key)
   }
 
   async login(): Promise<SessionInfo> {
     await assertOnline(this.environment.events, false)
-    return (await this.openSessions.open()).info
+    return (await this.sessionManager.open()).info
   }
 
   async logout({ forgetDevice = false }: LogoutOptions = {}): Promise<void> {
-    const session = await this.openSessions.find()
+    const session = await this.sessionManager.find()
     try {
       if (session !== undefined) await this.endRemotely(session)
     } finally {
-      if (session !== undefined) this.openSessions.end(session, 'logged-out')
-      this.live.stop()
-      await this.requests.forget()
+      if (session !== undefined) this.sessionManager.end(session, 'logged-out')
+      this.subscription.stop()
+      await this.requests.clearCaches()
       if (forgetDevice) await forgetDeviceKey(this.environment)
     }
   }
@@ -161,18 +157,20 @@ class SealedChannel implements Channel {
   }
 
   receipt(id: string): Promise<Receipt> {
-    return fetchReceipt(this.environment, this.configurations, this.requests, id)
+    return fetchReceipt(this.environment, this.configurations, this.send, id)
   }
 
   events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
-    return this.live.listen(after, onEvent, onMissed)
+    return this.subscription.listen(after, onEvent, onMissed)
   }
 
   on(event: 'state' | 'socket', listener: StateListener | SocketStateListener): () => void {
     return event === 'state'
-      ? this.openSessions.listen(listener as StateListener)
-      : this.live.watch(listener as SocketStateListener)
+      ? this.sessionManager.listen(listener as StateListener)
+      : this.subscription.watch(listener as SocketStateListener)
   }
+
+  private readonly send = (options: RequestOptions): Promise<Answer> => this.requests.send(options)
 
   private async read(path: string): Promise<Answer> {
     return expectSuccess(await this.request({ method: 'GET', path, cache: 'none' }))
@@ -185,9 +183,9 @@ class SealedChannel implements Channel {
   private async endRemotely(session: Session): Promise<void> {
     const { environment } = this
     await environment.random.ready()
-    const ending = prepareRequest(environment, { method: 'DELETE', path: '/sessions/current' })
+    const prepared = prepareRequest(environment, { method: 'DELETE', path: '/sessions/current' })
     try {
-      expectSuccess(await this.delivery.sendOn(session, ending))
+      expectSuccess(await this.delivery.sendOn(session, prepared))
     } catch (error) {
       if (!isSessionOver(error)) throw error
     }
@@ -196,7 +194,7 @@ class SealedChannel implements Channel {
 
 function expectSuccess(answer: Answer): Answer {
   if (answer.status < 300) return answer
-  throw new ChannelError('unexpected_answer', 'the service did not answer as agreed', {
+  throw new ChannelError('unexpected_answer', 'unexpected status', {
     status: answer.status,
   })
 }

@@ -1,20 +1,20 @@
-/** Smaller bodies, for those who want them: `gzip.ts` is the one implementation, and a file of its own. */
+/** Optional body compression. `gzip.ts` is the implementation, a separate file of the package. */
 import { ChannelError } from './errors.ts'
 
 export interface Compression {
-  /** RFC 1952; the same bytes for the same content, so that a repeated request has the same digest. */
+  /** RFC 1952. Deterministic: a repeated request must have the same digest. */
   gzip(content: Uint8Array): Uint8Array
-  /** @throws for what is not gzip, and for what would be longer than `longest` bytes. */
-  gunzip(content: Uint8Array, longest: number): Uint8Array
+  /** @throws when `content` is not gzip or decompresses to more than `maxLength` bytes. */
+  gunzip(content: Uint8Array, maxLength: number): Uint8Array
 }
 
-/** Below this, signatures and padding weigh more than what could be saved. */
+/** Below this, signatures and padding outweigh the saving. */
 const MIN_SIZE = 2048
-/** As the service's own bound on what it unpacks. */
+/** The service's own limit on decompressed bodies. */
 const MAX_SIZE = 8_388_608
 
-/** `undefined` where the content would not become a tenth smaller. */
-export function findSmaller(
+/** The compressed content; `undefined` when it saves less than 10 %. */
+export function compressIfSmaller(
   compression: Compression | undefined,
   content: Uint8Array,
 ): Uint8Array | undefined {
@@ -24,10 +24,10 @@ export function findSmaller(
 }
 
 /**
- * The content without the coding that it came in. It is verified, and from the service; bounded all the same.
+ * Removes the content coding. The content is verified; its size is bounded nevertheless.
  * @throws ChannelError `unexpected_answer`
  */
-export function unpacked(
+export function decompress(
   compression: Compression | undefined,
   coding: string | undefined,
   content: Uint8Array,
@@ -36,6 +36,6 @@ export function unpacked(
   try {
     return compression.gunzip(content, MAX_SIZE)
   } catch (cause) {
-    throw new ChannelError('unexpected_answer', 'the content cannot be unpacked', { cause })
+    throw new ChannelError('unexpected_answer', 'the content cannot be decompressed', { cause })
   }
 }

@@ -1,23 +1,24 @@
-/** The service's published keys: fetched, verified with the pinned roots, kept until they end. */
-
-import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
+/** Channel configurations: fetched, verified with the pinned root keys, cached until they expire; and the answers verified with them. */
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { ChannelConfiguration, PublishedKey } from 'miniseal-protocol/frames/channel-configuration'
 import { verifyConfiguration } from 'miniseal-protocol/frames/channel-configuration'
+import { verifyResponse } from 'miniseal-protocol/http-signatures/signed-response'
 import { decodeAscii } from 'miniseal-protocol/text'
 import type { Environment } from './environment.ts'
-import { ChannelError } from './errors.ts'
+import { ChannelError, verifyOrThrow, wrapProtocolErrors } from './errors.ts'
+import { sendOver } from './post-frame.ts'
 import { clearAnswerError } from './problem.ts'
-import { sendOver } from './send.ts'
 
-/** Seconds: caches on the way give the same configuration for a minute, and the clocks of a service's processes differ. */
-const TOLERANCE = 300
-/** Seconds, by the corrected clock: no service of ours publishes for later. */
-const FARTHEST = 86_400
+/** Seconds. Covers HTTP caches (one minute) and clock skew between the processes of a service. */
+const IAT_TOLERANCE = 300
+/** Seconds. A stored `iat` further in the future than this is discarded. */
+const MAX_IAT_AHEAD = 86_400
 
 export class Configurations {
   private readonly environment: Environment
   private cached: ChannelConfiguration | undefined
-  /** The greatest `iat` that was accepted, UNIX seconds. */
+  /** The greatest accepted `iat`, UNIX seconds. */
   private newest = 0
   private fetching: Promise<ChannelConfiguration> | undefined
 
@@ -26,9 +27,9 @@ export class Configurations {
   }
 
   /**
-   * The configuration in force.
-   * @throws ChannelError `configuration_invalid` when it does not verify, has ended or is another service's; those of
-   *   the transport.
+   * The current configuration.
+   * @throws ChannelError `configuration_invalid` when it does not verify, has expired or belongs to another service;
+   *   errors of the transport.
    */
   async current(): Promise<ChannelConfiguration> {
     const { cached } = this
@@ -36,7 +37,7 @@ export class Configurations {
     return this.fetch()
   }
 
-  /** A newer configuration than `stale`, which turned out not to know a key. @throws ChannelError as `current`. */
+  /** Fetches a replacement for `stale`, which lacks a key. @throws ChannelError as {@link current}. */
   async newerThan(stale: ChannelConfiguration): Promise<ChannelConfiguration> {
     if (this.cached === stale) this.cached = undefined
     return this.current()
@@ -61,7 +62,7 @@ export class Configurations {
       }),
     )
     if (answer.status !== 200) throw clearAnswerError(answer)
-    const configuration = verified(() => {
+    const configuration = wrapProtocolErrors('configuration_invalid', 'invalid channel configuration', () => {
       return verifyConfiguration(
         primitives,
         decodeAscii(answer.body),
@@ -70,7 +71,7 @@ export class Configurations {
       )
     })
     if (configuration.iss !== environment.origin) {
-      throw new ChannelError('configuration_invalid', 'the channel configuration is of another service')
+      throw new ChannelError('configuration_invalid', 'channel configuration of another service')
     }
     await this.assertNotRolledBack(configuration)
     this.cached = configuration
@@ -78,8 +79,8 @@ export class Configurations {
   }
 
   /**
-   * The network can keep an old configuration back as long as it has not ended, and with it keys that the service has
-   * retired. So the time of the newest one that was seen is kept, also from launch to launch.
+   * Rejects rollback: an attacker on the network can replay an old, unexpired configuration with retired keys. The
+   * greatest accepted `iat` is persisted across launches.
    *
    * @throws ChannelError `configuration_invalid`
    */
@@ -87,47 +88,72 @@ export class Configurations {
     const { environment } = this
     const name = `miniseal.configuration.${environment.authority}`
     const now = environment.clock.seconds()
-    // What cannot be read, or is far ahead, is as good as lost, and shuts nobody out.
+    // An unreadable or implausible value is discarded; it must not lock the user out.
     const stored = Number((await environment.storage.get(name).catch(() => undefined)) ?? 0)
-    this.newest = Math.max(this.newest, stored <= now + FARTHEST ? stored : 0)
-    if (iat < this.newest - TOLERANCE)
-      throw new ChannelError(
-        'configuration_invalid',
-        'the channel configuration is older than one seen before',
-      )
-    // One from the future, of a service whose clock was wrong for a moment, must not make all others look old.
-    const believed = Math.min(iat, now + TOLERANCE)
-    if (believed <= this.newest) return
-    this.newest = believed
-    if (believed > stored) await environment.storage.set(name, String(believed)).catch(() => undefined)
+    this.newest = Math.max(this.newest, stored <= now + MAX_IAT_AHEAD ? stored : 0)
+    if (iat < this.newest - IAT_TOLERANCE)
+      throw new ChannelError('configuration_invalid', 'channel configuration rolled back')
+    // An `iat` in the future (wrong service clock) must not make later configurations look rolled back.
+    const accepted = Math.min(iat, now + IAT_TOLERANCE)
+    if (accepted <= this.newest) return
+    this.newest = accepted
+    if (accepted > stored) await environment.storage.set(name, String(accepted)).catch(() => undefined)
   }
 }
 
 /**
- * The agreement key to use: the newest that is valid now. When none is, by a clock that may be wrong before the
- * first signed answer, the first one: the service refuses a key that it has retired.
+ * The newest agreement key that is valid at `now`. Before the first signed answer the clock may be wrong, so the first
+ * key is used when none is valid; the service rejects a retired key.
  */
 export function agreementKeyAt(configuration: ChannelConfiguration, now: number): PublishedKey {
-  const valid = configuration.agreement.filter((key) => key.nbf <= now && !hasEnded(key, now))
+  const valid = configuration.agreement.filter((key) => key.nbf <= now && !hasExpired(key, now))
   const [first, ...rest] = valid.length > 0 ? valid : configuration.agreement
-  if (first === undefined) throw new ChannelError('configuration_invalid', 'no agreement key is published')
+  if (first === undefined) throw new ChannelError('configuration_invalid', 'no agreement key')
   return rest.reduce((newest, key) => (key.nbf > newest.nbf ? key : newest), first)
 }
 
-/** The keys that may have signed an answer now. */
-export function signingKeysAt(configuration: ChannelConfiguration, now: number): readonly PublishedKey[] {
-  return configuration.signing.filter((key) => !hasEnded(key, now))
+/** The keys that can sign answers at `now`. */
+function signingKeysAt(configuration: ChannelConfiguration, now: number): readonly PublishedKey[] {
+  return configuration.signing.filter((key) => !hasExpired(key, now))
 }
 
-function verified(verify: () => ChannelConfiguration): ChannelConfiguration {
-  try {
-    return verify()
-  } catch (cause) {
-    if (!(cause instanceof ProtocolError || cause instanceof FormatError)) throw cause
-    throw new ChannelError('configuration_invalid', 'the channel configuration is not acceptable', { cause })
-  }
-}
-
-function hasEnded(key: PublishedKey, now: number): boolean {
+function hasExpired(key: PublishedKey, now: number): boolean {
   return key.exp !== 0 && key.exp <= now
+}
+
+/**
+ * Verifies that the service signed `response` for exactly `request`. An unknown key means that keys were rotated: the
+ * configuration is fetched again, once.
+ *
+ * @returns the signing time, UNIX seconds
+ * @throws ChannelError `not_verified`, or as {@link Configurations.current}.
+ */
+export async function verifyAnswer(
+  environment: Environment,
+  configurations: Configurations,
+  request: RequestMessage,
+  response: ResponseMessage,
+): Promise<number> {
+  const primitives = await environment.loadPrimitives()
+  const configuration = await configurations.current()
+  const verifyWith = (candidate: ChannelConfiguration): number => {
+    return verifyResponse(
+      primitives,
+      response,
+      request,
+      signingKeysAt(candidate, environment.clock.seconds()),
+    ).created
+  }
+  try {
+    return verifyOrThrow(() => verifyWith(configuration))
+  } catch (error) {
+    if (!isUnknownKey(error)) throw error
+  }
+  const newer = await configurations.newerThan(configuration)
+  return verifyOrThrow(() => verifyWith(newer))
+}
+
+function isUnknownKey(error: unknown): boolean {
+  if (!(error instanceof ChannelError)) return false
+  return error.cause instanceof ProtocolError && error.cause.code === 'key_unknown'
 }

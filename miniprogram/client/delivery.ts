@@ -1,4 +1,4 @@
-/** A request on the open session: what can be put right is put right, each once, and then it is sent again. */
+/** Sends requests on the session: renews its token in time, recovers from clock skew and from an ended session. */
 import type { Answer } from './answer.ts'
 import type { Configurations } from './configurations.ts'
 import type { Environment } from './environment.ts'
@@ -7,41 +7,42 @@ import { ChannelError } from './errors.ts'
 import { exchange } from './exchange.ts'
 import { correctClock } from './login.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import type { RecoveryStep } from './recovery.ts'
-import { withRecovery } from './recovery.ts'
-import { Renewal } from './renewal.ts'
+import { prepareRequest } from './prepared-request.ts'
+import type { RecoveryStep } from './retries.ts'
+import { withRecovery } from './retries.ts'
 import type { Session } from './session.ts'
-import type { Sessions } from './sessions.ts'
+import { parseTokenAnswer } from './session.ts'
+import type { SessionManager } from './session-manager.ts'
 
 export class Delivery {
   private readonly environment: Environment
   private readonly configurations: Configurations
-  private readonly openSessions: Sessions
-  private readonly renewal: Renewal
+  private readonly sessionManager: SessionManager
+  private readonly renewal: TokenRenewal
 
-  constructor(environment: Environment, configurations: Configurations, openSessions: Sessions) {
+  constructor(environment: Environment, configurations: Configurations, sessionManager: SessionManager) {
     this.environment = environment
     this.configurations = configurations
-    this.openSessions = openSessions
-    this.renewal = new Renewal(environment, configurations)
+    this.sessionManager = sessionManager
+    this.renewal = new TokenRenewal(environment, configurations)
   }
 
   /**
-   * On the open session and, when that turns out to be over, once more on a new one.
+   * Sends on the current session. If the service has ended it, logs in again and retries once.
    * @throws ChannelError
    */
   async send(prepared: PreparedRequest): Promise<Answer> {
-    const session = await this.openSessions.open()
+    const session = await this.sessionManager.open()
     try {
       return await this.sendOn(session, prepared)
     } catch (error) {
       if (!isSessionOver(error)) throw error
-      this.openSessions.end(session, 'ended')
+      this.sessionManager.end(session, 'ended')
     }
-    return this.sendOn(await this.openSessions.open(), prepared)
+    return this.sendOn(await this.sessionManager.open(), prepared)
   }
 
-  /** On this session and no other. @throws ChannelError */
+  /** Sends on this session only. @throws ChannelError */
   sendOn(session: Session, prepared: PreparedRequest): Promise<Answer> {
     const { environment, configurations, renewal } = this
     let token = session.token
@@ -56,7 +57,7 @@ export class Delivery {
         [
           'token_expired',
           async () => {
-            // Another request may have renewed it meanwhile.
+            // A concurrent request may have renewed it.
             if (session.token === token) await renewal.renew(session)
             return true
           },
@@ -66,7 +67,64 @@ export class Delivery {
   }
 }
 
-/** `unknown_session` comes in the clear, so anyone can send it: it costs one login, and nothing is taken as refused. */
+/** `unknown_session` is unsealed, so an attacker can forge it: it costs one login, and the request counts as unsettled. */
 export function isSessionOver(error: unknown): error is ChannelError {
   return error instanceof ChannelError && (error.code === 'session_ended' || error.code === 'unknown_session')
+}
+
+export class TokenRenewal {
+  private readonly environment: Environment
+  private readonly configurations: Configurations
+  private readonly running = new WeakMap<Session, Promise<void>>()
+
+  constructor(environment: Environment, configurations: Configurations) {
+    this.environment = environment
+    this.configurations = configurations
+  }
+
+  /**
+   * Renews the token when it is about to expire.
+   * @throws ChannelError see {@link renew}.
+   */
+  async ensureFresh(session: Session): Promise<void> {
+    if (session.needsToken(this.environment.clock.seconds())) await this.renew(session)
+  }
+
+  /**
+   * Fetches the next token. The service accepts an expired token here.
+   * @throws ChannelError with outcome `none`: the request that needs the token was not sent.
+   */
+  async renew(session: Session): Promise<void> {
+    const running = this.running.get(session) ?? this.start(session)
+    try {
+      await running
+    } catch (error) {
+      throw error instanceof ChannelError ? error.with({ outcome: 'none' }) : error
+    }
+  }
+
+  private start(session: Session): Promise<void> {
+    const renewal = this.fetch(session).finally(() => this.running.delete(session))
+    this.running.set(session, renewal)
+    return renewal
+  }
+
+  private async fetch(session: Session): Promise<void> {
+    const { environment, configurations } = this
+    await environment.random.ready()
+    const prepared = prepareRequest(environment, {
+      method: 'POST',
+      path: '/sessions/current/token',
+      priority: 'high',
+    })
+    const answer = await withRecovery(
+      () => exchange(environment, configurations, session, prepared),
+      new Map<ChannelErrorCode, RecoveryStep>([
+        ['window_invalid', (error) => correctClock(environment, error)],
+      ]),
+    )
+    if (answer.status >= 300)
+      throw new ChannelError('unexpected_answer', 'unexpected status of a token renewal')
+    session.useToken(parseTokenAnswer(answer.bytes), environment.clock.seconds())
+  }
 }

@@ -1,10 +1,10 @@
-/** The device's Ed25519 key: its seed in encrypted storage, made anew when storage was cleared. */
+/** The device's Ed25519 key. Its seed is in encrypted storage; a new key is created after storage was cleared. */
 import { FormatError } from 'miniseal-protocol/errors'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Environment } from './environment.ts'
-import { failWith } from './errors.ts'
+import { wrapErrors } from './errors.ts'
 
 export interface DeviceKey extends MessageSigner {
   /** 32 bytes. */
@@ -14,8 +14,8 @@ export interface DeviceKey extends MessageSigner {
 const SEED_BYTES = 32
 
 /**
- * The key of this device for this service; a new one where none is stored. A new key is written before it is used:
- * otherwise every launch would enrol another device.
+ * Loads the key of this device for this service, or creates one. A new key is stored before it is used; otherwise every
+ * launch could enrol another device.
  *
  * @throws ChannelError `storage` or `no_random`.
  */
@@ -26,20 +26,20 @@ export async function loadDeviceKey(environment: Environment): Promise<DeviceKey
   return { keyid: keyThumbprint(primitives, publicKey), publicKey, secretKey }
 }
 
-/** Forgets the key: the next login enrols this phone as a new device. @throws ChannelError `storage`. */
+/** Deletes the key: the next login enrolls a new device. @throws ChannelError `storage`. */
 export function forgetDeviceKey(environment: Environment): Promise<void> {
-  return failWith('storage', 'the device key cannot be removed', () => {
+  return wrapErrors('storage', 'the device key cannot be removed', () => {
     return environment.storage.remove(storageKey(environment))
   })
 }
 
-/** One key per service: two services must not recognise the same phone. */
+/** One key per service, so that services cannot correlate devices. */
 function storageKey({ authority }: Environment): string {
   return `miniseal.device-key.${authority}`
 }
 
 async function findSeed(environment: Environment): Promise<Uint8Array | undefined> {
-  const stored = await failWith('storage', 'the device key cannot be read', () => {
+  const stored = await wrapErrors('storage', 'the device key cannot be read', () => {
     return environment.storage.get(storageKey(environment))
   })
   if (stored === undefined) return undefined
@@ -47,7 +47,7 @@ async function findSeed(environment: Environment): Promise<Uint8Array | undefine
     const seed = decodeBase64Url(stored)
     return seed.length === SEED_BYTES ? seed : undefined
   } catch (error) {
-    // Damaged is as good as cleared.
+    // A damaged seed counts as absent.
     if (error instanceof FormatError) return undefined
     throw error
   }
@@ -56,7 +56,7 @@ async function findSeed(environment: Environment): Promise<Uint8Array | undefine
 async function newSeed(environment: Environment): Promise<Uint8Array> {
   await environment.random.ready()
   const seed = environment.random.take(SEED_BYTES)
-  await failWith('storage', 'the device key cannot be written', () => {
+  await wrapErrors('storage', 'the device key cannot be written', () => {
     return environment.storage.set(storageKey(environment), encodeBase64Url(seed))
   })
   return seed

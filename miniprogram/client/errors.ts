@@ -1,37 +1,38 @@
-/** The one error that the client throws, with a closed union of codes. */
+/** The error class of the client, and conversion of other errors into it. */
+
+import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
 import type { ChannelErrorCode, Locale } from './error-texts.ts'
 import { errorText, isRetryable } from './error-texts.ts'
 
 /**
- * What is known about the effect of the failed request:
- * - `none`: nothing was sent, or it is a request without effects;
- * - `refused`: the service has settled the idempotency key, durably and signed: the request did not run and never will.
- *   A new attempt takes a new key;
- * - `unknown`: it may have run, or may run yet. Ask again with the same idempotency key, never with a new one, or call
- *   `cancel`.
+ * Whether the failed request can have had an effect:
+ * - `none`: nothing was sent, or the request is safe;
+ * - `refused`: a signed answer settles the idempotency key: the request did not run and never will. Use a new key for
+ *   a new attempt;
+ * - `unknown`: the request may have run, or may still run. Retry with the same idempotency key or call `cancel`.
  */
 export type Outcome = 'none' | 'refused' | 'unknown'
 
 export interface ErrorDetails {
-  /** Of `outcome_unknown`: what kept the client from knowing. */
+  /** For `outcome_unknown`: the code of the underlying failure. */
   readonly reason?: ChannelErrorCode | undefined
   readonly outcome?: Outcome | undefined
   readonly retryable?: boolean | undefined
-  /** Inner status of a signed refusal, outer status of a clear answer. */
+  /** Inner status of a signed refusal, outer HTTP status of an unsealed answer. */
   readonly status?: number | undefined
   readonly detail?: string | undefined
-  /** When the service signed the refusal, UNIX seconds. */
+  /** Signing time of the refusal, UNIX seconds. */
   readonly time?: number | undefined
-  /** Seconds to wait before trying again. */
+  /** Seconds, from `Retry-After`. */
   readonly retryAfter?: number | undefined
-  /** The signed problem document, with what a code adds to it, for example `challenge` and `summary`. */
+  /** The signed problem document, including extension members such as `challenge` and `summary`. */
   readonly problem?: Readonly<Record<string, unknown>> | undefined
-  /** The key that the request had: unless the outcome is `refused`, repeat the request with it. */
+  /** The key of the request. Reuse it for a retry unless `outcome` is `refused`. */
   readonly idempotencyKey?: string | undefined
   readonly cause?: unknown
 }
 
-/** `code` is what a caller may act on; `message` is lower-case developer text without secrets. */
+/** Callers branch on `code`; `message` is text for developers and contains no secrets. */
 export class ChannelError extends Error {
   readonly code: ChannelErrorCode
   readonly reason: ChannelErrorCode | undefined
@@ -61,23 +62,23 @@ export class ChannelError extends Error {
     this.cause = details.cause
   }
 
-  /** The sentence to show to people. */
+  /** The message to show to the user. */
   text(locale: Locale = 'zh-CN'): string {
     return errorText(this.code, locale)
   }
 
-  /** The same failure, with more known about it. */
+  /** A copy with `details` overriding the present ones. */
   with(details: ErrorDetails): ChannelError {
     return new ChannelError(this.code, this.message, { ...this, ...details })
   }
 }
 
 /**
- * Runs what was passed in from outside, so that nothing but a {@link ChannelError} leaves the client.
+ * Runs injected code (transport, storage, login).
  *
- * @throws ChannelError `code` for whatever else `run` throws.
+ * @throws ChannelError as thrown by `run`; `code` with the cause for any other error.
  */
-export async function failWith<T>(
+export async function wrapErrors<T>(
   code: ChannelErrorCode,
   message: string,
   run: () => Promise<T>,
@@ -88,4 +89,33 @@ export async function failWith<T>(
     if (cause instanceof ChannelError) throw cause
     throw new ChannelError(code, message, { cause })
   }
+}
+
+/**
+ * Runs a parser, an encoder or a verification of the protocol.
+ *
+ * @throws ChannelError `code` in place of a `FormatError` or `ProtocolError`, which becomes the cause.
+ */
+export function wrapProtocolErrors<T>(code: ChannelErrorCode, message: string, run: () => T): T {
+  try {
+    return run()
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError || cause instanceof FormatError)) throw cause
+    throw new ChannelError(code, message, { cause })
+  }
+}
+
+/** @throws ChannelError `not_verified` when `verify` fails. All failures look the same to the caller. */
+export function verifyOrThrow<T>(verify: () => T): T {
+  return wrapProtocolErrors('not_verified', 'answer verification failed', verify)
+}
+
+/** @throws ChannelError `unexpected_answer` when the verified content that `parse` reads is malformed. */
+export function parseOrThrow<T>(parse: () => T): T {
+  return wrapProtocolErrors('unexpected_answer', 'malformed answer', parse)
+}
+
+/** @throws ChannelError `request_invalid` when `encode` rejects the caller's values. */
+export function encodeOrThrow<T>(encode: () => T): T {
+  return wrapProtocolErrors('request_invalid', 'invalid request', encode)
 }

@@ -1,12 +1,67 @@
-/** The one order of a user's events, and who has seen how far. */
-import type { ChannelEvent, EventPosition } from './event-list.ts'
-import { startPause } from './timers.ts'
+/** Events of the user: parsing, and delivery in order to several readers. */
+import { FormatError } from 'miniseal-protocol/errors'
+import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
+import { startDelay } from './clock.ts'
+import { parseOrThrow } from './errors.ts'
+import { jsonObject, numberMember, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 
-/** Events that will never come: the service does not keep them any more, or was itself set back. */
-export interface MissedEvents {
-  /** The first that is missing. */
+export interface ChannelEvent {
+  /** Per user, from 1, without gaps. */
+  readonly sequence: number
+  /** For example `chat-message`. Ignore unknown types: more may be added. */
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+  /** When the service accepted the event, UNIX seconds by its clock. */
+  readonly time: number
+}
+
+/** The range of events that the service retains. */
+export interface EventPosition {
+  /** Sequence number of the first retained event after the requested one, or of the next event when there is none. */
   readonly from: number
-  /** The last that is missing; before `from` when the service was set back, and numbers come a second time. */
+  /** Sequence number of the newest event. */
+  readonly last: number
+}
+
+/** Parses an opened event frame (0x05). @throws FormatError */
+export function parseEvent({ sequence, event }: SequencedEvent): ChannelEvent {
+  return eventOf(parseJsonObject(event), sequence)
+}
+
+/** Parses the verified answer to a subscription. @throws ChannelError `unexpected_answer` */
+export function parseEventPosition(content: Uint8Array): EventPosition {
+  return parseOrThrow(() => positionOf(parseJsonObject(content)))
+}
+
+/** Parses the verified answer to `GET /events`. @throws ChannelError `unexpected_answer` */
+export function parseEventList(
+  content: Uint8Array,
+): EventPosition & { readonly events: readonly ChannelEvent[] } {
+  return parseOrThrow(() => {
+    const body = parseJsonObject(content)
+    if (!Array.isArray(body.events)) throw new FormatError('not a list of events')
+    const events = body.events.map((value) => {
+      const member = jsonObject(value)
+      return eventOf(member, requiredNumber(member, 'sequence'))
+    })
+    return { ...positionOf(body), events }
+  })
+}
+
+function positionOf(body: Record<string, unknown>): EventPosition {
+  return { from: requiredNumber(body, 'from'), last: requiredNumber(body, 'last') }
+}
+
+function eventOf(event: Record<string, unknown>, sequence: number): ChannelEvent {
+  const data = jsonObject(event.data)
+  return { sequence, type: requiredString(event, 'type'), data, time: numberMember(event, 'time') ?? 0 }
+}
+
+/** Events that cannot be delivered: the service deleted them, or was restored from an older backup. */
+export interface MissedEvents {
+  /** The first missing sequence number. */
+  readonly from: number
+  /** The last missing one. Less than `from` after a restore: sequence numbers are reused. */
   readonly to: number
 }
 
@@ -15,9 +70,9 @@ export interface EventReader {
   onMissed?(missed: MissedEvents): void
 }
 
-/** Somebody's place in the stream. */
+/** A reader's position in the stream. */
 export class StreamCursor {
-  /** The last event that was handed on. */
+  /** Sequence number of the last delivered event. */
   last: number
   readonly reader: EventReader
   readonly close: () => void
@@ -36,12 +91,12 @@ export class EventStream {
     return this.cursors.size === 0
   }
 
-  /** What everybody has seen. */
+  /** Every reader has received the events up to this sequence number. */
   get position(): number {
     return Math.min(...[...this.cursors].map(({ last }) => last))
   }
 
-  /** @param onClose after the place is given up */
+  /** @param onClose called after the cursor was removed */
   add(after: number, reader: EventReader, onClose: () => void): StreamCursor {
     const cursor = new StreamCursor(after, reader, (closed) => {
       if (this.cursors.delete(closed)) onClose()
@@ -55,10 +110,10 @@ export class EventStream {
   }
 
   /**
-   * Hands on the event that follows {@link position}.
-   * @returns false when events are missing before it: nothing was handed on. One that was seen already is passed over.
+   * Delivers the event that follows {@link position}; ignores an event that was delivered before.
+   * @returns false when there is a gap before the event, which is not delivered then
    */
-  take(event: ChannelEvent): boolean {
+  deliver(event: ChannelEvent): boolean {
     const { position } = this
     if (event.sequence > position + 1) return false
     for (const cursor of [...this.cursors]) {
@@ -69,12 +124,12 @@ export class EventStream {
     return true
   }
 
-  /** Goes on from where the service is, when it was asked for what follows `after`. */
+  /** Adopts the service's position, as answered to a request for the events after `after`. */
   moveTo({ from, last }: EventPosition, after: number): void {
-    const isSetBack = from <= after
+    const isRestored = from <= after
     for (const cursor of [...this.cursors]) {
       const before = cursor.last
-      if (isSetBack || before > last) cursor.last = Math.min(before, from - 1, last)
+      if (isRestored || before > last) cursor.last = Math.min(before, from - 1, last)
       else if (before < from - 1) cursor.last = from - 1
       const missed = { from: before + 1, to: cursor.last }
       if (cursor.last !== before) callListener(() => cursor.reader.onMissed?.(missed))
@@ -82,12 +137,12 @@ export class EventStream {
   }
 }
 
-/** What a listener throws is the mini program's: it is reported as uncaught, and stops nobody else. */
+/** An error of a listener is rethrown as uncaught and does not affect other readers. */
 function callListener(call: () => void): void {
   try {
     call()
   } catch (error) {
-    void startPause(0).over.then(() => {
+    void startDelay(0).done.then(() => {
       throw error
     })
   }

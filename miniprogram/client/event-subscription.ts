@@ -1,69 +1,67 @@
-/** Events as they happen: over a socket while there is one, else by asking. Every event once, and in order. */
+/** Event subscription: over a socket, or by polling. Every event is delivered once, in order. */
 import type { EventFrame } from 'miniseal-protocol/frames/frame'
 import { openEvent } from 'miniseal-protocol/frames/session-keys'
 import type { Answer } from './answer.ts'
+import type { Delay } from './clock.ts'
+import { startDelay } from './clock.ts'
 import type { Configurations } from './configurations.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
-import type { ChannelEvent } from './event-list.ts'
-import { parseEvent, parseEventList, parseEventPosition } from './event-list.ts'
-import type { MissedEvents } from './event-stream.ts'
-import { EventStream } from './event-stream.ts'
+import type { ChannelEvent, MissedEvents } from './event-stream.ts'
+import { EventStream, parseEvent, parseEventList, parseEventPosition } from './event-stream.ts'
 import type { RequestOptions } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
-import { waitAfter } from './retries.ts'
+import { backoff } from './retries.ts'
 import type { SocketEnd } from './seal-socket.ts'
 import { SealSocket } from './seal-socket.ts'
 import type { Session } from './session.ts'
-import type { Sessions } from './sessions.ts'
-import type { Pause } from './timers.ts'
-import { startPause } from './timers.ts'
+import type { SessionManager } from './session-manager.ts'
 
-/** `polling`: there is no socket, and the service is asked again and again. */
+/** `polling`: no socket; events are requested periodically. */
 export type SocketState = 'closed' | 'connecting' | 'open' | 'polling'
 export type SocketStateListener = (state: SocketState) => void
 export type EventListener = (event: ChannelEvent) => void
 export type MissedListener = (missed: MissedEvents) => void
 
 export interface EventHandle {
-  /** The last event that the listener was given, or where it started: pass it as `after` the next time. */
+  /** Sequence number of the last delivered event, or the initial `after`. Pass it as `after` next time. */
   readonly last: number
   close(): void
 }
 
-/** Below the minute after which proxies let a silent connection go. */
+/** Proxies close idle connections after a minute. */
 const HEARTBEAT_MS = 25_000
 const POLL_MS = 5000
-/** The socket is closed because its session is over. */
-const SESSION_OVER = 4401
-/** The reason with which the service closes the oldest of too many sockets: opening another one would close the next. */
+/** Close code: the session has ended. */
+const SESSION_ENDED = 4401
+/** Close reason: the user has too many sockets. Reconnecting would close another device's socket. */
 const TOO_MANY = 'too many sockets'
-/** Nothing is tried for so long, unless the phone has something to tell. */
+/** Delay after a final failure; ended early by network and app-show events. */
 const LONG_POLL_DELAY_MS = 600_000
 
-export class Live {
+export class EventSubscription {
   private readonly environment: Environment
   private readonly configurations: Configurations
-  private readonly openSessions: Sessions
+  private readonly sessionManager: SessionManager
   private readonly delivery: Delivery
   private readonly watchers = new Set<SocketStateListener>()
   private readonly stream = new EventStream()
   private state: SocketState = 'closed'
   private isRunning = false
   private isResubscribing = false
-  private pollDelay: Pause | undefined
+  private pollDelay: Delay | undefined
   private socket: SealSocket | undefined
 
   constructor(
     environment: Environment,
     configurations: Configurations,
-    openSessions: Sessions,
+    sessionManager: SessionManager,
     delivery: Delivery,
   ) {
     this.environment = environment
     this.configurations = configurations
-    this.openSessions = openSessions
+    this.sessionManager = sessionManager
     this.delivery = delivery
   }
 
@@ -80,7 +78,7 @@ export class Live {
       if (this.stream.isEmpty) this.stop()
     })
     if (!this.isRunning) void this.run()
-    // What it still wants may be older than what the socket is at.
+    // The new reader may need events before the socket's position: reconnect and resubscribe.
     else this.socket?.close()
     return cursor
   }
@@ -96,42 +94,42 @@ export class Live {
     this.isRunning = true
     const stopListening = this.environment.events.listen(() => this.pollDelay?.end())
     for (let failures = 0; !this.stream.isEmpty; ) {
-      const failure = await failureOf(() => this.connected())
+      const failure = await failureOf(() => this.runSocket())
       failures = failure === undefined ? 0 : failures + 1
       if (this.stream.isEmpty) break
       this.emitState('polling')
-      const unheard = failures === 0 ? undefined : await failureOf(() => this.poll())
-      await this.pollDelayAfter(failures, unheard)
+      const pollFailure = failures === 0 ? undefined : await failureOf(() => this.poll())
+      await this.pollDelayAfter(failures, pollFailure)
     }
     stopListening()
     this.isRunning = false
     this.emitState('closed')
   }
 
-  /** Until it is time to try again, or the phone has something to tell. */
-  private async pollDelayAfter(failures: number, unheard: ChannelError | undefined): Promise<void> {
+  /** Waits until the next attempt, or until a network or app-show event. */
+  private async pollDelayAfter(failures: number, pollFailure: ChannelError | undefined): Promise<void> {
     const { environment } = this
-    const failure = unheard ?? new ChannelError('network', 'the socket is closed')
-    // Nothing but a person, or another network, can change what is refused for good.
+    const failure = pollFailure ?? new ChannelError('network', 'the socket is closed')
+    // Retrying soon cannot change a final refusal.
     const isFinal = !failure.retryable || !environment.events.isOnline()
-    const backoff = await waitAfter(environment, failures + 1, failure).catch(() => POLL_MS)
-    await this.pause(isFinal ? LONG_POLL_DELAY_MS : failures === 0 ? backoff : Math.max(POLL_MS, backoff))
+    const delay = await backoff(environment, failures + 1, failure).catch(() => POLL_MS)
+    await this.pause(isFinal ? LONG_POLL_DELAY_MS : failures === 0 ? delay : Math.max(POLL_MS, delay))
   }
 
   private async pause(milliseconds: number): Promise<void> {
-    this.pollDelay = startPause(milliseconds)
-    await this.pollDelay.over
+    this.pollDelay = startDelay(milliseconds)
+    await this.pollDelay.done
     this.pollDelay = undefined
   }
 
-  /** Resolves when a socket was open and is closed now. @throws ChannelError when none could be had. */
-  private async connected(): Promise<void> {
-    const { environment, openSessions } = this
+  /** Opens a socket and resolves when it is closed. @throws ChannelError when it cannot be opened */
+  private async runSocket(): Promise<void> {
+    const { environment, sessionManager } = this
     const { transport } = environment
-    if (!environment.events.isOnline()) throw new ChannelError('offline', 'there is no network')
-    if (transport.connect === undefined) throw new ChannelError('unsupported', 'there are no sockets here')
+    if (!environment.events.isOnline()) throw new ChannelError('offline', 'no network')
+    if (transport.connect === undefined) throw new ChannelError('unsupported', 'the transport has no sockets')
     const { maxFrame } = await this.configurations.current()
-    const session = await openSessions.open()
+    const session = await sessionManager.open()
     const primitives = await environment.loadPrimitives()
     this.emitState('connecting')
     const receive = (frame: EventFrame): void => {
@@ -141,27 +139,27 @@ export class Live {
     this.socket = socket
     try {
       await socket.open()
-      session.wire = socket
+      session.socket = socket
       await this.subscribe(session)
       this.emitState('open')
       await this.runHeartbeat(session, socket)
     } finally {
-      if (session.wire === socket) session.wire = undefined
+      if (session.socket === socket) session.socket = undefined
       this.socket = undefined
       socket.close()
-      await this.applyLimits(session, await socket.ended)
+      await this.handleClose(session, await socket.ended)
     }
   }
 
-  /** What the service meant by closing the socket. */
-  private async applyLimits(session: Session, { code, reason }: SocketEnd): Promise<void> {
-    if (code === SESSION_OVER) this.openSessions.end(session, 'ended')
+  /** Handles the service's close code and reason. */
+  private async handleClose(session: Session, { code, reason }: SocketEnd): Promise<void> {
+    if (code === SESSION_ENDED) this.sessionManager.end(session, 'ended')
     if (reason !== TOO_MANY) return
     this.emitState('polling')
     await this.pause(LONG_POLL_DELAY_MS)
   }
 
-  /** Asks in a sealed request whether the other end is still there, until it is not. */
+  /** Sends a sealed request periodically until the socket is closed: it detects dead connections and lost events. */
   private async runHeartbeat(session: Session, socket: SealSocket): Promise<void> {
     let isOpen = true
     void socket.ended.then(() => {
@@ -184,7 +182,7 @@ export class Live {
     this.stream.moveTo(parseEventPosition(answer.bytes), after)
   }
 
-  /** `GET /events`, which also finds what a socket forgot to bring. */
+  /** `GET /events`, page by page. */
   private async fetchEvents(session: Session | undefined): Promise<void> {
     for (let isComplete = false; !isComplete && !this.stream.isEmpty; ) {
       const after = this.stream.position
@@ -192,7 +190,7 @@ export class Live {
       const answer = await this.exchange(session, { method: 'GET', path, priority: 'low' })
       const list = parseEventList(answer.bytes)
       this.stream.moveTo(list, after)
-      for (const event of list.events) this.stream.take(event)
+      for (const event of list.events) this.stream.deliver(event)
       isComplete = list.events.length === 0 || this.stream.position >= list.last
     }
   }
@@ -209,14 +207,14 @@ export class Live {
       ? delivery.send(prepared)
       : delivery.sendOn(session, prepared))
     if (answer.status === 200) return answer
-    throw new ChannelError('unexpected_answer', 'the service did not answer as agreed', {
+    throw new ChannelError('unexpected_answer', 'unexpected status', {
       status: answer.status,
     })
   }
 
-  /** After a gap nothing is certain but the last event before it: from there once more. */
+  /** Resubscribes from the last delivered event after a gap. */
   private receive(event: ChannelEvent, session: Session, socket: SealSocket): void {
-    if (this.stream.take(event) || this.isResubscribing) return
+    if (this.stream.deliver(event) || this.isResubscribing) return
     this.isResubscribing = true
     this.subscribe(session)
       .catch(() => socket.close())

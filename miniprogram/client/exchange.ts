@@ -1,4 +1,4 @@
-/** One signed request through the sealed channel and back: sealed, paired, opened, verified. */
+/** One exchange: sign, seal, send, open and verify. */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
@@ -10,18 +10,16 @@ import { suite1 } from 'miniseal-protocol/primitives/suite'
 import type { Answer } from './answer.ts'
 import { createAnswer } from './answer.ts'
 import type { Configurations } from './configurations.ts'
+import { verifyAnswer } from './configurations.ts'
 import type { Environment } from './environment.ts'
-import { ChannelError } from './errors.ts'
+import { ChannelError, encodeOrThrow, verifyOrThrow } from './errors.ts'
+import { assertFrameFits, postFrame } from './post-frame.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import { writing } from './prepared-request.ts'
 import { findRefusal } from './problem.ts'
-import { assertFrameFits, postFrame } from './send.ts'
 import type { Session } from './session.ts'
-import { verifyAnswer } from './verify-answer.ts'
-import { verifying } from './verifying.ts'
 
 interface SealedRequest {
-  /** As signed: the answer's signature covers its parts. */
+  /** The signed request, which the signature of the answer covers too. */
   readonly request: RequestMessage
   readonly nonce: Uint8Array
   readonly frame: Uint8Array
@@ -30,9 +28,9 @@ interface SealedRequest {
 /**
  * Signs, seals and sends a request once, with new nonces.
  *
- * @returns the verified answer: a success, or an error of the backend's own
- * @throws ChannelError the service's refusal; for every other failure after sending an unsafe request, `outcome` is
- *   `unknown`.
+ * @returns the verified answer: a success, or an error of the backend
+ * @throws ChannelError the service's refusal. `outcome` is `unknown` for any other failure after an unsafe request
+ *   was sent.
  */
 export async function exchange(
   environment: Environment,
@@ -41,7 +39,7 @@ export async function exchange(
   prepared: PreparedRequest,
 ): Promise<Answer> {
   const { maxFrame } = await configurations.current()
-  // Signed when its turn has come: in the queue the signature would grow old.
+  // Sign after queueing, because signatures expire.
   const { sealed, response } = await environment.queue.run(prepared.priority, async () => {
     const sealed = await seal(environment, session, prepared.message)
     assertFrameFits(sealed.frame, maxFrame)
@@ -68,7 +66,7 @@ async function seal(
   await random.ready()
   const signatureNonce = random.take(suite1.signatureNonceLength)
   const nonce = random.take(suite1.boxNonceLength)
-  return writing(() => {
+  return encodeOrThrow(() => {
     const fields = [...message.fields, ['authorization', `HTTPSig ${session.token}`] as const]
     const request = signRequest(
       primitives,
@@ -89,18 +87,18 @@ async function sendSealed(
   maxFrame: number,
 ): Promise<ResponseMessage> {
   const primitives = await environment.loadPrimitives()
-  const { wire } = session
+  const { socket } = session
   const answer =
-    wire === undefined
+    socket === undefined
       ? await postFrame(environment, sealed.frame, maxFrame)
-      : await wire.post(sealed.nonce, sealed.frame)
+      : await socket.post(sealed.nonce, sealed.frame)
   if (answer.kind !== 'response' || !equalBytes(answer.requestNonce, sealed.nonce)) {
-    throw new ChannelError('not_verified', 'the answer belongs to another request')
+    throw new ChannelError('not_verified', 'answer to another request')
   }
-  return verifying(() => parseResponse(openResponse(primitives, session.keys, answer)))
+  return verifyOrThrow(() => parseResponse(openResponse(primitives, session.keys, answer)))
 }
 
-/** Nothing but a verified answer tells that an unsafe request did not run. */
+/** Only a verified answer can say that an unsafe request did not run; any other failure leaves it unknown. */
 async function afterSending<T>({ isUnsafe, progress }: PreparedRequest, run: () => Promise<T>): Promise<T> {
   const { wasSent } = progress
   progress.wasSent = true
@@ -108,7 +106,7 @@ async function afterSending<T>({ isUnsafe, progress }: PreparedRequest, run: () 
     return await run()
   } catch (error) {
     if (!(error instanceof ChannelError) || !isUnsafe) throw error
-    // The transport's own, without the status of an answer: it has sent nothing.
+    // `frame_too_large` without a status is the transport's own limit: nothing was sent.
     if (error.code !== 'frame_too_large' || error.status !== undefined)
       throw error.with({ outcome: 'unknown' })
     progress.wasSent = wasSent

@@ -1,4 +1,4 @@
-/** The handshake: a new login code and the device key become a session (protocol, section 6). */
+/** Login: a handshake with a login code and the device key opens a session (protocol, section 6). */
 
 import { wipe } from 'miniseal-protocol/bytes'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
@@ -16,32 +16,30 @@ import { signRequest } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { Configurations } from './configurations.ts'
-import { agreementKeyAt } from './configurations.ts'
+import { agreementKeyAt, verifyAnswer } from './configurations.ts'
 import type { DeviceKey } from './device-key.ts'
 import { loadDeviceKey } from './device-key.ts'
 import type { Environment } from './environment.ts'
 import { sdkVersion } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
-import { ChannelError } from './errors.ts'
+import { ChannelError, verifyOrThrow } from './errors.ts'
+import { assertFrameFits, postFrame } from './post-frame.ts'
 import { findRefusal } from './problem.ts'
-import type { RecoveryStep } from './recovery.ts'
-import { withRecovery } from './recovery.ts'
-import { assertFrameFits, postFrame } from './send.ts'
+import type { RecoveryStep } from './retries.ts'
+import { withRecovery } from './retries.ts'
 import { parseLoginAnswer, Session } from './session.ts'
-import { verifyAnswer } from './verify-answer.ts'
-import { verifying } from './verifying.ts'
 
 /**
- * Logs in. A wrong clock and a retired agreement key are each put right once, with a new login code: a code is never
- * sent twice, whatever became of it.
+ * Logs in. Recovers once from clock skew and once from a retired agreement key, each time with a new login code; a code
+ * is never sent twice.
  *
- * @throws ChannelError the service's refusal, `login_failed`, or what kept the handshake from happening.
+ * @throws ChannelError the service's refusal, `login_failed`, or the failure of the handshake.
  */
 export async function logIn(environment: Environment, configurations: Configurations): Promise<Session> {
   let configuration: ChannelConfiguration | undefined
   const attempt = async (): Promise<Session> => {
     configuration = await configurations.current()
-    return shakeHands(environment, configurations, configuration)
+    return handshake(environment, configurations, configuration)
   }
   return withRecovery(
     attempt,
@@ -58,14 +56,14 @@ export async function logIn(environment: Environment, configurations: Configurat
   )
 }
 
-/** The remedy for `window_invalid`: takes over the time at which the service signed its refusal. */
+/** Recovery from `window_invalid`: adopts the time at which the service signed the refusal. */
 export function correctClock({ clock }: Environment, error: ChannelError): boolean {
   if (error.time === undefined) return false
-  clock.learn(error.time)
+  clock.synchronize(error.time)
   return true
 }
 
-async function shakeHands(
+async function handshake(
   environment: Environment,
   configurations: Configurations,
   configuration: ChannelConfiguration,
@@ -75,13 +73,12 @@ async function shakeHands(
   await environment.random.ready()
   const { request, response, keys } = await exchangeHandshake(environment, configuration, device, code)
   const answeredAt = await verifyAnswer(environment, configurations, request, response)
-  // A login has no effect that a second one would repeat.
+  // A repeated login is harmless, so a login counts as safe.
   const refusal = findRefusal(response, false, answeredAt)
   if (refusal !== undefined) throw refusal
-  if (response.status !== 201)
-    throw new ChannelError('unexpected_answer', 'the login was not answered as agreed')
+  if (response.status !== 201) throw new ChannelError('unexpected_answer', 'unexpected status of a login')
   const answer = parseLoginAnswer(response.content, device)
-  environment.clock.learn(answeredAt)
+  environment.clock.synchronize(answeredAt)
   return new Session(answer, keys, device, environment.clock.seconds())
 }
 
@@ -89,13 +86,13 @@ async function signedLogin(
   environment: Environment,
   device: DeviceKey,
   code: string,
-  handshake: Uint8Array,
+  hash: Uint8Array,
 ): Promise<RequestMessage> {
   const primitives = await environment.loadPrimitives()
   const body = {
     appid: environment.appid,
     code,
-    handshake: encodeBase64Url(handshake),
+    handshake: encodeBase64Url(hash),
     device: { kty: 'OKP', crv: 'Ed25519', x: encodeBase64Url(device.publicKey) },
     client: { platform: environment.platform.platform, sdk: sdkVersion, base: environment.platform.base },
   }
@@ -122,11 +119,11 @@ async function exchangeHandshake(
   const secretKey = random.take(suite1.keyLength)
   const ephemeral = { secretKey, publicKey: primitives.x25519PublicKey(secretKey) }
   const agreementKey = agreementKeyAt(configuration, clock.seconds()).publicKey
-  const handshake = handshakeHash(primitives, agreementKey, ephemeral.publicKey)
-  const request = await signedLogin(environment, device, code, handshake)
+  const hash = handshakeHash(primitives, agreementKey, ephemeral.publicKey)
+  const request = await signedLogin(environment, device, code, hash)
   const plaintext = padMessage(encodeRequest(request))
   const nonce = random.take(suite1.boxNonceLength)
-  const { frame, state } = verifying(() => {
+  const { frame, state } = verifyOrThrow(() => {
     return sealHandshakeRequest(primitives, agreementKey, ephemeral, nonce, plaintext)
   })
   assertFrameFits(frame, configuration.maxFrame)
@@ -134,9 +131,9 @@ async function exchangeHandshake(
     const answer = await environment.queue.run('high', () => {
       return postFrame(environment, frame, configuration.maxFrame)
     })
-    return verifying(() => {
+    return verifyOrThrow(() => {
       if (answer.kind !== 'handshake-response') {
-        throw new ChannelError('not_verified', 'the handshake was answered with another frame')
+        throw new ChannelError('not_verified', 'not a handshake response')
       }
       const keys = deriveSession(primitives, state, secretKey, answer.ephemeral, answer.ephemeral)
       const response = parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))

@@ -1,86 +1,84 @@
-/** What came of a request, by its Idempotency-Key, and giving one up (protocol, section 8). */
+/** Outcomes of unsafe requests by Idempotency-Key, and cancellation (protocol, section 8). */
 
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { decodeBase64, encodeAscii, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Answer } from './answer.ts'
-import { notModifiedAnswer } from './answer.ts'
+import { embeddedAnswer } from './answer.ts'
 import type { Environment } from './environment.ts'
-import { ChannelError } from './errors.ts'
+import { ChannelError, encodeOrThrow, parseOrThrow } from './errors.ts'
 import { jsonObject, parseJsonObject, requiredNumber } from './json.ts'
-import { writing } from './prepared-request.ts'
-import type { Requests } from './requests.ts'
-import { readable } from './session.ts'
+import type { SendRequest } from './prepared-request.ts'
 
 interface Done {
   readonly outcome: 'done'
-  /** The stored answer; `undefined` when only another session of the user may see it. Its evidence is this exchange. */
+  /** The stored answer; `undefined` when it belongs to another session of the user. Its evidence is this exchange. */
   readonly answer: Answer | undefined
 }
 
 export type RequestOutcome =
   | Done
-  /** It is being carried out. */
+  /** The request is being executed. */
   | { readonly outcome: 'running' }
-  /** The service does not know, and never will by itself. */
+  /** The service cannot determine the outcome. */
   | { readonly outcome: 'unknown' }
   | {
-      /** It did not run, and never will. */
+      /** The request did not run and never will. */
       readonly outcome: 'none'
-      /** Whether it was given up; otherwise the service refused it. */
+      /** True after a cancellation, false after a refusal. */
       readonly cancelled: boolean
       /** The refusal. */
       readonly answer: Answer | undefined
     }
-  /** No such request has arrived. It may still be on its way: `cancel` stops it. */
+  /** No such request has arrived yet. `cancel` makes sure that it never runs. */
   | { readonly outcome: 'unclaimed' }
 
-/** `none`: it did not run, and never will. `done`: it was too late. `running`, `unknown`: neither can be said. */
+/** `none`: the request did not run and never will. `done`: it had run before. `running`, `unknown`: not cancelled. */
 export type Cancellation =
   | { readonly outcome: 'none' }
   | Done
   | { readonly outcome: 'running' }
   | { readonly outcome: 'unknown' }
 
-/** @throws ChannelError `request_invalid` for what is no key, `unexpected_answer` for another answer than agreed. */
+/** @throws ChannelError `request_invalid` for an invalid key, `unexpected_answer` for a malformed answer */
 export async function findOutcome(
   environment: Environment,
-  requests: Requests,
+  send: SendRequest,
   key: string,
 ): Promise<RequestOutcome> {
-  const answer = await requests.send({ method: 'GET', path: pathOf(key), priority: 'high', cache: 'none' })
-  return readable(() => parseOutcome(environment, answer))
+  const answer = await send({ method: 'GET', path: pathOf(key), priority: 'high', cache: 'none' })
+  return parseOrThrow(() => parseOutcome(environment, answer))
 }
 
-/** @throws ChannelError as {@link findOutcome}, and `outcome_unknown` when no answer came. */
+/** @throws ChannelError as {@link findOutcome}; `outcome_unknown` when no answer arrives */
 export async function cancelRequest(
   environment: Environment,
-  requests: Requests,
+  send: SendRequest,
   key: string,
 ): Promise<Cancellation> {
   const path = pathOf(key)
   try {
-    const answer = await requests.send({ method: 'DELETE', path, priority: 'high' })
-    const found = readable(() => parseOutcome(environment, answer))
+    const answer = await send({ method: 'DELETE', path, priority: 'high' })
+    const found = parseOrThrow(() => parseOutcome(environment, answer))
     if (found.outcome === 'none') return { outcome: 'none' }
     if (found.outcome === 'done') return found
-    throw new ChannelError('unexpected_answer', 'the request was neither cancelled nor done')
+    throw new ChannelError('unexpected_answer', 'neither cancelled nor done')
   } catch (error) {
     if (!(error instanceof ChannelError) || error.reason !== 'idempotency_in_progress') throw error
     return { outcome: error.problem?.outcome === 'unknown' ? 'unknown' : 'running' }
   }
 }
 
-/** Keys have characters that paths may not have. */
+/** Base64url, because keys may contain characters that paths may not. */
 function pathOf(key: string): string {
-  if (key === '') throw new ChannelError('request_invalid', 'an idempotency key is never empty')
-  return `/outcomes/${encodeBase64Url(writing(() => encodeAscii(key)))}`
+  if (key === '') throw new ChannelError('request_invalid', 'empty idempotency key')
+  return `/outcomes/${encodeBase64Url(encodeOrThrow(() => encodeAscii(key)))}`
 }
 
-function parseOutcome(environment: Environment, telling: Answer): RequestOutcome {
-  if (telling.status !== 200) throw new FormatError('an outcome is told with 200')
-  const { outcome, cancelled, answer } = parseJsonObject(telling.bytes)
-  const stored = answer === undefined ? undefined : parseStored(environment, jsonObject(answer), telling)
+function parseOutcome(environment: Environment, container: Answer): RequestOutcome {
+  if (container.status !== 200) throw new FormatError('unexpected status of an outcome')
+  const { outcome, cancelled, answer } = parseJsonObject(container.bytes)
+  const stored = answer === undefined ? undefined : parseStored(environment, jsonObject(answer), container)
   switch (outcome) {
     case 'done':
       return { outcome, answer: stored }
@@ -95,7 +93,7 @@ function parseOutcome(environment: Environment, telling: Answer): RequestOutcome
   }
 }
 
-function parseStored(environment: Environment, stored: Record<string, unknown>, telling: Answer): Answer {
+function parseStored(environment: Environment, stored: Record<string, unknown>, container: Answer): Answer {
   const { fields, content } = stored
   if (!Array.isArray(fields) || typeof content !== 'string') throw new FormatError('not a stored answer')
   const response = {
@@ -103,7 +101,7 @@ function parseStored(environment: Environment, stored: Record<string, unknown>, 
     fields: fields.map(fieldOf),
     content: decodeBase64(content),
   }
-  return notModifiedAnswer(response, telling, environment.compression)
+  return embeddedAnswer(response, container, environment.compression)
 }
 
 function fieldOf(field: unknown): Field {

@@ -1,40 +1,41 @@
-/** What the phone tells about itself: whether there is a network, and when the mini program is seen again. */
+/** Network status and app-show events of the phone. */
+
+import { withDeadline } from './clock.ts'
 import { ChannelError } from './errors.ts'
-import { withDeadline } from './timers.ts'
 import type { WeChat } from './wx.ts'
 
 export interface PhoneEvents {
-  /** Whether there is a network, as far as is known. */
+  /** Last known network status. */
   isOnline(): boolean
   /**
-   * Calls `listener` when the network came, went or changed, and when the mini program is shown again.
-   * @returns a function that ends this.
+   * Calls `listener` when the network status changes and when the mini program is shown.
+   * @returns a function that removes the listener.
    */
   listen(listener: () => void): () => void
 }
 
-/** Where nothing is told, the network counts as there: a request will find out. */
+/** For platforms without these events. The network counts as available. */
 export const noPhoneEvents: PhoneEvents = { isOnline: () => true, listen: () => () => {} }
 
-/** Those of WeChat. Asks and listens at once, and as long as the mini program runs. */
+/** WeChat's events. Subscribes immediately, for the lifetime of the mini program. */
 export function wxEvents(wx: WeChat): PhoneEvents {
   let isOnline = true
   const listeners = new Set<() => void>()
-  const emitState = (): void => {
+  const notify = (): void => {
     for (const listener of [...listeners]) listener()
   }
   wx.getNetworkType?.({
     success: ({ networkType }) => {
       isOnline = networkType !== 'none'
-      emitState()
+      notify()
     },
     fail: () => {},
   })
   wx.onNetworkStatusChange?.(({ isConnected }) => {
     isOnline = isConnected
-    emitState()
+    notify()
   })
-  wx.onAppShow?.(emitState)
+  wx.onAppShow?.(notify)
   return {
     isOnline: () => isOnline,
     listen: (listener) => {
@@ -46,15 +47,15 @@ export function wxEvents(wx: WeChat): PhoneEvents {
   }
 }
 
-/** How long a request that may wait for the network waits. */
+/** Maximum wait for the network with `waitForNetwork`. */
 const MAX_WAIT_MS = 60_000
 
 /**
- * Resolves when there is a network.
- * @throws ChannelError `offline`: at once, or after a minute for a caller that waits. Nothing has been sent.
+ * Resolves when the network is available.
+ * @throws ChannelError `offline`: immediately, or after a minute with `mayWait`. Nothing was sent.
  */
 export async function assertOnline(events: PhoneEvents, mayWait: boolean): Promise<void> {
-  const offline = (): ChannelError => new ChannelError('offline', 'there is no network')
+  const offline = (): ChannelError => new ChannelError('offline', 'no network')
   if (events.isOnline()) return
   if (!mayWait) throw offline()
   let stop = (): void => {}

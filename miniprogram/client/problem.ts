@@ -1,4 +1,4 @@
-/** Problem documents (RFC 9457) as typed errors: signed ones are believed, clear ones are hints. */
+/** Problem documents (RFC 9457) as `ChannelError`s. Signed ones are authentic; unsealed ones are hints. */
 
 import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
 import { FormatError } from 'miniseal-protocol/errors'
@@ -14,12 +14,10 @@ import type { TransportAnswer } from './transports/transport.ts'
 const problemType = /^application\/problem\+json(?:\s*;|$)/i
 
 /**
- * The refusal in a verified answer; `undefined` when it is not the service's: a success, or an error of the backend,
- * which the caller reads. Only the service can set the signed field that is looked at; the document of a backend may
- * say the same words, and nothing is done about it.
+ * The service's refusal in a verified answer; `undefined` for a success or an error of the backend. Only the service can
+ * set the signed field that marks a refusal; the content of a backend's problem document has no effect.
  *
- * @param answeredAt when the service made the answer, UNIX seconds, from its verified signature: the only time that is
- *   believed
+ * @param answeredAt signing time from the verified signature, UNIX seconds
  */
 export function findRefusal(
   response: ResponseMessage,
@@ -30,11 +28,11 @@ export function findRefusal(
   if (response.status < 400 || code === undefined) return undefined
   const problem = findProblem(findField(response.fields, 'content-type'), response.content)
   if (problem === undefined || stringMember(problem, 'code') !== code || !isRefusalCode(code)) {
-    // The service's own, and perhaps newer than this client: never an answer of the backend.
+    // A refusal of the service that is newer than this client; never an answer of the backend.
     const outcome = isUnsafe ? 'unknown' : 'none'
-    return new ChannelError('unexpected_answer', 'an unknown refusal', { outcome, status: response.status })
+    return new ChannelError('unexpected_answer', 'unknown problem code', { outcome, status: response.status })
   }
-  return new ChannelError(code, `the service refused: ${code}`, {
+  return new ChannelError(code, `refused by the service: ${code}`, {
     outcome: outcomeOf(problem, isUnsafe),
     status: response.status,
     retryable: typeof problem.retryable === 'boolean' ? problem.retryable : undefined,
@@ -46,17 +44,17 @@ export function findRefusal(
 }
 
 /**
- * What an answer without a frame suggests. Attacker-controlled: anyone on the way can send it, so it never says
- * that a request did not run, and neither its time nor its words are passed on.
+ * The error for an answer without a frame. Attacker-controlled: it never proves that a request did not run, and its
+ * time and texts are ignored.
  */
 export function clearAnswerError(answer: TransportAnswer): ChannelError {
   const problem = findProblem(answer.headers['content-type'], answer.body)
   const code = stringMember(problem, 'code')
   const details = { status: answer.status, retryAfter: delaySeconds(answer.headers['retry-after']) }
   if (code !== undefined && isClearCode(code)) {
-    return new ChannelError(code, `answered in the clear: ${code}`, details)
+    return new ChannelError(code, `unsealed answer: ${code}`, details)
   }
-  return new ChannelError('unexpected_answer', 'the answer is not from the service', details)
+  return new ChannelError('unexpected_answer', 'unsealed answer', details)
 }
 
 function findProblem(
@@ -73,8 +71,8 @@ function findProblem(
 }
 
 /**
- * Only a refusal that was decided under the claim of the Idempotency-Key says `none`. Every other one, whatever its code,
- * says nothing of another copy of the request.
+ * Only a refusal decided under the claim of the Idempotency-Key says `none`. Any other refusal leaves another copy of
+ * the request unsettled.
  */
 function outcomeOf(problem: Record<string, unknown>, isUnsafe: boolean): Outcome {
   if (!isUnsafe) return 'none'

@@ -1,17 +1,18 @@
-/** Who may send now: WeChat carries ten requests at a time, and lets the rest wait without any order. */
+/** Concurrency and rate limits of outgoing requests. */
+import { startDelay } from './clock.ts'
 
-/** `high` goes before everything that waits, `low` after it. */
+/** `high` overtakes all waiting requests; `low` goes last. */
 export type Priority = 'high' | 'normal' | 'low'
 
-/** What WeChat carries at a time, uploads and downloads of the mini program's own included. */
+/** WeChat's own limit, which includes the mini program's uploads and downloads. It queues the rest without priorities. */
 const MAX_CONCURRENT = 10
 
-/** Places in flight, given out by priority and then in the order of asking. */
+/** A semaphore with priorities, FIFO within a priority. */
 export class Queue {
   private free = MAX_CONCURRENT
   private readonly waiting: Record<Priority, (() => void)[]> = { high: [], normal: [], low: [] }
 
-  /** Runs `send` as soon as there is a place for it. */
+  /** Runs `send` when a slot is free. */
   async run<T>(priority: Priority, send: () => Promise<T>): Promise<T> {
     if (this.free > 0) this.free -= 1
     else await new Promise<void>((resolve) => this.waiting[priority].push(resolve))
@@ -23,5 +24,32 @@ export class Queue {
       if (next === undefined) this.free += 1
       else next()
     }
+  }
+}
+
+/** Seconds. Instead of a longer wait, the request is sent and refused. */
+const MAX_WAIT = 20
+
+/** Follows the service's `RateLimit` field (draft-ietf-httpapi-ratelimit-headers-10). */
+export class Throttle {
+  private readonly seconds: () => number
+  private opensAt = 0
+
+  /** @param seconds a clock in seconds */
+  constructor(seconds: () => number) {
+    this.seconds = seconds
+  }
+
+  /** @param field from a verified answer */
+  update(field = ''): void {
+    for (const exhausted of field.match(/;r=0;t=\d{1,5}/g) ?? []) {
+      this.opensAt = Math.max(this.opensAt, this.seconds() + Number(exhausted.slice(7)))
+    }
+  }
+
+  /** Resolves when the service's quota is available again. */
+  async waitForCapacity(): Promise<void> {
+    const wait = this.opensAt - this.seconds()
+    if (wait > 0 && wait <= MAX_WAIT) await startDelay(wait * 1000).done
   }
 }

@@ -1,13 +1,13 @@
-/** Random bytes: WeChat draws them asynchronously, signing takes them at once, so a pool stands between. */
+/** A pool of random bytes: WeChat's generator is asynchronous, signing needs bytes synchronously. */
 import { isAllZero, wipe } from 'miniseal-protocol/bytes'
-import { ChannelError, failWith } from './errors.ts'
+import { ChannelError, wrapErrors } from './errors.ts'
 import type { WeChat } from './wx.ts'
 
-/** Draws `length` bytes of a cryptographic generator. */
+/** Returns `length` bytes of a cryptographically secure generator. */
 export type RandomSource = (length: number) => Promise<Uint8Array>
 
 const POOL_BYTES = 2048
-/** Below this a refill starts: more than ten requests that start at once, a handshake among them, can take. */
+/** Refill threshold: more than ten concurrent requests, including a handshake, can take. */
 const LOW_BYTES = 1024
 
 /** `wx.getRandomValues`. @throws ChannelError `no_random`. */
@@ -22,7 +22,7 @@ export function wxRandom(weChat: WeChat): RandomSource {
     })
 }
 
-/** Bytes drawn in advance, each given out once. There is no other source behind it. */
+/** Random bytes, each used once. There is no fallback source. */
 export class RandomPool {
   private readonly source: RandomSource
   private bytes: Uint8Array = new Uint8Array(0)
@@ -33,7 +33,7 @@ export class RandomPool {
   }
 
   /**
-   * Resolves when there is enough for a request or a handshake.
+   * Resolves when the pool suffices for a request or a handshake.
    * @throws ChannelError `no_random`.
    */
   async ready(): Promise<void> {
@@ -46,25 +46,25 @@ export class RandomPool {
   }
 
   /**
-   * The next `length` bytes.
+   * Takes the next `length` bytes.
    * @throws ChannelError `no_random` when the pool holds fewer.
    */
   take(length: number): Uint8Array {
     if (length > this.bytes.length) throw new ChannelError('no_random', 'the random pool is empty')
     const taken = this.bytes.slice(0, length)
-    // What was given out must not be read here later: it may be a key now.
+    // The taken bytes may be a key: do not keep a copy.
     wipe(this.bytes.subarray(0, length))
     this.bytes = this.bytes.subarray(length)
     return taken
   }
 
   private async draw(): Promise<void> {
-    const drawn = await failWith('no_random', 'the random source failed', () => this.source(POOL_BYTES))
-    // Simulators are known to answer with zeros; a pool of them would give every device the same keys.
+    const drawn = await wrapErrors('no_random', 'the random source failed', () => this.source(POOL_BYTES))
+    // Some simulators return zeros, which would give every device the same key.
     if (drawn.length !== POOL_BYTES || isAllZero(drawn)) {
-      throw new ChannelError('no_random', 'the random source gave no random bytes')
+      throw new ChannelError('no_random', 'the random source returned no random bytes')
     }
-    // Copied into a plain array: Node's Buffer has a `slice` that is a view, and wiping it would wipe what was taken.
+    // Copied: `slice` of a Node Buffer is a view, and wiping the pool would wipe the taken bytes.
     this.bytes = new Uint8Array(drawn)
   }
 }

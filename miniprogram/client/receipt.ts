@@ -1,4 +1,4 @@
-/** Receipts: what the service's public log says about one exchange, proven here and not believed. */
+/** Receipts: an entry of the service's transparency log about one exchange, fetched and verified on the phone. */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, LogError } from 'miniseal-protocol/errors'
@@ -12,28 +12,74 @@ import { hashLeaf, verifyInclusion } from 'miniseal-protocol/tlog/merkle'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { parseVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { parsePolicy, verifyByPolicy } from 'miniseal-protocol/tlog/tlog-policy'
+import type { Answer } from './answer.ts'
+import { startDelay } from './clock.ts'
+import type { Configurations } from './configurations.ts'
+import type { Environment } from './environment.ts'
+import { ChannelError, parseOrThrow } from './errors.ts'
 import { jsonObject, parseJsonObject, requiredNumber, requiredString } from './json.ts'
-import { readable } from './session.ts'
+import type { SendRequest } from './prepared-request.ts'
+
+/** Polling of an entry that is not included in the log yet. */
+const PENDING_MS = 1000
+const MAX_WAITS = 5
 
 /**
- * What is shown, in this order:
- * - `leaf`: the entry is the one whose hash the service signed into its answer;
- * - `contents`: what is told of the exchange is what the entry commits to;
- * - `checkpoint`: the log's key has signed the state of the log;
- * - `inclusion`: the entry is in the log of that state;
- * - `witnesses`, only where the service's configuration has a policy: those that it requires have cosigned that state.
+ * Fetches and verifies a receipt.
+ *
+ * @param id from {@link Answer.receipt}
+ * @returns a receipt of any state, including `failed`
+ * @throws ChannelError `not_found` for an unknown receipt, `request_invalid` for an invalid id
+ */
+export async function fetchReceipt(
+  environment: Environment,
+  configurations: Configurations,
+  send: SendRequest,
+  id: string,
+): Promise<Receipt> {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(id)) throw new ChannelError('request_invalid', 'invalid receipt id')
+  const answer = await requestReceipt(send, id)
+  const primitives = await environment.loadPrimitives()
+  const configuration = await configurations.current()
+  const receipt = verifyReceipt(primitives, id, answer.bytes, configuration.log)
+  if (receipt.state !== 'failed') return receipt
+  // The log key may have changed, or a new log may have started, since the configuration was fetched.
+  const newer = await configurations.newerThan(configuration)
+  return verifyReceipt(primitives, id, answer.bytes, newer.log)
+}
+
+async function requestReceipt(send: SendRequest, id: string): Promise<Answer> {
+  for (let waits = 0; ; waits++) {
+    const answer = await send({ method: 'GET', path: `/receipts/${id}`, cache: 'none' })
+    if (answer.status === 200 || (answer.status === 202 && waits >= MAX_WAITS)) return answer
+    if (answer.status !== 202) {
+      throw new ChannelError('unexpected_answer', 'unexpected status of a receipt', {
+        status: answer.status,
+      })
+    }
+    await startDelay(PENDING_MS).done
+  }
+}
+
+/**
+ * The verification steps, in this order:
+ * - `leaf`: the entry's hash is the one that the service signed into its answer;
+ * - `contents`: the disclosed contents match the commitments in the entry;
+ * - `checkpoint`: the checkpoint is signed with the log's key;
+ * - `inclusion`: the inclusion proof leads to the checkpoint;
+ * - `witnesses`, only if the channel configuration has a policy: the required witnesses have cosigned the checkpoint.
  */
 export interface ReceiptStep {
   readonly name: 'leaf' | 'contents' | 'checkpoint' | 'inclusion' | 'witnesses'
-  /** `pending`: the entry is taken, and will be in the log in a moment; or not enough witnesses have cosigned yet. */
+  /** `pending`: the entry is not included yet, or cosignatures are missing. */
   readonly state: 'ok' | 'failed' | 'pending'
 }
 
-/** An entry of the log. */
+/** The public part of a log entry. */
 export interface ReceiptEntry {
-  /** A UUID: under it auditors find the entry. */
+  /** A UUID, for auditors. */
   readonly id: string
-  /** What it tells of, for example `request`. */
+  /** The kind of entry, for example `request`. */
   readonly type: string
   /** `ok`, `refused`, `failed` or `unknown`. */
   readonly result: string
@@ -42,23 +88,23 @@ export interface ReceiptEntry {
 }
 
 export interface Receipt {
-  /** The leaf hash, base64url: the id by which it was asked for. */
+  /** The leaf hash, base64url. */
   readonly id: string
-  /** `verified` only when every step is. */
+  /** `verified` only when every step is `ok`. */
   readonly state: 'verified' | 'failed' | 'pending'
   readonly steps: readonly ReceiptStep[]
-  /** What the entry says to everybody; `undefined` when it cannot be read, or is not the right one. */
+  /** `undefined` when the entry is malformed or does not match the id. */
   readonly entry: ReceiptEntry | undefined
-  /** What the entry hides from everybody else; to be believed only when `contents` is ok. */
-  readonly groups: Readonly<Partial<Record<GroupLabel, Readonly<Record<string, unknown>>>>>
-  /** Place in the log, and its size then; `undefined` while it is pending. */
+  /** The disclosed contents, by label. Authentic only when the step `contents` is `ok`. */
+  readonly disclosures: Readonly<Partial<Record<GroupLabel, Readonly<Record<string, unknown>>>>>
+  /** Leaf index, and tree size of the checkpoint; `undefined` while pending. */
   readonly index: number | undefined
   readonly size: number | undefined
-  /** What the service requires of witnesses (C2SP tlog-policy); `undefined` where it requires none. */
+  /** The witness policy (C2SP tlog-policy) of the channel configuration, if any. */
   readonly policy: string | undefined
-  /** The witnesses of the policy that have cosigned, by their names there. */
+  /** Names of the policy's witnesses that have cosigned. */
   readonly witnesses: readonly string[]
-  /** The signed note, for people who want to check it elsewhere. */
+  /** The checkpoint as a signed note, for verification with other tools. */
   readonly checkpoint: string | undefined
 }
 
@@ -69,7 +115,7 @@ interface Proof {
   readonly checkpoint: string
 }
 
-interface SaltedGroup {
+interface SaltedDisclosure {
   readonly label: GroupLabel
   readonly salt: Uint8Array
   readonly value: Uint8Array
@@ -77,19 +123,19 @@ interface SaltedGroup {
 
 interface ReceiptAnswer {
   readonly leafBytes: Uint8Array
-  readonly groups: readonly SaltedGroup[]
-  /** `undefined` while it is pending. */
+  readonly disclosures: readonly SaltedDisclosure[]
+  /** `undefined` while pending. */
   readonly proof: Proof | undefined
 }
 
 /**
- * Checks a receipt.
+ * Verifies a receipt.
  *
- * @param id the leaf hash from the verified answer to the exchange
- * @param content of the answer to `GET /receipts/{id}`: its claims are what is checked
- * @param log from the channel configuration: the log of now, and those that have ended. A checkpoint counts only with a key
- *   of its own log.
- * @throws ChannelError `unexpected_answer` for another form. Whatever is only wrong makes a step fail.
+ * @param id the leaf hash from the verified answer
+ * @param content the answer to `GET /receipts/{id}`, which is not trusted
+ * @param log from the channel configuration: keys of the current log and of ended ones. A checkpoint needs a signature
+ *   by a key of its own log.
+ * @throws ChannelError `unexpected_answer` for malformed content. Wrong content fails a step instead.
  */
 export function verifyReceipt(
   primitives: Primitives,
@@ -97,26 +143,29 @@ export function verifyReceipt(
   content: Uint8Array,
   log: Pick<LogKeys, 'vkey' | 'ended' | 'policy'>,
 ): Receipt {
-  const { leafBytes, groups, proof } = readable(() => parseReceipt(content))
+  const { leafBytes, disclosures, proof } = parseOrThrow(() => parseReceipt(content))
   const leafHash = hashLeaf(primitives, leafBytes)
-  const isRight = equalBytes(leafHash, decodeBase64Url(id))
-  // Not read as strictly as auditors read it: these are the bytes for which the service signed, whatever they hold.
-  const leaf = isRight ? resultOf(() => parseJsonObject(leafBytes)) : undefined
+  const isExpected = equalBytes(leafHash, decodeBase64Url(id))
+  // Parsed leniently: the hash already pins these bytes.
+  const leaf = isExpected ? resultOf(() => parseJsonObject(leafBytes)) : undefined
   const logs = resultOf(() =>
     [log.vkey, ...(log.ended ?? [])].map((text) => parseVerifierKey(primitives, text)),
   )
   const checkpoint = proof && logs && resultOf(() => verifyCheckpoint(primitives, proof.checkpoint, logs))
   const cosigned =
     log.policy === undefined ? undefined : witnessStep(primitives, proof, logs ?? [], log.policy)
-  const later = (isOk: () => boolean): ReceiptStep['state'] =>
+  const afterInclusion = (isOk: () => boolean): ReceiptStep['state'] =>
     proof === undefined ? 'pending' : stateOf(isOk)
   const steps: readonly ReceiptStep[] = [
     { name: 'leaf', state: stateOf(() => leaf !== undefined) },
-    { name: 'contents', state: stateOf(() => leaf !== undefined && isCommitted(primitives, leaf, groups)) },
-    { name: 'checkpoint', state: later(() => checkpoint?.checkpoint.size === proof?.size) },
+    {
+      name: 'contents',
+      state: stateOf(() => leaf !== undefined && isCommitted(primitives, leaf, disclosures)),
+    },
+    { name: 'checkpoint', state: afterInclusion(() => checkpoint?.checkpoint.size === proof?.size) },
     {
       name: 'inclusion',
-      state: later(() => {
+      state: afterInclusion(() => {
         if (proof === undefined || checkpoint === undefined) return false
         verifyInclusion(primitives, leafHash, proof.index, checkpoint.checkpoint, proof.hashes)
         return true
@@ -129,7 +178,7 @@ export function verifyReceipt(
     state: overall(steps),
     steps,
     entry: leaf && resultOf(() => entryOf(leaf)),
-    groups: readable(() => disclosuresOf(groups)),
+    disclosures: parseOrThrow(() => valuesOf(disclosures)),
     index: proof?.index,
     size: proof?.size,
     policy: log.policy,
@@ -138,7 +187,7 @@ export function verifyReceipt(
   }
 }
 
-/** Witnesses come a little later than the log itself: too few of them is no failure, and never a success. */
+/** Witnesses cosign a little later than the log signs, so missing cosignatures are pending, not failed. */
 function witnessStep(
   primitives: Primitives,
   proof: Proof | undefined,
@@ -153,8 +202,8 @@ function witnessStep(
     return { state: 'ok', witnesses: cosignatures.map(({ witness }) => witness) }
   } catch (error) {
     if (!(error instanceof FormatError || error instanceof LogError)) throw error
-    const isLate = error instanceof LogError && error.reason === 'quorum_missing'
-    return { ...none, state: isLate ? 'pending' : 'failed' }
+    const isPending = error instanceof LogError && error.reason === 'quorum_missing'
+    return { ...none, state: isPending ? 'pending' : 'failed' }
   }
 }
 
@@ -166,11 +215,11 @@ function overall(steps: readonly ReceiptStep[]): Receipt['state'] {
 function isCommitted(
   primitives: Primitives,
   leaf: Readonly<Record<string, unknown>>,
-  groups: readonly SaltedGroup[],
+  disclosures: readonly SaltedDisclosure[],
 ): boolean {
-  return groups.every(({ label, salt, value }) => {
-    const stated = requiredString(jsonObject(leaf.c), label)
-    return encodeBase64(commitment(primitives, label, salt, value)) === stated
+  return disclosures.every(({ label, salt, value }) => {
+    const committed = requiredString(jsonObject(leaf.c), label)
+    return encodeBase64(commitment(primitives, label, salt, value)) === committed
   })
 }
 
@@ -187,7 +236,7 @@ function stateOf(isOk: () => boolean): 'ok' | 'failed' {
   return resultOf(isOk) === true ? 'ok' : 'failed'
 }
 
-/** `undefined` for every refusal: which one it was is for those who check it with better tools. */
+/** `undefined` for every failed check. */
 function resultOf<T>(check: () => T): T | undefined {
   try {
     return check()
@@ -199,19 +248,19 @@ function resultOf<T>(check: () => T): T | undefined {
 
 function parseReceipt(content: Uint8Array): ReceiptAnswer {
   const body = parseJsonObject(content)
-  const groups = Object.entries(jsonObject(body.groups ?? {})).map(([name, value]) => {
+  const disclosures = Object.entries(jsonObject(body.groups ?? {})).map(([name, value]) => {
     const label = groupLabels.find((known) => known === name)
-    if (label === undefined) throw new FormatError('not the label of a group')
-    const group = jsonObject(value)
-    const salt = decodeBase64(requiredString(group, 'salt'))
-    return { label, salt, value: encodeUtf8(requiredString(group, 'value')) }
+    if (label === undefined) throw new FormatError('unknown disclosure label')
+    const disclosure = jsonObject(value)
+    const salt = decodeBase64(requiredString(disclosure, 'salt'))
+    return { label, salt, value: encodeUtf8(requiredString(disclosure, 'value')) }
   })
   const leafBytes = decodeBase64(requiredString(body, 'leaf'))
-  return { leafBytes, groups, proof: body.state === 'pending' ? undefined : parseProof(body) }
+  return { leafBytes, disclosures, proof: body.state === 'pending' ? undefined : parseProof(body) }
 }
 
 function parseProof(body: Record<string, unknown>): Proof {
-  if (!Array.isArray(body.proof)) throw new FormatError('not a proof')
+  if (!Array.isArray(body.proof)) throw new FormatError('invalid proof')
   const hashes = body.proof.map((hash: unknown) => decodeBase64(requiredString({ hash }, 'hash')))
   return {
     index: requiredNumber(body, 'index'),
@@ -221,8 +270,8 @@ function parseProof(body: Record<string, unknown>): Proof {
   }
 }
 
-function disclosuresOf(groups: readonly SaltedGroup[]): Receipt['groups'] {
-  const read: Partial<Record<GroupLabel, Record<string, unknown>>> = {}
-  for (const { label, value } of groups) read[label] = parseJsonObject(value)
-  return read
+function valuesOf(disclosures: readonly SaltedDisclosure[]): Receipt['disclosures'] {
+  const values: Partial<Record<GroupLabel, Record<string, unknown>>> = {}
+  for (const { label, value } of disclosures) values[label] = parseJsonObject(value)
+  return values
 }

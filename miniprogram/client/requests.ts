@@ -1,8 +1,5 @@
-/** What happens to a request of a mini program, from the call to the answer. */
+/** A caller's request from call to answer: single flight, cache, retries and step-up authentication. */
 import type { Answer } from './answer.ts'
-import { Cache, nameOf } from './cache.ts'
-import type { ConfirmationRequest } from './confirmation.ts'
-import { confirmed, findConfirmationRequest, isUnconfirmed } from './confirmation.ts'
 import type { Delivery } from './delivery.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
@@ -10,40 +7,41 @@ import { cancelRequest } from './outcomes.ts'
 import { assertOnline } from './phone-events.ts'
 import type { PreparedRequest, RequestOptions } from './prepared-request.ts'
 import { prepareRequest, withField } from './prepared-request.ts'
+import { Throttle } from './queue.ts'
+import { cacheKey, PersistentCache, ResponseCache } from './response-cache.ts'
 import { withRetries } from './retries.ts'
-import type { Sessions } from './sessions.ts'
-import { SingleFlight, singleFlightKey } from './single-flight.ts'
-import { StoredAnswers } from './stored-answers.ts'
-import { Throttle } from './throttle.ts'
+import type { SessionManager } from './session-manager.ts'
+import type { ConfirmationRequest } from './step-up.ts'
+import { confirmWithUser, findConfirmationRequest, isUnconfirmed } from './step-up.ts'
 
-/** A request as the mini program asked for it, and as it is sent now. */
+/** A caller's request, and its current form. */
 interface Call {
   readonly options: RequestOptions
   prepared: PreparedRequest
-  /** Whether a refusal that settled the key may be followed by an attempt with another one. */
+  /** Whether a retry after a refusal that settled the key may use a new key. */
   mayTakeNewKey: boolean
 }
 
 export class Requests {
   private readonly environment: Environment
-  private readonly openSessions: Sessions
+  private readonly sessionManager: SessionManager
   private readonly delivery: Delivery
   private readonly singleFlight = new SingleFlight()
-  private readonly cache = new Cache()
-  private readonly storedAnswers: StoredAnswers
+  private readonly cache = new ResponseCache()
+  private readonly persistentCache: PersistentCache
   private readonly throttle: Throttle
 
-  constructor(environment: Environment, openSessions: Sessions, delivery: Delivery) {
+  constructor(environment: Environment, sessionManager: SessionManager, delivery: Delivery) {
     this.environment = environment
-    this.openSessions = openSessions
+    this.sessionManager = sessionManager
     this.delivery = delivery
-    this.storedAnswers = new StoredAnswers(environment)
+    this.persistentCache = new PersistentCache(environment)
     this.throttle = new Throttle(() => environment.clock.seconds())
   }
 
   /**
-   * Sends, or shares what is under way or kept.
-   * @throws ChannelError; `outcome_unknown` when the request may have had its effect and nobody could tell.
+   * Sends a request, or shares a pending or cached answer.
+   * @throws ChannelError; `outcome_unknown` when the request may have had an effect.
    */
   async send(options: RequestOptions): Promise<Answer> {
     await this.environment.random.ready()
@@ -52,110 +50,116 @@ export class Requests {
     return this.singleFlight.join(singleFlightKey(options, prepared), () => this.execute(call))
   }
 
-  /** Forgets what was kept for the user. */
-  async forget(): Promise<void> {
+  /** Clears the caches. */
+  async clearCaches(): Promise<void> {
     this.cache.clear()
-    await this.storedAnswers.clear()
+    await this.persistentCache.clear()
   }
 
   private async execute(call: Call): Promise<Answer> {
     const { confirm = false } = call.options
     try {
-      return await this.repeated(call)
+      return await this.sendWithRetries(call)
     } catch (error) {
       const confirmationRequest = findConfirmationRequest(error)
-      if (confirmationRequest === undefined || confirm === false) throw told(error)
-      return this.confirmed(call, confirmationRequest, confirm)
+      if (confirmationRequest === undefined || confirm === false) throw asOutcomeUnknown(error)
+      return this.sendConfirmed(call, confirmationRequest, confirm)
     }
   }
 
-  /** Once more, with the person's confirmation. Without one, the service is told that it must not happen any more. */
-  private async confirmed(
+  /** Retries with the user's confirmation. Without one, cancels the request. */
+  private async sendConfirmed(
     call: Call,
     confirmationRequest: ConfirmationRequest,
     confirm: Exclude<RequestOptions['confirm'], false | undefined>,
   ): Promise<Answer> {
     try {
-      const field = await confirmed(this.environment, confirmationRequest, confirm)
-      // Another key would need another confirmation.
+      const field = await confirmWithUser(this.environment, confirmationRequest, confirm)
+      // The confirmation is bound to the key.
       Object.assign(call, { prepared: withField(call.prepared, 'step-up', field), mayTakeNewKey: false })
-      return await this.repeated(call)
+      return await this.sendWithRetries(call)
     } catch (error) {
-      if (!isUnconfirmed(error)) throw told(error)
-      return this.fenced(call.prepared, error)
+      if (!isUnconfirmed(error)) throw asOutcomeUnknown(error)
+      return this.cancelUnconfirmed(call.prepared, error)
     }
   }
 
-  /** @throws ChannelError `error`: `refused` where the key is fenced now, else of unknown outcome. */
-  private async fenced({ idempotencyKey }: PreparedRequest, error: ChannelError): Promise<Answer> {
+  /** @throws ChannelError `error`, with outcome `refused` after the cancellation, `unknown` if it failed */
+  private async cancelUnconfirmed({ idempotencyKey }: PreparedRequest, error: ChannelError): Promise<Answer> {
     if (idempotencyKey === undefined) throw error
-    const found = await cancelRequest(this.environment, this, idempotencyKey).catch(() => undefined)
+    const found = await cancelRequest(this.environment, this.send.bind(this), idempotencyKey).catch(
+      () => undefined,
+    )
     if (found?.outcome === 'done' && found.answer !== undefined) return found.answer
-    throw told(error.with({ outcome: found?.outcome === 'none' ? 'refused' : 'unknown', idempotencyKey }))
+    throw asOutcomeUnknown(
+      error.with({ outcome: found?.outcome === 'none' ? 'refused' : 'unknown', idempotencyKey }),
+    )
   }
 
-  private repeated(call: Call): Promise<Answer> {
+  private sendWithRetries(call: Call): Promise<Answer> {
     const { options } = call
     const attempt = async (last?: ChannelError): Promise<Answer> => {
       if (last?.outcome === 'refused') {
         await this.environment.random.ready()
         call.prepared = prepareRequest(this.environment, options)
       }
-      return call.prepared.isUnsafe ? this.once(call.prepared, options) : this.read(call.prepared, options)
+      return call.prepared.isUnsafe
+        ? this.sendOnce(call.prepared, options)
+        : this.sendCacheable(call.prepared, options)
     }
     if (!call.prepared.isRepeatable) return attempt()
     return withRetries(this.environment, attempt, call.mayTakeNewKey)
   }
 
-  /** Once, with what could have had an effect taken for one. */
-  private async once(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
+  /** One attempt. Invalidates cached answers before and after an unsafe request. */
+  private async sendOnce(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
     this.noteEffect(prepared)
     try {
       await assertOnline(this.environment.events, options.waitForNetwork ?? false)
       await this.throttle.waitForCapacity()
       const answer = await this.delivery.send(prepared)
-      this.throttle.learn(answer.headers.ratelimit)
+      this.throttle.update(answer.headers.ratelimit)
       return answer
     } catch (error) {
-      throw ofAllAttempts(error, prepared)
+      throw withProgress(error, prepared)
     } finally {
       this.noteEffect(prepared)
     }
   }
 
-  private async read(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
-    const { cache, openSessions } = this
-    const isOwn = prepared.message.fields.some(([name]) => name === 'if-none-match')
-    if (prepared.message.method !== 'GET' || options.cache === 'none' || isOwn) {
-      return this.once(prepared, options)
+  private async sendCacheable(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
+    const { cache, sessionManager } = this
+    const isConditional = prepared.message.fields.some(([name]) => name === 'if-none-match')
+    if (prepared.message.method !== 'GET' || options.cache === 'none' || isConditional) {
+      return this.sendOnce(prepared, options)
     }
-    if (openSessions.user !== undefined) cache.useFor(openSessions.user)
+    if (sessionManager.user !== undefined) cache.useFor(sessionManager.user)
     const fresh = cache.findFresh(prepared, this.environment.clock.seconds())
     if (fresh !== undefined) return fresh
     if (options.cache === 'storage') await this.restore(prepared, options)
     const { effects } = cache
-    const answer = await this.once(cache.conditional(prepared), options)
-    // It may be the answer to another user's session: a login may have stood in between.
-    if (openSessions.user === undefined) return answer
-    cache.useFor(openSessions.user)
-    const seen = cache.take(prepared, answer, effects)
+    const answer = await this.sendOnce(cache.conditional(prepared), options)
+    // A login during the request may have changed the user.
+    if (sessionManager.user === undefined) return answer
+    cache.useFor(sessionManager.user)
+    const result = cache.update(prepared, answer, effects)
     if (options.cache === 'storage') await this.store(prepared)
-    return seen
+    return result
   }
 
   private async restore(prepared: PreparedRequest, options: RequestOptions): Promise<void> {
     if (this.cache.findStored(prepared) !== undefined) return
     await assertOnline(this.environment.events, options.waitForNetwork ?? false)
-    const session = await this.openSessions.open()
+    const session = await this.sessionManager.open()
     this.cache.useFor(session.info.user)
-    const stored = await this.storedAnswers.find(session, nameOf(prepared))
+    const stored = await this.persistentCache.find(session, cacheKey(prepared))
     if (stored !== undefined) this.cache.restore(prepared, stored)
   }
 
   private async store(prepared: PreparedRequest): Promise<void> {
-    const session = await this.openSessions.find()
+    const session = await this.sessionManager.find()
     if (session === undefined) return
-    await this.storedAnswers.put(session, nameOf(prepared), this.cache.findStored(prepared))
+    await this.persistentCache.put(session, cacheKey(prepared), this.cache.findStored(prepared))
   }
 
   private noteEffect({ isUnsafe }: PreparedRequest): void {
@@ -165,20 +169,52 @@ export class Requests {
   }
 }
 
-/** The failure of one attempt, with what all attempts with its key leave open. */
-function ofAllAttempts(error: unknown, { isUnsafe, idempotencyKey, progress }: PreparedRequest): unknown {
+/** The error of one attempt, with the outcome of all attempts with its key. */
+function withProgress(error: unknown, { isUnsafe, idempotencyKey, progress }: PreparedRequest): unknown {
   if (!(error instanceof ChannelError)) return error
-  const isOpen = isUnsafe && progress.wasSent && error.outcome !== 'refused'
-  return error.with({ idempotencyKey, outcome: isOpen ? 'unknown' : error.outcome })
+  const isUnsettled = isUnsafe && progress.wasSent && error.outcome !== 'refused'
+  return error.with({ idempotencyKey, outcome: isUnsettled ? 'unknown' : error.outcome })
 }
 
-/** The failure as the mini program is to see it: what may have happened is neither a failure nor a success. */
-function told(error: unknown): unknown {
+/** The error for the caller: `outcome_unknown` when the request may have run. */
+function asOutcomeUnknown(error: unknown): unknown {
   if (!(error instanceof ChannelError) || error.outcome !== 'unknown') return error
-  // The caller has to confirm it, and sends it again with the same key.
+  // The caller confirms the request and sends it again with the same key.
   if (error.code === 'step_up_required') return error
   const { code, retryAfter, status, problem, idempotencyKey } = error
-  return new ChannelError('outcome_unknown', `nobody knows what came of it: ${error.message}`, {
+  return new ChannelError('outcome_unknown', `outcome unknown: ${error.message}`, {
     ...{ outcome: 'unknown', reason: code, retryAfter, status, problem, idempotencyKey, cause: error },
   })
+}
+
+/** Shares the answer of a pending request with identical requests. */
+class SingleFlight {
+  private readonly inFlight = new Map<string, Promise<Answer>>()
+
+  /** The answer of the pending request `key`, or of the one that `start` sends. `undefined` is never shared. */
+  join(key: string | undefined, start: () => Promise<Answer>): Promise<Answer> {
+    if (key === undefined) return start()
+    const joined = this.inFlight.get(key)
+    if (joined !== undefined) return joined
+    const running = start().finally(() => {
+      if (this.inFlight.get(key) === running) this.inFlight.delete(key)
+    })
+    this.inFlight.set(key, running)
+    return running
+  }
+
+  /** Stops sharing reads that were sent before an effect. */
+  forgetReads(): void {
+    for (const key of [...this.inFlight.keys()]) if (key.startsWith('GET')) this.inFlight.delete(key)
+  }
+}
+
+/** Identical requests have the same key; `undefined` for requests that are not shared. */
+function singleFlightKey(options: RequestOptions, { message }: PreparedRequest): string | undefined {
+  const { method, path, body, headers, idempotencyKey, once = false } = options
+  if (method === 'GET') return `GET ${path} ${JSON.stringify(message.fields)}`
+  if (idempotencyKey === undefined && !once) return undefined
+  // `JSON.stringify` of bytes would be much longer.
+  const content = body instanceof Uint8Array ? String(body) : JSON.stringify(body)
+  return JSON.stringify([method, path, headers, idempotencyKey, content])
 }

@@ -1,10 +1,11 @@
-/** Sending again what may be sent again: later each time, and never in step with other phones. */
+/** Retries: with backoff and jitter after transient failures, and at most once per recoverable error. */
+
+import { startDelay } from './clock.ts'
 import type { Environment } from './environment.ts'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
-import { startPause } from './timers.ts'
 
-/** What may be over the next time. */
+/** Failures that are worth a retry when nothing was sent. */
 const transientCodes: readonly ChannelErrorCode[] = [
   'network',
   'interrupted',
@@ -19,7 +20,7 @@ const transientCodes: readonly ChannelErrorCode[] = [
   'idempotency_in_progress',
 ]
 
-/** What signing again with the same key does not change. After everything else of unknown outcome, it may. */
+/** Failures that a retry with the same key cannot change. All others of unknown outcome are retried. */
 const permanentCodes: readonly ChannelErrorCode[] = [
   'idempotency_mismatch',
   'step_up_required',
@@ -31,16 +32,15 @@ const permanentCodes: readonly ChannelErrorCode[] = [
 
 const FIRST_WAIT_MS = 400
 const MAX_WAIT_MS = 8000
-/** A longer `Retry-After` is the caller's to wait for, who may have something to tell to a person. */
+/** Seconds. A longer `Retry-After` is left to the caller. */
 const MAX_RETRY_AFTER = 20
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or has failed as often as the channel allows. Only for requests
- * without effects, and for those whose attempts cannot have more than one effect together.
+ * Runs `attempt` until it succeeds, fails permanently or the retries are used up. Only for idempotent requests.
  *
- * @param attempt is given the failure of the attempt before
- * @param mayTakeNewKey whether an attempt after a refusal that settled the key takes another one
- * @throws ChannelError the last one.
+ * @param attempt receives the failure of the previous attempt
+ * @param mayTakeNewKey whether a retry after a refusal that settled the key may use a new key
+ * @throws ChannelError the last failure
  */
 export async function withRetries<T>(
   environment: Environment,
@@ -55,7 +55,7 @@ export async function withRetries<T>(
       if (!(error instanceof ChannelError)) throw error
       if (failures > environment.retries || !isTransient(error, mayTakeNewKey)) throw error
       last = error
-      await startPause(await waitAfter(environment, failures, error)).over
+      await startDelay(await backoff(environment, failures, error)).done
     }
   }
 }
@@ -69,31 +69,56 @@ function isTransient(error: ChannelError, mayTakeNewKey: boolean): boolean {
     case 'refused':
       return mayTakeNewKey && retryable
     case 'unknown':
-      // The service itself cannot find out what came of it.
+      // The service cannot determine the outcome.
       if (code === 'idempotency_in_progress' && problem?.outcome === 'unknown') return false
       return !permanentCodes.includes(code)
   }
 }
 
 /**
- * Milliseconds until the next attempt: twice as long after each failure, the last half of it by chance.
- * @throws ChannelError `failure`, when there is no chance to be had.
+ * Milliseconds until the next attempt: exponential backoff, half of it jitter.
+ * @throws ChannelError `failure`, when no random bytes are available
  */
-export async function waitAfter(
+export async function backoff(
   environment: Environment,
   failures: number,
   failure: ChannelError,
 ): Promise<number> {
   const longest = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS << Math.min(failures - 1, 8))
-  return (failure.retryAfter ?? 0) * 1000 + longest / 2 + (longest / 2) * (await chance(environment, failure))
+  return (failure.retryAfter ?? 0) * 1000 + longest / 2 + (longest / 2) * (await jitter(environment, failure))
 }
 
-async function chance({ random }: Environment, failure: ChannelError): Promise<number> {
+async function jitter({ random }: Environment, failure: ChannelError): Promise<number> {
   try {
     await random.ready()
     const [byte = 0] = random.take(1)
     return byte / 256
   } catch {
     throw failure
+  }
+}
+
+/** Recovers from `error`; false when it cannot. */
+export type RecoveryStep = (error: ChannelError) => boolean | Promise<boolean>
+
+/**
+ * Runs `attempt`, and again after each successful recovery step. Each step runs at most once.
+ *
+ * @throws the error of the last attempt, or of a step
+ */
+export async function withRecovery<T>(
+  attempt: () => Promise<T>,
+  steps: ReadonlyMap<ChannelErrorCode, RecoveryStep>,
+): Promise<T> {
+  const unused = new Map(steps)
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error
+      const step = unused.get(error.code)
+      unused.delete(error.code)
+      if (step === undefined || !(await step(error))) throw error
+    }
   }
 }

@@ -1,13 +1,13 @@
-/** One socket of one session: frames out, answers paired by the nonce of their request, events as they come. */
+/** A socket of a session: sends frames, matches answers by request nonce, passes events on. */
 import type { EventFrame, Frame } from 'miniseal-protocol/frames/frame'
 import { parseFrame } from 'miniseal-protocol/frames/frame'
 import { encodeBase64Url } from 'miniseal-protocol/text'
+import { withDeadline } from './clock.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
 import { parseJsonObject, stringMember } from './json.ts'
 import { clearAnswerError } from './problem.ts'
-import type { FrameWire } from './session.ts'
-import { withDeadline } from './timers.ts'
+import type { FrameSocket } from './session.ts'
 import type { Socket } from './transports/transport.ts'
 
 const protocol = 'miniseal.v1'
@@ -18,23 +18,23 @@ export interface SocketEnd {
   readonly reason: string
 }
 
-interface Waiting {
+interface PendingAnswer {
   resolve(frame: Frame): void
   reject(error: ChannelError): void
 }
 
-export class SealSocket implements FrameWire {
-  /** How it was closed, once it is. */
+export class SealSocket implements FrameSocket {
+  /** Resolves when the socket is closed. */
   readonly ended: Promise<SocketEnd>
   private readonly environment: Environment
   private readonly maxFrame: number
   private readonly onEvent: (frame: EventFrame) => void
-  private readonly waiting = new Map<string, Waiting>()
+  private readonly pending = new Map<string, PendingAnswer>()
   private readonly opening: Promise<void>
   private readonly socket: Socket
   private end: (end: SocketEnd) => void = () => {}
 
-  /** @param connect the transport's */
+  /** @param connect the transport's `connect` */
   constructor(
     environment: Environment,
     connect: NonNullable<Environment['transport']['connect']>,
@@ -59,7 +59,7 @@ export class SealSocket implements FrameWire {
     })
   }
 
-  /** Resolves when frames can be sent. @throws ChannelError `network` or `timeout`. */
+  /** Resolves when the socket is open. @throws ChannelError `network` or `timeout` */
   async open(): Promise<void> {
     const closed = this.ended.then(() => {
       throw connectionLost()
@@ -67,11 +67,11 @@ export class SealSocket implements FrameWire {
     await this.withinDeadline(Promise.race([this.opening, closed]), this.environment.timeoutMs)
   }
 
-  /** A phone that slept may never hear that the socket is closed, so an answer that does not come closes it. */
+  /** A missing answer closes the socket: after the phone slept, `onClose` may never be called. */
   post(nonce: Uint8Array, frame: Uint8Array): Promise<Frame> {
-    const name = encodeBase64Url(nonce)
+    const key = encodeBase64Url(nonce)
     const answer = new Promise<Frame>((resolve, reject) => {
-      this.waiting.set(name, { resolve, reject })
+      this.pending.set(key, { resolve, reject })
     })
     this.socket.send(frame)
     return this.withinDeadline(answer, this.environment.timeoutMs)
@@ -84,56 +84,60 @@ export class SealSocket implements FrameWire {
 
   private async withinDeadline<T>(work: Promise<T>, milliseconds: number): Promise<T> {
     try {
-      return await withDeadline(work, milliseconds, () => new ChannelError('timeout', 'the socket is silent'))
+      return await withDeadline(
+        work,
+        milliseconds,
+        () => new ChannelError('timeout', 'no answer on the socket'),
+      )
     } catch (error) {
       if (error instanceof ChannelError && error.code === 'timeout') this.close()
       throw error
     }
   }
 
-  /** Attacker-controlled: what cannot be read, or answers nothing, ends the socket. */
+  /** Attacker-controlled: a malformed frame, or an answer to no request, closes the socket. */
   private receive(message: Uint8Array): void {
     try {
       const frame = parseFrame(message, this.maxFrame)
       if (frame.kind === 'event') this.onEvent(frame)
-      else if (frame.kind === 'refusal') this.refuse(frame.problem)
-      else if (frame.kind !== 'response' || !this.answer(encodeBase64Url(frame.requestNonce), frame))
+      else if (frame.kind === 'refusal') this.rejectPending(frame.problem)
+      else if (frame.kind !== 'response' || !this.resolvePending(encodeBase64Url(frame.requestNonce), frame))
         this.close()
     } catch {
       this.close()
     }
   }
 
-  private answer(name: string, frame: Frame): boolean {
-    const waiting = this.waiting.get(name)
-    this.waiting.delete(name)
-    waiting?.resolve(frame)
-    return waiting !== undefined
+  private resolvePending(key: string, frame: Frame): boolean {
+    const pending = this.pending.get(key)
+    this.pending.delete(key)
+    pending?.resolve(frame)
+    return pending !== undefined
   }
 
-  /** A hint in the clear, about the request whose nonce it names; without one, about all of them. */
-  private refuse(body: Uint8Array): void {
+  /** An unsealed refusal of the request with the given nonce, or of all requests. A hint only. */
+  private rejectPending(body: Uint8Array): void {
     const error = clearAnswerError({
       status: 400,
       headers: { 'content-type': 'application/problem+json' },
       body,
     })
-    const name = stringMember(parseJsonObject(body), 'request_nonce') ?? ''
-    const waiting = this.waiting.get(name)
-    if (waiting === undefined) this.fail(error)
-    this.waiting.delete(name)
-    waiting?.reject(error)
+    const key = stringMember(parseJsonObject(body), 'request_nonce') ?? ''
+    const pending = this.pending.get(key)
+    if (pending === undefined) this.rejectAll(error)
+    this.pending.delete(key)
+    pending?.reject(error)
   }
 
-  private fail(error: ChannelError): void {
-    const waiting = [...this.waiting.values()]
-    this.waiting.clear()
-    for (const { reject } of waiting) reject(error)
+  private rejectAll(error: ChannelError): void {
+    const pending = [...this.pending.values()]
+    this.pending.clear()
+    for (const { reject } of pending) reject(error)
   }
 
   private finish(end: SocketEnd): void {
     this.end(end)
-    this.fail(connectionLost())
+    this.rejectAll(connectionLost())
   }
 }
 

@@ -1,27 +1,27 @@
-/** The user's devices and sessions, as `GET /sessions` lists them. */
+/** The user's sessions and devices, as `GET /sessions` and `GET /devices` list them. */
 import { FormatError } from 'miniseal-protocol/errors'
+import { parseOrThrow } from './errors.ts'
 import { jsonObject, parseJsonObject, requiredNumber, requiredString, stringMember } from './json.ts'
-import { readable } from './session.ts'
 
 export interface SessionSummary {
   /** base64url. */
   readonly id: string
-  /** Whether it is the session of this channel. */
+  /** Whether this channel uses the session. */
   readonly isCurrent: boolean
   readonly device: {
     readonly id: string
     readonly name: string | undefined
     readonly platform: string | undefined
   }
-  /** UNIX seconds, as the next two. */
+  /** UNIX seconds, like the next two. */
   readonly createdAt: number
   readonly lastSeenAt: number
   readonly expiresAt: number
 }
 
-/** Reads the verified answer. @throws ChannelError `unexpected_answer`. */
+/** Parses the verified answer. @throws ChannelError `unexpected_answer` */
 export function parseSessionList(content: Uint8Array): readonly SessionSummary[] {
-  return readable(() => {
+  return parseOrThrow(() => {
     const { sessions } = parseJsonObject(content)
     if (!Array.isArray(sessions)) throw new FormatError('not a list of sessions')
     return sessions.map(parseSummary)
@@ -43,4 +43,34 @@ function parseSummary(value: unknown): SessionSummary {
     lastSeenAt: requiredNumber(session, 'last_seen_at'),
     expiresAt: requiredNumber(session, 'expires_at'),
   }
+}
+
+export interface DeviceSummary {
+  readonly id: string
+  /** Whether it is this device. */
+  readonly isCurrent: boolean
+  readonly name: string | undefined
+  readonly platform: string | undefined
+  /** UNIX seconds, like the next one. */
+  readonly createdAt: number
+  readonly lastSeenAt: number
+}
+
+/** Parses the verified answer. @throws ChannelError `unexpected_answer` */
+export function parseDeviceList(content: Uint8Array): readonly DeviceSummary[] {
+  return parseOrThrow(() => {
+    const { devices } = parseJsonObject(content)
+    if (!Array.isArray(devices)) throw new FormatError('not a list of devices')
+    return devices.map((value) => {
+      const device = jsonObject(value)
+      return {
+        id: requiredString(device, 'id'),
+        isCurrent: device.current === true,
+        name: stringMember(device, 'name'),
+        platform: stringMember(device, 'platform'),
+        createdAt: requiredNumber(device, 'created_at'),
+        lastSeenAt: requiredNumber(device, 'last_seen_at'),
+      }
+    })
+  })
 }

@@ -1,22 +1,22 @@
-/** An open session: its keys, in memory only, and its access token. */
+/** A session: its keys, in memory only, and its access token. */
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Frame } from 'miniseal-protocol/frames/frame'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { decodeBase64Url } from 'miniseal-protocol/text'
 import type { DeviceKey } from './device-key.ts'
-import { ChannelError } from './errors.ts'
+import { parseOrThrow } from './errors.ts'
 import { jsonObject, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 
-/** What a mini program may know about its session. */
+/** The public properties of a session. */
 export interface SessionInfo {
   /** base64url. */
   readonly id: string
-  /** The service's pseudonym of the user. */
+  /** The user's pairwise subject identifier at the service. */
   readonly user: string
   /** UNIX seconds. */
   readonly expiresAt: number
-  /** `isNew` tells that this login enrolled the device. */
+  /** `isNew`: this login enrolled the device. */
   readonly device: { readonly id: string; readonly isNew: boolean }
 }
 
@@ -26,11 +26,11 @@ export interface AccessToken {
   readonly lifetime: number
 }
 
-/** The way of a session's frames while its socket is open. */
-export interface FrameWire {
+/** Carries the session's frames while a socket is open. */
+export interface FrameSocket {
   /**
-   * Sends a frame 0x03 and gives the frame that came back for its nonce, attacker-controlled.
-   * @throws ChannelError `network` or `timeout`; after either it may have arrived.
+   * Sends a request frame (0x03) and returns the answer to its nonce, attacker-controlled.
+   * @throws ChannelError `network` or `timeout`; the frame may have arrived nevertheless
    */
   post(nonce: Uint8Array, frame: Uint8Array): Promise<Frame>
 }
@@ -40,17 +40,17 @@ export interface LoginAnswer {
   readonly token: AccessToken
 }
 
-/** Seconds before its end at which a token is renewed; less for tokens that live shorter than ten times as long. */
+/** A token is renewed this many seconds before it expires, but not before 90 % of its lifetime. */
 const RENEWAL_MARGIN = 30
 
 export class Session {
   readonly info: SessionInfo
   readonly id: Uint8Array
-  /** Dropped with the session, not wiped: a request under way would be sealed with a key of zeros. */
+  /** Not wiped at the end of the session: a pending request would be sealed with a zero key. */
   readonly keys: SessionKeys
   readonly device: DeviceKey
-  /** `undefined` where frames go over HTTP. */
-  wire: FrameWire | undefined
+  /** `undefined` while frames are sent over HTTP. */
+  socket: FrameSocket | undefined
   private accessToken = ''
   private renewAt = 0
 
@@ -82,17 +82,17 @@ export class Session {
 }
 
 /**
- * Reads the verified `201` of a login (protocol, section 6).
- * @throws ChannelError `unexpected_answer` for another form or another device's session.
+ * Parses the verified `201` answer to a login (protocol, section 6).
+ * @throws ChannelError `unexpected_answer` for malformed content or a session of another device
  */
 export function parseLoginAnswer(content: Uint8Array, device: DeviceKey): LoginAnswer {
-  return readable(() => {
+  return parseOrThrow(() => {
     const body = parseJsonObject(content)
     const session = jsonObject(body.session)
     const enrolled = jsonObject(body.device)
     const id = requiredString(session, 'id')
-    if (decodeBase64Url(id).length !== suite1.sessionIdLength) throw new FormatError('not a session id')
-    if (enrolled.id !== device.keyid) throw new FormatError('the session is of another device')
+    if (decodeBase64Url(id).length !== suite1.sessionIdLength) throw new FormatError('invalid session id')
+    if (enrolled.id !== device.keyid) throw new FormatError('session of another device')
     const info = {
       id,
       user: requiredString(body, 'user'),
@@ -103,22 +103,12 @@ export function parseLoginAnswer(content: Uint8Array, device: DeviceKey): LoginA
   })
 }
 
-/** Reads the verified answer of a renewal. @throws ChannelError `unexpected_answer`. */
+/** Parses the verified answer to a token renewal. @throws ChannelError `unexpected_answer` */
 export function parseTokenAnswer(content: Uint8Array): AccessToken {
-  return readable(() => accessToken(parseJsonObject(content)))
+  return parseOrThrow(() => accessToken(parseJsonObject(content)))
 }
 
 function accessToken(body: Record<string, unknown>): AccessToken {
-  if (body.token_type !== 'HTTPSig') throw new FormatError('not a token for signed requests')
+  if (body.token_type !== 'HTTPSig') throw new FormatError('unexpected token type')
   return { value: requiredString(body, 'access_token'), lifetime: requiredNumber(body, 'expires_in') }
-}
-
-/** @throws ChannelError `unexpected_answer` when `read` finds another form: signed by the service, and still not usable. */
-export function readable<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (!(cause instanceof FormatError)) throw cause
-    throw new ChannelError('unexpected_answer', 'the answer of the service cannot be read', { cause })
-  }
 }

@@ -1,19 +1,19 @@
-/** Where the device key is kept between launches. */
+/** Persistent storage of the device key and of cached answers. */
 import { ChannelError } from './errors.ts'
 import type { WeChat } from './wx.ts'
 
 export interface KeyValueStorage {
-  /** `undefined` when there is nothing, or nothing that can be read. */
+  /** `undefined` for an absent or unreadable value. */
   get(key: string): Promise<string | undefined>
   set(key: string, value: string): Promise<void>
   remove(key: string): Promise<void>
 }
 
 /**
- * WeChat's encrypted storage: asynchronous forms only, and `encrypt` on both calls.
+ * WeChat's encrypted storage. `encrypt` requires the asynchronous calls.
  *
- * A failing read counts as nothing stored: WeChat clears storage when it needs the space, and a value that cannot be
- * decrypted any more would otherwise lock the user out. The price is one new enrolment.
+ * A failed read counts as absent: WeChat may clear storage to free space, and a value that can no longer be decrypted
+ * would lock the user out. The cost is a new enrollment.
  */
 export function wxStorage(weChat: WeChat): KeyValueStorage {
   return {

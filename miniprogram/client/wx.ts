@@ -1,4 +1,4 @@
-/** The few members of WeChat's `wx` that the client uses, all in their callback form. */
+/** The members of WeChat's `wx` that the client uses, in their callback form. */
 import { ChannelError } from './errors.ts'
 
 export interface WeChatFailure {
@@ -39,7 +39,7 @@ export interface WeChatContainerCall extends Callbacks<WeChatAnswer> {
   readonly timeout: number
 }
 
-/** Its `onClose` may never be called: when the phone sleeps, for example. */
+/** `onClose` may never be called, for example after the phone slept. */
 export interface WeChatSocket {
   send(options: { readonly data: ArrayBuffer } & Callbacks<unknown>): void
   close(options: { readonly code: number }): void
@@ -63,7 +63,7 @@ export interface WeChatCloud {
 
 export type SoterMode = 'fingerPrint' | 'facial'
 
-/** Base library 2.21.3 or later: `encrypt` is from there, `getRandomValues` from 2.15.0. */
+/** Requires base library 2.21.3, which added `encrypt`; `getRandomValues` is from 2.15.0. */
 export interface WeChat {
   request(options: WeChatRequest): unknown
   getRandomValues(
@@ -77,7 +77,7 @@ export interface WeChat {
   ): unknown
   removeStorage(options: { readonly key: string } & Callbacks<unknown>): unknown
   login(options: Callbacks<{ readonly code: string }>): unknown
-  /** From 2.20.1, as the next one. */
+  /** From 2.20.1, like the next one. */
   getDeviceInfo?(): { readonly platform: string }
   getAppBaseInfo?(): { readonly SDKVersion: string }
   connectSocket?(
@@ -105,10 +105,10 @@ export interface WeChat {
 
 declare const wx: WeChat | undefined
 
-/** @throws ChannelError `unsupported` outside a mini program: there everything has to be passed in. */
+/** @throws ChannelError `unsupported` outside a mini program, where all dependencies must be passed in */
 export function weChat(): WeChat {
   const found = findWeChat()
-  if (found === undefined) throw new ChannelError('unsupported', 'there is no wx here')
+  if (found === undefined) throw new ChannelError('unsupported', 'wx is not available')
   return found
 }
 
@@ -118,8 +118,8 @@ export function findWeChat(): WeChat | undefined {
 }
 
 /**
- * A login code for the service, 5 minutes, one use.
- * @throws ChannelError `login_failed`.
+ * A login code, valid for 5 minutes and one use.
+ * @throws ChannelError `login_failed`
  */
 export function wxLogin(weChat: WeChat): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 /** Somebody between phones and the service, who copies, holds back, drops and releases what they cannot open. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
-import { fetchTransport } from '../../miniprogram/client/transports/fetch.ts'
+import { fetchTransport } from '../../miniprogram/client/node.ts'
 import type { Transport, TransportAnswer } from '../../miniprogram/client/transports/transport.ts'
 
 /** Sends a frame on to the service. Rejects where that cannot be reached. */

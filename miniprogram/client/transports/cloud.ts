@@ -1,50 +1,48 @@
-/** The transport of WeChat cloud hosting: `wx.cloud.callContainer` and `wx.cloud.connectContainer`. */
+/** The transport for WeChat cloud hosting: `wx.cloud.callContainer` and `wx.cloud.connectContainer`. */
 import { decodeBase64, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import { ChannelError } from '../errors.ts'
 import type { WeChatAnswer, WeChatCloud, WeChatContainerCall, WeChatFailure } from '../wx.ts'
 import { weChat } from '../wx.ts'
-import { bufferOf } from './array-buffers.ts'
 import type { Socket, Transport, TransportAnswer, TransportRequest } from './transport.ts'
-import { answerOf, transportError } from './wx-request.ts'
-import { listenTo } from './wx-socket.ts'
+import { answerOf, bufferOf, listenTo, transportError } from './wx.ts'
 
 export interface CloudHosting {
-  /** The id of the environment, and the name of the service in it. */
+  /** Environment id and service name. */
   readonly env: string
   readonly service: string
   /**
-   * `binary` frames, or their base64 as `text` for places that spoil bytes. `auto`, which is the default, begins with
-   * bytes and changes to text, for good, once they were spoiled.
+   * `binary` sends frames as bytes, `text` as base64 for containers that corrupt bytes. `auto` (default) starts with
+   * `binary` and switches to `text` permanently after a corrupted answer.
    */
   readonly form?: 'auto' | 'binary' | 'text'
 }
 
 const binaryType = 'application/vnd.miniseal'
 const textType = 'application/vnd.miniseal+base64'
-/** What `callContainer` carries as text, in bytes. */
+/** Limit of `callContainer` for text bodies, in bytes. */
 const MAX_TEXT_LENGTH = 102_400
 const FRAME_VERSION = 1
 
 /**
- * Sends through WeChat's own network, to a service in cloud hosting. The origin of the channel stays the service's
- * public one: it names the service in signatures, and nothing is sent there.
+ * Sends over WeChat's private network to a service in cloud hosting. The channel's `origin` remains the service's public
+ * origin, which signatures name; nothing is sent there. Call `wx.cloud.init` first.
  *
- * @throws ChannelError `unsupported` where there is no `wx.cloud`. Call `wx.cloud.init` first.
+ * @throws ChannelError `unsupported` when `wx.cloud` is not available
  */
 export function cloudTransport(
   hosting: CloudHosting,
   cloud: WeChatCloud | undefined = weChat().cloud,
 ): Transport {
-  if (cloud === undefined) throw new ChannelError('unsupported', 'there is no wx.cloud here')
+  if (cloud === undefined) throw new ChannelError('unsupported', 'wx.cloud is not available')
   let isText = hosting.form === 'text'
   return {
     send: async (request) => {
       const wasText = isText
       const answer = await call(cloud, hosting, request, wasText)
-      if (wasText || hosting.form === 'binary' || !isSpoiled(request, answer)) return answer
+      if (wasText || hosting.form === 'binary' || !isCorrupted(request, answer)) return answer
       isText = true
-      // It may have run all the same, if it was the answer that was spoiled.
-      throw new ChannelError('network', 'bytes were spoiled on the way, from now on they go as text')
+      // The request may have run, if only the answer was corrupted.
+      throw new ChannelError('network', 'corrupted bytes; switching to text')
     },
     connect: (_url, protocol, listener) => {
       let socket: Socket | undefined
@@ -94,7 +92,7 @@ function call(
         try {
           resolve(isText ? fromText(result) : answerOf(result))
         } catch (cause) {
-          reject(new ChannelError('unexpected_answer', 'the container’s answer cannot be read', { cause }))
+          reject(new ChannelError('unexpected_answer', 'malformed answer of the container', { cause }))
         }
       },
       fail: (failure) => reject(cloudError(failure)),
@@ -106,11 +104,11 @@ function asText({ body }: TransportRequest, header: Record<string, string>): Par
   if (body === undefined) return { responseType: 'text' }
   const data = encodeBase64(body)
   if (data.length > MAX_TEXT_LENGTH)
-    throw new ChannelError('frame_too_large', 'over what a container takes as text')
+    throw new ChannelError('frame_too_large', 'request too large for a text body')
   return { responseType: 'text', data, header: { ...header, 'content-type': textType, accept: textType } }
 }
 
-/** @throws FormatError for what is no base64, though it says that it is. */
+/** @throws FormatError for invalid base64 */
 function fromText({ data, ...rest }: WeChatAnswer): TransportAnswer {
   const answer = answerOf({ ...rest, data: new ArrayBuffer(0) })
   const isFrame = answer.headers['content-type']?.startsWith(textType) === true
@@ -119,8 +117,8 @@ function fromText({ data, ...rest }: WeChatAnswer): TransportAnswer {
   return { ...answer, headers, body: decodeBase64(String(data)) }
 }
 
-/** A frame came out as something else, or went in as something else. Attacker-controlled: it costs a retry, no more. */
-function isSpoiled({ method }: TransportRequest, { status, headers, body }: TransportAnswer): boolean {
+/** Whether request or answer was corrupted. Attacker-controlled: the result costs at most a retry. */
+function isCorrupted({ method }: TransportRequest, { status, headers, body }: TransportAnswer): boolean {
   if (method === 'GET') return false
   if (status === 400) return true
   return (
@@ -129,9 +127,9 @@ function isSpoiled({ method }: TransportRequest, { status, headers, body }: Tran
 }
 
 function cloudError(failure: WeChatFailure): ChannelError {
-  // At most 1000 KiB come back; how WeChat says so is not documented.
+  // Answers are limited to 1000 KiB; WeChat does not document the error.
   if (/exceed|too large|size limit/i.test(failure.errMsg)) {
-    return new ChannelError('answer_too_large', 'over what a container gives back', { cause: failure })
+    return new ChannelError('answer_too_large', 'answer too large for a container', { cause: failure })
   }
   return transportError(failure)
 }

@@ -44,7 +44,7 @@ export const pages = {
       steps: receipt.steps.map((step) => step.name + ' ' + step.state),
       type: receipt.entry.type,
       result: receipt.entry.result,
-      groups: Object.keys(receipt.groups),
+      groups: Object.keys(receipt.disclosures),
       isInLog: receipt.index < receipt.size,
     }
   }`,

@@ -42,7 +42,7 @@ beforeEach(async () => {
       asked.push(challenge)
       return { resultJSON: '{}', resultJSONSignature: '' }
     },
-    ask: async (summary) => {
+    confirmDialog: async (summary) => {
       asked.push(summary)
       return true
     },

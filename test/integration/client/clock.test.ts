@@ -9,19 +9,19 @@ describe('the clock', () => {
   it('takes over the time of the service and runs on with the phone', () => {
     let now = 1_000_000_000_000
     const clock = new Clock(() => now)
-    clock.learn(1_764_000_000)
+    clock.synchronize(1_764_000_000)
     expect(clock.seconds()).toBe(1_764_000_000)
     now += 90_000
     expect(clock.seconds()).toBe(1_764_000_090)
-    clock.learn(1_764_000_000)
+    clock.synchronize(1_764_000_000)
     expect(clock.seconds()).toBe(1_764_000_000)
   })
 
   it('does not follow what is only the way of the answer', () => {
     const clock = new Clock(() => 1_764_000_000_000)
-    clock.learn(1_763_999_995)
+    clock.synchronize(1_763_999_995)
     expect(clock.seconds()).toBe(1_764_000_000)
-    clock.learn(1_763_999_994)
+    clock.synchronize(1_763_999_994)
     expect(clock.seconds()).toBe(1_763_999_994)
   })
 })

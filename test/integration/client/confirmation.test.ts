@@ -1,7 +1,7 @@
 /** A phone that asks its owner, and every way in which its owner or the phone may say no. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorText } from '../../../miniprogram/client/error-texts.ts'
-import { wxAsk, wxSoter } from '../../../miniprogram/client/soter.ts'
+import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'
 import type { SoterMode, WeChat, WeChatFailure } from '../../../miniprogram/client/wx.ts'
 import { confirm } from '../../support/confirmation.ts'
 import type { TestService } from '../../support/service.ts'
@@ -28,7 +28,7 @@ describe('a request with `confirm`', () => {
   it('shows the summary, has the challenge signed, and makes the transfer once, with one key', async () => {
     const shown: string[] = []
     const { channel, proxy } = createPhone(service, 'openid-confirm', {
-      ask: async (summary) => shown.push(summary) > 0,
+      confirmDialog: async (summary) => shown.push(summary) > 0,
       soter: (challenge) => confirm(service, 'openid-confirm', challenge),
     })
     const done = await channel.request({ ...order, confirm: true })
@@ -86,7 +86,7 @@ describe('a request with `confirm`', () => {
   it('is carried out once when the answer to the confirmed request is lost', async () => {
     const { channel, proxy } = createPhone(service, 'openid-lost-confirmed', {
       retries: 1,
-      ask: async () => true,
+      confirmDialog: async () => true,
       soter: (challenge) => confirm(service, 'openid-lost-confirmed', challenge),
     })
     await channel.login()
@@ -171,7 +171,7 @@ describe('the dialog of WeChat', () => {
         success({ confirm })
       },
     }
-    expect(await wxAsk(wx as WeChat)('向 bob 转账')).toBe(confirm)
+    expect(await wxConfirmDialog(wx as WeChat)('向 bob 转账')).toBe(confirm)
     expect(shown).toEqual(['向 bob 转账'])
   })
 })

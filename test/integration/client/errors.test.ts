@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { clearTexts, clientTexts, errorText, refusalTexts } from '../../../miniprogram/client/error-texts.ts'
-import { ChannelError, failWith } from '../../../miniprogram/client/errors.ts'
+import { ChannelError, wrapErrors } from '../../../miniprogram/client/errors.ts'
 import { clearAnswerError, findRefusal } from '../../../miniprogram/client/problem.ts'
 import { backendProblem, clearAnswer, json, problem } from './scripted-answers.ts'
 
@@ -42,9 +42,11 @@ describe('an error of the channel', () => {
   })
 
   it('is what a failure of something passed in becomes', async () => {
-    const failing = failWith('storage', 'no storage', () => Promise.reject(new Error('full')))
+    const failing = wrapErrors('storage', 'no storage', () => Promise.reject(new Error('full')))
     await expect(failing).rejects.toMatchObject({ code: 'storage', cause: new Error('full') })
-    const typed = failWith('storage', 'no storage', () => Promise.reject(new ChannelError('network', 'away')))
+    const typed = wrapErrors('storage', 'no storage', () =>
+      Promise.reject(new ChannelError('network', 'away')),
+    )
     await expect(typed).rejects.toMatchObject({ code: 'network' })
   })
 })

@@ -1,6 +1,6 @@
 /** Somebody between a real client and the real service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fetchTransport } from '../../../miniprogram/client/transports/fetch.ts'
+import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { Phone } from './phone.ts'

@@ -129,7 +129,7 @@ describe('cancel()', () => {
 describe('a person who does not confirm', () => {
   /** A service that asks for a finger, and answers so when the request is given up. */
   async function declined(cancelled: ResponseMessage | string) {
-    const made = await scripted({ ask: async () => false })
+    const made = await scripted({ confirmDialog: async () => false })
     made.service.decide = (request) => {
       if (request.path.startsWith('/outcomes/')) return cancelled
       if (request.path !== transfer.path) return undefined

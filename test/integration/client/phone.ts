@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Channel, ChannelOptions } from '../../../miniprogram/client/index.ts'
 import { createChannel } from '../../../miniprogram/client/index.ts'
-import { fetchTransport } from '../../../miniprogram/client/transports/fetch.ts'
+import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import type {
   Transport,
   TransportAnswer,

@@ -128,7 +128,7 @@ describe('a receipt', () => {
         result: 'ok',
         at: 1_764_000_000_000,
       },
-      groups: { core: { amount: 1250, method: 'POST' } },
+      disclosures: { core: { amount: 1250, method: 'POST' } },
       index: 2,
       size: 4,
     })

@@ -69,7 +69,7 @@ it('confines sheets: those of pages to their page, those of components to their 
   const files = new Map([
     ['app.wxss', 'page{--a:1}.x{width:2rpx}'],
     ['p/p.wxss', '.x view{color:red}page{height:100%}'],
-    ['c/c.wxss', '@import "../../d.wxss";.x,:host{color:red}'],
+    ['c/c.wxss', '@import "../d.wxss";.x,:host{color:red}'],
     ['d.wxss', '@keyframes k{from{top:0}}@media (prefers-color-scheme:dark){.x{color:blue}}'],
   ])
   const sheet = compileStyles(files, [own, page], new Set(['view']))

@@ -119,7 +119,7 @@ function order(index: number, more: object = {}) {
 
 describe('on a weak network', () => {
   it('every transfer is made once or not at all, and its owner is told the truth or that nobody knows', async () => {
-    const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 2000 })
+    const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
     await channel.login()
     network.isWeak = true
     const told = await Promise.all(
@@ -153,7 +153,7 @@ describe('on a weak network', () => {
   })
 
   it('a duplicate tap is one transfer', async () => {
-    const { channel } = createPhone(service, 'openid-taps', { transport, retries: 3, timeoutMs: 2000 })
+    const { channel } = createPhone(service, 'openid-taps', { transport, retries: 3, timeoutMs: 5000 })
     await channel.login()
     network.isWeak = true
     const tap = order(1, { once: true })

@@ -1,20 +1,20 @@
-/** The one session of a channel: opened when it is needed, by one login at a time. */
+/** The session of a channel: opened on demand, by one login at a time. */
 import type { Configurations } from './configurations.ts'
 import type { Environment } from './environment.ts'
 import { logIn } from './login.ts'
 import type { Session } from './session.ts'
 
 /**
- * - `ready`: there is a session;
- * - `logged-out`: there was none yet, somebody logged out, or a login failed;
- * - `ended`: the service ended it; the next request logs in again;
- * - `offline`: there is no network, whatever else holds.
+ * - `ready`: a session is open;
+ * - `logged-out`: initially, after a logout and after a failed login;
+ * - `ended`: the service ended the session; the next request logs in again;
+ * - `offline`: no network, in any of the other states.
  */
 export type ChannelState = 'logged-out' | 'logging-in' | 'ready' | 'ended' | 'offline'
 
 export type StateListener = (state: ChannelState) => void
 
-export class Sessions {
+export class SessionManager {
   private readonly environment: Environment
   private readonly configurations: Configurations
   private readonly listeners = new Set<StateListener>()
@@ -29,18 +29,18 @@ export class Sessions {
     environment.events.listen(() => this.emitState(this.state))
   }
 
-  /** What a listener would have been told last. */
+  /** The current state, as passed to listeners. */
   get currentState(): ChannelState {
     return this.environment.events.isOnline() ? this.state : 'offline'
   }
 
-  /** The user of the session that is open now. */
+  /** The user of the current session. */
   get user(): string | undefined {
     const { current } = this
     return current?.isOver(this.environment.clock.seconds()) === false ? current.info.user : undefined
   }
 
-  /** Calls `listener` with every new state. @returns a function that ends this. */
+  /** Calls `listener` on every change of state. @returns a function that removes the listener */
   listen(listener: StateListener): () => void {
     this.listeners.add(listener)
     return () => {
@@ -49,10 +49,10 @@ export class Sessions {
   }
 
   /**
-   * The session, by logging in when there is none or its time is over. Callers that come together share one login:
-   * WeChat's codes and session keys do not survive two at once.
+   * The current session; logs in when there is none or it has expired. Concurrent callers share one login, because
+   * concurrent WeChat logins invalidate each other.
    *
-   * @throws ChannelError see `logIn`.
+   * @throws ChannelError as {@link logIn}
    */
   open(): Promise<Session> {
     const { current } = this
@@ -64,13 +64,13 @@ export class Sessions {
     return this.login
   }
 
-  /** The session that is there or on its way; never logs in. */
+  /** The current session, or the one of a pending login; never starts a login. */
   async find(): Promise<Session | undefined> {
     if (this.login === undefined) return this.current
     return this.login.catch(() => undefined)
   }
 
-  /** Forgets `session`, unless another one has taken its place already. */
+  /** Drops `session` if it is still the current one. */
   end(session: Session, state: 'logged-out' | 'ended'): void {
     if (this.current !== session) return
     this.current = undefined

@@ -1,41 +1,40 @@
-/** One request over the transport, and the frame in its answer. */
+/** `POST /seal` over the transport. */
 import type { Frame } from 'miniseal-protocol/frames/frame'
 import { parseFrame } from 'miniseal-protocol/frames/frame'
+import { withDeadline } from './clock.ts'
 import type { Environment } from './environment.ts'
-import { ChannelError, failWith } from './errors.ts'
+import { ChannelError, verifyOrThrow, wrapErrors } from './errors.ts'
 import { clearAnswerError } from './problem.ts'
-import { withDeadline } from './timers.ts'
 import type { TransportAnswer, TransportRequest } from './transports/transport.ts'
-import { verifying } from './verifying.ts'
 
 const frameType = 'application/vnd.miniseal'
-/** Given to the transport to notice the end of its time by itself. */
+/** Extra time for the transport to report its own timeout. */
 const GRACE_MS = 2000
 const isFrame = /^application\/vnd\.miniseal\s*(?:;|$)/i
 
-/** Sends with the channel's deadline. @throws ChannelError `network` or `timeout`. */
+/** Sends with the channel's timeout. @throws ChannelError `network` or `timeout` */
 export function sendOver(
   environment: Environment,
   request: Omit<TransportRequest, 'timeoutMs'>,
 ): Promise<TransportAnswer> {
   const { transport, timeoutMs } = environment
-  const sent = failWith('network', 'the transport failed', () => transport.send({ ...request, timeoutMs }))
-  // A phone that slept may never call back.
-  const late = (): ChannelError => new ChannelError('timeout', 'the transport never answered')
-  return withDeadline(sent, timeoutMs + GRACE_MS, late)
+  const sent = wrapErrors('network', 'the transport failed', () => transport.send({ ...request, timeoutMs }))
+  // After the phone slept, `wx` may never call back.
+  const onTimeout = (): ChannelError => new ChannelError('timeout', 'no answer from the transport')
+  return withDeadline(sent, timeoutMs + GRACE_MS, onTimeout)
 }
 
-/** @throws ChannelError `frame_too_large` when the service would not read it; nothing has been sent then. */
+/** @throws ChannelError `frame_too_large` before anything is sent */
 export function assertFrameFits(frame: Uint8Array, maxFrame: number): void {
-  if (frame.length > maxFrame) throw new ChannelError('frame_too_large', 'the request is over the size limit')
+  if (frame.length > maxFrame) throw new ChannelError('frame_too_large', 'request too large')
 }
 
 /**
- * `POST /seal`.
+ * Sends a frame.
  *
  * @returns the frame of the answer, attacker-controlled
- * @throws ChannelError those of the transport, `not_verified` for bytes that are no frame, and for an answer in the
- *   clear what it suggests.
+ * @throws ChannelError errors of the transport, `not_verified` for a malformed frame, or the error of an unsealed
+ *   answer.
  */
 export async function postFrame(
   environment: Environment,
@@ -50,5 +49,5 @@ export async function postFrame(
   })
   if (answer.status !== 200 || !isFrame.test(answer.headers['content-type'] ?? ''))
     throw clearAnswerError(answer)
-  return verifying(() => parseFrame(answer.body, maxFrame))
+  return verifyOrThrow(() => parseFrame(answer.body, maxFrame))
 }
