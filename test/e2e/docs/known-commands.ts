@@ -24,9 +24,12 @@ const foreign = new Set([
   'export',
 ])
 
-/** A variable of the service or of its commands, or of the tests that the deep checks are made of. */
+/** Settings of the tests, for more rounds and larger searches. */
+const testVariables = ['MINISEAL_AREA', 'MINISEAL_MODEL', 'MINISEAL_MODEL_RUNS', 'MINISEAL_PROPERTY_RUNS']
+
+/** Whether the service, one of its commands or a test reads the variable. */
 function isKnown(name: string): boolean {
-  return knownVariables.includes(name) || name === 'MINISEAL_ROOM'
+  return knownVariables.includes(name) || testVariables.includes(name)
 }
 
 /** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
@@ -41,7 +44,7 @@ export function findFault(command: SimpleCommand, saved: readonly string[]): str
     case 'npm':
       return npmFault(args)
     case 'npx':
-      return args[0] === 'miniseal' ? minisealFault(args.slice(1)) : `npx ${args[0]} is not ours`
+      return npxFault(args, saved)
     case 'docker':
       return dockerFault(args)
     case 'export':
@@ -60,6 +63,23 @@ export function findFault(command: SimpleCommand, saved: readonly string[]): str
       return foreign.has(program) ? undefined : `the program ${program} is not known here`
   }
 }
+
+function npxFault([program, ...args]: readonly string[], saved: readonly string[]): string | undefined {
+  const [first] = args.filter((word) => !word.startsWith('-'))
+  switch (program) {
+    case 'miniseal':
+      return minisealFault(args)
+    case 'tsx':
+    case 'vitest':
+      return fileFault(program === 'vitest' && first === 'run' ? args.find(isPath) : first, saved)
+    case 'stryker':
+      return undefined
+    default:
+      return `npx ${program} is not ours`
+  }
+}
+
+const isPath = (word: string): boolean => word.includes('/')
 
 function npmFault([verb, ...args]: readonly string[]): string | undefined {
   if (verb === 'ci' || verb === 'install' || verb === 'pack') return undefined
