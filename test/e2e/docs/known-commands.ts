@@ -1,7 +1,7 @@
 /** Whether what a shell block names is there: npm scripts, commands of `miniseal`, their options, files and variables. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { commands } from '../../../service/cli/commands.ts'
+import { loadCommands } from '../../../service/cli/dispatch.ts'
 import { knownVariables } from '../../../service/config/variables.ts'
 import { root } from './documents.ts'
 import type { SimpleCommand } from './shell.ts'
@@ -95,25 +95,20 @@ function npmFault([verb, ...args]: readonly string[]): string | undefined {
   return unknown === undefined ? undefined : `npm run ${name} has no option --${unknown}`
 }
 
+const commands = new Map((await loadCommands()).map((command) => [command.name, command]))
+
 function minisealFault([name, ...rest]: readonly string[]): string | undefined {
   if (name === '--help' || name === undefined) return undefined
-  const found = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (found === undefined) return `there is no command ${name}`
-  const [inner] = rest
-  if (inner === '--help') return undefined
-  const isGroup = 'commands' in found
-  const command = isGroup
-    ? Object.hasOwn(found.commands, inner ?? '')
-      ? found.commands[inner ?? '']
-      : undefined
-    : found
-  if (command === undefined) return `there is no command ${name} ${inner}`
-  const usage = command.usage
-  const option = rest.find((word) => {
+  const [second, ...others] = rest
+  const isGroup = [...commands.keys()].some((known) => known.startsWith(`${name} `))
+  if (isGroup && second === '--help') return undefined
+  const command = commands.get(isGroup ? `${name} ${second}` : name)
+  if (command === undefined) return `there is no command ${name} ${second}`
+  const option = (isGroup ? others : rest).find((word) => {
     const [flag = ''] = word.split('=')
-    return /^--?[a-z]/.test(flag) && !new RegExp(`(^|[^\\w-])${flag}\\b`).test(usage)
+    return /^--?[a-z]/.test(flag) && !new RegExp(`(^|[^\\w-])${flag}\\b`).test(command.usage)
   })
-  return option === undefined ? undefined : `${name} has no option ${option}`
+  return option === undefined ? undefined : `${command.name} has no option ${option}`
 }
 
 function dockerFault([verb, action, ...rest]: readonly string[]): string | undefined {

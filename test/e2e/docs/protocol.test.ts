@@ -157,7 +157,7 @@ it('lists every file of vectors with all of its members', () => {
 })
 
 it('shows the clear codes and the rest apart', () => {
-  const section = text.slice(text.indexOf('**In the clear**'), text.indexOf('**Sealed and signed:**'))
+  const section = text.slice(text.indexOf('**In the clear**'), text.indexOf('**Encrypted and signed:**'))
   const clear = [...section.matchAll(/`([a-z_]+)` +\| \d/g)].map(([, code]) => code)
   expect(clear.sort()).toEqual(
     [
