@@ -45,7 +45,9 @@ async function metrics(url = service.url): Promise<string> {
   const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
   const lines = (await answer.text()).split('\n')
   return lines
-    .filter((line) => /^miniseal_(?:upstream|requests_in_flight|body|tlog_accepting|store_errors|exchanges)/.test(line))
+    .filter((line) =>
+      /^miniseal_(?:upstream|requests_in_flight|body|tlog_accepting|store_errors|exchanges)/.test(line),
+    )
     .join('\n')
 }
 
