@@ -48,7 +48,7 @@ export interface Outbox {
    *
    * @throws ProtocolError `payload_invalid` for an invalid event.
    */
-  writeOf(user: string, event: NewEvent): WriteOf<'push-event'>
+  writeOf(user: string, event: NewEvent): WriteOf<'append-event'>
   /**
    * Stores an event for a user and delivers it to subscribed devices. Durable when it resolves.
    *
@@ -80,10 +80,10 @@ export interface OutboxOptions {
 
 export function createOutbox(options: OutboxOptions): Outbox {
   const { store, wrapper, days, now, random } = options
-  const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'push-event'> => {
+  const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'append-event'> => {
     const time = now()
     const payloadWrapped = wrapper.wrap(encodeEvent(event, time), contextOf(user, id))
-    return { kind: 'push-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
+    return { kind: 'append-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
   }
   const unwrap = ({ user, id, payloadWrapped }: EventRecord): Uint8Array =>
     wrapper.unwrap(payloadWrapped, contextOf(user, id))

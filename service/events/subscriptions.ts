@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SequencedEvent, SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { Change } from '../store/events.ts'
+import type { Change } from '../store/changes.ts'
 import type { Store } from '../store/store.ts'
 import type { EventPage } from './outbox.ts'
 

@@ -6,11 +6,10 @@ import type { Registry } from 'prom-client'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
-import type { RouteState, UpstreamFault } from '../gateway/upstream-faults.ts'
+import type { RouteState, UpstreamFault } from '../gateway/upstream-pool.ts'
 import type { DiskGuard } from '../limits/disk.ts'
 import type { ResourceUsage } from '../limits/limits.ts'
-import type { CommitReport } from '../store/commit-report.ts'
-import type { Store } from '../store/store.ts'
+import type { CommitReport, Store } from '../store/store.ts'
 import type { LogEvent } from '../tlog/events.ts'
 import type { LogStatus } from '../tlog/open-log.ts'
 import type { CloseReason } from '../transport/connection-limits.ts'
@@ -327,7 +326,7 @@ export function collectPushes(registry: Registry): (store: Store) => Store {
     ...store,
     commit: async (writes) => {
       const result = await store.commit(writes)
-      if (result.kind === 'committed') pushed.inc(writes.filter(({ kind }) => kind === 'push-event').length)
+      if (result.kind === 'committed') pushed.inc(writes.filter(({ kind }) => kind === 'append-event').length)
       return result
     },
   })
