@@ -54,7 +54,7 @@ it('gives an answer or refuses with its own error, in every form', async () => {
         }
       }
     }),
-    { numRuns: Number(process.env.MINISEAL_PROPERTY_RUNS ?? 300) },
+    { numRuns: Number(process.env.TEST_PROPERTY_RUNS ?? 300) },
   )
   expect(Math.min(counts.given, counts.refused)).toBeGreaterThan(0)
 })
