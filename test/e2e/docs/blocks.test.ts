@@ -78,7 +78,10 @@ describe('shell', () => {
     ['npm run build:app -- --orgin x', 'npm run build:app has no option --orgin'],
     ['MINISEAL_UPSTREAM=/a=http://b', 'there is no variable MINISEAL_UPSTREAM'],
     ['docker compose exec minisael node bin/miniseal.js keys export', 'compose.yaml has no service minisael'],
-    ['docker compose exec miniseal node bin/miniseal.js keys exprot --jsno', 'there is no command keys exprot'],
+    [
+      'docker compose exec miniseal node bin/miniseal.js keys exprot --jsno',
+      'there is no command keys exprot',
+    ],
     [
       'python3 test/conformance/independent/vector.py',
       'there is no file test/conformance/independent/vector.py',

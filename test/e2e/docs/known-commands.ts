@@ -80,7 +80,8 @@ function npmFault([verb, ...args]: readonly string[]): string | undefined {
   const script = name === undefined ? undefined : scripts[name]
   if (script === undefined) return `there is no npm script ${name}`
   const files = [...script.matchAll(/\S+\.(?:ts|js)/g)]
-    .flatMap(([file]) => [file, join(dirname(file), 'options.ts')])
+    // `npm run bench -- attacks` is bench/attacks.ts.
+    .flatMap(([file]) => [file, ...['options', ...args].map((name) => join(dirname(file), `${name}.ts`))])
     .filter((file) => existsSync(join(root, file)))
     .map((file) => readFileSync(join(root, file), 'utf8'))
   const options = args.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2))
