@@ -3,10 +3,9 @@ import { transformSync } from 'esbuild'
 import { beforeAll, expect, it } from 'vitest'
 import { withSettings } from '../../../miniprogram/build/app.ts'
 import type { AppFiles } from '../../../miniprogram/build/app-files.ts'
-import { collectAppFiles } from '../../../miniprogram/build/app-files.ts'
+import { collectAppFiles, removeForeignFonts } from '../../../miniprogram/build/app-files.ts'
 import { writeClient } from '../../../miniprogram/build/bundle.ts'
 import { checkApp } from '../../../miniprogram/build/check-app.ts'
-import { localSheet } from '../../../miniprogram/build/style-sheets.ts'
 
 let files: AppFiles
 
@@ -65,9 +64,9 @@ it.each([
 
 it('drops fonts of foreign hosts from sheets, and keeps the rest', () => {
   const sheet = '@font-face{font-family:t;src:url(https://example.com/t.woff)}.a{color:red}'
-  expect(localSheet(sheet)).toBe('.a{color:red}')
+  expect(removeForeignFonts(sheet)).toBe('.a{color:red}')
   const own = '@font-face{font-family:t;src:url(t.woff)}'
-  expect(localSheet(own)).toBe(own)
+  expect(removeForeignFonts(own)).toBe(own)
 })
 
 it('is laid out for another service', () => {

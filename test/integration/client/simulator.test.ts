@@ -1,17 +1,17 @@
 /** The host for browsers: as strict as a phone. */
 import { expect, it } from 'vitest'
-import type { HostedComponent } from '../../../miniprogram/simulator/components.ts'
-import { wrapModules } from '../../../miniprogram/simulator/modules.ts'
+import type { AppComponent } from '../../../miniprogram/simulator/compile.ts'
+import { wrapModules } from '../../../miniprogram/simulator/compile.ts'
 import { assertJsonSafe } from '../../../miniprogram/simulator/runtime/json-safe.ts'
 import { compileStyles } from '../../../miniprogram/simulator/styles.ts'
 
-const page: HostedComponent = {
+const page: AppComponent = {
   path: 'p/p',
   isPage: true,
   manifest: { usingComponents: {} },
   prefix: undefined,
 }
-const own: HostedComponent = { path: 'c/c', isPage: false, manifest: { usingComponents: {} }, prefix: 'c1' }
+const own: AppComponent = { path: 'c/c', isPage: false, manifest: { usingComponents: {} }, prefix: 'c1' }
 
 /** Runs a module as the host does, with nothing for its parameters but `exports`. */
 function run(code: string): unknown {
