@@ -1,5 +1,5 @@
 /**
- * Commits a second on PostgreSQL, of what a sealed POST writes: `npm run bench:commits -- [--processes N] [--committers N]
+ * Commits a second on PostgreSQL, of what a sealed POST writes: `npm run bench -- commits [--processes N] [--committers N]
  * [--seconds N] [--pool N]`. TEST_POSTGRES_URL names the server.
  *
  * Each committer claims (nonce, session, Idempotency-Key, the person's key, intent), then settles (answer, key, intent,

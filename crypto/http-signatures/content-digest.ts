@@ -1,11 +1,13 @@
 /**
- * Content-Digest (RFC 9530) with SHA-256, the one algorithm of suite 1.
+ * Content-Digest (RFC 9530) with SHA-256, the only algorithm of suite 1.
  *
  * The digest is over the content as sent, after content-encoding. A valid signature over the field proves nothing
- * about the content until {@link verifyContentDigest} has said yes.
+ * about the content until {@link verifyContentDigest} returns true.
  */
 import { equalBytes } from '../bytes.ts'
-import { FormatError } from '../errors.ts'
+import { FormatError, ProtocolError, refuseFormat } from '../errors.ts'
+import type { RequestMessage } from '../frames/binary-http.ts'
+import { findField } from '../frames/binary-http.ts'
 import type { Primitives } from '../primitives/primitives.ts'
 import { parseDictionary, serializeDictionary } from './structured-fields.ts'
 
@@ -22,7 +24,7 @@ export function contentDigest(primitives: Pick<Primitives, 'sha256'>, content: U
 /**
  * Whether `field` is the digest of `content`; compared in constant time. Both are attacker-controlled.
  * @throws FormatError when `field` is malformed, or holds anything but one plain `sha-256` digest: an algorithm
- * that is not checked here must not look as if it were.
+ * that is not checked must not appear to be.
  */
 export function verifyContentDigest(
   primitives: Pick<Primitives, 'sha256'>,
@@ -41,4 +43,21 @@ function parseDigest(field: string): Uint8Array {
   }
   if (member.value.value.length !== DIGEST_LENGTH) throw new FormatError('digest of the wrong length')
   return member.value.value
+}
+
+/**
+ * Compares the content with its digest, when the request has one.
+ *
+ * @throws ProtocolError `digest_mismatch`, also for a digest that is malformed or of another algorithm.
+ */
+export function assertContentDigest(
+  primitives: Pick<Primitives, 'sha256'>,
+  message: Pick<RequestMessage, 'fields' | 'content'>,
+): void {
+  const field = findField(message.fields, 'content-digest')
+  if (field === undefined) return
+  const matches = refuseFormat('digest_mismatch', () =>
+    verifyContentDigest(primitives, field, message.content),
+  )
+  if (!matches) throw new ProtocolError('digest_mismatch', 'the content does not match its digest')
 }

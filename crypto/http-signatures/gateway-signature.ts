@@ -1,67 +1,68 @@
 /**
- * The service's own signature on a request that goes on to a backend (`docs/guides/integration.md`): it says who the caller
- * is, and that every check of the channel was passed. It stands beside the device's signature, which stays as it was.
+ * The service's signature on a request that it forwards to a backend (`docs/guides/integration.md`): it names the caller and
+ * states that every check of the channel passed. The device's signature stays beside it, unchanged.
  *
  * ```
  * miniseal-caller: user="…", device="…", session="…", app="…", acr="session"
  * miniseal-device-key: <base64url of the device's Ed25519 public key>
- * signature-input: sig=…, gateway=(<what the device covers> "miniseal-caller" "miniseal-device-key");created=…;nonce="…";keyid="…";tag="miniseal-gateway"
+ * signature-input: sig=…, gateway=(<the components of sig> "miniseal-caller" "miniseal-device-key");created=…;nonce="…";keyid="…";tag="miniseal-gateway"
  * ```
  */
-
 import { ProtocolError, refuseFormat } from '../errors.ts'
 import type { Field, RequestMessage } from '../frames/binary-http.ts'
 import { findField } from '../frames/binary-http.ts'
 import type { Primitives } from '../primitives/primitives.ts'
-import { signatureTags, suite1 } from '../primitives/suite.ts'
-import { decodeBase64Url, encodeAscii, encodeBase64Url } from '../text.ts'
-import { componentItem, signatureBase } from './signature-base.ts'
-import {
-  assertParameterNames,
-  integerParameter,
-  signatureBytes,
-  stringParameter,
-  tagOf,
-} from './signature-parameters.ts'
-import type { MessageSigner, RequestSignature } from './signed-request.ts'
-import { requiredComponents } from './signed-request.ts'
-import type { BareItem, Dictionary, InnerList, Item } from './structured-fields.ts'
-import {
-  parseDictionary,
-  serializeBareItem,
-  serializeDictionary,
-  serializeInnerList,
-} from './structured-fields.ts'
+import { signatureTags } from '../primitives/suite.ts'
+import { decodeBase64Url, encodeBase64Url } from '../text.ts'
+import { componentItem } from './signature-base.ts'
+import type { MessageSigner, SignatureProfile } from './signature-profile.ts'
+import { parseSignature, signMessage, tagOf } from './signature-profile.ts'
+import type { RequestSignature } from './signed-request.ts'
+import { requestProfile } from './signed-request.ts'
+import type { Dictionary, InnerList, Item } from './structured-fields.ts'
+import { parseDictionary, serializeDictionary } from './structured-fields.ts'
 
-/** The label of the service's signature; backends find it by its tag or by this. */
+/** The label of the service's signature. */
 export const gatewayLabel = 'gateway'
 
 const callerField = 'miniseal-caller'
 const deviceKeyField = 'miniseal-device-key'
 
-/** Who asks, as the service tells its backends. Printable ASCII all. */
-export interface CallerClaims {
-  /** The pseudonymous subject. */
-  readonly user: string
-  /** Thumbprint of the device key. */
-  readonly device: string
-  /** b64u of the session id. */
-  readonly session: string
-  /** The mini program's appid. */
-  readonly app: string
-  /** How the user was confirmed for this request: `session` or `soter`. */
-  readonly acr: string
+const gatewayProfile: SignatureProfile = {
+  tag: signatureTags.gateway,
+  label: gatewayLabel,
+  parameters: requestProfile.parameters,
+  fixedOrder: requestProfile.fixedOrder,
+  components: (context) => [
+    ...requestProfile.components(context),
+    componentItem(callerField),
+    componentItem(deviceKeyField),
+  ],
 }
 
-/** The caller of a request, as the channel verified it. */
-export interface Caller {
-  /** The pairwise subject of the user. */
+/** The members of `miniseal-caller`. Printable ASCII. */
+export interface CallerClaims {
+  /** The pairwise subject. */
   readonly user: string
   /** Thumbprint of the device key. */
   readonly device: string
   /** base64url of the session id. */
   readonly session: string
-  /** Of the mini program. */
+  /** The mini program's appid. */
+  readonly app: string
+  /** How the user was authenticated for this request: `session` or `soter`. */
+  readonly acr: string
+}
+
+/** The caller of a request, as the channel verified it. */
+export interface Caller {
+  /** The pairwise subject. */
+  readonly user: string
+  /** Thumbprint of the device key. */
+  readonly device: string
+  /** base64url of the session id. */
+  readonly session: string
+  /** The mini program's appid. */
   readonly appid: string
   /** How the user was authenticated for this request: `session`, or `soter` after a biometric confirmation. */
   readonly acr: 'session' | 'soter'
@@ -83,14 +84,14 @@ export interface SignatureEvidence {
 const claimNames = ['user', 'device', 'session', 'app', 'acr'] as const
 
 /**
- * Adds `miniseal-caller` and `miniseal-device-key`, and to the device's `signature-input` and `signature` the member
- * `gateway`. The member `sig` stays, in its strict serialisation; members of the client's that pass for the service's go.
+ * Adds `miniseal-caller` and `miniseal-device-key`, and the member `gateway` to `signature-input` and `signature`. The
+ * member `sig` stays, strictly serialised; members of the client that could pass for the service's are removed.
  *
  * @param message a verified request, without `miniseal-*` fields from outside
  * @param publicKey the device's, 32 bytes
  * @param created UNIX seconds
  * @param nonce 16 random bytes
- * @throws FormatError when a claim is not printable ASCII or the request's signature fields cannot be read.
+ * @throws FormatError when a claim is not printable ASCII, or the signature fields of the request are malformed.
  */
 export function signForBackend(
   primitives: Primitives,
@@ -101,7 +102,7 @@ export function signForBackend(
   created: number,
   nonce: Uint8Array,
 ): RequestMessage {
-  const told: RequestMessage = {
+  const request: RequestMessage = {
     ...message,
     fields: [
       ...message.fields.filter(([name]) => name !== callerField && name !== deviceKeyField),
@@ -109,19 +110,8 @@ export function signForBackend(
       [deviceKeyField, encodeBase64Url(publicKey)],
     ],
   }
-  const params = new Map<string, BareItem>([
-    ['created', { kind: 'integer', value: created }],
-    ['nonce', { kind: 'string', value: encodeBase64Url(nonce) }],
-    ['keyid', { kind: 'string', value: signer.keyid }],
-    ['tag', { kind: 'string', value: signatureTags.gateway }],
-  ])
-  const items = gatewayComponents(told).map((name) => componentItem(name))
-  const input: InnerList = { kind: 'inner-list', items, params }
-  const signature = primitives.ed25519Sign(
-    encodeAscii(signatureBase(input, { request: told })),
-    signer.secretKey,
-  )
-  return { ...told, fields: withMember(told.fields, input, signature) }
+  const member = signMessage(primitives, gatewayProfile, { request }, signer, created, nonce)
+  return { ...request, fields: withMember(request.fields, member) }
 }
 
 function serializeCaller(caller: CallerClaims): string {
@@ -135,25 +125,22 @@ function serializeCaller(caller: CallerClaims): string {
   )
 }
 
-/** What the service's signature covers, in order: what the device's does, and what the service adds. */
-function gatewayComponents(message: RequestMessage): readonly string[] {
-  return [...requiredComponents(message), callerField, deviceKeyField]
-}
-
-function withMember(fields: readonly Field[], input: InnerList, signature: Uint8Array): readonly Field[] {
-  const inputs = findField(fields, 'signature-input') ?? ''
-  const signatures = findField(fields, 'signature') ?? ''
-  const impostors = impostorsIn(parseDictionary(inputs), parseDictionary(signatures))
-  const bytes = serializeBareItem({ kind: 'bytes', value: signature })
+function withMember(
+  fields: readonly Field[],
+  { input, signature }: { readonly input: string; readonly signature: string },
+): readonly Field[] {
+  const inputs = parseDictionary(findField(fields, 'signature-input') ?? '')
+  const signatures = parseDictionary(findField(fields, 'signature') ?? '')
+  const forged = forgedLabels(inputs, signatures)
   return [
     ...fields.filter(([name]) => name !== 'signature-input' && name !== 'signature'),
-    ['signature-input', `${without(inputs, impostors)}, ${gatewayLabel}=${serializeInnerList(input)}`],
-    ['signature', `${without(signatures, impostors)}, ${gatewayLabel}=${bytes}`],
+    ['signature-input', `${serializedWithout(inputs, forged)}, ${gatewayLabel}=${input}`],
+    ['signature', `${serializedWithout(signatures, forged)}, ${gatewayLabel}=${signature}`],
   ]
 }
 
-/** Labels of the client's that somebody could take for the service's. Attacker-controlled. */
-function impostorsIn(inputs: Dictionary, signatures: Dictionary): ReadonlySet<string> {
+/** Labels of the client that could be taken for the service's. Attacker-controlled. */
+function forgedLabels(inputs: Dictionary, signatures: Dictionary): ReadonlySet<string> {
   const labels = [...inputs.keys(), ...signatures.keys()]
   return new Set(
     labels.filter((label) => {
@@ -163,73 +150,35 @@ function impostorsIn(inputs: Dictionary, signatures: Dictionary): ReadonlySet<st
   )
 }
 
-/** In the one strict serialisation, which is what was signed: spaces of the client's cannot be read in two ways. */
-function without(text: string, labels: ReadonlySet<string>): string {
-  return serializeDictionary(new Map([...parseDictionary(text)].filter(([label]) => !labels.has(label))))
+/** The strict serialisation is what was signed: the client's white space has no second reading. */
+function serializedWithout(dictionary: Dictionary, labels: ReadonlySet<string>): string {
+  return serializeDictionary(new Map([...dictionary].filter(([label]) => !labels.has(label))))
 }
 
-/** A gateway signature whose form, coverage and parameters are right; nothing about it is verified yet. */
+/** A gateway signature that follows its profile. It is not verified yet. */
 export interface GatewaySignature extends RequestSignature {
-  /** Covered by the signature, and worth as much as it. */
+  /** Covered by the signature. */
   readonly caller: CallerClaims
-  /** The device's public key, 32 bytes. */
+  /** The device's public key, 32 bytes; covered by the signature. */
   readonly publicKey: Uint8Array
 }
 
 /**
- * Reads the service's signature of an attacker-controlled request and checks its form, tag, coverage and parameters.
+ * Reads the service's signature of an attacker-controlled request.
  *
- * @throws ProtocolError `signature_missing`, `signature_malformed`, `tag_invalid`, `alg_not_allowed` or
- *   `components_incomplete`.
+ * @throws ProtocolError as {@link parseSignature}.
  */
-export function parseGatewaySignature(message: RequestMessage): GatewaySignature {
-  const { input, signature } = findMember(message)
-  assertParameterNames(input)
-  const created = integerParameter(input, 'created')
-  const nonce = refuseFormat('signature_malformed', () => decodeBase64Url(stringParameter(input, 'nonce')))
-  if (nonce.length !== suite1.signatureNonceLength)
-    throw new ProtocolError('signature_malformed', 'the nonce of the gateway must be 16 bytes')
-  const keyid = stringParameter(input, 'keyid')
-  assertCoverage(input, message)
-  const base = refuseFormat('components_incomplete', () => signatureBase(input, { request: message }))
-  const caller = parseCaller(findField(message.fields, callerField) ?? '')
-  return { created, nonce, keyid, base, signature, caller, publicKey: devicePublicKey(message) }
-}
-
-function findMember(message: RequestMessage): { input: InnerList; signature: Uint8Array } {
-  const dictionary = (name: string): Dictionary =>
-    refuseFormat('signature_malformed', () => parseDictionary(findField(message.fields, name) ?? ''))
-  const inputs = dictionary('signature-input')
-  const input = inputs.get(gatewayLabel)
-  if (input === undefined) throw new ProtocolError('signature_missing', 'the gateway did not sign')
-  if (input.kind !== 'inner-list')
-    throw new ProtocolError('signature_malformed', 'the member gateway is not an inner list')
-  if (tagOf(input) !== signatureTags.gateway)
-    throw new ProtocolError('tag_invalid', 'the tag is not miniseal-gateway')
-  if ([...inputs.values()].filter((member) => tagOf(member) === signatureTags.gateway).length > 1)
-    throw new ProtocolError('signature_malformed', 'two signatures carry the tag of the gateway')
-  return { input, signature: signatureBytes(dictionary('signature').get(gatewayLabel)) }
-}
-
-function assertCoverage(input: InnerList, message: RequestMessage): void {
-  const required = gatewayComponents(message)
-  const isExact =
-    input.items.length === required.length &&
-    input.items.every(({ value, params }, index) => {
-      return value.kind === 'string' && value.value === required[index] && params.size === 0
-    })
-  if (!isExact)
-    throw new ProtocolError(
-      'components_incomplete',
-      `the gateway's signature must cover: ${required.join(' ')}`,
-    )
+export function parseGatewaySignature(request: RequestMessage): GatewaySignature {
+  const signature = parseSignature(gatewayProfile, { request })
+  const caller = parseCaller(findField(request.fields, callerField) ?? '')
+  return { ...signature, caller, publicKey: parseDeviceKey(findField(request.fields, deviceKeyField) ?? '') }
 }
 
 function parseCaller(field: string): CallerClaims {
   const members = refuseFormat('signature_malformed', () => parseDictionary(field))
-  const claim = (name: string): string => stringOf(members.get(name))
   if (members.size !== claimNames.length)
-    throw new ProtocolError('signature_malformed', 'miniseal-caller has other members')
+    throw new ProtocolError('signature_malformed', 'miniseal-caller has missing or unknown members')
+  const claim = (name: string): string => stringOf(members.get(name))
   return {
     user: claim('user'),
     device: claim('device'),
@@ -245,10 +194,8 @@ function stringOf(member: Item | InnerList | undefined): string {
   return member.value.value
 }
 
-function devicePublicKey(message: RequestMessage): Uint8Array {
-  const field = findField(message.fields, deviceKeyField) ?? ''
+function parseDeviceKey(field: string): Uint8Array {
   const key = refuseFormat('signature_malformed', () => decodeBase64Url(field))
-  if (key.length !== 32)
-    throw new ProtocolError('signature_malformed', 'miniseal-device-key is not a key of 32 bytes')
+  if (key.length !== 32) throw new ProtocolError('signature_malformed', 'miniseal-device-key is not 32 bytes')
   return key
 }

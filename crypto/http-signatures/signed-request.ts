@@ -1,34 +1,40 @@
 /**
- * The device's signature over an inner request (protocol, section 5; RFC 9421; RFC 9530).
+ * Signatures over requests (protocol, section 5; RFC 9421; RFC 9530): the device's over an inner request, a backend's over
+ * the request that pushes an event.
  *
- * The checks are separate functions, because the service refuses in a fixed order and each step has its own code.
+ * The checks are separate functions: the service makes them in a fixed order, and each has its own code.
  */
-
-import { ProtocolError, refuseFormat } from '../errors.ts'
+import { FormatError, ProtocolError } from '../errors.ts'
 import type { RequestMessage } from '../frames/binary-http.ts'
 import { findField } from '../frames/binary-http.ts'
 import type { Primitives } from '../primitives/primitives.ts'
-import { signatureTags, suite1 } from '../primitives/suite.ts'
-import { decodeBase64Url, encodeAscii, encodeBase64Url } from '../text.ts'
-import { contentDigest, verifyContentDigest } from './content-digest.ts'
+import { signatureTags } from '../primitives/suite.ts'
+import { contentDigest } from './content-digest.ts'
 import { assertPath } from './message-rules.ts'
-import { componentItem, signatureBase } from './signature-base.ts'
+import type { SignatureContext } from './signature-base.ts'
+import { componentItem } from './signature-base.ts'
+import type { MessageSignature, MessageSigner, SignatureProfile } from './signature-profile.ts'
 import {
-  assertParameterNames,
-  integerParameter,
-  signatureBytes,
-  stringParameter,
+  assertCoverage,
+  parseParameters,
+  parseSignature,
+  signatureFields,
+  signMessage,
   tagOf,
-} from './signature-parameters.ts'
-import type { BareItem, InnerList } from './structured-fields.ts'
-import { parseDictionary, serializeBareItem, serializeInnerList } from './structured-fields.ts'
+} from './signature-profile.ts'
+import type { InnerList } from './structured-fields.ts'
+import { parseDictionary, serializeInnerList } from './structured-fields.ts'
 
-/** The label under which both ends put their signature; it has no meaning of its own (RFC 9421, section 4.1). */
+export { assertContentDigest } from './content-digest.ts'
+export type { MessageSigner, SignatureWindow } from './signature-profile.ts'
+export { assertInWindow, assertSignature } from './signature-profile.ts'
+
+/** The label of the device's signature and of the service's signature over the response. */
 export const signatureLabel = 'sig'
 
-export const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
+const alwaysCovered: readonly string[] = ['@method', '@authority', '@path', '@query']
 
-/** Fields that must be covered where they are present, in this order. */
+/** Fields that are covered when the request has them, in this order. */
 export const coveredWherePresent: readonly string[] = [
   'content-type',
   'content-encoding',
@@ -39,38 +45,55 @@ export const coveredWherePresent: readonly string[] = [
   'step-up',
 ]
 
-/** The key that signs, and its name. */
-export interface MessageSigner {
-  readonly keyid: string
-  /** 64 bytes, see `Ed25519KeyPair.secretKey`. */
-  readonly secretKey: Uint8Array
-}
-
-/** A request signature whose form, coverage and parameters are right; nothing about it is verified yet. */
-export interface RequestSignature {
-  /** UNIX seconds, by the device's clock. */
-  readonly created: number
-  /** 16 bytes. */
-  readonly nonce: Uint8Array
-  readonly keyid: string
-  /** The exact text that was signed: evidence. */
-  readonly base: string
-  readonly signature: Uint8Array
-}
-
-/** The component names that the device's signature over a request with these fields must cover, in order. */
-export function requiredComponents(message: RequestMessage): readonly string[] {
-  const present = coveredWherePresent.filter((name) => findField(message.fields, name) !== undefined)
-  return [...alwaysCovered, ...present]
+/** The device's signature over an inner request. */
+export const requestProfile: SignatureProfile = {
+  tag: signatureTags.request,
+  label: signatureLabel,
+  parameters: ['created', 'nonce', 'keyid', 'tag'],
+  fixedOrder: { components: true, parameters: false },
+  components: (context) => requiredComponents(requestOf(context)).map((name) => componentItem(name)),
 }
 
 /**
- * Adds `content-digest` (where there is content), `signature-input` and `signature` to a request.
+ * A backend's signature over `POST /push` (`docs/guides/integration.md`); `keyid` names the backend's key.
+ *
+ * ```
+ * signature-input: push=("@method" "@authority" "@path" "content-type" "content-digest" "idempotency-key");created=…;nonce="…";keyid="…";tag="miniseal-push"
+ * ```
+ * `idempotency-key` only when the request has it.
+ */
+const pushProfile: SignatureProfile = {
+  tag: signatureTags.push,
+  label: undefined,
+  parameters: requestProfile.parameters,
+  fixedOrder: { components: false, parameters: false },
+  components: (context) => {
+    const hasKey = findField(requestOf(context).fields, 'idempotency-key') !== undefined
+    const names = ['@method', '@authority', '@path', 'content-type', 'content-digest']
+    return [...names, ...(hasKey ? ['idempotency-key'] : [])].map((name) => componentItem(name))
+  },
+}
+
+function requestOf({ request }: SignatureContext): RequestMessage {
+  if (request === undefined) throw new FormatError('no request to take a component from')
+  return request
+}
+
+/** A request signature that follows its profile. It is not verified yet. */
+export type RequestSignature = MessageSignature
+
+/** The component names that the device's signature over a request with these fields covers, in order. */
+export function requiredComponents({ fields }: RequestMessage): readonly string[] {
+  return [...alwaysCovered, ...coveredWherePresent.filter((name) => findField(fields, name) !== undefined)]
+}
+
+/**
+ * Adds `content-digest` (when there is content), `signature-input` and `signature` to a request.
  *
  * @param created UNIX seconds
  * @param nonce 16 random bytes
  * @throws ProtocolError `components_incomplete` when there is content without `content-type`.
- * @throws FormatError for a path that no reader would accept.
+ * @throws FormatError for a path that no reader accepts.
  */
 export function signRequest(
   primitives: Primitives,
@@ -80,30 +103,10 @@ export function signRequest(
   nonce: Uint8Array,
 ): RequestMessage {
   assertPath(message.path)
-  const digested = withContentDigest(primitives, message)
-  assertContentIsDescribed(digested)
-  const params = new Map<string, BareItem>([
-    ['created', { kind: 'integer', value: created }],
-    ['nonce', { kind: 'string', value: encodeBase64Url(nonce) }],
-    ['keyid', { kind: 'string', value: signer.keyid }],
-    ['tag', { kind: 'string', value: signatureTags.request }],
-  ])
-  const items = requiredComponents(digested).map((name) => componentItem(name))
-  const input: InnerList = { kind: 'inner-list', items, params }
-  const base = signatureBase(input, { request: digested })
-  const signature = primitives.ed25519Sign(encodeAscii(base), signer.secretKey)
-  return { ...digested, fields: [...digested.fields, ...signatureFields(input, signature)] }
-}
-
-/** The two fields of RFC 9421, section 4, for one signature under the usual label. */
-export function signatureFields(
-  input: InnerList,
-  signature: Uint8Array,
-): readonly (readonly [string, string])[] {
-  return [
-    ['signature-input', `${signatureLabel}=${serializeInnerList(input)}`],
-    ['signature', `${signatureLabel}=${serializeBareItem({ kind: 'bytes', value: signature })}`],
-  ]
+  const request = withContentDigest(primitives, message)
+  assertContentIsDescribed(request)
+  const member = signMessage(primitives, requestProfile, { request }, signer, created, nonce)
+  return { ...request, fields: [...request.fields, ...signatureFields(signatureLabel, member)] }
 }
 
 function withContentDigest(primitives: Primitives, message: RequestMessage): RequestMessage {
@@ -114,98 +117,83 @@ function withContentDigest(primitives: Primitives, message: RequestMessage): Req
 }
 
 /**
- * Reads the signature of an attacker-controlled request and checks its form, tag, coverage and parameters.
+ * Reads the device's signature of an attacker-controlled request.
  *
- * @throws ProtocolError `signature_missing`, `signature_malformed`, `tag_invalid`, `alg_not_allowed` or
- *   `components_incomplete`.
+ * @throws ProtocolError as {@link parseSignature}.
  */
-export function parseRequestSignature(message: RequestMessage): RequestSignature {
-  const { input, signature } = findSignature(message)
-  assertParameterNames(input)
-  const created = integerParameter(input, 'created')
-  const nonce = refuseFormat('signature_malformed', () => decodeBase64Url(stringParameter(input, 'nonce')))
-  if (nonce.length !== suite1.signatureNonceLength) {
-    throw new ProtocolError('signature_malformed', 'the nonce must be 16 bytes')
-  }
-  const keyid = stringParameter(input, 'keyid')
-  assertCoverage(input, message)
-  const base = refuseFormat('components_incomplete', () => signatureBase(input, { request: message }))
-  return { created, nonce, keyid, base, signature }
+export function parseRequestSignature(request: RequestMessage): RequestSignature {
+  const signature = parseSignature(requestProfile, { request })
+  assertContentIsDescribed(request)
+  return signature
 }
 
-function findSignature(message: RequestMessage): { input: InnerList; signature: Uint8Array } {
-  const inputText = findField(message.fields, 'signature-input')
-  const signatureText = findField(message.fields, 'signature')
-  if (inputText === undefined || signatureText === undefined) {
-    throw new ProtocolError('signature_missing', 'the request carries no signature')
-  }
-  const inputs = refuseFormat('signature_malformed', () => parseDictionary(inputText))
-  const signatures = refuseFormat('signature_malformed', () => parseDictionary(signatureText))
-  const tagged = [...inputs].filter(([, member]) => tagOf(member) === signatureTags.request)
-  if (tagged.length > 1) throw new ProtocolError('signature_malformed', 'two signatures carry the tag')
-  const input = inputs.get(signatureLabel)
-  if (input === undefined) throw new ProtocolError('signature_missing', 'no signature is labelled sig')
-  if (input.kind !== 'inner-list') throw new ProtocolError('signature_malformed', 'sig is not an inner list')
-  if (tagOf(input) !== signatureTags.request)
-    throw new ProtocolError('tag_invalid', 'the tag is not miniseal')
-  return { input, signature: signatureBytes(signatures.get(signatureLabel)) }
-}
-
-function assertCoverage(input: InnerList, message: RequestMessage): void {
-  assertContentIsDescribed(message)
-  const required = requiredComponents(message)
-  const isExact =
-    input.items.length === required.length &&
-    input.items.every(({ value, params }, index) => {
-      return value.kind === 'string' && value.value === required[index] && params.size === 0
-    })
-  if (!isExact)
-    throw new ProtocolError('components_incomplete', `the signature must cover: ${required.join(' ')}`)
+/**
+ * Reads the signature of an attacker-controlled request that pushes an event.
+ *
+ * @throws ProtocolError as {@link parseSignature}, but never `tag_invalid`.
+ */
+export function parsePushSignature(request: RequestMessage): RequestSignature {
+  return parseSignature(pushProfile, { request })
 }
 
 function assertContentIsDescribed(message: RequestMessage): void {
   if (message.content.length === 0) return
   for (const name of ['content-type', 'content-digest']) {
-    if (findField(message.fields, name) === undefined) {
+    if (findField(message.fields, name) === undefined)
       throw new ProtocolError('components_incomplete', `a request with content needs ${name}`)
-    }
   }
 }
 
-/** How far `created` may lie from the service's clock, in seconds. */
-export interface SignatureWindow {
-  readonly past: number
-  readonly future: number
+/** What a signature base of a device says. It is not verified. */
+export interface RequestBase {
+  /** UNIX seconds. */
+  readonly created: number
+  readonly keyid: string
+  /** Covered components by name. */
+  readonly values: ReadonlyMap<string, string>
 }
 
-/** @throws ProtocolError `window_invalid` unless `created` is in [now - past, now + future], ends included. */
-export function assertInWindow(signature: RequestSignature, now: number, window: SignatureWindow): void {
-  if (signature.created < now - window.past || signature.created > now + window.future) {
-    throw new ProtocolError('window_invalid', 'the signature was not created within the accepted window')
-  }
-}
+const parametersLine = '"@signature-params": '
+const componentLine = /^"([!#$%&'*+.^_`|~0-9a-z@-]+)": ([\t\x20-\x7e]*)$/
 
 /**
- * Compares the content with its digest; a good signature over the field alone would say nothing about the body.
+ * Reads an attacker-controlled signature base of a request, as evidence keeps it (RFC 9421, section 2.5): exactly the
+ * coverage, parameters and tag of {@link requestProfile}, strictly serialised.
  *
- * @throws ProtocolError `digest_mismatch`, also for a digest that cannot be read or is of another algorithm.
+ * @throws FormatError or ProtocolError for any other text.
  */
-export function assertContentDigest(primitives: Pick<Primitives, 'sha256'>, message: RequestMessage): void {
-  const field = findField(message.fields, 'content-digest')
-  if (field === undefined) return
-  const matches = refuseFormat('digest_mismatch', () =>
-    verifyContentDigest(primitives, field, message.content),
+export function parseRequestBase(base: string): RequestBase {
+  const lines = base.split('\n')
+  const input = parametersOf(lines.pop() ?? '')
+  const { created, keyid } = parseParameters(requestProfile, input)
+  if (tagOf(input) !== requestProfile.tag)
+    throw new ProtocolError('tag_invalid', `the tag is not ${requestProfile.tag}`)
+  const values = new Map(lines.map(componentOf))
+  const names = [...alwaysCovered, ...coveredWherePresent.filter((name) => values.has(name))]
+  assertCoverage(
+    requestProfile,
+    input.items,
+    names.map((name) => componentItem(name)),
   )
-  if (!matches) throw new ProtocolError('digest_mismatch', 'the content does not match its digest')
+  if (lines.length !== names.length || [...values.keys()].join(' ') !== names.join(' '))
+    throw new ProtocolError('components_incomplete', `the base must cover exactly: ${names.join(' ')}`)
+  return { created, keyid, values }
 }
 
-/** @throws ProtocolError `signature_invalid`. */
-export function assertSignature(
-  primitives: Pick<Primitives, 'ed25519Verify'>,
-  signature: RequestSignature,
-  publicKey: Uint8Array,
-): void {
-  if (!primitives.ed25519Verify(signature.signature, encodeAscii(signature.base), publicKey)) {
-    throw new ProtocolError('signature_invalid', 'the signature does not verify')
-  }
+function parametersOf(line: string): InnerList {
+  if (line.slice(0, parametersLine.length) !== parametersLine)
+    throw new FormatError('the base does not end with its parameters')
+  const list = line.slice(parametersLine.length)
+  const members = parseDictionary(`sig=${list}`)
+  const input = members.get('sig')
+  if (members.size !== 1 || input?.kind !== 'inner-list' || serializeInnerList(input) !== list)
+    throw new FormatError('the parameters of the base are not one inner list, strictly serialised')
+  return input
+}
+
+function componentOf(line: string): readonly [string, string] {
+  const [, name, value] = componentLine.exec(line) ?? []
+  if (name === undefined || value === undefined)
+    throw new FormatError('a line of the base is not a component')
+  return [name, value]
 }

@@ -1,19 +1,21 @@
-/** The service's signature over an inner response, bound to its request (protocol, section 5; RFC 9421, 2.4). */
-
-import { FormatError, ProtocolError, refuseFormat } from '../errors.ts'
+/**
+ * The service's signature over an inner response, bound to its request (protocol, section 5; RFC 9421, section 2.4).
+ *
+ * A backend's own signatures (RFC 9421) are passed on beside it, for clients that know the backend's key.
+ */
+import { FormatError, ProtocolError } from '../errors.ts'
 import type { Field, RequestMessage, ResponseMessage } from '../frames/binary-http.ts'
 import { findField } from '../frames/binary-http.ts'
 import type { Primitives } from '../primitives/primitives.ts'
 import { signatureTags } from '../primitives/suite.ts'
-import { encodeAscii } from '../text.ts'
-import { contentDigest, verifyContentDigest } from './content-digest.ts'
-import type { PassedSignatures } from './passed-signatures.ts'
-import { findPassedSignatures } from './passed-signatures.ts'
-import { componentItem, componentValue, signatureBase } from './signature-base.ts'
-import type { MessageSigner } from './signed-request.ts'
-import { signatureFields, signatureLabel } from './signed-request.ts'
-import type { BareItem, InnerList, Item } from './structured-fields.ts'
-import { parseDictionary, serializeInnerList } from './structured-fields.ts'
+import { assertContentDigest, contentDigest } from './content-digest.ts'
+import type { SignatureContext } from './signature-base.ts'
+import { componentItem, componentValue } from './signature-base.ts'
+import type { MessageSigner, SignatureProfile } from './signature-profile.ts'
+import { assertSignature, parseSignature, signatureFields, signMessage, tagOf } from './signature-profile.ts'
+import { signatureLabel } from './signed-request.ts'
+import type { BareItem, Dictionary, InnerList, Item } from './structured-fields.ts'
+import { parseDictionary, serializeDictionary } from './structured-fields.ts'
 
 const flag: BareItem = { kind: 'boolean', value: true }
 const member: BareItem = { kind: 'string', value: signatureLabel }
@@ -24,13 +26,13 @@ const memberOfRequest: ReadonlyMap<string, BareItem> = new Map<string, BareItem>
 ])
 
 /**
- * The field that marks a problem of the service itself, with its code as a token. Only the service sets it, and every
- * client acts on problems that carry it alone: what a backend answers is the backend's, whatever it says.
+ * The field that marks a problem of the service itself, with its code as a token. Only the service sets it; a client
+ * ignores the problem documents of backends.
  */
 export const problemField = 'miniseal-problem'
 
-/** Everything that an answer's signature covers, in order; what is absent is left out. */
-const coverage: readonly Item[] = [
+/** The components of a response signature, in order; absent ones are omitted. */
+const components: readonly Item[] = [
   componentItem('@status'),
   componentItem('content-type'),
   componentItem('content-encoding'),
@@ -46,22 +48,27 @@ const coverage: readonly Item[] = [
   componentItem('signature', memberOfRequest),
 ]
 
-function coveredComponents(response: ResponseMessage, request: RequestMessage | undefined): readonly Item[] {
-  const context = request === undefined ? { response } : { response, request }
-  return coverage.filter((item) => {
-    try {
-      return componentValue(item, context) !== undefined
-    } catch (error) {
-      // Where there is no request, or a field of it cannot be read (it is attacker-controlled), none of it is covered.
-      if (error instanceof FormatError && item.params.has('req')) return false
-      throw error
-    }
-  })
+const responseProfile: SignatureProfile = {
+  tag: signatureTags.response,
+  label: signatureLabel,
+  parameters: ['created', 'keyid', 'tag'],
+  fixedOrder: { components: true, parameters: true },
+  components: (context) => components.filter((item) => isPresent(item, context)),
+}
+
+function isPresent(item: Item, context: SignatureContext): boolean {
+  try {
+    return componentValue(item, context) !== undefined
+  } catch (error) {
+    // The request is absent, or its attacker-controlled fields are malformed: its components are not covered.
+    if (error instanceof FormatError && item.params.has('req')) return false
+    throw error
+  }
 }
 
 /**
- * Adds `content-digest` (where there is content), `signature-input` and `signature` to a response. Signatures that a
- * backend made stay beside it, under labels of their own ({@link findPassedSignatures}).
+ * Adds `content-digest` (when there is content), `signature-input` and `signature` to a response. Signatures of a
+ * backend are passed on ({@link findPassedSignatures}).
  *
  * @param request the request that is answered; absent only when its plaintext could not be read at all
  * @param created UNIX seconds
@@ -80,21 +87,21 @@ export function signResponse(
     response.content.length === 0
       ? { ...response, fields }
       : { ...response, fields: [...fields, ['content-digest', contentDigest(primitives, response.content)]] }
-  const params = new Map<string, BareItem>([
-    ['created', { kind: 'integer', value: created }],
-    ['keyid', { kind: 'string', value: signer.keyid }],
-    ['tag', { kind: 'string', value: signatureTags.response }],
-  ])
-  const input: InnerList = { kind: 'inner-list', items: coveredComponents(digested, request), params }
-  const context = request === undefined ? { response: digested } : { response: digested, request }
-  const signature = primitives.ed25519Sign(encodeAscii(signatureBase(input, context)), signer.secretKey)
+  const context = contextOf(digested, request)
+  const own = signatureFields(
+    signatureLabel,
+    signMessage(primitives, responseProfile, context, signer, created),
+  )
   const passed = findPassedSignatures(response.fields)
-  const own = signatureFields(input, signature)
-  return { ...digested, fields: [...digested.fields, ...(passed === undefined ? own : besides(own, passed))] }
+  const signed = passed === undefined ? own : appended(own, passed)
+  return { ...digested, fields: [...digested.fields, ...signed] }
 }
 
-/** The service's member comes first. */
-function besides(own: readonly Field[], { inputs, signatures }: PassedSignatures): readonly Field[] {
+function contextOf(response: ResponseMessage, request: RequestMessage | undefined): SignatureContext {
+  return request === undefined ? { response } : { response, request }
+}
+
+function appended(own: readonly Field[], { inputs, signatures }: PassedSignatures): readonly Field[] {
   return own.map(([name, value]) => [name, `${value}, ${name === 'signature' ? signatures : inputs}`])
 }
 
@@ -105,13 +112,12 @@ export interface VerificationKey {
 }
 
 /**
- * Verifies that a response was signed by the service for exactly this request.
+ * Verifies that the service signed a response for exactly this request.
  *
  * @param request the client's own signed request, as it was sent
  * @param keys the signing keys of the channel configuration
- * @returns when the service made the answer, UNIX seconds
- * @throws ProtocolError `signature_missing`, `signature_malformed`, `tag_invalid`, `components_incomplete`,
- *   `digest_mismatch`, `key_unknown` or `signature_invalid`.
+ * @returns when the service signed the response, UNIX seconds
+ * @throws ProtocolError as {@link parseSignature}, `digest_mismatch`, `key_unknown` or `signature_invalid`.
  */
 export function verifyResponse(
   primitives: Primitives,
@@ -119,66 +125,71 @@ export function verifyResponse(
   request: RequestMessage,
   keys: readonly VerificationKey[],
 ): { readonly created: number } {
-  const { input, signature } = findSignature(response)
-  const { created, keyid } = responseParameters(input)
-  const expected: InnerList = { ...input, items: coveredComponents(response, request) }
-  if (serializeInnerList(input) !== serializeInnerList(expected)) {
-    throw new ProtocolError('components_incomplete', 'the answer does not cover exactly what it must')
-  }
-  assertContent(primitives, response)
-  const key = keys.find(({ kid }) => kid === keyid)
-  if (key === undefined) throw new ProtocolError('key_unknown', 'the answer is signed with an unknown key')
-  const base = refuseFormat('components_incomplete', () => signatureBase(input, { response, request }))
-  if (!primitives.ed25519Verify(signature, encodeAscii(base), key.publicKey)) {
-    throw new ProtocolError('signature_invalid', 'the signature of the answer does not verify')
-  }
-  return { created }
+  const signature = parseSignature(responseProfile, { response, request })
+  if (response.content.length > 0 && findField(response.fields, 'content-digest') === undefined)
+    throw new ProtocolError('components_incomplete', 'a response with content needs content-digest')
+  assertContentDigest(primitives, response)
+  const key = keys.find(({ kid }) => kid === signature.keyid)
+  if (key === undefined) throw new ProtocolError('key_unknown', 'the response names an unknown key')
+  assertSignature(primitives, signature, key.publicKey)
+  return { created: signature.created }
 }
 
-function findSignature(response: ResponseMessage): { input: InnerList; signature: Uint8Array } {
-  const inputText = findField(response.fields, 'signature-input')
-  const signatureText = findField(response.fields, 'signature')
-  if (inputText === undefined || signatureText === undefined) {
-    throw new ProtocolError('signature_missing', 'the answer is not signed')
-  }
-  const input = refuseFormat('signature_malformed', () => parseDictionary(inputText)).get(signatureLabel)
-  const signature = refuseFormat('signature_malformed', () => parseDictionary(signatureText)).get(
-    signatureLabel,
-  )
-  if (input?.kind !== 'inner-list' || signature?.kind !== 'item' || signature.value.kind !== 'bytes') {
-    throw new ProtocolError('signature_malformed', 'the signature of the answer cannot be read')
-  }
-  if (signature.params.size > 0) {
-    throw new ProtocolError('signature_malformed', 'the signature of the answer carries parameters')
-  }
-  return { input, signature: signature.value.value }
+/** Characters of each field: with the service's own member it must stay readable for every client. */
+const maxPassedLength = 8192
+
+/** Two dictionaries with the same labels, serialised. */
+export interface PassedSignatures {
+  readonly inputs: string
+  readonly signatures: string
 }
 
-function responseParameters(input: InnerList): { created: number; keyid: string } {
-  const isExact = [...input.params.keys()].join(' ') === 'created keyid tag'
-  const created = input.params.get('created')
-  const keyid = input.params.get('keyid')
-  const tag = input.params.get('tag')
-  if (!isExact || created?.kind !== 'integer' || keyid?.kind !== 'string' || tag?.kind !== 'string') {
-    throw new ProtocolError(
-      'signature_malformed',
-      'the parameters of the answer are not created, keyid and tag',
-    )
+/**
+ * The signatures of a backend's response that are passed on to the client; `undefined` when there are none. Omitted are
+ * malformed fields, members without their counterpart and members with the service's own tag. The label `sig` becomes
+ * `upstream`: labels have no meaning (RFC 9421, section 4.1).
+ *
+ * @param fields attacker-controlled
+ */
+export function findPassedSignatures(fields: readonly Field[]): PassedSignatures | undefined {
+  const inputs = readDictionary(fields, 'signature-input')
+  const signatures = readDictionary(fields, 'signature')
+  const passedInputs = new Map<string, Item | InnerList>()
+  const passedSignatures = new Map<string, Item>()
+  for (const [label, input] of inputs) {
+    const signature = signatures.get(label)
+    if (!isPassed(input, signature)) continue
+    const passedLabel = freeLabel(label, inputs)
+    passedInputs.set(passedLabel, input)
+    passedSignatures.set(passedLabel, signature)
   }
-  if (tag.value !== signatureTags.response)
-    throw new ProtocolError('tag_invalid', 'the tag is not miniseal-response')
-  return { created: created.value, keyid: keyid.value }
+  if (passedInputs.size === 0) return undefined
+  const passed = {
+    inputs: serializeDictionary(passedInputs),
+    signatures: serializeDictionary(passedSignatures),
+  }
+  const isTooLong = passed.inputs.length > maxPassedLength || passed.signatures.length > maxPassedLength
+  return isTooLong ? undefined : passed
 }
 
-function assertContent(primitives: Primitives, response: ResponseMessage): void {
-  const digest = findField(response.fields, 'content-digest')
-  if (digest === undefined) {
-    if (response.content.length === 0) return
-    throw new ProtocolError('components_incomplete', 'an answer with content needs content-digest')
+function readDictionary(fields: readonly Field[], name: string): Dictionary {
+  try {
+    return parseDictionary(findField(fields, name) ?? '')
+  } catch (error) {
+    if (error instanceof FormatError) return new Map()
+    throw error
   }
-  const matches = refuseFormat('digest_mismatch', () =>
-    verifyContentDigest(primitives, digest, response.content),
-  )
-  if (!matches)
-    throw new ProtocolError('digest_mismatch', 'the content of the answer does not match its digest')
+}
+
+/** A client refuses two signatures with the tag of the service. */
+function isPassed(input: Item | InnerList, signature: Item | InnerList | undefined): signature is Item {
+  if (input.kind !== 'inner-list' || tagOf(input) === responseProfile.tag) return false
+  return signature?.kind === 'item' && signature.value.kind === 'bytes' && signature.params.size === 0
+}
+
+function freeLabel(label: string, taken: Dictionary): string {
+  if (label !== signatureLabel) return label
+  let free = 'upstream'
+  for (let number = 2; taken.has(free); number++) free = `upstream-${number}`
+  return free
 }

@@ -38,6 +38,7 @@ const options = {
 } as const
 
 export const verify: Command = {
+  name: 'audit verify',
   summary: 'recompute the whole log and compare everything with it',
   usage,
   async run(args, terminal) {

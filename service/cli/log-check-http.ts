@@ -10,7 +10,7 @@ import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import type { VerifyOptions, VerifyResult } from './log-check.ts'
 import { parseKey, readGiven } from './log-check.ts'
-import { startProgress } from './progress.ts'
+import { startProgress } from './terminal.ts'
 
 /**
  * @param url where the log is, `https://pay.example.com/log`

@@ -26,7 +26,7 @@ import { createLogSeals, type LogSeals } from '../tlog/seals.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { startProgress } from './progress.ts'
+import { startProgress } from './terminal.ts'
 
 export interface VerifyOptions {
   readonly isIncremental: boolean

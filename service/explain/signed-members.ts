@@ -2,7 +2,7 @@
 
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
-import { tagOf } from 'miniseal-protocol/http-signatures/signature-parameters'
+import { tagOf } from 'miniseal-protocol/http-signatures/signature-profile'
 import type { Dictionary, InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { signatureTags } from 'miniseal-protocol/primitives/suite'

@@ -4,9 +4,12 @@ import type { Context } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
-import { parsePushSignature } from 'miniseal-protocol/http-signatures/push-signature'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
-import { assertContentDigest, assertInWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import {
+  assertContentDigest,
+  assertInWindow,
+  parsePushSignature,
+} from 'miniseal-protocol/http-signatures/signed-request'
 import { z } from 'zod'
 import type { ExchangeContext } from '../channel/context.ts'
 import { assertSignedBy } from '../channel/explain-signature-base.ts'

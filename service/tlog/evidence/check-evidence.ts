@@ -5,7 +5,7 @@
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
-import { parseRequestBase } from 'miniseal-protocol/http-signatures/request-base'
+import { parseRequestBase } from 'miniseal-protocol/http-signatures/signed-request'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
 import { groupLabels, parseLeaf, verifyCommitment } from 'miniseal-protocol/tlog/audit-leaf'

@@ -1,6 +1,6 @@
 /** Whether what a device signed and what an entry says are the same request. */
 
-import type { RequestBase } from 'miniseal-protocol/http-signatures/request-base'
+import type { RequestBase } from 'miniseal-protocol/http-signatures/signed-request'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { maxKeyLength } from '../disclosures.ts'
 

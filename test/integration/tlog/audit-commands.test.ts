@@ -28,7 +28,7 @@ it('lists what belongs together, helps with each, and knows no other', { timeout
   ])
   expect(group).toMatchObject({ code: 2, err: '' })
   for (const name of ['verify', 'export', 'evidence', 'check-evidence'])
-    expect(group.out).toContain(`  ${name}`)
+    expect(group.out).toContain(`  audit ${name}`)
   expect(help).toMatchObject({ code: 0, out: expect.stringContaining('usage: miniseal audit verify') })
   expect(unknown).toMatchObject({ code: 2, out: '' })
 })

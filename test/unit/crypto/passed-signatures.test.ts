@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
-import { findPassedSignatures } from '../../../crypto/http-signatures/passed-signatures.ts'
+import { findPassedSignatures } from '../../../crypto/http-signatures/signed-response.ts'
 
 const fields = (input: string, signature: string): readonly Field[] => [
   ['signature-input', input],

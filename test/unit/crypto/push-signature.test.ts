@@ -1,7 +1,7 @@
 /** The signature of a backend that pushes an event: what a reader takes, and what it refuses. */
 import { describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
-import { parsePushSignature } from '../../../crypto/http-signatures/push-signature.ts'
+import { parsePushSignature } from '../../../crypto/http-signatures/signed-request.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { codeOf } from './code-of.ts'
 import { fixed, now } from './fixed-inputs.ts'

@@ -10,10 +10,10 @@ import {
   parseResponse,
 } from '../../../crypto/frames/binary-http.ts'
 import { parseGatewaySignature, signForBackend } from '../../../crypto/http-signatures/gateway-signature.ts'
-import { parsePushSignature } from '../../../crypto/http-signatures/push-signature.ts'
 import {
   assertContentDigest,
   assertSignature,
+  parsePushSignature,
   parseRequestSignature,
 } from '../../../crypto/http-signatures/signed-request.ts'
 import { verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
