@@ -29,7 +29,7 @@ describe('the auditors’ pages, for everybody', () => {
 
   const focused = () => auditor.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
 
-  it('can be used with the keyboard alone, from signing in to an entry and back', async () => {
+  it('supports keyboard-only use, from signing in to an entry and back', async () => {
     const { page } = auditor
     const press = (key: string): Promise<void> => page.keyboard.press(key)
     await page.locator('#token').waitFor()
@@ -76,7 +76,7 @@ describe('the auditors’ pages, for everybody', () => {
     await page.getByRole('heading', { name: 'Top refusals' }).waitFor()
   })
 
-  it('show where the focus is', async () => {
+  it('shows the focus', async () => {
     const { page } = auditor
     await page.goto(`${service.origin}/audit`)
     await page.locator('table.entries').waitFor()
@@ -86,7 +86,7 @@ describe('the auditors’ pages, for everybody', () => {
   })
 
   it.each(['light', 'dark'] as const)(
-    'break no rule of WCAG 2.2 AA that a machine can find (%s)',
+    'has no detectable WCAG 2.2 AA violations (%s)',
     async (colorScheme) => {
       const { page } = auditor
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
@@ -107,7 +107,7 @@ describe('the auditors’ pages, for everybody', () => {
     },
   )
 
-  it('break none where nobody is signed in, and no policy of their own anywhere', async () => {
+  it('has no violations on the sign-in page and no CSP violations', async () => {
     const other = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
     try {
       const visitor = await openAuditPage(other, service)

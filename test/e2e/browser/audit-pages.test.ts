@@ -67,7 +67,7 @@ describe('the auditors’ pages', () => {
 
   const rows = () => auditor.page.locator('table.entries tbody tr')
 
-  it('let nobody see anything with a wrong token, and say why', async () => {
+  it('shows nothing with a wrong token and gives the reason', async () => {
     const { page } = auditor
     await page.locator('#token').fill(`msa_${'A'.repeat(43)}`)
     await page.keyboard.press('Enter')
@@ -75,7 +75,7 @@ describe('the auditors’ pages', () => {
     expect(await rows().count()).toBe(0)
   })
 
-  it('find entries, show chips for what is set, and keep it all in the address', async () => {
+  it('finds entries, shows filters as chips and keeps them in the URL', async () => {
     const { page } = auditor
     await enter('discloser')
     await page.locator('#find').fill(traffic.payer)
@@ -97,7 +97,7 @@ describe('the auditors’ pages', () => {
     expect(auditor.errors).toEqual([])
   })
 
-  it('set the time by dragging over the chart', async () => {
+  it('sets the time range by dragging over the chart', async () => {
     const { page } = auditor
     await enter('reader')
     const plot = page.locator('.timeline .u-over')
@@ -113,7 +113,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => page.locator('.plot canvas').count()).toBe(1)
   })
 
-  it('verify an entry step by step, with the key that was pinned', async () => {
+  it('verifies an entry step by step with the pinned key', async () => {
     const { page } = auditor
     await enter('discloser')
     await openEntry(auditor, '/wallet/transfers')
@@ -126,7 +126,7 @@ describe('the auditors’ pages', () => {
     expect(auditor.errors).toEqual([])
   })
 
-  it('verify without WebCrypto just the same', async () => {
+  it('verifies without WebCrypto', async () => {
     await auditor.page.addInitScript(`Object.defineProperty(crypto, 'subtle', { value: undefined })`)
     await auditor.page.reload()
     await enter('discloser')
@@ -135,7 +135,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => auditor.page.getByText('Checked by tweetnacl').count()).toBe(2)
   })
 
-  it('do not say that a reader has seen everything verified', async () => {
+  it('shows a partial verification to a reader', async () => {
     await enter('reader')
     await openEntry(auditor, '/wallet/transfers')
     expect(await outcomes(auditor)).toMatchObject({ checkpoint: 'good', device: 'skipped' })
@@ -163,7 +163,7 @@ describe('the auditors’ pages', () => {
     await expect.poll(async () => (await outcomes(auditor))[step]).toBe('bad')
   })
 
-  it('warn when the service names another key than the one pinned, and do not take it', async () => {
+  it('warns when the service publishes a key that is not pinned, and does not accept it', async () => {
     const { page } = auditor
     await enter('discloser')
     await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
@@ -179,7 +179,7 @@ describe('the auditors’ pages', () => {
     expect(await outcomes(auditor)).toMatchObject({ path: 'good', checkpoint: 'bad' })
   })
 
-  it('notice a log that does not continue the one seen before', async () => {
+  it('detects a log that is inconsistent with the one seen before', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Integrity' }).click()
@@ -197,7 +197,7 @@ describe('the auditors’ pages', () => {
     await page.locator('[data-since="bad"]').waitFor()
   })
 
-  it('give files: entries as CSV and JSON lines, and evidence that holds offline', async () => {
+  it('exports entries as CSV and JSON lines, and evidence that verifies offline', async () => {
     const { page } = auditor
     await enter('discloser')
     for (const [name, file] of [
@@ -219,7 +219,7 @@ describe('the auditors’ pages', () => {
     expect(steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
   })
 
-  it('show what comes in while they are looked at', async () => {
+  it('shows new entries while the table is live', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByLabel('Kind').selectOption('login')
@@ -231,7 +231,7 @@ describe('the auditors’ pages', () => {
     await isSettled(service)
   })
 
-  it('speak the language of the browser, and the other when asked, from then on', async () => {
+  it('uses the language of the browser until another is chosen', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Requests' }).waitFor()
@@ -250,7 +250,7 @@ describe('the auditors’ pages', () => {
     }
   })
 
-  it('sign out, and show nothing any more', async () => {
+  it('shows nothing after signing out', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('button', { name: 'Sign out' }).click()
