@@ -42,11 +42,11 @@ export async function verifyUrl(
     const claimed = [now, ...given.filter(({ origin }) => origin === now.origin)]
     const source = httpLog(url, token, now, claimed)
     const inspect = (entries: readonly FoundEntry[]): void => {
-      for (const { position, leaf } of entries) {
+      for (const { index, leaf } of entries) {
         try {
           if (leaf !== undefined) readLeaf(leaf)
         } catch {
-          findings.report('entry-unreadable', `entry ${position}`, 'its bytes are no leaf')
+          findings.report('entry-unreadable', `entry ${index}`, 'its bytes are no leaf')
         }
       }
     }

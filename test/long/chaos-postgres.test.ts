@@ -21,7 +21,7 @@ import { logIn, type RawSession, type ReceivedReply } from '../support/raw-clien
 import { openSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
 import { freePort, type RunningCommand, runMiniseal, serviceOutside } from '../support/service-process.ts'
-import { until } from '../support/soon.ts'
+import { until } from '../support/until.ts'
 
 const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 600)
 const copies = 3

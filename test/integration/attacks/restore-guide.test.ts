@@ -173,8 +173,8 @@ it('makes a copy of one moment under load, and overwrites no file', async () => 
   await expect(run(backUp)).rejects.toThrow(/is there/)
   const copy = new Database(join(folder.path, 'backup.db'), { readonly: true })
   expect(copy.pragma('integrity_check', { simple: true })).toBe('ok')
-  const [state] = copy.prepare('select size from log_states').all() as { size: number }[]
-  expect(copy.prepare('select count(*) as n from log_entries').get()).toEqual({ n: state?.size })
+  const [state] = copy.prepare('select size from tlog_states').all() as { size: number }[]
+  expect(copy.prepare('select count(*) as n from tlog_entries').get()).toEqual({ n: state?.size })
   copy.close()
 })
 

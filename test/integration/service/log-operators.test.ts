@@ -63,7 +63,7 @@ it('the same without a master key: what was done, and not to whom', async () => 
   })
   const [end] = (await ends()).slice(before)
   expect(end?.leaf.facts).toEqual({ by: 'operator', reason: 'revoked', scope: 'other-sessions' })
-  expect(end?.row).toMatchObject({ userTag: null, detail: null })
+  expect(end?.row).toMatchObject({ userBlindIndex: null, detail: null })
   expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
 })
 

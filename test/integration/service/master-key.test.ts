@@ -9,7 +9,7 @@ import { countOld, rewrapAll } from '../../../service/keys/rewrapping.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 

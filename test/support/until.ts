@@ -1,7 +1,7 @@
-/** Waiting for what happens soon, or not at all. */
+/** Waits with an upper bound. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Resolves once `look` gives true. @throws Error after `within` milliseconds. */
+/** Polls `look` until it returns true. @throws Error after `within` milliseconds. */
 export async function until(look: () => boolean, within = 60_000): Promise<void> {
   const startedAt = performance.now()
   while (!look()) {
@@ -10,10 +10,10 @@ export async function until(look: () => boolean, within = 60_000): Promise<void>
   }
 }
 
-/** What `promise` gives. @throws Error after `within` milliseconds. */
+/** The value of `promise`. @throws Error after `within` milliseconds. */
 export async function eventually<T>(promise: Promise<T>, within = 60_000): Promise<T> {
-  const late = sleep(within, undefined, { ref: false }).then(() => {
+  const timeout = sleep(within, undefined, { ref: false }).then(() => {
     throw new Error(`not within ${within} ms`)
   })
-  return await Promise.race([promise, late])
+  return await Promise.race([promise, timeout])
 }
