@@ -1,7 +1,7 @@
 /** Commands of `miniseal` within the test's own process. */
 import type { Command } from '../../service/cli/command.ts'
-import { loadCommand } from '../../service/cli/dispatch.ts'
 import { keys } from '../../service/cli/commands/keys.ts'
+import { loadCommand } from '../../service/cli/dispatch.ts'
 
 export interface CommandResult {
   readonly code: number

@@ -49,7 +49,7 @@ const kinds = {
 const updates = new WeakMap<object, () => void>()
 
 /** Registers an element for all templates of a component space. */
-export function registerBuiltin(space: glassEasel.ComponentSpace, builtin: Builtin): void {
+function registerBuiltin(space: glassEasel.ComponentSpace, builtin: Builtin): void {
   const names = { ...common, ...builtin.properties }
   const definition = space.defineComponent({
     is: `builtin/${builtin.name}`,
@@ -94,7 +94,7 @@ function setAria({ dom, get }: BuiltinElement): void {
 }
 
 /** Sets an attribute for the style sheet; empty values and `false` remove it. */
-export function reflect(dom: HTMLElement, name: string, value: unknown): void {
+function reflect(dom: HTMLElement, name: string, value: unknown): void {
   if (value === false || value === undefined || value === null || value === '') dom.removeAttribute(name)
   else dom.setAttribute(name, value === true ? '' : String(value))
 }
@@ -123,7 +123,7 @@ const ignored = {
 
 const keyboards: Readonly<Record<string, string>> = { number: 'numeric', digit: 'decimal' }
 
-export const input: Builtin = {
+const input: Builtin = {
   name: 'input',
   properties: {
     value: 'any',

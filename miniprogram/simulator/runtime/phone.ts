@@ -81,7 +81,7 @@ function drawTabs(pages: PageStack, page: ShownPage): void {
 }
 
 /** A new element with text content. */
-export function text(tag: 'span' | 'b' | 'h2' | 'p', content: string): HTMLElement {
+function text(tag: 'span' | 'b' | 'h2' | 'p', content: string): HTMLElement {
   const node = document.createElement(tag)
   node.textContent = content
   return node

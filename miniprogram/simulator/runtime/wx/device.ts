@@ -63,12 +63,12 @@ export const deviceCalls = {
 
 const prefix = `phone-${phone}:`
 
-export function readEntry(key: string): unknown {
+function readEntry(key: string): unknown {
   const stored = localStorage.getItem(prefix + key)
   return stored === null ? undefined : (JSON.parse(stored) as unknown)
 }
 
-export function writeEntry(key: string, data: unknown): void {
+function writeEntry(key: string, data: unknown): void {
   localStorage.setItem(prefix + key, JSON.stringify(data))
 }
 

@@ -5,7 +5,7 @@ type Listener = (result: { readonly isConnected: boolean; readonly networkType: 
 
 const listeners = new Set<Listener>()
 
-export function isOffline(): boolean {
+function isOffline(): boolean {
   return !navigator.onLine
 }
 
