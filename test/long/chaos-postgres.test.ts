@@ -156,7 +156,7 @@ describe('chaos on PostgreSQL', () => {
       await client.connect()
       const now = Math.floor(Date.now() / 1000)
       await client.query(
-        `update idempotency set started_at = started_at - 61 where settled_at is null and started_at < ${now - 12}`,
+        `update idempotency_keys set started_at = started_at - 61 where completed_at is null and started_at < ${now - 12}`,
       )
     } catch {
       // The server is down just now.

@@ -80,7 +80,7 @@ function ledger(): readonly Row[] {
 function countOpen(): void {
   const database = new Database(join(killed.folder, 'miniseal.db'))
   const count = database.prepare<[], { open: number }>(
-    'select count(*) as open from idempotency where settled_at is null',
+    'select count(*) as open from idempotency_keys where completed_at is null',
   )
   seen.open += count.get()?.open ?? 0
   database.close()

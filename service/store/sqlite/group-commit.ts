@@ -1,38 +1,30 @@
 /**
- * One durable commit for everything that waits (SQLite).
+ * Group commit on SQLite.
  *
- * Making a commit durable costs one flush of the disk, however much is in it. Work that arrives while a flush runs
- * therefore shares the next transaction, and a lone request waits for nothing but its own: the queue is emptied once per
- * turn of the event loop, after its I/O. Where one piece takes itself back, the transaction is undone and run again with
- * a savepoint for each piece, so that the others are left alone.
+ * A durable commit costs one flush of the disk, however much it contains. Work that arrives while a flush runs shares the
+ * next transaction; a lone request waits only for its own: the queue is drained once per turn of the event loop, after its
+ * I/O. When one piece rolls itself back, the transaction is undone and run again with a savepoint for each piece.
  */
 import Database from 'better-sqlite3'
-import type { CommitObserver } from './commit-report.ts'
-import { faultCodeOf } from './fault-code.ts'
-import type { WalSync } from './sqlite/wal-sync.ts'
-import { StoreUnavailable } from './store.ts'
-
-/** What a piece of work found: `keep: false` takes back all that it wrote. */
-export interface Outcome<T> {
-  readonly keep: boolean
-  readonly value: T
-}
+import { type CommitObserver, faultCodeOf, StoreUnavailable } from '../store.ts'
+import type { Outcome } from '../tlog-sequence.ts'
+import type { WalSync } from './wal-sync.ts'
 
 interface Waiting {
-  /** Runs inside the transaction. Says whether its writes stay. */
+  /** Runs inside the transaction. @returns whether to keep its writes */
   readonly run: () => boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
-interface CommitObservers {
-  /** Told of every transaction, before those who wait for it. */
+export interface GroupCommitOptions {
+  /** Called for every transaction, before its callers are answered. */
   readonly onCommit?: CommitObserver
-  /** Told once when nothing is taken any more. */
-  readonly onDatabaseLost?: (error: unknown) => void
+  /** Called once when a flush has failed; every later commit fails. */
+  readonly onLost?: (error: unknown) => void
 }
 
-/** What is in the WAL, and not yet known to be on the disk. */
+/** Written to the WAL, and not yet known to be on disk. */
 interface Group {
   readonly size: number
   /** Milliseconds, by `performance.now()`. */
@@ -40,25 +32,23 @@ interface Group {
   readonly done: readonly Waiting[]
 }
 
-/** Bounds how long one transaction keeps the event loop and the other processes waiting: about 5 ms. */
-const MAX_BATCH = 256
+/** Bounds how long one transaction blocks the event loop and other processes: about 5 ms. */
+const maxBatch = 256
 
 export class GroupCommit {
   readonly #connection: Database.Database
   readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement>
   readonly #wal: WalSync
-  readonly #observers: CommitObservers
+  readonly #options: GroupCommitOptions
   #waiting: Waiting[] = []
-  /** A group on its way to the disk, or about to be. */
+  /** A group that is being flushed, or is about to be. */
   #running: Promise<void> | undefined
   #closed = false
-  /** The disk failed to keep what it was given, or the file is gone: nobody can say any more what of it is there. */
+  /** A flush failed, or the file is gone: the state on disk is unknown. */
   #failure: unknown
 
-  /**
-   * @param wal of the connection's file, whose `synchronous` is NORMAL
-   */
-  constructor(connection: Database.Database, wal: WalSync, observers: CommitObservers = {}) {
+  /** @param wal of the connection's file, whose `synchronous` is NORMAL */
+  constructor(connection: Database.Database, wal: WalSync, options: GroupCommitOptions = {}) {
     this.#connection = connection
     this.#statements = {
       begin: connection.prepare('BEGIN IMMEDIATE'),
@@ -66,17 +56,17 @@ export class GroupCommit {
       rollback: connection.prepare('ROLLBACK'),
     }
     this.#wal = wal
-    this.#observers = observers
+    this.#options = options
   }
 
   /**
-   * Runs `work` in the next transaction, and again where a neighbour undid that: it does nothing but look and write in
-   * the database. It must be synchronous from end to end: better-sqlite3 has one connection, and an `await` between
-   * BEGIN and COMMIT would let another request's statements into the transaction.
+   * Runs `work` in the next transaction, and again where another piece undid that: it may only read and write the database.
+   * It must be synchronous: better-sqlite3 has one connection, and an `await` between BEGIN and COMMIT would let another
+   * request's statements into the transaction.
    *
-   * @returns the value of `work`, once the transaction is on the disk. Also a `keep: false` waits for that, because it
-   *   may have lost against a neighbour.
-   * @throws StoreUnavailable when the transaction failed as a whole; whatever else `work` threw, for it alone.
+   * @returns the value of `work`, once the transaction is on disk; even with `keep: false`, because the work may have lost
+   *   against another piece of the same transaction
+   * @throws StoreUnavailable when the transaction failed as a whole; whatever else `work` threw, to its caller alone
    */
   add<T>(work: () => Outcome<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreUnavailable(new Error('the store is closed')))
@@ -91,13 +81,13 @@ export class GroupCommit {
     })
   }
 
-  /** Commits all that waits, and takes nothing more. */
+  /** Commits everything that waits; later work is refused. */
   async close(): Promise<void> {
     this.#closed = true
     while (this.#running !== undefined) await this.#running
   }
 
-  /** Whoever comes while a group is on its way to the disk is in the next one. */
+  /** Work that arrives during a flush is in the next group. */
   #schedule(): void {
     this.#running ??= new Promise((resolve) => {
       setImmediate(() => resolve(this.#flush()))
@@ -110,22 +100,22 @@ export class GroupCommit {
       if (group.done.length > 0) await this.#wal.flush()
       this.#finish(group)
     } catch (error) {
-      // Nothing is taken after that: what the disk did not keep may be gone from the memory of the system, too.
+      // Permanent: pages that the disk did not store may be gone from the system's cache, too.
       this.#failure = error
-      this.#observers.onDatabaseLost?.(error)
+      this.#options.onLost?.(error)
       this.#fail(group, group.done, error)
     }
     this.#running = undefined
     if (this.#waiting.length > 0) this.#schedule()
   }
 
-  /** Commits what waits into the WAL. Those whose transaction failed are told at once. */
+  /** Commits what waits into the WAL. A failed transaction rejects its callers at once. */
   #write(): Group {
-    const batch = this.#waiting.splice(0, MAX_BATCH)
+    const batch = this.#waiting.splice(0, maxBatch)
     const group = { size: batch.length, startedAt: performance.now() }
     try {
       if (this.#failure !== undefined) throw this.#failure
-      return { ...group, done: this.#tryTogether(batch) ? batch : this.#runApart(batch) }
+      return { ...group, done: this.#runTogether(batch) ? batch : this.#runApart(batch) }
     } catch (error) {
       this.#rollBack()
       this.#fail(group, batch, error)
@@ -145,16 +135,16 @@ export class GroupCommit {
   }
 
   #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed', code?: string): void {
-    this.#observers.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome, code })
+    this.#options.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome, code })
   }
 
   /**
-   * Without savepoints, as almost every batch can be: a savepoint has SQLite keep every page as it was before.
+   * Without savepoints, which suffices for almost every batch: a savepoint makes SQLite journal every page.
    *
-   * @returns false when a piece takes itself back, or throws: then nothing has happened, and all are to run again
+   * @returns false when a piece rolls itself back, or throws: nothing has happened, and all must run again
    * @throws the driver's error
    */
-  #tryTogether(batch: readonly Waiting[]): boolean {
+  #runTogether(batch: readonly Waiting[]): boolean {
     this.#statements.begin.run()
     if (batch.every((piece) => this.#isKept(piece))) {
       this.#statements.commit.run()
@@ -173,7 +163,7 @@ export class GroupCommit {
     }
   }
 
-  /** Each piece in a savepoint of its own. @returns those that were not rejected. @throws the driver's error */
+  /** Each piece in its own savepoint. @returns those that were not rejected. @throws the driver's error */
   #runApart(batch: readonly Waiting[]): readonly Waiting[] {
     this.#statements.begin.run()
     const done = batch.filter((piece) => this.#runInSavepoint(piece))
@@ -181,7 +171,7 @@ export class GroupCommit {
     return done
   }
 
-  /** @returns false when the piece was rejected already. @throws the driver's error, which ends the whole batch. */
+  /** @returns false when the piece was rejected. @throws the driver's error, which ends the whole batch */
   #runInSavepoint(piece: Waiting): boolean {
     this.#connection.exec('SAVEPOINT piece')
     try {
@@ -189,19 +179,19 @@ export class GroupCommit {
       this.#connection.exec('RELEASE piece')
       return true
     } catch (error) {
-      if (error instanceof Database.SqliteError) throw error // a full disk, say: SQLite may have undone everything
+      if (error instanceof Database.SqliteError) throw error // on a full disk, SQLite may have undone everything
       this.#connection.exec('ROLLBACK TO piece; RELEASE piece')
       piece.reject(error)
       return false
     }
   }
 
-  /** Leaves the connection ready for the next batch. SQLite may have rolled back by itself. */
+  /** Makes the connection ready for the next batch. SQLite may have rolled back by itself. */
   #rollBack(): void {
     try {
       if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
     } catch {
-      // The error that brought us here is the one that counts; a broken file shows again at the next BEGIN.
+      // The first error is reported; a broken file fails again at the next BEGIN.
     }
   }
 }

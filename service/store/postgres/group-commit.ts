@@ -1,64 +1,43 @@
 /**
- * Commits on PostgreSQL: those that wait for a connection at the same moment share a transaction, as on SQLite.
+ * Group commit on PostgreSQL: commits that wait for a connection at the same moment share a transaction.
  *
- * A transaction costs a round trip, a wait for the disk and a turn of two processes, whatever is in it. So there are a few
- * lanes; while all of them are busy, commits gather, and the next free lane takes them together. Only commits of
- * {@link sharing} kinds do: each of their rows belongs to one request. And none waits long for somebody else's lock in
- * company: where one has to, or fails, or is refused, the transaction is undone and each goes on alone. A commit that is
- * alone has the time that a statement has.
+ * A transaction costs a round trip, a disk flush and a switch between two processes, whatever it contains. A few shared
+ * transactions run at a time; while all are busy, commits queue, and the next free one takes them together. Only commits of
+ * shareable writes do: each of their rows belongs to one request. A shared transaction never waits long for a lock: where it
+ * would, or fails, or a write is refused, it is rolled back and each commit runs alone, with the time that a statement has.
  */
-import type { CommitObserver } from '../commit-report.ts'
-import type { BoundStatement } from '../compile.ts'
-import { faultCodeOf } from '../fault-code.ts'
+import type { BoundStatement } from '../engine.ts'
 import type { Statements } from '../statements.ts'
-import type { CommitResult, Write } from '../store.ts'
-import { runBatch } from './batch.ts'
+import { type CommitObserver, type CommitResult, faultCodeOf, type Write } from '../store.ts'
 import type { PostgresPool } from './pool.ts'
-import { commitIn, isOfTheServer, isRolledBack, retry } from './transaction.ts'
+import { commitIn, isRolledBack, isServerError, retry, runBatch } from './transaction.ts'
 
-/** Commits with no other writes than these may share a transaction. */
-const sharing: ReadonlySet<Write['kind']> = new Set<Write['kind']>([
-  'claim-nonce',
-  'touch-session',
-  'claim-idempotency',
-  'settle-idempotency',
-  'release-idempotency',
-  'take-over-idempotency',
-  'abandon-idempotency',
-  'insert-step-up',
-  'use-step-up',
-  'lock-subject-key',
-  'insert-intent',
-  'delete-intent',
-  'insert-pending-entry',
-])
-
-/** Transactions at a time that may be shared. */
-const maxLanes = 4
+/** Shared transactions at a time. */
+const maxTransactions = 4
 /** Commits in one of them. */
 const maxShared = 32
-/** How long a shared transaction waits for a lock; less than it takes the server to look for a deadlock. */
+/** How long a shared transaction waits for a lock; less than the server's `deadlock_timeout`. */
 const sharedLockTimeout = 'lock_timeout = 50'
 /** SQLSTATE class of a unique, foreign key, check or not-null constraint. */
 const constraintClass = '23'
 
-/** A commit, and who waits for it. */
+/** A commit, and its caller. */
 interface Piece {
   readonly writes: readonly Write[]
   readonly statements: readonly BoundStatement[]
-  /** The write that each statement is of. */
+  /** The index of the write that each statement belongs to. */
   readonly owners: readonly number[]
   readonly startedAt: number
   resolve(result: CommitResult): void
   reject(error: unknown): void
 }
 
-/** What one transaction has come to: an answer for each of its commits, or `undone` with those that were refused. */
+/** The end of one transaction; `undone` with its refused commits. */
 type Attempt =
   | { readonly kind: 'committed' }
   | { readonly kind: 'undone'; readonly refused: ReadonlyMap<Piece, CommitResult> }
 
-export class PostgresGroup {
+export class PostgresGroupCommit {
   readonly #pool: PostgresPool
   readonly #statements: Statements
   readonly #onCommit: CommitObserver | undefined
@@ -66,7 +45,7 @@ export class PostgresGroup {
   #transactions = 0
   #isScheduled = false
 
-  /** @param onCommit told of every transaction that was kept or has failed, and of every refusal */
+  /** @param onCommit called for every transaction that was committed or has failed, and for every refusal */
   constructor(pool: PostgresPool, statements: Statements, onCommit: CommitObserver | undefined) {
     this.#pool = pool
     this.#statements = statements
@@ -85,42 +64,42 @@ export class PostgresGroup {
         resolve,
         reject,
       }
-      if (!writes.every(({ kind }) => sharing.has(kind))) return void this.#alone(piece)
+      if (!this.#statements.areShareable(writes)) return void this.#runAlone(piece)
       this.#waiting.push(piece)
       this.#schedule()
     })
   }
 
-  /** After the I/O of this turn, so that what came with it goes together. */
+  /** After the I/O of this turn, so that commits of the same turn share. */
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
-      while (this.#transactions < maxLanes && this.#waiting.length > 0)
-        void this.#drive(this.#waiting.splice(0, maxShared))
+      while (this.#transactions < maxTransactions && this.#waiting.length > 0)
+        void this.#runShared(this.#waiting.splice(0, maxShared))
     })
   }
 
-  async #drive(pieces: readonly Piece[]): Promise<void> {
+  async #runShared(pieces: readonly Piece[]): Promise<void> {
     this.#transactions += 1
     try {
-      await this.#together(pieces.length === 1 ? pieces : [...pieces].sort(bySession))
+      await this.#runTogether(pieces.length === 1 ? pieces : [...pieces].sort(bySession))
     } finally {
       this.#transactions -= 1
       if (this.#waiting.length > 0) this.#schedule()
     }
   }
 
-  async #together(pieces: readonly Piece[], isSecond = false): Promise<void> {
+  async #runTogether(pieces: readonly Piece[], isSecond = false): Promise<void> {
     const [first, ...others] = pieces
     if (first === undefined) return
-    if (others.length === 0) return await this.#alone(first)
+    if (others.length === 0) return await this.#runAlone(first)
     let attempt: Attempt
     try {
       attempt = await transact(this.#pool, this.#statements, pieces)
     } catch (error) {
-      if (isOfTheServer(error)) return this.#each(pieces)
+      if (isServerError(error)) return this.#runEach(pieces)
       this.#report(pieces, 'failed', faultCodeOf(error))
       for (const piece of pieces) piece.reject(error)
       return
@@ -131,18 +110,18 @@ export class PostgresGroup {
       return
     }
     const { refused } = attempt
-    // A refusal leaves after what it lost against is durable: that is what it waits for when it asks again.
-    this.#each(pieces.filter((piece) => refused.has(piece)))
+    // A refusal is returned after what it lost against is durable: running alone waits for that.
+    this.#runEach(pieces.filter((piece) => refused.has(piece)))
     const rest = pieces.filter((piece) => !refused.has(piece))
-    if (isSecond || refused.size === 0) return this.#each(rest)
-    await this.#together(rest, true)
+    if (isSecond || refused.size === 0) return this.#runEach(rest)
+    await this.#runTogether(rest, true)
   }
 
-  #each(pieces: readonly Piece[]): void {
-    for (const piece of pieces) void this.#alone(piece)
+  #runEach(pieces: readonly Piece[]): void {
+    for (const piece of pieces) void this.#runAlone(piece)
   }
 
-  async #alone(piece: Piece): Promise<void> {
+  async #runAlone(piece: Piece): Promise<void> {
     try {
       const attempt = await retry(() => transact(this.#pool, this.#statements, [piece]))
       this.#report([piece], 'done')
@@ -160,7 +139,7 @@ export class PostgresGroup {
   }
 }
 
-/** Rows of sessions are the ones that several requests touch: in one order, no two transactions wait for each other. */
+/** Several requests touch the same session row: in one order, no two transactions wait for each other. */
 function bySession(one: Piece, other: Piece): number {
   return Buffer.compare(sessionOf(one), sessionOf(other))
 }
@@ -173,33 +152,33 @@ function sessionOf({ writes }: Piece): Uint8Array {
 /**
  * One transaction: all of the pieces or none.
  *
- * @throws the server's own error when it said that nothing has happened; anything else when nobody knows.
+ * @throws the server's error when it reported that nothing has happened; another error when the outcome is unknown.
  */
 function transact(pool: PostgresPool, statements: Statements, pieces: readonly Piece[]): Promise<Attempt> {
-  return pool.withClient(async (lent) => {
+  return pool.withClient(async (lease) => {
     const settings = pieces.length > 1 ? [`set local ${sharedLockTimeout}`] : []
     const result = await runBatch(
-      lent,
+      lease,
       pieces.flatMap((piece) => piece.statements),
       settings,
     )
     if (result.kind === 'failed') {
-      lent.isUsable = isOfTheServer(result.error) && (await isRolledBack(lent, result.error))
+      lease.isUsable = isServerError(result.error) && (await isRolledBack(lease, result.error))
       const refused = refusedByConstraint(pieces, result.at, result.error)
-      if (refused === undefined || !lent.isUsable) throw result.error
+      if (refused === undefined || !lease.isUsable) throw result.error
       return { kind: 'undone', refused }
     }
     const refused = refusedIn(statements, pieces, result.rows)
     if (refused.size > 0) {
-      if (!(await isRolledBack(lent))) throw new Error('the connection was lost')
+      if (!(await isRolledBack(lease))) throw new Error('the connection was lost')
       return { kind: 'undone', refused }
     }
-    await commitIn(lent)
+    await commitIn(lease)
     return { kind: 'committed' }
   })
 }
 
-/** The first write of each piece that did not touch what it must. */
+/** The first refused write of each piece. */
 function refusedIn(
   statements: Statements,
   pieces: readonly Piece[],
@@ -226,13 +205,13 @@ function refusalOf({ writes, owners }: Piece, statement: number): CommitResult {
   return { kind: 'refused', write, index }
 }
 
-/** Of a transaction with one piece. In company nobody is refused so: each asks again alone. */
+/** Only of a transaction with one piece. In a shared transaction each piece runs again alone. */
 function refusedByConstraint(
   [piece, ...others]: readonly Piece[],
   at: number,
   error: unknown,
 ): ReadonlyMap<Piece, CommitResult> | undefined {
-  if (!isOfTheServer(error) || error.code?.startsWith(constraintClass) !== true) return undefined
+  if (!isServerError(error) || error.code?.startsWith(constraintClass) !== true) return undefined
   if (piece === undefined || others.length > 0 || at < 0) return undefined
   return new Map([[piece, refusalOf(piece, at)]])
 }
