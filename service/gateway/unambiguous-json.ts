@@ -1,7 +1,7 @@
 /**
- * JSON that the gateway judges and a backend acts on (docs/guides/integration.md, "JSON that a route judges"). Parsers differ in
- * what they make of two members of one name, of names in another case, of large numbers and of codings: such content has
- * two readings, and is refused.
+ * JSON that the gateway judges and a backend acts on (docs/guides/integration.md, "JSON that a route judges"). Parsers
+ * disagree about duplicate members, names in another case, large numbers and content codings: a policy that judged such
+ * content could be bypassed, so it is refused.
  */
 
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -13,26 +13,26 @@ import { parseJsonContent } from '../messages/json.ts'
 
 const contentType = /^application\/json(?:; ?charset=(?:utf-8|UTF-8))?$/
 
-/** Without an exponent. With at most 15 digits every parser, binary or decimal, compares it alike. */
+/** Without an exponent; with at most 15 digits, so that binary and decimal parsers compare it alike. */
 const plainNumber = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/
 const maxDigits = 15
 
-/** Control characters, at which some parsers end a name, and lone surrogates, which some replace. */
+/** Control characters, at which some parsers cut a name, and lone surrogates, which some replace. */
 const unsafe = /[\p{Cc}\p{Cs}]/u
 
 const anyObject = z.record(z.string(), z.unknown())
 
-/** Whether the gateway compares and shows a number exactly. @param text as JSON writes it */
+/** Whether every parser reads this number exactly. @param text as it stands in the JSON */
 export function isPlainNumber(text: string): boolean {
   return plainNumber.test(text) && text.replace(/[^0-9]/g, '').length <= maxDigits
 }
 
 /**
- * The texts and numbers among the members `names` of the JSON object in a request's content. Attacker-controlled.
+ * The strings and numbers among the members `names` of the JSON object in a request's content. Attacker-controlled.
  *
- * @throws ProtocolError `payload_invalid` unless every JSON parser reads the same of these members: plain
- *   `application/json` in UTF-8, no coding, no two names at the top that are one to a parser that ignores case, none of
- *   `names` in another spelling, and numbers of at most 15 digits without an exponent.
+ * @throws ProtocolError `payload_invalid` unless every JSON parser reads the same values: `application/json` in UTF-8, no
+ *   content coding, no two top-level names that are equal to a parser that ignores case, none of `names` in another
+ *   spelling, and numbers of at most 15 digits without an exponent.
  */
 export function readMembers(
   message: RequestMessage,
@@ -47,46 +47,46 @@ export function readMembers(
   for (const name of names) {
     const spelling = spellings.get(foldedName(name))
     if (spelling === undefined) continue
-    if (spelling !== name) throw invalid('a member has its name in another spelling')
+    if (spelling !== name) throw invalid('the name of a member has another spelling')
     const value = scalarOf(members.get(name) ?? '')
     if (value !== undefined) found.set(name, value)
   }
   return Object.fromEntries(found)
 }
 
-/** By their folded names. */
+/** The spelling of each name, by its folded form. */
 function distinctSpellings(members: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const spellings = new Map<string, string>()
   for (const name of members.keys()) {
     if (unsafe.test(name)) throw invalid('the name of a member has control characters')
     const folded = foldedName(name)
-    if (spellings.has(folded)) throw invalid('an object has a member twice, in two spellings')
+    if (spellings.has(folded)) throw invalid('two members have the same name in different spellings')
     spellings.set(folded, name)
   }
   return spellings
 }
 
 /**
- * Equal for names that any parser may take for one: under compatibility composition (NFKC) and case folding, without
- * characters that are not seen. JavaScript has no case folding; going to lower, upper and lower case again joins at least
- * as much. `İ` is an `i`, as to Java's `equalsIgnoreCase`.
+ * The same text for names that some parser treats as equal: compatibility composition (NFKC), case folding, without
+ * invisible characters. JavaScript has no case folding; lower, upper and lower case again merge at least as much. `İ` is
+ * an `i`, as for Java's `equalsIgnoreCase`.
  */
 export function foldedName(name: string): string {
   return foldedOnce(foldedOnce(name)).normalize('NFKC')
 }
 
 function foldedOnce(name: string): string {
-  // One character at a time: the lower case of a sigma depends on what stands beside it.
+  // One character at a time: the lower case of a sigma depends on its neighbours.
   const characters = [...name.normalize('NFKC')]
   const lower = characters.map((one) => one.toLowerCase().toUpperCase().toLowerCase()).join('')
   return lower.replace(/\p{Default_Ignorable_Code_Point}/gu, '').replaceAll('i\u0307', 'i')
 }
 
-/** A text or a number by its token; `undefined` for whatever else. */
+/** The value of a string or number token; `undefined` for any other. */
 function scalarOf(token: string): string | number | undefined {
   if (token.startsWith('"')) {
     const text = String(JSON.parse(token))
-    if (/\p{Cs}/u.test(text)) throw invalid('a text has half a character')
+    if (/\p{Cs}/u.test(text)) throw invalid('a string has a lone surrogate')
     return text
   }
   if (!/^[-0-9]/.test(token)) return undefined
@@ -95,9 +95,9 @@ function scalarOf(token: string): string | number | undefined {
 }
 
 /**
- * The first token of each member of the outermost object, by its name.
+ * The first token of each member of the outermost object.
  *
- * @param text JSON that was parsed before, of an object without repeated members
+ * @param text valid JSON of an object without repeated members
  */
 function topMembers(text: string): ReadonlyMap<string, string> {
   const members = new Map<string, string>()
