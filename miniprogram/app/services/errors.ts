@@ -1,17 +1,17 @@
-/** What failed, in words for people. */
+/** Error messages for users. */
 import { ChannelError } from 'miniseal-client'
 import { language, texts } from '../i18n/language'
 
-/** A failure as pages show it. */
+/** An error as pages show it. */
 export interface UserFacingError {
   readonly title: string
   readonly detail: string
-  /** What a button offers; empty where nothing helps. */
+  /** The action of the button; empty when there is none. */
   readonly action: '' | 'retry' | 'sign-in'
   readonly actionLabel: string
 }
 
-/** Says what happened when something could not be loaded. */
+/** The message for a failed load. */
 export function toUserFacingError(error: unknown): UserFacingError {
   const { common, devices } = texts()
   const action = actionFor(error)
@@ -21,14 +21,14 @@ export function toUserFacingError(error: unknown): UserFacingError {
   }
   return {
     title: isNetworkError(error) ? common.noConnection : common.cannotLoad,
-    detail: sentenceOf(error),
+    detail: errorMessage(error),
     action,
     actionLabel: action === '' ? '' : common.retry,
   }
 }
 
-/** One sentence; of an error that is not the channel's, nothing is told but that something went wrong. */
-export function sentenceOf(error: unknown): string {
+/** A one-sentence message; a generic one for errors that are not the channel's. */
+export function errorMessage(error: unknown): string {
   return error instanceof ChannelError ? error.text(language()) : texts().common.wentWrong
 }
 
@@ -38,7 +38,7 @@ export function isNetworkError(error: unknown): boolean {
   )
 }
 
-/** A removed device gets a new key; nothing else needs more than another try. */
+/** A removed device must sign in with a new key; other errors allow a retry at most. */
 function actionFor(error: unknown): UserFacingError['action'] {
   if (!(error instanceof ChannelError)) return 'retry'
   if (error.code === 'key_revoked') return 'sign-in'

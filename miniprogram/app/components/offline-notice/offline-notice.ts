@@ -1,18 +1,18 @@
-/** The bar that tells that there is no network. */
+/** A bar that is shown while the phone is offline. */
 import { texts } from '../../i18n/language'
 import { onNetwork } from '../../services/network'
 
-const endings = new WeakMap<object, () => void>()
+const subscriptions = new WeakMap<object, () => void>()
 
 Component({
   data: { online: true, text: '' },
   lifetimes: {
     attached() {
       const stop = onNetwork((online) => this.setData({ online, text: texts().common.offline }))
-      endings.set(this, stop)
+      subscriptions.set(this, stop)
     },
     detached() {
-      endings.get(this)?.()
+      subscriptions.get(this)?.()
     },
   },
   pageLifetimes: {

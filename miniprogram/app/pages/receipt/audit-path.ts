@@ -1,8 +1,7 @@
 /**
- * On which side of an entry's way up to the root of the log its neighbours stand, from the bottom up (RFC 6962,
- * section 2.1.1).
+ * The sides of the sibling nodes on the audit path of a leaf, from the leaf to the root (RFC 6962, section 2.1.1).
  */
-export function neighbourSides(index: number, size: number): readonly ('left' | 'right')[] {
+export function siblingSides(index: number, size: number): readonly ('left' | 'right')[] {
   const sides: ('left' | 'right')[] = []
   let node = index
   for (let last = size - 1; last > 0; last = Math.floor(last / 2)) {
