@@ -4,7 +4,7 @@ import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Sender } from '../limits/source.ts'
 import type { Refusal } from '../problems/problem-error.ts'
-import type { SessionRecord } from '../store/store.ts'
+import type { SessionRecord } from '../store/sessions.ts'
 import type { LoggedSignature, LoggedSubject } from '../tlog/disclosures.ts'
 import { disclosuresOf } from '../tlog/disclosures.ts'
 import type { LogEntryInput } from '../tlog/entries.ts'
