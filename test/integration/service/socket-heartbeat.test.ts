@@ -8,7 +8,7 @@ import { defaultSocketTimes, Heartbeat, SocketWriter } from '../../../service/tr
 import type { SlowLine } from '../../support/slow-line.ts'
 import { slowLine } from '../../support/slow-line.ts'
 
-const times = { ...defaultSocketTimes, ping: 100, silence: 500 }
+const times = { ...defaultSocketTimes, ping: 200, silence: 1_000 }
 
 const server = createServer()
 const sockets = new WebSocketServer({ server })
