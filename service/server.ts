@@ -5,8 +5,8 @@ import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
 import { createAuditorVerifier } from './admin/api/accounts.ts'
 import { createApp } from './app.ts'
+import { createReplayGuard } from './channel/claim.ts'
 import type { ExchangeContext } from './channel/context.ts'
-import { createCopies } from './channel/copies.ts'
 import { watchClock } from './clock.ts'
 import { type Config, maxFrame } from './config/config.ts'
 import { createBackend } from './config/configured-backend.ts'
@@ -28,7 +28,7 @@ import { clockRecorder, databaseRecorder, exchangeRecorder, wechatRecorder } fro
 import type { Metrics } from './observability/metrics.ts'
 import { createMetrics, toEach } from './observability/metrics.ts'
 import { openTraces, type Traces } from './observability/tracing/traces.ts'
-import { createOpenSessions } from './sessions/open-sessions.ts'
+import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import type { StoreOptions } from './store/open-store.ts'
 import { openStore } from './store/open-store.ts'
@@ -199,10 +199,10 @@ function contextOf(
     primitives: sodiumPrimitives,
     settings: { origin, window: { past: 120, future: 10 }, maxFrame, witnessPolicy: config.log.policy },
     authority: authorityOf(origin),
-    sessions: createOpenSessions(parts.store, parts.wrapper),
+    sessions: createSessionCache(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
-    copies: createCopies(parts.store),
+    replayGuard: createReplayGuard(parts.store),
     maxDevices: config.maxDevices,
     returnsSignatureBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,

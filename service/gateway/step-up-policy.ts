@@ -2,6 +2,7 @@
 
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import { summaryFault } from 'miniseal-protocol/summary'
 import { z } from 'zod'
 import type { Caller } from './backend.ts'
@@ -60,8 +61,6 @@ export const stepUpShape = z.union([
 
 export type StepUpPolicy = z.infer<typeof stepUpShape>
 
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /**
  * Lets a request pass that is confirmed, or needs no confirmation. Reading needs none.
  *
@@ -73,7 +72,7 @@ export function assertConfirmed(
   message: RequestMessage,
   caller: Caller,
 ): void {
-  if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
+  if (policy === undefined || caller.acr === 'soter' || isSafeMethod(message.method)) return
   if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
   throw stepUpRequired(summaryOf(policy, message))
 }
@@ -104,7 +103,7 @@ function isAbove(
   { member, value }: { member: string; value: number },
 ): boolean {
   const given = Object.hasOwn(body, member) ? body[member] : undefined
-  if (typeof given !== 'number') throw new ProtocolError('payload_invalid', `not as it must be: ${member}`)
+  if (typeof given !== 'number') throw new ProtocolError('payload_invalid', `invalid: ${member}`)
   return given > value
 }
 
@@ -118,7 +117,7 @@ function filledIn(template: string, body: Readonly<Record<string, unknown>>): st
   const summary = template.replace(placeholder, (_, member: string) => {
     const value = Object.hasOwn(body, member) ? body[member] : undefined
     if ((typeof value === 'string' && visible.test(value)) || typeof value === 'number') return String(value)
-    throw new ProtocolError('payload_invalid', `not as it must be: ${member}`)
+    throw new ProtocolError('payload_invalid', `invalid: ${member}`)
   })
   const fault = summaryFault(summary)
   if (fault !== undefined) throw new ProtocolError('payload_invalid', fault)

@@ -11,12 +11,13 @@ import {
   parsePushSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import { z } from 'zod'
+import { nonceClaim } from '../channel/claim.ts'
 import type { ExchangeContext } from '../channel/context.ts'
-import { assertSignedBy } from '../channel/explain-signature-base.ts'
 import { readIdempotencyKey } from '../channel/idempotency.ts'
+import { assertSignedBy } from '../channel/verify.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
-import { parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import { problemResponse, sourceOf } from './channel.ts'
@@ -125,13 +126,7 @@ async function accept(
   atStep('limits', () => context.disk.assertSpace())
   const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))
   const options = { ...atStep('idempotency', () => idOf(message)), owner: key.name }
-  const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
-  const claim = {
-    kind: 'claim-nonce',
-    scope: `push/${key.name}`,
-    nonce: signature.nonce,
-    expiresAt: until,
-  } as const
+  const claim = nonceClaim(context, signature, `push/${key.name}`)
   const pushed = await atStepAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
   return { pushed, fields }
 }

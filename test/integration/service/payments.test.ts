@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { runPayments } from '../../long/payments/run.ts'
 
-it('payments are made once or not at all, and nobody is told otherwise, through kills and a network that copies and releases late', {
+it('payments run exactly once or not at all, and are reported so, through kills and a network that duplicates and delays', {
   timeout: 240_000,
 }, async () => {
   const { wrong, made, kills, network, people } = await runPayments(40)
