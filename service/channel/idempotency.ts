@@ -13,7 +13,7 @@ import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from 'miniseal-pro
 import { z } from 'zod'
 import { secretContext } from '../keys/secret-places.ts'
 import { ProblemError, type Refusal, toProblem } from '../problems/problem-error.ts'
-import type { IdempotencyRecord } from '../store/idempotency-records.ts'
+import type { IdempotencyRecord } from '../store/claims.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
@@ -133,11 +133,11 @@ export function keyState(
   now: number,
 ): KeyState {
   if (record === undefined) return { kind: 'unclaimed' }
-  if (record.answerWrapped !== null) {
-    const stored = unwrapStored(context, record, record.answerWrapped)
+  if (record.responseWrapped !== null) {
+    const stored = unwrapStored(context, record, record.responseWrapped)
     return stored.outcome === 'cancelled' ? { kind: 'cancelled' } : { kind: 'answered', ...stored }
   }
-  if (record.settledAt !== null) return { kind: 'unknown', isInterrupted: false }
+  if (record.completedAt !== null) return { kind: 'unknown', isInterrupted: false }
   const isInterrupted = record.startedAt < now - maxWorkDuration
   return isInterrupted ? { kind: 'unknown', isInterrupted } : { kind: 'running' }
 }
@@ -224,8 +224,8 @@ export function resolveClaim(
 ): Write {
   if (resolution === 'release') return { kind: 'release-idempotency', user, key, startedAt }
   if (resolution === 'abandon') return { kind: 'abandon-idempotency', user, key, startedAt }
-  const answerWrapped = resolution === 'unknown' ? null : wrapStored(context, { user, key }, resolution)
-  return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped, now: context.now() }
+  const responseWrapped = resolution === 'unknown' ? null : wrapStored(context, { user, key }, resolution)
+  return { kind: 'complete-idempotency', user, key, startedAt, responseWrapped, now: context.now() }
 }
 
 /** The fingerprint of a cancelled key: no keyed digest has this value. */
@@ -234,9 +234,9 @@ const noRequest = new Uint8Array(32)
 /** Claims and settles a key in one commit, so that no request can run with it. Refused for a claimed key. */
 export function cancellation(context: ExchangeContext, user: string, key: string): readonly Write[] {
   const claim = claimOf(context, user, key, noRequest)
-  const answerWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
+  const responseWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
   const { now } = claim
-  return [claim, { kind: 'settle-idempotency', user, key, startedAt: now, answerWrapped, now }]
+  return [claim, { kind: 'complete-idempotency', user, key, startedAt: now, responseWrapped, now }]
 }
 
 // Storage: replies are wrapped, and bound to their user and key.
@@ -285,7 +285,7 @@ function unwrapStored({ wrapper }: ExchangeContext, owner: KeyOwner, wrapped: Ui
 }
 
 function bindingOf({ user, key }: KeyOwner) {
-  return secretContext('idempotency.answer_wrapped', [user, key])
+  return secretContext('idempotency_keys.response_wrapped', [user, key])
 }
 
 /** A reply as JSON. */

@@ -274,7 +274,7 @@ function sessionWrites(
     context.wrapper.wrap(encodeUtf8(text), secretContext(`users.${column}`, [user]))
   return [
     {
-      kind: 'put-user',
+      kind: 'upsert-user',
       id: user,
       app: appid,
       openidWrapped: wrap(identity.openid, 'openid_wrapped'),
@@ -282,7 +282,14 @@ function sessionWrites(
       now,
     },
     { kind: 'admit-device', user, device, limit: context.maxDevices, seenAfter: now - deviceInUse },
-    { kind: 'put-device', id: device, user, publicKey, now, ...(platform === undefined ? {} : { platform }) },
+    {
+      kind: 'upsert-device',
+      id: device,
+      user,
+      publicKey,
+      now,
+      ...(platform === undefined ? {} : { platform }),
+    },
     {
       kind: 'insert-session',
       session: {
@@ -312,7 +319,7 @@ async function refusalOfWrite(
       'the user has reached the device limit: revoke a device first',
     )
   }
-  if (kind !== 'put-device') return new Error(`the store refused ${kind} of a new session`)
+  if (kind !== 'upsert-device') return new Error(`the store refused ${kind} of a new session`)
   const taken = await store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null) return keyRevoked()
   return new ProtocolError('device_key_refused', 'the device key is enrolled for another user')

@@ -8,8 +8,8 @@
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
-import type { IntentRecord } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
+import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-leaves.ts'
 import { appendPending, commitIntent, commitLeaves } from './commit-leaves.ts'
 import type { LogEntryInput } from './entries.ts'
@@ -161,7 +161,7 @@ async function flushCounted(
 }
 
 async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
-  const subject = await parts.keys?.find(intent.userTag)
+  const subject = await parts.keys?.find(intent.userBlindIndex)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
   const entryInput = lostIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }

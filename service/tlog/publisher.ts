@@ -10,8 +10,8 @@ import { type NoteSignature, noteKeyId, parseNote } from 'miniseal-protocol/tlog
 import type { Keyring } from '../keys/keyring.ts'
 import type { LogNames } from '../keys/publication.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
+import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { signCheckpoint } from './checkpoint-note.ts'
 import type { LogEvent, LogHealth } from './events.ts'
 import { type Assessment, assessLog, type LogPaths, type Proved } from './log-health.ts'
@@ -123,8 +123,8 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
   for (;;) {
     const assessment = await assessLog(paths, proved)
     if (assessment.kind !== 'unstarted') return assessment
-    const { store, origin, seals } = paths
-    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, seals }))
+    const { store, origin, macs } = paths
+    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, macs }))
   }
 }
 
@@ -157,7 +157,7 @@ async function seekCheckpointLock(
   const { asked } = memory
   if (asked?.log !== state.log) {
     memory.asked = { log: state.log, size: checkpoint.size }
-    await store.commit([{ kind: 'ask-checkpoint', ...memory.asked }])
+    await store.commit([{ kind: 'request-checkpoint-reissue', ...memory.asked }])
     return
   }
   if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointLock.keep(checkpoint.note)

@@ -1,5 +1,7 @@
-/** A command within the test's own process. */
+/** Commands of `miniseal` within the test's own process. */
 import type { Command } from '../../service/cli/command.ts'
+import { keys } from '../../service/cli/commands/keys.ts'
+import { loadCommand } from '../../service/cli/dispatch.ts'
 
 export interface CommandResult {
   readonly code: number
@@ -7,9 +9,17 @@ export interface CommandResult {
   readonly err: string
 }
 
+/** Runs the words of a command line behind `miniseal`. @throws UsageError, CommandFailed */
+export async function runWords(
+  [name = '', ...words]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  return await runCommand(await loadCommand(name), words, environment)
+}
+
 /** @throws what the command throws: UsageError, CommandFailed. */
 export async function runCommand(
-  command: Command,
+  command: Pick<Command, 'run'>,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   isInteractive = false,
@@ -27,4 +37,13 @@ export async function runCommand(
     },
   })
   return { code, out, err }
+}
+
+/** `miniseal keys`. @throws what the command throws: UsageError, CommandFailed. */
+export async function runKeys(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  isInteractive = false,
+): Promise<CommandResult> {
+  return await runCommand(keys, args, environment, isInteractive)
 }

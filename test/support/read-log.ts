@@ -4,9 +4,9 @@ import type { AuditLeaf } from '../../crypto/tlog/audit-leaf.ts'
 import { parseLeaf } from '../../crypto/tlog/audit-leaf.ts'
 import { readOperatorPaths } from '../../service/config/operator-paths.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
-import type { LogEntry, PendingEntry } from '../../service/store/log-records.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
+import type { LogEntry, PendingEntry } from '../../service/store/tlog-entries.ts'
 import { commitmentOf, openDetail } from '../../service/tlog/sealed-details.ts'
 import { createSubjectKeyFinder } from '../../service/tlog/subject-keys.ts'
 
@@ -55,7 +55,7 @@ async function readRow(
   find: ReturnType<typeof createSubjectKeyFinder>,
 ): Promise<ReadLeaf> {
   const leaf = parseLeaf(row.leaf)
-  const key = await find(row.userTag)
+  const key = await find(row.userBlindIndex)
   const opened = row.detail === null || key === undefined ? new Map() : openDetail(row.detail, row.id, key)
   for (const [label, group] of opened) {
     const committed = leaf.commitments?.[label as keyof typeof leaf.commitments]

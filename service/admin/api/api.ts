@@ -5,7 +5,7 @@ import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { z } from 'zod'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import { createWindow } from '../../limits/window.ts'
-import type { LogEntry } from '../../store/log-records.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/leaf-id.ts'
 import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
 import type { Auditor } from './accounts.ts'
@@ -161,7 +161,7 @@ async function tailAnswer(
   await accessLog.logTailAccess(c, table, { what: 'tail', ...filterFacts(filter) })
   const from = Math.max(filter.from ?? 0, parts.now() * 1_000 - tailReach)
   const { entries } = await search.page({ ...filter, from }, undefined, pageSize)
-  const newer = entries.filter(({ place }) => place > last)
+  const newer = entries.filter(({ globalIndex }) => globalIndex > last)
   return { entries: await rowsOf(newer, parts.findKey), next: null }
 }
 

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { revokedDeviceEvent } from '../../events/device-events.ts'
 import { jsonReply, noContent } from '../../messages/content.ts'
-import type { DeviceRecord, SessionRecord, Write } from '../../store/store.ts'
+import type { SessionRecord } from '../../store/sessions.ts'
+import type { Write } from '../../store/store.ts'
+import type { DeviceRecord } from '../../store/users.ts'
 import type { ExchangeContext } from '../context.ts'
 import { defineRoute, notFound } from './route.ts'
 import { seconds, thumbprint } from './schemas.ts'
@@ -106,7 +108,7 @@ export const deviceRoutes = [
     replies: { 204: undefined },
     handler(_context, { caller: { user }, body: { name }, parameter }) {
       const id = parseDeviceId(parameter)
-      return { reply: noContent(), writes: [{ kind: 'name-device', id, user, name }] }
+      return { reply: noContent(), writes: [{ kind: 'rename-device', id, user, name }] }
     },
   }),
   defineRoute({

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
-import { explain } from '../../../service/cli/explain.ts'
+import { explain } from '../../../service/cli/commands/explain.ts'
 import type { NamedKey } from '../../support/captured.ts'
 import {
   created,

@@ -9,8 +9,7 @@ import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.ts'
 import { evidence } from '../../../service/cli/audit-evidence.ts'
 import { newOrigin } from '../../../service/cli/audit-new-origin.ts'
-import { runCommand } from '../../support/command.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runCommand, runKeys } from '../../support/command.ts'
 import { fetchConfiguration } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -139,7 +138,7 @@ it('stays told of over a restart, and over the end of the next one', async () =>
 it('proves nothing any more once the key that signed it was ended', async () => {
   const [, kid = ''] = /^log +(\S{43})/m.exec((await runKeys(['list'], service.environment)).out) ?? []
   expect((await runKeys(['rotate', 'log'], service.environment)).code).toBe(0)
-  expect((await runKeys(['end', 'log', kid, '--now'], service.environment)).code).toBe(0)
+  expect((await runKeys(['revoke', 'log', kid, '--now'], service.environment)).code).toBe(0)
   const leaked = await publishedLog()
   const isKnown = (log: LogKeys): boolean =>
     [log.vkey, ...(log.ended ?? [])].some((vkey) => (leaked.ended ?? []).includes(vkey))

@@ -9,7 +9,7 @@ import { countOld, rewrapAll } from '../../../service/keys/rewrapping.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 
@@ -76,7 +76,7 @@ it('wraps every value anew, so that the service goes on without the old key', as
   const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
   expect(said).toMatchObject({ code: 0, err: '' })
   expect(said.out).toContain(`${values} values wrapped`)
-  expect(said.out).toContain('needed no more')
+  expect(said.out).toContain('can be removed')
   expect(await list()).toMatch(/^master +no value under an old key$/m)
   await serving(newerText, async (service) => {
     const moved = new RawSession({ ...session, service })
@@ -121,7 +121,7 @@ it('keeps what somebody else wrote meanwhile, and comes back for it', async () =
       // A login with the old master key comes between our look and our swap, once.
       commit: async (writes) => {
         const [write] = writes
-        if (write?.kind === 'swap-wrapped' && write.column === place.column && write.row[0] === id) {
+        if (write?.kind === 'replace-wrapped' && write.column === place.column && write.row[0] === id) {
           const other = new Database(path)
           other
             .prepare('update users set openid_wrapped = ? where id = ? and openid_wrapped = ?')
@@ -145,8 +145,8 @@ it('says so when a value does not open, leaves it alone, and does not give the o
   const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`))
   expect(said.code).toBe(1)
   expect(said.out).toContain(`${values - 1} values wrapped`)
-  expect(said.out).not.toContain('needed no more')
-  expect(said.err).toBe('1 values do not open with any of the given master keys\n')
+  expect(said.out).not.toContain('can be removed')
+  expect(said.err).toBe('1 values cannot be unwrapped with any of the given master keys\n')
 })
 
 it('says so when a service goes on writing with the old key', async () => {
@@ -158,7 +158,7 @@ it('says so when a service goes on writing with the old key', async () => {
       {
         ...store,
         countWrapped: async (column, mark) => {
-          const place = { column: 'idempotency.answer_wrapped', row: `u\n${key}` }
+          const place = { column: 'idempotency_keys.response_wrapped', row: `u\n${key}` }
           const claim = { user: 'u', key: String(key++) }
           await store.commit([
             {
@@ -169,10 +169,10 @@ it('says so when a service goes on writing with the old key', async () => {
               expiresAt: 9_999_999_999,
             },
             {
-              kind: 'settle-idempotency',
+              kind: 'complete-idempotency',
               ...claim,
               startedAt: 1,
-              answerWrapped: old.wrap(new Uint8Array(3), place),
+              responseWrapped: old.wrap(new Uint8Array(3), place),
               now: 2,
             },
           ])

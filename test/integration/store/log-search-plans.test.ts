@@ -4,12 +4,12 @@ import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Queries } from '../../../service/store/compile.ts'
-import type { LogSearch, LogSearching } from '../../../service/store/log-search.ts'
-import { prepareLogSearch } from '../../../service/store/log-search.ts'
+import type { Queries } from '../../../service/store/engine.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import * as postgresSchema from '../../../service/store/postgres/schema.ts'
 import * as sqliteSchema from '../../../service/store/sqlite/schema.ts'
+import type { LogSearch, SearchReads } from '../../../service/store/tlog-search.ts'
+import { prepareSearchReads } from '../../../service/store/tlog-search.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 
 const entries = 50_000
@@ -18,7 +18,7 @@ const start = 1_764_000_000_000
 const pace = 2_000
 
 interface Planned {
-  readonly searching: LogSearching
+  readonly searching: SearchReads
   /** Every plan of the statements that ran since the last call. */
   plans(): Promise<readonly string[]>
   close(): Promise<void>
@@ -37,7 +37,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     database = await create()
     await (await openStore(database.location)).close()
     await database.sql(fill(database.location.kind))
-    await database.sql(database.location.kind === 'sqlite' ? 'analyze' : 'analyze log_entries')
+    await database.sql(database.location.kind === 'sqlite' ? 'analyze' : 'analyze tlog_entries')
     planned = observe(database)
   })
 
@@ -52,30 +52,30 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
 
   it.each<[string, LogSearch]>([
     ['nothing', {}],
-    ['user', { userTag: tag(77) }],
-    ['device', { deviceTag: tag(77) }],
-    ['address', { ipTag: tag(77) }],
-    ['path', { pathTag: tag(77) }],
+    ['user', { userBlindIndex: tag(77) }],
+    ['device', { deviceBlindIndex: tag(77) }],
+    ['address', { ipBlindIndex: tag(77) }],
+    ['path', { pathBlindIndex: tag(77) }],
     ['code', { code: 'code_7' }],
     ['a rare kind', { kind: 'gap' }],
     ['what was refused', { result: 'refused' }],
     ['id', { id: new Uint8Array(16) }],
     ['hash', { hash: new Uint8Array(32) }],
-    ['user and time', { userTag: tag(77), ...minute }],
-    ['user, code and result', { userTag: tag(77), code: 'code_7', result: 'refused' }],
+    ['user and time', { userBlindIndex: tag(77), ...minute }],
+    ['user, code and result', { userBlindIndex: tag(77), code: 'code_7', result: 'refused' }],
   ])('by %s is a walk along an index, for a page and for a chart', async (_, search) => {
     await planned.searching.searchLog(search, Number.MAX_SAFE_INTEGER, 51)
-    await planned.searching.listTimes({ ...minute, ...search }, 1_000)
+    await planned.searching.listEntryTimes({ ...minute, ...search }, 1_000)
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThan(0)
     for (const plan of plans) {
-      expect(plan).not.toMatch(/SCAN log_entries(?! USING)|Seq Scan/)
+      expect(plan).not.toMatch(/SCAN tlog_entries(?! USING)|Seq Scan/)
       expect(plan).toMatch(
-        /USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY|SCAN log_entries USING|Index|Bitmap/,
+        /USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY|SCAN tlog_entries USING|Index|Bitmap/,
       )
       // A walk that has to sort has read everything first: what one user has, or one minute, never a whole log.
       if (/TEMP B-TREE|Sort/.test(plan))
-        expect(plan).toMatch(/log_entries_(?:user|device|ip|path|code|result|kind|id|hash|at)/)
+        expect(plan).toMatch(/tlog_entries_(?:user|device|ip|path|code|result|kind|id|hash|at)/)
     }
   })
 
@@ -84,7 +84,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThanOrEqual(3)
     expect(plans.length).toBeLessThanOrEqual(5)
-    for (const plan of plans) expect(plan).not.toMatch(/TEMP B-TREE|Seq Scan|SCAN log_entries/)
+    for (const plan of plans) expect(plan).not.toMatch(/TEMP B-TREE|Seq Scan|SCAN tlog_entries/)
   })
 })
 
@@ -99,8 +99,8 @@ function fill(kind: 'sqlite' | 'postgres'): string {
       ? `unhex(printf('%0${2 * size}x', ${number}))`
       : `decode(lpad(to_hex(${number}), ${2 * size}, '0'), 'hex')`
   const [refused, gap] = ['i % 10 = 0', 'i % 10000 = 1']
-  return `insert into log_entries (place, id, hash, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
-      path_tag, area_tag, detail, detail_until)
+  return `insert into tlog_entries (global_index, id, hash, leaf, at, kind, result, code, app, user_blind_index, device_blind_index, ip_blind_index,
+      path_blind_index, area_blind_index, detail, detail_expires_at)
     ${numbers}
     select i, ${bytes(16, 'i')}, ${bytes(32, 'i')}, ${bytes(400, 'i')}, ${start} + cast(i as bigint) * ${pace},
       case when ${gap} then 'gap' else 'request' end,
@@ -115,12 +115,13 @@ function observe({ location }: TestDatabase): Planned {
   const ran: Ran[] = []
   const logger = { logQuery: (query: string, params: unknown[]) => void ran.push({ query, params }) }
   const guard = <T>(read: () => Promise<T>): Promise<T> => read()
+  const engine = { guard, locks: { update: '', keyShare: '' } } as const
   const take = (): readonly Ran[] => ran.splice(0)
   if (location.kind === 'sqlite') {
     const connection = new Database(location.path)
     const queries = drizzleSqlite(connection, { logger }) as unknown as Queries
     return {
-      searching: prepareLogSearch(queries, sqliteSchema as never, guard),
+      searching: prepareSearchReads({ ...engine, queries, tables: sqliteSchema }),
       plans: async () =>
         take().map(({ query, params }) => {
           const rows = connection
@@ -133,7 +134,11 @@ function observe({ location }: TestDatabase): Planned {
   }
   const pool = new Pool({ connectionString: location.url, max: 1 })
   return {
-    searching: prepareLogSearch(drizzlePostgres(pool, { logger }), postgresSchema, guard),
+    searching: prepareSearchReads({
+      ...engine,
+      queries: drizzlePostgres(pool, { logger }),
+      tables: postgresSchema,
+    }),
     async plans() {
       const plans: string[] = []
       for (const { query, params } of take()) {
