@@ -1,18 +1,17 @@
 /** Claim: from an authorized request to a command. Limits first, then one durable commit before anything happens. */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
-import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Caller } from '../gateway/backend.ts'
 import type { Work } from '../limits/bulkheads.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
-import type { CommitResult, Store, Write, WriteOf } from '../store/store.ts'
+import type { CommitResult, Write, WriteOf } from '../store/store.ts'
 import type { IntentResult } from '../tlog/commit-leaves.ts'
 import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
+import { replayed } from './replay-guard.ts'
 import { evidenceOf, intentEntry, type RequestContext } from './request-context.ts'
 import type { Route, RoutePolicy } from './routes/route.ts'
 import { keyRevoked } from './verify.ts'
@@ -174,37 +173,4 @@ async function sessionRefusal({ sessions }: ExchangeContext, id: Uint8Array): Pr
   return isRevoked
     ? keyRevoked().with({ step: 'key' })
     : new ProblemError('session_ended', 'the session has ended')
-}
-
-/** Refuses copies of a request before they count for any limit. The durable claim of the nonce decides. */
-export interface ReplayGuard {
-  /**
-   * @returns leaves the guard; call it once the claim has been committed or refused
-   * @throws ProtocolError `replayed` for a nonce that is stored, or being claimed in this process.
-   * @throws StoreUnavailable
-   */
-  enter(signature: RequestSignature): Promise<() => void>
-}
-
-export function createReplayGuard(store: Pick<Store, 'hasNonce'>): ReplayGuard {
-  const claiming = new Set<string>()
-  return {
-    async enter({ keyid, nonce }) {
-      const name = `${keyid} ${encodeBase64Url(nonce)}`
-      if (claiming.has(name)) throw replayed()
-      claiming.add(name)
-      const leave = (): void => void claiming.delete(name)
-      try {
-        if (await store.hasNonce(keyid, nonce)) throw replayed()
-        return leave
-      } catch (error) {
-        leave()
-        throw error
-      }
-    },
-  }
-}
-
-export function replayed(): ProtocolError {
-  return new ProtocolError('replayed', 'the request was received before')
 }

@@ -16,7 +16,7 @@ import type { Appender } from '../tlog/appender.ts'
 import type { EntryGate } from '../tlog/gate.ts'
 import type { Receipts } from '../tlog/receipts.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { ReplayGuard } from './claim.ts'
+import type { ReplayGuard } from './replay-guard.ts'
 
 export interface ExchangeContext {
   readonly primitives: Primitives

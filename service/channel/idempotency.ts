@@ -13,10 +13,11 @@ import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from 'miniseal-pro
 import { z } from 'zod'
 import { secretContext } from '../keys/secret-places.ts'
 import { ProblemError, type Refusal, toProblem } from '../problems/problem-error.ts'
+import type { TokenSubject } from '../sessions/tokens.ts'
 import type { IdempotencyRecord } from '../store/claims.ts'
 import type { Write, WriteOf } from '../store/store.ts'
-import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
+import type { RoutePolicy } from './routes/route.ts'
 
 /** Seconds: more than the promised 24 hours, and far more than the window of a signed request. */
 const retention = 90_000
@@ -88,10 +89,16 @@ export function readIdempotencyKey(message: RequestMessage): string {
   return value.value
 }
 
+interface Authorized {
+  readonly message: RequestMessage
+  readonly policy: Pick<RoutePolicy, 'idempotency' | 'answerScope'>
+  readonly subject: Pick<TokenSubject, 'user' | 'sid'>
+}
+
 /** The claim of a request's key for its user; `undefined` where none is required, or it cannot be parsed. */
 export function idempotencyClaim(
   context: ExchangeContext,
-  { message, policy, subject }: AuthorizedRequest,
+  { message, policy, subject }: Authorized,
 ): WriteOf<'claim-idempotency'> | undefined {
   if (policy.idempotency === 'none') return undefined
   let key: string
