@@ -3,7 +3,7 @@ import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Caller } from '../gateway/backend.ts'
-import type { Work } from '../limits/bulkheads.ts'
+import type { Work } from '../limits/concurrency.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { CommitResult, Write, WriteOf } from '../store/store.ts'
@@ -85,14 +85,14 @@ async function applyLimits(
   const { limits, disk } = context
   const { subject, policy } = request
   requestContext.rateLimitFields = await atStepAsync('limits', () =>
-    policy.budget === 'outcomes' ? limits.takeOutcome(subject) : limits.takeRequest(subject),
+    policy.budget === 'outcomes' ? limits.countOutcomeQuery(subject) : limits.countRequest(subject),
   )
   if (usesStorage(request))
     await atStepAsync('limits', async () => {
       disk.assertSpace()
       await limits.storage.assertWithin(subject)
     })
-  requestContext.release = atStep('limits', () => limits.acquireFor(workOf(context, request)))
+  requestContext.release = atStep('limits', () => limits.acquireShare(workOf(context, request)))
 }
 
 /** Requests about outcomes have separate shares, so that they get through while the requests in question hang. */

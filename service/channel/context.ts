@@ -1,7 +1,7 @@
 /** The dependencies of an exchange, and what it reports while it runs and when it ends. */
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import type { Outbox } from '../events/outbox.ts'
-import type { SocketTurn } from '../events/socket-turn.ts'
+import type { SocketEffects } from '../events/subscriptions.ts'
 import type { Backend } from '../gateway/backend.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
@@ -35,7 +35,7 @@ export interface ExchangeContext {
   readonly replayGuard: ReplayGuard
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
-  readonly socket?: SocketTurn
+  readonly socket?: SocketEffects
   /** Development only: `signature_invalid` carries a digest of the signature base. */
   readonly returnsSignatureBase: boolean
   readonly log: EntryGate

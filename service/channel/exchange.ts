@@ -1,7 +1,7 @@
 /** One exchange: a frame in, a frame out. Reads as the protocol does (sections 4 to 6). */
 import { randomUUID } from 'node:crypto'
 import { encodeUtf8 } from 'miniseal-protocol/text'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
 import type { Problem } from '../problems/document.ts'
 import { clearProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
@@ -44,7 +44,7 @@ async function runStages(
   const clock = new StageClock(context.trace)
   let leave = (): void => {}
   try {
-    leave = await atStepAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
+    leave = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const answer = await answerFrame(context, opened, requestContext, clock)

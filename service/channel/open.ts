@@ -57,7 +57,7 @@ export async function openFrame(
     case 'handshake-request':
       atStep('frame', () => assertHandshakeSize(bytes))
       // Before any key agreement: a handshake is the most expensive frame that an unauthenticated sender can send.
-      await atStepAsync('limits', () => context.limits.takeHandshake(source))
+      await atStepAsync('limits', () => context.limits.countHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)

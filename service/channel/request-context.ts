@@ -3,7 +3,7 @@ import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/f
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { SignatureEvidence } from '../gateway/backend.ts'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
 import type { Refusal } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { LoggedSubject } from '../tlog/disclosures.ts'

@@ -1,6 +1,6 @@
 /** `/devices`: a user lists, names and revokes their devices. */
 import { z } from 'zod'
-import { revokedDeviceEvent } from '../../events/device-events.ts'
+import { revokedDeviceEvent } from '../../events/outbox.ts'
 import { jsonReply, noContent } from '../../messages/content.ts'
 import type { SessionRecord } from '../../store/sessions.ts'
 import type { Write } from '../../store/store.ts'

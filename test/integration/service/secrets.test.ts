@@ -72,7 +72,7 @@ it('the sandbox creates session keys, without which the other tests prove nothin
 
 it('log lines exist for every exchange and call, without secrets, codes, tokens, identities, paths or bodies', () => {
   const log = service.logText()
-  expect(log).toContain('"event":"exchange"')
+  expect(log).toContain('"event":"exchange.completed"')
   expect(log).toContain('"code":"token_invalid"')
   expect(log).toContain('"api":"sns/jscode2session"')
   const canaries = [
