@@ -1,45 +1,42 @@
-/** `miniseal explain`: why a captured request, answer or refusal does not verify. Offline, but for a JWK Set by its address. */
+/** `miniseal explain`: why a captured request, response or refusal does not verify. Offline, except for `--jwks URL`. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { FormatError } from 'miniseal-protocol/errors'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
-import type { Capture } from '../explain/capture.ts'
-import { UnreadableCapture } from '../explain/capture.ts'
-import { explainCapture } from '../explain/explain.ts'
-import { secondsOf } from '../explain/json-capture.ts'
-import type { ExplainOptions } from '../explain/options.ts'
-import { patient } from '../explain/options.ts'
-import { jsonOf, printReport } from '../explain/print.ts'
-import { printProblem, problemJson } from '../explain/problem-report.ts'
-import type { KnownKey } from '../explain/public-keys.ts'
-import { readKeys, UnreadableKey } from '../explain/public-keys.ts'
-import { maxCapture, readCapture } from '../explain/read-capture.ts'
+import type { Capture, ExplainOptions, KnownKey, Locale } from 'miniseal-verify/explain'
+import { en, explainCapture, interactiveBudget, jsonOf, printReport } from 'miniseal-verify/explain'
+import { maxCapture, readCapture, secondsOf, UnreadableCapture } from '../explain/captures.ts'
+import { readKeys, UnreadableKey } from '../explain/key-options.ts'
+import { zhCN } from '../explain/locales/zh-CN.ts'
+import { printProblem, problemJson } from '../explain/problem.ts'
 import type { Language } from '../messages/language.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 
+const locales: Readonly<Record<Language, Locale>> = { en, 'zh-CN': zhCN }
+
 const usage = `usage: miniseal explain FILE [options]        FILE - or none: standard input
 
-Says which check of a signed message fails, shows both signature bases with the first byte that differs, and the likely
-cause: it looks for the change (host, path, query, encoding, fields, body, clock, key) that makes the signature verify.
+Shows which check of a signed message fails, both signature bases with the first byte that differs, and the likely cause:
+it searches for the change (host, path, query, encoding, fields, body, clock, key) after which the signature verifies.
 
-FILE is an HTTP/1.1 request or answer as text, as a backend behind the gateway receives it; or JSON {"method", "url",
+FILE is an HTTP/1.1 request or response as text, as a backend behind the gateway receives it; or JSON {"method", "url",
 "headers", "body": base64}, {"request": …, "response": …}; or a HAR file or entry; or a problem document.
 
-      --request FILE     the request of an answer or of a problem document
-      --problem FILE     the refusal of the request; in development it says what the service computed
+      --request FILE     the request of a response or of a problem document
+      --problem FILE     the refusal of the request; in development it shows what the service computed
       --base FILE        the signature base as the signer made it
       --base-sha256 HEX  the member base_sha256 of a refusal
-      --key KEY          public key: b64u of 32 bytes, JWK, or @FILE (PEM, JWK, JWK Set); may be repeated
-      --jwks URL|FILE    the service's keys; may be repeated: https://…/.well-known/miniseal-keys.json for signatures,
+      --key KEY          public key: base64url of 32 bytes, JWK, or @FILE (PEM, JWK, JWK Set); repeatable
+      --jwks URL|FILE    the service's keys; repeatable: https://…/.well-known/miniseal-keys.json for signatures,
                          https://…/.well-known/jwks.json for tokens
-      --origin URL       MINISEAL_ORIGIN of the service, where Host is another
+      --origin URL       MINISEAL_ORIGIN of the service, when Host differs
       --at TIME          when it arrived: UNIX seconds or ISO 8601
       --lang zh-CN|en    language (default: as LANG says)
-      --json             for programs
+      --json             machine-readable
 
-Tokens are shown as digests. The exit code is 0 when no check fails, 1 when one does or a refusal is explained, 2 for a
-wrong call, 3 when something cannot be read.
+Tokens are shown as digests. Exit codes: 0 no check fails, 1 a check fails or a refusal is explained, 2 wrong usage,
+3 something cannot be read.
 `
 
 const options = {
@@ -62,14 +59,14 @@ function parseValues(args: readonly string[]) {
 }
 
 export const explain: Command = {
-  summary: 'say why a signed request or answer does not verify',
+  summary: 'explain why a signed request or response does not verify',
   usage,
   async run(args, terminal) {
     const { values, positionals } = parseValues(args)
     const [file = '-', ...more] = positionals
     if (more.length > 0) throw new UsageError('explain takes one file')
-    const language = languageChosen(values.lang, terminal)
-    const known = await knownOf(values)
+    const language = languageOf(values.lang, terminal)
+    const known = await optionsOf(values)
     const capture = await readAll(file, values)
     return writeReport(capture, known, language, values.json, terminal)
   },
@@ -85,11 +82,11 @@ function writeReport(
   const report = explainCapture(capture, known)
   const { problem } = report
   if (isJson) {
-    const told = problem === undefined ? {} : { problem: problemJson(problem, language) }
-    terminal.out(`${JSON.stringify({ ...(jsonOf(report, language) as object), ...told })}\n`)
+    const document = problem === undefined ? {} : { problem: problemJson(problem, language) }
+    terminal.out(`${JSON.stringify({ ...jsonOf(report, locales[language]), ...document })}\n`)
   } else {
     const isAlone = capture.request === undefined && report.signatures.length === 0 && problem !== undefined
-    if (!isAlone) terminal.out(printReport(report, language))
+    if (!isAlone) terminal.out(printReport(report, locales[language]))
     if (problem !== undefined)
       terminal.out(`${isAlone ? '' : '\n'}${printProblem(problem, language, isAlone)}`)
   }
@@ -99,19 +96,19 @@ function writeReport(
 /** The capture, with the request and the problem document that were given beside it. */
 async function readAll(file: string, { request, problem }: Values): Promise<Capture> {
   const capture = await readOne(file)
-  const asked = request === undefined ? undefined : await readOne(request)
-  const told = problem === undefined ? undefined : await readOne(problem)
-  if (asked !== undefined && asked.request === undefined)
+  const sent = request === undefined ? undefined : await readOne(request)
+  const document = problem === undefined ? undefined : await readOne(problem)
+  if (sent !== undefined && sent.request === undefined)
     throw new CommandFailed('--request holds no request')
-  if (told !== undefined && told.problem === undefined)
+  if (refusal !== undefined && refusal.problem === undefined)
     throw new CommandFailed('--problem holds no problem document')
-  const at = told?.problem?.time
+  const at = refusal?.problem?.time
   return {
     ...capture,
-    ...(asked?.request === undefined ? {} : { request: asked.request }),
-    ...(told?.problem === undefined ? {} : { problem: told.problem }),
+    ...(sent?.request === undefined ? {} : { request: sent.request }),
+    ...(refusal?.problem === undefined ? {} : { problem: refusal.problem }),
     ...(capture.at === undefined && at !== undefined ? { at } : {}),
-    notes: [...capture.notes, ...(asked?.notes ?? [])],
+    notes: [...capture.notes, ...(sent?.notes ?? [])],
   }
 }
 
@@ -146,7 +143,7 @@ async function readStandardInput(): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-async function knownOf(values: Values): Promise<ExplainOptions> {
+async function optionsOf(values: Values): Promise<ExplainOptions> {
   const keys: KnownKey[] = []
   for (const text of values.key) keys.push(...parseKeys(await textOf(text, '@'), 'option'))
   for (const location of values.jwks) keys.push(...parseKeys(await readSet(location), 'jwks'))
@@ -163,7 +160,7 @@ async function knownOf(values: Values): Promise<ExplainOptions> {
     signerBase:
       values.base === undefined ? undefined : Buffer.from(await bytesOf(values.base)).toString('utf8'),
     baseSha256: digest,
-    budget: patient,
+    budget: interactiveBudget,
   }
 }
 
@@ -204,7 +201,7 @@ async function readSet(location: string): Promise<string> {
   }
 }
 
-function languageChosen(given: string | undefined, { environment }: Terminal): Language {
+function languageOf(given: string | undefined, { environment }: Terminal): Language {
   if (given !== undefined && given !== 'zh-CN' && given !== 'en')
     throw new UsageError('--lang takes zh-CN or en')
   return given ?? (environment.LANG?.startsWith('zh') === true ? 'zh-CN' : 'en')

@@ -28,7 +28,7 @@ let server: Server
 let address: string
 
 const jwkOf = ({ signer, publicKey, known }: NamedKey) => ({
-  ...{ kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, miniseal_use: known.purpose },
+  ...{ kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, miniseal_use: known.use },
   x: Buffer.from(publicKey).toString('base64url'),
 })
 const jwk = jwkOf(service)
