@@ -1,8 +1,8 @@
 /**
- * Mutation testing, one room at a time: `MINISEAL_ROOM=crypto npx stryker run`, and the same for `exchange`. One file:
+ * Mutation testing, one room at a time: `MINISEAL_AREA=crypto npx stryker run`, and the same for `exchange`. One file:
  * `--mutate crypto/frames/frame.ts`. docs/internals/assurance.md has the scores.
  */
-const room = process.env.MINISEAL_ROOM ?? 'crypto'
+const room = process.env.MINISEAL_AREA ?? 'crypto'
 const mutate = { crypto: ['crypto/**/*.ts'], exchange: ['service/channel/**/*.ts'] }
 
 export default {

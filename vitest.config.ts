@@ -6,10 +6,10 @@ import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** Integration suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
-const engineSuites = readdirSync('test/integration', { recursive: true, encoding: 'utf8' })
-  .map((file) => `test/integration/${file}`)
-  .filter((file) => file.endsWith('.test.ts'))
+/** Suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
+const engineSuites = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((file) => `test/${file}`)
+  .filter((file) => /^test\/(?:integration|long)\/.*\.test\.ts$/.test(file))
   .filter((file) => /describe(?:OnBothEngines|WithBothDatabases)\(/.test(readFileSync(file, 'utf8')))
 
 /** Databases of tests need no disk: an fsync in memory takes 0.1 ms instead of several. */
@@ -22,6 +22,14 @@ function hasSpace(folder: string): boolean {
   } catch {
     return false
   }
+}
+
+/** The long tests run in `e2e`, too: each for seconds. */
+const fewRounds = {
+  MINISEAL_CRASH_ROUNDS: '4',
+  MINISEAL_CHAOS_TRANSFERS: '40',
+  MINISEAL_FLOOD_SECONDS: '3',
+  MINISEAL_PAYMENTS: '40',
 }
 
 const globalSetup = 'test/support/global-setup.ts'
@@ -61,7 +69,7 @@ export default defineConfig({
           name: 'postgres',
           include: engineSuites,
           isolate: false,
-          env: { ...memoryFolder, MINISEAL_TEST_ENGINE: 'postgres' },
+          env: { ...memoryFolder, ...fewRounds, MINISEAL_TEST_ENGINE: 'postgres' },
           globalSetup,
         },
       },
@@ -72,12 +80,22 @@ export default defineConfig({
           include: [
             'test/e2e/**/*.test.ts',
             'test/conformance/{judges,independent}/*.test.ts',
+            'test/long/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
+          env: fewRounds,
           globalSetup,
         },
       },
-      { extends: true, test: { name: 'long', include: ['test/long/**/*.test.ts'], globalSetup } },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          env: { MINISEAL_TEST_ENGINE: 'sqlite,postgres' },
+          globalSetup,
+        },
+      },
     ],
   },
 })

@@ -30,7 +30,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
-    include: process.env.MINISEAL_ROOM === 'exchange' ? tests.exchange : tests.crypto,
+    include: process.env.MINISEAL_AREA === 'exchange' ? tests.exchange : tests.crypto,
     isolate: false,
     sequence: { sequencer: QuickestFirst },
     testTimeout: 30_000,

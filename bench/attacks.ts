@@ -1,5 +1,5 @@
 /**
- * `npm run bench:attacks [-- --only NAME,…] [--seconds N] [--entries N]`: a real service under each kind of load, and what
+ * `npm run bench -- attacks [--only NAME,…] [--seconds N] [--entries N]`: a real service under each kind of load, and what
  * becomes of somebody else's payment and login. Ends with 1 when a figure is over its bound.
  */
 import { type ChildProcess, spawn } from 'node:child_process'

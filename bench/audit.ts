@@ -1,5 +1,5 @@
 /**
- * `npm run bench:audit [ENTRIES]`: a log of a million entries, written by the real sequencer: how long it takes to
+ * `npm run bench -- audit [ENTRIES]`: a log of a million entries, written by the real sequencer: how long it takes to
  * write, to check as a whole and in part, to prove one entry, and how much room it takes.
  */
 import { spawnSync } from 'node:child_process'

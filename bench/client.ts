@@ -1,11 +1,10 @@
 /**
- * What the client costs a phone: `npm run bench:client` signs and seals a request of 1 KB and opens and verifies its
+ * What the client costs a phone: `npm run bench -- client` signs and seals a request of 1 KB and opens and verifies its
  * answer, in JavaScriptCore without a JIT as iOS runs mini programs, with noble and with tweetnacl side by side.
  *
  * Fails when noble misses the targets. The fastest round counts: the median is also that of what else the machine does.
  */
 import { randomBytes } from 'node:crypto'
-import { pathToFileURL } from 'node:url'
 import { bundleClient } from '../miniprogram/build/bundle.ts'
 import { runInJsc } from '../test/e2e/engines/jsc.ts'
 import { createLoopback } from '../test/e2e/engines/wx-loopback.ts'
@@ -71,4 +70,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main()
+await main()

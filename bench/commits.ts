@@ -1,5 +1,5 @@
 /**
- * Commits a second on PostgreSQL, of what a sealed POST writes: `npm run bench:commits -- [--processes N] [--committers N]
+ * Commits a second on PostgreSQL, of what a sealed POST writes: `npm run bench -- commits [--processes N] [--committers N]
  * [--seconds N] [--pool N]`. TEST_POSTGRES_URL names the server.
  *
  * Each committer claims (nonce, session, Idempotency-Key, the person's key, intent), then settles (answer, key, intent,
@@ -58,7 +58,7 @@ function claim(seed: number, key: string, id: Uint8Array): readonly Write[] {
       expiresAt: NOW + 90_000,
     },
     holdSubjectKey(seed),
-    { kind: 'put-intent', intent: { id, userTag: bytes(8, seed), draft, startedAt: NOW } },
+    { kind: 'insert-intent', intent: { id, userBlindIndex: bytes(8, seed), draft, startedAt: NOW } },
   ]
 }
 
@@ -75,7 +75,7 @@ function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
     },
     holdSubjectKey(seed),
     { kind: 'delete-intent', id },
-    { kind: 'stage-leaf', entry: { ...pendingEntry(1), id, hash, detail, seal: hash } },
+    { kind: 'insert-pending-entry', entry: { ...pendingEntry(1), id, hash, detail, mac: hash } },
   ]
 }
 

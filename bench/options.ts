@@ -26,7 +26,8 @@ export interface BenchOptions {
   readonly writeDocs: boolean
 }
 
-export const usage = `usage: npm run bench -- [options]
+export const usage = `usage: npm run bench -- [schemes] [options]
+       npm run bench -- attacks | audit | client | commits
 
 Measures Miniseal against what the same work costs at least, and against other ways to secure a mini program's requests.
 Prints Markdown on standard output and progress on standard error.

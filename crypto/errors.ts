@@ -5,53 +5,9 @@
  * attacker-controlled text.
  */
 
-/** Codes that are answered in the clear, because there is no session to seal the answer for. */
-export type ClearCode =
-  | 'malformed_frame'
-  | 'unknown_agreement_key'
-  | 'unknown_session'
-  | 'frame_too_large'
-  | 'cannot_open'
-  | 'overloaded'
+import type { ProtocolCode } from './problem-codes.ts'
 
-/** Codes that travel sealed and signed, as an inner problem document. */
-export type RefusalCode =
-  | 'signature_missing'
-  | 'signature_malformed'
-  | 'components_incomplete'
-  | 'tag_invalid'
-  | 'alg_not_allowed'
-  | 'window_invalid'
-  | 'digest_mismatch'
-  | 'key_unknown'
-  | 'key_revoked'
-  | 'signature_invalid'
-  | 'token_missing'
-  | 'token_invalid'
-  | 'token_expired'
-  | 'token_key_mismatch'
-  | 'replayed'
-  | 'session_ended'
-  | 'idempotency_missing'
-  | 'idempotency_in_progress'
-  | 'idempotency_mismatch'
-  | 'request_cancelled'
-  | 'step_up_required'
-  | 'step_up_invalid'
-  | 'login_code_invalid'
-  | 'login_code_used'
-  | 'login_blocked'
-  | 'login_busy'
-  | 'wechat_unavailable'
-  | 'device_key_refused'
-  | 'rate_limited'
-  | 'payload_invalid'
-  | 'not_found'
-  | 'upstream_unavailable'
-  | 'unavailable'
-  | 'internal'
-
-export type ProtocolCode = ClearCode | RefusalCode
+export type { ClearCode, ProtocolCode, RefusalCode } from './problem-codes.ts'
 
 /**
  * A message that the protocol refuses.

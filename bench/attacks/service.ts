@@ -56,7 +56,7 @@ export async function startAttacked({
     NODE_OPTIONS: `--import=data:text/javascript,process.on('SIGXFSZ',()=>{})`,
     ...more,
   }
-  const main = new URL('../../bin/miniseal.js', import.meta.url).pathname
+  const main = new URL('../../service/bin/miniseal.js', import.meta.url).pathname
   const child = spawn(process.execPath, [main, 'serve'], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', sink === 'full' ? openSync('/dev/full', 'w') : 'pipe'],

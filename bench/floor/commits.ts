@@ -14,13 +14,13 @@ export interface CommitFloor {
 const insertNonce = 'insert into nonces (scope, nonce, expires_at) values (?, ?, ?)'
 const insertKey =
   'insert into idempotency (user_id, key, fingerprint, started_at, expires_at) values (?, ?, ?, ?, ?)'
-const insertIntent = 'insert into log_intents (id, user_tag, draft, started_at) values (?, ?, ?, ?)'
+const insertIntent = 'insert into tlog_intents (id, user_blind_index, draft, started_at) values (?, ?, ?, ?)'
 const settleKey = 'update idempotency set settled_at = ?, answer_wrapped = ? where user_id = ? and key = ?'
-const removeIntent = 'delete from log_intents where id = ?'
+const removeIntent = 'delete from tlog_intents where id = ?'
 const columns =
-  'id, hash, leaf, at, kind, result, app, user_tag, device_tag, ip_tag, path_tag, area_tag, detail, detail_until'
-const stageLeaf = `insert into log_staged (${columns}) values (?, ?, ?, ?, 'request', 'ok', ?, ?, ?, ?, ?, ?, ?, ?)`
-const moveLeaves = `insert into log_entries (place, ${columns}) select ? + row_number() over (), ${columns} from log_staged`
+  'id, hash, leaf, at, kind, result, app, user_blind_index, device_blind_index, ip_blind_index, path_blind_index, area_blind_index, detail, detail_expires_at'
+const stageLeaf = `insert into tlog_pending (${columns}) values (?, ?, ?, ?, 'request', 'ok', ?, ?, ?, ?, ?, ?, ?, ?)`
+const moveLeaves = `insert into tlog_entries (global_index, ${columns}) select ? + row_number() over (), ${columns} from tlog_pending`
 
 /** Bytes of the rows that a POST of 200 bytes leaves, as measured. */
 const sizes = { draft: 2_300, answer: 407, leaf: 389, detail: 2_400 } as const
@@ -38,7 +38,7 @@ export async function commitFloor({
   const connection = new Database(path)
   connection.pragma('journal_mode = WAL')
   connection.pragma('synchronous = FULL')
-  connection.exec('delete from log_entries; delete from log_staged')
+  connection.exec('delete from tlog_entries; delete from tlog_pending')
   const run = requestWriter(connection, batch)
   const cpuBefore = process.cpuUsage()
   const startedAt = performance.now()
@@ -56,10 +56,10 @@ export async function commitFloor({
 function requestWriter(connection: Database.Database, batch: number): () => void {
   const [nonce, key, intent, settle, remove, stage, move, empty] = [
     ...[insertNonce, insertKey, insertIntent, settleKey, removeIntent, stageLeaf, moveLeaves],
-    'delete from log_staged',
+    'delete from tlog_pending',
   ].map((text) => connection.prepare(text))
   const now = Math.floor(Date.now() / 1_000)
-  let place = 0
+  let globalIndex = 0
   return () => {
     const made = Array.from({ length: batch }, () => ({ id: randomBytes(16), name: randomName(16) }))
     inTransaction(connection, () => {
@@ -79,10 +79,10 @@ function requestWriter(connection: Database.Database, batch: number): () => void
       }
     })
     inTransaction(connection, () => {
-      move?.run(place)
+      move?.run(globalIndex)
       empty?.run()
     })
-    place += batch
+    globalIndex += batch
   }
 }
 

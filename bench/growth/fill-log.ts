@@ -2,26 +2,26 @@
 import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import type { LogState, TileRecord } from '../../service/store/log-records.ts'
-import { entryIndexOf } from '../../service/store/log-records.ts'
-import type { LogSeals } from '../../service/tlog/seals.ts'
+import { globalIndexOf } from '../../service/store/log-records.ts'
+import type { RowMacs } from '../../service/tlog/row-macs.ts'
 import { growTree, hashLeaf } from '../../service/tlog/tree.ts'
 
 /** Leaves that are taken into the tree at one time. */
 const batch = 16_384
 
-const copied = 'at, kind, result, code, app, detail_until'
+const copied = 'at, kind, result, code, app, detail_expires_at'
 
 type Row = Readonly<Record<string, string | number | Uint8Array | null>>
 
 /** Appends to the newest log until it has `size` entries; tree, tiles and state fit them. */
-export function fillLog(connection: Database.Database, size: number, seals: LogSeals): void {
+export function fillLog(connection: Database.Database, size: number, macs: RowMacs): void {
   const template = connection
-    .prepare<[], Row>("select * from log_entries where kind = 'request' order by place desc limit 1")
+    .prepare<[], Row>("select * from tlog_entries where kind = 'request' order by global_index desc limit 1")
     .get()
   if (template === undefined) throw new Error('there is no entry of a request')
   const insert = connection.prepare(
-    `insert into log_entries (place, id, hash, leaf, ${copied}, user_tag, device_tag, ip_tag, path_tag, area_tag, detail)
-     select ?, ?, ?, ?, ${copied}, ?, ?, ip_tag, path_tag, area_tag, ? from log_entries where place = ?`,
+    `insert into tlog_entries (global_index, id, hash, leaf, ${copied}, user_blind_index, device_blind_index, ip_blind_index, path_blind_index, area_blind_index, detail)
+     select ?, ?, ?, ?, ${copied}, ?, ?, ip_blind_index, path_blind_index, area_blind_index, ? from tlog_entries where global_index = ?`,
   )
   const makeLeaf = leafMaker(template.leaf as Uint8Array)
   let state = readState(connection)
@@ -36,15 +36,15 @@ export function fillLog(connection: Database.Database, size: number, seals: LogS
     const details = randomBytes((template.detail as Uint8Array).length)
     for (const [index, { id, leaf, hash }] of pending.entries()) {
       details.writeUInt32BE(index)
-      const place = entryIndexOf(state.log, state.size + index)
-      insert.run(place, id, hash, leaf, randomBytes(8), randomBytes(8), details, template.place)
+      const globalIndex = globalIndexOf(state.log, state.size + index)
+      insert.run(globalIndex, id, hash, leaf, randomBytes(8), randomBytes(8), details, template.global_index)
     }
-    const writeTile = connection.prepare('insert or replace into log_tiles values (?, ?, ?, ?)')
+    const writeTile = connection.prepare('insert or replace into tlog_tiles values (?, ?, ?, ?)')
     for (const { log, level, index, hashes } of growth.tiles) writeTile.run(log, level, index, hashes)
     state = { ...state, size: state.size + count, root: growth.root }
     connection
-      .prepare('update log_states set size = ?, root = ?, seal = ? where log = ?')
-      .run(state.size, state.root, seals.ofState(state), state.log)
+      .prepare('update tlog_states set size = ?, root = ?, mac = ? where log = ?')
+      .run(state.size, state.root, macs.ofState(state), state.log)
   }
   countHour(connection, template)
 }
@@ -64,7 +64,7 @@ function leafMaker(template: Uint8Array): (id: Buffer) => Uint8Array {
 
 function readState(connection: Database.Database): LogState {
   const state = connection
-    .prepare<[], LogState>('select log, origin, size, root, seal from log_states order by log desc limit 1')
+    .prepare<[], LogState>('select log, origin, size, root, mac from tlog_states order by log desc limit 1')
     .get()
   if (state === undefined) throw new Error('there is no log')
   return state
@@ -73,7 +73,7 @@ function readState(connection: Database.Database): LogState {
 /** The last tile of each level, where there is one that is not full. */
 function readEdge(connection: Database.Database, { log, size }: LogState): readonly TileRecord[] {
   const find = connection.prepare<[number, number, number], TileRecord>(
-    'select log, level, tile_index as "index", hashes from log_tiles where log = ? and level = ? and tile_index = ?',
+    'select log, level, tile_index as "index", hashes from tlog_tiles where log = ? and level = ? and tile_index = ?',
   )
   const levels = [0, 1, 2, 3, 4, 5, 6, 7]
   return levels
@@ -85,7 +85,7 @@ function readEdge(connection: Database.Database, { log, size }: LogState): reado
 function countHour(connection: Database.Database, { kind, result }: Row): void {
   connection
     .prepare(
-      `update log_hours set entries = (select count(*) from log_entries e where e.kind = log_hours.kind and e.result = log_hours.result)
+      `update tlog_hourly_counts set entries = (select count(*) from tlog_entries e where e.kind = tlog_hourly_counts.kind and e.result = tlog_hourly_counts.result)
        where kind = ? and result = ?`,
     )
     .run(kind, result)

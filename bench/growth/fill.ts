@@ -7,15 +7,15 @@ import { parseMasterKeys } from '../../service/keys/master-keys.ts'
 import { readServiceKey } from '../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { createLogSeals, type LogSeals } from '../../service/tlog/seals.ts'
+import { createRowMacs, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { fillLog } from './fill-log.ts'
 
 /** Tables that are filled. */
-const tables = "('users', 'devices', 'sessions', 'subject_keys', 'log_entries')"
+const tables = "('users', 'devices', 'sessions', 'subject_keys', 'tlog_entries')"
 
 /** @param size how many sessions and log entries there are afterwards */
 export async function fillDatabase(path: string, size: number, masterKey: string): Promise<void> {
-  const seals = await sealsOf(path, masterKey)
+  const macs = await sealsOf(path, masterKey)
   const connection = new Database(path)
   try {
     // Out of WAL first: only then can the journal be turned off.
@@ -36,7 +36,7 @@ export async function fillDatabase(path: string, size: number, masterKey: string
     for (const { name } of indexes) connection.exec(`drop index "${name}"`)
     connection.exec('begin')
     fillPeople(connection, size)
-    fillLog(connection, size, seals)
+    fillLog(connection, size, macs)
     connection.exec('commit')
     for (const { sql } of indexes) connection.exec(sql)
   } finally {
@@ -45,13 +45,13 @@ export async function fillDatabase(path: string, size: number, masterKey: string
 }
 
 /** What the service seals the state of its log with. */
-async function sealsOf(path: string, masterKey: string): Promise<LogSeals> {
+async function sealsOf(path: string, masterKey: string): Promise<RowMacs> {
   const store = await openStore({ kind: 'sqlite', path })
   try {
     const wrapper = createSecretWrapper(parseMasterKeys(masterKey) ?? [])
     const lookup = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
     if (lookup === undefined) throw new Error('there is no lookup key')
-    return createLogSeals(readServiceKey(lookup, wrapper).secretKey)
+    return createRowMacs(readServiceKey(lookup, wrapper).secretKey)
   } finally {
     await store.close()
   }
@@ -74,7 +74,7 @@ function fillPeople(connection: Database.Database, size: number): void {
       randomblob(length(s2c_wrapped)), created_at, expires_at, last_seen_at, ended_at, end_reason, required_acr
       from made, (select app, c2s_wrapped, s2c_wrapped, created_at, expires_at, last_seen_at, ended_at, end_reason,
         required_acr from sessions where ended_at is null limit 1);
-    insert into subject_keys select made.tag, randomblob(length(key_wrapped)), created_at
+    insert into subject_keys select made.subject_index, randomblob(length(key_wrapped)), created_at
       from made, (select * from subject_keys limit 1);
     drop table made;`)
 }

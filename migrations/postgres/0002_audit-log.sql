@@ -9,18 +9,18 @@ CREATE TABLE "auditors" (
 	CONSTRAINT "auditors_token_hash_length" CHECK (length("auditors"."token_hash") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE "log_checkpoints" (
+CREATE TABLE "tlog_checkpoints" (
 	"log" bigint NOT NULL,
 	"size" bigint NOT NULL,
 	"signed_at" bigint NOT NULL,
 	"note" text NOT NULL,
 	"cosignatures" text NOT NULL,
 	"timestamp_token" "bytea",
-	CONSTRAINT "log_checkpoints_key" PRIMARY KEY("log","size")
+	CONSTRAINT "tlog_checkpoints_key" PRIMARY KEY("log","size")
 );
 --> statement-breakpoint
-CREATE TABLE "log_entries" (
-	"place" bigint PRIMARY KEY NOT NULL,
+CREATE TABLE "tlog_entries" (
+	"global_index" bigint PRIMARY KEY NOT NULL,
 	"id" "bytea" NOT NULL,
 	"hash" "bytea" NOT NULL,
 	"leaf" "bytea" NOT NULL,
@@ -29,32 +29,32 @@ CREATE TABLE "log_entries" (
 	"result" text NOT NULL,
 	"code" text,
 	"app" text,
-	"user_tag" "bytea",
-	"device_tag" "bytea",
-	"ip_tag" "bytea",
-	"path_tag" "bytea",
-	"area_tag" "bytea",
+	"user_blind_index" "bytea",
+	"device_blind_index" "bytea",
+	"ip_blind_index" "bytea",
+	"path_blind_index" "bytea",
+	"area_blind_index" "bytea",
 	"detail" "bytea",
-	"detail_until" bigint NOT NULL
+	"detail_expires_at" bigint NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "log_hours" (
+CREATE TABLE "tlog_hourly_counts" (
 	"hour" bigint NOT NULL,
 	"kind" text NOT NULL,
 	"result" text NOT NULL,
 	"code" text NOT NULL,
 	"entries" bigint NOT NULL,
-	CONSTRAINT "log_hours_key" PRIMARY KEY("hour","kind","result","code")
+	CONSTRAINT "tlog_hourly_counts_key" PRIMARY KEY("hour","kind","result","code")
 );
 --> statement-breakpoint
-CREATE TABLE "log_intents" (
+CREATE TABLE "tlog_intents" (
 	"id" "bytea" PRIMARY KEY NOT NULL,
-	"user_tag" "bytea",
+	"user_blind_index" "bytea",
 	"draft" "bytea" NOT NULL,
 	"started_at" bigint NOT NULL
 );
 --> statement-breakpoint
-CREATE TABLE "log_staged" (
+CREATE TABLE "tlog_pending" (
 	"id" "bytea" NOT NULL,
 	"hash" "bytea" NOT NULL,
 	"leaf" "bytea" NOT NULL,
@@ -63,34 +63,34 @@ CREATE TABLE "log_staged" (
 	"result" text NOT NULL,
 	"code" text,
 	"app" text,
-	"user_tag" "bytea",
-	"device_tag" "bytea",
-	"ip_tag" "bytea",
-	"path_tag" "bytea",
-	"area_tag" "bytea",
+	"user_blind_index" "bytea",
+	"device_blind_index" "bytea",
+	"ip_blind_index" "bytea",
+	"path_blind_index" "bytea",
+	"area_blind_index" "bytea",
 	"detail" "bytea",
-	"detail_until" bigint NOT NULL,
-	CONSTRAINT "log_staged_key" PRIMARY KEY("id"),
-	CONSTRAINT "log_staged_hash_length" CHECK (length("log_staged"."hash") = 32)
+	"detail_expires_at" bigint NOT NULL,
+	CONSTRAINT "tlog_pending_key" PRIMARY KEY("id"),
+	CONSTRAINT "tlog_pending_hash_length" CHECK (length("tlog_pending"."hash") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE "log_states" (
+CREATE TABLE "tlog_states" (
 	"log" bigint PRIMARY KEY NOT NULL,
 	"origin" text NOT NULL,
 	"size" bigint NOT NULL,
 	"root" "bytea" NOT NULL,
-	CONSTRAINT "log_states_root_length" CHECK (length("log_states"."root") = 32)
+	CONSTRAINT "tlog_states_root_length" CHECK (length("tlog_states"."root") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE "log_tiles" (
+CREATE TABLE "tlog_tiles" (
 	"log" bigint NOT NULL,
 	"level" bigint NOT NULL,
 	"tile_index" bigint NOT NULL,
 	"hashes" "bytea" NOT NULL,
-	CONSTRAINT "log_tiles_key" PRIMARY KEY("log","level","tile_index")
+	CONSTRAINT "tlog_tiles_key" PRIMARY KEY("log","level","tile_index")
 );
 --> statement-breakpoint
-CREATE TABLE "log_witnesses" (
+CREATE TABLE "tlog_witnesses" (
 	"name" text PRIMARY KEY NOT NULL,
 	"log" bigint NOT NULL,
 	"size" bigint NOT NULL,
@@ -100,21 +100,21 @@ CREATE TABLE "log_witnesses" (
 );
 --> statement-breakpoint
 CREATE TABLE "subject_keys" (
-	"tag" "bytea" PRIMARY KEY NOT NULL,
+	"subject_index" "bytea" PRIMARY KEY NOT NULL,
 	"key_wrapped" "bytea" NOT NULL,
 	"created_at" bigint NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX "log_entries_id" ON "log_entries" USING btree ("id");--> statement-breakpoint
-CREATE UNIQUE INDEX "log_entries_hash" ON "log_entries" USING btree ("hash");--> statement-breakpoint
-CREATE INDEX "log_entries_at" ON "log_entries" USING btree ("at");--> statement-breakpoint
-CREATE INDEX "log_entries_kind" ON "log_entries" USING btree ("kind","place");--> statement-breakpoint
-CREATE INDEX "log_entries_result" ON "log_entries" USING btree ("result","place") WHERE result <> 'ok';--> statement-breakpoint
-CREATE INDEX "log_entries_code" ON "log_entries" USING btree ("code","place") WHERE code is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_user" ON "log_entries" USING btree ("user_tag","place") WHERE user_tag is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_device" ON "log_entries" USING btree ("device_tag","place") WHERE device_tag is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_ip" ON "log_entries" USING btree ("ip_tag","place") WHERE ip_tag is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_path" ON "log_entries" USING btree ("path_tag","place") WHERE path_tag is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_area" ON "log_entries" USING btree ("area_tag","place") WHERE area_tag is not null;--> statement-breakpoint
-CREATE INDEX "log_entries_until" ON "log_entries" USING btree ("detail_until") WHERE detail is not null;--> statement-breakpoint
-CREATE INDEX "log_intents_started" ON "log_intents" USING btree ("started_at");
+CREATE UNIQUE INDEX "tlog_entries_id" ON "tlog_entries" USING btree ("id");--> statement-breakpoint
+CREATE UNIQUE INDEX "tlog_entries_hash" ON "tlog_entries" USING btree ("hash");--> statement-breakpoint
+CREATE INDEX "tlog_entries_at" ON "tlog_entries" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "tlog_entries_kind" ON "tlog_entries" USING btree ("kind","global_index");--> statement-breakpoint
+CREATE INDEX "tlog_entries_result" ON "tlog_entries" USING btree ("result","global_index") WHERE result <> 'ok';--> statement-breakpoint
+CREATE INDEX "tlog_entries_code" ON "tlog_entries" USING btree ("code","global_index") WHERE code is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_user" ON "tlog_entries" USING btree ("user_blind_index","global_index") WHERE user_blind_index is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_device" ON "tlog_entries" USING btree ("device_blind_index","global_index") WHERE device_blind_index is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_ip" ON "tlog_entries" USING btree ("ip_blind_index","global_index") WHERE ip_blind_index is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_path" ON "tlog_entries" USING btree ("path_blind_index","global_index") WHERE path_blind_index is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_area" ON "tlog_entries" USING btree ("area_blind_index","global_index") WHERE area_blind_index is not null;--> statement-breakpoint
+CREATE INDEX "tlog_entries_until" ON "tlog_entries" USING btree ("detail_expires_at") WHERE detail is not null;--> statement-breakpoint
+CREATE INDEX "tlog_intents_started" ON "tlog_intents" USING btree ("started_at");

@@ -1,2 +1,2 @@
-ALTER TABLE "log_staged" ADD COLUMN "seal" "bytea";--> statement-breakpoint
-ALTER TABLE "log_states" ADD COLUMN "seal" "bytea";
+ALTER TABLE "tlog_pending" ADD COLUMN "mac" "bytea";--> statement-breakpoint
+ALTER TABLE "tlog_states" ADD COLUMN "mac" "bytea";

@@ -9,7 +9,7 @@ CREATE TABLE `auditors` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `auditors_token_hash_unique` ON `auditors` (`token_hash`);--> statement-breakpoint
-CREATE TABLE `log_checkpoints` (
+CREATE TABLE `tlog_checkpoints` (
 	`log` integer NOT NULL,
 	`size` integer NOT NULL,
 	`signed_at` integer NOT NULL,
@@ -19,8 +19,8 @@ CREATE TABLE `log_checkpoints` (
 	PRIMARY KEY(`log`, `size`)
 );
 --> statement-breakpoint
-CREATE TABLE `log_entries` (
-	`place` integer PRIMARY KEY NOT NULL,
+CREATE TABLE `tlog_entries` (
+	`global_index` integer PRIMARY KEY NOT NULL,
 	`id` blob NOT NULL,
 	`hash` blob NOT NULL,
 	`leaf` blob NOT NULL,
@@ -29,28 +29,28 @@ CREATE TABLE `log_entries` (
 	`result` text NOT NULL,
 	`code` text,
 	`app` text,
-	`user_tag` blob,
-	`device_tag` blob,
-	`ip_tag` blob,
-	`path_tag` blob,
-	`area_tag` blob,
+	`user_blind_index` blob,
+	`device_blind_index` blob,
+	`ip_blind_index` blob,
+	`path_blind_index` blob,
+	`area_blind_index` blob,
 	`detail` blob,
-	`detail_until` integer NOT NULL
+	`detail_expires_at` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `log_entries_id` ON `log_entries` (`id`);--> statement-breakpoint
-CREATE UNIQUE INDEX `log_entries_hash` ON `log_entries` (`hash`);--> statement-breakpoint
-CREATE INDEX `log_entries_at` ON `log_entries` (`at`);--> statement-breakpoint
-CREATE INDEX `log_entries_kind` ON `log_entries` (`kind`,`place`);--> statement-breakpoint
-CREATE INDEX `log_entries_result` ON `log_entries` (`result`,`place`) WHERE result <> 'ok';--> statement-breakpoint
-CREATE INDEX `log_entries_code` ON `log_entries` (`code`,`place`) WHERE code is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_user` ON `log_entries` (`user_tag`,`place`) WHERE user_tag is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_device` ON `log_entries` (`device_tag`,`place`) WHERE device_tag is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_ip` ON `log_entries` (`ip_tag`,`place`) WHERE ip_tag is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_path` ON `log_entries` (`path_tag`,`place`) WHERE path_tag is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_area` ON `log_entries` (`area_tag`,`place`) WHERE area_tag is not null;--> statement-breakpoint
-CREATE INDEX `log_entries_until` ON `log_entries` (`detail_until`) WHERE detail is not null;--> statement-breakpoint
-CREATE TABLE `log_hours` (
+CREATE UNIQUE INDEX `tlog_entries_id` ON `tlog_entries` (`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `tlog_entries_hash` ON `tlog_entries` (`hash`);--> statement-breakpoint
+CREATE INDEX `tlog_entries_at` ON `tlog_entries` (`at`);--> statement-breakpoint
+CREATE INDEX `tlog_entries_kind` ON `tlog_entries` (`kind`,`global_index`);--> statement-breakpoint
+CREATE INDEX `tlog_entries_result` ON `tlog_entries` (`result`,`global_index`) WHERE result <> 'ok';--> statement-breakpoint
+CREATE INDEX `tlog_entries_code` ON `tlog_entries` (`code`,`global_index`) WHERE code is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_user` ON `tlog_entries` (`user_blind_index`,`global_index`) WHERE user_blind_index is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_device` ON `tlog_entries` (`device_blind_index`,`global_index`) WHERE device_blind_index is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_ip` ON `tlog_entries` (`ip_blind_index`,`global_index`) WHERE ip_blind_index is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_path` ON `tlog_entries` (`path_blind_index`,`global_index`) WHERE path_blind_index is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_area` ON `tlog_entries` (`area_blind_index`,`global_index`) WHERE area_blind_index is not null;--> statement-breakpoint
+CREATE INDEX `tlog_entries_until` ON `tlog_entries` (`detail_expires_at`) WHERE detail is not null;--> statement-breakpoint
+CREATE TABLE `tlog_hourly_counts` (
 	`hour` integer NOT NULL,
 	`kind` text NOT NULL,
 	`result` text NOT NULL,
@@ -59,15 +59,15 @@ CREATE TABLE `log_hours` (
 	PRIMARY KEY(`hour`, `kind`, `result`, `code`)
 );
 --> statement-breakpoint
-CREATE TABLE `log_intents` (
+CREATE TABLE `tlog_intents` (
 	`id` blob PRIMARY KEY NOT NULL,
-	`user_tag` blob,
+	`user_blind_index` blob,
 	`draft` blob NOT NULL,
 	`started_at` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `log_intents_started` ON `log_intents` (`started_at`);--> statement-breakpoint
-CREATE TABLE `log_staged` (
+CREATE INDEX `tlog_intents_started` ON `tlog_intents` (`started_at`);--> statement-breakpoint
+CREATE TABLE `tlog_pending` (
 	`id` blob PRIMARY KEY NOT NULL,
 	`hash` blob NOT NULL,
 	`leaf` blob NOT NULL,
@@ -76,25 +76,25 @@ CREATE TABLE `log_staged` (
 	`result` text NOT NULL,
 	`code` text,
 	`app` text,
-	`user_tag` blob,
-	`device_tag` blob,
-	`ip_tag` blob,
-	`path_tag` blob,
-	`area_tag` blob,
+	`user_blind_index` blob,
+	`device_blind_index` blob,
+	`ip_blind_index` blob,
+	`path_blind_index` blob,
+	`area_blind_index` blob,
 	`detail` blob,
-	`detail_until` integer NOT NULL,
-	CONSTRAINT "log_staged_hash_length" CHECK(length("log_staged"."hash") = 32)
+	`detail_expires_at` integer NOT NULL,
+	CONSTRAINT "tlog_pending_hash_length" CHECK(length("tlog_pending"."hash") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE `log_states` (
+CREATE TABLE `tlog_states` (
 	`log` integer PRIMARY KEY NOT NULL,
 	`origin` text NOT NULL,
 	`size` integer NOT NULL,
 	`root` blob NOT NULL,
-	CONSTRAINT "log_states_root_length" CHECK(length("log_states"."root") = 32)
+	CONSTRAINT "tlog_states_root_length" CHECK(length("tlog_states"."root") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE `log_tiles` (
+CREATE TABLE `tlog_tiles` (
 	`log` integer NOT NULL,
 	`level` integer NOT NULL,
 	`tile_index` integer NOT NULL,
@@ -102,7 +102,7 @@ CREATE TABLE `log_tiles` (
 	PRIMARY KEY(`log`, `level`, `tile_index`)
 );
 --> statement-breakpoint
-CREATE TABLE `log_witnesses` (
+CREATE TABLE `tlog_witnesses` (
 	`name` text PRIMARY KEY NOT NULL,
 	`log` integer NOT NULL,
 	`size` integer NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE `log_witnesses` (
 );
 --> statement-breakpoint
 CREATE TABLE `subject_keys` (
-	`tag` blob PRIMARY KEY NOT NULL,
+	`subject_index` blob PRIMARY KEY NOT NULL,
 	`key_wrapped` blob NOT NULL,
 	`created_at` integer NOT NULL
 );

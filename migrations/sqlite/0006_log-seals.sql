@@ -1,2 +1,2 @@
-ALTER TABLE `log_staged` ADD `seal` blob;--> statement-breakpoint
-ALTER TABLE `log_states` ADD `seal` blob;
+ALTER TABLE `tlog_pending` ADD `mac` blob;--> statement-breakpoint
+ALTER TABLE `tlog_states` ADD `mac` blob;

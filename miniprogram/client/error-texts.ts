@@ -1,5 +1,7 @@
 /** What people read when a request fails: one row per code, Chinese first. Short, and never a promise. */
 import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
+import type { ErrorText } from './problem-texts.ts'
+import { clearTexts, refusalTexts } from './problem-texts.ts'
 
 /** Codes that only the client gives: the service never sends them. */
 export type ClientCode =
@@ -31,83 +33,15 @@ export type ChannelErrorCode = ClearCode | RefusalCode | ClientCode
 
 export type Locale = 'zh-CN' | 'en'
 
-interface Row {
-  readonly 'zh-CN': string
-  readonly en: string
-  /** May the same call be made again as it is, later? A signed answer that says otherwise wins. */
-  readonly retryable: boolean
-}
-
-function row(chinese: string, english: string, retryable = false): Row {
+function row(chinese: string, english: string, retryable = false): ErrorText {
   return { 'zh-CN': chinese, en: english, retryable }
 }
 
 const updateNeeded = row('请更新小程序后再试', 'Please update the mini program and try again.')
 const tryAgain = row('请稍后再试', 'Please try again in a moment.', true)
-const loginAgain = row('登录已失效，请重新登录', 'You have been signed out. Please sign in again.', true)
-const unsafeLine = row('安全校验未通过，操作已停止', 'The security check failed, so we stopped.')
-
-/** Answered in the clear: hints only, see `problem.ts`. */
-export const clearTexts: Readonly<Record<ClearCode, Row>> = {
-  malformed_frame: updateNeeded,
-  unknown_agreement_key: tryAgain,
-  unknown_session: loginAgain,
-  frame_too_large: row('内容过大，无法发送', 'This is too large to send.'),
-  cannot_open: unsafeLine,
-  overloaded: row('现在使用的人较多，请稍后再试', 'The service is busy. Please try again shortly.', true),
-}
-
-/** Sealed and signed by the service. */
-export const refusalTexts: Readonly<Record<RefusalCode, Row>> = {
-  signature_missing: updateNeeded,
-  signature_malformed: updateNeeded,
-  components_incomplete: updateNeeded,
-  tag_invalid: updateNeeded,
-  alg_not_allowed: updateNeeded,
-  window_invalid: row(
-    '手机时间不准确，请校准后再试',
-    'Your phone’s clock is off. Please correct it and try again.',
-    true,
-  ),
-  digest_mismatch: unsafeLine,
-  key_unknown: loginAgain,
-  key_revoked: row('此设备已被移除，请重新登录', 'This device was removed. Please sign in again.'),
-  signature_invalid: unsafeLine,
-  token_missing: loginAgain,
-  token_invalid: loginAgain,
-  token_expired: loginAgain,
-  token_key_mismatch: loginAgain,
-  replayed: row('请求已被处理，请勿重复提交', 'This was already received. Please do not send it twice.'),
-  session_ended: loginAgain,
-  idempotency_missing: updateNeeded,
-  idempotency_in_progress: row('正在处理中，请稍候', 'This is still being processed. Please wait.', true),
-  idempotency_mismatch: row('内容已变更，请重新提交', 'The details have changed. Please start again.'),
-  request_cancelled: row('请求已取消，没有执行', 'This was cancelled. Nothing was done.'),
-  step_up_required: row('请验证指纹或面容', 'Please confirm with your fingerprint or face.'),
-  step_up_invalid: row('身份验证未通过，请重试', 'We could not confirm it was you. Please try again.'),
-  login_code_invalid: row('微信登录未成功，请重试', 'WeChat sign-in did not work. Please try again.', true),
-  login_code_used: row('微信登录未成功，请重试', 'WeChat sign-in did not work. Please try again.', true),
-  login_blocked: row('微信限制了此次登录', 'WeChat has blocked this sign-in.'),
-  login_busy: row('登录人数较多，请稍后再试', 'Many people are signing in. Please try again shortly.', true),
-  wechat_unavailable: row(
-    '微信服务暂不可用，请稍后再试',
-    'WeChat is not responding. Please try again shortly.',
-    true,
-  ),
-  device_key_refused: row(
-    '此设备无法登录，请联系客服',
-    'This device cannot sign in. Please contact support.',
-  ),
-  rate_limited: row('操作太频繁，请稍后再试', 'Too many requests. Please try again in a while.', true),
-  payload_invalid: row('提交的内容有误，请检查', 'Some details are not right. Please check them.'),
-  not_found: row('没有找到相关内容', 'We could not find that.'),
-  upstream_unavailable: tryAgain,
-  unavailable: tryAgain,
-  internal: row('服务出了点问题，请稍后再试', 'Something went wrong on our side. Please try again later.'),
-}
 
 /** Found out by the client itself. */
-export const clientTexts: Readonly<Record<ClientCode, Row>> = {
+export const clientTexts: Readonly<Record<ClientCode, ErrorText>> = {
   network: row('网络不可用，请检查网络', 'No connection. Please check your network.', true),
   timeout: row('网络超时，请稍后再试', 'The connection timed out. Please try again.', true),
   interrupted: row(
@@ -165,7 +99,11 @@ export const clientTexts: Readonly<Record<ClientCode, Row>> = {
   soter_failed: row('验证未能完成，请重试', 'The confirmation did not complete. Please try again.', true),
 }
 
-const texts: Readonly<Record<ChannelErrorCode, Row>> = { ...clearTexts, ...refusalTexts, ...clientTexts }
+const texts: Readonly<Record<ChannelErrorCode, ErrorText>> = {
+  ...clearTexts,
+  ...refusalTexts,
+  ...clientTexts,
+}
 
 /** The sentence for people that belongs to a code. */
 export function errorText(code: ChannelErrorCode, locale: Locale): string {

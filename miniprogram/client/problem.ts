@@ -5,10 +5,10 @@ import { FormatError } from 'miniseal-protocol/errors'
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
-import { clearTexts, refusalTexts } from './error-texts.ts'
 import type { Outcome } from './errors.ts'
 import { ChannelError } from './errors.ts'
 import { parseJsonObject, stringMember } from './json.ts'
+import { clearTexts, refusalTexts } from './problem-texts.ts'
 import type { TransportAnswer } from './transports/transport.ts'
 
 const problemType = /^application\/problem\+json(?:\s*;|$)/i

@@ -9,8 +9,8 @@ import type { Step, StepName, Verdict } from '../tlog/evidence/check-evidence.ts
 import { checkEvidence, verdictOf } from '../tlog/evidence/check-evidence.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { authority } from './explain.ts'
 import { parseKey } from './log-check.ts'
+import { authority } from './option-values.ts'
 
 const usage = `usage: miniseal audit check-evidence FILE [--vkey KEY]… [--policy FILE] [--origin URL] [--body FILE]
                                       [--lang zh-CN|en] [--json]
@@ -41,6 +41,7 @@ const options = {
 type Language = 'zh-CN' | 'en'
 
 export const checkEvidenceCommand: Command = {
+  name: 'audit check-evidence',
   summary: 'check an evidence bundle, offline',
   usage,
   async run(args, terminal) {

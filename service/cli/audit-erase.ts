@@ -24,6 +24,7 @@ USER is the pseudonym that backends see (u_…). Needs MINISEAL_DATABASE and MIN
 const options = { why: { type: 'string' }, reason: { type: 'string' } } as const
 
 export const erase: Command = {
+  name: 'audit erase',
   summary: 'forget a person, and keep every proof',
   usage,
   async run(args, terminal) {

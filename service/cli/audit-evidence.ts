@@ -37,6 +37,7 @@ const options = {
 } as const
 
 export const evidence: Command = {
+  name: 'audit evidence',
   summary: 'prove one entry to somebody else',
   usage,
   async run(args, terminal) {

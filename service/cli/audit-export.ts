@@ -12,7 +12,7 @@ import type { Command, ExitCode, Terminal } from './command.ts'
 import { UsageError } from './command.ts'
 import type { OpenedLog } from './log-opening.ts'
 import { withOpenedLog } from './log-opening.ts'
-import { startProgress } from './progress.ts'
+import { startProgress } from './terminal.ts'
 
 const usage = `usage: miniseal audit export [--format csv|jsonl] [--out FILE] [filters]
 
@@ -51,6 +51,7 @@ const options = {
 } as const
 
 export const exportCommand: Command = {
+  name: 'audit export',
   summary: 'write entries as CSV or JSON lines',
   usage,
   async run(args, terminal) {

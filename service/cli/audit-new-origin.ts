@@ -16,6 +16,7 @@ ${needs}
 `
 
 export const newOrigin: Command = {
+  name: 'audit new-origin',
   summary: 'end the log and start the next one, after a restore',
   usage,
   async run(args, terminal) {
@@ -43,6 +44,7 @@ ${needs}
 `
 
 export const trustDatabase: Command = {
+  name: 'audit trust-database',
   summary: 'make the anchor of this machine anew from the database',
   usage: trustUsage,
   async run(args, terminal) {

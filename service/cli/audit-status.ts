@@ -4,7 +4,7 @@ import { parseCheckpointNote } from '../tlog/checkpoint-note.ts'
 import { type Assessment, assessLog, refusalTexts } from '../tlog/log-health.ts'
 import { type LogSituation, needs, withLog } from './audit-places.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
-import { day } from './database.ts'
+import { formatTime } from './database.ts'
 
 const usage = `usage: miniseal audit status
 
@@ -14,6 +14,7 @@ ${needs}
 `
 
 export const status: Command = {
+  name: 'audit status',
   summary: 'how large the log is, what is signed of it, and whether it goes on',
   usage,
   async run(args, terminal) {
@@ -51,7 +52,7 @@ function describe(
   const when =
     checkpoint.signedAt === 0
       ? 'to be signed anew'
-      : `signed ${day(checkpoint.signedAt)}, ${Math.max(0, now - checkpoint.signedAt)} s ago`
+      : `signed ${formatTime(checkpoint.signedAt)}, ${Math.max(0, now - checkpoint.signedAt)} s ago`
   return `${checkpoint.size} leaves, ${when}, root ${root}`
 }
 

@@ -38,6 +38,7 @@ const options = {
 } as const
 
 export const verify: Command = {
+  name: 'audit verify',
   summary: 'recompute the whole log and compare everything with it',
   usage,
   async run(args, terminal) {
@@ -81,7 +82,7 @@ function describe(result: VerifyResult): string {
   const shown = findings.reported.slice(0, maxShown)
   const more = findings.count - shown.length
   return [
-    ...shown.map(({ code, place, message }) => `FAILED ${code}: ${place}: ${message}`),
+    ...shown.map(({ code, location, message }) => `FAILED ${code}: ${location}: ${message}`),
     ...(more > 0 ? [`FAILED and ${more} more findings`] : []),
     ...result.logs.map(
       ({ origin, size, root }) => `${origin}: ${size} entries, root ${Buffer.from(root).toString('base64')}`,

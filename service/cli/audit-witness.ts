@@ -9,7 +9,7 @@ import type { WitnessEvent, WitnessedLog } from '../witness/witness-server.ts'
 import { startWitness } from '../witness/witness-server.ts'
 import type { Command, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { untilSignal } from './signals.ts'
+import { untilSignal } from './terminal.ts'
 
 const usage = `usage: miniseal audit witness --log VKEY[=URL]… --db PATH [--port 8790] [--host 127.0.0.1] [--name NAME]
 
@@ -35,6 +35,7 @@ A log that contradicts itself is reported on standard error, with both signed ch
 `
 
 export const witness: Command = {
+  name: 'audit witness',
   summary: 'cosign the checkpoints of logs, as a witness',
   usage,
   isServer: true,

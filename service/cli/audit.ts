@@ -7,19 +7,16 @@ import { newOrigin, trustDatabase } from './audit-new-origin.ts'
 import { status } from './audit-status.ts'
 import { verify } from './audit-verify.ts'
 import { witness } from './audit-witness.ts'
-import type { CommandGroup } from './command.ts'
+import { defineGroup } from './command.ts'
 
-export const audit: CommandGroup = {
-  summary: 'check, export and prove what the audit log holds',
-  commands: {
-    erase,
-    verify,
-    export: exportCommand,
-    evidence,
-    'check-evidence': checkEvidenceCommand,
-    witness,
-    status,
-    'new-origin': newOrigin,
-    'trust-database': trustDatabase,
-  },
-}
+export const audit = defineGroup('audit', [
+  erase,
+  verify,
+  exportCommand,
+  evidence,
+  checkEvidenceCommand,
+  witness,
+  status,
+  newOrigin,
+  trustDatabase,
+])

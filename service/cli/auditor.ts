@@ -9,7 +9,7 @@ import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { day, withDatabase } from './database.ts'
+import { formatTime, withDatabase } from './database.ts'
 
 const usage = `usage: miniseal auditor add NAME [--role reader|discloser] [--days N] [--json]
        miniseal auditor list [--json]
@@ -34,6 +34,7 @@ const options = {
 } as const
 
 export const auditor: Command = {
+  name: 'auditor',
   summary: 'accounts of auditors: add, list, revoke',
   usage,
   async run(args, terminal) {
@@ -91,7 +92,7 @@ async function add(store: Store, terminal: Terminal, made: NewAuditor, isJson: b
     terminal.out(`${JSON.stringify({ name: made.name, token })}\n`)
     return 0
   }
-  const until = day(made.now + made.days * 86_400)
+  const until = formatTime(made.now + made.days * 86_400)
   terminal.out(`${token}\n`)
   terminal.err(`the token of ${made.name} (${made.role}, until ${until}): it is shown this once\n`)
   return 0
@@ -111,7 +112,7 @@ async function list(store: Store, terminal: Terminal, now: number, isJson: boole
   const auditors = (await store.listAuditors()).map((record) => ({ record, state: stateOf(record, now) }))
   if (isJson) {
     const rows = auditors.map(({ record: { name, role, createdAt, expiresAt }, state }) => {
-      return { name, role, state, created_at: day(createdAt), expires_at: day(expiresAt) }
+      return { name, role, state, created_at: formatTime(createdAt), expires_at: formatTime(expiresAt) }
     })
     terminal.out(`${JSON.stringify(rows)}\n`)
     return 0
@@ -119,7 +120,7 @@ async function list(store: Store, terminal: Terminal, now: number, isJson: boole
   for (const { record, state } of auditors) {
     const { name, role, createdAt, expiresAt } = record
     terminal.out(
-      `${name.padEnd(20)} ${role.padEnd(10)} ${state.padEnd(8)} from ${day(createdAt)} until ${day(expiresAt)}\n`,
+      `${name.padEnd(20)} ${role.padEnd(10)} ${state.padEnd(8)} from ${formatTime(createdAt)} until ${formatTime(expiresAt)}\n`,
     )
   }
   return 0

@@ -1,15 +1,16 @@
-/** The database of a service, for commands that need nothing else of it. */
+/** The database of a service, for commands that need little else. */
 import { existsSync } from 'node:fs'
 import { readDatabase } from '../config/environment.ts'
 import { openStore } from '../store/open-store.ts'
+import { CopyRefused } from '../store/sqlite/copy.ts'
 import type { Store } from '../store/store.ts'
 import type { ExitCode, Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'
 
 /**
- * Opens what `MINISEAL_DATABASE` names, runs `work`, closes it.
+ * Opens the database of `MINISEAL_DATABASE`, runs `work`, closes it.
  *
- * @throws CommandFailed where there is no SQLite file: the store would make an empty one, and all would look well.
+ * @throws CommandFailed when the SQLite file does not exist: the store would create an empty one.
  */
 export async function withDatabase(
   { environment }: Terminal,
@@ -29,15 +30,38 @@ export async function withDatabase(
   }
 }
 
-/** @throws CommandFailed when nobody has this pseudonym. */
+/**
+ * The path of the SQLite database.
+ *
+ * @param alternative what to use for PostgreSQL
+ * @throws CommandFailed for another database.
+ */
+export function sqlitePath({ environment }: Terminal, alternative: string): string {
+  const location = readDatabase(environment)
+  if (location.kind === 'sqlite' && location.path !== ':memory:') return location.path
+  throw new CommandFailed(`this is for a SQLite file; for PostgreSQL use ${alternative}`)
+}
+
+/** Runs a backup or a restore. @throws CommandFailed when it is refused, or a file cannot be read or written. */
+export async function copyingDatabase<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof CopyRefused || (error instanceof Error && 'code' in error))
+      throw new CommandFailed(error.message)
+    throw error
+  }
+}
+
+/** @throws CommandFailed for an unknown subject. */
 export async function assertUser(store: Store, user: string): Promise<void> {
   if ((await store.findUser(user)) !== undefined) return
   throw new CommandFailed(
-    `there is no user ${JSON.stringify(user)}: a user is named by the pseudonym that backends see, u_ and 24 characters`,
+    `there is no user ${JSON.stringify(user)}: give the pairwise subject that backends see, u_ and 24 characters`,
   )
 }
 
-/** UNIX seconds, as an operator reads them. */
-export function day(seconds: number): string {
+/** @param seconds UNIX seconds @returns ISO 8601, to the second */
+export function formatTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
 }

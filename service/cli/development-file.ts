@@ -1,4 +1,4 @@
-/** How a second terminal finds the service of the first: a file in the data folder. Development only, no secret in it. */
+/** How `miniseal call` finds the development service: a file in the data folder, without secrets. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -16,13 +16,12 @@ function pathIn(folder: string): string {
   return join(folder, 'development.json')
 }
 
-/** Written when a development service has started. */
 export function writeDevelopmentFile(folder: string, content: DevelopmentFile): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   writeFileSync(pathIn(folder), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
 }
 
-/** `undefined` when no development service has left one. */
+/** `undefined` when no development service runs with this data folder. */
 export function findDevelopmentFile(folder: string): DevelopmentFile | undefined {
   try {
     return shape.parse(JSON.parse(readFileSync(pathIn(folder), 'utf8')))
@@ -31,7 +30,6 @@ export function findDevelopmentFile(folder: string): DevelopmentFile | undefined
   }
 }
 
-/** Removed when the service stops, so that nobody is sent to a port where nothing listens. */
 export function removeDevelopmentFile(folder: string): void {
   rmSync(pathIn(folder), { force: true })
 }

@@ -10,7 +10,7 @@ import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import type { VerifyOptions, VerifyResult } from './log-check.ts'
 import { parseKey, readGiven } from './log-check.ts'
-import { startProgress } from './progress.ts'
+import { startProgress } from './terminal.ts'
 
 /**
  * @param url where the log is, `https://pay.example.com/log`
@@ -42,11 +42,11 @@ export async function verifyUrl(
     const claimed = [now, ...given.filter(({ origin }) => origin === now.origin)]
     const source = httpLog(url, token, now, claimed)
     const inspect = (entries: readonly FoundEntry[]): void => {
-      for (const { position, leaf } of entries) {
+      for (const { index, leaf } of entries) {
         try {
           if (leaf !== undefined) readLeaf(leaf)
         } catch {
-          findings.report('entry-unreadable', `entry ${position}`, 'its bytes are no leaf')
+          findings.report('entry-unreadable', `entry ${index}`, 'its bytes are no leaf')
         }
       }
     }

@@ -22,11 +22,11 @@ import { explainLosses } from '../tlog/fsck/explained-losses.ts'
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
 import { findLastCheck, keepLastCheck } from '../tlog/fsck/last-check.ts'
-import { createLogSeals, type LogSeals } from '../tlog/seals.ts'
+import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
-import { startProgress } from './progress.ts'
+import { startProgress } from './terminal.ts'
 
 export interface VerifyOptions {
   readonly isIncremental: boolean
@@ -97,7 +97,7 @@ async function verifyStore(
     claimed,
     checkDetail: details?.check,
     seeStaged: details?.seeStaged,
-    seals: keyed?.seals,
+    macs: keyed?.macs,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,
   })
@@ -165,12 +165,12 @@ async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findi
     blindIndexOf: cacheBlindIndex(createBlindIndex(secretKey)),
     now: Math.floor(Date.now() / 1000),
   })
-  return { details, seals: createLogSeals(secretKey) }
+  return { details, macs: createRowMacs(secretKey) }
 }
 
 interface KeyedChecks {
   readonly details: DetailCheck
-  readonly seals: LogSeals
+  readonly macs: RowMacs
 }
 
 /** Given keys count alone. Those of the database are only as good as what protects them. */

@@ -15,7 +15,7 @@ import { createAppender } from '../tlog/appender.ts'
 import type { BlindIndexOf } from '../tlog/blind-index.ts'
 import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
 import type { RetentionSettings } from '../tlog/retention.ts'
-import { createLogSeals, type LogSeals } from '../tlog/seals.ts'
+import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { readLogSettings } from '../tlog/settings.ts'
 import type { FindSubjectKey } from '../tlog/subject-keys.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
@@ -68,7 +68,7 @@ export async function withOpenedLog(
           .map(({ publicKey }): VerifierKey => ({ kind: 'ed25519', name: origin, publicKey })),
       witnesses: readLogSettings(environment).witnesses,
       serviceKeys: { roots: publicKeys(keys, 'root'), signing: publicKeys(keys, 'signing') },
-      logAccess: createAccessLogger(store, { blindIndexOf, seals: createLogSeals(lookupKey) }, retention),
+      logAccess: createAccessLogger(store, { blindIndexOf, macs: createRowMacs(lookupKey) }, retention),
     })
   } finally {
     await store.close()
@@ -87,7 +87,7 @@ function publicKeys(keys: readonly ServiceKey[], kind: ServiceKeyKind): readonly
 
 function createAccessLogger(
   store: Store,
-  keyed: { readonly blindIndexOf: BlindIndexOf; readonly seals: LogSeals },
+  keyed: { readonly blindIndexOf: BlindIndexOf; readonly macs: RowMacs },
   retention: RetentionSettings,
 ): OpenedLog['logAccess'] {
   const now = (): number => Math.floor(Date.now() / 1000)

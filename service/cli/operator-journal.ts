@@ -6,7 +6,7 @@ import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store, Write } from '../store/store.ts'
 import { type Appender, createAppender } from '../tlog/appender.ts'
 import { type BlindIndexOf, createBlindIndex } from '../tlog/blind-index.ts'
-import { createLogSeals } from '../tlog/seals.ts'
+import { createRowMacs } from '../tlog/row-macs.ts'
 import { endLeaves } from '../tlog/session-leaves.ts'
 import { createSubjectKeys } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
@@ -28,16 +28,16 @@ export async function openOperatorAppender(
   const parts = { store, retention, now, notify: () => {} }
   if (masterKeys === undefined) {
     return {
-      appender: createAppender({ ...parts, keys: undefined, blindIndexOf: nobody, seals: undefined }),
+      appender: createAppender({ ...parts, keys: undefined, blindIndexOf: nobody, macs: undefined }),
       blindIndexOf: undefined,
     }
   }
   const wrapper = createSecretWrapper(masterKeys)
   const keyring = await openKeyring(store, wrapper, now())
   const lookupKey = keyring.current('lookup', now()).secretKey
-  const [blindIndexOf, seals] = [createBlindIndex(lookupKey), createLogSeals(lookupKey)]
+  const [blindIndexOf, macs] = [createBlindIndex(lookupKey), createRowMacs(lookupKey)]
   const keys = createSubjectKeys(store, wrapper, now)
-  return { appender: createAppender({ ...parts, keys, blindIndexOf, seals }), blindIndexOf }
+  return { appender: createAppender({ ...parts, keys, blindIndexOf, macs }), blindIndexOf }
 }
 
 /**

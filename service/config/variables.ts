@@ -85,8 +85,18 @@ export function findUnknownVariables(names: readonly string[]): string[] {
 
 function nearestTo(name: string): string {
   const candidates = knownVariables.filter((known) => known.startsWith('MINISEAL_'))
-  const distances = candidates.map((known) => [editDistance(name, known), known] as const)
-  return distances.reduce((best, next) => (next[0] < best[0] ? next : best))[1]
+  return closest(name, candidates, Number.POSITIVE_INFINITY) ?? ''
+}
+
+/** The candidate with the smallest edit distance to `name`; `undefined` when that is above `limit`. */
+export function closest(name: string, candidates: readonly string[], limit: number): string | undefined {
+  let best: { readonly distance: number; readonly candidate: string } | undefined
+  for (const candidate of candidates) {
+    const distance = editDistance(name, candidate)
+    if (distance <= limit && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
+      best = { distance, candidate }
+  }
+  return best?.candidate
 }
 
 /** How many characters must be put in, taken out or replaced (Levenshtein). */

@@ -143,7 +143,8 @@ function unfolded(lines: readonly string[]): readonly Field[] {
     const colon = line.indexOf(':', 1)
     if (/^[ \t]/.test(line) && last !== undefined) last[1] += ` ${line.trim()}`
     else if (colon > 0) fields.push([line.slice(0, colon).trimEnd(), line.slice(colon + 1)])
-    else throw new UnreadableCapture(`a line of the head is not a field: ${JSON.stringify(line.slice(0, 60))}`)
+    else
+      throw new UnreadableCapture(`a line of the head is not a field: ${JSON.stringify(line.slice(0, 60))}`)
   }
   return fields
 }

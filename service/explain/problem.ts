@@ -2,9 +2,7 @@
 import type { ServiceProblem } from 'miniseal-verify/explain'
 import { printable } from 'miniseal-verify/explain'
 import type { Language } from '../messages/language.ts'
-import { findProblemCode, problemRow } from '../messages/problem-table.ts'
-import { problemsEn } from '../messages/problems-en.ts'
-import { problemsZh } from '../messages/problems-zh.ts'
+import { findProblemCode, problemRow } from '../problems/catalogue.ts'
 
 const labels = {
   en: {
@@ -41,20 +39,16 @@ export function printProblem(problem: ServiceProblem, language: Language, isAlon
   const detail = problem.detail === undefined ? [] : [`  ${printable(problem.detail)}`]
   const head = [`${text.refused}: ${printable(problem.code)}${step}`, ...detail]
   if (code === undefined) return `${[...head, text.unknown].join('\n')}\n`
-  const { means, client, operator } = textsOf(code, language)
+  const { means, client, operator } = problemRow(code).texts[language]
   const lines = [
     ...head,
     `${text.means}: ${means}`,
     `${text.client}: ${client}`,
     `${text.operator}: ${operator}`,
-    `${text.repeat}: ${problemRow(code).retryable ? text.yes : text.no}`,
+    `${text.repeat}: ${problemRow(code).isRetryable ? text.yes : text.no}`,
     ...(isAlone && isAboutSignature(problemRow(code).steps) ? [text.more] : []),
   ]
   return `${lines.join('\n').replaceAll('`', '').replaceAll('**', '')}\n`
-}
-
-function textsOf(code: NonNullable<ReturnType<typeof findProblemCode>>, language: Language) {
-  return language === 'zh-CN' ? problemsZh[code] : problemsEn[code]
 }
 
 function isAboutSignature(steps: readonly string[]): boolean {
@@ -62,8 +56,10 @@ function isAboutSignature(steps: readonly string[]): boolean {
 }
 
 export function problemJson({ code, step, detail }: ServiceProblem, language: Language): unknown {
+  const document = { code, step: step ?? null, detail: detail ?? null }
   const known = findProblemCode(code)
-  const texts =
-    known === undefined ? {} : { ...textsOf(known, language), retryable: problemRow(known).retryable }
-  return { code, step: step ?? null, detail: detail ?? null, ...texts }
+  if (known === undefined) return document
+  const { texts, isRetryable } = problemRow(known)
+  const { means, client, operator } = texts[language]
+  return { ...document, means, client, operator, retryable: isRetryable }
 }

@@ -1,7 +1,7 @@
 /** Problem documents (RFC 9457): how a refusal is answered (protocol, section 7). */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import { z } from 'zod'
-import { problemCodes, problemRow } from '../messages/problem-table.ts'
+import { problemCodes, problemRow } from './catalogue.ts'
 import type { Refusal } from './problem-error.ts'
 import { ProblemError } from './problem-error.ts'
 
@@ -68,18 +68,18 @@ export function clearProblem(refusal: Refusal, context: ProblemContext): Problem
 /** Writes the problem document of a refusal, with `code`, `step`, `time` and `retryable`. */
 export function writeProblem(refusal: Refusal, context: ProblemContext): Problem {
   const { code, message, step, outcome, details } = refusal
-  const { title, retryable, ...row } = problemRow(code)
+  const row = problemRow(code)
   const status = details.status ?? row.status
   const document: ProblemDocument = {
     type: `${context.origin}/docs/problems/${code}`,
-    title,
+    title: row.texts.en.title,
     status,
     detail: message,
     instance: `urn:uuid:${context.requestId}`,
     code,
     step,
     time: context.time,
-    retryable,
+    retryable: row.isRetryable,
     ...(outcome === undefined ? {} : { outcome }),
     ...refusal.members,
   }

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of the inner API, made of the shapes that the handlers themselves are typed and checked by. */
 import type { ZodType } from 'zod'
 import { z } from 'zod'
-import { problemCodes, problemRow } from '../messages/problem-table.ts'
+import { problemCodes, problemRow } from '../problems/catalogue.ts'
 import { problemDocument } from '../problems/document.ts'
 import type { Operation } from './inner-operations.ts'
 import { operations } from './inner-operations.ts'
@@ -133,7 +133,7 @@ function parameters(): JsonObject {
 /** Any of the sealed codes; the table says which status each has. */
 function refusal(): JsonObject {
   const rows = problemCodes.map(problemRow).filter(({ isClear }) => !isClear)
-  const lines = rows.map(({ code, status, title }) => `- \`${code}\` ${status}: ${title}`)
+  const lines = rows.map(({ code, status, texts }) => `- \`${code}\` ${status}: ${texts.en.title}`)
   return {
     description: `A refusal. Its code is one of\n\n${lines.join('\n')}`,
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },

@@ -1,57 +1,107 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** The pages of the problem codes, one for each code and one for all, from the one table. Without a script. */
+/** The pages of the problem codes: an index and a page for each code. They have no script. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { Language } from '../messages/language.ts'
-import type { ProblemRow } from '../messages/problem-table.ts'
-import { problemCodes, problemRow } from '../messages/problem-table.ts'
-import type { ProblemText } from '../messages/problems-en.ts'
-import { problemsEn } from '../messages/problems-en.ts'
-import { problemsZh } from '../messages/problems-zh.ts'
-import { problemStyle } from './problem-style.ts'
-import type { ProblemGroup } from './problem-words.ts'
-import { pageTexts } from './problem-words.ts'
+import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
+import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 
-/** The title and texts of a code in a language. */
-export function problemText(
-  code: ProtocolCode,
-  language: Language,
-): ProblemText & { readonly title: string } {
-  return language === 'zh-CN' ? problemsZh[code] : { ...problemsEn[code], title: problemRow(code).title }
+interface PageTexts {
+  readonly index: string
+  readonly lead: string
+  readonly step: string
+  readonly retry: string
+  readonly yes: string
+  readonly no: string
+  readonly status: string
+  readonly sent: string
+  readonly clear: string
+  readonly sealed: string
+  readonly seconds: string
+  readonly means: string
+  readonly client: string
+  readonly operator: string
+  readonly example: string
+  readonly all: string
+  readonly other: string
+  readonly unknownCode: string
+  readonly groups: Readonly<Record<ProblemGroup, string>>
 }
 
-function groupOf({ isClear, steps: [step = ''], code }: ProblemRow): ProblemGroup {
-  if (isClear) return 'clear'
-  if (step === 'idempotency') return 'idempotency'
-  if (code.startsWith('step_up')) return 'confirmation'
-  if (/^(?:login|device|wechat)_/.test(code)) return 'login'
-  return /^(?:rate_limited|upstream_unavailable|unavailable|internal)$/.test(code) ? 'service' : 'request'
+const pageTexts: Readonly<Record<Language, PageTexts>> = {
+  en: {
+    index: 'Problem codes',
+    lead: 'A refusal is a problem document (RFC 9457) with one of these codes. Programs act on the code, never on the texts.',
+    step: 'Step',
+    retry: 'Retryable',
+    yes: 'yes',
+    no: 'no',
+    status: 'HTTP status',
+    sent: 'Sent',
+    clear: 'in the clear: a hint',
+    sealed: 'sealed and signed',
+    seconds: 'Retry-After, seconds',
+    means: 'Meaning',
+    client: 'What the client does',
+    operator: 'What the operator checks',
+    example: 'Example',
+    all: 'All problem codes',
+    other: '中文',
+    unknownCode: 'Unknown problem code',
+    groups: {
+      clear: 'Answered in the clear',
+      request: 'Request',
+      idempotency: 'Idempotency',
+      login: 'Login',
+      confirmation: 'Biometric confirmation',
+      service: 'Service, backend and limits',
+    },
+  },
+  'zh-CN': {
+    index: '问题代码',
+    lead: '拒绝是一份问题文档（RFC 9457），带有下列代码之一。程序只依据代码处理，不依据文字。',
+    step: '步骤',
+    retry: '可以重试',
+    yes: '可以',
+    no: '不可以',
+    status: 'HTTP 状态码',
+    sent: '发送方式',
+    clear: '明文：仅供参考',
+    sealed: '加密并签名',
+    seconds: 'Retry-After（秒）',
+    means: '含义',
+    client: '客户端处理方式',
+    operator: '运维检查项',
+    example: '文档示例',
+    all: '全部问题代码',
+    other: 'English',
+    unknownCode: '没有这个代码',
+    groups: {
+      clear: '以明文应答',
+      request: '请求',
+      idempotency: '幂等',
+      login: '登录',
+      confirmation: '生物识别确认',
+      service: '服务、后端与限额',
+    },
+  },
 }
-
-const groups: readonly ProblemGroup[] = [
-  'clear',
-  'request',
-  'idempotency',
-  'login',
-  'confirmation',
-  'service',
-]
 
 /** The page of all codes. */
 export function indexPage(language: Language): string {
-  const words = pageTexts[language]
+  const texts = pageTexts[language]
   return documentOf(
-    <Page language={language} title={words.index} path="/docs/problems">
+    <Page language={language} title={texts.index} path="/docs/problems">
       <main class="wide">
-        <h1>{words.index}</h1>
-        <p class="lead">{words.lead}</p>
-        {groups.map((group) => (
+        <h1>{texts.index}</h1>
+        <p class="lead">{texts.lead}</p>
+        {problemGroups.map((group) => (
           <section>
-            <h2>{words.groups[group]}</h2>
+            <h2>{texts.groups[group]}</h2>
             <ul class="codes">
               {problemCodes
                 .map(problemRow)
-                .filter((row) => groupOf(row) === group)
+                .filter((row) => row.group === group)
                 .map((row) => (
                   <li>
                     <Line row={row} language={language} />
@@ -66,22 +116,22 @@ export function indexPage(language: Language): string {
 }
 
 function Line({ row, language }: { readonly row: ProblemRow; readonly language: Language }) {
-  const words = pageTexts[language]
+  const texts = pageTexts[language]
   return (
     <a href={`/docs/problems/${row.code}?lang=${language}`}>
       <span class="code">{row.code}</span>
-      <span class="title">{problemText(row.code, language).title}</span>
+      <span class="title">{row.texts[language].title}</span>
       <span class="status">{row.status}</span>
-      <span class="retry yes">{row.retryable ? words.retry : ''}</span>
+      <span class="retry yes">{row.isRetryable ? texts.retry : ''}</span>
     </a>
   )
 }
 
 /** The page of one code. @param origin of the service, for the example */
 export function problemPage(code: ProtocolCode, language: Language, origin: string): string {
-  const words = pageTexts[language]
+  const texts = pageTexts[language]
   const row = problemRow(code)
-  const text = problemText(code, language)
+  const text = row.texts[language]
   return documentOf(
     <Page language={language} title={`${code} · ${text.title}`} path={`/docs/problems/${code}`}>
       <main>
@@ -90,23 +140,23 @@ export function problemPage(code: ProtocolCode, language: Language, origin: stri
           <code>{code}</code>
         </p>
         <Facts row={row} language={language} />
-        <h2>{words.means}</h2>
+        <h2>{texts.means}</h2>
         <p>
           <Marked text={text.means} />
         </p>
-        <h2>{words.client}</h2>
+        <h2>{texts.client}</h2>
         <p>
           <Marked text={text.client} />
         </p>
-        <h2>{words.operator}</h2>
+        <h2>{texts.operator}</h2>
         <p>
           <Marked text={text.operator} />
         </p>
-        <h2>{words.example}</h2>
+        <h2>{texts.example}</h2>
         <pre tabindex={0}>{exampleOf(row, origin)}</pre>
         <p>
           <br />
-          <a href={`/docs/problems?lang=${language}`}>{words.all}</a>
+          <a href={`/docs/problems?lang=${language}`}>{texts.all}</a>
         </p>
       </main>
     </Page>,
@@ -114,28 +164,28 @@ export function problemPage(code: ProtocolCode, language: Language, origin: stri
 }
 
 function Facts({ row, language }: { readonly row: ProblemRow; readonly language: Language }) {
-  const words = pageTexts[language]
+  const texts = pageTexts[language]
   return (
     <dl class="facts">
       <div>
-        <dt>{words.status}</dt>
+        <dt>{texts.status}</dt>
         <dd>{row.code === 'overloaded' ? '503, 429' : row.status}</dd>
       </div>
       <div>
-        <dt>{words.step}</dt>
+        <dt>{texts.step}</dt>
         <dd>{row.steps.join(', ')}</dd>
       </div>
       <div>
-        <dt>{words.retry}</dt>
-        <dd class={row.retryable ? 'yes' : ''}>{row.retryable ? words.yes : words.no}</dd>
+        <dt>{texts.retry}</dt>
+        <dd class={row.isRetryable ? 'yes' : ''}>{row.isRetryable ? texts.yes : texts.no}</dd>
       </div>
       <div>
-        <dt>{words.sent}</dt>
-        <dd>{row.isClear ? words.clear : words.sealed}</dd>
+        <dt>{texts.sent}</dt>
+        <dd>{row.isClear ? texts.clear : texts.sealed}</dd>
       </div>
       {row.retryAfter === undefined ? null : (
         <div>
-          <dt>{words.seconds}</dt>
+          <dt>{texts.seconds}</dt>
           <dd>{row.retryAfter}</dd>
         </div>
       )}
@@ -146,19 +196,19 @@ function Facts({ row, language }: { readonly row: ProblemRow; readonly language:
 function exampleOf(row: ProblemRow, origin: string): string {
   const example = {
     type: `${origin}/docs/problems/${row.code}`,
-    title: row.title,
+    title: row.texts.en.title,
     status: row.status,
     detail: '…',
     instance: 'urn:uuid:…',
     code: row.code,
     step: row.steps[0],
     time: 1_764_000_000,
-    retryable: row.retryable,
+    retryable: row.isRetryable,
   }
   return JSON.stringify(example, null, 2)
 }
 
-/** Text in which backticks stand for code, and two asterisks for what is strong. */
+/** Renders the marks of the catalogue: backticks and two asterisks. */
 function Marked({ text }: { readonly text: string }) {
   const parts = text.split(/(`[^`]+`|\*\*[^*]+\*\*)/)
   return (
@@ -171,30 +221,30 @@ function Marked({ text }: { readonly text: string }) {
   )
 }
 
-/** The page for a code that is none. */
+/** The page for an unknown code. */
 export function unknownPage(language: Language): string {
-  const words = pageTexts[language]
+  const texts = pageTexts[language]
   return documentOf(
-    <Page language={language} title={words.unknownCode} path="/docs/problems">
+    <Page language={language} title={texts.unknownCode} path="/docs/problems">
       <main>
-        <h1>{words.unknownCode}</h1>
+        <h1>{texts.unknownCode}</h1>
         <p>
-          <a href={`/docs/problems?lang=${language}`}>{words.all}</a>
+          <a href={`/docs/problems?lang=${language}`}>{texts.all}</a>
         </p>
       </main>
     </Page>,
   )
 }
 
-interface PageParts {
+interface PageProps {
   readonly language: Language
   readonly title: string
   readonly path: string
   readonly children?: unknown
 }
 
-function Page({ language, title, path, children }: PageParts) {
-  const words = pageTexts[language]
+function Page({ language, title, path, children }: PageProps) {
+  const texts = pageTexts[language]
   const other: Language = language === 'en' ? 'zh-CN' : 'en'
   return (
     <html lang={language}>
@@ -210,10 +260,10 @@ function Page({ language, title, path, children }: PageParts) {
       <body>
         <header class="top">
           <a class="brand" href={`/docs/problems?lang=${language}`}>
-            Miniseal · {words.index}
+            Miniseal · {texts.index}
           </a>
           <a class="language" href={`${path}?lang=${other}`} hreflang={other} lang={other}>
-            {words.other}
+            {texts.other}
           </a>
         </header>
         {children}
@@ -225,3 +275,49 @@ function Page({ language, title, path, children }: PageParts) {
 function documentOf(page: unknown): string {
   return `<!doctype html>${String(page)}`
 }
+
+/** The style of the audit pages, reduced. */
+export const problemStyle = `
+:root { color-scheme: light dark; --page: #ffffff; --panel: #f6f7f9; --text: #1b2330; --quiet: #566072;
+  --line: #dfe3e9; --accent: #1c5bb8; --good: #17693a;
+  --mono: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+@media (prefers-color-scheme: dark) { :root { --page: #12161d; --panel: #1a2029; --text: #e4e8ee; --quiet: #a2adbd;
+  --line: #2c3542; --accent: #86b4f5; --good: #6fcf97; } }
+* { box-sizing: border-box; }
+html { font: 15px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "PingFang SC", "Microsoft YaHei",
+  "Noto Sans CJK SC", sans-serif; background: var(--page); color: var(--text); font-variant-numeric: tabular-nums; }
+body { margin: 0; }
+a { color: var(--accent); text-underline-offset: 2px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
+.top { display: flex; align-items: center; gap: 8px 16px; min-height: 48px; padding: 0 20px; border-bottom: 1px solid var(--line); }
+.top a { display: inline-flex; align-items: center; min-height: 44px; }
+.brand { font-weight: 650; color: var(--text); text-decoration: none; }
+.top .language { margin-left: auto; white-space: nowrap; }
+main { max-width: 760px; margin: 0 auto; padding: 24px 20px 56px; }
+main.wide { max-width: 1000px; }
+h1 { font-size: 24px; line-height: 1.3; font-weight: 650; margin: 0 0 8px; overflow-wrap: anywhere; }
+h2 { font-size: 15px; font-weight: 650; margin: 28px 0 6px; }
+p { margin: 0 0 8px; }
+code, pre { font-family: var(--mono); font-size: 0.88em; }
+code { background: var(--panel); border-radius: 4px; padding: 1px 5px; overflow-wrap: anywhere; }
+pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 12px 14px; overflow-x: auto; line-height: 1.5; margin: 0; }
+.name { color: var(--quiet); margin: 0 0 18px; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; margin: 0;
+  background: var(--line); border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
+.facts div { background: var(--panel); padding: 10px 14px; }
+dt { color: var(--quiet); font-size: 13px; }
+dd { margin: 0; font-weight: 600; }
+.yes { color: var(--good); }
+.lead { color: var(--quiet); max-width: 68ch; }
+.codes { list-style: none; margin: 8px 0 0; padding: 0; border-top: 1px solid var(--line); }
+.codes a { display: grid; grid-template-columns: 250px 1fr 3.5ch 9em; gap: 4px 16px; align-items: baseline; padding: 9px 4px;
+  border-bottom: 1px solid var(--line); text-decoration: none; color: var(--text); }
+.codes a:hover { background: var(--panel); }
+.codes a:hover .code { text-decoration: underline; }
+.codes .code { font-family: var(--mono); font-size: 13px; color: var(--accent); overflow-wrap: anywhere; }
+.codes .status { color: var(--quiet); }
+.codes .retry { font-size: 13px; text-align: right; }
+@media (max-width: 700px) { main { padding: 18px 16px 40px; } .top { padding: 0 16px; }
+  .codes a { grid-template-columns: 1fr 9em; padding: 11px 2px; } .codes .title { grid-column: 1; grid-row: 2; }
+  .codes .status { text-align: right; } .codes .retry { grid-row: 2; text-align: right; } }
+`

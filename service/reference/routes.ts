@@ -1,4 +1,4 @@
-/** `/docs/problems`, where the `type` of every refusal leads, and `/openapi.json`. Public, the same for everybody. */
+/** `/docs/problems`, the target of the `type` of every refusal, and `/openapi.json`. Public and cacheable. */
 import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
@@ -6,12 +6,10 @@ import { accepts } from 'hono/accepts'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { Language } from '../messages/language.ts'
 import { languageOf } from '../messages/language.ts'
-import { findProblemCode, problemCodes, problemRow } from '../messages/problem-table.ts'
+import { findProblemCode, problemCodes, problemRow } from '../problems/catalogue.ts'
 import { openApiDocument } from './openapi.ts'
-import { indexPage, problemPage, problemText, unknownPage } from './problem-pages.tsx'
-import { problemStyle } from './problem-style.ts'
+import { indexPage, problemPage, problemStyle, unknownPage } from './problem-pages.tsx'
 
-/** Nothing but the one style, by its digest: no script, nothing from elsewhere, nowhere in a frame. */
 const policy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(problemStyle).digest('base64')}'`,
@@ -21,83 +19,76 @@ const policy = [
   "form-action 'none'",
 ].join('; ')
 
-/** For how long anybody may keep the pages, in seconds. */
-const maxAge = 3600
+const caching = 'public, max-age=3600'
 
 /** @param origin of the service */
 export function referenceRoutes(origin: string): Hono {
   const app = new Hono()
   app.get('/docs/problems', (c) => {
-    const language = chosen(c)
-    const all = (): unknown => ({ problems: problemCodes.map((code) => described(code, language, origin)) })
-    return answer(c, language, 200, () => indexPage(language), all)
+    const language = requestedLanguage(c)
+    return answer(c, language, 200, {
+      page: () => indexPage(language),
+      json: () => ({ problems: problemCodes.map((code) => problemJson(code, language, origin)) }),
+    })
   })
   app.get('/docs/problems/:code', (c) => {
-    const language = chosen(c)
+    const language = requestedLanguage(c)
     const code = findProblemCode(c.req.param('code'))
-    if (code === undefined) {
-      return wantsPage(c)
-        ? answer(
-            c,
-            language,
-            404,
-            () => unknownPage(language),
-            () => ({}),
-          )
-        : c.notFound()
-    }
-    const one = (): unknown => described(code, language, origin)
-    return answer(c, language, 200, () => problemPage(code, language, origin), one)
+    if (code !== undefined)
+      return answer(c, language, 200, {
+        page: () => problemPage(code, language, origin),
+        json: () => problemJson(code, language, origin),
+      })
+    if (!acceptsPage(c)) return c.notFound()
+    return answer(c, language, 404, { page: () => unknownPage(language), json: () => ({}) })
   })
   let document: string | undefined
   app.get('/openapi.json', (c) => {
     document ??= `${JSON.stringify(openApiDocument(origin))}\n`
-    c.header('cache-control', `public, max-age=${maxAge}`)
-    return c.body(document, 200, { 'content-type': 'application/json' })
+    return c.body(document, 200, { 'content-type': 'application/json', 'cache-control': caching })
   })
   return app
 }
 
-/** What a program gets. */
-function described(
-  code: ProtocolCode,
-  language: Language,
-  origin: string,
-): Readonly<Record<string, unknown>> {
-  const { status, retryable, retryAfter, steps, isClear } = problemRow(code)
-  const { title, means, client, operator } = problemText(code, language)
+function problemJson(code: ProtocolCode, language: Language, origin: string): unknown {
+  const { status, isRetryable, retryAfter, steps, isClear, texts } = problemRow(code)
+  const { title, means, client, operator } = texts[language]
   return {
     type: `${origin}/docs/problems/${code}`,
-    ...{ code, title, status, retryable, steps, clear: isClear },
+    ...{ code, title, status, retryable: isRetryable, steps, clear: isClear },
     ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
     ...{ means, client, operator },
   }
 }
 
-/** The language that the address asks for, or the browser. Attacker-controlled. */
-function chosen(c: Context): Language {
-  const asked = c.req.query('lang')
-  return asked === 'en' || asked === 'zh-CN' ? asked : languageOf(c.req.header('accept-language'))
+/** The language of the query, else of the browser. Attacker-controlled. */
+function requestedLanguage(c: Context): Language {
+  const lang = c.req.query('lang')
+  return lang === 'en' || lang === 'zh-CN' ? lang : languageOf(c.req.header('accept-language'))
 }
 
 /** Browsers name `text/html`; programs that name nothing get JSON. */
-function wantsPage(c: Context): boolean {
+function acceptsPage(c: Context): boolean {
   const supports = ['text/html', 'application/json', 'application/problem+json']
   return accepts(c, { header: 'Accept', supports, default: 'application/json' }) === 'text/html'
+}
+
+interface Representations {
+  readonly page: () => string
+  readonly json: () => unknown
 }
 
 function answer(
   c: Context,
   language: Language,
   status: 200 | 404,
-  page: () => string,
-  value: () => unknown,
+  { page, json }: Representations,
 ): Response | Promise<Response> {
   c.header('vary', 'accept, accept-language')
-  c.header('cache-control', `public, max-age=${maxAge}`)
+  c.header('cache-control', caching)
   c.header('content-language', language)
-  if (!wantsPage(c))
-    return c.body(`${JSON.stringify(value())}\n`, status, { 'content-type': 'application/json' })
+  if (!acceptsPage(c))
+    return c.body(`${JSON.stringify(json())}\n`, status, { 'content-type': 'application/json' })
   c.header('content-security-policy', policy)
   c.header('referrer-policy', 'no-referrer')
   return c.html(page(), status)

@@ -7,16 +7,16 @@ import type { Write, WriteOf } from './store.ts'
 import type { Tables } from './tables.ts'
 
 const bulkKinds: ReadonlySet<Write['kind']> = new Set<
-  (BulkWrite | ForgettingWrite)['kind'] | 'thin-checkpoint'
+  (BulkWrite | ForgettingWrite)['kind'] | 'delete-checkpoint'
 >([
   'revoke-other-devices',
   'end-sessions-of-revoked-devices',
   'end-other-sessions',
-  'forget-staged',
-  'forget-entries',
-  'forget-intents',
+  'redact-pending-entries',
+  'redact-entries',
+  'redact-intents',
   'forget-device-names',
-  'thin-checkpoint',
+  'delete-checkpoint',
 ])
 
 /** Whether a write that touched so many rows has done its part: exactly one, unless it is meant for any number. */

@@ -13,24 +13,24 @@ export interface AppenderReads {
   listIntents(startedBefore: number, limit: number): Promise<readonly IntentRecord[]>
   /** A leaf that has no place yet, by its UUIDv7 (16 bytes) or its hash (32 bytes). */
   findPending(idOrHash: Uint8Array): Promise<PendingEntry | undefined>
-  /** Whether {@link AppenderWrite} `forget-entries` would find anything. */
-  hasTagged(tag: Uint8Array): Promise<boolean>
+  /** Whether {@link AppenderWrite} `redact-entries` would find anything. */
+  hasEntriesWith(blindIndex: Uint8Array): Promise<boolean>
 }
 
 const blank = {
-  userTag: null,
-  deviceTag: null,
-  ipTag: null,
-  pathTag: null,
-  areaTag: null,
+  userBlindIndex: null,
+  deviceBlindIndex: null,
+  ipBlindIndex: null,
+  pathBlindIndex: null,
+  areaBlindIndex: null,
   detail: null,
 }
 
-type Leaves = Tables['logStaged'] | Tables['logEntries']
+type Leaves = Tables['tlogPending'] | Tables['tlogEntries']
 
 /** Entries of a person, and those of a device that were written before anybody knew whose it is. */
-function isAbout({ userTag, deviceTag }: Leaves, tag: SQL): SQL | undefined {
-  return or(eq(userTag, tag), and(eq(deviceTag, tag), isNull(userTag)))
+function isAbout({ userBlindIndex, deviceBlindIndex }: Leaves, blindIndex: SQL): SQL | undefined {
+  return or(eq(userBlindIndex, blindIndex), and(eq(deviceBlindIndex, blindIndex), isNull(userBlindIndex)))
 }
 
 /** Compiles every {@link AppenderWrite}. */
@@ -45,18 +45,18 @@ export function compileAppender(
   }
 }
 
-function compileIntents(queries: Queries, { logIntents }: Tables) {
+function compileIntents(queries: Queries, { tlogIntents }: Tables) {
   const put = slotsOf<IntentRecord>()
   const one = slotsOf<WriteOf<'delete-intent'>>()
-  const forgotten = slotsOf<WriteOf<'forget-intents'>>()
-  const touched = { touched: logIntents.startedAt }
+  const forgotten = slotsOf<WriteOf<'redact-intents'>>()
+  const touched = { touched: tlogIntents.startedAt }
   return {
-    'put-intent': compile(
+    'insert-intent': compile(
       queries
-        .insert(logIntents)
+        .insert(tlogIntents)
         .values({
           id: put('id'),
-          userTag: put('userTag'),
+          userBlindIndex: put('userBlindIndex'),
           draft: put('draft'),
           startedAt: put('startedAt'),
         })
@@ -65,41 +65,41 @@ function compileIntents(queries: Queries, { logIntents }: Tables) {
     ),
     'delete-intent': compile(
       queries
-        .delete(logIntents)
-        .where(eq(logIntents.id, one('id')))
+        .delete(tlogIntents)
+        .where(eq(tlogIntents.id, one('id')))
         .returning(touched),
     ),
-    'forget-intents': compile(
+    'redact-intents': compile(
       queries
-        .update(logIntents)
-        .set({ userTag: null })
-        .where(eq(logIntents.userTag, forgotten('tag')))
+        .update(tlogIntents)
+        .set({ userBlindIndex: null })
+        .where(eq(tlogIntents.userBlindIndex, forgotten('blindIndex')))
         .returning(touched),
     ),
   }
 }
 
-function compileForgetting(queries: Queries, { logStaged, logEntries }: Tables) {
-  const slot = slotsOf<WriteOf<'forget-entries'>>()
+function compileForgetting(queries: Queries, { tlogPending, tlogEntries }: Tables) {
+  const slot = slotsOf<WriteOf<'redact-entries'>>()
   const some = queries
-    .select({ place: logEntries.place })
-    .from(logEntries)
-    .where(isAbout(logEntries, sql`${slot('tag')}`))
+    .select({ globalIndex: tlogEntries.globalIndex })
+    .from(tlogEntries)
+    .where(isAbout(tlogEntries, sql`${slot('blindIndex')}`))
     .limit(slot('limit'))
   return {
-    'forget-staged': compile(
+    'redact-pending-entries': compile(
       queries
-        .update(logStaged)
+        .update(tlogPending)
         .set(blank)
-        .where(isAbout(logStaged, sql`${slot('tag')}`))
-        .returning({ touched: logStaged.at }),
+        .where(isAbout(tlogPending, sql`${slot('blindIndex')}`))
+        .returning({ touched: tlogPending.at }),
     ),
-    'forget-entries': compile(
+    'redact-entries': compile(
       queries
-        .update(logEntries)
+        .update(tlogEntries)
         .set(blank)
-        .where(sql`${logEntries.place} in ${some}`)
-        .returning({ touched: logEntries.at }),
+        .where(sql`${tlogEntries.globalIndex} in ${some}`)
+        .returning({ touched: tlogEntries.at }),
     ),
   }
 }
@@ -127,20 +127,20 @@ function compileBlanking(queries: Queries, { users, devices }: Tables) {
 }
 
 /** Details whose time is over: they go with what the entry is found by. The leaf stays. */
-export function compileEndedDetails(queries: Queries, { logEntries }: Tables): PruneStep {
+export function compileEndedDetails(queries: Queries, { tlogEntries }: Tables): PruneStep {
   const slot = slotsOf<{ before: number; limit: number }>()
   const ended = queries
-    .select({ place: logEntries.place })
-    .from(logEntries)
-    .where(and(lt(logEntries.detailUntil, slot('before')), isNotNull(logEntries.detail)))
-    .orderBy(asc(logEntries.detailUntil))
+    .select({ globalIndex: tlogEntries.globalIndex })
+    .from(tlogEntries)
+    .where(and(lt(tlogEntries.detailExpiresAt, slot('before')), isNotNull(tlogEntries.detail)))
+    .orderBy(asc(tlogEntries.detailExpiresAt))
     .limit(slot('limit'))
   const prune = compile(
     queries
-      .update(logEntries)
+      .update(tlogEntries)
       .set(blank)
-      .where(sql`${logEntries.place} in ${ended}`)
-      .returning({ touched: logEntries.at }),
+      .where(sql`${tlogEntries.globalIndex} in ${ended}`)
+      .returning({ touched: tlogEntries.at }),
   )
   return (now, limit) => prune({ before: now, limit })
 }
@@ -148,34 +148,34 @@ export function compileEndedDetails(queries: Queries, { logEntries }: Tables): P
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareAppenderReads(
   queries: Queries,
-  { logIntents, logStaged, logEntries }: Tables,
+  { tlogIntents, tlogPending, tlogEntries }: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): AppenderReads {
   const { placeholder } = sql
   const intents = queries
     .select()
-    .from(logIntents)
-    .where(lt(logIntents.startedAt, placeholder('before')))
-    .orderBy(asc(logIntents.startedAt), asc(logIntents.id))
+    .from(tlogIntents)
+    .where(lt(tlogIntents.startedAt, placeholder('before')))
+    .orderBy(asc(tlogIntents.startedAt), asc(tlogIntents.id))
     .limit(placeholder('limit'))
     .prepare('')
-  const staged = (column: typeof logStaged.id | typeof logStaged.hash) =>
+  const staged = (column: typeof tlogPending.id | typeof tlogPending.hash) =>
     queries
       .select()
-      .from(logStaged)
+      .from(tlogPending)
       .where(eq(column, placeholder('key')))
       .prepare('')
-  const [stagedById, stagedByHash] = [staged(logStaged.id), staged(logStaged.hash)]
+  const [stagedById, stagedByHash] = [staged(tlogPending.id), staged(tlogPending.hash)]
   const tagged = queries
-    .select({ place: logEntries.place })
-    .from(logEntries)
-    .where(isAbout(logEntries, sql`${placeholder('tag')}`))
+    .select({ globalIndex: tlogEntries.globalIndex })
+    .from(tlogEntries)
+    .where(isAbout(tlogEntries, sql`${placeholder('blindIndex')}`))
     .limit(1)
     .prepare('')
   return {
     listIntents: (before, limit) => guard(async () => await intents.execute({ before, limit })),
     findPending: (key) =>
       guard(async () => (await (key.length === 16 ? stagedById : stagedByHash).execute({ key }))[0]),
-    hasTagged: (tag) => guard(async () => (await tagged.execute({ tag })).length > 0),
+    hasEntriesWith: (blindIndex) => guard(async () => (await tagged.execute({ blindIndex })).length > 0),
   }
 }

@@ -4,7 +4,7 @@ import type { IntentRecord } from './log-records.ts'
 /** Each touches exactly one row or is refused, but for those in {@link ForgettingWrite}. */
 export type AppenderWrite =
   /** Refused when an intent of this id is there. */
-  | { readonly kind: 'put-intent'; readonly intent: IntentRecord }
+  | { readonly kind: 'insert-intent'; readonly intent: IntentRecord }
   /**
    * Refused when the intent is gone. Of whoever tells what came of it at the same moment, in any number of processes,
    * exactly one commits.
@@ -24,10 +24,10 @@ export type AppenderWrite =
  */
 export type ForgettingWrite =
   /** Of every staged leaf with this tag of a user, and of a device's where it has no user. */
-  | { readonly kind: 'forget-staged'; readonly tag: Uint8Array }
+  | { readonly kind: 'redact-pending-entries'; readonly blindIndex: Uint8Array }
   /** The same of at most `limit` entries. */
-  | { readonly kind: 'forget-entries'; readonly tag: Uint8Array; readonly limit: number }
+  | { readonly kind: 'redact-entries'; readonly blindIndex: Uint8Array; readonly limit: number }
   /** Takes the tag from the intents of a user. */
-  | { readonly kind: 'forget-intents'; readonly tag: Uint8Array }
+  | { readonly kind: 'redact-intents'; readonly blindIndex: Uint8Array }
   /** Takes the names from all devices of a user. */
   | { readonly kind: 'forget-device-names'; readonly user: string }

@@ -1,7 +1,7 @@
 /** The reads of whoever checks a log as a whole, or draws it. */
 import { and, asc, count, eq, gte, lt, sql } from 'drizzle-orm'
 import type { Queries } from './compile.ts'
-import type { CheckpointRecord, HourCount, SealedPendingEntry } from './log-records.ts'
+import type { AuthenticatedPendingEntry, CheckpointRecord, HourlyCount } from './log-records.ts'
 import { nextTurn } from './sqlite/turns.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,9 +12,9 @@ export interface LogCheckReads {
   /** Checkpoints of sizes from `from` on, the smallest first. */
   listCheckpointsFrom(log: number, from: number, limit: number): Promise<readonly CheckpointRecord[]>
   /** Counts of the hours that begin in `from <= hour < until`, UNIX seconds, in the order of the hours, page by page. */
-  eachHourCounts(from: number, until: number): AsyncGenerator<readonly HourCount[]>
+  streamHourlyCounts(from: number, until: number): AsyncGenerator<readonly HourlyCount[]>
   /** Leaves that wait for their place, the oldest ids first. */
-  listPending(limit: number): Promise<readonly SealedPendingEntry[]>
+  listPending(limit: number): Promise<readonly AuthenticatedPendingEntry[]>
 }
 
 const slot = sql.placeholder
@@ -25,34 +25,44 @@ const countsPerPage = 2_000
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareLogCheckReads(
   queries: Queries,
-  { logTiles, logCheckpoints, logHours, logStaged }: Tables,
+  { tlogTiles, tlogCheckpoints, tlogHourlyCounts, tlogPending }: Tables,
   guard: <T>(read: () => Promise<T>) => Promise<T>,
 ): LogCheckReads {
   const tiles = queries
     .select({ tiles: count() })
-    .from(logTiles)
-    .where(eq(logTiles.log, slot('log')))
+    .from(tlogTiles)
+    .where(eq(tlogTiles.log, slot('log')))
     .prepare('')
   const checkpoints = queries
     .select()
-    .from(logCheckpoints)
-    .where(and(eq(logCheckpoints.log, slot('log')), gte(logCheckpoints.size, slot('from'))))
-    .orderBy(asc(logCheckpoints.size))
+    .from(tlogCheckpoints)
+    .where(and(eq(tlogCheckpoints.log, slot('log')), gte(tlogCheckpoints.size, slot('from'))))
+    .orderBy(asc(tlogCheckpoints.size))
     .limit(slot('limit'))
     .prepare('')
   const hours = queries
     .select()
-    .from(logHours)
-    .where(and(gte(logHours.hour, slot('from')), lt(logHours.hour, slot('until'))))
-    .orderBy(asc(logHours.hour), asc(logHours.kind), asc(logHours.result), asc(logHours.code))
+    .from(tlogHourlyCounts)
+    .where(and(gte(tlogHourlyCounts.hour, slot('from')), lt(tlogHourlyCounts.hour, slot('until'))))
+    .orderBy(
+      asc(tlogHourlyCounts.hour),
+      asc(tlogHourlyCounts.kind),
+      asc(tlogHourlyCounts.result),
+      asc(tlogHourlyCounts.code),
+    )
     .limit(slot('limit'))
     .prepare('')
-  const pending = queries.select().from(logStaged).orderBy(asc(logStaged.id)).limit(slot('limit')).prepare('')
+  const pending = queries
+    .select()
+    .from(tlogPending)
+    .orderBy(asc(tlogPending.id))
+    .limit(slot('limit'))
+    .prepare('')
   return {
     countTiles: (log) => guard(async () => (await tiles.execute({ log }))[0]?.tiles ?? 0),
     listCheckpointsFrom: (log, from, limit) =>
       guard(async () => await checkpoints.execute({ log, from, limit })),
-    eachHourCounts: (from, until) =>
+    streamHourlyCounts: (from, until) =>
       pagesOfHours(
         (next) => guard(async () => await hours.execute({ from: next, until, limit: countsPerPage })),
         from,
@@ -63,9 +73,9 @@ export function prepareLogCheckReads(
 
 /** A page ends with a whole hour, so the next one begins with another. */
 async function* pagesOfHours(
-  read: (from: number) => Promise<readonly HourCount[]>,
+  read: (from: number) => Promise<readonly HourlyCount[]>,
   from: number,
-): AsyncGenerator<readonly HourCount[]> {
+): AsyncGenerator<readonly HourlyCount[]> {
   for (let next = from; ; ) {
     await nextTurn()
     const page = await read(next)

@@ -11,7 +11,7 @@ export interface LogReads {
   /** All of them, the oldest first. */
   listLogStates(): Promise<readonly LogState[]>
   findTile(log: number, level: number, index: number): Promise<TileRecord | undefined>
-  findLogEntry(place: number): Promise<LogEntry | undefined>
+  findLogEntry(globalIndex: number): Promise<LogEntry | undefined>
   /** By the leaf's UUIDv7 (16 bytes). */
   findLogEntryById(id: Uint8Array): Promise<LogEntry | undefined>
   /** By the leaf hash (32 bytes). */
@@ -35,7 +35,7 @@ export interface LogReads {
 }
 
 export interface IndexedLeaf {
-  readonly place: number
+  readonly globalIndex: number
   readonly leaf: Uint8Array
 }
 
@@ -57,21 +57,21 @@ export function prepareLogReads(queries: Queries, tables: Tables, guard: Guard):
   }
 }
 
-function prepareTree(queries: Queries, { logStates, logTiles, logWitnesses }: Tables, guard: Guard) {
-  const newest = queries.select().from(logStates).orderBy(desc(logStates.log)).limit(1).prepare(UNNAMED)
-  const states = queries.select().from(logStates).orderBy(asc(logStates.log)).prepare(UNNAMED)
+function prepareTree(queries: Queries, { tlogStates, tlogTiles, tlogWitnesses }: Tables, guard: Guard) {
+  const newest = queries.select().from(tlogStates).orderBy(desc(tlogStates.log)).limit(1).prepare(UNNAMED)
+  const states = queries.select().from(tlogStates).orderBy(asc(tlogStates.log)).prepare(UNNAMED)
   const tile = queries
     .select()
-    .from(logTiles)
+    .from(tlogTiles)
     .where(
       and(
-        eq(logTiles.log, slot('log')),
-        eq(logTiles.level, slot('level')),
-        eq(logTiles.index, slot('index')),
+        eq(tlogTiles.log, slot('log')),
+        eq(tlogTiles.level, slot('level')),
+        eq(tlogTiles.index, slot('index')),
       ),
     )
     .prepare(UNNAMED)
-  const witnesses = queries.select().from(logWitnesses).orderBy(asc(logWitnesses.name)).prepare(UNNAMED)
+  const witnesses = queries.select().from(tlogWitnesses).orderBy(asc(tlogWitnesses.name)).prepare(UNNAMED)
   return {
     findLogState: () => guard(async () => (await newest.execute())[0]),
     listLogStates: () => guard(async () => await states.execute()),
@@ -81,43 +81,43 @@ function prepareTree(queries: Queries, { logStates, logTiles, logWitnesses }: Ta
   }
 }
 
-function prepareEntries(queries: Queries, { logEntries, logStaged }: Tables, guard: Guard) {
-  const { place, id, hash, leaf } = logEntries
-  const columns = getTableColumns(logEntries)
-  const within = and(gte(place, slot('from')), lt(place, slot('end')))
+function prepareEntries(queries: Queries, { tlogEntries, tlogPending }: Tables, guard: Guard) {
+  const { globalIndex, id, hash, leaf } = tlogEntries
+  const columns = getTableColumns(tlogEntries)
+  const within = and(gte(globalIndex, slot('from')), lt(globalIndex, slot('end')))
   const byPlace = queries
     .select(columns)
-    .from(logEntries)
-    .where(eq(place, slot('place')))
+    .from(tlogEntries)
+    .where(eq(globalIndex, slot('globalIndex')))
     .prepare(UNNAMED)
   const byId = queries
     .select(columns)
-    .from(logEntries)
+    .from(tlogEntries)
     .where(eq(id, slot('id')))
     .prepare(UNNAMED)
   const byHash = queries
     .select(columns)
-    .from(logEntries)
+    .from(tlogEntries)
     .where(eq(hash, slot('hash')))
     .prepare(UNNAMED)
   const range = queries
     .select(columns)
-    .from(logEntries)
+    .from(tlogEntries)
     .where(within)
-    .orderBy(asc(place))
+    .orderBy(asc(globalIndex))
     .limit(slot('limit'))
     .prepare(UNNAMED)
   const leaves = queries
-    .select({ place, leaf })
-    .from(logEntries)
+    .select({ globalIndex, leaf })
+    .from(tlogEntries)
     .where(within)
-    .orderBy(asc(place))
+    .orderBy(asc(globalIndex))
     .limit(slot('limit'))
     .prepare(UNNAMED)
-  const pending = queries.select({ leaves: count() }).from(logStaged).prepare(UNNAMED)
-  const anyPending = queries.select({ id: logStaged.id }).from(logStaged).limit(1).prepare(UNNAMED)
+  const pending = queries.select({ leaves: count() }).from(tlogPending).prepare(UNNAMED)
+  const anyPending = queries.select({ id: tlogPending.id }).from(tlogPending).limit(1).prepare(UNNAMED)
   return {
-    findLogEntry: (place: number) => guard(async () => (await byPlace.execute({ place }))[0]),
+    findLogEntry: (globalIndex: number) => guard(async () => (await byPlace.execute({ globalIndex }))[0]),
     findLogEntryById: (id: Uint8Array) => guard(async () => (await byId.execute({ id }))[0]),
     findLogEntryByHash: (hash: Uint8Array) => guard(async () => (await byHash.execute({ hash }))[0]),
     listLogEntries: (from: number, end: number, limit: number) =>
@@ -129,31 +129,31 @@ function prepareEntries(queries: Queries, { logEntries, logStaged }: Tables, gua
   }
 }
 
-function prepareCheckpoints(queries: Queries, { logCheckpoints }: Tables, guard: Guard) {
-  const { log, size, signedAt, timestampToken } = logCheckpoints
+function prepareCheckpoints(queries: Queries, { tlogCheckpoints }: Tables, guard: Guard) {
+  const { log, size, signedAt, timestampToken } = tlogCheckpoints
   const ofLog = eq(log, slot('log'))
   const bySize = queries
     .select()
-    .from(logCheckpoints)
+    .from(tlogCheckpoints)
     .where(and(ofLog, eq(size, slot('size'))))
     .prepare(UNNAMED)
   const latest = queries
     .select()
-    .from(logCheckpoints)
+    .from(tlogCheckpoints)
     .where(ofLog)
     .orderBy(desc(size))
     .limit(1)
     .prepare(UNNAMED)
   const older = queries
     .select()
-    .from(logCheckpoints)
+    .from(tlogCheckpoints)
     .where(and(ofLog, lt(size, slot('below'))))
     .orderBy(desc(size))
     .limit(slot('limit'))
     .prepare(UNNAMED)
   const timestamped = queries
     .select({ at: max(signedAt) })
-    .from(logCheckpoints)
+    .from(tlogCheckpoints)
     .where(isNotNull(timestampToken))
     .prepare(UNNAMED)
   return {

@@ -1,18 +1,18 @@
 /**
  * What the store keeps of the audit log (`docs/reference/protocol.md`, "Leaf").
  *
- * A leaf is *staged* in the transaction of what it tells of; one sequencer then gives it its position in the tree. Leaf
+ * A leaf is *staged* in the transaction of what it tells of; one sequencer then gives it its index in the tree. Leaf
  * bytes are what was hashed: nobody writes them anew. Details are sealed with a key of the person they are about, who is
  * named here by a keyed tag only.
  */
 import type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
 
-/** Leaves of one log (one origin) have positions 0, 1, …; a new origin in the same database is the next log. */
+/** Leaves of one log (one origin) have indexs 0, 1, …; a new origin in the same database is the next log. */
 export const indexesPerLog = 2 ** 40
 
 /** Where an entry is, among all logs of the database: it orders them, and is the cursor of every list. */
-export function entryIndexOf(log: number, position: number): number {
-  return log * indexesPerLog + position
+export function globalIndexOf(log: number, index: number): number {
+  return log * indexesPerLog + index
 }
 
 /** What came of it, as the leaf says. */
@@ -32,28 +32,28 @@ export interface PendingEntry {
   /** Of a refusal. */
   readonly code: string | null
   readonly app: string | null
-  readonly userTag: Uint8Array | null
-  readonly deviceTag: Uint8Array | null
-  readonly ipTag: Uint8Array | null
+  readonly userBlindIndex: Uint8Array | null
+  readonly deviceBlindIndex: Uint8Array | null
+  readonly ipBlindIndex: Uint8Array | null
   /** Of the whole path, without its query. */
-  readonly pathTag: Uint8Array | null
+  readonly pathBlindIndex: Uint8Array | null
   /** Of the path's first segment, `/wallet`. */
-  readonly areaTag: Uint8Array | null
+  readonly areaBlindIndex: Uint8Array | null
   /** Sealed groups and salts; null where there is nothing but the leaf. */
   readonly detail: Uint8Array | null
   /** UNIX seconds: when the detail is forgotten. */
-  readonly detailUntil: number
+  readonly detailExpiresAt: number
 }
 
 /** A leaf as it waits for its place. */
-export interface SealedPendingEntry extends PendingEntry {
+export interface AuthenticatedPendingEntry extends PendingEntry {
   /** Made by the service, see `log/seals.ts`; null where there was no key for it. */
-  readonly seal: Uint8Array | null
+  readonly mac: Uint8Array | null
 }
 
 /** A leaf with its place in the tree. */
 export interface LogEntry extends PendingEntry {
-  readonly place: number
+  readonly globalIndex: number
 }
 
 /** A request that may have an effect and has no outcome yet. */
@@ -61,7 +61,7 @@ export interface IntentRecord {
   /** That of the leaf that will tell the outcome. */
   readonly id: Uint8Array
   /** Names the key that `draft` is sealed with; null: the service's own. */
-  readonly userTag: Uint8Array | null
+  readonly userBlindIndex: Uint8Array | null
   /** Sealed: what the leaf will say, as far as it is known. */
   readonly draft: Uint8Array
   /** UNIX seconds. */
@@ -91,7 +91,7 @@ export interface LogState {
   /** 32 bytes. */
   readonly root: Uint8Array
   /** Made by the service, see `log/seals.ts`; null: somebody else wrote this. */
-  readonly seal: Uint8Array | null
+  readonly mac: Uint8Array | null
 }
 
 /** Up to 256 hashes of 32 bytes; the last tile of a level grows (C2SP tlog-tiles). */
@@ -128,7 +128,7 @@ export interface WitnessRecord {
 }
 
 /** Entries of one hour, by what they are: made with the entries, for charts. */
-export interface HourCount {
+export interface HourlyCount {
   /** UNIX seconds of its beginning. */
   readonly hour: number
   readonly kind: string

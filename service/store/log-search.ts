@@ -19,11 +19,11 @@ export interface LogSearch {
   readonly id?: Uint8Array
   /** 32 bytes. */
   readonly hash?: Uint8Array
-  readonly userTag?: Uint8Array
-  readonly deviceTag?: Uint8Array
-  readonly ipTag?: Uint8Array
-  readonly pathTag?: Uint8Array
-  readonly areaTag?: Uint8Array
+  readonly userBlindIndex?: Uint8Array
+  readonly deviceBlindIndex?: Uint8Array
+  readonly ipBlindIndex?: Uint8Array
+  readonly pathBlindIndex?: Uint8Array
+  readonly areaBlindIndex?: Uint8Array
 }
 
 /** The part of a store that searches. */
@@ -36,7 +36,7 @@ export interface LogSearching {
    */
   searchLog(search: LogSearch, before: number, limit: number): Promise<readonly LogEntry[]>
   /** When the newest entries that are all of `search` happened, and what came of them: for a chart, at most `limit`. */
-  listTimes(search: LogSearch, limit: number): Promise<readonly TimedResult[]>
+  listEntryTimes(search: LogSearch, limit: number): Promise<readonly TimedResult[]>
 }
 
 /** An entry as a chart shows it. */
@@ -65,21 +65,26 @@ const rowsPerStatement = 500
 
 /** @param guard runs a read and turns the driver's errors into StoreUnavailable. */
 export function prepareLogSearch(queries: Queries, tables: Tables, guard: Guard): LogSearching {
-  const { logEntries } = tables
-  const { place, at, result } = logEntries
+  const { tlogEntries } = tables
+  const { globalIndex, at, result } = tlogEntries
   return {
     searchLog: (search, before, limit) =>
       collect(guard, queries, tables, search, { before, limit }, (within, most) =>
         queries
-          .select(getTableColumns(logEntries))
-          .from(logEntries)
+          .select(getTableColumns(tlogEntries))
+          .from(tlogEntries)
           .where(within)
-          .orderBy(desc(place))
+          .orderBy(desc(globalIndex))
           .limit(most),
       ),
-    listTimes: (search, limit) =>
+    listEntryTimes: (search, limit) =>
       collect(guard, queries, tables, search, { before: Number.MAX_SAFE_INTEGER, limit }, (within, most) =>
-        queries.select({ place, at, result }).from(logEntries).where(within).orderBy(desc(place)).limit(most),
+        queries
+          .select({ globalIndex, at, result })
+          .from(tlogEntries)
+          .where(within)
+          .orderBy(desc(globalIndex))
+          .limit(most),
       ),
   }
 }
@@ -87,7 +92,7 @@ export function prepareLogSearch(queries: Queries, tables: Tables, guard: Guard)
 type ReadRows<T> = (within: SQL | undefined, most: number) => Promise<readonly T[]>
 
 /** Reads statement by statement, each of a bounded size, and lets other work of this thread come between them. */
-async function collect<T extends { readonly place: number }>(
+async function collect<T extends { readonly globalIndex: number }>(
   guard: Guard,
   queries: Queries,
   tables: Tables,
@@ -95,7 +100,7 @@ async function collect<T extends { readonly place: number }>(
   { before, limit }: { readonly before: number; readonly limit: number },
   read: ReadRows<T>,
 ): Promise<readonly T[]> {
-  const { place } = tables.logEntries
+  const { globalIndex } = tables.tlogEntries
   const conditions = conditionsOf(tables, search)
   const range = await guard(() => findRange(queries, tables, search))
   const isDirect = isWalkOfOneIndex(search)
@@ -107,10 +112,10 @@ async function collect<T extends { readonly place: number }>(
     if (newest === undefined || newest <= range.after) break
     const bottom = isDirect ? range.after : Math.max(range.after, newest - indexesPerStatement)
     const most = Math.min(limit - found.length, rowsPerStatement)
-    const within = and(lt(place, top), gt(place, bottom), ...conditions)
+    const within = and(lt(globalIndex, top), gt(globalIndex, bottom), ...conditions)
     const rows = await guard(() => read(within, most))
     found.push(...rows)
-    top = rows.length === most ? (rows.at(-1)?.place ?? bottom) : bottom + 1
+    top = rows.length === most ? (rows.at(-1)?.globalIndex ?? bottom) : bottom + 1
   }
   return found
 }
@@ -125,16 +130,16 @@ function isWalkOfOneIndex({ from, until, result, ...equal }: LogSearch): boolean
 /** The newest place below `top`: between two logs there are very many places without entries. */
 async function findNewest(
   queries: Queries,
-  { logEntries: { place }, logEntries }: Tables,
+  { tlogEntries: { globalIndex }, tlogEntries }: Tables,
   top: number,
 ): Promise<number | undefined> {
   const [newest] = await queries
-    .select({ place })
-    .from(logEntries)
-    .where(lt(place, top))
-    .orderBy(desc(place))
+    .select({ globalIndex })
+    .from(tlogEntries)
+    .where(lt(globalIndex, top))
+    .orderBy(desc(globalIndex))
     .limit(1)
-  return newest?.place
+  return newest?.globalIndex
 }
 
 /** Places between `after` and `before`, both excluded. */
@@ -147,31 +152,31 @@ interface IndexRange {
  * The places that a time range can be at. An index by time alone would have to sort all that it finds, and a walk by
  * place would have to pass all that is newer.
  */
-async function findRange(queries: Queries, { logEntries }: Tables, search: LogSearch): Promise<IndexRange> {
-  const { at, place } = logEntries
+async function findRange(queries: Queries, { tlogEntries }: Tables, search: LogSearch): Promise<IndexRange> {
+  const { at, globalIndex } = tlogEntries
   let [after, before] = [-1, Number.MAX_SAFE_INTEGER]
   if (search.from !== undefined) {
     const [older] = await queries
-      .select({ place })
-      .from(logEntries)
+      .select({ globalIndex })
+      .from(tlogEntries)
       .where(lt(at, search.from - disorder))
       .orderBy(desc(at))
       .limit(1)
-    after = older?.place ?? after
+    after = older?.globalIndex ?? after
   }
   if (search.until !== undefined) {
     const [newer] = await queries
-      .select({ place })
-      .from(logEntries)
+      .select({ globalIndex })
+      .from(tlogEntries)
       .where(gt(at, search.until + disorder))
       .orderBy(asc(at))
       .limit(1)
-    before = newer?.place ?? before
+    before = newer?.globalIndex ?? before
   }
   return { after, before }
 }
 
-function conditionsOf({ logEntries }: Tables, search: LogSearch): SQL[] {
+function conditionsOf({ tlogEntries }: Tables, search: LogSearch): SQL[] {
   const equal = (
     [
       'kind',
@@ -180,19 +185,19 @@ function conditionsOf({ logEntries }: Tables, search: LogSearch): SQL[] {
       'app',
       'id',
       'hash',
-      'userTag',
-      'deviceTag',
-      'ipTag',
-      'pathTag',
-      'areaTag',
+      'userBlindIndex',
+      'deviceBlindIndex',
+      'ipBlindIndex',
+      'pathBlindIndex',
+      'areaBlindIndex',
     ] as const
   ).flatMap((name) => {
     const value = search[name]
-    return value === undefined ? [] : [sql`${logEntries[name]} = ${sql.param(value, logEntries[name])}`]
+    return value === undefined ? [] : [sql`${tlogEntries[name]} = ${sql.param(value, tlogEntries[name])}`]
   })
-  if (search.from !== undefined) equal.push(gte(logEntries.at, search.from))
-  if (search.until !== undefined) equal.push(lt(logEntries.at, search.until))
+  if (search.from !== undefined) equal.push(gte(tlogEntries.at, search.from))
+  if (search.until !== undefined) equal.push(lt(tlogEntries.at, search.until))
   // As in the partial index, word for word: SQLite proves nothing about a bound value.
-  if (search.result !== undefined && search.result !== 'ok') equal.push(sql`${logEntries.result} <> 'ok'`)
+  if (search.result !== undefined && search.result !== 'ok') equal.push(sql`${tlogEntries.result} <> 'ok'`)
   return equal
 }

@@ -43,103 +43,118 @@ export function compileSequenceStatements(
   }
 }
 
-function compileLooks(queries: Queries, { logStates, logStaged, logTiles }: Tables, lock: string) {
+function compileLooks(queries: Queries, { tlogStates, tlogPending, tlogTiles }: Tables, lock: string) {
   const locked =
     (compiled: Compiled): Compiled =>
     (values) => {
       const { text, values: bound } = compiled(values)
       return { text: text + lock, values: bound }
     }
-  const state = queries.select().from(logStates)
+  const state = queries.select().from(tlogStates)
   const onEdge = levels.map((level) =>
-    and(eq(logTiles.level, level), eq(logTiles.index, slot(`index${level}`))),
+    and(eq(tlogTiles.level, level), eq(tlogTiles.index, slot(`index${level}`))),
   )
   return {
     newestLog: compile(
-      queries.select({ log: logStates.log }).from(logStates).orderBy(desc(logStates.log)).limit(1),
+      queries.select({ log: tlogStates.log }).from(tlogStates).orderBy(desc(tlogStates.log)).limit(1),
     )({}),
-    lockState: locked(compile(state.where(eq(logStates.log, slot('log'))))),
+    lockState: locked(compile(state.where(eq(tlogStates.log, slot('log'))))),
     lockStaged: locked(
       compile(
         queries
-          .select({ id: logStaged.id, hash: logStaged.hash, leaf: logStaged.leaf, seal: logStaged.seal })
-          .from(logStaged)
-          .orderBy(asc(logStaged.id))
+          .select({
+            id: tlogPending.id,
+            hash: tlogPending.hash,
+            leaf: tlogPending.leaf,
+            mac: tlogPending.mac,
+          })
+          .from(tlogPending)
+          .orderBy(asc(tlogPending.id))
           .limit(slot('limit')),
       ),
     ),
     edge: compile(
       queries
         .select()
-        .from(logTiles)
-        .where(and(eq(logTiles.log, slot('log')), or(...onEdge))),
+        .from(tlogTiles)
+        .where(and(eq(tlogTiles.log, slot('log')), or(...onEdge))),
     ),
   }
 }
 
+function isAmong(column: Tables['tlogPending']['id'], ids: number): SQL {
+  return inArray(
+    column,
+    Array.from({ length: ids }, (_, i) => slot(`id${i}`)),
+  )
+}
+
 /** Leaves move inside the database; what is forgotten of a person meanwhile waits for the rows that are locked. */
-function compileMoves(queries: Queries, { logStaged, logEntries, logHours }: Tables) {
-  const chosen = (ids: number): SQL =>
-    inArray(
-      logStaged.id,
-      Array.from({ length: ids }, (_, i) => slot(`id${i}`)),
-    )
-  const { id, seal: _, ...others } = getTableColumns(logStaged)
-  const place = sql<number>`cast(${slot('base')} as bigint) + row_number() over (order by ${id})`.as('place')
-  const hour = sql<number>`${logStaged.at} / 3600000 * 3600`.as('hour')
-  const code = sql<string>`coalesce(${logStaged.code}, '')`.as('no_null_code')
+function compileMoves(queries: Queries, { tlogPending, tlogEntries, tlogHourlyCounts }: Tables) {
+  const chosen = (ids: number): SQL => isAmong(tlogPending.id, ids)
+  const { id, mac: _, ...others } = getTableColumns(tlogPending)
+  const globalIndex = sql<number>`cast(${slot('base')} as bigint) + row_number() over (order by ${id})`.as(
+    'global_index',
+  )
+  const hour = sql<number>`${tlogPending.at} / 3600000 * 3600`.as('hour')
+  const code = sql<string>`coalesce(${tlogPending.code}, '')`.as('no_null_code')
   const entries = sql<number>`count(*)`.as('entries')
-  const { kind, result } = logStaged
+  const { kind, result } = tlogPending
   return {
     moveEntries: once((ids) =>
       compile(
         queries
-          .insert(logEntries)
+          .insert(tlogEntries)
           .select(
             queries
-              .select({ place, id, ...others })
-              .from(logStaged)
+              .select({ globalIndex, id, ...others })
+              .from(tlogPending)
               .where(chosen(ids)),
           )
-          .returning({ touched: logEntries.place }),
+          .returning({ touched: tlogEntries.globalIndex }),
       ),
     ),
     countHours: once((ids) =>
       compile(
         queries
-          .insert(logHours)
+          .insert(tlogHourlyCounts)
           .select(
             queries
               .select({ hour, kind, result, code, entries })
-              .from(logStaged)
+              .from(tlogPending)
               .where(chosen(ids))
               .groupBy(sql`1`, sql`2`, sql`3`, sql`4`),
           )
           .onConflictDoUpdate({
-            target: [logHours.hour, logHours.kind, logHours.result, logHours.code],
-            set: { entries: sql`${logHours.entries} + excluded.entries` },
+            target: [
+              tlogHourlyCounts.hour,
+              tlogHourlyCounts.kind,
+              tlogHourlyCounts.result,
+              tlogHourlyCounts.code,
+            ],
+            set: { entries: sql`${tlogHourlyCounts.entries} + excluded.entries` },
           })
-          .returning({ touched: logHours.hour }),
+          .returning({ touched: tlogHourlyCounts.hour }),
       ),
     ),
     removeStaged: once((ids) =>
-      compile(queries.delete(logStaged).where(chosen(ids)).returning({ touched: logStaged.at })),
+      compile(queries.delete(tlogPending).where(chosen(ids)).returning({ touched: tlogPending.at })),
     ),
   }
 }
 
-function compileGrowth(queries: Queries, { logTiles, logStates }: Tables) {
-  const { log, level, index, hashes } = logTiles
+function compileGrowth(queries: Queries, { tlogTiles, tlogStates }: Tables) {
+  const { log, level, index, hashes } = tlogTiles
   return {
     insertTile: compile(
       queries
-        .insert(logTiles)
+        .insert(tlogTiles)
         .values({ log: slot('log'), level: slot('level'), index: slot('index'), hashes: slot('hashes') })
         .returning({ touched: log }),
     ),
     growTile: compile(
       queries
-        .update(logTiles)
+        .update(tlogTiles)
         .set({ hashes: sql`${slot('hashes')}` })
         .where(
           and(
@@ -153,16 +168,16 @@ function compileGrowth(queries: Queries, { logTiles, logStates }: Tables) {
     ),
     growState: compile(
       queries
-        .update(logStates)
-        .set({ size: sql`${slot('size')}`, root: sql`${slot('root')}`, seal: sql`${slot('seal')}` })
+        .update(tlogStates)
+        .set({ size: sql`${slot('size')}`, root: sql`${slot('root')}`, mac: sql`${slot('mac')}` })
         .where(
           and(
-            eq(logStates.log, slot('log')),
-            eq(logStates.size, slot('sizeBefore')),
-            eq(logStates.root, slot('rootBefore')),
+            eq(tlogStates.log, slot('log')),
+            eq(tlogStates.size, slot('sizeBefore')),
+            eq(tlogStates.root, slot('rootBefore')),
           ),
         )
-        .returning({ touched: logStates.log }),
+        .returning({ touched: tlogStates.log }),
     ),
   }
 }

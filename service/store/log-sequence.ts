@@ -7,7 +7,12 @@
  */
 import type { BoundStatement, Queries } from './compile.ts'
 import type { Outcome } from './group-commit.ts'
-import { entryIndexOf, type LogState, type SealedPendingEntry, type TileRecord } from './log-records.ts'
+import {
+  type AuthenticatedPendingEntry,
+  globalIndexOf,
+  type LogState,
+  type TileRecord,
+} from './log-records.ts'
 import {
   compileSequenceStatements,
   levels,
@@ -22,14 +27,14 @@ export interface SequenceBatch {
   /** The tiles that the tree still fills: the last one of each level, where it is not full. */
   readonly edge: readonly TileRecord[]
   /** In the order of their places. Never empty. */
-  readonly pending: readonly Pick<SealedPendingEntry, 'hash' | 'leaf' | 'seal'>[]
+  readonly pending: readonly Pick<AuthenticatedPendingEntry, 'hash' | 'leaf' | 'mac'>[]
 }
 
 /** The tree after a batch. */
 export interface Growth {
   readonly root: Uint8Array
   /** Of the state after it. */
-  readonly seal: Uint8Array | null
+  readonly mac: Uint8Array | null
   /** The tiles that changed, whole. */
   readonly tiles: readonly GrownTile[]
 }
@@ -98,7 +103,7 @@ function* sequenceSteps(
     id: bytesOf(row, 'id'),
     hash: bytesOf(row, 'hash'),
     leaf: bytesOf(row, 'leaf'),
-    seal: bytesOrNullOf(row, 'seal'),
+    mac: bytesOrNullOf(row, 'mac'),
   }))
   const edge = (yield statements.edge(edgeOf(state))).map(readTile)
   let growth: Growth
@@ -112,9 +117,9 @@ function* sequenceSteps(
   for (const tile of growth.tiles) yield* writeTile(statements, tile)
   const size = state.size + ids.length
   const { log, root: rootBefore, size: sizeBefore } = state
-  const { root, seal } = growth
-  expectRows(yield statements.growState({ log, sizeBefore, rootBefore, size, root, seal }), 1)
-  return keep({ kind: 'sequenced', state: { ...state, size, root, seal }, leaves: ids.length })
+  const { root, mac } = growth
+  expectRows(yield statements.growState({ log, sizeBefore, rootBefore, size, root, mac }), 1)
+  return keep({ kind: 'sequenced', state: { ...state, size, root, mac }, leaves: ids.length })
 }
 
 function keep(value: SequenceResult): Outcome<SequenceResult> {
@@ -140,7 +145,7 @@ function* moveLeaves(
   ids: readonly Uint8Array[],
 ): Steps<void> {
   const length = listLengths.find((candidate) => candidate >= ids.length) ?? maxSequenced
-  const values: Record<string, unknown> = { base: entryIndexOf(state.log, state.size) - 1 }
+  const values: Record<string, unknown> = { base: globalIndexOf(state.log, state.size) - 1 }
   for (let i = 0; i < length; i++) values[`id${i}`] = ids[Math.min(i, ids.length - 1)]
   expectRows(yield statements.moveEntries(length)(values), ids.length)
   yield statements.countHours(length)(values)
@@ -171,7 +176,7 @@ function readState(row: Row): LogState {
   const { origin } = row
   if (typeof origin !== 'string') throw new Error('a log has no origin')
   const [log, size] = [numberOf(row, 'log'), numberOf(row, 'size')]
-  return { log, origin, size, root: bytesOf(row, 'root'), seal: bytesOrNullOf(row, 'seal') }
+  return { log, origin, size, root: bytesOf(row, 'root'), mac: bytesOrNullOf(row, 'mac') }
 }
 
 function readTile(row: Row): TileRecord {

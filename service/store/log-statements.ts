@@ -2,11 +2,11 @@
 import { and, eq, isNull, ne, type SQL, sql } from 'drizzle-orm'
 import { type Compiled, compile, type Queries, slotsOf } from './compile.ts'
 import type {
-  HourCount,
+  AuthenticatedPendingEntry,
+  HourlyCount,
   LogEntry,
   LogState,
   PendingEntry,
-  SealedPendingEntry,
   TileRecord,
   WitnessRecord,
 } from './log-records.ts'
@@ -37,80 +37,80 @@ function leafSlots() {
     result: leaf('result'),
     code: leaf('code'),
     app: leaf('app'),
-    userTag: leaf('userTag'),
-    deviceTag: leaf('deviceTag'),
-    ipTag: leaf('ipTag'),
-    pathTag: leaf('pathTag'),
-    areaTag: leaf('areaTag'),
+    userBlindIndex: leaf('userBlindIndex'),
+    deviceBlindIndex: leaf('deviceBlindIndex'),
+    ipBlindIndex: leaf('ipBlindIndex'),
+    pathBlindIndex: leaf('pathBlindIndex'),
+    areaBlindIndex: leaf('areaBlindIndex'),
     detail: leaf('detail'),
-    detailUntil: leaf('detailUntil'),
+    detailExpiresAt: leaf('detailExpiresAt'),
   }
 }
 
-function compileStaging(queries: Queries, { logStaged }: Tables) {
+function compileStaging(queries: Queries, { tlogPending }: Tables) {
   const stage = queries
-    .insert(logStaged)
-    .values({ ...leafSlots(), seal: slotsOf<SealedPendingEntry>()('seal') })
+    .insert(tlogPending)
+    .values({ ...leafSlots(), mac: slotsOf<AuthenticatedPendingEntry>()('mac') })
     .onConflictDoNothing()
-    .returning({ touched: logStaged.at })
-  return { 'stage-leaf': compile(stage) }
+    .returning({ touched: tlogPending.at })
+  return { 'insert-pending-entry': compile(stage) }
 }
 
-function compileStart(queries: Queries, { logStates, logEntries }: Tables) {
-  const locked = slotsOf<WriteOf<'hold-log'>>()
+function compileStart(queries: Queries, { tlogStates, tlogEntries }: Tables) {
+  const locked = slotsOf<WriteOf<'lock-log-state'>>()
   const state = slotsOf<LogState>()
   const entry = slotsOf<LogEntry>()
   return {
-    'hold-log': compile(
+    'lock-log-state': compile(
       queries
-        .update(logStates)
-        .set({ size: sql`${logStates.size}` })
+        .update(tlogStates)
+        .set({ size: sql`${tlogStates.size}` })
         .where(
           and(
-            eq(logStates.log, locked('log')),
-            eq(logStates.size, locked('size')),
-            eq(logStates.root, locked('root')),
+            eq(tlogStates.log, locked('log')),
+            eq(tlogStates.size, locked('size')),
+            eq(tlogStates.root, locked('root')),
           ),
         )
-        .returning({ touched: logStates.log }),
+        .returning({ touched: tlogStates.log }),
     ),
     'insert-log-state': compile(
       queries
-        .insert(logStates)
+        .insert(tlogStates)
         .values({
           log: state('log'),
           origin: state('origin'),
           size: state('size'),
           root: state('root'),
-          seal: state('seal'),
+          mac: state('mac'),
         })
         .onConflictDoNothing()
-        .returning({ touched: logStates.log }),
+        .returning({ touched: tlogStates.log }),
     ),
     'insert-log-entry': compile(
       queries
-        .insert(logEntries)
-        .values({ place: entry('place'), ...leafSlots() })
+        .insert(tlogEntries)
+        .values({ globalIndex: entry('globalIndex'), ...leafSlots() })
         .onConflictDoNothing()
-        .returning({ touched: logEntries.place }),
+        .returning({ touched: tlogEntries.globalIndex }),
     ),
   }
 }
 
-function compileFirst(queries: Queries, { logTiles, logHours }: Tables) {
+function compileFirst(queries: Queries, { tlogTiles, tlogHourlyCounts }: Tables) {
   const tile = slotsOf<TileRecord>()
-  const hour = slotsOf<HourCount>()
+  const hour = slotsOf<HourlyCount>()
   return {
     'insert-tile': compile(
       queries
-        .insert(logTiles)
+        .insert(tlogTiles)
         .values({ log: tile('log'), level: tile('level'), index: tile('index'), hashes: tile('hashes') })
         .onConflictDoNothing()
-        .returning({ touched: logTiles.log }),
+        .returning({ touched: tlogTiles.log }),
     ),
     'add-hour-count': compile(
       queries
-        .insert(logHours)
+        .insert(tlogHourlyCounts)
         .values({
           hour: hour('hour'),
           kind: hour('kind'),
@@ -119,28 +119,33 @@ function compileFirst(queries: Queries, { logTiles, logHours }: Tables) {
           entries: hour('entries'),
         })
         .onConflictDoUpdate({
-          target: [logHours.hour, logHours.kind, logHours.result, logHours.code],
-          set: { entries: sql`${logHours.entries} + excluded.entries` },
+          target: [
+            tlogHourlyCounts.hour,
+            tlogHourlyCounts.kind,
+            tlogHourlyCounts.result,
+            tlogHourlyCounts.code,
+          ],
+          set: { entries: sql`${tlogHourlyCounts.entries} + excluded.entries` },
         })
-        .returning({ touched: logHours.hour }),
+        .returning({ touched: tlogHourlyCounts.hour }),
     ),
   }
 }
 
-function compileCheckpoints(queries: Queries, { logCheckpoints }: Tables) {
+function compileCheckpoints(queries: Queries, { tlogCheckpoints }: Tables) {
   const made = slotsOf<WriteOf<'insert-checkpoint'>>()
   const again = slotsOf<WriteOf<'reissue-checkpoint'>>()
   const swap = slotsOf<WriteOf<'swap-cosignatures'>>()
-  const stamped = slotsOf<WriteOf<'put-timestamp'>>()
-  const thinned = slotsOf<WriteOf<'thin-checkpoint'>>()
-  const touched = { touched: logCheckpoints.size }
-  const ofSize = and(eq(logCheckpoints.log, made('log')), eq(logCheckpoints.size, made('size')))
+  const stamped = slotsOf<WriteOf<'set-timestamp'>>()
+  const thinned = slotsOf<WriteOf<'delete-checkpoint'>>()
+  const touched = { touched: tlogCheckpoints.size }
+  const ofSize = and(eq(tlogCheckpoints.log, made('log')), eq(tlogCheckpoints.size, made('size')))
   const update = (values: Record<string, unknown>, condition: SQL) =>
-    compile(queries.update(logCheckpoints).set(values).where(and(ofSize, condition)).returning(touched))
+    compile(queries.update(tlogCheckpoints).set(values).where(and(ofSize, condition)).returning(touched))
   return {
     'insert-checkpoint': compile(
       queries
-        .insert(logCheckpoints)
+        .insert(tlogCheckpoints)
         .values({
           log: made('log'),
           size: made('size'),
@@ -154,36 +159,36 @@ function compileCheckpoints(queries: Queries, { logCheckpoints }: Tables) {
     ),
     'reissue-checkpoint': update(
       { signedAt: sql`${again('signedAt')}`, note: sql`${again('note')}` },
-      eq(logCheckpoints.signedAt, again('signedBefore')),
+      eq(tlogCheckpoints.signedAt, again('signedBefore')),
     ),
-    'ask-checkpoint': update({ signedAt: 0 }, ne(logCheckpoints.signedAt, 0)),
+    'request-checkpoint-reissue': update({ signedAt: 0 }, ne(tlogCheckpoints.signedAt, 0)),
     'swap-cosignatures': update(
       { cosignatures: sql`${swap('to')}` },
-      eq(logCheckpoints.cosignatures, swap('from')),
+      eq(tlogCheckpoints.cosignatures, swap('from')),
     ),
-    'thin-checkpoint': compile(
+    'delete-checkpoint': compile(
       queries
-        .delete(logCheckpoints)
+        .delete(tlogCheckpoints)
         .where(
           and(
             ofSize,
-            eq(logCheckpoints.signedAt, thinned('signedAt')),
-            isNull(logCheckpoints.timestampToken),
+            eq(tlogCheckpoints.signedAt, thinned('signedAt')),
+            isNull(tlogCheckpoints.timestampToken),
           ),
         )
         .returning(touched),
     ),
-    'put-timestamp': update(
+    'set-timestamp': update(
       { timestampToken: sql`${stamped('token')}` },
-      isNull(logCheckpoints.timestampToken),
+      isNull(tlogCheckpoints.timestampToken),
     ),
   }
 }
 
-function compileWitnesses(queries: Queries, { logWitnesses }: Tables) {
+function compileWitnesses(queries: Queries, { tlogWitnesses }: Tables) {
   const witness = slotsOf<WitnessRecord>()
   const put = queries
-    .insert(logWitnesses)
+    .insert(tlogWitnesses)
     .values({
       name: witness('name'),
       log: witness('log'),
@@ -193,7 +198,7 @@ function compileWitnesses(queries: Queries, { logWitnesses }: Tables) {
       failure: witness('failure'),
     })
     .onConflictDoUpdate({
-      target: logWitnesses.name,
+      target: tlogWitnesses.name,
       set: {
         log: sql`excluded.log`,
         size: sql`excluded.size`,
@@ -202,6 +207,6 @@ function compileWitnesses(queries: Queries, { logWitnesses }: Tables) {
         failure: sql`excluded.failure`,
       },
     })
-    .returning({ touched: logWitnesses.name })
-  return { 'put-witness': compile(put) }
+    .returning({ touched: tlogWitnesses.name })
+  return { 'upsert-witness': compile(put) }
 }

@@ -19,78 +19,80 @@ function leafColumns({ text, bytes, count, seconds }: ColumnKit) {
     result: text('result').$type<LeafResult>().notNull(),
     code: text('code'),
     app: text('app'),
-    userTag: bytes('user_tag'),
-    deviceTag: bytes('device_tag'),
-    ipTag: bytes('ip_tag'),
-    pathTag: bytes('path_tag'),
-    areaTag: bytes('area_tag'),
+    userBlindIndex: bytes('user_blind_index'),
+    deviceBlindIndex: bytes('device_blind_index'),
+    ipBlindIndex: bytes('ip_blind_index'),
+    pathBlindIndex: bytes('path_blind_index'),
+    areaBlindIndex: bytes('area_blind_index'),
     detail: bytes('detail'),
-    detailUntil: seconds('detail_until').notNull(),
+    detailExpiresAt: seconds('detail_expires_at').notNull(),
   }
 }
 
 function defineLeaves(kit: ColumnKit) {
   const { table, bytes, count, seconds, index, uniqueIndex, primaryKey, check } = kit
   // Few rows at any time, so no index but the key: what is found by tags has a place already.
-  const logStaged = table('log_staged', { ...leafColumns(kit), seal: bytes('seal') }, (t) => [
-    primaryKey({ name: 'log_staged_key', columns: [t.id] }),
-    check('log_staged_hash_length', sql`length(${t.hash}) = 32`),
+  const tlogPending = table('tlog_pending', { ...leafColumns(kit), mac: bytes('mac') }, (t) => [
+    primaryKey({ name: 'tlog_pending_key', columns: [t.id] }),
+    check('tlog_pending_hash_length', sql`length(${t.hash}) = 32`),
   ])
-  const logEntries = table(
-    'log_entries',
-    { place: count('place').primaryKey(), ...leafColumns(kit) },
+  const tlogEntries = table(
+    'tlog_entries',
+    { globalIndex: count('global_index').primaryKey(), ...leafColumns(kit) },
     (t) => [
-      uniqueIndex('log_entries_id').on(t.id),
-      uniqueIndex('log_entries_hash').on(t.hash),
-      index('log_entries_at').on(t.at),
-      index('log_entries_kind').on(t.kind, t.place),
-      index('log_entries_result').on(t.result, t.place).where(sql`result <> 'ok'`),
-      index('log_entries_code').on(t.code, t.place).where(sql`code is not null`),
-      index('log_entries_user').on(t.userTag, t.place).where(sql`user_tag is not null`),
-      index('log_entries_device').on(t.deviceTag, t.place).where(sql`device_tag is not null`),
-      index('log_entries_ip').on(t.ipTag, t.place).where(sql`ip_tag is not null`),
-      index('log_entries_path').on(t.pathTag, t.place).where(sql`path_tag is not null`),
-      index('log_entries_area').on(t.areaTag, t.place).where(sql`area_tag is not null`),
-      index('log_entries_until').on(t.detailUntil).where(sql`detail is not null`),
+      uniqueIndex('tlog_entries_id').on(t.id),
+      uniqueIndex('tlog_entries_hash').on(t.hash),
+      index('tlog_entries_at').on(t.at),
+      index('tlog_entries_kind').on(t.kind, t.globalIndex),
+      index('tlog_entries_result').on(t.result, t.globalIndex).where(sql`result <> 'ok'`),
+      index('tlog_entries_code').on(t.code, t.globalIndex).where(sql`code is not null`),
+      index('tlog_entries_user').on(t.userBlindIndex, t.globalIndex).where(sql`user_blind_index is not null`),
+      index('tlog_entries_device')
+        .on(t.deviceBlindIndex, t.globalIndex)
+        .where(sql`device_blind_index is not null`),
+      index('tlog_entries_ip').on(t.ipBlindIndex, t.globalIndex).where(sql`ip_blind_index is not null`),
+      index('tlog_entries_path').on(t.pathBlindIndex, t.globalIndex).where(sql`path_blind_index is not null`),
+      index('tlog_entries_area').on(t.areaBlindIndex, t.globalIndex).where(sql`area_blind_index is not null`),
+      index('tlog_entries_until').on(t.detailExpiresAt).where(sql`detail is not null`),
     ],
   )
-  const logIntents = table(
-    'log_intents',
+  const tlogIntents = table(
+    'tlog_intents',
     {
       id: bytes('id').primaryKey(),
-      userTag: bytes('user_tag'),
+      userBlindIndex: bytes('user_blind_index'),
       draft: bytes('draft').notNull(),
       startedAt: seconds('started_at').notNull(),
     },
-    (t) => [index('log_intents_started').on(t.startedAt)],
+    (t) => [index('tlog_intents_started').on(t.startedAt)],
   )
-  return { logStaged, logEntries, logIntents }
+  return { tlogPending, tlogEntries, tlogIntents }
 }
 
 function defineTree({ table, text, bytes, count, seconds, primaryKey, check }: ColumnKit) {
-  const logStates = table(
-    'log_states',
+  const tlogStates = table(
+    'tlog_states',
     {
       log: count('log').primaryKey(),
       origin: text('origin').notNull(),
       size: count('size').notNull(),
       root: bytes('root').notNull(),
-      seal: bytes('seal'),
+      mac: bytes('mac'),
     },
-    (t) => [check('log_states_root_length', sql`length(${t.root}) = 32`)],
+    (t) => [check('tlog_states_root_length', sql`length(${t.root}) = 32`)],
   )
-  const logTiles = table(
-    'log_tiles',
+  const tlogTiles = table(
+    'tlog_tiles',
     {
       log: count('log').notNull(),
       level: count('level').notNull(),
       index: count('tile_index').notNull(),
       hashes: bytes('hashes').notNull(),
     },
-    (t) => [primaryKey({ name: 'log_tiles_key', columns: [t.log, t.level, t.index] })],
+    (t) => [primaryKey({ name: 'tlog_tiles_key', columns: [t.log, t.level, t.index] })],
   )
-  const logCheckpoints = table(
-    'log_checkpoints',
+  const tlogCheckpoints = table(
+    'tlog_checkpoints',
     {
       log: count('log').notNull(),
       size: count('size').notNull(),
@@ -99,9 +101,9 @@ function defineTree({ table, text, bytes, count, seconds, primaryKey, check }: C
       cosignatures: text('cosignatures').notNull(),
       timestampToken: bytes('timestamp_token'),
     },
-    (t) => [primaryKey({ name: 'log_checkpoints_key', columns: [t.log, t.size] })],
+    (t) => [primaryKey({ name: 'tlog_checkpoints_key', columns: [t.log, t.size] })],
   )
-  const logWitnesses = table('log_witnesses', {
+  const tlogWitnesses = table('tlog_witnesses', {
     name: text('name').primaryKey(),
     log: count('log').notNull(),
     size: count('size').notNull(),
@@ -109,8 +111,8 @@ function defineTree({ table, text, bytes, count, seconds, primaryKey, check }: C
     triedAt: seconds('tried_at').notNull(),
     failure: text('failure'),
   })
-  const logHours = table(
-    'log_hours',
+  const tlogHourlyCounts = table(
+    'tlog_hourly_counts',
     {
       hour: seconds('hour').notNull(),
       kind: text('kind').notNull(),
@@ -118,14 +120,14 @@ function defineTree({ table, text, bytes, count, seconds, primaryKey, check }: C
       code: text('code').notNull(),
       entries: count('entries').notNull(),
     },
-    (t) => [primaryKey({ name: 'log_hours_key', columns: [t.hour, t.kind, t.result, t.code] })],
+    (t) => [primaryKey({ name: 'tlog_hourly_counts_key', columns: [t.hour, t.kind, t.result, t.code] })],
   )
-  return { logStates, logTiles, logCheckpoints, logWitnesses, logHours }
+  return { tlogStates, tlogTiles, tlogCheckpoints, tlogWitnesses, tlogHourlyCounts }
 }
 
 function defineLogPeople({ table, text, bytes, seconds, check }: ColumnKit) {
   const subjectKeys = table('subject_keys', {
-    tag: bytes('tag').primaryKey(),
+    subjectIndex: bytes('subject_index').primaryKey(),
     keyWrapped: bytes('key_wrapped').notNull(),
     createdAt: seconds('created_at').notNull(),
   })

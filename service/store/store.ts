@@ -26,7 +26,7 @@ import type { SwapWrapped, WrappedReads } from './wrapped-values.ts'
 /**
  * One effect on the database, as data. Each touches exactly one row or is *refused*: its condition did not hold, or a
  * constraint of the tables forbids it (a session of a device that does not exist). Only a
- * `BulkWrite`, a `ForgettingWrite` and `thin-checkpoint` are for any number.
+ * `BulkWrite`, a `ForgettingWrite` and `delete-checkpoint` are for any number.
  */
 export type Write =
   | DeviceWrite

@@ -6,7 +6,7 @@ import type { Tables } from './tables.ts'
 /** A person's key, wrapped. The person is named by a keyed tag only. */
 export interface SubjectKeyRecord {
   /** 16 bytes. */
-  readonly tag: Uint8Array
+  readonly subjectIndex: Uint8Array
   readonly keyWrapped: Uint8Array
   /** UNIX seconds. */
   readonly createdAt: number
@@ -17,7 +17,7 @@ export type SubjectKeyWrite =
   /** Refused when the person has a key: the first one stands. */
   | {
       readonly kind: 'insert-subject-key'
-      readonly tag: Uint8Array
+      readonly subjectIndex: Uint8Array
       readonly keyWrapped: Uint8Array
       readonly createdAt: number
     }
@@ -25,13 +25,13 @@ export type SubjectKeyWrite =
    * Changes nothing. Refused unless this is the person's key, as it is wrapped now; until the commit nobody destroys it.
    * So what is committed with it was sealed with a key that was there, and is found by whoever destroys the key later.
    */
-  | { readonly kind: 'hold-subject-key'; readonly tag: Uint8Array; readonly keyWrapped: Uint8Array }
+  | { readonly kind: 'lock-subject-key'; readonly subjectIndex: Uint8Array; readonly keyWrapped: Uint8Array }
   /** For ever. Refused when the person has no key. */
-  | { readonly kind: 'delete-subject-key'; readonly tag: Uint8Array }
+  | { readonly kind: 'delete-subject-key'; readonly subjectIndex: Uint8Array }
 
 /** The part of a store that finds subject keys. */
 export interface SubjectKeyReads {
-  findSubjectKey(tag: Uint8Array): Promise<SubjectKeyRecord | undefined>
+  findSubjectKey(subjectIndex: Uint8Array): Promise<SubjectKeyRecord | undefined>
 }
 
 /**
@@ -49,24 +49,30 @@ export function compileSubjectKeys(
     queries
       .select({ touched: subjectKeys.createdAt })
       .from(subjectKeys)
-      .where(and(eq(subjectKeys.tag, key('tag')), eq(subjectKeys.keyWrapped, key('keyWrapped')))),
+      .where(
+        and(eq(subjectKeys.subjectIndex, key('subjectIndex')), eq(subjectKeys.keyWrapped, key('keyWrapped'))),
+      ),
   )
   return {
     'insert-subject-key': compile(
       queries
         .insert(subjectKeys)
-        .values({ tag: key('tag'), keyWrapped: key('keyWrapped'), createdAt: key('createdAt') })
+        .values({
+          subjectIndex: key('subjectIndex'),
+          keyWrapped: key('keyWrapped'),
+          createdAt: key('createdAt'),
+        })
         .onConflictDoNothing()
         .returning({ touched: subjectKeys.createdAt }),
     ),
-    'hold-subject-key': (values) => {
+    'lock-subject-key': (values) => {
       const { text, values: bound } = lockKey(values)
       return { text: text + lock, values: bound }
     },
     'delete-subject-key': compile(
       queries
         .delete(subjectKeys)
-        .where(eq(subjectKeys.tag, key('tag')))
+        .where(eq(subjectKeys.subjectIndex, key('subjectIndex')))
         .returning({ touched: subjectKeys.createdAt }),
     ),
   }
@@ -81,7 +87,7 @@ export function prepareSubjectKeys(
   const byTag = queries
     .select()
     .from(subjectKeys)
-    .where(eq(subjectKeys.tag, sql.placeholder('tag')))
+    .where(eq(subjectKeys.subjectIndex, sql.placeholder('subjectIndex')))
     .prepare('')
-  return { findSubjectKey: (tag) => guard(async () => (await byTag.execute({ tag }))[0]) }
+  return { findSubjectKey: (subjectIndex) => guard(async () => (await byTag.execute({ subjectIndex }))[0]) }
 }

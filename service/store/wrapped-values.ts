@@ -95,7 +95,7 @@ function locationsOf(tables: Tables): Readonly<Record<WrappedColumn, ColumnLocat
       table: subjectKeys,
       column: subjectKeys.keyWrapped,
       property: 'keyWrapped',
-      key: [subjectKeys.tag],
+      key: [subjectKeys.subjectIndex],
       start: [new Uint8Array(0)],
     },
   }

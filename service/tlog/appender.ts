@@ -161,7 +161,7 @@ async function flushCounted(
 }
 
 async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
-  const subject = await parts.keys?.find(intent.userTag)
+  const subject = await parts.keys?.find(intent.userBlindIndex)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
   const entryInput = lostIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }

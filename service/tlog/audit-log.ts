@@ -19,7 +19,7 @@ import type { LogPaths } from './log-health.ts'
 import { openLog, type RunningLog } from './open-log.ts'
 import { defaultOrigin } from './origin.ts'
 import { createReceipts } from './receipts.ts'
-import { createLogSeals } from './seals.ts'
+import { createRowMacs } from './row-macs.ts'
 import { createSubjectKeys } from './subject-keys.ts'
 
 /**
@@ -38,7 +38,7 @@ export function logPathsOf(
   const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
-    seals: createLogSeals(parts.keyring.current('lookup', now).secretKey),
+    macs: createRowMacs(parts.keyring.current('lookup', now).secretKey),
     checkpointLock: isInMemory ? openMemoryCheckpointLock() : openCheckpointLock(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
@@ -70,7 +70,7 @@ export async function openRecords(
     store,
     keys,
     blindIndexOf,
-    seals: createLogSeals(lookupKey),
+    macs: createRowMacs(lookupKey),
     retention,
     now,
     notify: gate.notify,
@@ -82,7 +82,7 @@ export async function openRecords(
     reading: {
       blindIndexOf,
       witnesses,
-      findKey: async (userTag) => (await keys.find(userTag))?.key,
+      findKey: async (userBlindIndex) => (await keys.find(userBlindIndex))?.key,
       cookieKey: cookieKeyOf(lookupKey),
       accountKey: accountKeyOf(lookupKey),
       lastCheck: () => findLastCheckTime(dataFolder, wrapper),

@@ -52,7 +52,9 @@ async function collectLog(
     retained = retainedOf(all)
     const gone = all.filter((record) => !retained.includes(record))
     if (gone.length > 0) {
-      await store.commit(gone.map(({ size, signedAt }) => ({ kind: 'thin-checkpoint', log, size, signedAt })))
+      await store.commit(
+        gone.map(({ size, signedAt }) => ({ kind: 'delete-checkpoint', log, size, signedAt })),
+      )
     }
     const last = old.at(-1)
     if (last === undefined || read.length < batch || old.length < read.length) return last?.size ?? next

@@ -6,7 +6,7 @@ import { type LogEntryInput, makeEntry } from './entries.ts'
 import { sealDraft } from './intents.ts'
 import { leafIdText, newLeafId } from './leaf-id.ts'
 import type { RetentionSettings } from './retention.ts'
-import type { LogSeals } from './seals.ts'
+import type { RowMacs } from './row-macs.ts'
 import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
 
 export interface AppenderParts {
@@ -15,7 +15,7 @@ export interface AppenderParts {
   readonly keys: SubjectKeys | undefined
   readonly blindIndexOf: BlindIndexOf
   /** `undefined` likewise. */
-  readonly seals: LogSeals | undefined
+  readonly macs: RowMacs | undefined
   readonly retention: RetentionSettings
   /** UNIX seconds. */
   readonly now: () => number
@@ -43,20 +43,23 @@ export type LoggedResult =
 const attempts = 5
 
 /** A leaf that is about nobody. */
-export function appendPending(parts: AppenderParts, entryInput: LogEntryInput): WriteOf<'stage-leaf'> {
+export function appendPending(
+  parts: AppenderParts,
+  entryInput: LogEntryInput,
+): WriteOf<'insert-pending-entry'> {
   return appendPendingAs(parts, entryInput, newLeafId(entryInput.at), undefined)
 }
 
 function appendPendingAs(
-  { blindIndexOf, seals, keys }: AppenderParts,
+  { blindIndexOf, macs, keys }: AppenderParts,
   entryInput: LogEntryInput,
   id: Uint8Array,
   subject: SubjectKey | undefined,
-): WriteOf<'stage-leaf'> {
+): WriteOf<'insert-pending-entry'> {
   const { groups: _, ...bare } = entryInput
   // Commitments that nobody can ever open would look like details that were taken away.
   const entry = makeEntry(keys === undefined ? bare : entryInput, id, subject, blindIndexOf)
-  return { kind: 'stage-leaf', entry: { ...entry, seal: seals?.ofLeaf(entry.hash) ?? null } }
+  return { kind: 'insert-pending-entry', entry: { ...entry, mac: macs?.ofEntry(entry.hash) ?? null } }
 }
 
 function userTagOf({ blindIndexOf }: AppenderParts, { groups }: LogEntryInput): Uint8Array | null {
@@ -71,13 +74,15 @@ async function subjectOf(
   mayMake: boolean,
 ): Promise<SubjectKey | undefined> {
   if (entryInput.groups === undefined || parts.keys === undefined) return undefined
-  const tag = userTagOf(parts, entryInput)
-  return await (mayMake || tag === null ? parts.keys.of(tag) : parts.keys.find(tag))
+  const subjectIndex = userTagOf(parts, entryInput)
+  return await (mayMake || subjectIndex === null
+    ? parts.keys.of(subjectIndex)
+    : parts.keys.find(subjectIndex))
 }
 
-function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'hold-subject-key'>[] {
-  if (subject === undefined || subject.tag === null) return []
-  return [{ kind: 'hold-subject-key', tag: subject.tag, keyWrapped: subject.wrapped }]
+function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'lock-subject-key'>[] {
+  if (subject === undefined || subject.subjectIndex === null) return []
+  return [{ kind: 'lock-subject-key', subjectIndex: subject.subjectIndex, keyWrapped: subject.wrapped }]
 }
 
 /** The intent's id, for whoever settles it; or which of the caller's writes was refused. */
@@ -96,12 +101,12 @@ export async function commitIntent(
     if (subject === undefined) throw new Error('an intent needs a key')
     const id = newLeafId(entryInput.at)
     const draft = sealDraft(entryInput, id, subject.key)
-    const intent: IntentRecord = { id, userTag: subject.tag, draft, startedAt: parts.now() }
-    const own: readonly Write[] = [...lockOf(subject), { kind: 'put-intent', intent }]
+    const intent: IntentRecord = { id, userBlindIndex: subject.subjectIndex, draft, startedAt: parts.now() }
+    const own: readonly Write[] = [...lockOf(subject), { kind: 'insert-intent', intent }]
     const result = await parts.store.commit([...writes, ...own])
     if (result.kind === 'committed') return { kind: 'committed', intent: id }
     if (!own.includes(result.write)) return result
-    parts.keys?.drop(subject.tag)
+    parts.keys?.drop(subject.subjectIndex)
   }
   throw new StoreUnavailable(new Error('the key of an intent cannot be held'))
 }
@@ -138,7 +143,7 @@ export async function commitLeaves(
 }
 
 function dropKey({ keys }: AppenderParts, write: Write): void {
-  if (write.kind === 'hold-subject-key') keys?.drop(write.tag)
+  if (write.kind === 'lock-subject-key') keys?.drop(write.subjectIndex)
 }
 
 function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
@@ -151,11 +156,11 @@ async function makeLeaves(
   { leaves, intent: given, isOutcome }: Logging,
   intent: Uint8Array | undefined,
 ) {
-  const holds = new Map<string, WriteOf<'hold-subject-key'>>()
-  const pending: WriteOf<'stage-leaf'>[] = []
+  const holds = new Map<string, WriteOf<'lock-subject-key'>>()
+  const pending: WriteOf<'insert-pending-entry'>[] = []
   for (const [index, entryInput] of leaves.entries()) {
     const subject = await subjectOf(parts, entryInput, isOutcome !== true)
-    for (const hold of lockOf(subject)) holds.set(String(hold.tag), hold)
+    for (const hold of lockOf(subject)) holds.set(String(hold.subjectIndex), hold)
     const id = index === 0 && intent !== undefined ? intent : newLeafId(entryInput.at)
     const follows = index === 0 && given !== undefined && intent === undefined
     const facts = follows ? { facts: { ...entryInput.facts, follows: leafIdText(given) } } : {}

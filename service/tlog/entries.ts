@@ -32,7 +32,7 @@ const saltLength = 32
 /**
  * Makes the leaf of this id (16 bytes).
  *
- * @param subject whose key seals the groups; `undefined`: that person has been forgotten meanwhile, so the commitments
+ * @param subject whose key macs the groups; `undefined`: that person has been forgotten meanwhile, so the commitments
  *   stand and nobody will ever open them
  */
 export function makeEntry(
@@ -67,7 +67,7 @@ export function makeEntry(
     app: app ?? null,
     ...blindIndexesOf(subject === undefined ? {} : (entryInput.groups ?? {}), blindIndexOf),
     detail: subject === undefined || opened.size === 0 ? null : sealDetail(opened, id, subject.key),
-    detailUntil: Math.floor(at / 1000) + retention.seconds,
+    detailExpiresAt: Math.floor(at / 1000) + retention.seconds,
   }
 }
 
@@ -83,7 +83,10 @@ function saltedDisclosures(groups: Disclosures): ReadonlyMap<GroupLabel, OpenedG
   )
 }
 
-type Tags = Pick<PendingEntry, 'userTag' | 'deviceTag' | 'ipTag' | 'pathTag' | 'areaTag'>
+type Tags = Pick<
+  PendingEntry,
+  'userBlindIndex' | 'deviceBlindIndex' | 'ipBlindIndex' | 'pathBlindIndex' | 'areaBlindIndex'
+>
 
 /** What the entry is found by is what its groups say, and nothing else. */
 function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf): Tags {
@@ -91,10 +94,10 @@ function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindInde
     typeof value === 'string' ? blindIndexOf(name, value) : null
   const path = typeof core?.path === 'string' ? core.path : undefined
   return {
-    userTag: tag('user', sub?.user),
-    deviceTag: tag('device', sub?.device),
-    ipTag: tag('ip', net?.ip),
-    pathTag: tag('path', path === undefined ? undefined : pathOf(path)),
-    areaTag: tag('area', path === undefined ? undefined : areaOf(path)),
+    userBlindIndex: tag('user', sub?.user),
+    deviceBlindIndex: tag('device', sub?.device),
+    ipBlindIndex: tag('ip', net?.ip),
+    pathBlindIndex: tag('path', path === undefined ? undefined : pathOf(path)),
+    areaBlindIndex: tag('area', path === undefined ? undefined : areaOf(path)),
   }
 }

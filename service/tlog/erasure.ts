@@ -22,7 +22,7 @@ export interface Erasure {
 }
 
 export interface ErasureParts {
-  readonly store: Pick<Store, 'commit' | 'findUser' | 'findSubjectKey' | 'listDevices' | 'hasTagged'>
+  readonly store: Pick<Store, 'commit' | 'findUser' | 'findSubjectKey' | 'listDevices' | 'hasEntriesWith'>
   readonly appender: Appender
   readonly blindIndexOf: BlindIndexOf
   /** UNIX seconds. */
@@ -42,21 +42,21 @@ const forgetBatch = 500
  */
 export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<ErasureResult> {
   const { store, blindIndexOf } = parts
-  const tag = blindIndexOf('user', erasure.user)
+  const subjectIndex = blindIndexOf('user', erasure.user)
   const user = await store.findUser(erasure.user)
-  const hasKey = (await store.findSubjectKey(tag)) !== undefined
+  const hasKey = (await store.findSubjectKey(subjectIndex)) !== undefined
   if (user === undefined && !hasKey) return 'unknown-user'
   // Before the names are taken from them.
   const devices = await store.listDevices(erasure.user)
   const isErased = !hasKey && (user === undefined || user.openidWrapped.length === 0)
-  if (!isErased) await destroy(parts, erasure, { tag, hasKey, user, devices })
-  await forget(parts, tag)
+  if (!isErased) await destroy(parts, erasure, { subjectIndex, hasKey, user, devices })
+  await forget(parts, subjectIndex)
   for (const { id } of devices) await forget(parts, blindIndexOf('device', id))
   return isErased ? 'forgotten' : 'erased'
 }
 
 interface Person {
-  readonly tag: Uint8Array
+  readonly subjectIndex: Uint8Array
   readonly hasKey: boolean
   readonly user: UserRecord | undefined
   readonly devices: readonly DeviceRecord[]
@@ -66,7 +66,7 @@ interface Person {
 async function destroy(
   { store, appender, now }: ErasureParts,
   { user, reason, why }: Erasure,
-  { tag, hasKey, user: record }: Person,
+  { subjectIndex, hasKey, user: record }: Person,
 ): Promise<void> {
   const reasonOfEnd = { reason: 'erased', now: now() }
   const writes: readonly Write[] = [
@@ -74,22 +74,22 @@ async function destroy(
     { kind: 'revoke-other-devices', user, except: null, now: now() },
     { kind: 'forget-device-names', user },
     ...(record === undefined ? [] : [{ kind: 'blank-user', id: user, now: now() } as const]),
-    ...(hasKey ? [{ kind: 'delete-subject-key', tag } as const] : []),
-    { kind: 'forget-intents', tag },
-    { kind: 'forget-staged', tag },
+    ...(hasKey ? [{ kind: 'delete-subject-key', subjectIndex } as const] : []),
+    { kind: 'redact-intents', blindIndex: subjectIndex },
+    { kind: 'redact-pending-entries', blindIndex: subjectIndex },
   ]
   const leaf: LogEntryInput = { ...appender.systemLeaf('erased', { reason }), groups: { core: { why } } }
   const result = await appender.commit({ writes, leaves: [leaf] })
   // Somebody else erases the same person at this moment, or the key was made just now.
-  if (result.kind === 'refused' && (await store.findSubjectKey(tag)) !== undefined)
+  if (result.kind === 'refused' && (await store.findSubjectKey(subjectIndex)) !== undefined)
     throw new Error('the user is in use: try again')
 }
 
 /** Staged leaves first: what is given its place meanwhile is met among the entries. */
-async function forget({ store }: ErasureParts, tag: Uint8Array): Promise<void> {
-  await store.commit([{ kind: 'forget-staged', tag }])
-  while (await store.hasTagged(tag)) {
-    await store.commit([{ kind: 'forget-entries', tag, limit: forgetBatch }])
+async function forget({ store }: ErasureParts, subjectIndex: Uint8Array): Promise<void> {
+  await store.commit([{ kind: 'redact-pending-entries', blindIndex: subjectIndex }])
+  while (await store.hasEntriesWith(subjectIndex)) {
+    await store.commit([{ kind: 'redact-entries', blindIndex: subjectIndex, limit: forgetBatch }])
     await new Promise(setImmediate)
   }
 }

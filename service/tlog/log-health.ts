@@ -14,7 +14,7 @@ import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } fro
 import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
 import { isOriginOf } from './origin.ts'
 import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
-import { isSealed, type LogSeals } from './seals.ts'
+import { isAuthentic, type RowMacs } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
 /** Why nothing is signed, and nothing with an effect is done. */
@@ -75,7 +75,7 @@ export interface LogPaths {
   readonly store: Store
   readonly checkpointLock: CheckpointLock
   readonly keyring: Keyring
-  readonly seals: LogSeals
+  readonly macs: RowMacs
   /** The origin of a log that is started now. */
   readonly origin: string
   /** Whether the configuration asks for exactly this origin, or one that continues it. */
@@ -145,14 +145,14 @@ function markOf({ state, checkpoint, lockedCheckpoint }: Seen): string {
 
 /** What can be seen without the tree. */
 async function findConflict(
-  { checkpointLock, keyring, seals, origin, isOriginGiven }: LogPaths,
+  { checkpointLock, keyring, macs, origin, isOriginGiven }: LogPaths,
   { state, checkpoint, lockedCheckpoint }: Seen,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
   if ((await checkpointLock.findSuccessor(state.origin)) !== undefined) return 'log-continued'
   if (lockedCheckpoint !== undefined && lockedCheckpoint.size > state.size) return 'anchor-ahead'
   if (checkpoint !== undefined && !isOurs(keyring, checkpoint, state)) return 'checkpoint-unsigned'
-  return isSealed(seals, state) ? undefined : 'tree-damaged'
+  return isAuthentic(macs, state) ? undefined : 'tree-damaged'
 }
 
 /** Whether it is signed with a key of the log, those that have ended included, and says of which log and size it is. */

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { encodeBase64 } from 'miniseal-protocol/text'
 import { encodeLeaf } from 'miniseal-protocol/tlog/audit-leaf'
 import type { PendingEntry } from '../store/log-records.ts'
-import { entryIndexOf } from '../store/log-records.ts'
+import { globalIndexOf } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import type { Checkpoint } from './checkpoint-note.ts'
-import type { LogSeals } from './seals.ts'
+import type { RowMacs } from './row-macs.ts'
 import { hashLeaf } from './tree.ts'
 
 /** The origin of a service's first log: its host and port, and the year in which the log begins. */
@@ -55,18 +55,18 @@ export interface LogStart {
   readonly previous: Checkpoint | undefined
   /** UNIX seconds. */
   readonly now: number
-  readonly seals: LogSeals
+  readonly macs: RowMacs
 }
 
 /** What makes a log of one leaf, all in one commit. */
-export function startWrites({ log, origin, previous, now, seals }: LogStart): readonly Write[] {
+export function startWrites({ log, origin, previous, now, macs }: LogStart): readonly Write[] {
   const entry = startLeaf(origin, previous, now)
   const hour = Math.floor(now / 3600) * 3600
   const { kind, result } = entry
   const state = { log, origin, size: 1, root: entry.hash }
   return [
-    { kind: 'insert-log-state', state: { ...state, seal: seals.ofState(state) } },
-    { kind: 'insert-log-entry', entry: { place: entryIndexOf(log, 0), ...entry } },
+    { kind: 'insert-log-state', state: { ...state, mac: macs.ofState(state) } },
+    { kind: 'insert-log-entry', entry: { globalIndex: globalIndexOf(log, 0), ...entry } },
     { kind: 'insert-tile', tile: { log, level: 0, index: 0, hashes: entry.hash } },
     { kind: 'add-hour-count', count: { hour, kind, result, code: '', entries: 1 } },
   ]
@@ -100,13 +100,13 @@ function startLeaf(origin: string, previous: Checkpoint | undefined, now: number
     result: 'ok',
     code: null,
     app: null,
-    userTag: null,
-    deviceTag: null,
-    ipTag: null,
-    pathTag: null,
-    areaTag: null,
+    userBlindIndex: null,
+    deviceBlindIndex: null,
+    ipBlindIndex: null,
+    pathBlindIndex: null,
+    areaBlindIndex: null,
     detail: null,
-    detailUntil: 0,
+    detailExpiresAt: 0,
   }
 }
 

@@ -19,10 +19,10 @@ export type TileSource = (level: number, index: number, width: number) => Promis
 /** PATH(position, D[size]), the leaf's sibling first. @throws FormatError for a position outside; TreeDamaged */
 export async function inclusionProof(
   tiles: TileSource,
-  position: number,
+  index: number,
   size: number,
 ): Promise<readonly Uint8Array[]> {
-  return await foldRows(tiles, inclusionPlan(position, size))
+  return await foldRows(tiles, inclusionPlan(index, size))
 }
 
 /** PROOF(from, D[to]); empty where nothing is to be proved. @throws FormatError unless `0 <= from <= to`; TreeDamaged */

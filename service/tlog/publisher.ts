@@ -123,8 +123,8 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
   for (;;) {
     const assessment = await assessLog(paths, proved)
     if (assessment.kind !== 'unstarted') return assessment
-    const { store, origin, seals } = paths
-    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, seals }))
+    const { store, origin, macs } = paths
+    await store.commit(startWrites({ log: 0, origin, previous: undefined, now, macs }))
   }
 }
 
@@ -157,7 +157,7 @@ async function seekCheckpointLock(
   const { asked } = memory
   if (asked?.log !== state.log) {
     memory.asked = { log: state.log, size: checkpoint.size }
-    await store.commit([{ kind: 'ask-checkpoint', ...memory.asked }])
+    await store.commit([{ kind: 'request-checkpoint-reissue', ...memory.asked }])
     return
   }
   if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointLock.keep(checkpoint.note)

@@ -22,7 +22,7 @@ export interface LogReader {
    * The first `width` hashes of a tile (256 by default), 32 bytes each; `undefined` while the tree does not fill them.
    */
   tile(level: number, index: number, width?: number, log?: number): Promise<Uint8Array | undefined>
-  entry(place: number): Promise<LogEntry | undefined>
+  entry(globalIndex: number): Promise<LogEntry | undefined>
   /** By the leaf's UUIDv7 (16 bytes) or its leaf hash (32 bytes). */
   entryById(idOrHash: Uint8Array): Promise<LogEntry | undefined>
   /** Entries from a place on, across logs, at most `count`, in their order. */
@@ -32,7 +32,7 @@ export interface LogReader {
    *
    * @throws RangeError unless `position < size`, and `size` is at most the tree's.
    */
-  inclusion(position: number, size: number, log?: number): Promise<readonly Uint8Array[]>
+  inclusion(index: number, size: number, log?: number): Promise<readonly Uint8Array[]>
   /**
    * PROOF(from, D[to]) of RFC 6962; empty for equal sizes and from 0.
    *

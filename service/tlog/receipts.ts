@@ -89,8 +89,8 @@ async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Pro
   const row =
     (await reader.entryById(name)) ?? (await store.findPending(name)) ?? (await reader.entryById(name))
   const tag = blindIndexOf('user', user)
-  if (row === undefined || row.detail === null || row.userTag === null) return undefined
-  if (!equalBytes(tag, row.userTag)) return undefined
+  if (row === undefined || row.detail === null || row.userBlindIndex === null) return undefined
+  if (!equalBytes(tag, row.userBlindIndex)) return undefined
   const key = await keys.find(tag)
   if (key === undefined) return undefined
   const groups = openDetail(row.detail, row.id, key.key)
@@ -105,7 +105,7 @@ function isAbout(groups: OpenedGroups, user: string): boolean {
 
 async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
   const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
-  const proved = 'place' in row ? await prove(reader, row) : undefined
+  const proved = 'globalIndex' in row ? await prove(reader, row) : undefined
   if (proved === undefined) {
     const reply = shapedReply(pendingReceipt, 202, { ...name, state: 'pending' })
     return { ...reply, fields: [...reply.fields, ['retry-after', '1']] as const }
@@ -119,9 +119,9 @@ async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
 }
 
 /** @returns `undefined` while no checkpoint covers the leaf */
-async function prove(reader: LogReader, { place }: LogEntry) {
-  const log = Math.floor(place / indexesPerLog)
-  const index = place % indexesPerLog
+async function prove(reader: LogReader, { globalIndex }: LogEntry) {
+  const log = Math.floor(globalIndex / indexesPerLog)
+  const index = globalIndex % indexesPerLog
   const checkpoint: CheckpointRecord | undefined = await reader.latestCheckpoint(log)
   if (checkpoint === undefined || checkpoint.size <= index) return undefined
   const proof = await reader.inclusion(index, checkpoint.size, log)

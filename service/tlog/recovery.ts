@@ -27,15 +27,15 @@ const attempts = 50
  * @throws RecoveryRefused when other processes do not let it come to an end.
  */
 export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
-  const { store, checkpointLock, seals } = paths
+  const { store, checkpointLock, macs } = paths
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const state = await closeOff(paths, now)
     const ended = state?.origin ?? paths.origin
     const previous = await findLastSigned(paths, ended, state?.log)
     const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointLock, candidate))
     const log = state === undefined ? 0 : state.log + 1
-    const hold = state === undefined ? [] : [{ kind: 'hold-log' as const, ...state }]
-    const writes = startWrites({ log, origin, previous, now, seals })
+    const hold = state === undefined ? [] : [{ kind: 'lock-log-state' as const, ...state }]
+    const writes = startWrites({ log, origin, previous, now, macs })
     if ((await store.commit([...hold, ...writes])).kind === 'committed') {
       await checkpointLock.close(ended, origin)
       return { log, origin, previous }

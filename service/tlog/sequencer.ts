@@ -8,7 +8,7 @@ import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/
 import type { LogEvent } from './events.ts'
 import type { LogPaths } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
-import { growSealed } from './seals.ts'
+import { growAuthenticated } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
 export interface Sequencer {
@@ -23,12 +23,12 @@ class TreeBehind extends Error {}
 
 /** Makes the sequencer of one process. */
 export function createSequencer(
-  { store, seals }: Pick<LogPaths, 'store' | 'seals'>,
+  { store, macs }: Pick<LogPaths, 'store' | 'macs'>,
   publisher: Publisher,
   record: (event: LogEvent) => void,
 ): Sequencer {
   let isDamaged = false
-  const growOwn = growSealed(seals)
+  const growOwn = growAuthenticated(macs)
   const grow = (batch: SequenceBatch) => {
     assertNotBehind(publisher, batch)
     return growOwn(batch)

@@ -1,7 +1,7 @@
 /** The log as the database has it, its tiles through a bounded cache. */
 import { LRUCache } from 'lru-cache'
 import { tileWidth } from 'miniseal-protocol/tlog/tiles'
-import { entryIndexOf } from '../store/log-records.ts'
+import { globalIndexOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import { consistencyProof, inclusionProof, type TileSource, treeRoot } from './proofs.ts'
 import type { LogReader } from './reader.ts'
@@ -35,14 +35,14 @@ export function createLogReader(store: Store): LogReader {
     checkpoints: async (below, limit, log) => await store.listCheckpoints(await numberOf(log), below, limit),
     tile: async (level, index, width = tileWidth, log) =>
       await tiles(await numberOf(log), level, index, width),
-    entry: (place) => store.findLogEntry(place),
+    entry: (globalIndex) => store.findLogEntry(globalIndex),
     entryById: (idOrHash) =>
       idOrHash.length === 32 ? store.findLogEntryByHash(idOrHash) : store.findLogEntryById(idOrHash),
     entries: (from, count) => store.listLogEntries(from, beyond, count),
-    async inclusion(position, size, log) {
+    async inclusion(index, size, log) {
       const number = await numberOf(log)
       await within(size, number)
-      return await inclusionProof(sourceOf(number), position, size)
+      return await inclusionProof(sourceOf(number), index, size)
     },
     async consistency(from, to, log) {
       const number = await numberOf(log)
@@ -64,7 +64,7 @@ export async function readBundle(
   index: number,
   width: number,
 ): Promise<readonly Uint8Array[] | undefined> {
-  const from = entryIndexOf(log, index * tileWidth)
+  const from = globalIndexOf(log, index * tileWidth)
   const leaves = await store.listLeaves(from, from + width, width)
   return leaves.length === width ? leaves.map(({ leaf }) => leaf) : undefined
 }

@@ -8,10 +8,10 @@ import { type Store, StoreUnavailable } from '../store/store.ts'
 import { subjectIndexLength } from './blind-index.ts'
 
 /** The subject of what is about nobody: system events, refusals of strangers. */
-export const serviceSubject: Uint8Array = new Uint8Array(subjectIndexLength)
+export const serviceSubjectIndex: Uint8Array = new Uint8Array(subjectIndexLength)
 
 /** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
-export type FindSubjectKey = (userTag: Uint8Array | null) => Promise<Uint8Array | undefined>
+export type FindSubjectKey = (userBlindIndex: Uint8Array | null) => Promise<Uint8Array | undefined>
 
 /** Keys kept in memory. */
 const maxEntries = 4_096
@@ -22,13 +22,13 @@ export function createSubjectKeyFinder(
   wrapper: SecretWrapper,
 ): FindSubjectKey {
   const cache = new LRUCache<string, { readonly key: Uint8Array | undefined }>({ max: maxEntries })
-  return async (userTag) => {
-    const tag = userTag ?? serviceSubject
-    const known = cache.get(nameOf(tag))
+  return async (userBlindIndex) => {
+    const subjectIndex = userBlindIndex ?? serviceSubjectIndex
+    const known = cache.get(nameOf(subjectIndex))
     if (known !== undefined) return known.key
-    const record = await store.findSubjectKey(tag)
-    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, contextOf(tag))
-    cache.set(nameOf(tag), { key })
+    const record = await store.findSubjectKey(subjectIndex)
+    const key = record === undefined ? undefined : wrapper.unwrap(record.keyWrapped, contextOf(subjectIndex))
+    cache.set(nameOf(subjectIndex), { key })
     return key
   }
 }
@@ -36,7 +36,7 @@ export function createSubjectKeyFinder(
 /** A key that details are sealed with, and what holds it in the database while they are committed. */
 export interface SubjectKey {
   /** `null`: the service's own, which nobody destroys. */
-  readonly tag: Uint8Array | null
+  readonly subjectIndex: Uint8Array | null
   /** 32 bytes. Secret. */
   readonly key: Uint8Array
   readonly wrapped: Uint8Array
@@ -45,11 +45,11 @@ export interface SubjectKey {
 /** The keys of a running service. Made once for each person, whichever process is first. */
 export interface SubjectKeys {
   /** Made where there is none. @throws StoreUnavailable */
-  of(userTag: Uint8Array | null): Promise<SubjectKey>
-  /** `undefined`: there is none, or no more. What is remembered may be out of date: see `hold-subject-key`. */
-  find(userTag: Uint8Array | null): Promise<SubjectKey | undefined>
+  of(userBlindIndex: Uint8Array | null): Promise<SubjectKey>
+  /** `undefined`: there is none, or no more. What is remembered may be out of date: see `lock-subject-key`. */
+  find(userBlindIndex: Uint8Array | null): Promise<SubjectKey | undefined>
   /** Forgets what is remembered. */
-  drop(userTag: Uint8Array | null): void
+  drop(userBlindIndex: Uint8Array | null): void
 }
 
 /** A key that was destroyed leaves the memory of every process after so many milliseconds. */
@@ -63,40 +63,44 @@ export function createSubjectKeys(
   now: () => number,
 ): SubjectKeys {
   const cache = new LRUCache<string, SubjectKey>({ max: maxEntries, ttl: keptFor })
-  const read = async (tag: Uint8Array): Promise<SubjectKey | undefined> => {
-    const record = await store.findSubjectKey(tag)
+  const read = async (subjectIndex: Uint8Array): Promise<SubjectKey | undefined> => {
+    const record = await store.findSubjectKey(subjectIndex)
     if (record === undefined) return undefined
-    const key = wrapper.unwrap(record.keyWrapped, contextOf(tag))
-    const subject = { tag: equalBytes(tag, serviceSubject) ? null : tag, key, wrapped: record.keyWrapped }
-    cache.set(nameOf(tag), subject)
+    const key = wrapper.unwrap(record.keyWrapped, contextOf(subjectIndex))
+    const subject = {
+      subjectIndex: equalBytes(subjectIndex, serviceSubjectIndex) ? null : subjectIndex,
+      key,
+      wrapped: record.keyWrapped,
+    }
+    cache.set(nameOf(subjectIndex), subject)
     return subject
   }
-  const find = async (userTag: Uint8Array | null): Promise<SubjectKey | undefined> => {
-    const tag = userTag ?? serviceSubject
-    return cache.get(nameOf(tag)) ?? (await read(tag))
+  const find = async (userBlindIndex: Uint8Array | null): Promise<SubjectKey | undefined> => {
+    const subjectIndex = userBlindIndex ?? serviceSubjectIndex
+    return cache.get(nameOf(subjectIndex)) ?? (await read(subjectIndex))
   }
   return {
     find,
-    async of(userTag) {
-      const known = await find(userTag)
+    async of(userBlindIndex) {
+      const known = await find(userBlindIndex)
       if (known !== undefined) return known
-      const tag = userTag ?? serviceSubject
-      const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(tag))
+      const subjectIndex = userBlindIndex ?? serviceSubjectIndex
+      const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(subjectIndex))
       // Refused where another process was first: then theirs is read.
-      await store.commit([{ kind: 'insert-subject-key', tag, keyWrapped, createdAt: now() }])
-      const made = await read(tag)
+      await store.commit([{ kind: 'insert-subject-key', subjectIndex, keyWrapped, createdAt: now() }])
+      const made = await read(subjectIndex)
       if (made === undefined)
         throw new StoreUnavailable(new Error('a subject key was destroyed while it was made'))
       return made
     },
-    drop: (userTag) => {
-      cache.delete(nameOf(userTag ?? serviceSubject))
+    drop: (userBlindIndex) => {
+      cache.delete(nameOf(userBlindIndex ?? serviceSubjectIndex))
     },
   }
 }
 
-const nameOf = (tag: Uint8Array): string => Buffer.from(tag).toString('hex')
+const nameOf = (subjectIndex: Uint8Array): string => Buffer.from(subjectIndex).toString('hex')
 
-function contextOf(tag: Uint8Array): SecretContext {
-  return secretContext('subject_keys.key_wrapped', [tag])
+function contextOf(subjectIndex: Uint8Array): SecretContext {
+  return secretContext('subject_keys.key_wrapped', [subjectIndex])
 }

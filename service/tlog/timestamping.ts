@@ -57,5 +57,5 @@ async function stampWhenDue({ store, reader }: TimestampingOptions, url: string,
   if (checkpoint === undefined || checkpoint.timestampToken !== null) return
   const { log, size, note } = checkpoint
   const token = await requestTimestamp(url, sodiumPrimitives.sha256(encodeUtf8(parseNote(note).text)))
-  await store.commit([{ kind: 'put-timestamp', log, size, token }])
+  await store.commit([{ kind: 'set-timestamp', log, size, token }])
 }

@@ -27,7 +27,7 @@ const tileHeight = 8
 
 /** What of a batch the tree is made from. */
 export interface GrowingBatch {
-  readonly state: Omit<SequenceBatch['state'], 'seal'>
+  readonly state: Omit<SequenceBatch['state'], 'mac'>
   readonly edge: SequenceBatch['edge']
   readonly pending: readonly Pick<SequenceBatch['pending'][number], 'hash' | 'leaf'>[]
 }
@@ -77,9 +77,9 @@ class GrowingTiles {
     this.#edge = edge
   }
 
-  /** Adds the hash at `position` of a level of tiles, which is the next one there. */
-  add(level: number, position: number, hash: Uint8Array): void {
-    const index = Math.floor(position / tileWidth)
+  /** Adds the hash at `nodeIndex` of a level of tiles, which is the next one there. */
+  add(level: number, nodeIndex: number, hash: Uint8Array): void {
+    const index = Math.floor(nodeIndex / tileWidth)
     const name = `${level}/${index}`
     const tile = this.#added.get(name) ?? { level, index, hashes: [] }
     tile.hashes.push(hash)

@@ -90,12 +90,12 @@ async function requestCosignature(options: WitnessingOptions, witness: WitnessTa
     const line = await cosignatureOf(reader, witness, checkpoint, before?.size ?? 0)
     await keepCosignature(store, checkpoint, line)
     const done = { ...record, size: checkpoint.size, cosignedAt: now(), failure: null }
-    await store.commit([{ kind: 'put-witness', witness: done }])
+    await store.commit([{ kind: 'upsert-witness', witness: done }])
     return true
   } catch (error) {
     if (!(error instanceof WitnessFailed)) throw error
     const state = { size: before?.size ?? 0, cosignedAt: before?.cosignedAt ?? null, failure: error.message }
-    await store.commit([{ kind: 'put-witness', witness: { ...record, ...state } }])
+    await store.commit([{ kind: 'upsert-witness', witness: { ...record, ...state } }])
     return false
   }
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type KilledService, startKilledService } from '../support/killed-service.ts'
 import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
 
-const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 40)
+const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 1_000)
 const copies = 5
 const people = 4
 /** Transfers that are under way at the same time. */

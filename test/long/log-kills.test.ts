@@ -5,37 +5,37 @@ import type { Fault } from '../integration/tlog/log-child.ts'
 import { expectWholeLog, startWriter } from '../support/log-writers.ts'
 import { type Machine, newMachine, openTestLog } from '../support/opened-log.ts'
 
-const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 4)
+const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 40)
 
 /** The steps of the first start, of a batch and of a checkpoint, in their order. */
 const firstSteps: readonly Fault[] = [
-  { at: 'insert into "log_states"', when: 'before', count: 1 },
-  { at: 'insert into "log_entries"', when: 'after', count: 1 },
+  { at: 'insert into "tlog_states"', when: 'before', count: 1 },
+  { at: 'insert into "tlog_entries"', when: 'after', count: 1 },
   { at: 'fs.open', when: 'before', count: 1 },
   { at: 'fs.link', when: 'before', count: 1 },
   { at: 'fs.link', when: 'after', count: 1 },
-  { at: 'insert into "log_checkpoints"', when: 'before', count: 1 },
-  { at: 'insert into "log_checkpoints"', when: 'after', count: 1 },
+  { at: 'insert into "tlog_checkpoints"', when: 'before', count: 1 },
+  { at: 'insert into "tlog_checkpoints"', when: 'after', count: 1 },
 ]
 
 const laterSteps: readonly Fault[] = [
-  { at: 'insert into "log_entries"', when: 'before', count: 2 },
-  { at: 'insert into "log_entries"', when: 'after', count: 2 },
-  { at: 'insert into "log_hours"', when: 'after', count: 2 },
-  { at: 'delete from "log_staged"', when: 'before', count: 2 },
-  { at: 'delete from "log_staged"', when: 'after', count: 2 },
-  { at: 'update "log_tiles"', when: 'before', count: 1 },
-  { at: 'update "log_tiles"', when: 'after', count: 1 },
-  { at: 'update "log_states"', when: 'before', count: 2 },
-  { at: 'update "log_states"', when: 'after', count: 2 },
+  { at: 'insert into "tlog_entries"', when: 'before', count: 2 },
+  { at: 'insert into "tlog_entries"', when: 'after', count: 2 },
+  { at: 'insert into "tlog_hourly_counts"', when: 'after', count: 2 },
+  { at: 'delete from "tlog_pending"', when: 'before', count: 2 },
+  { at: 'delete from "tlog_pending"', when: 'after', count: 2 },
+  { at: 'update "tlog_tiles"', when: 'before', count: 1 },
+  { at: 'update "tlog_tiles"', when: 'after', count: 1 },
+  { at: 'update "tlog_states"', when: 'before', count: 2 },
+  { at: 'update "tlog_states"', when: 'after', count: 2 },
   { at: 'COMMIT', when: 'before', count: 25 },
   { at: 'COMMIT', when: 'after', count: 25 },
   { at: 'fs.open', when: 'before', count: 3 },
   { at: 'fs.link', when: 'before', count: 2 },
   { at: 'fs.link', when: 'after', count: 2 },
   { at: 'fs.rm', when: 'before', count: 3 },
-  { at: 'insert into "log_checkpoints"', when: 'before', count: 1 },
-  { at: 'insert into "log_checkpoints"', when: 'after', count: 1 },
+  { at: 'insert into "tlog_checkpoints"', when: 'before', count: 1 },
+  { at: 'insert into "tlog_checkpoints"', when: 'after', count: 1 },
 ]
 
 /** SQLite alone: what is in the WAL is flushed by ourselves. */

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
 import { describe } from 'vitest'
-import { createPostgres, engine } from '../integration/store/engines.ts'
+import { createPostgres, engines } from '../integration/store/engines.ts'
 import type { TestService } from './service.ts'
 
 export interface ServiceDatabase {
@@ -15,10 +15,10 @@ export function describeWithBothDatabases(
   title: string,
   suite: (create: () => Promise<ServiceDatabase>) => void,
 ): void {
-  if (engine === 'sqlite') {
+  if (engines.includes('sqlite')) {
     describe(`${title} (SQLite)`, () => suite(async () => ({ environment: {}, remove: async () => {} })))
-    return
   }
+  if (!engines.includes('postgres')) return
   describe(`${title} (PostgreSQL)`, () =>
     suite(async () => {
       const { url, remove } = await createPostgres()

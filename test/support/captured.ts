@@ -20,7 +20,11 @@ export interface NamedKey {
 }
 
 /** @param seed a byte */
-export function keyFrom(seed: number, source: KnownKey['source'] = 'option', use?: KnownKey['use']): NamedKey {
+export function keyFrom(
+  seed: number,
+  source: KnownKey['source'] = 'option',
+  use?: KnownKey['use'],
+): NamedKey {
   const { publicKey, secretKey } = primitives.ed25519KeyPair(new Uint8Array(32).fill(seed))
   const signer = { keyid: keyThumbprint(primitives, publicKey), secretKey }
   return { signer, publicKey, known: knownKey(publicKey, undefined, source, use) }

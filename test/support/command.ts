@@ -1,5 +1,6 @@
 /** A command within the test's own process. */
 import type { Command } from '../../service/cli/command.ts'
+import { loadCommand } from '../../service/cli/dispatch.ts'
 
 export interface CommandResult {
   readonly code: number
@@ -7,9 +8,17 @@ export interface CommandResult {
   readonly err: string
 }
 
+/** Runs the words of a command line behind `miniseal`. @throws UsageError, CommandFailed */
+export async function runWords(
+  [name = '', ...words]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  return await runCommand(await loadCommand(name), words, environment)
+}
+
 /** @throws what the command throws: UsageError, CommandFailed. */
 export async function runCommand(
-  command: Command,
+  command: Pick<Command, 'run'>,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
   isInteractive = false,

@@ -23,8 +23,17 @@ export default async function setup(): Promise<void> {
 /** With a type error, tests on a developer's machine run against the previous output; in CI they do not run. */
 function compile(): void {
   try {
-    if (arePagesStale()) run('npm', 'run', '--silent', 'build')
-    else run(join('node_modules', '.bin', 'tsc'), '-b', 'service', 'miniprogram/client')
+    // `npm run build` writes the migrations last.
+    if (
+      isNewer(
+        ['crypto', 'packages', 'miniprogram', 'migrations', 'service/admin/web'],
+        'service/dist/migrations',
+      )
+    ) {
+      run('npm', 'run', '--silent', 'build')
+    } else if (isNewer(['service'], 'service/dist/.tsbuildinfo')) {
+      run(join('node_modules', '.bin', 'tsc'), '-b', 'service', 'miniprogram/client')
+    }
   } catch (error) {
     if (process.env.CI !== undefined) throw error
     console.warn('The build failed: child processes run what was compiled before.')
@@ -35,12 +44,14 @@ function run(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-/** Whether something that only `npm run build` compiles is newer than the last output of `npm run build`. */
-function arePagesStale(): boolean {
-  const builtAt = modifiedAt('service/dist/migrations')
-  return ['crypto', 'miniprogram', 'migrations', 'service/admin/web'].some((folder) =>
+/** Whether a source in one of the folders is newer than an output. */
+function isNewer(folders: readonly string[], output: string): boolean {
+  const builtAt = modifiedAt(output)
+  return folders.some((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)(?:\/|$)/.test(path))
+      .filter(
+        (path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)(?:\/|$)|\.tsbuildinfo$/.test(path),
+      )
       .some((path) => modifiedAt(join(folder, path)) > builtAt),
   )
 }

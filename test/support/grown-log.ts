@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
-import { growSealed, type LogSeals } from '../../service/tlog/seals.ts'
+import { growAuthenticated, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { newAuditor } from './audit-traffic.ts'
 import { appendPendingAs, pendingEntry } from './log-records.ts'
 import { freshSeed } from './opened-log.ts'
 import { startTestService, type TestService } from './service.ts'
-import { stolenSeals } from './stolen.ts'
+import { stolenMacs } from './stolen.ts'
 
 export interface GrownLog {
   readonly service: TestService
@@ -28,7 +28,7 @@ export async function startGrownLog(): Promise<GrownLog> {
   const service = await startTestService()
   const path = (service.environment.MINISEAL_DATABASE ?? '').slice('sqlite:'.length)
   const store = await openStore({ kind: 'sqlite', path })
-  const seals: LogSeals = await stolenSeals(service)
+  const macs: RowMacs = await stolenMacs(service)
   const health = async (): Promise<Record<string, unknown>> => {
     const answer = await fetch(`${service.url}/readyz`)
     return ((await answer.json()) as { log: Record<string, unknown> }).log
@@ -47,7 +47,7 @@ export async function startGrownLog(): Promise<GrownLog> {
       for (; from < wanted; from += 1_000) {
         const seeds = Array.from({ length: Math.min(1_000, wanted - from) }, (_, i) => from + i)
         const entries = seeds.map((seed) => pendingEntry(seed))
-        await appendPendingAs(seals, store, entries)
+        await appendPendingAs(macs, store, entries)
       }
       for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
         // Each entry that an auditor read has added an entry, and may do so for a moment.
@@ -58,8 +58,8 @@ export async function startGrownLog(): Promise<GrownLog> {
       throw new Error(`no checkpoint of ${wanted}`)
     },
     async growUnsigned() {
-      await appendPendingAs(seals, store, [pendingEntry(freshSeed())])
-      await store.sequence(growSealed(seals), 256)
+      await appendPendingAs(macs, store, [pendingEntry(freshSeed())])
+      await store.sequence(growAuthenticated(macs), 256)
     },
     async close() {
       await store.close()

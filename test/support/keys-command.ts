@@ -1,5 +1,5 @@
 /** `miniseal keys` within the test's own process. */
-import { keys } from '../../service/cli/keys.ts'
+import { keys } from '../../service/cli/commands/keys.ts'
 import type { CommandResult } from './command.ts'
 import { runCommand } from './command.ts'
 

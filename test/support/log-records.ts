@@ -1,9 +1,9 @@
 /** Leaves with made-up contents; `seed` tells them apart. */
 import { createHash } from 'node:crypto'
-import type { LogState, PendingEntry, SealedPendingEntry } from '../../service/store/log-records.ts'
+import type { AuthenticatedPendingEntry, LogState, PendingEntry } from '../../service/store/log-records.ts'
 import type { Grow } from '../../service/store/log-sequence.ts'
 import type { Store } from '../../service/store/store.ts'
-import { createLogSeals, type LogSeals } from '../../service/tlog/seals.ts'
+import { createRowMacs, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
 /** Ids do not follow the seeds: positions must come from nowhere but the sequencer. */
@@ -18,13 +18,13 @@ export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}):
     result: 'ok',
     code: null,
     app: 'wxapp',
-    userTag: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, seed % 256),
-    deviceTag: null,
-    ipTag: null,
-    pathTag: null,
-    areaTag: null,
+    userBlindIndex: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, seed % 256),
+    deviceBlindIndex: null,
+    ipBlindIndex: null,
+    pathBlindIndex: null,
+    areaBlindIndex: null,
     detail: Uint8Array.of(9, 9, seed % 256),
-    detailUntil: 1_864_000_000,
+    detailExpiresAt: 1_864_000_000,
     ...changes,
   }
 }
@@ -32,31 +32,34 @@ export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}):
 export const testOrigin = 'pay.example.com/audit/2026'
 
 /** Those of logs without a service. */
-export const testSeals: LogSeals = createLogSeals(new Uint8Array(32).fill(5))
+export const testMacs: RowMacs = createRowMacs(new Uint8Array(32).fill(5))
 
-export function sealedPendingEntry(entry: PendingEntry): SealedPendingEntry {
-  return { ...entry, seal: testSeals.ofLeaf(entry.hash) }
+export function sealedPendingEntry(entry: PendingEntry): AuthenticatedPendingEntry {
+  return { ...entry, mac: testMacs.ofEntry(entry.hash) }
 }
 
-export function sealedState(state: Omit<LogState, 'seal'>): LogState {
-  return { ...state, seal: testSeals.ofState(state) }
+export function sealedState(state: Omit<LogState, 'mac'>): LogState {
+  return { ...state, mac: testMacs.ofState(state) }
 }
 
 /** An empty log 0, as no real log is: real ones begin with their first entry. */
 export const emptyLog: LogState = sealedState({ log: 0, origin: testOrigin, size: 0, root: plainRoot([]) })
 
 export async function appendPending(store: Store, ...entries: readonly PendingEntry[]): Promise<void> {
-  await appendPendingAs(testSeals, store, entries)
+  await appendPendingAs(testMacs, store, entries)
 }
 
 /** As the service does it whose seals these are. */
 export async function appendPendingAs(
-  seals: LogSeals,
+  macs: RowMacs,
   store: Store,
   entries: readonly PendingEntry[],
 ): Promise<void> {
   const result = await store.commit(
-    entries.map((entry) => ({ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } })),
+    entries.map((entry) => ({
+      kind: 'insert-pending-entry',
+      entry: { ...entry, mac: macs.ofEntry(entry.hash) },
+    })),
   )
   if (result.kind !== 'committed') throw new Error('a leaf was refused')
 }
@@ -76,7 +79,7 @@ export function plainGrow(): { readonly grow: Grow; readonly hashes: Uint8Array[
         : [{ log: state.log, level, index, hashes: tile, widthBefore }]
     })
     const after = sealedState({ ...state, size: hashes.length, root: plainRoot(hashes) })
-    return { root: after.root, tiles, seal: after.seal }
+    return { root: after.root, tiles, mac: after.mac }
   }
   return { grow, hashes }
 }

@@ -60,7 +60,7 @@ export async function expectWholeLog(
   if (state === undefined) throw new Error('there is no log')
   const { log, origin, size, root } = state
   const entries = await store.listLogEntries(0, size + 1, size + 1)
-  expect(entries.map(({ place }) => place)).toEqual(Array.from({ length: size }, (_, i) => i))
+  expect(entries.map(({ globalIndex }) => globalIndex)).toEqual(Array.from({ length: size }, (_, i) => i))
   const hashes = entries.map(({ leaf }) => leafHash(leaf))
   expect(plainRoot(hashes)).toEqual(root)
   for (const [name, tile] of plainTiles(hashes)) {

@@ -11,7 +11,7 @@ import type { LogEvent } from '../../service/tlog/events.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import { openLog, type RunningLog } from '../../service/tlog/open-log.ts'
 import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
-import { testOrigin, testSeals } from './log-records.ts'
+import { testMacs, testOrigin } from './log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
@@ -47,7 +47,7 @@ export async function openPaths(
   return {
     store,
     keyring,
-    seals: testSeals,
+    macs: testMacs,
     checkpointLock: openCheckpointLock(folder),
     origin: testOrigin,
     isOriginGiven: false,

@@ -55,7 +55,7 @@ async function readRow(
   find: ReturnType<typeof createSubjectKeyFinder>,
 ): Promise<ReadLeaf> {
   const leaf = parseLeaf(row.leaf)
-  const key = await find(row.userTag)
+  const key = await find(row.userBlindIndex)
   const opened = row.detail === null || key === undefined ? new Map() : openDetail(row.detail, row.id, key)
   for (const [label, group] of opened) {
     const committed = leaf.commitments?.[label as keyof typeof leaf.commitments]

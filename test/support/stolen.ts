@@ -10,7 +10,7 @@ import type { LogState, PendingEntry } from '../../service/store/log-records.ts'
 import type { ServiceKeyKind, Store } from '../../service/store/store.ts'
 import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
 import { signCheckpoint } from '../../service/tlog/checkpoint-note.ts'
-import { createLogSeals, growSealed, type LogSeals } from '../../service/tlog/seals.ts'
+import { createRowMacs, growAuthenticated, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { emptyRoot } from '../../service/tlog/tree.ts'
 import { disturb } from './both-databases.ts'
 import { withStore } from './read-log.ts'
@@ -31,8 +31,8 @@ export async function stolenKey(service: TestService, kind: ServiceKeyKind): Pro
 }
 
 /** What the service seals leaves and trees with that are not signed yet. */
-export async function stolenSeals(service: TestService): Promise<LogSeals> {
-  return createLogSeals((await stolenKey(service, 'lookup')).secretKey)
+export async function stolenMacs(service: TestService): Promise<RowMacs> {
+  return createRowMacs((await stolenKey(service, 'lookup')).secretKey)
 }
 
 /**
@@ -51,15 +51,24 @@ export async function rewriteLog(
     const old = await store.findLogState()
     if (old === undefined) throw new Error('no log')
     const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
-    const tables = ['log_entries', 'log_tiles', 'log_checkpoints', 'log_hours', 'log_staged', 'log_states']
+    const tables = [
+      'tlog_entries',
+      'tlog_tiles',
+      'tlog_checkpoints',
+      'tlog_hourly_counts',
+      'tlog_pending',
+      'tlog_states',
+    ]
     await disturb(service, tables.map((table) => `delete from ${table}`).join(';'))
-    const seals = await stolenSeals(service)
-    const sealed = (state: LogState): LogState => ({ ...state, seal: seals.ofState(state) })
+    const macs = await stolenMacs(service)
+    const sealed = (state: LogState): LogState => ({ ...state, mac: macs.ofState(state) })
     await store.commit([{ kind: 'insert-log-state', state: sealed({ ...old, size: 0, root: emptyRoot() }) }])
-    for (const { place: _, ...entry } of entries) {
+    for (const { globalIndex: _, ...entry } of entries) {
       if (!isKept(entry)) continue
-      await store.commit([{ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } }])
-      await store.sequence(growSealed(seals), 1)
+      await store.commit([
+        { kind: 'insert-pending-entry', entry: { ...entry, mac: macs.ofEntry(entry.hash) } },
+      ])
+      await store.sequence(growAuthenticated(macs), 1)
     }
     return await sign(service, store, key)
   })

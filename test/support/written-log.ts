@@ -16,10 +16,10 @@ import type { BlindIndexOf } from '../../service/tlog/blind-index.ts'
 import { areaOf, createBlindIndex, pathOf } from '../../service/tlog/blind-index.ts'
 import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
 import { signCheckpoint } from '../../service/tlog/checkpoint-note.ts'
+import { createRowMacs, growAuthenticated } from '../../service/tlog/row-macs.ts'
 import type { OpenedGroups } from '../../service/tlog/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/tlog/sealed-details.ts'
-import { createLogSeals, growSealed } from '../../service/tlog/seals.ts'
-import { serviceSubject } from '../../service/tlog/subject-keys.ts'
+import { serviceSubjectIndex } from '../../service/tlog/subject-keys.ts'
 import { emptyRoot, hashLeaf } from '../../service/tlog/tree.ts'
 import type { TestDatabase } from '../integration/store/engines.ts'
 
@@ -75,28 +75,28 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   const keyring = await openKeyring(store, wrapper, logStart)
   const key = keyring.current('log', logStart)
   const lookupKey = keyring.current('lookup', logStart).secretKey
-  const [blindIndexOf, seals] = [createBlindIndex(lookupKey), createLogSeals(lookupKey)]
+  const [blindIndexOf, macs] = [createBlindIndex(lookupKey), createRowMacs(lookupKey)]
   const subjects = subjectKeys(store, (secret, tag) =>
     wrapper.wrap(secret, secretContext('subject_keys.key_wrapped', [tag])),
   )
   const checkpointLock = openCheckpointLock(folder)
   const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
-  await store.commit([{ kind: 'insert-log-state', state: { ...empty, seal: seals.ofState(empty) } }])
+  await store.commit([{ kind: 'insert-log-state', state: { ...empty, mac: macs.ofState(empty) } }])
   let seed = 0
   const stage = async (entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]> => {
     const pending: PendingEntry[] = []
     for (const entry of entries) pending.push(await makeLeaf(entry, seed++, blindIndexOf, subjects))
     await store.commit(
       pending.map((entry) => ({
-        kind: 'stage-leaf' as const,
-        entry: { ...entry, seal: seals.ofLeaf(entry.hash) },
+        kind: 'insert-pending-entry' as const,
+        entry: { ...entry, mac: macs.ofEntry(entry.hash) },
       })),
     )
     return pending
   }
   const sequence = async (): Promise<void> => {
     for (;;) {
-      const result = await store.sequence(growSealed(seals), 256)
+      const result = await store.sequence(growAuthenticated(macs), 256)
       if (result.kind === 'idle') return
       if (result.kind !== 'sequenced') throw new Error(`not sequenced: ${result.kind}`)
     }
@@ -162,7 +162,9 @@ function subjectKeys(store: Store, wrap: (secret: Uint8Array, tag: Uint8Array) =
     const known = kept.get(name)
     if (known !== undefined) return known
     const key = new Uint8Array(randomBytes(32))
-    await store.commit([{ kind: 'insert-subject-key', tag, keyWrapped: wrap(key, tag), createdAt: logStart }])
+    await store.commit([
+      { kind: 'insert-subject-key', subjectIndex: tag, keyWrapped: wrap(key, tag), createdAt: logStart },
+    ])
     kept.set(name, key)
     return key
   }
@@ -206,7 +208,7 @@ async function makeLeaf(
     ...(entry.facts === undefined ? {} : { x: entry.facts }),
   })
   const leaf = new Uint8Array(Buffer.from(text))
-  const userTag = user === null ? null : blindIndexOf('user', user)
+  const userBlindIndex = user === null ? null : blindIndexOf('user', user)
   return {
     id,
     hash: hashLeaf(leaf),
@@ -216,13 +218,13 @@ async function makeLeaf(
     result,
     code: code ?? null,
     app: 'wx1234567890abcdef',
-    userTag,
-    deviceTag: device === undefined ? null : blindIndexOf('device', device),
-    ipTag: blindIndexOf('ip', ip),
-    pathTag: blindIndexOf('path', pathOf(path)),
-    areaTag: blindIndexOf('area', areaOf(path)),
-    detail: sealDetail(groups, id, await subjects(userTag ?? serviceSubject)),
-    detailUntil: logStart + 86_400 * 365,
+    userBlindIndex,
+    deviceBlindIndex: device === undefined ? null : blindIndexOf('device', device),
+    ipBlindIndex: blindIndexOf('ip', ip),
+    pathBlindIndex: blindIndexOf('path', pathOf(path)),
+    areaBlindIndex: blindIndexOf('area', areaOf(path)),
+    detail: sealDetail(groups, id, await subjects(userBlindIndex ?? serviceSubjectIndex)),
+    detailExpiresAt: logStart + 86_400 * 365,
   }
 }
 

@@ -1,20 +1,21 @@
 /**
- * Nest 11 on Express: a guard that verifies requests, and a parameter decorator for the caller.
+ * Nest 11 on Express: a guard that verifies requests, the filter of its refusals, a parameter decorator for the caller.
  *
  * ```
  * const app = await NestFactory.create(AppModule, { rawBody: true })
  * app.useGlobalGuards(new MinisealGuard({ origin: 'https://pay.example.com' }))
+ * app.useGlobalFilters(new MinisealRefusalFilter())
  *
  * @Post() create(@MinisealCaller() caller: Caller, @Body() order: Order) {}
  * ```
  */
-import type { CanActivate, ExecutionContext } from '@nestjs/common'
-import { createParamDecorator, HttpException } from '@nestjs/common'
+import type { ArgumentsHost, CanActivate, ExceptionFilter, ExecutionContext } from '@nestjs/common'
+import { Catch, createParamDecorator, HttpException } from '@nestjs/common'
 import type { Request, Response } from 'express'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import type { Verifier } from '../verify.ts'
 import { createVerifier } from '../verify.ts'
-import type { AdapterOptions } from './adapter.ts'
+import type { AdapterOptions, Refusal } from './adapter.ts'
 import { boundBody, parseBody, readBody, refusalOf } from './adapter.ts'
 import './express.ts'
 
@@ -23,8 +24,8 @@ import './express.ts'
  * send compressed bodies, which Nest's parser would decode before they are verified. Sets `request.miniseal`,
  * `request.rawBody` and, where Nest did not, `request.body`.
  *
- * A request that is not verified gets 401 and a problem document (RFC 9457); 413 for a large body, 503 when the keys
- * cannot be fetched. With neither option a request with a body is a TypeError, that is status 500.
+ * Throws {@link MinisealRefusal}: 401 for a request that is not verified, 413 for a large body, 400 for malformed JSON,
+ * 503 when the keys cannot be fetched. With neither option a request with a body is a TypeError, that is status 500.
  */
 export class MinisealGuard implements CanActivate {
   readonly #options: AdapterOptions
@@ -51,11 +52,29 @@ export class MinisealGuard implements CanActivate {
     } catch (error) {
       const refusal = refusalOf(error, this.#options.origin)
       if (refusal === undefined) throw error
-      context.switchToHttp().getResponse<Response>().set(refusal.headers)
-      throw new HttpException(refusal.problem, refusal.status)
+      throw new MinisealRefusal(refusal)
     }
   }
 }
+
+/** A refusal of {@link MinisealGuard}; its response is a problem document (RFC 9457). */
+export class MinisealRefusal extends HttpException {
+  readonly headers: Refusal['headers']
+
+  constructor({ status, headers, problem }: Refusal) {
+    super(problem, status)
+    this.headers = headers
+  }
+}
+
+/** Answers refusals as `application/problem+json`. Nest's own filter sends the same document as `application/json`. */
+export class MinisealRefusalFilter implements ExceptionFilter<MinisealRefusal> {
+  catch(refusal: MinisealRefusal, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<Response>()
+    response.writeHead(refusal.getStatus(), refusal.headers).end(JSON.stringify(refusal.getResponse()))
+  }
+}
+Catch(MinisealRefusal)(MinisealRefusalFilter)
 
 /** The verified caller of a route that {@link MinisealGuard} guards. @throws TypeError on any other route. */
 export const MinisealCaller: () => ParameterDecorator = createParamDecorator(

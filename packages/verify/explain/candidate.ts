@@ -61,8 +61,7 @@ export function withField(candidate: Candidate, name: string, value: string | un
   ]
   if (response !== undefined)
     return { ...candidate, response: { ...response, fields: changed(response.fields) } }
-  if (request !== undefined)
-    return { ...candidate, request: { ...request, fields: changed(request.fields) } }
+  if (request !== undefined) return { ...candidate, request: { ...request, fields: changed(request.fields) } }
   return candidate
 }
 

@@ -94,11 +94,7 @@ interface Case {
   readonly keyid: string
 }
 
-function explainSignature(
-  member: SignedMember,
-  capture: Capture,
-  options: ExplainOptions,
-): SignatureReport {
+function explainSignature(member: SignedMember, capture: Capture, options: ExplainOptions): SignatureReport {
   const given = caseOf(member, capture, options)
   const base = baseOf(given.candidate)
   const { step, other: signer } = checkSignature(given)
@@ -189,9 +185,7 @@ function checkSignature(given: Case): Verdict {
   const fault = 'fault' in made ? ` (${made.fault})` : ''
   if (keys.length === 0) {
     const hasOthers = member.kind === 'device' && options.keys.length > 0
-    const finding: Finding = hasOthers
-      ? { id: 'no-device-key', detail: '' }
-      : { id: 'no-key', detail: fault }
+    const finding: Finding = hasOthers ? { id: 'no-device-key', detail: '' } : { id: 'no-key', detail: fault }
     return { step: unknown('verify', finding) }
   }
   const test = bySignature(member.signature, keys, named)

@@ -103,8 +103,7 @@ function parameterChanges({ params }: InnerList): readonly Change[] {
     apply: (candidate) => ({ ...candidate, input: { ...candidate.input, params: new Map(changed) } }),
   })
   const created = params.get('created')
-  const times =
-    created?.kind === 'integer' ? [created.value * 1000, Math.floor(created.value / 1000)] : []
+  const times = created?.kind === 'integer' ? [created.value * 1000, Math.floor(created.value / 1000)] : []
   return [
     ...(entries.length > 5 ? [] : otherOrders(entries)).map((order) =>
       change('parameters-order', order.map(([name]) => name).join(' '), order),

@@ -15,9 +15,9 @@ export interface SessionAnswer {
 
 /** An entry as a row of a table. */
 export interface EntryRow {
-  readonly place: number
+  readonly globalIndex: number
   readonly log: number
-  readonly position: number
+  readonly index: number
   /** UUID */
   readonly id: string
   /** Leaf hash, b64u. */

@@ -161,7 +161,7 @@ async function tailAnswer(
   await accessLog.logTailAccess(c, table, { what: 'tail', ...filterFacts(filter) })
   const from = Math.max(filter.from ?? 0, parts.now() * 1_000 - tailReach)
   const { entries } = await search.page({ ...filter, from }, undefined, pageSize)
-  const newer = entries.filter(({ place }) => place > last)
+  const newer = entries.filter(({ globalIndex }) => globalIndex > last)
   return { entries: await rowsOf(newer, parts.findKey), next: null }
 }
 

@@ -34,13 +34,13 @@ export async function rowsOf(
 }
 
 async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow> {
-  const { place, id, hash, at, kind, result, code, app } = entry
+  const { globalIndex, id, hash, at, kind, result, code, app } = entry
   const { detail, groups, facts } = await readEntry(entry, findKey)
   const { core, sub } = groups
   return {
-    place,
-    log: Math.floor(place / indexesPerLog),
-    position: place % indexesPerLog,
+    globalIndex,
+    log: Math.floor(globalIndex / indexesPerLog),
+    index: globalIndex % indexesPerLog,
     id: leafIdText(id),
     hash: encodeBase64Url(hash),
     at,
@@ -92,15 +92,18 @@ export async function entryAnswer(
 
 /** Empty where there is none, or none any more. @throws Error for a detail that does not open: it was changed. */
 export async function openGroups(
-  { detail, id, userTag }: LogEntry,
+  { detail, id, userBlindIndex }: LogEntry,
   findKey: FindSubjectKey,
 ): Promise<OpenedGroups> {
-  const key = detail === null ? undefined : await findKey(userTag)
+  const key = detail === null ? undefined : await findKey(userBlindIndex)
   return detail === null || key === undefined ? new Map() : openDetail(detail, id, key)
 }
 
-async function proofOf(reader: AuditParts['reader'], { place }: LogEntry): Promise<ShownProof | undefined> {
-  const [log, index] = [Math.floor(place / indexesPerLog), place % indexesPerLog]
+async function proofOf(
+  reader: AuditParts['reader'],
+  { globalIndex }: LogEntry,
+): Promise<ShownProof | undefined> {
+  const [log, index] = [Math.floor(globalIndex / indexesPerLog), globalIndex % indexesPerLog]
   const checkpoint = await reader.latestCheckpoint(log)
   if (checkpoint === undefined || checkpoint.size <= index) return undefined
   const path = await reader.inclusion(index, checkpoint.size, log)

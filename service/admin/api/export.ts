@@ -49,7 +49,7 @@ export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promi
   const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
   const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const
   if (entry.detail === null) return nothing
-  const key = await findKey(entry.userTag)
+  const key = await findKey(entry.userBlindIndex)
   if (key === undefined) return nothing
   const groups = [...openDetail(entry.detail, entry.id, key)].map(
     ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
@@ -82,7 +82,7 @@ const columns = [
   'facts',
   'id',
   'log',
-  'position',
+  'index',
   'leaf_hash',
 ] as const
 
@@ -121,7 +121,7 @@ function plain(cell: string | number | null): string | number | null {
   return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
 }
 
-function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) {
+function publicPart({ globalIndex, id, hash, at, kind, result, code, app }: LogEntry) {
   return {
     time: new Date(at).toISOString(),
     kind,
@@ -129,8 +129,8 @@ function publicPart({ place, id, hash, at, kind, result, code, app }: LogEntry) 
     code,
     app,
     id: leafIdText(id),
-    log: Math.floor(place / indexesPerLog),
-    position: place % indexesPerLog,
+    log: Math.floor(globalIndex / indexesPerLog),
+    index: globalIndex % indexesPerLog,
     leaf_hash: encodeBase64Url(hash),
   }
 }

@@ -15,7 +15,7 @@ const ofAuditors: ReadonlySet<string> = new Set(['audit-read', 'audit-exported']
 
 /** @param now milliseconds since 1970 */
 export async function overviewOf(
-  store: Pick<Store, 'findLogEntry' | 'eachHourCounts'>,
+  store: Pick<Store, 'findLogEntry' | 'streamHourlyCounts'>,
   filter: Pick<AuditFilter, 'from' | 'until'>,
   now: number,
 ): Promise<OverviewAnswer> {

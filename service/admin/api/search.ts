@@ -28,16 +28,16 @@ export interface AuditSearch {
 const end = Number.MAX_SAFE_INTEGER
 
 export function createAuditSearch(
-  store: Pick<Store, 'searchLog' | 'listTimes'>,
+  store: Pick<Store, 'searchLog' | 'listEntryTimes'>,
   blindIndexOf: BlindIndexOf,
 ): AuditSearch {
   return {
     async page(filter, before, limit) {
       const found = await store.searchLog(searchOf(filter, blindIndexOf), before ?? end, limit + 1)
       const entries = found.slice(0, limit)
-      return { entries, next: found.length > limit ? entries.at(-1)?.place : undefined }
+      return { entries, next: found.length > limit ? entries.at(-1)?.globalIndex : undefined }
     },
-    times: (filter, limit) => store.listTimes(searchOf(filter, blindIndexOf), limit),
+    times: (filter, limit) => store.listEntryTimes(searchOf(filter, blindIndexOf), limit),
   }
 }
 
@@ -46,16 +46,16 @@ function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
   const { user, device, ip, path, area, ...columns } = filter
   return {
     ...columns,
-    ...(user === undefined ? {} : { userTag: blindIndexOf('user', user) }),
-    ...(device === undefined ? {} : { deviceTag: blindIndexOf('device', device) }),
-    ...(ip === undefined ? {} : { ipTag: blindIndexOf('ip', ip) }),
-    ...(path === undefined ? {} : { pathTag: blindIndexOf('path', path) }),
-    ...(area === undefined ? {} : { areaTag: blindIndexOf('area', area) }),
+    ...(user === undefined ? {} : { userBlindIndex: blindIndexOf('user', user) }),
+    ...(device === undefined ? {} : { deviceBlindIndex: blindIndexOf('device', device) }),
+    ...(ip === undefined ? {} : { ipBlindIndex: blindIndexOf('ip', ip) }),
+    ...(path === undefined ? {} : { pathBlindIndex: blindIndexOf('path', path) }),
+    ...(area === undefined ? {} : { areaBlindIndex: blindIndexOf('area', area) }),
   }
 }
 
 /** A cursor as it came, attacker-controlled: a place in decimal. `undefined` when it is none. */
 export function findCursor(text: string): number | undefined {
-  const place = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
-  return Number.isSafeInteger(place) ? place : undefined
+  const globalIndex = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(globalIndex) ? globalIndex : undefined
 }

@@ -1,5 +1,5 @@
 /** Entries over time, for charts: from the counts of hours where they can say it, else from the entries themselves. */
-import type { HourCount, LeafResult } from '../../store/log-records.ts'
+import type { HourlyCount, LeafResult } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
 import type { TimeBucket, TimelineAnswer } from './answers.ts'
 import type { AuditFilter } from './filter.ts'
@@ -66,24 +66,24 @@ export function createTally({ from, until, step }: Range): Tally {
 }
 
 /** A count of an hour, with its time in the range: an hour that began before the range counts for its first step. */
-interface PlacedCount extends HourCount {
+interface PlacedCount extends HourlyCount {
   /** Milliseconds since 1970. */
   readonly at: number
 }
 
 /** The hours of a range. */
 export async function* hoursOf(
-  store: Pick<Store, 'eachHourCounts'>,
+  store: Pick<Store, 'streamHourlyCounts'>,
   { from, until }: Range,
 ): AsyncGenerator<PlacedCount> {
-  const pages = store.eachHourCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
+  const pages = store.streamHourlyCounts(Math.floor(from / hour) * 3_600, Math.ceil(until / 1_000))
   for await (const page of pages)
     for (const count of page) yield { ...count, at: Math.max(count.hour * 1_000, from) }
 }
 
 /** The chart above a table: what the filter finds, in steps. */
 export async function timelineOf(
-  parts: { readonly store: Pick<Store, 'findLogEntry' | 'eachHourCounts'>; readonly search: AuditSearch },
+  parts: { readonly store: Pick<Store, 'findLogEntry' | 'streamHourlyCounts'>; readonly search: AuditSearch },
   filter: AuditFilter,
   now: number,
 ): Promise<TimelineAnswer> {
@@ -107,7 +107,7 @@ function isByHours(filter: AuditFilter): boolean {
   return Object.keys(filter).every((name) => columns.has(name))
 }
 
-function isAskedFor(count: HourCount, { kind, result, code }: AuditFilter): boolean {
+function isAskedFor(count: HourlyCount, { kind, result, code }: AuditFilter): boolean {
   return [
     [kind, count.kind],
     [result, count.result],

@@ -55,7 +55,7 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
           {row.code === null ? null : <span class="code">{row.code}</span>}
           <Moment at={row.at} />
           <span>
-            {translate('position')} {count(row.position)}
+            {translate('index')} {count(row.index)}
           </span>
         </p>
       </header>

@@ -126,7 +126,7 @@ function Rows({ page, words, isLive, isFirst }: RowsProps) {
 /** What has come since the page was loaded, the newest first. */
 function useTail(page: PageAnswer, words: Filters, isLive: boolean): readonly EntryRow[] {
   const [newer, setNewer] = useState<readonly EntryRow[]>([])
-  const top = newer[0]?.place ?? page.entries[0]?.place ?? 0
+  const top = newer[0]?.globalIndex ?? page.entries[0]?.globalIndex ?? 0
   useEffect(() => {
     if (!isLive) return undefined
     const timer = setInterval(() => {

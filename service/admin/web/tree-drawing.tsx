@@ -28,7 +28,7 @@ export function TreeDrawing({ path, index, size }: TreeProps) {
   return (
     <figure class="tree">
       <figcaption>
-        {translate('tree')} · {translate('position')} {count(index)} / {count(size)} {translate('treeSize')}
+        {translate('tree')} · {translate('index')} {count(index)} / {count(size)} {translate('treeSize')}
       </figcaption>
       <svg
         viewBox={`0 0 ${width} ${height}`}

@@ -37,13 +37,15 @@ export const zhCN: Locale = {
     'method-override': '方法为 {}（取自 X-HTTP-Method-Override）：应对实际发送的方法签名',
     'method-other': '方法为 {}：途中的重定向、缓存或框架改了方法',
     'host-other': '主机为 {}（取自 Host）。--origin 给出的是另一个：它是否就是服务的 MINISEAL_ORIGIN？',
-    'host-forwarded': '主机为 {}（取自代理自己的字段）：代理替换了 Host。请原样转发，或按 MINISEAL_ORIGIN 验证',
+    'host-forwarded':
+      '主机为 {}（取自代理自己的字段）：代理替换了 Host。请原样转发，或按 MINISEAL_ORIGIN 验证',
     'host-port-removed': '主机不带端口：{}',
     'host-port-added': '主机带端口：{}。RFC 9421 省略默认端口',
     'host-scheme': '端口属于 http：签名方以为协议是 http，而内层协议始终是 https',
     'target-original': '路径与查询为 {}：代理改写了它们，并在自己的字段中说明',
     'path-escape-case': '路径中百分号编码的大小写不同：{}',
-    'path-decoded': '路径是解码后的：{}。某个路由或代理做了编码或解码；必须原样转发（nginx：proxy_pass 不带路径）',
+    'path-decoded':
+      '路径是解码后的：{}。某个路由或代理做了编码或解码；必须原样转发（nginx：proxy_pass 不带路径）',
     'path-encoded': '路径是编码后的：{}。某个路由或代理做了解码；必须原样转发',
     'path-plus': '路径中空格与 + 的写法不同：{}',
     'path-slash': '路径末尾的斜杠不同：{}',
@@ -124,7 +126,8 @@ export const zhCN: Locale = {
     'no-signature-bytes': 'signature 中这个标签下没有 64 字节',
     'request-missing': '应答的签名也覆盖请求：请用 --request 给出',
     'no-key': '没有可用于验证的密钥：请给出 --key 或 --jwks{}',
-    unexplained: '已知的改动都不能使它通过验证{}。若签名方能打印基串，请用 --base 给出；否则是同名的另一把密钥，或改动多于两处',
+    unexplained:
+      '已知的改动都不能使它通过验证{}。若签名方能打印基串，请用 --base 给出；否则是同名的另一把密钥，或改动多于两处',
     'unexplained-key': '已知的密钥与改动都不能使它通过验证{}：缺少 keyid 所指的密钥',
     'key-other': '它能用另一把密钥通过验证，而不是 keyid 所指的：{}',
     'same-base': '两个基串相同，但签名不是对它们的：密钥不对，或签名属于别的内容',

@@ -27,10 +27,10 @@ const sharing: ReadonlySet<Write['kind']> = new Set<Write['kind']>([
   'abandon-idempotency',
   'insert-step-up',
   'use-step-up',
-  'hold-subject-key',
-  'put-intent',
+  'lock-subject-key',
+  'insert-intent',
   'delete-intent',
-  'stage-leaf',
+  'insert-pending-entry',
 ])
 
 /** Transactions at a time that may be shared. */

@@ -135,7 +135,7 @@ function useDatabase(path: string, use: (database: Database.Database) => void): 
 function assertSound(database: Database.Database): void {
   const found = database.pragma('integrity_check', { simple: true })
   if (found !== 'ok') throw new CopyRefused(`the copy is not sound: ${String(found)}`)
-  const isOurs = database.prepare("select 1 from sqlite_schema where name = 'log_checkpoints'").get()
+  const isOurs = database.prepare("select 1 from sqlite_schema where name = 'tlog_checkpoints'").get()
   if (isOurs === undefined) throw new CopyRefused('that is no database of a service')
 }
 

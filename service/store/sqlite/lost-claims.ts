@@ -6,7 +6,7 @@ const findTable = "select 1 from sqlite_schema where type = 'table' and name = ?
 
 const markLost = {
   idempotency: 'update idempotency set started_at = 0 where settled_at is null and started_at > 0',
-  log_intents: 'update log_intents set started_at = 0 where started_at > 0',
+  tlog_intents: 'update tlog_intents set started_at = 0 where started_at > 0',
 } as const
 
 /**

@@ -79,7 +79,7 @@ export async function makeEvidence(
 
 /** Empty where the detail is erased or pruned. */
 async function openEntry({ findKey }: EvidenceSources, entry: LogEntry): Promise<OpenedGroups> {
-  const key = entry.detail === null ? undefined : await findKey(entry.userTag)
+  const key = entry.detail === null ? undefined : await findKey(entry.userBlindIndex)
   if (entry.detail === null || key === undefined) return new Map()
   return openDetail(entry.detail, entry.id, key)
 }
@@ -117,8 +117,8 @@ function policyOf(logKeys: readonly VerifierKey[], witnesses: readonly PolicyWit
   return encodePolicy(sodiumPrimitives, { logs, witnesses: named, groups: [], quorum: undefined })
 }
 
-async function proofOf({ reader }: EvidenceSources, { place }: LogEntry): Promise<TlogProof> {
-  const [log, index] = [Math.floor(place / indexesPerLog), place % indexesPerLog]
+async function proofOf({ reader }: EvidenceSources, { globalIndex }: LogEntry): Promise<TlogProof> {
+  const [log, index] = [Math.floor(globalIndex / indexesPerLog), globalIndex % indexesPerLog]
   const latest = await reader.latestCheckpoint(log)
   if (latest === undefined || latest.size <= index) {
     throw new EvidenceRefused('no checkpoint is signed over the entry yet: try again in some seconds')
@@ -174,10 +174,10 @@ async function enrolmentFiles(
   chosen: OpenedGroups,
 ): Promise<BundleFiles> {
   const { user, device } = membersOf(chosen, 'sub')
-  if (entry.deviceTag === null || user === undefined || device === undefined) return new Map()
+  if (entry.deviceBlindIndex === null || user === undefined || device === undefined) return new Map()
   for (const kind of ['device-added', 'login']) {
-    const search: LogSearch = { kind, deviceTag: entry.deviceTag }
-    const found = await sources.store.searchLog(search, entry.place, 1)
+    const search: LogSearch = { kind, deviceBlindIndex: entry.deviceBlindIndex }
+    const found = await sources.store.searchLog(search, entry.globalIndex, 1)
     const [enrolment] = found
     if (enrolment === undefined) continue
     const groups = await openEntry(sources, enrolment)

@@ -2,9 +2,9 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { LogEntry, LogState } from '../../store/log-records.ts'
-import { entryIndexOf, indexesPerLog } from '../../store/log-records.ts'
+import { globalIndexOf, indexesPerLog } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import { isOwn, isSealed, type LogSeals } from '../seals.ts'
+import { isAuthentic, isWrittenByService, type RowMacs } from '../row-macs.ts'
 import { checkTree } from './check-tree.ts'
 import type { StoredEntry } from './database-log.ts'
 import { databaseLog } from './database-log.ts'
@@ -36,7 +36,7 @@ export interface DatabaseCheck {
   /** Is given each staged leaf that the service has sealed. */
   readonly seeStaged: ((leaf: Uint8Array) => void) | undefined
   /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
-  readonly seals: LogSeals | undefined
+  readonly macs: RowMacs | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
   readonly since: ReadonlyMap<string, VerifiedTree>
   readonly onProgress: (done: number, total: number) => void
@@ -74,15 +74,15 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   }
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
-  if (isWhole) await hours.compare(store.eachHourCounts(0, Number.MAX_SAFE_INTEGER), findings)
+  if (isWhole) await hours.compare(store.streamHourlyCounts(0, Number.MAX_SAFE_INTEGER), findings)
   return { logs, entries, checkpoints, staged: await checkStaged(check) }
 }
 
 /** Logs are numbered without a gap, and nobody outside knows one that is not there. */
-function checkStates(states: readonly LogState[], { claimed, findings, seals }: DatabaseCheck): void {
+function checkStates(states: readonly LogState[], { claimed, findings, macs }: DatabaseCheck): void {
   for (const [expected, state] of states.entries()) {
     const { log } = state
-    if (seals !== undefined && !isSealed(seals, state)) {
+    if (macs !== undefined && !isAuthentic(macs, state)) {
       findings.report(
         'root-changed',
         `log ${log}`,
@@ -114,8 +114,8 @@ async function checkLog(
   const since = check.since.get(state.origin)
   let entries = 0
   const inspect = async (batch: readonly StoredEntry[]): Promise<void> => {
-    for (const { row, position } of batch) {
-      const location = `${source.name}, entry ${position}`
+    for (const { row, index } of batch) {
+      const location = `${source.name}, entry ${index}`
       const leaf = checkColumns(row, location, findings)
       hours.add(row.at, row.kind, row.result, row.code ?? '')
       if (leaf !== undefined && checkDetail !== undefined) await checkDetail(row, leaf, location)
@@ -144,22 +144,22 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
   const numbers = new Set(states.map(({ log }) => log))
   let from = Number.MIN_SAFE_INTEGER
   for (const number of [...numbers, Number.NaN]) {
-    const end = Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : entryIndexOf(number, 0)
-    for (const { place } of await store.listLogEntries(from, end, 1)) {
+    const end = Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : globalIndexOf(number, 0)
+    for (const { globalIndex } of await store.listLogEntries(from, end, 1)) {
       findings.report(
         'entry-beyond',
-        `place ${place}`,
-        `it belongs to no log (${Math.floor(place / indexesPerLog)})`,
+        `index ${globalIndex}`,
+        `it belongs to no log (${Math.floor(globalIndex / indexesPerLog)})`,
       )
     }
-    from = entryIndexOf(number + 1, 0)
+    from = globalIndexOf(number + 1, 0)
   }
 }
 
 const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
-async function checkStaged({ store, findings, seals, seeStaged }: DatabaseCheck): Promise<number> {
+async function checkStaged({ store, findings, macs, seeStaged }: DatabaseCheck): Promise<number> {
   const pending = await store.listPending(stagedBatch)
   for (const row of pending) {
     const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
@@ -170,9 +170,9 @@ async function checkStaged({ store, findings, seals, seeStaged }: DatabaseCheck)
     if ((await store.findLogEntryById(row.id)) !== undefined) {
       findings.report('staged-changed', location, 'it has its place already')
     }
-    if (seals !== undefined && !isOwn(seals, row)) {
+    if (macs !== undefined && !isWrittenByService(macs, row)) {
       findings.report('staged-changed', location, 'the service did not put it there')
-    } else if (seals !== undefined && isWhole) {
+    } else if (macs !== undefined && isWhole) {
       seeStaged?.(row.leaf)
     }
     checkColumns(row, location, findings)

@@ -45,7 +45,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
   let firstErased: string | undefined
   const passOver = (leaf: ReadLeaf, location: string): void => {
     // By the leaf, not by the column: who writes columns could let a detail end when it suits them.
-    const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.keptFor ?? 0) <= now
+    const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.retentionSeconds ?? 0) <= now
     if (isOver) {
       count.absent++
       return
@@ -60,7 +60,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
       return
     }
     try {
-      const key = await findKey(row.userTag)
+      const key = await findKey(row.userBlindIndex)
       if (key === undefined) throw new Error('no key')
       const groups = openDetail(row.detail, row.id, key)
       count.opened++
@@ -110,11 +110,11 @@ function compareTags(
   const [core, net, sub] = ['core', 'net', 'sub'].map((label) => membersOf(groups, label))
   const path = core?.path
   const found: readonly (readonly [BlindIndexName, Uint8Array | null, string | undefined])[] = [
-    ['user', row.userTag, sub?.user],
-    ['device', row.deviceTag, sub?.device],
-    ['ip', row.ipTag, net?.ip],
-    ['path', row.pathTag, path === undefined ? undefined : pathOf(path)],
-    ['area', row.areaTag, path === undefined ? undefined : areaOf(path)],
+    ['user', row.userBlindIndex, sub?.user],
+    ['device', row.deviceBlindIndex, sub?.device],
+    ['ip', row.ipBlindIndex, net?.ip],
+    ['path', row.pathBlindIndex, path === undefined ? undefined : pathOf(path)],
+    ['area', row.areaBlindIndex, path === undefined ? undefined : areaOf(path)],
   ]
   for (const [name, stored, value] of found) {
     const isSame =

@@ -73,14 +73,14 @@ class TreeRun<E extends FoundEntry> {
 
   async take(batch: readonly E[]): Promise<void> {
     const { source, findings, inspect } = this.#check
-    const within = batch.filter(({ position }) => position < source.size)
+    const within = batch.filter(({ index }) => index < source.size)
     for (const entry of within) {
-      await this.#bridge(entry.position)
+      await this.#bridge(entry.index)
       this.#tree.append(await this.#hashOf(entry))
       await this.#compareSigned()
     }
-    for (const { position } of batch.slice(within.length)) {
-      findings.report('entry-beyond', this.#locationOf(position), 'the tree does not reach to this entry')
+    for (const { index } of batch.slice(within.length)) {
+      findings.report('entry-beyond', this.#locationOf(index), 'the tree does not reach to this entry')
     }
     await inspect(within)
     await this.#compareTiles()
@@ -102,14 +102,14 @@ class TreeRun<E extends FoundEntry> {
   }
 
   /** Fills what is missing before `position` with the tile's hashes, so that all that follows can still be checked. */
-  async #bridge(position: number): Promise<void> {
+  async #bridge(index: number): Promise<void> {
     const from = this.#tree.size
-    if (from >= position) return
+    if (from >= index) return
     const { findings, source } = this.#check
-    const last = position - 1
+    const last = index - 1
     const location = from === last ? this.#locationOf(from) : `${source.name}, entries ${from} to ${last}`
-    findings.report('entry-missing', location, `${position - from} missing from the log`)
-    while (this.#tree.size < position) {
+    findings.report('entry-missing', location, `${index - from} missing from the log`)
+    while (this.#tree.size < index) {
       this.#tree.append((await this.#tileHash(this.#tree.size)) ?? new Uint8Array(32))
       await this.#compareSigned()
     }
@@ -119,15 +119,15 @@ class TreeRun<E extends FoundEntry> {
    * Of three witnesses to a leaf's hash, its bytes, the column and the tile, two that agree are believed, so that the
    * finding is about the third, and what follows is not drowned by it.
    */
-  async #hashOf({ position, leaf, hash }: E): Promise<Uint8Array> {
+  async #hashOf({ index, leaf, hash }: E): Promise<Uint8Array> {
     const { findings } = this.#check
     if (leaf === undefined) return hash ?? new Uint8Array(32)
     const computed = hashLeaf(leaf)
-    const inTile = await this.#tileHash(position)
+    const inTile = await this.#tileHash(index)
     const isAsStored = hash === undefined || equalBytes(hash, computed)
     const isAsInTile = inTile === undefined || equalBytes(inTile, computed)
     if (isAsStored && isAsInTile) return computed
-    const location = this.#locationOf(position)
+    const location = this.#locationOf(index)
     if (!isAsStored && !isAsInTile) {
       findings.report(
         'entry-changed',
@@ -142,10 +142,12 @@ class TreeRun<E extends FoundEntry> {
     return computed
   }
 
-  async #tileHash(position: number): Promise<Uint8Array | undefined> {
-    const index = Math.floor(position / tileWidth)
-    if (this.#tile?.index !== index) this.#tile = { index, hashes: await this.#check.source.tile(0, index) }
-    const at = (position % tileWidth) * 32
+  async #tileHash(index: number): Promise<Uint8Array | undefined> {
+    const tileIndex = Math.floor(index / tileWidth)
+    if (this.#tile?.index !== tileIndex) {
+      this.#tile = { index: tileIndex, hashes: await this.#check.source.tile(0, tileIndex) }
+    }
+    const at = (index % tileWidth) * 32
     const hash = this.#tile.hashes?.subarray(at, at + 32)
     return hash?.length === 32 ? hash : undefined
   }
@@ -196,8 +198,8 @@ class TreeRun<E extends FoundEntry> {
     }
   }
 
-  #locationOf(position: number): string {
-    return `${this.#check.source.name}, entry ${position}`
+  #locationOf(index: number): string {
+    return `${this.#check.source.name}, entry ${index}`
   }
 }
 

@@ -3,7 +3,7 @@
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
-import { entryIndexOf } from '../../store/log-records.ts'
+import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
 import { verifyNoteSignatures } from '../evidence/note.ts'
 import type { Findings } from './findings.ts'
@@ -38,7 +38,7 @@ export interface CountedSource extends LogSource<StoredEntry> {
 /** @throws StoreUnavailable from its reads. */
 export function databaseLog(options: DatabaseLogOptions): CountedSource {
   const { store, state } = options
-  const begin = entryIndexOf(state.log, 0)
+  const begin = globalIndexOf(state.log, 0)
   let checkpoints = 0
   const count = (): void => {
     checkpoints++
@@ -47,7 +47,7 @@ export function databaseLog(options: DatabaseLogOptions): CountedSource {
     name: `log ${state.log}`,
     size: state.size,
     root: state.root,
-    entries: (from) => readEntries(store, begin, entryIndexOf(state.log + 1, 0), from),
+    entries: (from) => readEntries(store, begin, globalIndexOf(state.log + 1, 0), from),
     tile: async (level, index) => (await store.findTile(state.log, level, index))?.hashes,
     signedTrees: (from) => merged(readCheckpoints(options, from, count), options.claimed, from),
     checkpoints: () => checkpoints,
@@ -64,10 +64,10 @@ async function* readEntries(
   for (;;) {
     const rows = await store.listLogEntries(next, end, batchSize)
     if (rows.length > 0) {
-      yield rows.map((row) => ({ position: row.place - begin, leaf: row.leaf, hash: row.hash, row }))
+      yield rows.map((row) => ({ index: row.globalIndex - begin, leaf: row.leaf, hash: row.hash, row }))
     }
     if (rows.length < batchSize) return
-    next = (rows.at(-1)?.place ?? end) + 1
+    next = (rows.at(-1)?.globalIndex ?? end) + 1
   }
 }
 

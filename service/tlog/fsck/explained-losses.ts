@@ -1,7 +1,7 @@
 /** Losses that the log itself admits: a database was put back, and the log that was started then cites what is gone. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeBase64 } from 'miniseal-protocol/text'
-import { entryIndexOf } from '../../store/log-records.ts'
+import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
 import type { ClaimedTree } from './check-database.ts'
 
@@ -39,7 +39,7 @@ export async function explainLosses(
   const sizes = new Map(states.map(({ origin, size }) => [origin, size]))
   const cited = new Map<string, Cited>()
   for (const { log, origin } of states) {
-    const [first] = await store.listLogEntries(entryIndexOf(log, 0), entryIndexOf(log, 1), 1)
+    const [first] = await store.listLogEntries(globalIndexOf(log, 0), globalIndexOf(log, 1), 1)
     const citation = first === undefined ? undefined : citationOf(first.leaf)
     if (citation !== undefined) cited.set(citation.origin, { ...citation, successor: origin })
   }

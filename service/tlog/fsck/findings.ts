@@ -26,13 +26,13 @@ export type FindingCode =
 export interface Finding {
   readonly code: FindingCode
   /** `log 0, entry 17`: for people. */
-  readonly place: string
+  readonly location: string
   readonly message: string
 }
 
 /** Takes findings as they come. */
 export interface Findings {
-  report(code: FindingCode, place: string, message: string): void
+  report(code: FindingCode, location: string, message: string): void
   /** How many there are; more than are kept, when something is wrong everywhere. */
   readonly count: number
   /** The first ones. */
@@ -46,9 +46,9 @@ export function collectFindings(): Findings {
   const reported: Finding[] = []
   let count = 0
   return {
-    report(code, place, message) {
+    report(code, location, message) {
       count++
-      if (reported.length < maxReported) reported.push({ code, place, message })
+      if (reported.length < maxReported) reported.push({ code, location, message })
     },
     get count() {
       return count

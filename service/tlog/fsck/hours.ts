@@ -1,12 +1,12 @@
 /** The counts that charts are drawn from, made anew from the entries. */
-import type { HourCount } from '../../store/log-records.ts'
+import type { HourlyCount } from '../../store/log-records.ts'
 import type { Findings } from './findings.ts'
 
 export interface HourTally {
   /** @param at milliseconds since 1970 */
   add(at: number, kind: string, result: string, code: string): void
   /** Compares with what is stored. */
-  compare(stored: AsyncIterable<readonly HourCount[]>, findings: Findings): Promise<void>
+  compare(stored: AsyncIterable<readonly HourlyCount[]>, findings: Findings): Promise<void>
 }
 
 /** Holds a number for each hour and what happened in it: a few MiB for a year. */

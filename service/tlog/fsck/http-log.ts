@@ -70,7 +70,7 @@ function pathOf(index: number, width: number): string {
 
 function readHashes(hashes: Uint8Array, first: number): readonly FoundEntry[] {
   return Array.from({ length: Math.floor(hashes.length / 32) }, (_, i) => {
-    return { position: first + i, leaf: undefined, hash: hashes.slice(i * 32, (i + 1) * 32) }
+    return { index: first + i, leaf: undefined, hash: hashes.slice(i * 32, (i + 1) * 32) }
   })
 }
 
@@ -81,7 +81,7 @@ function readBundle(bytes: Uint8Array, first: number, location: string): readonl
     const end = at + 2 + (at + 2 <= bytes.length ? view.getUint16(at) : 0)
     if (end > bytes.length || entries.length === tileWidth)
       throw new HttpLogFailed(`${location} is no bundle of entries`)
-    entries.push({ position: first + entries.length, leaf: bytes.slice(at + 2, end) })
+    entries.push({ index: first + entries.length, leaf: bytes.slice(at + 2, end) })
     at = end
   }
   return entries

@@ -17,7 +17,7 @@ export interface ReadLeaf {
   /** Of a refusal, where it is a public fact; else it is in a group. */
   readonly code: string | undefined
   /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
-  readonly keptFor: number | undefined
+  readonly retentionSeconds: number | undefined
   /** Commitments to groups, base64, by label. */
   readonly commitments: ReadonlyMap<string, string>
 }
@@ -50,7 +50,7 @@ export function readLeaf(bytes: Uint8Array): ReadLeaf {
     at: ts,
     app: app === undefined ? '' : textOf(app),
     code: code === undefined ? undefined : textOf(code),
-    keptFor: secondsOf(typeof rc === 'string' ? rc : ''),
+    retentionSeconds: secondsOf(typeof rc === 'string' ? rc : ''),
     commitments: new Map(commitments),
   }
 }

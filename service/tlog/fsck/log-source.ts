@@ -2,7 +2,7 @@
 
 /** An entry as it is found, nothing of it believed. */
 export interface FoundEntry {
-  readonly position: number
+  readonly index: number
   /** `undefined`: nobody shows it, and its hash stands for it. */
   readonly leaf: Uint8Array | undefined
   /** The leaf hash as it is stored beside it, where it is. */

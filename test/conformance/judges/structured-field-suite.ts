@@ -1,6 +1,6 @@
 /**
  * The working group's tests of structured fields (github.com/httpwg/structured-field-tests), against ours:
- * `npm run check:fields -- FOLDER` with the folder they were cloned to. Of what the group accepts, only what `crypto/` says that
+ * `npx tsx --conditions=source test/conformance/judges/structured-field-suite.ts FOLDER` with the folder they were cloned to. Of what the group accepts, only what `crypto/` says that
  * it leaves out may be refused; nothing that must fail may be accepted; and a value has the group's meaning and text.
  */
 import { readdirSync, readFileSync } from 'node:fs'
@@ -101,7 +101,7 @@ function judge({ raw = [], header_type: type, expected, must_fail, can_fail, can
 const [folder] = process.argv.slice(2)
 if (folder === undefined) {
   console.error(
-    'npm run check:fields -- FOLDER: where github.com/httpwg/structured-field-tests was cloned to',
+    'structured-field-suite.ts FOLDER: where github.com/httpwg/structured-field-tests was cloned to',
   )
   process.exit(2)
 }

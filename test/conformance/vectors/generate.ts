@@ -2,7 +2,7 @@
  * Writes the test vectors. Every run writes the same bytes: seeds, nonces and times are fixed
  * (`test/unit/crypto/fixed-inputs.ts`).
  *
- * `npm run vectors` after a change of the protocol; `vectors.test.ts` fails while the files are not what this writes.
+ * `npx tsx --conditions=source test/conformance/vectors/generate.ts` after a change of the protocol; `vectors.test.ts` fails while the files are not what this writes.
  */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -32,7 +32,10 @@ import { readVectors, requestOf, responseOf } from './read-vectors.ts'
 const names = Object.keys(makers) as VectorName[]
 
 it.each(names)('%s.json is byte for byte what the generator writes', (name) => {
-  expect(readFileSync(vectorPath(name), 'utf8') === vectorText(name), 'run `npm run vectors`').toBe(true)
+  expect(
+    readFileSync(vectorPath(name), 'utf8') === vectorText(name),
+    'run `npx tsx --conditions=source test/conformance/vectors/generate.ts`',
+  ).toBe(true)
 })
 
 describe('padding.json', () => {

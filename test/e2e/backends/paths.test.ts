@@ -171,7 +171,7 @@ it('is found in the log by one path, however it was spelt', async () => {
   for (const { row, groups } of await readLog(service.environment)) {
     if (!String(groups.core?.path).startsWith('/wallet/notes/')) continue
     spellings.add(groups.core?.path)
-    tags.add(Buffer.from(row.pathTag ?? []).toString('hex'))
+    tags.add(Buffer.from(row.pathBlindIndex ?? []).toString('hex'))
   }
   expect(spellings).toEqual(new Set(['/wallet/notes/a@b', '/wallet/notes/a%40b?page=2']))
   expect(tags.size).toBe(1)

@@ -50,7 +50,7 @@ describe('shell', () => {
   /** What a page tells its reader to save, and what commands before it have made. */
   const savedBy = (document: string): readonly string[] => {
     const text = readFileSync(join(root, document), 'utf8')
-    return [...text.matchAll(/Save it as `([^`]+)`/g)].map(([, name]) => name ?? '')
+    return [...text.matchAll(/Save this as `([^`]+)`/g)].map(([, name]) => name ?? '')
   }
 
   it.each(blocks.filter(isShell).map((block) => [at(block), block] as const))(

@@ -1,7 +1,7 @@
 /** Whether what a shell block names is there: npm scripts, commands of `miniseal`, their options, files and variables. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { commands } from '../../../service/cli/commands.ts'
+import { loadCommands } from '../../../service/cli/dispatch.ts'
 import { knownVariables } from '../../../service/config/variables.ts'
 import { root } from './documents.ts'
 import type { SimpleCommand } from './shell.ts'
@@ -24,9 +24,12 @@ const foreign = new Set([
   'export',
 ])
 
-/** A variable of the service or of its commands, or of the tests that the deep checks are made of. */
+/** Settings of the tests, for more rounds and larger searches. */
+const testVariables = ['MINISEAL_AREA', 'MINISEAL_MODEL', 'MINISEAL_MODEL_RUNS', 'MINISEAL_PROPERTY_RUNS']
+
+/** Whether the service, one of its commands or a test reads the variable. */
 function isKnown(name: string): boolean {
-  return knownVariables.includes(name) || name === 'MINISEAL_ROOM'
+  return knownVariables.includes(name) || testVariables.includes(name)
 }
 
 /** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
@@ -41,7 +44,7 @@ export function findFault(command: SimpleCommand, saved: readonly string[]): str
     case 'npm':
       return npmFault(args)
     case 'npx':
-      return args[0] === 'miniseal' ? minisealFault(args.slice(1)) : `npx ${args[0]} is not ours`
+      return npxFault(args, saved)
     case 'docker':
       return dockerFault(args)
     case 'export':
@@ -61,6 +64,23 @@ export function findFault(command: SimpleCommand, saved: readonly string[]): str
   }
 }
 
+function npxFault([program, ...args]: readonly string[], saved: readonly string[]): string | undefined {
+  const [first] = args.filter((word) => !word.startsWith('-'))
+  switch (program) {
+    case 'miniseal':
+      return minisealFault(args)
+    case 'tsx':
+    case 'vitest':
+      return fileFault(program === 'vitest' && first === 'run' ? args.find(isPath) : first, saved)
+    case 'stryker':
+      return undefined
+    default:
+      return `npx ${program} is not ours`
+  }
+}
+
+const isPath = (word: string): boolean => word.includes('/')
+
 function npmFault([verb, ...args]: readonly string[]): string | undefined {
   if (verb === 'ci' || verb === 'install' || verb === 'pack') return undefined
   const name = verb === 'run' ? args[0] : verb
@@ -75,25 +95,20 @@ function npmFault([verb, ...args]: readonly string[]): string | undefined {
   return unknown === undefined ? undefined : `npm run ${name} has no option --${unknown}`
 }
 
+const commands = new Map((await loadCommands()).map((command) => [command.name, command]))
+
 function minisealFault([name, ...rest]: readonly string[]): string | undefined {
   if (name === '--help' || name === undefined) return undefined
-  const found = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (found === undefined) return `there is no command ${name}`
-  const [inner] = rest
-  if (inner === '--help') return undefined
-  const isGroup = 'commands' in found
-  const command = isGroup
-    ? Object.hasOwn(found.commands, inner ?? '')
-      ? found.commands[inner ?? '']
-      : undefined
-    : found
-  if (command === undefined) return `there is no command ${name} ${inner}`
-  const usage = command.usage
-  const option = rest.find((word) => {
+  const [second, ...others] = rest
+  const isGroup = [...commands.keys()].some((known) => known.startsWith(`${name} `))
+  if (isGroup && second === '--help') return undefined
+  const command = commands.get(isGroup ? `${name} ${second}` : name)
+  if (command === undefined) return `there is no command ${name} ${second}`
+  const option = (isGroup ? others : rest).find((word) => {
     const [flag = ''] = word.split('=')
-    return /^--?[a-z]/.test(flag) && !new RegExp(`(^|[^\\w-])${flag}\\b`).test(usage)
+    return /^--?[a-z]/.test(flag) && !new RegExp(`(^|[^\\w-])${flag}\\b`).test(command.usage)
   })
-  return option === undefined ? undefined : `${name} has no option ${option}`
+  return option === undefined ? undefined : `${command.name} has no option ${option}`
 }
 
 function dockerFault([verb, action, ...rest]: readonly string[]): string | undefined {

@@ -4,10 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findField } from '../../../crypto/frames/binary-http.ts'
-import type { Command } from '../../../service/cli/command.ts'
-import { commands } from '../../../service/cli/commands.ts'
 import type { CommandResult } from '../../support/command.ts'
-import { runCommand } from '../../support/command.ts'
+import { runWords } from '../../support/command.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
@@ -93,13 +91,7 @@ export class Page {
     args: readonly string[],
     more: Readonly<Record<string, string>> = {},
   ): Promise<CommandResult> {
-    const [name = '', inner = '', ...rest] = args
-    const found = commands[name]
-    const command: Command | undefined =
-      found !== undefined && 'commands' in found ? found.commands[inner] : found
-    if (found === undefined || command === undefined) throw new Error(`there is no command ${name} ${inner}`)
-    const own = 'commands' in found ? rest : args.slice(1)
-    return await runCommand(command, own, { ...this.environment, ...more })
+    return await runWords(args, { ...this.environment, ...more })
   }
 
   /** What a command of a page says and how it ends; of a program that is not ours nothing. */
@@ -112,7 +104,7 @@ export class Page {
     for (const [at, word] of own.entries()) real.push(await this.wordOf(word, own, at))
     const said = own[2] === 'master' ? await this.changeMasterKey(real) : await this.miniseal(real)
     if (said.code !== 0) throw new Error(`${real.join(' ')}: ${said.out}${said.err}`)
-    if (own[1] === 'end') await this.noteKeys()
+    if (own[0] === 'keys' && own[1] === 'revoke') await this.noteKeys()
     return said.code
   }
 
@@ -142,7 +134,7 @@ export class Page {
     return named.replace('https://pay.example.com', this.service.origin)
   }
 
-  /** The key of a kind that the page began with, or that was left by its last `end`; a root key needs one that follows. */
+  /** The key of a kind that the page began with, or that was left by its last `revoke`; a root key needs one that follows. */
   private async oldKey(kind: string): Promise<string> {
     const roots = (await this.listKeys()).filter(([its]) => its === 'root')
     if (kind === 'root' && roots.length === 1) await this.miniseal(['keys', 'rotate', 'root'])

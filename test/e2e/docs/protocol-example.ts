@@ -80,7 +80,7 @@ function messageText(
 
 ${block(base)}
 ${rows(['signature', signature])}
-In Binary HTTP, ${encoded.length} bytes, padded to ${padded.length}: each length in hex, and what follows it as text.
+In Binary HTTP, ${encoded.length} bytes, padded to ${padded.length}: each length in hex, followed by its value as text.
 
 ${partsOf(message, padding)}
 ${rows([title, padded])}`
@@ -105,7 +105,7 @@ ${rows(
 ### 13.2 The login
 
 The device signs at 1764000000. ${messageText('plaintext', messages.login)}
-It is sealed for S with a new key of the client's:
+It is encrypted for S with a new key of the client:
 
 ${rows(
   ['e_c', keys.client.secretKey],
@@ -117,13 +117,13 @@ ${rows(
   ['nonce', nonces.login],
   ['request frame', handshake.requestFrame],
 )}
-### 13.3 The answer to the login
+### 13.3 The response to the login
 
 The service signs at 1764000001. The access token in it:
 
 ${block((token.match(/.{1,98}/g) ?? []).join('\n'))}
 ${messageText('plaintext', messages.loggedIn)}
-It is sealed with a new key of the service's, and the same values give the keys of the session:
+It is encrypted with a new key of the service. The session keys derive from the same values:
 
 ${rows(
   ['e_s', keys.server.secretKey],
@@ -141,13 +141,13 @@ ${rows(
 ### 13.4 A request
 
 ${messageText('plaintext', messages.transfer)}
-Sealed with c2s:
+Encrypted with c2s:
 
 ${rows(['sid', keys.sessionId], ['nonce', nonces.transfer], ['request frame', frames.transfer])}
-### 13.5 Its answer
+### 13.5 Its response
 
 ${messageText('plaintext', messages.done)}
-Sealed with a key for this answer alone, HKDF(s2c, the request's frame nonce, "miniseal/1 response"):
+Encrypted with a key for this response only, HKDF(s2c, the request's frame nonce, "miniseal/1 response"):
 
 ${rows(['key', responseKey], ['nonce', nonces.done], ['response frame', frames.done])}
 ${logExample()}`
@@ -160,14 +160,14 @@ function logExample(): string {
   if (leaf === undefined || group === undefined || proof === undefined) throw new Error('no such vectors')
   return `### 13.6 A leaf, a group and a proof
 
-From [log.json](../../test/conformance/vectors/log.json). A leaf is one line, broken here, without the spaces in front:
+From [log.json](../../test/conformance/vectors/log.json). A leaf is one line, wrapped here, without the leading spaces:
 
 ${rows(['leaf', leaf.leaf], ['leaf hash', leaf.hash])}
-A group \`${group.label}\`, its salt, and what a leaf holds in its place:
+A group \`${group.label}\`, its salt, and its commitment in the leaf:
 
 ${rows(['group', group.group], ['salt', group.salt], ['commitment', group.commitment])}
 A proof that "${proof.entry}" is the entry of its index, by the log with the seed \`${log.log.seed}\` and a witness with the seed
-\`${log.witness.seed}\`, who are in [log.json](../../test/conformance/vectors/log.json) too:
+\`${log.witness.seed}\`, both in [log.json](../../test/conformance/vectors/log.json):
 
 ${block(proof.proof.trimEnd())}
 The policy that accepts it:

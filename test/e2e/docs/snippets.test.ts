@@ -149,7 +149,7 @@ describe('the guide for mini programs', () => {
     const offered: (() => unknown)[] = []
     const more = {
       showProblem: () => 'problem',
-      offerToAskAgain: (again: () => unknown) => offered.push(again),
+      offerRetry: (again: () => unknown) => offered.push(again),
     }
     const text = block('docs/guides/mini-program.md#Errors').text
     const order = { payee: 'bob', amount: 1, currency: 'CNY' }

@@ -27,15 +27,16 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
   'docs/guides/explain.md#In a backend of your own': [
     {
       realm: 'node',
-      given: `import { type VerifyOptions, verifyMiniseal } from 'miniseal/verify'
+      given: `import { createVerifier } from 'miniseal-verify'
 declare const request: import('node:http').IncomingMessage
 declare const log: { warn(fields: object, text: string): void }
-declare const { origin, body }: VerifyOptions
+declare const origin: string
+declare const body: Uint8Array
 `,
     },
   ],
   'docs/guides/integration.md#Mounted': [{ realm: 'node' }],
-  'docs/guides/integration.md#Asking for a finger': [
+  'docs/guides/integration.md#Step-up authentication': [
     {
       realm: 'node',
       given: `declare const app: import('miniseal').InnerApp
@@ -56,7 +57,7 @@ declare const user: string
     { realm: 'node' },
   ],
   'docs/guides/mini-program.md#Ten lines to the first call': [{ realm: 'phone' }],
-  'docs/guides/mini-program.md#Confirming by finger or face': [
+  'docs/guides/mini-program.md#Step-up authentication': [
     {
       realm: 'phone',
       given: `${channel}declare const order: object\ndeclare function showSheet(summary: string): Promise<boolean>\n`,
@@ -82,10 +83,10 @@ declare const user: string
   'docs/guides/mini-program.md#Errors': [
     {
       realm: 'phone',
-      given: `${channel}declare function showProblem(answer: unknown): void\ndeclare function offerToAskAgain(again: () => unknown): void\n`,
+      given: `${channel}declare function showProblem(answer: unknown): void\ndeclare function offerRetry(again: () => unknown): void\n`,
     },
   ],
-  'docs/guides/mini-program.md#Giving up, and asking what happened': [{ realm: 'phone', given: channel }],
+  'docs/guides/mini-program.md#Cancelling and querying the outcome': [{ realm: 'phone', given: channel }],
   'docs/guides/mini-program.md#Devices and sessions': [{ realm: 'phone', given: channel }],
   'miniprogram/client/README.md#十行代码，第一次调用': [{ realm: 'phone' }],
   'miniprogram/client/README.md#Ten lines to the first call': [{ realm: 'phone' }],

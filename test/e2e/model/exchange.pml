@@ -41,8 +41,8 @@ byte keyBody;             /* its fingerprint, */
 byte keyOwner;            /* who works on it (started_at), */
 byte keyAnswer;           /* and its answer */
 bool intent[3];           /* log_intents */
-bool leaf[FRAMES];        /* log_staged: what came of the request */
-bool unknownLeaf[FRAMES]; /* log_staged: `outcome-unknown` */
+bool leaf[FRAMES];        /* tlog_pending: what came of the request */
+bool unknownLeaf[FRAMES]; /* tlog_pending: `outcome-unknown` */
 bool revoked;             /* the device, and its sessions with it */
 
 /* Time: `created` of every frame is more than the window ago. */

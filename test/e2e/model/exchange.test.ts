@@ -1,6 +1,6 @@
 /**
  * `exchange.pml`: as it stands every property holds in every state; with one guard taken away the search finds the harm.
- * `MINISEAL_MODEL=large` searches larger bounds (`npm run check:model`).
+ * `MINISEAL_MODEL=large` searches larger bounds (`MINISEAL_MODEL=large npx vitest run test/e2e/model`).
  */
 import { describe, expect, it } from 'vitest'
 import { search } from './spin.ts'

@@ -181,7 +181,7 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     let next: string | null = ''
     while (next !== null) {
       const page: PageAnswer = await get(`entries?kind=audit-read${next === '' ? '' : `&before=${next}`}`)
-      seen.push(...page.entries.map(({ place }) => place))
+      seen.push(...page.entries.map(({ globalIndex }) => globalIndex))
       next = page.next
     }
     expect(seen.length).toBeGreaterThan(54)
@@ -294,9 +294,9 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     const before = await get<PageAnswer>('entries')
     const chosen = before.entries.findLast(({ detail }) => detail === 'opened')
     if (chosen === undefined) throw new Error('nothing to change')
-    await disturb(service, `update log_entries set detail = hash where place = ${chosen.place}`)
-    const after = await get<PageAnswer>(`entries?before=${chosen.place + 1}`)
-    expect(after.entries[0]).toMatchObject({ place: chosen.place, detail: 'damaged' })
+    await disturb(service, `update tlog_entries set detail = hash where global_index = ${chosen.globalIndex}`)
+    const after = await get<PageAnswer>(`entries?before=${chosen.globalIndex + 1}`)
+    expect(after.entries[0]).toMatchObject({ globalIndex: chosen.globalIndex, detail: 'damaged' })
     expect(after.entries.slice(1).every(({ detail }) => detail !== 'damaged')).toBe(true)
     const entry = await get<EntryAnswer>(`entries/${chosen.id}`)
     expect(entry).toMatchObject({ row: { detail: 'damaged' }, groups: {}, withheld: [] })

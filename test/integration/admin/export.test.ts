@@ -26,8 +26,8 @@ beforeAll(async () => {
     { user: 'u_erased', path: '/y', facts: { by: 'user', reason: 'lost' } },
   ])
   const none =
-    'detail = null, user_tag = null, device_tag = null, ip_tag = null, path_tag = null, area_tag = null'
-  await log.database.sql(`update log_entries set ${none} where place = 1202`)
+    'detail = null, user_blind_index = null, device_blind_index = null, ip_blind_index = null, path_blind_index = null, area_blind_index = null'
+  await log.database.sql(`update tlog_entries set ${none} where global_index = 1202`)
 })
 
 afterAll(async () => {
@@ -45,11 +45,11 @@ it('writes a line for each entry, the newest first, with what is sealed in it', 
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(rows).toHaveLength(1203)
-  expect(rows[0]).toMatchObject({ position: 1202, detail: 'erased', groups: {} })
+  expect(rows[0]).toMatchObject({ index: 1202, detail: 'erased', groups: {} })
   expect(rows[0].facts).toEqual({ by: 'user', reason: 'lost' })
   expect(rows[1].facts).toBeUndefined()
   expect(rows[2]).toMatchObject({
-    position: 1200,
+    index: 1200,
     kind: 'request',
     result: 'ok',
     detail: 'opened',
@@ -88,7 +88,7 @@ it('is told in the log before anything is shown, without the values of its filte
   expect(leaf).toContain('"x":{"by":"command","filters":"user","what":"csv"}')
   expect(leaf).not.toContain('u_person-1')
   await log.database.sql(
-    "create trigger full before insert on log_staged begin select raise(abort, 'no'); end",
+    "create trigger full before insert on tlog_pending begin select raise(abort, 'no'); end",
   )
   const refused = await run('--user', 'u_person-1').catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(Error)
@@ -99,7 +99,7 @@ it('puts a file in its place when it is whole, and leaves nothing when it is not
   const out = join(folder, 'all.csv')
   expect((await run('--out', out)).out).toBe('')
   expect(readFileSync(out, 'utf8').trim().split('\r\n')).toHaveLength(1204)
-  await log.database.sql("update log_entries set detail = x'00' where place = 3")
+  await log.database.sql("update tlog_entries set detail = x'00' where global_index = 3")
   await expect(run('--out', join(folder, 'broken.csv'))).rejects.toThrow()
   expect(readdirSync(folder)).toEqual(['all.csv'])
 })

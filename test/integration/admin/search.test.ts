@@ -102,7 +102,7 @@ describeOnBothEngines('search', (create) => {
       undefined,
       100,
     )
-    return entries.map(({ place }) => place)
+    return entries.map(({ globalIndex }) => globalIndex)
   }
 
   it('finds by each column and tag, the newest first, and by all of them together', async () => {
@@ -134,7 +134,7 @@ describeOnBothEngines('search', (create) => {
     let before: number | undefined
     do {
       const page = await search.page({ area: '/wallet' }, before, 7)
-      seen.push(...page.entries.map(({ place }) => place))
+      seen.push(...page.entries.map(({ globalIndex }) => globalIndex))
       before = page.next
       await log.append(requests(1, 500 + seen.length))
     } while (before !== undefined)

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const [first] = await log.append([{ user: 'u_copied', path: '/wallet/transfers' }])
   await log.database.sql(copiesOf(2, entries - 2))
   await log.database.sql(
-    `insert into log_hours (hour, kind, result, code, entries)
+    `insert into tlog_hourly_counts (hour, kind, result, code, entries)
      with recursive n(i) as (select 0 union all select i + 1 from n where i < ${hours - 1})
      select 1700000000 / 3600 * 3600 + n.i * 3600, 'refused', 'refused', 'replayed', 1 from n`,
   )
@@ -43,12 +43,12 @@ beforeAll(async () => {
 /** Copies of the newest entry, erased, from a place on: as many as it takes, in a moment. */
 function copiesOf(from: number, count: number): string {
   const bytes = (size: number): string => `unhex(printf('%0${2 * size}x', n.i))`
-  return `insert into log_entries (place, id, hash, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
-      path_tag, area_tag, detail, detail_until)
+  return `insert into tlog_entries (global_index, id, hash, leaf, at, kind, result, code, app, user_blind_index, device_blind_index, ip_blind_index,
+      path_blind_index, area_blind_index, detail, detail_expires_at)
     with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${from + count - 1})
-    select n.i, ${bytes(16)}, ${bytes(32)}, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
-      path_tag, area_tag, null, 0
-    from (select * from log_entries order by place desc limit 1), n`
+    select n.i, ${bytes(16)}, ${bytes(32)}, leaf, at, kind, result, code, app, user_blind_index, device_blind_index, ip_blind_index,
+      path_blind_index, area_blind_index, null, 0
+    from (select * from tlog_entries order by global_index desc limit 1), n`
 }
 
 afterAll(async () => {
@@ -118,7 +118,9 @@ it.each<[string, AuditFilter]>([
   ],
 ])('searches by %s in turns of few places', async (_, filter) => {
   // Each for itself finds much, and all together nothing.
-  await log.database.sql(`update log_entries set ip_tag = x'0000000000000001' where place > 1`)
+  await log.database.sql(
+    `update tlog_entries set ip_blind_index = x'0000000000000001' where global_index > 1`,
+  )
   let found = -1
   const turns = await turnsOf(async () => {
     found = (await search.page(filter, undefined, 50)).entries.length

@@ -225,7 +225,7 @@ describeWithBothDatabases('who has the database', (create) => {
   it('can bring a service key back that was ended; the log has its end, and the list shows it', async () => {
     const old = (await stolenKey(service, 'token')).kid
     await runKeys(['rotate', 'token'], service.environment)
-    await runKeys(['end', 'token', old, '--now'], service.environment)
+    await runKeys(['revoke', 'token', old, '--now'], service.environment)
     const inUse = async (): Promise<readonly string[]> =>
       (await stolenKeyring(service)).published('token', service.now() + 60).map(({ kid }) => kid)
     expect(await inUse()).not.toContain(old)

@@ -3,14 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { audit } from '../../../service/cli/audit.ts'
-import { auditor } from '../../../service/cli/auditor.ts'
-import type { Command } from '../../../service/cli/command.ts'
-import { devices } from '../../../service/cli/devices.ts'
-import { keys } from '../../../service/cli/keys.ts'
-import { sessions } from '../../../service/cli/sessions.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
-import { runCommand } from '../../support/command.ts'
+import { runWords } from '../../support/command.ts'
 import { fetchConfiguration, logIn, RawSession } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -78,24 +72,21 @@ async function restart(): Promise<void> {
   service = await startTestService({ environment })
 }
 
-const commands: Readonly<Record<string, Command>> = { auditor, devices, keys, sessions }
-
 /** Runs one line of the page. @param words what its words in capitals stand for */
 async function run(line: string, words: Readonly<Record<string, string>>): Promise<void> {
-  const [npx, miniseal, name = '', ...rest] = line
+  const [npx, miniseal, ...rest] = line
     .split(' ')
     .map((word) => (Object.hasOwn(words, word) ? (words[word] ?? '') : word))
   expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
-  const command = name === 'audit' ? audit.commands[rest.shift() ?? ''] : commands[name]
-  if (command === undefined) throw new Error(`there is no such command: ${line}`)
-  expect((await runCommand(command, rest, environment)).code, line).toBe(0)
+  expect((await runWords(rest, environment)).code, line).toBe(0)
 }
 
 type Kind = 'agreement' | 'signing' | 'token' | 'log' | 'root'
 
-/** The key of each line that ends one, before the lines are run. */
+/** The key of each line that revokes one, before the lines are run. */
 async function oldKeyOf(lines: readonly string[]): Promise<string> {
-  const [, kind] = lines.map((line) => / end (\S+) OLD_KEY/.exec(line)).find((found) => found !== null) ?? []
+  const [, kind] =
+    lines.map((line) => / revoke (\S+) OLD_KEY/.exec(line)).find((found) => found !== null) ?? []
   return kind === undefined ? '' : (await stolenKey(service, kind as Kind)).kid
 }
 
@@ -122,7 +113,7 @@ describe.each(sections.filter(({ blocks }) => blocks.length > 0))('$title', ({ t
       const isMaster = lines.some((line) => line.endsWith('rotate master'))
       if (isMaster) environment.MINISEAL_MASTER_KEY = `${masterKey()},${environment.MINISEAL_MASTER_KEY}`
       // The page says: if a next root key is pinned already.
-      if (lines[0]?.includes('end root')) await run('npx miniseal keys rotate root', {})
+      if (lines[0]?.includes('revoke root')) await run('npx miniseal keys rotate root', {})
       const old = await oldKeyOf(lines)
       const words = {
         OLD_KEY: old,
@@ -138,7 +129,7 @@ describe.each(sections.filter(({ blocks }) => blocks.length > 0))('$title', ({ t
       expect(await again(session)).toBe(outcome === 'goes on' ? 200 : 401)
       expect((await (await logIn(service)).send()).status).toBe(200)
       if (old !== '') {
-        const { out } = await runCommand(keys, ['list'], environment)
+        const { out } = await runWords(['keys', 'list'], environment)
         expect(out).not.toContain(old)
       }
     },

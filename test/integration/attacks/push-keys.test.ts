@@ -1,6 +1,6 @@
 /** The key of one backend that may push, against other backends and against the service's own events. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { push as pushCommand } from '../../../service/cli/push.ts'
+import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { runCommand } from '../../support/command.ts'
 import { newBackend, type PushParts, signedPush } from '../../support/push-request.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'

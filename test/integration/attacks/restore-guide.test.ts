@@ -3,9 +3,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { Command } from '../../../service/cli/command.ts'
-import { commands } from '../../../service/cli/commands.ts'
-import { type CommandResult, runCommand } from '../../support/command.ts'
+import { type CommandResult, runWords } from '../../support/command.ts'
 import { logIn, type RawSession, send } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -46,13 +44,9 @@ afterEach(async () => {
 
 async function run(line: string): Promise<CommandResult> {
   const words = line.split(' ').map((word) => (word === 'backup.db' ? join(folder.path, word) : word))
-  const [npx, miniseal, name = '', ...rest] = words
+  const [npx, miniseal, ...rest] = words
   expect([npx, miniseal], line).toEqual(['npx', 'miniseal'])
-  const found = commands[name]
-  const command: Command | undefined =
-    found !== undefined && 'commands' in found ? found.commands[rest.shift() ?? ''] : found
-  if (command === undefined) throw new Error(`there is no such command: ${line}`)
-  return await runCommand(command, rest, environment)
+  return await runWords(rest, environment)
 }
 
 const pay = (session: RawSession, key: string) =>
@@ -179,8 +173,8 @@ it('makes a copy of one moment under load, and overwrites no file', async () => 
   await expect(run(backUp)).rejects.toThrow(/is there/)
   const copy = new Database(join(folder.path, 'backup.db'), { readonly: true })
   expect(copy.pragma('integrity_check', { simple: true })).toBe('ok')
-  const [state] = copy.prepare('select size from log_states').all() as { size: number }[]
-  expect(copy.prepare('select count(*) as n from log_entries').get()).toEqual({ n: state?.size })
+  const [state] = copy.prepare('select size from tlog_states').all() as { size: number }[]
+  expect(copy.prepare('select count(*) as n from tlog_entries').get()).toEqual({ n: state?.size })
   copy.close()
 })
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
 import { verify } from '../../../service/cli/audit-verify.ts'
-import { sessions } from '../../../service/cli/sessions.ts'
-import type { SealedPendingEntry } from '../../../service/store/log-records.ts'
+import { sessions } from '../../../service/cli/commands/sessions.ts'
+import type { AuthenticatedPendingEntry } from '../../../service/store/log-records.ts'
 import { parseCheckpointNote } from '../../../service/tlog/checkpoint-note.ts'
 import { leafIdText, newLeafId } from '../../../service/tlog/leaf-id.ts'
 import { startWrites } from '../../../service/tlog/origin.ts'
@@ -13,13 +13,13 @@ import { isSettled } from '../../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
 import { type CommandResult, runCommand } from '../../support/command.ts'
-import { testSeals } from '../../support/log-records.ts'
+import { testMacs } from '../../support/log-records.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
-import { stolenSeals } from '../../support/stolen.ts'
+import { stolenMacs } from '../../support/stolen.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
 
 const transfer = {
@@ -29,16 +29,22 @@ const transfer = {
 } as const
 
 /** It would excuse details that they took away. Sealed as well as they can, or not at all. */
-function madeUp(kind: string, isSealed: boolean): SealedPendingEntry {
+function madeUp(kind: string, isSealed: boolean): AuthenticatedPendingEntry {
   const at = Date.now()
   const id = newLeafId(at)
   const facts = { reason: 'law' }
   const leaf = encodeLeaf({ id: leafIdText(id), kind: 'erased', result: 'ok', retention: '5y', at, facts })
   const hash = hashLeaf(leaf)
-  const nothing = { code: null, app: null, detail: null, detailUntil: 0 }
-  const tags = { userTag: null, deviceTag: null, ipTag: null, pathTag: null, areaTag: null }
-  const seal = isSealed ? testSeals.ofLeaf(hash) : null
-  return { id, hash, leaf, at, kind, result: 'ok', ...nothing, ...tags, seal }
+  const nothing = { code: null, app: null, detail: null, detailExpiresAt: 0 }
+  const tags = {
+    userBlindIndex: null,
+    deviceBlindIndex: null,
+    ipBlindIndex: null,
+    pathBlindIndex: null,
+    areaBlindIndex: null,
+  }
+  const mac = isSealed ? testMacs.ofEntry(hash) : null
+  return { id, hash, leaf, at, kind, result: 'ok', ...nothing, ...tags, mac }
 }
 
 describeWithBothDatabases('who may write the database', (create) => {
@@ -79,12 +85,12 @@ describeWithBothDatabases('who may write the database', (create) => {
     const session = await logIn(service)
     await isSettled(service)
     const entry = madeUp(kind, isSealed)
-    await withStore(service.environment, (store) => store.commit([{ kind: 'stage-leaf', entry }]))
+    await withStore(service.environment, (store) => store.commit([{ kind: 'insert-pending-entry', entry }]))
     await vi.waitFor(async () => expect(await status()).toBe('tree-damaged'), { timeout: 60_000 })
     expect((await session.send(transfer)).json.code).toBe('unavailable')
     expect((await check()).out).toContain('FAILED staged-changed')
     // Without it the log goes on: it was never in the tree.
-    await disturb(service, 'delete from log_staged')
+    await disturb(service, 'delete from tlog_pending')
     await vi.waitFor(async () => expect(await status()).toBe('open'), { timeout: 60_000 })
     expect((await session.send(transfer)).status).toBe(201)
     expect(ofKind(await readLog(service.environment), 'erased')).toEqual([])
@@ -93,8 +99,8 @@ describeWithBothDatabases('who may write the database', (create) => {
   it('cannot have a leaf signed that they took into the tree themselves', async () => {
     await service.stop()
     await withStore(environment, async (store) => {
-      await store.commit([{ kind: 'stage-leaf', entry: madeUp('erased', false) }])
-      const grown = await store.sequence((batch) => ({ ...growTree(batch), seal: batch.state.seal }), 1)
+      await store.commit([{ kind: 'insert-pending-entry', entry: madeUp('erased', false) }])
+      const grown = await store.sequence((batch) => ({ ...growTree(batch), mac: batch.state.mac }), 1)
       expect(grown).toMatchObject({ kind: 'sequenced', leaves: 1 })
     })
     service = await startTestService({ environment })
@@ -113,7 +119,7 @@ describeWithBothDatabases('who may write the database', (create) => {
       const signed = await store.findLatestCheckpoint(0)
       const previous = parseCheckpointNote(signed?.note ?? '')
       const origin = `${previous.origin}-2`
-      const writes = startWrites({ log: 1, origin, previous, now: service.now(), seals: testSeals })
+      const writes = startWrites({ log: 1, origin, previous, now: service.now(), macs: testMacs })
       expect(await store.commit(writes)).toEqual({ kind: 'committed' })
     })
     service = await startTestService({ environment })
@@ -122,13 +128,13 @@ describeWithBothDatabases('who may write the database', (create) => {
   })
 
   it('can take out a leaf that waits for its place: nothing is signed that has it', async () => {
-    const seals = await stolenSeals(service)
+    const macs = await stolenMacs(service)
     await service.stop()
     const entry = { ...madeUp('erased', false) }
     await withStore(environment, (store) =>
-      store.commit([{ kind: 'stage-leaf', entry: { ...entry, seal: seals.ofLeaf(entry.hash) } }]),
+      store.commit([{ kind: 'insert-pending-entry', entry: { ...entry, mac: macs.ofEntry(entry.hash) } }]),
     )
-    await disturb(service, 'delete from log_staged')
+    await disturb(service, 'delete from tlog_pending')
     service = await startTestService({ environment })
     expect(await status()).toBe('open')
     expect((await check()).code).toBe(0)

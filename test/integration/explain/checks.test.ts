@@ -8,7 +8,13 @@ import type { InnerList } from '../../../crypto/http-signatures/structured-field
 import { parseDictionary } from '../../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import type { ExplainOptions, SignatureReport } from '../../../packages/verify/explain/index.ts'
-import { en, explainCapture, firstFailure, jsonOf, printReport } from '../../../packages/verify/explain/index.ts'
+import {
+  en,
+  explainCapture,
+  firstFailure,
+  jsonOf,
+  printReport,
+} from '../../../packages/verify/explain/index.ts'
 import { readCapture, UnreadableCapture } from '../../../service/explain/captures.ts'
 import { readKeys, UnreadableKey } from '../../../service/explain/key-options.ts'
 import { zhCN } from '../../../service/explain/locales/zh-CN.ts'

@@ -139,7 +139,7 @@ it('stays told of over a restart, and over the end of the next one', async () =>
 it('proves nothing any more once the key that signed it was ended', async () => {
   const [, kid = ''] = /^log +(\S{43})/m.exec((await runKeys(['list'], service.environment)).out) ?? []
   expect((await runKeys(['rotate', 'log'], service.environment)).code).toBe(0)
-  expect((await runKeys(['end', 'log', kid, '--now'], service.environment)).code).toBe(0)
+  expect((await runKeys(['revoke', 'log', kid, '--now'], service.environment)).code).toBe(0)
   const leaked = await publishedLog()
   const isKnown = (log: LogKeys): boolean =>
     [log.vkey, ...(log.ended ?? [])].some((vkey) => (leaked.ended ?? []).includes(vkey))

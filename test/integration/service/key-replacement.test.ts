@@ -49,18 +49,18 @@ async function kids(kind: string): Promise<string[]> {
   return lines.map((line) => line.split(/\s+/)[1] ?? '')
 }
 
-it('signs with the old root until it is told otherwise: old clients until then, new ones before and after', async () => {
+it('signs with the old root until the next one is activated: old clients until then, new ones before and after', async () => {
   const [old = ''] = await serving(async ({ roots }) => roots)
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
   const { roots } = await exported()
   expect(roots).toHaveLength(2)
   expect(roots[0]).toBe(old)
-  expect((await run('list')).out).toContain(`root       ${next}  not used yet`)
+  expect((await run('list')).out).toContain(`root       ${next}  not yet active`)
   await serving(async (service) => {
     await expect(pinning(service, [old])).resolves.toBeDefined()
     await expect(pinning(service, roots)).resolves.toBeDefined()
   })
-  expect((await run('use', 'root', next)).code).toBe(0)
+  expect((await run('activate', 'root', next)).code).toBe(0)
   await new Promise((resolve) => setTimeout(resolve, 1100))
   await serving(async (service) => {
     await expect(pinning(service, [old])).rejects.toMatchObject({ code: 'key_unknown' })
@@ -68,7 +68,7 @@ it('signs with the old root until it is told otherwise: old clients until then, 
   })
   // Too early after all: the old one can be taken back.
   const [, former = ''] = await kids('root')
-  expect((await run('use', 'root', former)).code).toBe(0)
+  expect((await run('activate', 'root', former)).code).toBe(0)
   await new Promise((resolve) => setTimeout(resolve, 1100))
   await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined())
 })
@@ -76,7 +76,7 @@ it('signs with the old root until it is told otherwise: old clients until then, 
 it('switches to the new root at a given time', async () => {
   await serving(async ({ roots }) => roots)
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
-  expect((await run('use', 'root', next, '--at', '2999-01-31T08:00:00Z')).out).toContain(
+  expect((await run('activate', 'root', next, '--at', '2999-01-31T08:00:00Z')).out).toContain(
     '2999-01-31T08:00:00Z',
   )
   const wrapper = createSecretWrapper(
@@ -95,11 +95,11 @@ it('refuses a second waiting root, a root that is in use or not there, and a tim
   const [only = ''] = await kids('root')
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
   await expect(run('rotate', 'root')).rejects.toThrow(/waits for its use/)
-  await expect(run('use', 'root', only)).rejects.toThrow(/is in use/)
-  await expect(run('use', 'root', 'other')).rejects.toThrow(/there is no root key/)
-  await expect(run('use', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/is over/)
-  await expect(run('use', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/takes a time/)
-  await expect(run('use', 'signing', next)).rejects.toThrow(/takes root/)
+  await expect(run('activate', 'root', only)).rejects.toThrow(/is in use/)
+  await expect(run('activate', 'root', 'other')).rejects.toThrow(/there is no root key/)
+  await expect(run('activate', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/has passed/)
+  await expect(run('activate', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/takes a time/)
+  await expect(run('activate', 'signing', next)).rejects.toThrow(/takes root/)
 })
 
 it('goes forth and back between two roots within one second', async () => {
@@ -127,7 +127,7 @@ it('refuses to end a key when only one that was rotated away would be left', asy
   await serving(async ({ roots }) => roots)
   await run('rotate', 'agreement')
   const [newest = '', old = ''] = await kids('agreement')
-  await expect(run('end', 'agreement', newest, '--now')).rejects.toThrow(/it is the only/)
+  await expect(run('revoke', 'agreement', newest, '--now')).rejects.toThrow(/it is the only/)
   expect(await kids('agreement')).toEqual([newest, old])
 })
 
@@ -136,14 +136,14 @@ it.each(['agreement', 'signing', 'token', 'root'])(
   async (kind) => {
     const leaked = await serving((service) => logIn(service))
     const [old = ''] = await kids(kind)
-    await expect(run('end', kind, old, '--now')).rejects.toThrow(/it is the only/)
-    await expect(run('end', kind, old)).rejects.toThrow(/say --now/)
+    await expect(run('revoke', kind, old, '--now')).rejects.toThrow(/it is the only/)
+    await expect(run('revoke', kind, old)).rejects.toThrow(/give --now/)
     await run('rotate', kind)
-    const said = await run('end', kind, old, '--now')
+    const said = await run('revoke', kind, old, '--now')
     const [next] = await kids(kind)
-    expect(said.out).toBe(`${kind} key ${old} has ended, ${next} is in use\n`)
+    expect(said.out).toBe(`${kind} key ${old} is revoked, ${next} is in use\n`)
     expect(await kids(kind)).not.toContain(old)
-    await expect(run('end', kind, old, '--now')).rejects.toThrow(/there is no/)
+    await expect(run('revoke', kind, old, '--now')).rejects.toThrow(/there is no/)
     await serving(async (service) => {
       await expect(logIn(service)).resolves.toBeDefined()
       const now = new RawSession({ ...leaked, service }).send()
@@ -161,14 +161,14 @@ it.each(['agreement', 'signing', 'token', 'root'])(
 it('ends no lookup key', async () => {
   await serving(async ({ roots }) => roots)
   const [kid = ''] = await kids('lookup')
-  await expect(run('end', 'lookup', kid, '--now')).rejects.toThrow(/keys end takes one of/)
+  await expect(run('revoke', 'lookup', kid, '--now')).rejects.toThrow(/keys revoke takes one of/)
   await expect(run('rotate', 'lookup')).rejects.toThrow(/keys rotate takes one of/)
 })
 
 it('does not read the name of a key for an option, whatever it begins with', async () => {
   const kid = `-${'a'.repeat(42)}`
-  await expect(run('end', 'agreement', kid, '--now')).rejects.toThrow(/there is no/)
-  await expect(run('use', 'root', `--${'b'.repeat(41)}`)).rejects.toThrow(/there is no/)
+  await expect(run('revoke', 'agreement', kid, '--now')).rejects.toThrow(/there is no/)
+  await expect(run('activate', 'root', `--${'b'.repeat(41)}`)).rejects.toThrow(/there is no/)
 })
 
 it('rotates signing and token keys once they are 90 days old, once each', async () => {

@@ -60,7 +60,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     while (await inStore((store) => store.hasPending())) await sleep(50)
   }
 
-  async function userTag(user: string): Promise<Uint8Array> {
+  async function userBlindIndex(user: string): Promise<Uint8Array> {
     const { masterKeys = [] } = readOperatorPaths(service.environment)
     const now = service.now()
     return await inStore(async (store) => {
@@ -104,8 +104,8 @@ describeWithBothDatabases('erasing a person', (create) => {
   })
 
   it('leaves the leaves as they are, and nothing that opens or that is found by the person', async () => {
-    const tag = await userTag(session.user)
-    expect(await inStore((store) => store.hasTagged(tag))).toBe(true)
+    const tag = await userBlindIndex(session.user)
+    expect(await inStore((store) => store.hasEntriesWith(tag))).toBe(true)
     const before = await readLog(service.environment)
     const hashes = new Set(before.map(({ row }) => Buffer.from(row.hash).toString('hex')))
     const treeBefore = await tree()
@@ -116,7 +116,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     for (const { row } of after) hashes.delete(Buffer.from(row.hash).toString('hex'))
     expect(hashes.size).toBe(0)
     expect((await tree()).split(' ')[0]).toBe(String(Number(treeBefore.split(' ')[0]) + 1))
-    expect(await inStore((store) => store.hasTagged(tag))).toBe(false)
+    expect(await inStore((store) => store.hasEntriesWith(tag))).toBe(false)
     expect(await inStore((store) => store.findSubjectKey(tag))).toBeUndefined()
     for (const { text } of after) {
       expect(text).not.toContain(session.user)
@@ -126,7 +126,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     // Somebody else's are as they were.
     const others = after.filter(({ groups }) => groups.sub?.user === other.user)
     expect(others).toHaveLength(before.filter(({ groups }) => groups.sub?.user === other.user).length)
-    expect(others.every(({ row }) => row.userTag !== null && row.detail !== null)).toBe(true)
+    expect(others.every(({ row }) => row.userBlindIndex !== null && row.detail !== null)).toBe(true)
   })
 
   it('is itself a leaf, which says why and not who', async () => {
@@ -135,7 +135,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     expect(erased?.leaf).toMatchObject({ result: 'ok', facts: { reason: 'law' } })
     expect(erased?.groups).toEqual({ core: { why } })
     expect(Buffer.from(erased?.row.leaf ?? []).toString()).not.toContain('canary')
-    expect(erased?.row).toMatchObject({ userTag: null, deviceTag: null })
+    expect(erased?.row).toMatchObject({ userBlindIndex: null, deviceBlindIndex: null })
   })
 
   it('ends the sessions, revokes the devices, and leaves nothing of what WeChat said', async () => {
@@ -154,11 +154,11 @@ describeWithBothDatabases('erasing a person', (create) => {
   it('is not undone by what the old device still sends', async () => {
     await session.send({ path: '/wallet' })
     await session.send({ method: 'POST', path: '/wallet/transfers', body: {} })
-    const tag = await userTag(session.user)
+    const tag = await userBlindIndex(session.user)
     expect(await inStore((store) => store.findSubjectKey(tag))).toBeUndefined()
     const refused = ofKind(await readLog(service.environment), 'refused')
     expect(refused.some(({ groups }) => groups.sub?.user === session.user)).toBe(false)
-    expect(refused.some(({ row }) => row.userTag !== null)).toBe(false)
+    expect(refused.some(({ row }) => row.userBlindIndex !== null)).toBe(false)
   })
 
   it('is finished, and not repeated, when it is called again', async () => {

@@ -28,7 +28,7 @@ async function hang(service: TestService): Promise<() => Promise<void>> {
   const client = new Client({ connectionString: url })
   await client.connect()
   await client.query('begin')
-  await client.query('lock table log_intents, log_staged in access exclusive mode')
+  await client.query('lock table tlog_intents, tlog_pending in access exclusive mode')
   return async () => {
     await client.query('rollback')
     await client.end()
@@ -67,10 +67,10 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   const unavailable = { kind: 'sealed', status: 503, json: { code: 'unavailable', retryable: true } }
 
   it('has no unsafe request run, and tells the gap with the first that runs again', async () => {
-    await disturb(service, 'alter table log_intents rename to gone')
+    await disturb(service, 'alter table tlog_intents rename to gone')
     for (const key of ['one', 'two']) expect(await pay(key)).toMatchObject(unavailable)
     expect(seen).toEqual([])
-    await disturb(service, 'alter table gone rename to log_intents')
+    await disturb(service, 'alter table gone rename to tlog_intents')
     const heard = await pay('one')
     expect(heard.status).toBe(200)
     expect(findField(heard.fields, 'miniseal-receipt')).toBeDefined()
@@ -83,11 +83,11 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   })
 
   it('releases no answer to a safe request', async () => {
-    await disturb(service, 'alter table log_staged rename to gone')
+    await disturb(service, 'alter table tlog_pending rename to gone')
     const heard = await session.send({ path: '/read' })
     expect(heard).toMatchObject(unavailable)
     expect(findField(heard.fields, 'miniseal-receipt')).toBeUndefined()
-    await disturb(service, 'alter table gone rename to log_staged')
+    await disturb(service, 'alter table gone rename to tlog_pending')
     expect((await session.send({ path: '/read' })).status).toBe(200)
     expect(ofKind(await readLog(service.environment), 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([1])
   })
@@ -95,16 +95,16 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   const noStaging = () =>
     disturb(
       service,
-      `create trigger no_staging before insert on log_staged begin select raise(abort, 'disk full'); end`,
+      `create trigger no_staging before insert on tlog_pending begin select raise(abort, 'disk full'); end`,
       `create function no_staging() returns trigger language plpgsql as $$ begin raise exception 'read-only' using errcode = '25006'; end $$;
-       create trigger no_staging before insert on log_staged for each row execute function no_staging()`,
+       create trigger no_staging before insert on tlog_pending for each row execute function no_staging()`,
     )
 
   it('keeps the intent of what ran and could not be told: the outcome is unknown, and never a second effect', async () => {
     await noStaging()
     expect(await pay('once')).toMatchObject({ status: 503, json: { outcome: 'unknown' } })
     expect(seen).toEqual(['POST /pay'])
-    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on tlog_pending')
     expect(await pay('once')).toMatchObject({ status: 409, json: { code: 'idempotency_in_progress' } })
     expect(seen).toEqual(['POST /pay'])
   })
@@ -116,7 +116,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     expect(heard).toMatchObject({ ...unavailable, json: { code: 'unavailable', step: 'idempotency' } })
     expect(heard.json).not.toHaveProperty('outcome')
     expect(findField(heard.fields, 'idempotency-replayed')).toBeUndefined()
-    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on tlog_pending')
     const again = await pay('stored')
     expect(again.status).toBe(200)
     expect(findField(again.fields, 'idempotency-replayed')).toBe('true')
@@ -129,7 +129,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
     const heard = await session.send(careful)
     expect(heard).toMatchObject(unavailable)
     expect(heard.json).not.toHaveProperty('challenge')
-    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on log_staged')
+    await disturb(service, 'drop trigger no_staging', 'drop trigger no_staging on tlog_pending')
     expect((await session.send({ ...careful, key: 'next' })).json).toHaveProperty('challenge')
   })
 
@@ -143,15 +143,15 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
 
   it('has nobody signed in', async () => {
     const prepared = await prepareLogin(service)
-    await disturb(service, 'alter table log_staged rename to gone')
+    await disturb(service, 'alter table tlog_pending rename to gone')
     expect(await send(service, prepared)).toMatchObject(unavailable)
-    await disturb(service, 'alter table gone rename to log_staged')
+    await disturb(service, 'alter table gone rename to tlog_pending')
     expect(ofKind(await readLog(service.environment), 'login')).toHaveLength(1)
     expect(ofKind(await readLog(service.environment), 'device-added')).toHaveLength(1)
   })
 
   it('refuses what it refuses all the same, and counts it into the gap', async () => {
-    await disturb(service, 'alter table log_staged rename to gone')
+    await disturb(service, 'alter table tlog_pending rename to gone')
     const clear = await post(service, random(64))
     expect(clear.status).toBe(400)
     expect(await clear.json()).toMatchObject({ code: 'malformed_frame' })
@@ -159,7 +159,7 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
       after: (message) => ({ ...message, fields: message.fields.filter(([name]) => name !== 'signature') }),
     })
     expect(unsigned).toMatchObject({ status: 401, json: { code: 'signature_missing' } })
-    await disturb(service, 'alter table gone rename to log_staged')
+    await disturb(service, 'alter table gone rename to tlog_pending')
     await session.send({ path: '/read' })
     const leaves = await readLog(service.environment)
     expect(ofKind(leaves, 'gap').map(({ leaf }) => leaf.facts?.n)).toEqual([2])
@@ -178,9 +178,9 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
   }, 60_000)
 
   it('writes what is missing when it stops, at the latest', async () => {
-    await disturb(service, 'alter table log_staged rename to gone')
+    await disturb(service, 'alter table tlog_pending rename to gone')
     await post(service, random(64))
-    await disturb(service, 'alter table gone rename to log_staged')
+    await disturb(service, 'alter table gone rename to tlog_pending')
     await service.stop()
     const gaps = ofKind(await readLog(service.environment), 'gap')
     expect(gaps.map(({ leaf }) => leaf.facts?.n)).toEqual([1])

@@ -56,7 +56,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(groups.sub).toEqual({ acr: 'session', device: keyid, session: sid, user: session.user })
     expect(groups.sig).toMatchObject({ keyid, public_key: session.device.x })
     expect(groups.sig?.base).toContain('"@path": /wallet\n')
-    expect(row.detailUntil).toBe(Math.floor(row.at / 1000) + 365 * 86_400)
+    expect(row.detailExpiresAt).toBe(Math.floor(row.at / 1000) + 365 * 86_400)
   })
 
   it('has the leaf of an unsafe request for five years, with its key, and no intent is left', async () => {
@@ -148,8 +148,8 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(leaf).toMatchObject({ kind: 'refused', result: 'refused', retention: '190d' })
     expect(groups.core).toMatchObject({ refusal: 'login_code_invalid', step: 'login', path: '/sessions' })
     expect(groups.sub).toEqual({ device: device.signer.keyid })
-    expect(row.userTag).toBeNull()
-    expect(row.deviceTag).not.toBeNull()
+    expect(row.userBlindIndex).toBeNull()
+    expect(row.deviceBlindIndex).not.toBeNull()
   })
 
   it('has a leaf for what is refused in the clear, and for what is refused before anything is claimed', async () => {

@@ -1,9 +1,9 @@
 /** What an operator does from a terminal, and what the service does by itself, is in the log. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Command } from '../../../service/cli/command.ts'
-import { devices } from '../../../service/cli/devices.ts'
-import { keys } from '../../../service/cli/keys.ts'
-import { sessions } from '../../../service/cli/sessions.ts'
+import { devices } from '../../../service/cli/commands/devices.ts'
+import { keys } from '../../../service/cli/commands/keys.ts'
+import { sessions } from '../../../service/cli/commands/sessions.ts'
 import { logIn, post, random } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 import type { OwnService } from '../../support/service.ts'
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 async function run(
-  command: Command,
+  command: Pick<Command, 'run'>,
   args: readonly string[],
   environment = service.environment,
 ): Promise<number> {
@@ -63,7 +63,7 @@ it('the same without a master key: what was done, and not to whom', async () => 
   })
   const [end] = (await ends()).slice(before)
   expect(end?.leaf.facts).toEqual({ by: 'operator', reason: 'revoked', scope: 'other-sessions' })
-  expect(end?.row).toMatchObject({ userTag: null, detail: null })
+  expect(end?.row).toMatchObject({ userBlindIndex: null, detail: null })
   expect((await session.send({ path: '/wallet' })).json.code).toBe('session_ended')
 })
 

@@ -41,7 +41,7 @@ it('writes into the log that an auditor reads entries, before they are served: o
 it('serves no entries where that cannot be written, and tells of the next ones', async () => {
   const eve = await newAuditor(service, 'eve', 'reader')
   const read = (): Promise<Response> => get('/log/tile/entries/000.p/1', { authorization: `Bearer ${eve}` })
-  const refuse = `create trigger no_leaf before insert on log_staged begin select raise(abort, 'no'); end`
+  const refuse = `create trigger no_leaf before insert on tlog_pending begin select raise(abort, 'no'); end`
   await disturb(service, refuse)
   try {
     const response = await read()

@@ -12,7 +12,7 @@ import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { type Finished, freePort, runMiniseal } from '../../support/service-process.ts'
-import { stolenSeals } from '../../support/stolen.ts'
+import { stolenMacs } from '../../support/stolen.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-restored-'))
 const path = join(folder, 'miniseal.db')
@@ -53,7 +53,7 @@ beforeAll(async () => {
   service = await start()
   const store = await openStore(location)
   kept = (await store.findLogState())?.size ?? 0
-  await appendPendingAs(await stolenSeals(service), store, [pendingEntry(1), pendingEntry(2)])
+  await appendPendingAs(await stolenMacs(service), store, [pendingEntry(1), pendingEntry(2)])
   await service.close()
   lost = (await store.findLogState())?.size ?? 0
   await store.close()

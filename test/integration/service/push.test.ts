@@ -7,7 +7,7 @@ import { createSigner, httpbis } from 'http-message-signatures'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Terminal } from '../../../service/cli/command.ts'
 import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
-import { push as pushCommand } from '../../../service/cli/push.ts'
+import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import type { PushParts } from '../../support/push-request.ts'
@@ -262,7 +262,7 @@ it('pushes from an operator’s terminal, past the running service, and a socket
   const first = await command(session.user, '-d', text, '--id', 'tonight')
   expect(first).toEqual({ code: 0, out: `event ${after + 1}\n` })
   const again = await command(session.user, '--data', text, '--id', 'tonight')
-  expect(again).toEqual({ code: 0, out: `event ${after + 1}, stored before\n` })
+  expect(again).toEqual({ code: 0, out: `event ${after + 1}, already stored\n` })
   await until(() => socket.events.length === 1)
   expect(socket.events.map((each) => eventJson(each).data)).toEqual([{ from: '22:00' }])
 })

@@ -80,7 +80,7 @@ it('a session that is not there any more', async () => {
 it.each([{ path: '/wallet' }, transfer])(
   'a person who was erased gets no key again: $path',
   async (request) => {
-    const keys = 'select count(*) from subject_keys where tag <> zeroblob(8)'
+    const keys = 'select count(*) from subject_keys where subject_index <> zeroblob(8)'
     expect(behindItsBack(keys)).toBe(1)
     // Nothing is remembered; then the session is, for its frame does not open, but no key of the person.
     await service.stop()
@@ -89,7 +89,7 @@ it.each([{ path: '/wallet' }, transfer])(
     frame.set([(frame.at(-1) ?? 0) ^ 1], frame.length - 1)
     expect(await (await post(service, frame)).json()).toMatchObject({ code: 'cannot_open' })
     behindItsBack(`update sessions set ended_at = 1, end_reason = 'erased'`)
-    behindItsBack('delete from subject_keys where tag <> zeroblob(8)')
+    behindItsBack('delete from subject_keys where subject_index <> zeroblob(8)')
     const heard = await session.send(request, service)
     expect(heard).toMatchObject({ status: 401, json: { code: 'session_ended' } })
     expect(behindItsBack(keys)).toBe(0)
@@ -118,8 +118,8 @@ it('a person who was erased while a request ran gets no key by its answer', asyn
   const heard = session.send(transfer, service)
   await running
   behindItsBack(`update sessions set ended_at = 1, end_reason = 'erased'`)
-  expect(behindItsBack('delete from subject_keys where tag <> zeroblob(8)')).toBe(1)
+  expect(behindItsBack('delete from subject_keys where subject_index <> zeroblob(8)')).toBe(1)
   finish()
   expect((await heard).status).toBe(200)
-  expect(behindItsBack('select count(*) from subject_keys where tag <> zeroblob(8)')).toBe(0)
+  expect(behindItsBack('select count(*) from subject_keys where subject_index <> zeroblob(8)')).toBe(0)
 })

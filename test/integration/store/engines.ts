@@ -17,17 +17,16 @@ export interface TestDatabase {
 
 const postgresUrl = process.env.TEST_POSTGRES_URL
 
-/** The engine of this run: the vitest project `integration` has SQLite, the project `postgres` has PostgreSQL. */
-export const engine: 'sqlite' | 'postgres' =
-  process.env.MINISEAL_TEST_ENGINE === 'postgres' ? 'postgres' : 'sqlite'
+/** The engines of this run: `vitest.config.ts` chooses `sqlite`, `postgres` or both. */
+export const engines: readonly string[] = (process.env.MINISEAL_TEST_ENGINE ?? 'sqlite').split(',')
 
 /** Declares a suite that holds on SQLite (`npm test`) and on PostgreSQL (`npm run test:e2e`). */
 export function describeOnBothEngines(
   title: string,
   suite: (create: () => Promise<TestDatabase>) => void,
 ): void {
-  if (engine === 'sqlite') describe(`${title} (SQLite)`, () => suite(createSqlite))
-  else describe(`${title} (PostgreSQL)`, () => suite(createPostgres))
+  if (engines.includes('sqlite')) describe(`${title} (SQLite)`, () => suite(createSqlite))
+  if (engines.includes('postgres')) describe(`${title} (PostgreSQL)`, () => suite(createPostgres))
 }
 
 export async function createSqlite(): Promise<TestDatabase & { readonly path: string }> {

@@ -57,7 +57,7 @@ describeOnBothEngines('the journal', (create) => {
       MANY.map((i) =>
         (i % 2 === 0 ? here : there).commit([
           deleteIntent(1),
-          { kind: 'stage-leaf', entry: sealedPendingEntry(pendingEntry(i)) },
+          { kind: 'insert-pending-entry', entry: sealedPendingEntry(pendingEntry(i)) },
         ]),
       ),
     )
@@ -79,24 +79,24 @@ describeOnBothEngines('the journal', (create) => {
     await commit(insertSubjectKey(1, 1))
     expect(await commit(holdSubjectKey(1, 1))).toBe('committed')
     expect(await commit(holdSubjectKey(1, 2))).toBe('refused')
-    expect(await commit({ kind: 'delete-subject-key', tag: bytes(8, 1) })).toBe('committed')
+    expect(await commit({ kind: 'delete-subject-key', subjectIndex: bytes(8, 1) })).toBe('committed')
     expect(await commit(holdSubjectKey(1, 1))).toBe('refused')
-    expect(await commit({ kind: 'delete-subject-key', tag: bytes(8, 1) })).toBe('refused')
+    expect(await commit({ kind: 'delete-subject-key', subjectIndex: bytes(8, 1) })).toBe('refused')
   })
 
   test('what is staged with a held key is there when the key is destroyed, or is not staged at all', async () => {
     for (const round of MANY) {
       await commit(insertSubjectKey(round, 1))
-      const entry = sealedPendingEntry(pendingEntry(round, { userTag: bytes(8, round) }))
+      const entry = sealedPendingEntry(pendingEntry(round, { userBlindIndex: bytes(8, round) }))
       const [staged] = await Promise.all([
-        here.commit([holdSubjectKey(round, 1), { kind: 'stage-leaf', entry }]),
+        here.commit([holdSubjectKey(round, 1), { kind: 'insert-pending-entry', entry }]),
         there.commit([
-          { kind: 'delete-subject-key', tag: bytes(8, round) },
-          { kind: 'forget-staged', tag: bytes(8, round) },
+          { kind: 'delete-subject-key', subjectIndex: bytes(8, round) },
+          { kind: 'redact-pending-entries', blindIndex: bytes(8, round) },
         ]),
       ])
       const found = await here.findPending(entry.id)
-      expect(found === undefined ? 'absent' : found.userTag).toBe(
+      expect(found === undefined ? 'absent' : found.userBlindIndex).toBe(
         staged.kind === 'committed' ? null : 'absent',
       )
     }
@@ -112,27 +112,33 @@ describeOnBothEngines('the journal', (create) => {
 
   test('forgets what is found by a person, staged or placed, in bounded steps, and nothing of others', async () => {
     const tags = {
-      deviceTag: bytes(8, 7),
-      ipTag: bytes(8, 8),
-      pathTag: bytes(8, 9),
-      areaTag: bytes(8, 10),
+      deviceBlindIndex: bytes(8, 7),
+      ipBlindIndex: bytes(8, 8),
+      pathBlindIndex: bytes(8, 9),
+      areaBlindIndex: bytes(8, 10),
     }
     const person = bytes(8, 1)
-    await appendPending(here, ...[1, 2, 3].map((seed) => pendingEntry(seed, { ...tags, userTag: person })))
-    await appendPending(here, pendingEntry(4, { ...tags, userTag: bytes(8, 2) }))
+    await appendPending(
+      here,
+      ...[1, 2, 3].map((seed) => pendingEntry(seed, { ...tags, userBlindIndex: person })),
+    )
+    await appendPending(here, pendingEntry(4, { ...tags, userBlindIndex: bytes(8, 2) }))
     await sequenceAll()
-    await appendPending(here, pendingEntry(5, { ...tags, userTag: person }))
-    expect(await here.hasTagged(person)).toBe(true)
-    await commit({ kind: 'forget-staged', tag: person }, { kind: 'forget-entries', tag: person, limit: 2 })
-    expect(await here.hasTagged(person)).toBe(true)
-    await commit({ kind: 'forget-entries', tag: person, limit: 2 })
-    expect(await here.hasTagged(person)).toBe(false)
+    await appendPending(here, pendingEntry(5, { ...tags, userBlindIndex: person }))
+    expect(await here.hasEntriesWith(person)).toBe(true)
+    await commit(
+      { kind: 'redact-pending-entries', blindIndex: person },
+      { kind: 'redact-entries', blindIndex: person, limit: 2 },
+    )
+    expect(await here.hasEntriesWith(person)).toBe(true)
+    await commit({ kind: 'redact-entries', blindIndex: person, limit: 2 })
+    expect(await here.hasEntriesWith(person)).toBe(false)
     const blank = {
-      userTag: null,
-      deviceTag: null,
-      ipTag: null,
-      pathTag: null,
-      areaTag: null,
+      userBlindIndex: null,
+      deviceBlindIndex: null,
+      ipBlindIndex: null,
+      pathBlindIndex: null,
+      areaBlindIndex: null,
       detail: null,
     }
     for (const seed of [1, 2, 3]) {
@@ -142,28 +148,28 @@ describeOnBothEngines('the journal', (create) => {
     expect(await here.findPending(pendingEntry(5).id)).toMatchObject(blank)
     expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
       ...tags,
-      userTag: bytes(8, 2),
+      userBlindIndex: bytes(8, 2),
       detail: pendingEntry(4).detail,
     })
   })
 
   test('forgets entries of a device that name no user, and leaves those that do to their user', async () => {
     const device = bytes(8, 7)
-    await appendPending(here, pendingEntry(1, { userTag: null, deviceTag: device }))
-    await appendPending(here, pendingEntry(2, { userTag: bytes(8, 2), deviceTag: device }))
+    await appendPending(here, pendingEntry(1, { userBlindIndex: null, deviceBlindIndex: device }))
+    await appendPending(here, pendingEntry(2, { userBlindIndex: bytes(8, 2), deviceBlindIndex: device }))
     await sequenceAll()
-    await commit({ kind: 'forget-entries', tag: device, limit: 10 })
+    await commit({ kind: 'redact-entries', blindIndex: device, limit: 10 })
     expect(await here.findLogEntryByHash(pendingEntry(1).hash)).toMatchObject({
-      deviceTag: null,
+      deviceBlindIndex: null,
       detail: null,
     })
-    expect(await here.findLogEntryByHash(pendingEntry(2).hash)).toMatchObject({ deviceTag: device })
+    expect(await here.findLogEntryByHash(pendingEntry(2).hash)).toMatchObject({ deviceBlindIndex: device })
   })
 
   test('intents of a person lose the tag', async () => {
     await commit(putIntent(1, NOW, bytes(8, 1)), putIntent(2, NOW, bytes(8, 2)))
-    await commit({ kind: 'forget-intents', tag: bytes(8, 1) })
-    const tags = (await here.listIntents(NOW + 1, 10)).map(({ userTag }) => userTag)
+    await commit({ kind: 'redact-intents', blindIndex: bytes(8, 1) })
+    const tags = (await here.listIntents(NOW + 1, 10)).map(({ userBlindIndex }) => userBlindIndex)
     expect(tags).toContainEqual(null)
     expect(tags).toContainEqual(bytes(8, 2))
   })
@@ -190,15 +196,15 @@ describeOnBothEngines('the journal', (create) => {
   test('pruning forgets details past their time with what they are found by, a few at a time, and keeps the leaves', async () => {
     await appendPending(
       here,
-      ...[1, 2, 3].map((seed) => pendingEntry(seed, { detailUntil: NOW - 1 })),
-      pendingEntry(4, { detailUntil: NOW + DAY }),
+      ...[1, 2, 3].map((seed) => pendingEntry(seed, { detailExpiresAt: NOW - 1 })),
+      pendingEntry(4, { detailExpiresAt: NOW + DAY }),
     )
     await sequenceAll()
     expect(await here.prune(NOW, 2)).toBe(2)
     expect(await here.prune(NOW, 2)).toBe(1)
     expect(await here.prune(NOW, 2)).toBe(0)
     const { hash, leaf } = pendingEntry(1)
-    expect(await here.findLogEntryByHash(hash)).toMatchObject({ leaf, detail: null, userTag: null })
+    expect(await here.findLogEntryByHash(hash)).toMatchObject({ leaf, detail: null, userBlindIndex: null })
     expect(await here.findLogEntryByHash(pendingEntry(4).hash)).toMatchObject({
       detail: pendingEntry(4).detail,
     })

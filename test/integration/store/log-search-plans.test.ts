@@ -37,7 +37,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     database = await create()
     await (await openStore(database.location)).close()
     await database.sql(fill(database.location.kind))
-    await database.sql(database.location.kind === 'sqlite' ? 'analyze' : 'analyze log_entries')
+    await database.sql(database.location.kind === 'sqlite' ? 'analyze' : 'analyze tlog_entries')
     planned = observe(database)
   })
 
@@ -52,30 +52,30 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
 
   it.each<[string, LogSearch]>([
     ['nothing', {}],
-    ['user', { userTag: tag(77) }],
-    ['device', { deviceTag: tag(77) }],
-    ['address', { ipTag: tag(77) }],
-    ['path', { pathTag: tag(77) }],
+    ['user', { userBlindIndex: tag(77) }],
+    ['device', { deviceBlindIndex: tag(77) }],
+    ['address', { ipBlindIndex: tag(77) }],
+    ['path', { pathBlindIndex: tag(77) }],
     ['code', { code: 'code_7' }],
     ['a rare kind', { kind: 'gap' }],
     ['what was refused', { result: 'refused' }],
     ['id', { id: new Uint8Array(16) }],
     ['hash', { hash: new Uint8Array(32) }],
-    ['user and time', { userTag: tag(77), ...minute }],
-    ['user, code and result', { userTag: tag(77), code: 'code_7', result: 'refused' }],
+    ['user and time', { userBlindIndex: tag(77), ...minute }],
+    ['user, code and result', { userBlindIndex: tag(77), code: 'code_7', result: 'refused' }],
   ])('by %s is a walk along an index, for a page and for a chart', async (_, search) => {
     await planned.searching.searchLog(search, Number.MAX_SAFE_INTEGER, 51)
-    await planned.searching.listTimes({ ...minute, ...search }, 1_000)
+    await planned.searching.listEntryTimes({ ...minute, ...search }, 1_000)
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThan(0)
     for (const plan of plans) {
-      expect(plan).not.toMatch(/SCAN log_entries(?! USING)|Seq Scan/)
+      expect(plan).not.toMatch(/SCAN tlog_entries(?! USING)|Seq Scan/)
       expect(plan).toMatch(
-        /USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY|SCAN log_entries USING|Index|Bitmap/,
+        /USING (?:COVERING )?INDEX|USING INTEGER PRIMARY KEY|SCAN tlog_entries USING|Index|Bitmap/,
       )
       // A walk that has to sort has read everything first: what one user has, or one minute, never a whole log.
       if (/TEMP B-TREE|Sort/.test(plan))
-        expect(plan).toMatch(/log_entries_(?:user|device|ip|path|code|result|kind|id|hash|at)/)
+        expect(plan).toMatch(/tlog_entries_(?:user|device|ip|path|code|result|kind|id|hash|at)/)
     }
   })
 
@@ -84,7 +84,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThanOrEqual(3)
     expect(plans.length).toBeLessThanOrEqual(5)
-    for (const plan of plans) expect(plan).not.toMatch(/TEMP B-TREE|Seq Scan|SCAN log_entries/)
+    for (const plan of plans) expect(plan).not.toMatch(/TEMP B-TREE|Seq Scan|SCAN tlog_entries/)
   })
 })
 
@@ -99,8 +99,8 @@ function fill(kind: 'sqlite' | 'postgres'): string {
       ? `unhex(printf('%0${2 * size}x', ${number}))`
       : `decode(lpad(to_hex(${number}), ${2 * size}, '0'), 'hex')`
   const [refused, gap] = ['i % 10 = 0', 'i % 10000 = 1']
-  return `insert into log_entries (place, id, hash, leaf, at, kind, result, code, app, user_tag, device_tag, ip_tag,
-      path_tag, area_tag, detail, detail_until)
+  return `insert into tlog_entries (global_index, id, hash, leaf, at, kind, result, code, app, user_blind_index, device_blind_index, ip_blind_index,
+      path_blind_index, area_blind_index, detail, detail_expires_at)
     ${numbers}
     select i, ${bytes(16, 'i')}, ${bytes(32, 'i')}, ${bytes(400, 'i')}, ${start} + cast(i as bigint) * ${pace},
       case when ${gap} then 'gap' else 'request' end,

@@ -1,6 +1,6 @@
 /** Staged leaves get their places, on both engines: all of them, once each, whoever asks. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { entryIndexOf } from '../../../service/store/log-records.ts'
+import { globalIndexOf } from '../../../service/store/log-records.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
 import {
@@ -45,20 +45,20 @@ describeOnBothEngines('sequencing', (create) => {
       at: 1_764_003_600_000 + 59,
       result: 'refused',
       code: 'replayed',
-      ipTag: Uint8Array.of(8, 8, 8, 8, 8, 8, 8, 8),
+      ipBlindIndex: Uint8Array.of(8, 8, 8, 8, 8, 8, 8, 8),
     })
     await appendPending(store, entry, pendingEntry(8, { at: entry.at, result: 'refused', code: 'replayed' }))
     await store.sequence(plainGrow().grow, 256)
     const found = await store.findLogEntryById(entry.id)
-    expect(found).toEqual({ ...entry, place: found?.place })
+    expect(found).toEqual({ ...entry, globalIndex: found?.globalIndex })
     expect(await store.findLogEntryByHash(entry.hash)).toEqual(found)
-    expect(await store.findLogEntry(found?.place ?? -1)).toEqual(found)
+    expect(await store.findLogEntry(found?.globalIndex ?? -1)).toEqual(found)
     expect(await store.countPending()).toBe(0)
     expect(await store.hasPending()).toBe(false)
     await appendPending(store, pendingEntry(9, { at: entry.at, result: 'refused', code: 'replayed' }))
     expect(await store.hasPending()).toBe(true)
     await store.sequence(plainGrow().grow, 256).catch(() => {})
-    const hours = await database.sql('select * from log_hours')
+    const hours = await database.sql('select * from tlog_hourly_counts')
     expect(
       hours.map(({ hour, kind, result, code, entries }) => [
         Number(hour),
@@ -82,11 +82,11 @@ describeOnBothEngines('sequencing', (create) => {
     expect(hashes).toHaveLength(seed)
     const state = await store.findLogState()
     expect(state).toEqual(sealedState({ ...emptyLog, size: seed, root: plainRoot(hashes) }))
-    const entries = await store.listLogEntries(0, entryIndexOf(1, 0), seed + 1)
-    expect(entries.map(({ place }) => place)).toEqual(hashes.map((_, i) => i))
+    const entries = await store.listLogEntries(0, globalIndexOf(1, 0), seed + 1)
+    expect(entries.map(({ globalIndex }) => globalIndex)).toEqual(hashes.map((_, i) => i))
     expect(entries.map(({ hash }) => hash)).toEqual(hashes)
     expect(await store.listLeaves(3, 6, 10)).toEqual(
-      entries.slice(3, 6).map(({ place, leaf }) => ({ place, leaf })),
+      entries.slice(3, 6).map(({ globalIndex, leaf }) => ({ globalIndex, leaf })),
     )
     for (const [name, tile] of plainTiles(hashes)) {
       const [level = 0, index = 0] = name.split('/').map(Number)
@@ -119,7 +119,7 @@ describeOnBothEngines('sequencing', (create) => {
     await appendPending(store, late)
     await store.sequence(grow, 256)
     expect(hashes).toHaveLength(3)
-    expect((await store.findLogEntryByHash(late.hash))?.place).toBe(2)
+    expect((await store.findLogEntryByHash(late.hash))?.globalIndex).toBe(2)
   })
 
   it('takes no more than it was told, and leaves the rest for the next time', async () => {
@@ -149,7 +149,7 @@ describeOnBothEngines('sequencing', (create) => {
     await appendPending(store, pendingEntry(1))
     await store.sequence(grow, 256)
     await appendPending(store, pendingEntry(2))
-    await database.sql('update log_tiles set hashes = leaf from log_entries where place = 0')
+    await database.sql('update tlog_tiles set hashes = leaf from tlog_entries where global_index = 0')
     await expect(store.sequence(grow, 256)).rejects.toThrow()
     expect(await store.countPending()).toBe(1)
     expect((await store.findLogState())?.size).toBe(1)
@@ -158,11 +158,11 @@ describeOnBothEngines('sequencing', (create) => {
 
   it('refuses a place that is taken, and its neighbours in the transaction commit', async () => {
     await startLog()
-    await store.commit([{ kind: 'insert-log-entry', entry: { ...pendingEntry(50), place: 0 } }])
+    await store.commit([{ kind: 'insert-log-entry', entry: { ...pendingEntry(50), globalIndex: 0 } }])
     await appendPending(store, pendingEntry(1))
     const [sequenced, neighbour] = await Promise.allSettled([
       store.sequence(plainGrow().grow, 256),
-      store.commit([{ kind: 'stage-leaf', entry: sealedPendingEntry(pendingEntry(2)) }]),
+      store.commit([{ kind: 'insert-pending-entry', entry: sealedPendingEntry(pendingEntry(2)) }]),
     ])
     expect(sequenced).toMatchObject({ status: 'rejected', reason: expect.any(StoreUnavailable) })
     expect(neighbour).toMatchObject({ status: 'fulfilled', value: { kind: 'committed' } })
@@ -192,7 +192,7 @@ describeOnBothEngines('sequencing', (create) => {
       sealedState({ ...emptyLog, size: total, root: plainRoot(hashes) }),
     )
     const entries = await store.listLogEntries(0, total + 1, total + 1)
-    expect(entries.map(({ place }) => place)).toEqual(Array.from({ length: total }, (_, i) => i))
+    expect(entries.map(({ globalIndex }) => globalIndex)).toEqual(Array.from({ length: total }, (_, i) => i))
     expect(entries.map(({ hash }) => hash)).toEqual(hashes)
   })
 
@@ -203,7 +203,7 @@ describeOnBothEngines('sequencing', (create) => {
     await store.sequence(first.grow, 256)
     const { root } = (await store.findLogState()) ?? emptyLog
     const next = { ...emptyLog, log: 1, origin: `${emptyLog.origin}-2` }
-    const hold = { kind: 'hold-log', log: 0, size: 1 } as const
+    const hold = { kind: 'lock-log-state', log: 0, size: 1 } as const
     const start = { kind: 'insert-log-state', state: next } as const
     expect(await store.commit([{ ...hold, root: new Uint8Array(32) }, start])).toMatchObject({
       kind: 'refused',
@@ -212,7 +212,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(await store.commit([{ ...hold, root }, start])).toEqual({ kind: 'committed' })
     await appendPending(store, pendingEntry(2))
     await store.sequence(plainGrow().grow, 256)
-    expect((await store.findLogEntryByHash(pendingEntry(2).hash))?.place).toBe(entryIndexOf(1, 0))
+    expect((await store.findLogEntryByHash(pendingEntry(2).hash))?.globalIndex).toBe(globalIndexOf(1, 0))
     expect((await store.listLogStates()).map(({ log, size }) => [log, size])).toEqual([
       [0, 1],
       [1, 1],

@@ -121,15 +121,23 @@ export function pushEvent(seed: number, parts: Partial<WriteOf<'push-event'>> = 
 export function putIntent(
   seed: number,
   startedAt = NOW,
-  userTag: Uint8Array | null = null,
-): WriteOf<'put-intent'> {
-  return { kind: 'put-intent', intent: { id: bytes(16, seed), userTag, draft: bytes(90, seed), startedAt } }
+  userBlindIndex: Uint8Array | null = null,
+): WriteOf<'insert-intent'> {
+  return {
+    kind: 'insert-intent',
+    intent: { id: bytes(16, seed), userBlindIndex, draft: bytes(90, seed), startedAt },
+  }
 }
 
 export function insertSubjectKey(seed = 1, wrap = 1): WriteOf<'insert-subject-key'> {
-  return { kind: 'insert-subject-key', tag: bytes(8, seed), keyWrapped: bytes(60, wrap), createdAt: NOW }
+  return {
+    kind: 'insert-subject-key',
+    subjectIndex: bytes(8, seed),
+    keyWrapped: bytes(60, wrap),
+    createdAt: NOW,
+  }
 }
 
-export function holdSubjectKey(seed = 1, wrap = 1): WriteOf<'hold-subject-key'> {
-  return { kind: 'hold-subject-key', tag: bytes(8, seed), keyWrapped: bytes(60, wrap) }
+export function holdSubjectKey(seed = 1, wrap = 1): WriteOf<'lock-subject-key'> {
+  return { kind: 'lock-subject-key', subjectIndex: bytes(8, seed), keyWrapped: bytes(60, wrap) }
 }

@@ -13,7 +13,7 @@ import { leafIdText } from '../../../service/tlog/leaf-id.ts'
 import { parseRetention } from '../../../service/tlog/retention.ts'
 import { openDetail } from '../../../service/tlog/sealed-details.ts'
 import { createSubjectKeys, type SubjectKeys } from '../../../service/tlog/subject-keys.ts'
-import { testSeals } from '../../support/log-records.ts'
+import { testMacs } from '../../support/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 import { claimNonce, login, NOW } from '../store/records.ts'
 
@@ -34,7 +34,7 @@ describeOnBothEngines('the journal of a process', (create) => {
       store,
       keys,
       blindIndexOf,
-      seals: testSeals,
+      macs: testMacs,
       retention: parseRetention(undefined),
       now: () => NOW,
       notify: () => {
@@ -76,7 +76,7 @@ describeOnBothEngines('the journal of a process', (create) => {
 
   async function opened(index = 0): Promise<unknown> {
     const row = (await staged())[index]?.row
-    const key = await keys.find(row?.userTag ?? null)
+    const key = await keys.find(row?.userBlindIndex ?? null)
     if (row?.detail == null || key === undefined) return undefined
     return Object.fromEntries(
       [...openDetail(row.detail, row.id, key.key)].map(([label, { value }]) => [label, value]),
@@ -88,11 +88,11 @@ describeOnBothEngines('the journal of a process', (create) => {
     const [first] = await staged()
     expect(result).toEqual({ kind: 'committed', receipt: first?.row.hash })
     expect(first?.row).toMatchObject({
-      userTag: tag,
-      ipTag: blindIndexOf('ip', '10.0.0.1'),
-      pathTag: blindIndexOf('path', '/wallet/transfers'),
-      areaTag: blindIndexOf('area', '/wallet'),
-      deviceTag: null,
+      userBlindIndex: tag,
+      ipBlindIndex: blindIndexOf('ip', '10.0.0.1'),
+      pathBlindIndex: blindIndexOf('path', '/wallet/transfers'),
+      areaBlindIndex: blindIndexOf('area', '/wallet'),
+      deviceBlindIndex: null,
       app: 'wxapp',
     })
     expect(await opened()).toMatchObject({ sub: '{"user":"user-1"}' })
@@ -112,7 +112,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     const begun = await appender.commitIntent([claimNonce(1)], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
     expect(await store.listIntents(NOW + 1, 10)).toMatchObject([
-      { id: begun.intent, userTag: tag, startedAt: NOW },
+      { id: begun.intent, userBlindIndex: tag, startedAt: NOW },
     ])
     expect(await staged()).toEqual([])
     await appender.commit({ writes: [], leaves: [entryInput()], intent: begun.intent, isOutcome: true })
@@ -133,7 +133,7 @@ describeOnBothEngines('the journal of a process', (create) => {
       app: 'wxapp',
       id: begun.kind === 'committed' && leafIdText(begun.intent),
     })
-    expect(all[0]?.row.userTag).toEqual(tag)
+    expect(all[0]?.row.userBlindIndex).toEqual(tag)
     expect(await opened()).toMatchObject({
       core: `{"method":"POST","path":"/wallet/transfers?x=1","started_at":${NOW}}`,
     })
@@ -162,18 +162,18 @@ describeOnBothEngines('the journal of a process', (create) => {
     await appenderOn().logLostIntents(NOW + 1)
     const unknown = (await staged()).find(({ leaf }) => leaf.kind === 'outcome-unknown')
     expect(unknown?.leaf.commitments).toBeUndefined()
-    expect(unknown?.row).toMatchObject({ userTag: null, ipTag: null, detail: null })
+    expect(unknown?.row).toMatchObject({ userBlindIndex: null, ipBlindIndex: null, detail: null })
   })
 
   test('a key that was wrapped anew meanwhile is read again, and the leaf is sealed with it', async () => {
     await appender.ensureSubjectKey(user)
     const before = await store.findSubjectKey(tag)
     if (before === undefined) throw new Error('no key')
-    const place = `subject_keys.key_wrapped` as const
+    const column = `subject_keys.key_wrapped` as const
     const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
     const { secretContext } = await import('../../../service/keys/secret-places.ts')
-    const to = wrapper.wrap(secret, secretContext(place, [tag]))
-    await store.commit([{ kind: 'swap-wrapped', column: place, row: [tag], from: before.keyWrapped, to }])
+    const to = wrapper.wrap(secret, secretContext(column, [tag]))
+    await store.commit([{ kind: 'swap-wrapped', column, row: [tag], from: before.keyWrapped, to }])
     expect((await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })).kind).toBe(
       'committed',
     )
@@ -190,7 +190,12 @@ describeOnBothEngines('the journal of a process', (create) => {
     await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })
     const request = (await staged()).find(({ leaf }) => leaf.kind === 'request')
     expect(Object.keys(request?.leaf.commitments ?? {})).toEqual(['core', 'net', 'sub'])
-    expect(request?.row).toMatchObject({ userTag: null, ipTag: null, pathTag: null, detail: null })
+    expect(request?.row).toMatchObject({
+      userBlindIndex: null,
+      ipBlindIndex: null,
+      pathBlindIndex: null,
+      detail: null,
+    })
     expect(await store.findSubjectKey(tag)).toBeUndefined()
   })
 

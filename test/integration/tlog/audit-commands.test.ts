@@ -28,7 +28,7 @@ it('lists what belongs together, helps with each, and knows no other', { timeout
   ])
   expect(group).toMatchObject({ code: 2, err: '' })
   for (const name of ['verify', 'export', 'evidence', 'check-evidence'])
-    expect(group.out).toContain(`  ${name}`)
+    expect(group.out).toContain(`  audit ${name}`)
   expect(help).toMatchObject({ code: 0, out: expect.stringContaining('usage: miniseal audit verify') })
   expect(unknown).toMatchObject({ code: 2, out: '' })
 })
@@ -49,7 +49,7 @@ it('ends with 0 when all is well, 2 for a wrong call, 3 without a database, 1 fo
   })
   expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since takes last') })
   expect(absent).toMatchObject({ code: 3, out: '' })
-  await log.database.sql('delete from log_entries where place in (7, 8)')
+  await log.database.sql('delete from tlog_entries where global_index in (7, 8)')
   expect(await miniseal('audit', 'verify')).toMatchObject({
     code: 1,
     out: expect.stringContaining('FAILED entry-missing: log 0, entries 7 to 8: 2 missing from the log'),

@@ -22,7 +22,7 @@ describeOnBothEngines('thinning', (create) => {
     for (const log of [0, 1])
       await commit({
         kind: 'insert-log-state',
-        state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log), seal: null },
+        state: { log, origin: `o${log}`, size: 9_999, root: bytes(32, log), mac: null },
       })
   })
 
@@ -58,7 +58,7 @@ describeOnBothEngines('thinning', (create) => {
   it('leaves the last of those with the most cosignatures, and what has a timestamp', async () => {
     await commit(...[1, 2, 3, 4, 5, 6, 7].map((size) => insert(size, start + size)))
     await commit(cosign(2, line('a') + line('b')), cosign(3, line('a') + line('b')), cosign(4, line('a')))
-    await commit({ kind: 'put-timestamp', log: 0, size: 1, token: bytes(9, 1) }, cosign(6, line('a')))
+    await commit({ kind: 'set-timestamp', log: 0, size: 1, token: bytes(9, 1) }, cosign(6, line('a')))
     await createCheckpointGc(store).run(start + 2 * day)
     expect(await sizes()).toEqual([1, 3, 6, 7])
   })
@@ -66,7 +66,7 @@ describeOnBothEngines('thinning', (create) => {
   it('leaves the newest of each log, whatever its age, and one that is to be signed anew', async () => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
     await commit(...[1, 2].map((size) => insert(size, start + size, 1)))
-    await commit({ kind: 'ask-checkpoint', log: 1, size: 1 })
+    await commit({ kind: 'request-checkpoint-reissue', log: 1, size: 1 })
     await createCheckpointGc(store).run(start + 900 * day)
     expect([await sizes(), await sizes(1)]).toEqual([[2], [1, 2]])
   })
@@ -87,9 +87,9 @@ describeOnBothEngines('thinning', (create) => {
 
   it('takes nothing that was signed anew or stamped since it was read', async () => {
     await commit(...[1, 2].map((size) => insert(size, start + size)))
-    await commit({ kind: 'put-timestamp', log: 0, size: 2, token: bytes(9, 1) })
-    await commit({ kind: 'thin-checkpoint', log: 0, size: 1, signedAt: start })
-    await commit({ kind: 'thin-checkpoint', log: 0, size: 2, signedAt: start + 2 })
+    await commit({ kind: 'set-timestamp', log: 0, size: 2, token: bytes(9, 1) })
+    await commit({ kind: 'delete-checkpoint', log: 0, size: 1, signedAt: start })
+    await commit({ kind: 'delete-checkpoint', log: 0, size: 2, signedAt: start + 2 })
     expect(await sizes()).toEqual([1, 2])
   })
 })

@@ -25,7 +25,7 @@ afterEach(() => machine.remove())
 const key = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(1))
 const note = (size: number, fill = size, origin = testOrigin): string =>
   signCheckpoint({ origin, size, root: new Uint8Array(32).fill(fill) }, [key])
-const place = (): string => join(machine.folder, 'log-anchor', encodeURIComponent(testOrigin))
+const lockFolder = (): string => join(machine.folder, 'log-anchor', encodeURIComponent(testOrigin))
 
 it('has nothing at first, then the largest checkpoint that was kept, for another process too', async () => {
   expect(await checkpointLock.find(testOrigin)).toBeUndefined()
@@ -35,7 +35,7 @@ it('has nothing at first, then the largest checkpoint that was kept, for another
   expect(await checkpointLock.find(testOrigin)).toEqual(found)
   expect(await openCheckpointLock(machine.folder).find(testOrigin)).toEqual(found)
   expect(await checkpointLock.find('other.example/audit')).toBeUndefined()
-  expect(readdirSync(place())).toHaveLength(1)
+  expect(readdirSync(lockFolder())).toHaveLength(1)
 })
 
 it('never goes back, whatever process comes late', async () => {
@@ -62,22 +62,22 @@ it('refuses another checkpoint of the same size', async () => {
 
 it('says that it is damaged when its file is cut, changed in its size or of another log', async () => {
   await checkpointLock.keep(note(5))
-  const [name = ''] = readdirSync(place())
-  const whole = readFileSync(join(place(), name), 'utf8')
+  const [name = ''] = readdirSync(lockFolder())
+  const whole = readFileSync(join(lockFolder(), name), 'utf8')
   for (const text of [
     '',
     whole.slice(0, -1),
     whole.replace('\n5\n', '\n6\n'),
     note(5, 5, 'other.example/audit'),
   ]) {
-    writeFileSync(join(place(), name), text)
+    writeFileSync(join(lockFolder(), name), text)
     await expect(checkpointLock.find(testOrigin)).rejects.toThrow(CheckpointLockDamaged)
   }
 })
 
 it('is not disturbed by what a process that died has left', async () => {
   await checkpointLock.keep(note(5))
-  writeFileSync(join(place(), '.123-abcdef'), 'half')
+  writeFileSync(join(lockFolder(), '.123-abcdef'), 'half')
   await checkpointLock.keep(note(6))
   expect((await checkpointLock.find(testOrigin))?.size).toBe(6)
 })

@@ -278,22 +278,22 @@ function outsideVerdict(entry: MadeEntry): string {
 
 it('is confirmed by openssl and by a page of Python', async () => {
   const { files } = readBundle(new Uint8Array(readFileSync(await make('outside.zip', ...all))))
-  const place = path('outside')
+  const folder = path('outside')
   for (const [name, bytes] of files) {
-    mkdirSync(dirname(join(place, name)), { recursive: true })
-    writeFileSync(join(place, name), bytes)
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), bytes)
   }
   const readme = decodeUtf8(files.get('README.md') ?? new Uint8Array(0))
   const commands = readme.split('\n').filter((line) => line.startsWith('    openssl pkeyutl'))
   expect(commands).toHaveLength(2)
   for (const command of commands) {
-    const said = execFileSync('sh', ['-c', command.trim()], { cwd: place, encoding: 'utf8' })
+    const said = execFileSync('sh', ['-c', command.trim()], { cwd: folder, encoding: 'utf8' })
     expect(said).toContain('Signature Verified Successfully')
   }
   const script = new URL('../../conformance/judges/evidence.py', import.meta.url).pathname
-  expect(execFileSync('python3', [script, place], { encoding: 'utf8' })).toBe('ok\n')
-  writeFileSync(join(place, 'leaf.json'), other.leaf)
-  expect(() => execFileSync('python3', [script, place], { stdio: 'pipe' })).toThrow()
+  expect(execFileSync('python3', [script, folder], { encoding: 'utf8' })).toBe('ok\n')
+  writeFileSync(join(folder, 'leaf.json'), other.leaf)
+  expect(() => execFileSync('python3', [script, folder], { stdio: 'pipe' })).toThrow()
   // The same of what a dishonest service logs: rightly committed, and not what was signed.
   for (const entry of [
     replacedIn('core', 'path', '/wallet/transfers/2?draft'),

@@ -21,19 +21,19 @@ let beside: Database.Database
 let cells: readonly Cell[]
 
 const columns = [
-  ['log_entries', 'leaf'],
-  ['log_entries', 'hash'],
-  ['log_entries', 'id'],
-  ['log_entries', 'kind'],
-  ['log_entries', 'detail'],
-  ['log_entries', 'user_tag'],
-  ['log_entries', 'device_tag'],
-  ['log_entries', 'ip_tag'],
-  ['log_entries', 'path_tag'],
-  ['log_entries', 'area_tag'],
-  ['log_tiles', 'hashes'],
-  ['log_states', 'root'],
-  ['log_checkpoints', 'note'],
+  ['tlog_entries', 'leaf'],
+  ['tlog_entries', 'hash'],
+  ['tlog_entries', 'id'],
+  ['tlog_entries', 'kind'],
+  ['tlog_entries', 'detail'],
+  ['tlog_entries', 'user_blind_index'],
+  ['tlog_entries', 'device_blind_index'],
+  ['tlog_entries', 'ip_blind_index'],
+  ['tlog_entries', 'path_blind_index'],
+  ['tlog_entries', 'area_blind_index'],
+  ['tlog_tiles', 'hashes'],
+  ['tlog_states', 'root'],
+  ['tlog_checkpoints', 'note'],
 ] as const
 
 beforeAll(async () => {
@@ -71,14 +71,14 @@ const write = ({ table, column, rowid, isText }: Cell, value: Buffer): void => {
 it('finds any flipped bit of any entry, tile or checkpoint, and of what entries are found by', {
   timeout: 120_000,
 }, async () => {
-  const place = fc.record({
+  const damage = fc.record({
     column: fc.constantFrom(...columns),
     row: fc.nat(),
     byte: fc.nat(),
     bit: fc.integer({ min: 0, max: 6 }),
   })
   await fc.assert(
-    fc.asyncProperty(place, async ({ column: [table, column], row, byte, bit }) => {
+    fc.asyncProperty(damage, async ({ column: [table, column], row, byte, bit }) => {
       const chosen = cells.filter((cell) => cell.table === table && cell.column === column)
       const cell = chosen[row % chosen.length]
       if (cell === undefined) throw new Error(`nothing in ${table}.${column}`)

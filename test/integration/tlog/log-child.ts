@@ -144,7 +144,7 @@ async function writeForEver(): Promise<void> {
     staged += 1
     const entry = pendingEntry(freshSeed())
     const { kind } = await opened.paths.store.commit([
-      { kind: 'stage-leaf', entry: sealedPendingEntry(entry) },
+      { kind: 'insert-pending-entry', entry: sealedPendingEntry(entry) },
     ])
     if (kind !== 'committed') throw new Error('a leaf was refused')
     opened.log.gate.notify()

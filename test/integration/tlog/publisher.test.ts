@@ -117,10 +117,10 @@ it('leaves a signature alone that is of a key which it does not know yet', async
   const other = publisherOf({ keyring: await openKeyring(paths.store, wrapper, now) })
   await other.step()
   expect(signers((await latest())?.note)).toBe(2)
-  const health = await database.sql('select note from log_checkpoints')
+  const health = await database.sql('select note from tlog_checkpoints')
   // This one has not reread its keys: to it the checkpoint has one signature too many.
   await publisher.step()
-  expect(await database.sql('select note from log_checkpoints')).toEqual(health)
+  expect(await database.sql('select note from tlog_checkpoints')).toEqual(health)
 })
 
 it('puts a checkpoint into the anchor before anybody can see it', async () => {
@@ -154,7 +154,7 @@ it('is signed once by processes that sign at once', async () => {
   if (first !== undefined) await grow(first, 3)
   now += 1
   await Promise.all(publishers.map((publisher) => publisher.step()))
-  const rows = await database.sql('select size from log_checkpoints order by size')
+  const rows = await database.sql('select size from tlog_checkpoints order by size')
   expect(rows.map(({ size }) => Number(size))).toEqual([1, 4])
   for (const publisher of publishers) expect(publisher.health()).toEqual({ kind: 'open' })
 })

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
-import { entryIndexOf } from '../../../service/store/log-records.ts'
+import { globalIndexOf } from '../../../service/store/log-records.ts'
 import { parseCheckpointNote, signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
 import type { Refusal } from '../../../service/tlog/log-health.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../../service/tlog/recovery.ts'
-import { growSealed } from '../../../service/tlog/seals.ts'
+import { growAuthenticated } from '../../../service/tlog/row-macs.ts'
 import { appendPending, pendingEntry, testOrigin } from '../../support/log-records.ts'
 import {
   freshSeed,
@@ -136,11 +136,11 @@ it('notices a database that is put back while it runs', async () => {
   log.log.gate.notify()
   await until(async () => (await log.log.status()).checkpointSize === 6)
   // What a restore of PostgreSQL under a running service comes to.
-  await database.sql('delete from log_checkpoints where size > 4')
-  await database.sql('delete from log_entries where place > 3')
-  await database.sql('update log_tiles set hashes = substr(hashes, 1, 128)')
+  await database.sql('delete from tlog_checkpoints where size > 4')
+  await database.sql('delete from tlog_entries where global_index > 3')
+  await database.sql('update tlog_tiles set hashes = substr(hashes, 1, 128)')
   const before = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
-  await database.sql(`update log_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
+  await database.sql(`update tlog_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
   await until(async () => (await log.log.status()).health === 'anchor-ahead')
@@ -158,18 +158,18 @@ it('refuses an empty database under the name of a log that was signed', async ()
 it('refuses a tree, a checkpoint or an anchor that was changed', async () => {
   await add(5)
   const changes: readonly (readonly [string, Refusal])[] = [
-    ['update log_tiles set hashes = zeroblob(192)', 'tree-damaged'],
-    ['update log_states set root = zeroblob(32)', 'tree-damaged'],
-    ['delete from log_tiles', 'tree-damaged'],
+    ['update tlog_tiles set hashes = zeroblob(192)', 'tree-damaged'],
+    ['update tlog_states set root = zeroblob(32)', 'tree-damaged'],
+    ['delete from tlog_tiles', 'tree-damaged'],
     [
-      "update log_checkpoints set note = replace(note, char(10) || '6' || char(10), char(10) || '5' || char(10)) where size = 6",
+      "update tlog_checkpoints set note = replace(note, char(10) || '6' || char(10), char(10) || '5' || char(10)) where size = 6",
       'checkpoint-unsigned',
     ],
     [
-      'update log_checkpoints set note = (select note from log_checkpoints where size = 1) where size = 6',
+      'update tlog_checkpoints set note = (select note from tlog_checkpoints where size = 1) where size = 6',
       'checkpoint-unsigned',
     ],
-    ["update log_checkpoints set size = 9, note = 'no note' where size = 6", 'checkpoint-unsigned'],
+    ["update tlog_checkpoints set size = 9, note = 'no note' where size = 6", 'checkpoint-unsigned'],
   ]
   backUp()
   for (const [change, refusal] of changes) {
@@ -187,7 +187,7 @@ it('refuses a checkpoint of another tree, though the key of the log has signed i
   const key = paths.keyring.current('log', 1_764_000_000)
   const other = { origin: testOrigin, size: 6, root: new Uint8Array(32).fill(6) }
   await paths.store.close()
-  await database.sql(`update log_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
+  await database.sql(`update tlog_checkpoints set note = '${signCheckpoint(other, [key])}' where size = 6`)
   await expectRefused(await open(), 'checkpoint-differs')
 })
 
@@ -197,7 +197,7 @@ it('stops when a staged leaf was changed, and goes on when it is gone', async ()
   log.log.gate.notify()
   await until(async () => (await log.log.status()).health === 'tree-damaged')
   expect(() => log.log.gate.assertAcceptingEntries()).toThrow(ProtocolError)
-  await database.sql('delete from log_staged')
+  await database.sql('delete from tlog_pending')
   await until(async () => (await log.log.status()).health === 'open')
 })
 
@@ -213,7 +213,7 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
   expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
   const leaf = JSON.parse(
-    Buffer.from((await log.log.reader.entry(entryIndexOf(1, 0)))?.leaf ?? []).toString(),
+    Buffer.from((await log.log.reader.entry(globalIndexOf(1, 0)))?.leaf ?? []).toString(),
   )
   expect(leaf.x).toEqual({
     origin: `${testOrigin}-2`,
@@ -271,7 +271,7 @@ it('leaves no leaf of the old log unsigned when one comes in between', async () 
       if (isFirst && writes.some(({ kind }) => kind === 'insert-log-state')) {
         isFirst = false
         await appendPending(paths.store, pendingEntry(freshSeed()))
-        expect(await paths.store.sequence(growSealed(paths.seals), 256)).toMatchObject({
+        expect(await paths.store.sequence(growAuthenticated(paths.macs), 256)).toMatchObject({
           kind: 'sequenced',
         })
       }

@@ -19,9 +19,13 @@ it('keeps each key and each entry of a person under the whole name', async () =>
     for (const openid of ['one', 'another']) await logIn(service, { openid })
     const file = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '') ?? ''
     const database = new Database(file, { readonly: true })
-    const keys = database.prepare('select hex(tag) as tag from subject_keys').all() as { tag: string }[]
+    const keys = database.prepare('select hex(subject_index) as tag from subject_keys').all() as {
+      tag: string
+    }[]
     const entries = database
-      .prepare('select distinct hex(user_tag) as tag from log_entries where user_tag is not null')
+      .prepare(
+        'select distinct hex(user_blind_index) as tag from tlog_entries where user_blind_index is not null',
+      )
       .all()
     database.close()
     expect(keys.map(({ tag }) => tag.length)).toEqual(keys.map(() => 32))

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { verify } from '../../../service/cli/audit-verify.ts'
-import { entryIndexOf } from '../../../service/store/log-records.ts'
+import { globalIndexOf } from '../../../service/store/log-records.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { requests, startLog } from '../../support/written-log.ts'
@@ -30,7 +30,11 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
 
   interface Verdict {
     readonly ok: boolean
-    readonly findings: readonly { readonly code: string; readonly place: string; readonly message: string }[]
+    readonly findings: readonly {
+      readonly code: string
+      readonly location: string
+      readonly message: string
+    }[]
     readonly checked: Record<string, unknown>
     readonly logs: readonly { readonly size: number }[]
   }
@@ -46,7 +50,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   const found = async (args: readonly string[] = []): Promise<readonly string[]> => {
     const { code, findings } = await check(args)
     expect(code).toBe(findings.length > 0 ? 1 : 0)
-    return findings.map(({ code, place }) => `${code} ${place}`)
+    return findings.map(({ code, location }) => `${code} ${location}`)
   }
   /** A literal of bytes, in the words of the engine. */
   const bytes = (value: Uint8Array): string => {
@@ -97,7 +101,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   it('finds an entry whose bytes were changed, with its place', async () => {
     const entry = await log.store.findLogEntry(17)
     await sql(
-      `update log_entries set leaf = ${bytes(flip(entry?.leaf ?? Uint8Array.of(), 40))} where place = 17`,
+      `update tlog_entries set leaf = ${bytes(flip(entry?.leaf ?? Uint8Array.of(), 40))} where global_index = 17`,
     )
     expect(await found()).toContainEqual('entry-changed log 0, entry 17')
   })
@@ -105,40 +109,40 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   it('finds an entry that was exchanged for another with all its hashes', async () => {
     const [a, b] = [await log.store.findLogEntry(20), await log.store.findLogEntry(21)]
     if (a === undefined || b === undefined) throw new Error('no entries')
-    await sql('update log_entries set place = -1 where place = 20')
-    await sql('update log_entries set place = 20 where place = 21')
-    await sql('update log_entries set place = 21 where place = -1')
+    await sql('update tlog_entries set global_index = -1 where global_index = 20')
+    await sql('update tlog_entries set global_index = 20 where global_index = 21')
+    await sql('update tlog_entries set global_index = 21 where global_index = -1')
     const findings = await found()
     expect(findings).toContainEqual('entry-changed log 0, entry 20')
     expect(findings).toContainEqual('entry-changed log 0, entry 21')
   })
 
   it('names two adjacent deletions as two', async () => {
-    await sql('delete from log_entries where place in (50, 51)')
+    await sql('delete from tlog_entries where global_index in (50, 51)')
     const { findings } = await check()
     expect(findings).toContainEqual({
       code: 'entry-missing',
-      place: 'log 0, entries 50 to 51',
+      location: 'log 0, entries 50 to 51',
       message: '2 missing from the log',
     })
     expect(findings.filter(({ code }) => code === 'checkpoint-inconsistent')).toEqual([])
   })
 
   it('finds a tail that was cut off, even where state and checkpoints were cut with it', async () => {
-    await sql('delete from log_entries where place >= 300')
+    await sql('delete from tlog_entries where global_index >= 300')
     expect(await found()).toContainEqual('entry-missing log 0, entries 300 to 310')
     // As if the last batch had never been.
     const tile = (await log.store.findTile(0, 0, 1))?.hashes ?? Uint8Array.of()
-    await sql(`delete from log_entries where place >= 291`)
-    await sql(`delete from log_checkpoints where size > 291`)
+    await sql(`delete from tlog_entries where global_index >= 291`)
+    await sql(`delete from tlog_checkpoints where size > 291`)
     await sql(
-      `update log_tiles set hashes = ${bytes(tile.slice(0, 35 * 32))} where level = 0 and tile_index = 1`,
+      `update tlog_tiles set hashes = ${bytes(tile.slice(0, 35 * 32))} where level = 0 and tile_index = 1`,
     )
     const [{ root } = { root: '' }] = (await check()).logs as unknown as readonly { root: string }[]
-    await sql(`update log_states set size = 291`)
+    await sql(`update tlog_states set size = 291`)
     const computed = (await check()).logs as unknown as readonly { root: string }[]
     expect(root).toBeDefined()
-    await sql(`update log_states set root = ${bytes(Buffer.from(computed[0]?.root ?? '', 'base64'))}`)
+    await sql(`update tlog_states set root = ${bytes(Buffer.from(computed[0]?.root ?? '', 'base64'))}`)
     const findings = (await found()).filter((finding) => !finding.startsWith('hours'))
     expect(findings).toEqual(['root-changed log 0', 'rolled-back log 0, size 311'])
   })
@@ -151,20 +155,20 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     ]) {
       const at = `level = ${level} and tile_index = ${index}`
       const { hashes } = (await log.store.findTile(0, level ?? 0, index ?? 0)) ?? { hashes: Uint8Array.of() }
-      await sql(`update log_tiles set hashes = ${bytes(flip(hashes, hashes.length - 1))} where ${at}`)
+      await sql(`update tlog_tiles set hashes = ${bytes(flip(hashes, hashes.length - 1))} where ${at}`)
       expect(await found()).toContainEqual(`tile-changed log 0, tile ${level}/${index}`)
-      await sql(`update log_tiles set hashes = ${bytes(hashes)} where ${at}`)
+      await sql(`update tlog_tiles set hashes = ${bytes(hashes)} where ${at}`)
     }
     expect(await found()).toEqual([])
-    await sql(`insert into log_tiles values (0, 1, 5, ${bytes(new Uint8Array(32))})`)
+    await sql(`insert into tlog_tiles values (0, 1, 5, ${bytes(new Uint8Array(32))})`)
     expect(await found()).toEqual(['tile-beyond log 0'])
-    await sql('delete from log_tiles where level = 1')
+    await sql('delete from tlog_tiles where level = 1')
     expect(await found()).toContainEqual('tile-missing log 0, tile 1/0')
   })
 
   it('finds a checkpoint that was changed, signed by another key, or is of another size', async () => {
     const note = (await log.store.findCheckpoint(0, 10))?.note ?? ''
-    const set = (text: string) => sql(`update log_checkpoints set note = '${text}' where size = 10`)
+    const set = (text: string) => sql(`update tlog_checkpoints set note = '${text}' where size = 10`)
     await set(note.replace('\n10\n', '\n9\n'))
     expect(await found()).toEqual(['checkpoint-unreadable log 0, checkpoint of size 10'])
     await set(note.replace(/.\n$/, 'A\n'))
@@ -182,25 +186,25 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
       ["app = 'wx0'", 'app'],
     ]) {
       const [{ before } = { before: '' }] = await sql(
-        `select ${column} as before from log_entries where place = 30`,
+        `select ${column} as before from tlog_entries where global_index = 30`,
       )
-      await sql(`update log_entries set ${change} where place = 30`)
+      await sql(`update tlog_entries set ${change} where global_index = 30`)
       const { findings } = await check()
       // A code that no refusal gave is in no group of the entry.
       if (column !== 'code') {
         expect(findings).toContainEqual({
           code: 'column-changed',
-          place: 'log 0, entry 30',
+          location: 'log 0, entry 30',
           message: `the column ${column} is not what its leaf says`,
         })
       }
       expect(findings.length).toBeGreaterThan(0)
       const literal = before === null ? 'null' : `'${String(before)}'`
-      await sql(`update log_entries set ${column} = ${literal} where place = 30`)
+      await sql(`update tlog_entries set ${column} = ${literal} where global_index = 30`)
     }
     expect(await found()).toEqual([])
-    await sql('update log_entries set user_tag = device_tag where place = 30')
-    await sql('update log_entries set ip_tag = null where place = 31')
+    await sql('update tlog_entries set user_blind_index = device_blind_index where global_index = 30')
+    await sql('update tlog_entries set ip_blind_index = null where global_index = 31')
     const findings = await found()
     expect(findings).toContainEqual('tag-changed log 0, entry 31')
     // Nothing is sealed for that tag: who is not found would else look erased.
@@ -210,18 +214,18 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   it('finds a detail that was edited, exchanged, or sealed anew with other contents', async () => {
     const [a, b] = [await log.store.findLogEntry(33), await log.store.findLogEntry(36)]
     const sealed = a?.detail ?? Uint8Array.of()
-    await sql(`update log_entries set detail = ${bytes(flip(sealed, 60))} where place = 33`)
+    await sql(`update tlog_entries set detail = ${bytes(flip(sealed, 60))} where global_index = 33`)
     expect(await found()).toEqual(['detail-changed log 0, entry 33'])
-    await sql(`update log_entries set detail = ${bytes(b?.detail ?? sealed)} where place = 33`)
+    await sql(`update tlog_entries set detail = ${bytes(b?.detail ?? sealed)} where global_index = 33`)
     expect(await found()).toEqual(['detail-changed log 0, entry 33'])
   })
 
   it('finds a detail that is gone before its time, unless an entry tells of an erasure', async () => {
     const none =
-      'detail = null, user_tag = null, device_tag = null, ip_tag = null, path_tag = null, area_tag = null'
-    await sql(`update log_entries set ${none} where place in (40, 43)`)
+      'detail = null, user_blind_index = null, device_blind_index = null, ip_blind_index = null, path_blind_index = null, area_blind_index = null'
+    await sql(`update tlog_entries set ${none} where global_index in (40, 43)`)
     expect(await found()).toEqual(['detail-missing log 0, entry 40'])
-    await sql('update log_entries set detail_until = 0')
+    await sql('update tlog_entries set detail_expires_at = 0')
     expect(await found()).toEqual(['detail-missing log 0, entry 40'])
     // The entry of an erasure counts while it waits for its place, too.
     await log.stage([{ kind: 'erased', user: null }])
@@ -232,24 +236,24 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
   })
 
   it('finds counts of hours that are not those of the entries, and leaves that were changed before their place', async () => {
-    await sql('update log_hours set entries = entries + 1')
+    await sql('update tlog_hourly_counts set entries = entries + 1')
     expect((await found()).every((finding) => finding.startsWith('hours-changed'))).toBe(true)
-    await sql('update log_hours set entries = entries - 1')
+    await sql('update tlog_hourly_counts set entries = entries - 1')
     const [staged] = await log.stage([{ user: null }])
     expect((await check()).checked).toMatchObject({ staged: 1 })
     expect(await found()).toEqual([])
-    await sql(`update log_staged set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
+    await sql(`update tlog_pending set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
     expect((await found())[0]).toMatch(/^staged-changed staged leaf/)
   })
 
   it('finds entries beyond the tree, entries of no log, and a log that is gone', async () => {
-    await sql('update log_entries set place = 400 where place = 310')
+    await sql('update tlog_entries set global_index = 400 where global_index = 310')
     const findings = await found()
     expect(findings).toContainEqual('entry-beyond log 0, entry 400')
     expect(findings).toContainEqual('entry-missing log 0, entry 310')
-    await sql(`update log_entries set place = ${entryIndexOf(3, 7)} where place = 400`)
-    expect(await found()).toContainEqual(`entry-beyond place ${entryIndexOf(3, 7)}`)
-    await sql('delete from log_states')
+    await sql(`update tlog_entries set global_index = ${globalIndexOf(3, 7)} where global_index = 400`)
+    expect(await found()).toContainEqual(`entry-beyond index ${globalIndexOf(3, 7)}`)
+    await sql('delete from tlog_states')
     expect(await found()).toContainEqual('log-missing pay.example.com/audit/2025')
   })
 

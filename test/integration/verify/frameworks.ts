@@ -16,7 +16,11 @@ import type { MinisealVariables } from '../../../packages/verify/adapters/hono.t
 import { miniseal as honoMiniseal } from '../../../packages/verify/adapters/hono.ts'
 import type { MinisealState } from '../../../packages/verify/adapters/koa.ts'
 import { miniseal as koaMiniseal } from '../../../packages/verify/adapters/koa.ts'
-import { MinisealCaller, MinisealGuard } from '../../../packages/verify/adapters/nest.ts'
+import {
+  MinisealCaller,
+  MinisealGuard,
+  MinisealRefusalFilter,
+} from '../../../packages/verify/adapters/nest.ts'
 import type { Caller } from '../../../packages/verify/index.ts'
 
 export interface Application {
@@ -150,6 +154,7 @@ async function startNest(
         super.catch(error, host)
       }
     })(httpAdapter),
+    new MinisealRefusalFilter(),
   )
   await app.init()
   const listener = app.getHttpAdapter().getInstance() as (

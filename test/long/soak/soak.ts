@@ -1,5 +1,5 @@
 /**
- * A service under mixed traffic for a while, watched for growth: `npm run soak -- [--minutes N] [--people N] [--leak]`.
+ * A service under mixed traffic for a while, watched for growth: `npx tsx --conditions=source test/long/soak/soak.ts [--minutes N] [--people N] [--leak]`.
  *
  * On PostgreSQL where TEST_POSTGRES_URL names a server, else on SQLite. Exits with 1 when something has grown, or when
  * requests were answered otherwise than they should.

@@ -58,7 +58,8 @@ export const en = {
     'query-encoded': 'the query is encoded: {}',
     'query-plus': 'spaces in the query are encoded differently (+ or %20): {}. A form parser rewrote it',
     'query-equals': 'a parameter without a value has, or lacks, its equals sign: {}',
-    'query-reordered': 'the query parameters are in another order: {}. Something parsed and rewrote the query',
+    'query-reordered':
+      'the query parameters are in another order: {}. Something parsed and rewrote the query',
     'query-parameter': 'the query parameter {} is absent: it was added on the way, for example for tracking',
     'field-spaces': '{} has other white space inside: something rewrote it',
     'field-case': '{} is in lower case',
@@ -73,7 +74,8 @@ export const en = {
       '{} is that of the current body: the field was recomputed or changed after it was signed',
     'digest-of-form': 'content-digest is that of another form of the body: {}',
     status: 'the status is {}: a proxy or cache changed it',
-    'parameters-order': 'the signature parameters are in another order: {}. Sign them in the order of the field',
+    'parameters-order':
+      'the signature parameters are in another order: {}. Sign them in the order of the field',
     'parameters-less': 'the parameter {} is in signature-input but was not signed',
     'parameters-more': 'the parameter {} was signed but is not in signature-input',
     created: 'created is {}: the signer signs one number and sends another',
@@ -83,7 +85,8 @@ export const en = {
     'base-query': 'the signer writes @query without its question mark: without a query it is ?',
     'base-path': 'the signer includes the query in @path',
     'base-params': 'the signer omits the last line, "@signature-params"',
-    'base-label': 'the signer writes the label into "@signature-params": the line begins with the parenthesis',
+    'base-label':
+      'the signer writes the label into "@signature-params": the line begins with the parenthesis',
     'base-quotes': 'the signer writes component names without quotes',
     'created-milliseconds': 'created is {}: milliseconds; it must be seconds',
     'clock-ahead': 'the clock of the signer is ahead: created is {} s in the future',
@@ -92,7 +95,8 @@ export const en = {
     'age-unknown':
       'created is {} s old by the clock of this machine; the time of arrival is not known: use --at',
     'body-empty': 'there was no body when it was signed',
-    'body-newline-stripped': 'the body verifies without the line end at its end: an editor or template added it',
+    'body-newline-stripped':
+      'the body verifies without the line end at its end: an editor or template added it',
     'body-trimmed': 'the body verifies without the white space around it',
     'body-newline-added': 'the body verifies with a line end at its end: it was trimmed',
     'body-line-ends': 'the body verifies with other line ends: LF and CR LF were converted',
@@ -100,8 +104,10 @@ export const en = {
     'body-plus': 'the body verifies with + and %20 exchanged: a form parser rewrote it',
     'body-gunzip':
       'the body verifies when it is decompressed: it was compressed after it was signed, or signed before compression',
-    'body-gzip': 'the body verifies when it is compressed: it was decompressed. The digest is over the bytes as sent',
-    'body-re-gzip': 'the body verifies when it is compressed again: it was decompressed and compressed on the way',
+    'body-gzip':
+      'the body verifies when it is compressed: it was decompressed. The digest is over the bytes as sent',
+    'body-re-gzip':
+      'the body verifies when it is compressed again: it was decompressed and compressed on the way',
     'body-base64': 'the body verifies when its base64 is decoded',
     'body-to-base64': 'the body verifies as base64: it was decoded',
     'body-charset': 'the body verifies in another character encoding',
@@ -113,11 +119,11 @@ export const en = {
     'body-json-sorted': 'the body verifies when its JSON members are sorted',
     'body-json-string': 'the body is JSON in a JSON string: it was encoded twice',
     'body-gone': 'the body is absent: was it read before, or captured without its body?',
-    'body-other': 'no known form of the body ({} bytes) has this digest: another body, or an incomplete capture',
+    'body-other':
+      'no known form of the body ({} bytes) has this digest: another body, or an incomplete capture',
     'device-key-other': 'miniseal-device-key is not the key of keyid; its thumbprint is {}',
     'no-device-key': 'the key of the device is not known: use --key, or a request with miniseal-device-key',
-    'no-service-key':
-      'no key of the service is known: use --jwks https://…/.well-known/miniseal-keys.json',
+    'no-service-key': 'no key of the service is known: use --jwks https://…/.well-known/miniseal-keys.json',
     'key-not-named': 'keyid is not one of the known keys: {}. A rotated key? Another environment?',
     'key-purpose': 'the key {} is published for another use',
     'token-gone': 'authorization is absent: a proxy removed it, or the client did not send it',
@@ -138,7 +144,8 @@ export const en = {
       'no known change makes it verify{}. If the signer can print its base, use --base; else it is another key of the same name, or a change of more than two parts',
     'unexplained-key': 'no known key and no known change makes it verify{}: the key of keyid is missing',
     'key-other': 'it verifies with another key than that of keyid: {}',
-    'same-base': 'both bases are equal and the signature does not verify: a wrong key, or a signature of something else',
+    'same-base':
+      'both bases are equal and the signature does not verify: a wrong key, or a signature of something else',
     'base-differs': 'the bases differ in {}, and no known change explains it',
     'base-not-signed':
       'the signature does not verify over the base of --base either: it is of another request, or the key is wrong',
@@ -150,7 +157,8 @@ export const en = {
     'signature-unreadable': 'a signature field is malformed: {}',
     'sealed-frame':
       'this is a sealed frame. Capture the request behind the gateway, or in the client before it is sealed',
-    'not-signed': 'there is no signature: a proxy removed the fields, or the request did not pass the service',
+    'not-signed':
+      'there is no signature: a proxy removed the fields, or the request did not pass the service',
     'half-signed': 'only {} is present: a proxy removed the other signature field',
     'body-longer': 'the body is longer than content-length ({}): the rest is ignored',
     'body-shorter': 'the body is shorter than content-length ({}): the capture is incomplete',

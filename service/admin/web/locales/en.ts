@@ -109,7 +109,7 @@ export const english = {
 
   entry: 'Entry',
   back: 'Back to the table',
-  position: 'Position',
+  index: 'Position',
   leafHash: 'Leaf hash',
   leaf: 'Leaf',
   leafIntro: 'The bytes that are hashed.',

@@ -109,7 +109,7 @@ export const chinese: { readonly [N in MessageName]: string } = {
 
   entry: '记录',
   back: '返回列表',
-  position: '位置',
+  index: '位置',
   leafHash: '叶哈希',
   leaf: '叶',
   leafIntro: '参与哈希的原始字节。',

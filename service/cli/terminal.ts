@@ -1,16 +1,16 @@
-/** A progress bar on a terminal; nothing in a pipe. */
+/** Progress bars and signals. */
 import type { Terminal } from './command.ts'
 
-const width = 30
+const barWidth = 30
 
 export interface Progress {
   /** Draws `done` of `total`. */
   show(done: number, total: number): void
-  /** Takes the bar away. */
+  /** Removes the bar. */
   clear(): void
 }
 
-/** On standard error, so that it never gets into what a command prints. */
+/** A progress bar on standard error; draws nothing unless that is a terminal. */
 export function startProgress(terminal: Terminal, label: string): Progress {
   let drawn = 0
   const draw = (line: string): void => {
@@ -21,7 +21,7 @@ export function startProgress(terminal: Terminal, label: string): Progress {
   return {
     show(done, total) {
       const part = total === 0 ? 1 : done / total
-      const bar = '█'.repeat(Math.round(part * width)).padEnd(width, '░')
+      const bar = '█'.repeat(Math.round(part * barWidth)).padEnd(barWidth, '░')
       draw(`${label} ${bar} ${Math.floor(part * 100)}%  ${done} of ${total}`)
     },
     clear() {
@@ -29,4 +29,18 @@ export function startProgress(terminal: Terminal, label: string): Progress {
       draw('')
     },
   }
+}
+
+/** Resolves on the first SIGTERM or SIGINT; the second one ends the process at once. */
+export function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0
+    const onSignal = (): void => {
+      signals += 1
+      if (signals > 1) process.exit(1)
+      resolve()
+    }
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+  })
 }

@@ -7,47 +7,48 @@
 import { createHmac } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
-import type { LogState, SealedPendingEntry } from '../store/log-records.ts'
+import type { AuthenticatedPendingEntry, LogState } from '../store/log-records.ts'
 import type { Grow } from '../store/log-sequence.ts'
 import { growTree, TreeDamaged } from './tree.ts'
 
-/** Makes seals: 32 bytes each. */
-export interface LogSeals {
+/** Makes macs: 32 bytes each. */
+export interface RowMacs {
   /** Of a leaf that waits for its place. */
-  ofLeaf(hash: Uint8Array): Uint8Array
+  ofEntry(hash: Uint8Array): Uint8Array
   /** Of a tree as far as it is sequenced. */
-  ofState(state: Omit<LogState, 'seal'>): Uint8Array
+  ofState(state: Omit<LogState, 'mac'>): Uint8Array
 }
 
 /** They are made from the lookup key, which every process has and which never changes. */
-export function createLogSeals(lookupKey: Uint8Array): LogSeals {
+export function createRowMacs(lookupKey: Uint8Array): RowMacs {
   const key = createHmac('sha256', lookupKey).update('audit/log-seal').digest()
-  const seal = (what: string, bytes: Uint8Array): Uint8Array =>
+  const mac = (what: string, bytes: Uint8Array): Uint8Array =>
     new Uint8Array(createHmac('sha256', key).update(`${what}\n`).update(bytes).digest())
   return {
-    ofLeaf: (hash) => seal('leaf', hash),
-    ofState: ({ log, origin, size, root }) => seal(`state\n${log}\n${origin}\n${size}`, root),
+    ofEntry: (hash) => mac('leaf', hash),
+    ofState: ({ log, origin, size, root }) => mac(`state\n${log}\n${origin}\n${size}`, root),
   }
 }
 
 /** Whether the service has written this state. */
-export function isSealed(seals: LogSeals, state: LogState): boolean {
-  return state.seal !== null && equalBytes(state.seal, seals.ofState(state))
+export function isAuthentic(macs: RowMacs, state: LogState): boolean {
+  return state.mac !== null && equalBytes(state.mac, macs.ofState(state))
 }
 
 /**
- * Takes leaves into the tree that the service has sealed, and seals the tree that they give.
+ * Takes leaves into the tree that the service has sealed, and macs the tree that they give.
  *
  * @throws TreeDamaged as {@link growTree}, and where a seal is missing or wrong
  */
-export function growSealed(seals: LogSeals): Grow {
+export function growAuthenticated(macs: RowMacs): Grow {
   return (batch) => {
     const { state, pending } = batch
-    if (!isSealed(seals, state)) throw new TreeDamaged('the state of the tree was changed')
-    if (!pending.every((leaf) => isOwn(seals, leaf))) throw new TreeDamaged('a staged leaf is not ours')
+    if (!isAuthentic(macs, state)) throw new TreeDamaged('the state of the tree was changed')
+    if (!pending.every((leaf) => isWrittenByService(macs, leaf)))
+      throw new TreeDamaged('a staged leaf is not ours')
     const growth = growTree(batch)
     const size = state.size + pending.length
-    return { ...growth, seal: seals.ofState({ ...state, size, root: growth.root }) }
+    return { ...growth, mac: macs.ofState({ ...state, size, root: growth.root }) }
   }
 }
 
@@ -57,11 +58,11 @@ export function growSealed(seals: LogSeals): Grow {
  * A command that ends sessions or devices may have no master key, and so no seal. It does nothing that whoever may write
  * the database cannot do, and its leaf says no more than that.
  */
-export function isOwn(
-  seals: LogSeals,
-  { hash, leaf, seal }: Pick<SealedPendingEntry, 'hash' | 'leaf' | 'seal'>,
+export function isWrittenByService(
+  macs: RowMacs,
+  { hash, leaf, mac }: Pick<AuthenticatedPendingEntry, 'hash' | 'leaf' | 'mac'>,
 ): boolean {
-  if (seal !== null) return equalBytes(seal, seals.ofLeaf(hash))
+  if (mac !== null) return equalBytes(mac, macs.ofEntry(hash))
   try {
     const { kind, facts } = parseLeaf(leaf)
     return kind === 'session-ended' && facts?.by === 'operator'

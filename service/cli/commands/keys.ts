@@ -1,0 +1,268 @@
+import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import { encodeBase64Url } from 'miniseal-protocol/text'
+import type { Config } from '../../config/config.ts'
+import { readConfig } from '../../config/config.ts'
+import type { Keyring, RotatableKind } from '../../keys/keyring.ts'
+import { configurationLifetime, forever, openKeyring, rotateKey } from '../../keys/keyring.ts'
+import { noteVerifierKey, published, publishedLogKeys } from '../../keys/publication.ts'
+import type { EndableKind } from '../../keys/replacement.ts'
+import { createNextRoot, endKeyNow, ReplacementRefused, useRootKey } from '../../keys/replacement.ts'
+import { countOld, rewrapAll } from '../../keys/rewrapping.ts'
+import type { ServiceKey } from '../../keys/service-key.ts'
+import { serviceKeyKinds } from '../../keys/service-key.ts'
+import type { SecretWrapper } from '../../keys/wrapping.ts'
+import { createSecretWrapper } from '../../keys/wrapping.ts'
+import { openStore } from '../../store/open-store.ts'
+import type { ServiceKeyKind, Store } from '../../store/store.ts'
+import { logKeyChanges } from '../../tlog/key-leaves.ts'
+import { defaultOrigin } from '../../tlog/origin.ts'
+import type { ExitCode, Terminal } from '../command.ts'
+import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
+import { formatTime } from '../database.ts'
+import { findDevelopmentFile } from '../development-file.ts'
+import { openOperatorAppender } from '../operator-journal.ts'
+import { startProgress } from '../terminal.ts'
+
+/** What the commands of this group work with. */
+interface KeyAccess {
+  readonly config: Config
+  /** Its writes of keys are logged. */
+  readonly store: Store
+  readonly wrapper: SecretWrapper
+  /** UNIX seconds. */
+  readonly now: number
+}
+
+async function withKeys(
+  terminal: Terminal,
+  work: (access: KeyAccess) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const config = readConfig(terminal.environment)
+  const store = await openStore(config.database)
+  try {
+    const wrapper = createSecretWrapper(config.masterKeys)
+    const { appender } = await openOperatorAppender(store, terminal)
+    const now = Math.floor(Date.now() / 1000)
+    return await work({ config, store: logKeyChanges(store, appender), wrapper, now })
+  } finally {
+    await store.close()
+  }
+}
+
+const list = defineCommand({
+  name: 'keys list',
+  summary: "list the service's keys: kind, id, validity; and values under an old master key",
+  run: async (_values, terminal) =>
+    await withKeys(terminal, async ({ store, wrapper, now }) => {
+      const keyring = await openKeyring(store, wrapper, now)
+      for (const kind of serviceKeyKinds) {
+        keyring.published(kind, now).forEach((key, index) => {
+          terminal.out(`${kind.padEnd(10)} ${key.kid}  ${stateOf(key, index === 0, now)}\n`)
+        })
+      }
+      const old = await countOld(store, wrapper)
+      terminal.out(`${'master'.padEnd(10)} ${old === 0 ? 'no value' : `${old} values`} under an old key\n`)
+      return 0
+    }),
+})
+
+function stateOf({ kind, notBefore, notAfter }: ServiceKey, isFirst: boolean, now: number): string {
+  const state = notBefore > now ? startOf(notBefore) : isFirst ? 'in use' : previousState(kind)
+  return notAfter === 0 ? state : `${state} until ${formatTime(notAfter)}`
+}
+
+/** Old log keys keep signing: every checkpoint carries a signature of each. */
+function previousState(kind: ServiceKeyKind): string {
+  return kind === 'log' ? 'also signs' : 'accepted'
+}
+
+function startOf(notBefore: number): string {
+  return notBefore === forever ? 'not yet active' : `from ${formatTime(notBefore)}`
+}
+
+const exportKeys = defineCommand({
+  name: 'keys export',
+  summary: 'print the public keys',
+  options: { json: { type: 'boolean', help: 'print one JSON object' } },
+  notes: `
+Root keys are pinned in the mini program; the others are for verification by hand. Includes the keys of logs that have
+ended (audit new-origin).
+`,
+  run: async ({ json }, terminal) =>
+    await withKeys(terminal, async (access) => {
+      const exported = await readPublicKeys(access)
+      terminal.out(json ? `${JSON.stringify(exported, null, 2)}\n` : exportLines(exported).join(''))
+      return 0
+    }),
+})
+
+async function readPublicKeys({ config, store, wrapper, now }: KeyAccess) {
+  const keyring = await openKeyring(store, wrapper, now)
+  // Before the first start there is no log; it will have this name.
+  const [newest, ...ended] = (await store.listLogStates()).map(({ origin }) => origin).reverse()
+  const name = newest ?? config.log.origin ?? defaultOrigin(authorityOf(originOf(config)), now)
+  return {
+    roots: keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey)),
+    signing: publicKeys(keyring, 'signing', now),
+    token: publicKeys(keyring, 'token', now),
+    agreement: publicKeys(keyring, 'agreement', now),
+    log: publishedLogKeys(keyring, { origin: name, ended }, now),
+    log_keys: published(keyring, 'log', now).map(({ kid, publicKey, nbf, exp }) => {
+      return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }
+    }),
+  }
+}
+
+/** The public origin, configured or of the development service that runs here. */
+function originOf({ origin, dataFolder, host, port }: Config): string {
+  return origin ?? findDevelopmentFile(dataFolder)?.origin ?? `http://${host}:${port}`
+}
+
+function publicKeys(keyring: Keyring, kind: ServiceKeyKind, now: number) {
+  return published(keyring, kind, now).map(({ kid, publicKey, nbf, exp }) => {
+    return { kid, x: encodeBase64Url(publicKey), nbf, exp }
+  })
+}
+
+function exportLines(exported: Awaited<ReturnType<typeof readPublicKeys>>): readonly string[] {
+  const { roots, signing, token, agreement, log_keys, log } = exported
+  return [
+    ...roots.map((root) => `root       ${root}\n`),
+    ...signing.map(({ x }) => `signing    ${x}\n`),
+    ...token.map(({ x }) => `token      ${x}\n`),
+    ...agreement.map(({ x }) => `agreement  ${x}\n`),
+    ...log_keys.map(({ vkey }) => `log        ${vkey}\n`),
+    ...(log.ended ?? []).map((vkey) => `ended log  ${vkey}\n`),
+  ]
+}
+
+const rotatable = ['agreement', 'signing', 'token', 'log'] as const satisfies readonly RotatableKind[]
+
+const rotate = defineCommand({
+  name: 'keys rotate',
+  summary: 'create the next key of a kind, or rewrap secrets with a new master key',
+  arguments: { kind: { help: `${rotatable.join(', ')}, root or master` } },
+  notes: `
+The previous key is accepted for as long as clients may hold it. Running services load the new one within 15 seconds.
+
+  log      both keys sign checkpoints, for two days
+  root     the next key is exported, to be pinned, and signs nothing before keys activate
+  master   rewraps every stored secret; set MINISEAL_MASTER_KEY=<new>,<old>; services keep running
+`,
+  async run({ kind }, terminal) {
+    if (kind === 'master') return await withKeys(terminal, (access) => rewrap(access, terminal))
+    if (kind === 'root') return await withKeys(terminal, (access) => rotateRoot(access, terminal))
+    const found = rotatable.find((candidate) => candidate === kind)
+    if (found === undefined)
+      throw new UsageError(`keys rotate takes one of ${rotatable.join(', ')}, root, master`)
+    return await withKeys(terminal, async ({ store, wrapper, now }) => {
+      await openKeyring(store, wrapper, now)
+      const { kid, notBefore } = await rotateKey(store, wrapper, found, now)
+      const start = notBefore > now ? `from ${formatTime(notBefore)}` : 'from now on'
+      terminal.out(`new ${found} key ${kid}, used ${start}\n`)
+      if (found === 'log') terminal.out(logRotationNotes(now))
+      return 0
+    })
+  },
+})
+
+function logRotationNotes(now: number): string {
+  return (
+    'Both keys sign checkpoints.\n' +
+    `Clients receive the new key from ${formatTime(now + configurationLifetime)} on; ` +
+    `the old key signs until ${formatTime(now + 2 * configurationLifetime)}.\n` +
+    'Give auditors and witnesses the new verifier key: miniseal keys export\n'
+  )
+}
+
+async function rotateRoot({ store, wrapper, now }: KeyAccess, terminal: Terminal): Promise<ExitCode> {
+  const keyring = await openKeyring(store, wrapper, now)
+  const kid = await replacing(() => createNextRoot(store, wrapper, keyring, now))
+  terminal.out(
+    `new root key ${kid}, not yet active\n` +
+      'Release the mini program with both root keys of: miniseal keys export\n' +
+      `When no older release is in use: miniseal keys activate root ${kid}\n`,
+  )
+  return 0
+}
+
+async function rewrap({ store, wrapper, now }: KeyAccess, terminal: Terminal): Promise<ExitCode> {
+  // Fails before the first write when a key that the service needs cannot be unwrapped.
+  await openKeyring(store, wrapper, now)
+  const progress = startProgress(terminal, 'rewrapping')
+  const { done, left, closed } = await rewrapAll(store, wrapper, progress.show)
+  progress.clear()
+  terminal.out(`${done} values wrapped with the current master key\n`)
+  if (left === 0) {
+    terminal.out('No value is under an old master key: the old key can be removed.\n')
+    return 0
+  }
+  if (closed > 0) terminal.err(`${closed} values cannot be unwrapped with any of the given master keys\n`)
+  if (left > closed) {
+    terminal.err(
+      `${left - closed} values were written with an old master key meanwhile: ` +
+        'restart every service with the new key first, then repeat\n',
+    )
+  }
+  return 1
+}
+
+const activate = defineCommand({
+  name: 'keys activate',
+  summary: 'sign channel configurations with the next root key',
+  arguments: { kind: { help: 'root' }, key: { help: 'id, as keys list prints it' } },
+  options: { at: { type: 'string', value: 'TIME', help: '2026-01-31T08:00:00Z; default: now' } },
+  async run({ kind, key, at }, terminal) {
+    if (kind !== 'root') throw new UsageError('keys activate takes root and the id of a key')
+    const time = at === undefined ? undefined : parseTime(at)
+    return await withKeys(terminal, async ({ store, wrapper, now }) => {
+      if (time !== undefined && time < now) throw new UsageError('the time of --at has passed')
+      const keyring = await openKeyring(store, wrapper, now)
+      const from = await replacing(() => useRootKey(store, keyring, key, time ?? now, now))
+      terminal.out(
+        `root key ${key} signs configurations from ${from > now + 1 ? formatTime(from) : 'now on'}\n`,
+      )
+      return 0
+    })
+  },
+})
+
+/** @throws UsageError */
+function parseTime(text: string): number {
+  const milliseconds = /^\d{4}-\d{2}-\d{2}T[0-9:]+Z$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(milliseconds)) throw new UsageError('--at takes a time like 2026-01-31T08:00:00Z')
+  return Math.floor(milliseconds / 1000)
+}
+
+const revocable: readonly EndableKind[] = ['root', ...rotatable]
+
+const revoke = defineCommand({
+  name: 'keys revoke',
+  summary: 'revoke a key that has leaked; the next one is used at once',
+  arguments: { kind: { help: revocable.join(', ') }, key: { help: 'id, as keys list prints it' } },
+  options: { now: { type: 'boolean', help: 'required: a rotated key expires without it' } },
+  notes: `
+Nothing that was made with the key is accepted any more.
+`,
+  async run(values, terminal) {
+    const kind = revocable.find((candidate) => candidate === values.kind)
+    if (kind === undefined) throw new UsageError(`keys revoke takes one of ${revocable.join(', ')}`)
+    if (!values.now) throw new UsageError('a rotated key expires by itself: give --now to revoke it now')
+    return await withKeys(terminal, async ({ store, wrapper, now }) => {
+      const keyring = await openKeyring(store, wrapper, now)
+      const next = await replacing(() => endKeyNow(store, keyring, kind, values.key, now))
+      terminal.out(`${kind} key ${values.key} is revoked, ${next} is in use\n`)
+      return 0
+    })
+  },
+})
+
+async function replacing<T>(change: () => Promise<T>): Promise<T> {
+  try {
+    return await change()
+  } catch (error) {
+    throw error instanceof ReplacementRefused ? new CommandFailed(error.message) : error
+  }
+}
+
+export const keys = defineGroup('keys', [list, exportKeys, rotate, activate, revoke])

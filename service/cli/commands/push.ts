@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import { ProtocolError } from 'miniseal-protocol/errors'
+import { readConfig } from '../../config/config.ts'
+import type { NewEvent } from '../../events/event.ts'
+import { newEvent } from '../../events/event.ts'
+import { createOutbox } from '../../events/outbox.ts'
+import { createSecretWrapper } from '../../keys/wrapping.ts'
+import { CommandFailed, defineCommand, UsageError } from '../command.ts'
+import { assertUser, withDatabase } from '../database.ts'
+
+export const push = defineCommand({
+  name: 'push',
+  summary: 'send an event to a user',
+  arguments: { user: { help: 'pairwise subject, as backends see it (u_…)' } },
+  options: {
+    data: {
+      type: 'string',
+      short: 'd',
+      value: 'EVENT',
+      help: 'required; JSON: {"type": "maintenance", "data": {"from": "22:00"}}',
+    },
+    id: { type: 'string', value: 'ID', help: 'an event with the id of an earlier one is not stored again' },
+  },
+  notes: `
+Stores the event and prints its number. Subscribed devices receive it at once, others when they next connect.
+
+Reads the variables of the service, above all MINISEAL_DATABASE and MINISEAL_MASTER_KEY.
+`,
+  async run({ user, data, id }, terminal) {
+    if (data === undefined) throw new UsageError(`push needs an event: -d '{"type": …, "data": {…}}'`)
+    const event = parseEvent(data)
+    const { masterKeys, eventDays } = readConfig(terminal.environment)
+    return await withDatabase(terminal, async (store) => {
+      await assertUser(store, user)
+      const outbox = createOutbox({
+        store,
+        wrapper: createSecretWrapper(masterKeys),
+        days: eventDays,
+        now: () => Math.floor(Date.now() / 1000),
+        random: (length) => new Uint8Array(randomBytes(length)),
+      })
+      const { sequence, isNew } = await outbox.push(user, event, id === undefined ? {} : { id }).catch(fail)
+      terminal.out(isNew ? `event ${sequence}\n` : `event ${sequence}, already stored\n`)
+      return 0
+    })
+  },
+})
+
+function parseEvent(text: string): NewEvent {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new UsageError('the event is not JSON')
+  }
+  const event = newEvent.safeParse(value)
+  if (!event.success)
+    throw new UsageError('an event is {"type": lower-case name, "data": object}, without other members')
+  return event.data
+}
+
+function fail(error: unknown): never {
+  throw error instanceof ProtocolError ? new CommandFailed(error.message) : error
+}

@@ -1,0 +1,34 @@
+import { readConfig } from '../../config/config.ts'
+import { createSandbox } from '../../wechat/sandbox/sandbox.ts'
+import { defineCommand, UsageError } from '../command.ts'
+import { untilSignal } from '../terminal.ts'
+
+export const wechatSandbox = defineCommand({
+  name: 'wechat-sandbox',
+  summary: "run a simulator of WeChat's server API",
+  isServer: true,
+  options: {
+    port: { type: 'string', value: 'PORT', default: '8788', help: 'port to listen on' },
+    host: { type: 'string', value: 'HOST', default: '127.0.0.1', help: 'address to listen on' },
+  },
+  notes: `
+For tests and development: set MINISEAL_WECHAT_API of a service to the URL of the sandbox. It serves the apps of
+MINISEAL_WECHAT_APPS (default: its own app).
+
+  POST /sandbox/codes   {"appid","openid"?}                           issue a wx.login code
+  POST /sandbox/soter   {"openid","challenge"}                        confirm a challenge biometrically
+  POST /sandbox/faults  {"path","errcode"?|"status"?|"delay_ms"?|"drop"?,"times"?}   make calls fail
+`,
+  async run({ port, host }, terminal) {
+    if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65535)
+      throw new UsageError('--port takes a number from 0 to 65535')
+    // These variables describe the service, not the sandbox.
+    const { NODE_ENV: _, PORT: __, HOST: ___, ...environment } = terminal.environment
+    const sandbox = createSandbox({ apps: readConfig(environment).wechatApps })
+    const { url } = await sandbox.start(Number(port), host)
+    terminal.out(`the WeChat sandbox listens on ${url}\n`)
+    await untilSignal()
+    await sandbox.close()
+    return 0
+  },
+})

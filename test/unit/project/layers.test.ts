@@ -1,0 +1,138 @@
+/** The layers of the service as one ordered table, and no cycle of imports anywhere. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** From the bottom: a folder or file of `service/` imports what stands in its own row or in an earlier one. */
+const layers: readonly (readonly string[])[] = [
+  ['clock.ts', 'package-root.ts'],
+  ['messages', 'problems'],
+  ['store'],
+  ['keys'],
+  ['wechat'],
+  ['limits'],
+  ['gateway'],
+  ['sessions'],
+  ['tlog'],
+  ['events'],
+  ['observability'],
+  ['channel'],
+  ['transport'],
+  ['demo'],
+  ['admin/api'],
+  ['admin'],
+  ['reference'],
+  ['explain'],
+  ['witness'],
+  ['config'],
+  ['maintenance.ts'],
+  ['app.ts'],
+  ['server.ts'],
+  ['index.ts', 'verify.ts'],
+  ['cli'],
+  ['admin/web'],
+  ['build.ts'],
+]
+
+/** Upward imports that remain, each from one folder to another. */
+const exceptions: readonly string[] = [
+  'admin -> config',
+  'demo -> config',
+  'limits -> config',
+  'limits -> observability',
+  'observability -> channel',
+  'observability -> transport',
+  'problems -> store',
+  'store -> config',
+  'tlog -> admin/api',
+  'tlog -> channel',
+  'tlog -> config',
+  'tlog -> observability',
+]
+
+/** Folders whose files still import each other's types in a circle. */
+const typeCycles: readonly string[] = ['miniprogram/simulator/runtime', 'service/sessions', 'service/store']
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly isType: boolean
+}
+
+const statement = /^(?:import|export)\s+(type\s)?[^;'"]*?from '(\.[^']+)'/gm
+
+const files = ['crypto', 'packages', 'miniprogram', 'service', 'test', 'bench']
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  )
+  .filter((path) => /(?<!\.d)\.tsx?$/.test(path))
+  .filter((path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)\//.test(path))
+
+const imports: readonly Import[] = files.flatMap((from) =>
+  [...readFileSync(join(root, from), 'utf8').matchAll(statement)].map(([, type, path = '']) => ({
+    from,
+    to: normalize(join(dirname(from), path)),
+    isType: type !== undefined,
+  })),
+)
+
+/** The row's name of a path below `service/`. */
+function partOf(path: string): string | undefined {
+  const below = path.startsWith('service/') ? path.slice('service/'.length) : undefined
+  return layers
+    .flat()
+    .filter((part) => below === part || below?.startsWith(`${part}/`))
+    .sort((one, other) => other.length - one.length)[0]
+}
+
+const rowOf = (part: string): number => layers.findIndex((row) => row.includes(part))
+
+function upwardImports(): readonly string[] {
+  const found = imports.flatMap(({ from, to }) => {
+    const [lower, upper] = [partOf(from), partOf(to)]
+    if (lower === undefined || upper === undefined) return []
+    return rowOf(upper) > rowOf(lower) ? [`${lower} -> ${upper}`] : []
+  })
+  return [...new Set(found)].sort()
+}
+
+/** The files that import themselves, directly or through others. */
+function filesInCycles(edges: readonly Import[]): readonly string[] {
+  const targets = new Map<string, string[]>()
+  for (const { from, to } of edges) targets.set(from, [...(targets.get(from) ?? []), to])
+  const reaches = (start: string): boolean => {
+    const seen = new Set<string>()
+    for (const open = [...(targets.get(start) ?? [])]; open.length > 0; ) {
+      const file = open.pop() ?? ''
+      if (file === start) return true
+      if (seen.has(file)) continue
+      seen.add(file)
+      open.push(...(targets.get(file) ?? []))
+    }
+    return false
+  }
+  return [...targets.keys()].filter(reaches).sort()
+}
+
+it('every file of the service is in one row of the table, and every row exists', () => {
+  const outside = files.filter((path) => path.startsWith('service/') && partOf(path) === undefined)
+  expect(outside).toEqual([])
+  const missing = layers.flat().filter((part) => !existsSync(join(root, 'service', part)))
+  expect(missing.filter((part) => part !== 'package-root.ts')).toEqual([])
+})
+
+it('no folder of the service imports from a later row, except where an exception says so', () => {
+  expect(upwardImports().filter((found) => !exceptions.includes(found))).toEqual([])
+})
+
+it('no file imports itself through others', () => {
+  expect(filesInCycles(imports.filter(({ isType }) => !isType))).toEqual([])
+})
+
+it('no types are imported in a circle, except within the folders that are listed', () => {
+  const files = filesInCycles(imports)
+  expect(files.filter((file) => !typeCycles.some((folder) => file.startsWith(`${folder}/`)))).toEqual([])
+})
