@@ -13,7 +13,6 @@ import type { AdapterOptions } from './adapter.ts'
 import { parseBody, readBody, refusalOf } from './adapter.ts'
 
 declare global {
-  // biome-ignore lint/style/noNamespace: @types/express is augmented through this namespace
   namespace Express {
     interface Request {
       /** The verified caller; absent on routes that the middleware does not cover. */
