@@ -7,7 +7,7 @@ import { deriveSession, handshakeHash, openHandshakeRequest } from 'miniseal-pro
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { openRequest } from 'miniseal-protocol/frames/session-keys'
 import { atStep, atStepAsync } from '../problems/problem-error.ts'
-import type { SessionRecord } from '../store/store.ts'
+import type { SessionRecord } from '../store/sessions.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
 
 /** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */
@@ -57,7 +57,7 @@ export async function openFrame(
     case 'handshake-request':
       atStep('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
-      await atStepAsync('limits', () => context.limits.takeHandshake(source))
+      await atStepAsync('limits', () => context.limits.countHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)

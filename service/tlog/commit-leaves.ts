@@ -1,6 +1,7 @@
 /** Leaves and intents, committed with what they tell of: made anew where the key of a person has changed meanwhile. */
-import type { IntentRecord } from '../store/log-records.ts'
+
 import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
+import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import { type LogEntryInput, makeEntry } from './entries.ts'
 import { sealDraft } from './intents.ts'

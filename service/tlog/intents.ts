@@ -7,7 +7,7 @@
 
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { z } from 'zod'
-import type { IntentRecord } from '../store/log-records.ts'
+import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { Disclosures } from './disclosures.ts'
 import type { LogEntryInput } from './entries.ts'
 import { openText, sealText } from './sealed-details.ts'

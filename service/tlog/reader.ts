@@ -1,5 +1,6 @@
 /** Looking at the logs of a database: trees, entries, checkpoints, proofs. For receipts, commands and pages. */
-import type { CheckpointRecord, LogEntry, LogState } from '../store/log-records.ts'
+import type { LogEntry } from '../store/tlog-entries.ts'
+import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 
 /**
  * Reads what is sequenced. The tree can be ahead of the latest checkpoint: what is shown to somebody outside is proved

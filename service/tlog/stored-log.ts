@@ -1,8 +1,8 @@
 /** The log as the database has it, its tiles through a bounded cache. */
 import { LRUCache } from 'lru-cache'
 import { tileWidth } from 'miniseal-protocol/tlog/tiles'
-import { globalIndexOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
+import { globalIndexOf } from '../store/tlog-entries.ts'
 import { consistencyProof, inclusionProof, type TileSource, treeRoot } from './proofs.ts'
 import type { LogReader } from './reader.ts'
 

@@ -2,9 +2,10 @@
 
 import { encodeBase64, encodeBase64Url } from 'miniseal-protocol/text'
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
-import type { AuditorRole, LogEntry } from '../../store/log-records.ts'
-import { indexesPerLog } from '../../store/log-records.ts'
+import type { AuditorRole } from '../../store/auditors.ts'
 import { StoreUnavailable } from '../../store/store.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
+import { indexesPerLog } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/leaf-id.ts'
 import { type OpenedGroups, openDetail } from '../../tlog/sealed-details.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'

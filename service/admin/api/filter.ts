@@ -1,7 +1,7 @@
 /** What an auditor asks for, as words: the same for the pages' query string and the options of a command. */
 import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
 import { decodeBase64Url, decodeHex } from 'miniseal-protocol/text'
-import type { LeafResult } from '../../store/log-records.ts'
+import type { LeafResult } from '../../store/tlog-entries.ts'
 
 /** The names of the words, in the order in which they are written. */
 export const filterNames = [

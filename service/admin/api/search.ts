@@ -1,8 +1,8 @@
 /** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
 
-import type { LogEntry } from '../../store/log-records.ts'
-import type { LogSearch, TimedResult } from '../../store/log-search.ts'
 import type { Store } from '../../store/store.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
+import type { LogSearch, TimedResult } from '../../store/tlog-search.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'
 import type { AuditFilter } from './filter.ts'
 

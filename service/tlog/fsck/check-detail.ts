@@ -2,7 +2,7 @@
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
-import type { LogEntry } from '../../store/log-records.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
 import type { BlindIndexName, BlindIndexOf } from '../blind-index.ts'
 import { areaOf, pathOf } from '../blind-index.ts'
 import type { OpenedGroups } from '../sealed-details.ts'

@@ -1,8 +1,8 @@
 /** Losses that the log itself admits: a database was put back, and the log that was started then cites what is gone. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeBase64 } from 'miniseal-protocol/text'
-import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
+import { globalIndexOf } from '../../store/tlog-entries.ts'
 import type { ClaimedTree } from './check-database.ts'
 
 /** A tree that was signed and is not here any more. */

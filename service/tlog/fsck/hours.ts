@@ -1,5 +1,5 @@
 /** The counts that charts are drawn from, made anew from the entries. */
-import type { HourlyCount } from '../../store/log-records.ts'
+import type { HourlyCount } from '../../store/tlog-tree.ts'
 import type { Findings } from './findings.ts'
 
 export interface HourTally {

@@ -1,7 +1,7 @@
 /** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeHex } from 'miniseal-protocol/text'
-import type { PendingEntry } from '../../store/log-records.ts'
+import type { PendingEntry } from '../../store/tlog-entries.ts'
 import type { Findings } from './findings.ts'
 
 /** A leaf's members as far as a check needs them. */

@@ -41,8 +41,11 @@ export interface Document {
 export function documentPaths(): readonly string[] {
   const named = [
     'README.md',
+    'CONTRIBUTING.md',
     'README.zh-CN.md',
     'SECURITY.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
     'crypto/README.md',
     'test/conformance/vectors/README.md',
   ]
