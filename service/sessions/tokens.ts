@@ -7,7 +7,6 @@ import { ProtocolError } from 'miniseal-protocol/errors'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Keyring } from '../keys/keyring.ts'
-import type { PublishedKeys } from '../keys/published-keys.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 
 /** Seconds. */
@@ -100,19 +99,6 @@ interface TokenRules {
   readonly now: number
   /** Seconds after its expiry. */
   readonly tolerance: number
-}
-
-/**
- * Verifies an access token with the keys that the service publishes.
- *
- * @throws ProtocolError `token_expired`, `token_invalid`, or `unavailable` when the keys cannot be fetched.
- */
-export async function verifyPublishedToken(
-  token: string,
-  keys: PublishedKeys,
-  rules: TokenRules,
-): Promise<TokenSubject> {
-  return (await verifyToken(token, keys.forToken, rules)).subject
 }
 
 /** A compact JWS with a signature of 64 bytes, canonical: no padding, zero trailing bits. */
