@@ -168,7 +168,7 @@ describe('the auditors’ pages', () => {
     await enter('discloser')
     await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
     await page.reload()
-    await page.getByText('No log key is pinned in this browser. ').waitFor()
+    await page.getByText('No log key is pinned in this browser.').waitFor()
     await page.locator('#vkey').fill('nonsense')
     await page.getByRole('button', { name: 'Pin this key' }).last().click()
     await page.getByText('Invalid log key.').waitFor()
