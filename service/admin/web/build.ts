@@ -1,7 +1,7 @@
 /** Bundles the audit pages into `service/dist/pages/audit`: one script and one style sheet. */
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { packageRoot } from '../../config/package-root.ts'
+import { packageRoot } from '../../package-root.ts'
 
 /** Output of {@link writeAuditPages}, relative to the package. */
 const auditPagesFolder = 'dist/pages/audit'

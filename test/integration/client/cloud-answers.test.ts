@@ -54,7 +54,7 @@ it('returns an answer or a ChannelError for arbitrary container answers', async 
         }
       }
     }),
-    { numRuns: Number(process.env.MINISEAL_PROPERTY_RUNS ?? 300) },
+    { numRuns: Number(process.env.TEST_PROPERTY_RUNS ?? 300) },
   )
   expect(Math.min(counts.given, counts.refused)).toBeGreaterThan(0)
 })
