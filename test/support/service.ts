@@ -10,7 +10,7 @@ import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
 import type { SocketTimes } from '../../service/transport/socket-settings.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 
 export interface TestService {
   readonly origin: string

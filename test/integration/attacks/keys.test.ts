@@ -26,7 +26,7 @@ import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-pri
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import type { VerifyOptions } from '../../../service/verify.ts'
 import { verifyMiniseal } from '../../../service/verify.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { forwarded, publishedSet } from '../../support/forwarded.ts'
 import type { RawSession } from '../../support/raw-client.ts'
