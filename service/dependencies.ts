@@ -15,8 +15,7 @@ import type { Backend } from './gateway/backend.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { mountApp } from './gateway/mounted.ts'
 import type { Keyring } from './keys/keyring.ts'
-import { randomBytes } from './keys/random.ts'
-import { sodiumPrimitives } from './keys/sodium-primitives.ts'
+import { randomBytes, sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { shareOf } from './limits/concurrency.ts'
 import { createLimits } from './limits/limits.ts'
 import {
@@ -139,6 +138,7 @@ export function createContext(
   origin: string,
   parts: ContextParts,
   { log, metrics, traces }: Observers,
+  bodyGrace?: number,
 ): ExchangeContext {
   return {
     record: fanOut(logExchanges(log), metrics.onExchange, traces.onExchange),
@@ -147,7 +147,7 @@ export function createContext(
     authority: authorityOf(origin),
     sessions: createSessionCache(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
-    limits: createLimits(config.limits, config.trustedProxies),
+    limits: createLimits(config.limits, config.trustedProxies, bodyGrace),
     replayGuard: createReplayGuard(parts.store),
     maxDevices: config.maxDevices,
     returnsSignatureBase: config.mode === 'development',
