@@ -8,7 +8,7 @@ import type { SecretWrapper } from './keys/wrapping.ts'
 import type { Store } from './store/store.ts'
 import type { Appender } from './tlog/appender.ts'
 import { createCheckpointGc } from './tlog/checkpoint-gc.ts'
-import { logKeyChanges } from './tlog/key-leaves.ts'
+import { logKeyChanges } from './tlog/lifecycle-entries.ts'
 
 /** How often keys are reread and old rows pruned, in milliseconds. */
 const defaultMaintenancePeriod = 15_000

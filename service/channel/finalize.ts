@@ -3,7 +3,7 @@
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
-import { endLeaves } from '../tlog/session-leaves.ts'
+import { endLeaves } from '../tlog/lifecycle-entries.ts'
 import type { Answer } from './answer.ts'
 import { refusalAnswer } from './answer.ts'
 import type { Command } from './authorize.ts'

@@ -1,6 +1,6 @@
 /** `miniseal audit status`: how the log is, and whether it may go on. */
 import { parseArgs } from 'node:util'
-import { parseCheckpointNote } from '../tlog/checkpoint-note.ts'
+import { parseCheckpointNote } from '../tlog/checkpoint.ts'
 import { type Assessment, assessLog, refusalTexts } from '../tlog/log-health.ts'
 import { type LogSituation, needs, withLog } from './audit-places.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'

@@ -7,7 +7,7 @@ import type { Store, Write } from '../store/store.ts'
 import { type Appender, createAppender } from '../tlog/appender.ts'
 import { type BlindIndexOf, createBlindIndex } from '../tlog/blind-index.ts'
 import { createRowMacs } from '../tlog/row-macs.ts'
-import { endLeaves } from '../tlog/session-leaves.ts'
+import { endLeaves } from '../tlog/lifecycle-entries.ts'
 import { createSubjectKeys } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 

@@ -2,8 +2,8 @@
 
 import { findDevelopmentMasterKey } from '../keys/master-keys.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
-import type { RetentionSettings } from '../tlog/retention.ts'
-import { parseRetention } from '../tlog/retention.ts'
+import type { RetentionSettings } from '../tlog/settings.ts'
+import { parseRetention } from '../tlog/settings.ts'
 import type { Environment } from './environment.ts'
 import { ConfigError, modeOf, presentValues, readDatabase, readMasterKeys } from './environment.ts'
 

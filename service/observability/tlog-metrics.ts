@@ -1,7 +1,7 @@
 /** What Prometheus is told of the audit log. */
 import type { Registry } from 'prom-client'
 import { Counter, Gauge, Histogram } from 'prom-client'
-import type { LogEvent } from '../tlog/events.ts'
+import type { LogEvent } from '../tlog/log-health.ts'
 import type { LogStatus } from '../tlog/open-log.ts'
 
 /** Buckets for leaves that got their places in one batch; 256 is the most. */

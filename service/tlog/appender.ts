@@ -4,19 +4,16 @@
  * What cannot be logged does not happen: every method that writes rejects with StoreUnavailable, and then nothing was
  * written. What was refused all the same is counted, and told as a gap by the first commit that succeeds.
  */
-
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import { createWindow } from '../limits/window.ts'
 import type { IntentRecord } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
-import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-leaves.ts'
-import { appendPending, commitIntent, commitLeaves } from './commit-leaves.ts'
-import type { LogEntryInput } from './entries.ts'
-import { createGaps, type Gap, type Gaps } from './gaps.ts'
-import { lostIntentEntry } from './intents.ts'
-import { createRefusalBudget, type RefusalBudget } from './refusal-budget.ts'
-import { type RequestWeight, type Retention, retentionOf } from './retention.ts'
+import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
+import { appendPending, commitIntent, commitLeaves, lostIntentEntry } from './commit-entries.ts'
+import type { LogEntryInput } from './entry.ts'
+import { type RequestWeight, type Retention, retentionOf } from './settings.ts'
 
 export interface Appender {
   /** Milliseconds since 1970, by the service's clock. */
@@ -167,4 +164,104 @@ async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: num
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
   const result = await commitLeaves(parts, logging, [], 'stop')
   if (result.kind === 'refused') throw new Error('an intent cannot be settled')
+}
+
+// MERGED: Which refusals get a leaf of their own: so many a minute, from each source and from all; the others are counted.
+
+/** Refusals of one code that got no leaf of their own. */
+export interface CountedRefusals {
+  readonly code: ProtocolCode
+  readonly n: number
+  /** Milliseconds since 1970. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface RefusalBudget {
+  /** Whether a refusal of this source is logged singly. Where it is not, it is counted. */
+  take(source: string, code: ProtocolCode, at: number): Promise<boolean>
+  /** What was counted, by code: whoever takes it writes it, or gives it back. */
+  takeCounted(): readonly CountedRefusals[]
+  giveBack(counted: readonly CountedRefusals[]): void
+}
+
+/** How many a minute, by default: a person who tries, and not a machine that floods. */
+const perSource = { count: 30, seconds: 60 }
+/** Sources are attacker-controlled addresses; whoever has many of them has this much between them. */
+const inAll = { count: 1_200, seconds: 60 }
+
+/** Memory is bounded by the list of codes and by what {@link createWindow} remembers. */
+export function createRefusalBudget(): RefusalBudget {
+  const sources = createWindow(perSource)
+  const all = createWindow(inAll)
+  const counts = new Map<ProtocolCode, CountedRefusals>()
+  const add = (more: CountedRefusals): void => {
+    const known = counts.get(more.code) ?? more
+    counts.set(more.code, {
+      code: more.code,
+      n: (known === more ? 0 : known.n) + more.n,
+      from: Math.min(known.from, more.from),
+      to: Math.max(known.to, more.to),
+    })
+  }
+  return {
+    async take(source, code, at) {
+      // In this order: who is over their own limit takes nothing from the others.
+      const isWithin = (await sources.take(source)).isWithin && (await all.take('all')).isWithin
+      if (!isWithin) add({ code, n: 1, from: at, to: at })
+      return isWithin
+    },
+    takeCounted() {
+      const taken = [...counts.values()]
+      counts.clear()
+      return taken
+    },
+    giveBack(counted) {
+      for (const refusals of counted) add(refusals)
+    },
+  }
+}
+
+/** What could not be logged while the database did not answer: how much, and from when to when. */
+
+/** A stretch of time in which so many leaves are missing. */
+export interface Gap {
+  /** Milliseconds since 1970. */
+  readonly from: number
+  readonly to: number
+  readonly n: number
+}
+
+/** Counted in memory: what is known here ends with the process. */
+export interface Gaps {
+  /** One leaf more is missing. @param at milliseconds since 1970 */
+  note(at: number): void
+  /** What is missing so far: whoever takes it writes it, or gives it back. */
+  take(): Gap | undefined
+  giveBack(gap: Gap | undefined): void
+}
+
+export function createGaps(): Gaps {
+  let missing: Gap | undefined
+  const add = (gap: Gap): void => {
+    missing =
+      missing === undefined
+        ? gap
+        : {
+            from: Math.min(missing.from, gap.from),
+            to: Math.max(missing.to, gap.to),
+            n: missing.n + gap.n,
+          }
+  }
+  return {
+    note: (at) => add({ from: at, to: at, n: 1 }),
+    take() {
+      const taken = missing
+      missing = undefined
+      return taken
+    },
+    giveBack(gap) {
+      if (gap !== undefined) add(gap)
+    },
+  }
 }

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino'
 import { accountKeyOf } from '../admin/api/accounts.ts'
-import type { AuditParts } from '../admin/api/parts.ts'
+import type { AuditParts } from '../admin/api/context.ts'
 import { cookieKeyOf } from '../admin/api/session.ts'
 import type { ExchangeContext } from '../channel/context.ts'
 import { maxWorkDuration } from '../channel/idempotency.ts'

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
+import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
 
 /** A checkpoint as it was signed. */
 export interface LockedCheckpoint extends Checkpoint {

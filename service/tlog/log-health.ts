@@ -4,16 +4,15 @@
  * What was signed last is known from two places, the anchor of this machine and the checkpoints of the database. A
  * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
  */
-
 import { encodeHex } from 'miniseal-protocol/text'
 import type { TreeHead } from 'miniseal-protocol/tlog/merkle'
 import type { Keyring } from '../keys/keyring.ts'
 import type { CheckpointRecord, LogState } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
+import { isSignedBy, parseCheckpointNote } from './checkpoint.ts'
 import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './checkpoint-lock.ts'
-import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
 import { isOriginOf } from './origin.ts'
-import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
+import { consistencyProof, isConsistent, type TileSource, treeRoot } from './reader.ts'
 import { isAuthentic, type RowMacs } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
@@ -190,4 +189,44 @@ async function findDamage(
     if (error instanceof TreeDamaged) return 'tree-damaged'
     throw error
   }
+}
+
+// MERGED: What the log tells whoever watches it: lines of the service's log, metrics. Nothing of a leaf's content.
+
+/** Whether the log goes on. */
+export type LogHealth =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+export type LogEvent =
+  /** It changed. */
+  | { readonly kind: 'health'; readonly health: LogHealth }
+  /** A batch got its places. */
+  | {
+      readonly kind: 'sequenced'
+      readonly leaves: number
+      readonly size: number
+      readonly durationMs: number
+    }
+  /** A checkpoint is served. */
+  | { readonly kind: 'signed'; readonly origin: string; readonly size: number }
+  /** It is tried again. */
+  | { readonly kind: 'failed'; readonly task: LogTask; readonly error: unknown }
+
+export type LogTask = 'sequencing' | 'publishing' | 'witnessing' | 'timestamping'
+
+/** Whether anything with an effect may happen now: what cannot be proved later is not done. */
+
+/** The log, as an exchange sees it. */
+export interface EntryGate {
+  /**
+   * Asked before a request's nonce is claimed, for every request that may have an effect, logins included.
+   *
+   * @throws ProtocolError `unavailable` while no checkpoint can be signed over what would be logged: the database is not
+   *   the one that was signed last.
+   */
+  assertAcceptingEntries(): void
+  /** A leaf was staged in this process, and committed: it is to get its place soon. Never throws. */
+  notify(): void
 }

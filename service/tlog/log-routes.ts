@@ -12,7 +12,7 @@ import {
 import type { AuditorRole, CheckpointRecord } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { LogReader } from './reader.ts'
-import { readBundle } from './stored-log.ts'
+import { readBundle } from './reader.ts'
 
 /** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
 export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>

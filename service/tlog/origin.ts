@@ -5,7 +5,7 @@ import { encodeLeaf } from 'miniseal-protocol/tlog/audit-leaf'
 import type { PendingEntry } from '../store/log-records.ts'
 import { globalIndexOf } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
-import type { Checkpoint } from './checkpoint-note.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import type { RowMacs } from './row-macs.ts'
 import { hashLeaf } from './tree.ts'
 

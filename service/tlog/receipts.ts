@@ -12,7 +12,7 @@ import type { CheckpointRecord, LogEntry, PendingEntry } from '../store/log-reco
 import { indexesPerLog } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
 import type { BlindIndexOf } from './blind-index.ts'
-import { leafIdText, parseLeafId } from './leaf-id.ts'
+import { leafIdText, parseLeafId } from './entry.ts'
 import type { LogReader } from './reader.ts'
 import { type OpenedGroups, openDetail } from './sealed-details.ts'
 import type { SubjectKeys } from './subject-keys.ts'

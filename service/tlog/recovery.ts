@@ -1,7 +1,7 @@
 /** What an operator decides, because a program cannot: that a log ends here and goes on as another one, or that a database is the right one. */
 import type { Store } from '../store/store.ts'
+import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
 import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './checkpoint-lock.ts'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
 import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'

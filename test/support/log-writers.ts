@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { parseCheckpointNote } from '../../service/tlog/checkpoint-note.ts'
+import { parseCheckpointNote } from '../../service/tlog/checkpoint.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'

@@ -7,10 +7,10 @@ import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
 import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import type { LogEvent } from '../../service/tlog/events.ts'
+import type { LogEvent } from '../../service/tlog/log-health.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import { openLog, type RunningLog } from '../../service/tlog/open-log.ts'
-import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 import { testMacs, testOrigin } from './log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])

@@ -5,9 +5,9 @@ import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
 import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import { verifyNoteSignatures } from '../evidence/note.ts'
+import { verifyNoteSignatures } from '../note-signatures.ts'
+import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import type { Findings } from './findings.ts'
-import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
 
 /** A row with its position in its log. */
 export interface StoredEntry extends FoundEntry {

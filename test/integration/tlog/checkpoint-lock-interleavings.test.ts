@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { CheckpointLockDamaged, openCheckpointLock } from '../../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../../service/tlog/checkpoint.ts'
 import { testOrigin } from '../../support/log-records.ts'
 import { type Machine, newMachine } from '../../support/opened-log.ts'
 

@@ -8,7 +8,7 @@ import {
   CheckpointLockDamaged,
   openCheckpointLock,
 } from '../../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../../service/tlog/checkpoint.ts'
 import { testOrigin } from '../../support/log-records.ts'
 import { type Machine, newMachine } from '../../support/opened-log.ts'
 

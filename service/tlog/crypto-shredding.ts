@@ -8,7 +8,7 @@
 import type { DeviceRecord, Store, UserRecord, Write } from '../store/store.ts'
 import type { Appender } from './appender.ts'
 import type { BlindIndexOf } from './blind-index.ts'
-import type { LogEntryInput } from './entries.ts'
+import type { LogEntryInput } from './entry.ts'
 
 /** Public, in the leaf: why somebody was erased. */
 export const erasureReasons = ['request', 'account-closed', 'law', 'mistake'] as const
