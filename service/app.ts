@@ -139,7 +139,7 @@ function readyLog(status: LogStatus | undefined): Record<string, unknown> {
     size: status.size,
     checkpoint_size: status.checkpointSize,
     checkpoint_age: status.checkpointAge,
-    staged: status.staged,
+    pending: status.pending,
     witnesses: status.witnesses,
   }
 }

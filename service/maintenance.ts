@@ -76,6 +76,6 @@ async function runRound(
   await rotateWhenDue(logKeyChanges(store, appender), wrapper, keyring, now())
   const trusted = clock.trustedTime()
   if (trusted !== undefined) await prune(store, trusted)
-  await appender.logLostIntents(now() - maxWorkDuration)
+  await appender.logAbandonedIntents(now() - maxWorkDuration)
   return trusted
 }

@@ -3,7 +3,7 @@
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
-import { endLeaves } from '../tlog/lifecycle-entries.ts'
+import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
 import type { Answer } from './answer.ts'
 import { refusalAnswer } from './answer.ts'
 import type { Command } from './authorize.ts'
@@ -43,7 +43,7 @@ async function finalizeAnswer(
     acr: caller.acr,
     ...(soterCounter === undefined ? {} : { soterCounter }),
   }
-  const ended = endLeaves(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
+  const ended = sessionEndEntries(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
   try {
     const result = await context.appender.commit({
       writes: [...writes, ...endOf(context, command, storedAs(command, 'done', reply))],
@@ -117,7 +117,7 @@ async function finalizeFailure(
     return { ...answer, receipt }
   } catch (error) {
     // An intent that is left will be told of.
-    if (command.intent === undefined) context.appender.countMissing()
+    if (command.intent === undefined) context.appender.countGap()
     if (!isPromise) return answer
     const outcome = refused.outcome === 'none' ? 'unknown' : undefined
     return refusalAnswer(context, toProblem(error).with({ step: 'handler', outcome }), requestContext)
@@ -170,7 +170,7 @@ export async function logRefusal(
   const { code, cause } = refused
   if (cause instanceof StoreUnavailable) {
     // To ask the database again would only make others wait.
-    context.appender.countMissing()
+    context.appender.countGap()
     return undefined
   }
   return await context.appender.refuse(

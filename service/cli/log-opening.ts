@@ -102,7 +102,7 @@ function createAccessLogger(
   return async (kind, facts) => {
     const { kind: outcome } = await appender.commit({
       writes: [],
-      leaves: [appender.systemLeaf(kind, facts)],
+      leaves: [appender.systemEntry(kind, facts)],
     })
     if (outcome !== 'committed')
       throw new CommandFailed('what is done here cannot be logged, so it is not done')

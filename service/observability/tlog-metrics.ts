@@ -98,7 +98,7 @@ function gaugeStatus(registry: Registry, status: () => Promise<ObservedLog>): vo
     'Time since the newest checkpoint was signed.',
     (found) => found.checkpointAge,
   )
-  gauge('staged', 'Leaves that have no place yet.', ({ staged }) => staged)
+  gauge('staged', 'Leaves that have no place yet.', ({ pending }) => pending)
   gauge('open', '1 while the log takes entries; 0: nothing with an effect is done.', (found) =>
     found.health === 'open' && found.takesEntries ? 1 : 0,
   )

@@ -11,7 +11,7 @@ import { createWindow } from '../limits/window.ts'
 import type { IntentRecord } from '../store/log-records.ts'
 import type { Write } from '../store/store.ts'
 import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
-import { appendPending, commitIntent, commitLeaves, lostIntentEntry } from './commit-entries.ts'
+import { abandonedIntentEntry, appendPending, commitIntent, commitLeaves } from './commit-entries.ts'
 import type { LogEntryInput } from './entry.ts'
 import { type RequestWeight, type Retention, retentionOf } from './settings.ts'
 
@@ -21,7 +21,7 @@ export interface Appender {
   /** @param weight of the request that the leaf is about */
   retentionOf(kind: LeafKind, weight?: RequestWeight): Retention
   /** A leaf that is about nobody; `facts` are public. */
-  systemLeaf(kind: LeafKind, facts: FlatObject): LogEntryInput
+  systemEntry(kind: LeafKind, facts: FlatObject): LogEntryInput
   /** The write that stages such a leaf, for a transaction that is somebody else's. */
   systemWrite(kind: LeafKind, facts: FlatObject): Write
   /** Whether there is a key to seal what is told of a user. */
@@ -42,9 +42,9 @@ export interface Appender {
    */
   refuse(entryInput: LogEntryInput, code: ProtocolCode, source: string): Promise<Uint8Array | undefined>
   /** Counts what happened, or was refused, without a leaf. */
-  countMissing(): void
+  countGap(): void
   /** Tells of every intent that began before a time (UNIX seconds) that its outcome is unknown: once, in all processes. */
-  logLostIntents(startedBefore: number): Promise<void>
+  logAbandonedIntents(startedBefore: number): Promise<void>
   /** Writes what is missing and what was counted. */
   flush(): Promise<void>
 }
@@ -56,7 +56,7 @@ export function createAppender(parts: AppenderParts): Appender {
   const gaps = createGaps()
   const budget = createRefusalBudget()
   const milliseconds = (): number => now() * 1000 + (Date.now() % 1000)
-  const systemLeaf = (kind: LeafKind, facts: FlatObject): LogEntryInput => {
+  const systemEntry = (kind: LeafKind, facts: FlatObject): LogEntryInput => {
     return {
       kind,
       result: 'ok',
@@ -66,7 +66,7 @@ export function createAppender(parts: AppenderParts): Appender {
     }
   }
   const gapWrite = ({ from, to, n }: Gap): Write =>
-    appendPending(parts, { ...systemLeaf('gap', { from, n, to }), result: 'unknown' })
+    appendPending(parts, { ...systemEntry('gap', { from, n, to }), result: 'unknown' })
   const commit = (logging: Logging): Promise<LoggedResult> =>
     afterGap(gaps, gapWrite, async (gap) => {
       const result = await commitLeaves(parts, logging, gap, 'tell')
@@ -76,8 +76,8 @@ export function createAppender(parts: AppenderParts): Appender {
   return {
     milliseconds,
     retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
-    systemLeaf,
-    systemWrite: (kind, facts) => appendPending(parts, systemLeaf(kind, facts)),
+    systemEntry,
+    systemWrite: (kind, facts) => appendPending(parts, systemEntry(kind, facts)),
     hasSubjectKey: async (user) => (await parts.keys?.find(parts.blindIndexOf('user', user))) !== undefined,
     async ensureSubjectKey(user) {
       await parts.keys?.of(parts.blindIndexOf('user', user))
@@ -86,15 +86,15 @@ export function createAppender(parts: AppenderParts): Appender {
       afterGap(gaps, gapWrite, (gap) => commitIntent(parts, [...gap, ...writes], entryInput)),
     commit,
     refuse: (entryInput, code, source) => refuse({ budget, gaps, commit }, entryInput, code, source),
-    countMissing: () => gaps.note(milliseconds()),
-    async logLostIntents(startedBefore) {
+    countGap: () => gaps.note(milliseconds()),
+    async logAbandonedIntents(startedBefore) {
       for (;;) {
         const lost = await store.listIntents(startedBefore, lostBatch)
-        for (const intent of lost) await logLostIntent(parts, intent, milliseconds())
+        for (const intent of lost) await logAbandonedIntent(parts, intent, milliseconds())
         if (lost.length < lostBatch) return
       }
     },
-    flush: () => flushCounted(budget, commit, systemLeaf),
+    flush: () => flushCounted(budget, commit, systemEntry),
   }
 }
 
@@ -143,11 +143,11 @@ async function refuse(
 async function flushCounted(
   budget: RefusalBudget,
   commit: Commit,
-  systemLeaf: Appender['systemLeaf'],
+  systemEntry: Appender['systemEntry'],
 ): Promise<void> {
   const counted = budget.takeCounted()
   const leaves = counted.map(({ code, n, from, to }): LogEntryInput => {
-    return { ...systemLeaf('refused-aggregate', { code, from, n, to }), result: 'refused', code }
+    return { ...systemEntry('refused-aggregate', { code, from, n, to }), result: 'refused', code }
   })
   try {
     await commit({ writes: [], leaves })
@@ -157,10 +157,10 @@ async function flushCounted(
   }
 }
 
-async function logLostIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
+async function logAbandonedIntent(parts: AppenderParts, intent: IntentRecord, at: number): Promise<void> {
   const subject = await parts.keys?.find(intent.userBlindIndex)
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
-  const entryInput = lostIntentEntry(intent, subject, { at, retention })
+  const entryInput = abandonedIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
   const result = await commitLeaves(parts, logging, [], 'stop')
   if (result.kind === 'refused') throw new Error('an intent cannot be settled')

@@ -198,7 +198,7 @@ export function sealDraft(
  * @param subject whose key the draft is sealed with; `undefined`: it was destroyed
  * @param fallback for a draft that does not open: there is nothing to tell but that there was something
  */
-export function lostIntentEntry(
+export function abandonedIntentEntry(
   { id, draft }: IntentRecord,
   subject: SubjectKey | undefined,
   fallback: Pick<LogEntryInput, 'at' | 'retention'>,

@@ -78,7 +78,7 @@ async function destroy(
     { kind: 'redact-intents', blindIndex: subjectIndex },
     { kind: 'redact-pending-entries', blindIndex: subjectIndex },
   ]
-  const leaf: LogEntryInput = { ...appender.systemLeaf('erased', { reason }), groups: { core: { why } } }
+  const leaf: LogEntryInput = { ...appender.systemEntry('erased', { reason }), groups: { core: { why } } }
   const result = await appender.commit({ writes, leaves: [leaf] })
   // Somebody else erases the same person at this moment, or the key was made just now.
   if (result.kind === 'refused' && (await store.findSubjectKey(subjectIndex)) !== undefined)

@@ -25,7 +25,7 @@ interface End {
 const deviceRevoked = 'device-revoked'
 
 /** One for each write that ends something. That of a device also tells of its sessions. */
-export function endLeaves(
+export function sessionEndEntries(
   appender: Appender,
   writes: readonly Write[],
   ended: EndedBy,
@@ -58,7 +58,7 @@ function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogE
     ...(session === undefined ? {} : { session }),
     ...(device === undefined ? {} : { device }),
   }
-  return { ...appender.systemLeaf('session-ended', { by, reason, scope }), app, groups: { sub } }
+  return { ...appender.systemEntry('session-ended', { by, reason, scope }), app, groups: { sub } }
 }
 
 // MERGED: The leaves that tell of the service's own keys: each change is committed with one.

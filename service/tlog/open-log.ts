@@ -17,8 +17,8 @@ const sequencing = { pause: 100, period: 1_000 }
 const publishing = { pause: 1_000, period: 1_000 }
 
 /** How long a start waits for another process that has an anchor, and how often it looks; milliseconds. */
-const checkpointLockPatience = 3_000
-const checkpointLockPause = 200
+const checkpointPinPatience = 3_000
+const checkpointPinPause = 200
 
 /** How often a stop tries to take what is staged into the tree. */
 const lastAttempts = 3
@@ -54,7 +54,7 @@ export interface LogStatus {
   /** Seconds since it was signed. `null` before the first one, and while it is to be signed anew at once. */
   readonly checkpointAge: number | null
   /** Leaves that have no place yet. */
-  readonly staged: number
+  readonly pending: number
   readonly witnesses: readonly WitnessStatus[]
 }
 
@@ -133,13 +133,13 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
 
 /** A process without an anchor may get one from another process within a moment. */
 async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
-  const until = performance.now() + checkpointLockPatience
+  const until = performance.now() + checkpointPinPatience
   for (;;) {
     await publish()
     const health = publisher.health()
-    const isWaiting = health.kind === 'refused' && health.refusal === 'anchor-missing'
+    const isWaiting = health.kind === 'refused' && health.refusal === 'pinned-checkpoint-missing'
     if (!isWaiting || performance.now() > until) return
-    await sleep(checkpointLockPause)
+    await sleep(checkpointPinPause)
   }
 }
 
@@ -156,7 +156,7 @@ async function readStatus(publisher: Publisher, isDamaged: boolean, options: Log
     size: state?.size ?? 0,
     checkpointSize: checkpoint?.size ?? null,
     checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),
-    staged: await store.countPending(),
+    pending: await store.countPending(),
     witnesses: await readWitnesses(options, checkpoint),
   }
 }

@@ -79,9 +79,6 @@ function parseTimestampUrl(text: string | undefined): string | undefined {
   return text
 }
 
-/** Where nothing is set. */
-export const noLogSettings: LogSettings = readLogSettings({})
-
 // MERGED: For how long details are kept, by what they are of. Leaves stay for ever.
 
 /** A time as it stands in a leaf, and in seconds. */
@@ -150,3 +147,6 @@ export function retentionOf(
   const isOfRequest = kind === 'request' || kind === 'outcome-unknown'
   return isOfRequest && weight !== undefined ? settings[weight] : settings.security
 }
+
+/** Where nothing is set. */
+export const noLogSettings: LogSettings = readLogSettings({})

@@ -61,7 +61,7 @@ function createAppendAccess({ appender, sender }: AccessLogParts): AppendAccess 
   return async (c, kind, facts) => {
     const { ip, isForwarded } = sender(c)
     const net = { forwarded: isForwarded ? 'true' : 'false', ...(ip === undefined ? {} : { ip }) }
-    const leaf = { ...appender.systemLeaf(kind, facts), groups: { net } }
+    const leaf = { ...appender.systemEntry(kind, facts), groups: { net } }
     await appender.commit({ writes: [], leaves: [leaf] })
   }
 }

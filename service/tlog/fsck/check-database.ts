@@ -32,7 +32,7 @@ export interface DatabaseCheck {
   /** `undefined`: details stay sealed. */
   readonly checkDetail: CheckDetail | undefined
   /** Is given each staged leaf that the service has sealed. */
-  readonly seeStaged: ((leaf: Uint8Array) => void) | undefined
+  readonly seePending: ((leaf: Uint8Array) => void) | undefined
   /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
   readonly macs: RowMacs | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
@@ -73,7 +73,7 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
   if (isWhole) await hours.compare(store.streamHourlyCounts(0, Number.MAX_SAFE_INTEGER), findings)
-  return { logs, entries, checkpoints, staged: await checkStaged(check) }
+  return { logs, entries, checkpoints, staged: await checkPending(check) }
 }
 
 /** Logs are numbered without a gap, and nobody outside knows one that is not there. */
@@ -157,21 +157,21 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
-async function checkStaged({ store, findings, macs, seeStaged }: DatabaseCheck): Promise<number> {
+async function checkPending({ store, findings, macs, seePending }: DatabaseCheck): Promise<number> {
   const pending = await store.listPending(stagedBatch)
   for (const row of pending) {
     const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
     const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
     if (!isWhole) {
-      findings.report('staged-changed', location, 'its stored hash is not the hash of its bytes')
+      findings.report('pending-changed', location, 'its stored hash is not the hash of its bytes')
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
-      findings.report('staged-changed', location, 'it has its place already')
+      findings.report('pending-changed', location, 'it has its place already')
     }
     if (macs !== undefined && !isWrittenByService(macs, row)) {
-      findings.report('staged-changed', location, 'the service did not put it there')
+      findings.report('pending-changed', location, 'the service did not put it there')
     } else if (macs !== undefined && isWhole) {
-      seeStaged?.(row.leaf)
+      seePending?.(row.leaf)
     }
     checkColumns(row, location, findings)
   }
@@ -215,5 +215,9 @@ function nameOf(hour: number, kind: string, result: string, code: string): strin
 }
 
 function report(findings: Findings, name: string, stored: number, counted: number): void {
-  findings.report('hours-changed', `hour ${name}`, `the table counts ${stored} entries, there are ${counted}`)
+  findings.report(
+    'hourly-count-changed',
+    `hour ${name}`,
+    `the table counts ${stored} entries, there are ${counted}`,
+  )
 }

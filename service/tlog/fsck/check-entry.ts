@@ -119,7 +119,7 @@ export interface DetailCheck {
   readonly check: CheckDetail
   readonly count: Readonly<DetailCount>
   /** An entry of the service's own that waits for its place: it may tell of an erasure that is done already. */
-  readonly seeStaged: (leaf: Uint8Array) => void
+  readonly seePending: (leaf: Uint8Array) => void
   /** To be called when every entry was seen. */
   finish(): void
 }
@@ -165,7 +165,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
       findings.report('detail-changed', location, message)
     }
   }
-  const seeStaged = (leaf: Uint8Array): void => {
+  const seePending = (leaf: Uint8Array): void => {
     if (parseLeaf(leaf).kind === 'erased') erasures++
   }
   const finish = (): void => {
@@ -173,7 +173,7 @@ export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailChe
     const message = `it and ${count.erased - 1} more are gone before their time, and no entry tells of an erasure`
     findings.report('detail-missing', firstErased, message)
   }
-  return { check, count, seeStaged, finish }
+  return { check, count, seePending, finish }
 }
 
 function compareGroups(
@@ -215,7 +215,8 @@ function compareTags(
       stored === null
         ? value === undefined
         : value !== undefined && equalBytes(stored, blindIndexOf(name, value))
-    if (!isSame) findings.report('tag-changed', location, `it is found by another ${name} than it is about`)
+    if (!isSame)
+      findings.report('blind-index-changed', location, `it is found by another ${name} than it is about`)
   }
   const isRefusal =
     core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code

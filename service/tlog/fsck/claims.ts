@@ -8,7 +8,7 @@ import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
-import { openCheckpointLock } from '../checkpoint-lock.ts'
+import { openCheckpointPin } from '../checkpoint-pin.ts'
 import { verifyNoteSignatures } from '../note-signatures.ts'
 import type { ClaimedTree } from './check-database.ts'
 import type { Findings } from './findings.ts'
@@ -42,7 +42,7 @@ function parseClaim(note: string, named: string): NotedCheckpoint {
 }
 
 /** A file of the anchor as it was found. */
-export interface CheckpointLockFile {
+export interface PinnedCheckpointFile {
   readonly name: string
   /** The signed note, or why there is none. */
   readonly found: { readonly note: string; readonly size: number } | Error | undefined
@@ -52,13 +52,13 @@ export interface CheckpointLockFile {
  * Reads the anchor in a data folder, one checkpoint for each origin. To be read before the database: what is signed
  * meanwhile would look as if it were missing there.
  */
-export async function readCheckpointLock(dataFolder: string): Promise<readonly CheckpointLockFile[]> {
-  const checkpointLock = openCheckpointLock(dataFolder)
-  const names = await namesIn(join(dataFolder, 'log-anchor'))
+export async function readPinnedCheckpoints(dataFolder: string): Promise<readonly PinnedCheckpointFile[]> {
+  const checkpointPin = openCheckpointPin(dataFolder)
+  const names = await namesIn(join(dataFolder, 'pinned-checkpoints'))
   return await Promise.all(
-    names.map(async (name): Promise<CheckpointLockFile> => {
+    names.map(async (name): Promise<PinnedCheckpointFile> => {
       try {
-        return { name, found: await checkpointLock.find(decodeURIComponent(name)) }
+        return { name, found: await checkpointPin.find(decodeURIComponent(name)) }
       } catch (error) {
         return { name, found: error instanceof Error ? error : new Error('it cannot be read') }
       }
@@ -67,8 +67,8 @@ export async function readCheckpointLock(dataFolder: string): Promise<readonly C
 }
 
 /** What the anchor says, as far as a known key has signed it; the rest is a finding. */
-export function checkpointLockClaims(
-  files: readonly CheckpointLockFile[],
+export function pinnedCheckpointClaims(
+  files: readonly PinnedCheckpointFile[],
   keysOf: KeysOf,
   findings: Findings,
 ): readonly ClaimedTree[] {
@@ -78,7 +78,11 @@ export function checkpointLockClaims(
       if (found instanceof Error) throw found
       return [readClaim(found.note, keysOf, `the anchor of size ${found.size}`)]
     } catch (error) {
-      findings.report('anchor-unreadable', `anchor of ${name}`, error instanceof Error ? error.message : '')
+      findings.report(
+        'pinned-checkpoint-unreadable',
+        `anchor of ${name}`,
+        error instanceof Error ? error.message : '',
+      )
       return []
     }
   })

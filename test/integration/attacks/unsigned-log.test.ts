@@ -88,7 +88,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     await withStore(service.environment, (store) => store.commit([{ kind: 'insert-pending-entry', entry }]))
     await vi.waitFor(async () => expect(await status()).toBe('tree-damaged'), { timeout: 60_000 })
     expect((await session.send(transfer)).json.code).toBe('unavailable')
-    expect((await check()).out).toContain('FAILED staged-changed')
+    expect((await check()).out).toContain('FAILED pending-changed')
     // Without it the log goes on: it was never in the tree.
     await disturb(service, 'delete from tlog_pending')
     await vi.waitFor(async () => expect(await status()).toBe('open'), { timeout: 60_000 })
