@@ -66,11 +66,11 @@ function settle(seed: number, key: string, id: Uint8Array): readonly Write[] {
   const [hash, detail] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(900))]
   return [
     {
-      kind: 'settle-idempotency',
+      kind: 'complete-idempotency',
       user: 'user-1',
       key,
       startedAt: NOW,
-      answerWrapped: new Uint8Array(randomBytes(400)),
+      responseWrapped: new Uint8Array(randomBytes(400)),
       now: NOW,
     },
     holdSubjectKey(seed),

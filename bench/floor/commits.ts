@@ -13,9 +13,10 @@ export interface CommitFloor {
 
 const insertNonce = 'insert into nonces (scope, nonce, expires_at) values (?, ?, ?)'
 const insertKey =
-  'insert into idempotency (user_id, key, fingerprint, started_at, expires_at) values (?, ?, ?, ?, ?)'
+  'insert into idempotency_keys (user_id, key, fingerprint, started_at, expires_at) values (?, ?, ?, ?, ?)'
 const insertIntent = 'insert into tlog_intents (id, user_blind_index, draft, started_at) values (?, ?, ?, ?)'
-const settleKey = 'update idempotency set settled_at = ?, answer_wrapped = ? where user_id = ? and key = ?'
+const settleKey =
+  'update idempotency_keys set completed_at = ?, response_wrapped = ? where user_id = ? and key = ?'
 const removeIntent = 'delete from tlog_intents where id = ?'
 const columns =
   'id, hash, leaf, at, kind, result, app, user_blind_index, device_blind_index, ip_blind_index, path_blind_index, area_blind_index, detail, detail_expires_at'

@@ -1,8 +1,8 @@
 /** Entries of a log, as many as one likes: copies of a real one, each with an id, a leaf and a place of its own. */
 import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
-import type { LogState, TileRecord } from '../../service/store/log-records.ts'
-import { globalIndexOf } from '../../service/store/log-records.ts'
+import { globalIndexOf } from '../../service/store/tlog-entries.ts'
+import type { LogState, TileRecord } from '../../service/store/tlog-tree.ts'
 import type { RowMacs } from '../../service/tlog/row-macs.ts'
 import { growTree, hashLeaf } from '../../service/tlog/tree.ts'
 

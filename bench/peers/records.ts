@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import Database from 'better-sqlite3'
-import { GroupCommit } from '../../service/store/group-commit.ts'
+import { GroupCommit } from '../../service/store/sqlite/group-commit.ts'
 import { openWalSync } from '../../service/store/sqlite/wal-sync.ts'
 
 export interface PeerRequest {

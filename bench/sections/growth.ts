@@ -131,7 +131,7 @@ function countOf(grown: readonly Grown[]): { readonly bytes: number; readonly re
     const connection = new Database(path, { readonly: true })
     const pragma = (name: string): number => Number(connection.pragma(name, { simple: true }))
     bytes += (pragma('page_count') - pragma('freelist_count')) * pragma('page_size')
-    requests += connection.prepare<[], number>('select count(*) from idempotency').pluck().get() ?? 0
+    requests += connection.prepare<[], number>('select count(*) from idempotency_keys').pluck().get() ?? 0
     connection.close()
   }
   return { bytes, requests }

@@ -43,7 +43,11 @@ async function finalizeAnswer(
     acr: caller.acr,
     ...(soterCounter === undefined ? {} : { soterCounter }),
   }
-  const ended = sessionEndEntries(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
+  const ended = sessionEndEntries(context.appender, writes, {
+    by: 'user',
+    user: caller.user,
+    app: caller.appid,
+  })
   try {
     const result = await context.appender.commit({
       writes: [...writes, ...endOf(context, command, storedAs(command, 'done', reply))],

@@ -7,7 +7,7 @@ import { findField } from 'miniseal-protocol/frames/binary-http'
 import { parseItem } from 'miniseal-protocol/http-signatures/structured-fields'
 import { ProblemError, type Refusal, toProblem } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
-import type { IdempotencyRecord } from '../store/idempotency-records.ts'
+import type { IdempotencyRecord } from '../store/claims.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
 import { digestOfParts, identityParts } from './request-identity.ts'
@@ -132,11 +132,11 @@ export function keyState(
   now: number,
 ): KeyState {
   if (record === undefined) return { kind: 'unclaimed' }
-  if (record.answerWrapped !== null) {
-    const stored = unwrapStored(context, record, record.answerWrapped)
+  if (record.responseWrapped !== null) {
+    const stored = unwrapStored(context, record, record.responseWrapped)
     return stored.outcome === 'cancelled' ? { kind: 'cancelled' } : { kind: 'answered', ...stored }
   }
-  if (record.settledAt !== null) return { kind: 'unknown', isLost: false }
+  if (record.completedAt !== null) return { kind: 'unknown', isLost: false }
   const isLost = record.startedAt < now - maxWorkDuration
   return isLost ? { kind: 'unknown', isLost } : { kind: 'running' }
 }
@@ -227,8 +227,8 @@ export function endOfClaim(
 ): Write {
   if (end === 'free') return { kind: 'release-idempotency', user, key, startedAt }
   if (end === 'lost') return { kind: 'abandon-idempotency', user, key, startedAt }
-  const answerWrapped = end === 'unknown' ? null : wrapStored(context, { user, key }, end)
-  return { kind: 'settle-idempotency', user, key, startedAt, answerWrapped, now: context.now() }
+  const responseWrapped = end === 'unknown' ? null : wrapStored(context, { user, key }, end)
+  return { kind: 'complete-idempotency', user, key, startedAt, responseWrapped, now: context.now() }
 }
 
 /** Belongs to no request: a keyed digest is never this. */
@@ -237,7 +237,7 @@ const noRequest = new Uint8Array(32)
 /** Claims a key so that no request can run with it any more, in one commit. The first write is refused for a claimed key. */
 export function cancellation(context: ExchangeContext, user: string, key: string): readonly Write[] {
   const claim = claimOf(context, user, key, noRequest)
-  const answerWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
+  const responseWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
   const { now } = claim
-  return [claim, { kind: 'settle-idempotency', user, key, startedAt: now, answerWrapped, now }]
+  return [claim, { kind: 'complete-idempotency', user, key, startedAt: now, responseWrapped, now }]
 }

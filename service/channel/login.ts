@@ -216,7 +216,7 @@ function sessionWrites(
     context.wrapper.wrap(encodeUtf8(text), secretContext(`users.${column}`, [user]))
   return [
     {
-      kind: 'put-user',
+      kind: 'upsert-user',
       id: user,
       app: appid,
       openidWrapped: wrap(identity.openid, 'openid_wrapped'),
@@ -224,7 +224,14 @@ function sessionWrites(
       now,
     },
     { kind: 'admit-device', user, device, limit: context.maxDevices, seenAfter: now - deviceInUse },
-    { kind: 'put-device', id: device, user, publicKey, now, ...(platform === undefined ? {} : { platform }) },
+    {
+      kind: 'upsert-device',
+      id: device,
+      user,
+      publicKey,
+      now,
+      ...(platform === undefined ? {} : { platform }),
+    },
     {
       kind: 'insert-session',
       session: {
@@ -254,7 +261,7 @@ async function sessionRefused(
       'this user has as many devices as allowed: revoke one first',
     )
   }
-  if (kind !== 'put-device') return new Error(`the store refused ${kind} of a new session`)
+  if (kind !== 'upsert-device') return new Error(`the store refused ${kind} of a new session`)
   const taken = await store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null)
     return new ProtocolError('key_revoked', 'the signing key was revoked')

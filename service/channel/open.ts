@@ -7,7 +7,7 @@ import { deriveSession, handshakeHash, openHandshakeRequest } from 'miniseal-pro
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { openRequest } from 'miniseal-protocol/frames/session-keys'
 import { atStep, atStepAsync } from '../problems/problem-error.ts'
-import type { SessionRecord } from '../store/store.ts'
+import type { SessionRecord } from '../store/sessions.ts'
 import type { ExchangeContext, NotedRisk } from './context.ts'
 
 /** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */

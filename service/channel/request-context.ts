@@ -4,10 +4,9 @@ import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Sender } from '../limits/source.ts'
 import type { Refusal } from '../problems/problem-error.ts'
-import type { SessionRecord } from '../store/store.ts'
-import type { LoggedSignature, LoggedSubject } from '../tlog/entry.ts'
+import type { SessionRecord } from '../store/sessions.ts'
+import type { LogEntryInput, LoggedSignature, LoggedSubject } from '../tlog/entry.ts'
 import { disclosuresOf } from '../tlog/entry.ts'
-import type { LogEntryInput } from '../tlog/entry.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect } from './idempotency.ts'
 

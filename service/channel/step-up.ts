@@ -204,11 +204,11 @@ async function useUp(
 ): Promise<void> {
   const now = context.now()
   const result = await context.store.commit([
-    { kind: 'use-step-up', challenge, user, device, fingerprint, now },
+    { kind: 'consume-step-up', challenge, user, device, fingerprint, now },
     { kind: 'raise-soter-counter', id, counter, now },
   ])
   if (result.kind === 'committed') return
-  if (result.write.kind === 'use-step-up') throw invalid('the challenge was used before, or has expired')
+  if (result.write.kind === 'consume-step-up') throw invalid('the challenge was used before, or has expired')
   throw invalid('the counter of the result does not rise')
 }
 

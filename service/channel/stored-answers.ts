@@ -61,5 +61,5 @@ export function writtenReply({ status, fields, content }: ResponseMessage) {
 }
 
 function contextOf({ user, key }: StoredAnswerId) {
-  return secretContext('idempotency.answer_wrapped', [user, key])
+  return secretContext('idempotency_keys.response_wrapped', [user, key])
 }

@@ -5,7 +5,7 @@ import { accountKeyOf, addAuditor, auditorName, isGood } from '../admin/api/acco
 import { readOperatorPaths } from '../config/operator-paths.ts'
 import { readServiceKey } from '../keys/service-key.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import type { AuditorRecord, AuditorRole } from '../store/log-records.ts'
+import type { AuditorRecord, AuditorRole } from '../store/auditors.ts'
 import type { Store } from '../store/store.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'

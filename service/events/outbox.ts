@@ -48,7 +48,7 @@ export interface Outbox {
    *
    * @throws ProtocolError `payload_invalid` for what is no event.
    */
-  writeOf(user: string, event: NewEvent): WriteOf<'push-event'>
+  writeOf(user: string, event: NewEvent): WriteOf<'append-event'>
   /**
    * Stores an event for a user; whoever of their devices has subscribed gets it now, the others when they come.
    * Durable when it resolves.
@@ -82,10 +82,10 @@ export interface OutboxParts {
 
 export function createOutbox(parts: OutboxParts): Outbox {
   const { store, wrapper, days, now, random } = parts
-  const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'push-event'> => {
+  const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'append-event'> => {
     const time = now()
     const payloadWrapped = wrapper.wrap(encodeEvent(event, time), contextOf(user, id))
-    return { kind: 'push-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
+    return { kind: 'append-event', user, id, payloadWrapped, now: time, expiresAt: time + days * day }
   }
   const unwrap = ({ user, id, payloadWrapped }: EventRecord): Uint8Array =>
     wrapper.unwrap(payloadWrapped, contextOf(user, id))

@@ -1,7 +1,7 @@
 /** Who waits for events in this process: woken when an outbox grows, told when their session ends. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { Change } from '../store/events.ts'
+import type { Change } from '../store/changes.ts'
 import type { Store } from '../store/store.ts'
 import type { Delivery } from './delivery.ts'
 import type { SocketSession } from './socket-turn.ts'

@@ -1,4 +1,4 @@
-/** The gateway: verified, opened requests go on to backends as plain HTTP, with the device's signature and ours. */
+/** The gateway: forwards verified requests to backends as plain HTTP, with the signatures of device and service. */
 
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { signForBackend } from 'miniseal-protocol/http-signatures/gateway-signature'
@@ -7,44 +7,40 @@ import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import type { Agent } from 'undici'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { Backend, Caller } from './backend.ts'
-import type { BackendTrace } from './backend-trace.ts'
-import type { UpstreamBulkhead } from './bulkhead.ts'
-import { openUpstreamBulkhead } from './bulkhead.ts'
-import { replyFields } from './reply-fields.ts'
-import { passedFields } from './request-fields.ts'
+import type { Backend, BackendTrace, Caller } from './backend.ts'
+import { passedFields, replyFields } from './fields.ts'
 import type { Upstream } from './routes.ts'
 import { findRoute } from './routes.ts'
-import { assertConfirmed, summaryOf } from './step-up-policy.ts'
-import { causeOf, NotSent, UnfitAnswer, type UpstreamFault } from './upstream-faults.ts'
+import { assertConfirmed, summaryOf } from './step-up.ts'
+import type { UpstreamFault, UpstreamPool } from './upstream-pool.ts'
+import { faultOf, openUpstreamPool, UnfitAnswer } from './upstream-pool.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
   /** The service's host and port: the `Host` that backends see, so that the signature verifies. */
   readonly authority: string
-  /** For the whole answer of a route without a time of its own, in milliseconds. */
+  /** Milliseconds for the whole answer of a route that configures none. Default 10000. */
   readonly timeoutMs?: number
   /** Bytes of an answer's body. */
   readonly maxContent: number
   readonly trace: BackendTrace
-  /** Told of every `upstream_unavailable`. Never throws. */
+  /** Called for every `upstream_unavailable`. Must not throw. */
   readonly onFault?: (fault: UpstreamFault) => void
   readonly primitives: Primitives
   /** The service signing key in use now. */
   readonly signer: () => MessageSigner
   /** UNIX seconds. */
   readonly now: () => number
-  /** Bytes of the system's generator. */
+  /** Bytes of the operating system's generator. */
   readonly random: (length: number) => Uint8Array
 }
 
-/** A route with the part of the service that is its own. */
 interface Route extends Upstream {
   readonly timeoutMs: number
-  readonly upstreamBulkhead: UpstreamBulkhead
+  readonly pool: UpstreamPool
 }
 
-/** A backend that forwards. A request that no route takes is `not_found`. */
+/** A backend that forwards requests by route; a request without a route is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
     const timeoutMs = upstream.timeoutMs ?? options.timeoutMs ?? 10_000
@@ -52,7 +48,7 @@ export function createGateway(options: GatewayOptions): Backend {
     return {
       ...upstream,
       timeoutMs,
-      upstreamBulkhead: openUpstreamBulkhead({ connectTimeout, maxContent: options.maxContent }),
+      pool: openUpstreamPool({ connectTimeout, maxContent: options.maxContent }),
     }
   })
   return {
@@ -72,10 +68,9 @@ export function createGateway(options: GatewayOptions): Backend {
       const route = findRoute(routes, message.path)
       return route?.stepUp?.summary === undefined ? undefined : summaryOf(route.stepUp, message)
     },
-    routes: () =>
-      routes.map(({ prefix, upstreamBulkhead }) => ({ route: prefix, ...upstreamBulkhead.state() })),
+    routes: () => routes.map(({ prefix, pool }) => ({ route: prefix, ...pool.state() })),
     async close() {
-      await Promise.all(routes.map(({ upstreamBulkhead }) => upstreamBulkhead.close()))
+      await Promise.all(routes.map(({ pool }) => pool.close()))
     },
   }
 }
@@ -94,8 +89,8 @@ function routeOf(routes: readonly Route[], message: RequestMessage): Route {
 }
 
 /**
- * Those of the device's fields that are passed on, and who it is in the service's words. The device key that comes with them needs no trust:
- * its thumbprint is the `cnf.jkt` of the access token, which is signed.
+ * The request as the backend receives it: allowed fields, the identity of the caller, and the service's signature. The
+ * device key in it needs no trust: its thumbprint is the `cnf.jkt` of the access token, which is signed.
  */
 function signedForBackend(
   { primitives, signer, now, random }: GatewayOptions,
@@ -124,16 +119,14 @@ async function sendToUpstream(
   headers: readonly Field[],
   onFault: GatewayOptions['onFault'],
 ): Promise<ResponseMessage> {
-  // Runs while the request waits for its turn, too.
+  // Includes the time in the queue.
   const deadline = AbortSignal.timeout(route.timeoutMs)
   try {
-    return await route.upstreamBulkhead.run(deadline, (agent) =>
-      forward(agent, route, message, headers, deadline),
-    )
+    return await route.pool.run(deadline, (agent) => forward(agent, route, message, headers, deadline))
   } catch (error) {
     onFault?.({ route: route.prefix, ...faultOf(error) })
     if (error instanceof ProblemError) throw error
-    const effect = isBeforeSending(error) ? 'none' : undefined
+    const effect = isUnconnected(error) ? 'none' : undefined
     throw new ProblemError('upstream_unavailable', 'no usable answer from the backend', {
       effect,
       cause: error,
@@ -141,13 +134,8 @@ async function sendToUpstream(
   }
 }
 
-function faultOf(error: unknown): Omit<UpstreamFault, 'route'> {
-  const cause = error instanceof ProblemError ? error.cause : error
-  return cause instanceof NotSent ? { cause: cause.reason, errno: undefined } : causeOf(cause)
-}
-
-/** True only where no connection was made: not a byte of the request can have arrived. */
-function isBeforeSending(error: unknown): boolean {
+/** Whether no connection was made, so that no byte of the request can have arrived. */
+function isUnconnected(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'UND_ERR_CONNECT_TIMEOUT'
 }
@@ -159,7 +147,7 @@ async function forward(
   headers: readonly Field[],
   signal: AbortSignal,
 ): Promise<ResponseMessage> {
-  // The path goes on its own: inside a URL it would be parsed, and `'` written anew, which breaks the signature.
+  // The path is passed separately: a URL parser would re-encode `'`, which breaks the signature.
   const answer = await agent.request({
     origin,
     path: message.path,

@@ -1,34 +1,31 @@
-/** The inner app: handlers are ordinary Hono routes that receive an ordinary `Request` and `c.var.caller`. */
+/** A Hono app mounted as the backend: its handlers receive an ordinary `Request` and `c.var.caller`. */
 import { Hono } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { canonicalPath, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { withDecodedContent } from '../messages/content.ts'
 import type { Backend, Caller } from './backend.ts'
-import { replyFields } from './reply-fields.ts'
-import { isPassable, passableRule, passedFields } from './request-fields.ts'
+import { isPassable, passableRule, passedFields, replyFields } from './fields.ts'
 
-/** What a mounted app finds in `c.var`. */
+/** The variables of a mounted app, in `c.var`. */
 export interface InnerVariables {
   readonly caller: Caller
 }
 
-/** The type of a mounted app. */
 export type InnerApp = Hono<{ Variables: InnerVariables }>
 
 export interface MountOptions {
-  /** For all of its requests; see {@link Backend.isIdempotent}. */
+  /** Whether all of its requests are idempotent, see {@link Backend.isIdempotent}. */
   readonly isIdempotent?: boolean
-  /** Names of fields that its requests have besides the usual ones, as the routes of a gateway list them. */
+  /** Fields that its requests have besides the usual ones, as `fields` of a gateway route. */
   readonly fields?: readonly string[]
 }
 
-/** The answer of a mounted app that has no such route, told apart from a handler's own 404. */
+/** The answer of the app's `notFound`, as opposed to a handler's own 404. */
 class NoRoute extends Response {}
 
 /**
- * Runs `app` for every request that is not the channel's own. Errors that a handler throws as ProtocolError keep
- * their code; others become `internal`.
+ * A backend that runs `app`. A ProblemError of a handler keeps its code; any other error becomes `internal`.
  *
  * @throws Error for a field of `options.fields` that is never passed on.
  */
@@ -69,7 +66,7 @@ function requestOf(
   listed: readonly string[],
 ): Request {
   const passed = passedFields(fields, listed).filter(([name]) => name !== 'content-encoding')
-  // Two spellings of one path must not differ for patterns that are compared with the text.
+  // Route patterns compare text: equivalent spellings of a path must not differ.
   const query = path.slice(pathWithoutQuery(path).length)
   return new Request(`https://${authority}${canonicalPath(path)}${query}`, {
     method,

@@ -1,26 +1,26 @@
-/** Which requests go to which backend, and under which limits: `MINISEAL_UPSTREAMS` and `MINISEAL_ROUTES_FILE`. */
+/** The routes of the gateway, from `MINISEAL_UPSTREAMS` and `MINISEAL_ROUTES_FILE`. */
 import { readFileSync } from 'node:fs'
 import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
 import { z } from 'zod'
-import { isPassable, passableRule } from './request-fields.ts'
-import type { StepUpPolicy } from './step-up-policy.ts'
-import { stepUpShape } from './step-up-policy.ts'
+import { isPassable, passableRule } from './fields.ts'
+import type { StepUpPolicy } from './step-up.ts'
+import { stepUpShape } from './step-up.ts'
 
-/** A route: requests whose path is `prefix`, or below it, go to `origin`. */
+/** A route: requests for `prefix` and paths below it go to `origin`. */
 export interface Upstream {
-  /** A canonical path without a slash at its end; the empty one takes everything. */
+  /** A canonical path without a trailing slash; the empty prefix matches every path. */
   readonly prefix: string
-  /** `http(s)://host[:port]`; paths are never rewritten, since the signature covers them. */
+  /** `http(s)://host[:port]`. Paths are never rewritten: the signature covers them. */
   readonly origin: string
   /** Other methods are `not_found`. Absent: all. */
   readonly methods?: readonly string[] | undefined
-  /** Bytes of a request's content as it travelled; more is `payload_invalid`. Absent: what fits a frame. */
+  /** Maximum bytes of a request's content, as encoded; more is `payload_invalid`. Absent: what fits a frame. */
   readonly maxBody?: number | undefined
-  /** For the whole answer, in milliseconds. */
+  /** Milliseconds for the whole answer. */
   readonly timeoutMs?: number | undefined
-  /** When a request must be confirmed by its user's finger or face. Absent: never. */
+  /** When a request requires step-up. Absent: never. */
   readonly stepUp?: StepUpPolicy | undefined
-  /** Names of fields that are passed on besides the usual ones, see `passedFields`. Absent: none. */
+  /** Fields that are passed on besides the usual ones, see `passedFields`. Absent: none. */
   readonly fields?: readonly string[] | undefined
   /** See {@link Backend.isIdempotent}. Absent: no. */
   readonly isIdempotent?: boolean | undefined
@@ -28,11 +28,11 @@ export interface Upstream {
 
 const originForm = /^https?:\/\/[^\s/?#@]+\/?$/
 
-/** For the operator: what {@link isPrefix} asks for. */
+/** What {@link isPrefix} requires, for the operator. */
 const prefixRule =
-  'a path from its first /, without a query, empty or dot segments, ";" and percent-encoding that is not needed or in lower case'
+  'a path that begins with /, without a query, empty or dot segments, ";", and unneeded or lower-case percent-encoding'
 
-/** Less than an idempotency key waits before its outcome counts as unknown. */
+/** Less than the time after which the outcome of an idempotency key counts as unknown. */
 const maxTimeout = 30_000
 
 const routeShape = z.strictObject({
@@ -55,7 +55,7 @@ const routeShape = z.strictObject({
 })
 
 /**
- * All routes, those of the variable and those of the file.
+ * The routes of the variable and of the file.
  *
  * @param upstreams the value of `MINISEAL_UPSTREAMS`
  * @param file the value of `MINISEAL_ROUTES_FILE`: a path
@@ -67,8 +67,8 @@ export function readRoutes(
   file: string | undefined,
 ): readonly Upstream[] | undefined {
   if (upstreams === undefined && file === undefined) return undefined
-  const fromFile = file === undefined ? [] : parseRoutes(readText(file))
-  return ordered([...(parseUpstreams(upstreams) ?? []), ...fromFile])
+  const fromFile = file === undefined ? [] : parseRoutes(readRoutesFile(file))
+  return byPrefixLength([...(parseUpstreams(upstreams) ?? []), ...fromFile])
 }
 
 /**
@@ -89,14 +89,14 @@ export function parseUpstreams(text: string | undefined): readonly Upstream[] | 
     if (!isPrefix(prefix)) throw new Error(`MINISEAL_UPSTREAMS: each prefix must be ${prefixRule}`)
     return { prefix: prefixOf(prefix), origin: withoutSlash(origin) }
   })
-  return ordered(upstreams)
+  return byPrefixLength(upstreams)
 }
 
 /**
  * Reads the text of a routes file: a JSON list of `{path, upstream, methods?, max_body?, timeout_ms?, step_up?, fields?,
  * idempotent?}`.
  *
- * @throws Error with a message for the operator that names each place.
+ * @throws Error with a message for the operator that names each invalid member.
  */
 export function parseRoutes(text: string): readonly Upstream[] {
   let value: unknown
@@ -111,7 +111,7 @@ export function parseRoutes(text: string): readonly Upstream[] {
     const problems = parsed.error.issues.map(({ path, message }) => `${locationOf(path)} ${message}`)
     throw new Error(`MINISEAL_ROUTES_FILE: ${problems.join('; ')}`)
   }
-  return ordered(
+  return byPrefixLength(
     parsed.data.map(({ path, upstream, methods, max_body, timeout_ms, step_up, fields, idempotent }) => ({
       prefix: prefixOf(path),
       origin: withoutSlash(upstream),
@@ -126,8 +126,9 @@ export function parseRoutes(text: string): readonly Upstream[] {
 }
 
 /**
- * The route that takes a path: by whole decoded segments, the longest prefix first. Canonical paths are equal where their
- * decoded segments are.
+ * The route of a path: the longest prefix of whole segments. Paths are compared in canonical form, which is equal exactly
+ * when the decoded segments are.
+ *
  * @param path that `assertPath` accepts
  */
 export function findRoute<T extends Upstream>(routes: readonly T[], path: string): T | undefined {
@@ -135,19 +136,19 @@ export function findRoute<T extends Upstream>(routes: readonly T[], path: string
   return routes.find(({ prefix }) => canonical === prefix || canonical.startsWith(`${prefix}/`))
 }
 
-function ordered(routes: readonly Upstream[]): readonly Upstream[] {
-  const twice = routes.find(
+function byPrefixLength(routes: readonly Upstream[]): readonly Upstream[] {
+  const duplicate = routes.find(
     ({ prefix }, index) => routes.findIndex((other) => other.prefix === prefix) !== index,
   )
-  if (twice !== undefined) {
+  if (duplicate !== undefined) {
     throw new Error(
-      `MINISEAL_UPSTREAMS and MINISEAL_ROUTES_FILE together name ${twice.prefix || '/'} more than once`,
+      `MINISEAL_UPSTREAMS and MINISEAL_ROUTES_FILE together name ${duplicate.prefix || '/'} more than once`,
     )
   }
   return [...routes].sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
-function readText(path: string): string {
+function readRoutesFile(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {
@@ -159,7 +160,7 @@ function isOrigin(text: string): boolean {
   return originForm.test(text) && URL.canParse(text)
 }
 
-/** Whether requests can have such a path: with another the route would never match, or not what it seems to. */
+/** Whether requests can have this path: any other prefix would never match, or match something unexpected. */
 function isPrefix(text: string): boolean {
   try {
     assertPath(text)
@@ -177,7 +178,7 @@ function withoutSlash(text: string): string {
   return text.replace(/\/$/, '')
 }
 
-/** `route 2, max_body`: as people count. */
+/** `route 2, max_body`; routes are counted from 1. */
 function locationOf(path: readonly PropertyKey[]): string {
   const [index, ...members] = path
   if (typeof index !== 'number') return 'the file'

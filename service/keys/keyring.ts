@@ -1,7 +1,8 @@
 /** All keys of the service that are in use, kept in memory and reread from the store (protocol, section 3). */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { agreementKeyHint } from 'miniseal-protocol/frames/handshake'
-import type { ServiceKeyKind, Store } from '../store/store.ts'
+import type { ServiceKeyKind } from '../store/service-keys.ts'
+import type { Store } from '../store/store.ts'
 import type { ServiceKey } from './service-key.ts'
 import { makeServiceKey, readServiceKey, serviceKeyKinds } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
@@ -203,7 +204,7 @@ export async function rotateKey(
   const result = await store.commit([
     { kind: 'insert-service-key', key },
     ...old.map(({ kid }) => ({
-      kind: 'end-service-key' as const,
+      kind: 'retire-service-key' as const,
       keyKind: kind,
       kid,
       notAfter: notBefore + overlap,

@@ -8,7 +8,7 @@ import { maxEndedLogs, signConfiguration } from 'miniseal-protocol/frames/channe
 import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import type { ServiceKeyKind } from '../store/store.ts'
+import type { ServiceKeyKind } from '../store/service-keys.ts'
 import type { Keyring } from './keyring.ts'
 import { configurationLifetime } from './keyring.ts'
 import { announcedLogKey } from './log-key.ts'

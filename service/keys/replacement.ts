@@ -1,5 +1,6 @@
 /** Replacing keys by hand: the root key in two steps, and any key at once when it has leaked. */
-import type { ServiceKeyKind, Store, Write } from '../store/store.ts'
+import type { ServiceKeyKind } from '../store/service-keys.ts'
+import type { Store, Write } from '../store/store.ts'
 import type { Keyring } from './keyring.ts'
 import { forever } from './keyring.ts'
 import type { ServiceKey } from './service-key.ts'
@@ -51,7 +52,7 @@ export async function useRootKey(
   find(keyring, 'root', kid, now)
   // Of two keys the one that came into use later counts.
   const notBefore = Math.max(at, current.notBefore + 1)
-  await commitAll(store, [{ kind: 'start-service-key', keyKind: 'root', kid, notBefore }])
+  await commitAll(store, [{ kind: 'activate-service-key', keyKind: 'root', kid, notBefore }])
   return notBefore
 }
 
@@ -73,10 +74,10 @@ export async function endKeyNow(
   if (next === undefined) {
     throw new ReplacementRefused(`it is the only ${kind} key: make the next one with keys rotate ${kind}`)
   }
-  const start: Write = { kind: 'start-service-key', keyKind: kind, kid: next.kid, notBefore: now }
+  const start: Write = { kind: 'activate-service-key', keyKind: kind, kid: next.kid, notBefore: now }
   await commitAll(store, [
     ...(next.notBefore > now ? [start] : []),
-    { kind: 'cut-service-key', keyKind: kind, kid, now },
+    { kind: 'revoke-service-key', keyKind: kind, kid, now },
   ])
   return next.kid
 }

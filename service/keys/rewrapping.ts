@@ -92,6 +92,6 @@ async function rewrap(
   } catch {
     return 'closed'
   }
-  const result = await store.commit([{ kind: 'swap-wrapped', column, row, from: wrapped, to }])
+  const result = await store.commit([{ kind: 'replace-wrapped', column, row, from: wrapped, to }])
   return result.kind === 'committed' ? 'done' : 'elsewhere'
 }

@@ -10,7 +10,7 @@ export const wrappedColumns: readonly WrappedColumn[] = [
   'sessions.s2c_wrapped',
   'users.openid_wrapped',
   'users.session_key_wrapped',
-  'idempotency.answer_wrapped',
+  'idempotency_keys.response_wrapped',
   'events.payload_wrapped',
   'subject_keys.key_wrapped',
 ]

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { NewServiceKey, ServiceKeyKind, ServiceKeyRecord } from '../store/store.ts'
+import type { ServiceKeyKind, ServiceKeyRecord } from '../store/service-keys.ts'
 import { secretContext } from './secret-places.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 import type { SecretContext, SecretWrapper } from './wrapping.ts'
@@ -43,7 +43,7 @@ export function makeServiceKey(
   kind: ServiceKeyKind,
   wrapper: SecretWrapper,
   times: { readonly now: number; readonly notBefore: number },
-): NewServiceKey {
+): ServiceKeyRecord {
   const seed = new Uint8Array(randomBytes(32))
   const { kid, publicKey } = publicPart(kind, seed)
   return {

@@ -6,7 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
 import type { DiskGuard } from '../limits/disk.ts'
-import type { CommitReport } from '../store/commit-report.ts'
+import type { CommitReport } from '../store/store.ts'
 import type { LogEvent } from '../tlog/log-health.ts'
 import type { WechatCall } from '../wechat/client.ts'
 import { isKnownErrcode } from '../wechat/errcodes.ts'

@@ -1,6 +1,6 @@
 /** What operators see of places and backends: gauges of what is taken now, counters of what went wrong. */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { RouteState, UpstreamFault } from '../gateway/upstream-faults.ts'
+import type { RouteState, UpstreamFault } from '../gateway/upstream-pool.ts'
 import type { Taken } from '../limits/limits.ts'
 
 export interface OperatorMetrics {

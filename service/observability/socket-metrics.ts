@@ -54,7 +54,8 @@ export function observeSockets(registry: Registry): SocketMetrics {
       ...store,
       commit: async (writes) => {
         const result = await store.commit(writes)
-        if (result.kind === 'committed') pushed.inc(writes.filter(({ kind }) => kind === 'push-event').length)
+        if (result.kind === 'committed')
+          pushed.inc(writes.filter(({ kind }) => kind === 'append-event').length)
         return result
       },
     }),

@@ -1,21 +1,73 @@
-/**
- * What the store keeps for users: an outbox each, whose events are numbered 1, 2, 3, … without gaps, and the changes
- * that it tells of.
- */
-import type { Write } from './store.ts'
+/** Events for users: each user has an outbox, whose events are numbered 1, 2, 3, … without gaps. */
+import { and, asc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm'
+import {
+  type ColumnKit,
+  compile,
+  type Engine,
+  inBatches,
+  type PruneStep,
+  prepareRead,
+  slotsOf,
+  type WriteDefinitions,
+} from './engine.ts'
+import type { UserTables } from './users.ts'
 
-/** The writes on outboxes. */
+export type EventTables = ReturnType<typeof defineEvents>
+
+export function defineEvents(kit: ColumnKit, { users }: Pick<UserTables, 'users'>) {
+  const { table, text, seconds, bytes, integer, index, uniqueIndex, primaryKey, check } = kit
+  const outboxes = table('outboxes', {
+    user: text('user_id')
+      .primaryKey()
+      .references(() => users.id),
+    /** The number of the oldest event that is kept; `lastSequence + 1` when there is none. */
+    firstSequence: integer('first_sequence').notNull(),
+    /** The number of the newest event, pruned or not. */
+    lastSequence: integer('last_sequence').notNull(),
+  })
+  const events = table(
+    'events',
+    {
+      user: text('user_id').notNull(),
+      id: bytes('id').notNull(),
+      /** From 1. */
+      sequence: integer('sequence').notNull(),
+      payloadWrapped: bytes('payload_wrapped').notNull(),
+      createdAt: seconds('created_at').notNull(),
+      expiresAt: seconds('expires_at').notNull(),
+    },
+    (t) => [
+      primaryKey({ name: 'events_key', columns: [t.user, t.id] }),
+      uniqueIndex('events_sequence').on(t.user, t.sequence),
+      index('events_expires').on(t.expiresAt),
+      check('events_id_length', sql`length(${t.id}) = 16`),
+    ],
+  )
+  return { outboxes, events }
+}
+
+export type EventRecord = Readonly<EventTables['events']['$inferSelect']>
+
+/** A consistent read of an outbox. */
+export interface OutboxPage {
+  /** The number of the oldest event that is kept; `last + 1` when there is none. */
+  readonly first: number
+  /** The number of the newest event, pruned or not; 0 before the first one. */
+  readonly last: number
+  /** In order and without gaps, from the first requested event that is kept. */
+  readonly events: readonly EventRecord[]
+}
+
 export type EventWrite =
   /**
-   * Appends an event to the outbox of `user` under the next number. Numbers have no gaps, and their order is that of
-   * the commits, also of commits of several processes at the same time: who pushes first keeps the others of this user
-   * waiting until its commit is done. A commit that is refused or fails takes no number.
+   * Appends an event to the outbox of `user` under the next number. Numbers have no gaps and follow the order of commits,
+   * also across processes: the first append of a user blocks the others until its commit is done. A commit that is refused
+   * or fails takes no number.
    *
-   * Refused when the user does not exist, and when the user has an event `id` already, until that one is pruned.
-   * 16 bytes.
+   * Refused when the user does not exist, and when the user has an event `id` already, until that one is pruned. 16 bytes.
    */
   {
-    readonly kind: 'push-event'
+    readonly kind: 'append-event'
     readonly user: string
     readonly id: Uint8Array
     readonly payloadWrapped: Uint8Array
@@ -23,101 +75,122 @@ export type EventWrite =
     readonly expiresAt: number
   }
 
-export interface EventRecord {
-  readonly user: string
-  readonly id: Uint8Array
-  /** From 1. */
-  readonly sequence: number
-  readonly payloadWrapped: Uint8Array
-  readonly createdAt: number
-  readonly expiresAt: number
+/** Two statements: the first locks the outbox for the transaction and advances its number. */
+export function defineEventWrites({ queries, tables }: Engine<EventTables>): WriteDefinitions<EventWrite> {
+  const { outboxes, events } = tables
+  const slot = slotsOf<EventWrite>()
+  const advance = compile(
+    queries
+      .insert(outboxes)
+      .values({ user: slot('user'), firstSequence: 1, lastSequence: 1 })
+      .onConflictDoUpdate({ target: outboxes.user, set: { lastSequence: sql`${outboxes.lastSequence} + 1` } })
+      .returning({ touched: outboxes.user }),
+  )
+  const isOwn = eq(outboxes.user, slot('user'))
+  const insert = compile(
+    queries
+      .insert(events)
+      .values({
+        user: slot('user'),
+        id: slot('id'),
+        sequence: sql`(select ${outboxes.lastSequence} from ${outboxes} where ${isOwn})`,
+        payloadWrapped: slot('payloadWrapped'),
+        createdAt: slot('now'),
+        expiresAt: slot('expiresAt'),
+      })
+      .onConflictDoNothing()
+      .returning({ touched: events.sequence }),
+  )
+  return { 'append-event': { bind: (write) => [advance(write), insert(write)], notifies: 'events' } }
 }
 
-/** One moment of an outbox. */
-export interface OutboxPage {
-  /** The number of the oldest event that is kept; `last + 1` when none is. */
-  readonly first: number
-  /** The number of the newest event, pruned or not; 0 before the first one. */
-  readonly last: number
-  /** In order, without a gap, from the first one that was asked for and is kept. */
-  readonly events: readonly EventRecord[]
-}
-
-/** What may have changed, of one user or, where nobody can say whose it was, of anybody. */
-export interface Change {
-  /** `events`: an outbox has grown. `sessions`: sessions have ended. `any`: either. */
-  readonly kind: 'events' | 'sessions' | 'any'
-  /** Absent: it may be anybody's. */
-  readonly user?: string
-}
-
-/** Must not throw. */
-export type ChangeListener = (change: Change) => void
-
-/** The part of a store that looks after outboxes. */
 export interface EventReads {
-  /** At most `limit` events of `user` with numbers over `after`, all of one moment. */
+  /** At most `limit` events of `user` with numbers over `after`, in one consistent read. */
   listEvents(user: string, after: number, limit: number): Promise<OutboxPage>
   findEvent(user: string, id: Uint8Array): Promise<EventRecord | undefined>
   /** The number of the newest event of each of these users who have one. */
   listLastEvents(users: readonly string[]): Promise<ReadonlyMap<string, number>>
-  /** Which of these sessions are active: not ended, `expires_at > now`, their device not revoked. */
-  listActiveSessions(ids: readonly Uint8Array[], now: number): Promise<readonly Uint8Array[]>
 }
 
-/** The part of a store that tells of changes. */
-export interface Watching {
-  /**
-   * Has `listener` told of pushed events, ended sessions and revoked devices: of this process's commits at once, of
-   * those of other processes within 0.2 s (SQLite), or at once, and within a second where PostgreSQL's notifications do
-   * not get through (a pooler, an engine without them). A hint and no more: it may come late, twice, or for nothing,
-   * and a session that expires is no change.
-   *
-   * @returns ends it
-   */
-  watch(listener: ChangeListener): () => void
+export function prepareEventReads(engine: Engine<EventTables>): EventReads {
+  const { queries, guard } = engine
+  const { outboxes, events } = engine.tables
+  const page = prepareOutboxPage(engine)
+  const byId = prepareRead(
+    engine,
+    queries
+      .select()
+      .from(events)
+      .where(and(eq(events.user, sql.placeholder('user')), eq(events.id, sql.placeholder('id')))),
+  )
+  const selectLast = (users: readonly string[]) =>
+    queries
+      .select({ user: outboxes.user, last: outboxes.lastSequence })
+      .from(outboxes)
+      .where(inArray(outboxes.user, [...users]))
+  return {
+    listEvents: async (user, after, limit) => {
+      const rows = await page({ user, after, limit })
+      const { first, last } = rows[0] ?? { first: 1, last: 0 }
+      return { first, last, events: rows.flatMap(({ event }) => (event === null ? [] : [event])) }
+    },
+    findEvent: async (user, id) => (await byId({ user, id }))[0],
+    listLastEvents: (users) =>
+      guard(async () => {
+        const rows = await inBatches(users, selectLast)
+        return new Map(rows.map(({ user, last }) => [user, last]))
+      }),
+  }
 }
 
-/** What a commit of these writes changes that others wait for. */
-export function changesOf(writes: readonly Write[]): readonly Change[] {
-  const changes = new Map<string, Change>()
-  for (const write of writes) {
-    const kind = kindOfChange(write)
-    if (kind !== undefined && 'user' in write) {
-      changes.set(`${kind} ${write.user}`, { kind, user: write.user })
-    }
-  }
-  return [...changes.values()]
+/** One query: between two queries a push or a pruning could look like a gap. */
+function prepareOutboxPage(engine: Engine<EventTables>) {
+  const { outboxes, events } = engine.tables
+  const slot = slotsOf<{ user: string; after: number; limit: number }>()
+  const isOnPage = and(
+    eq(events.user, outboxes.user),
+    gt(events.sequence, slot('after')),
+    sql`${events.sequence} >= ${outboxes.firstSequence}`,
+  )
+  return prepareRead(
+    engine,
+    engine.queries
+      .select({ first: outboxes.firstSequence, last: outboxes.lastSequence, event: events })
+      .from(outboxes)
+      .leftJoin(events, isOnPage)
+      .where(eq(outboxes.user, slot('user')))
+      .orderBy(asc(events.sequence))
+      .limit(slot('limit')),
+  )
 }
 
-function kindOfChange({ kind }: Write): 'events' | 'sessions' | undefined {
-  if (kind === 'push-event') return 'events'
-  const endings: readonly Write['kind'][] = [
-    'end-session',
-    'end-other-sessions',
-    'end-sessions-of-revoked-devices',
-    'revoke-device',
-    'revoke-other-devices',
-  ]
-  return endings.includes(kind) ? 'sessions' : undefined
-}
-
-/** Those who listen. */
-export class Listeners {
-  readonly #listeners = new Set<{ readonly notify: ChangeListener }>()
-
-  get size(): number {
-    return this.#listeners.size
-  }
-
-  /** @returns ends it */
-  add(notify: ChangeListener): () => void {
-    const entry = { notify }
-    this.#listeners.add(entry)
-    return () => this.#listeners.delete(entry)
-  }
-
-  notify(changes: readonly Change[]): void {
-    for (const change of changes) for (const { notify } of this.#listeners) notify(change)
-  }
+/**
+ * Raises the first number of an outbox past the newest expired event, then deletes what is below it. In two steps, so that
+ * no reader sees a gap: DELETE removes rows in no order, and expiry times need not rise with the numbers.
+ */
+export function compileEventPruning({ queries, tables }: Engine<EventTables>): readonly PruneStep[] {
+  const { outboxes, events } = tables
+  const slot = slotsOf<{ before: number; limit: number }>()
+  const isExpired = lt(events.expiresAt, slot('before'))
+  const isOwn = eq(events.user, outboxes.user)
+  const next = sql`select max(${events.sequence}) + 1 from ${events} where ${and(isOwn, isExpired)}`
+  const due = sql`select ${events.user} from ${events} inner join ${outboxes} on ${isOwn}
+    where ${and(isExpired, gte(events.sequence, outboxes.firstSequence))} order by ${events.expiresAt} limit ${slot('limit')}`
+  const below = sql`select ${events.user}, ${events.id} from ${events} inner join ${outboxes} on ${isOwn}
+    where ${and(isExpired, lt(events.sequence, outboxes.firstSequence))} order by ${events.expiresAt} limit ${slot('limit')}`
+  const raise = compile(
+    queries
+      .update(outboxes)
+      .set({ firstSequence: sql`(${next})` })
+      .where(sql`${outboxes.user} in (${due})`)
+      .returning({ touched: outboxes.user }),
+  )
+  const erase = compile(
+    queries
+      .delete(events)
+      .where(sql`(${events.user}, ${events.id}) in (${below})`)
+      .returning({ touched: events.user }),
+  )
+  // Events below the first number go first: raising it is useful only when none of them is left.
+  return [erase, raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
 }

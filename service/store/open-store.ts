@@ -1,12 +1,11 @@
-/** The one door to the store: from where the database is to an engine that is ready. */
-import type { CommitObserver } from './commit-report.ts'
+/** Opens the store that `MINISEAL_DATABASE` names. */
 import { openPostgresStore } from './postgres/store.ts'
 import { openSqliteStore } from './sqlite/store.ts'
-import type { Store } from './store.ts'
+import type { CommitObserver, Store } from './store.ts'
 
-/** What `MINISEAL_DATABASE` says, parsed. */
+/** The database of a service, parsed from its variables. */
 export type DatabaseLocation =
-  /** A file, made with its folder when absent; `:memory:` for one that dies with the process. */
+  /** A file, created with its folder when absent; `:memory:` for a database that ends with the process. */
   | { readonly kind: 'sqlite'; readonly path: string }
   /** A `postgres://` URL; the tables live in the first schema of its `search_path`. */
   | ({ readonly kind: 'postgres'; readonly url: string } & PostgresConnections)
@@ -15,26 +14,29 @@ export type DatabaseLocation =
 export interface PostgresConnections {
   /** Connections of a process, besides the one that listens. */
   readonly poolSize?: number
-  /** Past a pooler, to the same database: for migrations, and to listen. */
+  /** Bypasses a pooler, to the same database: for migrations, and to listen. */
   readonly directUrl?: string
 }
 
 export interface StoreOptions {
-  /** Told of every transaction that writes. */
+  /** Called for every transaction that writes. */
   readonly onCommit?: CommitObserver
-  /** SQLite: told once when the disk failed, or the file was removed or replaced. Nothing is taken until it is opened anew. */
+  /**
+   * SQLite: called once when the disk failed, or the file was removed or replaced. Every later commit fails until the
+   * database is opened again.
+   */
   readonly onLost?: (error: unknown) => void
   /**
-   * All reads see one moment of the database, that of the first one, whatever others write meanwhile; commits fail. For
-   * whoever compares tables with each other, and then closes.
+   * All reads see one snapshot of the database, that of the first one; commits fail. For comparing tables with each other,
+   * before closing.
    */
   readonly isSnapshot?: boolean
 }
 
 /**
- * Opens the database and applies the migrations it lacks. Any number of processes may do so at once.
+ * Opens the database and applies pending migrations. Any number of processes may do so at once.
  *
- * @throws StoreUnavailable when it cannot be reached, cannot be migrated, or cannot promise durable commits.
+ * @throws StoreUnavailable when it cannot be reached, cannot be migrated, or cannot guarantee durable commits.
  */
 export async function openStore(database: DatabaseLocation, options: StoreOptions = {}): Promise<Store> {
   switch (database.kind) {
@@ -45,7 +47,7 @@ export async function openStore(database: DatabaseLocation, options: StoreOption
   }
 }
 
-/** The variables that say where the database is. */
+/** The environment variables of the database. */
 export interface DatabaseVariables {
   readonly MINISEAL_DATABASE: string
   readonly MINISEAL_POSTGRES_POOL?: string | undefined
@@ -54,18 +56,14 @@ export interface DatabaseVariables {
 
 const postgresUrl = /^postgres(ql)?:\/\//
 
-/**
- * Reads where the database is.
- *
- * @throws Error for the operator, which does not quote a URL: it may hold a password.
- */
+/** @throws Error for the operator. It does not quote a URL, which may contain a password. */
 export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
   const {
     MINISEAL_DATABASE: text,
     MINISEAL_POSTGRES_POOL: pool,
     MINISEAL_POSTGRES_DIRECT_URL: direct,
   } = variables
-  // better-sqlite3 does without the blanks around a name, and takes none for a database in memory.
+  // better-sqlite3 trims the name, and takes an empty one for a database in memory.
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).trim() : ''
   if (path !== '') {
     if (pool !== undefined || direct !== undefined)

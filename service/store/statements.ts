@@ -1,155 +1,115 @@
-/**
- * Every write as one SQL statement, made once at start and only bound after that.
- *
- * The builder turns the same lines into either engine's SQL; a driver then runs text and values as it likes, in step
- * (SQLite) or awaited (PostgreSQL). Each statement returns one row for each row it touched: that is how a refusal shows.
- */
-import { sql } from 'drizzle-orm'
-import { compileAuditors } from './auditor-statements.ts'
-import { type BoundStatement, type Compiled, compile, type Queries, slotsOf } from './compile.ts'
-import { compileDevices, isDone } from './device-statements.ts'
-import { compilePush } from './event-statements.ts'
-import { compileIdempotency } from './idempotency-statements.ts'
-import { compileAppender } from './journal-statements.ts'
-import { compileLog } from './log-statements.ts'
-import { compileServiceKeys } from './service-key-statements.ts'
-import { compileSessions } from './session-statements.ts'
-import { compileStepUps } from './step-up-statements.ts'
-import type { Write, WriteOf } from './store.ts'
-import { compileSubjectKeys } from './subject-key-statements.ts'
+/** All writes, reads and pruning steps of one engine, compiled once at start. */
+import { eq } from 'drizzle-orm'
+import { defineAuditorWrites, prepareAuditorReads } from './auditors.ts'
+import type { Change } from './changes.ts'
+import { type ClaimTables, compileClaimPruning, defineClaimWrites, prepareClaimReads } from './claims.ts'
+import {
+  type BoundStatement,
+  compile,
+  type Engine,
+  type PruneStep,
+  type WriteDefinition,
+  type WriteDefinitions,
+} from './engine.ts'
+import { compileEventPruning, defineEventWrites, prepareEventReads } from './events.ts'
+import { compileServiceKeyPruning, defineServiceKeyWrites, prepareServiceKeyReads } from './service-keys.ts'
+import { compileSessionPruning, defineSessionWrites, prepareSessionReads } from './sessions.ts'
+import { compileStepUpPruning, defineStepUpWrites, prepareStepUpReads } from './step-ups.ts'
+import type { Reads, Write } from './store.ts'
+import { defineSubjectKeyWrites, prepareSubjectKeyReads } from './subject-keys.ts'
 import type { Tables } from './tables.ts'
-import { compileProbe, compilePrune, type PruneStep } from './upkeep-statements.ts'
-import { compileSwaps } from './wrapped-values.ts'
+import { compileDetailPruning, defineEntryWrites, prepareEntryReads } from './tlog-entries.ts'
+import { prepareSearchReads } from './tlog-search.ts'
+import { defineTreeWrites, prepareTreeReads } from './tlog-tree.ts'
+import { defineUserWrites, prepareUserReads } from './users.ts'
+import { defineWrappedWrites, prepareWrappedReads } from './wrapped-values.ts'
 
 /** All writes of one engine. */
 export interface Statements {
-  /** One after another, in one transaction; `push-event` takes two, all others one. */
+  /** The statements of a write, in order, for one transaction. */
   bind(write: Write): readonly BoundStatement[]
-  /** Whether a write commits whose statement returned so many rows. */
+  /** Whether a statement of the write that touched so many rows succeeded. */
   isDone(write: Write, rows: number): boolean
-  /** See {@link compilePrune}. */
+  /** Whether commits of these writes may share a transaction. */
+  areShareable(writes: readonly Write[]): boolean
+  /** What listeners are notified of after a commit of these writes. */
+  changesOf(writes: readonly Write[]): readonly Change[]
+  /** In order. */
   readonly prune: readonly PruneStep[]
-  /** See {@link compileProbe}. */
+  /** Inserts a row and deletes it, in one transaction. Row counts do not matter: another process may do the same. */
   readonly probe: readonly BoundStatement[]
 }
 
-/**
- * Compiles the statements of one engine, given its query builder and its tables.
- *
- * @param lock see {@link compileSubjectKeys}
- */
-export function compileStatements(queries: Queries, tables: Tables, lock: '' | ' for key share'): Statements {
-  const push = compilePush(queries, tables)
-  const writes: { readonly [K in Write['kind']]: Compiled } = {
-    ...compileClaims(queries, tables),
-    ...compilePeople(queries, tables),
-    ...compileSessions(queries, tables),
-    ...compileDevices(queries, tables),
-    ...compileIdempotency(queries, tables),
-    ...compileStepUps(queries, tables),
-    ...compileServiceKeys(queries, tables),
-    ...compileSwaps(queries, tables),
-    'push-event': push.insert,
-    ...compileLog(queries, tables),
-    ...compileAuditors(queries, tables),
-    ...compileSubjectKeys(queries, tables, lock),
-    ...compileAppender(queries, tables),
+export function compileStatements(engine: Engine<Tables>): Statements {
+  const definitions: WriteDefinitions<Write> = {
+    ...defineUserWrites(engine),
+    ...defineSessionWrites(engine),
+    ...defineClaimWrites(engine),
+    ...defineStepUpWrites(engine),
+    ...defineEventWrites(engine),
+    ...defineServiceKeyWrites(engine),
+    ...defineWrappedWrites(engine),
+    ...defineSubjectKeyWrites(engine),
+    ...defineAuditorWrites(engine),
+    ...defineEntryWrites(engine),
+    ...defineTreeWrites(engine),
   }
+  // A definition takes the write of its own kind only; TypeScript cannot relate the two.
+  const definitionOf = ({ kind }: Write) => definitions[kind] as WriteDefinition<Write>
   return {
-    bind: (write) => {
-      const values = valuesOf(write)
-      const statement = writes[write.kind](values)
-      return write.kind === 'push-event' ? [push.advance(values), statement] : [statement]
+    bind: (write) => [definitionOf(write).bind(write)].flat(),
+    isDone: (write, rows) => rows === 1 || definitionOf(write).isBulk === true,
+    areShareable: (writes) => writes.every((write) => definitionOf(write).isShareable === true),
+    changesOf: (writes) => {
+      const changes = new Map<string, Change>()
+      for (const write of writes) {
+        const kind = definitionOf(write).notifies
+        if (kind !== undefined && 'user' in write)
+          changes.set(`${kind} ${write.user}`, { kind, user: write.user })
+      }
+      return [...changes.values()]
     },
-    isDone,
-    prune: compilePrune(queries, tables),
-    probe: compileProbe(queries, tables),
+    prune: compilePruning(engine),
+    probe: compileProbe(engine),
   }
 }
 
-/** The fields that a write's statement is bound to. */
-function valuesOf(write: Write): Record<string, unknown> {
-  if (write.kind === 'insert-session') return { ...write.session }
-  if (write.kind === 'insert-service-key') return { ...write.key }
-  if (write.kind === 'put-device') return { ...write, platform: write.platform ?? null }
-  if ('auditor' in write) return { ...write.auditor }
-  if ('entry' in write) return { ...write.entry }
-  if ('intent' in write) return { ...write.intent }
-  if ('state' in write) return { ...write.state }
-  if ('tile' in write) return { ...write.tile }
-  if ('count' in write) return { ...write.count }
-  if ('witness' in write) return { ...write.witness }
-  return write
-}
-
-function compileClaims(queries: Queries, { nonces, loginCodes }: Tables) {
-  const nonce = slotsOf<WriteOf<'claim-nonce'>>()
-  const code = slotsOf<WriteOf<'claim-login-code'>>()
+export function prepareReads(engine: Engine<Tables>): Reads {
   return {
-    'claim-nonce': compile(
-      queries
-        .insert(nonces)
-        .values({ scope: nonce('scope'), nonce: nonce('nonce'), expiresAt: nonce('expiresAt') })
-        .onConflictDoNothing()
-        .returning({ touched: nonces.scope }),
-    ),
-    'claim-login-code': compile(
-      queries
-        .insert(loginCodes)
-        .values({ hash: code('hash'), expiresAt: code('expiresAt') })
-        .onConflictDoNothing()
-        .returning({ touched: loginCodes.expiresAt }),
-    ),
+    ...prepareUserReads(engine),
+    ...prepareSessionReads(engine),
+    ...prepareClaimReads(engine),
+    ...prepareStepUpReads(engine),
+    ...prepareEventReads(engine),
+    ...prepareServiceKeyReads(engine),
+    ...prepareWrappedReads(engine),
+    ...prepareSubjectKeyReads(engine),
+    ...prepareAuditorReads(engine),
+    ...prepareEntryReads(engine),
+    ...prepareSearchReads(engine),
+    ...prepareTreeReads(engine),
   }
 }
 
-function compilePeople(queries: Queries, { users, devices }: Tables) {
-  const user = slotsOf<WriteOf<'put-user'>>()
-  const device = slotsOf<WriteOf<'put-device'>>()
-  const secrets = { openidWrapped: user('openidWrapped'), sessionKeyWrapped: user('sessionKeyWrapped') }
-  return {
-    'put-user': compile(
-      queries
-        .insert(users)
-        .values({
-          id: user('id'),
-          app: user('app'),
-          ...secrets,
-          createdAt: user('now'),
-          updatedAt: user('now'),
-        })
-        .onConflictDoUpdate({
-          target: users.id,
-          set: {
-            openidWrapped: sql`excluded.openid_wrapped`,
-            sessionKeyWrapped: sql`excluded.session_key_wrapped`,
-            updatedAt: sql`excluded.updated_at`,
-          },
-          setWhere: sql`${users.app} = excluded.app`,
-        })
-        .returning({ touched: users.id }),
-    ),
-    'put-device': compile(
-      queries
-        .insert(devices)
-        .values({
-          id: device('id'),
-          user: device('user'),
-          publicKey: device('publicKey'),
-          platform: device('platform'),
-          createdAt: device('now'),
-          lastSeenAt: device('now'),
-        })
-        .onConflictDoUpdate({
-          target: devices.id,
-          set: {
-            lastSeenAt: sql`excluded.last_seen_at`,
-            platform: sql`coalesce(excluded.platform, ${devices.platform})`,
-          },
-          setWhere: sql`${devices.user} = excluded.user_id and ${devices.publicKey} = excluded.public_key
-            and ${devices.revokedAt} is null`,
-        })
-        .returning({ touched: devices.id }),
-    ),
-  }
+/** Sessions go before idempotency keys: see `sessions.ts`. */
+function compilePruning(engine: Engine<Tables>): readonly PruneStep[] {
+  const claims = compileClaimPruning(engine)
+  return [
+    ...claims.logins,
+    ...compileStepUpPruning(engine),
+    ...compileEventPruning(engine),
+    ...compileSessionPruning(engine),
+    ...claims.idempotency,
+    ...compileServiceKeyPruning(engine),
+    ...compileDetailPruning(engine),
+  ]
+}
+
+/** No caller uses this scope: theirs name what they belong to. */
+const probeScope = 'readyz'
+
+function compileProbe({ queries, tables: { nonces } }: Engine<ClaimTables>): readonly BoundStatement[] {
+  const insert = queries.insert(nonces).values({ scope: probeScope, nonce: new Uint8Array(16), expiresAt: 0 })
+  const erase = queries.delete(nonces).where(eq(nonces.scope, probeScope))
+  return [compile(insert.onConflictDoNothing()), compile(erase)].map((statement) => statement({}))
 }

@@ -1,22 +1,38 @@
 /**
- * Every column that holds a wrapped secret, so that all of them can be wrapped anew under another master key. The store
- * looks at nothing but the first bytes of a value, which name the key that it is wrapped with.
+ * Every column that holds a wrapped secret, so that all of them can be rewrapped under another master key. The store reads
+ * only the first bytes of a value, which name its wrapping key.
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
-import { type Compiled, compile, type Queries, slotsOf } from './compile.ts'
-import type { Tables } from './tables.ts'
+import type { ClaimTables } from './claims.ts'
+import {
+  type Compiled,
+  compile,
+  type Engine,
+  type Queries,
+  slotsOf,
+  type WriteDefinitions,
+} from './engine.ts'
+import type { EventTables } from './events.ts'
+import type { ServiceKeyTables } from './service-keys.ts'
+import type { SessionTables } from './sessions.ts'
+import type { SubjectKeyTables } from './subject-keys.ts'
 
-/** `table.column`, as in the database. */
-export type WrappedColumn =
-  | 'users.openid_wrapped'
-  | 'users.session_key_wrapped'
-  | 'sessions.c2s_wrapped'
-  | 'sessions.s2c_wrapped'
-  | 'idempotency.answer_wrapped'
-  | 'events.payload_wrapped'
-  | 'service_keys.secret_wrapped'
-  | 'subject_keys.key_wrapped'
+type WrappedTables = ClaimTables & EventTables & ServiceKeyTables & SessionTables & SubjectKeyTables
+
+/** Every column with wrapped secrets, as `table.column`; those that a service needs to start come first. */
+export const wrappedColumns = [
+  'service_keys.secret_wrapped',
+  'sessions.c2s_wrapped',
+  'sessions.s2c_wrapped',
+  'users.openid_wrapped',
+  'users.session_key_wrapped',
+  'idempotency_keys.response_wrapped',
+  'events.payload_wrapped',
+  'subject_keys.key_wrapped',
+] as const
+
+export type WrappedColumn = (typeof wrappedColumns)[number]
 
 /** The values of a row's primary key, in the order of its columns; one or two. */
 export type RowKey = readonly (string | Uint8Array)[]
@@ -26,19 +42,16 @@ export interface WrappedValue {
   readonly wrapped: Uint8Array
 }
 
-/**
- * Replaces a wrapped value by the same secret, wrapped anew. Refused unless the value is still `from`: whoever wrote
- * something else there meanwhile has won.
- */
-export type SwapWrapped = {
-  readonly kind: 'swap-wrapped'
+/** Replaces a wrapped value by the same secret, rewrapped. Refused unless the value is still `from`. */
+export interface WrappedWrite {
+  readonly kind: 'replace-wrapped'
   readonly column: WrappedColumn
   readonly row: RowKey
   readonly from: Uint8Array
   readonly to: Uint8Array
 }
 
-/** The part of a store that finds values under old master keys. It reads whole tables: for commands, not for requests. */
+/** Reads whole tables: for commands, not for requests. */
 export interface WrappedReads {
   /** How many values of the column do not begin with `mark`. */
   countWrapped(column: WrappedColumn, mark: Uint8Array): Promise<number>
@@ -53,16 +66,16 @@ export interface WrappedReads {
 
 interface ColumnLocation {
   readonly table: PgTable
-  /** The column, and its name in the table's definition. */
   readonly column: PgColumn
+  /** The column's name in the table's definition. */
   readonly property: string
   readonly key: readonly [PgColumn, PgColumn?]
   /** Less than every key. */
   readonly start: RowKey
 }
 
-function locationsOf(tables: Tables): Readonly<Record<WrappedColumn, ColumnLocation>> {
-  const { users, sessions, idempotency, events, serviceKeys, subjectKeys } = tables
+function locationsOf(tables: WrappedTables): Readonly<Record<WrappedColumn, ColumnLocation>> {
+  const { users, sessions, idempotencyKeys, events, serviceKeys, subjectKeys } = tables
   const user = { table: users, key: [users.id], start: [''] } as const
   const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
   return {
@@ -70,11 +83,11 @@ function locationsOf(tables: Tables): Readonly<Record<WrappedColumn, ColumnLocat
     'users.session_key_wrapped': { ...user, column: users.sessionKeyWrapped, property: 'sessionKeyWrapped' },
     'sessions.c2s_wrapped': { ...session, column: sessions.c2sWrapped, property: 'c2sWrapped' },
     'sessions.s2c_wrapped': { ...session, column: sessions.s2cWrapped, property: 's2cWrapped' },
-    'idempotency.answer_wrapped': {
-      table: idempotency,
-      column: idempotency.answerWrapped,
-      property: 'answerWrapped',
-      key: [idempotency.user, idempotency.key],
+    'idempotency_keys.response_wrapped': {
+      table: idempotencyKeys,
+      column: idempotencyKeys.responseWrapped,
+      property: 'responseWrapped',
+      key: [idempotencyKeys.user, idempotencyKeys.key],
       start: ['', ''],
     },
     'events.payload_wrapped': {
@@ -101,28 +114,63 @@ function locationsOf(tables: Tables): Readonly<Record<WrappedColumn, ColumnLocat
   }
 }
 
-const slot = slotsOf<{ mark: Uint8Array; limit: number; first: unknown; second: unknown }>()
-const swapped = slotsOf<{ first: unknown; second: unknown; from: Uint8Array; to: Uint8Array }>()
+const slot = slotsOf<{
+  mark: Uint8Array
+  limit: number
+  first: unknown
+  second: unknown
+  from: Uint8Array
+  to: Uint8Array
+}>()
 
-/** Version and key hint come first; a column without a value (no answer yet, or erased) is neither old nor new. */
+/** Version and key hint come first; a column without a value (no response yet, or erased) needs no rewrapping. */
 function isOld(column: PgColumn): SQL {
   return sql`substr(${column}, 1, 5) <> ${slot('mark')} and length(${column}) > 0`
 }
 
-function valuesOfKey([first, second]: RowKey): Record<string, unknown> {
+function keyValues([first, second]: RowKey): Record<string, unknown> {
   return { first, second }
 }
 
-/**
- * Prepares the two reads.
- *
- * @param guard runs a read and turns the driver's errors into StoreUnavailable.
- */
-export function prepareWrappedReads(
+/** One statement for each column. */
+export function defineWrappedWrites({
+  queries,
+  tables,
+}: Engine<WrappedTables>): WriteDefinitions<WrappedWrite> {
+  const replacements = new Map<string, Compiled>(
+    Object.entries(locationsOf(tables)).map(([name, location]) => [name, compileReplace(queries, location)]),
+  )
+  return {
+    'replace-wrapped': {
+      bind: ({ column, row, from, to }) => {
+        const replace = replacements.get(column)
+        if (replace === undefined) throw new Error('no such wrapped column')
+        return replace({ ...keyValues(row), from, to })
+      },
+    },
+  }
+}
+
+function compileReplace(
   queries: Queries,
-  tables: Tables,
-  guard: <T>(read: () => Promise<T>) => Promise<T>,
-): WrappedReads {
+  { table, column, property, key: [first, second] }: ColumnLocation,
+): Compiled {
+  return compile(
+    queries
+      .update(table)
+      .set({ [property]: sql`${slot('to')}` })
+      .where(
+        and(
+          eq(first, slot('first')),
+          second === undefined ? undefined : eq(second, slot('second')),
+          eq(column, slot('from')),
+        ),
+      )
+      .returning({ touched: first }),
+  )
+}
+
+export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTables>): WrappedReads {
   const locations = locationsOf(tables)
   return {
     countWrapped: (column, mark) =>
@@ -135,12 +183,9 @@ export function prepareWrappedReads(
     listWrapped: (column, mark, after, limit) =>
       guard(async () => {
         const location = locations[column]
-        const rows = await selectOld(queries, location).execute({
-          mark,
-          limit,
-          ...valuesOfKey(after ?? location.start),
-        })
-        // The types of a key's and a secret's columns are those of the tables; a union of tables forgets them.
+        const key = keyValues(after ?? location.start)
+        const rows = await selectOld(queries, location).execute({ mark, limit, ...key })
+        // A union of tables loses the column types; they are those of the tables.
         const typed = rows as readonly { first: string; second: string; wrapped: Uint8Array }[]
         return typed.map(({ first, second, wrapped }) => ({
           row: location.key.length === 1 ? [first] : [first, second],
@@ -162,37 +207,4 @@ function selectOld(queries: Queries, { table, column, key: [first, second] }: Co
     .orderBy(first, second ?? first)
     .limit(slot('limit'))
     .prepare('')
-}
-
-/** Compiles `swap-wrapped`, a statement for each column. */
-export function compileSwaps(queries: Queries, tables: Tables): { readonly 'swap-wrapped': Compiled } {
-  const swaps = new Map<unknown, Compiled>(
-    Object.entries(locationsOf(tables)).map(([name, location]) => [name, compileSwap(queries, location)]),
-  )
-  return {
-    'swap-wrapped': ({ column, row, from, to }) => {
-      const swap = swaps.get(column)
-      if (swap === undefined || !Array.isArray(row)) throw new Error('no such wrapped column')
-      return swap({ ...valuesOfKey(row), from, to })
-    },
-  }
-}
-
-function compileSwap(
-  queries: Queries,
-  { table, column, property, key: [first, second] }: ColumnLocation,
-): Compiled {
-  return compile(
-    queries
-      .update(table)
-      .set({ [property]: sql`${swapped('to')}` })
-      .where(
-        and(
-          eq(first, swapped('first')),
-          second === undefined ? undefined : eq(second, swapped('second')),
-          eq(column, swapped('from')),
-        ),
-      )
-      .returning({ touched: first }),
-  )
 }

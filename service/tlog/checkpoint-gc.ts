@@ -5,8 +5,9 @@
  * cosigned it; so of each hour that is a day old the last one stays, and the last of those with the most cosignatures.
  * One with a timestamp stays for ever, and so does the newest of a log.
  */
-import type { CheckpointRecord } from '../store/log-records.ts'
+
 import type { Store } from '../store/store.ts'
+import type { CheckpointRecord } from '../store/tlog-tree.ts'
 
 /** For so many seconds every checkpoint is kept. */
 const fullRetentionPeriod = 86_400

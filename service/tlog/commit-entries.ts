@@ -2,8 +2,8 @@
 
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { z } from 'zod'
-import type { IntentRecord } from '../store/log-records.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
+import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import type { Disclosures } from './entry.ts'
 import { type LogEntryInput, leafIdText, makeEntry, newLeafId } from './entry.ts'

@@ -5,7 +5,8 @@
  * noise, here and in every backup of the log's tables that lacks the key. What the entries are found by is taken after
  * that, in small steps, while requests go on. The leaves stay, and so does every proof.
  */
-import type { DeviceRecord, Store, UserRecord, Write } from '../store/store.ts'
+import type { Store, Write } from '../store/store.ts'
+import type { DeviceRecord, UserRecord } from '../store/users.ts'
 import type { Appender } from './appender.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import type { LogEntryInput } from './entry.ts'
@@ -72,8 +73,8 @@ async function destroy(
   const writes: readonly Write[] = [
     { kind: 'end-other-sessions', user, except: null, ...reasonOfEnd },
     { kind: 'revoke-other-devices', user, except: null, now: now() },
-    { kind: 'forget-device-names', user },
-    ...(record === undefined ? [] : [{ kind: 'blank-user', id: user, now: now() } as const]),
+    { kind: 'redact-device-names', user },
+    ...(record === undefined ? [] : [{ kind: 'redact-user', id: user, now: now() } as const]),
     ...(hasKey ? [{ kind: 'delete-subject-key', subjectIndex } as const] : []),
     { kind: 'redact-intents', blindIndex: subjectIndex },
     { kind: 'redact-pending-entries', blindIndex: subjectIndex },

@@ -86,11 +86,11 @@ function factsOf(write: Write): FlatObject | undefined {
       const { kind, kid, notBefore } = write.key
       return { change: 'made', key: kind, kid, not_before: notBefore }
     }
-    case 'start-service-key':
+    case 'activate-service-key':
       return { change: 'starts', key: write.keyKind, kid: write.kid, not_before: write.notBefore }
-    case 'end-service-key':
+    case 'retire-service-key':
       return { change: 'ends', key: write.keyKind, kid: write.kid, not_after: write.notAfter }
-    case 'cut-service-key':
+    case 'revoke-service-key':
       return { change: 'ended', key: write.keyKind, kid: write.kid, not_after: write.now }
     default:
       return undefined

@@ -9,8 +9,9 @@ import {
   parseTilePath,
   widthOfTile,
 } from 'miniseal-protocol/tlog/tiles'
-import type { AuditorRole, CheckpointRecord } from '../store/log-records.ts'
+import type { AuditorRole } from '../store/auditors.ts'
 import type { Store } from '../store/store.ts'
+import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { LogReader } from './reader.ts'
 import { readBundle } from './reader.ts'
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { LogNames } from '../keys/publication.ts'
-import type { CheckpointRecord } from '../store/log-records.ts'
+import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { EntryGate, LogEvent, LogPaths, LogTask, Refusal } from './log-health.ts'
 import { startLoop } from './loop.ts'
 import { createPublisher, type Publisher } from './publisher.ts'

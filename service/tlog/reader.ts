@@ -13,9 +13,10 @@ import {
   rootPlan,
 } from 'miniseal-protocol/tlog/tree-plan'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { CheckpointRecord, LogEntry, LogState } from '../store/log-records.ts'
-import { globalIndexOf } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
+import type { LogEntry } from '../store/tlog-entries.ts'
+import { globalIndexOf } from '../store/tlog-entries.ts'
+import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { TreeDamaged } from './tree.ts'
 
 /**

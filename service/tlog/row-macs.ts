@@ -7,8 +7,9 @@
 import { createHmac } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
-import type { AuthenticatedPendingEntry, LogState } from '../store/log-records.ts'
-import type { Grow } from '../store/log-sequence.ts'
+import type { AuthenticatedPendingEntry } from '../store/tlog-entries.ts'
+import type { Grow } from '../store/tlog-sequence.ts'
+import type { LogState } from '../store/tlog-tree.ts'
 import { growTree, TreeDamaged } from './tree.ts'
 
 /** Makes macs: 32 bytes each. */

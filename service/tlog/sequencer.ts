@@ -4,7 +4,7 @@
  * Each process sequences what it staged; what a process left behind that died is found by the others. The store lets one
  * of them in at a time, so it does not matter who takes which leaves.
  */
-import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/log-sequence.ts'
+import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/tlog-sequence.ts'
 import type { LogEvent, LogPaths } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
 import { growAuthenticated } from './row-macs.ts'

@@ -5,7 +5,7 @@ import { nodeInTile, tileSpot, tileWidth, widthOfTile } from 'miniseal-protocol/
 import * as growth from 'miniseal-protocol/tlog/tree-growth'
 import { rootPlan } from 'miniseal-protocol/tlog/tree-plan'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { GrownTile, Growth, SequenceBatch } from '../store/log-sequence.ts'
+import type { GrownTile, Growth, SequenceBatch } from '../store/tlog-sequence.ts'
 
 /** What the database has of the tree does not give its root: nothing may be built on it. */
 export class TreeDamaged extends Error {

@@ -17,8 +17,8 @@ import {
 } from 'miniseal-protocol/tlog/signed-note'
 import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { CheckpointRecord, WitnessRecord } from '../store/log-records.ts'
 import type { Store } from '../store/store.ts'
+import type { CheckpointRecord, WitnessRecord } from '../store/tlog-tree.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { LogReader } from './reader.ts'
 
@@ -154,7 +154,7 @@ async function keepCosignature(store: Store, { log, size }: CheckpointRecord, li
     const others = from === '' ? [] : parseSignatureLines(from)
     const kept = others.filter(({ name, keyId }) => name !== own?.name || !equalBytes(keyId, own.keyId))
     const to = [...kept.map(encodeSignatureLine), line].join('')
-    if ((await store.commit([{ kind: 'swap-cosignatures', log, size, from, to }])).kind === 'committed')
+    if ((await store.commit([{ kind: 'replace-cosignatures', log, size, from, to }])).kind === 'committed')
       return
   }
 }

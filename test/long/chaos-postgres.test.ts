@@ -21,7 +21,7 @@ import { logIn, type RawSession, type ReceivedReply } from '../support/raw-clien
 import { openSocket } from '../support/raw-socket.ts'
 import type { TestService } from '../support/service.ts'
 import { freePort, type RunningCommand, runMiniseal, serviceOutside } from '../support/service-process.ts'
-import { until } from '../support/soon.ts'
+import { until } from '../support/until.ts'
 
 const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 600)
 const copies = 3
@@ -156,7 +156,7 @@ describe('chaos on PostgreSQL', () => {
       await client.connect()
       const now = Math.floor(Date.now() / 1000)
       await client.query(
-        `update idempotency set started_at = started_at - 61 where settled_at is null and started_at < ${now - 12}`,
+        `update idempotency_keys set started_at = started_at - 61 where completed_at is null and started_at < ${now - 12}`,
       )
     } catch {
       // The server is down just now.

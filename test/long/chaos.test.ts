@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type KilledService, startKilledService } from '../support/killed-service.ts'
 import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 
 const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 1_000)
 const copies = 5
@@ -14,12 +14,12 @@ const atOnce = 10
 /** A process is killed after so many answers at most: however slow the machine is, there is some progress. */
 const answersPerLife = 80
 
-let killed: KilledService
+let killed: ServiceProcess
 let sessions: RawSession[]
 const seen = { requests: 0, lost: 0, inProgress: 0, kills: 0, open: 0, answered: 0 }
 
 beforeAll(async () => {
-  killed = await startKilledService()
+  killed = await startServiceProcess()
   sessions = await Promise.all(Array.from({ length: people }, () => logIn(killed.service)))
 })
 
@@ -80,7 +80,7 @@ function ledger(): readonly Row[] {
 function countOpen(): void {
   const database = new Database(join(killed.folder, 'miniseal.db'))
   const count = database.prepare<[], { open: number }>(
-    'select count(*) as open from idempotency where settled_at is null',
+    'select count(*) as open from idempotency_keys where completed_at is null',
   )
   seen.open += count.get()?.open ?? 0
   database.close()

@@ -2,10 +2,9 @@
 import { createServer, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { startKilledService } from '../support/killed-service.ts'
 import { logIn } from '../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../support/read-log.ts'
-import { freePort } from '../support/service-process.ts'
+import { freePort, startServiceProcess } from '../support/service-process.ts'
 
 let backend: Server
 let port = 0
@@ -36,7 +35,7 @@ async function until(isSo: () => boolean): Promise<void> {
 }
 
 it('has an intent before the effect, and says once that the outcome is unknown after the kill', async () => {
-  const killed = await startKilledService({ MINISEAL_UPSTREAMS: `/pay=http://127.0.0.1:${port}` })
+  const killed = await startServiceProcess({ MINISEAL_UPSTREAMS: `/pay=http://127.0.0.1:${port}` })
   const { environment } = killed.service
   try {
     const session = await logIn(killed.service)

@@ -1,5 +1,6 @@
-/** A command within the test's own process. */
+/** Commands of `miniseal` within the test's own process. */
 import type { Command } from '../../service/cli/command.ts'
+import { keys } from '../../service/cli/commands/keys.ts'
 import { loadCommand } from '../../service/cli/dispatch.ts'
 
 export interface CommandResult {
@@ -36,4 +37,13 @@ export async function runCommand(
     },
   })
   return { code, out, err }
+}
+
+/** `miniseal keys`. @throws what the command throws: UsageError, CommandFailed. */
+export async function runKeys(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  isInteractive = false,
+): Promise<CommandResult> {
+  return await runCommand(keys, args, environment, isInteractive)
 }

@@ -1,8 +1,9 @@
 /** Leaves with made-up contents; `seed` tells them apart. */
 import { createHash } from 'node:crypto'
-import type { AuthenticatedPendingEntry, LogState, PendingEntry } from '../../service/store/log-records.ts'
-import type { Grow } from '../../service/store/log-sequence.ts'
 import type { Store } from '../../service/store/store.ts'
+import type { AuthenticatedPendingEntry, PendingEntry } from '../../service/store/tlog-entries.ts'
+import type { Grow } from '../../service/store/tlog-sequence.ts'
+import type { LogState } from '../../service/store/tlog-tree.ts'
 import { createRowMacs, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 

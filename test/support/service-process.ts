@@ -1,16 +1,22 @@
-/** The service as a process of its own, for tests that end it in the middle of its work. */
+/** The compiled service and command line as processes. */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import type { Sandbox } from '../../service/wechat/sandbox/sandbox.ts'
+import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { compiledMain } from './compiled.ts'
 import type { TestService } from './service.ts'
+import { sandboxClient } from './service.ts'
 
 /**
- * A loopback port that is free, below those that a system gives to outgoing connections and to `listen(0)` (from 32768 on
- * Linux, 49152 elsewhere): nothing of a test beside this one takes it before it is listened at, nor between two starts there.
+ * A free loopback port, outside the range that the system gives to outgoing connections and to `listen(0)` (from 32768 on
+ * Linux, 49152 elsewhere), so that no other test takes it before or between two starts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
@@ -19,7 +25,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Whether a listener at this loopback port can be opened now. */
+/** Whether a loopback port can be listened at now. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
@@ -72,19 +78,19 @@ export function runMiniseal(
       }
       waiting.add(look)
       look()
-      finished.then(() => reject(new Error(`it ended without saying ${text}: ${out}${err}`)))
+      finished.then(() => reject(new Error(`the process ended without printing ${text}: ${out}${err}`)))
     })
   return { child, waitFor, finished }
 }
 
-/** A service in another process, as its clients see it. */
+/** A service in another process, as its clients see it; what only the own process could do throws. */
 export function serviceOutside(
   environment: Readonly<Record<string, string>>,
   sandboxUrl: string,
   root: string,
 ): TestService {
-  const unused = (): never => {
-    throw new Error('not of a service in another process')
+  const unavailable = (): never => {
+    throw new Error('not available for a service in another process')
   }
   return {
     origin: `http://127.0.0.1:${environment.PORT}`,
@@ -92,18 +98,100 @@ export function serviceOutside(
     roots: [root],
     appid: sandboxApp.appid,
     environment,
-    logText: unused,
-    advanceClock: unused,
+    logText: unavailable,
+    advanceClock: unavailable,
     now: () => Math.floor(Date.now() / 1000),
-    code: async (openid) => {
-      const answer = await fetch(`${sandboxUrl}/sandbox/codes`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ appid: sandboxApp.appid, ...(openid ? { openid } : {}) }),
-      })
-      return ((await answer.json()) as { code: string }).code
+    ...sandboxClient(sandboxUrl),
+    close: unavailable,
+  }
+}
+
+export interface ServiceProcess {
+  readonly service: TestService
+  /** Its files. */
+  readonly folder: string
+  readonly port: number
+  /** Runs in the test's process. */
+  readonly sandbox: Sandbox
+  /** Of the present process. */
+  pid(): number
+  /** SIGKILL at any point; resolves when it runs again. `between` looks at what it left. */
+  restart(between: () => void): Promise<void>
+  close(): Promise<void>
+}
+
+/** Starts a service on SQLite with the WeChat sandbox of this process. @param more of its environment */
+export async function startServiceProcess(
+  more: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'miniseal-process-'))
+  const sandbox = createSandbox({ apps: [sandboxApp] })
+  const { url } = await sandbox.start(0, '127.0.0.1')
+  const port = await freePort()
+  const environment = {
+    PORT: String(port),
+    MINISEAL_DATA: folder,
+    MINISEAL_DATABASE: `sqlite:${join(folder, 'miniseal.db')}`,
+    MINISEAL_WECHAT_API: url,
+    MINISEAL_LOG_LEVEL: 'error',
+    ...more,
+  }
+  let running: RunningCommand = runMiniseal(['serve'], environment)
+  const root = /root key\s+(\S+)/.exec(await running.waitFor('Ctrl+C'))?.[1] ?? ''
+  return {
+    ...{ folder, port, sandbox, service: serviceOutside(environment, url, root) },
+    pid: () => running.child.pid ?? 0,
+    async restart(between) {
+      running.child.kill('SIGKILL')
+      await running.finished
+      between()
+      running = runMiniseal(['serve'], environment)
+      await running.waitFor('Ctrl+C')
     },
-    sandbox: unused,
-    close: unused,
+    async close() {
+      running.child.kill('SIGKILL')
+      await running.finished
+      await sandbox.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface MeasuredProcess extends ServiceProcess {
+  /** Resident bytes (proc(5), `VmRSS`). */
+  residentMemory(): number
+  /** The sum of all series of a metric whose labels contain `labels`. */
+  metric(name: string, labels?: string): Promise<number>
+  /** CPU seconds so far: they do not depend on the load of the machine. */
+  cpuSeconds(): Promise<number>
+}
+
+/** A service with a small heap, for attacks on its memory and CPU. @param heap megabytes */
+export async function startMeasuredProcess(
+  more: Readonly<Record<string, string>> = {},
+  heap = 256,
+): Promise<MeasuredProcess> {
+  const child = await startServiceProcess({
+    NODE_OPTIONS: `--max-old-space-size=${heap} --max-semi-space-size=4`,
+    MALLOC_ARENA_MAX: '2',
+    ...more,
+  })
+  const metric = async (name: string, labels = ''): Promise<number> => {
+    const text = await (await fetch(`${child.service.origin}/metrics`)).text()
+    const lines = text.split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line))
+    return lines
+      .filter((line) => line.includes(labels))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+  }
+  // The service measures its process from the first request on.
+  await metric('process_cpu_seconds_total')
+  return {
+    ...child,
+    metric,
+    residentMemory() {
+      const status = readFileSync(`/proc/${child.pid()}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024
+    },
+    cpuSeconds: () => metric('process_cpu_seconds_total'),
   }
 }

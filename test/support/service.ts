@@ -1,4 +1,4 @@
-/** A real service on a real port with a real database and the WeChat sandbox beside it, for one test file. */
+/** A service in the test's own process: HTTP on loopback, a database of its own, the WeChat sandbox. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,12 +14,12 @@ import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 export interface TestService {
   readonly origin: string
-  /** Where it listens, when that is not its origin. */
+  /** Where it listens, when that differs from its origin. */
   readonly url?: string
   readonly sandboxUrl: string
   readonly roots: readonly string[]
   readonly appid: string
-  /** The environment of the service, for a command or another process beside it. */
+  /** Its environment, for a command or another process. */
   readonly environment: Readonly<Record<string, string>>
   /** Every log line so far. */
   logText(): string
@@ -34,10 +34,9 @@ export interface TestService {
   close(): Promise<void>
 }
 
-/** One that runs in the test's own process. */
 export interface OwnService extends TestService {
   readonly push: RunningService['push']
-  /** Ends it, and leaves its files. */
+  /** Stops it and keeps its files. */
   stop(): Promise<void>
 }
 
@@ -82,15 +81,6 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     ...overrides,
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
-  const sandbox = async (path: string, body: unknown): Promise<unknown> => {
-    const response = await fetch(`${sandboxUrl}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    if (!response.ok) throw new Error(`the sandbox answered ${response.status}: ${await response.text()}`)
-    return response.json()
-  }
   return {
     origin: service.origin,
     url: service.url,
@@ -103,21 +93,47 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       offset += seconds
     },
     now,
-    code: async (openid) => {
-      const made = (await sandbox('/sandbox/codes', {
-        appid: sandboxApp.appid,
-        ...(openid ? { openid } : {}),
-      })) as {
-        code: string
-      }
-      return made.code
-    },
+    ...sandboxClient(sandboxUrl),
     push: service.push,
-    sandbox,
     stop: () => service.stop(),
     close: async () => {
       await service.stop()
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** What tests ask of a sandbox over its control routes. */
+export function sandboxClient(sandboxUrl: string): Pick<TestService, 'code' | 'sandbox'> {
+  const sandbox = async (path: string, body: unknown): Promise<unknown> => {
+    const response = await fetch(`${sandboxUrl}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`sandbox: ${response.status} ${await response.text()}`)
+    return response.json()
+  }
+  const code = async (openid?: string): Promise<string> => {
+    const body = { appid: sandboxApp.appid, ...(openid ? { openid } : {}) }
+    return ((await sandbox('/sandbox/codes', body)) as { code: string }).code
+  }
+  return { code, sandbox }
+}
+
+/** A service that a program made with `createService`, as its clients see it. */
+export function clientOf(service: RunningService): TestService {
+  return {
+    origin: service.origin,
+    sandboxUrl: service.sandboxUrl ?? '',
+    roots: service.roots,
+    appid: sandboxApp.appid,
+    environment: {},
+    url: service.url,
+    logText: () => '',
+    advanceClock: () => {},
+    now: () => Math.floor(Date.now() / 1000),
+    ...sandboxClient(service.sandboxUrl ?? ''),
+    close: () => service.stop(),
   }
 }

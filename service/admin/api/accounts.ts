@@ -6,7 +6,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { AuditorRecord, AuditorRole } from '../../store/log-records.ts'
+import type { AuditorRecord, AuditorRole } from '../../store/auditors.ts'
 import type { Store } from '../../store/store.ts'
 
 /** An auditor who has shown a good token. */

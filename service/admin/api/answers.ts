@@ -1,7 +1,8 @@
 /** What the auditors' API answers, as JSON: the same types for the service and for the pages. */
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
-import type { AuditorRole, LeafResult } from '../../store/log-records.ts'
+import type { AuditorRole } from '../../store/auditors.ts'
+import type { LeafResult } from '../../store/tlog-entries.ts'
 
 /** `GET /audit/api/session`, and the answer to a sign-in. */
 export interface SessionAnswer {

@@ -1,6 +1,6 @@
 /** What auditors take away: entries as a file, and the evidence for one. For those who may disclose, and logged first. */
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
-import type { LogEntry } from '../../store/log-records.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/entry.ts'
 import { EvidenceRefused, makeEvidence } from '../../tlog/evidence/make-evidence.ts'
 import type { AuditParts } from './context.ts'

@@ -2,7 +2,7 @@
 
 import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
-import type { CheckpointRecord } from '../../store/log-records.ts'
+import type { CheckpointRecord } from '../../store/tlog-tree.ts'
 import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
 import type { AuditParts } from './context.ts'
 import { rowsOf } from './entries.ts'

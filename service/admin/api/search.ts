@@ -1,9 +1,9 @@
 /** What an auditor asks for, as words: the same for the pages' query string and the options of a command. */
 import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
 import { decodeBase64Url, decodeHex } from 'miniseal-protocol/text'
-import type { LeafResult, LogEntry } from '../../store/log-records.ts'
-import type { LogSearch, TimedResult } from '../../store/log-search.ts'
 import type { Store } from '../../store/store.ts'
+import type { LeafResult, LogEntry } from '../../store/tlog-entries.ts'
+import type { LogSearch, TimedResult } from '../../store/tlog-search.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'
 
 /** The names of the words, in the order in which they are written. */

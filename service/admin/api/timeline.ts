@@ -1,6 +1,8 @@
 /** Entries over time, for charts: from the counts of hours where they can say it, else from the entries themselves. */
-import type { HourlyCount, LeafResult } from '../../store/log-records.ts'
+
 import type { Store } from '../../store/store.ts'
+import type { LeafResult } from '../../store/tlog-entries.ts'
+import type { HourlyCount } from '../../store/tlog-tree.ts'
 import type { CountedSeries, OverviewAnswer, TimeBucket, TimelineAnswer } from './answers.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
 

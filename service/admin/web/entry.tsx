@@ -2,7 +2,7 @@
 import { useEffect } from 'hono/jsx/dom'
 import { decodeBase64, decodeUtf8 } from 'miniseal-protocol/text'
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
-import type { AuditorRole } from '../../store/log-records.ts'
+import type { AuditorRole } from '../../store/auditors.ts'
 import type { EntryAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
 import { EvidenceForm } from './evidence.tsx'

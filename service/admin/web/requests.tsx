@@ -1,6 +1,6 @@
 /** The table of entries, with its filters, its timeline, and what comes in while it is looked at. */
 import { useEffect, useState } from 'hono/jsx/dom'
-import type { AuditorRole } from '../../store/log-records.ts'
+import type { AuditorRole } from '../../store/auditors.ts'
 import type { EntryRow, PageAnswer, TimelineAnswer } from '../api/answers.ts'
 import { callApi, useApi } from './api-client.ts'
 import { EntryTable } from './entry-table.tsx'

@@ -1,6 +1,6 @@
 /** What stands where an answer is not, and the small parts that all pages share. */
 import type { Child } from 'hono/jsx'
-import type { LeafResult } from '../../store/log-records.ts'
+import type { LeafResult } from '../../store/tlog-entries.ts'
 import type { ApiError, ApiResult } from './api-client.ts'
 import { useLocalization } from './locales/texts.ts'
 

@@ -7,7 +7,9 @@ import { revokedDeviceEvent } from '../../events/device-events.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import type { Caller } from '../../gateway/backend.ts'
 import { parseJsonContent, shapedReply } from '../../messages/json.ts'
-import type { DeviceRecord, SessionRecord, Store, Write } from '../../store/store.ts'
+import type { SessionRecord } from '../../store/sessions.ts'
+import type { Store, Write } from '../../store/store.ts'
+import type { DeviceRecord } from '../../store/users.ts'
 import type { RouteResult } from './sessions.ts'
 import { noContent } from './sessions.ts'
 import { devicesReply, revokedReply } from './shapes.ts'
@@ -86,7 +88,7 @@ async function listDevices(services: DeviceServices, caller: Caller): Promise<Ro
 
 function nameDevice(message: RequestMessage, { user }: Caller, id: string): RouteResult {
   const { name } = parseJsonContent(message, nameBody)
-  return { reply: noContent(), writes: [{ kind: 'name-device', id, user, name }] }
+  return { reply: noContent(), writes: [{ kind: 'rename-device', id, user, name }] }
 }
 
 function revokeDevice(services: DeviceServices, { user }: Caller, id: string): RouteResult {

@@ -1,4 +1,5 @@
-import type { DeviceRecord, Store, Write } from '../../store/store.ts'
+import type { Store, Write } from '../../store/store.ts'
+import type { DeviceRecord } from '../../store/users.ts'
 import type { ExitCode, Terminal } from '../command.ts'
 import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
 import { assertUser, formatTime, withDatabase } from '../database.ts'

@@ -1,27 +1,27 @@
-/** The migrations of a PostgreSQL database, and what it must promise before it is used. */
+/** Migrations of a PostgreSQL database, and the check that its commits are durable. */
 import { Client } from 'pg'
-import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from '../migrations.ts'
+import { appliedQuery, appliedTable, pendingMigrations, readMigrations } from '../migrations.ts'
 
-/** Any number that nobody else locks in this database: "miniseal" in ASCII. */
-const MIGRATION_LOCK = 0x6d696e697365616cn.toString()
+/** An advisory lock that nobody else uses in this database: "miniseal" in ASCII. */
+const migrationLock = 0x6d696e697365616cn.toString()
 
 /**
- * Brings the database to this version: one connection without a statement timeout (an index may take long), one
- * transaction, under the lock.
+ * Applies pending migrations: one connection without a statement timeout (an index may take long), one transaction, under
+ * the lock.
  *
  * @throws the driver's error; Error when `synchronous_commit` is off.
  */
 export async function migratePostgres(url: string, connectionTimeoutMillis: number): Promise<void> {
   const client = new Client({ connectionString: url, application_name: 'miniseal', connectionTimeoutMillis })
-  // The statement that runs rejects, too.
+  // The running statement rejects, too.
   client.on('error', () => undefined)
   try {
     await client.connect()
     await assertDurable(client)
     await client.query('BEGIN')
-    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]) // until COMMIT or until we die
-    await client.query(APPLIED_TABLE)
-    const applied = await client.query<{ madeAt: string }>(APPLIED_QUERY)
+    await client.query('select pg_advisory_xact_lock($1)', [migrationLock])
+    await client.query(appliedTable)
+    const applied = await client.query<{ madeAt: string }>(appliedQuery)
     for (const { madeAt, hash, statements } of pendingMigrations(readMigrations('postgres'), applied.rows)) {
       for (const statement of statements) await client.query(statement)
       await client.query('insert into applied_migrations (made_at, hash) values ($1, $2)', [madeAt, hash])
@@ -32,7 +32,7 @@ export async function migratePostgres(url: string, connectionTimeoutMillis: numb
   }
 }
 
-/** With `synchronous_commit = off` the server acknowledges what a crash may still lose: replayed nonces, revived sessions. */
+/** With `synchronous_commit = off` the server acknowledges commits that a crash loses: replayed nonces, revived sessions. */
 async function assertDurable(client: Client): Promise<void> {
   const { rows } = await client.query<{ synchronous_commit: string }>('show synchronous_commit')
   if (rows[0]?.synchronous_commit === 'off')

@@ -1,92 +1,91 @@
 /**
- * The connections of one process to PostgreSQL: directly, or through a pooler that hands out connections for a transaction.
+ * The connections of one process to PostgreSQL: direct, or through a pooler that assigns connections per transaction.
  *
- * Which of both it is shows when a connection is made: a pooler tells us another process than the one that answers. Only
- * on a connection of our own are settings and prepared statements there again with the next transaction; through a pooler
- * settings are made in each transaction, and no statement has a name.
+ * A new connection shows which: through a pooler the process ID of the handshake differs from the one that answers. Settings
+ * and prepared statements persist only on direct connections; through a pooler each transaction makes its settings, and
+ * statements are unnamed.
  */
 import { DatabaseError, Pool, type PoolClient, type QueryArrayConfig } from 'pg'
-import { statementNames } from '../statement-names.ts'
 
 export interface PoolSettings {
   readonly url: string
-  /** Connections at most. */
+  /** The largest number of connections. */
   readonly size: number
-  /** Milliseconds until the server gives a statement up, waiting for locks included. */
+  /** Milliseconds until the server cancels a statement, including waits for locks. */
   readonly statementTimeout: number
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout: number
-  /** Keep connections that nobody uses. */
+  /** Never close idle connections. */
   readonly keepIdle: boolean
 }
 
 export interface PostgresPool {
-  /** Gives a connection to `work`. One in an unknown state is thrown away after it: `work` says whether it is usable. */
-  withClient<T>(work: (lent: Lent) => Promise<T>): Promise<T>
+  /** Lends a connection to `work`. It is closed afterwards unless `work` returns, or sets `isUsable`. */
+  withClient<T>(work: (lease: Lease) => Promise<T>): Promise<T>
   /** For drizzle, and for single statements outside a transaction. */
   query(config: string | QueryArrayConfig, values?: unknown[]): Promise<unknown>
   end(): Promise<void>
 }
 
-/** A connection, lent. */
-export interface Lent {
+/** A connection on loan. */
+export interface Lease {
   readonly client: PoolClient
-  /** The name under which this connection keeps a statement prepared; `undefined` where it keeps none. */
+  /** The name under which this connection prepares a statement; `undefined` to leave it unnamed. */
   nameOf(text: string): string | undefined
-  /** Statements that the connection has prepared for {@link PostgresBatch}. */
+  /** Names that batches (`transaction.ts`) have prepared on this connection. */
   readonly prepared: Set<string>
-  /** What a transaction has to set for itself after BEGIN. */
-  readonly ownSettings: readonly string[]
-  /** To be set before `work` ends by an error, if the connection may be used again. */
+  /** What a transaction must set after BEGIN, as SQL. */
+  readonly transactionSettings: readonly string[]
+  /** Set to true before throwing when the connection may be used again. */
   isUsable: boolean
 }
 
-/** How much later than the server this side gives up: a server that hangs does not time its statements either. */
-const GRACE = 2_000
+/** How much longer the client waits than the server, in milliseconds: a hung server does not enforce its timeouts. */
+const grace = 2_000
 
 /** Opens no connection yet. */
 export function createPostgresPool(settings: PoolSettings): PostgresPool {
   const timeouts = [
     `statement_timeout = ${settings.statementTimeout}`,
-    `idle_in_transaction_session_timeout = ${settings.statementTimeout + GRACE}`,
+    `idle_in_transaction_session_timeout = ${settings.statementTimeout + grace}`,
   ]
-  const own = new WeakMap<object, Set<string>>()
+  const direct = new WeakMap<object, Set<string>>()
   const names = statementNames()
-  const pool = openPool(settings, timeouts, (client) => own.set(client, new Set()))
-  const inTransaction = timeouts.map((timeout) => `set local ${timeout}`)
-  const lend = (client: PoolClient): Lent => {
-    const prepared = own.get(client)
+  const pool = openPool(settings, timeouts, (client) => direct.set(client, new Set()))
+  const localTimeouts = timeouts.map((timeout) => `set local ${timeout}`)
+  const lend = (client: PoolClient): Lease => {
+    const prepared = direct.get(client)
     return {
       client,
       nameOf: (text) => (prepared === undefined ? undefined : names(text)),
       prepared: prepared ?? new Set(),
-      ownSettings: prepared === undefined ? inTransaction : [],
+      transactionSettings: prepared === undefined ? localTimeouts : [],
       isUsable: false,
     }
   }
   const withClient: PostgresPool['withClient'] = async (work) => {
     const client = await pool.connect()
     client.on('error', ignoreError) // a connection that dies between two statements; the next statement rejects
-    const lent = lend(client)
+    const lease = lend(client)
     try {
-      const value = await work(lent)
-      lent.isUsable = true
+      const value = await work(lease)
+      lease.isUsable = true
       return value
     } finally {
       client.off('error', ignoreError)
-      client.release(!lent.isUsable)
+      client.release(!lease.isUsable)
     }
   }
   const query: PostgresPool['query'] = (config, values) =>
-    withClient((lent) => queryOnce(lent, config, values))
+    withClient((lease) => queryOnce(lease, config, values))
   return { withClient, query, end: () => pool.end() }
 }
 
-/** @param onOwn told of each connection that is no pooler's */
+/** @param onDirect called for each connection without a pooler */
 function openPool(
   { url, size, statementTimeout, connectionTimeout, keepIdle }: PoolSettings,
   timeouts: readonly string[],
-  onOwn: (client: object) => void,
+  onDirect: (client: object) => void,
 ): Pool {
   const pool = new Pool({
     connectionString: url,
@@ -95,12 +94,12 @@ function openPool(
     max: size,
     ...(keepIdle ? { idleTimeoutMillis: 0 } : {}),
     connectionTimeoutMillis: connectionTimeout,
-    query_timeout: statementTimeout + GRACE,
+    query_timeout: statementTimeout + grace,
     onConnect: async (client) => {
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
       if (!('processID' in client) || rows[0]?.pid !== client.processID) return
       for (const timeout of timeouts) await client.query(`set ${timeout}`)
-      onOwn(client)
+      onDirect(client)
     },
   })
   // The pool drops a broken connection by itself; without a listener the event would end the process.
@@ -109,18 +108,43 @@ function openPool(
 }
 
 async function queryOnce(
-  lent: Lent,
+  lease: Lease,
   config: string | QueryArrayConfig,
   values: unknown[] | undefined,
 ): Promise<unknown> {
   try {
-    if (typeof config === 'string') return await lent.client.query(config, values)
-    // The driver keeps account of its names by itself, so they are others than those of a batch.
-    const name = config.name === '' ? lent.nameOf(`${config.text} `) : config.name
-    return await lent.client.query({ ...config, ...(name === undefined ? {} : { name }) }, values)
+    if (typeof config === 'string') return await lease.client.query(config, values)
+    // The driver tracks its own names, so they must differ from those of a batch.
+    const name = config.name === '' ? lease.nameOf(`${config.text} `) : config.name
+    return await lease.client.query({ ...config, ...(name === undefined ? {} : { name }) }, values)
   } catch (error) {
-    lent.isUsable = error instanceof DatabaseError
+    lease.isUsable = error instanceof DatabaseError
     throw error
+  }
+}
+
+/** Uses after which a statement is worth preparing. */
+const minUses = 20
+/** Bounds the prepared statements of each connection. */
+const maxNames = 120
+/** Bounds the texts that are counted. */
+const maxCounted = 2_000
+
+/** @returns the stable name of a frequent statement; `undefined` for rare ones, and for lists, whose text varies */
+function statementNames(): (text: string) => string | undefined {
+  const names = new Map<string, string>()
+  const counts = new Map<string, number>()
+  return (text) => {
+    const name = names.get(text)
+    if (name !== undefined || names.size >= maxNames) return name
+    const uses = (counts.get(text) ?? 0) + 1
+    if (counts.size >= maxCounted) counts.clear()
+    counts.set(text, uses)
+    if (uses < minUses) return undefined
+    counts.delete(text)
+    const made = `miniseal_${names.size}`
+    names.set(text, made)
+    return made
   }
 }
 

@@ -1,24 +1,27 @@
-/** The tables in PostgreSQL's columns. `drizzle-kit` makes `migrations/postgres` from this file. */
+/** The tables with PostgreSQL's column types. `drizzle-kit` generates `migrations/postgres` from this file. */
 import { bigint, check, customType, index, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core'
 import { defineTables } from '../tables.ts'
 
 const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'bytea',
-  fromDriver: (value) => new Uint8Array(value), // the driver's Buffer may share its memory with other answers
+  fromDriver: (value) => new Uint8Array(value), // the driver's Buffer may share its memory with other results
 })
 
+// drizzle-kit finds tables among the exports only.
 export const {
   users,
   devices,
   sessions,
-  outboxes,
-  events,
   nonces,
   loginCodes,
-  idempotency,
-  stepUps,
+  idempotencyKeys,
+  stepUpChallenges,
   soterCounters,
+  outboxes,
+  events,
   serviceKeys,
+  subjectKeys,
+  auditors,
   tlogPending,
   tlogEntries,
   tlogIntents,
@@ -27,14 +30,12 @@ export const {
   tlogCheckpoints,
   tlogWitnesses,
   tlogHourlyCounts,
-  subjectKeys,
-  auditors,
 } = defineTables({
   table: pgTable,
   text: (name) => text(name),
   seconds: (name) => bigint(name, { mode: 'number' }),
   bytes: (name) => bytea(name),
-  count: (name) => bigint(name, { mode: 'number' }),
+  integer: (name) => bigint(name, { mode: 'number' }),
   index,
   uniqueIndex,
   primaryKey,

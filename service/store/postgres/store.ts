@@ -1,31 +1,30 @@
 /**
- * The store on PostgreSQL, or on what speaks its protocol: a pool, and any number of processes.
+ * The store on PostgreSQL, or on a database that speaks its protocol: a pool, and any number of processes.
  *
- * READ COMMITTED is what the statements rely on: an insert that meets another's uncommitted row waits for it, and an
- * update that waited for a row looks at its newest version again.
+ * The statements rely on READ COMMITTED: an insert that meets another's uncommitted row waits for it, and an update that
+ * waited for a row reads its newest version again.
  */
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
-import { prepareAllReads } from '../all-reads.ts'
-import type { CommitObserver } from '../commit-report.ts'
-import { changesOf } from '../events.ts'
-import { compileSequence, type Row, type Steps } from '../log-sequence.ts'
-import { compileStatements, type Statements } from '../statements.ts'
-import { type Store, StoreUnavailable } from '../store.ts'
+import type { Engine } from '../engine.ts'
+import { compileStatements, prepareReads, type Statements } from '../statements.ts'
+import { type CommitObserver, type Store, StoreUnavailable } from '../store.ts'
+import type { Tables } from '../tables.ts'
+import { compileSequence, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchPostgres } from './changes.ts'
-import { PostgresGroup } from './group.ts'
+import { PostgresGroupCommit } from './group-commit.ts'
 import { migratePostgres } from './migration.ts'
-import { createPostgresPool, type Lent, type PostgresPool } from './pool.ts'
-import * as schema from './schema.ts'
+import { createPostgresPool, type Lease, type PostgresPool } from './pool.ts'
+import * as tables from './schema.ts'
 import { inTransaction, retry } from './transaction.ts'
 
 export interface PostgresOptions {
   /** Connections of this process, besides the one that listens. */
   readonly poolSize?: number
-  /** Past a pooler: for migrations, and for what needs a connection that stays. The same database. */
+  /** Bypasses a pooler, to the same database: for migrations, and for LISTEN. */
   readonly directUrl?: string | undefined
-  /** Milliseconds until the server gives a statement up, waiting for locks included. */
+  /** Milliseconds until the server cancels a statement, including waits for locks. */
   readonly statementTimeout?: number
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
@@ -34,67 +33,99 @@ export interface PostgresOptions {
   readonly isSnapshot?: boolean
 }
 
-const POOL_SIZE = 20
-const STATEMENT_TIMEOUT = 5_000
-const CONNECTION_TIMEOUT = 3_000
+const defaultPoolSize = 20
+const defaultStatementTimeout = 5_000
+const defaultConnectionTimeout = 3_000
 
 /**
- * Connects and brings the database to this version, in the schema that `search_path` names first.
+ * Connects, and migrates the schema that `search_path` names first.
  *
  * @throws StoreUnavailable when there is no connection, no right to create tables, or when `synchronous_commit` is off.
  */
 export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
-  const connectionTimeout = options.connectionTimeout ?? CONNECTION_TIMEOUT
+  const connectionTimeout = options.connectionTimeout ?? defaultConnectionTimeout
   const directUrl = options.directUrl ?? url
-  const isSnapshot = options.isSnapshot === true
   await guard(() => migratePostgres(directUrl, connectionTimeout))
-  const pool = createPostgresPool({
-    url,
-    size: isSnapshot ? 1 : (options.poolSize ?? POOL_SIZE),
-    statementTimeout: options.statementTimeout ?? STATEMENT_TIMEOUT,
-    connectionTimeout,
-    keepIdle: isSnapshot,
-  })
-  if (isSnapshot) await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
-  // The one cast of this driver: `query` is all that is used of a pool.
+  const pool = await openPool(url, connectionTimeout, options)
+  const calls = new PendingCalls()
+  // The one cast of this driver: drizzle uses only `query` of a pool.
   const queries = drizzle(pool as unknown as Pool)
-  const statements = compileStatements(queries, schema, ' for key share')
-  const sequence = compileSequence(queries, schema, ' for update')
-  const group = new PostgresGroup(pool, statements, options.onCommit)
-  const running = new Set<Promise<unknown>>()
-  let closing: Promise<void> | undefined
-  /** Counts what runs, so that closing can wait for it: a pool that ends leaves those in its queue without answer. */
-  const track = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (closing !== undefined) throw new StoreUnavailable(new Error('the store is closed'))
-    const promise = guard(work)
-    running.add(promise)
-    return await promise.finally(() => running.delete(promise))
+  const engine: Engine<Tables> = {
+    queries,
+    tables,
+    guard: (read) => calls.run(read),
+    locks: { update: ' for update', keyShare: ' for key share' },
   }
-  // Best effort: a hint that does not get through costs a second, see `postgres-changes.ts`.
+  const statements = compileStatements(engine)
+  const sequence = compileSequence(engine)
+  const group = new PostgresGroupCommit(pool, statements, options.onCommit)
+  // Best effort: a lost notification costs a second, see `changes.ts`.
   const send = (text: string, values: readonly string[]): void =>
-    void track(() => pool.query(text, [...values])).catch(() => undefined)
+    void calls.run(() => pool.query(text, [...values])).catch(() => undefined)
   const changes = watchPostgres(directUrl, connectionTimeout, send)
+  let closing: Promise<void> | undefined
   return {
-    ...prepareAllReads(queries, schema, track),
+    ...prepareReads(engine),
     watch: changes.watch,
     sequence: (grow, limit) =>
-      track(() => retry(() => inTransaction(pool, (lent) => awaited(lent, sequence(grow, limit))))),
+      calls.run(() => retry(() => inTransaction(pool, (lease) => runSteps(lease, sequence(grow, limit))))),
     commit: async (writes) => {
-      const result = await track(() => group.commit(writes))
-      if (result.kind === 'committed') changes.notify(changesOf(writes))
+      const result = await calls.run(() => group.commit(writes))
+      if (result.kind === 'committed') changes.notify(statements.changesOf(writes))
       return result
     },
-    prune: (now, limit) => track(() => retry(() => pruneOnce(pool, statements, now, limit))),
-    assertWritable: () => track(() => retry(() => probeOnce(pool, statements))),
+    prune: (now, limit) => calls.run(() => retry(() => pruneOnce(pool, statements, now, limit))),
+    assertWritable: () => calls.run(() => retry(() => probeOnce(pool, statements))),
     close: () => {
-      closing ??= Promise.allSettled([...running, changes.close()]).then(() => pool.end())
+      closing ??= calls
+        .close()
+        .then(() => changes.close())
+        .then(() => pool.end())
       return closing
     },
   }
 }
 
-/** Runs the steps one after another. */
-async function awaited<T>({ client, nameOf }: Lent, steps: Steps<T>): Promise<T> {
+async function openPool(
+  url: string,
+  connectionTimeout: number,
+  {
+    isSnapshot = false,
+    poolSize = defaultPoolSize,
+    statementTimeout = defaultStatementTimeout,
+  }: PostgresOptions,
+): Promise<PostgresPool> {
+  const pool = createPostgresPool({
+    url,
+    size: isSnapshot ? 1 : poolSize,
+    statementTimeout,
+    connectionTimeout,
+    keepIdle: isSnapshot,
+  })
+  if (isSnapshot) await guard(() => pool.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'))
+  return pool
+}
+
+/** Tracks running calls, so that closing can wait for them: a pool that ends never answers its queue. */
+class PendingCalls {
+  readonly #running = new Set<Promise<unknown>>()
+  #isClosed = false
+
+  /** @throws StoreUnavailable, also after `close` */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new StoreUnavailable(new Error('the store is closed'))
+    const promise = guard(work)
+    this.#running.add(promise)
+    return await promise.finally(() => this.#running.delete(promise))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#running)
+  }
+}
+
+async function runSteps<T>({ client, nameOf }: Lease, steps: Steps<T>): Promise<T> {
   let next = steps.next([])
   while (next.done !== true) {
     const { text, values } = next.value
@@ -105,7 +136,7 @@ async function awaited<T>({ client, nameOf }: Lent, steps: Steps<T>): Promise<T>
   return next.value
 }
 
-/** The tables one after another, each in a transaction of its own, so that no lock is held for long. */
+/** One transaction for each table, so that no lock is held for long. */
 async function pruneOnce(
   pool: PostgresPool,
   statements: Statements,
@@ -130,7 +161,7 @@ function probeOnce(pool: PostgresPool, statements: Statements): Promise<void> {
   })
 }
 
-/** All of a database's errors look alike to the caller. Drizzle's quote the values of the query, so they stay out. */
+/** Drizzle's errors quote the values of the query, so only their cause is kept. @throws StoreUnavailable */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

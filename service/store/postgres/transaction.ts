@@ -1,33 +1,33 @@
-/** How a transaction on PostgreSQL ends, and what its end says of it. */
+/** Transactions on PostgreSQL: statements in one round trip or one by one, COMMIT, ROLLBACK, retries. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseError } from 'pg'
-import type { Outcome } from '../group-commit.ts'
+import { type Connection, DatabaseError, type Submittable } from 'pg'
+import type { BoundStatement } from '../engine.ts'
 import { StoreUnavailable } from '../store.ts'
-import type { Lent, PostgresPool } from './pool.ts'
+import type { Outcome } from '../tlog-sequence.ts'
+import type { Lease, PostgresPool } from './pool.ts'
 
-const attempts = 5
+const maxAttempts = 5
 const retryPause = 10
-/** `serialization_failure` and `deadlock_detected`: the server says that nothing has happened. */
+/** `serialization_failure` and `deadlock_detected`: the server reports that nothing has happened. */
 const undone = new Set(['40001', '40P01'])
 /** `invalid_sql_statement_name`, `feature_not_supported`: a prepared statement is gone, or its tables have changed. */
 const unprepared = new Set(['26000', '0A000'])
 
-/** Whether the server said so, in answer to a statement. Before COMMIT was sent that means: nothing has happened. */
-export function isOfTheServer(error: unknown): error is DatabaseError {
+const begin = 'begin isolation level read committed'
+
+/** Whether the server answered a statement with this error. Before COMMIT was sent that means: nothing has happened. */
+export function isServerError(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError
 }
 
-/**
- * Repeats what the server undid for the sake of another transaction. Never what was lost on the way: that may have
- * happened.
- */
+/** Repeats what the server undid because of another transaction. Never after a lost connection: that may have happened. */
 export async function retry<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      const code = isOfTheServer(error) ? (error.code ?? '') : ''
-      if ((!undone.has(code) && !unprepared.has(code)) || attempt === attempts) throw error
+      const code = isServerError(error) ? (error.code ?? '') : ''
+      if ((!undone.has(code) && !unprepared.has(code)) || attempt === maxAttempts) throw error
       await sleep(attempt * retryPause)
     }
   }
@@ -36,45 +36,158 @@ export async function retry<T>(work: () => Promise<T>): Promise<T> {
 /**
  * Sends COMMIT.
  *
- * @throws the server's error where it says that it has undone the transaction; StoreUnavailable where nobody knows.
+ * @throws the server's error where it reports that it has undone the transaction; StoreUnavailable where the outcome is
+ *   unknown.
  */
-export async function commitIn({ client }: Lent): Promise<void> {
+export async function commitIn({ client }: Lease): Promise<void> {
   let command: string
   try {
     command = (await client.query('COMMIT')).command
   } catch (error) {
-    // Also what a server says that is being stopped: it may have committed before.
-    throw isOfTheServer(error) && undone.has(error.code ?? '') ? error : new StoreUnavailable(error)
+    // A server that is shutting down may report an error after it has committed.
+    throw isServerError(error) && undone.has(error.code ?? '') ? error : new StoreUnavailable(error)
   }
   // An aborted transaction answers COMMIT with ROLLBACK, and no error.
   if (command !== 'COMMIT')
     throw new StoreUnavailable(new Error('the server rolled back instead of committing'))
 }
 
-/** After an error of the server, too. @returns whether the connection may be used again */
-export async function isRolledBack({ client }: Lent, error?: unknown): Promise<boolean> {
+/** Sends ROLLBACK, also after an error of the server. @returns whether the connection may be used again */
+export async function isRolledBack({ client }: Lease, error?: unknown): Promise<boolean> {
   try {
     await client.query('ROLLBACK')
-    return !(isOfTheServer(error) && unprepared.has(error.code ?? ''))
+    return !(isServerError(error) && unprepared.has(error.code ?? ''))
   } catch {
-    return false // the first error is the one that counts
+    return false // the first error is reported
   }
 }
 
-/** A transaction whose statements depend on each other's answers. */
-export function inTransaction<T>(pool: PostgresPool, work: (lent: Lent) => Promise<Outcome<T>>): Promise<T> {
-  return pool.withClient(async (lent) => {
+/** A transaction whose statements depend on each other's results. */
+export function inTransaction<T>(
+  pool: PostgresPool,
+  work: (lease: Lease) => Promise<Outcome<T>>,
+): Promise<T> {
+  return pool.withClient(async (lease) => {
     let isOpen = true
     try {
-      await lent.client.query(['begin isolation level read committed', ...lent.ownSettings].join(';'))
-      const { keep, value } = await work(lent)
+      await lease.client.query([begin, ...lease.transactionSettings].join(';'))
+      const { keep, value } = await work(lease)
       isOpen = false
-      if (keep) await commitIn(lent)
-      else await lent.client.query('ROLLBACK')
+      if (keep) await commitIn(lease)
+      else await lease.client.query('ROLLBACK')
       return value
     } catch (error) {
-      lent.isUsable = isOpen && isOfTheServer(error) && (await isRolledBack(lent, error))
+      lease.isUsable = isOpen && isServerError(error) && (await isRolledBack(lease, error))
       throw error
     }
   })
+}
+
+/** The result of {@link runBatch}. The transaction is open either way. */
+export type BatchResult =
+  /** How many rows each statement has touched. */
+  | { readonly kind: 'done'; readonly rows: readonly number[] }
+  /** The statement at `at` failed; -1: the opening of the transaction. The driver's error. */
+  | { readonly kind: 'failed'; readonly at: number; readonly error: unknown }
+
+/**
+ * Begins a transaction and runs statements in it, in one round trip. They end with one Sync: after the first failure the
+ * server skips the rest. So when even BEGIN fails, nothing has happened.
+ *
+ * @param settings for the transaction, as SQL
+ * @throws nothing: a broken connection is a `failed`, too.
+ */
+export function runBatch(
+  lease: Lease,
+  statements: readonly BoundStatement[],
+  settings: readonly string[] = [],
+): Promise<BatchResult> {
+  const opening = [begin, ...lease.transactionSettings, ...settings]
+  const all = [...opening.map((text) => ({ text, values: [] })), ...statements]
+  return new Promise((resolve) => {
+    const batch: Batch = new Batch(lease, all, (error) => {
+      const at = batch.rows.length - opening.length
+      if (error !== null) return resolve({ kind: 'failed', at: Math.max(-1, at), error })
+      resolve({ kind: 'done', rows: batch.rows.slice(opening.length) })
+    })
+    lease.client.query(batch)
+  })
+}
+
+interface WireStatement {
+  readonly text: string
+  readonly values: (Buffer | string | null)[]
+}
+
+/** A query object of the driver (`Submittable`) that sends many statements with one Sync. */
+class Batch implements Submittable {
+  /** For whoever inspects what is sent, as in the driver's own queries: one statement a line. */
+  readonly text: string
+  /** Of the completed statements. */
+  readonly rows: number[] = []
+  /** The driver wraps this to time the query. */
+  callback: (error: unknown) => void
+  readonly #lease: Lease
+  readonly #statements: readonly WireStatement[]
+  readonly #parsed: string[] = []
+
+  constructor(lease: Lease, statements: readonly BoundStatement[], done: (error: unknown) => void) {
+    this.text = statements.map(({ text }) => text).join(';\n')
+    this.#lease = lease
+    this.#statements = statements.map(({ text, values }) => ({ text, values: values.map(wireValue) }))
+    this.callback = done
+  }
+
+  submit(connection: Connection): void {
+    connection.stream.cork()
+    for (const statement of this.#statements) this.#send(connection, statement)
+    connection.sync()
+    connection.stream.uncork()
+  }
+
+  #send(connection: Connection, { text, values }: WireStatement): void {
+    const name = this.#lease.nameOf(text) ?? ''
+    if (!this.#lease.prepared.has(name)) {
+      // It may exist from a batch that failed; closing an unknown name is no error.
+      if (name !== '' && !this.#parsed.includes(name)) connection.close({ type: 'S', name }, true)
+      if (!this.#parsed.includes(name)) connection.parse({ name, text, types: [] }, true)
+      if (name !== '') this.#parsed.push(name)
+    }
+    connection.bind({ statement: name, values }, true)
+    connection.execute({}, true)
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    this.rows.push(Number(/ ([0-9]+)$/.exec(text)?.[1] ?? 0))
+  }
+
+  handleEmptyQuery(): void {
+    this.rows.push(0)
+  }
+
+  /** Rows are counted by CommandComplete. */
+  handleDataRow(): void {}
+
+  handleRowDescription(): void {}
+
+  handlePortalSuspended(): void {}
+
+  handleReadyForQuery(): void {
+    for (const name of this.#parsed) this.#lease.prepared.add(name)
+    this.callback(null)
+  }
+
+  handleError(error: unknown): void {
+    this.callback(error)
+  }
+}
+
+/** The wire format: bytes in binary, everything else as text. @throws Error for a type that no statement binds */
+function wireValue(value: unknown): Buffer | string | null {
+  if (value === null || value === undefined) return null
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value)
+  throw new Error('no statement binds a value of this type')
 }

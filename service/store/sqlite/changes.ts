@@ -1,9 +1,9 @@
-/** What other processes have changed in the same file: SQLite tells by a number, so it is asked again and again. */
+/** Changes of other processes in the same file. SQLite has no notifications, only a version number: it is polled. */
 import type Database from 'better-sqlite3'
-import { Listeners, type Watching } from '../events.ts'
+import { Listeners, type Watching } from '../changes.ts'
 
-/** Between two looks, in milliseconds. One takes some microseconds, and nobody looks where nobody listens. */
-const PERIOD = 150
+/** In milliseconds. A poll takes some microseconds, and runs only while there are listeners. */
+const pollPeriod = 150
 
 export interface SqliteChanges extends Watching {
   /** For the commits of this connection. */
@@ -17,7 +17,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
   const version = connection.prepare<[], number>('pragma data_version').pluck()
   let seen: number | undefined
   let timer: NodeJS.Timeout | undefined
-  const look = (): void => {
+  const poll = (): void => {
     const now = findVersion(version)
     if (now !== seen) listeners.notify([{ kind: 'any' }])
     seen = now
@@ -32,7 +32,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
       const end = listeners.add(listener)
       if (timer === undefined) {
         seen = findVersion(version)
-        timer = setInterval(look, PERIOD)
+        timer = setInterval(poll, pollPeriod)
         timer.unref()
       }
       return () => {
@@ -44,7 +44,7 @@ export function watchSqlite(connection: Database.Database): SqliteChanges {
   }
 }
 
-/** `undefined` where the file does not answer: that is no change, and what is asked of it next says what is wrong. */
+/** `undefined` when the file cannot be read: that is no change, and the next statement reports the error. */
 function findVersion(version: Database.Statement<[], number>): number | undefined {
   try {
     return version.get()

@@ -1,34 +1,32 @@
-/** A SQLite connection that keeps what it acknowledges, to a file that is at this version. */
+/** A durable SQLite connection to a file whose migrations are applied. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { APPLIED_QUERY, APPLIED_TABLE, pendingMigrations, readMigrations } from '../migrations.ts'
+import { appliedQuery, appliedTable, pendingMigrations, readMigrations } from '../migrations.ts'
 import { StoreUnavailable } from '../store.ts'
-import { markLostClaims } from './lost-claims.ts'
 
-const IN_MEMORY = ':memory:'
-const OPEN_ATTEMPTS = 40
-const OPEN_PAUSE = 50
+const openAttempts = 40
+const openPause = 50
 
 /**
- * Opens the file (mode 0600), makes its folder (mode 0700), marks the claims that were lost with their processes, turns WAL and foreign keys on, migrates. Whoever
- * commits on it waits for the disk as `wal-sync.ts` has it.
+ * Opens the file (mode 0600) in its folder (mode 0700), releases the claims of dead processes, turns on WAL and foreign
+ * keys, and migrates. Commits wait for the disk as described in `wal-sync.ts`.
  *
  * @param busyTimeout milliseconds that a statement waits for another process.
- * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
+ * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
 export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
   let connection: Database.Database | undefined
   try {
-    if (path !== IN_MEMORY) {
+    if (path !== ':memory:') {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      keepPrivate(path)
-      markLostClaims(path)
+      makePrivate(path)
+      expireLostClaims(path)
     }
     connection = new Database(path, { timeout: busyTimeout })
-    await makeDurable(connection)
-    connection.pragma('foreign_keys = OFF') // a migration may have to build a table anew, under the same name
+    await enableWal(connection)
+    connection.pragma('foreign_keys = OFF') // a migration may rebuild a table under the same name
     migrate(connection)
     connection.pragma('foreign_keys = ON')
     return connection
@@ -39,14 +37,13 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
 }
 
 /**
- * Readable by the owner alone, also where it was made in another way. SQLite gives its other files the same mode.
+ * Creates the file, and makes it readable by the owner alone, even where it was created in another way. SQLite gives its
+ * other files the same mode. A folder at the path stays as it is: opening it fails.
  *
- * A folder in the place of the file is left as it is: it is refused when it is opened.
- *
- * A file that is there is never opened here: to close it again would take the locks of every connection that this process
- * has to it (POSIX, `fcntl`).
+ * An existing file is never opened here: closing it would release the locks of every connection that this process has to
+ * it (POSIX, `fcntl`).
  */
-function keepPrivate(path: string): void {
+function makePrivate(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const found = statSync(file, { throwIfNoEntry: false })
@@ -54,29 +51,67 @@ function keepPrivate(path: string): void {
   }
 }
 
-/** Turning WAL on answers BUSY at once, whatever the busy timeout, while another process does the same. */
-async function makeDurable(connection: Database.Database): Promise<void> {
+/** The tables of claims that belong to a process. Absent tables are skipped: migrations run later. */
+const expireClaims = {
+  idempotency_keys:
+    'update idempotency_keys set started_at = 0 where completed_at is null and started_at > 0',
+  tlog_intents: 'update tlog_intents set started_at = 0 where started_at > 0',
+} as const
+
+/**
+ * Sets `started_at = 0` for every open idempotency key and every intent, if no other connection in any process has the file
+ * open: then their processes are dead. Otherwise, and after any error, nothing happens: they stay until they are older than
+ * the longest request.
+ *
+ * The exclusive lock is the proof. Every open connection holds a shared lock, the system releases it when its process dies,
+ * and nobody can open the file while we write.
+ *
+ * @param path no database in memory
+ */
+export function expireLostClaims(path: string): void {
+  if (!existsSync(path)) return
+  const connection = new Database(path, { timeout: 0 })
+  try {
+    connection.pragma('locking_mode = EXCLUSIVE')
+    connection.pragma('synchronous = FULL')
+    const findTable = connection.prepare("select 1 from sqlite_schema where type = 'table' and name = ?")
+    connection
+      .transaction(() => {
+        for (const [table, expire] of Object.entries(expireClaims)) {
+          if (findTable.get(table) !== undefined) connection.exec(expire)
+        }
+      })
+      .exclusive()
+  } catch {
+    // In use, or no database: opening it reports the error.
+  } finally {
+    connection.close()
+  }
+}
+
+/** Turning on WAL fails with BUSY at once, whatever the busy timeout, while another process does the same. */
+async function enableWal(connection: Database.Database): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       const mode = connection.pragma('journal_mode = WAL', { simple: true })
-      if (mode !== 'wal' && !connection.memory) throw new Error('WAL does not work in this file system')
+      if (mode !== 'wal' && !connection.memory) throw new Error('this file system does not support WAL')
       connection.pragma('synchronous = NORMAL')
       return
     } catch (error) {
       const isBusy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
-      if (!isBusy || attempt === OPEN_ATTEMPTS) throw error
-      await sleep(OPEN_PAUSE)
+      if (!isBusy || attempt === openAttempts) throw error
+      await sleep(openPause)
     }
   }
 }
 
-/** BEGIN IMMEDIATE is the lock: a second process waits here, then finds everything applied. */
+/** BEGIN IMMEDIATE is the lock: a second process waits, then finds everything applied. */
 function migrate(connection: Database.Database): void {
   const migrations = readMigrations('sqlite')
   connection
     .transaction(() => {
-      connection.exec(APPLIED_TABLE)
-      const applied = connection.prepare<[], { madeAt: number }>(APPLIED_QUERY).all()
+      connection.exec(appliedTable)
+      const applied = connection.prepare<[], { madeAt: number }>(appliedQuery).all()
       const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
       for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
         for (const statement of statements) connection.exec(statement)

@@ -1,4 +1,4 @@
-/** A SQLite database as one file: copied out of a running service, and put in the place of one that is gone. */
+/** A SQLite database as one file: backed up from a running service, and restored in the place of another. */
 import {
   chmodSync,
   closeSync,
@@ -12,26 +12,30 @@ import {
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 
-/** Why it cannot be done; the message is for the operator. */
+/** The message is for the operator. */
 export class CopyRefused extends Error {}
 
 /** Pages of one step: a few milliseconds. */
 const pagesPerStep = 1_000
 
-/** What is about the moment of the backup, and not about people: it must not come back (docs/guides/operations.md). */
-const forgotten = [
+/** Suffixes of the files of a database. */
+const suffixes = ['', '-wal', '-shm'] as const
+
+/** State of the moment of the backup, which must not be revived (docs/guides/operations.md). */
+const eraseTransientState = [
   'delete from sessions',
   'delete from login_codes',
-  'delete from step_ups',
+  'delete from step_up_challenges',
   "delete from service_keys where kind = 'agreement'",
-  // Who claims to make the keys that are missing: the next start does it anew.
+  // Claims to create missing keys: the next start creates them.
   "delete from nonces where scope like 'service-keys/%'",
 ] as const
 
 /**
- * Copies the database that is in use. What is committed meanwhile is not in the copy, and does not disturb it.
+ * Copies the database while it is in use. The copy is a snapshot: later commits are not in it.
  *
- * @throws CopyRefused when the file is there, or the copy is not sound.
+ * @returns its number of pages
+ * @throws CopyRefused when the file exists, or the copy fails its integrity check.
  */
 export async function backUpDatabase(
   from: string,
@@ -39,12 +43,12 @@ export async function backUpDatabase(
   onProgress: (done: number, total: number) => void,
 ): Promise<number> {
   const draft = `${to}.part`
-  makePrivate(to)
+  createPrivate(to)
   const source = new Database(from, { fileMustExist: true })
   let pages = 0
   try {
-    makePrivate(draft)
-    // One moment of it: a copy that sees the commits of others would begin again with each.
+    createPrivate(draft)
+    // A snapshot: a backup that sees other commits would restart with each of them.
     source.exec('BEGIN')
     source.prepare('select count(*) from sqlite_schema').get()
     await source.backup(draft, {
@@ -54,7 +58,7 @@ export async function backUpDatabase(
         return pagesPerStep
       },
     })
-    useDatabase(draft, assertSound)
+    useDatabase(draft, assertIntact)
     syncFile(draft)
     renameSync(draft, to)
     syncFile(dirname(to))
@@ -68,56 +72,56 @@ export async function backUpDatabase(
 }
 
 /**
- * Puts a copy in the place of a database. The old one is kept beside it.
+ * Replaces a database by a backup. The old one is kept beside it.
  *
  * @param now UNIX seconds
- * @returns the name that the old one has now, where there was one
- * @throws CopyRefused when a process has the database open, or the copy is no database of a service.
+ * @returns the new name of the old database, if there was one
+ * @throws CopyRefused when a process has the database open, or the backup is not a database of this service.
  */
 export function restoreDatabase(from: string, to: string, now: number): string | undefined {
   const draft = `${to}.restored`
   rmSync(draft, { force: true })
-  makePrivate(draft)
+  createPrivate(draft)
   try {
     copyFileSync(from, draft)
     useDatabase(draft, (database) => {
-      assertSound(database)
-      assertPlain(database)
+      assertIntact(database)
+      assertOnlyTables(database)
       database.transaction(() => {
-        for (const statement of forgotten) database.exec(statement)
+        for (const statement of eraseTransientState) database.exec(statement)
       })()
-      // What was deleted must not be found in the file.
+      // Removes deleted rows from the file.
       database.exec('vacuum')
     })
     syncFile(draft)
     assertUnused(to)
-    const kept = existsSync(to) ? freeName(`${to}.replaced-${now}`) : undefined
-    for (const ending of ['', '-wal', '-shm']) {
-      if (!existsSync(to + ending)) continue
-      if (kept === undefined) rmSync(to + ending)
-      else renameSync(to + ending, kept + ending)
+    const replaced = existsSync(to) ? freeName(`${to}.replaced-${now}`) : undefined
+    for (const suffix of suffixes) {
+      if (!existsSync(to + suffix)) continue
+      if (replaced === undefined) rmSync(to + suffix)
+      else renameSync(to + suffix, replaced + suffix)
     }
     renameSync(draft, to)
     syncFile(dirname(to))
-    return kept
+    return replaced
   } finally {
-    for (const ending of ['', '-wal', '-shm', '-journal']) rmSync(draft + ending, { force: true })
+    for (const suffix of [...suffixes, '-journal']) rmSync(draft + suffix, { force: true })
   }
 }
 
 /** An empty file of mode 0600. */
-function makePrivate(path: string): void {
+function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
     chmodSync(path, 0o600)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
-      throw new CopyRefused(`${path} is there: name another file, or take it away`)
+      throw new CopyRefused(`${path} exists: choose another file, or remove it`)
     throw error
   }
 }
 
-/** One file, without a WAL beside it. */
+/** As one file, without a WAL. */
 function useDatabase(path: string, use: (database: Database.Database) => void): void {
   const database = new Database(path, { fileMustExist: true })
   try {
@@ -125,40 +129,40 @@ function useDatabase(path: string, use: (database: Database.Database) => void): 
     use(database)
   } catch (error) {
     throw error instanceof Database.SqliteError
-      ? new CopyRefused(`${path} is no sound database: ${error.code}`)
+      ? new CopyRefused(`${path} is not an intact database: ${error.code}`)
       : error
   } finally {
     database.close()
   }
 }
 
-function assertSound(database: Database.Database): void {
-  const found = database.pragma('integrity_check', { simple: true })
-  if (found !== 'ok') throw new CopyRefused(`the copy is not sound: ${String(found)}`)
+function assertIntact(database: Database.Database): void {
+  const result = database.pragma('integrity_check', { simple: true })
+  if (result !== 'ok') throw new CopyRefused(`the copy failed its integrity check: ${String(result)}`)
   const isOurs = database.prepare("select 1 from sqlite_schema where name = 'tlog_checkpoints'").get()
-  if (isOurs === undefined) throw new CopyRefused('that is no database of a service')
+  if (isOurs === undefined) throw new CopyRefused('the file is not a database of this service')
 }
 
-/** A trigger in the copy could keep what is to be deleted, and would go on working for whoever has put it there. */
-function assertPlain(database: Database.Database): void {
+/** A trigger in the copy could preserve what must be deleted, and would keep working for whoever planted it. */
+function assertOnlyTables(database: Database.Database): void {
   const [foreign] = database
     .prepare<[], { type: string; name: string }>(
       "select type, name from sqlite_schema where type in ('trigger', 'view')",
     )
     .all()
   if (foreign === undefined) return
-  throw new CopyRefused(`the copy has a ${foreign.type}, which no service makes: ${foreign.name}`)
+  throw new CopyRefused(`the copy has a ${foreign.type}, which this service never creates: ${foreign.name}`)
 }
 
-/** Of two restores within one second neither takes the place of what the other has kept. */
+/** Two restores within one second must not overwrite each other's old database. */
 function freeName(path: string): string {
   for (let number = 1; ; number++) {
     const name = number === 1 ? path : `${path}-${number}`
-    if (!['', '-wal', '-shm'].some((ending) => existsSync(name + ending))) return name
+    if (!suffixes.some((suffix) => existsSync(name + suffix))) return name
   }
 }
 
-/** Whoever has the file open has a lock on it: with an exclusive one nobody is left. A file that is damaged has no users. */
+/** Every open connection holds a lock: an exclusive lock proves that there is none. A damaged file is not in use. */
 function assertUnused(path: string): void {
   if (!existsSync(path)) return
   const database = new Database(path, { timeout: 0 })
@@ -167,7 +171,7 @@ function assertUnused(path: string): void {
     database.exec('BEGIN EXCLUSIVE; COMMIT')
   } catch (error) {
     if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY'))
-      throw new CopyRefused(`a process has ${path} open: stop the service, on every port, and run this again`)
+      throw new CopyRefused(`a process has ${path} open: stop the service on every port, and run this again`)
   } finally {
     database.close()
   }

@@ -1,4 +1,4 @@
-/** The tables in SQLite's columns. `drizzle-kit` makes `migrations/sqlite` from this file. */
+/** The tables with SQLite's column types. `drizzle-kit` generates `migrations/sqlite` from this file. */
 import {
   check,
   customType,
@@ -9,7 +9,8 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import { type ColumnKit, defineTables } from '../tables.ts'
+import type { ColumnKit } from '../engine.ts'
+import { defineTables } from '../tables.ts'
 
 const blob = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'blob',
@@ -21,26 +22,29 @@ const kit = {
   text: (name: string) => text(name),
   seconds: (name: string) => integer(name),
   bytes: (name: string) => blob(name),
-  count: (name: string) => integer(name),
+  integer: (name: string) => integer(name),
   index,
   uniqueIndex,
   primaryKey,
   check,
 }
 
-// The one cast of this engine's tables: same shape, other class names. The store suite runs every query on both.
+// The one cast of this engine's tables: same shape, other class names. The store suite runs every query on both engines.
+// drizzle-kit finds tables among the exports only.
 export const {
   users,
   devices,
   sessions,
-  outboxes,
-  events,
   nonces,
   loginCodes,
-  idempotency,
-  stepUps,
+  idempotencyKeys,
+  stepUpChallenges,
   soterCounters,
+  outboxes,
+  events,
   serviceKeys,
+  subjectKeys,
+  auditors,
   tlogPending,
   tlogEntries,
   tlogIntents,
@@ -49,6 +53,4 @@ export const {
   tlogCheckpoints,
   tlogWitnesses,
   tlogHourlyCounts,
-  subjectKeys,
-  auditors,
 } = defineTables(kit as unknown as ColumnKit)

@@ -1,69 +1,63 @@
 /**
- * The store on SQLite: one file, one connection per process, any number of processes.
- *
- * A WAL that is flushed before anybody is told, so that a commit survives a power cut; the lock on the file decides races
- * between processes, and the single connection those within one.
+ * The store on SQLite: one file, one connection per process, any number of processes. The WAL is flushed before a commit is
+ * acknowledged, so that it survives a power cut; the lock on the file decides races between processes, and the single
+ * connection those within one.
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { prepareAllReads } from '../all-reads.ts'
-import type { CommitObserver } from '../commit-report.ts'
-import type { BoundStatement, Queries } from '../compile.ts'
-import { changesOf } from '../events.ts'
-import { GroupCommit, type Outcome } from '../group-commit.ts'
-import { compileSequence, type Row, type Steps } from '../log-sequence.ts'
-import { compileStatements, type Statements } from '../statements.ts'
+import type { BoundStatement, Engine, Queries } from '../engine.ts'
+import { compileStatements, prepareReads, type Statements } from '../statements.ts'
 import { type CommitResult, type Store, StoreUnavailable, type Write } from '../store.ts'
+import type { Tables } from '../tables.ts'
+import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
-import * as schema from './schema.ts'
+import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions {
-  /** How long a statement waits for another process, in milliseconds. The whole process waits with it. */
+export interface SqliteOptions extends GroupCommitOptions {
+  /** How long a statement waits for another process, in milliseconds. It blocks the thread. */
   readonly busyTimeout?: number
-  readonly onCommit?: CommitObserver
-  /** See `StoreOptions`. */
-  readonly onLost?: (error: unknown) => void
   /** See `StoreOptions`. */
   readonly isSnapshot?: boolean
 }
 
-const BUSY_TIMEOUT = 5_000
+const defaultBusyTimeout = 5_000
 
 /**
- * Opens the file (`:memory:` for a database that dies with the process), makes its folder, brings it to this version.
+ * Opens the file (`:memory:` for a database that ends with the process), creates its folder, and migrates.
  *
- * @throws StoreUnavailable when the file cannot be opened, is no database, or lies where WAL does not work.
+ * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openSqliteConnection(path, options.busyTimeout ?? BUSY_TIMEOUT)
-  // A transaction that only reads: the WAL keeps what it sees, and nobody waits for it.
+  const connection = await openSqliteConnection(path, options.busyTimeout ?? defaultBusyTimeout)
+  // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
-  // The one cast of this driver: its builders are made alike, and what is shared uses nothing else.
+  // The one cast of this driver: its builders have the same shape, and the shared code uses nothing else.
   const queries = drizzle(connection) as unknown as Queries
-  const statements = compileStatements(queries, schema, '')
+  const engine: Engine<Tables> = { queries, tables, guard, locks: { update: '', keyShare: '' } }
+  const statements = compileStatements(engine)
+  const sequence = compileSequence(engine)
   const wal = connection.memory ? noSync : openWalSync(path)
   const group = new GroupCommit(connection, wal, options)
-  const all = statementRunner(connection)
-  const run: Run = (statement) => all(statement).length
-  const sequence = compileSequence(queries, schema, '')
+  const run = statementRunner(connection)
   const changes = watchSqlite(connection)
   let closed: Promise<void> | undefined
   const end = async (): Promise<void> => {
     changes.close()
     await group.close()
     wal.close()
-    connection.close() // the last connection to the file folds the WAL into it
+    connection.close() // the last connection to the file checkpoints the WAL
   }
   return {
-    ...prepareAllReads(queries, schema, guardRead),
+    ...prepareReads(engine),
     watch: changes.watch,
-    sequence: (grow, limit) => group.add(() => inStep(all, sequence(grow, limit))),
+    sequence: (grow, limit) => group.add(() => runSteps(run, sequence(grow, limit))),
     commit: async (writes) => {
       if (writes.length === 0) return { kind: 'committed' }
       const result = await group.add(() => applyAll(statements, run, writes))
-      if (result.kind === 'committed') changes.notify(changesOf(writes))
+      if (result.kind === 'committed') changes.notify(statements.changesOf(writes))
       return result
     },
     prune: (now, limit) => group.add(() => pruneAll(statements, run, now, limit)),
@@ -79,13 +73,11 @@ export async function openSqliteStore(path: string, options: SqliteOptions = {})
   }
 }
 
-/** @returns how many rows the statement touched. */
-type Run = (statement: BoundStatement) => number
-
-type All = (statement: BoundStatement) => readonly Row[]
+/** Runs a statement and returns its rows. */
+type Run = (statement: BoundStatement) => readonly Row[]
 
 /** Prepares each text once. */
-function statementRunner(connection: Database.Database): All {
+function statementRunner(connection: Database.Database): Run {
   const prepared = new Map<string, Database.Statement<unknown[], Row>>()
   return ({ text, values }) => {
     let statement = prepared.get(text)
@@ -93,26 +85,28 @@ function statementRunner(connection: Database.Database): All {
       statement = connection.prepare<unknown[], Row>(text)
       prepared.set(text, statement)
     }
-    return statement.all(...values)
+    if (statement.reader) return statement.all(...values)
+    statement.run(...values)
+    return []
   }
 }
 
-/** Runs the steps one after another. A constraint that stands in the way undoes them, and not their neighbours. */
-function inStep<T>(all: All, steps: Steps<T>): T {
+/** A constraint violation undoes these steps, but not the other work of the group. */
+function runSteps<T>(run: Run, steps: Steps<T>): T {
   try {
     let next = steps.next([])
-    while (next.done !== true) next = steps.next(all(next.value))
+    while (next.done !== true) next = steps.next(run(next.value))
     return next.value
   } catch (error) {
-    throw codeOf(error).startsWith('SQLITE_CONSTRAINT') ? new StoreUnavailable(error) : error
+    throw isConstraint(error) ? new StoreUnavailable(error) : error
   }
 }
 
 function applyAll(statements: Statements, run: Run, writes: readonly Write[]): Outcome<CommitResult> {
   for (const [index, write] of writes.entries()) {
     const bound = statements.bind(write)
-    if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement))))) continue
-    // Of a first statement that is refused nothing is to be taken back: a replay costs its neighbours nothing.
+    if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement).length)))) continue
+    // A refused first statement has nothing to roll back: a replay costs the rest of the group nothing.
     const keep = index === 0 && bound.length === 1
     return { keep, value: { kind: 'refused', write, index } }
   }
@@ -123,18 +117,20 @@ function isApplied(apply: () => boolean): boolean {
   try {
     return apply()
   } catch (error) {
-    if (codeOf(error).startsWith('SQLITE_CONSTRAINT')) return false
+    if (isConstraint(error)) return false
     throw error
   }
 }
 
 function pruneAll(statements: Statements, run: Run, now: number, limit: number): Outcome<number> {
   let deleted = 0
-  for (const prune of statements.prune) if (deleted < limit) deleted += run(prune(now, limit - deleted))
+  for (const prune of statements.prune) {
+    if (deleted < limit) deleted += run(prune(now, limit - deleted)).length
+  }
   return { keep: true, value: deleted }
 }
 
-async function guardRead<T>(read: () => Promise<T>): Promise<T> {
+async function guard<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
@@ -142,6 +138,6 @@ async function guardRead<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Database.SqliteError ? error.code : ''
+function isConstraint(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')
 }

@@ -1,9 +1,10 @@
 /** Checks every log of a database, believing nothing of it. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import type { HourlyCount, LogEntry, LogState } from '../../store/log-records.ts'
-import { globalIndexOf, indexesPerLog } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
+import { globalIndexOf, indexesPerLog } from '../../store/tlog-entries.ts'
+import type { HourlyCount, LogState } from '../../store/tlog-tree.ts'
 import { isAuthentic, isWrittenByService, type RowMacs } from '../row-macs.ts'
 import type { ReadLeaf } from './check-entry.ts'
 import { checkColumns } from './check-entry.ts'

@@ -2,7 +2,7 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeHex } from 'miniseal-protocol/text'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
-import type { LogEntry, PendingEntry } from '../../store/log-records.ts'
+import type { LogEntry, PendingEntry } from '../../store/tlog-entries.ts'
 import type { BlindIndexName, BlindIndexOf } from '../blind-index.ts'
 import { areaOf, pathOf } from '../blind-index.ts'
 import type { OpenedGroups } from '../sealed-details.ts'

@@ -2,9 +2,10 @@
 
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import type { CheckpointRecord, LogEntry, LogState } from '../../store/log-records.ts'
-import { globalIndexOf } from '../../store/log-records.ts'
 import type { Store } from '../../store/store.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
+import { globalIndexOf } from '../../store/tlog-entries.ts'
+import type { CheckpointRecord, LogState } from '../../store/tlog-tree.ts'
 import { verifyNoteSignatures } from '../note-signatures.ts'
 import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import type { Findings } from './findings.ts'

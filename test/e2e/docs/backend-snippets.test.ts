@@ -7,10 +7,9 @@ import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { stepUpRequired } from '../../../service/index.ts'
 import type { RunningService } from '../../../service/server.ts'
-import { clientOf } from '../../support/own-service.ts'
 import { logIn } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { clientOf, startTestService } from '../../support/service.ts'
 import type { TestUpstream } from '../../support/upstream.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import { root } from './documents.ts'
@@ -26,7 +25,7 @@ beforeAll(async () => {
   service = await startTestService()
   // Where npm would have put them.
   for (const name of ['hono', 'jose', 'http-message-sig']) link(join(root, 'node_modules', name), name)
-  link(root, 'miniseal')
+  link(join(root, 'service'), 'miniseal')
 })
 
 afterAll(async () => {

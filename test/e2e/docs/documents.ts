@@ -41,6 +41,7 @@ export interface Document {
 export function documentPaths(): readonly string[] {
   const named = [
     'README.md',
+    'CONTRIBUTING.md',
     'README.zh-CN.md',
     'SECURITY.md',
     'crypto/README.md',

@@ -107,7 +107,7 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
   writeFileSync(join(folder, file), programOf(guide))
   // Where `npm install path/to/miniseal` would have put it.
   mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(root, join(folder, 'node_modules', 'miniseal'))
+  symlinkSync(join(root, 'service'), join(folder, 'node_modules', 'miniseal'))
   const [name, ...args] = command
   const child = spawn(name === 'python3' ? (python ?? name) : name, args, {
     cwd: folder,

@@ -2,10 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:http'
 import { expect, it, vi } from 'vitest'
-import { startKilledService } from '../../support/killed-service.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
-import { freePort } from '../../support/service-process.ts'
+import { freePort, startServiceProcess } from '../../support/service-process.ts'
 
 /** No file of the process may grow over so many bytes; the signal that comes with it is not for us. */
 const limitFiles = (pid: number, bytes: number | 'unlimited'): void => {
@@ -28,7 +27,7 @@ it('has no effect while nothing can be written, and goes on with a gap', async (
     response.writeHead(201, { 'content-type': 'application/json' }).end('{}')
   })
   await new Promise<void>((resolve) => backend.listen(port, '127.0.0.1', resolve))
-  const killed = await startKilledService({
+  const killed = await startServiceProcess({
     MINISEAL_UPSTREAMS: `/pay=http://127.0.0.1:${port}`,
     NODE_OPTIONS: ignoreSignal,
   })
@@ -55,7 +54,7 @@ it('has no effect while nothing can be written, and goes on with a gap', async (
 }, 120_000)
 
 it('has miniseal_log_open 1 only while the log takes entries, and says what the database answered', async () => {
-  const killed = await startKilledService({
+  const killed = await startServiceProcess({
     MINISEAL_METRICS_TOKEN: token,
     NODE_OPTIONS: ignoreSignal,
   })

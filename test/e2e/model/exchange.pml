@@ -59,7 +59,7 @@ byte betweenChecks;       /* services between the check of the window and the cl
 inline begin() { d_step { frame = 0; answer = 0; tookOver = false } }
 #define TOLD(frame) (leaf[frame] || unknownLeaf[frame])
 
-/* The condition of settle-idempotency and release-idempotency (store/idempotency-statements.ts). */
+/* The condition of complete-idempotency and release-idempotency (store/claims.ts). */
 #ifdef WITHOUT_OWNER
 #define IS_OWN (key == running)
 #else
@@ -374,7 +374,7 @@ again:
   }
 }
 
-/* store/upkeep-statements.ts compilePrune: a nonce goes when its signature can no longer pass. */
+/* store/claims.ts: a nonce goes when its signature can no longer pass. */
 active proctype Clock() {
   byte frame;
 #ifdef WITHOUT_KEEPING_KEYS

@@ -8,8 +8,8 @@ import { afterAll, expect, it, vi } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import type { InnerApp, InnerVariables } from '../../../service/index.ts'
 import { ConfigError, createService, ProblemError } from '../../../service/index.ts'
-import { clientOf } from '../../support/own-service.ts'
 import { logIn } from '../../support/raw-client.ts'
+import { clientOf } from '../../support/service.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-package-'))
 const environment = {

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Change } from '../../../service/store/events.ts'
+import type { Change } from '../../../service/store/changes.ts'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import type { Store } from '../../../service/store/store.ts'
 import { createPostgres } from '../../integration/store/engines.ts'
@@ -100,7 +100,7 @@ describe('hints on PostgreSQL', () => {
     const users = Array.from({ length: 300 }, (_, i) => `user-with-a-rather-long-name-${i}`)
     await there.commit(
       users.map((id) => ({
-        kind: 'put-user',
+        kind: 'upsert-user',
         id,
         app: 'wxapp',
         openidWrapped: new Uint8Array(40),

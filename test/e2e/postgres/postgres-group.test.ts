@@ -1,9 +1,8 @@
 /** How commits reach PostgreSQL: together where they may, in few round trips, and each answered as if it were alone. */
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { CommitReport } from '../../../service/store/commit-report.ts'
 import { openPostgresStore, type PostgresOptions } from '../../../service/store/postgres/store.ts'
-import type { Store } from '../../../service/store/store.ts'
+import type { CommitReport, Store } from '../../../service/store/store.ts'
 import { createPostgres } from '../../integration/store/engines.ts'
 import {
   bytes,
@@ -158,7 +157,7 @@ describe('commits on PostgreSQL', () => {
 
   test('nothing is written when the transaction could not be opened as it should', async () => {
     const { createPostgresPool } = await import('../../../service/store/postgres/pool.ts')
-    const { runBatch } = await import('../../../service/store/postgres/batch.ts')
+    const { runBatch } = await import('../../../service/store/postgres/transaction.ts')
     const pool = createPostgresPool({
       ...{ url: database.url, size: 1, statementTimeout: 1_000, connectionTimeout: 1_000 },
       keepIdle: false,

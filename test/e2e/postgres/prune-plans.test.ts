@@ -2,7 +2,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import * as schema from '../../../service/store/postgres/schema.ts'
+import * as tables from '../../../service/store/postgres/schema.ts'
 import { openPostgresStore } from '../../../service/store/postgres/store.ts'
 import { compileStatements } from '../../../service/store/statements.ts'
 import type { Store } from '../../../service/store/store.ts'
@@ -16,12 +16,12 @@ const old = NOW - 200_000
 
 const fillings = [
   `insert into nonces select 'device', ${id}, ${end} from generate_series(1, ${rows}) i`,
-  `insert into idempotency select 'u', i::text, sha256('f'), ${old}, ${old}, sha256('a'), ${end} from generate_series(1, ${rows}) i`,
+  `insert into idempotency_keys select 'u', i::text, sha256('f'), ${old}, ${old}, sha256('a'), ${end} from generate_series(1, ${rows}) i`,
   `insert into outboxes values ('user-1', ${rows / 2}, ${rows})`,
   `insert into events select 'user-1', ${id}, i, sha256('e'), ${old}, ${NOW} + (i - ${rows / 2}) * 10 from generate_series(1, ${rows}) i`,
   `insert into sessions select ${id}, 'user-1', 'device-1', 'wx', 'a', 'b', ${old}, ${end}, ${old},
      case when i % 10 = 0 then ${old} end, null, null from generate_series(1, ${rows}) i`,
-  `insert into tlog_entries select i, ${id}, sha256(i::text::bytea), 'leaf', ${NOW}000, 'request', 'ok', null, 'wx',
+  `insert into log_entries select i, ${id}, sha256(i::text::bytea), 'leaf', ${NOW}000, 'request', 'ok', null, 'wx',
      ${id}, ${id}, ${id}, ${id}, ${id}, sha256('d'), ${end} from generate_series(1, ${rows}) i`,
   'analyze',
 ]
@@ -47,7 +47,12 @@ describe('pruning on PostgreSQL', () => {
   })
 
   test('finds what has expired by an index in each large table', async () => {
-    const { prune } = compileStatements(drizzle(client), schema, ' for key share')
+    const { prune } = compileStatements({
+      queries: drizzle(client),
+      tables,
+      guard: (read) => read(),
+      locks: { update: ' for update', keyShare: ' for key share' },
+    })
     const plans: string[] = []
     for (const step of prune) {
       const { text, values } = step(NOW, 50)
@@ -56,8 +61,13 @@ describe('pruning on PostgreSQL', () => {
     }
     const all = plans.join('\n')
     // What is looked for has the second name of its table; what is then deleted may be found in any way.
-    expect(all).not.toMatch(/Seq Scan on (nonces|idempotency|events|sessions|tlog_entries) \w+_1/)
-    for (const index of ['nonces_expires', 'idempotency_expires', 'events_expires', 'tlog_entries_until']) {
+    expect(all).not.toMatch(/Seq Scan on (nonces|idempotency_keys|events|sessions|log_entries) \w+_1/)
+    for (const index of [
+      'nonces_expires',
+      'idempotency_keys_expires',
+      'events_expires',
+      'log_entries_until',
+    ]) {
       expect(all).toContain(index)
     }
     expect(all).toMatch(/sessions_expires[\s\S]*sessions_ended/)
@@ -71,8 +81,8 @@ describe('pruning on PostgreSQL', () => {
       if (batch < 500) break
     }
     const [left] = await database.sql(
-      `select (select count(*) from nonces) as nonces, (select count(*) from idempotency) as idempotency,
-        (select count(*) from events) as events, (select count(detail) from tlog_entries) as details`,
+      `select (select count(*) from nonces) as nonces, (select count(*) from idempotency_keys) as idempotency,
+        (select count(*) from events) as events, (select count(detail) from log_entries) as details`,
     )
     expect(Object.values(left ?? {}).map(Number)).toEqual([rows / 2, rows / 2, rows / 2 + 1, rows / 2])
     expect(deleted).toBeGreaterThan(2 * rows)

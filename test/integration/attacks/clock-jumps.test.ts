@@ -41,7 +41,7 @@ async function afterRounds(count: number): Promise<void> {
 
 const databasePath = (): string => service.environment.MINISEAL_DATABASE?.replace('sqlite:', '') ?? ''
 
-function rows(table: 'nonces' | 'idempotency' | 'sessions'): number {
+function rows(table: 'nonces' | 'idempotency_keys' | 'sessions'): number {
   const database = new Database(databasePath())
   try {
     return (database.prepare(`select count(*) as n from ${table}`).get() as { n: number }).n
@@ -134,7 +134,7 @@ it('leaves no session in which a request could come again whose record is gone, 
   let isGone = false
   for (let hours = 0; !isGone; hours += 0.25) {
     await store.prune(start + hours * 3_600, 500)
-    isGone = rows('idempotency') === 0
+    isGone = rows('idempotency_keys') === 0
     if (isGone) expect(rows('sessions')).toBe(0)
   }
   await store.close()

@@ -5,8 +5,7 @@ import { auditor } from '../../../service/cli/auditor.ts'
 import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
-import { runCommand } from '../../support/command.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runCommand, runKeys } from '../../support/command.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn, send } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
@@ -160,7 +159,7 @@ describeWithBothDatabases('who has the database', (create) => {
     const { balance: before } = (await own.send({ path: '/wallet' })).json
     const prepared = own.prepare(paying(5))
     expect((await send(service, prepared)).status).toBe(201)
-    await disturb(service, 'delete from nonces; delete from idempotency')
+    await disturb(service, 'delete from nonces; delete from idempotency_keys')
     const again = await send(service, prepared)
     expect(again.status).toBe(201)
     expect(again.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
@@ -172,7 +171,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(signatures).toHaveLength(2)
     expect(new Set(signatures).size).toBe(1)
     service.advanceClock(131)
-    await disturb(service, 'delete from nonces; delete from idempotency')
+    await disturb(service, 'delete from nonces; delete from idempotency_keys')
     expect((await send(service, prepared)).json.code).toBe('window_invalid')
     service.advanceClock(-131)
   })
@@ -181,7 +180,7 @@ describeWithBothDatabases('who has the database', (create) => {
     const own = await logIn(service, { openid: 'misled' })
     const { balance: before } = (await own.send({ path: '/wallet' })).json
     expect((await own.send({ ...paying(5), key: 'paid-already' })).status).toBe(201)
-    await disturb(service, 'delete from idempotency')
+    await disturb(service, 'delete from idempotency_keys')
     const path = `/outcomes/${Buffer.from('paid-already').toString('base64url')}`
     const asked = await own.send({ method: 'DELETE', path, key: undefined })
     expect(asked.json).toEqual({ outcome: 'none', cancelled: true })

@@ -8,19 +8,19 @@ import {
   heavyLogins,
 } from '../../support/heavy-requests.ts'
 import { logIn, prepareLogin, type RawSession, random, send } from '../../support/raw-client.ts'
-import { type ServiceChild, startServiceChild } from '../../support/service-child.ts'
+import { type MeasuredProcess, startMeasuredProcess } from '../../support/service-process.ts'
 
-let child: ServiceChild
+let child: MeasuredProcess
 let session: RawSession
 
 beforeAll(async () => {
   // Logins without end, and a proxy in front, so that X-Forwarded-For is read too.
-  child = await startServiceChild({ MINISEAL_TRUSTED_PROXIES: '1' })
+  child = await startMeasuredProcess({ MINISEAL_TRUSTED_PROXIES: '1' })
   session = await logIn(child.service)
   for (let i = 0; i < 30; i++) expect((await session.send()).status).toBe(200)
 }, 60_000)
 
-afterAll(() => child.stop())
+afterAll(() => child.close())
 
 const payment = {
   method: 'POST',

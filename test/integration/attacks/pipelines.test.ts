@@ -7,21 +7,21 @@ import type { CutReason } from '../../../service/transport/pipelines.ts'
 import { boundPipelines } from '../../../service/transport/pipelines.ts'
 import { floodUnread, pipelinedGets } from '../../support/floods.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { type ServiceChild, startServiceChild } from '../../support/service-child.ts'
+import { type MeasuredProcess, startMeasuredProcess } from '../../support/service-process.ts'
 
 describe('a service with a small heap', () => {
-  let child: ServiceChild
+  let child: MeasuredProcess
   let session: RawSession
   let quiet: number
 
   beforeAll(async () => {
-    child = await startServiceChild({}, 512)
+    child = await startMeasuredProcess({}, 512)
     session = await logIn(child.service)
     for (let i = 0; i < 50; i++) expect((await session.send()).status).toBe(200)
     quiet = child.residentMemory()
   }, 60_000)
 
-  afterAll(() => child.stop())
+  afterAll(() => child.close())
 
   it.each([
     '/audit/assets/app.js',

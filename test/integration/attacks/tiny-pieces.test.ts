@@ -6,16 +6,16 @@ import { createBodyMemoryBudget } from '../../../service/limits/bodies.ts'
 import { IncomingMessageBuffer } from '../../../service/transport/arriving-message.ts'
 import { logIn, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
-import type { ServiceChild } from '../../support/service-child.ts'
-import { startServiceChild } from '../../support/service-child.ts'
+import type { MeasuredProcess } from '../../support/service-process.ts'
+import { startMeasuredProcess } from '../../support/service-process.ts'
 
-let child: ServiceChild
+let child: MeasuredProcess
 
 beforeAll(async () => {
-  child = await startServiceChild()
+  child = await startMeasuredProcess()
 })
 
-afterAll(() => child.stop())
+afterAll(() => child.close())
 
 /** A connection that has said `words`, what it has heard, and its end. */
 function say(

@@ -1,14 +1,14 @@
 /** How much of the service one route of the gateway may take: connections, and places to wait. */
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openUpstreamBulkhead, type UpstreamBulkhead } from '../../../service/gateway/bulkhead.ts'
+import { openUpstreamPool, type UpstreamPool } from '../../../service/gateway/upstream-pool.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
 
 /** Answers wait for the test. */
 const held: ServerResponse[] = []
 const connections = new Set<unknown>()
 let upstream: TestUpstream
-let upstreamBulkhead: UpstreamBulkhead
+let pool: UpstreamPool
 
 beforeEach(async () => {
   held.length = 0
@@ -16,16 +16,16 @@ beforeEach(async () => {
     connections.add(request.socket)
     held.push(response)
   })
-  upstreamBulkhead = openUpstreamBulkhead({ connectTimeout: 3_000, maxContent: 1_000 })
+  pool = openUpstreamPool({ connectTimeout: 3_000, maxContent: 1_000 })
 })
 
 afterEach(async () => {
   upstream.close()
-  await upstreamBulkhead.close()
+  await pool.close()
 })
 
 async function order(deadline = AbortSignal.timeout(20_000)): Promise<string> {
-  return await upstreamBulkhead.run(deadline, async (agent) => {
+  return await pool.run(deadline, async (agent) => {
     const answer = await agent.request({
       origin: upstream.origin,
       path: '/',

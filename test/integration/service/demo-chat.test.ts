@@ -6,7 +6,7 @@ import type { RawSocket } from '../../support/raw-socket.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { until } from '../../support/soon.ts'
+import { until } from '../../support/until.ts'
 
 let service: OwnService
 let ming: RawSession

@@ -6,9 +6,9 @@ import { logIn } from '../../support/raw-client.ts'
 import type { RawSocket } from '../../support/raw-socket.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
-import { eventually, until } from '../../support/soon.ts'
 import type { TwoServices } from '../../support/two-services.ts'
 import { startTwoServices } from '../../support/two-services.ts'
+import { eventually, until } from '../../support/until.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)

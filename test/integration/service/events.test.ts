@@ -8,7 +8,7 @@ import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.t
 import { openSocket } from '../../support/raw-socket.ts'
 import type { OwnService, TestServiceOptions } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { eventually, until } from '../../support/soon.ts'
+import { eventually, until } from '../../support/until.ts'
 
 let service: OwnService
 const others: OwnService[] = []

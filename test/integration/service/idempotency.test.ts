@@ -90,9 +90,10 @@ it('opens no answer that was moved to another key behind its back', async () => 
   await session.send(posting('moved'))
   const path = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '')
   const database = new Database(path)
-  const answer = `(select answer_wrapped from idempotency where key = 'mine')`
+  const answer = `(select response_wrapped from idempotency_keys where key = 'mine')`
   expect(
-    database.prepare(`update idempotency set answer_wrapped = ${answer} where key = 'moved'`).run().changes,
+    database.prepare(`update idempotency_keys set response_wrapped = ${answer} where key = 'moved'`).run()
+      .changes,
   ).toBe(1)
   database.close()
   const code = 'internal'

@@ -8,7 +8,7 @@ import { createNextRoot, useRootKey } from '../../../service/keys/replacement.ts
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { CommandResult } from '../../support/command.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 

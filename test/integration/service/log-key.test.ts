@@ -20,7 +20,7 @@ import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 
 const now = 1_764_000_000
 const hour = 3_600

@@ -9,7 +9,7 @@ import { countOld, rewrapAll } from '../../../service/keys/rewrapping.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store } from '../../../service/store/store.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 
@@ -121,7 +121,7 @@ it('keeps what somebody else wrote meanwhile, and comes back for it', async () =
       // A login with the old master key comes between our look and our swap, once.
       commit: async (writes) => {
         const [write] = writes
-        if (write?.kind === 'swap-wrapped' && write.column === place.column && write.row[0] === id) {
+        if (write?.kind === 'replace-wrapped' && write.column === place.column && write.row[0] === id) {
           const other = new Database(path)
           other
             .prepare('update users set openid_wrapped = ? where id = ? and openid_wrapped = ?')
@@ -158,7 +158,7 @@ it('says so when a service goes on writing with the old key', async () => {
       {
         ...store,
         countWrapped: async (column, mark) => {
-          const place = { column: 'idempotency.answer_wrapped', row: `u\n${key}` }
+          const place = { column: 'idempotency_keys.response_wrapped', row: `u\n${key}` }
           const claim = { user: 'u', key: String(key++) }
           await store.commit([
             {
@@ -169,10 +169,10 @@ it('says so when a service goes on writing with the old key', async () => {
               expiresAt: 9_999_999_999,
             },
             {
-              kind: 'settle-idempotency',
+              kind: 'complete-idempotency',
               ...claim,
               startedAt: 1,
-              answerWrapped: old.wrap(new Uint8Array(3), place),
+              responseWrapped: old.wrap(new Uint8Array(3), place),
               now: 2,
             },
           ])

@@ -17,7 +17,7 @@ import { logIn } from '../../support/raw-client.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { until } from '../../support/soon.ts'
+import { until } from '../../support/until.ts'
 
 const orders = newBackend('orders')
 const support = newBackend('support')

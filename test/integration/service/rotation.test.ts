@@ -11,7 +11,7 @@ import type { RunningService } from '../../../service/server.ts'
 import { startService } from '../../../service/server.ts'
 import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
-import { runKeys } from '../../support/keys-command.ts'
+import { runKeys } from '../../support/command.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import type { TestService } from '../../support/service.ts'
 

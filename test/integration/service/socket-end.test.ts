@@ -10,7 +10,7 @@ import type { OwnService, TestServiceOptions } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 import { slowLine } from '../../support/slow-line.ts'
-import { eventually, until } from '../../support/soon.ts'
+import { eventually, until } from '../../support/until.ts'
 
 let answered = 0
 

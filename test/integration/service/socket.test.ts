@@ -10,7 +10,7 @@ import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { slowLine } from '../../support/slow-line.ts'
-import { eventually, until } from '../../support/soon.ts'
+import { eventually, until } from '../../support/until.ts'
 
 const work = { now: 0, most: 0, done: 0, pause: 0 }
 

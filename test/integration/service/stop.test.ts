@@ -124,7 +124,9 @@ it('has the answer that it gave on the disk, with nothing left in the WAL', asyn
   const path = join(folder, 'miniseal.db')
   expect([existsSync(`${path}-wal`), existsSync(`${path}-shm`)]).toEqual([false, false])
   const database = new Database(path, { readonly: true })
-  const settled = database.prepare('select key from idempotency where answer_wrapped is not null').all()
+  const settled = database
+    .prepare('select key from idempotency_keys where response_wrapped is not null')
+    .all()
   database.close()
   expect(settled).toEqual([{ key: 'kept' }])
 })

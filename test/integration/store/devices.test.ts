@@ -74,7 +74,7 @@ describeOnBothEngines('devices', (create) => {
 
   test('a device is named, and renamed, by its user alone and until it is revoked', async () => {
     const name = (text: string, user = 'user-1') =>
-      ({ kind: 'name-device', id: 'device-1', user, name: text }) as const
+      ({ kind: 'rename-device', id: 'device-1', user, name: text }) as const
     await login(at.store)
     await expectCommitted(name('我的手机'), name('phone'))
     expect(await at.store.findDevice('device-1')).toMatchObject({ name: 'phone' })

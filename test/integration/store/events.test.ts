@@ -1,7 +1,7 @@
 /** Outboxes: numbers without gaps whoever pushes, forgotten from the oldest on; and who hears of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Change } from '../../../service/store/events.ts'
+import type { Change } from '../../../service/store/changes.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write } from '../../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { GroupCommit } from '../../../service/store/group-commit.ts'
+import { GroupCommit } from '../../../service/store/sqlite/group-commit.ts'
 import type { WalSync } from '../../../service/store/sqlite/wal-sync.ts'
 import { StoreUnavailable } from '../../../service/store/store.ts'
 

@@ -176,10 +176,10 @@ describeOnBothEngines('the journal', (create) => {
 
   test('a user is left without what WeChat said of them, and their devices without names', async () => {
     await login(here)
-    await commit({ kind: 'name-device', id: 'device-1', user: 'user-1', name: 'Phone' })
+    await commit({ kind: 'rename-device', id: 'device-1', user: 'user-1', name: 'Phone' })
     const blanked = await commit(
-      { kind: 'blank-user', id: 'user-1', now: NOW },
-      { kind: 'forget-device-names', user: 'user-1' },
+      { kind: 'redact-user', id: 'user-1', now: NOW },
+      { kind: 'redact-device-names', user: 'user-1' },
     )
     expect(blanked).toBe('committed')
     const nothing = new Uint8Array(0)
@@ -190,7 +190,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await here.findDevice('device-1')).toMatchObject({ name: null, platform: null })
     // Nothing is nothing to wrap anew.
     expect(await here.countWrapped('users.openid_wrapped', bytes(5, 99))).toBe(0)
-    expect(await commit({ kind: 'blank-user', id: 'user-2', now: NOW })).toBe('refused')
+    expect(await commit({ kind: 'redact-user', id: 'user-2', now: NOW })).toBe('refused')
   })
 
   test('pruning forgets details past their time with what they are found by, a few at a time, and keeps the leaves', async () => {

@@ -4,12 +4,12 @@ import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Queries } from '../../../service/store/compile.ts'
-import type { LogSearch, LogSearching } from '../../../service/store/log-search.ts'
-import { prepareLogSearch } from '../../../service/store/log-search.ts'
+import type { Queries } from '../../../service/store/engine.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import * as postgresSchema from '../../../service/store/postgres/schema.ts'
 import * as sqliteSchema from '../../../service/store/sqlite/schema.ts'
+import type { LogSearch, SearchReads } from '../../../service/store/tlog-search.ts'
+import { prepareSearchReads } from '../../../service/store/tlog-search.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 
 const entries = 50_000
@@ -18,7 +18,7 @@ const start = 1_764_000_000_000
 const pace = 2_000
 
 interface Planned {
-  readonly searching: LogSearching
+  readonly searching: SearchReads
   /** Every plan of the statements that ran since the last call. */
   plans(): Promise<readonly string[]>
   close(): Promise<void>
@@ -115,12 +115,13 @@ function observe({ location }: TestDatabase): Planned {
   const ran: Ran[] = []
   const logger = { logQuery: (query: string, params: unknown[]) => void ran.push({ query, params }) }
   const guard = <T>(read: () => Promise<T>): Promise<T> => read()
+  const engine = { guard, locks: { update: '', keyShare: '' } } as const
   const take = (): readonly Ran[] => ran.splice(0)
   if (location.kind === 'sqlite') {
     const connection = new Database(location.path)
     const queries = drizzleSqlite(connection, { logger }) as unknown as Queries
     return {
-      searching: prepareLogSearch(queries, sqliteSchema as never, guard),
+      searching: prepareSearchReads({ ...engine, queries, tables: sqliteSchema }),
       plans: async () =>
         take().map(({ query, params }) => {
           const rows = connection
@@ -133,7 +134,11 @@ function observe({ location }: TestDatabase): Planned {
   }
   const pool = new Pool({ connectionString: location.url, max: 1 })
   return {
-    searching: prepareLogSearch(drizzlePostgres(pool, { logger }), postgresSchema, guard),
+    searching: prepareSearchReads({
+      ...engine,
+      queries: drizzlePostgres(pool, { logger }),
+      tables: postgresSchema,
+    }),
     async plans() {
       const plans: string[] = []
       for (const { query, params } of take()) {

@@ -1,8 +1,8 @@
 /** Staged leaves get their places, on both engines: all of them, once each, whoever asks. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { globalIndexOf } from '../../../service/store/log-records.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
+import { globalIndexOf } from '../../../service/store/tlog-entries.ts'
 import {
   appendPending,
   emptyLog,

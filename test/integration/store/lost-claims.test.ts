@@ -1,7 +1,7 @@
 /** A claim is lost when nobody has the file open any more who could be working on it. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { markLostClaims } from '../../../service/store/sqlite/lost-claims.ts'
+import { expireLostClaims } from '../../../service/store/sqlite/connection.ts'
 import { openSqliteStore } from '../../../service/store/sqlite/store.ts'
 import { createSqlite } from './engines.ts'
 import { bytes, claimIdempotency, NOW, putIntent } from './records.ts'
@@ -15,7 +15,9 @@ beforeEach(async () => {
 afterEach(() => database.remove())
 
 async function startedAt(key: string): Promise<unknown> {
-  const [row] = await database.sql(`select started_at, settled_at from idempotency where key = '${key}'`)
+  const [row] = await database.sql(
+    `select started_at, completed_at from idempotency_keys where key = '${key}'`,
+  )
   return row?.started_at
 }
 
@@ -23,13 +25,13 @@ test('an open claim and an intent are lost once all who had the file open are go
   const first = await openSqliteStore(database.path)
   await first.commit([claimIdempotency('open'), claimIdempotency('settled'), putIntent(1)])
   const settle = {
-    kind: 'settle-idempotency',
+    kind: 'complete-idempotency',
     user: 'user-1',
     key: 'settled',
     startedAt: NOW,
     now: NOW,
   } as const
-  await first.commit([{ ...settle, answerWrapped: bytes(9, 1) }])
+  await first.commit([{ ...settle, responseWrapped: bytes(9, 1) }])
   const second = await openSqliteStore(database.path)
   expect(await startedAt('open')).toBe(NOW)
   expect(await second.listIntents(NOW, 1)).toEqual([])
@@ -39,7 +41,7 @@ test('an open claim and an intent are lost once all who had the file open are go
   await second.close()
   await third.close()
   const alone = await openSqliteStore(database.path)
-  expect(await alone.findIdempotency('user-1', 'open')).toMatchObject({ startedAt: 0, settledAt: null })
+  expect(await alone.findIdempotency('user-1', 'open')).toMatchObject({ startedAt: 0, completedAt: null })
   expect(await alone.findIdempotency('user-1', 'settled')).toMatchObject({ startedAt: NOW })
   expect(await alone.listIntents(NOW, 1)).toMatchObject([{ id: bytes(16, 1), startedAt: 0 }])
   await alone.close()
@@ -49,10 +51,10 @@ test('a file that is no database, another database and no file are left as they 
   const store = await openSqliteStore(database.path)
   await store.close()
   const other = `${database.path}.other`
-  markLostClaims(other)
+  expireLostClaims(other)
   const connection = new Database(other)
   connection.exec('create table idempotency_of_others (a)')
   connection.close()
-  expect(() => markLostClaims(other)).not.toThrow()
-  expect(() => markLostClaims(import.meta.filename)).not.toThrow()
+  expect(() => expireLostClaims(other)).not.toThrow()
+  expect(() => expireLostClaims(import.meta.filename)).not.toThrow()
 })

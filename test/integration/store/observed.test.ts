@@ -1,8 +1,7 @@
 /** What the store tells for metrics: how many sessions are open, and every transaction that writes. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { CommitReport } from '../../../service/store/commit-report.ts'
 import { openStore } from '../../../service/store/open-store.ts'
-import type { Store } from '../../../service/store/store.ts'
+import type { CommitReport, Store } from '../../../service/store/store.ts'
 import { StoreUnavailable } from '../../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import { claimNonce, endSession, HOUR, insertSession, NOW, putDevice, putUser } from './records.ts'

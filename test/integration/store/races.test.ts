@@ -68,9 +68,9 @@ describeOnBothEngines('races', (create) => {
     for (const i of MANY.slice(0, 25)) {
       const key = `key-${i}`
       const fence = { ...claimIdempotency(key), fingerprint: new Uint8Array(32) }
-      const answerWrapped = bytes(8, 1)
-      const settled = { user: 'user-1', key, startedAt: NOW, answerWrapped, now: NOW }
-      const settle = { kind: 'settle-idempotency', ...settled } as const
+      const responseWrapped = bytes(8, 1)
+      const settled = { user: 'user-1', key, startedAt: NOW, responseWrapped, now: NOW }
+      const settle = { kind: 'complete-idempotency', ...settled } as const
       const claims = [claimIdempotency(key), claimIdempotency(key)]
       const results = await Promise.all([
         here.commit([fence, settle]),
@@ -79,7 +79,7 @@ describeOnBothEngines('races', (create) => {
       expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
       const found = await there.findIdempotency('user-1', key)
       const isFenced = results[0].kind === 'committed'
-      expect(found?.settledAt).toBe(isFenced ? NOW : null)
+      expect(found?.completedAt).toBe(isFenced ? NOW : null)
       expect(found?.fingerprint).toEqual(isFenced ? fence.fingerprint : claims[0]?.fingerprint)
     }
   })

@@ -20,9 +20,9 @@ export function claimLoginCode(seed: number, expiresAt = NOW + 600): WriteOf<'cl
   return { kind: 'claim-login-code', hash: bytes(32, seed), expiresAt }
 }
 
-export function putUser(id = 'user-1', now = NOW): WriteOf<'put-user'> {
+export function putUser(id = 'user-1', now = NOW): WriteOf<'upsert-user'> {
   return {
-    kind: 'put-user',
+    kind: 'upsert-user',
     id,
     app: 'wxapp',
     openidWrapped: bytes(40, 1),
@@ -31,8 +31,8 @@ export function putUser(id = 'user-1', now = NOW): WriteOf<'put-user'> {
   }
 }
 
-export function putDevice(id = 'device-1', user = 'user-1', now = NOW): WriteOf<'put-device'> {
-  return { kind: 'put-device', id, user, publicKey: bytes(32, 3), platform: 'ios', now }
+export function putDevice(id = 'device-1', user = 'user-1', now = NOW): WriteOf<'upsert-device'> {
+  return { kind: 'upsert-device', id, user, publicKey: bytes(32, 3), platform: 'ios', now }
 }
 
 export function insertSession(seed = 1, createdAt = NOW, user = 'user-1'): WriteOf<'insert-session'> {
@@ -75,8 +75,8 @@ export function insertServiceKey(kid = 'key-1', createdAt = NOW): WriteOf<'inser
   }
 }
 
-export function endServiceKey(kid = 'key-1', notAfter = NOW + 5): WriteOf<'end-service-key'> {
-  return { kind: 'end-service-key', keyKind: 'signing', kid, notAfter }
+export function endServiceKey(kid = 'key-1', notAfter = NOW + 5): WriteOf<'retire-service-key'> {
+  return { kind: 'retire-service-key', keyKind: 'signing', kid, notAfter }
 }
 
 /** A user with a device and session 1. @throws Error when the store refuses it. */
@@ -97,9 +97,9 @@ export function insertStepUp(seed = 1, expiresAt = NOW + 180): WriteOf<'insert-s
   }
 }
 
-export function useStepUp(seed = 1, now = NOW + 1): WriteOf<'use-step-up'> {
+export function useStepUp(seed = 1, now = NOW + 1): WriteOf<'consume-step-up'> {
   const { challenge, user, device, fingerprint } = insertStepUp(seed)
-  return { kind: 'use-step-up', challenge, user, device, fingerprint, now }
+  return { kind: 'consume-step-up', challenge, user, device, fingerprint, now }
 }
 
 export function raiseSoterCounter(counter: number, seed = 1): WriteOf<'raise-soter-counter'> {
@@ -111,11 +111,22 @@ export function claimIdempotency(key: string, user = 'user-1', now = NOW): Write
 }
 
 /** An event of user-1 that `seed` names, kept for an hour. */
-export function pushEvent(seed: number, parts: Partial<WriteOf<'push-event'>> = {}): WriteOf<'push-event'> {
+export function pushEvent(
+  seed: number,
+  parts: Partial<WriteOf<'append-event'>> = {},
+): WriteOf<'append-event'> {
   const id = new Uint8Array(16)
   new DataView(id.buffer).setFloat64(0, seed)
   const payloadWrapped = bytes(50, seed)
-  return { kind: 'push-event', user: 'user-1', id, payloadWrapped, now: NOW, expiresAt: NOW + HOUR, ...parts }
+  return {
+    kind: 'append-event',
+    user: 'user-1',
+    id,
+    payloadWrapped,
+    now: NOW,
+    expiresAt: NOW + HOUR,
+    ...parts,
+  }
 }
 
 export function putIntent(

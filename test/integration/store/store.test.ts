@@ -225,12 +225,17 @@ describeOnBothEngines('store', (create) => {
     await expectRefused({ ...abandon, startedAt: NOW + 1 })
     await expectRefused({ ...abandon, user: 'user-2' })
     await expectCommitted(abandon)
-    expect(await at.store.findIdempotency('user-1', 'key')).toMatchObject({ startedAt: 0, settledAt: null })
+    expect(await at.store.findIdempotency('user-1', 'key')).toMatchObject({ startedAt: 0, completedAt: null })
     await expectRefused({ ...abandon, kind: 'release-idempotency' })
     const anew = { kind: 'take-over-idempotency', ...own, startedBefore: NOW - 60, now: NOW + 1 } as const
     await expectCommitted(anew)
     await expectRefused(anew)
-    const settle = { kind: 'settle-idempotency', ...own, answerWrapped: bytes(4, 1), now: NOW + 2 } as const
+    const settle = {
+      kind: 'complete-idempotency',
+      ...own,
+      responseWrapped: bytes(4, 1),
+      now: NOW + 2,
+    } as const
     await expectCommitted({ ...settle, startedAt: NOW + 1 })
     await expectRefused({ ...abandon, startedAt: NOW + 1 })
   })
@@ -239,19 +244,19 @@ describeOnBothEngines('store', (create) => {
     const claim = claimIdempotency('key')
     const open = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
     const settle = {
-      kind: 'settle-idempotency',
+      kind: 'complete-idempotency',
       user: 'user-1',
       key: 'key',
       startedAt: NOW,
-      answerWrapped: bytes(9, 4),
+      responseWrapped: bytes(9, 4),
       now: NOW + 1,
     } as const
     await expectCommitted(claim)
     await expectRefused(claim)
     await expectCommitted(claimIdempotency('key', 'user-2'))
     expect(await at.store.findIdempotency('user-1', 'key')).toMatchObject({
-      settledAt: null,
-      answerWrapped: null,
+      completedAt: null,
+      responseWrapped: null,
     })
     await expectCommitted(open)
     await expectRefused(open)
@@ -264,8 +269,8 @@ describeOnBothEngines('store', (create) => {
       key: 'key',
       fingerprint: claim.fingerprint,
       startedAt: NOW,
-      settledAt: NOW + 1,
-      answerWrapped: bytes(9, 4),
+      completedAt: NOW + 1,
+      responseWrapped: bytes(9, 4),
       expiresAt: claim.expiresAt,
     })
     await at.store.prune(claim.expiresAt + 1, 10)

@@ -48,13 +48,13 @@ describeOnBothEngines('wrapped values', (create) => {
     return (await store.commit(writes)).kind
   }
 
-  async function answer(key: string, answerWrapped: Uint8Array): Promise<void> {
+  async function answer(key: string, responseWrapped: Uint8Array): Promise<void> {
     const settle = {
-      kind: 'settle-idempotency',
+      kind: 'complete-idempotency',
       user: 'user-1',
       key,
       startedAt: NOW,
-      answerWrapped,
+      responseWrapped,
       now: NOW,
     } as const
     expect(await commit(claimIdempotency(key), settle)).toBe('committed')
@@ -63,7 +63,7 @@ describeOnBothEngines('wrapped values', (create) => {
   async function list(limit: number): Promise<RowKey[]> {
     const rows: RowKey[] = []
     for (;;) {
-      const batch = await store.listWrapped('idempotency.answer_wrapped', mark, rows.at(-1), limit)
+      const batch = await store.listWrapped('idempotency_keys.response_wrapped', mark, rows.at(-1), limit)
       rows.push(...batch.map(({ row }) => row))
       if (batch.length < limit) return rows
     }
@@ -74,8 +74,8 @@ describeOnBothEngines('wrapped values', (create) => {
     await answer('d', under(mark, 1))
     await commit(claimIdempotency('open'))
     expect(await list(2)).toEqual(['a', 'b', 'c', 'e'].map((key) => ['user-1', key]))
-    expect(await store.countWrapped('idempotency.answer_wrapped', mark)).toBe(4)
-    expect(await store.countWrapped('idempotency.answer_wrapped', oldMark)).toBe(1)
+    expect(await store.countWrapped('idempotency_keys.response_wrapped', mark)).toBe(4)
+    expect(await store.countWrapped('idempotency_keys.response_wrapped', oldMark)).toBe(1)
   })
 
   test('swaps a value of every column, and refuses when it is not what it was', async () => {
@@ -88,7 +88,7 @@ describeOnBothEngines('wrapped values', (create) => {
       if (value === undefined) throw new Error(`nothing in ${column}`)
       expect(more).toEqual([])
       const swap = {
-        kind: 'swap-wrapped',
+        kind: 'replace-wrapped',
         column,
         row: value.row,
         from: value.wrapped,
@@ -118,7 +118,7 @@ describeOnBothEngines('wrapped values', (create) => {
     expect(results.filter((result) => result === 'committed')).toHaveLength(1)
     expect((await store.findIdempotency('user-1', 'key'))?.startedAt).toBe(NOW + 61)
     const own = { user: 'user-1', key: 'key', startedAt: NOW + 61 } as const
-    const settle = { kind: 'settle-idempotency', answerWrapped: null, now: NOW + 62 } as const
+    const settle = { kind: 'complete-idempotency', responseWrapped: null, now: NOW + 62 } as const
     // The first one was only slow. The key is not its own any more: not to settle, and not to free for another request.
     expect(await commit({ ...settle, ...own, startedAt: NOW })).toBe('refused')
     expect(await commit({ kind: 'release-idempotency', ...own, startedAt: NOW })).toBe('refused')
@@ -128,8 +128,8 @@ describeOnBothEngines('wrapped values', (create) => {
 
   test('a service key starts anew until it has an end, and is cut short until it is over', async () => {
     await commit(insertServiceKey('a'), insertServiceKey('b'))
-    const start = { kind: 'start-service-key', keyKind: 'signing', kid: 'a', notBefore: NOW + 9 } as const
-    const cut = { kind: 'cut-service-key', keyKind: 'signing', kid: 'a', now: NOW + 3 } as const
+    const start = { kind: 'activate-service-key', keyKind: 'signing', kid: 'a', notBefore: NOW + 9 } as const
+    const cut = { kind: 'revoke-service-key', keyKind: 'signing', kid: 'a', now: NOW + 3 } as const
     expect(await commit({ ...start, keyKind: 'root' })).toBe('refused')
     expect(await commit(start)).toBe('committed')
     expect(await commit(endServiceKey('a', NOW + 5))).toBe('committed')

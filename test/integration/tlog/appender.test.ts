@@ -173,7 +173,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
     const { secretContext } = await import('../../../service/keys/secret-places.ts')
     const to = wrapper.wrap(secret, secretContext(column, [tag]))
-    await store.commit([{ kind: 'swap-wrapped', column, row: [tag], from: before.keyWrapped, to }])
+    await store.commit([{ kind: 'replace-wrapped', column, row: [tag], from: before.keyWrapped, to }])
     expect((await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })).kind).toBe(
       'committed',
     )

@@ -40,7 +40,7 @@ describeOnBothEngines('thinning', (create) => {
   }
 
   const cosign = (size: number, to: string): Write => {
-    return { kind: 'swap-cosignatures', log: 0, size, from: '', to }
+    return { kind: 'replace-cosignatures', log: 0, size, from: '', to }
   }
 
   async function sizes(log = 0): Promise<readonly number[]> {

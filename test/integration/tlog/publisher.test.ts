@@ -70,7 +70,7 @@ it('signs anew after ten minutes in which nothing came, the same note, with its 
   const publisher = publisherOf()
   await publisher.step()
   const first = await latest()
-  await paths.store.commit([{ kind: 'swap-cosignatures', log: 0, size: 1, from: '', to: '— w AAAA\n' }])
+  await paths.store.commit([{ kind: 'replace-cosignatures', log: 0, size: 1, from: '', to: '— w AAAA\n' }])
   now += 599
   await publisher.step()
   expect((await latest())?.signedAt).toBe(first?.signedAt)
@@ -87,7 +87,7 @@ it('signs with every log key in use, not with one that is coming, and not with o
   const [present] = paths.keyring.published('log', now)
   await paths.store.commit([
     { kind: 'insert-service-key', key: next },
-    { kind: 'end-service-key', keyKind: 'log', kid: present?.kid ?? '', notAfter: now + 100 },
+    { kind: 'retire-service-key', keyKind: 'log', kid: present?.kid ?? '', notAfter: now + 100 },
   ])
   await paths.keyring.reload()
   for (const [after, expected] of [

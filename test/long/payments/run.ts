@@ -5,8 +5,8 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { startKilledService } from '../../support/killed-service.ts'
 import { LyingNetwork } from '../../support/lying-network.ts'
+import { startServiceProcess } from '../../support/service-process.ts'
 import type { Order } from './person.ts'
 import { Person } from './person.ts'
 import { Storm } from './storm.ts'
@@ -37,7 +37,7 @@ export async function runPayments(
   payments: number,
   tell: (begun: number, kills: number) => void = () => {},
 ): Promise<PaymentsReport> {
-  const killed = await startKilledService()
+  const killed = await startServiceProcess()
   const network = new LyingNetwork(killed.service.origin)
   await network.open()
   const storm = new Storm(network)

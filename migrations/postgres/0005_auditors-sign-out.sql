@@ -1,1 +1,0 @@
-ALTER TABLE "auditors" ADD COLUMN "signed_out_at" bigint;

@@ -1,1 +1,0 @@
-ALTER TABLE `sessions` ADD `required_acr` text;

@@ -1,1 +1,0 @@
-ALTER TABLE `auditors` ADD `signed_out_at` integer;

@@ -1,0 +1,197 @@
+/**
+ * Group commit on SQLite.
+ *
+ * A durable commit costs one flush of the disk, however much it contains. Work that arrives while a flush runs shares the
+ * next transaction; a lone request waits only for its own: the queue is drained once per turn of the event loop, after its
+ * I/O. When one piece rolls itself back, the transaction is undone and run again with a savepoint for each piece.
+ */
+import Database from 'better-sqlite3'
+import { type CommitObserver, faultCodeOf, StoreUnavailable } from '../store.ts'
+import type { Outcome } from '../tlog-sequence.ts'
+import type { WalSync } from './wal-sync.ts'
+
+interface Waiting {
+  /** Runs inside the transaction. @returns whether to keep its writes */
+  readonly run: () => boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface GroupCommitOptions {
+  /** Called for every transaction, before its callers are answered. */
+  readonly onCommit?: CommitObserver
+  /** Called once when a flush has failed; every later commit fails. */
+  readonly onLost?: (error: unknown) => void
+}
+
+/** Written to the WAL, and not yet known to be on disk. */
+interface Group {
+  readonly size: number
+  /** Milliseconds, by `performance.now()`. */
+  readonly startedAt: number
+  readonly done: readonly Waiting[]
+}
+
+/** Bounds how long one transaction blocks the event loop and other processes: about 5 ms. */
+const maxBatch = 256
+
+export class GroupCommit {
+  readonly #connection: Database.Database
+  readonly #statements: Record<'begin' | 'commit' | 'rollback', Database.Statement>
+  readonly #wal: WalSync
+  readonly #options: GroupCommitOptions
+  #waiting: Waiting[] = []
+  /** A group that is being flushed, or is about to be. */
+  #running: Promise<void> | undefined
+  #closed = false
+  /** A flush failed, or the file is gone: the state on disk is unknown. */
+  #failure: unknown
+
+  /** @param wal of the connection's file, whose `synchronous` is NORMAL */
+  constructor(connection: Database.Database, wal: WalSync, options: GroupCommitOptions = {}) {
+    this.#connection = connection
+    this.#statements = {
+      begin: connection.prepare('BEGIN IMMEDIATE'),
+      commit: connection.prepare('COMMIT'),
+      rollback: connection.prepare('ROLLBACK'),
+    }
+    this.#wal = wal
+    this.#options = options
+  }
+
+  /**
+   * Runs `work` in the next transaction, and again where another piece undid that: it may only read and write the database.
+   * It must be synchronous: better-sqlite3 has one connection, and an `await` between BEGIN and COMMIT would let another
+   * request's statements into the transaction.
+   *
+   * @returns the value of `work`, once the transaction is on disk; even with `keep: false`, because the work may have lost
+   *   against another piece of the same transaction
+   * @throws StoreUnavailable when the transaction failed as a whole; whatever else `work` threw, to its caller alone
+   */
+  add<T>(work: () => Outcome<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new StoreUnavailable(new Error('the store is closed')))
+    return new Promise<T>((resolve, reject) => {
+      let outcome: Outcome<T>
+      const run = () => {
+        outcome = work()
+        return outcome.keep
+      }
+      this.#waiting.push({ run, resolve: () => resolve(outcome.value), reject })
+      this.#schedule()
+    })
+  }
+
+  /** Commits everything that waits; later work is refused. */
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#running !== undefined) await this.#running
+  }
+
+  /** Work that arrives during a flush is in the next group. */
+  #schedule(): void {
+    this.#running ??= new Promise((resolve) => {
+      setImmediate(() => resolve(this.#flush()))
+    })
+  }
+
+  async #flush(): Promise<void> {
+    const group = this.#write()
+    try {
+      if (group.done.length > 0) await this.#wal.flush()
+      this.#finish(group)
+    } catch (error) {
+      // Permanent: pages that the disk did not store may be gone from the system's cache, too.
+      this.#failure = error
+      this.#options.onLost?.(error)
+      this.#fail(group, group.done, error)
+    }
+    this.#running = undefined
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** Commits what waits into the WAL. A failed transaction rejects its callers at once. */
+  #write(): Group {
+    const batch = this.#waiting.splice(0, maxBatch)
+    const group = { size: batch.length, startedAt: performance.now() }
+    try {
+      if (this.#failure !== undefined) throw this.#failure
+      return { ...group, done: this.#runTogether(batch) ? batch : this.#runApart(batch) }
+    } catch (error) {
+      this.#rollBack()
+      this.#fail(group, batch, error)
+      return { ...group, done: [] }
+    }
+  }
+
+  #finish(group: Group): void {
+    if (group.done.length === 0) return
+    this.#report(group, 'done')
+    for (const piece of group.done) piece.resolve()
+  }
+
+  #fail(group: Omit<Group, 'done'>, pieces: readonly Waiting[], error: unknown): void {
+    this.#report(group, 'failed', faultCodeOf(error))
+    for (const piece of pieces) piece.reject(new StoreUnavailable(error))
+  }
+
+  #report({ size, startedAt }: Omit<Group, 'done'>, outcome: 'done' | 'failed', code?: string): void {
+    this.#options.onCommit?.({ size, durationMs: performance.now() - startedAt, outcome, code })
+  }
+
+  /**
+   * Without savepoints, which suffices for almost every batch: a savepoint makes SQLite journal every page.
+   *
+   * @returns false when a piece rolls itself back, or throws: nothing has happened, and all must run again
+   * @throws the driver's error
+   */
+  #runTogether(batch: readonly Waiting[]): boolean {
+    this.#statements.begin.run()
+    if (batch.every((piece) => this.#isKept(piece))) {
+      this.#statements.commit.run()
+      return true
+    }
+    this.#statements.rollback.run()
+    return false
+  }
+
+  #isKept(piece: Waiting): boolean {
+    try {
+      return piece.run()
+    } catch (error) {
+      if (error instanceof Database.SqliteError) throw error
+      return false
+    }
+  }
+
+  /** Each piece in its own savepoint. @returns those that were not rejected. @throws the driver's error */
+  #runApart(batch: readonly Waiting[]): readonly Waiting[] {
+    this.#statements.begin.run()
+    const done = batch.filter((piece) => this.#runInSavepoint(piece))
+    this.#statements.commit.run()
+    return done
+  }
+
+  /** @returns false when the piece was rejected. @throws the driver's error, which ends the whole batch */
+  #runInSavepoint(piece: Waiting): boolean {
+    this.#connection.exec('SAVEPOINT piece')
+    try {
+      if (!piece.run()) this.#connection.exec('ROLLBACK TO piece')
+      this.#connection.exec('RELEASE piece')
+      return true
+    } catch (error) {
+      if (error instanceof Database.SqliteError) throw error // on a full disk, SQLite may have undone everything
+      this.#connection.exec('ROLLBACK TO piece; RELEASE piece')
+      piece.reject(error)
+      return false
+    }
+  }
+
+  /** Makes the connection ready for the next batch. SQLite may have rolled back by itself. */
+  #rollBack(): void {
+    try {
+      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
+    } catch {
+      // The first error is reported; a broken file fails again at the next BEGIN.
+    }
+  }
+}

@@ -1,0 +1,385 @@
+/**
+ * Entries of the transparency log: pending, sequenced, and the intents of requests without an outcome.
+ *
+ * An entry is *pending* from the commit of what it records until the sequencer gives it an index in the tree. The leaf is
+ * what was hashed: it never changes. Details are sealed with a key of the person they concern, whose identity the database
+ * holds as a blind index only: a keyed digest of 16 bytes for a user, of 8 bytes for everything else.
+ */
+import {
+  and,
+  asc,
+  count,
+  eq,
+  getTableColumns,
+  gte,
+  isNotNull,
+  isNull,
+  lt,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm'
+import type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
+import {
+  type ColumnKit,
+  compile,
+  type Engine,
+  type PruneStep,
+  prepareRead,
+  type Queries,
+  rowSlots,
+  slotsOf,
+  type WriteDefinitions,
+} from './engine.ts'
+
+export type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
+
+/** Entries of one log (one origin) have indexes 0, 1, …; a new origin in the same database is the next log. */
+export const indexesPerLog = 2 ** 40
+
+/** The index of an entry among all logs of the database: the order of every list, and its cursor. */
+export function globalIndexOf(log: number, index: number): number {
+  return log * indexesPerLog + index
+}
+
+export type EntryTables = ReturnType<typeof defineEntries>
+
+/** The columns of an entry, pending or sequenced. */
+function entryColumns({ text, bytes, integer, seconds }: ColumnKit) {
+  return {
+    /** The 16 bytes of the leaf's UUIDv7. */
+    id: bytes('id').notNull(),
+    /** The leaf hash (RFC 6962): 32 bytes. */
+    hash: bytes('hash').notNull(),
+    leaf: bytes('leaf').notNull(),
+    /** Milliseconds since 1970, as in the leaf. */
+    at: integer('at').notNull(),
+    kind: text('kind').notNull(),
+    result: text('result').$type<LeafResult>().notNull(),
+    /** Of a refusal. */
+    code: text('code'),
+    app: text('app'),
+    userBlindIndex: bytes('user_blind_index'),
+    deviceBlindIndex: bytes('device_blind_index'),
+    ipBlindIndex: bytes('ip_blind_index'),
+    /** Of the whole path, without its query. */
+    pathBlindIndex: bytes('path_blind_index'),
+    /** Of the path's first segment, for example `/wallet`. */
+    areaBlindIndex: bytes('area_blind_index'),
+    /** Sealed disclosures and salts; null where only the leaf exists. */
+    detail: bytes('detail'),
+    detailExpiresAt: seconds('detail_expires_at').notNull(),
+  }
+}
+
+export function defineEntries(kit: ColumnKit) {
+  const { table, bytes, integer, seconds, index, uniqueIndex, primaryKey, check } = kit
+  // No index but the key: the table has few rows at any time.
+  const tlogPending = table(
+    'tlog_pending',
+    {
+      ...entryColumns(kit),
+      /** By the service (`tlog/row-macs.ts`); null where it had no key. */
+      mac: bytes('mac'),
+    },
+    (t) => [
+      primaryKey({ name: 'tlog_pending_key', columns: [t.id] }),
+      check('tlog_pending_hash_length', sql`length(${t.hash}) = 32`),
+    ],
+  )
+  const tlogEntries = table(
+    'tlog_entries',
+    {
+      /** See {@link globalIndexOf}. */
+      globalIndex: integer('global_index').primaryKey(),
+      ...entryColumns(kit),
+    },
+    (t) => [
+      uniqueIndex('tlog_entries_id').on(t.id),
+      uniqueIndex('tlog_entries_hash').on(t.hash),
+      index('tlog_entries_at').on(t.at),
+      index('tlog_entries_kind').on(t.kind, t.globalIndex),
+      index('tlog_entries_result').on(t.result, t.globalIndex).where(sql`result <> 'ok'`),
+      index('tlog_entries_code').on(t.code, t.globalIndex).where(sql`code is not null`),
+      index('tlog_entries_user').on(t.userBlindIndex, t.globalIndex).where(sql`user_blind_index is not null`),
+      index('tlog_entries_device')
+        .on(t.deviceBlindIndex, t.globalIndex)
+        .where(sql`device_blind_index is not null`),
+      index('tlog_entries_ip').on(t.ipBlindIndex, t.globalIndex).where(sql`ip_blind_index is not null`),
+      index('tlog_entries_path').on(t.pathBlindIndex, t.globalIndex).where(sql`path_blind_index is not null`),
+      index('tlog_entries_area').on(t.areaBlindIndex, t.globalIndex).where(sql`area_blind_index is not null`),
+      index('tlog_entries_detail_expires').on(t.detailExpiresAt).where(sql`detail is not null`),
+    ],
+  )
+  const tlogIntents = table(
+    'tlog_intents',
+    {
+      /** The id of the leaf that will record the outcome. */
+      id: bytes('id').primaryKey(),
+      /** Names the key that `draft` is sealed with; null: the service's own. */
+      userBlindIndex: bytes('user_blind_index'),
+      /** Sealed: the known part of the leaf. */
+      draft: bytes('draft').notNull(),
+      startedAt: seconds('started_at').notNull(),
+    },
+    (t) => [index('tlog_intents_started').on(t.startedAt)],
+  )
+  return { tlogPending, tlogEntries, tlogIntents }
+}
+
+/** A pending entry as it is stored. */
+export type AuthenticatedPendingEntry = Readonly<EntryTables['tlogPending']['$inferSelect']>
+
+export type PendingEntry = Omit<AuthenticatedPendingEntry, 'mac'>
+
+/** A sequenced entry. */
+export type LogEntry = Readonly<EntryTables['tlogEntries']['$inferSelect']>
+
+/** A request that may have an effect and has no outcome yet. */
+export type IntentRecord = Readonly<EntryTables['tlogIntents']['$inferSelect']>
+
+/**
+ * The redacting writes are bulk. They erase the blind indexes and the detail of entries; the leaf, its kind, result, code
+ * and app stay. In one commit they go in the order of this list: an entry that the sequencer moves meanwhile is found by
+ * the second.
+ */
+export type EntryWrite =
+  /** Refused when an entry of this id is pending. */
+  | { readonly kind: 'insert-pending-entry'; readonly entry: AuthenticatedPendingEntry }
+  /** Refused when the index, the id or the hash is taken. */
+  | { readonly kind: 'insert-log-entry'; readonly entry: LogEntry }
+  /** Refused when an intent of this id exists. */
+  | { readonly kind: 'insert-intent'; readonly intent: IntentRecord }
+  /** Refused when the intent is gone. Of simultaneous ones, in any number of processes, exactly one commits. */
+  | { readonly kind: 'delete-intent'; readonly id: Uint8Array }
+  /** Bulk. Removes the user from their intents. */
+  | { readonly kind: 'redact-intents'; readonly blindIndex: Uint8Array }
+  /** Bulk. All pending entries of this user, or of this device where they have no user. */
+  | { readonly kind: 'redact-pending-entries'; readonly blindIndex: Uint8Array }
+  /** Bulk. The same for at most `limit` sequenced entries. */
+  | { readonly kind: 'redact-entries'; readonly blindIndex: Uint8Array; readonly limit: number }
+
+const redacted = {
+  userBlindIndex: null,
+  deviceBlindIndex: null,
+  ipBlindIndex: null,
+  pathBlindIndex: null,
+  areaBlindIndex: null,
+  detail: null,
+}
+
+/** Entries of a user, and those of a device that were written before its user was known. */
+function isAbout(
+  { userBlindIndex, deviceBlindIndex }: EntryTables['tlogPending'] | EntryTables['tlogEntries'],
+  blindIndex: SQL,
+): SQL | undefined {
+  return or(eq(userBlindIndex, blindIndex), and(eq(deviceBlindIndex, blindIndex), isNull(userBlindIndex)))
+}
+
+export function defineEntryWrites({ queries, tables }: Engine<EntryTables>): WriteDefinitions<EntryWrite> {
+  const { tlogPending, tlogEntries, tlogIntents } = tables
+  const slot = slotsOf<IntentRecord>()
+  const insertPending = compile(
+    queries
+      .insert(tlogPending)
+      .values(rowSlots(tlogPending))
+      .onConflictDoNothing()
+      .returning({ touched: tlogPending.at }),
+  )
+  const insertEntry = compile(
+    queries
+      .insert(tlogEntries)
+      .values(rowSlots(tlogEntries))
+      .onConflictDoNothing()
+      .returning({ touched: tlogEntries.at }),
+  )
+  const touched = { touched: tlogIntents.startedAt }
+  const insertIntent = compile(
+    queries.insert(tlogIntents).values(rowSlots(tlogIntents)).onConflictDoNothing().returning(touched),
+  )
+  const isIntent = eq(tlogIntents.id, slot('id'))
+  return {
+    'insert-pending-entry': { bind: ({ entry }) => insertPending(entry), isShareable: true },
+    'insert-log-entry': { bind: ({ entry }) => insertEntry(entry) },
+    'insert-intent': { bind: ({ intent }) => insertIntent(intent), isShareable: true },
+    'delete-intent': {
+      bind: compile(queries.delete(tlogIntents).where(isIntent).returning(touched)),
+      isShareable: true,
+    },
+    ...defineRedactions(queries, tables),
+  }
+}
+
+function defineRedactions(queries: Queries, { tlogPending, tlogEntries, tlogIntents }: EntryTables) {
+  const slot = slotsOf<{ blindIndex: Uint8Array; limit: number }>()
+  const blindIndex = sql`${slot('blindIndex')}`
+  const some = queries
+    .select({ globalIndex: tlogEntries.globalIndex })
+    .from(tlogEntries)
+    .where(isAbout(tlogEntries, blindIndex))
+    .limit(slot('limit'))
+  return {
+    'redact-intents': {
+      bind: compile(
+        queries
+          .update(tlogIntents)
+          .set({ userBlindIndex: null })
+          .where(eq(tlogIntents.userBlindIndex, slot('blindIndex')))
+          .returning({ touched: tlogIntents.startedAt }),
+      ),
+      isBulk: true,
+    },
+    'redact-pending-entries': {
+      bind: compile(
+        queries
+          .update(tlogPending)
+          .set(redacted)
+          .where(isAbout(tlogPending, blindIndex))
+          .returning({ touched: tlogPending.at }),
+      ),
+      isBulk: true,
+    },
+    'redact-entries': {
+      bind: compile(
+        queries
+          .update(tlogEntries)
+          .set(redacted)
+          .where(sql`${tlogEntries.globalIndex} in ${some}`)
+          .returning({ touched: tlogEntries.at }),
+      ),
+      isBulk: true,
+    },
+  } as const
+}
+
+export interface IndexedLeaf {
+  readonly globalIndex: number
+  readonly leaf: Uint8Array
+}
+
+export interface EntryReads {
+  findLogEntry(globalIndex: number): Promise<LogEntry | undefined>
+  /** By the leaf's UUIDv7 (16 bytes). */
+  findLogEntryById(id: Uint8Array): Promise<LogEntry | undefined>
+  /** By the leaf hash (32 bytes). */
+  findLogEntryByHash(hash: Uint8Array): Promise<LogEntry | undefined>
+  /** Entries with `from <= globalIndex < end`, in this order, at most `limit`. */
+  listLogEntries(from: number, end: number, limit: number): Promise<readonly LogEntry[]>
+  /** The same, with the leaf bytes alone. */
+  listLeaves(from: number, end: number, limit: number): Promise<readonly IndexedLeaf[]>
+  /** Whether `redact-entries` would find anything. */
+  hasEntriesWith(blindIndex: Uint8Array): Promise<boolean>
+  /** A pending entry, by its UUIDv7 (16 bytes) or its hash (32 bytes). */
+  findPending(idOrHash: Uint8Array): Promise<PendingEntry | undefined>
+  /** Pending entries, the oldest ids first. */
+  listPending(limit: number): Promise<readonly AuthenticatedPendingEntry[]>
+  countPending(): Promise<number>
+  /** Whether any entry is pending. Cheaper than the count. */
+  hasPending(): Promise<boolean>
+  /** Intents that began before `startedBefore` (UNIX seconds), the oldest first. */
+  listIntents(startedBefore: number, limit: number): Promise<readonly IntentRecord[]>
+}
+
+export function prepareEntryReads(engine: Engine<EntryTables>): EntryReads {
+  return { ...prepareSequencedReads(engine), ...preparePendingReads(engine), ...prepareIntentReads(engine) }
+}
+
+function prepareSequencedReads(engine: Engine<EntryTables>) {
+  const { queries } = engine
+  const { tlogEntries } = engine.tables
+  const { globalIndex, id, hash, leaf } = tlogEntries
+  const slot = sql.placeholder
+  const entries = () => queries.select(getTableColumns(tlogEntries)).from(tlogEntries)
+  const isInRange = and(gte(globalIndex, slot('from')), lt(globalIndex, slot('end')))
+  const byIndex = prepareRead(engine, entries().where(eq(globalIndex, slot('globalIndex'))))
+  const byId = prepareRead(engine, entries().where(eq(id, slot('id'))))
+  const byHash = prepareRead(engine, entries().where(eq(hash, slot('hash'))))
+  const range = prepareRead(engine, entries().where(isInRange).orderBy(asc(globalIndex)).limit(slot('limit')))
+  const leaves = prepareRead(
+    engine,
+    queries
+      .select({ globalIndex, leaf })
+      .from(tlogEntries)
+      .where(isInRange)
+      .orderBy(asc(globalIndex))
+      .limit(slot('limit')),
+  )
+  const about = prepareRead(
+    engine,
+    queries
+      .select({ globalIndex })
+      .from(tlogEntries)
+      .where(isAbout(tlogEntries, sql`${slot('blindIndex')}`))
+      .limit(1),
+  )
+  return {
+    findLogEntry: async (globalIndex: number) => (await byIndex({ globalIndex }))[0],
+    findLogEntryById: async (id: Uint8Array) => (await byId({ id }))[0],
+    findLogEntryByHash: async (hash: Uint8Array) => (await byHash({ hash }))[0],
+    listLogEntries: (from: number, end: number, limit: number) => range({ from, end, limit }),
+    listLeaves: (from: number, end: number, limit: number) => leaves({ from, end, limit }),
+    hasEntriesWith: async (blindIndex: Uint8Array) => (await about({ blindIndex })).length > 0,
+  }
+}
+
+function preparePendingReads(engine: Engine<EntryTables>) {
+  const { queries } = engine
+  const { tlogPending } = engine.tables
+  const slot = sql.placeholder
+  const byKey = (column: typeof tlogPending.id | typeof tlogPending.hash) =>
+    prepareRead(
+      engine,
+      queries
+        .select()
+        .from(tlogPending)
+        .where(eq(column, slot('key'))),
+    )
+  const byId = byKey(tlogPending.id)
+  const byHash = byKey(tlogPending.hash)
+  const oldest = prepareRead(
+    engine,
+    queries.select().from(tlogPending).orderBy(asc(tlogPending.id)).limit(slot('limit')),
+  )
+  const total = prepareRead(engine, queries.select({ entries: count() }).from(tlogPending))
+  const any = prepareRead(engine, queries.select({ id: tlogPending.id }).from(tlogPending).limit(1))
+  return {
+    findPending: async (key: Uint8Array) => (await (key.length === 16 ? byId : byHash)({ key }))[0],
+    listPending: (limit: number) => oldest({ limit }),
+    countPending: async () => (await total())[0]?.entries ?? 0,
+    hasPending: async () => (await any()).length > 0,
+  }
+}
+
+function prepareIntentReads(engine: Engine<EntryTables>) {
+  const { tlogIntents } = engine.tables
+  const intents = prepareRead(
+    engine,
+    engine.queries
+      .select()
+      .from(tlogIntents)
+      .where(lt(tlogIntents.startedAt, sql.placeholder('before')))
+      .orderBy(asc(tlogIntents.startedAt), asc(tlogIntents.id))
+      .limit(sql.placeholder('limit')),
+  )
+  return { listIntents: (before: number, limit: number) => intents({ before, limit }) }
+}
+
+/** Expired details are erased with the blind indexes. The leaf stays. */
+export function compileDetailPruning({ queries, tables }: Engine<EntryTables>): readonly PruneStep[] {
+  const { tlogEntries } = tables
+  const slot = slotsOf<{ before: number; limit: number }>()
+  const expired = queries
+    .select({ globalIndex: tlogEntries.globalIndex })
+    .from(tlogEntries)
+    .where(and(lt(tlogEntries.detailExpiresAt, slot('before')), isNotNull(tlogEntries.detail)))
+    .orderBy(asc(tlogEntries.detailExpiresAt))
+    .limit(slot('limit'))
+  const prune = compile(
+    queries
+      .update(tlogEntries)
+      .set(redacted)
+      .where(sql`${tlogEntries.globalIndex} in ${expired}`)
+      .returning({ touched: tlogEntries.at }),
+  )
+  return [(now, limit) => prune({ before: now, limit })]
+}

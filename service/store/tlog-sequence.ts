@@ -1,0 +1,352 @@
+/**
+ * Sequencing: pending entries get their indexes in one transaction, which is written once and run synchronously (SQLite)
+ * or awaited (PostgreSQL).
+ *
+ * The holder of the state-row lock is the only sequencer, and it changes the row only from the size and root that it read:
+ * two processes cannot fork the tree. A batch takes whatever is pending. An entry that commits late, whatever its id and
+ * time, is taken by a later batch.
+ */
+import { and, asc, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
+import {
+  type BoundStatement,
+  type Compiled,
+  compile,
+  type Engine,
+  type Queries,
+  rowSlots,
+  slotsOf,
+} from './engine.ts'
+import { type AuthenticatedPendingEntry, type EntryTables, globalIndexOf } from './tlog-entries.ts'
+import type { LogState, TileRecord, TreeTables } from './tlog-tree.ts'
+
+/** The input of a batch. */
+export interface SequenceBatch {
+  readonly state: LogState
+  /** The partial tiles: the last one of each level, where it is not full. */
+  readonly edge: readonly TileRecord[]
+  /** In the order of their indexes. Never empty. */
+  readonly pending: readonly Pick<AuthenticatedPendingEntry, 'hash' | 'leaf' | 'mac'>[]
+}
+
+/** The tree after a batch. */
+export interface Growth {
+  readonly root: Uint8Array
+  /** Of the new state. */
+  readonly mac: Uint8Array | null
+  /** The tiles that changed, whole. */
+  readonly tiles: readonly GrownTile[]
+}
+
+export interface GrownTile extends TileRecord {
+  /** How many hashes it held before; 0: it is new. */
+  readonly widthBefore: number
+}
+
+/** Computes the tree after a batch. An error that it throws undoes the batch and is returned as `refused`. */
+export type Grow = (batch: SequenceBatch) => Growth
+
+export type SequenceResult =
+  | { readonly kind: 'sequenced'; readonly state: LogState; readonly leaves: number }
+  /** Nothing is pending. */
+  | { readonly kind: 'idle' }
+  /** No log has been started in this database. */
+  | { readonly kind: 'no-log' }
+  /** `grow` threw this. */
+  | { readonly kind: 'refused'; readonly cause: unknown }
+
+export interface Sequencing {
+  /**
+   * Takes at most `limit` (1 to 256) pending entries into the tree of the newest log, in one durable transaction: entries
+   * with their indexes, tiles, hourly counts, state. Any number of processes may call it at once.
+   *
+   * @param grow synchronous
+   */
+  sequence(grow: Grow, limit: number): Promise<SequenceResult>
+}
+
+/** The result of a piece of work in a transaction; `keep: false` rolls back all that it wrote. */
+export interface Outcome<T> {
+  readonly keep: boolean
+  readonly value: T
+}
+
+/** A row as the driver returns it: 64-bit integers may be text. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** The statements of a transaction; each yields its rows. */
+export type Steps<T> = Generator<BoundStatement, T, readonly Row[]>
+
+/** The largest batch. */
+export const maxSequenced = 256
+
+/** Compiles the transaction for one engine. */
+export function compileSequence(
+  engine: Engine<EntryTables & TreeTables>,
+): (grow: Grow, limit: number) => Steps<Outcome<SequenceResult>> {
+  const statements = compileSequenceStatements(engine)
+  return (grow, limit) => sequenceSteps(statements, grow, limit)
+}
+
+function* sequenceSteps(
+  statements: SequenceStatements,
+  grow: Grow,
+  limit: number,
+): Steps<Outcome<SequenceResult>> {
+  const state = yield* lockNewest(statements)
+  if (state === undefined) return keep({ kind: 'no-log' })
+  const rows = yield statements.lockPending({ limit })
+  if (rows.length === 0) return keep({ kind: 'idle' })
+  const pending = rows.map((row) => ({
+    id: bytesOf(row, 'id'),
+    hash: bytesOf(row, 'hash'),
+    leaf: bytesOf(row, 'leaf'),
+    mac: bytesOrNullOf(row, 'mac'),
+  }))
+  const edge = (yield statements.edge(edgeOf(state))).map(readTile)
+  let growth: Growth
+  try {
+    growth = grow({ state, edge, pending })
+  } catch (cause) {
+    return { keep: false, value: { kind: 'refused', cause } }
+  }
+  const ids = pending.map(({ id }) => id)
+  yield* moveEntries(statements, state, ids)
+  for (const tile of growth.tiles) yield* writeTile(statements, tile)
+  const size = state.size + ids.length
+  const { log, root: rootBefore, size: sizeBefore } = state
+  const { root, mac } = growth
+  expectRows(yield statements.growState({ log, sizeBefore, rootBefore, size, root, mac }), 1)
+  return keep({ kind: 'sequenced', state: { ...state, size, root, mac }, leaves: ids.length })
+}
+
+function keep(value: SequenceResult): Outcome<SequenceResult> {
+  return { keep: true, value }
+}
+
+/** A new log is started under the lock of the previous state row. So after locking a row, check that it is the newest. */
+function* lockNewest(statements: SequenceStatements): Steps<LogState | undefined> {
+  let [newest] = yield statements.newestLog
+  while (newest !== undefined) {
+    const [row] = yield statements.lockState({ log: numberOf(newest, 'log') })
+    ;[newest] = yield statements.newestLog
+    if (row !== undefined && newest !== undefined && numberOf(row, 'log') === numberOf(newest, 'log')) {
+      return readState(row)
+    }
+  }
+  return undefined
+}
+
+function* moveEntries(
+  statements: SequenceStatements,
+  state: LogState,
+  ids: readonly Uint8Array[],
+): Steps<void> {
+  const length = listLengths.find((candidate) => candidate >= ids.length) ?? maxSequenced
+  const values: Record<string, unknown> = { base: globalIndexOf(state.log, state.size) - 1 }
+  for (let i = 0; i < length; i++) values[`id${i}`] = ids[Math.min(i, ids.length - 1)]
+  expectRows(yield statements.moveEntries(length)(values), ids.length)
+  yield statements.countHours(length)(values)
+  expectRows(yield statements.removePending(length)(values), ids.length)
+}
+
+function* writeTile(statements: SequenceStatements, tile: GrownTile): Steps<void> {
+  const { widthBefore, ...values } = tile
+  const write = widthBefore === 0 ? statements.insertTile : statements.growTile
+  expectRows(yield write({ ...values, bytesBefore: widthBefore * 32 }), 1)
+}
+
+/** The transaction has locked every row that it writes, so a different count means damage. */
+function expectRows(rows: readonly Row[], count: number): void {
+  if (rows.length !== count) throw new Error('the tables of the log contradict each other')
+}
+
+/** The index of the last tile of each level, by the names of the placeholders. */
+function edgeOf({ log, size }: LogState): Record<string, unknown> {
+  const indexes = levels.map((level): [string, number] => [
+    `index${level}`,
+    Math.floor(size / 256 ** (level + 1)),
+  ])
+  return { log, ...Object.fromEntries(indexes) }
+}
+
+function readState(row: Row): LogState {
+  const { origin } = row
+  if (typeof origin !== 'string') throw new Error('a log has no origin')
+  const [log, size] = [numberOf(row, 'log'), numberOf(row, 'size')]
+  return { log, origin, size, root: bytesOf(row, 'root'), mac: bytesOrNullOf(row, 'mac') }
+}
+
+function readTile(row: Row): TileRecord {
+  const [log, level, index] = [numberOf(row, 'log'), numberOf(row, 'level'), numberOf(row, 'tile_index')]
+  return { log, level, index, hashes: bytesOf(row, 'hashes') }
+}
+
+function numberOf(row: Row, column: string): number {
+  const number = Number(row[column])
+  if (!Number.isSafeInteger(number)) throw new Error(`the column ${column} is no integer`)
+  return number
+}
+
+function bytesOf(row: Row, column: string): Uint8Array {
+  const bytes = row[column]
+  if (!(bytes instanceof Uint8Array)) throw new Error(`the column ${column} is no byte string`)
+  return new Uint8Array(bytes)
+}
+
+function bytesOrNullOf(row: Row, column: string): Uint8Array | null {
+  return row[column] === null ? null : bytesOf(row, column)
+}
+
+/** Lengths of id lists for which statements are compiled; a shorter list repeats its last id, which changes nothing. */
+const listLengths = [1, 8, 64, 256]
+
+/** Levels with a partial tile: at most five for the 2^40 leaves of a log. */
+const levels = [0, 1, 2, 3, 4]
+
+interface SequenceStatements {
+  readonly newestLog: BoundStatement
+  readonly lockState: Compiled
+  readonly lockPending: Compiled
+  readonly edge: Compiled
+  /** By the number of ids. */
+  readonly moveEntries: (ids: number) => Compiled
+  readonly countHours: (ids: number) => Compiled
+  readonly removePending: (ids: number) => Compiled
+  readonly insertTile: Compiled
+  readonly growTile: Compiled
+  readonly growState: Compiled
+}
+
+function compileSequenceStatements(engine: Engine<EntryTables & TreeTables>): SequenceStatements {
+  return {
+    ...compileLocks(engine),
+    ...compileMoves(engine),
+    ...compileGrowth(engine.queries, engine.tables),
+  }
+}
+
+const slot = sql.placeholder
+
+function compileLocks({ queries, tables, locks }: Engine<EntryTables & TreeTables>) {
+  const { tlogStates, tlogPending, tlogTiles } = tables
+  const { id, hash, leaf, mac } = tlogPending
+  const isEdge = levels.map((level) =>
+    and(eq(tlogTiles.level, level), eq(tlogTiles.index, slot(`index${level}`))),
+  )
+  return {
+    newestLog: compile(
+      queries.select({ log: tlogStates.log }).from(tlogStates).orderBy(desc(tlogStates.log)).limit(1),
+    )({}),
+    lockState: compile(
+      queries
+        .select()
+        .from(tlogStates)
+        .where(eq(tlogStates.log, slot('log'))),
+      locks.update,
+    ),
+    lockPending: compile(
+      queries.select({ id, hash, leaf, mac }).from(tlogPending).orderBy(asc(id)).limit(slot('limit')),
+      locks.update,
+    ),
+    edge: compile(
+      queries
+        .select()
+        .from(tlogTiles)
+        .where(and(eq(tlogTiles.log, slot('log')), or(...isEdge))),
+    ),
+  }
+}
+
+/** Entries move inside the database; a concurrent redaction waits for the locked rows. */
+function compileMoves({ queries, tables }: Engine<EntryTables & TreeTables>) {
+  const { tlogPending, tlogEntries, tlogHourlyCounts } = tables
+  const isChosen = (ids: number): SQL =>
+    inArray(
+      tlogPending.id,
+      Array.from({ length: ids }, (_, i) => slot(`id${i}`)),
+    )
+  const { id, mac: _, ...others } = getTableColumns(tlogPending)
+  const globalIndex = sql<number>`cast(${slot('base')} as bigint) + row_number() over (order by ${id})`.as(
+    'global_index',
+  )
+  const hour = sql<number>`${tlogPending.at} / 3600000 * 3600`.as('hour')
+  const code = sql<string>`coalesce(${tlogPending.code}, '')`.as('code_or_empty')
+  const entries = sql<number>`count(*)`.as('entries')
+  const { kind, result } = tlogPending
+  const counts = tlogHourlyCounts
+  return {
+    moveEntries: once((ids) =>
+      compile(
+        queries
+          .insert(tlogEntries)
+          .select(
+            queries
+              .select({ globalIndex, id, ...others })
+              .from(tlogPending)
+              .where(isChosen(ids)),
+          )
+          .returning({ touched: tlogEntries.globalIndex }),
+      ),
+    ),
+    countHours: once((ids) =>
+      compile(
+        queries
+          .insert(counts)
+          .select(
+            queries
+              .select({ hour, kind, result, code, entries })
+              .from(tlogPending)
+              .where(isChosen(ids))
+              .groupBy(sql`1`, sql`2`, sql`3`, sql`4`),
+          )
+          .onConflictDoUpdate({
+            target: [counts.hour, counts.kind, counts.result, counts.code],
+            set: { entries: sql`${counts.entries} + excluded.entries` },
+          })
+          .returning({ touched: counts.hour }),
+      ),
+    ),
+    removePending: once((ids) =>
+      compile(queries.delete(tlogPending).where(isChosen(ids)).returning({ touched: tlogPending.at })),
+    ),
+  }
+}
+
+function compileGrowth(queries: Queries, { tlogTiles, tlogStates }: TreeTables) {
+  const tile = slotsOf<TileRecord & { bytesBefore: number }>()
+  const state = slotsOf<LogState & { sizeBefore: number; rootBefore: Uint8Array }>()
+  const { log, level, index, hashes } = tlogTiles
+  const isTile = and(eq(log, tile('log')), eq(level, tile('level')), eq(index, tile('index')))
+  const isUnchanged = and(
+    eq(tlogStates.log, state('log')),
+    eq(tlogStates.size, state('sizeBefore')),
+    eq(tlogStates.root, state('rootBefore')),
+  )
+  return {
+    insertTile: compile(queries.insert(tlogTiles).values(rowSlots(tlogTiles)).returning({ touched: log })),
+    growTile: compile(
+      queries
+        .update(tlogTiles)
+        .set({ hashes: sql`${tile('hashes')}` })
+        .where(and(isTile, sql`length(${hashes}) = ${tile('bytesBefore')}`))
+        .returning({ touched: log }),
+    ),
+    growState: compile(
+      queries
+        .update(tlogStates)
+        .set({ size: sql`${state('size')}`, root: sql`${state('root')}`, mac: sql`${state('mac')}` })
+        .where(isUnchanged)
+        .returning({ touched: tlogStates.log }),
+    ),
+  }
+}
+
+/** Compiles a statement for each number of ids when it is first needed. */
+function once(make: (ids: number) => Compiled): (ids: number) => Compiled {
+  const made = new Map<number, Compiled>()
+  return (ids) => {
+    const compiled = made.get(ids) ?? make(ids)
+    made.set(ids, compiled)
+    return compiled
+  }
+}
