@@ -1,8 +1,8 @@
-/** Tells Stryker to leave the words of errors alone: they are for developers, and nothing may depend on them. */
+/** A Stryker plugin that skips the messages of errors: no behaviour depends on them. */
 
 const errors = new Set(['Error', 'ProtocolError', 'FormatError', 'LogError'])
 
-/** The word of the code or the reason comes first in some, and is not left alone. */
+/** Where the first argument is a code or a reason, only the second one is a message. */
 function isMessage(path) {
   const call = path.parentPath?.node
   if (!path.isStringLiteral?.() && !path.isTemplateLiteral?.()) return false
@@ -15,7 +15,7 @@ export const strykerPlugins = [
     kind: 'Ignore',
     name: 'messages',
     value: {
-      shouldIgnore: (path) => (isMessage(path) ? 'the words of an error are for developers' : undefined),
+      shouldIgnore: (path) => (isMessage(path) ? 'messages of errors are for developers' : undefined),
     },
   },
 ]

@@ -26,10 +26,10 @@ function hasSpace(folder: string): boolean {
 
 /** The long tests run in `e2e`, too: each for seconds. */
 const fewRounds = {
-  MINISEAL_CRASH_ROUNDS: '4',
-  MINISEAL_CHAOS_TRANSFERS: '40',
-  MINISEAL_FLOOD_SECONDS: '3',
-  MINISEAL_PAYMENTS: '40',
+  TEST_CRASH_ROUNDS: '4',
+  TEST_CHAOS_TRANSFERS: '40',
+  TEST_FLOOD_SECONDS: '3',
+  TEST_PAYMENTS: '40',
 }
 
 const globalSetup = 'test/support/global-setup.ts'
@@ -69,7 +69,7 @@ export default defineConfig({
           name: 'postgres',
           include: engineSuites,
           isolate: false,
-          env: { ...memoryFolder, ...fewRounds, MINISEAL_TEST_ENGINE: 'postgres' },
+          env: { ...memoryFolder, ...fewRounds, TEST_ENGINES: 'postgres' },
           globalSetup,
         },
       },
@@ -92,7 +92,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
-          env: { MINISEAL_TEST_ENGINE: 'sqlite,postgres' },
+          env: { TEST_ENGINES: 'sqlite,postgres' },
           globalSetup,
         },
       },

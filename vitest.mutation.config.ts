@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** The quick tests of a room: what its mutants are judged by (stryker.config.mjs). */
+/** The quick tests of each area: they judge its mutants (stryker.config.mjs). */
 const tests = {
   crypto: [
     'test/unit/crypto/*.test.ts',
@@ -10,7 +10,7 @@ const tests = {
     'test/conformance/vectors/{vectors,sealing-vectors,log-vectors}.test.ts',
   ],
   exchange: [
-    'test/integration/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,told-base,receipts,methods,stale-sessions,metrics,step-up-handlers}.test.ts',
+    'test/integration/service/{channel,idempotency,lost-requests,replays,refusals,openings,step-up,login-risk,devices,explain-signature-base,receipts,methods,stale-sessions,metrics,step-up-handlers}.test.ts',
     'test/integration/service/log-{leaves,erasure,fail-closed}.test.ts',
   ],
 }
@@ -30,7 +30,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
-    include: process.env.MINISEAL_AREA === 'exchange' ? tests.exchange : tests.crypto,
+    include: process.env.TEST_AREA === 'exchange' ? tests.exchange : tests.crypto,
     isolate: false,
     sequence: { sequencer: QuickestFirst },
     testTimeout: 30_000,

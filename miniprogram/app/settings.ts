@@ -1,9 +1,9 @@
 /**
- * Which service this mini program talks to, and whose root keys it pins. `npm run build:app -- --origin … --appid …
- * --root …` writes them anew.
+ * The service of the mini program and its pinned root keys. `npm run build:app -- --origin … --appid … --root …`
+ * overwrites them.
  */
 export interface Settings {
-  /** As the request domain in WeChat's console, lower case, without a path. */
+  /** Lower case, without a path; also the request domain in the WeChat console. */
   readonly origin: string
   readonly appid: string
   /** base64url, from `npx miniseal keys export`. */

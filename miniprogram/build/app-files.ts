@@ -1,29 +1,32 @@
 /**
- * Every file of the mini program's package, found by following what is used from app.json on: of a component library
- * only what is used counts against WeChat's 2 MB.
+ * Collects the files of the mini program's package by following references from app.json, because only the used part
+ * of a component library should count against WeChat's limit of 2 MB.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { compileModule } from './modules.ts'
+import { transformSync } from 'esbuild'
+import postcss from 'postcss'
 import {
+  appFolder,
   componentsOf,
+  isFile,
   moduleReferences,
   readAppManifest,
+  readSource,
+  readSourceBytes,
   scriptOf,
   styleReferences,
   templateReferences,
   wxsReferences,
-} from './references.ts'
-import { appFolder, isFile, readSource, readSourceBytes } from './sources.ts'
-import { localSheet } from './style-sheets.ts'
+} from './sources.ts'
 
-/** Path in the package, to its content. */
+/** From path in the package to content. */
 export type AppFiles = Map<string, string | Uint8Array>
 
-/** Files that belong to the project as WeChat's DevTools opens it. */
+/** Project files that WeChat DevTools requires. */
 const projectFiles = ['project.config.json', 'app.json', 'sitemap.json']
 
-/** @throws Error for a file that is referred to and missing, or that does not compile. */
+/** @throws Error for a missing file, or one that does not compile */
 export function collectAppFiles(): AppFiles {
   const files: AppFiles = new Map()
   for (const name of projectFiles) files.set(name, readSource(name))
@@ -55,7 +58,7 @@ function addTemplate(files: AppFiles, path: string): void {
 
 function addSheet(files: AppFiles, path: string): void {
   if (files.has(path)) return
-  const text = localSheet(readSource(path))
+  const text = removeForeignFonts(readSource(path))
   files.set(path, text)
   for (const reference of styleReferences(path, text)) addSheet(files, reference)
 }
@@ -74,4 +77,35 @@ function addImages(files: AppFiles, folder: string): void {
     if (entry.isDirectory()) addImages(files, path)
     else if (/\.(png|svg)$/.test(entry.name)) files.set(path, readSourceBytes(path))
   }
+}
+
+/**
+ * Removes fonts of foreign hosts, such as the one of TDesign's icons, which the app does not use.
+ *
+ * @throws Error for an invalid sheet
+ */
+export function removeForeignFonts(text: string): string {
+  if (!text.includes('@font-face')) return text
+  const sheet = postcss.parse(text)
+  sheet.walkAtRules('font-face', (rule) => {
+    if (/url\(\s*['"]?(https?:)?\/\//.test(rule.toString())) rule.remove()
+  })
+  return sheet.toString()
+}
+
+/** The client bundle is already CommonJS and is included unchanged. */
+const clientPath = 'miniprogram_npm/miniseal-client/'
+
+/** Compiles a module to CommonJS in ES2018, without bundling. @throws Error when it does not compile */
+export function compileModule(path: string, source: string): string {
+  if (path.startsWith(clientPath)) return source
+  const { code } = transformSync(source, {
+    loader: path.endsWith('.ts') ? 'ts' : 'js',
+    format: 'cjs',
+    target: 'es2018',
+    charset: 'utf8',
+    sourcefile: path,
+    logLevel: 'silent',
+  })
+  return code
 }

@@ -1,24 +1,23 @@
-/** Lays the mini program out as WeChat's DevTools opens it: `npm run build:app`. */
+/** Builds the mini program for WeChat DevTools: `npm run build:app`. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { AppFiles } from './app-files.ts'
-import { collectAppFiles } from './app-files.ts'
-import { compileModule } from './modules.ts'
+import { collectAppFiles, compileModule } from './app-files.ts'
 import { root } from './sources.ts'
 
-/** The folder to open in DevTools, from the repository's root. */
+/** The project folder for DevTools, relative to the repository. */
 const appOutput = 'dist/miniprogram-app'
 
-/** Which service the mini program talks to, and whose root keys it pins. */
+/** The service and its pinned root keys. */
 interface AppSettings {
   readonly origin: string
   readonly appid: string
   readonly roots: readonly string[]
 }
 
-/** Writes all files into {@link appOutput}; without `settings` it keeps those of `app/settings.ts`. */
+/** Replaces {@link appOutput}. Without `settings`, uses those of `app/settings.ts`. */
 function writeApp(settings: AppSettings | undefined): AppFiles {
   const collected = collectAppFiles()
   const files = settings === undefined ? collected : withSettings(collected, settings)
@@ -32,7 +31,7 @@ function writeApp(settings: AppSettings | undefined): AppFiles {
   return files
 }
 
-/** The same files for another service. */
+/** The files with other settings. */
 export function withSettings(files: AppFiles, settings: AppSettings): AppFiles {
   const project: unknown = JSON.parse(String(files.get('project.config.json')))
   return new Map([
@@ -47,7 +46,7 @@ export function withSettings(files: AppFiles, settings: AppSettings): AppFiles {
 
 const usage = `usage: npm run build:app -- [--origin https://pay.example.com --appid wx… --root <b64u> …]
 
-Without options the app talks to the development service that miniprogram/app/settings.ts names.
+Without options, the app uses the development service in miniprogram/app/settings.ts.
 `
 
 function run(args: readonly string[]): void {

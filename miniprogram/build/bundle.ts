@@ -1,8 +1,8 @@
 /**
- * Builds the client as phones load it: one CommonJS file in ES2018.
+ * Bundles the client for phones into one CommonJS file in ES2018.
  *
- * One file, because WeChat's npm build ignores the `browser` and `exports` fields of packages; ES2018, because that
- * build turns newer syntax into calls that old engines lack.
+ * WeChat's npm build ignores `browser` and `exports` of dependencies, and compiles newer syntax to calls that old
+ * engines lack.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -13,12 +13,12 @@ import { noBigIntPower } from './no-bigint-power.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
-/** Where {@link writeClient} puts the bundle, from the repository's root. */
+/** Output of {@link writeClient}, relative to the repository. */
 export const bundlePath = 'miniprogram/client/miniprogram_dist/index.js'
 
 export interface ClientBundle {
   readonly code: string
-  /** Every file that went in, from the repository's root, with the bytes it makes up in the bundle. */
+  /** Source files, relative to the repository, with their bytes in the bundle. */
   readonly inputs: Readonly<Record<string, number>>
 }
 
@@ -29,7 +29,7 @@ const shared = {
   platform: 'browser',
   target: 'es2018',
   charset: 'utf8',
-  // Fields are assigned, not defined: shorter, and the same for classes that inherit none.
+  // Assigned fields are shorter than defined ones.
   tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   metafile: true,
   write: false,
@@ -37,10 +37,10 @@ const shared = {
 } satisfies BuildOptions
 
 /**
- * Bundles in memory.
+ * Bundles the client in memory.
  *
- * @param entryPoint from the repository's root; a test may bundle a part of the client in the same way
- * @throws Error when esbuild finds an error, or a warning: there is none to get used to.
+ * @param entryPoint relative to the repository; tests bundle parts of the client
+ * @throws Error for an error or a warning of esbuild
  */
 export function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promise<ClientBundle> {
   return run({
@@ -49,8 +49,7 @@ export function bundleClient(entryPoint = 'miniprogram/client/index.ts'): Promis
     outfile: bundlePath,
     format: 'cjs',
     minify: true,
-    // tweetnacl and noble look there for generators of their own; DevTools has them, phones do not, and both shall
-    // run the same code.
+    // tweetnacl and noble look there for random generators, which exist in DevTools but not on phones.
     define: { self: 'undefined', require: 'undefined', globalThis: 'undefined' },
     legalComments: 'eof',
     alias: { '@noble/hashes/sha2.js': './miniprogram/client/noble-sha512.ts' },
@@ -71,7 +70,7 @@ async function run(options: BuildOptions & { readonly metafile: true }): Promise
   return { code: file.text, inputs: Object.fromEntries(sizes) }
 }
 
-/** The compression that the client does not bring along, as a file of its own. @throws Error as `bundleClient`. */
+/** Bundles the optional compression. @throws Error as `bundleClient` */
 export function bundleGzip(): Promise<ClientBundle> {
   return run({
     ...shared,
@@ -79,13 +78,13 @@ export function bundleGzip(): Promise<ClientBundle> {
     outfile: 'gzip.js',
     format: 'cjs',
     minify: true,
-    // fflate looks for one when it loads, and needs it for texts only.
+    // fflate uses it for strings only.
     define: { TextDecoder: 'undefined' },
     legalComments: 'eof',
   })
 }
 
-/** The client for Node, as one ES module. @throws Error as `bundleClient`. */
+/** Bundles the client for Node into one ES module. @throws Error as `bundleClient` */
 export function bundleNode(): Promise<ClientBundle> {
   return run({
     ...shared,
@@ -93,14 +92,14 @@ export function bundleNode(): Promise<ClientBundle> {
     outfile: 'node.mjs',
     format: 'esm',
     platform: 'node',
-    // As on a phone: tweetnacl draws no random bytes of its own.
+    // As on a phone, tweetnacl must not use its own random generator.
     define: { self: 'undefined', require: 'undefined' },
     target: 'es2022',
     legalComments: 'eof',
   })
 }
 
-/** Bundles into {@link bundlePath}. */
+/** Bundles the client into {@link bundlePath}. */
 export async function writeClient(): Promise<ClientBundle> {
   const bundle = await bundleClient()
   const path = join(root, bundlePath)

@@ -1,7 +1,7 @@
 /**
- * Checks what DevTools hides: that the client is small, made of known parts, and asks for nothing that phones lack.
+ * Checks the client bundle: size, inputs, syntax, and no globals that phones lack, although DevTools has them.
  *
- * The compiler's own scope analysis finds the globals: esbuild's `define` replaces a name only where it is free.
+ * Globals are found with esbuild's `define`, which replaces a name only where it is free.
  */
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
@@ -23,7 +23,7 @@ const allowedInputs: readonly string[] = [
   'node_modules/fflate/',
 ]
 
-/** Names of browsers and of Node that are missing on some phone or forbidden there. */
+/** Globals of browsers and Node that are missing or forbidden on some phones. */
 const forbiddenGlobals: readonly string[] = [
   ...[
     'window',
@@ -59,19 +59,19 @@ const MARK = '__forbidden_global_'
 export interface BundleReport {
   readonly bytes: number
   readonly gzipped: number
-  /** What is wrong, one sentence each; empty when the bundle may be shipped. */
+  /** One message per violation. */
   readonly problems: readonly string[]
 }
 
-/** Checks one bundle. */
+/** Checks a bundle. */
 export async function checkBundle({ code, inputs }: ClientBundle): Promise<BundleReport> {
   const bytes = Buffer.byteLength(code)
   const gzipped = gzipSync(code, { level: 9 }).length
   const problems = [
-    ...(bytes > MAX_BYTES ? [`${bytes} bytes are over the limit of ${MAX_BYTES}`] : []),
-    ...(gzipped > MAX_GZIPPED ? [`${gzipped} bytes gzipped are over the limit of ${MAX_GZIPPED}`] : []),
-    ...unexpectedInputs(inputs).map((path) => `${path} may not be part of the client`),
-    ...(await forbidden(code)).map((name) => `the global ${name} is used`),
+    ...(bytes > MAX_BYTES ? [`size ${bytes} exceeds the limit of ${MAX_BYTES} bytes`] : []),
+    ...(gzipped > MAX_GZIPPED ? [`gzipped size ${gzipped} exceeds the limit of ${MAX_GZIPPED} bytes`] : []),
+    ...unexpectedInputs(inputs).map((path) => `unexpected input ${path}`),
+    ...(await forbidden(code)).map((name) => `forbidden global ${name}`),
     ...(await syntaxProblems(code)),
     ...loadProblems(code),
   ]
@@ -79,7 +79,7 @@ export async function checkBundle({ code, inputs }: ClientBundle): Promise<Bundl
 }
 
 function unexpectedInputs(inputs: ClientBundle['inputs']): readonly string[] {
-  // esbuild puts an empty module, `(disabled):…`, where a package's `browser` field leaves one out.
+  // `(disabled):…` is esbuild's empty module for a `browser` field that excludes a file.
   return Object.keys(inputs).filter((path) => {
     return !path.startsWith('(disabled):') && !allowedInputs.some((allowed) => path.startsWith(allowed))
   })
@@ -121,7 +121,7 @@ function loadProblems(code: string): readonly string[] {
     load(refuse, module, module.exports)
     return 'createChannel' in module.exports ? [] : ['createChannel is not exported']
   } catch (error) {
-    return [`it does not load: ${String(error)}`]
+    return [`load failed: ${String(error)}`]
   }
 }
 

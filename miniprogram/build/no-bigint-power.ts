@@ -1,49 +1,45 @@
 /**
- * An esbuild plugin for noble's files, so that the bundle survives two things (WeChat platform facts,
- * measured):
+ * An esbuild plugin that removes `**` and BigInt literals from noble's files:
  *
- * 1. WeChat's ES6 to ES5 step turns `a ** b` into `Math.pow(a, b)`, which throws for BigInt while noble
- *    loads;
- * 2. an engine without BigInt cannot even parse a literal such as `2n`, though it would never run it.
+ * 1. WeChat's ES6-to-ES5 step compiles `a ** b` to `Math.pow(a, b)`, which throws for BigInt while noble loads;
+ * 2. engines without BigInt cannot parse a literal such as `2n`, even if it is never evaluated.
  *
- * esbuild's own parser does the work: told that the target has no exponent operator and no BigInt literals,
- * it writes `__pow(a, b)` and `BigInt("2")`. Only its `__pow`, which is `Math.pow`, must be replaced by one
- * that knows BigInt.
+ * esbuild compiles them to `__pow(a, b)` and `BigInt("2")` for a target without these features. The plugin replaces
+ * its helper `__pow`, which is `Math.pow`, by one that supports BigInt.
  */
 import { readFile } from 'node:fs/promises'
 import type { Plugin, TransformOptions } from 'esbuild'
 
-/** As `esbuild.transform`; a parameter so that a test can hand in one that forgets something. */
+/** `esbuild.transform`, which a test replaces. */
 type Transform = (source: string, options: TransformOptions) => Promise<{ readonly code: string }>
 
 const nobleFiles = /[\\/]@noble[\\/](?:curves|hashes)[\\/].*\.js$/
 
-/** esbuild's helper, to the letter. */
+/** esbuild's helper. */
 const powerOfNumbers = 'var __pow = Math.pow;'
 
-/** BigInt by repeated multiplication: noble raises a few constants once, to at most the 447th power. */
+/** By repeated multiplication: noble computes a few constants, with exponents of at most 447. */
 const powerOfBoth = `var __pow = function (base, exponent) {
   if (typeof base !== "bigint") return Math.pow(base, exponent);
   var power = BigInt(1);
-  for (var left = Number(exponent); left > 0; left--) power *= base;
+  for (var rest = Number(exponent); rest > 0; rest--) power *= base;
   return power;
 };`
 
-/** `2 ** 32` in the inner loop of SHA-512, and its like. */
+/** Constants such as `2 ** 32`, which are used in inner loops. */
 const powerOfLiterals = /\b__pow\((\d+), (\d+)\)/g
 
 const options: TransformOptions = {
   loader: 'js',
-  // The build itself lowers the rest.
+  // The bundler lowers the rest.
   target: 'esnext',
   supported: { 'exponent-operator': false, bigint: false },
-  // No minifying here: it loses the hints by which the build leaves out what is not used.
+  // Minifying would lose the annotations for tree shaking.
   legalComments: 'inline',
 }
 
 /**
- * The plugin. Its `onLoad` fails the build, with the file's name, when a `**` or a BigInt literal is still in
- * a file of noble, or when esbuild's helper is no longer the one that is replaced here.
+ * The plugin. Fails the build when a `**` or a BigInt literal remains, or when esbuild's helper has changed.
  */
 export function noBigIntPower(): Plugin {
   return {
@@ -58,9 +54,9 @@ export function noBigIntPower(): Plugin {
 }
 
 /**
- * One file without `**` and without BigInt literals.
+ * Rewrites a file without `**` and BigInt literals.
  *
- * @throws Error when one of them is left.
+ * @throws Error when one of them remains
  */
 export async function rewriteForWeChat(source: string, path: string, transform: Transform): Promise<string> {
   const { code } = await transform(source, options)
@@ -70,15 +66,12 @@ export async function rewriteForWeChat(source: string, path: string, transform: 
     .replace(powerOfNumbers, powerOfBoth)
     .replace(powerOfLiterals, (_, base, exponent) => String(Number(base) ** Number(exponent)))
   const bare = withoutCommentsAndStrings(rewritten)
-  if (bare.includes('**')) throw new Error(`** is left in ${path}`)
-  if (/(?<![\w$.])\d\w*n\b/.test(bare)) throw new Error(`a BigInt literal is left in ${path}`)
+  if (bare.includes('**')) throw new Error(`** remains in ${path}`)
+  if (/(?<![\w$.])\d\w*n\b/.test(bare)) throw new Error(`a BigInt literal remains in ${path}`)
   return rewritten
 }
 
-/**
- * Good for esbuild's output only: there, strings stand in double quotes and comments are legal notices or
- * hints.
- */
+/** For the output of esbuild only, which has double-quoted strings and block comments. */
 function withoutCommentsAndStrings(code: string): string {
   return code.replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\//g, '')
 }

@@ -1,10 +1,10 @@
 /**
- * The client as a package: what `npm pack` takes from `miniprogram/client`.
+ * Builds the files of the npm package `miniseal-client`.
  *
  * ```
- * miniprogram_dist/index.js · gzip.js      what WeChat's npm build copies into miniprogram_npm/miniseal-client
+ * miniprogram_dist/index.js · gzip.js      WeChat's npm build copies them into miniprogram_npm/miniseal-client
  * miniprogram_dist/node.mjs                the client for Node
- * types/                                   for the compiler
+ * types/                                   type declarations
  * ```
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -15,15 +15,15 @@ import { bundleGzip, bundleNode, bundlePath, writeClient } from './bundle.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const folder = join(root, 'miniprogram', 'client')
-/** Where `tsc -b` puts declarations. */
+/** Output folders of `tsc -b`. */
 const declarations = { client: join(folder, 'dist'), crypto: join(root, 'crypto', 'dist') } as const
 
 const importedModule = /(from |import\()'(\.[^']*\.ts|miniseal-protocol(?:\/[^']*)?)'/g
 
 /**
- * Writes `miniprogram_dist/` and `types/` anew.
- * @returns the client's bundle
- * @throws Error where the declarations are missing: `tsc -b` makes them.
+ * Replaces `miniprogram_dist/` and `types/`.
+ * @returns the client bundle
+ * @throws Error when the declarations are missing; run `tsc -b` first
  */
 export async function writePackage(): Promise<ClientBundle> {
   const code = join(folder, 'miniprogram_dist')
@@ -37,7 +37,7 @@ export async function writePackage(): Promise<ClientBundle> {
   return bundle
 }
 
-/** These declarations and all that they name; without file extensions, as every module resolution understands them. */
+/** Copies declarations with their imports, without file extensions, which every module resolution supports. */
 async function copyDeclarations(entries: readonly string[]): Promise<void> {
   const seen = new Set<string>()
   for (const open = [...entries]; open.length > 0; ) {
@@ -54,10 +54,10 @@ async function copyDeclarations(entries: readonly string[]): Promise<void> {
     await mkdir(dirname(target), { recursive: true })
     await writeFile(
       target,
-      text.replace(importedModule, (_, words: string, imported: string) => {
+      text.replace(importedModule, (_, keyword: string, imported: string) => {
         const module = pathOf(path, imported)
         open.push(module)
-        return `${words}'${relativePath(path, module)}'`
+        return `${keyword}'${relativePath(path, module)}'`
       }),
     )
   }

@@ -1,4 +1,4 @@
-/** Builds the pages where the packages for it are installed: a production install leaves them out, and serves no pages. */
+/** Builds the demo pages if the development dependencies are installed. A production install has no demo pages. */
 import { createRequire } from 'node:module'
 
 const needed = ['glass-easel', 'glass-easel-miniprogram-adapter', 'glass-easel-template-compiler', 'postcss']

@@ -1,6 +1,6 @@
 /**
- * Builds the mini program into static pages for browsers, in `service/dist/pages/demo`: on WeChat's own component framework, with the
- * rest of a phone drawn around it. For development; `npm run build` runs it.
+ * Builds the mini program into static pages for browsers, in `service/dist/pages/demo`, with glass-easel, WeChat's
+ * component framework.
  */
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -9,18 +9,16 @@ import { TmplGroup } from 'glass-easel-template-compiler'
 import type { AppFiles } from '../build/app-files.ts'
 import { collectAppFiles } from '../build/app-files.ts'
 import { root } from '../build/sources.ts'
-import { collectComponents } from './components.ts'
-import { wrapModules } from './modules.ts'
-import { builtinNames } from './runtime/builtins/names.ts'
+import { collectComponents, compileTemplates, wrapModules } from './compile.ts'
+import { builtinNames } from './runtime/builtin-names.ts'
 import { compileStyles } from './styles.ts'
-import { compileTemplates } from './templates.ts'
 
 /** From the repository's root. */
 const pagesOutput = 'service/dist/pages/demo'
 
-const hostFolder = join(root, 'miniprogram', 'simulator')
+const simulatorFolder = join(root, 'miniprogram', 'simulator')
 
-/** Writes {@link pagesOutput} anew. @throws Error for an app that would not run on a phone either. */
+/** Replaces {@link pagesOutput}. @throws Error when the mini program does not compile */
 export async function writePages(): Promise<void> {
   const files = collectAppFiles()
   const folder = join(root, pagesOutput)
@@ -31,10 +29,10 @@ export async function writePages(): Promise<void> {
     join(folder, 'app.css'),
     compileStyles(files, collectComponents(files), new Set(builtinNames)),
   )
-  cpSync(join(hostFolder, 'page'), folder, { recursive: true })
+  cpSync(join(simulatorFolder, 'page'), folder, { recursive: true })
   await build({
     absWorkingDir: root,
-    entryPoints: { host: join(hostFolder, 'runtime', 'host.ts') },
+    entryPoints: { main: join(simulatorFolder, 'runtime', 'main.ts') },
     outdir: folder,
     bundle: true,
     conditions: ['source'],
@@ -46,7 +44,7 @@ export async function writePages(): Promise<void> {
   })
 }
 
-/** The script that leaves the mini program for the host. */
+/** The script that defines `window.miniProgram` for the simulator. */
 function programOf(files: AppFiles): string {
   const components = collectComponents(files)
   const manifest = String(files.get('app.json')).trim()
@@ -58,7 +56,7 @@ modules:${wrapModules(files)}}
 `
 }
 
-/** Part of the program, so that they are there without a network, as on a phone. */
+/** Data URLs, because images of the package need no network on a phone. */
 function imagesOf(files: AppFiles): Record<string, string> {
   const images = [...files].filter(([path]) => path.startsWith('images/'))
   const types: Readonly<Record<string, string>> = { '.svg': 'image/svg+xml', '.png': 'image/png' }

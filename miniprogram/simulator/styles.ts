@@ -1,22 +1,22 @@
-/** All WXSS of the mini program as one sheet for browsers: no inline styles, so that the page's policy can forbid them. */
+/** Compiles all WXSS into one style sheet, so that the page's CSP can forbid inline styles. */
 import type { Root, Rule } from 'postcss'
 import postcss from 'postcss'
 import selectors from 'postcss-selector-parser'
 import type { AppFiles } from '../build/app-files.ts'
 import { resolveFrom } from '../build/sources.ts'
-import type { HostedComponent } from './components.ts'
+import type { AppComponent } from './compile.ts'
 
 interface Scope {
-  /** Before the class names of this sheet. */
+  /** Class name prefix. */
   readonly prefix: string | undefined
-  /** The page to which this sheet is confined. */
+  /** The page that the sheet applies to; `undefined` for all. */
   readonly page: string | undefined
 }
 
-/** @param builtins names of the elements that the host brings; they become `wx-<name>` */
+/** @param builtins names of the built-in elements, which become `wx-<name>` */
 export function compileStyles(
   files: AppFiles,
-  components: readonly HostedComponent[],
+  components: readonly AppComponent[],
   builtins: ReadonlySet<string>,
 ): string {
   const sheets: string[] = []
@@ -26,7 +26,7 @@ export function compileStyles(
     adapt(sheet, scope, builtins)
     sheets.push(sheet.toString())
   }
-  // The app's own variables win over those of the components, and a page's own rules over all.
+  // Order of precedence: components, app, pages.
   for (const { path, prefix } of components.filter(({ isPage }) => !isPage)) {
     add(`${path}.wxss`, { prefix, page: undefined })
   }
@@ -37,22 +37,22 @@ export function compileStyles(
   return sheets.join('\n')
 }
 
-function withImports(files: AppFiles, path: string, above: readonly string[]): Root {
+function withImports(files: AppFiles, path: string, ancestors: readonly string[]): Root {
   const sheet = postcss.parse(String(files.get(path)), { from: path })
   sheet.walkAtRules('import', (rule) => {
     const request = /['"]?([^'");]+)/.exec(rule.params.replace(/^url\(/, ''))?.[1] ?? ''
     const target = resolveFrom(path, request, (candidate) => {
       return [candidate, `${candidate}.wxss`].find((name) => files.has(name))
     })
-    if (target === undefined) throw new Error(`${path} imports ${request}, which is not there`)
-    if (above.includes(target)) rule.remove()
-    else rule.replaceWith(withImports(files, target, [...above, path]).nodes)
+    if (target === undefined) throw new Error(`${path} imports ${request}, which does not exist`)
+    if (ancestors.includes(target)) rule.remove()
+    else rule.replaceWith(withImports(files, target, [...ancestors, path]).nodes)
   })
   return sheet
 }
 
 function adapt(sheet: Root, scope: Scope, builtins: ReadonlySet<string>): void {
-  // Without `darkmode` in app.json a phone stays light, whatever its system says.
+  // Without `darkmode` in app.json, WeChat ignores the system's dark mode.
   sheet.walkAtRules('media', (rule) => {
     if (/prefers-color-scheme:\s*dark/.test(rule.params)) rule.remove()
     else if (/prefers-color-scheme:\s*light/.test(rule.params)) rule.replaceWith(rule.nodes ?? [])
@@ -87,7 +87,7 @@ function adaptSelector(text: string, scope: Scope, builtins: ReadonlySet<string>
   return transform.processSync(text)
 }
 
-/** What stands for `page` and `:host` in the document. */
+/** The attribute selector for `page` and `:host`. */
 function rootAttribute(node: selectors.Node, { prefix, page }: Scope): selectors.Attribute | undefined {
   if (node.type === 'tag' && node.value === 'page') return attribute('mp-page', page)
   return node.type === 'pseudo' && node.value === ':host' ? attribute('wx-host', prefix) : undefined
@@ -99,10 +99,10 @@ function rename(node: selectors.Node, { prefix }: Scope, builtins: ReadonlySet<s
 }
 
 function attribute(name: string, value: string | undefined): selectors.Attribute {
-  const made = selectors.attribute({ attribute: name, value: undefined, raws: {} })
+  const node = selectors.attribute({ attribute: name, value: undefined, raws: {} })
   if (value !== undefined) {
-    made.operator = '='
-    made.setValue(value, { quoteMark: '"' })
+    node.operator = '='
+    node.setValue(value, { quoteMark: '"' })
   }
-  return made
+  return node
 }

@@ -7,7 +7,7 @@
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
-import { createWindow } from '../limits/window.ts'
+import { createWindow } from '../limits/rate-limits.ts'
 import type { Write } from '../store/store.ts'
 import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
@@ -207,7 +207,7 @@ export function createRefusalBudget(): RefusalBudget {
   return {
     async take(source, code, at) {
       // In this order: who is over their own limit takes nothing from the others.
-      const isWithin = (await sources.take(source)).isWithin && (await all.take('all')).isWithin
+      const isWithin = (await sources.consume(source)).isWithin && (await all.consume('all')).isWithin
       if (!isWithin) add({ code, n: 1, from: at, to: at })
       return isWithin
     },

@@ -9,7 +9,7 @@ import { encodeLeaf, type GroupLabel, groupText } from 'miniseal-protocol/tlog/a
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { randomBytes } from '../keys/random.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
 import type { LeafResult, PendingEntry } from '../store/tlog-entries.ts'
 import { areaOf, type BlindIndexOf, pathOf } from './blind-index.ts'
 import { commitmentOf, type OpenedGroup, sealDetail } from './sealed-details.ts'

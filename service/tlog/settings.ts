@@ -147,6 +147,3 @@ export function retentionOf(
   const isOfRequest = kind === 'request' || kind === 'outcome-unknown'
   return isOfRequest && weight !== undefined ? settings[weight] : settings.security
 }
-
-/** Where nothing is set. */
-export const noLogSettings: LogSettings = readLogSettings({})

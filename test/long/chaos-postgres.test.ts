@@ -23,7 +23,7 @@ import type { TestService } from '../support/service.ts'
 import { freePort, type RunningCommand, runMiniseal, serviceOutside } from '../support/service-process.ts'
 import { until } from '../support/until.ts'
 
-const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 600)
+const transfers = Number(process.env.TEST_CHAOS_TRANSFERS ?? 600)
 const copies = 3
 const people = 4
 const atOnce = 10

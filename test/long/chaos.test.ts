@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { logIn, type RawSession, type ReceivedReply } from '../support/raw-client.ts'
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts'
 
-const transfers = Number(process.env.MINISEAL_CHAOS_TRANSFERS ?? 1_000)
+const transfers = Number(process.env.TEST_CHAOS_TRANSFERS ?? 1_000)
 const copies = 5
 const people = 4
 /** Transfers that are under way at the same time. */

@@ -12,7 +12,7 @@ import type { TestService } from '../support/service.ts'
 import type { RunningCommand } from '../support/service-process.ts'
 import { freePort, runMiniseal, serviceOutside } from '../support/service-process.ts'
 
-const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 40)
+const rounds = Number(process.env.TEST_CRASH_ROUNDS ?? 40)
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-crash-'))
 const sandbox = createSandbox({ apps: [sandboxApp] })
 let environment: Record<string, string>

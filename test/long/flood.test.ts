@@ -23,7 +23,7 @@ import type { RunningCommand } from '../support/service-process.ts'
 import { freePort, runMiniseal, serviceOutside } from '../support/service-process.ts'
 
 /** How long each flood lasts: `npm run test:flood` takes longer. */
-const seconds = Number(process.env.MINISEAL_FLOOD_SECONDS ?? 30)
+const seconds = Number(process.env.TEST_FLOOD_SECONDS ?? 30)
 
 /** What all floods together, one after another, may add to the resident memory of the service. */
 const allowedGrowth = 100 * 1_048_576

@@ -5,7 +5,7 @@ import type { Fault } from '../integration/tlog/log-child.ts'
 import { expectWholeLog, startWriter } from '../support/log-writers.ts'
 import { type Machine, newMachine, openTestLog } from '../support/opened-log.ts'
 
-const rounds = Number(process.env.MINISEAL_CRASH_ROUNDS ?? 40)
+const rounds = Number(process.env.TEST_CRASH_ROUNDS ?? 40)
 
 /** The steps of the first start, of a batch and of a checkpoint, in their order. */
 const firstSteps: readonly Fault[] = [

@@ -1,15 +1,15 @@
-/** Times for people, in the language of the app and the zone of the phone. */
+/** Date and time formats, in the language of the app and the phone's time zone. */
 import { language } from './language'
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** `今天 14:05`, `Today 14:05`, or the day. @param seconds UNIX seconds */
+/** `今天 14:05`, `Today 14:05`, or with the date. @param seconds UNIX seconds */
 export function dayAndTime(seconds: number): string {
   const date = new Date(seconds * 1000)
   return `${dayOf(date)} ${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`
 }
 
-/** With the seconds, for receipts. */
+/** `2026-01-31 14:05:09`. */
 export function exactTime(seconds: number): string {
   const date = new Date(seconds * 1000)
   const day = [date.getFullYear(), twoDigits(date.getMonth() + 1), twoDigits(date.getDate())].join('-')

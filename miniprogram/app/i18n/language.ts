@@ -1,4 +1,4 @@
-/** The language of the app: that of WeChat, until people choose another. */
+/** The language of the app: WeChat's language, unless the user chose another. */
 import type { Locale } from 'miniseal-client'
 import { en } from './en'
 import type { Texts } from './texts'
@@ -10,25 +10,25 @@ const dictionaries: Readonly<Record<Locale, Texts>> = { 'zh-CN': zhCn, en }
 
 let current: Locale | undefined
 
-/** The language that is shown. */
+/** The current language. */
 export function language(): Locale {
   current ??= storedLanguage() ?? (wx.getAppBaseInfo().language.startsWith('zh') ? 'zh-CN' : 'en')
   return current
 }
 
-/** Every sentence of the app in that language. */
+/** The texts in the current language. */
 export function texts(): Texts {
   return dictionaries[language()]
 }
 
-/** Keeps the choice for the next launches. */
+/** Changes the language and stores the choice. */
 export function chooseLanguage(chosen: Locale): void {
   current = chosen
   wx.setStorage({ key: storageKey, data: chosen })
   applyLanguage()
 }
 
-/** Names the tabs; pages name themselves when they are shown. */
+/** Translates the tab bar. Pages set their own titles. */
 export function applyLanguage(): void {
   const { wallet, messages, devices } = texts()
   const names = [wallet.title, messages.title, devices.title]

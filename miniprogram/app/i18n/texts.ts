@@ -1,10 +1,10 @@
-/** One check of a receipt. */
+/** A verification step of a receipt. */
 export interface StepTexts {
   readonly title: string
   readonly detail: string
 }
 
-/** Every sentence of the app; both languages have all of them. */
+/** The texts of the app. */
 export interface Texts {
   readonly common: {
     readonly offline: string
@@ -65,14 +65,14 @@ export interface Texts {
     readonly stillUnknownTitle: string
     readonly stillUnknown: string
     readonly stillRunning: string
-    readonly giveUp: string
-    readonly givingUp: string
-    readonly givingUpDetail: string
-    readonly notStopped: string
+    readonly cancelTransfer: string
+    readonly cancelling: string
+    readonly cancellingDetail: string
+    readonly notCancelled: string
     readonly interrupted: string
     readonly complete: string
-    readonly givenUp: string
-    readonly askAgain: string
+    readonly cancelled: string
+    readonly checkAgain: string
     readonly backToWallet: string
     readonly viewReceipt: string
     readonly changeOrder: string
@@ -87,7 +87,7 @@ export interface Texts {
     readonly note: string
     readonly number: string
     readonly proof: string
-    readonly place: string
+    readonly position: string
     readonly copy: string
     readonly stamp: string
     readonly legend: string
@@ -99,7 +99,7 @@ export interface Texts {
     readonly steps: Readonly<
       Record<'leaf' | 'contents' | 'checkpoint' | 'inclusion' | 'witnesses', StepTexts>
     >
-    /** `{n}` stands for the number. */
+    /** `{n}` is replaced by the number. */
     readonly rootLabel: string
     readonly leafLabel: string
   }

@@ -1,19 +1,18 @@
-/** Conversations between the users of this mini program. */
+/** Chat between the users of the mini program. */
 import { ChannelError } from 'miniseal-client'
-import { channel } from './channel'
+import { channel, newKey } from './channel'
 import type { JsonObject } from './json'
 import { integer, list, object, objectOf, optionalText, text } from './json'
-import { newKey } from './keys'
 
 export interface Profile {
   readonly user: string
-  /** Empty until one is chosen. */
+  /** Empty until chosen. */
   readonly name: string
 }
 
 export interface Message {
   readonly id: string
-  /** Rises over all conversations. */
+  /** Increases over all conversations. */
   readonly position: number
   readonly from: string
   readonly text: string
@@ -31,13 +30,13 @@ export async function fetchProfile(): Promise<Profile> {
   return parseProfile(objectOf(await channel.request({ method: 'GET', path: '/chat/profile' })))
 }
 
-/** @returns `undefined` when somebody else has the name. */
+/** @returns `undefined` when the name is taken */
 export async function chooseName(name: string): Promise<Profile | undefined> {
   const answer = await channel.request({ method: 'PUT', path: '/chat/profile', body: { name } })
   return answer.status === 409 ? undefined : parseProfile(objectOf(answer))
 }
 
-/** Latest conversation first. */
+/** Sorted by latest message. */
 export async function fetchContacts(): Promise<readonly Contact[]> {
   const body = objectOf(await channel.request({ method: 'GET', path: '/chat/contacts' }))
   return list(body.contacts).map((contact) => ({
@@ -47,7 +46,7 @@ export async function fetchContacts(): Promise<readonly Contact[]> {
   }))
 }
 
-/** The newest 100, oldest first. */
+/** The newest 100 messages, oldest first. */
 export async function fetchMessages(user: string): Promise<readonly Message[]> {
   const path = `/chat/messages?with=${encodeURIComponent(user)}`
   const body = objectOf(await channel.request({ method: 'GET', path, cache: 'none' }))
@@ -55,8 +54,8 @@ export async function fetchMessages(user: string): Promise<readonly Message[]> {
 }
 
 /**
- * @param key the same key is the same message, however often it is sent
- * @throws ChannelError also when the service does not take it.
+ * @param key idempotency key: repeated requests send one message
+ * @throws ChannelError also when the service rejects the message
  */
 export async function sendMessage(to: string, content: string, key: string): Promise<Message> {
   const body = { to, text: content }
@@ -64,9 +63,9 @@ export async function sendMessage(to: string, content: string, key: string): Pro
   return parseMessage(objectOf(answer, 201))
 }
 
-/** The key of the next attempt: the same one, unless the service has refused the message and so settled the key. */
-export async function keyAfter(failure: unknown, key: string): Promise<string> {
-  return failure instanceof ChannelError && failure.outcome === 'refused' ? newKey() : key
+/** The key for a retry: a new one after a refusal, which settles the key; otherwise the same. */
+export async function keyAfter(error: unknown, key: string): Promise<string> {
+  return error instanceof ChannelError && error.outcome === 'refused' ? newKey() : key
 }
 
 /** @throws ChannelError `unexpected_answer`. */
@@ -82,4 +81,10 @@ export function parseMessage(body: JsonObject): Message {
 
 function parseProfile(body: JsonObject): Profile {
   return { user: text(body.user), name: optionalText(body.name) }
+}
+
+/** The first letter of a name, for its avatar; for a user id, the first letter after the prefix. */
+export function initialOf(name: string): string {
+  const [first = ''] = Array.from(name.replace(/^u_/, ''))
+  return first.toUpperCase()
 }

@@ -1,4 +1,4 @@
-/** What the service tells this user as it happens: one stream for the app, from where it ended the last time. */
+/** The app's event subscription. Continues after the last event of the previous launch. */
 import type { ChannelEvent, EventHandle } from 'miniseal-client'
 import { channel } from './channel'
 import type { JsonObject } from './json'
@@ -17,42 +17,42 @@ channel.on('socket', (state) => {
   for (const listener of [...liveListeners]) listener(isLive)
 })
 
-/** Listens from now on; calling it again does nothing while it listens. Failures are for the pages to tell. */
+/** Subscribes; does nothing if already subscribed. Pages report failures. */
 export async function startEvents(): Promise<void> {
   if (handle !== undefined || isStarting) return
   isStarting = true
   try {
     const { user } = await channel.login()
     const key = `events-${user}`
-    const kept: unknown = wx.getStorageSync(key)
-    const after = typeof kept === 'number' ? kept : await newest()
+    const stored: unknown = wx.getStorageSync(key)
+    const after = typeof stored === 'number' ? stored : await newest()
     handle = channel.events(after, (event) => {
       dispatch(event)
       wx.setStorage({ key, data: event.sequence })
     })
   } catch {
-    // The page that is shown has met the same failure, and tells it.
+    // The visible page reports the same failure.
   } finally {
     isStarting = false
   }
 }
 
-/** When nobody is logged in any more. */
+/** Unsubscribes, for sign-out. */
 export function stopEvents(): void {
   handle?.close()
   handle = undefined
 }
 
-/** Calls `listener` with the data of each event of `type`. @returns a function that ends this. */
+/** Calls `listener` with the data of each event of `type`. @returns a function that removes the listener */
 export function onEvent(type: string, listener: Listener): () => void {
-  const those = listeners.get(type) ?? new Set()
-  listeners.set(type, those.add(listener))
+  const set = listeners.get(type) ?? new Set()
+  listeners.set(type, set.add(listener))
   return () => {
-    those.delete(listener)
+    set.delete(listener)
   }
 }
 
-/** Calls `listener` now and with every change: whether events come as they happen. @returns a function that ends this. */
+/** Calls `listener` now and on each change of the connection. @returns a function that removes the listener */
 export function onLive(listener: (isLive: boolean) => void): () => void {
   liveListeners.add(listener)
   listener(isLive)
@@ -61,13 +61,13 @@ export function onLive(listener: (isLive: boolean) => void): () => void {
   }
 }
 
-/** On a phone that is new to this user what is past is past. */
+/** A new phone starts with the newest event. */
 async function newest(): Promise<number> {
   const answer = await channel.request({ method: 'GET', path: '/events?after=0&limit=1', cache: 'none' })
   return integer(objectOf(answer).last)
 }
 
-/** Types that this version does not know are left alone. */
+/** Unknown event types are ignored. */
 function dispatch({ type, data }: ChannelEvent): void {
   for (const listener of [...(listeners.get(type) ?? [])]) listener(data)
 }

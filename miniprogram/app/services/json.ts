@@ -1,4 +1,4 @@
-/** Reading the JSON of verified answers: what has another form than agreed is no answer. */
+/** Parsing of verified JSON answers. */
 import type { Answer } from 'miniseal-client'
 import { ChannelError } from 'miniseal-client'
 
@@ -24,7 +24,7 @@ export function text(value: unknown): string {
   return typeof value === 'string' ? value : unexpected()
 }
 
-/** `''` for `null` and for what is not there. */
+/** `''` for `null` and for an absent value. */
 export function optionalText(value: unknown): string {
   return value === null || value === undefined ? '' : text(value)
 }
@@ -34,5 +34,5 @@ export function integer(value: unknown): number {
 }
 
 function unexpected(status?: number): never {
-  throw new ChannelError('unexpected_answer', 'the answer has another form than agreed', { status })
+  throw new ChannelError('unexpected_answer', 'malformed answer', { status })
 }

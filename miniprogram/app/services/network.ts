@@ -1,4 +1,4 @@
-/** Whether the phone has a network, for the bar on top of pages and for what must not be tried without one. */
+/** The network status. */
 
 type Listener = (isOnline: boolean) => void
 
@@ -15,7 +15,7 @@ export function isOnline(): boolean {
   return online
 }
 
-/** Calls `listener` now and with every change. @returns a function that ends this. */
+/** Calls `listener` now and on each change. @returns a function that removes the listener */
 export function onNetwork(listener: Listener): () => void {
   listeners.add(listener)
   listener(online)

@@ -1,17 +1,15 @@
 /**
- * Sending money, at most once and with a true result: every attempt carries the key that was made, and kept, before the
- * first one.
+ * Transfers, at most once each: every attempt carries the idempotency key that was generated and stored before the first
+ * one.
  */
 import type { Answer } from 'miniseal-client'
 import { ChannelError } from 'miniseal-client'
 import { texts } from '../i18n/language'
-import { channel } from './channel'
-import { sentenceOf } from './failures'
+import { channel, newKey } from './channel'
+import { errorMessage } from './errors'
 import { object } from './json'
-import { newKey } from './keys'
 import { isOnline } from './network'
-import { forgetPending, keepPending } from './pending-transfer'
-import { keepReceipt } from './receipts'
+import { storeReceipt } from './receipts'
 import type { Transfer } from './wallet'
 import { parseSent } from './wallet'
 
@@ -20,78 +18,82 @@ export interface TransferOrder {
   /** Fen. */
   readonly amount: number
   readonly note: string
-  /** The Idempotency-Key: the same key is the same transfer, however often it is sent. */
+  /** The Idempotency-Key of all attempts. */
   readonly key: string
-  /** Whether the person gave it up: from then on it is not sent again, only stopped. */
-  readonly isGivenUp: boolean
+  /** Whether the user cancelled it: it is not sent again, only cancelled. */
+  readonly isCancelled: boolean
 }
 
-/** What is known, and nothing more. */
+/** The known outcome of an order. */
 export type TransferOutcome =
   | { readonly kind: 'done'; readonly transfer: Transfer }
-  /** The money did not move, and why. */
+  /** No money was moved. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** It may have moved, or may move yet. */
+  /** The money may have moved or may still move. */
   | {
       readonly kind: 'unknown'
-      /** `interrupted`: the service cannot stop it, and finds out only when the same order is sent again. */
-      readonly because: 'network' | 'running' | 'interrupted'
+      /** `interrupted`: the service cannot cancel it; only sending the same order again reveals the outcome. */
+      readonly reason: 'network' | 'running' | 'interrupted'
     }
 
-/** How long to wait before each time that the service is asked again, in milliseconds. */
-const patience: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
+/** Delays before each query, in milliseconds. */
+const pendingKey = 'pending-transfer'
 
-/** A new order with a key of its own. */
+const queryDelays: readonly number[] = [1_500, 3_000, 6_000, 12_000, 20_000]
+
+/** Creates an order with a new key. */
 export async function createOrder(payee: string, amount: number, note: string): Promise<TransferOrder> {
-  return { payee, amount, note, key: await newKey(), isGivenUp: false }
+  return { payee, amount, note, key: await newKey(), isCancelled: false }
 }
 
-/** Sends an order for the first time. It is kept until its outcome is known, also over a restart of the app. */
+/** Sends an order for the first time. The order is stored until its outcome is known. */
 export async function sendTransfer(order: TransferOrder): Promise<TransferOutcome> {
   const { offlineNotSent, notSent } = texts().transfer
   if (!isOnline()) return { kind: 'refused', reason: offlineNotSent }
-  // What cannot be kept could not be found out about either.
-  const isKept = await keepPending(order)
-  if (!isKept) return { kind: 'refused', reason: `${texts().common.wentWrong}\n${notSent}` }
+  // Without the stored order, the outcome could not be resolved after a restart.
+  const isStored = await storePending(order)
+  if (!isStored) return { kind: 'refused', reason: `${texts().common.wentWrong}\n${notSent}` }
   const outcome = await attempt(order, false)
-  if (outcome.kind !== 'unknown') forgetPending()
+  if (outcome.kind !== 'unknown') clearPending()
   return outcome
 }
 
 /**
- * Gives an order up: `findOut` stops it from now on, also after a restart of the app.
+ * Marks an order as cancelled: `resolveOutcome` cancels it from now on, also after a restart.
  *
- * @param isGivenUp false takes that back
+ * @param isCancelled false reverts the mark
  */
-export async function giveUp(order: TransferOrder, isGivenUp = true): Promise<TransferOrder> {
-  const changed = { ...order, isGivenUp }
-  await keepPending(changed)
+export async function cancelOrder(order: TransferOrder, isCancelled = true): Promise<TransferOrder> {
+  const changed = { ...order, isCancelled }
+  await storePending(changed)
   return changed
 }
 
 /**
- * Asks again what became of an order, with the same key, until it is known or patience ends. An order that was given up
- * is stopped.
+ * Sends an order again, or cancels it, until its outcome is known or the attempts are used up.
  *
- * @param isWanted false ends the asking; the order stays kept
+ * @param isWanted false ends the attempts; the order remains stored
  */
-export async function findOut(order: TransferOrder, isWanted: () => boolean): Promise<TransferOutcome> {
+export async function resolveOutcome(
+  order: TransferOrder,
+  isWanted: () => boolean,
+): Promise<TransferOutcome> {
   let outcome: TransferOutcome = unknown
-  for (const delay of order.isGivenUp ? [0, ...patience] : patience) {
+  for (const delay of order.isCancelled ? [0, ...queryDelays] : queryDelays) {
     await wait(delay)
     if (!isWanted()) break
     if (!isOnline()) continue
-    outcome = await (order.isGivenUp ? stop(order) : attempt(order, true))
-    if (outcome.kind !== 'unknown') forgetPending()
-    else if (outcome.because !== 'interrupted') continue
+    outcome = await (order.isCancelled ? cancel(order) : attempt(order, true))
+    if (outcome.kind !== 'unknown') clearPending()
+    else if (outcome.reason !== 'interrupted') continue
     break
   }
   return outcome
 }
 
-const unknown: TransferOutcome = { kind: 'unknown', because: 'network' }
+const unknown: TransferOutcome = { kind: 'unknown', reason: 'network' }
 
-/** @param isRepeated an earlier attempt may have arrived, so only the service's word that none has run settles it */
+/** @param isRepeated an earlier attempt may have arrived, so only a signed refusal of the key settles the order */
 async function attempt(order: TransferOrder, isRepeated: boolean): Promise<TransferOutcome> {
   try {
     return outcomeOf(await send(order))
@@ -99,23 +101,23 @@ async function attempt(order: TransferOrder, isRepeated: boolean): Promise<Trans
     if (!(error instanceof ChannelError)) return unknown
     const isSettled = error.outcome === 'refused' || (error.outcome === 'none' && !isRepeated)
     if (isSettled) return { kind: 'refused', reason: reasonOf(error) }
-    return { kind: 'unknown', because: error.reason === 'idempotency_in_progress' ? 'running' : 'network' }
+    return { kind: 'unknown', reason: error.reason === 'idempotency_in_progress' ? 'running' : 'network' }
   }
 }
 
-/** Has the service make sure that it never runs, unless it did. */
-async function stop({ key }: TransferOrder): Promise<TransferOutcome> {
+/** Cancels the order at the service, unless it has run. */
+async function cancel({ key }: TransferOrder): Promise<TransferOutcome> {
   try {
     const found = await channel.cancel(key)
     switch (found.outcome) {
       case 'none':
-        return { kind: 'refused', reason: texts().transfer.givenUp }
+        return { kind: 'refused', reason: texts().transfer.cancelled }
       case 'done':
         return found.answer === undefined ? unknown : outcomeOf(found.answer)
       case 'running':
-        return { kind: 'unknown', because: 'running' }
+        return { kind: 'unknown', reason: 'running' }
       case 'unknown':
-        return { kind: 'unknown', because: 'interrupted' }
+        return { kind: 'unknown', reason: 'interrupted' }
     }
   } catch {
     return unknown
@@ -124,10 +126,10 @@ async function stop({ key }: TransferOrder): Promise<TransferOutcome> {
 
 function reasonOf(error: ChannelError): string {
   const { offlineNotSent, notSent } = texts().transfer
-  return error.code === 'offline' ? offlineNotSent : `${sentenceOf(error)}\n${notSent}`
+  return error.code === 'offline' ? offlineNotSent : `${errorMessage(error)}\n${notSent}`
 }
 
-/** A 4xx is the backend's word that it has done nothing; whatever else is not understood is not known. */
+/** A 4xx status of the backend means that nothing was done; any other unexpected answer leaves the outcome unknown. */
 function outcomeOf(answer: Answer): TransferOutcome {
   if (answer.status === 201) return doneOf(answer)
   if (answer.status < 400 || answer.status >= 500) return unknown
@@ -138,11 +140,11 @@ function outcomeOf(answer: Answer): TransferOutcome {
   }
 }
 
-/** An answer that cannot be read is no reason to call a transfer failed. */
+/** A malformed answer leaves the outcome unknown. */
 function doneOf(answer: Answer): TransferOutcome {
   try {
     const transfer = parseSent(object(answer.json()))
-    keepReceipt(transfer.id, answer)
+    storeReceipt(transfer.id, answer)
     return { kind: 'done', transfer }
   } catch {
     return unknown
@@ -155,11 +157,43 @@ function send({ payee, amount, note, key }: TransferOrder): Promise<Answer> {
     path: '/wallet/transfers',
     body: { payee, amount, currency: 'CNY', ...(note === '' ? {} : { note }) },
     idempotencyKey: key,
-    // The sheet has shown what is confirmed; the phone's own prompt shows the service's words for it.
+    // The sheet has shown the order; the biometric prompt shows the service's summary.
     confirm: () => Promise.resolve(true),
   })
 }
 
 function wait(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+/** Stores the order durably. @returns false when storage failed */
+function storePending(order: TransferOrder): Promise<boolean> {
+  return new Promise((resolve) => {
+    const data = JSON.stringify(order)
+    wx.setStorage({ key: pendingKey, data, success: () => resolve(true), fail: () => resolve(false) })
+  })
+}
+
+function clearPending(): void {
+  wx.removeStorage({ key: pendingKey })
+}
+
+/** The stored order; `undefined` when there is none or it is unreadable. */
+export function findPending(): TransferOrder | undefined {
+  const stored: unknown = wx.getStorageSync(pendingKey)
+  if (typeof stored !== 'string' || stored === '') return undefined
+  try {
+    return parseOrder(JSON.parse(stored))
+  } catch {
+    return undefined
+  }
+}
+
+function parseOrder(value: unknown): TransferOrder | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { payee, amount, note, key, isCancelled } = value as Partial<Record<keyof TransferOrder, unknown>>
+  if (typeof payee !== 'string' || typeof key !== 'string' || typeof note !== 'string') return undefined
+  return typeof amount === 'number'
+    ? { payee, amount, note, key, isCancelled: isCancelled === true }
+    : undefined
 }

@@ -1,4 +1,4 @@
-/** Messages that nobody has looked at yet, for the numbers on the tab and in the list. */
+/** Unread message counts, for the tab badge and the contact list. */
 import { parseMessage } from './chat'
 import { onEvent } from './events'
 
@@ -21,7 +21,7 @@ export function unreadOf(user: string): number {
   return counts.get(user) ?? 0
 }
 
-/** The conversation that is on the screen; `undefined` when there is none. */
+/** Sets the visible conversation; `undefined` when there is none. */
 export function showConversation(user: string | undefined): void {
   shown = user
   if (user === undefined || !counts.delete(user)) return

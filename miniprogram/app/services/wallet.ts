@@ -1,10 +1,10 @@
-/** The wallet behind the channel. */
+/** The demo wallet. */
 import { channel } from './channel'
 import type { JsonObject } from './json'
 import { integer, list, objectOf, optionalText, text } from './json'
 
 export interface Wallet {
-  /** The service's name for this user; others transfer to it. */
+  /** The user's id at the service, which is also the account. */
   readonly user: string
   /** Fen. */
   readonly balance: number
@@ -12,9 +12,9 @@ export interface Wallet {
 
 export interface Transfer {
   readonly id: string
-  /** Whom it went to, or whom it came from. */
+  /** Payee or payer. */
   readonly peer: string
-  /** Fen; negative: it went out. */
+  /** Fen; negative for sent transfers. */
   readonly amount: number
   readonly note: string
   /** UNIX seconds. */

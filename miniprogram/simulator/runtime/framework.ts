@@ -1,13 +1,13 @@
-/** WeChat's component framework, set up with the pages' templates and the built-in elements. */
+/** Set-up of glass-easel, WeChat's component framework. */
 import * as adapter from 'glass-easel-miniprogram-adapter'
-import { registerBuiltins } from './builtins/elements.ts'
-import { builtinNames } from './builtins/names.ts'
+import { builtinNames } from './builtin-names.ts'
+import { registerBuiltins } from './builtins.ts'
 import { assertJsonSafe } from './json-safe.ts'
 import { program } from './program.ts'
 
 const { glassEasel } = adapter
 
-/** Ids reach the document, for people who look into it and for tests. */
+/** Writes ids to the DOM, for tests. */
 glassEasel.globalOptions.writeIdToDOM = true
 
 const environment = new adapter.MiniProgramEnv()
@@ -18,10 +18,10 @@ const context = createContext()
 
 export const backend = environment.associateBackend(context)
 
-/** All sheets are in one file; the framework is only told the scopes. */
+/** Registers components and style scopes; the styles are in one separate file. */
 export function registerComponents(): void {
   registerBuiltins(codeSpace.getComponentSpace())
-  codeSpace.setOverallBehavior(checkedData())
+  codeSpace.setOverallBehavior(dataCheck())
   registerScope('app', undefined)
   for (const { path, manifest, prefix } of program.components) {
     codeSpace.addComponentStaticConfig(path, manifest as adapter.types.ComponentStaticConfig)
@@ -38,8 +38,8 @@ interface DataOwner {
   setData(data: object, done?: () => void): void
 }
 
-/** The app's own components and pages check what they give to `setData`, from their first moment on. */
-function checkedData(): adapter.glassEasel.GeneralBehavior {
+/** A behavior that checks the data of each `setData` in the app's own components. */
+function dataCheck(): adapter.glassEasel.GeneralBehavior {
   const behavior = codeSpace.getComponentSpace().defineBehavior({
     lifetimes: {
       created(this: unknown) {
@@ -62,18 +62,18 @@ function registerScope(path: string, prefix: string | undefined): void {
 }
 
 function createContext(): adapter.glassEasel.CurrentWindowBackendContext {
-  const made = new glassEasel.CurrentWindowBackendContext()
+  const context = new glassEasel.CurrentWindowBackendContext()
   const names: ReadonlySet<string> = new Set(builtinNames)
-  made.document = {
+  context.document = {
     createElement: (tag: string) => createElement(names.has(tag) ? `wx-${tag}` : tag),
     createTextNode: (text: string) => document.createTextNode(text),
     createDocumentFragment: () => document.createDocumentFragment(),
-  } as unknown as typeof made.document
-  made.onEvent((target, type, detail, options) => glassEasel.triggerEvent(target, type, detail, options))
-  return made
+  } as unknown as typeof context.document
+  context.onEvent((target, type, detail, options) => glassEasel.triggerEvent(target, type, detail, options))
+  return context
 }
 
-/** The page's policy forbids style attributes, not styles that a script sets. */
+/** Sets styles through the CSSOM, because the CSP forbids style attributes. */
 function createElement(tag: string): HTMLElement {
   const element = document.createElement(tag)
   element.setAttribute = (name: string, value: string) => {

@@ -1,4 +1,4 @@
-/** Runs the mini program's modules: each once, with `require`, `wx`, `App`, `Page`, `Component` and nothing of browsers. */
+/** Loads the mini program's modules, with WeChat's module variables and without browser globals. */
 import type { ComponentEnv } from 'glass-easel-miniprogram-adapter'
 import { codeSpace } from './framework.ts'
 import type { AppDefinition } from './program.ts'
@@ -8,16 +8,16 @@ export interface Loaded {
   readonly app: AppDefinition
 }
 
-/** Behaviours that phones bring; here they add nothing. */
+/** WeChat's built-in behaviors, which are empty here. */
 const builtinBehavior = /^wx:\/\//
 
 type AnyDefinition = Readonly<Record<string, unknown>>
 type AnyConstructor = (definition: AnyDefinition) => unknown
 
 /**
- * Runs app.js and then every component's script, so that all of them are registered.
+ * Runs app.js and the script of every component.
  *
- * @throws Error for a module that is not there, and whatever the app's own code throws.
+ * @throws Error for a missing module, and errors of the app
  */
 export function loadProgram(wx: object, currentPages: () => readonly unknown[]): Loaded {
   const cache = new Map<string, { exports: unknown }>()
@@ -25,13 +25,13 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
   let environment: ComponentEnv | undefined
 
   const current = (): ComponentEnv => {
-    if (environment === undefined) throw new Error('a component is registered outside of its script')
+    if (environment === undefined) throw new Error('component registered outside of its script')
     return environment
   }
   const { Page, Component, Behavior } = constructors(current)
   const load = (path: string): unknown => {
-    const known = cache.get(path)
-    if (known !== undefined) return known.exports
+    const cached = cache.get(path)
+    if (cached !== undefined) return cached.exports
     const definition = program.modules[path]
     if (definition === undefined) throw new Error(`module '${path}' is not defined`)
     const module = { exports: {} as unknown }
@@ -67,20 +67,20 @@ export function loadProgram(wx: object, currentPages: () => readonly unknown[]):
 }
 
 /**
- * The framework's constructors, as modules see them. They ask for the environment when they are called: a shared module
- * of a component library registers each component that is being loaded, long after it was loaded itself.
+ * The framework's constructors for modules. They use the environment of the component that is being loaded, because a
+ * shared module of a component library may register several components.
  */
 function constructors(current: () => ComponentEnv): Pick<ComponentEnv, 'Page' | 'Component' | 'Behavior'> {
-  const over = (name: 'Page' | 'Component' | 'Behavior'): AnyConstructor => {
+  const wrap = (name: 'Page' | 'Component' | 'Behavior'): AnyConstructor => {
     return (definition) => {
       const environment = current()
       return (environment[name] as AnyConstructor)(withBehaviors(definition, environment))
     }
   }
   return {
-    Page: over('Page') as ComponentEnv['Page'],
-    Component: over('Component') as ComponentEnv['Component'],
-    Behavior: over('Behavior') as unknown as ComponentEnv['Behavior'],
+    Page: wrap('Page') as ComponentEnv['Page'],
+    Component: wrap('Component') as ComponentEnv['Component'],
+    Behavior: wrap('Behavior') as unknown as ComponentEnv['Behavior'],
   }
 }
 

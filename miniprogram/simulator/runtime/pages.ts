@@ -1,10 +1,10 @@
-/** The stack of open pages and their lifecycles. */
+/** The page stack and page lifecycles. */
 import type { Root } from 'glass-easel-miniprogram-adapter'
 import { backend, codeSpace } from './framework.ts'
 import type { WindowSettings } from './program.ts'
 import { findComponent, program } from './program.ts'
 
-/** WeChat keeps at most ten pages open. */
+/** WeChat's limit of open pages. */
 const MAX_PAGES = 10
 
 export interface OpenPage {
@@ -12,20 +12,20 @@ export interface OpenPage {
   readonly root: Root
   readonly instance: Record<string, unknown>
   readonly element: HTMLElement
-  /** Set by `wx.setNavigationBarTitle`. */
+  /** Set with `wx.setNavigationBarTitle`. */
   title: string | undefined
 }
 
 type Lifecycle = 'onLoad' | 'onShow' | 'onReady' | 'onHide' | 'onUnload'
 
-/** One stack for each tab, as phones keep them, and one for pages that are no tab. */
+/** The page stack. Tab pages stay loaded when another tab is shown. */
 export class Pages {
   private readonly container: HTMLElement
   private readonly onChange: () => void
   private readonly tabs = new Map<string, OpenPage>()
   private stack: OpenPage[] = []
 
-  /** @param onChange after every change of what is shown */
+  /** @param onChange called when another page is shown */
   constructor(container: HTMLElement, onChange: () => void) {
     this.container = container
     this.onChange = onChange
@@ -77,13 +77,13 @@ export class Pages {
     if (this.current?.path === path) return
     while (this.depth > 1) this.unload(this.stack.pop())
     this.hideCurrent()
-    const kept = this.tabs.get(path)
-    if (kept === undefined) {
+    const loaded = this.tabs.get(path)
+    if (loaded === undefined) {
       this.stack = []
       this.push(url)
       return
     }
-    this.stack = [kept]
+    this.stack = [loaded]
     this.showCurrent()
   }
 
@@ -96,8 +96,8 @@ export class Pages {
     this.push(url)
   }
 
-  /** Tells the shown page that the whole app came to the front, or left it. */
-  announce(lifecycle: 'onShow' | 'onHide'): void {
+  /** Calls a lifecycle method of the current page when the app is shown or hidden. */
+  emit(lifecycle: 'onShow' | 'onHide'): void {
     const { current } = this
     if (current !== undefined) call(current, lifecycle)
   }
@@ -151,7 +151,7 @@ export class Pages {
   }
 }
 
-/** A page's own error does not stop the others. */
+/** Calls a lifecycle method and logs its errors. */
 function call({ instance }: OpenPage, lifecycle: Lifecycle, ...values: readonly unknown[]): void {
   const method = instance[lifecycle]
   if (typeof method !== 'function') return
@@ -177,7 +177,7 @@ function parseUrl(url: string): { readonly path: string; readonly query: Record<
   const [path = '', search = ''] = url.split('?')
   const query: Record<string, string> = {}
   for (const part of search.split('&')) {
-    // Phones leave values as they are: the page decodes them.
+    // WeChat does not decode query values.
     const [name = '', ...rest] = part.split('=')
     if (name !== '') query[name] = rest.join('=')
   }

@@ -1,10 +1,23 @@
-/** What a phone draws around a page: status bar, navigation bar and tab bar. */
-import type { OpenPage, Pages } from './pages.ts'
-import type { TabItem } from './program.ts'
+/** The phone around the pages: status, navigation and tab bars, toasts, dialogs and the biometric prompt. */
+
+import type { TabItem, WindowSettings } from './program.ts'
 import { imageUrl, program } from './program.ts'
 
-/** @throws Error when phone.html lacks it. */
-export function part(id: string): HTMLElement {
+interface ShownPage {
+  readonly path: string
+  readonly title: string | undefined
+}
+
+/** The page stack, as the bars show it. */
+interface PageStack {
+  readonly current: ShownPage | undefined
+  readonly depth: number
+  windowSettings(): WindowSettings
+  switchTab(url: string): void
+}
+
+/** @throws Error when phone.html has no such element */
+export function element(id: string): HTMLElement {
   const found = document.getElementById(id)
   if (found === null) throw new Error(`phone.html has no #${id}`)
   return found
@@ -19,33 +32,33 @@ export function setTab(index: number, text: string): void {
   tab.text = text
 }
 
-/** @param text `undefined` removes it */
+/** @param text `undefined` removes the badge */
 export function setBadge(index: number, text: string | undefined): void {
   if (text === undefined) badges.delete(index)
   else badges.set(index, text)
 }
 
-/** Draws both bars for the page that is shown. */
-export function drawBars(pages: Pages): void {
+/** Draws the navigation and tab bars. */
+export function drawBars(pages: PageStack): void {
   const { current } = pages
   if (current === undefined) return
   drawNavigation(pages, current)
   drawTabs(pages, current)
 }
 
-function drawNavigation(pages: Pages, page: OpenPage): void {
+function drawNavigation(pages: PageStack, page: ShownPage): void {
   const settings = pages.windowSettings()
   const title = page.title ?? settings.navigationBarTitleText ?? ''
   document.title = title
-  part('title').textContent = title
-  part('back').hidden = pages.depth < 2
-  const top = part('top')
+  element('title').textContent = title
+  element('back').hidden = pages.depth < 2
+  const top = element('top')
   top.classList.toggle('light', settings.navigationBarTextStyle === 'white')
   top.style.background = settings.navigationBarBackgroundColor ?? '#000'
 }
 
-function drawTabs(pages: Pages, page: OpenPage): void {
-  const bar = part('tabs')
+function drawTabs(pages: PageStack, page: ShownPage): void {
+  const bar = element('tabs')
   bar.hidden = !tabs.some(({ pagePath }) => pagePath === page.path)
   const { color = '', selectedColor = '' } = program.manifest.tabBar ?? {}
   bar.replaceChildren(
@@ -67,19 +80,117 @@ function drawTabs(pages: Pages, page: OpenPage): void {
   )
 }
 
-/** An element with nothing but text in it. */
-export function text(tag: 'span' | 'b' | 'h2' | 'p', content: string): HTMLElement {
-  const element = document.createElement(tag)
-  element.textContent = content
-  return element
+/** A new element with text content. */
+function text(tag: 'span' | 'b' | 'h2' | 'p', content: string): HTMLElement {
+  const node = document.createElement(tag)
+  node.textContent = content
+  return node
 }
 
-/** Keeps the time in the status bar. */
+/** Updates the time in the status bar. */
 export function startClock(): void {
   const show = (): void => {
     const now = new Date()
-    part('clock').textContent = `${now.getHours()}:${String(now.getMinutes()).padStart(2, '0')}`
+    element('clock').textContent = `${now.getHours()}:${String(now.getMinutes()).padStart(2, '0')}`
   }
   show()
   setInterval(show, 5_000)
+}
+
+let toastTimer: ReturnType<typeof setTimeout> | undefined
+
+/** @param durationMs `undefined`: until `hideToast` */
+export function showToast(title: string, durationMs: number | undefined, isLoading: boolean): void {
+  hideToast()
+  const toast = document.createElement('div')
+  toast.className = isLoading ? 'toast loading' : 'toast'
+  toast.setAttribute('role', 'status')
+  toast.textContent = title
+  element('overlays').append(toast)
+  if (durationMs !== undefined) toastTimer = setTimeout(hideToast, durationMs)
+}
+
+export function hideToast(): void {
+  clearTimeout(toastTimer)
+  element('overlays').querySelector('.toast')?.remove()
+}
+
+export interface DialogOptions {
+  readonly title: string
+  readonly content: string
+  /** `undefined`: no cancel button. */
+  readonly cancelText: string | undefined
+  readonly confirmText: string
+}
+
+/** @returns whether the user confirmed */
+export function showDialog(options: DialogOptions): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { close, box } = openDialog('dialog')
+    const answer = (value: boolean) => () => {
+      close()
+      resolve(value)
+    }
+    const buttons = document.createElement('div')
+    buttons.className = 'buttons'
+    if (options.cancelText !== undefined) buttons.append(button(options.cancelText, 'cancel', answer(false)))
+    buttons.append(button(options.confirmText, 'confirm', answer(true)))
+    box.append(text('h2', options.title), text('p', options.content), buttons)
+  })
+}
+
+/** Result of a biometric prompt. */
+export type BiometricResult = 'confirmed' | 'cancelled'
+
+/** The system's biometric prompt. A tap on the fingerprint icon replaces the finger. */
+export function showBiometricPrompt(content: string, isChinese: boolean): Promise<BiometricResult> {
+  return new Promise((resolve) => {
+    const { close, box } = openDialog('dialog biometric')
+    const answer = (value: BiometricResult) => () => {
+      close()
+      resolve(value)
+    }
+    const print = button('', 'print', answer('confirmed'))
+    print.setAttribute('aria-label', isChinese ? '指纹' : 'Fingerprint')
+    box.append(
+      text('h2', isChinese ? '验证指纹' : 'Confirm with fingerprint'),
+      text('p', content),
+      print,
+      text('p', isChinese ? '点击指纹图标进行模拟验证' : 'Tap the icon to simulate your fingerprint'),
+      button(isChinese ? '取消' : 'Cancel', 'cancel', answer('cancelled')),
+    )
+  })
+}
+
+/** A suggestion above the keyboard while `field` is focused. */
+export function showSuggestion(label: string, field: HTMLElement, onTap: () => void): void {
+  const line = button(label, 'offer', () => {})
+  // Before the field loses focus.
+  line.onpointerdown = (event) => {
+    event.preventDefault()
+    line.remove()
+    onTap()
+  }
+  field.addEventListener('blur', () => line.remove(), { once: true })
+  element('overlays').append(line)
+}
+
+function openDialog(className: string): { readonly close: () => void; readonly box: HTMLElement } {
+  const cover = document.createElement('div')
+  cover.className = `cover ${className}`
+  const box = document.createElement('div')
+  box.className = 'box'
+  box.setAttribute('role', 'dialog')
+  cover.append(box)
+  element('overlays').append(cover)
+  return { close: () => cover.remove(), box }
+}
+
+function button(label: string, className: string, onTap: () => void): HTMLButtonElement {
+  const node = document.createElement('button')
+  node.type = 'button'
+  node.className = className
+  node.textContent = label
+  node.onclick = onTap
+  return node
 }

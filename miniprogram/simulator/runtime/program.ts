@@ -1,9 +1,9 @@
-/** The built mini program, as `app.js` leaves it for the host. */
+/** The compiled mini program, which `app.js` defines. */
 import type * as adapter from 'glass-easel-miniprogram-adapter'
 
 type ComponentEnv = adapter.ComponentEnv
 
-/** What a module is run with; the names that are hidden from it follow, and nothing is passed for them. */
+/** A module. Its further parameters hide browser globals and are never passed. */
 export type ModuleFunction = (
   require: (request: string) => unknown,
   module: { exports: unknown },
@@ -54,9 +54,9 @@ export interface Program {
       readonly list: readonly TabItem[]
     }
   }
-  /** Each after those that it uses. */
+  /** Each after its dependencies. */
   readonly components: readonly ProgramComponent[]
-  /** Images of the package, as URLs that need no network. */
+  /** Images of the package as data URLs. */
   readonly images: Readonly<Record<string, string>>
   readonly templates: Readonly<Record<string, unknown>>
   readonly modules: Readonly<
@@ -72,7 +72,7 @@ declare global {
 
 export const program = window.miniProgram
 
-/** What the browser loads for an image that the app names. */
+/** The URL of an image of the app. */
 export function imageUrl(source: string): string {
   return program.images[source.replace(/^\//, '')] ?? source
 }

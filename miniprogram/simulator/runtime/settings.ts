@@ -1,6 +1,6 @@
-/** Which of the two phones this is, and which service it talks to. */
+/** The phone of this page, and the service that serves it. */
 
-/** From the address: `phone.html#b`. */
+/** From the URL fragment: `phone.html#b`. */
 export const phone = location.hash === '#b' ? 'b' : 'a'
 
 export interface ServiceSettings {
@@ -9,13 +9,13 @@ export interface ServiceSettings {
   readonly roots: readonly string[]
 }
 
-/** What the app would have been built with, asked of the service that shows this page. */
+/** Fetches the app settings from the service. */
 export async function fetchSettings(): Promise<ServiceSettings> {
   const answer = await fetch('settings', { cache: 'no-store' })
   return (await answer.json()) as ServiceSettings
 }
 
-/** @returns the parsed answer of one of the service's routes for this page. @throws Error for a refusal. */
+/** Calls a demo route of the service. @returns the parsed answer. @throws Error for an error status */
 export async function post(path: string, body: object): Promise<object> {
   const answer = await fetch(path, {
     method: 'POST',

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type GrownLog, startGrownLog } from '../../support/grown-log.ts'
 import { askGo } from './go-judge.ts'
 
-const leaves = Number(process.env.MINISEAL_LOG_LEAVES ?? 20_000)
+const leaves = Number(process.env.TEST_LOG_LEAVES ?? 20_000)
 
 let grown: GrownLog
 

@@ -4,23 +4,22 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import type { Desk } from './audit-desk.ts'
-import { buildAuditPages, openDesk, signIn } from './audit-desk.ts'
+import type { AuditorPage } from './auditor-page.ts'
+import { openAuditPage, signIn } from './auditor-page.ts'
 import { startBrowser, type TestBrowser } from './browser.ts'
 
 describe('the auditors’ pages, for everybody', () => {
   let service: TestService
   let browser: TestBrowser
-  let desk: Desk
+  let auditor: AuditorPage
   let token: string
 
   beforeAll(async () => {
-    await buildAuditPages()
     service = await startTestService()
     await makeTraffic(service)
     token = await newAuditor(service, 'wei', 'discloser')
     browser = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
-    desk = await openDesk(browser, service)
+    auditor = await openAuditPage(browser, service)
   })
 
   afterAll(async () => {
@@ -28,10 +27,10 @@ describe('the auditors’ pages, for everybody', () => {
     await service?.close()
   })
 
-  const focused = () => desk.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
+  const focused = () => auditor.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
 
-  it('can be used with the keyboard alone, from signing in to an entry and back', async () => {
-    const { page } = desk
+  it('supports keyboard-only use, from signing in to an entry and back', async () => {
+    const { page } = auditor
     const press = (key: string): Promise<void> => page.keyboard.press(key)
     await page.locator('#token').waitFor()
     await page.locator('#token').focus()
@@ -77,8 +76,8 @@ describe('the auditors’ pages, for everybody', () => {
     await page.getByRole('heading', { name: 'Top refusals' }).waitFor()
   })
 
-  it('show where the focus is', async () => {
-    const { page } = desk
+  it('shows the focus', async () => {
+    const { page } = auditor
     await page.goto(`${service.origin}/audit`)
     await page.locator('table.entries').waitFor()
     await page.keyboard.press('j')
@@ -87,11 +86,11 @@ describe('the auditors’ pages, for everybody', () => {
   })
 
   it.each(['light', 'dark'] as const)(
-    'break no rule of WCAG 2.2 AA that a machine can find (%s)',
+    'has no detectable WCAG 2.2 AA violations (%s)',
     async (colorScheme) => {
-      const { page } = desk
+      const { page } = auditor
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      const firstEntry = await entryPath(desk)
+      const firstEntry = await entryPath(auditor)
       for (const path of [
         '/audit',
         '/audit?path=/nowhere',
@@ -103,15 +102,15 @@ describe('the auditors’ pages, for everybody', () => {
         await page.goto(`${service.origin}${path}`)
         await page.locator('main h1').first().waitFor({ state: 'attached' })
         await page.waitForLoadState('networkidle')
-        expect(await violations(desk), path).toEqual([])
+        expect(await violations(auditor), path).toEqual([])
       }
     },
   )
 
-  it('break none where nobody is signed in, and no policy of their own anywhere', async () => {
+  it('has no violations on the sign-in page and no CSP violations', async () => {
     const other = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
     try {
-      const visitor = await openDesk(other, service)
+      const visitor = await openAuditPage(other, service)
       await visitor.page.locator('#token').waitFor()
       expect(await violations(visitor)).toEqual([])
       await signIn(visitor, token)
@@ -120,17 +119,17 @@ describe('the auditors’ pages, for everybody', () => {
     } finally {
       await other.close()
     }
-    expect(desk.errors).toEqual([])
+    expect(auditor.errors).toEqual([])
   })
 })
 
-async function entryPath({ page }: Desk): Promise<string> {
+async function entryPath({ page }: AuditorPage): Promise<string> {
   await page.goto(`${new URL(page.url()).origin}/audit?result=ok&path=/wallet/transfers`)
   return (await page.locator('a.row-link').first().getAttribute('href')) ?? ''
 }
 
 /** What axe-core finds that is serious or critical: the rule and where. */
-async function violations({ page }: Desk): Promise<readonly string[]> {
+async function violations({ page }: AuditorPage): Promise<readonly string[]> {
   await page.evaluate(axe.source)
   return await page.evaluate(async () => {
     const { axe } = globalThis as unknown as {

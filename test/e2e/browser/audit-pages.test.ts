@@ -9,8 +9,8 @@ import { checkEvidence } from '../../../service/tlog/evidence/check-evidence.ts'
 import { isSettled, makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import type { Desk } from './audit-desk.ts'
-import { buildAuditPages, openDesk, openEntry, outcomes, pinKey, signIn, tamper } from './audit-desk.ts'
+import type { AuditorPage } from './auditor-page.ts'
+import { openAuditPage, openEntry, outcomes, pinKey, signIn, tamper } from './auditor-page.ts'
 import { startBrowser, type TestBrowser } from './browser.ts'
 
 const everyStep = ['leaf', 'groups', 'hash', 'path', 'checkpoint', 'deviceKey', 'device', 'base']
@@ -21,10 +21,9 @@ describe('the auditors’ pages', () => {
   let traffic: Traffic
   let tokens: { readonly reader: string; readonly discloser: string }
   let browser: TestBrowser
-  let desk: Desk
+  let auditor: AuditorPage
 
   beforeAll(async () => {
-    await buildAuditPages()
     service = await startTestService()
     traffic = await makeTraffic(service)
     tokens = {
@@ -42,13 +41,13 @@ describe('the auditors’ pages', () => {
   // Another auditor, who was never here.
   beforeEach(async () => {
     await browser.context.clearCookies()
-    desk = await openDesk(browser, service)
-    await desk.page.evaluate('localStorage.clear()')
-    await desk.page.reload()
+    auditor = await openAuditPage(browser, service)
+    await auditor.page.evaluate('localStorage.clear()')
+    await auditor.page.reload()
   })
 
   afterEach(async () => {
-    await desk.page.close()
+    await auditor.page.close()
   })
 
   const kept = new Map<AuditorRole, Cookie[]>()
@@ -57,27 +56,27 @@ describe('the auditors’ pages', () => {
   async function enter(role: AuditorRole): Promise<void> {
     const cookies = kept.get(role)
     if (cookies === undefined) {
-      await signIn(desk, tokens[role])
+      await signIn(auditor, tokens[role])
       kept.set(role, await browser.context.cookies())
       return
     }
     await browser.context.addCookies(cookies)
-    await desk.page.reload()
-    await pinKey(desk)
+    await auditor.page.reload()
+    await pinKey(auditor)
   }
 
-  const rows = () => desk.page.locator('table.entries tbody tr')
+  const rows = () => auditor.page.locator('table.entries tbody tr')
 
-  it('let nobody see anything with a wrong token, and say why', async () => {
-    const { page } = desk
+  it('shows nothing with a wrong token and gives the reason', async () => {
+    const { page } = auditor
     await page.locator('#token').fill(`msa_${'A'.repeat(43)}`)
     await page.keyboard.press('Enter')
     await page.getByRole('alert').getByText('This token opens nothing').waitFor()
     expect(await rows().count()).toBe(0)
   })
 
-  it('find entries, show chips for what is set, and keep it all in the address', async () => {
-    const { page } = desk
+  it('finds entries, shows filters as chips and keeps them in the URL', async () => {
+    const { page } = auditor
     await enter('discloser')
     await page.locator('#find').fill(traffic.payer)
     await page.keyboard.press('Enter')
@@ -95,11 +94,11 @@ describe('the auditors’ pages', () => {
     await page.locator('#find').fill('?')
     await page.keyboard.press('Enter')
     await page.getByText('Not a user, path').waitFor()
-    expect(desk.errors).toEqual([])
+    expect(auditor.errors).toEqual([])
   })
 
-  it('set the time by dragging over the chart', async () => {
-    const { page } = desk
+  it('sets the time range by dragging over the chart', async () => {
+    const { page } = auditor
     await enter('reader')
     const plot = page.locator('.timeline .u-over')
     const box = await plot.boundingBox()
@@ -114,35 +113,35 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => page.locator('.plot canvas').count()).toBe(1)
   })
 
-  it('verify an entry step by step, with the key that was pinned', async () => {
-    const { page } = desk
+  it('verifies an entry step by step with the pinned key', async () => {
+    const { page } = auditor
     await enter('discloser')
-    await openEntry(desk, '/wallet/transfers')
-    expect(await outcomes(desk)).toEqual(allGood)
+    await openEntry(auditor, '/wallet/transfers')
+    expect(await outcomes(auditor)).toEqual(allGood)
     await page.getByText('Everything that can be checked here is right.').waitFor()
     const step = page.locator('[data-step="groups"]')
     await step.locator('summary').click()
     await expect.poll(() => step.locator('tbody tr').count()).toBe(5)
     await expect.poll(() => page.locator('.tree .node.sibling').count()).toBeGreaterThan(3)
-    expect(desk.errors).toEqual([])
+    expect(auditor.errors).toEqual([])
   })
 
-  it('verify without WebCrypto just the same', async () => {
-    await desk.page.addInitScript(`Object.defineProperty(crypto, 'subtle', { value: undefined })`)
-    await desk.page.reload()
+  it('verifies without WebCrypto', async () => {
+    await auditor.page.addInitScript(`Object.defineProperty(crypto, 'subtle', { value: undefined })`)
+    await auditor.page.reload()
     await enter('discloser')
-    await openEntry(desk, '/wallet/transfers')
-    expect(await outcomes(desk)).toEqual(allGood)
-    await expect.poll(() => desk.page.getByText('Checked by tweetnacl').count()).toBe(2)
+    await openEntry(auditor, '/wallet/transfers')
+    expect(await outcomes(auditor)).toEqual(allGood)
+    await expect.poll(() => auditor.page.getByText('Checked by tweetnacl').count()).toBe(2)
   })
 
-  it('do not say that a reader has seen everything verified', async () => {
+  it('shows a partial verification to a reader', async () => {
     await enter('reader')
-    await openEntry(desk, '/wallet/transfers')
-    expect(await outcomes(desk)).toMatchObject({ checkpoint: 'good', device: 'skipped' })
-    await desk.page.getByText('not everything could be').waitFor()
-    await desk.page.getByText('Not shown to readers').waitFor()
-    expect(await desk.page.getByText('Download evidence').count()).toBe(0)
+    await openEntry(auditor, '/wallet/transfers')
+    expect(await outcomes(auditor)).toMatchObject({ checkpoint: 'good', device: 'skipped' })
+    await auditor.page.getByText('not everything could be').waitFor()
+    await auditor.page.getByText('Not shown to readers').waitFor()
+    expect(await auditor.page.getByText('Download evidence').count()).toBe(0)
   })
 
   it.each([
@@ -158,14 +157,14 @@ describe('the auditors’ pages', () => {
     ['the device’s signature', 'device', (body: string) => body.replace(/(\\"signature\\":\\")(..)/, '$1AA')],
   ] as const)('show that %s was changed', async (_, step, change) => {
     await enter('discloser')
-    await tamper(desk, change)
-    await openEntry(desk, '/wallet/transfers')
-    await desk.page.getByText('This entry does not verify.').waitFor()
-    await expect.poll(async () => (await outcomes(desk))[step]).toBe('bad')
+    await tamper(auditor, change)
+    await openEntry(auditor, '/wallet/transfers')
+    await auditor.page.getByText('This entry does not verify.').waitFor()
+    await expect.poll(async () => (await outcomes(auditor))[step]).toBe('bad')
   })
 
-  it('warn when the service names another key than the one pinned, and do not take it', async () => {
-    const { page } = desk
+  it('warns when the service publishes a key that is not pinned, and does not accept it', async () => {
+    const { page } = auditor
     await enter('discloser')
     await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
     await page.reload()
@@ -176,12 +175,12 @@ describe('the auditors’ pages', () => {
     await page.locator('#vkey').fill(otherKey)
     await page.getByRole('button', { name: 'Pin this key' }).last().click()
     await page.getByText('The service names a log key that is not the one pinned here.').waitFor()
-    await openEntry(desk, '/wallet/transfers')
-    expect(await outcomes(desk)).toMatchObject({ path: 'good', checkpoint: 'bad' })
+    await openEntry(auditor, '/wallet/transfers')
+    expect(await outcomes(auditor)).toMatchObject({ path: 'good', checkpoint: 'bad' })
   })
 
-  it('notice a log that does not continue the one seen before', async () => {
-    const { page } = desk
+  it('detects a log that is inconsistent with the one seen before', async () => {
+    const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Integrity' }).click()
     await page.locator('[data-since="first"]').waitFor()
@@ -198,8 +197,8 @@ describe('the auditors’ pages', () => {
     await page.locator('[data-since="bad"]').waitFor()
   })
 
-  it('give files: entries as CSV and JSON lines, and evidence that holds offline', async () => {
-    const { page } = desk
+  it('exports entries as CSV and JSON lines, and evidence that verifies offline', async () => {
+    const { page } = auditor
     await enter('discloser')
     for (const [name, file] of [
       ['CSV', 'audit.csv'],
@@ -212,7 +211,7 @@ describe('the auditors’ pages', () => {
       expect(download.suggestedFilename()).toBe(file)
       expect(readFileSync(await download.path(), 'utf8')).toContain('/wallet/transfers')
     }
-    await openEntry(desk, '/wallet/transfers')
+    await openEntry(auditor, '/wallet/transfers')
     const link = page.getByRole('link', { name: 'Download evidence' })
     const [download] = await Promise.all([page.waitForEvent('download'), link.click()])
     const bundle = readBundle(new Uint8Array(readFileSync(await download.path())))
@@ -220,8 +219,8 @@ describe('the auditors’ pages', () => {
     expect(steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
   })
 
-  it('show what comes in while they are looked at', async () => {
-    const { page } = desk
+  it('shows new entries while the table is live', async () => {
+    const { page } = auditor
     await enter('reader')
     await page.getByLabel('Kind').selectOption('login')
     await expect.poll(() => rows().count()).toBe(2)
@@ -232,8 +231,8 @@ describe('the auditors’ pages', () => {
     await isSettled(service)
   })
 
-  it('speak the language of the browser, and the other when asked, from then on', async () => {
-    const { page } = desk
+  it('uses the language of the browser until another is chosen', async () => {
+    const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Requests' }).waitFor()
     await page.getByRole('button', { name: '中文' }).click()
@@ -244,15 +243,15 @@ describe('the auditors’ pages', () => {
     await page.getByRole('heading', { name: '检查点' }).waitFor()
     const chinese = await startBrowser({ locale: 'zh-CN' })
     try {
-      const other = await openDesk(chinese, service)
+      const other = await openAuditPage(chinese, service)
       await other.page.getByRole('heading', { name: '登录' }).waitFor()
     } finally {
       await chinese.close()
     }
   })
 
-  it('sign out, and show nothing any more', async () => {
-    const { page } = desk
+  it('shows nothing after signing out', async () => {
+    const { page } = auditor
     await enter('reader')
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.locator('#token').waitFor()

@@ -1,19 +1,18 @@
-/** The page at `/demo/`: two phones side by side. */
+/** The page `/demo/` with two phones. */
 import type { FrameLocator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 
-describe('the page with two phones', () => {
+describe('the demo page', () => {
   let service: TestService
   let browser: TestBrowser
   let page: Page
   const problems: string[] = []
 
   beforeAll(async () => {
-    await buildPages()
     service = await startTestService()
     browser = await startBrowser({ viewport: { width: 1280, height: 1000 } })
     page = await browser.context.newPage()
@@ -34,7 +33,7 @@ describe('the page with two phones', () => {
 
   const phone = (which: 'A' | 'B'): FrameLocator => page.frameLocator(`iframe[title="Phone ${which}"]`)
 
-  it('has a user on each phone, who are not the same', async () => {
+  it('gives each of the two phones its own user', async () => {
     for (const which of ['A', 'B'] as const) {
       const input = phone(which).locator('[id$="--name"] input')
       await input.click()
@@ -45,7 +44,7 @@ describe('the page with two phones', () => {
     await expect.poll(() => phone('B').locator('[id$="--account"]').textContent()).toMatch(/^小红\d\d$/)
   })
 
-  it('shows on one what the other one does', async () => {
+  it('shows a transfer from one phone on the other', async () => {
     await phone('A').locator('[id$="--transfer"]').click()
     await phone('A').locator('[id*="--contact-小红"]').click()
     await phone('A').locator('[id$="--amount"] input').fill('88.88')
@@ -56,15 +55,15 @@ describe('the page with two phones', () => {
     await expect.poll(() => balance.getAttribute('aria-label')).toBe('10,088.88 CNY')
   })
 
-  it('leads to the auditor’s page', async () => {
+  it('links to the audit pages', async () => {
     expect(await page.locator('a').getAttribute('href')).toBe('/audit')
   })
 
-  it('obeys its own policy, and asks no foreign host', () => {
+  it('loads the demo page without CSP violations or requests to other hosts', () => {
     expect(problems).toEqual([])
   })
 
-  it('has one phone on a narrow screen', async () => {
+  it('shows one phone on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 844 })
     await expect.poll(() => page.locator('iframe:visible').count()).toBe(1)
   })

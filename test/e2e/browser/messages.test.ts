@@ -1,20 +1,19 @@
-/** A customer and a shop in one mini program: messages come as they are written. */
+/** Chat between two users of the mini program. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { openNamed } from './phones.ts'
 
-describe('a conversation', () => {
+describe('a chat', () => {
   let service: TestService
   let browser: TestBrowser
   let customer: Phone
   let shop: Phone
 
   beforeAll(async () => {
-    await buildPages()
     service = await startTestService()
     browser = await startBrowser({ locale: 'en-US' })
     customer = await openNamed(browser.context, service, 'a', 'Ada')
@@ -32,7 +31,7 @@ describe('a conversation', () => {
     await phone.id('send').click()
   }
 
-  it('begins with a contact, and the other one sees how many messages wait', async () => {
+  it('shows the number of unread messages to the recipient', async () => {
     await customer.openTab(2)
     await customer.id('contact-客服').click()
     await write(customer, 'Is it in stock?')
@@ -40,7 +39,7 @@ describe('a conversation', () => {
     await expect.poll(() => shop.page.locator('#tabs b').textContent()).toBe('1')
   })
 
-  it('goes both ways as it is written, without a tap', async () => {
+  it('delivers messages in both directions immediately', async () => {
     await shop.openTab(2)
     await shop.id('contact-Ada').click()
     await shop.page.locator('.bubble').getByText('Is it in stock?').waitFor()
@@ -51,17 +50,17 @@ describe('a conversation', () => {
     await shop.text('谢谢 <b>!</b>').waitFor()
   })
 
-  it('is live over a socket', async () => {
+  it('shows the socket connection in the message list', async () => {
     await shop.page.locator('#back').click()
     await shop.id('live').waitFor()
   })
 
-  it('keeps a message that could not be sent, and sends it once when people try again', async () => {
+  it('keeps an unsent message and sends it once on retry', async () => {
     await browser.context.setOffline(true)
     await write(customer, 'Still there?')
-    await customer.text('Not confirmed').waitFor()
+    await customer.text('Not delivered').waitFor()
     await browser.context.setOffline(false)
-    await customer.text('Not confirmed').click()
+    await customer.text('Not delivered').click()
     await customer.page.locator('.line--sent').getByText('Still there?').waitFor()
     await shop.id('contact-Ada').click()
     const bubble = shop.page.locator('.bubble').getByText('Still there?')

@@ -1,4 +1,4 @@
-/** A backend that answers in its own way: the mini program says what is known, and no more. */
+/** The transfer page with unexpected answers of the backend. */
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mountApp } from '../../../service/gateway/mounted.ts'
@@ -6,11 +6,11 @@ import type { InnerVariables } from '../../../service/index.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openPhone } from './phones.ts'
 
-describe('a transfer', () => {
+describe('a transfer with an unexpected answer', () => {
   let service: TestService
   let browser: TestBrowser
   let phone: Phone
@@ -29,7 +29,6 @@ describe('a transfer', () => {
   })
 
   beforeAll(async () => {
-    await buildPages()
     service = await startTestService({ backend: mountApp(backend, async () => {}) })
     browser = await startBrowser({ locale: 'en-US' })
     phone = await openPhone(browser.context, service, 'a')
@@ -40,7 +39,7 @@ describe('a transfer', () => {
     await service?.close()
   })
 
-  it('is not called failed when the answer to it cannot be read', async () => {
+  it('has an unknown outcome when the answer is malformed', async () => {
     answer = { status: 201, body: { ok: true } }
     await fillTransfer(phone, 'shop', '1')
     await phone.id('confirm').click()
@@ -51,7 +50,7 @@ describe('a transfer', () => {
     await phone.page.reload()
   })
 
-  it('is not called failed when the backend says that it does not know', async () => {
+  it('has an unknown outcome when the backend answers 503', async () => {
     answer = { status: 503, body: { error: 'down' } }
     await fillTransfer(phone, 'shop', '2')
     await phone.id('confirm').click()
@@ -60,7 +59,7 @@ describe('a transfer', () => {
     await phone.page.reload()
   })
 
-  it('is called refused when the backend refuses it, in whatever words', async () => {
+  it('is refused when the backend answers 409', async () => {
     answer = { status: 409, body: { error: 'limit' } }
     await fillTransfer(phone, 'shop', '3')
     await phone.id('confirm').click()

@@ -1,21 +1,21 @@
-/** One phone of the demo in a page, and what people do with it. */
+/** A phone of the demo in a browser page. */
 import type { BrowserContext, Page } from 'playwright-core'
 import type { TestService } from '../../support/service.ts'
 
 export interface Phone {
   readonly page: Page
-  /** Errors of the page so far: exceptions, refused loads, what the app logs as errors. */
+  /** Exceptions, console errors and requests to other hosts. */
   readonly errors: readonly string[]
-  /** An element by its id in the templates, on the page that is shown. */
+  /** An element of the visible page, by its id in the template. */
   readonly id: (name: string) => ReturnType<Page['locator']>
-  /** Amounts as they are read out, for example `10,000.00 CNY`. */
+  /** The balance, for example `10,000.00 CNY`. */
   readonly balance: () => Promise<string | null>
-  /** What can be read on the page that is shown. */
-  readonly text: (words: string) => ReturnType<Page['locator']>
+  /** Text of the visible page. */
+  readonly text: (content: string) => ReturnType<Page['locator']>
   openTab(index: 1 | 2 | 3): Promise<void>
 }
 
-/** Opens the mini program; every phone has a user of its own, `a` or `b`, as long as the context lives. */
+/** Opens the mini program. The phones `a` and `b` of a browser context have different users. */
 export async function openPhone(
   context: BrowserContext,
   service: TestService,
@@ -29,7 +29,7 @@ export async function openPhone(
   })
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url())
-    if (origin !== service.origin && protocol !== 'data:') errors.push(`asks ${request.url()}`)
+    if (origin !== service.origin && protocol !== 'data:') errors.push(`request to ${request.url()}`)
   })
   await page.goto(`${service.origin}/demo/phone.html#${which}`)
   const id = (name: string): ReturnType<Page['locator']> => {
@@ -40,12 +40,12 @@ export async function openPhone(
     errors,
     id,
     balance: () => id('balance').locator('[aria-label]').getAttribute('aria-label'),
-    text: (words) => page.locator('[mp-page]:not([hidden])').getByText(words),
+    text: (content) => page.locator('[mp-page]:not([hidden])').getByText(content),
     openTab: (index) => page.locator(`#tabs button:nth-child(${index})`).click(),
   }
 }
 
-/** Opens one and gives its user a name. */
+/** Opens the mini program and sets the user's name. */
 export async function openNamed(
   context: BrowserContext,
   service: TestService,
@@ -59,11 +59,11 @@ export async function openNamed(
   return phone
 }
 
-/** Fills in a transfer and goes as far as the sheet that asks for a yes. */
+/** Fills in a transfer and opens the confirmation sheet. */
 export async function fillTransfer(phone: Phone, payee: string, amount: string): Promise<void> {
-  // A tab behind another one is drawn once a second.
+  // Chromium throttles rendering of background tabs.
   await phone.page.bringToFront()
-  // Before the balance is there the button does nothing.
+  // The button is disabled until the balance is loaded.
   await phone.id('balance').waitFor()
   await phone.id('transfer').click()
   await phone.id('payee').locator('input').fill(payee)
@@ -72,7 +72,7 @@ export async function fillTransfer(phone: Phone, payee: string, amount: string):
   await phone.id('confirm').waitFor()
 }
 
-/** Waits until the transfer that is shown has come so far. */
+/** Waits for a state of the transfer page. */
 export async function expectStage(phone: Phone, stage: string): Promise<void> {
   await phone.id(`outcome-${stage}`).waitFor({ timeout: 20_000 })
 }

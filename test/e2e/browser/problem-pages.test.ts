@@ -1,4 +1,4 @@
-/** The pages of problem codes in a real browser: by the rules of WCAG, in both themes and on a phone, without a script. */
+/** The problem code pages: languages and accessibility. */
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ describe('the pages of problem codes', () => {
     await service?.close()
   })
 
-  it('show a code in the language of the browser, and switch, and go to the list', async () => {
+  it('shows a problem code in the language of the browser and links to the other language and the list', async () => {
     await page.goto(`${service.origin}/docs/problems/replayed`)
     expect(await page.locator('h1').textContent()).toBe('请求已收到过')
     await page.getByRole('link', { name: 'English' }).click()
@@ -30,7 +30,7 @@ describe('the pages of problem codes', () => {
     await page.getByRole('link', { name: 'All problem codes' }).click()
     await page.getByRole('link', { name: 'window_invalid' }).click()
     expect(new URL(page.url()).pathname).toBe('/docs/problems/window_invalid')
-    // The style is let in by its digest: without it the page would be Times on white.
+    // The CSP allows the style by its hash.
     expect(await page.evaluate<string>('getComputedStyle(document.body).fontFamily')).toContain('system-ui')
   })
 
@@ -38,7 +38,7 @@ describe('the pages of problem codes', () => {
     [390, 'light'],
     [1280, 'dark'],
   ] as const)(
-    'break no rule of WCAG 2.2 AA that a machine can find, %i px wide, %s',
+    'has problem code pages without WCAG 2.2 AA violations, %i px wide, %s',
     async (width, colorScheme) => {
       await page.setViewportSize({ width, height: 800 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })

@@ -1,27 +1,26 @@
-/** Money in the mini program: what people do, and what they are told. */
+/** Transfers in the mini program. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
-/** As fast as no finger is: all before the page has drawn anything. */
+/** Five taps before the page renders. */
 const fiveTaps = `
   const button = document.querySelector('[mp-page]:not([hidden]) [id$="--confirm"]')
   for (let tap = 0; tap < 5; tap += 1) {
     for (const type of ['mousedown', 'mouseup']) button.dispatchEvent(new MouseEvent(type, { bubbles: true }))
   }`
 
-describe('a wallet on a phone', () => {
+describe('the wallet', () => {
   let service: TestService
   let browser: TestBrowser
   let payer: Phone
   let payee: Phone
 
   beforeAll(async () => {
-    await buildPages()
     service = await startTestService()
     browser = await startBrowser()
     payer = await openNamed(browser.context, service, 'a', '小明')
@@ -38,12 +37,12 @@ describe('a wallet on a phone', () => {
     await phone.id('balance').waitFor()
   }
 
-  it('logs in by itself and shows what there is', async () => {
+  it('logs in automatically and shows the balance', async () => {
     expect(await payer.balance()).toBe('10,000.00 CNY')
     expect(await payee.balance()).toBe('10,000.00 CNY')
   })
 
-  it('sends money, which the other phone shows at once', async () => {
+  it('sends money, and the other phone shows it immediately', async () => {
     await fillTransfer(payer, '小红', '12.5')
     await payer.id('confirm').click()
     await expectStage(payer, 'done')
@@ -53,14 +52,14 @@ describe('a wallet on a phone', () => {
     await expect.poll(payer.balance).toBe('9,987.50 CNY')
   })
 
-  it('does not go on with an amount that is none, too much, or more than there is', async () => {
+  it('rejects invalid amounts, amounts above the limit and amounts above the balance', async () => {
     await payer.page.bringToFront()
     await payer.id('transfer').click()
     await payer.id('payee').locator('input').fill('小红')
     for (const [amount, problem] of [
       ['1.234', '最多两位小数'],
       ['12,5', '最多两位小数'],
-      ['0', '须大于 0'],
+      ['0', '需大于 0'],
       ['50000.01', '单笔最多'],
       ['20000', '余额不足'],
     ] as const) {
@@ -72,18 +71,18 @@ describe('a wallet on a phone', () => {
     await payer.page.locator('#back').click()
   })
 
-  it('asks for a finger above 1,000.00 CNY, and sends nothing when people say no', async () => {
+  it('requires a fingerprint above 1,000.00 CNY and sends nothing when it is cancelled', async () => {
     await fillTransfer(payer, '小红', '1000.01')
     await payer.id('confirm').click()
     const prompt = payer.page.locator('.biometric')
     await prompt.getByText('1,000.01 元，转账给 小红').waitFor()
     await prompt.locator('.cancel').click()
     await expectStage(payer, 'refused')
-    await payer.text('款项没有转出').waitFor()
+    await payer.text('款项未转出').waitFor()
     expect(await payee.balance()).toBe('10,012.50 CNY')
   })
 
-  it('sends it when the finger confirms', async () => {
+  it('sends the transfer after the fingerprint', async () => {
     await payer.id('change').click()
     await payer.id('next').click()
     await payer.id('confirm').click()
@@ -93,7 +92,7 @@ describe('a wallet on a phone', () => {
     await toWallet(payer)
   })
 
-  it('sends once however often people tap', async () => {
+  it('sends one transfer for several taps', async () => {
     const before = await payee.balance()
     expect(before).toBe('11,012.51 CNY')
     await fillTransfer(payer, '小红', '1')
@@ -104,16 +103,16 @@ describe('a wallet on a phone', () => {
     await expect.poll(payer.balance).toBe('8,986.49 CNY')
   })
 
-  it('says what the service refused, and that no money moved', async () => {
+  it('shows a refusal and that no money was sent', async () => {
     await fillTransfer(payer, '小明', '1')
     await payer.id('confirm').click()
     await expectStage(payer, 'refused')
-    await payer.text('款项没有转出').waitFor()
+    await payer.text('款项未转出').waitFor()
     await toWallet(payer)
     await expect.poll(payer.balance).toBe('8,986.49 CNY')
   })
 
-  it('shows no error of its own on the way', () => {
+  it('logs no errors in the wallet', () => {
     expect(payer.errors).toEqual([])
     expect(payee.errors).toEqual([])
   })

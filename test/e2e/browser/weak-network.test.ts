@@ -1,19 +1,18 @@
-/** The mini program where the network fails: what it says is true at every moment, and money moves once. */
+/** The mini program on an unreliable network. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import type { TestBrowser } from './browser.ts'
-import { buildPages, startBrowser } from './browser.ts'
+import { startBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
-describe('a wallet without a good network', () => {
+describe('the wallet on an unreliable network', () => {
   let service: TestService
   let browser: TestBrowser
   let phone: Phone
 
   beforeAll(async () => {
-    await buildPages()
     service = await startTestService()
   })
 
@@ -25,7 +24,7 @@ describe('a wallet without a good network', () => {
   beforeEach(async (test) => {
     await browser?.close()
     browser = await startBrowser()
-    // Without sockets every request goes by wx.request, where it can be cut.
+    // Without sockets, all requests use wx.request, which the tests intercept.
     await browser.context.routeWebSocket(/\/seal$/, (socket) => socket.close())
     phone = await openNamed(
       browser.context,
@@ -35,13 +34,13 @@ describe('a wallet without a good network', () => {
     )
   })
 
-  it('tells that it is offline, sends nothing then, and goes on when the network is back', async () => {
+  it('sends nothing while offline and continues when the network is back', async () => {
     await fillTransfer(phone, 'shop', '2')
     await browser.context.setOffline(true)
-    await phone.text('网络已断开').waitFor()
+    await phone.text('当前网络不可用').waitFor()
     await phone.id('confirm').click()
     await expectStage(phone, 'refused')
-    await phone.text('网络不可用，款项没有转出').waitFor()
+    await phone.text('网络不可用，款项未转出').waitFor()
     await browser.context.setOffline(false)
     await phone.id('change').click()
     await phone.id('next').click()
@@ -51,7 +50,7 @@ describe('a wallet without a good network', () => {
     await expect.poll(phone.balance).toBe('9,998.00 CNY')
   })
 
-  it('says that the network is slow, and then the result', async () => {
+  it('shows that the network is slow, and then the result', async () => {
     await fillTransfer(phone, 'shop', '3')
     await phone.page.route('**/seal', async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 6_000))
@@ -59,26 +58,26 @@ describe('a wallet without a good network', () => {
     })
     await phone.id('confirm').click()
     await expectStage(phone, 'sending')
-    await phone.text('网络较慢，仍在等待结果').waitFor()
+    await phone.text('网络较慢，请稍候').waitFor()
     await expectStage(phone, 'done')
   })
 
-  it('finds out about a transfer whose answer was lost, never sends it twice, also after a restart', async () => {
+  it('resolves a transfer whose answer was lost after a restart, without sending it twice', async () => {
     await fillTransfer(phone, 'shop', '4')
     let arrived = 0
     await browser.context.route('**/seal', async (route) => {
-      // The service gets it, the phone gets nothing.
+      // The request arrives, the answer is lost.
       try {
         await route.fetch()
         arrived += 1
         await route.abort()
       } catch {
-        // The page was loaded anew meanwhile, or the way is free again.
+        // The page was reloaded, or the route was removed.
       }
     })
     await phone.id('confirm').click()
     await expectStage(phone, 'unknown')
-    await phone.text('还不知道是否转出').waitFor()
+    await phone.text('暂时无法确认是否转出').waitFor()
     expect(arrived).toBeGreaterThan(0)
     await phone.id('to-wallet').click()
     await phone.page.reload()
@@ -90,27 +89,27 @@ describe('a wallet without a good network', () => {
     expect(await phone.id('pending').count()).toBe(0)
   })
 
-  it('gives a transfer up for good, also after a restart: what the network held back moves nothing', async () => {
+  it('cancels a transfer for good, even after a restart and when delayed copies arrive', async () => {
     await fillTransfer(phone, 'shop', '6')
-    const held: Buffer[] = []
+    const delayed: Buffer[] = []
     await browser.context.route('**/seal', async (route) => {
-      held.push(route.request().postDataBuffer() ?? Buffer.alloc(0))
+      delayed.push(route.request().postDataBuffer() ?? Buffer.alloc(0))
       await route.abort()
     })
     await phone.id('confirm').click()
     await expectStage(phone, 'unknown')
-    const sent = held.length
-    await phone.id('give-up').click()
-    await phone.text('正在停止转账').waitFor()
-    expect(await phone.id('give-up').count()).toBe(0)
+    const sent = delayed.length
+    await phone.id('cancel-transfer').click()
+    await phone.text('正在取消转账').waitFor()
+    expect(await phone.id('cancel-transfer').count()).toBe(0)
     await phone.id('to-wallet').click()
     await phone.page.reload()
     await browser.context.unroute('**/seal')
     await phone.id('pending').click()
     await expectStage(phone, 'refused')
-    await phone.text('已放弃，款项没有转出').waitFor()
+    await phone.text('转账已取消，款项未转出').waitFor()
     expect(sent).toBeGreaterThan(0)
-    for (const frame of held.slice(0, sent)) {
+    for (const frame of delayed.slice(0, sent)) {
       const headers = { 'content-type': 'application/vnd.miniseal' }
       const body = new Uint8Array(frame)
       expect((await fetch(`${service.origin}/seal`, { method: 'POST', headers, body })).status).toBe(200)
@@ -121,29 +120,29 @@ describe('a wallet without a good network', () => {
     expect(await phone.id('pending').count()).toBe(0)
   })
 
-  it('says that it was too late to give up what had been sent', async () => {
+  it('shows that a transfer had been made before it was cancelled', async () => {
     await fillTransfer(phone, 'shop', '7')
-    let isCut = true
+    let isInterrupted = true
     await browser.context.route('**/seal', async (route) => {
-      if (!isCut) return route.continue()
+      if (!isInterrupted) return route.continue()
       await route.fetch()
       return route.abort()
     })
     await phone.id('confirm').click()
     await expectStage(phone, 'unknown')
-    await phone.id('give-up').click()
-    await phone.text('正在停止转账').waitFor()
-    isCut = false
+    await phone.id('cancel-transfer').click()
+    await phone.text('正在取消转账').waitFor()
+    isInterrupted = false
     await expectStage(phone, 'done')
     await phone.id('to-wallet').click()
     await expect.poll(phone.balance).toBe('9,993.00 CNY')
   })
 
-  it('says when the result is still unknown, and finds it out when it is asked again', async () => {
+  it('shows an unknown result and resolves it when the user checks again', async () => {
     await fillTransfer(phone, 'shop', '8')
-    let isCut = true
+    let isInterrupted = true
     await browser.context.route('**/seal', async (route) => {
-      if (!isCut) return route.continue()
+      if (!isInterrupted) return route.continue()
       await route.fetch()
       return route.abort()
     })
@@ -159,15 +158,15 @@ describe('a wallet without a good network', () => {
         )
         .toBe(1)
     await phone.id('confirm').click()
-    await minutesUntil('ask-again')
-    await phone.text('结果仍未知').waitFor()
-    expect(await phone.id('give-up').count()).toBe(1)
-    isCut = false
-    await phone.id('ask-again').click()
+    await minutesUntil('check-again')
+    await phone.text('转账结果未知').waitFor()
+    expect(await phone.id('cancel-transfer').count()).toBe(1)
+    isInterrupted = false
+    await phone.id('check-again').click()
     await minutesUntil('outcome-done')
   })
 
-  it('goes on after the login has expired, without a word', async () => {
+  it('logs in again when the session has expired', async () => {
     await phone.id('balance').waitFor()
     service.advanceClock(3 * 3600)
     await fillTransfer(phone, 'shop', '5')
@@ -175,7 +174,7 @@ describe('a wallet without a good network', () => {
     await expectStage(phone, 'done')
   })
 
-  it('shows what cannot be loaded, why, and loads it when asked again', async () => {
+  it('shows a load error and loads again on retry', async () => {
     await browser.context.route('**/seal', (route) => route.abort())
     await phone.page.reload()
     await phone.text('重试').waitFor()

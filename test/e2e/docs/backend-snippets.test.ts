@@ -116,7 +116,7 @@ describe('the guides for backends', () => {
   })
 
   it('asks for a finger', async () => {
-    const text = block('docs/guides/integration.md#Asking for a finger').text
+    const text = block('docs/guides/integration.md#Step-up authentication').text
     const { main } = await load(asFunction(text, 'app, readOrder, limit, yuan'), 'finger')
     const mount = main as (...given: unknown[]) => Promise<void>
     const thrown: unknown[] = []

@@ -70,15 +70,18 @@ describe('shell', () => {
   )
 
   it.each([
-    ['npx miniseal kyes list', 'there is no command kyes'],
-    ['npx miniseal keys list --jsn', 'keys has no option --jsn'],
+    ['npx miniseal kyes list', 'there is no command kyes list'],
+    ['npx miniseal keys list --jsn', 'keys list has no option --jsn'],
     ['npx miniseal audit verifi', 'there is no command audit verifi'],
     ['npx miniseal auditor add wei --role reader --dys 90', 'auditor has no option --dys'],
     ['npm run biuld', 'there is no npm script biuld'],
     ['npm run build:app -- --orgin x', 'npm run build:app has no option --orgin'],
     ['MINISEAL_UPSTREAM=/a=http://b', 'there is no variable MINISEAL_UPSTREAM'],
     ['docker compose exec minisael node bin/miniseal.js keys export', 'compose.yaml has no service minisael'],
-    ['docker compose exec miniseal node bin/miniseal.js keys exprot --jsno', 'keys has no option --jsno'],
+    [
+      'docker compose exec miniseal node bin/miniseal.js keys exprot --jsno',
+      'there is no command keys exprot',
+    ],
     [
       'python3 test/conformance/independent/vector.py',
       'there is no file test/conformance/independent/vector.py',

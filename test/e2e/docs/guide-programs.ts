@@ -68,8 +68,6 @@ const languages: Readonly<Record<Guide, Language>> = {
   },
 }
 
-for (const { isHere, needs } of Object.values(languages)) requireTool(isHere, needs)
-
 export function programOf(guide: Guide): string {
   const { fence, heading } = languages[guide]
   return blockOf(`docs/guides/${guide}.md`, fence, heading).text
@@ -102,7 +100,8 @@ export interface RunningProgram {
 
 /** Starts it as its guide says, and waits until it listens. */
 export async function startProgram(guide: Guide, origin: string, port: number): Promise<RunningProgram> {
-  const { file, command } = languages[guide]
+  const { file, command, isHere, needs } = languages[guide]
+  requireTool(isHere, needs)
   const folder = mkdtempSync(join(tmpdir(), `miniseal-guide-${guide}-`))
   writeFileSync(join(folder, file), programOf(guide))
   // Where `npm install path/to/miniseal` would have put it.

@@ -12,6 +12,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** Programs that are not ours, of which only the name and the quotes are looked at. */
 const foreign = new Set([
+  'git',
   'openssl',
   'printf',
   'chmod',
@@ -24,18 +25,10 @@ const foreign = new Set([
   'export',
 ])
 
-/** Settings of the tests, for more rounds and larger searches. */
-const testVariables = ['MINISEAL_AREA', 'MINISEAL_MODEL', 'MINISEAL_MODEL_RUNS', 'MINISEAL_PROPERTY_RUNS']
-
-/** Whether the service, one of its commands or a test reads the variable. */
-function isKnown(name: string): boolean {
-  return knownVariables.includes(name) || testVariables.includes(name)
-}
-
 /** What is wrong with a command, or `undefined`. `saved` are the files that its page tells readers to save. */
 export function findFault(command: SimpleCommand, saved: readonly string[]): string | undefined {
   for (const [name] of command.variables) {
-    if (name.startsWith('MINISEAL_') && !isKnown(name)) return `there is no variable ${name}`
+    if (name.startsWith('MINISEAL_') && !knownVariables.includes(name)) return `there is no variable ${name}`
   }
   const [program, ...args] = command.words
   switch (program) {
@@ -87,7 +80,8 @@ function npmFault([verb, ...args]: readonly string[]): string | undefined {
   const script = name === undefined ? undefined : scripts[name]
   if (script === undefined) return `there is no npm script ${name}`
   const files = [...script.matchAll(/\S+\.(?:ts|js)/g)]
-    .flatMap(([file]) => [file, join(dirname(file), 'options.ts')])
+    // `npm run bench -- attacks` is bench/attacks.ts.
+    .flatMap(([file]) => [file, ...['options', ...args].map((name) => join(dirname(file), `${name}.ts`))])
     .filter((file) => existsSync(join(root, file)))
     .map((file) => readFileSync(join(root, file), 'utf8'))
   const options = args.filter((word) => /^--\w/.test(word)).map((word) => word.slice(2))

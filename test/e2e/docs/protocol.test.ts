@@ -198,8 +198,9 @@ it('shows a channel configuration that a client takes', () => {
 it('names the steps that refusals name, in their order', () => {
   const section = text.slice(text.indexOf('### Order of the checks'), text.indexOf('## 6. Handshake'))
   const named = [...section.matchAll(/^\| \d+ +\| `([a-z-]+)`/gm)].map(([, step]) => step)
-  const source = readFileSync(new URL('../../../service/channel/refused.ts', import.meta.url), 'utf8')
-  const steps = [...source.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, step]) => step)
+  const source = readFileSync(new URL('../../../service/problems/problem-error.ts', import.meta.url), 'utf8')
+  const [union = ''] = source.split('export interface')
+  const steps = [...union.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, step]) => step)
   // Limits have no place of their own in the table, and logins are told of in section 6.
   expect(named).toEqual(steps.filter((step) => step !== 'limits' && step !== 'login'))
 })

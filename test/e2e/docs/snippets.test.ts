@@ -84,7 +84,7 @@ describe('the guide for mini programs', () => {
     const shown: string[] = []
     const showSheet = async (summary: string): Promise<boolean> => shown.push(summary) > 0
     const order = { payee: 'bob', amount: 200_000, currency: 'CNY' }
-    const text = block('docs/guides/mini-program.md#Confirming by finger or face').text.replace(
+    const text = block('docs/guides/mini-program.md#Step-up authentication').text.replace(
       'await channel',
       'const answer = await channel',
     )
@@ -136,7 +136,7 @@ describe('the guide for mini programs', () => {
 
   it('gives up what was not sent, and finds that it was too late for what was', async () => {
     const { given, channel } = phone('giving-up')
-    const text = block('docs/guides/mini-program.md#Giving up, and asking what happened').text
+    const text = block('docs/guides/mini-program.md#Cancelling and querying the outcome').text
     const giveUp = (await run(text, service, given, 'giveUp')) as (key: string) => Promise<string>
     expect(await giveUp('never-sent')).toBe('not paid')
     const body = { payee: 'bob', amount: 1, currency: 'CNY' }

@@ -67,7 +67,7 @@ describe.each(engines)(
   (engine) => {
     const openid = (what: string): string => `openid-${what}-${engine.name.length}-${engine.withoutBigInt}`
 
-    it('logs in, sees its sessions and devices, makes a transfer, and reads a refusal', async () => {
+    it('logs in, lists sessions and devices, makes a transfer and reads a refusal', async () => {
       expect(await engine.run(pages.transfer, openid('transfer'))).toMatchObject({
         session: { user: expect.stringMatching(/^u_/), device: { isNew: true } },
         sessions: [{ isCurrent: true, device: { platform: 'ios' } }],
@@ -79,7 +79,7 @@ describe.each(engines)(
       })
     })
 
-    it('makes one transfer of two taps, and confirms a large one by finger', async () => {
+    it('makes one transfer for two taps and confirms a large one with SOTER', async () => {
       expect(await engine.run(pages.confirmed, openid('confirmed'))).toEqual({
         ids: 1,
         statuses: [201, 201, 201],
@@ -88,7 +88,7 @@ describe.each(engines)(
       })
     })
 
-    it('proves the receipt of a transfer, step by step', async () => {
+    it('verifies the receipt of a transfer step by step', async () => {
       expect(await engine.run(pages.receipt, openid('receipt'))).toEqual({
         state: 'verified',
         steps: ['leaf ok', 'contents ok', 'checkpoint ok', 'inclusion ok'],
@@ -99,14 +99,14 @@ describe.each(engines)(
       })
     })
 
-    it('keeps an answer in its storage, sealed', async () => {
+    it('stores an answer encrypted', async () => {
       expect(await engine.run(pages.stored, openid('stored'))).toEqual({ status: 200, again: 200 })
     })
   },
 )
 
 describe('the shell', () => {
-  it('has no JIT, and nothing that phones lack', async () => {
+  it('has no JIT and no globals that phones lack', async () => {
     const page = `async () => ({
       hasJit: Boolean(jscOptions().useJIT),
       names: ['fetch', 'TextEncoder', 'URL', 'crypto', 'atob', 'WebAssembly', 'process', 'require', 'window']
@@ -116,7 +116,7 @@ describe('the shell', () => {
     expect(await runInJsc({ bundle: '', page, settings: {}, wx })).toEqual({ hasJit: false, names: [] })
   })
 
-  it('says what a page threw', async () => {
+  it('reports errors of a page', async () => {
     const page = `async () => { throw new Error('lost') }`
     const { wx } = createLoopback({ appid: 'wx1' })
     await expect(runInJsc({ bundle: '', page, settings: {}, wx })).rejects.toThrow(

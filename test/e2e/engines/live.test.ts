@@ -88,7 +88,7 @@ function jsc(withoutBigInt: boolean): Engine {
 const engines = [bareContext(false), bareContext(true), jsc(false), jsc(true)]
 
 describe.each(engines)('the built client in $name (without BigInt: $withoutBigInt)', (engine) => {
-  it('gets what was kept and what happens over a socket, and sends requests over it', async () => {
+  it('receives retained and new events over a socket and sends requests over it', async () => {
     const openid = `openid-live-${engine.name.length}-${engine.withoutBigInt}`
     const { channel } = phone(openid)
     const { user } = await channel.login()
@@ -103,7 +103,7 @@ describe.each(engines)('the built client in $name (without BigInt: $withoutBigIn
 })
 
 describe('the client and a real socket', () => {
-  it('get two thousand events, each once and in order, while the socket is cut fifty times', async () => {
+  it('receives 2,000 events once and in order while a real socket is closed fifty times', async () => {
     const { channel, loopback } = phone('openid-cut')
     const { user } = await channel.login()
     const seen: number[] = []
@@ -118,7 +118,7 @@ describe('the client and a real socket', () => {
     handle.close()
   }, 120_000)
 
-  it('log in again, once, when the session is revoked while the socket is open', async () => {
+  it('logs in again once when the session is revoked while the socket is open', async () => {
     const { channel } = phone('openid-revoked')
     const { id, user } = await channel.login()
     const states: string[] = []

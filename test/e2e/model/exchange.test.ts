@@ -1,12 +1,12 @@
 /**
  * `exchange.pml`: as it stands every property holds in every state; with one guard taken away the search finds the harm.
- * `MINISEAL_MODEL=large` searches larger bounds (`MINISEAL_MODEL=large npx vitest run test/e2e/model`).
+ * `TEST_MODEL=large` searches larger bounds (`TEST_MODEL=large npx vitest run test/e2e/model`).
  */
 import { describe, expect, it } from 'vitest'
 import { search } from './spin.ts'
 
 const model = new URL('./exchange.pml', import.meta.url).pathname
-const isLarge = process.env.MINISEAL_MODEL === 'large'
+const isLarge = process.env.TEST_MODEL === 'large'
 
 const small = [
   'FRAMES=2 CANCELLERS=0',

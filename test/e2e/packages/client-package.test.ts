@@ -32,7 +32,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-it('holds the client, its types and a page to read, and nothing else', async () => {
+it('contains the client, its types and the README only', async () => {
   expect((await readdir(installed)).sort()).toEqual(
     ['LICENSE', 'README.md', 'gzip.d.ts', 'miniprogram_dist', 'package.json', 'types'].sort(),
   )
@@ -42,7 +42,7 @@ it('holds the client, its types and a page to read, and nothing else', async () 
   expect(manifest.dependencies).toBeUndefined()
 })
 
-it('loads where there is nothing but the language', async () => {
+it('loads in a bare JavaScript context', async () => {
   const context = createBareContext({ withoutBigInt: true })
   const load = async (file: string) =>
     context.load(await readFile(join(installed, 'miniprogram_dist', file), 'utf8'))
@@ -56,7 +56,7 @@ it('loads where there is nothing but the language', async () => {
   expect(context.run(script)).toEqual([true, 5000])
 })
 
-it('brings a compression that is small and uses nothing that phones lack', async () => {
+it('contains a small compression that uses no globals that phones lack', async () => {
   const { code, inputs } = await bundleGzip()
   const { bytes, problems } = await checkBundle({ code, inputs })
   expect(bytes).toBeLessThan(12_288)

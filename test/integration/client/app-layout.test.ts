@@ -3,10 +3,9 @@ import { transformSync } from 'esbuild'
 import { beforeAll, expect, it } from 'vitest'
 import { withSettings } from '../../../miniprogram/build/app.ts'
 import type { AppFiles } from '../../../miniprogram/build/app-files.ts'
-import { collectAppFiles } from '../../../miniprogram/build/app-files.ts'
+import { collectAppFiles, removeForeignFonts } from '../../../miniprogram/build/app-files.ts'
 import { writeClient } from '../../../miniprogram/build/bundle.ts'
 import { checkApp } from '../../../miniprogram/build/check-app.ts'
-import { localSheet } from '../../../miniprogram/build/style-sheets.ts'
 
 let files: AppFiles
 
@@ -15,7 +14,7 @@ beforeAll(async () => {
   files = collectAppFiles()
 })
 
-it('is complete: every page has its four files, and the client and TDesign lie where WeChat looks for them', () => {
+it('contains the four files of every page, the client and TDesign at the paths that WeChat expects', () => {
   const { pages } = JSON.parse(String(files.get('app.json'))) as { pages: string[] }
   for (const page of pages) {
     for (const ending of ['json', 'wxml', 'wxss', 'js']) {
@@ -34,7 +33,7 @@ it('is complete: every page has its four files, and the client and TDesign lie w
   }
 })
 
-it('holds nothing but what phones load', () => {
+it('contains only files that phones load', () => {
   for (const [path, content] of files) {
     expect(path).toMatch(/\.(js|json|wxml|wxss|wxs|svg|png)$/)
     if (!path.endsWith('.js')) continue
@@ -44,7 +43,7 @@ it('holds nothing but what phones load', () => {
   }
 })
 
-it('is within the limits of WeChat, and asks nothing of foreign hosts', () => {
+it("stays within WeChat's limits and loads nothing from foreign hosts", () => {
   const { problems, bytes } = checkApp(files)
   expect(problems).toEqual([])
   expect(bytes).toBeGreaterThan(100_000)
@@ -54,23 +53,23 @@ it.each([
   [
     'images/tabs/wallet.png',
     'x'.repeat(41 * 1024),
-    "images/tabs/wallet.png is over the limit of a tab's icon",
+    'images/tabs/wallet.png exceeds the size limit of a tab bar icon',
   ],
-  ['pages/a.wxss', '.a{background:url(https://example.com/a.png)}', 'pages/a.wxss names a foreign host'],
-  ['pages/a.wxml', '<image src="//example.com/a.png"/>', 'pages/a.wxml names a foreign host'],
-  ['pages/a.js', 'x'.repeat(2 * 1024 * 1024 + 1), 'bytes are over the limit'],
-])('is refused with %s', (path, content, problem) => {
+  ['pages/a.wxss', '.a{background:url(https://example.com/a.png)}', 'pages/a.wxss loads from a foreign host'],
+  ['pages/a.wxml', '<image src="//example.com/a.png"/>', 'pages/a.wxml loads from a foreign host'],
+  ['pages/a.js', 'x'.repeat(2 * 1024 * 1024 + 1), 'exceeds the limit of 2097152 bytes'],
+])('rejects a mini program with %s', (path, content, problem) => {
   expect(checkApp(new Map([[path, content]])).problems.join()).toContain(problem)
 })
 
-it('drops fonts of foreign hosts from sheets, and keeps the rest', () => {
+it('removes fonts of foreign hosts from style sheets and keeps everything else', () => {
   const sheet = '@font-face{font-family:t;src:url(https://example.com/t.woff)}.a{color:red}'
-  expect(localSheet(sheet)).toBe('.a{color:red}')
+  expect(removeForeignFonts(sheet)).toBe('.a{color:red}')
   const own = '@font-face{font-family:t;src:url(t.woff)}'
-  expect(localSheet(own)).toBe(own)
+  expect(removeForeignFonts(own)).toBe(own)
 })
 
-it('is laid out for another service', () => {
+it('builds the mini program with the settings of another service', () => {
   const settings = { origin: 'https://pay.example.com', appid: 'wx1111111111111111', roots: ['AAAA'] }
   const changed = withSettings(files, settings)
   expect(String(changed.get('settings.js'))).toContain(JSON.stringify(settings.origin))

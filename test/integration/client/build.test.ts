@@ -17,7 +17,7 @@ import {
 
 describe('the curves of the bundle', () => {
   it.each([false, true])(
-    'judge every crafted signature as libsodium does (without BigInt: %s)',
+    'verifies crafted signatures like libsodium (without BigInt: %s)',
     async (withoutBigInt) => {
       const context = createBareContext({ withoutBigInt })
       context.define('curves', context.load((await bundleClient('crypto/primitives/curves.ts')).code))

@@ -33,7 +33,7 @@ function walletRequests(service: ScriptedService): number {
 }
 
 describe('the cache', () => {
-  it('asks nobody as long as an answer is fresh, by the service’s clock', async () => {
+  it('serves a fresh answer from the cache, by the service’s clock', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'private, max-age=60' })
     const first = await channel.request(wallet)
@@ -44,7 +44,7 @@ describe('the cache', () => {
     expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
   })
 
-  it('asks with If-None-Match, signed, and gives the kept content with the evidence that it still holds', async () => {
+  it('revalidates with a signed If-None-Match and returns the cached content with the evidence of the 304', async () => {
     const { channel, service } = await scripted()
     serve(service, { etag: '"v1"' })
     await channel.request(wallet)
@@ -66,14 +66,14 @@ describe('the cache', () => {
     expect(findField(service.received[2]?.fields ?? [], 'if-none-match')).toBeUndefined()
   })
 
-  it('keeps nothing where the caller wants none', async () => {
+  it('caches nothing with cache: none', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.request({ ...wallet, cache: 'none' })
     expect((await channel.request({ ...wallet, cache: 'none' })).json()).toEqual({ count: 2 })
   })
 
-  it('asks again after anything that can have had an effect', async () => {
+  it('revalidates after a request that can have had an effect', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.request(wallet)
@@ -81,7 +81,7 @@ describe('the cache', () => {
     expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
   })
 
-  it('does not take an answer for fresh that was asked for before an effect', async () => {
+  it('does not treat an answer as fresh that was requested before an effect', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.login()
@@ -101,7 +101,7 @@ describe('the cache', () => {
     expect((await channel.request(wallet)).json()).toEqual({ count: 2 })
   })
 
-  it('asks for other headers separately', async () => {
+  it('caches requests with different headers separately', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.request({ ...wallet, headers: { 'accept-language': 'en' } })
@@ -110,7 +110,7 @@ describe('the cache', () => {
     })
   })
 
-  it('is empty after logging out, and belongs to one user', async () => {
+  it('is cleared at logout and when the user changes', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.request(wallet)
@@ -122,7 +122,7 @@ describe('the cache', () => {
     expect((await channel.request(wallet)).json()).toEqual({ count: 3 })
   })
 
-  it('is bounded: what was used longest ago gives way', async () => {
+  it('evicts the oldest entries above its limits', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     for (let index = 0; index < 66; index++) await channel.request({ ...wallet, path: `/wallet/${index}` })
@@ -138,7 +138,7 @@ describe('what is stored', () => {
   const stored = { ...wallet, cache: 'storage' } as const
   const place = 'miniseal.answers.pay.example.com'
 
-  it('is asked about in the next launch, and used when it still holds', async () => {
+  it('revalidates a stored answer in the next launch', async () => {
     const one = await scripted()
     serve(one.service, { etag: '"v1"' })
     await one.channel.request(stored)
@@ -148,7 +148,7 @@ describe('what is stored', () => {
     expect(walletRequests(one.service)).toBe(2)
   })
 
-  it('is sealed: it does not open for another user or another device, and nobody can read it', async () => {
+  it('encrypts stored answers for one user and one device', async () => {
     const one = await scripted()
     serve(one.service, { etag: '"v1"' })
     await one.channel.request(stored)
@@ -163,7 +163,7 @@ describe('what is stored', () => {
   })
 
   it.each(['', 'x', 'AAAA.AAAA', `${'A'.repeat(32)}.${'A'.repeat(64)}`])(
-    'counts as absent when it cannot be read (%j)',
+    'treats unreadable stored answers as absent (%j)',
     async (text) => {
       const { channel, service, stored: storage } = await scripted()
       storage.set(place, text)
@@ -172,7 +172,7 @@ describe('what is stored', () => {
     },
   )
 
-  it('is gone after logging out', async () => {
+  it('deletes stored answers at logout', async () => {
     const { channel, service, stored: storage } = await scripted()
     serve(service, { etag: '"v1"' })
     await channel.request(stored)
@@ -181,7 +181,7 @@ describe('what is stored', () => {
     expect(storage.has(place)).toBe(false)
   })
 
-  it('is no reason to fail when the phone has no room', async () => {
+  it('ignores storage errors when it stores an answer', async () => {
     const { channel, service } = await scripted({
       storage: {
         get: async () => undefined,

@@ -18,7 +18,7 @@ afterAll(async () => {
 })
 
 describe('a phone and the service', () => {
-  it('log in and transfer money', async () => {
+  it('logs in and transfers money', async () => {
     const { channel, codes } = phone('openid-transfer')
     const session = await channel.login()
     expect(session.device.isNew).toBe(true)
@@ -31,7 +31,7 @@ describe('a phone and the service', () => {
     expect(codes).toHaveLength(1)
   })
 
-  it('do a repeated transfer once', async () => {
+  it('executes a repeated transfer once', async () => {
     const { channel } = phone('openid-repeat')
     const first = await channel.request({ ...transfer, idempotencyKey: 'breakfast' })
     const second = await channel.request({ ...transfer, idempotencyKey: 'breakfast' })
@@ -39,7 +39,7 @@ describe('a phone and the service', () => {
     expect(await balance(channel)).toBe(1_000_000 - 250)
   })
 
-  it('recognise the device at the next login', async () => {
+  it('recognizes the device at the next login', async () => {
     const { channel } = phone('openid-again')
     const first = await channel.login()
     await channel.logout()
@@ -49,7 +49,7 @@ describe('a phone and the service', () => {
     expect(second.user).toBe(first.user)
   })
 
-  it('agree on errors: the backend’s own is an answer, a refusal is thrown', async () => {
+  it('returns an error of the backend as an answer and throws a refusal', async () => {
     const { channel } = phone('openid-errors')
     const body = { payee: 'bob', amount: 5_000_000, currency: 'CNY' }
     const poor = await channel.request({ method: 'POST', path: '/wallet/transfers', body })
@@ -68,7 +68,7 @@ describe('a phone and the service', () => {
 })
 
 describe('a phone whose clock is wrong', () => {
-  it.each([-3600, 3600])('by %i s is corrected once', async (seconds) => {
+  it.each([-3600, 3600])('corrects a clock that is wrong by %i s once', async (seconds) => {
     const { channel, proxy, codes } = phone('openid-clock', { now: () => (service.now() + seconds) * 1000 })
     await channel.request(transfer)
     expect(codes).toHaveLength(2)
@@ -77,7 +77,7 @@ describe('a phone whose clock is wrong', () => {
     expect(proxy.frames).toBe(4)
   })
 
-  it('is corrected within a session, and the transfer done once', async () => {
+  it('corrects the clock within a session and executes the transfer once', async () => {
     let shift = 0
     const { channel, proxy } = phone('openid-clock-2', { now: () => (service.now() + shift) * 1000 })
     await channel.login()
@@ -89,7 +89,7 @@ describe('a phone whose clock is wrong', () => {
 })
 
 describe('an access token', () => {
-  it('is renewed before it ends', async () => {
+  it('renews an access token before it expires', async () => {
     const { channel, proxy, codes } = phone('openid-renewal')
     await channel.login()
     service.advanceClock(571)
@@ -98,7 +98,7 @@ describe('an access token', () => {
     expect(codes).toHaveLength(1)
   })
 
-  it('is renewed when the service finds it ended first', async () => {
+  it('renews an access token when the service reports it as expired', async () => {
     let lag = 0
     const { channel, proxy, codes } = phone('openid-expired', { now: () => (service.now() - lag) * 1000 })
     await channel.login()
@@ -113,7 +113,7 @@ describe('an access token', () => {
 })
 
 describe('a session', () => {
-  it('is listed and revoked from another phone, which leads to one new login', async () => {
+  it('logs in again once after the session was revoked from another phone', async () => {
     const one = phone('openid-devices')
     const two = phone('openid-devices')
     const first = await one.channel.login()
@@ -136,7 +136,7 @@ describe('a session', () => {
     expect(await balance(two.channel)).toBe(1_000_000 - 250)
   })
 
-  it('is opened anew when its time is over', async () => {
+  it('opens a new session when the old one has expired', async () => {
     const { channel, codes } = phone('openid-two-hours')
     await channel.login()
     service.advanceClock(7200)
@@ -144,7 +144,7 @@ describe('a session', () => {
     expect(codes).toHaveLength(2)
   })
 
-  it('ends at the logout', async () => {
+  it('ends the session at logout', async () => {
     const one = phone('openid-logout')
     const two = phone('openid-logout')
     const first = await one.channel.login()
@@ -152,7 +152,7 @@ describe('a session', () => {
     expect((await two.channel.sessions()).map(({ id }) => id)).not.toContain(first.id)
   })
 
-  it('is not opened with a code that was used', async () => {
+  it('opens no session with a used login code', async () => {
     const code = await service.code('openid-used')
     const login = async () => code
     await phone('openid-used', { login }).channel.login()

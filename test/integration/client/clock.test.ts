@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { Clock } from '../../../miniprogram/client/clock.ts'
 
 describe('the clock', () => {
-  it('is the phone’s until it learns otherwise', () => {
+  it('uses the phone’s clock until it is synchronized', () => {
     expect(new Clock(() => 1_764_000_000_999).seconds()).toBe(1_764_000_000)
   })
 
-  it('takes over the time of the service and runs on with the phone', () => {
+  it('adopts the service’s time and continues with the phone’s clock', () => {
     let now = 1_000_000_000_000
     const clock = new Clock(() => now)
     clock.synchronize(1_764_000_000)
@@ -17,7 +17,7 @@ describe('the clock', () => {
     expect(clock.seconds()).toBe(1_764_000_000)
   })
 
-  it('does not follow what is only the way of the answer', () => {
+  it('ignores differences within network latency', () => {
     const clock = new Clock(() => 1_764_000_000_000)
     clock.synchronize(1_763_999_995)
     expect(clock.seconds()).toBe(1_764_000_000)

@@ -68,7 +68,7 @@ describe('a channel over cloud hosting', () => {
     await service.close()
   })
 
-  it('gives up at once what does not fit into a text, and sends nothing', async () => {
+  it('fails without sending when a request exceeds the limit of text bodies', async () => {
     const service = await startTestService()
     const cloud = cloudOf(service, 'nothing')
     const transport = cloudTransport({ ...hosting, form: 'text' }, cloud)
@@ -101,13 +101,13 @@ describe('a channel over cloud hosting', () => {
     await expect(cloudTransport(hosting, cloud).send(request)).rejects.toMatchObject({ code })
   })
 
-  it('is unsupported where there is no wx.cloud', () => {
+  it('throws unsupported without wx.cloud', () => {
     expect(() => cloudTransport(hosting)).toThrow(expect.objectContaining({ code: 'unsupported' }))
   })
 })
 
 describe('a socket of cloud hosting', () => {
-  it('is the container’s, with the protocol of the channel', async () => {
+  it('opens a container socket with the subprotocol of the channel', async () => {
     const heard: string[] = []
     let socket: Partial<Record<string, (value: never) => void>> = {}
     const sent: unknown[] = []

@@ -11,7 +11,7 @@ import { scripted } from './scripted-channel.ts'
 const long = { method: 'POST', path: '/orders', body: { text: '一样的话'.repeat(2000) } } as const
 
 describe('a long request', () => {
-  it('is sent as gzip, with the coding and the digest of what is sent under the signature', async () => {
+  it('sends a large body as gzip and signs its content coding and digest', async () => {
     const { channel, service } = await scripted({ compression })
     const { evidence } = await channel.request(long)
     const [, received] = service.received
@@ -20,7 +20,7 @@ describe('a long request', () => {
     expect(evidence.base).toContain('"content-encoding": gzip')
   })
 
-  it('is the same bytes when it is sent again, so that its idempotency key fits', async () => {
+  it('compresses a repeated request to the same bytes', async () => {
     const { channel, service } = await scripted({ compression })
     await channel.request({ ...long, idempotencyKey: 'k' })
     await new Promise((resolve) => setTimeout(resolve, 1100))
@@ -29,7 +29,7 @@ describe('a long request', () => {
     expect(new Set(digests).size).toBe(1)
   })
 
-  it('is read by the service as if it had not been compressed', async () => {
+  it('decompresses requests at the service', async () => {
     const service = await startTestService()
     const { channel } = createPhone(service, 'openid-gzip', { compression })
     const note = '早'.repeat(5000)
@@ -53,7 +53,7 @@ describe('a long request', () => {
   })
 
   it.each(['/encrypted-data', '/events/subscription', '/devices/x?a=b'])(
-    'is not touched when it is for the service itself: %s',
+    "does not compress requests to the service's own routes: %s",
     async (path) => {
       const { channel, service } = await scripted({ compression })
       await channel.request({ ...long, path })
@@ -61,7 +61,7 @@ describe('a long request', () => {
     },
   )
 
-  it('is not touched without compression', async () => {
+  it('does not compress without the option compression', async () => {
     const { channel, service } = await scripted()
     await channel.request(long)
     expect(findField(service.received[1]?.fields ?? [], 'content-encoding')).toBeUndefined()
@@ -79,7 +79,7 @@ describe('a compressed answer', () => {
     content,
   })
 
-  it('is unpacked; its evidence is what was signed', async () => {
+  it('decompresses an answer and keeps the signed bytes as evidence', async () => {
     const { channel, service } = await scripted({ compression })
     service.decide = ({ path }) => (path === '/orders' ? answered(gzipSync(encodeUtf8(text))) : undefined)
     const answer = await channel.request({ method: 'GET', path: '/orders' })

@@ -25,7 +25,7 @@ const order = {
 } as const
 
 describe('a request with `confirm`', () => {
-  it('shows the summary, has the challenge signed, and makes the transfer once, with one key', async () => {
+  it('shows the summary, signs the challenge and executes the transfer once, with one key', async () => {
     const shown: string[] = []
     const { channel, proxy } = createPhone(service, 'openid-confirm', {
       confirmDialog: async (summary) => shown.push(summary) > 0,
@@ -36,7 +36,7 @@ describe('a request with `confirm`', () => {
     expect(proxy.frames).toBe(4)
   })
 
-  it('asks in the caller’s own way', async () => {
+  it('uses the caller’s own confirmation dialog', async () => {
     const shown: string[] = []
     const { channel } = createPhone(service, 'openid-own-way', {
       soter: (challenge) => confirm(service, 'openid-own-way', challenge),
@@ -46,7 +46,7 @@ describe('a request with `confirm`', () => {
   })
 
   it.each(['2,000.00 元，转账给 \u202ebob', '长'.repeat(43), ''])(
-    'is not carried out, and nobody is asked, when the summary cannot be shown: %j',
+    'rejects a summary that cannot be displayed faithfully, without asking the user: %j',
     async (summary) => {
       let asked = 0
       const { service: scriptedService, channel } = await scripted({
@@ -67,7 +67,7 @@ describe('a request with `confirm`', () => {
     },
   )
 
-  it('is not carried out when its owner does not want it', async () => {
+  it('cancels the request when the user declines', async () => {
     let signed = 0
     const { channel } = createPhone(service, 'openid-no', {
       soter: (challenge) => {
@@ -83,7 +83,7 @@ describe('a request with `confirm`', () => {
     expect([signed, await balance(channel)]).toEqual([0, 1_000_000])
   })
 
-  it('is carried out once when the answer to the confirmed request is lost', async () => {
+  it('executes a confirmed request once when its answer is lost', async () => {
     const { channel, proxy } = createPhone(service, 'openid-lost-confirmed', {
       retries: 1,
       confirmDialog: async () => true,
@@ -120,7 +120,7 @@ function wxWith(
 }
 
 describe('SOTER of WeChat', () => {
-  it('is asked with what is supported and enrolled, and with no more text than fits', async () => {
+  it('requests the supported and enrolled modes, with a bounded text', async () => {
     const { wx, asked } = wxWith(['speech', 'facial', 'fingerPrint'], ['fingerPrint'], undefined)
     await expect(wxSoter(wx)('challenge', '长'.repeat(42), 'android')).resolves.toMatchObject({
       resultJSON: '{}',
@@ -151,7 +151,7 @@ describe('SOTER of WeChat', () => {
     expect(errorText(code, 'zh-CN')).not.toBe('')
   })
 
-  it('is unsupported where no mode is, and not enrolled where none is enrolled', async () => {
+  it('reports SOTER as unsupported without a mode and as not enrolled without biometrics', async () => {
     await expect(wxSoter(wxWith([], [], undefined).wx)('c', 's', 'ios')).rejects.toMatchObject({
       code: 'soter_unsupported',
     })
@@ -163,7 +163,7 @@ describe('SOTER of WeChat', () => {
 })
 
 describe('the dialog of WeChat', () => {
-  it.each([true, false])('says what was pressed (%s)', async (confirm) => {
+  it.each([true, false])('returns the button that was pressed (%s)', async (confirm) => {
     const shown: unknown[] = []
     const wx: Partial<WeChat> = {
       showModal: ({ success, content }) => {

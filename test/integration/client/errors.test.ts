@@ -12,7 +12,7 @@ const answeredAt = 1764000000
 describe('the texts of errors', () => {
   const rows = Object.entries({ ...clearTexts, ...refusalTexts, ...clientTexts })
 
-  it('are there in Chinese and English for all 62 codes', () => {
+  it('has texts in Chinese and English for all 62 codes', () => {
     expect(rows).toHaveLength(62)
     for (const [, row] of rows) {
       expect(row['zh-CN']).toMatch(/^[\u4e00-\u9fff，]+$/)
@@ -20,14 +20,14 @@ describe('the texts of errors', () => {
     }
   })
 
-  it('are short', () => {
+  it('has short texts', () => {
     for (const [, row] of rows) {
       expect(row['zh-CN'].length).toBeLessThanOrEqual(24)
       expect(row.en.length).toBeLessThanOrEqual(90)
     }
   })
 
-  it('belong to the error', () => {
+  it('returns the text of an error in the requested language', () => {
     const error = new ChannelError('rate_limited', 'too many')
     expect(error.text('en')).toBe(errorText('rate_limited', 'en'))
     expect(error.text()).toBe(errorText('rate_limited', 'zh-CN'))
@@ -35,14 +35,14 @@ describe('the texts of errors', () => {
 })
 
 describe('an error of the channel', () => {
-  it('keeps what is known when more becomes known', () => {
+  it('keeps its details when details are added', () => {
     const cause = new Error('why')
     const error = new ChannelError('timeout', 'late', { status: 408, cause }).with({ outcome: 'unknown' })
     expect(error).toMatchObject({ code: 'timeout', message: 'late', status: 408, cause, outcome: 'unknown' })
     expect(error.retryable).toBe(true)
   })
 
-  it('is what a failure of something passed in becomes', async () => {
+  it('wraps errors of injected dependencies', async () => {
     const failing = wrapErrors('storage', 'no storage', () => Promise.reject(new Error('full')))
     await expect(failing).rejects.toMatchObject({ code: 'storage', cause: new Error('full') })
     const typed = wrapErrors('storage', 'no storage', () =>
@@ -53,7 +53,7 @@ describe('an error of the channel', () => {
 })
 
 describe('a signed refusal', () => {
-  it('carries code, status, time, detail and what the service says about a retry', () => {
+  it('carries code, status, time, detail and retry information of a signed refusal', () => {
     const response = problem('rate_limited', 1, 429, {
       ...{ detail: 'slow down', retryable: false, outcome: 'none' },
     })
@@ -70,7 +70,7 @@ describe('a signed refusal', () => {
     })
   })
 
-  it('leaves the outcome open, whatever its code, unless it says that nothing happened', () => {
+  it('has an unknown outcome for every refusal code unless the refusal settles the key', () => {
     for (const code of ['replayed', 'rate_limited', 'payload_invalid', 'not_found', 'internal']) {
       expect(findRefusal(problem(code, 1), true, answeredAt)?.outcome).toBe('unknown')
       expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true, answeredAt)?.outcome).toBe(
@@ -86,7 +86,7 @@ describe('a signed refusal', () => {
     }
   })
 
-  it('is told from an error of the backend', () => {
+  it('distinguishes refusals from errors of the backend', () => {
     const found = (response: ResponseMessage) => findRefusal(response, true, answeredAt)
     expect(found(json(422, { code: 'payload_invalid' }))).toBeUndefined()
     expect(found(backendProblem('session_ended', 1))).toBeUndefined()
@@ -97,7 +97,7 @@ describe('a signed refusal', () => {
     expect(found(problem('not_found', 1, 200))).toBeUndefined()
   })
 
-  it('that is not understood leaves the outcome open, and is no answer of the backend', () => {
+  it('treats an unknown refusal as an unknown outcome, not as an answer of the backend', () => {
     const spelled = backendProblem('session_ended', 1)
     for (const response of [
       { ...spelled, fields: [...spelled.fields, ['miniseal-problem', 'replayed'] as const] },
@@ -114,12 +114,12 @@ describe('a signed refusal', () => {
 })
 
 describe('an answer in the clear', () => {
-  it('gives a code of the clear list and nothing else', () => {
+  it('accepts only the codes of unsealed answers, and no other details', () => {
     const error = clearAnswerError(clearAnswer(401, 'unknown_session'))
     expect(error).toMatchObject({ code: 'unknown_session', status: 401, time: undefined, detail: undefined })
   })
 
-  it('cannot pass for a signed refusal', () => {
+  it('does not accept an unsealed answer as a signed refusal', () => {
     expect(clearAnswerError(clearAnswer(401, 'window_invalid')).code).toBe('unexpected_answer')
     expect(clearAnswerError(clearAnswer(401, 'session_ended')).code).toBe('unexpected_answer')
     expect(clearAnswerError({ status: 502, headers: {}, body: new Uint8Array(3) }).code).toBe(

@@ -57,7 +57,7 @@ function upTo(last: number, first = 1): number[] {
 }
 
 describe('a socket', () => {
-  it('brings what was kept and what happens, once and in order', async () => {
+  it('delivers retained and new events once and in order over a socket', async () => {
     const { sockets, seen, states, handle } = await live()
     sockets.push(3)
     await vi.advanceTimersByTimeAsync(10)
@@ -68,7 +68,7 @@ describe('a socket', () => {
     expect([states, handle.last]).toEqual([['connecting', 'open'], 4])
   })
 
-  it('gives what an event is, and stops when the handle is closed', async () => {
+  it('delivers sequence, type, data and time until the handle is closed', async () => {
     const { channel, sockets, handle, states } = await live()
     const seen: ChannelEvent[] = []
     const other = channel.events(0, (event) => seen.push(event))
@@ -83,7 +83,7 @@ describe('a socket', () => {
     expect(states[states.length - 1]).toBe('closed')
   })
 
-  it('carries requests too while it is open', async () => {
+  it('sends requests over the open socket', async () => {
     const { channel, service, sockets } = await live()
     const sent = service.sent.length
     expect((await channelRequest(channel.request({ method: 'GET', path: '/wallet' }))).status).toBe(200)
@@ -91,7 +91,7 @@ describe('a socket', () => {
     expect(service.sent).toHaveLength(sent)
   })
 
-  it('is cut fifty times during two thousand events: each comes once, in order', async () => {
+  it('delivers 2,000 events once and in order while the socket is closed fifty times', async () => {
     const { sockets, seen } = await live()
     for (let cut = 0; cut < 50; cut++) {
       sockets.push(20)
@@ -104,7 +104,7 @@ describe('a socket', () => {
     expect(seen).toEqual(upTo(2000))
   })
 
-  it('that leaves out an event is asked again from the last one', async () => {
+  it('resubscribes from the last event when the socket skips one', async () => {
     const { sockets, seen } = await live()
     sockets.dropped.add(2)
     sockets.push(5)
@@ -113,7 +113,7 @@ describe('a socket', () => {
     expect(sockets.subscriptions).toEqual([{ after: 0 }, { after: 1 }])
   })
 
-  it('that brings an event twice is not believed the second time', async () => {
+  it('ignores a repeated event', async () => {
     const { sockets, seen } = await live()
     sockets.push(3)
     await vi.advanceTimersByTimeAsync(10)
@@ -124,7 +124,7 @@ describe('a socket', () => {
     expect(seen).toEqual([1, 2, 3, 4])
   })
 
-  it('that does not answer a request counts as closed: the next one goes another way', async () => {
+  it('closes a socket that does not answer and sends the next request over HTTP', async () => {
     const { sockets, channel, service } = await live()
     sockets.isAsleep = true
     const wallet = { method: 'GET', path: '/wallet' } as const
@@ -136,7 +136,7 @@ describe('a socket', () => {
     expect(service.sent.length).toBeGreaterThan(sent)
   })
 
-  it('that fell asleep is found out by its silence, and replaced', async () => {
+  it('replaces a silent socket', async () => {
     const { sockets, seen, states } = await live()
     sockets.isAsleep = true
     sockets.push(3)
@@ -149,7 +149,7 @@ describe('a socket', () => {
     expect(states[states.length - 1]).toBe('open')
   })
 
-  it('is asked for a sign of life at once when the mini program is shown again', async () => {
+  it('checks the socket immediately when the mini program is shown', async () => {
     const { sockets, events, seen } = await live()
     sockets.dropped.add(1)
     sockets.push(1)
@@ -160,7 +160,7 @@ describe('a socket', () => {
     expect(seen).toEqual([1])
   })
 
-  it('is opened again when the network is back, and not before', async () => {
+  it('reopens the socket when the network is back', async () => {
     const { sockets, events, seen } = await live()
     events.emit(false)
     sockets.cut()
@@ -172,7 +172,7 @@ describe('a socket', () => {
     expect([sockets.sockets.length, seen]).toEqual([2, [1, 2]])
   })
 
-  it('that is closed because its session is over leads to one login', async () => {
+  it('logs in once when the socket is closed because the session has ended', async () => {
     const { sockets, service, channel, seen } = await live()
     const states: string[] = []
     channel.on('state', (state) => states.push(state))
@@ -183,7 +183,7 @@ describe('a socket', () => {
     expect(states).toEqual(['ended', 'logging-in', 'ready'])
   })
 
-  it('does not hammer when the service closes it again and again', async () => {
+  it('backs off when the service keeps closing the socket', async () => {
     const { sockets, service } = await live()
     for (let time = 0; time < 60; time++) {
       sockets.cut(4400, 'protocol error')
@@ -193,7 +193,7 @@ describe('a socket', () => {
     expect(sockets.sockets.length).toBeLessThan(62)
   })
 
-  it('is not opened again by itself when there were too many of them', async () => {
+  it('does not reopen the socket when the service reported too many sockets', async () => {
     const { sockets, events } = await live()
     sockets.cut(4400, 'too many sockets')
     await vi.advanceTimersByTimeAsync(60_000)
@@ -203,7 +203,7 @@ describe('a socket', () => {
     expect(sockets.sockets).toHaveLength(2)
   })
 
-  it('does not try to log in again and again when that is refused for good', async () => {
+  it('does not retry a login that was refused permanently', async () => {
     const { sockets, service } = await live()
     service.decide = () => 'key_revoked'
     service.endSessions()
@@ -214,7 +214,7 @@ describe('a socket', () => {
 })
 
 describe('events that are not there any more', () => {
-  it('are told as missed, and the others follow', async () => {
+  it('reports deleted events as missed and delivers the others', async () => {
     const { sockets, seen, missed } = await live(2, true, 2)
     sockets.cut()
     sockets.push(7)
@@ -223,7 +223,7 @@ describe('events that are not there any more', () => {
     expect([seen, missed]).toEqual([[6, 7, 8, 9], [{ from: 3, to: 5 }]])
   })
 
-  it('make the channel go on from where the service is, when it was set back', async () => {
+  it('continues from the position of a restored service', async () => {
     const { sockets, seen, missed, handle } = await live(40)
     await vi.advanceTimersByTimeAsync(100)
     expect([missed, handle.last]).toEqual([[{ from: 41, to: 0 }], 0])
@@ -234,7 +234,7 @@ describe('events that are not there any more', () => {
 })
 
 describe('without sockets', () => {
-  it('the service is asked again and again', async () => {
+  it('polls when the transport has no sockets', async () => {
     const { sockets, seen, states } = await live(0, false)
     sockets.push(250)
     await vi.advanceTimersByTimeAsync(20_000)
@@ -244,7 +244,7 @@ describe('without sockets', () => {
     expect(states).toEqual(['polling'])
   })
 
-  it('and when they cannot be opened', async () => {
+  it('polls when sockets cannot be opened', async () => {
     const { sockets, seen, service } = await live()
     service.connect = (_url, _protocol, listener) => {
       setTimeout(() => listener.closed(1006, ''), 0)

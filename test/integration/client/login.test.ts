@@ -14,7 +14,7 @@ const transfer = {
 } as const
 
 describe('the login', () => {
-  it('happens at the first request and serves all that come together', async () => {
+  it('logs in once for concurrent first requests', async () => {
     const { channel, service } = await scripted()
     expect(service.sent).toEqual([])
     const answers = await Promise.all([1, 2, 3].map(() => channel.request(wallet)))
@@ -23,7 +23,7 @@ describe('the login', () => {
     expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(1)
   })
 
-  it('keeps the device key, and enrols a new one when storage was cleared', async () => {
+  it('keeps the device key, and enrolls a new one after storage was cleared', async () => {
     const { channel, stored, service } = await scripted()
     const first = await channel.login()
     await channel.logout()
@@ -35,7 +35,7 @@ describe('the login', () => {
     expect([...stored.keys()]).toEqual(['miniseal.device-key.pay.example.com'])
   })
 
-  it('enrols a new key where the stored one is damaged', async () => {
+  it('enrolls a new key when the stored one is damaged', async () => {
     for (const damaged of ['', 'AAAA', '****']) {
       const stored = new Map([['miniseal.device-key.pay.example.com', damaged]])
       const { channel } = await scripted({ storage: memoryStorage(stored) })
@@ -44,21 +44,21 @@ describe('the login', () => {
     }
   })
 
-  it('does not go on with a key that could not be stored', async () => {
+  it('does not use a device key that could not be stored', async () => {
     const storage = { ...memoryStorage(), set: () => Promise.reject(new Error('full')) }
     const { channel, service } = await scripted({ storage })
     await expect(channel.login()).rejects.toMatchObject({ code: 'storage' })
     expect(service.codes).toEqual([])
   })
 
-  it('is tried once and then refused with the reason of the service', async () => {
+  it("reports the service's reason for a refused login without retrying", async () => {
     const { channel, service, issued } = await scripted()
     service.decide = () => 'login_blocked'
     await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_blocked', outcome: 'none' })
     expect(issued).toEqual(['code-1'])
   })
 
-  it('takes a new code after a failed handshake', async () => {
+  it('uses a new login code after a failed handshake', async () => {
     const { channel, service } = await scripted()
     service.decide = () => 'login_code_invalid'
     await expect(channel.login()).rejects.toMatchObject({ code: 'login_code_invalid' })
@@ -67,12 +67,12 @@ describe('the login', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('says login_failed when WeChat gives no code', async () => {
+  it('fails with login_failed when wx.login fails', async () => {
     const { channel } = await scripted({ login: () => Promise.reject(new Error('denied')) })
     await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'login_failed', outcome: 'none' })
   })
 
-  it('tells its states', async () => {
+  it('emits the states of a login', async () => {
     const { channel, service } = await scripted()
     const states: ChannelState[] = []
     const stop = channel.on('state', (state) => states.push(state))
@@ -95,7 +95,7 @@ describe('the answer to a login', () => {
     timeoutMs: 1,
   } as const
 
-  it('is refused when no configuration lists the key that signed it', async () => {
+  it('rejects a login answer signed with an unlisted key', async () => {
     const { channel, service } = await scripted()
     const configuration = await service.send(configurationRequest)
     service.rotateSigningKey()
@@ -129,7 +129,7 @@ describe('the answer to a login', () => {
     await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
   })
 
-  it('is refused with another status than 201', async () => {
+  it('rejects a login answer with a status other than 201', async () => {
     const { channel, service } = await scripted()
     service.decide = () => json(200, good)
     await expect(channel.login()).rejects.toMatchObject({ code: 'unexpected_answer' })
@@ -137,7 +137,7 @@ describe('the answer to a login', () => {
 })
 
 describe('logging out', () => {
-  it('ends the session at the service; the next request logs in again', async () => {
+  it('ends the session at the service, and the next request logs in again', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     await channel.logout()
@@ -148,13 +148,13 @@ describe('logging out', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('does nothing where nobody is logged in', async () => {
+  it('does nothing at logout without a session', async () => {
     const { channel, service } = await scripted()
     await channel.logout()
     expect(service.sent).toEqual([])
   })
 
-  it('ends the session here even when the service cannot be told', async () => {
+  it('ends the local session even when the service cannot be reached', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.intercept = () => Promise.reject(new Error('offline'))
@@ -164,7 +164,7 @@ describe('logging out', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('can forget the device key too', async () => {
+  it('deletes the device key at logout on request', async () => {
     const { channel, stored } = await scripted()
     await channel.login()
     await channel.logout({ forgetDevice: true })

@@ -19,7 +19,7 @@ afterAll(async () => {
 })
 
 describe('somebody between the phone and the service', () => {
-  it('cannot change an answer', async () => {
+  it('rejects an answer that was modified on the network', async () => {
     const { channel, proxy } = phone('openid-flip')
     await channel.login()
     for (const offset of [1, 10, 30, 60, 300]) {
@@ -36,7 +36,7 @@ describe('somebody between the phone and the service', () => {
     }
   })
 
-  it('cannot play an old answer again, or that of another session', async () => {
+  it('rejects a replayed answer and an answer of another session', async () => {
     const { channel, proxy } = phone('openid-replay')
     const other = phone('openid-replay')
     await channel.request(transfer)
@@ -52,7 +52,7 @@ describe('somebody between the phone and the service', () => {
     }
   })
 
-  it('cannot play a login again', async () => {
+  it('rejects a replayed login', async () => {
     const { channel, proxy } = phone('openid-replay-login')
     await channel.login()
     const handshake = proxy.requests.find(({ method }) => method === 'POST')
@@ -63,7 +63,7 @@ describe('somebody between the phone and the service', () => {
     await expect(eavesdropper.channel.login()).rejects.toMatchObject({ code: 'not_verified' })
   })
 
-  it('cannot make a transfer happen twice by losing its answer', async () => {
+  it('executes a transfer once when its answer is dropped on the network', async () => {
     const { channel, proxy } = phone('openid-lost')
     await channel.login()
     proxy.meddle = () => {
@@ -82,7 +82,7 @@ describe('somebody between the phone and the service', () => {
     expect(await balance(channel)).toBe(1_000_000 - 250)
   })
 
-  it('sees neither path, token nor amount', async () => {
+  it('reveals neither path, token nor amount on the network', async () => {
     const { channel, proxy } = phone('openid-secret')
     await channel.request(transfer)
     for (const { url, headers, body } of proxy.requests) {

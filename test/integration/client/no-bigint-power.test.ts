@@ -14,14 +14,14 @@ async function evaluate(source: string): Promise<unknown> {
 }
 
 describe('a file of noble, rewritten', () => {
-  test('raises BigInt to a power without **', async () => {
+  test('computes BigInt powers without **', async () => {
     const source = 'const two = BigInt(2); export const value = two ** BigInt(254) - 3n ** 4n'
     expect(await rewrite(source)).not.toContain('**')
     expect(await evaluate(source)).toBe(2n ** 254n - 81n)
     expect(await evaluate('let n = 5n; n **= 0n; export const value = n')).toBe(1n)
   })
 
-  test('still raises numbers', async () => {
+  test('computes number powers', async () => {
     expect(await evaluate('let w = 6; export const value = [2 ** (w - 1), w ** -1, 2 ** 32]')).toEqual([
       32,
       1 / 6,
@@ -29,16 +29,16 @@ describe('a file of noble, rewritten', () => {
     ])
   })
 
-  test('has powers of literals worked out, for they stand in inner loops', async () => {
+  test('evaluates powers of literals at build time', async () => {
     expect(await rewrite('export const value = (n) => n / 2 ** 32')).toContain('n / 4294967296')
   })
 
-  test('keeps the hints by which unused parts are left out', async () => {
+  test('keeps annotations for tree shaking', async () => {
     const source = 'export const unused = /* @__PURE__ */ (() => make(2n ** 3n))()'
     expect(await rewrite(source)).toMatch(/unused = \/\* @__PURE__ \*\/ \(\(\) => make\(/)
   })
 
-  test('has no BigInt literals, so that it parses where BigInt is missing', async () => {
+  test('contains no BigInt literals, so that engines without BigInt can parse it', async () => {
     const rewritten = await rewrite('export const _0n = 0x1234n; export const b2n = _0n')
     expect(rewritten).toContain('BigInt(')
     expect(await evaluate('export const value = [0x1234n, 12345678901234567890n, -7n]')).toEqual([
@@ -48,7 +48,7 @@ describe('a file of noble, rewritten', () => {
     ])
   })
 
-  test('keeps powers that are only text, and its licence', async () => {
+  test('keeps ** in strings and licence comments', async () => {
     const source = '/*! MIT, 2 ** 3 */ export const value = "2 ** 3n, 4n" // 5n ** 6n'
     expect(await evaluate(source)).toBe('2 ** 3n, 4n')
     expect(await rewrite(source)).toContain('/*! MIT')
@@ -58,17 +58,17 @@ describe('a file of noble, rewritten', () => {
 describe('a rewrite that went wrong', () => {
   const leaving = (code: string) => rewriteForWeChat('', 'bad.js', async () => ({ code }))
 
-  test('fails when a ** is left', async () => {
-    await expect(leaving('x = a ** b;')).rejects.toThrow('** is left in bad.js')
-    await expect(leaving('a **= b;')).rejects.toThrow('** is left in bad.js')
+  test('fails when a ** remains', async () => {
+    await expect(leaving('x = a ** b;')).rejects.toThrow('** remains in bad.js')
+    await expect(leaving('a **= b;')).rejects.toThrow('** remains in bad.js')
   })
 
-  test('fails when a BigInt literal is left', async () => {
-    await expect(leaving('x = 2n;')).rejects.toThrow('a BigInt literal is left in bad.js')
-    await expect(leaving('x = 0xffn << y;')).rejects.toThrow('a BigInt literal is left in bad.js')
+  test('fails when a BigInt literal remains', async () => {
+    await expect(leaving('x = 2n;')).rejects.toThrow('a BigInt literal remains in bad.js')
+    await expect(leaving('x = 0xffn << y;')).rejects.toThrow('a BigInt literal remains in bad.js')
   })
 
-  test('fails when the helper of esbuild is another than expected', async () => {
+  test("fails when esbuild's helper has changed", async () => {
     await expect(leaving('var __pow = Math["pow"]; x = __pow(a, b);')).rejects.toThrow(
       'unknown helper for ** in bad.js',
     )
@@ -106,7 +106,7 @@ describe('the plugin', () => {
     expect(createBareContext().load(code)).toMatchObject({ value: 243n })
   })
 
-  test('leaves the files of other packages alone', async () => {
+  test('does not rewrite files of other packages', async () => {
     expect(await bundle('other')).toContain('3n ** 5n')
   })
 })

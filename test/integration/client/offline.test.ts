@@ -30,7 +30,7 @@ function network(): Network {
 }
 
 describe('without a network', () => {
-  it('a request fails at once, and nothing is sent', async () => {
+  it('fails immediately without sending when offline', async () => {
     const events = network()
     const { channel, service } = await scripted({ events, retries: 2 })
     await channel.login()
@@ -46,7 +46,7 @@ describe('without a network', () => {
     expect(service.sent).toHaveLength(sent)
   })
 
-  it('a request that may wait is sent when the network is back', async () => {
+  it('sends a request with waitForNetwork when the network is back', async () => {
     const events = network()
     const { channel, service } = await scripted({ events })
     await channel.login()
@@ -58,7 +58,7 @@ describe('without a network', () => {
     expect((await waiting).status).toBe(200)
   })
 
-  it('what is fresh is still there', async () => {
+  it('serves fresh answers from the cache when offline', async () => {
     const events = network()
     const { channel, service } = await scripted({ events })
     service.decide = ({ path }) =>
@@ -76,7 +76,7 @@ describe('without a network', () => {
     expect(await channel.request(wallet)).toMatchObject({ isFromCache: true, status: 200 })
   })
 
-  it('the channel says so, and says what holds when the network is back', async () => {
+  it('has the state offline until the network is back', async () => {
     const events = network()
     const { channel } = await scripted({ events })
     const states: ChannelState[] = []
@@ -90,7 +90,7 @@ describe('without a network', () => {
 })
 
 describe('the events of WeChat', () => {
-  it('tell what the phone says about its network, and when it is seen again', () => {
+  it('reports network changes and app-show events of WeChat', () => {
     const told: (() => void)[] = []
     let change = (_status: { readonly isConnected: boolean }): void => {}
     let show = (): void => {}

@@ -38,7 +38,7 @@ describe('outcome()', () => {
     expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
   })
 
-  it('gives the stored answer, with this exchange as the evidence', async () => {
+  it('returns the stored answer, with the current exchange as evidence', async () => {
     const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
     const found = await channel.outcome(key)
     if (found.outcome !== 'done' || found.answer === undefined) throw new Error('not done')
@@ -47,12 +47,12 @@ describe('outcome()', () => {
     expect(found.answer.evidence.request.path).toBe(path)
   })
 
-  it('knows that it is done where the answer is not for this session', async () => {
+  it('returns done without an answer that belongs to another session', async () => {
     const { channel } = await answering(json(200, { outcome: 'done' }))
     expect(await channel.outcome(key)).toEqual({ outcome: 'done', answer: undefined })
   })
 
-  it('gives the refusal that settled the key', async () => {
+  it('returns the refusal that settled the key', async () => {
     const { channel } = await answering(json(200, { outcome: 'none', answer: { ...stored, status: 404 } }))
     expect(await channel.outcome(key)).toMatchObject({
       outcome: 'none',
@@ -72,7 +72,7 @@ describe('outcome()', () => {
     await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
   })
 
-  it.each(['', 'schlüssel'])('is not asked about what is no key (%j)', async (wrong) => {
+  it.each(['', 'schlüssel'])('rejects an invalid key without sending (%j)', async (wrong) => {
     const { channel, service } = await scripted()
     await expect(channel.outcome(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
     await expect(channel.cancel(wrong)).rejects.toMatchObject({ code: 'request_invalid' })
@@ -81,20 +81,20 @@ describe('outcome()', () => {
 })
 
 describe('cancel()', () => {
-  it('has no key of its own, and tells that nothing will happen', async () => {
+  it('cancels a request without an idempotency key of its own', async () => {
     const { channel, service } = await answering(json(200, { outcome: 'none', cancelled: true }))
     expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
     expect(service.received.map(({ method, path }) => `${method} ${path}`)).toContain(`DELETE ${path}`)
     expect(idempotencyKeys(service, path)).toEqual([undefined])
   })
 
-  it('tells that it was too late', async () => {
+  it('returns done when the request had run before', async () => {
     const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
     expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
   })
 
   it.each(['replayed', 'rate_limited', 'window_invalid', 'internal', 'session_ended'])(
-    'asks again until it has an answer (%s)',
+    'retries a cancellation until it is answered (%s)',
     async (code) => {
       const { channel, service } = await answering(code, json(200, { outcome: 'none', cancelled: true }))
       expect(await channel.cancel(key)).toEqual({ outcome: 'none' })
@@ -102,20 +102,20 @@ describe('cancel()', () => {
     },
   )
 
-  it('waits for what is running, and says so in the end', async () => {
+  it('waits for a running request and finally returns running', async () => {
     const { channel } = await answering(inProgress(), json(200, { outcome: 'done' }))
     expect(await channel.cancel(key)).toEqual({ outcome: 'done', answer: undefined })
     const busy = await answering(inProgress(), inProgress())
     expect(await busy.channel.cancel(key)).toEqual({ outcome: 'running' })
   })
 
-  it('tells that the service does not know, without asking again', async () => {
+  it('returns unknown without retrying when the service cannot determine the outcome', async () => {
     const { channel, service } = await answering(inProgress('unknown'), undefined)
     expect(await channel.cancel(key)).toEqual({ outcome: 'unknown' })
     expect(idempotencyKeys(service, path)).toHaveLength(1)
   })
 
-  it('fails when no answer comes, and never says that nothing happened', async () => {
+  it('fails with outcome_unknown when no answer arrives', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.intercept = (_request, pass) => {
@@ -138,7 +138,7 @@ describe('a person who does not confirm', () => {
     return { ...made, failure: made.channel.request({ ...transfer, idempotencyKey: key, confirm: true }) }
   }
 
-  it('is told that nothing happened once the service has made sure of it', async () => {
+  it('reports refused after the cancellation of an unconfirmed request', async () => {
     const { service, failure } = await declined(json(200, { outcome: 'none', cancelled: true }))
     await expect(failure).rejects.toMatchObject({
       ...{ code: 'confirmation_cancelled', outcome: 'refused', idempotencyKey: key },
@@ -157,7 +157,7 @@ describe('a person who does not confirm', () => {
     })
   })
 
-  it('gets the answer of what had run before', async () => {
+  it('returns the answer of an unconfirmed request that had run before', async () => {
     const { failure } = await declined(json(200, { outcome: 'done', answer: stored }))
     expect((await failure).json()).toEqual({ id: 't-1' })
   })

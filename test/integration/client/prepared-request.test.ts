@@ -15,7 +15,7 @@ async function sent(options: RequestOptions) {
 }
 
 describe('a request', () => {
-  it('carries JSON, its digest, the token and a key', async () => {
+  it('sends JSON with its digest, the token and a key', async () => {
     const { request, field } = await sent({ method: 'POST', path: '/orders?a=b', body: { note: '早安 ☕' } })
     expect(request).toMatchObject({
       method: 'POST',
@@ -30,7 +30,7 @@ describe('a request', () => {
     expect(field('idempotency-key')).toMatch(/^"[A-Za-z0-9_-]{22}"$/)
   })
 
-  it('has a new key each time, or the one that was given', async () => {
+  it('generates a new key for each request unless one is given', async () => {
     const first = await sent({ method: 'DELETE', path: '/orders/1' })
     const second = await sent({ method: 'DELETE', path: '/orders/1' })
     expect(first.field('idempotency-key')).not.toBe(second.field('idempotency-key'))
@@ -38,13 +38,13 @@ describe('a request', () => {
     expect(given.field('idempotency-key')).toBe('"a \\"quoted\\" key"')
   })
 
-  it('has no key where it has no effect, and where the protocol says so', async () => {
+  it('sends no key with safe requests and the exempt routes', async () => {
     expect((await sent({ method: 'GET', path: '/orders' })).field('idempotency-key')).toBeUndefined()
     const subscription = await sent({ method: 'POST', path: '/events/subscription', body: { after: 0 } })
     expect(subscription.field('idempotency-key')).toBeUndefined()
   })
 
-  it('carries bytes as they are, and the given headers in lower case', async () => {
+  it('sends bytes unchanged and header names in lower case', async () => {
     const body = Uint8Array.of(0, 255)
     const headers = { 'Content-Type': 'image/png', 'X-Trace': '1' }
     const { request, field } = await sent({ method: 'POST', path: '/pictures', body, headers })
@@ -55,7 +55,7 @@ describe('a request', () => {
     expect(plain.field('content-type')).toBe('application/octet-stream')
   })
 
-  it('brings the evidence of both signatures back', async () => {
+  it('returns the evidence of both signatures', async () => {
     const { answer, request } = await sent({ method: 'POST', path: '/orders', body: {} })
     const { evidence } = answer
     expect(evidence.request.fields).toEqual(request.fields)
@@ -91,7 +91,7 @@ describe('a request', () => {
     expect(service.sent).toEqual([])
   })
 
-  it('is refused when it is over the frame limit, and is not sent', async () => {
+  it('rejects a request above the frame limit without sending it', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const body = 'x'.repeat(1_048_576)
@@ -115,12 +115,12 @@ describe('a channel', () => {
     platform: { platform: 'test', base: '1' },
   }
 
-  it('needs nothing of WeChat when everything is passed in', () => {
+  it('works without wx when all dependencies are passed in', () => {
     expect(() => createChannel(everything)).not.toThrow()
   })
 
   it.each(['transport', 'storage', 'random', 'platform'] as const)(
-    'says unsupported without wx and %s',
+    'throws unsupported without wx and %s',
     (missing) => {
       const { [missing]: _, ...rest } = everything
       expect(() => createChannel(rest)).toThrow(expect.objectContaining({ code: 'unsupported' }))
@@ -133,7 +133,7 @@ describe('a channel', () => {
     ['no root key', { roots: [] }],
     ['a root key of another length', { roots: ['AAAA'] }],
     ['a root key that is not base64url', { roots: ['='.repeat(43)] }],
-  ])('is refused with %s', (_what, wrong) => {
+  ])('rejects a mini program with %s', (_what, wrong) => {
     const create = () => createChannel({ ...everything, ...wrong })
     expect(create).toThrow(expect.objectContaining({ code: 'request_invalid' }))
   })

@@ -4,12 +4,12 @@ import { RandomPool, wxRandom } from '../../../miniprogram/client/random.ts'
 import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
 
 describe('the random pool', () => {
-  it('gives nothing before it was filled', () => {
+  it('returns nothing before it is filled', () => {
     const pool = new RandomPool(async (length) => randomBytes(length))
     expect(() => pool.take(1)).toThrow(expect.objectContaining({ code: 'no_random' }))
   })
 
-  it.each(['Uint8Array', 'Buffer'])('gives every byte once, in order, drawn as a %s', async (kind) => {
+  it.each(['Uint8Array', 'Buffer'])('returns every byte once, in order, from a %s', async (kind) => {
     const drawn = randomBytes(2048)
     const expected = [...drawn]
     const pool = new RandomPool(async () => (kind === 'Buffer' ? drawn : new Uint8Array(drawn)))
@@ -18,7 +18,7 @@ describe('the random pool', () => {
     expect(taken.flatMap((bytes) => [...bytes])).toEqual(expected.slice(0, 40))
   })
 
-  it('fails instead of repeating when it runs dry', async () => {
+  it('fails instead of reusing bytes when it is empty', async () => {
     const pool = new RandomPool(async (length) => randomBytes(length))
     await pool.ready()
     expect(() => pool.take(2049)).toThrow(expect.objectContaining({ code: 'no_random' }))
@@ -26,7 +26,7 @@ describe('the random pool', () => {
     expect(() => pool.take(1)).toThrow(expect.objectContaining({ code: 'no_random' }))
   })
 
-  it('is refilled when it is low, by one draw for all who wait', async () => {
+  it('refills once for concurrent callers', async () => {
     let draws = 0
     const pool = new RandomPool(async (length) => {
       draws += 1
@@ -40,7 +40,7 @@ describe('the random pool', () => {
     expect(pool.take(1024)).toHaveLength(1024)
   })
 
-  it('refuses a source that fails, is short, or draws only zeros', async () => {
+  it('rejects a source that fails or returns too few bytes or only zeros', async () => {
     const failing = new RandomPool(() => Promise.reject(new Error('no entropy')))
     const short = new RandomPool(async (length) => randomBytes(length - 1))
     const zeros = new RandomPool(async (length) => new Uint8Array(length))
@@ -49,7 +49,7 @@ describe('the random pool', () => {
     }
   })
 
-  it('tries the source again after a failure', async () => {
+  it('calls the source again after a failure', async () => {
     let isBroken = true
     const pool = new RandomPool(async (length) => {
       if (isBroken) throw new Error('not yet')
@@ -61,7 +61,7 @@ describe('the random pool', () => {
     expect(pool.take(32)).toHaveLength(32)
   })
 
-  it('is filled by wx.getRandomValues', async () => {
+  it('uses wx.getRandomValues', async () => {
     const pool = new RandomPool(wxRandom(createLoopback({ appid: 'wx1' }).wx))
     await pool.ready()
     expect(pool.take(32)).not.toEqual(pool.take(32))

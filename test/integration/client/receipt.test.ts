@@ -87,7 +87,7 @@ function witnessed({ body }: Made) {
 }
 
 describe('a receipt of a service that requires witnesses', () => {
-  it('names the policy, and is verified once the required witnesses have cosigned', () => {
+  it('returns the policy, and is verified once the required witnesses have cosigned', () => {
     const right = made()
     const { policy, cosigned } = witnessed(right)
     const withLines = (...more: readonly string[]) => {
@@ -112,7 +112,7 @@ describe('a receipt of a service that requires witnesses', () => {
 })
 
 describe('a receipt', () => {
-  it('is verified when all of it is right, and says what happened', () => {
+  it('verifies a correct receipt and returns its contents', () => {
     const receipt = checked(made())
     expect(receipt).toMatchObject({
       state: 'verified',
@@ -173,18 +173,18 @@ describe('a receipt', () => {
     ['the size is not that of the checkpoint', () => ({ size: 5 }), ['checkpoint']],
   ]
 
-  it.each(wrongs)('fails when %s', (_what, change, failed) => {
+  it.each(wrongs)('fails a receipt when %s', (_what, change, failed) => {
     const right = made()
     const receipt = checked({ ...right, body: { ...right.body, ...change(right) } })
     expect(receipt.state).toBe('failed')
     expect(receipt.steps.filter(({ state }) => state === 'failed').map(({ name }) => name)).toEqual(failed)
   })
 
-  it('fails with a key of the log that is none', () => {
+  it('fails a receipt with an invalid log key', () => {
     expect(checked({ ...made(), vkey: 'example' }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
   })
 
-  it('is verified with the key of a log that has ended, wherever it stands in the list', () => {
+  it('verifies a receipt with the key of any ended log', () => {
     const { vkey, ...receipt } = made()
     const [now, before] = [made(), made()].map((other, i) => renamed(other, `${origin}-${3 - i}`)) as [
       string,
@@ -197,7 +197,7 @@ describe('a receipt', () => {
     expect(checked({ ...receipt, vkey, ended: [before] }).state).toBe('verified')
   })
 
-  it('fails when the key that signed is named for another log only', () => {
+  it('fails a receipt when the signing key is listed for another log only', () => {
     const right = made()
     const { vkey, ...receipt } = right
     const ended = [renamed(right, `${origin}-3`), renamed(made(), origin)]
@@ -206,7 +206,7 @@ describe('a receipt', () => {
     expect(checked({ ...receipt, vkey: renamed(right, `${origin}-2`), ended: [vkey] }).state).toBe('verified')
   })
 
-  it('fails when one log has signed the checkpoint of another, both of them known', () => {
+  it('fails a receipt when a known log has signed the checkpoint of another', () => {
     const right = made()
     const other = `${origin}-2`
     const checkpoint = signCheckpoint(primitives, { origin: other, size: 4, root: right.root }, [
@@ -217,7 +217,7 @@ describe('a receipt', () => {
     expect(checked({ ...right, body, ended }).steps[2]).toEqual({ name: 'checkpoint', state: 'failed' })
   })
 
-  it('is pending as long as the log has not taken the entry, but what it says is checked already', () => {
+  it('is pending until the entry is included, with its contents already verified', () => {
     const { id, body, vkey } = made()
     const pending = { id: body.id, leaf: body.leaf, groups: body.groups, state: 'pending' }
     expect(checked({ id, vkey, body: pending })).toMatchObject({
@@ -240,7 +240,7 @@ describe('a receipt', () => {
 })
 
 describe('the channel', () => {
-  it('fetches a receipt by the hash in the answer, and waits for an entry that is not in the log yet', async () => {
+  it('fetches a receipt by the hash in the answer and waits for the inclusion of its entry', async () => {
     const { id, body, vkey } = made()
     const { channel, service } = await scripted()
     service.logKey = vkey
@@ -263,7 +263,7 @@ describe('the channel', () => {
     expect(asked).toBe(2)
   })
 
-  it('fetches the configuration anew before it calls a receipt wrong', async () => {
+  it('fetches the configuration again before it fails a receipt', async () => {
     const { id, body, vkey } = made()
     const { channel, service } = await scripted()
     service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
@@ -272,7 +272,7 @@ describe('the channel', () => {
     expect((await channel.receipt(id)).state).toBe('verified')
   })
 
-  it('knows the key of a log that ended while the configuration was kept', async () => {
+  it('verifies a receipt of a log that ended while the configuration was cached', async () => {
     const { id, body, vkey } = made()
     const { channel, service } = await scripted()
     service.decide = ({ path }) => (path === `/receipts/${id}` ? json(200, body) : undefined)
@@ -282,7 +282,7 @@ describe('the channel', () => {
     expect((await channel.receipt(id)).state).toBe('verified')
   })
 
-  it('says what cannot be a receipt’s id, and when there is none', async () => {
+  it('rejects an invalid receipt id and an unknown receipt', async () => {
     const { channel, service } = await scripted()
     await expect(channel.receipt('../wallet')).rejects.toMatchObject({ code: 'request_invalid' })
     service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)

@@ -13,7 +13,7 @@ const transfer = {
 } as const
 
 describe('a wrong clock', () => {
-  it('is corrected at the login, once, with a new code', async () => {
+  it('corrects the clock once at login, with a new code', async () => {
     const { channel, service } = await scripted({ now: () => Date.now() - 3_600_000 })
     await channel.request(wallet)
     await channel.request(wallet)
@@ -21,7 +21,7 @@ describe('a wrong clock', () => {
     expect(service.sent.filter((line) => line === 'POST /seal')).toHaveLength(4)
   })
 
-  it('is corrected in a session, and the same request signed again with the same key', async () => {
+  it('corrects the clock in a session and signs the request again with the same key', async () => {
     let shift = 0
     const { channel, service } = await scripted({ now: () => Date.now() + shift })
     await channel.login()
@@ -32,7 +32,7 @@ describe('a wrong clock', () => {
     expect(service.sent.filter((line) => line === 'POST /seal')).toHaveLength(3)
   })
 
-  it('is not corrected twice for one request', async () => {
+  it('does not correct the clock twice for one request', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.decide = () => 'window_invalid'
@@ -43,7 +43,7 @@ describe('a wrong clock', () => {
     expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
   })
 
-  it('is never learnt from an answer in the clear', async () => {
+  it('never adopts the time of an unsealed answer', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     let isFirst = true
@@ -62,7 +62,7 @@ describe('a wrong clock', () => {
 
 describe('the end of a session', () => {
   it.each(['endSessions', 'forgetSessions'] as const)(
-    'leads to one new login and the same request again (%s)',
+    'logs in once and repeats the request when the session has ended (%s)',
     async (end) => {
       const { channel, service } = await scripted()
       await channel.login()
@@ -74,14 +74,14 @@ describe('the end of a session', () => {
     },
   )
 
-  it('never leads to a loop', async () => {
+  it('does not loop when every session ends immediately', async () => {
     const { channel, service } = await scripted()
     service.decide = (request) => (request.path === '/sessions' ? undefined : 'session_ended')
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'session_ended' })
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('leaves the outcome open when somebody on the way only pretends it', async () => {
+  it('keeps the outcome unknown when an attacker on the network forges the end of a session', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     let sealed = 0
@@ -101,7 +101,7 @@ describe('the end of a session', () => {
     expect(failure).toMatchObject({ idempotencyKey: first })
   })
 
-  it('is shared by requests that meet it together', async () => {
+  it('logs in once for concurrent requests whose session has ended', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.endSessions()
@@ -109,7 +109,7 @@ describe('the end of a session', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('does not end the session that took its place', async () => {
+  it('does not end the new session when a request on the old one fails', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.endSessions()
@@ -130,7 +130,7 @@ describe('the end of a session', () => {
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
-  it('is foreseen when the time of the session is over', async () => {
+  it('logs in before sending when the session has expired', async () => {
     let shift = 0
     const { channel, service } = await scripted({ now: () => service.time * 1000 + shift })
     await channel.login()
@@ -147,7 +147,7 @@ describe('the access token', () => {
   const tokenOf = (request: { fields: Parameters<typeof findField>[0] }) =>
     findField(request.fields, 'authorization')
 
-  it('is renewed shortly before it ends, once for all requests', async () => {
+  it('renews the access token shortly before it expires, once for all requests', async () => {
     const { channel, service } = await scripted()
     await channel.request(wallet)
     service.time += 569
@@ -163,7 +163,7 @@ describe('the access token', () => {
     expect(tokens[2]).toBe(tokens[3])
   })
 
-  it('is renewed once when the service says that it has ended', async () => {
+  it('renews the access token once when the service reports it as expired', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     let refusals = 0
@@ -174,7 +174,7 @@ describe('the access token', () => {
     expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
   })
 
-  it('is renewed once when two requests learn that it has ended', async () => {
+  it('renews the access token once for two concurrent requests', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const old = new Set<string | undefined>()
@@ -199,14 +199,14 @@ describe('the access token', () => {
     expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
   })
 
-  it('is not renewed twice for one request', async () => {
+  it('does not renew the access token twice for one request', async () => {
     const { channel, service } = await scripted()
     service.decide = ({ path }) => (path === '/wallet' ? 'token_expired' : undefined)
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'token_expired' })
     expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
   })
 
-  it('leads to a new login when the renewal says that the session is over', async () => {
+  it('logs in again when the renewal reports an ended session', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.time += 600
@@ -216,7 +216,7 @@ describe('the access token', () => {
     expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
   })
 
-  it('does not leave the outcome open when the renewal before the request fails', async () => {
+  it('has outcome none when the renewal before the request fails', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.time += 600
@@ -226,7 +226,7 @@ describe('the access token', () => {
 })
 
 describe('an error of the backend', () => {
-  it('is an answer, whatever its status', async () => {
+  it('returns an error of the backend as an answer, with any status', async () => {
     const { channel, service } = await scripted()
     service.decide = ({ path }) =>
       path === '/sessions' ? undefined : json(422, { error: 'insufficient_funds' })

@@ -56,7 +56,7 @@ function loseAnswers(
 }
 
 describe('a request that fails on the way', () => {
-  it('is sent again with a new nonce and the same key, when its answers are lost', async () => {
+  it('retries with a new nonce and the same key when answers are lost', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     await channel.login()
     loseAnswers(service, 2)
@@ -68,7 +68,7 @@ describe('a request that fails on the way', () => {
     expect(new Set(sent.map(({ fields }) => findField(fields, 'signature-input'))).size).toBe(3)
   })
 
-  it('is told as outcome_unknown when it is a payment and nobody ever answers', async () => {
+  it('fails with outcome_unknown when no attempt of a payment is answered', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     await channel.login()
     loseAnswers(service, 9)
@@ -84,7 +84,7 @@ describe('a request that fails on the way', () => {
     expect(error?.text()).toBe('结果尚未确认，请勿重复提交，请稍后查看记录')
   })
 
-  it('stays of unknown outcome when the phone is offline at the next attempt', async () => {
+  it('keeps the outcome unknown when the phone is offline at the next attempt', async () => {
     let isOnline = true
     const events = { isOnline: () => isOnline, listen: () => () => {} }
     const { channel, service } = await scripted({ retries: 1, events })
@@ -101,7 +101,7 @@ describe('a request that fails on the way', () => {
     })
   })
 
-  it('stays of unknown outcome when it is asked to be confirmed, with the code that says so', async () => {
+  it('keeps the outcome unknown with code step_up_required', async () => {
     const { channel, service } = await scripted({ retries: 1 })
     service.decide = ({ path }) => (path === transfers ? 'step_up_required' : undefined)
     const { error } = await settled(channel.request(transfer))
@@ -109,7 +109,7 @@ describe('a request that fails on the way', () => {
     expect(idempotencyKeys(service, transfers)).toHaveLength(1)
   })
 
-  it('is sent again after WeChat interrupted it in the background', async () => {
+  it('retries after WeChat interrupted the request in the background', async () => {
     const { channel, service } = await scripted({ retries: 1 })
     await channel.login()
     loseAnswers(service, 1, () => new ChannelError('interrupted', 'request:fail interrupted'))
@@ -122,7 +122,7 @@ describe('a request that fails on the way', () => {
   })
 
   it.each(['payload_invalid', 'idempotency_mismatch', 'internal', 'login_blocked'])(
-    'is not sent again when it is refused for good (%s)',
+    'does not retry a permanent refusal (%s)',
     async (code) => {
       const { channel, service } = await scripted({ retries: 2 })
       service.decide = ({ path }) => (path === '/wallet' ? code : undefined)
@@ -131,7 +131,7 @@ describe('a request that fails on the way', () => {
     },
   )
 
-  it('is not sent again when nobody will ever know what came of it', async () => {
+  it('does not retry when the service cannot determine the outcome', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     service.decide = ({ path }) =>
       path === transfers
@@ -150,7 +150,7 @@ const unclear = [
 ]
 
 describe('a payment with a refusal that says nothing of its key', () => {
-  it.each(unclear)('is signed again with the same key, until there is an outcome (%s)', async (code) => {
+  it.each(unclear)('retries with the same key until the outcome is known (%s)', async (code) => {
     const { channel, service } = await scripted({ retries: 2 })
     await channel.login()
     let refusals = 0
@@ -162,7 +162,7 @@ describe('a payment with a refusal that says nothing of its key', () => {
     expect(new Set(sent.map(({ fields }) => findField(fields, 'signature-input'))).size).toBe(2)
   })
 
-  it.each(unclear)('is never told as refused (%s)', async (code) => {
+  it.each(unclear)('never reports a refusal that does not settle the key as refused (%s)', async (code) => {
     const { channel, service } = await scripted({ retries: 1 })
     await channel.login()
     service.decide = ({ path }) => (path === transfers ? code : undefined)
@@ -172,7 +172,7 @@ describe('a payment with a refusal that says nothing of its key', () => {
   })
 
   it.each(['idempotency_mismatch', 'step_up_invalid'])(
-    'is not repeated where that is no use (%s)',
+    'does not retry a refusal that a retry cannot change (%s)',
     async (code) => {
       const { channel, service } = await scripted({ retries: 2 })
       service.decide = ({ path }) => (path === transfers ? code : undefined)
@@ -182,7 +182,7 @@ describe('a payment with a refusal that says nothing of its key', () => {
     },
   )
 
-  it('is settled by the refusal that says that nothing happened, whatever came before it', async () => {
+  it('is refused after a refusal that settles the key, whatever came before', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     await channel.login()
     loseAnswers(service, 1)
@@ -204,14 +204,14 @@ describe('a payment that was refused for now, and whose key is settled', () => {
         : undefined
   }
 
-  it('is sent again with another key, where the client made the key up', async () => {
+  it('retries with a new key when the client generated the key', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     busyOnce(service)
     expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
     expect(new Set(idempotencyKeys(service, transfers)).size).toBe(2)
   })
 
-  it('is left to the caller who gave the key', async () => {
+  it('does not retry when the caller gave the key', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     busyOnce(service)
     const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'mine' }))
@@ -221,7 +221,7 @@ describe('a payment that was refused for now, and whose key is settled', () => {
     expect(idempotencyKeys(service, transfers)).toEqual(['mine'])
   })
 
-  it('is of unknown outcome again when the attempt with the other key is lost', async () => {
+  it('has an unknown outcome when the attempt with the new key is lost', async () => {
     const { channel, service } = await scripted({ retries: 1 })
     await channel.login()
     busyOnce(service)
@@ -238,7 +238,7 @@ describe('a payment that was refused for now, and whose key is settled', () => {
 })
 
 describe('the wait before the next attempt', () => {
-  it('doubles, and half of it is by chance from the random pool', async () => {
+  it('doubles the delay, half of it jitter from the random pool', async () => {
     const waits: number[] = []
     for (const byte of [0, 255]) {
       const random = async (length: number): Promise<Uint8Array> =>
@@ -254,7 +254,7 @@ describe('the wait before the next attempt', () => {
     expect(waits[1]).toBeLessThanOrEqual(1300)
   })
 
-  it('is at least Retry-After', async () => {
+  it('waits at least Retry-After', async () => {
     const { channel, service } = await scripted({ retries: 1 })
     await channel.login()
     let refusals = 0
@@ -269,7 +269,7 @@ describe('the wait before the next attempt', () => {
     expect(waited).toBeLessThan(8000)
   })
 
-  it('is left to the caller when Retry-After is long', async () => {
+  it('does not retry after a long Retry-After', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     await channel.login()
     service.intercept = () => ({
@@ -281,7 +281,7 @@ describe('the wait before the next attempt', () => {
     expect(waited).toBeLessThan(100)
   })
 
-  it('comes before the refusal when RateLimit says that nothing is left', async () => {
+  it('waits before sending when RateLimit reports an exhausted quota', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.decide = ({ path }) => {

@@ -24,7 +24,7 @@ async function phoneWithOlder(age: number) {
 }
 
 describe('a configuration that is older than one seen before', () => {
-  it('is refused, also after the mini program was started anew, and a newer one is taken', async () => {
+  it('rejects an older configuration, also after a restart, and accepts a newer one', async () => {
     const { service, launch } = await phoneWithOlder(3600)
     const next = launch()
     await expect(next.login()).rejects.toMatchObject({ code: 'configuration_invalid', outcome: 'none' })
@@ -32,12 +32,12 @@ describe('a configuration that is older than one seen before', () => {
     await next.login()
   })
 
-  it('is taken when it is as old as caches on the way keep one', async () => {
+  it('accepts a configuration as old as HTTP caches allow', async () => {
     const { launch } = await phoneWithOlder(300)
     await launch().login()
   })
 
-  it('is taken when storage was lost, or holds what no service publishes: nobody is shut out', async () => {
+  it('accepts a configuration when storage was lost or holds an implausible value', async () => {
     const { launch, stored, service } = await phoneWithOlder(3600)
     const name = 'miniseal.configuration.pay.example.com'
     expect(stored.get(name)).toBe(String(service.time))
@@ -48,7 +48,7 @@ describe('a configuration that is older than one seen before', () => {
     }
   })
 
-  it('is no older for one from the future, of a service whose clock was wrong for a moment', async () => {
+  it('accepts current configurations after one with an iat in the future', async () => {
     const { service, launch } = await scripted()
     const real = service.time
     service.time += 5 * 3600
@@ -60,7 +60,7 @@ describe('a configuration that is older than one seen before', () => {
     await launch().login()
   })
 
-  it('is found without any storage that works, as long as the mini program runs', async () => {
+  it('detects a rollback without working storage while the mini program runs', async () => {
     const broken = async (): Promise<never> => {
       throw new Error('no storage')
     }

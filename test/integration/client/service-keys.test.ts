@@ -13,14 +13,14 @@ const transfer = {
 } as const
 
 describe('the channel configuration', () => {
-  it('is refused when another root signed it', async () => {
+  it('rejects a configuration signed by another root key', async () => {
     const other = encodeBase64Url(new Uint8Array(32).fill(7))
     const { channel, issued } = await scripted({ roots: [other] })
     await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
     expect(issued).toEqual([])
   })
 
-  it('is refused when it was changed, has ended or is not one', async () => {
+  it('rejects a modified, expired or malformed configuration', async () => {
     const { channel, service } = await scripted()
     for (const change of [
       (answer: TransportAnswer) => flipped(answer, 30),
@@ -39,14 +39,14 @@ describe('the channel configuration', () => {
     await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
   })
 
-  it('is refused when it is of another service', async () => {
+  it('rejects a configuration of another service', async () => {
     const { channel, service } = await scripted()
     service.iss = 'https://other.example.com'
     await expect(channel.login()).rejects.toMatchObject({ code: 'configuration_invalid' })
     expect(service.sent).toEqual(['GET /.well-known/miniseal'])
   })
 
-  it('may be signed by any of the pinned roots', async () => {
+  it('accepts a configuration signed by any pinned root key', async () => {
     const { service } = await scripted()
     const other = encodeBase64Url(new Uint8Array(32).fill(7))
     const roots = [other, encodeBase64Url(service.root.publicKey)]
@@ -56,7 +56,7 @@ describe('the channel configuration', () => {
 })
 
 describe('rotated keys of the service', () => {
-  it('are fetched when the agreement key is not known any more, with a new code', async () => {
+  it('fetches the configuration when the agreement key is retired and logs in with a new code', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     await channel.logout()
@@ -67,7 +67,7 @@ describe('rotated keys of the service', () => {
     expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
   })
 
-  it('are fetched once when an answer is signed with a new key; the request is not repeated', async () => {
+  it('fetches the configuration once when an answer is signed with a new key, without repeating the request', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.rotateSigningKey()
@@ -76,7 +76,7 @@ describe('rotated keys of the service', () => {
     expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
   })
 
-  it('are not fetched in a loop', async () => {
+  it('does not fetch the configuration in a loop', async () => {
     const { channel, service, issued } = await scripted()
     service.intercept = (request, pass) =>
       request.method === 'GET' ? pass() : clearAnswer(409, 'unknown_agreement_key')
@@ -85,7 +85,7 @@ describe('rotated keys of the service', () => {
     expect(service.sent.filter((line) => line === 'GET /.well-known/miniseal')).toHaveLength(2)
   })
 
-  it('are fetched anew when the configuration ends', async () => {
+  it('fetches the configuration again when it expires', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.time += 86_400
@@ -95,7 +95,7 @@ describe('rotated keys of the service', () => {
 })
 
 describe('a signing key that has ended', () => {
-  it('signs no answer that is believed', async () => {
+  it('rejects an answer signed with an expired key', async () => {
     const { channel, service } = await scripted()
     service.signingKeyEnds = service.time + 60
     expect((await channel.request(wallet)).status).toBe(200)
@@ -105,7 +105,7 @@ describe('a signing key that has ended', () => {
 })
 
 describe('an answer signed by somebody else', () => {
-  it('is refused when no configuration lists the key', async () => {
+  it('rejects an answer signed with an unlisted key', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const configuration = await service.send({

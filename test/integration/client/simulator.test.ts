@@ -1,17 +1,17 @@
 /** The host for browsers: as strict as a phone. */
 import { expect, it } from 'vitest'
-import type { HostedComponent } from '../../../miniprogram/simulator/components.ts'
-import { wrapModules } from '../../../miniprogram/simulator/modules.ts'
+import type { AppComponent } from '../../../miniprogram/simulator/compile.ts'
+import { wrapModules } from '../../../miniprogram/simulator/compile.ts'
 import { assertJsonSafe } from '../../../miniprogram/simulator/runtime/json-safe.ts'
 import { compileStyles } from '../../../miniprogram/simulator/styles.ts'
 
-const page: HostedComponent = {
+const page: AppComponent = {
   path: 'p/p',
   isPage: true,
   manifest: { usingComponents: {} },
   prefix: undefined,
 }
-const own: HostedComponent = { path: 'c/c', isPage: false, manifest: { usingComponents: {} }, prefix: 'c1' }
+const own: AppComponent = { path: 'c/c', isPage: false, manifest: { usingComponents: {} }, prefix: 'c1' }
 
 /** Runs a module as the host does, with nothing for its parameters but `exports`. */
 function run(code: string): unknown {
@@ -36,7 +36,7 @@ it.each([
   expect(run(`exports.type = typeof ${name}`)).toEqual({ type: 'undefined' })
 })
 
-it('gives modules no global object by the back door, and lets them declare a hidden name', () => {
+it('gives modules no access to the global object and allows them to declare hidden names', () => {
   expect(run('exports.self = this === undefined; const URL = 1; exports.url = URL')).toEqual({
     self: true,
     url: 1,
@@ -55,7 +55,7 @@ it.each([
   expect(() => assertJsonSafe(data, 'data')).toThrow(/setData: data\.a/)
 })
 
-it('refuses data that contains itself, and takes plain data', () => {
+it('rejects cyclic data and accepts plain data', () => {
   const loop: Record<string, unknown> = {}
   loop.loop = loop
   expect(() => assertJsonSafe(loop, 'data')).toThrow(/contains itself/)
@@ -65,7 +65,7 @@ it('refuses data that contains itself, and takes plain data', () => {
   ).not.toThrow()
 })
 
-it('confines sheets: those of pages to their page, those of components to their classes', () => {
+it('scopes page styles to the page and component styles to their classes', () => {
   const files = new Map([
     ['app.wxss', 'page{--a:1}.x{width:2rpx}'],
     ['p/p.wxss', '.x view{color:red}page{height:100%}'],

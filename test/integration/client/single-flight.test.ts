@@ -40,7 +40,7 @@ async function letGo(held: (() => void)[]): Promise<void> {
 }
 
 describe('many requests', () => {
-  it('are at most ten at a time', async () => {
+  it('sends at most ten requests concurrently', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const gate = hold(service)
@@ -52,7 +52,7 @@ describe('many requests', () => {
     expect(gate.most()).toBe(10)
   })
 
-  it('go by priority, and then in the order of asking', async () => {
+  it('sends queued requests by priority, then in order', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const gate = hold(service)
@@ -73,7 +73,7 @@ describe('many requests', () => {
     expect(paths).toEqual(['/high', '/normal/1', '/normal/2', '/low'])
   })
 
-  it('are signed when their turn comes, not when they are asked for', async () => {
+  it('signs a queued request when it is sent', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const gate = hold(service)
@@ -89,7 +89,7 @@ describe('many requests', () => {
 })
 
 describe('the same request made again while it is under way', () => {
-  it('is one when it is a GET', async () => {
+  it('shares the answer of identical concurrent GET requests', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const [one, other] = await Promise.all([channel.request(wallet), channel.request(wallet)])
@@ -99,7 +99,7 @@ describe('the same request made again while it is under way', () => {
     expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
   })
 
-  it('is not one with other headers', async () => {
+  it('does not share answers between requests with different headers', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     await Promise.all([
@@ -109,7 +109,7 @@ describe('the same request made again while it is under way', () => {
     expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
   })
 
-  it('is one with the key that the caller gave', async () => {
+  it('shares the answer of concurrent requests with the same given key', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const tap = { ...transfer, idempotencyKey: 'tap-1' }
@@ -118,7 +118,7 @@ describe('the same request made again while it is under way', () => {
     expect(idempotencyKeys(service, transfers)).toEqual(['tap-1'])
   })
 
-  it('is not one with the same key and other content: the service has to refuse that', async () => {
+  it('does not share answers between requests with the same key and different content', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const tap = { ...transfer, idempotencyKey: 'tap-1' }
@@ -126,7 +126,7 @@ describe('the same request made again while it is under way', () => {
     expect(idempotencyKeys(service, transfers)).toEqual(['tap-1', 'tap-1'])
   })
 
-  it('is one with `once`, and two without', async () => {
+  it('shares the answer of identical concurrent requests with `once` only', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     await Promise.all([
@@ -138,7 +138,7 @@ describe('the same request made again while it is under way', () => {
     expect(new Set(idempotencyKeys(service, transfers)).size).toBe(3)
   })
 
-  it('is not one when an effect came between: what was asked before it may be old', async () => {
+  it('does not share a GET that was sent before an effect', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const gate = hold(service)

@@ -21,7 +21,7 @@ const order = {
   body: { payee: 'bob', amount: 200_000, currency: 'CNY' },
 } as const
 
-it('learns what to confirm and with which key to come again, and then makes the transfer', async () => {
+it('reports the challenge and the key, and executes the confirmed transfer', async () => {
   const { channel } = createPhone(service, 'openid-finger')
   const error = await channel.request(order).then(
     () => undefined,

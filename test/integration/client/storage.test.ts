@@ -3,7 +3,7 @@ import { wxStorage } from '../../../miniprogram/client/storage.ts'
 import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
 
 describe('the storage of the phone', () => {
-  it('keeps a value, encrypted', async () => {
+  it('stores a value encrypted', async () => {
     const loopback = createLoopback({ appid: 'wx1' })
     const storage = wxStorage(loopback.wx)
     await storage.set('key', 'value')
@@ -11,7 +11,7 @@ describe('the storage of the phone', () => {
     expect(await storage.get('key')).toBe('value')
   })
 
-  it('has nothing for a key that was never set, was removed, or cannot be decrypted', async () => {
+  it('returns nothing for an absent, removed or undecryptable value', async () => {
     const loopback = createLoopback({ appid: 'wx1' })
     const storage = wxStorage(loopback.wx)
     expect(await storage.get('never')).toBeUndefined()
@@ -22,7 +22,7 @@ describe('the storage of the phone', () => {
     expect(await storage.get('plain')).toBeUndefined()
   })
 
-  it('says so when a value cannot be written', async () => {
+  it('fails when a value cannot be written', async () => {
     const storage = wxStorage(createLoopback({ appid: 'wx1' }).wx)
     await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({ code: 'storage' })
   })

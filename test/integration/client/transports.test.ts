@@ -40,7 +40,7 @@ const transports: readonly (readonly [string, () => Transport])[] = [
 describe.each(transports)('the transport over %s', (_name, create) => {
   const headers = { 'content-type': 'application/vnd.miniseal' }
 
-  it('carries bytes both ways, also a view into a longer buffer', async () => {
+  it('transfers bytes in both directions, including a view of a longer buffer', async () => {
     const longer = Uint8Array.from({ length: 300 }, (_, index) => index % 256)
     const body = longer.subarray(5, 261)
     const answer = await create().send({ url: `${base}/200`, method: 'POST', headers, body, timeoutMs: 5000 })
@@ -49,7 +49,7 @@ describe.each(transports)('the transport over %s', (_name, create) => {
     expect(answer.headers['x-content-type']).toBe('application/vnd.miniseal')
   })
 
-  it('takes every status for an answer, with header names in lower case', async () => {
+  it('resolves for every status, with header names in lower case', async () => {
     for (const status of [201, 401, 413, 500, 503]) {
       const answer = await create().send({
         url: `${base}/${status}`,
@@ -64,13 +64,13 @@ describe.each(transports)('the transport over %s', (_name, create) => {
     }
   })
 
-  it('says network when nobody answers', async () => {
+  it('fails with network when the connection is refused', async () => {
     const url = 'http://127.0.0.1:1/seal'
     const sending = create().send({ url, method: 'POST', headers, body: new Uint8Array(2), timeoutMs: 5000 })
     await expect(sending).rejects.toMatchObject({ code: 'network', retryable: true })
   })
 
-  it('says timeout when the answer does not come in time', async () => {
+  it('fails with timeout when the answer is late', async () => {
     const request = {
       url: `${base}/hangs`,
       method: 'POST' as const,
@@ -83,7 +83,7 @@ describe.each(transports)('the transport over %s', (_name, create) => {
 })
 
 describe('the transport over wx.request', () => {
-  it('hands over an ArrayBuffer and asks for one', async () => {
+  it('sends and requests an ArrayBuffer', async () => {
     const { wx } = createLoopback({ appid: 'wx1' })
     let options: Parameters<WeChat['request']>[0] | undefined
     const watching: WeChat = {
@@ -107,7 +107,7 @@ describe('the transport over wx.request', () => {
     expect(options?.dataType).not.toBe('json')
   })
 
-  it('refuses an answer that is no ArrayBuffer', async () => {
+  it('rejects an answer that is not an ArrayBuffer', async () => {
     const { wx } = createLoopback({ appid: 'wx1' })
     const odd: WeChat = {
       ...wx,
@@ -119,7 +119,7 @@ describe('the transport over wx.request', () => {
 })
 
 describe('the transport over fetch', () => {
-  it('does not follow a redirect', async () => {
+  it('does not follow redirects', async () => {
     const redirecting = createServer((_request, response) => {
       response.writeHead(307, { location: `${base}/200` }).end()
     })

@@ -14,7 +14,7 @@ const transfer = {
 describe('an answer that was changed on the way', () => {
   // Version, type, request nonce, nonce, tag, content, the last byte.
   it.each([0, 1, 2, 25, 26, 49, 50, 65, 66, 200, -1])(
-    'is refused when byte %i was flipped',
+    'rejects an answer with byte %i flipped',
     async (offset) => {
       const { channel, service } = await scripted()
       await channel.login()
@@ -30,7 +30,7 @@ describe('an answer that was changed on the way', () => {
 
   // Version, type, ephemeral key, nonce, tag, content.
   it.each([0, 1, 2, 33, 34, 57, 58, 74, 200, -1])(
-    'is refused at the login when byte %i was flipped',
+    'rejects a login answer with byte %i flipped',
     async (offset) => {
       const { channel, service, issued } = await scripted()
       service.intercept = (request, pass) => (request.method === 'POST' ? flipped(pass(), offset) : pass())
@@ -39,7 +39,7 @@ describe('an answer that was changed on the way', () => {
     },
   )
 
-  it('is refused when it was cut or lengthened', async () => {
+  it('rejects a truncated or extended answer', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     for (const change of [
@@ -56,7 +56,7 @@ describe('an answer that was changed on the way', () => {
 })
 
 describe('an answer to something else', () => {
-  it('is refused when two answers were swapped', async () => {
+  it('rejects swapped answers', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const waiting: { answer: TransportAnswer; give: (answer: TransportAnswer) => void }[] = []
@@ -75,7 +75,7 @@ describe('an answer to something else', () => {
     ])
   })
 
-  it('is refused when an old answer is played again', async () => {
+  it('rejects a replayed answer', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const answers: TransportAnswer[] = []
@@ -87,7 +87,7 @@ describe('an answer to something else', () => {
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
   })
 
-  it('is refused when the request nonce of an old answer was rewritten', async () => {
+  it('rejects an old answer with a rewritten request nonce', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     let old: TransportAnswer | undefined
@@ -105,7 +105,7 @@ describe('an answer to something else', () => {
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'not_verified' })
   })
 
-  it('is refused when a login is answered with a frame of another kind', async () => {
+  it('rejects a login answer of another frame type', async () => {
     const { channel, service } = await scripted()
     service.intercept = (request, pass) => {
       return request.method === 'GET' ? pass() : frameAnswer(Uint8Array.of(1, 4, ...new Uint8Array(100)))
@@ -113,7 +113,7 @@ describe('an answer to something else', () => {
     await expect(channel.login()).rejects.toMatchObject({ code: 'not_verified' })
   })
 
-  it('is refused when a request is answered with a socket refusal', async () => {
+  it('rejects a socket refusal as the answer to a request', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     const refusal = Uint8Array.of(1, 0x0f, ...problem('session_ended', 1).content)
@@ -145,14 +145,14 @@ describe('an answer in the clear', () => {
     await expect(channel.request(wallet)).rejects.toMatchObject({ code, outcome: 'none' })
   })
 
-  it('is one whatever its content type, when its status is not 200', async () => {
+  it('treats every answer with a status other than 200 as unsealed', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.intercept = (_request, pass) => ({ ...pass(), status: 500 })
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'unexpected_answer', status: 500 })
   })
 
-  it('does not tell the outcome when the answer never comes', async () => {
+  it('has an unknown outcome when no answer arrives', async () => {
     const { channel, service } = await scripted()
     await channel.login()
     service.intercept = (_request, pass) => {

@@ -118,7 +118,7 @@ function order(index: number, more: object = {}) {
 }
 
 describe('on a weak network', () => {
-  it('every transfer is made once or not at all, and its owner is told the truth or that nobody knows', async () => {
+  it('executes every transfer at most once and reports its outcome or that it is unknown', async () => {
     const { channel } = createPhone(service, 'openid-weak', { transport, retries: 2, timeoutMs: 5000 })
     await channel.login()
     network.isWeak = true
@@ -152,7 +152,7 @@ describe('on a weak network', () => {
     expect(new Set(network.fates).size).toBeGreaterThan(3)
   })
 
-  it('a duplicate tap is one transfer', async () => {
+  it('executes one transfer for a duplicate tap', async () => {
     const { channel } = createPhone(service, 'openid-taps', { transport, retries: 3, timeoutMs: 5000 })
     await channel.login()
     network.isWeak = true

@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-it('are pending while the witness is silent, and verified with its cosignature', async () => {
+it('returns a pending receipt until the witness cosigns, and a verified one afterwards', async () => {
   witness.instead = { status: 503, body: '' }
   const { channel } = createPhone(service, 'alice')
   const { receipt: id = '' } = await channel.request(transfer)

@@ -1,6 +1,6 @@
 /**
  * Anything that clients, attackers and operators do, in any order, against a real service over HTTP with a real database:
- * what comes of it is what the protocol says. `MINISEAL_MODEL_RUNS` makes more of it; a failure prints its seed.
+ * what comes of it is what the protocol says. `TEST_MODEL_RUNS` makes more of it; a failure prints its seed.
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { commands, LogIn } from './commands.ts'
 import { Model } from './model.ts'
 import { RealExchange } from './real-exchange.ts'
 
-const numRuns = Number(process.env.MINISEAL_MODEL_RUNS ?? 10)
+const numRuns = Number(process.env.TEST_MODEL_RUNS ?? 10)
 const real = new RealExchange()
 
 beforeAll(() => real.start())

@@ -18,7 +18,7 @@ export interface TestDatabase {
 const postgresUrl = process.env.TEST_POSTGRES_URL
 
 /** The engines of this run: `vitest.config.ts` chooses `sqlite`, `postgres` or both. */
-export const engines: readonly string[] = (process.env.MINISEAL_TEST_ENGINE ?? 'sqlite').split(',')
+export const engines: readonly string[] = (process.env.TEST_ENGINES ?? 'sqlite').split(',')
 
 /** Declares a suite that holds on SQLite (`npm test`) and on PostgreSQL (`npm run test:e2e`). */
 export function describeOnBothEngines(

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { runPayments } from './run.ts'
 
-const payments = Number(process.env.MINISEAL_PAYMENTS ?? 1_000)
+const payments = Number(process.env.TEST_PAYMENTS ?? 1_000)
 
 it('every payment is made once or not at all, and every reported outcome is true, through kills and copied and delayed messages', {
   timeout: payments * 6_000,

@@ -8,7 +8,7 @@ import {
   pathWithoutQuery,
 } from '../../../crypto/http-signatures/message-rules.ts'
 
-const runs = { numRuns: Number(process.env.MINISEAL_PROPERTY_RUNS ?? 500) }
+const runs = { numRuns: Number(process.env.TEST_PROPERTY_RUNS ?? 500) }
 
 function isPath(text: string): boolean {
   try {

@@ -9,7 +9,7 @@ import { mutate, Random } from './mutate.ts'
 import { tryInput } from './target.ts'
 import { targets } from './targets.ts'
 
-const numRuns = Number(process.env.MINISEAL_PROPERTY_RUNS ?? 150)
+const numRuns = Number(process.env.TEST_PROPERTY_RUNS ?? 150)
 const found = new URL('./found/', import.meta.url)
 
 it('has a name of its own for every target', () => {

@@ -36,7 +36,7 @@ it.each([
   expect(parseFen(text)).toBeUndefined()
 })
 
-it('writes amounts with separators and two decimals', () => {
+it('formats amounts with separators and two decimals', () => {
   expect(formatFen(0)).toBe('0.00')
   expect(formatFen(5)).toBe('0.05')
   expect(formatFen(123_456_789)).toBe('1,234,567.89')
@@ -44,7 +44,7 @@ it('writes amounts with separators and two decimals', () => {
   expect(fenParts(-1_000_001)).toEqual({ sign: '−', whole: '10,000', decimals: '01' })
 })
 
-it('reads what it writes, for every amount', () => {
+it('parses every formatted amount', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 99_999_999_999 }), (fen) => {
       expect(parseFen(formatFen(fen).replaceAll(',', ''))).toBe(fen)

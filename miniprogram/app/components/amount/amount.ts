@@ -1,4 +1,4 @@
-/** An amount of money, with its decimals smaller where there is room for that. */
+/** An amount of money with smaller decimals. */
 import { fenParts, formatFen } from '../../money/fen'
 
 Component({
@@ -6,7 +6,7 @@ Component({
     fen: { type: Number, value: 0 },
     /** `small`, `medium` or `large`. */
     size: { type: String, value: 'medium' },
-    /** A plus before what came in. */
+    /** Shows a plus sign for positive amounts. */
     signed: { type: Boolean, value: false },
   },
   data: { sign: '', whole: '0', decimals: '00', label: '' },

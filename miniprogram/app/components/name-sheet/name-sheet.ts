@@ -1,10 +1,10 @@
-/** Asks for the name under which others find this user. */
+/** A sheet to choose the user's display name. */
 import { texts } from '../../i18n/language'
 import { chooseName } from '../../services/chat'
-import { sentenceOf } from '../../services/failures'
+import { errorMessage } from '../../services/errors'
 
-/** Letters and digits of any script, and `_`, `.`, `-`. */
-const nameForm = /^[^\s!-,/:-@[-^`{-~]{1,20}$/
+/** Letters and digits of any script, `_`, `.` and `-`. */
+const namePattern = /^[^\s!-,/:-@[-^`{-~]{1,20}$/
 
 Component({
   properties: { visible: { type: Boolean, value: false } },
@@ -26,7 +26,7 @@ Component({
     async onSave() {
       const name = this.data.name.trim()
       const { invalid, taken } = texts().name
-      if (!nameForm.test(name)) {
+      if (!namePattern.test(name)) {
         this.setData({ problem: invalid })
         return
       }
@@ -36,7 +36,7 @@ Component({
         if (profile === undefined) this.setData({ problem: taken })
         else this.triggerEvent('saved', { name: profile.name })
       } catch (error) {
-        this.setData({ problem: sentenceOf(error) })
+        this.setData({ problem: errorMessage(error) })
       } finally {
         this.setData({ isSaving: false })
       }

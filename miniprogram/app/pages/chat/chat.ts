@@ -1,20 +1,20 @@
 import { clockTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
+import { newKey } from '../../services/channel'
 import type { Message } from '../../services/chat'
 import { fetchMessages, keyAfter, parseMessage, sendMessage } from '../../services/chat'
+import type { UserFacingError } from '../../services/errors'
+import { toUserFacingError } from '../../services/errors'
 import { onEvent } from '../../services/events'
-import type { UserFacingError } from '../../services/failures'
-import { toUserFacingError } from '../../services/failures'
-import { newKey } from '../../services/keys'
 import { showConversation } from '../../services/unread'
 
 interface MessageRow {
-  /** The message's id; for one that is on its way its idempotency key. */
+  /** The message id; the idempotency key of a pending message. */
   readonly key: string
   readonly isOwn: boolean
   readonly text: string
   readonly state: 'sent' | 'sending' | 'failed'
-  readonly under: string
+  readonly caption: string
 }
 
 interface Outgoing {
@@ -23,13 +23,13 @@ interface Outgoing {
   isFailed: boolean
 }
 
-/** What is shown, in order: what the service has, then what is on its way. */
+/** The state of the page: messages of the service, then pending ones. */
 const page = {
   user: '',
   name: '',
   messages: [] as Message[],
   outgoing: [] as Outgoing[],
-  end: (): void => {},
+  unsubscribe: (): void => {},
   scroll: 0,
 }
 
@@ -39,7 +39,7 @@ Page({
     messages: [] as readonly MessageRow[],
     draft: '',
     scrollTop: 0,
-    trouble: null as UserFacingError | null,
+    error: null as UserFacingError | null,
   },
 
   onLoad(query: Record<string, string | undefined>) {
@@ -48,7 +48,7 @@ Page({
     Object.assign(page, { user, name, messages: [], outgoing: [] })
     this.setData({ t: texts().messages })
     wx.setNavigationBarTitle({ title: name })
-    page.end = onEvent('chat-message', (data) => {
+    page.unsubscribe = onEvent('chat-message', (data) => {
       const message = parseMessage(data)
       if (message.from === user) this.add(message)
     })
@@ -65,16 +65,16 @@ Page({
 
   onUnload() {
     showConversation(undefined)
-    page.end()
+    page.unsubscribe()
   },
 
   async load() {
-    this.setData({ trouble: null })
+    this.setData({ error: null })
     try {
-      for (const message of await fetchMessages(page.user)) this.keep(message)
+      for (const message of await fetchMessages(page.user)) this.insert(message)
     } catch (error) {
-      // What is on the screen is true all the same.
-      if (page.messages.length === 0) this.setData({ trouble: toUserFacingError(error) })
+      // Keep the messages that are already shown.
+      if (page.messages.length === 0) this.setData({ error: toUserFacingError(error) })
     }
     this.draw()
   },
@@ -103,7 +103,7 @@ Page({
     try {
       const sent = await sendMessage(page.user, message.text, message.key)
       page.outgoing = page.outgoing.filter((other) => other !== message)
-      this.keep(sent)
+      this.insert(sent)
     } catch (error) {
       message.key = await keyAfter(error, message.key)
       message.isFailed = true
@@ -116,12 +116,12 @@ Page({
   },
 
   add(message: Message) {
-    this.keep(message)
+    this.insert(message)
     this.draw()
   },
 
-  /** Each once, in the order of the service. */
-  keep(message: Message) {
+  /** Adds a message without duplicates, in the service's order. */
+  insert(message: Message) {
     if (page.messages.some(({ id }) => id === message.id)) return
     page.messages = [...page.messages, message].sort((one, other) => one.position - other.position)
   },
@@ -134,7 +134,7 @@ Page({
 })
 
 function sentRow({ id, from, text, createdAt }: Message): MessageRow {
-  return { key: id, isOwn: from !== page.user, text, state: 'sent', under: clockTime(createdAt) }
+  return { key: id, isOwn: from !== page.user, text, state: 'sent', caption: clockTime(createdAt) }
 }
 
 function outgoingRow({ key, text, isFailed }: Outgoing): MessageRow {
@@ -144,6 +144,6 @@ function outgoingRow({ key, text, isFailed }: Outgoing): MessageRow {
     isOwn: true,
     text,
     state: isFailed ? 'failed' : 'sending',
-    under: isFailed ? failed : sending,
+    caption: isFailed ? failed : sending,
   }
 }

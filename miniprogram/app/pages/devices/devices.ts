@@ -2,14 +2,14 @@ import { dayAndTime } from '../../i18n/dates'
 import { chooseLanguage, language, texts } from '../../i18n/language'
 import type { Device } from '../../services/devices'
 import { fetchDevices, removeDevice, resetApp, signOut } from '../../services/devices'
-import type { UserFacingError } from '../../services/failures'
-import { isNetworkError, sentenceOf, toUserFacingError } from '../../services/failures'
+import type { UserFacingError } from '../../services/errors'
+import { errorMessage, isNetworkError, toUserFacingError } from '../../services/errors'
 import { settings } from '../../settings'
 
 interface DeviceRow {
   readonly id: string
   readonly name: string
-  /** The beginning of its key's thumbprint, to tell devices apart. */
+  /** A prefix of the key thumbprint. */
   readonly shortId: string
   readonly seen: string
 }
@@ -20,7 +20,7 @@ Page({
     language: language(),
     current: null as DeviceRow | null,
     others: null as readonly DeviceRow[] | null,
-    trouble: null as UserFacingError | null,
+    error: null as UserFacingError | null,
     origin: settings.origin,
     root: (settings.roots[0] ?? '').slice(0, 16),
     skeleton: [
@@ -54,29 +54,29 @@ Page({
       this.setData({
         current: own === undefined ? null : rowOf(own),
         others: others.map(rowOf),
-        trouble: null,
+        error: null,
       })
     } catch (error) {
-      // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.current === null || !isNetworkError(error)
-      this.setData({ trouble: isShown ? toUserFacingError(error) : null })
+      // Keep the loaded content; the offline bar reports network errors.
+      const showsError = this.data.current === null || !isNetworkError(error)
+      this.setData({ error: showsError ? toUserFacingError(error) : null })
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
-    this.setData({ trouble: null, current: null, others: null })
+  async onErrorAction({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
+    this.setData({ error: null, current: null, others: null })
     if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
 
   async remove({ currentTarget }: WechatMiniprogram.TouchEvent) {
     const { removeTitle, removeDetail, remove, removed } = texts().devices
-    if (!(await agreed(removeTitle, removeDetail, remove))) return
+    if (!(await confirmed(removeTitle, removeDetail, remove))) return
     try {
       await removeDevice(String(currentTarget.dataset.id))
       wx.showToast({ title: removed, icon: 'none' })
     } catch (error) {
-      wx.showToast({ title: sentenceOf(error), icon: 'none', duration: 3000 })
+      wx.showToast({ title: errorMessage(error), icon: 'none', duration: 3000 })
     }
     await this.load()
   },
@@ -89,14 +89,14 @@ Page({
 
   async signOut() {
     const { signOutTitle, signOutDetail, signOut: label, signedOut } = texts().devices
-    if (!(await agreed(signOutTitle, signOutDetail, label))) return
+    if (!(await confirmed(signOutTitle, signOutDetail, label))) return
     await signOut()
     wx.showToast({ title: signedOut, icon: 'none' })
     wx.reLaunch({ url: '/pages/wallet/wallet' })
   },
 })
 
-async function agreed(title: string, content: string, confirmText: string): Promise<boolean> {
+async function confirmed(title: string, content: string, confirmText: string): Promise<boolean> {
   const { confirm } = await wx.showModal({ title, content, confirmText, cancelText: texts().common.cancel })
   return confirm
 }

@@ -1,12 +1,11 @@
 import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import type { Contact } from '../../services/chat'
-import { fetchContacts, fetchProfile } from '../../services/chat'
+import { fetchContacts, fetchProfile, initialOf } from '../../services/chat'
 import { resetApp } from '../../services/devices'
+import type { UserFacingError } from '../../services/errors'
+import { isNetworkError, toUserFacingError } from '../../services/errors'
 import { onEvent, onLive, startEvents } from '../../services/events'
-import type { UserFacingError } from '../../services/failures'
-import { isNetworkError, toUserFacingError } from '../../services/failures'
-import { initialOf } from '../../services/initials'
 import { unreadOf } from '../../services/unread'
 
 interface ContactRow {
@@ -18,7 +17,7 @@ interface ContactRow {
   readonly unread: number
 }
 
-let endings: readonly (() => void)[] = []
+let subscriptions: readonly (() => void)[] = []
 
 Page({
   data: {
@@ -28,7 +27,7 @@ Page({
     name: '',
     isLive: false,
     isNaming: false,
-    trouble: null as UserFacingError | null,
+    error: null as UserFacingError | null,
     skeleton: [
       [
         { type: 'circle', size: '88rpx' },
@@ -38,7 +37,10 @@ Page({
   },
 
   onLoad() {
-    endings = [onLive((isLive) => this.setData({ isLive })), onEvent('chat-message', () => void this.load())]
+    subscriptions = [
+      onLive((isLive) => this.setData({ isLive })),
+      onEvent('chat-message', () => void this.load()),
+    ]
   },
 
   onShow() {
@@ -49,7 +51,7 @@ Page({
   },
 
   onUnload() {
-    for (const end of endings) end()
+    for (const end of subscriptions) end()
   },
 
   onPullDownRefresh() {
@@ -59,17 +61,17 @@ Page({
   async load() {
     try {
       const [profile, contacts] = await Promise.all([fetchProfile(), fetchContacts()])
-      this.setData({ name: profile.name, contacts: contacts.map(rowOf), trouble: null })
+      this.setData({ name: profile.name, contacts: contacts.map(rowOf), error: null })
       void startEvents()
     } catch (error) {
-      // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.contacts === null || !isNetworkError(error)
-      this.setData({ trouble: isShown ? toUserFacingError(error) : null })
+      // Keep the loaded content; the offline bar reports network errors.
+      const showsError = this.data.contacts === null || !isNetworkError(error)
+      this.setData({ error: showsError ? toUserFacingError(error) : null })
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
-    this.setData({ trouble: null, contacts: null })
+  async onErrorAction({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
+    this.setData({ error: null, contacts: null })
     if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
@@ -86,7 +88,7 @@ Page({
     this.setData({ isNaming: false, name: detail.name })
   },
 
-  /** Who writes has a name: the other one could not tell who it is. */
+  /** A chat requires a name, so that the recipient can identify the sender. */
   open({ currentTarget }: WechatMiniprogram.TouchEvent) {
     const { user, name } = currentTarget.dataset
     if (this.data.name === '') this.setData({ isNaming: true })

@@ -1,13 +1,13 @@
 import type { Receipt } from 'miniseal-client'
 import { exactTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
-import { neighbourSides } from '../../receipts/neighbours'
 import { resetApp } from '../../services/devices'
-import type { UserFacingError } from '../../services/failures'
-import { toUserFacingError } from '../../services/failures'
+import type { UserFacingError } from '../../services/errors'
+import { toUserFacingError } from '../../services/errors'
 import { fetchReceipt, findReceipt } from '../../services/receipts'
 import type { Transfer } from '../../services/wallet'
 import { fetchTransfers } from '../../services/wallet'
+import { siblingSides } from './audit-path'
 
 interface TransferView {
   readonly id: string
@@ -27,20 +27,20 @@ interface StepView {
 
 interface ProofView {
   readonly state: Receipt['state']
-  /** From the root down; `null` while the entry is not in the log. */
+  /** From the root down; `null` until the entry is included. */
   readonly levels: readonly { readonly key: number; readonly side: 'left' | 'right' }[] | null
   readonly rootLabel: string
   readonly leafLabel: string
 }
 
-/** In the order in which they are checked. */
+/** In the order of verification. */
 const stepNames = ['leaf', 'contents', 'checkpoint', 'inclusion'] as const
 
-/** People see one check after the other: the time between two, in milliseconds. */
+/** Delay between the steps of the animation, in milliseconds. */
 const stepPause = 260
 
-/** An entry that is not in the log yet will be in a moment: asked for so often, after so many milliseconds. */
-const patience = { times: 10, pause: 2_000 }
+/** Polling until the entry is included. */
+const polling = { attempts: 10, intervalMs: 2_000 }
 
 const page = { transfer: '', receipt: '', isOpen: false }
 
@@ -51,9 +51,9 @@ Page({
     steps: [] as readonly StepView[],
     proof: null as ProofView | null,
     verdict: '',
-    /** Why there is no proof here. */
+    /** Shown in place of the proof. */
     note: '',
-    trouble: null as UserFacingError | null,
+    error: null as UserFacingError | null,
     skeleton: [
       { width: '50%', height: '72rpx' },
       { width: '100%', height: '36rpx' },
@@ -73,7 +73,7 @@ Page({
   },
 
   async load() {
-    this.setData({ trouble: null })
+    this.setData({ error: null })
     try {
       const transfer = (await fetchTransfers()).find(({ id }) => id === page.transfer)
       if (transfer !== undefined) this.setData({ transfer: viewOf(transfer) })
@@ -81,7 +81,7 @@ Page({
       if (id === undefined) this.setData({ note: texts().receipt.elsewhere })
       else await this.check(id)
     } catch (error) {
-      this.setData({ trouble: toUserFacingError(error) })
+      this.setData({ error: toUserFacingError(error) })
     }
   },
 
@@ -89,27 +89,31 @@ Page({
   async check(id: string) {
     page.receipt = id
     let receipt = await fetchReceipt(id)
-    for (let asked = 0; receipt.state === 'pending' && asked < patience.times && page.isOpen; asked += 1) {
+    for (
+      let attempt = 0;
+      receipt.state === 'pending' && attempt < polling.attempts && page.isOpen;
+      attempt += 1
+    ) {
       this.setData({ verdict: texts().receipt.pending })
-      await wait(patience.pause)
+      await wait(polling.intervalMs)
       receipt = await fetchReceipt(id)
     }
     await this.show(receipt)
   },
 
-  /** Everything is known already: it is shown in steps, so that people can follow. */
+  /** Shows the results step by step. */
   async show(receipt: Receipt) {
     const { [receipt.state]: verdict } = texts().receipt
-    const done = stepViews(receipt)
-    for (let count = 1; count <= done.length; count += 1) {
+    const views = stepViews(receipt)
+    for (let count = 1; count <= views.length; count += 1) {
       if (!page.isOpen) return
-      this.setData({ steps: [...done.slice(0, count), ...waitingSteps().slice(count)] })
+      this.setData({ steps: [...views.slice(0, count), ...waitingSteps().slice(count)] })
       await wait(stepPause)
     }
     this.setData({ verdict, proof: proofView(receipt) })
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
+  async onErrorAction({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
     if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },
@@ -149,7 +153,7 @@ function stepView(name: Receipt['steps'][number]['name'], state: StepView['state
 function proofView({ state, index, size }: Receipt): ProofView {
   const { rootLabel, leafLabel } = texts().receipt
   if (index === undefined || size === undefined) return { state, levels: null, rootLabel: '', leafLabel: '' }
-  const levels = [...neighbourSides(index, size)].reverse().map((side, key) => ({ key, side }))
+  const levels = [...siblingSides(index, size)].reverse().map((side, key) => ({ key, side }))
   const withNumber = (label: string, value: number): string => label.replace('{n}', String(value))
   return {
     state,

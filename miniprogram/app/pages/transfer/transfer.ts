@@ -1,37 +1,36 @@
 import { texts } from '../../i18n/language'
 import { formatFen, maxTransfer, maxWithoutConfirmation, parseFen } from '../../money/fen'
 import { fetchContacts } from '../../services/chat'
-import { findPending } from '../../services/pending-transfer'
 import type { TransferOrder, TransferOutcome } from '../../services/transfers'
-import { createOrder, findOut, giveUp, sendTransfer } from '../../services/transfers'
+import { cancelOrder, createOrder, findPending, resolveOutcome, sendTransfer } from '../../services/transfers'
 import type { Wallet } from '../../services/wallet'
 import { fetchWallet } from '../../services/wallet'
 
-/** `form`, then one of what is known about the transfer. */
+/** `form`, then the state of the transfer. */
 type Stage = 'form' | 'sending' | 'done' | 'refused' | 'unknown'
 
-/** What people see of an order. */
+/** The displayed part of an order. */
 interface OrderRow {
   readonly payee: string
   readonly amount: number
   readonly note: string
 }
 
-/** After so many milliseconds people are told that it is the network. */
+/** After this many milliseconds, the page shows that the network is slow. */
 const slowAfter = 4_000
 
-/** Letters and digits of any script, and `_`, `.`, `@`, `-`. */
-const payeeForm = /^[^\s!-,/:-?[-^`{-~]{1,64}$/
+/** Letters and digits of any script, `_`, `.`, `@` and `-`. */
+const payeePattern = /^[^\s!-,/:-?[-^`{-~]{1,64}$/
 
-/** What must not wait for a `setData`: a second tap may come before it is drawn. */
+/** State outside `data`: `setData` is asynchronous, and a second tap may come before it is applied. */
 const page = {
   wallet: undefined as Wallet | undefined,
   isOpen: false,
   isBusy: false,
   order: undefined as TransferOrder | undefined,
   receipt: '',
-  /** Counts what was begun with the order: only the last of it is shown. */
-  turn: 0,
+  /** Number of the latest action; results of earlier ones are ignored. */
+  action: 0,
 }
 
 Page({
@@ -46,17 +45,23 @@ Page({
     availableText: '',
     contacts: [] as readonly string[],
     isConfirming: false,
-    isAsking: false,
-    canGiveUp: false,
+    isChecking: false,
+    canCancel: false,
     mustComplete: false,
-    needsFinger: false,
+    needsBiometrics: false,
     order: { payee: '', amount: 0, note: '' } as OrderRow,
     stateTitle: '',
     stateDetail: '',
   },
 
   onLoad(query: Record<string, string | undefined>) {
-    Object.assign(page, { isOpen: true, isBusy: false, order: undefined, receipt: '', turn: page.turn + 1 })
+    Object.assign(page, {
+      isOpen: true,
+      isBusy: false,
+      order: undefined,
+      receipt: '',
+      action: page.action + 1,
+    })
     const { transfer, common } = texts()
     this.setData({ t: transfer, common, payee: decodeURIComponent(query.payee ?? '') })
     wx.setNavigationBarTitle({ title: transfer.title })
@@ -70,7 +75,7 @@ Page({
   },
 
   async loadBalance() {
-    // Without it the form is as good: the service decides.
+    // The balance is optional: the service checks it.
     page.wallet = await fetchWallet().catch(() => undefined)
     if (page.wallet === undefined) return
     this.setData({ availableText: `${texts().transfer.available} ¥${formatFen(page.wallet.balance)}` })
@@ -103,10 +108,10 @@ Page({
     const errors = { payee: payeeProblem(payee), amount: amountProblem(amount) }
     this.setData({ errors })
     if (amount === undefined || errors.payee !== '' || errors.amount !== '') return
-    // One order, one key: however often it is confirmed, it is one transfer.
+    // The key makes repeated confirmations one transfer.
     page.order = await createOrder(payee, amount, this.data.note.trim())
-    const needsFinger = amount > maxWithoutConfirmation
-    this.setData({ order: rowOf(page.order), needsFinger, isConfirming: true })
+    const needsBiometrics = amount > maxWithoutConfirmation
+    this.setData({ order: rowOf(page.order), needsBiometrics, isConfirming: true })
   },
 
   onSheet({ detail }: WechatMiniprogram.CustomEvent<{ visible: boolean }>) {
@@ -121,67 +126,67 @@ Page({
     const { order } = page
     if (order === undefined || page.isBusy) return
     page.isBusy = true
-    const isCurrent = nextTurn()
+    const isCurrent = startAction()
     const { sending, sendingSlow } = texts().transfer
-    const stage = { stage: 'sending', stateTitle: sending, stateDetail: '', canGiveUp: false } as const
+    const stage = { stage: 'sending', stateTitle: sending, stateDetail: '', canCancel: false } as const
     this.setData({ isConfirming: false, ...stage })
     const timer = setTimeout(() => {
-      if (isCurrent()) this.setData({ stateDetail: sendingSlow, canGiveUp: true })
+      if (isCurrent()) this.setData({ stateDetail: sendingSlow, canCancel: true })
     }, slowAfter)
     const outcome = await sendTransfer(order).finally(() => clearTimeout(timer))
     page.isBusy = false
     if (!isCurrent()) return
     this.show(outcome)
-    if (outcome.kind === 'unknown') await this.askAgain()
+    if (outcome.kind === 'unknown') await this.checkAgain()
   },
 
   async resume(order: TransferOrder) {
     page.order = order
     this.setData({ order: rowOf(order) })
-    await this.askAgain()
+    await this.checkAgain()
   },
 
-  async askAgain() {
+  async checkAgain() {
     const { order } = page
     if (order === undefined) return
-    const isCurrent = nextTurn()
-    this.showAsking(order)
-    const outcome = await findOut(order, isCurrent)
+    const isCurrent = startAction()
+    this.showChecking(order)
+    const outcome = await resolveOutcome(order, isCurrent)
     if (!isCurrent()) return
     this.show(outcome)
     if (outcome.kind !== 'unknown') return
-    const mustComplete = order.isGivenUp && outcome.because === 'interrupted'
-    this.setData({ isAsking: false, mustComplete, stateDetail: stillOpen(order, outcome) })
+    const mustComplete = order.isCancelled && outcome.reason === 'interrupted'
+    this.setData({ isChecking: false, mustComplete, stateDetail: unknownReason(order, outcome) })
   },
 
-  async onGiveUp() {
+  async onCancelTransfer() {
     const { order } = page
-    if (order === undefined || order.isGivenUp) return
-    const isCurrent = nextTurn()
-    this.showAsking({ ...order, isGivenUp: true })
-    page.order = await giveUp(order)
-    if (isCurrent()) await this.askAgain()
+    if (order === undefined || order.isCancelled) return
+    const isCurrent = startAction()
+    this.showChecking({ ...order, isCancelled: true })
+    page.order = await cancelOrder(order)
+    if (isCurrent()) await this.checkAgain()
   },
 
-  /** What was interrupted is not known before it is completed: people agree to that first. */
+  /** An interrupted transfer must be completed to learn its outcome. The user decides that. */
   async onComplete() {
     const { order } = page
     if (order === undefined) return
-    const isCurrent = nextTurn()
-    this.showAsking({ ...order, isGivenUp: false })
-    page.order = await giveUp(order, false)
-    if (isCurrent()) await this.askAgain()
+    const isCurrent = startAction()
+    this.showChecking({ ...order, isCancelled: false })
+    page.order = await cancelOrder(order, false)
+    if (isCurrent()) await this.checkAgain()
   },
 
-  showAsking({ isGivenUp }: TransferOrder) {
-    const { unknown, unknownDetail, givingUp, givingUpDetail } = texts().transfer
+  showChecking({ isCancelled }: TransferOrder) {
+    const { unknown, unknownDetail, cancelling, cancellingDetail } = texts().transfer
     this.setData({
       stage: 'unknown',
-      isAsking: true,
-      canGiveUp: !isGivenUp,
+      isChecking: true,
+      canCancel: !isCancelled,
       mustComplete: false,
-      stateTitle: isGivenUp ? givingUp : unknown,
-      stateDetail: isGivenUp ? givingUpDetail : unknownDetail,
+      stateTitle: isCancelled ? cancelling : unknown,
+      stateDetail: isCancelled ? cancellingDetail : unknownDetail,
     })
   },
 
@@ -204,7 +209,7 @@ Page({
     wx.redirectTo({ url: `/pages/receipt/receipt?id=${encodeURIComponent(page.receipt)}` })
   },
 
-  /** What was refused has not happened: the next try is another order. */
+  /** A refused order is final: the next attempt is a new order. */
   changeOrder() {
     this.setData({ stage: 'form', errors: { payee: '', amount: '' } })
     void this.loadBalance()
@@ -215,18 +220,18 @@ Page({
   },
 })
 
-/** @returns whether the page is still open, and nothing else was begun with the order meanwhile */
-function nextTurn(): () => boolean {
-  page.turn += 1
-  const { turn } = page
-  return () => page.isOpen && page.turn === turn
+/** Starts an action. @returns a function that tells whether the page is open and the action is the latest one */
+function startAction(): () => boolean {
+  page.action += 1
+  const { action } = page
+  return () => page.isOpen && page.action === action
 }
 
-function stillOpen({ isGivenUp }: TransferOrder, outcome: TransferOutcome): string {
-  const { stillRunning, interrupted, notStopped, stillUnknown } = texts().transfer
-  if (outcome.kind === 'unknown' && outcome.because === 'running') return stillRunning
-  if (outcome.kind === 'unknown' && outcome.because === 'interrupted') return interrupted
-  return isGivenUp ? notStopped : stillUnknown
+function unknownReason({ isCancelled }: TransferOrder, outcome: TransferOutcome): string {
+  const { stillRunning, interrupted, notCancelled, stillUnknown } = texts().transfer
+  if (outcome.kind === 'unknown' && outcome.reason === 'running') return stillRunning
+  if (outcome.kind === 'unknown' && outcome.reason === 'interrupted') return interrupted
+  return isCancelled ? notCancelled : stillUnknown
 }
 
 function rowOf({ payee, amount, note }: TransferOrder): OrderRow {
@@ -234,7 +239,7 @@ function rowOf({ payee, amount, note }: TransferOrder): OrderRow {
 }
 
 function payeeProblem(payee: string): string {
-  return payeeForm.test(payee) && payee !== page.wallet?.user ? '' : texts().transfer.payeeInvalid
+  return payeePattern.test(payee) && payee !== page.wallet?.user ? '' : texts().transfer.payeeInvalid
 }
 
 function amountProblem(amount: number | undefined): string {

@@ -1,24 +1,23 @@
 import { dayAndTime } from '../../i18n/dates'
 import { texts } from '../../i18n/language'
 import { formatFen } from '../../money/fen'
-import { fetchProfile } from '../../services/chat'
+import { fetchProfile, initialOf } from '../../services/chat'
 import { resetApp } from '../../services/devices'
+import type { UserFacingError } from '../../services/errors'
+import { isNetworkError, toUserFacingError } from '../../services/errors'
 import { onEvent, startEvents } from '../../services/events'
-import type { UserFacingError } from '../../services/failures'
-import { isNetworkError, toUserFacingError } from '../../services/failures'
-import { initialOf } from '../../services/initials'
 import { onNetwork } from '../../services/network'
-import { findPending } from '../../services/pending-transfer'
+import { findPending } from '../../services/transfers'
 import type { Transfer, Wallet } from '../../services/wallet'
 import { fetchTransfers, fetchWallet } from '../../services/wallet'
 
-/** After so many milliseconds people are told that it is the network. */
+/** After this many milliseconds, the page shows that the network is slow. */
 const slowAfter = 4_000
 
 interface TransferRow {
   readonly id: string
   readonly peer: string
-  /** Fen; negative: it went out. */
+  /** Fen; negative for sent transfers. */
   readonly amount: number
   readonly time: string
   readonly initial: string
@@ -29,7 +28,7 @@ interface PendingRow {
   readonly amount: string
 }
 
-const page = { endings: [] as readonly (() => void)[], isLoading: false, hasAskedName: false }
+const page = { subscriptions: [] as readonly (() => void)[], isLoading: false, hasAskedName: false }
 
 Page({
   data: {
@@ -38,7 +37,7 @@ Page({
     name: '',
     isNaming: false,
     transfers: null as readonly TransferRow[] | null,
-    trouble: null as UserFacingError | null,
+    error: null as UserFacingError | null,
     pending: null as PendingRow | null,
     waitingText: '',
     skeleton: [
@@ -51,7 +50,7 @@ Page({
 
   onLoad() {
     let wasOnline = true
-    page.endings = [
+    page.subscriptions = [
       onNetwork((isOnline) => {
         if (isOnline && !wasOnline) void this.load()
         wasOnline = isOnline
@@ -68,14 +67,14 @@ Page({
   },
 
   onUnload() {
-    for (const end of page.endings) end()
+    for (const end of page.subscriptions) end()
   },
 
   onPullDownRefresh() {
     void this.load().then(() => wx.stopPullDownRefresh())
   },
 
-  /** What is shown stays while the new is on its way. */
+  /** Keeps the shown content while loading. */
   async load() {
     if (page.isLoading) return
     page.isLoading = true
@@ -86,22 +85,22 @@ Page({
         fetchTransfers(),
         fetchProfile(),
       ])
-      this.setData({ wallet, transfers: transfers.map(rowOf), name: profile.name, trouble: null })
+      this.setData({ wallet, transfers: transfers.map(rowOf), name: profile.name, error: null })
       if (profile.name === '') this.askNameOnce()
       void startEvents()
     } catch (error) {
-      // What was loaded stays on the screen; the bar on top tells that there is no network.
-      const isShown = this.data.transfers === null || !isNetworkError(error)
-      this.setData({ trouble: isShown ? toUserFacingError(error) : null, waitingText: '' })
+      // Keep the loaded content; the offline bar reports network errors.
+      const showsError = this.data.transfers === null || !isNetworkError(error)
+      this.setData({ error: showsError ? toUserFacingError(error) : null, waitingText: '' })
     } finally {
       clearTimeout(timer)
       page.isLoading = false
     }
   },
 
-  async onTrouble({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
-    this.setData({ trouble: null, waitingText: texts().wallet.checking })
-    // The key of a removed device is of no more use.
+  async onErrorAction({ detail }: WechatMiniprogram.CustomEvent<{ action: UserFacingError['action'] }>) {
+    this.setData({ error: null, waitingText: texts().wallet.checking })
+    // A removed device needs a new key.
     if (detail.action === 'sign-in') await resetApp()
     await this.load()
   },

@@ -1,4 +1,4 @@
-/** The two forms of every asynchronous function of `wx`: callbacks, or a promise where none is given. */
+/** Asynchronous functions of `wx`: with callbacks, or with a promise if no callback is given. */
 
 export interface ApiOptions {
   readonly success?: (result: object) => void
@@ -6,7 +6,7 @@ export interface ApiOptions {
   readonly complete?: (result: object) => void
 }
 
-/** A failure with the numbers that WeChat adds to its words. */
+/** A failure with WeChat's error codes. */
 export class ApiFailure extends Error {
   readonly details: Readonly<Record<string, unknown>>
 
@@ -17,9 +17,9 @@ export class ApiFailure extends Error {
 }
 
 /**
- * Makes one function of `wx`. It never answers at once, as on phones.
+ * Creates a function of `wx` that completes asynchronously.
  *
- * @param run gives the members of the result besides `errMsg`
+ * @param run returns the members of the result besides `errMsg`
  */
 export function api<Options>(
   name: string,
@@ -27,7 +27,7 @@ export function api<Options>(
 ): (options?: Options & ApiOptions) => Promise<object> | undefined {
   return (options) => {
     const given = options ?? ({} as Options & ApiOptions)
-    const answer = later()
+    const answer = nextTask()
       .then(() => run(given))
       .then((result) => ({ ...(result as object | undefined), errMsg: `${name}:ok` }))
       .catch((error: unknown) => {
@@ -49,8 +49,8 @@ export function api<Options>(
   }
 }
 
-/** After the caller is through. */
-export function later(): Promise<void> {
+/** Resolves in a later task. */
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0))
 }
 

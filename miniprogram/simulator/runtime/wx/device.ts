@@ -1,6 +1,10 @@
-/** What the app is told about the phone. */
+/** Device information, storage, login and SOTER. */
 
-/** WeChat's own form of a language. */
+import { showBiometricPrompt } from '../phone.ts'
+import { phone, post } from '../settings.ts'
+import { ApiFailure } from './api.ts'
+
+/** The language, as WeChat formats it. */
 export function language(): string {
   return navigator.language.startsWith('zh') ? 'zh_CN' : 'en'
 }
@@ -55,4 +59,66 @@ export const deviceCalls = {
   },
   vibrateShort: () => {},
   setClipboardData: ({ data }: { data: string }) => navigator.clipboard.writeText(data),
+}
+
+const prefix = `phone-${phone}:`
+
+function readEntry(key: string): unknown {
+  const stored = localStorage.getItem(prefix + key)
+  return stored === null ? undefined : (JSON.parse(stored) as unknown)
+}
+
+function writeEntry(key: string, data: unknown): void {
+  localStorage.setItem(prefix + key, JSON.stringify(data))
+}
+
+export const storageCalls = {
+  getStorage: ({ key }: { key: string }) => {
+    const data = readEntry(key)
+    if (data === undefined) throw new ApiFailure('data not found')
+    return { data }
+  },
+  setStorage: ({ key, data }: { key: string; data: unknown }) => writeEntry(key, data),
+  removeStorage: ({ key }: { key: string }) => localStorage.removeItem(prefix + key),
+}
+
+export const storageFunctions = {
+  getStorageSync: (key: string) => readEntry(key) ?? '',
+  setStorageSync: writeEntry,
+  removeStorageSync: (key: string) => localStorage.removeItem(prefix + key),
+}
+
+/** Random, once per browser and phone. */
+function openid(): string {
+  const stored = readEntry('sandbox-openid')
+  if (typeof stored === 'string') return stored
+  const bytes = crypto.getRandomValues(new Uint8Array(12))
+  const created = `demo-${phone}-${[...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
+  writeEntry('sandbox-openid', created)
+  return created
+}
+
+/** The user's WeChat name. */
+export function nickname(): string {
+  const number = Number.parseInt(openid().slice(-4), 16) % 90
+  return `${phone === 'a' ? '小明' : '小红'}${number + 10}`
+}
+
+export const userCalls = {
+  login: () => post('wechat/code', { openid: openid() }),
+  checkIsSupportSoterAuthentication: () => ({ supportMode: ['fingerPrint'] }),
+  checkIsSoterEnrolledInDevice: () => ({ isEnrolled: true }),
+  startSoterAuthentication: async ({
+    challenge,
+    authContent,
+  }: {
+    challenge: string
+    authContent?: string
+  }) => {
+    if (challenge === '' || challenge.length > 512) throw new ApiFailure('no challenge', { errCode: 90004 })
+    const result = await showBiometricPrompt(authContent ?? '', language().startsWith('zh'))
+    if (result !== 'confirmed') throw new ApiFailure('cancel', { errCode: 90008 })
+    const signed = await post('wechat/soter', { openid: openid(), challenge })
+    return { ...signed, authMode: 'fingerPrint', errCode: 0 }
+  },
 }

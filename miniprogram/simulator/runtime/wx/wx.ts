@@ -1,15 +1,18 @@
-/** The `wx` of this host: the functions that the app, TDesign and the client use, with the behaviour of phones. */
+/** The `wx` object: the functions that the app, TDesign and the client use. */
 import type { Pages } from '../pages.ts'
-import { api, later } from './api.ts'
-import { deviceCalls, deviceFunctions } from './device.ts'
-import { networkFunctions, networkType } from './network.ts'
-import { request } from './request.ts'
-import { screenCalls } from './screen.ts'
-import { connectSocket } from './socket.ts'
-import { storageCalls, storageFunctions } from './storage.ts'
-import { userCalls } from './user.ts'
+import { drawBars, hideToast, setBadge, setTab, showDialog, showToast } from '../phone.ts'
+import { api, nextTask } from './api.ts'
+import {
+  deviceCalls,
+  deviceFunctions,
+  language,
+  storageCalls,
+  storageFunctions,
+  userCalls,
+} from './device.ts'
+import { connectSocket, networkFunctions, networkType, request } from './network.ts'
 
-/** Gives the members of the result besides `errMsg`, or a promise of them, or nothing. */
+/** Returns the members of the result besides `errMsg`, if any. */
 type Call = (options: never) => unknown
 
 export function createWx(pages: Pages): object {
@@ -26,7 +29,7 @@ export function createWx(pages: Pages): object {
     ...networkFunctions,
     request,
     connectSocket,
-    nextTick: (run: () => void) => void later().then(run),
+    nextTick: (run: () => void) => void nextTask().then(run),
     createSelectorQuery: () => selectorQuery(pages),
     ...appListeners,
   }
@@ -58,7 +61,65 @@ const appListeners = {
   offAppHide: (listener: Listener) => void hidden.delete(listener),
 }
 
-/** Tells listeners that the app came to the front, or left it. */
-export function announceApp(isShown: boolean): void {
-  for (const listener of [...(isShown ? shown : hidden)]) listener()
+/** Calls the `onAppShow` or `onAppHide` listeners. */
+export function emitAppVisibility(isVisible: boolean): void {
+  for (const listener of [...(isVisible ? shown : hidden)]) listener()
+}
+
+interface ToastOptions {
+  readonly title: string
+  readonly duration?: number
+}
+
+interface ModalOptions {
+  readonly title?: string
+  readonly content?: string
+  readonly showCancel?: boolean
+  readonly cancelText?: string
+  readonly confirmText?: string
+}
+
+/** Navigation, bars and dialogs. */
+function screenCalls(pages: Pages) {
+  return {
+    navigateTo: ({ url }: { url: string }) => pages.navigateTo(url),
+    redirectTo: ({ url }: { url: string }) => pages.redirectTo(url),
+    reLaunch: ({ url }: { url: string }) => pages.reLaunch(url),
+    switchTab: ({ url }: { url: string }) => pages.switchTab(url),
+    navigateBack: ({ delta = 1 }: { delta?: number }) => pages.navigateBack(delta),
+    setNavigationBarTitle: ({ title }: { title: string }) => {
+      if (pages.current !== undefined) pages.current.title = title
+      drawBars(pages)
+    },
+    setTabBarItem: ({ index, text }: { index: number; text: string }) => {
+      setTab(index, text)
+      drawBars(pages)
+    },
+    setTabBarBadge: ({ index, text }: { index: number; text: string }) => {
+      setBadge(index, text)
+      drawBars(pages)
+    },
+    removeTabBarBadge: ({ index }: { index: number }) => {
+      setBadge(index, undefined)
+      drawBars(pages)
+    },
+    stopPullDownRefresh: () => {},
+    showToast: ({ title, duration = 1500 }: ToastOptions) => showToast(title, duration, false),
+    hideToast,
+    showLoading: ({ title }: ToastOptions) => showToast(title, undefined, true),
+    hideLoading: hideToast,
+    showModal,
+  }
+}
+
+async function showModal(options: ModalOptions): Promise<object> {
+  const isChinese = language().startsWith('zh')
+  const confirm = await showDialog({
+    title: options.title ?? '',
+    content: options.content ?? '',
+    cancelText:
+      options.showCancel === false ? undefined : (options.cancelText ?? (isChinese ? '取消' : 'Cancel')),
+    confirmText: options.confirmText ?? (isChinese ? '确定' : 'OK'),
+  })
+  return { confirm, cancel: !confirm }
 }
