@@ -1,7 +1,7 @@
 /** The filters: one field to find with, two lists, the time, and a chip for each word that is set. */
 import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from 'miniseal-protocol/tlog/audit-leaf'
-import { type FilterName, filterNames } from '../api/filter.ts'
+import { type FilterName, filterNames } from '../api/search.ts'
 import { useLocalization } from './locales/texts.ts'
 import { type Filters, navigate, requestsUrl } from './location.ts'
 import { parseSearch } from './parse-search.ts'

@@ -1,6 +1,6 @@
 /** Where the auditor is: path and query are the whole state of a page, so that it can be sent to a colleague. */
 import { useEffect, useState } from 'hono/jsx/dom'
-import { type FilterName, filterNames } from '../api/filter.ts'
+import { type FilterName, filterNames } from '../api/search.ts'
 
 /** What a page is about. */
 export type Route =

@@ -1,5 +1,5 @@
 /** What somebody types into the one field: `name:value`, or a value whose form says what it is. */
-import { type FilterName, filterNames } from '../api/filter.ts'
+import { type FilterName, filterNames } from '../api/search.ts'
 import type { Filters } from './location.ts'
 
 const forms: readonly (readonly [FilterName, RegExp])[] = [

@@ -9,8 +9,8 @@ import type {
   RunningWitness,
   WitnessEvent,
   WitnessSettings,
-} from '../../../service/witness/witness-server.ts'
-import { startWitness } from '../../../service/witness/witness-server.ts'
+} from '../../../service/witness/server.ts'
+import { startWitness } from '../../../service/witness/server.ts'
 import { now } from '../../unit/crypto/fixed-inputs.ts'
 import { checkpointOf, tree } from '../../unit/crypto/fixed-log.ts'
 import { logKey, logSigner, origin, witness } from '../../unit/crypto/note-inputs.ts'
