@@ -9,7 +9,7 @@ import { readConfig } from '../../service/config/config.ts'
 import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 
 export interface TestService {
   readonly origin: string
