@@ -1,4 +1,4 @@
-/** A signed request as a backend behind the gateway receives it, made by hand, and what a proxy may do to it. */
+/** A hand-made signed request as a backend behind the gateway receives it, and changes that a proxy may make. */
 import { createHash } from 'node:crypto'
 import type { Field, RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { signForBackend } from '../../crypto/http-signatures/gateway-signature.ts'
@@ -72,7 +72,7 @@ export interface RequestParts {
   readonly between?: (message: RequestMessage) => RequestMessage
 }
 
-/** As the gateway sends it on. */
+/** As the gateway forwards it. */
 export function forwardedRequest(parts: RequestParts = {}): RequestMessage {
   const body = parts.body ?? '{"payee":"bob","amount":"12.50"}'
   const content = typeof body === 'string' ? encodeUtf8(body) : body
@@ -142,7 +142,7 @@ export function withDigest(message: RequestMessage, body: string): RequestMessag
   return { ...withField(message, 'content-digest', () => `sha-256=:${digest}:`), content: encodeUtf8(body) }
 }
 
-/** Both keys known, the clock a minute later. */
+/** Both keys known; the clock is a minute later. */
 export const known: ExplainOptions = {
   keys: [service.known, tokens.known],
   now: created + 60,
