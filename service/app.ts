@@ -1,5 +1,5 @@
-/** Every outer route, in order. */
-import type { MiddlewareHandler } from 'hono'
+/** The outer HTTP routes, in order. */
+import type { Context, MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
 import { encodeBase64Url } from 'miniseal-protocol/text'
@@ -9,21 +9,65 @@ import type { AuditParts } from './admin/api/parts.ts'
 import { auditRoutes } from './admin/web-routes.tsx'
 import type { ExchangeContext } from './channel/context.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
-import type { MetricsAccess, MetricsText } from './observability/metrics-route.ts'
-import { metricsHandler } from './observability/metrics-route.ts'
+import type { MetricsAccess, MetricsText } from './observability/metrics.ts'
+import { metricsHandler } from './observability/metrics.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import type { Records } from './tlog/audit-log.ts'
 import { logRoutes, type VerifyAuditor } from './tlog/log-routes.ts'
 import type { LogStatus, RunningLog } from './tlog/open-log.ts'
-import { boundBodies, limitBody } from './transport/bodies.ts'
-import { clearAnswer, maxSealed, sealHandler, senderOf } from './transport/channel.ts'
-import { rejectNonCanonicalPath } from './transport/one-spelling.ts'
-import { maxPush, pushHandler } from './transport/push.ts'
+import {
+  closeConnections,
+  limitBody,
+  rejectNonCanonicalPath,
+  reserveBodyMemory,
+} from './transport/middleware.ts'
+import { pushBodyLimit, pushHandler } from './transport/push.ts'
 import type { PushKey } from './transport/push-keys.ts'
+import { clearAnswer, sealBodyLimit, sealHandler, senderOf } from './transport/seal.ts'
 import type { Sockets } from './transport/sockets.ts'
-import { closeConnections } from './transport/stopping.ts'
 
-/** For how long anybody may keep the published keys, in seconds. */
+export interface AppDependencies {
+  readonly isStopping: () => boolean
+  readonly sockets: Sockets
+  /** Empty: `POST /push` is disabled. */
+  readonly pushKeys: readonly PushKey[]
+  readonly metrics: { readonly access: MetricsAccess; readonly read: () => Promise<MetricsText> }
+  readonly log: RunningLog
+  readonly verifyAuditor: VerifyAuditor
+  readonly reading: Records['reading']
+  /** Runs first; `undefined` without tracing. */
+  readonly trace: MiddlewareHandler | undefined
+}
+
+export function createApp(context: ExchangeContext, dependencies: AppDependencies): Hono {
+  const { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace } = dependencies
+  const app = new Hono()
+  if (trace !== undefined) app.use(trace)
+  app.use(closeConnections(isStopping))
+  app.use(rejectNonCanonicalPath())
+  // Before secureHeaders, which is for pages: this is the hot path and sets its own headers.
+  app.post('/seal', reserveBodyMemory(context), limitBody(sealBodyLimit(context)), sealHandler(context))
+  app.use(secureHeaders())
+  app.get('/seal', sockets.guard, sockets.upgrade)
+  const limitPush = limitBody(pushBodyLimit(context))
+  app.post('/push', reserveBodyMemory(context), limitPush, pushHandler(context, pushKeys))
+  addKeyRoutes(app, context, log)
+  const auditParts = auditPartsOf(context, log, reading)
+  const logEntryAccess = createEntryAccessLog(auditParts)
+  app.route('/', logRoutes({ store: context.store, reader: log.reader, verifyAuditor, logEntryAccess }))
+  app.route('/audit', auditRoutes(auditParts))
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', readinessHandler(context, log, isStopping))
+  app.get('/metrics', metricsHandler(metrics.access, metrics.read))
+  app.route('/', referenceRoutes(context.settings.origin))
+  app.notFound((c) =>
+    c.json({ title: 'Not found', status: 404 }, 404, { 'content-type': 'application/problem+json' }),
+  )
+  app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
+  return app
+}
+
+/** Seconds for which published keys may be cached. */
 const publicationAge = 60
 
 /** One document for each purpose of a key (protocol, section 3). */
@@ -32,86 +76,53 @@ const keySets = [
   ['/.well-known/miniseal-keys.json', 'message'],
 ] as const
 
-/** The metrics and who may read them. */
-export interface MetricsRoute {
-  readonly access: MetricsAccess
-  readonly read: () => Promise<MetricsText>
-}
-
-/** What is served besides the channel over HTTP. */
-export interface AppDependencies {
-  /** True once the service takes no new work. */
-  readonly isStopping: () => boolean
-  readonly sockets: Sockets
-  /** Who may push events; empty: nobody. */
-  readonly pushKeys: readonly PushKey[]
-  readonly metrics: MetricsRoute
-  readonly log: RunningLog
-  /** Who may read the log's entries. */
-  readonly verifyAuditor: VerifyAuditor
-  /** What auditors read the log with. */
-  readonly reading: Records['reading']
-  /** Sees every request first; absent without traces. */
-  readonly trace: MiddlewareHandler | undefined
-}
-
-export function createApp(
-  context: ExchangeContext,
-  { isStopping, sockets, pushKeys, metrics, log, verifyAuditor, reading, trace }: AppDependencies,
-): Hono {
-  const { keyring, settings, store, wechat, now } = context
-  const app = new Hono()
-  if (trace !== undefined) app.use(trace)
-  app.use(closeConnections(isStopping))
-  app.use(rejectNonCanonicalPath())
-  // Before the headers that are for pages: this is the hot path, and it sets its own.
-  app.post('/seal', boundBodies(context), limitBody(maxSealed(context)), sealHandler(context))
-  app.use(secureHeaders())
-  app.get('/seal', sockets.guard, sockets.upgrade)
-  app.post('/push', boundBodies(context), limitBody(maxPush(context)), pushHandler(context, pushKeys))
+function addKeyRoutes(app: Hono, { keyring, settings, now }: ExchangeContext, log: RunningLog): void {
+  const caching = { 'cache-control': `public, max-age=${publicationAge}` }
   app.get('/.well-known/miniseal', (c) => {
     const configuration = channelConfiguration(keyring, settings, log.names(), now())
-    return c.body(configuration, 200, {
-      'content-type': 'application/jose',
-      'cache-control': `public, max-age=${publicationAge}`,
-    })
+    return c.body(configuration, 200, { 'content-type': 'application/jose', ...caching })
   })
-  for (const [path, purpose] of keySets) {
-    app.get(path, (c) => {
-      c.header('cache-control', `public, max-age=${publicationAge}`)
-      return c.json(jsonWebKeySet(keyring, purpose, now()))
-    })
-  }
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  const auditParts = auditPartsOf(context, log, reading)
-  const logEntryAccess = createEntryAccessLog(auditParts)
-  app.route('/', logRoutes({ store, reader: log.reader, verifyAuditor, logEntryAccess }))
-  app.route('/audit', auditRoutes(auditParts))
-  app.get('/readyz', async (c) => {
+  for (const [path, purpose] of keySets)
+    app.get(path, (c) => c.json(jsonWebKeySet(keyring, purpose, now()), 200, caching))
+}
+
+/** `GET /readyz`: ready when the database accepts writes, the log accepts entries, and the service is not stopping. */
+function readinessHandler(
+  { store, disk, wechat }: ExchangeContext,
+  log: RunningLog,
+  isStopping: () => boolean,
+): (c: Context) => Promise<Response> {
+  return async function ready(c) {
     const isStoreReady = await store.assertWritable().then(
       () => true,
       () => false,
     )
-    const found = await log.status().catch(() => undefined)
-    const isReady = isStoreReady && found?.health === 'open' && !isStopping()
+    const status = await log.status().catch(() => undefined)
+    const isReady = isStoreReady && status?.health === 'open' && !isStopping()
     const state = {
+      status: isReady ? 'ready' : 'not ready',
       store: isStoreReady,
-      log: readyLog(found),
-      disk: context.disk.state().isLow ? 'low' : 'ok',
+      log: logState(status),
+      disk: disk.state().isLow ? 'low' : 'ok',
       stopping: isStopping(),
       wechat_last_seen: wechat.lastSeen() ?? null,
     }
-    return c.json({ status: isReady ? 'ready' : 'not ready', ...state }, isReady ? 200 : 503)
-  })
-  app.get('/metrics', metricsHandler(metrics.access, metrics.read))
-  app.route('/', referenceRoutes(settings.origin))
-  app.notFound((c) => c.json({ title: 'There is nothing at this path', status: 404 }, 404, problemType))
-  app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
-  return app
+    return c.json(state, isReady ? 200 : 503)
+  }
 }
 
-function verifierOf(name: string): (key: { readonly publicKey: Uint8Array }) => VerifierKey {
-  return ({ publicKey }) => ({ kind: 'ed25519', name, publicKey })
+/** `unknown` when the database does not answer. */
+function logState(status: LogStatus | undefined): Record<string, unknown> {
+  if (status === undefined) return { status: 'unknown' }
+  return {
+    status: status.health,
+    origin: status.origin,
+    size: status.size,
+    checkpoint_size: status.checkpointSize,
+    checkpoint_age: status.checkpointAge,
+    pending: status.staged,
+    witnesses: status.witnesses,
+  }
 }
 
 function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Records['reading']): AuditParts {
@@ -122,26 +133,14 @@ function auditPartsOf(context: ExchangeContext, log: RunningLog, reading: Record
     ...{ store, appender, now, ...reading },
     reader: log.reader,
     status: log.status,
-    logKeys: (name) => keyring.known('log').map(verifierOf(name)),
-    signingLogKeys: (name) => keyring.published('log', now()).map(verifierOf(name)),
+    logKeys: (name) => keyring.known('log').map(verifierKeyOf(name)),
+    signingLogKeys: (name) => keyring.published('log', now()).map(verifierKeyOf(name)),
     serviceKeys: () => ({ roots: publicKeys('root'), signing: publicKeys('signing') }),
     origin: settings.origin,
     sender: (c) => senderOf(context, c),
   }
 }
 
-/** The log as `/readyz` says it; without a database nothing is known of it. */
-function readyLog(status: LogStatus | undefined): Record<string, unknown> {
-  if (status === undefined) return { status: 'unknown' }
-  return {
-    status: status.health,
-    origin: status.origin,
-    size: status.size,
-    checkpoint_size: status.checkpointSize,
-    checkpoint_age: status.checkpointAge,
-    staged: status.staged,
-    witnesses: status.witnesses,
-  }
+function verifierKeyOf(name: string): (key: { readonly publicKey: Uint8Array }) => VerifierKey {
+  return ({ publicKey }) => ({ kind: 'ed25519', name, publicKey })
 }
-
-const problemType = { 'content-type': 'application/problem+json' }

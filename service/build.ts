@@ -2,7 +2,7 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAuditPages } from './admin/web/build.ts'
-import { packageRoot } from './config/package-root.ts'
+import { packageRoot } from './package-root.ts'
 
 const migrations = join(packageRoot(), 'dist', 'migrations')
 

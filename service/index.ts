@@ -1,4 +1,4 @@
-/** The package `miniseal`: a service in a program of one's own, with a backend mounted in it. */
+/** The package `miniseal`: a service in your own program, with an app mounted as its backend. */
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { readConfig } from './config/config.ts'
@@ -22,25 +22,25 @@ export type { ProblemDetails } from './problems/problem-error.ts'
 export { ProblemError } from './problems/problem-error.ts'
 export type { RunningService } from './server.ts'
 
-/** What a service is made of; `isIdempotent` and `fields` are about its `app`. */
+/** Options of {@link createService}. `isIdempotent` and `fields` apply to `app`. */
 export interface ServiceOptions extends MountOptions {
-  /** Instead of `environment`: a configuration that the program has made itself. */
+  /** A complete configuration, instead of `environment`. */
   readonly config?: Config
-  /** The variables of `docs/guides/operations.md`; those of the process by default. */
+  /** The variables of `docs/guides/operations.md`; `process.env` by default. */
   readonly environment?: Environment
-  /** Answers every verified request that is not the channel's own, instead of the gateway or the demo wallet. */
+  /** Handles verified requests outside the channel's own routes, instead of the gateway or the demo wallet. */
   readonly app?: InnerApp
-  /** Called at the stop, after the last request. */
+  /** Called on stop, after the last request. */
   readonly close?: () => Promise<void>
   /** JSON lines on standard error by default. */
   readonly log?: Logger
 }
 
 /**
- * Starts a service. It stops with `stop()`; signals are the program's own business.
+ * Starts a service. Call `stop()` to stop it; the service handles no signals.
  *
- * @throws ConfigError for a configuration that is not complete, and when there is an app and a gateway too.
- * @throws Error when the port is taken or the database cannot be opened.
+ * @throws ConfigError for an invalid configuration, and for both an app and a gateway.
+ * @throws Error when the port is in use or the database cannot be opened.
  */
 export async function createService(options: ServiceOptions): Promise<RunningService> {
   const { app, close, isIdempotent = false, fields = [] } = options
@@ -48,9 +48,11 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     options.config ??
     readConfig(options.environment ?? process.env, app === undefined ? 'configured' : 'mounted')
   if (app !== undefined && config.upstreams !== undefined) {
-    throw new ConfigError(['there is an app, and MINISEAL_UPSTREAMS or MINISEAL_ROUTES_FILE too: keep one'])
+    throw new ConfigError([
+      'an app is mounted and MINISEAL_UPSTREAMS or MINISEAL_ROUTES_FILE is set: remove one of them',
+    ])
   }
   const log = options.log ?? createLogger(config.logLevel)
-  const around = app === undefined ? {} : { backend: mountApp(app, close, { isIdempotent, fields }) }
-  return await startService(config, log, around)
+  const overrides = app === undefined ? {} : { backend: mountApp(app, close, { isIdempotent, fields }) }
+  return await startService(config, log, overrides)
 }

@@ -1,4 +1,4 @@
-/** What a service does besides answering: keys reread and rotated, old rows pruned by a clock that can be trusted. */
+/** The maintenance job: reloads and rotates keys, prunes expired rows and checkpoints, logs lost intents. */
 import type { Logger } from 'pino'
 import { maxWorkDuration } from './channel/idempotency.ts'
 import type { ClockWatch } from './clock.ts'
@@ -10,52 +10,45 @@ import type { Appender } from './tlog/appender.ts'
 import { createCheckpointGc } from './tlog/checkpoint-gc.ts'
 import { logKeyChanges } from './tlog/key-leaves.ts'
 
-/** How often keys are reread and old rows pruned, in milliseconds. */
-const defaultMaintenancePeriod = 15_000
+/** Milliseconds between two rounds. */
+const defaultPeriod = 15_000
 
-/** What was counted goes into the log once a minute. */
+/** Counted refusals are written to the transparency log once a minute. */
 const roundsPerFlush = 4
 
-/** Checkpoints of the log grow old by the hour. */
 const roundsPerCheckpointGc = 40
 
-/** Rows that one step of pruning takes: about a millisecond of the writer. */
+/** Rows per pruning transaction, about a millisecond of the writer. */
 const pruneBatch = 500
 
-/** Batch after batch, so that requests come between them, until nothing is left. */
-async function prune(store: Store, now: number): Promise<void> {
-  while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
-}
-
-export interface MaintenanceDependencies {
+export interface MaintenanceOptions {
   readonly store: Store
   readonly wrapper: SecretWrapper
   readonly keyring: Keyring
   readonly appender: Appender
-  /** Says by which time rows may be deleted. */
+  /** Decides by which time rows may be pruned. */
   readonly clock: ClockWatch
-  /** Between two rounds, in milliseconds. */
+  /** UNIX seconds. */
+  readonly now: () => number
+  readonly log: Logger
+  /** Milliseconds between two rounds. */
   readonly period?: number | undefined
 }
 
-/** Rereads and rotates keys and prunes, in small steps, for as long as the service runs. @returns the stop, after the last request. */
-export function runMaintenance(
-  dependencies: MaintenanceDependencies,
-  now: () => number,
-  log: Logger,
-): () => Promise<void> {
-  const { store, appender, period = defaultMaintenancePeriod } = dependencies
+/** Starts the job. @returns the stop; call it after the last request. */
+export function startMaintenance(options: MaintenanceOptions): () => Promise<void> {
+  const { store, appender, log, period = defaultPeriod } = options
   const checkpointGc = createCheckpointGc(store)
   let running = Promise.resolve()
   let rounds = 0
   const timer = setInterval(() => {
     running = running.then(async () => {
       try {
-        const trusted = await runRound(dependencies, now)
+        const trusted = await runRound(options)
         if (++rounds % roundsPerFlush === 0) await appender.flush()
         if (trusted !== undefined && rounds % roundsPerCheckpointGc === 1) await checkpointGc.run(trusted)
       } catch (error) {
-        log.warn({ event: 'housekeeping-failed', error: error instanceof Error ? error.name : 'unknown' })
+        log.warn({ event: 'maintenance.failed', error: error instanceof Error ? error.name : 'unknown' })
       }
     })
   }, period)
@@ -63,19 +56,22 @@ export function runMaintenance(
   return async () => {
     clearInterval(timer)
     await running
-    await appender.flush().catch(() => log.error({ event: 'log-gap-lost' }))
+    await appender.flush().catch(() => log.error({ event: 'tlog.flush_failed' }))
   }
 }
 
-/** @returns UNIX seconds up to which rows were deleted; `undefined` when none were */
-async function runRound(
-  { store, wrapper, keyring, appender, clock }: MaintenanceDependencies,
-  now: () => number,
-): Promise<number | undefined> {
+/** @returns UNIX seconds up to which rows were pruned; `undefined` while the clock is not trusted */
+async function runRound(options: MaintenanceOptions): Promise<number | undefined> {
+  const { store, wrapper, keyring, appender, clock, now } = options
   await keyring.reload()
   await rotateWhenDue(logKeyChanges(store, appender), wrapper, keyring, now())
   const trusted = clock.trustedTime()
   if (trusted !== undefined) await prune(store, trusted)
   await appender.logLostIntents(now() - maxWorkDuration)
   return trusted
+}
+
+/** Prunes in batches, so that commits of requests run in between. */
+async function prune(store: Store, now: number): Promise<void> {
+  while ((await store.prune(now, pruneBatch)) === pruneBatch) await new Promise(setImmediate)
 }

@@ -1,7 +1,7 @@
 /** What an exchange works with: everything that is not in the bytes it was given. */
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import type { Outbox } from '../events/outbox.ts'
-import type { SocketTurn } from '../events/socket-turn.ts'
+import type { SocketEffects } from '../events/subscriptions.ts'
 import type { Backend } from '../gateway/backend.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ChannelSettings } from '../keys/publication.ts'
@@ -59,7 +59,7 @@ export interface ExchangeContext {
   readonly copies: Copies
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
-  readonly socket?: SocketTurn
+  readonly socket?: SocketEffects
   /** Development only: a refused signature comes with a digest of what it was checked over. */
   readonly returnsSignatureBase: boolean
   readonly log: EntryGate

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import { encodeUtf8 } from 'miniseal-protocol/text'
-import type { Work } from '../limits/bulkheads.ts'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
+import type { Work } from '../limits/concurrency.ts'
 import type { Problem } from '../problems/document.ts'
 import { clearProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
@@ -54,7 +54,7 @@ async function runStages(
     record(context, requestContext, clock, { kind, status, ...notes }, refused)
   let leave = (): void => {}
   try {
-    leave = await atStepAsync('limits', () => context.limits.takeFrame(sender.source, kindOf(bytes)))
+    leave = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const made = await answer(context, opened, requestContext, clock)
@@ -148,10 +148,10 @@ async function answer(
     const subject = await verifyToken(context, verified)
     clock.begin('claim')
     const command = await firstOnly(context, verified, async () => {
-      quotas = await atStepAsync('limits', () => takeRequest(context, subject, request))
+      quotas = await atStepAsync('limits', () => countRequest(context, subject, request))
       await assertStorable(context, subject, request)
       const work = workOf(context, subject, request)
-      requestContext.release = atStep('limits', () => context.limits.acquireFor(work))
+      requestContext.release = atStep('limits', () => context.limits.acquireShare(work))
       return await claimRequest(context, verified, subject, requestContext)
     })
     context.socket?.bind({ ...opened.session, keys: opened.keys })
@@ -179,12 +179,12 @@ async function firstOnly(
 }
 
 /** Counts a request; those about the outcomes of others have a limit of their own, so that a person can always find out. */
-function takeRequest(
+function countRequest(
   { limits }: ExchangeContext,
   subject: TokenSubject,
   { path }: RequestMessage,
 ): Promise<readonly Field[]> {
-  return path.startsWith(outcomesPath) ? limits.takeOutcome(subject) : limits.takeRequest(subject)
+  return path.startsWith(outcomesPath) ? limits.countOutcomeQuery(subject) : limits.countRequest(subject)
 }
 
 /** Questions about outcomes have shares of their own, apart from the requests that they are about. */

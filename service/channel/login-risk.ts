@@ -1,6 +1,6 @@
 /** The risk of a login: what WeChat says of the user, and what the operator's policy makes of it. */
 import { ProtocolError } from 'miniseal-protocol/errors'
-import { addressOf } from '../limits/source.ts'
+import { addressOf } from '../limits/client-address.ts'
 import type { LoginRisk } from '../sessions/risk-policy.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
 import type { ExchangeContext } from './context.ts'

@@ -57,7 +57,7 @@ export async function openFrame(
     case 'handshake-request':
       atStep('frame', () => assertLoginSize(bytes))
       // Before any cryptography: a stranger's handshake is the dearest frame there is.
-      await atStepAsync('limits', () => context.limits.takeHandshake(source))
+      await atStepAsync('limits', () => context.limits.countHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
       return await openSessionRequest(context, frame)

@@ -2,7 +2,7 @@
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
 import type { Refusal } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { LoggedSignature, LoggedSubject } from '../tlog/disclosures.ts'

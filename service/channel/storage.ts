@@ -1,7 +1,7 @@
 /** Room for what a request makes the service store: on the disk, and in the quota of who sent it. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
-import type { Storer } from '../limits/storage.ts'
+import type { StorageOwner } from '../limits/rate-limits.ts'
 import { atStepAsync } from '../problems/problem-error.ts'
 import type { Answer } from './answer.ts'
 import type { ExchangeContext } from './context.ts'
@@ -19,7 +19,7 @@ function stores(request: RequestMessage): boolean {
  */
 export async function assertStorable(
   { disk, limits }: ExchangeContext,
-  storer: Storer,
+  storer: StorageOwner,
   request: RequestMessage,
 ): Promise<void> {
   if (!stores(request)) return
@@ -32,7 +32,7 @@ export async function assertStorable(
 /** Counts an answer that is kept. One that was kept before costs nothing. */
 export async function chargeStored(
   { limits }: ExchangeContext,
-  storer: Storer,
+  storer: StorageOwner,
   request: RequestMessage,
   { reply }: Answer,
 ): Promise<void> {

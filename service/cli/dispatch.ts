@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assertKnownVariables } from '../config/environment.ts'
-import { packageRoot } from '../config/package-root.ts'
+import { packageRoot } from '../package-root.ts'
 import type { Command, CommandGroup, ExitCode, Terminal } from './command.ts'
 import { defineGroup, suggestion, UsageError } from './command.ts'
 

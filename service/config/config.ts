@@ -1,159 +1,188 @@
-/** The environment, read once and strictly, as a {@link Config}. */
+/** The configuration of the service: every variable is read once, strictly, and all problems are reported together. */
+import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import type { z } from 'zod'
 import type { Upstream } from '../gateway/routes.ts'
 import { readRoutes } from '../gateway/routes.ts'
 import { developmentMasterKey } from '../keys/master-keys.ts'
 import type { LimitSettings } from '../limits/settings.ts'
-import { defaultLimits, parseLimits, parseTrustedProxies } from '../limits/settings.ts'
-import type { MetricsAccess } from '../observability/metrics-route.ts'
-import { parseMetricsAccess } from '../observability/metrics-route.ts'
-import type { TraceSettings } from '../observability/tracing/settings.ts'
-import { parseTraces } from '../observability/tracing/settings.ts'
+import { parseLimits, parseTrustedProxies } from '../limits/settings.ts'
+import type { MetricsAccess } from '../observability/metrics.ts'
+import { parseMetricsAccess } from '../observability/metrics.ts'
+import type { TraceSettings } from '../observability/tracing.ts'
+import { parseTraces } from '../observability/tracing.ts'
 import type { RiskPolicy } from '../sessions/risk-policy.ts'
 import { parseRiskPolicy } from '../sessions/risk-policy.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
 import type { LogSettings } from '../tlog/settings.ts'
-import { noLogSettings, readLogSettings } from '../tlog/settings.ts'
+import { readLogSettings } from '../tlog/settings.ts'
 import type { PushKey } from '../transport/push-keys.ts'
 import { parsePushKeys } from '../transport/push-keys.ts'
 import type { WechatApp } from '../wechat/client.ts'
 import { parseApps } from '../wechat/configured-apps.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, Mode } from './environment.ts'
 import {
   ConfigError,
   locateDatabase,
-  modeOf,
+  parseMode,
   presentValues,
   readMasterKeys,
   withoutEmpty,
 } from './environment.ts'
-import type { BackendSource } from './production.ts'
-import { findUnfit } from './production.ts'
-import { isLoopback, parseOrigin } from './public-origin.ts'
 import { variables } from './variables.ts'
 
-/** Where WeChat's server API is: a base URL, or the sandbox that the service starts itself. */
+/** The WeChat API: a base URL, or the sandbox that the service starts. */
 export type WechatApi = { readonly kind: 'url'; readonly url: string } | { readonly kind: 'built-in-sandbox' }
 
 export interface Config {
-  readonly mode: 'development' | 'production'
+  readonly mode: Mode
   readonly host: string
   readonly port: number
-  /** The public origin: `iss`, and the inner `@authority`. `undefined`: made from the address it listens on. */
+  /** The public origin: `iss`, and the inner `@authority`. `undefined`: the listening address. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
-  /** Also holds the log's anchor. */
+  /** Also holds the checkpoint lock of the log. */
   readonly dataFolder: string
   readonly log: LogSettings
   /** Current first. Secret. */
   readonly masterKeys: readonly Uint8Array[]
-  /** Holds AppSecrets. */
+  /** Contains AppSecrets. */
   readonly wechatApps: readonly WechatApp[]
   readonly wechatApi: WechatApi
   /** `undefined`: the built-in demo wallet. */
   readonly upstreams: readonly Upstream[] | undefined
   readonly limits: LimitSettings
-  /** Bytes of the disk below which nothing new is taken; 0: never. Of SQLite alone. */
+  /** Bytes of free disk space below which requests that write are refused; 0 disables the check. SQLite only. */
   readonly diskReserve: number
-  /** Proxies in front whose X-Forwarded-For entries are believed. */
+  /** Number of the operator's own proxies that append to X-Forwarded-For. */
   readonly trustedProxies: number
-  /** Devices that one user may have in use. */
+  /** Active devices per user. */
   readonly maxDevices: number
-  /** For how long events are kept, in days. */
+  /** Retention of events. */
   readonly eventDays: number
-  /** Who may push events over HTTP; empty: nobody. */
+  /** Empty: pushes over HTTP are disabled. */
   readonly pushKeys: readonly PushKey[]
-  /** `undefined`: WeChat is not asked how risky a user is. */
+  /** `undefined`: no risk check. */
   readonly riskPolicy: RiskPolicy | undefined
-  /** Holds a secret where it holds a token. */
+  /** May contain a secret token. */
   readonly metrics: MetricsAccess
-  /** `undefined`: no traces. */
+  /** `undefined`: no tracing. */
   readonly traces: TraceSettings | undefined
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
-/** Bytes of the largest frame, either way. */
+/** Bytes of the largest frame, in either direction. */
 export const maxFrame = 1_048_576
 
-const sandboxApi: WechatApi = { kind: 'built-in-sandbox' }
+/** Where requests go: to the configured backend, or to an app mounted in this process. */
+export type BackendSource = 'configured' | 'mounted'
 
-const mebibyte = 1_048_576
-
-/** Stands in for a database that could not be read: the service does not start then. */
-const inMemory: DatabaseLocation = { kind: 'sqlite', path: ':memory:' }
-
-/** Likewise for who may read the metrics. */
-const closed: MetricsAccess = { kind: 'off' }
+type Values = z.infer<typeof variables>
 
 /**
- * Reads the configuration. In production every development default is refused, all of them in one message.
+ * Reads the configuration. In production there are no development defaults.
  *
- * @throws ConfigError naming each variable that is missing or wrong, and how to make it.
+ * @throws ConfigError with a line for each missing or invalid variable.
  */
 export function readConfig(environment: Environment, backend: BackendSource = 'configured'): Config {
-  const given = variables.safeParse(presentValues(environment))
-  if (!given.success) throw new ConfigError(given.error.issues.map((issue) => issue.message))
-  const values = given.data
-  const mode = modeOf(values.NODE_ENV)
-  const problems: string[] = []
-  const collect = <T>(read: () => T, fallback: T): T => {
+  const parsed = variables.safeParse(presentValues(environment))
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map(({ message }) => message))
+  const values = parsed.data
+  const mode = parseMode(values.NODE_ENV)
+  const problems = findMissing(mode, values, backend)
+  const collect = <T>(read: () => T): T => {
     try {
       return read()
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error))
-      return fallback
+      // Never returned to a caller: the problem is thrown below.
+      return undefined as T
     }
   }
-  problems.push(...findUnfit(mode, values, backend))
-  const origin = collect(() => parseOrigin(values.MINISEAL_ORIGIN), undefined)
-  const database = collect(() => locateDatabase(values, mode), inMemory)
-  const wechatApps = collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode), [])
-  const wechatApi = collect(() => parseWechatApi(values.MINISEAL_WECHAT_API, mode), sandboxApi)
-  const limits = collect(() => parseLimits(values.MINISEAL_LIMITS, mode), defaultLimits(mode))
-  const trustedProxies = collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES), 0)
-  const upstreams = collect(
-    () => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE),
-    undefined,
-  )
-  const log = collect(() => readLogSettings(values), noLogSettings)
-  const riskPolicy = collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY), undefined)
-  const traces = collect(() => parseTraces(withoutEmpty(environment)), undefined)
-  const givenKeys = collect(() => readMasterKeys(values, mode), undefined)
-  const metrics = collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode), closed)
-  const pushKeys = collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS), [])
-  if (problems.length > 0) throw new ConfigError(problems)
-  return {
-    mode,
-    host: values.HOST,
-    port: values.PORT,
-    origin,
-    database,
-    dataFolder: values.MINISEAL_DATA,
-    log,
-    masterKeys: givenKeys ?? [developmentMasterKey(values.MINISEAL_DATA)],
-    wechatApps,
-    wechatApi,
-    upstreams,
-    limits,
-    diskReserve: Number(values.MINISEAL_DISK_RESERVE) * mebibyte,
-    trustedProxies,
-    maxDevices: Number(values.MINISEAL_MAX_DEVICES),
-    eventDays: Number(values.MINISEAL_EVENT_DAYS),
-    pushKeys,
-    riskPolicy,
-    metrics,
-    traces,
+  const config = {
+    ...{ mode, host: values.HOST, port: values.PORT, dataFolder: values.MINISEAL_DATA },
+    ...{ maxDevices: values.MINISEAL_MAX_DEVICES, eventDays: values.MINISEAL_EVENT_DAYS },
+    diskReserve: values.MINISEAL_DISK_RESERVE * 1_048_576,
     logLevel: values.MINISEAL_LOG_LEVEL,
+    origin: collect(() => parseOrigin(values.MINISEAL_ORIGIN)),
+    database: collect(() => locateDatabase(values, mode)),
+    wechatApps: collect(() => parseApps(values.MINISEAL_WECHAT_APPS, mode)),
+    wechatApi: collect(() => parseWechatApi(values.MINISEAL_WECHAT_API, mode)),
+    limits: collect(() => parseLimits(values.MINISEAL_LIMITS, mode)),
+    trustedProxies: collect(() => parseTrustedProxies(values.MINISEAL_TRUSTED_PROXIES)),
+    upstreams: collect(() => readRoutes(values.MINISEAL_UPSTREAMS, values.MINISEAL_ROUTES_FILE)),
+    log: collect(() => readLogSettings(values)),
+    riskPolicy: collect(() => parseRiskPolicy(values.MINISEAL_RISK_POLICY)),
+    traces: collect(() => parseTraces(withoutEmpty(environment))),
+    metrics: collect(() => parseMetricsAccess(values.MINISEAL_METRICS_TOKEN, mode)),
+    pushKeys: collect(() => parsePushKeys(values.MINISEAL_PUSH_KEYS)),
   }
+  const masterKeys = collect(() => readMasterKeys(values, mode))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { ...config, masterKeys: masterKeys ?? [developmentMasterKey(values.MINISEAL_DATA)] }
 }
 
-function parseWechatApi(text: string | undefined, mode: Config['mode']): WechatApi {
+/** @returns an error message for each missing variable, and for a HOST that is unsafe in development */
+function findMissing(mode: Mode, values: Values, backend: BackendSource): string[] {
+  if (mode === 'development') {
+    if (isLoopbackAddress(values.HOST)) return []
+    // The sandbox logs anybody in as anybody.
+    return ['HOST must be 127.0.0.1, ::1 or localhost in development: use a tunnel, or NODE_ENV=production']
+  }
+  const required: readonly [string | undefined, string][] = [
+    [
+      values.MINISEAL_ORIGIN,
+      'MINISEAL_ORIGIN is missing: the public origin, for example https://pay.example.com',
+    ],
+    [
+      values.MINISEAL_MASTER_KEY,
+      'MINISEAL_MASTER_KEY (or MINISEAL_MASTER_KEY_FILE) is missing: make one with: openssl rand -base64 32',
+    ],
+    [
+      values.MINISEAL_WECHAT_APPS,
+      'MINISEAL_WECHAT_APPS (or MINISEAL_WECHAT_APPS_FILE) is missing: appid:secret from the WeChat console',
+    ],
+    [
+      backend === 'mounted' ? backend : (values.MINISEAL_UPSTREAMS ?? values.MINISEAL_ROUTES_FILE),
+      'MINISEAL_UPSTREAMS (or MINISEAL_ROUTES_FILE) is missing: your backends, for example /wallet=http://10.0.0.5:9001',
+    ],
+  ]
+  return required.filter(([value]) => value === undefined).map(([, message]) => message)
+}
+
+function isLoopbackAddress(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
+}
+
+/**
+ * Parses `MINISEAL_ORIGIN`, and removes the default port of its scheme.
+ *
+ * @throws Error for the operator.
+ */
+export function parseOrigin(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  try {
+    authorityOf(text)
+    new URL(text)
+  } catch {
+    throw new Error('MINISEAL_ORIGIN must be scheme://host[:port] in lower case, without a path')
+  }
+  if (text.startsWith('http:') && !isLoopbackUrl(text))
+    throw new Error('MINISEAL_ORIGIN must be https, or on loopback')
+  return text.replace(/^(https:.*):443$/, '$1').replace(/^(http:.*):80$/, '$1')
+}
+
+function parseWechatApi(text: string | undefined, mode: Mode): WechatApi {
   if (text === undefined) {
     return mode === 'production'
       ? { kind: 'url', url: 'https://api.weixin.qq.com' }
       : { kind: 'built-in-sandbox' }
   }
   if (!URL.canParse(text)) throw new Error('MINISEAL_WECHAT_API must be a URL')
-  if (!text.startsWith('https://') && !isLoopback(text))
+  if (!text.startsWith('https://') && !isLoopbackUrl(text))
     throw new Error('MINISEAL_WECHAT_API must be https, or on loopback')
   return { kind: 'url', url: text.replace(/\/+$/, '') }
+}
+
+function isLoopbackUrl(url: string): boolean {
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
 }

@@ -1,38 +1,52 @@
-/** What a command needs that looks at a service's log, and runs without all that the service itself needs. */
-
+/** Configuration of commands that use a database or a log without the full configuration of the service. */
 import { findDevelopmentMasterKey } from '../keys/master-keys.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
 import type { RetentionSettings } from '../tlog/retention.ts'
 import { parseRetention } from '../tlog/retention.ts'
 import type { Environment } from './environment.ts'
-import { ConfigError, modeOf, presentValues, readDatabase, readMasterKeys } from './environment.ts'
+import { ConfigError, locateDatabase, parseMode, presentValues, readMasterKeys } from './environment.ts'
+import { variables } from './variables.ts'
 
 export interface OperatorPaths {
   readonly database: DatabaseLocation
   readonly dataFolder: string
-  /** Current first; `undefined`: none is given. Secret. */
+  /** Current first; `undefined` when none is configured. Secret. */
   readonly masterKeys: readonly Uint8Array[] | undefined
-  /** How long the log's details are kept. */
+  /** Retention of the log's details. */
   readonly retention: RetentionSettings
 }
 
 /**
- * Reads them. Makes nothing: no folder, no key.
+ * Reads them without creating a folder or a key.
  *
- * @throws ConfigError when one of them cannot be read.
+ * @throws ConfigError
  */
 export function readOperatorPaths(environment: Environment): OperatorPaths {
   const values = presentValues(environment)
-  const mode = modeOf(values.NODE_ENV)
-  const dataFolder = values.MINISEAL_DATA ?? 'data'
-  try {
-    const given = readMasterKeys(values, mode)
-    const masterKeys = given ?? (mode === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
+  const mode = parseMode(values.NODE_ENV)
+  const dataFolder = values.MINISEAL_DATA ?? variables.shape.MINISEAL_DATA.parse(undefined)
+  return asConfigError(() => {
+    const configured = readMasterKeys(values, mode)
+    const masterKeys =
+      configured ?? (mode === 'production' ? undefined : findDevelopmentMasterKey(dataFolder))
     const retention = parseRetention(values.MINISEAL_RETENTION)
     return { database: readDatabase(values), dataFolder, masterKeys, retention }
+  })
+}
+
+/** The location of the database. @throws ConfigError */
+export function readDatabase(environment: Environment): DatabaseLocation {
+  const values = presentValues(environment)
+  const mode = parseMode(values.NODE_ENV)
+  const { MINISEAL_DATABASE = variables.shape.MINISEAL_DATABASE.parse(undefined) } = values
+  return asConfigError(() => locateDatabase({ ...values, MINISEAL_DATABASE }, mode))
+}
+
+function asConfigError<T>(read: () => T): T {
+  try {
+    return read()
   } catch (error) {
-    throw error instanceof ConfigError
-      ? error
-      : new ConfigError([error instanceof Error ? error.message : String(error)])
+    if (error instanceof ConfigError) throw error
+    throw new ConfigError([error instanceof Error ? error.message : String(error)])
   }
 }

@@ -1,53 +1,56 @@
-/** The environment variables of the service and of its commands: the one list of them. */
+/** The environment variables: names, defaults and bounds. `docs/guides/operations.md` documents each one. */
 import { z } from 'zod'
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
-/** What the service reads. Its keys are the names. */
+const optional = z.string().optional()
+
+/** A decimal integer without sign or leading zeros. */
+function integer(name: string, min: number, max: number, fallback: number) {
+  const error = `${name} must be an integer from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^(?:0|[1-9][0-9]{0,8})$/, { error })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error })
+    .default(fallback)
+}
+
+/** Variables of the service. */
 export const variables = z.object({
-  NODE_ENV: z.string().optional(),
+  NODE_ENV: optional,
   HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: z.coerce.number({ error: 'PORT must be a number' }).int().min(0).max(65535).default(8787),
-  MINISEAL_ORIGIN: z.string().optional(),
+  PORT: integer('PORT', 0, 65_535, 8_787),
+  MINISEAL_ORIGIN: optional,
   MINISEAL_DATABASE: z.string().default('sqlite:data/miniseal.db'),
-  MINISEAL_POSTGRES_POOL: z.string().optional(),
-  MINISEAL_POSTGRES_DIRECT_URL: z.string().optional(),
+  MINISEAL_POSTGRES_POOL: optional,
+  MINISEAL_POSTGRES_DIRECT_URL: optional,
   MINISEAL_DATA: z.string().min(1).default('data'),
-  MINISEAL_MASTER_KEY: z.string().optional(),
-  MINISEAL_WECHAT_APPS: z.string().optional(),
-  MINISEAL_WECHAT_API: z.string().optional(),
-  MINISEAL_UPSTREAMS: z.string().optional(),
-  MINISEAL_LIMITS: z.string().optional(),
-  MINISEAL_DISK_RESERVE: z
-    .string()
-    .regex(/^(?:0|[1-9][0-9]{0,5})$/, {
-      error: 'MINISEAL_DISK_RESERVE must be a whole number of MiB, 0 for none',
-    })
-    .default('256'),
-  MINISEAL_TRUSTED_PROXIES: z.string().optional(),
-  MINISEAL_ROUTES_FILE: z.string().optional(),
-  MINISEAL_MAX_DEVICES: z
-    .string()
-    .regex(/^[1-9][0-9]{0,3}$/, { error: 'MINISEAL_MAX_DEVICES must be a whole number from 1 to 9999' })
-    .default('10'),
-  MINISEAL_EVENT_DAYS: z
-    .string()
-    .regex(/^[1-9][0-9]{0,2}$/, { error: 'MINISEAL_EVENT_DAYS must be a whole number from 1 to 999' })
-    .default('30'),
-  MINISEAL_PUSH_KEYS: z.string().optional(),
-  MINISEAL_RISK_POLICY: z.string().optional(),
-  MINISEAL_METRICS_TOKEN: z.string().optional(),
-  MINISEAL_LOG_ORIGIN: z.string().optional(),
-  MINISEAL_RETENTION: z.string().optional(),
-  MINISEAL_LOG_POLICY_FILE: z.string().optional(),
-  MINISEAL_TSA_URL: z.string().optional(),
+  MINISEAL_MASTER_KEY: optional,
+  MINISEAL_WECHAT_APPS: optional,
+  MINISEAL_WECHAT_API: optional,
+  MINISEAL_UPSTREAMS: optional,
+  MINISEAL_ROUTES_FILE: optional,
+  MINISEAL_LIMITS: optional,
+  MINISEAL_TRUSTED_PROXIES: optional,
+  /** MiB; 0 disables the check. */
+  MINISEAL_DISK_RESERVE: integer('MINISEAL_DISK_RESERVE', 0, 999_999, 256),
+  MINISEAL_MAX_DEVICES: integer('MINISEAL_MAX_DEVICES', 1, 9_999, 10),
+  MINISEAL_EVENT_DAYS: integer('MINISEAL_EVENT_DAYS', 1, 999, 30),
+  MINISEAL_PUSH_KEYS: optional,
+  MINISEAL_RISK_POLICY: optional,
+  MINISEAL_METRICS_TOKEN: optional,
+  MINISEAL_LOG_ORIGIN: optional,
+  MINISEAL_RETENTION: optional,
+  MINISEAL_LOG_POLICY_FILE: optional,
+  MINISEAL_TSA_URL: optional,
   MINISEAL_LOG_LEVEL: z
     .enum(logLevels, { error: `MINISEAL_LOG_LEVEL must be one of ${logLevels.join(', ')}` })
     .default('info'),
 })
 
-/** Those whose value may stand in a file that `NAME_FILE` names: secrets that are mounted. */
-export const variablesInFiles = [
+/** Variables with a variant `NAME_FILE` that names a file with the value, for mounted secrets. */
+export const fileVariables = [
   'MINISEAL_MASTER_KEY',
   'MINISEAL_WECHAT_APPS',
   'MINISEAL_DATABASE',
@@ -56,29 +59,25 @@ export const variablesInFiles = [
   'MINISEAL_PUSH_KEYS',
 ] as const
 
-/** What single commands read besides. */
-const variablesOfCommands = ['MINISEAL_AUDITOR_TOKEN'] as const
+/** Variables of single commands. */
+const commandVariables = ['MINISEAL_AUDITOR_TOKEN'] as const
 
-/** Every name that means something. */
 export const knownVariables: readonly string[] = [
   ...Object.keys(variables.shape),
-  ...variablesInFiles.map((name) => `${name}_FILE`),
-  ...variablesOfCommands,
+  ...fileVariables.map((name) => `${name}_FILE`),
+  ...commandVariables,
 ]
 
-/** What Docker and Kubernetes set in every container for a service that is called `miniseal`. */
-const ofContainers =
+/** Set by Docker links and Kubernetes for a service named `miniseal`. */
+const containerVariable =
   /^MINISEAL_(?:SERVICE_(?:HOST|PORT(?:_.*)?)|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/
 
-/**
- * What is wrong with the names that are set: a name that nobody reads is a mistake, and its default would be used.
- *
- * @returns a line for the operator for each one that is not known
- */
+/** @returns an error message with a suggestion for each unknown `MINISEAL_…` name: a typo must not select a default */
 export function findUnknownVariables(names: readonly string[]): string[] {
   return names
     .filter(
-      (name) => name.startsWith('MINISEAL_') && !knownVariables.includes(name) && !ofContainers.test(name),
+      (name) =>
+        name.startsWith('MINISEAL_') && !knownVariables.includes(name) && !containerVariable.test(name),
     )
     .map((name) => `${name} is not known; did you mean ${nearestTo(name)}?`)
 }
@@ -99,7 +98,7 @@ export function closest(name: string, candidates: readonly string[], limit: numb
   return best?.candidate
 }
 
-/** How many characters must be put in, taken out or replaced (Levenshtein). */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

@@ -9,8 +9,8 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { packageRoot } from '../config/package-root.ts'
 import type { Keyring } from '../keys/keyring.ts'
+import { packageRoot } from '../package-root.ts'
 
 /** The service that the pages talk to. */
 interface DemoService {

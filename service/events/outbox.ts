@@ -1,4 +1,4 @@
-/** The users' outboxes: events go in wrapped and numbered, and come out in order. */
+/** Outboxes: the encrypted, numbered events of each user. */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -9,79 +9,77 @@ import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { EventRecord } from '../store/events.ts'
 import type { Store, Write, WriteOf } from '../store/store.ts'
 import type { NewEvent } from './event.ts'
-import { encodeEvent, isOwnType, parseEvent } from './event.ts'
+import { encodeEvent, parseEvent, reservedTypes, serviceEvent } from './event.ts'
 
-/** What has become of a push. */
+/** Result of a push. */
 export interface Pushed {
   /** The event's number in the user's outbox, from 1. */
   readonly sequence: number
-  /** False when an earlier push had the same id: nothing was stored. */
+  /** False for a repetition of an earlier push with the same id. */
   readonly isNew: boolean
 }
 
-/** One moment of an outbox, from a position on. */
+/** Events after a position. */
 export interface EventPage {
-  /** The number of the first event after the position that is or will be there. */
+  /** The number of the first available event after the position, or of the next event. */
   readonly from: number
-  /** The number of the oldest event that is kept; `last + 1` when none is. */
+  /** The number of the oldest event; `last + 1` for an empty outbox. */
   readonly first: number
   /** The number of the newest event; 0 before the first one. */
   readonly last: number
-  /** Without a gap, from `from` on. */
+  /** Consecutive, starting with `from`. */
   readonly events: readonly SequencedEvent[]
 }
 
 export interface PushOptions {
-  /** The same id is the same event: of any number of pushes one is stored. 1 to 255 characters. */
+  /** Idempotency key: of several pushes with the same id one is stored. 1 to 255 characters. */
   readonly id?: string
 }
 
-/** A push of somebody outside. */
+/** Options of a push over HTTP. */
 export interface OwnedPushOptions extends PushOptions {
-  /** Whose ids these are: the name of a push key. Others may use the same ids for other events. */
+  /** Namespace of the id: the name of the push key. */
   readonly owner?: string
 }
 
 export interface Outbox {
   /**
-   * The write that pushes an event in a commit with others, all or none of them.
+   * A write that stores an event in a commit with other writes.
    *
-   * @throws ProtocolError `payload_invalid` for what is no event.
+   * @throws ProtocolError `payload_invalid` for an invalid event.
    */
   writeOf(user: string, event: NewEvent): WriteOf<'append-event'>
   /**
-   * Stores an event for a user; whoever of their devices has subscribed gets it now, the others when they come.
-   * Durable when it resolves.
+   * Stores an event for a user and delivers it to subscribed devices. Durable when it resolves.
    *
    * @param before writes of the same commit
-   * @throws ProtocolError `payload_invalid` for what is no event, and for a type that is the service's own;
-   *   `not_found` for a user who never logged in;
-   *   `idempotency_mismatch` when the id stands for another event; `replayed` when a write of `before` is refused.
-   * @throws StoreUnavailable when nobody knows whether it is stored: push it again with the same id.
+   * @throws ProtocolError `payload_invalid` for an invalid event and a reserved type; `not_found` for a user who never
+   *   logged in; `idempotency_mismatch` when the id belongs to another event; `replayed` when a write of `before` is
+   *   refused.
+   * @throws StoreUnavailable when the result is unknown: push again with the same id.
    */
   push(user: string, event: NewEvent, options?: OwnedPushOptions, before?: readonly Write[]): Promise<Pushed>
   /** At most `limit` events after the number `after`. @throws StoreUnavailable */
   read(user: string, after: number, limit: number): Promise<EventPage>
 }
 
-/** A wider form than that of our pseudonyms: what a database takes. */
+/** Wider than the pairwise subjects that the service issues. */
 const userForm = /^[\x21-\x7e]{1,128}$/
 
-/** Seconds. */
 const day = 86_400
 
-export interface OutboxParts {
+export interface OutboxOptions {
   readonly store: Pick<Store, 'commit' | 'findEvent' | 'listEvents'>
   readonly wrapper: SecretWrapper
-  /** For how long an event is kept. */
+  /** Retention period. */
   readonly days: number
   /** UNIX seconds. */
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
 }
 
-export function createOutbox(parts: OutboxParts): Outbox {
-  const { store, wrapper, days, now, random } = parts
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { store, wrapper, days, now, random } = options
   const writeWith = (user: string, event: NewEvent, id: Uint8Array): WriteOf<'append-event'> => {
     const time = now()
     const payloadWrapped = wrapper.wrap(encodeEvent(event, time), contextOf(user, id))
@@ -91,20 +89,16 @@ export function createOutbox(parts: OutboxParts): Outbox {
     wrapper.unwrap(payloadWrapped, contextOf(user, id))
   return {
     writeOf: (user, event) => writeWith(user, event, random(16)),
-    push: async (user, event, options = {}, before = []) => {
-      if (!userForm.test(user)) throw new ProtocolError('not_found', 'there is no such user')
-      if (isOwnType(event.type))
-        throw new ProtocolError('payload_invalid', 'events of this type are made by the service alone')
-      const write = writeWith(
-        user,
-        event,
-        options.id === undefined ? random(16) : idOf(options.id, options.owner),
-      )
+    push: async (user, event, { id, owner } = {}, before = []) => {
+      if (!userForm.test(user)) throw new ProtocolError('not_found', 'no such user')
+      if (reservedTypes.has(event.type))
+        throw new ProtocolError('payload_invalid', 'this event type is reserved for the service')
+      const write = writeWith(user, event, id === undefined ? random(16) : idOf(id, owner))
       const result = await store.commit([...before, write])
       if (result.kind === 'refused' && result.write !== write)
-        throw new ProtocolError('replayed', 'the push was received before')
+        throw new ProtocolError('replayed', 'the push was already received')
       const stored = await store.findEvent(user, write.id)
-      if (stored === undefined) throw new ProtocolError('not_found', 'there is no such user')
+      if (stored === undefined) throw new ProtocolError('not_found', 'no such user')
       const isNew = result.kind === 'committed'
       if (!isNew) assertSame(unwrap(stored), event)
       return { sequence: stored.sequence, isNew }
@@ -122,23 +116,47 @@ export function createOutbox(parts: OutboxParts): Outbox {
   }
 }
 
-/** By id and not by number: an event has no number before it is stored. */
+/** By id: an event has no number before it is stored. */
 function contextOf(user: string, id: Uint8Array) {
   return secretContext('events.payload_wrapped', [user, id])
 }
 
-/** Names of owners hold no line break; nobody outside is the owner without a name. */
+/** The id of an event. Owners contain no line break, so the encoding is unambiguous. */
 function idOf(text: string, owner = ''): Uint8Array {
   if (text === '' || text.length > 255)
-    throw new ProtocolError('payload_invalid', 'the id of a push has 1 to 255 characters')
+    throw new ProtocolError('payload_invalid', 'the id of a push must have 1 to 255 characters')
   return new Uint8Array(
     createHash('sha256').update(`push id\n${owner}\n${text}`, 'utf8').digest().subarray(0, 16),
   )
 }
 
-/** The time of a repeated push is another one; all else must be as it was. */
+/** Compares everything but the time. @throws ProtocolError `idempotency_mismatch` */
 function assertSame(stored: Uint8Array, event: NewEvent): void {
   const { type, data } = parseEvent(decodeUtf8(stored))
   if (type === event.type && isDeepStrictEqual(data, JSON.parse(JSON.stringify(event.data)))) return
-  throw new ProtocolError('idempotency_mismatch', 'the id was used for another event')
+  throw new ProtocolError('idempotency_mismatch', 'the id belongs to another event')
+}
+
+/**
+ * Writes of the event `new-device`, for the commit that enrols a device.
+ *
+ * @returns nothing for a user without another device
+ * @throws StoreUnavailable
+ */
+export async function newDeviceEvents(
+  { store, outbox }: { readonly store: Pick<Store, 'listDevices'>; readonly outbox: Pick<Outbox, 'writeOf'> },
+  user: string,
+  device: string,
+  platform: string | undefined,
+): Promise<readonly Write[]> {
+  const devices = await store.listDevices(user)
+  if (!devices.some(({ id, revokedAt }) => revokedAt === null && id !== device)) return []
+  return [
+    outbox.writeOf(user, serviceEvent('new-device', { device, platform: platform ?? null, name: null })),
+  ]
+}
+
+/** The write of the event `device-revoked`, for the commit that revokes a device. */
+export function revokedDeviceEvent(outbox: Pick<Outbox, 'writeOf'>, user: string, device: string): Write {
+  return outbox.writeOf(user, serviceEvent('device-revoked', { device }))
 }

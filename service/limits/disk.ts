@@ -1,67 +1,69 @@
-/** Free space where the service writes: below a reserve nothing new is taken, before the disk is full in the middle. */
+/** Disk guard: below a reserve of free space, requests that write are refused before the disk is full. */
 import { statfs } from 'node:fs/promises'
 import { ProblemError } from '../problems/problem-error.ts'
 
-/** Seconds after which a refused request may be sent again. */
+/** Seconds. */
 const retryAfter = 30
 
-/** Space must come back to so much of the reserve, so that the service does not change its mind with every commit. */
-const recovered = 1.125
+/** Hysteresis: the service recovers at this multiple of the reserve. */
+const recoveryFactor = 1.125
 
 export interface DiskState {
-  /** Bytes; `undefined`: the system does not say. */
+  /** Bytes; `undefined` when unknown. */
   readonly free: number | undefined
   readonly reserve: number
   readonly isLow: boolean
 }
 
 export interface DiskGuard {
-  /** @throws ProtocolError `unavailable` with `reason: "storage_full"` while free space is below the reserve. */
+  /** @throws ProblemError `unavailable` with `reason: "storage_full"` while free space is below the reserve. */
   assertSpace(): void
   state(): DiskState
   stop(): void
 }
 
 export interface DiskSettings {
-  /** Folders of the database and of the data; the one with the least room counts. Empty: nothing is watched. */
+  /** The folder with the least free space counts. Empty: no check. */
   readonly folders: readonly string[]
-  /** Bytes; 0: nothing is watched. */
+  /** Bytes. */
   readonly reserve: number
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two checks. */
   readonly period?: number
-  /** Free bytes of a folder, for tests. */
+  /** Free bytes of a folder; injectable for tests. */
   readonly freeOf?: (folder: string) => Promise<number>
-  /** Called when space has become low or enough, and with the first look when it is low. */
+  /** Called on every transition, and after the first check when space is low. */
   readonly onChange: (state: DiskState) => void
 }
 
-/** A guard that has looked once. */
+export type DiskOverrides = Pick<DiskSettings, 'freeOf' | 'period'>
+
+/** Resolves after the first check. */
 export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
   const { folders, reserve, period = 2_000, freeOf = freeBytesOf, onChange } = settings
   let state: DiskState = { free: undefined, reserve, isLow: false }
-  const look = async (): Promise<void> => {
-    const found = await Promise.all(folders.map((folder) => freeOf(folder).catch(() => undefined)))
-    const known = found.filter((free) => free !== undefined)
+  const check = async (): Promise<void> => {
+    const results = await Promise.all(folders.map((folder) => freeOf(folder).catch(() => undefined)))
+    const known = results.filter((free) => free !== undefined)
     const free = known.length === 0 ? undefined : Math.min(...known)
-    const isLow = free !== undefined && free < (state.isLow ? reserve * recovered : reserve)
+    const isLow = free !== undefined && free < (state.isLow ? reserve * recoveryFactor : reserve)
     const hasChanged = isLow !== state.isLow
     state = { free, reserve, isLow }
     if (hasChanged) onChange(state)
   }
-  await look()
-  let running = false
+  await check()
+  let isChecking = false
   const timer = setInterval(() => {
-    if (running) return
-    running = true
-    void look().finally(() => {
-      running = false
+    if (isChecking) return
+    isChecking = true
+    void check().finally(() => {
+      isChecking = false
     })
   }, period)
   timer.unref()
   return {
     assertSpace() {
       if (!state.isLow) return
-      throw new ProblemError('unavailable', 'the disk is nearly full', {
+      throw new ProblemError('unavailable', 'free disk space is below the reserve', {
         retryAfter,
         members: { reason: 'storage_full' },
       })
@@ -71,7 +73,7 @@ export async function guardDisk(settings: DiskSettings): Promise<DiskGuard> {
   }
 }
 
-/** What an ordinary user may still write. */
+/** Space available to unprivileged processes. */
 async function freeBytesOf(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize

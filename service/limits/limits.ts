@@ -1,28 +1,25 @@
-/** Every limit of one service: who may send how much, and how much is at work at one time. */
+/** All limits of one service. */
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { BodyMemoryBudget } from './bodies.ts'
-import { createBodyMemoryBudget } from './bodies.ts'
-import type { ConcurrencyLimits, Release } from './bulkheads.ts'
-import { createConcurrencyLimits } from './bulkheads.ts'
+import type { BodyMemoryBudget } from './body-memory.ts'
+import { createBodyMemoryBudget } from './body-memory.ts'
+import type { Sender } from './client-address.ts'
+import { senderOf, sourceOf } from './client-address.ts'
+import type { ConcurrencyLimits, Release, SocketSlots } from './concurrency.ts'
+import { createConcurrencyLimits, createSocketSlots } from './concurrency.ts'
+import type { Counted, StorageQuota, Window } from './rate-limits.ts'
+import { createStorageQuota, createWindow, rateLimitFields } from './rate-limits.ts'
 import type { LimitSettings, Rate } from './settings.ts'
-import type { SocketSlots } from './sockets.ts'
-import { createSocketSlots } from './sockets.ts'
-import type { Sender } from './source.ts'
-import { senderOf, sourceOf } from './source.ts'
-import { createStorageQuota, type StorageQuota } from './storage.ts'
-import type { Quota, Window } from './window.ts'
-import { createWindow } from './window.ts'
 
-/** What is taken now. */
-export interface Taken {
-  /** Exchanges and pushes at work. */
+/** Current usage, for the metrics. */
+export interface ResourceUsage {
+  /** Exchanges and pushes in process. */
   readonly inFlight: number
-  /** Bytes of memory that are reserved for bodies. */
+  /** Bytes reserved for bodies. */
   readonly bodyBytes: number
 }
 
-/** Whose request it is, once signature and access token say so. */
+/** Who sent a verified request. */
 export interface Requester {
   readonly user: string
   readonly device: string
@@ -30,154 +27,127 @@ export interface Requester {
 }
 
 export interface Limits {
-  /** The address group of a client, from the connection and an attacker-controlled X-Forwarded-For. */
+  /** The address group of a client. `forwardedFor` is attacker-controlled. */
   source(remote: string | undefined, forwardedFor: string | undefined): string
-  /** The same client, for the audit log too. */
+  /** The same client, for the audit log. */
   sender(
     remote: string | undefined,
     headers: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
   ): Sender
-  /** Room for outer bodies. */
-  readonly bodies: BodyMemoryBudget
-  taken(): Taken
-  /** What users and devices make the service store. */
+  readonly bodyMemory: BodyMemoryBudget
   readonly storage: StorageQuota
-  /** Places for sockets. */
   readonly sockets: SocketSlots
+  usage(): ResourceUsage
   /**
-   * Counts a frame and takes a place among the exchanges at work, or among the logins at work.
+   * Counts a frame for its address group and acquires a slot.
    *
-   * @returns gives the place back; call it once.
-   * @throws ProblemError `overloaded`: 429 for too many frames of one source, 503 when every place is taken.
+   * @returns releases the slot
+   * @throws ProblemError `overloaded`: 429 for too many frames of one source, 503 when no slot is free.
    */
-  takeFrame(source: string, kind: 'login' | 'request'): Promise<Release>
-  /** What one device, user and route have at work. */
-  readonly acquireFor: ConcurrencyLimits['acquireFor']
-  /** Counts a handshake. @throws ProblemError `overloaded` (429). */
-  takeHandshake(source: string): Promise<void>
+  admitFrame(source: string, kind: 'login' | 'request'): Promise<Release>
+  /** Acquires a share of the concurrency of the device, the user and the route. */
+  readonly acquireShare: ConcurrencyLimits['acquireShare']
+  /** @throws ProblemError `overloaded` (429). */
+  countHandshake(source: string): Promise<void>
   /**
-   * Counts a verified request for its device, its user and its app, in this order; the first that is over its limit
-   * refuses, so that one device does not use up what belongs to others.
+   * Counts a verified request for its device, its user and its app, in this order. The first exceeded limit refuses,
+   * so one device cannot use up the allowance of its user or app.
    *
-   * @returns the fields `ratelimit-policy` and `ratelimit` of the answer (draft-ietf-httpapi-ratelimit-headers-10).
+   * @returns the fields `ratelimit-policy` and `ratelimit` of the response.
    * @throws ProblemError `rate_limited` (429), with the same fields.
    */
-  takeRequest(requester: Requester): Promise<readonly Field[]>
-  /**
-   * Counts a request about the outcome of another, for its user alone and apart from all others.
-   *
-   * @returns as {@link Limits.takeRequest}.
-   * @throws ProblemError as {@link Limits.takeRequest}.
-   */
-  takeOutcome(requester: Pick<Requester, 'user'>): Promise<readonly Field[]>
-  /**
-   * Counts a push of an address before its signature is looked at, and takes a place among all that is at work.
-   *
-   * @returns as {@link Limits.takeFrame}.
-   * @throws ProblemError as {@link Limits.takeFrame}.
-   */
-  takePush(source: string): Promise<Release>
-  /**
-   * Counts a verified push for the key that signed it.
-   *
-   * @returns the fields `ratelimit-policy` and `ratelimit`.
-   * @throws ProblemError `rate_limited` (429), with the same fields.
-   */
-  takePushOf(key: string): Promise<readonly Field[]>
+  countRequest(requester: Requester): Promise<readonly Field[]>
+  /** Counts an outcome query for its user. Returns and throws as {@link Limits.countRequest}. */
+  countOutcomeQuery(requester: Pick<Requester, 'user'>): Promise<readonly Field[]>
+  /** Counts a push for its address group, before its signature is verified. As {@link Limits.admitFrame}. */
+  admitPush(source: string): Promise<Release>
+  /** Counts a verified push for the key that signed it. As {@link Limits.countRequest}. */
+  countPush(key: string): Promise<readonly Field[]>
 }
 
-/** @param trustedProxies how many proxies of our own append to X-Forwarded-For */
+/** @param trustedProxies number of the operator's own proxies that append to X-Forwarded-For */
 export function createLimits(settings: LimitSettings, trustedProxies: number): Limits {
   const frames = createWindow(settings.frame_ip)
   const handshakes = createWindow(settings.handshake_ip)
-  const pushes = createWindow(settings.push_ip)
-  const pushesOf = createWindow(settings.push_key)
+  const pushesOfAddress = createWindow(settings.push_ip)
+  const pushesOfKey = createWindow(settings.push_key)
   const outcomes = createWindow(settings.outcome)
+  const concurrency = createConcurrencyLimits(settings)
+  const bodyMemory = createBodyMemoryBudget(settings.body_mib * 1_048_576)
+  return {
+    source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
+    sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
+    bodyMemory,
+    storage: createStorageQuota(settings),
+    sockets: createSocketSlots(settings),
+    usage: () => ({ inFlight: concurrency.inFlight(), bodyBytes: bodyMemory.reserved() }),
+    async admitFrame(source, kind) {
+      await countUnauthenticated(frames, source, 'frames')
+      return concurrency.acquire(kind)
+    },
+    acquireShare: concurrency.acquireShare,
+    countHandshake: (source) => countUnauthenticated(handshakes, source, 'handshakes'),
+    countRequest: requestCounter(settings),
+    countOutcomeQuery: ({ user }) => countOne(outcomes, user, 'outcome', settings.outcome),
+    async admitPush(source) {
+      await countUnauthenticated(pushesOfAddress, source, 'pushes')
+      return concurrency.acquire('request')
+    },
+    countPush: (key) => countOne(pushesOfKey, key, 'key', settings.push_key),
+  }
+}
+
+function requestCounter(settings: LimitSettings): Limits['countRequest'] {
   const windows = {
     device: createWindow(settings.device),
     user: createWindow(settings.user),
     app: createWindow(settings.app),
   }
-  const bulkheads = createConcurrencyLimits(settings)
-  const bodies = createBodyMemoryBudget(settings.body_mib * 1_048_576)
-  return {
-    source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
-    sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
-    taken: () => ({ inFlight: bulkheads.atWork(), bodyBytes: bodies.reserved() }),
-    bodies,
-    storage: createStorageQuota(settings),
-    sockets: createSocketSlots(settings),
-    async takeFrame(source, kind) {
-      await consumeUnauthenticated(frames, source, 'frames')
-      return bulkheads.acquire(kind)
-    },
-    acquireFor: bulkheads.acquireFor,
-    takeHandshake: (source) => consumeUnauthenticated(handshakes, source, 'frames'),
-    async takeRequest({ device, user, appid }) {
-      const counted: Counted[] = []
-      for (const [name, key] of [
-        ['device', device],
-        ['user', user],
-        ['app', appid],
-      ] as const) {
-        const quota = await windows[name].take(key)
-        // How busy the others of an app are is nobody's business, unless it is why a request is refused.
-        if (name !== 'app' || !quota.isWithin) counted.push({ name, rate: settings[name], quota })
-        if (!quota.isWithin) throw refusalOf(name, quota, rateFields(counted))
-      }
-      return rateFields(counted)
-    },
-    async takePush(source) {
-      await consumeUnauthenticated(pushes, source, 'pushes')
-      return bulkheads.acquire('request')
-    },
-    takeOutcome: ({ user }) => takeOne(outcomes, user, 'outcome', settings.outcome),
-    takePushOf: (key) => takeOne(pushesOf, key, 'key', settings.push_key),
+  return async ({ device, user, appid }) => {
+    const counted: Counted[] = []
+    for (const [name, key] of [
+      ['device', device],
+      ['user', user],
+      ['app', appid],
+    ] as const) {
+      const quota = await windows[name].consume(key)
+      // The load of an app is disclosed only when it is the reason for a refusal.
+      if (name !== 'app' || !quota.isWithin) counted.push({ name, rate: settings[name], quota })
+      if (!quota.isWithin) throw rateLimited(counted)
+    }
+    return rateLimitFields(counted)
   }
 }
 
-async function consumeUnauthenticated(
+async function countUnauthenticated(
   window: Window,
   source: string,
-  what: 'frames' | 'pushes',
+  unit: 'frames' | 'handshakes' | 'pushes',
 ): Promise<void> {
-  const { isWithin, resetsIn } = await window.take(source)
+  const { isWithin, resetsIn } = await window.consume(source)
   if (isWithin) return
-  throw new ProblemError('overloaded', `too many ${what} from this address`, {
-    status: 429,
-    retryAfter: resetsIn,
-  })
+  const details = { status: 429, retryAfter: resetsIn } as const
+  throw new ProblemError('overloaded', `too many ${unit} from this address`, details)
 }
 
-async function takeOne(
+async function countOne(
   window: Window,
   key: string,
   name: Counted['name'],
   rate: Rate,
 ): Promise<readonly Field[]> {
-  const quota = await window.take(key)
-  const fields = rateFields([{ name, rate, quota }])
-  if (!quota.isWithin) throw refusalOf(name, quota, fields)
-  return fields
+  const counted = [{ name, rate, quota: await window.consume(key) }]
+  if (!counted[0]?.quota.isWithin) throw rateLimited(counted)
+  return rateLimitFields(counted)
 }
 
-interface Counted {
-  readonly name: 'device' | 'user' | 'app' | 'key' | 'outcome'
-  readonly rate: Rate
-  readonly quota: Quota
-}
-
-function refusalOf(name: Counted['name'], { resetsIn }: Quota, fields: readonly Field[]): ProblemError {
-  const details = { status: 429, retryAfter: resetsIn, fields } as const
-  return new ProblemError('rate_limited', `too many requests of this ${name}`, details)
-}
-
-/** Structured-field lists: one policy and one state for each limit that was counted. */
-function rateFields(counted: readonly Counted[]): readonly Field[] {
-  const policies = counted.map(({ name, rate }) => `"${name}";q=${rate.count};w=${rate.seconds}`)
-  const states = counted.map(({ name, quota }) => `"${name}";r=${quota.remaining};t=${quota.resetsIn}`)
-  return [
-    ['ratelimit-policy', policies.join(', ')],
-    ['ratelimit', states.join(', ')],
-  ]
+/** The last limit is the exceeded one. */
+function rateLimited(counted: readonly Counted[]): ProblemError {
+  const exceeded = counted.at(-1)
+  const details = { status: 429, retryAfter: exceeded?.quota.resetsIn ?? 1 } as const
+  const fields = rateLimitFields(counted)
+  return new ProblemError('rate_limited', `too many requests of this ${exceeded?.name}`, {
+    ...details,
+    fields,
+  })
 }

@@ -1,168 +1,126 @@
-/** The limits of a service: their defaults, and how an operator writes them. */
+/** `MINISEAL_LIMITS`: names, defaults and syntax. */
 
-/** So many in a window of so many seconds. */
+/** `count` events per window of `seconds`. */
 export interface Rate {
   readonly count: number
   readonly seconds: number
 }
 
-export interface LimitSettings {
-  /** Handshake frames of one address group, refused before any cryptography. */
-  readonly handshake_ip: Rate
+const perMinute = (count: number): Rate => ({ count, seconds: 60 })
+const perDay = (count: number): Rate => ({ count, seconds: 86_400 })
+
+/** Carriers put many phones behind one address: the limits of an address are far above those of a user. */
+const production = {
+  /** Handshake frames of one address group, checked before any cryptography. */
+  handshake_ip: perMinute(300),
   /** All frames of one address group. */
-  readonly frame_ip: Rate
-  /** Signed requests inside the channel. */
-  readonly user: Rate
-  readonly device: Rate
-  readonly app: Rate
-  /** Mebibytes that the unsafe requests of one device, and of one user, may make the service store. */
-  readonly stored_mib_device: Rate
-  readonly stored_mib_user: Rate
-  /** Requests of one user about the outcomes of their requests; they count for no other limit of user, device or app. */
-  readonly outcome: Rate
-  /** Pushes of one address group, refused before any cryptography. */
-  readonly push_ip: Rate
-  /** Signed pushes of one key. */
-  readonly push_key: Rate
-  /** Exchanges at work at one time. */
-  readonly in_flight: number
-  /** Hundredths of `in_flight` and of `body_mib` that one device, one user and one route may have at work. */
-  readonly device_share: number
-  readonly user_share: number
-  readonly route_share: number
-  /** Hundredths of `in_flight`: places that logins have of their own, besides. */
-  readonly login_share: number
-  /** Hundredths of `in_flight`: requests that may wait for WeChat at one time, for each of its purposes. */
-  readonly wechat_share: number
-  /** Mebibytes of outer bodies, as declared, that are held at one time. */
-  readonly body_mib: number
-  /** Open connections. */
-  readonly connections: number
-  /** Open connections of one address group; not counted behind trusted proxies. */
-  readonly connections_ip: number
-  /** Open sockets of the channel, of one address group, of one user and of one session. */
-  readonly sockets: number
-  readonly sockets_ip: number
-  readonly sockets_user: number
-  readonly sockets_session: number
-}
-
-/** Wide enough for tests and measurements on one machine, and bounded all the same. */
-const development: LimitSettings = {
-  handshake_ip: { count: 60_000, seconds: 60 },
-  frame_ip: { count: 600_000, seconds: 60 },
-  user: { count: 60_000, seconds: 60 },
-  device: { count: 60_000, seconds: 60 },
-  app: { count: 600_000, seconds: 60 },
-  stored_mib_device: { count: 4_096, seconds: 86_400 },
-  stored_mib_user: { count: 8_192, seconds: 86_400 },
-  outcome: { count: 60_000, seconds: 60 },
-  push_ip: { count: 600_000, seconds: 60 },
-  push_key: { count: 600_000, seconds: 60 },
-  in_flight: 1_024,
-  device_share: 100,
-  user_share: 100,
-  route_share: 100,
-  login_share: 25,
-  wechat_share: 12,
-  body_mib: 64,
-  connections: 4_096,
-  connections_ip: 4_096,
-  sockets: 4_096,
-  sockets_ip: 4_096,
-  sockets_user: 20,
-  sockets_session: 2,
-}
-
-/** Many phones share one address of their carrier, so the limits of an address are far above those of a person. */
-const production: LimitSettings = {
-  handshake_ip: { count: 300, seconds: 60 },
-  frame_ip: { count: 6_000, seconds: 60 },
-  user: { count: 1_200, seconds: 60 },
-  device: { count: 600, seconds: 60 },
-  app: { count: 60_000, seconds: 60 },
-  stored_mib_device: { count: 128, seconds: 86_400 },
-  stored_mib_user: { count: 256, seconds: 86_400 },
-  outcome: { count: 60, seconds: 60 },
-  push_ip: { count: 12_000, seconds: 60 },
-  push_key: { count: 6_000, seconds: 60 },
+  frame_ip: perMinute(6_000),
+  /** Verified requests of one user, one device, one app. */
+  user: perMinute(1_200),
+  device: perMinute(600),
+  app: perMinute(60_000),
+  /** MiB that the unsafe requests of one device, and of one user, may make the service store. */
+  stored_mib_device: perDay(128),
+  stored_mib_user: perDay(256),
+  /** Outcome queries of one user. They count towards no other limit. */
+  outcome: perMinute(60),
+  /** Pushes of one address group, checked before any cryptography. */
+  push_ip: perMinute(12_000),
+  /** Verified pushes of one key. */
+  push_key: perMinute(6_000),
+  /** Concurrent exchanges. */
   in_flight: 256,
+  /** Per cent of `in_flight` and `body_mib` that one device, one user and one route may use at a time. */
   device_share: 6,
   user_share: 12,
   route_share: 50,
+  /** Per cent of `in_flight`: concurrent logins, in addition to `in_flight`. */
   login_share: 25,
+  /** Per cent of `in_flight`: concurrent WeChat calls, for each purpose. */
   wechat_share: 12,
+  /** MiB of outer bodies in memory, counted by declared length. */
   body_mib: 64,
+  /** Open connections. */
   connections: 4_096,
+  /** Open connections of one address group; not enforced behind trusted proxies. */
   connections_ip: 512,
+  /** Open WebSockets, and those of one address group, one user and one session. */
   sockets: 2_048,
   sockets_ip: 512,
   sockets_user: 20,
   sockets_session: 2,
 }
 
-/** The limits where nothing else is said. */
+type Name = keyof typeof production
+
+export type LimitSettings = { readonly [N in Name]: (typeof production)[N] }
+
+/** Wide enough for tests and benchmarks on one machine, but bounded. */
+const development: LimitSettings = {
+  ...production,
+  handshake_ip: perMinute(60_000),
+  frame_ip: perMinute(600_000),
+  user: perMinute(60_000),
+  device: perMinute(60_000),
+  app: perMinute(600_000),
+  stored_mib_device: perDay(4_096),
+  stored_mib_user: perDay(8_192),
+  outcome: perMinute(60_000),
+  push_ip: perMinute(600_000),
+  push_key: perMinute(600_000),
+  in_flight: 1_024,
+  device_share: 100,
+  user_share: 100,
+  route_share: 100,
+  connections_ip: 4_096,
+  sockets: 4_096,
+  sockets_ip: 4_096,
+}
+
 export function defaultLimits(mode: 'development' | 'production'): LimitSettings {
   return mode === 'production' ? production : development
 }
 
-const rateNames = [
-  'handshake_ip',
-  'frame_ip',
-  'user',
-  'device',
-  'app',
-  'stored_mib_device',
-  'stored_mib_user',
-  'outcome',
-  'push_ip',
-  'push_key',
-] as const
-const shareNames = ['device_share', 'user_share', 'route_share', 'login_share', 'wechat_share'] as const
-const boundNames = [
-  ...shareNames,
-  'in_flight',
-  'body_mib',
-  'connections',
-  'connections_ip',
-  'sockets',
-  'sockets_ip',
-  'sockets_user',
-  'sockets_session',
-] as const
+type RateName = { [N in Name]: LimitSettings[N] extends Rate ? N : never }[Name]
+type CountName = Exclude<Name, RateName>
 
-/** A window of more than a day would not fit a timer, and nobody waits for it. */
+const names = Object.keys(production) as Name[]
+const isRate = (name: Name): name is RateName => typeof production[name] !== 'number'
+const rateNames = names.filter(isRate)
+const countNames = names.filter((name): name is CountName => !isRate(name))
+const shareNames = countNames.filter((name) => name.endsWith('_share'))
+
+/** Seconds. Node's timers do not reach further than 24.8 days; nobody waits for more than a day. */
 const maxWindow = 86_400
 
-/** The largest body is a frame of 1 MiB in base64. */
-const minBodies = 2
+/** The largest body is a 1 MiB frame in base64. */
+const minBodyMib = 2
 
-const form = `MINISEAL_LIMITS must be a comma list of name=count/seconds (${rateNames.join(', ')}) and name=count (${boundNames.join(', ')})`
+const form = `MINISEAL_LIMITS must be a comma list of name=count/seconds (${rateNames.join(', ')}) and name=count (${countNames.join(', ')})`
 
 /**
- * Reads `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`; what it does not name keeps its default.
+ * Parses `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`. Limits that are not named keep their default.
  *
- * @throws Error for an unknown or repeated name, a value of the wrong form, a zero, a window over a day, or
- *   less room for bodies than one of them takes.
+ * @throws Error for an unknown or repeated name, a malformed value, zero, a window over a day, a share over 100, and
+ *   less body memory than one body takes.
  */
 export function parseLimits(text: string | undefined, mode: 'development' | 'production'): LimitSettings {
-  const settings: { -readonly [Name in keyof LimitSettings]: LimitSettings[Name] } = {
-    ...defaultLimits(mode),
-  }
+  const settings: { -readonly [N in Name]: LimitSettings[N] } = { ...defaultLimits(mode) }
   const seen = new Set<string>()
   for (const entry of text?.split(',') ?? []) {
     const [, name = '', value = ''] = /^\s*([a-z_]+)=([0-9/]+)\s*$/.exec(entry) ?? []
     if (seen.has(name)) throw new Error(`MINISEAL_LIMITS names ${name} twice`)
     seen.add(name)
     const rateName = rateNames.find((known) => known === name)
-    const boundName = boundNames.find((known) => known === name)
+    const countName = countNames.find((known) => known === name)
     if (rateName !== undefined) settings[rateName] = parseRate(value)
-    else if (boundName !== undefined) settings[boundName] = parseCount(value)
+    else if (countName !== undefined) settings[countName] = parseCount(value)
     else throw new Error(form)
   }
   if (shareNames.some((name) => settings[name] > 100))
-    throw new Error('MINISEAL_LIMITS has a share of more than 100 hundredths')
-  if (settings.body_mib < minBodies) throw new Error('MINISEAL_LIMITS must leave body_mib=2 or more')
+    throw new Error('MINISEAL_LIMITS: a share must not exceed 100')
+  if (settings.body_mib < minBodyMib)
+    throw new Error(`MINISEAL_LIMITS: body_mib must be at least ${minBodyMib}`)
   return settings
 }
 
@@ -170,7 +128,7 @@ function parseRate(text: string): Rate {
   const [count = '', seconds = '', ...rest] = text.split('/')
   if (rest.length > 0) throw new Error(form)
   const rate = { count: parseCount(count), seconds: parseCount(seconds) }
-  if (rate.seconds > maxWindow) throw new Error('MINISEAL_LIMITS has a window of more than a day')
+  if (rate.seconds > maxWindow) throw new Error('MINISEAL_LIMITS: a window must not exceed a day')
   return rate
 }
 
@@ -180,7 +138,7 @@ function parseCount(text: string): number {
 }
 
 /**
- * Reads `MINISEAL_TRUSTED_PROXIES`: how many proxies of our own stand in front, each of which appends to X-Forwarded-For.
+ * Parses `MINISEAL_TRUSTED_PROXIES`: how many of the operator's own proxies append to X-Forwarded-For.
  *
  * @throws Error for anything but a number from 0 to 9.
  */

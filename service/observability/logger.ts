@@ -1,4 +1,7 @@
-/** The service's log: one allow-list of fields. No body, path, token, key, code, openid or address is ever in a line. */
+/**
+ * The log of the service: JSON lines with an allow-list of fields. No line contains a body, path, token, key, code,
+ * openid or address.
+ */
 import type { Logger } from 'pino'
 import { pino } from 'pino'
 import type { ExchangeRecord } from '../channel/context.ts'
@@ -10,107 +13,152 @@ import { faultCodeOf } from '../store/store.ts'
 import type { LogEvent } from '../tlog/events.ts'
 import { refusalTexts } from '../tlog/log-health.ts'
 import type { WechatCall } from '../wechat/client.ts'
-import { createRefusalSampler } from './log-sampling.ts'
 import { standardErrorSink } from './log-sink.ts'
 
-/** A logger of lines in JSON on standard error, so that standard output stays the command's own. */
+/** Logs to standard error; standard output belongs to the command. */
 export function createLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardErrorSink())
 }
 
-/** A line for each exchange; faults of ours are errors, refusals are not. Of one source's refusals a few are written. */
-export function exchangeRecorder(log: Logger): (record: ExchangeRecord) => void {
-  const isWritten = createRefusalSampler((leftOut) => log.info({ event: 'refusals-left-out', ...leftOut }))
+/** Logs exchanges: internal errors at level error, refusals (sampled per source) and successes at level info. */
+export function logExchanges(log: Logger): (record: ExchangeRecord) => void {
+  const isSampled = createRefusalSampler((counts) => log.info({ event: 'refusals.suppressed', ...counts }))
   return ({ requestId, source, kind, status, code, step, risk, durationMs, error }) => {
-    if (code !== undefined && error === undefined && !isWritten(source, code)) return
-    const line = { event: 'exchange', requestId, kind, status, code, step, risk, durationMs }
+    if (code !== undefined && error === undefined && !isSampled(source, code)) return
+    const line = { event: 'exchange.completed', requestId, kind, status, code, step, risk, durationMs }
     if (error === undefined) log.info(line)
     else log.error({ ...line, fault: faultOf(error) })
   }
 }
 
-/** A line for each call of WeChat's API, with the `rid` that their support asks for. */
-export function wechatRecorder(log: Logger): (call: WechatCall) => void {
+/** Logs calls of the WeChat API, with the `rid` that WeChat support asks for. */
+export function logWechatCalls(log: Logger): (call: WechatCall) => void {
   return ({ api, outcome, errcode, rid, durationMs }) => {
-    const line = { event: 'wechat', api, outcome, errcode, rid, durationMs }
+    const line = { event: 'wechat.called', api, outcome, errcode, rid, durationMs }
     if (outcome === 'ok') log.info(line)
     else log.warn(line)
   }
 }
 
-/** SQLite: from here on everything is refused until the process is started anew. */
-export function databaseRecorder(log: Logger): (error: unknown) => void {
+/** Logs the failure after which SQLite refuses everything until a restart. */
+export function logDatabaseFailure(log: Logger): (error: unknown) => void {
   return (error) => {
     const reason = error instanceof DatabaseReplaced ? 'file-replaced' : 'disk-failed'
-    log.fatal({ event: 'database-lost', reason, errno: errnoOf(error) })
+    const errno = error instanceof Error && 'code' in error ? error.code : undefined
+    log.fatal({ event: 'database.failed', reason, errno: typeof errno === 'string' ? errno : undefined })
   }
 }
 
-/** Lines about clocks that do not run alike, and when they do again. */
-export function clockRecorder(log: Logger) {
+export function logClock(log: Logger) {
   return {
     onJump: ({ seconds }: ClockJump): void =>
-      log.warn({
-        event: 'clock-jump',
-        seconds,
-        text: 'nothing is deleted until the clock has run evenly again',
-      }),
-    onSettled: (): void => log.info({ event: 'clock-settled' }),
+      log.warn({ event: 'clock.jumped', seconds, text: 'pruning suspended until the clock is stable again' }),
+    onStable: (): void => log.info({ event: 'clock.stable' }),
   }
 }
 
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-/** Lines about the audit log. A log that refuses stops every payment: that is an error, and says what to do. */
-export function logRecorder(log: Logger): (event: LogEvent) => void {
+/** Logs events of the transparency log. A log that accepts no entries stops every payment: level error. */
+export function logTlog(log: Logger): (event: LogEvent) => void {
   return (event) => {
     switch (event.kind) {
       case 'health':
-        if (event.health.kind !== 'refused') return log.info({ event: 'log', standing: event.health.kind })
+        if (event.health.kind !== 'refused')
+          return log.info({ event: 'tlog.health', health: event.health.kind })
         return log.error({
-          event: 'log',
-          standing: 'refused',
+          event: 'tlog.health',
+          health: 'refused',
           refusal: event.health.refusal,
           text: `${refusalTexts[event.health.refusal]}; see miniseal audit status`,
         })
       case 'sequenced':
-        return log.debug({ event: 'log-sequenced', leaves: event.leaves, size: event.size })
+        return log.debug({ event: 'tlog.sequenced', entries: event.leaves, size: event.size })
       case 'signed':
-        return log.debug({ event: 'log-signed', origin: event.origin, size: event.size })
+        return log.debug({ event: 'tlog.signed', origin: event.origin, size: event.size })
       case 'failed':
-        return log.warn({ event: 'log-failed', task: event.task, fault: faultOf(event.error) })
+        return log.warn({ event: 'tlog.failed', task: event.task, fault: faultOf(event.error) })
     }
   }
 }
 
-/** A line for each request that a backend did not answer as it must. */
-export function upstreamRecorder(log: Logger): (fault: UpstreamFault) => void {
-  return ({ route, cause, errno }) => log.warn({ event: 'upstream', route, cause, errno })
+/** Logs requests without a valid response from their backend. */
+export function logUpstreamFaults(log: Logger): (fault: UpstreamFault) => void {
+  return ({ route, cause, errno }) => log.warn({ event: 'upstream.failed', route, cause, errno })
 }
 
-/** Lines about the disk: from the first one on payments are refused, with the second one they go on. */
-export function diskRecorder(log: Logger): (state: DiskState) => void {
+/** Logs transitions of the disk guard: unsafe requests are refused between the two. */
+export function logDisk(log: Logger): (state: DiskState) => void {
   return ({ free, reserve, isLow }) => {
-    const line = { event: 'disk', low: isLow, free, reserve }
-    if (isLow)
-      log.error({ ...line, text: 'free space is below MINISEAL_DISK_RESERVE; unsafe requests are refused' })
-    else log.info(line)
+    if (!isLow) return log.info({ event: 'disk.recovered', free, reserve })
+    const text = 'free space is below MINISEAL_DISK_RESERVE; unsafe requests are refused'
+    return log.error({ event: 'disk.low', free, reserve, text })
   }
 }
 
-/** Names and places of a fault, without its message: a message may quote what was attacker-controlled or secret. */
-function faultOf(error: unknown): {
+interface Fault {
   readonly name: string
   readonly code?: string | undefined
   readonly at: readonly string[]
-} {
+}
+
+/** Name, code and stack of an error without its message, which may quote attacker-controlled or secret data. */
+function faultOf(error: unknown): Fault {
   if (!(error instanceof Error)) return { name: typeof error, at: [] }
-  const at = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
   return {
     name: error.name,
     code: faultCodeOf(error),
-    at: at.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')),
+    at: frames.slice(0, 6).map((line) => line.trim().replace(/\(?(?:file:\/\/)?\/[^\s]*\//, '')),
+  }
+}
+
+/** Refusals of one source that are logged per window. */
+const perSource = 20
+
+/** Milliseconds. */
+const samplingWindow = 60_000
+
+/** Sources that are counted separately; all others share one allowance. */
+const maxSources = 10_000
+
+/** Refusals of one window that were not logged. */
+export interface SuppressedCounts {
+  readonly refusals: number
+  /** Number of sources that exceeded their allowance. */
+  readonly sources: number
+  /** Refusals by code. */
+  readonly codes: Readonly<Record<string, number>>
+}
+
+/**
+ * Samples the refusals of each source.
+ *
+ * @param report called at the end of a window with suppressed refusals
+ * @returns whether to log a refusal
+ */
+export function createRefusalSampler(
+  report: (counts: SuppressedCounts) => void,
+): (source: string, code: string) => boolean {
+  let counts = new Map<string, number>()
+  let codes: Record<string, number> = {}
+  let refusals = 0
+  let isOpen = false
+  const closeWindow = (): void => {
+    const sources = [...counts.values()].filter((count) => count > perSource).length
+    if (refusals > 0) report({ refusals, sources, codes })
+    counts = new Map()
+    codes = {}
+    refusals = 0
+    isOpen = false
+  }
+  return (source, code) => {
+    if (!isOpen) setTimeout(closeWindow, samplingWindow).unref()
+    isOpen = true
+    const name = counts.has(source) || counts.size < maxSources ? source : 'others'
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    if (count <= perSource) return true
+    refusals += 1
+    codes[code] = (codes[code] ?? 0) + 1
+    return false
   }
 }

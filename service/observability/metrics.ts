@@ -1,296 +1,105 @@
-/**
- * What the service tells Prometheus. Every label is from a closed set (codes, stages, kinds, paths of WeChat's API):
- * no path, no user, nothing that somebody outside could choose, so that nobody outside can make the service keep more.
- */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { ExchangeRecord } from '../channel/context.ts'
-import type { ClockJump } from '../clock.ts'
-import type { DiskGuard } from '../limits/disk.ts'
-import type { CommitReport } from '../store/store.ts'
-import type { LogEvent } from '../tlog/events.ts'
-import type { WechatCall } from '../wechat/client.ts'
-import { isKnownErrcode } from '../wechat/errcodes.ts'
-import { droppedLines } from './log-sink.ts'
-import type { MetricsText } from './metrics-route.ts'
-import { type OperatorMetrics, observeSlots } from './operator-metrics.ts'
-import type { SocketMetrics } from './socket-metrics.ts'
-import { observeSockets } from './socket-metrics.ts'
-import { type ObservedLog, observeLog } from './tlog-metrics.ts'
+/** `GET /metrics`: the metrics of one service in the Prometheus text format, and access to them. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Context } from 'hono'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import * as collect from './collectors.ts'
 
-/** Observers for the parts of the service; none of them throws. */
-export interface Metrics extends SocketMetrics, OperatorMetrics {
-  readonly onExchange: (record: ExchangeRecord) => void
-  readonly onWechatCall: (call: WechatCall) => void
-  readonly onCommit: (report: CommitReport) => void
-  readonly clock: { readonly onJump: (jump: ClockJump) => void; readonly onSettled: () => void }
-  /** The database is lost until a restart. */
-  readonly onDatabaseLost: () => void
-  /** Registers the metrics of the audit log; once. @returns the observer of what it does */
-  watchLog(status: () => Promise<ObservedLog>): (event: LogEvent) => void
-  /** Registers the gauges of the disk; once. */
-  watchDisk(disk: Pick<DiskGuard, 'state'>): void
-  /** Everything in Prometheus' text format. */
-  read(): Promise<MetricsText>
+/** Observers for the parts of the service. None of them throws. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** A document in the Prometheus text format and its content type. */
+export interface MetricsText {
+  readonly type: string
+  readonly text: string
 }
 
-/** Buckets in seconds: from a stage in memory to a call of a backend that takes all the time it has. */
-const seconds = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-/** Buckets for commits in one transaction; 256 is the most that share one. */
-const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-
-/** For how long a count of sessions is good, in milliseconds: scraping often costs the database nothing. */
-const countAge = 15_000
-
-/**
- * Makes the metrics of one service, in a registry of its own.
- *
- * @param countSessions sessions that are open; asked at most every 15 s, and only when somebody reads the metrics
- */
-export function createMetrics(countSessions: () => Promise<number>): Metrics {
+/** @param countSessions active sessions; called on a scrape, at most every 15 s */
+export function createMetrics(countSessions: () => Promise<number>) {
   const registry = new Registry()
-  const onExchange = exchangeObserver(registry)
-  const onWechatCall = wechatObserver(registry)
-  const onCommit = commitObserver(registry)
-  gaugeSessions(registry, countSessions)
-  countLostLines(registry)
-  let isReadFirst = true
+  collect.collectSessions(registry, countSessions)
+  collect.collectDroppedLines(registry)
+  let isFirstScrape = true
   return {
-    onExchange,
-    onWechatCall,
-    onCommit,
-    onDatabaseLost: lossObserver(registry),
-    clock: clockObserver(registry),
-    ...observeSockets(registry),
-    ...observeSlots(registry),
-    watchLog: (status) => observeLog(registry, status),
-    watchDisk: (disk) => gaugeDisk(registry, disk),
-    async read() {
-      // Those of the process observe timers and garbage collection: not before somebody wants to know.
-      if (isReadFirst) collectDefaultMetrics({ register: registry })
-      isReadFirst = false
+    onExchange: collect.collectExchanges(registry),
+    onWechatCall: collect.collectWechatCalls(registry),
+    onCommit: collect.collectCommits(registry),
+    onDatabaseFailed: collect.collectDatabaseFailure(registry),
+    onUpstreamFault: collect.collectUpstreamFaults(registry),
+    onConnectionClosed: collect.collectClosedConnections(registry),
+    onSocket: collect.collectSockets(registry),
+    clock: collect.collectClock(registry),
+    /** Wraps a store to count its committed events. */
+    countPushes: collect.collectPushes(registry),
+    /** Each `watch…` registers the gauges of a part that exists later; call it once. */
+    watchTlog: (status: () => Promise<collect.ObservedLog>) => collect.collectTlog(registry, status),
+    watchDisk: (disk: Parameters<typeof collect.collectDisk>[1]) => collect.collectDisk(registry, disk),
+    watchUsage: (usage: Parameters<typeof collect.collectUsage>[1]) => collect.collectUsage(registry, usage),
+    watchRoutes: (routes: Parameters<typeof collect.collectRoutes>[1]) =>
+      collect.collectRoutes(registry, routes),
+    async read(): Promise<MetricsText> {
+      // Process metrics observe timers and garbage collection: not before somebody scrapes.
+      if (isFirstScrape) collectDefaultMetrics({ register: registry })
+      isFirstScrape = false
       return { type: registry.contentType, text: await registry.metrics() }
     },
   }
 }
 
-/** Hands each value to several observers, in order. */
-export function toEach<T>(...observers: readonly ((value: T) => void)[]): (value: T) => void {
+/** Calls several observers with each value, in order. */
+export function fanOut<T>(...observers: readonly ((value: T) => void)[]): (value: T) => void {
   return (value) => {
     for (const observe of observers) observe(value)
   }
 }
 
-function exchangeObserver(registry: Registry): Metrics['onExchange'] {
-  const registers = [registry]
-  const total = new Counter({
-    name: 'miniseal_exchanges_total',
-    help: 'Exchanges by kind, class of status, refusal code (ok: none) and the step that refused.',
-    labelNames: ['kind', 'status', 'code', 'step'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'miniseal_exchange_duration_seconds',
-    help: 'Time from a frame to its answer.',
-    labelNames: ['kind'],
-    buckets: seconds,
-    registers,
-  })
-  const stage = new Histogram({
-    name: 'miniseal_stage_duration_seconds',
-    help: 'Time of one stage of an exchange, the one that refused included.',
-    labelNames: ['stage'],
-    buckets: seconds,
-    registers,
-  })
-  const replays = new Counter({
-    name: 'miniseal_replays_refused_total',
-    help: 'Requests and logins whose nonce was used before.',
-    registers,
-  })
-  const risks = new Counter({
-    name: 'miniseal_login_risk_total',
-    help: "Logins by WeChat's risk rank (0 to 4, unavailable, or blocked by WeChat itself); see MINISEAL_RISK_POLICY.",
-    labelNames: ['risk'],
-    registers,
-  })
-  return ({ kind, status, code = 'ok', step = '', durationMs, stages = [], risk }) => {
-    total.inc({ kind, status: `${Math.floor(status / 100)}xx`, code, step })
-    duration.observe({ kind }, durationMs / 1000)
-    for (const time of stages) stage.observe({ stage: time.stage }, time.durationMs / 1000)
-    if (code === 'replayed') replays.inc()
-    if (risk !== undefined) risks.inc({ risk: String(risk) })
+/** Who may read the metrics: holders of the token, everybody who can connect, or nobody. */
+export type MetricsAccess =
+  | { readonly kind: 'token'; readonly token: string }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'off' }
+
+/**
+ * Parses `MINISEAL_METRICS_TOKEN`. Without a token the metrics are open in development, which listens on loopback
+ * only, and off in production, where requests through a reverse proxy come from loopback too.
+ *
+ * @param token 16 to 256 characters of a bearer token (RFC 6750)
+ * @throws Error for the operator.
+ */
+export function parseMetricsAccess(
+  token: string | undefined,
+  mode: 'development' | 'production',
+): MetricsAccess {
+  if (token === undefined) return { kind: mode === 'development' ? 'open' : 'off' }
+  if (!/^[A-Za-z0-9._~+/-]{16,256}=*$/.test(token)) {
+    throw new Error(
+      'MINISEAL_METRICS_TOKEN must be 16 to 256 letters, digits or ._~+/-; make one with: openssl rand -hex 32',
+    )
+  }
+  return { kind: 'token', token }
+}
+
+/** Handles `GET /metrics`. The header is attacker-controlled. */
+export function metricsHandler(
+  access: MetricsAccess,
+  read: () => Promise<MetricsText>,
+): (c: Context) => Promise<Response> {
+  return async function metrics(c) {
+    if (access.kind === 'off') return await c.notFound()
+    if (access.kind === 'token' && !isBearer(c.req.header('authorization'), access.token)) {
+      const headers = { 'content-type': 'application/problem+json', 'www-authenticate': 'Bearer' }
+      return c.body(JSON.stringify({ title: 'Metrics token required', status: 401 }), 401, headers)
+    }
+    const { type, text } = await read()
+    return c.body(text, 200, { 'content-type': type, 'cache-control': 'no-store' })
   }
 }
 
-function wechatObserver(registry: Registry): Metrics['onWechatCall'] {
-  const registers = [registry]
-  const total = new Counter({
-    name: 'miniseal_wechat_calls_total',
-    help: "Calls of WeChat's API by outcome and errcode (other: one that the service does not know).",
-    labelNames: ['api', 'outcome', 'errcode'],
-    registers,
-  })
-  const duration = new Histogram({
-    name: 'miniseal_wechat_call_duration_seconds',
-    help: "Time of one call of WeChat's API.",
-    labelNames: ['api'],
-    buckets: seconds,
-    registers,
-  })
-  return ({ api, outcome, errcode, durationMs }) => {
-    total.inc({ api, outcome, errcode: errcodeLabel(errcode) })
-    duration.observe({ api }, durationMs / 1000)
-  }
+/** Compares digests, so timing reveals neither the length of the token nor a common prefix. */
+function isBearer(field: string | undefined, token: string): boolean {
+  const given = /^Bearer +(\S+)$/i.exec(field ?? '')?.[1]
+  return given !== undefined && timingSafeEqual(digest(given), digest(token))
 }
 
-/** An errcode comes over the network: what is not in the table does not become a label. */
-function errcodeLabel(errcode: number | undefined): string {
-  if (errcode === undefined) return ''
-  return isKnownErrcode(errcode) ? String(errcode) : 'other'
-}
-
-/** Of SQLite, the system and PostgreSQL; extended codes of SQLite's I/O errors are many, and one label. */
-const knownFaults: ReadonlySet<string> = new Set([
-  ...['SQLITE_FULL', 'SQLITE_BUSY', 'SQLITE_LOCKED', 'SQLITE_IOERR', 'SQLITE_IOERR_WRITE', 'SQLITE_CORRUPT'],
-  ...[
-    'SQLITE_READONLY',
-    'SQLITE_CANTOPEN',
-    'SQLITE_NOTADB',
-    'ENOSPC',
-    'EIO',
-    'EROFS',
-    'EDQUOT',
-    'EFBIG',
-    'EMFILE',
-  ],
-  ...[
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'ETIMEDOUT',
-    '40001',
-    '40P01',
-    '53100',
-    '53300',
-    '57014',
-    '57P01',
-    '57P03',
-  ],
-])
-
-function labelOf(code = ''): string {
-  return knownFaults.has(code) ? code : 'other'
-}
-
-function commitObserver(registry: Registry): Metrics['onCommit'] {
-  const registers = [registry]
-  const duration = new Histogram({
-    name: 'miniseal_commit_duration_seconds',
-    help: 'Time until a transaction that writes is durable, or has failed.',
-    labelNames: ['outcome'],
-    buckets: seconds,
-    registers,
-  })
-  const size = new Histogram({
-    name: 'miniseal_commit_size',
-    help: 'Commits that shared one transaction.',
-    buckets: sizes,
-    registers,
-  })
-  const errors = new Counter({
-    name: 'miniseal_store_errors_total',
-    help: 'Transactions that failed, by the result code of the database or the system (other: none, or an unknown one).',
-    labelNames: ['code'],
-    registers,
-  })
-  return (report) => {
-    if (report.outcome === 'failed') errors.inc({ code: labelOf(report.code) })
-    duration.observe({ outcome: report.outcome }, report.durationMs / 1000)
-    size.observe(report.size)
-  }
-}
-
-function countLostLines(registry: Registry): void {
-  new Counter({
-    name: 'miniseal_log_lines_lost_total',
-    help: 'Lines of the log that standard error did not take.',
-    registers: [registry],
-    collect() {
-      this.reset()
-      this.inc(droppedLines())
-    },
-  })
-}
-
-function clockObserver(registry: Registry): Metrics['clock'] {
-  const registers = [registry]
-  const jumps = new Counter({
-    name: 'miniseal_clock_jumps_total',
-    help: 'Jumps of the time of day against the monotonic clock.',
-    labelNames: ['direction'],
-    registers,
-  })
-  const suspended = new Gauge({
-    name: 'miniseal_pruning_suspended',
-    help: '1 while nothing is deleted, because the clock has jumped or the process has just started.',
-    registers,
-  })
-  suspended.set(1)
-  return {
-    onJump({ seconds: distance }) {
-      jumps.inc({ direction: distance > 0 ? 'forward' : 'back' })
-      suspended.set(1)
-    },
-    onSettled: () => suspended.set(0),
-  }
-}
-
-function lossObserver(registry: Registry): () => void {
-  const lost = new Gauge({
-    name: 'miniseal_database_lost',
-    help: '1 once the SQLite file was removed or replaced, or the disk failed: nothing is taken until a restart.',
-    registers: [registry],
-  })
-  return () => lost.set(1)
-}
-
-/** Without an answer of the database there is no value, and not an old one. */
-function gaugeSessions(registry: Registry, count: () => Promise<number>): void {
-  let countedAt = Number.NEGATIVE_INFINITY
-  new Gauge({
-    name: 'miniseal_sessions_active',
-    help: 'Sessions that have neither ended nor expired, in the whole database.',
-    registers: [registry],
-    async collect() {
-      if (performance.now() - countedAt < countAge) return
-      try {
-        this.set(await count())
-        countedAt = performance.now()
-      } catch {
-        this.remove()
-      }
-    },
-  })
-}
-
-function gaugeDisk(registry: Registry, disk: Pick<DiskGuard, 'state'>): void {
-  const registers = [registry]
-  new Gauge({
-    name: 'miniseal_disk_free_bytes',
-    help: 'Free space where database and data are; absent where it is not watched.',
-    registers,
-    collect() {
-      const { free } = disk.state()
-      if (free === undefined) this.remove()
-      else this.set(free)
-    },
-  })
-  new Gauge({
-    name: 'miniseal_disk_low',
-    help: '1 while free space is below MINISEAL_DISK_RESERVE, and unsafe requests are refused.',
-    registers,
-    collect() {
-      this.set(disk.state().isLow ? 1 : 0)
-    },
-  })
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest()
 }

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import { migrationsFolder } from '../config/package-root.ts'
+import { migrationsFolder } from '../package-root.ts'
 
 /** One generated file. */
 export interface Migration {

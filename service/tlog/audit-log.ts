@@ -8,8 +8,8 @@ import type { ExchangeContext } from '../channel/context.ts'
 import { maxWorkDuration } from '../channel/idempotency.ts'
 import type { Config } from '../config/config.ts'
 import type { Keyring } from '../keys/keyring.ts'
-import { logRecorder } from '../observability/logger.ts'
-import { type Metrics, toEach } from '../observability/metrics.ts'
+import { logTlog } from '../observability/logger.ts'
+import { fanOut, type Metrics } from '../observability/metrics.ts'
 import type { Store } from '../store/store.ts'
 import { createAppender } from './appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './blind-index.ts'
@@ -102,9 +102,9 @@ export async function openServiceLog(
     ...config.log,
     ...logPathsOf(config, parts, authority, now()),
     now,
-    record: toEach(
-      logRecorder(log),
-      metrics.watchLog(async () => {
+    record: fanOut(
+      logTlog(log),
+      metrics.watchTlog(async () => {
         const status = await opened.status()
         // A write as that of a leaf would be: a log that is sound on a full disk takes nothing.
         const isWritable = await parts.store.assertWritable().then(

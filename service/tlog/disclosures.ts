@@ -20,7 +20,7 @@ import { encodeBase64, encodeBase64Url } from 'miniseal-protocol/text'
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { Sender } from '../limits/source.ts'
+import type { Sender } from '../limits/client-address.ts'
 
 export type Disclosures = Readonly<Partial<Record<GroupLabel, FlatObject>>>
 

@@ -1,6 +1,6 @@
 /** Which refusals get a leaf of their own: so many a minute, from each source and from all; the others are counted. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import { createWindow } from '../limits/window.ts'
+import { createWindow } from '../limits/rate-limits.ts'
 
 /** Refusals of one code that got no leaf of their own. */
 export interface CountedRefusals {
@@ -41,7 +41,7 @@ export function createRefusalBudget(): RefusalBudget {
   return {
     async take(source, code, at) {
       // In this order: who is over their own limit takes nothing from the others.
-      const isWithin = (await sources.take(source)).isWithin && (await all.take('all')).isWithin
+      const isWithin = (await sources.consume(source)).isWithin && (await all.consume('all')).isWithin
       if (!isWithin) add({ code, n: 1, from: at, to: at })
       return isWithin
     },

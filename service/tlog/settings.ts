@@ -79,6 +79,3 @@ function parseTimestampUrl(text: string | undefined): string | undefined {
   }
   return text
 }
-
-/** Where nothing is set. */
-export const noLogSettings: LogSettings = readLogSettings({})

@@ -1,4 +1,4 @@
-/** Who may push events over HTTP: backends whose keys the operator has named. */
+/** `MINISEAL_PUSH_KEYS`: the backends that may push events over HTTP. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
@@ -16,27 +16,27 @@ export interface PushKey {
 const form = 'MINISEAL_PUSH_KEYS must be a comma list of name=<Ed25519 public key, 32 bytes in base64url>'
 
 /**
- * Reads `MINISEAL_PUSH_KEYS`, for example `orders=…,support=…`.
+ * Parses `MINISEAL_PUSH_KEYS`, for example `orders=…,support=…`.
  *
- * @throws Error with a message for the operator: for another form, a name or a key twice, and a key that is not canonical
- *   or not of prime order.
+ * @throws Error for the operator: a malformed entry, a duplicate name or key, a key that is not canonical or not of
+ *   prime order.
  */
 export function parsePushKeys(text: string | undefined): readonly PushKey[] {
   const keys = (text?.split(',') ?? []).map((entry) => parseKey(entry.trim()))
-  const names = new Set(keys.map(({ name }) => name))
-  if (names.size < keys.length) throw new Error('MINISEAL_PUSH_KEYS names a key twice')
+  if (new Set(keys.map(({ name }) => name)).size < keys.length)
+    throw new Error('MINISEAL_PUSH_KEYS names a key twice')
   if (new Set(keys.map(({ publicKey }) => encodeBase64Url(publicKey))).size < keys.length)
     throw new Error('MINISEAL_PUSH_KEYS has one key under two names')
   return keys
 }
 
-/** @throws Error when a push key is a key of the service's own: a key serves one purpose. */
-export function assertNotOurs(keys: readonly PushKey[], keyring: Keyring): void {
-  const own = serviceKeyKinds.flatMap((kind) => keyring.known(kind))
+/** @throws Error when a push key is a service key: each key serves one purpose. */
+export function assertNotServiceKeys(keys: readonly PushKey[], keyring: Keyring): void {
+  const serviceKeys = serviceKeyKinds.flatMap((kind) => keyring.known(kind))
   for (const { name, publicKey } of keys) {
-    const ours = own.find((key) => equalBytes(key.publicKey, publicKey))
-    if (ours !== undefined)
-      throw new Error(`MINISEAL_PUSH_KEYS: ${name} is the service's own ${ours.kind} key`)
+    const same = serviceKeys.find((key) => equalBytes(key.publicKey, publicKey))
+    if (same !== undefined)
+      throw new Error(`MINISEAL_PUSH_KEYS: ${name} is the service's own ${same.kind} key`)
   }
 }
 

@@ -1,4 +1,4 @@
-/** `POST /push`: a backend pushes an event to a user. Not part of the channel: signed, and not sealed. */
+/** `POST /push`: backends push events to users. Requests are signed (RFC 9421) but not sealed. */
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -19,29 +19,29 @@ import type { Pushed } from '../events/outbox.ts'
 import { parseJsonContent } from '../messages/json.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
-import { problemResponse, sourceOf } from './channel.ts'
 import type { PushKey } from './push-keys.ts'
+import { closing, problemResponse, sourceOf } from './seal.ts'
 
-/** Bytes of a request's content: an event, the user, and room for another way to write JSON. */
+/** Bytes of a request body: an event and a user, with room for escapes in JSON. */
 const maxContent = 65_536
+
+/** Seconds for which a nonce is kept at least. */
+const minNonceLifetime = 240
 
 const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })
 
-/** The options of a body limit for this route. */
-export function maxPush(context: ExchangeContext) {
+/** The body limit of `POST /push`. */
+export function pushBodyLimit(context: ExchangeContext) {
   return {
     maxSize: maxContent,
     onError: (): Response => {
-      const error = new ProtocolError('payload_invalid', `a push has at most ${maxContent} bytes`)
-      const answer = refusalResponse(context, refusalAt('frame', error), randomUUID())
-      // The rest of the body is not read, so nothing else can come over this connection.
-      answer.headers.set('connection', 'close')
-      return answer
+      const error = new ProtocolError('payload_invalid', `a push must not exceed ${maxContent} bytes`)
+      return closing(refusalResponse(context, refusalAt('frame', error), randomUUID()))
     },
   }
 }
 
-/** Handles `POST /push`; without keys there is nothing at this path. Everything in the request is attacker-controlled. */
+/** Without push keys the route answers 404. The whole request is attacker-controlled. */
 export function pushHandler(
   context: ExchangeContext,
   keys: readonly PushKey[],
@@ -50,22 +50,16 @@ export function pushHandler(
     if (keys.length === 0) return await c.notFound()
     const requestId = randomUUID()
     const startedAt = performance.now()
+    const source = sourceOf(context, c)
     const record = (
       status: number,
       refusal: { readonly code?: string; readonly step?: string } = {},
     ): void => {
       const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
-      context.record({
-        requestId,
-        source: sourceOf(context, c),
-        kind: 'push',
-        status,
-        durationMs,
-        ...refusal,
-      })
+      context.record({ requestId, source, kind: 'push', status, durationMs, ...refusal })
     }
     try {
-      const { pushed, fields } = await acceptWithin(context, keys, c)
+      const { pushed, fields } = await admit(context, keys, c)
       const status = pushed.isNew ? 201 : 200
       record(status)
       const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
@@ -79,37 +73,34 @@ export function pushHandler(
   }
 }
 
-/** A push that was taken, and how much is left of its key's limit. */
 interface Accepted {
   readonly pushed: Pushed
+  /** Rate-limit fields of the push key. */
   readonly fields: readonly Field[]
 }
 
-/** Counts a push for its address and takes a place for it, before anything in it is looked at. */
-async function acceptWithin(
-  context: ExchangeContext,
-  keys: readonly PushKey[],
-  c: Context,
-): Promise<Accepted> {
-  // A body that is still arriving holds room (`boundBodies`), and no place: slow ones keep nobody out.
+/** Limits by address before anything is verified. */
+async function admit(context: ExchangeContext, keys: readonly PushKey[], c: Context): Promise<Accepted> {
+  // Read first: an incomplete body reserves memory, but no concurrency slot that slow uploads could exhaust.
   const message = await readMessage(context, c)
-  const leave = await atStepAsync('limits', () => context.limits.takePush(sourceOf(context, c)))
+  const release = await atStepAsync('limits', () => context.limits.admitPush(sourceOf(context, c)))
   try {
     return await accept(context, keys, message)
   } finally {
-    leave()
+    release()
   }
 }
 
-/** The request as it was signed: for our origin, whatever name it was sent to. */
+/** The request as signed: for the service's own authority, whatever the Host field says. */
 async function readMessage({ authority }: ExchangeContext, c: Context): Promise<RequestMessage> {
-  if (new URL(c.req.url).search !== '') throw new ProtocolError('payload_invalid', 'a push takes no query')
+  if (new URL(c.req.url).search !== '')
+    throw new ProtocolError('payload_invalid', 'a push must not have a query')
   const content = new Uint8Array(await c.req.arrayBuffer())
   const fields = [...c.req.raw.headers].map(([name, value]): [string, string] => [name.toLowerCase(), value])
   return { method: 'POST', scheme: 'https', authority, path: '/push', fields, content }
 }
 
-/** Every check in order; then nonce and event in one commit. */
+/** Verifies a push, then claims its nonce and stores the event in one commit. */
 async function accept(
   context: ExchangeContext,
   keys: readonly PushKey[],
@@ -120,17 +111,17 @@ async function accept(
   atStep('digest', () => assertContentDigest(context.primitives, message))
   const key = atStep('key', () => findKey(keys, signature))
   atStep('verify', () => assertSignedBy(context, signature, key.publicKey))
-  // Only now: with a forged signature nobody uses up what a backend may send. Before the claim: the nonce stays free.
-  const fields = await atStepAsync('limits', () => context.limits.takePushOf(key.name))
+  // After verification, so forged signatures do not use up the limit; before the claim, so the nonce stays unused.
+  const fields = await atStepAsync('limits', () => context.limits.countPush(key.name))
   atStep('limits', () => context.disk.assertSpace())
   const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))
-  const options = { ...atStep('idempotency', () => idOf(message)), owner: key.name }
-  const until = Math.max(signature.created + context.settings.window.past, context.now() + 240) + 1
+  const options = { ...atStep('idempotency', () => readId(message)), owner: key.name }
   const claim = {
     kind: 'claim-nonce',
     scope: `push/${key.name}`,
     nonce: signature.nonce,
-    expiresAt: until,
+    expiresAt:
+      Math.max(signature.created + context.settings.window.past, context.now() + minNonceLifetime) + 1,
   } as const
   const pushed = await atStepAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
   return { pushed, fields }
@@ -138,11 +129,11 @@ async function accept(
 
 function findKey(keys: readonly PushKey[], { keyid }: RequestSignature): PushKey {
   const key = keys.find(({ name }) => name === keyid)
-  if (key === undefined) throw new ProtocolError('key_unknown', 'no key of this name may push')
+  if (key === undefined) throw new ProtocolError('key_unknown', 'unknown push key')
   return key
 }
 
-function idOf(message: RequestMessage): { readonly id?: string } {
+function readId(message: RequestMessage): { readonly id?: string } {
   return findField(message.fields, 'idempotency-key') === undefined ? {} : { id: readIdempotencyKey(message) }
 }
 

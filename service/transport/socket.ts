@@ -1,180 +1,212 @@
-/** One socket of the channel (protocol, section 4, "Over a socket"): every binary message is one frame. */
+/** One WebSocket of the channel (protocol, section 4, "Over a socket"): each binary message is one frame. */
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { Frame } from 'miniseal-protocol/frames/frame'
-import { parseFrame } from 'miniseal-protocol/frames/frame'
+import { encodeFrame, parseFrame } from 'miniseal-protocol/frames/frame'
 import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
 import { sealEvent } from 'miniseal-protocol/frames/session-keys'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
-import { encodeBase64Url } from 'miniseal-protocol/text'
+import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { WebSocket } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
+import type { ExchangeAnswer } from '../channel/exchange.ts'
 import { exchange } from '../channel/exchange.ts'
-import { Delivery } from '../events/delivery.ts'
-import type { SocketSession } from '../events/socket-turn.ts'
-import { SocketTurn } from '../events/socket-turn.ts'
-import type { Subscriber, Subscribers } from '../events/subscribers.ts'
-import type { Sender } from '../limits/source.ts'
-import { IncomingMessageBuffer } from './arriving-message.ts'
-import { isFatal, messageOf } from './socket-answer.ts'
-import { Heartbeat } from './socket-heartbeat.ts'
-import type { SocketEnd, SocketObserver, SocketTimes } from './socket-settings.ts'
-import { closeTimeout, ends, maxAtWork, maxUnsent, maxUnsentEvents } from './socket-settings.ts'
-import { SocketWriter } from './socket-writer.ts'
+import type { SocketSession, Subscriber, Subscribers } from '../events/subscriptions.ts'
+import { Delivery, SocketEffects } from '../events/subscriptions.ts'
+import type { Sender } from '../limits/client-address.ts'
+import type { SocketTimes } from './socket-flow.ts'
+import { Heartbeat, IncomingMessageBuffer, SocketWriter } from './socket-flow.ts'
 
-export interface SocketParts {
+/** How a socket is closed. */
+interface CloseReason {
+  readonly code: number
+  readonly reason: string
+  /** Milliseconds to finish requests in process. */
+  readonly grace: number
+}
+
+export const closeReasons = {
+  sessionOver: { code: 4401, reason: 'session over', grace: 2_000 },
+  protocolError: { code: 4400, reason: 'protocol error', grace: 0 },
+  anotherSession: { code: 4400, reason: 'another session', grace: 0 },
+  notBound: { code: 4400, reason: 'not bound', grace: 0 },
+  tooMany: { code: 4400, reason: 'too many sockets', grace: 2_000 },
+  /** The next event no longer exists: the client subscribes again and learns the oldest position. */
+  subscribeAgain: { code: 1001, reason: 'subscribe again', grace: 2_000 },
+  /** The grace period of the listener. */
+  stopping: { code: 1001, reason: 'service stops', grace: 15_000 },
+} as const satisfies Record<string, CloseReason>
+
+/** Milliseconds for the client to answer a close frame. */
+export const closeTimeout = 3_000
+
+/** Concurrent requests of one socket; a client sends at most ten. */
+const maxConcurrent = 16
+
+/** Unsent bytes of one socket above which no further request is processed. */
+const maxUnsent = 1_048_576
+
+/** Unsent bytes of one socket above which the next event waits in the outbox. */
+const maxUnsentEvents = 65_536
+
+/** Metrics of sockets; must not throw. */
+export interface SocketObserver {
+  readonly onOpen: () => void
+  readonly onClose: (code: number) => void
+  readonly onDelivered: () => void
+}
+
+export interface SocketDependencies {
   readonly context: ExchangeContext
   readonly socket: WebSocket
-  /** What the WebSocket runs on. */
+  /** The TCP connection of the WebSocket. */
   readonly connection: Socket
-  /** Who opened it. */
   readonly sender: Sender
   readonly subscribers: Subscribers
   readonly times: SocketTimes
   readonly observer: SocketObserver
 }
 
-/** A message and what gives its room back. */
-interface Message {
+interface QueuedMessage {
   readonly bytes: Uint8Array
+  /** Releases its memory. */
   readonly release: () => void
 }
 
 export class ChannelSocket {
-  readonly #parts: SocketParts
-  readonly #arriving: IncomingMessageBuffer
+  readonly #deps: SocketDependencies
+  readonly #incoming: IncomingMessageBuffer
   readonly #writer: SocketWriter
   readonly #heartbeat: Heartbeat
-  /** They wait until fewer are at work, or until the client has read its answers. */
-  readonly #waiting: Message[] = []
+  readonly #queue: QueuedMessage[] = []
   readonly #releases: (() => void)[] = []
   #session: SocketSession | undefined
   #delivery: Delivery | undefined
-  #end: SocketEnd | undefined
-  #atWork = 0
+  #closeReason: CloseReason | undefined
+  #inProcess = 0
 
-  constructor(parts: SocketParts) {
-    const { context, connection, sender, socket, times } = parts
-    const { bodies } = context.limits
-    this.#parts = parts
+  constructor(dependencies: SocketDependencies) {
+    const { context, connection, sender, socket, times } = dependencies
+    const { bodyMemory } = context.limits
+    this.#deps = dependencies
     this.#writer = new SocketWriter(socket)
     this.#heartbeat = new Heartbeat(socket, this.#writer, times)
-    this.#arriving = new IncomingMessageBuffer(bodies, sender.source, context.settings.maxFrame, () =>
-      this.cut(),
+    this.#incoming = new IncomingMessageBuffer(bodyMemory, sender.source, context.settings.maxFrame, () =>
+      this.terminate(),
     )
-    // Before the WebSocket's own listener: what completes a message is counted first.
+    // Before the listener of the WebSocket, so the read that completes a message is counted for that message.
     connection.prependListener('data', ({ length }: Uint8Array) => {
-      this.#arriving.add(length, this.#session === undefined)
+      this.#incoming.add(length, this.#session !== undefined)
     })
   }
 
-  /** Takes one message. Attacker-controlled. */
+  /** Queues one message. Attacker-controlled. */
   receive(message: string | Uint8Array): void {
     this.#heartbeat.recordActivity()
-    const release = this.#arriving.take()
-    if (typeof message === 'string') this.end(ends.protocolError)
-    if (typeof message === 'string' || this.#end !== undefined) {
+    const release = this.#incoming.complete()
+    if (typeof message === 'string') this.close(closeReasons.protocolError)
+    if (typeof message === 'string' || this.#closeReason !== undefined) {
       release()
       return
     }
-    this.#waiting.push({ bytes: message, release })
-    this.#workOn()
+    this.#queue.push({ bytes: message, release })
+    this.#processQueue()
   }
 
-  /** Takes nothing more, waits a while for what is at work, and closes. The first reason stays. */
-  end(end: SocketEnd): void {
-    if (this.#end !== undefined) return
-    this.#end = end
+  /** Stops reading, grants requests in process their grace period, and closes. The first reason wins. */
+  close(reason: CloseReason): void {
+    if (this.#closeReason !== undefined) return
+    this.#closeReason = reason
     this.#delivery?.stop()
-    this.#dropWaiting()
-    if (this.#atWork === 0 || end.patience === 0) this.#close(end)
-    else setTimeout(() => this.#close(end), end.patience).unref()
+    this.#dropQueue()
+    if (this.#inProcess === 0 || reason.grace === 0) this.#sendClose(reason)
+    else setTimeout(() => this.#sendClose(reason), reason.grace).unref()
   }
 
-  /** Ends it without a word: whoever is there does not listen. */
-  cut(): void {
-    this.#parts.socket.terminate()
+  /** Terminates without a close frame. */
+  terminate(): void {
+    this.#deps.socket.terminate()
   }
 
-  /** It is closed: gives everything back. */
+  /** Releases all resources after the socket has closed. */
   closed(): void {
-    this.#end ??= ends.protocolError
+    this.#closeReason ??= closeReasons.protocolError
     this.#heartbeat.stop()
     this.#delivery?.stop()
-    this.#dropWaiting()
-    this.#arriving.take()()
+    this.#dropQueue()
+    this.#incoming.complete()()
     for (const release of this.#releases.splice(0)) release()
   }
 
-  /** Looks after the times of the socket and of its session. */
-  look(): void {
-    const { context, times } = this.#parts
-    if (!this.#heartbeat.isAlive()) this.cut()
+  /** Closes the socket when its peer is dead, its session has expired, or it stays unbound. */
+  check(): void {
+    const { context, times } = this.#deps
+    if (!this.#heartbeat.isAlive()) this.terminate()
     else if (this.#session !== undefined) {
-      if (this.#session.expiresAt <= context.now()) this.end(ends.sessionOver)
-    } else if (this.#atWork === 0 && this.#heartbeat.age() > times.unbound) this.end(ends.notBound)
+      if (this.#session.expiresAt <= context.now()) this.close(closeReasons.sessionOver)
+    } else if (this.#inProcess === 0 && this.#heartbeat.age() > times.bind) this.close(closeReasons.notBound)
   }
 
-  #close({ code, reason }: SocketEnd): void {
-    const { socket } = this.#parts
-    // So that the other end's answer is read.
+  #sendClose({ code, reason }: CloseReason): void {
+    const { socket } = this.#deps
+    // Resume, to read the client's close frame.
     if (socket.isPaused) socket.resume()
-    void this.#writer.empty().then(() => {
+    void this.#writer.drain().then(() => {
       socket.close(code, reason)
-      setTimeout(() => this.cut(), closeTimeout).unref()
+      setTimeout(() => this.terminate(), closeTimeout).unref()
     })
   }
 
-  #dropWaiting(): void {
-    for (const { release } of this.#waiting.splice(0)) release()
+  #dropQueue(): void {
+    for (const { release } of this.#queue.splice(0)) release()
   }
 
-  /** Takes up messages that wait; stops reading while some have to. */
-  #workOn(): void {
-    const { socket } = this.#parts
-    while (this.#atWork < maxAtWork && this.#writer.unsent < maxUnsent) {
-      const message = this.#waiting.shift()
+  /** Processes queued messages; applies back-pressure while some remain. */
+  #processQueue(): void {
+    const { socket } = this.#deps
+    while (this.#inProcess < maxConcurrent && this.#writer.unsent < maxUnsent) {
+      const message = this.#queue.shift()
       if (message === undefined) break
-      void this.#work(message)
+      void this.#process(message)
     }
-    if (this.#waiting.length > 0) socket.pause()
+    if (this.#queue.length > 0) socket.pause()
     else if (socket.isPaused) socket.resume()
   }
 
-  async #work({ bytes, release }: Message): Promise<void> {
-    this.#atWork += 1
+  async #process({ bytes, release }: QueuedMessage): Promise<void> {
+    this.#inProcess += 1
     try {
       await this.#answer(bytes)
     } catch (error) {
       this.#recordFault(error)
-      this.cut()
+      this.terminate()
     } finally {
       release()
-      this.#atWork -= 1
-      if (this.#end === undefined) this.#workOn()
-      else if (this.#atWork === 0) this.#close(this.#end)
+      this.#inProcess -= 1
+      if (this.#closeReason === undefined) this.#processQueue()
+      else if (this.#inProcess === 0) this.#sendClose(this.#closeReason)
     }
   }
 
   async #answer(bytes: Uint8Array): Promise<void> {
-    const { context, sender } = this.#parts
+    const { context, sender } = this.#deps
     const frame = findFrame(bytes, context.settings.maxFrame)
     if (frame !== undefined && this.#isForeign(frame)) {
-      this.end(ends.anotherSession)
+      this.close(closeReasons.anotherSession)
       return
     }
-    const turn = new SocketTurn()
-    const answer = await exchange({ ...context, socket: turn }, bytes, sender)
-    if (turn.session !== undefined) this.#bind(turn.session)
-    // What was subscribed before sends nothing after this answer.
-    if (turn.subscription !== undefined) this.#delivery?.stop()
+    const effects = new SocketEffects()
+    const answer = await exchange({ ...context, socket: effects }, bytes, sender)
+    if (effects.session !== undefined) this.#bind(effects.session)
+    // The previous subscription sends nothing after this response.
+    if (effects.subscription !== undefined) this.#delivery?.stop()
     void this.#send(messageOf(answer, frame))
-    if (isFatal(answer)) this.end(ends.protocolError)
-    if (turn.subscription !== undefined) this.#deliver(turn.subscription)
+    if (isFatal(answer)) this.close(closeReasons.protocolError)
+    if (effects.subscription !== undefined) this.#deliver(effects.subscription)
   }
 
-  /** A bound socket takes requests of its own session, and no logins. */
+  /** A bound socket accepts requests of its own session and no logins. */
   #isForeign(frame: Frame): boolean {
     if (this.#session === undefined) return false
     if (frame.kind === 'request') return !equalBytes(frame.sessionId, this.#session.id)
@@ -183,16 +215,16 @@ export class ChannelSocket {
 
   #bind(session: SocketSession): void {
     if (this.#session !== undefined) {
-      // Two logins that overlapped, say.
-      if (!equalBytes(this.#session.id, session.id)) this.end(ends.anotherSession)
+      // For example two concurrent logins.
+      if (!equalBytes(this.#session.id, session.id)) this.close(closeReasons.anotherSession)
       return
     }
     this.#session = session
-    if (this.#end !== undefined) return
-    const { context, subscribers } = this.#parts
-    const tooMany = (): void => this.end(ends.tooMany)
+    if (this.#closeReason !== undefined) return
+    const { context, subscribers } = this.#deps
+    const evict = (): void => this.close(closeReasons.tooMany)
     this.#releases.push(
-      context.limits.sockets.bind(encodeBase64Url(session.id), session.user, tooMany),
+      context.limits.sockets.bind(encodeBase64Url(session.id), session.user, evict),
       subscribers.add(this.#subscriber(session)),
     )
   }
@@ -201,26 +233,27 @@ export class ChannelSocket {
     return {
       session,
       delivery: () => this.#delivery,
-      sessionOver: () => this.end(ends.sessionOver),
+      onSessionOver: () => this.close(closeReasons.sessionOver),
     }
   }
 
   #deliver(from: number): void {
-    const { store, outbox, now } = this.#parts.context
+    const { store, outbox, now } = this.#deps.context
     const session = this.#session
-    if (session === undefined || this.#end !== undefined) return
+    if (session === undefined || this.#closeReason !== undefined) return
     this.#delivery = new Delivery({
       from,
       read: (after, limit) => outbox.read(session.user, after, limit),
       isActive: async () => (await store.listActiveSessions([session.id], now())).length > 0,
       send: (event) => this.#sendEvent(session, event),
-      onEnd: (why) => this.end(why === 'session-over' ? ends.sessionOver : ends.subscribeAgain),
+      onEnd: (reason) =>
+        this.close(reason === 'session-over' ? closeReasons.sessionOver : closeReasons.subscribeAgain),
     })
     this.#delivery.notify()
   }
 
   async #sendEvent({ keys }: SocketSession, event: SequencedEvent): Promise<void> {
-    const { context, observer } = this.#parts
+    const { context, observer } = this.#deps
     const nonce = context.random(suite1.boxNonceLength)
     const frame = sealEvent(context.primitives, keys, nonce, event)
     const sent = this.#send(frame)
@@ -229,25 +262,43 @@ export class ChannelSocket {
     await this.#heartbeat.waitForActivity(frame.length)
   }
 
-  /** A fault of ours: an exchange refuses, and does not throw. */
+  /** Exchanges report refusals as answers; anything thrown is an internal error. */
   #recordFault(error: unknown): void {
     const fault = { kind: 'clear', status: 500, code: 'internal', step: 'frame', durationMs: 0 } as const
-    const { context, sender } = this.#parts
+    const { context, sender } = this.#deps
     context.record({ requestId: randomUUID(), source: sender.source, ...fault, error })
   }
 
-  /** Resolves when the bytes are on their way, or never will be. */
+  /** Resolves when the bytes were accepted or the socket failed. */
   async #send(bytes: Uint8Array): Promise<void> {
     await this.#writer.send(bytes)
-    if (this.#end === undefined) this.#workOn()
+    if (this.#closeReason === undefined) this.#processQueue()
   }
 }
 
-/** The exchange says what is wrong with bytes that are no frame. */
+/** `undefined` for bytes that are no frame: the exchange reports the error. */
 function findFrame(bytes: Uint8Array, maxFrame: number): Frame | undefined {
   try {
     return parseFrame(bytes, maxFrame)
   } catch {
     return undefined
   }
+}
+
+/**
+ * The message for an answer: a sealed frame, or frame 0x0f with a problem document. Requests are concurrent, so the
+ * document names its request in `request_nonce`. The whole frame is an unauthenticated hint.
+ *
+ * @param frame the request; `undefined` when it could not be parsed
+ */
+function messageOf(answer: ExchangeAnswer, frame: Frame | undefined): Uint8Array {
+  if (answer.kind === 'frame') return answer.bytes
+  const members = JSON.parse(answer.problem.body) as Record<string, unknown>
+  const nonce = frame !== undefined && 'nonce' in frame ? { request_nonce: encodeBase64Url(frame.nonce) } : {}
+  return encodeFrame({ kind: 'refusal', problem: encodeUtf8(JSON.stringify({ ...members, ...nonce })) })
+}
+
+/** Whether the peer does not speak the protocol. */
+function isFatal(answer: ExchangeAnswer): boolean {
+  return answer.kind === 'clear' && ['malformed_frame', 'frame_too_large'].includes(answer.problem.code)
 }

@@ -1,24 +1,30 @@
-/** All sockets of one service: `GET /seal` with an upgrade, their looks, and their end. */
+/** `GET /seal`: the channel over WebSockets. */
 import type { HttpBindings, WebSocketLike, WebSocketServerLike } from '@hono/node-server'
 import { upgradeWebSocket } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
-import type { Subscribers } from '../events/subscribers.ts'
-import { createSubscribers } from '../events/subscribers.ts'
-import { clearAnswer, senderOf, sourceOf } from './channel.ts'
-import { ChannelSocket } from './socket.ts'
-import type { SocketObserver, SocketTimes } from './socket-settings.ts'
-import { closeTimeout, ends, maxFragments, socketTimes } from './socket-settings.ts'
+import type { Subscribers } from '../events/subscriptions.ts'
+import { createSubscribers } from '../events/subscriptions.ts'
+import { clearAnswer, senderOf, sourceOf } from './seal.ts'
+import type { SocketObserver } from './socket.ts'
+import { ChannelSocket, closeReasons, closeTimeout } from './socket.ts'
+import type { SocketTimes } from './socket-flow.ts'
+import { defaultSocketTimes } from './socket-flow.ts'
 
-/** The one protocol that is spoken over sockets (RFC 6455, section 1.9). */
+/** RFC 6455, section 1.9. */
 const subprotocol = 'miniseal.v1'
 
 /**
- * Makes what turns connections into WebSockets. A message over the limit ends its socket before it is read (1009), and so does
- * one in too many fragments (1008).
- * Nothing is compressed: what is sealed does not get smaller.
+ * Fragments of one message (RFC 6455, section 5.4). Each is buffered separately with some hundred bytes of overhead;
+ * one-byte fragments used twenty times their size.
+ */
+const maxFragments = 256
+
+/**
+ * Creates the WebSocket server. A message over the size limit closes its socket before it is read (1009), a message in
+ * too many fragments closes it too (1008). Compression is off: ciphertext does not compress.
  */
 export function createSocketServer(maxFrame: number): WebSocketServerLike {
   const server = new WebSocketServer({
@@ -29,61 +35,62 @@ export function createSocketServer(maxFrame: number): WebSocketServerLike {
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
-  // The one cast of this adapter: it is made for these servers, but spells optional members in another way.
+  // The adapter is made for this class; only the optionality of some members differs.
   return server as unknown as WebSocketServerLike
 }
 
-export interface SocketsParts {
+export interface SocketsDependencies {
   readonly context: ExchangeContext
   readonly metrics: { readonly onSocket: SocketObserver }
-  /** True once the service takes no new work. */
   readonly isStopping: () => boolean
-  /** {@link socketTimes} by default. */
-  readonly times?: SocketTimes | undefined
+  /** Overrides of {@link defaultSocketTimes}. */
+  readonly times?: Partial<SocketTimes> | undefined
 }
 
 export interface Sockets {
-  /** Stand before {@link Sockets.upgrade}. */
+  /** Runs before {@link Sockets.upgrade}. */
   readonly guard: MiddlewareHandler<{ Bindings: HttpBindings }>
   readonly upgrade: MiddlewareHandler
-  /** Ends all of them, once what is at work is answered. */
+  /** Closes all sockets after their requests in process. */
   close(): Promise<void>
 }
 
-export function createSockets(parts: SocketsParts): Sockets {
-  const { context, isStopping, times = socketTimes } = parts
+export function createSockets(dependencies: SocketsDependencies): Sockets {
+  const { context, isStopping } = dependencies
+  const times = { ...defaultSocketTimes, ...dependencies.times }
   const subscribers = createSubscribers(context.store, context.now)
   const open = new Set<ChannelSocket>()
   const timer = setInterval(() => {
-    for (const socket of open) socket.look()
+    for (const socket of open) socket.check()
   }, times.checkInterval)
   timer.unref()
-  let whenEmpty = (): void => {}
+  let onEmpty = (): void => {}
   const onClosed = (socket: ChannelSocket): void => {
     open.delete(socket)
-    if (open.size === 0) whenEmpty()
+    if (open.size === 0) onEmpty()
   }
   return {
     guard: guardUpgrade(context, isStopping),
-    upgrade: upgradeWebSocket((c) => socketEvents({ ...parts, subscribers, times }, c, open, onClosed)),
+    upgrade: upgradeWebSocket((c) =>
+      socketEvents({ ...dependencies, subscribers, times }, c, open, onClosed),
+    ),
     async close() {
-      for (const socket of open) socket.end(ends.stopping)
-      // Those that read slowly, or not at all, do not keep the others waiting.
-      const late = setTimeout(() => {
-        for (const socket of open) socket.cut()
-      }, ends.stopping.patience + closeTimeout)
+      for (const socket of open) socket.close(closeReasons.stopping)
+      const deadline = setTimeout(() => {
+        for (const socket of open) socket.terminate()
+      }, closeReasons.stopping.grace + closeTimeout)
       await new Promise<void>((resolve) => {
-        whenEmpty = resolve
+        onEmpty = resolve
         if (open.size === 0) resolve()
       })
-      clearTimeout(late)
+      clearTimeout(deadline)
       clearInterval(timer)
       subscribers.close()
     },
   }
 }
 
-/** Refuses what cannot become a socket of the channel. Headers are attacker-controlled. */
+/** Refuses requests that cannot become a socket of the channel. Headers are attacker-controlled. */
 function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sockets['guard'] {
   return async function guardSocket(c, next) {
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
@@ -93,7 +100,7 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
     const offered = c.req.header('sec-websocket-protocol')?.split(',') ?? []
     if (!offered.some((name) => name.trim() === subprotocol))
       return problem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
-    if (isStopping()) return problem(c, 503, 'The service stops')
+    if (isStopping()) return problem(c, 503, 'The service is stopping')
     try {
       context.limits.sockets.assertCapacity(sourceOf(context, c))
     } catch (error) {
@@ -108,37 +115,33 @@ function problem(c: Context, status: 400 | 426 | 503, title: string): Response {
   return c.json({ title, status }, status, { 'content-type': 'application/problem+json' })
 }
 
-/** What happens on one connection from its upgrade on. */
+/** Event handlers of one connection after its upgrade. */
 function socketEvents(
-  parts: SocketsParts & { readonly subscribers: Subscribers; readonly times: SocketTimes },
+  dependencies: SocketsDependencies & { readonly subscribers: Subscribers; readonly times: SocketTimes },
   c: Context<{ Bindings: HttpBindings }>,
   open: Set<ChannelSocket>,
   onClosed: (socket: ChannelSocket) => void,
 ): WSEvents<WebSocketLike> {
-  const sender = senderOf(parts.context, c)
+  const { context, metrics, isStopping } = dependencies
+  const sender = senderOf(context, c)
   const connection = c.env.incoming.socket
   let socket: ChannelSocket | undefined
-  let leave = (): void => {}
+  let releaseSlot = (): void => {}
   return {
     onOpen(_event, { raw }) {
-      if (!(raw instanceof WebSocket)) throw new Error('not a socket of our server')
+      if (!(raw instanceof WebSocket)) throw new Error('unexpected WebSocket implementation')
       try {
-        leave = parts.context.limits.sockets.open(sender.source)
+        releaseSlot = context.limits.sockets.open(sender.source)
       } catch {
-        // Others came at the same moment.
+        // Concurrent upgrades took the last slot after the guard ran.
         raw.terminate()
         return
       }
-      socket = new ChannelSocket({
-        ...parts,
-        observer: parts.metrics.onSocket,
-        socket: raw,
-        connection,
-        sender,
-      })
+      const observer = metrics.onSocket
+      socket = new ChannelSocket({ ...dependencies, observer, socket: raw, connection, sender })
       open.add(socket)
-      parts.metrics.onSocket.onOpen()
-      if (parts.isStopping()) socket.end(ends.stopping)
+      observer.onOpen()
+      if (isStopping()) socket.close(closeReasons.stopping)
     },
     onMessage({ data }) {
       socket?.receive(data instanceof ArrayBuffer ? new Uint8Array(data) : '')
@@ -146,8 +149,8 @@ function socketEvents(
     onClose({ code }) {
       if (socket === undefined) return
       socket.closed()
-      leave()
-      parts.metrics.onSocket.onClose(code)
+      releaseSlot()
+      metrics.onSocket.onClose(code)
       onClosed(socket)
     },
   }

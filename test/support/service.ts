@@ -9,7 +9,6 @@ import { readConfig } from '../../service/config/config.ts'
 import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
-import type { SocketTimes } from '../../service/transport/socket-settings.ts'
 import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
 
 export interface TestService {
@@ -45,9 +44,8 @@ export interface TestServiceOptions {
   /** Overrides the environment. */
   readonly config?: Partial<Config>
   readonly backend?: Backend
-  readonly socketTimes?: SocketTimes
-  /** See `TestOverrides`. */
-  readonly socketPatienceMs?: number
+  readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
+  readonly listenerTimes?: NonNullable<TestOverrides['listenerTimes']>
   readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number
   readonly maintenancePeriod?: number

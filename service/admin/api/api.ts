@@ -4,7 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { z } from 'zod'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
-import { createWindow } from '../../limits/window.ts'
+import { createWindow } from '../../limits/rate-limits.ts'
 import type { LogEntry } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/leaf-id.ts'
 import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
@@ -81,7 +81,7 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
     throw new AuditRefused('token_refused')
   }
   app.post('/session', bodyLimit({ maxSize: 1_024, onError: tooLarge }), async (c) => {
-    const { isWithin } = await window.take(parts.sender(c).source)
+    const { isWithin } = await window.consume(parts.sender(c).source)
     if (!isWithin) throw new AuditRefused('too_many_tries')
     const body: unknown = await c.req.json().catch(() => undefined)
     const parsed = signInBody.safeParse(body)

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
-import type { Sender } from '../../limits/source.ts'
+import type { Sender } from '../../limits/client-address.ts'
 import type { Store } from '../../store/store.ts'
 import type { Appender } from '../../tlog/appender.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'

@@ -1,7 +1,7 @@
 /** Bundles the auditors' pages into `service/dist/pages/audit`: one script, one style, nothing that is loaded from elsewhere. */
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { packageRoot } from '../../config/package-root.ts'
+import { packageRoot } from '../../package-root.ts'
 
 /** Where {@link writeAuditPages} puts `app.js` and `app.css`, from the package's folder. */
 const auditPagesFolder = 'dist/pages/audit'

@@ -6,7 +6,7 @@ import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { parseEvent, storedEvent } from '../../events/event.ts'
 import type { EventPage, Outbox } from '../../events/outbox.ts'
-import type { SocketTurn } from '../../events/socket-turn.ts'
+import type { SocketEffects } from '../../events/subscriptions.ts'
 import type { Caller } from '../../gateway/backend.ts'
 import { parseJsonContent, shapedReply } from '../../messages/json.ts'
 import type { Write } from '../../store/store.ts'
@@ -15,7 +15,7 @@ import type { Write } from '../../store/store.ts'
 export interface EventServices {
   readonly outbox: Pick<Outbox, 'read'>
   /** Absent over HTTP. */
-  readonly socket?: SocketTurn
+  readonly socket?: SocketEffects
 }
 
 interface EventRouteResult {

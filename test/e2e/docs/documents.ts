@@ -44,6 +44,8 @@ export function documentPaths(): readonly string[] {
     'CONTRIBUTING.md',
     'README.zh-CN.md',
     'SECURITY.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
     'crypto/README.md',
     'test/conformance/vectors/README.md',
   ]

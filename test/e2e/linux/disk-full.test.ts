@@ -53,23 +53,23 @@ it('has no effect while nothing can be written, and goes on with a gap', async (
   }
 }, 120_000)
 
-it('has miniseal_log_open 1 only while the log takes entries, and says what the database answered', async () => {
+it('has miniseal_tlog_accepting_entries 1 only while the log takes entries, and says what the database answered', async () => {
   const killed = await startServiceProcess({
     MINISEAL_METRICS_TOKEN: token,
     NODE_OPTIONS: ignoreSignal,
   })
   try {
     const payer = await logIn(killed.service)
-    expect(await metricsOf(killed.service.origin)).toContain('miniseal_log_open 1')
+    expect(await metricsOf(killed.service.origin)).toContain('miniseal_tlog_accepting_entries 1')
     limitFiles(killed.pid(), 4_096)
     const refused = await payer.send({ method: 'POST', path: '/wallet/transfers', body: {} })
     expect(refused.json.code).toBe('unavailable')
     const text = await metricsOf(killed.service.origin)
-    expect(text).toContain('miniseal_log_open 0')
+    expect(text).toContain('miniseal_tlog_accepting_entries 0')
     expect(text).toMatch(/miniseal_store_errors_total\{code="(?:SQLITE_[A-Z_]+|EFBIG)"\} [1-9]/)
     limitFiles(killed.pid(), 'unlimited')
     await vi.waitFor(async () =>
-      expect(await metricsOf(killed.service.origin)).toContain('miniseal_log_open 1'),
+      expect(await metricsOf(killed.service.origin)).toContain('miniseal_tlog_accepting_entries 1'),
     )
   } finally {
     await killed.close()

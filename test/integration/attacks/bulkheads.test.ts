@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createConcurrencyLimits } from '../../../service/limits/bulkheads.ts'
+import { createConcurrencyLimits } from '../../../service/limits/concurrency.ts'
 import { logIn, prepareLogin, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
@@ -204,31 +204,35 @@ describe('shares', () => {
   const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
 
   it('are of the device, then of the user, then of the route, and come back once', () => {
-    const { acquireFor } = createConcurrencyLimits(settings)
-    const leave = Array.from({ length: 5 }, () => acquireFor(work))
-    expect(() => acquireFor(work)).toThrow('too much of this device')
-    for (let i = 0; i < 3; i++) acquireFor({ ...work, device: 'e' })
-    expect(() => acquireFor({ ...work, device: 'e' })).toThrow('too much of this user')
-    for (let i = 0; i < 42; i++) acquireFor({ ...work, device: `${i}`, user: `${i}` })
-    expect(() => acquireFor({ ...work, device: 'x', user: 'x' })).toThrow('too much of this route')
+    const { acquireShare } = createConcurrencyLimits(settings)
+    const leave = Array.from({ length: 5 }, () => acquireShare(work))
+    expect(() => acquireShare(work)).toThrow('too many concurrent requests of this device')
+    for (let i = 0; i < 3; i++) acquireShare({ ...work, device: 'e' })
+    expect(() => acquireShare({ ...work, device: 'e' })).toThrow('too many concurrent requests of this user')
+    for (let i = 0; i < 42; i++) acquireShare({ ...work, device: `${i}`, user: `${i}` })
+    expect(() => acquireShare({ ...work, device: 'x', user: 'x' })).toThrow(
+      'too many concurrent requests of this route',
+    )
     leave[0]?.()
     leave[0]?.()
-    acquireFor({ ...work, device: 'x', user: 'x' })
-    expect(() => acquireFor({ ...work, device: 'y', user: 'y' })).toThrow('too much of this route')
+    acquireShare({ ...work, device: 'x', user: 'x' })
+    expect(() => acquireShare({ ...work, device: 'y', user: 'y' })).toThrow(
+      'too many concurrent requests of this route',
+    )
   })
 
   it('are of the bytes, too; one request has room in any case', () => {
-    const { acquireFor } = createConcurrencyLimits(settings)
-    const leave = acquireFor({ ...work, bytes: 5_000_000 })
-    expect(() => acquireFor({ ...work, bytes: 1 })).toThrow('too much of this device')
+    const { acquireShare } = createConcurrencyLimits(settings)
+    const leave = acquireShare({ ...work, bytes: 5_000_000 })
+    expect(() => acquireShare({ ...work, bytes: 1 })).toThrow('too many concurrent requests of this device')
     leave()
-    acquireFor({ ...work, bytes: 1 })
+    acquireShare({ ...work, bytes: 1 })
   })
 
   it('of logins are places of their own', () => {
     const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
     const logins = Array.from({ length: 3 }, () => acquire('login'))
-    expect(() => acquire('login')).toThrow('too many logins')
+    expect(() => acquire('login')).toThrow('too many concurrent logins')
     for (let i = 0; i < 100; i++) acquire('request')
     expect(() => acquire('request')).toThrow('too many requests')
     logins[0]?.()

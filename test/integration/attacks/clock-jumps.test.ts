@@ -1,7 +1,7 @@
 /** A clock that jumps: by NTP, by an attacker of NTP, by an operator, within a process or across its restart. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { settling, watchClock } from '../../../service/clock.ts'
+import { settlingTime, watchClock } from '../../../service/clock.ts'
 import { openSqliteStore } from '../../../service/store/sqlite/store.ts'
 import { logIn, type Prepared, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
@@ -55,7 +55,7 @@ const pay = (key: string): Prepared =>
 const balance = async (): Promise<unknown> => (await session.send()).json.balance
 
 async function settle(): Promise<void> {
-  pass(settling + 1)
+  pass(settlingTime + 1)
   await expect.poll(() => metric('miniseal_pruning_suspended')).toBe(0)
 }
 
@@ -88,10 +88,10 @@ it('has no second effect of a frame or a key, though it was three days ahead for
   await expect.poll(() => metric('miniseal_clock_jumps_total{direction="back"}')).toBe(1)
   expect(await metric('miniseal_pruning_suspended')).toBe(1)
   await expectNoSecondEffect(frame)
-  expect(service.logText()).toMatch(/"event":"clock-jump","seconds":259(199|20[0-9])/)
+  expect(service.logText()).toMatch(/"event":"clock\.jumped","seconds":259(199|20[0-9])/)
   // Deleting goes on by itself.
   await settle()
-  expect(service.logText()).toMatch(/"event":"clock-settled"/)
+  expect(service.logText()).toMatch(/"event":"clock\.stable"/)
 })
 
 it('has none either when the process starts while the clock is ahead', async () => {
@@ -104,7 +104,7 @@ it('has none either when the process starts while the clock is ahead', async () 
   service = await startTestService({
     ...options,
     environment: { ...environment, MINISEAL_ORIGIN: kept.origin, PORT: new URL(kept.origin).port },
-    clockOffset: settling + 1 + threeDays,
+    clockOffset: settlingTime + 1 + threeDays,
   })
   await afterRounds(3)
   pass(20)
@@ -118,7 +118,7 @@ it('has none either when the process starts while the clock is ahead', async () 
 it('deletes what is old once both clocks have run alike, and not before', async () => {
   await record()
   const before = rows('nonces')
-  pass(settling - 60)
+  pass(settlingTime - 60)
   await afterRounds(3)
   expect(rows('nonces')).toBe(before)
   expect(await metric('miniseal_pruning_suspended')).toBe(1)
@@ -148,14 +148,14 @@ it('counts what is more than a drift as a jump, forward and back, and begins to 
     now: () => time,
     monotonic: () => ticks,
     onJump: ({ seconds }) => jumps.push(seconds),
-    onSettled: () => settled++,
+    onStable: () => settled++,
   })
   const go = (seconds: number, wall = seconds): number | undefined => {
     ticks += seconds
     time += wall
     return clock.trustedTime()
   }
-  expect(go(settling - 1)).toBeUndefined()
+  expect(go(settlingTime - 1)).toBeUndefined()
   expect(go(1)).toBe(time)
   // A clock that is slewed by half a second in fifteen, for an hour.
   for (let i = 0; i < 240; i++) expect(go(15, 15.5)).toBe(time)
@@ -163,13 +163,13 @@ it('counts what is more than a drift as a jump, forward and back, and begins to 
   expect(go(15, 15 + threeDays)).toBeUndefined()
   expect(go(15)).toBeUndefined()
   expect(go(15, 15 - threeDays)).toBeUndefined()
-  expect(go(settling - 1)).toBeUndefined()
+  expect(go(settlingTime - 1)).toBeUndefined()
   expect(go(15, 9)).toBeUndefined()
-  expect(go(settling - 1)).toBeUndefined()
+  expect(go(settlingTime - 1)).toBeUndefined()
   expect(go(1)).toBe(time)
   expect(jumps).toEqual([threeDays, -threeDays, -6])
   expect(settled).toBe(2)
   // A machine that slept: the monotonic clock stood still.
   expect(go(0, 3_600)).toBeUndefined()
-  expect(go(settling)).toBe(time)
+  expect(go(settlingTime)).toBe(time)
 })

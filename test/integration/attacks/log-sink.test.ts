@@ -5,8 +5,8 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createRefusalSampler } from '../../../service/observability/log-sampling.ts'
 import { createLogSink } from '../../../service/observability/log-sink.ts'
+import { createRefusalSampler } from '../../../service/observability/logger.ts'
 import { compiledMain } from '../../support/compiled.ts'
 import { freePort } from '../../support/service-process.ts'
 
@@ -100,7 +100,7 @@ describe('the service', () => {
 
   async function lost(url: string): Promise<number> {
     const text = await (await fetch(`${url}/metrics`)).text()
-    return Number(/^miniseal_log_lines_lost_total (\d+)$/m.exec(text)?.[1])
+    return Number(/^miniseal_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
 
   it('goes on and stops in peace while nobody reads its pipes', async () => {
@@ -156,7 +156,7 @@ describe('a sink', () => {
     const said = taken
       .join('')
       .split('\n')
-      .filter((text) => text.includes('log-lines-lost'))
+      .filter((text) => text.includes('log.dropped'))
     expect(said.map((text) => JSON.parse(text))).toMatchObject([{ level: 40, lines: 475 }])
     expect(taken.every(({ length }) => length <= 70_000)).toBe(true)
     sink.write(line('after'))
@@ -174,7 +174,7 @@ describe('a sink', () => {
     await new Promise((resolve) => setTimeout(resolve, 5))
     fails = false
     sink.write(line('kept'))
-    await expect.poll(() => taken.join('')).toMatch(/^\n\{.*"event":"log-lines-lost","lines":1\}\nkept\n$/)
+    await expect.poll(() => taken.join('')).toMatch(/^\n\{.*"event":"log\.dropped","lines":1\}\nkept\n$/)
   })
 })
 

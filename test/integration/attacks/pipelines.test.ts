@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { CutReason } from '../../../service/transport/pipelines.ts'
-import { boundPipelines } from '../../../service/transport/pipelines.ts'
+import type { CloseReason } from '../../../service/transport/connection-limits.ts'
+import { limitPipelining } from '../../../service/transport/connection-limits.ts'
 import { floodUnread, pipelinedGets } from '../../support/floods.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import { type MeasuredProcess, startMeasuredProcess } from '../../support/service-process.ts'
@@ -33,7 +33,7 @@ describe('a service with a small heap', () => {
   ])(
     'closes 10 connections with 60 KB of requests for %s each, holds little for them, and takes payments',
     async (path) => {
-      const before = await child.metric('miniseal_connections_cut_total', 'pipelining')
+      const before = await child.metric('miniseal_connections_closed_total', 'pipelining')
       const flood = floodUnread({ port: child.port, from: '127.0.0.90' }, 10, pipelinedGets(path, 60_000))
       let most = 0
       try {
@@ -45,7 +45,7 @@ describe('a service with a small heap', () => {
           most = Math.max(most, child.residentMemory())
         }
         await expect
-          .poll(() => child.metric('miniseal_connections_cut_total', 'pipelining'), { timeout: 20_000 })
+          .poll(() => child.metric('miniseal_connections_closed_total', 'pipelining'), { timeout: 20_000 })
           .toBeGreaterThan(before + 10)
       } finally {
         await flood.stop()
@@ -57,7 +57,7 @@ describe('a service with a small heap', () => {
 })
 
 describe('one connection', () => {
-  const cuts: CutReason[] = []
+  const cuts: CloseReason[] = []
   const held: (() => void)[] = []
   const connections = new Set<Socket>()
   const large = new Uint8Array(8_388_608)
@@ -66,10 +66,10 @@ describe('one connection', () => {
     else if (request.url === '/held') held.push(() => response.end('held'))
     else response.end(request.url)
   })
-  boundPipelines(server, {
+  limitPipelining(server, {
     // As if each port were an address.
     sourceOf: ({ headers }) => String(headers['x-source']),
-    onCut: (reason) => cuts.push(reason),
+    onClose: (reason) => cuts.push(reason),
   })
   server.on('connection', (socket) => connections.add(socket))
   let port: number

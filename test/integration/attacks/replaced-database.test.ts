@@ -60,15 +60,15 @@ describe.each([
   it('has nothing taken from the next commit on, until a restart', async () => {
     expect((await pay()).status).toBe(201)
     expect(await readiness()).toBe(200)
-    expect(await metric()).toContain('miniseal_database_lost 0')
+    expect(await metric()).toContain('miniseal_database_failed 0')
     disturb()
     expect(await pay()).toMatchObject(unavailable)
     expect(paid).toBe(1)
     expect(await pay()).toMatchObject(unavailable)
     expect(await readiness()).toBe(503)
-    expect(await metric()).toContain('miniseal_database_lost 1')
+    expect(await metric()).toContain('miniseal_database_failed 1')
     const lines = service.logText().split('\n')
-    expect(lines.filter((line) => line.includes('"database-lost"'))).toEqual([
+    expect(lines.filter((line) => line.includes('"database.failed"'))).toEqual([
       expect.stringMatching(/"level":60.*"reason":"file-replaced"/),
     ])
   })

@@ -5,10 +5,10 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
 import {
   createStorageQuota,
+  type StorageOwner,
   type StorageQuota,
-  type Storer,
   storedPerRequest,
-} from '../../../service/limits/storage.ts'
+} from '../../../service/limits/rate-limits.ts'
 import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
@@ -148,7 +148,7 @@ it('counts requests without an answer to keep, too: a million empty ones fill a 
   expect(await isWithin(quota, { user: 'u_other', device: 'another' })).toBe(true)
 })
 
-async function isWithin(quota: StorageQuota, storer: Storer): Promise<boolean> {
+async function isWithin(quota: StorageQuota, storer: StorageOwner): Promise<boolean> {
   return await quota.assertWithin(storer).then(
     () => true,
     () => false,

@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createBodyMemoryBudget } from '../../../service/limits/bodies.ts'
-import { IncomingMessageBuffer } from '../../../service/transport/arriving-message.ts'
+import { createBodyMemoryBudget } from '../../../service/limits/body-memory.ts'
+import { IncomingMessageBuffer } from '../../../service/transport/socket-flow.ts'
 import { logIn, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
 import type { MeasuredProcess } from '../../support/service-process.ts'
@@ -82,9 +82,9 @@ describe('a socket', () => {
     const message = new IncomingMessageBuffer(rooms, 'a', 2 ** 20, () => {
       cuts += 1
     })
-    for (let i = 0; i < 512; i++) message.add(1, true)
+    for (let i = 0; i < 512; i++) message.add(1, false)
     expect(cuts).toBe(0)
-    message.add(1, true)
+    message.add(1, false)
     expect(cuts).toBe(1)
   })
 })
@@ -95,19 +95,19 @@ describe('a body in chunks', () => {
 
   it.each(['/seal', '/audit/api/session'])('of a byte each is cut at %s, and counted', async (path) => {
     const label = 'reason="tiny-chunks"'
-    const before = await child.metric('miniseal_connections_cut_total', label)
+    const before = await child.metric('miniseal_connections_closed_total', label)
     const { ended, heard } = say(head(path) + '1\r\nx\r\n'.repeat(10_000))
     await ended
     expect(heard()).toBe('')
-    expect((await child.metric('miniseal_connections_cut_total', label)) - before).toBe(1)
+    expect((await child.metric('miniseal_connections_closed_total', label)) - before).toBe(1)
   })
 
   it('of a byte each has the address refused that goes on sending them, and no other', async () => {
     const label = 'reason="tiny-chunks"'
-    const before = await child.metric('miniseal_connections_cut_total', label)
+    const before = await child.metric('miniseal_connections_closed_total', label)
     const flood = head('/seal') + '1\r\nx\r\n'.repeat(10_000)
     await Promise.all(Array.from({ length: 60 }, () => say(flood, '127.0.0.67').ended))
-    expect((await child.metric('miniseal_connections_cut_total', label)) - before).toBe(8)
+    expect((await child.metric('miniseal_connections_closed_total', label)) - before).toBe(8)
     const get = 'GET /healthz HTTP/1.1\r\nhost: pieces\r\n\r\n'
     const refused = say(get, '127.0.0.67')
     await refused.ended

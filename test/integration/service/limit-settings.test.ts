@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
-import { sourceOf } from '../../../service/limits/source.ts'
-import { createWindow } from '../../../service/limits/window.ts'
+import { sourceOf } from '../../../service/limits/client-address.ts'
+import { createWindow } from '../../../service/limits/rate-limits.ts'
 
 const environment = { MINISEAL_MASTER_KEY: randomBytes(32).toString('base64') }
 
@@ -45,8 +45,8 @@ it.each([
   ['user=1/60,', 'must be a comma list'],
   ['__proto__=1', 'must be a comma list'],
   ['user=1/60,user=2/60', 'twice'],
-  ['user=1/86401', 'more than a day'],
-  ['body_mib=1', 'body_mib=2'],
+  ['user=1/86401', 'must not exceed a day'],
+  ['body_mib=1', 'body_mib must be at least 2'],
 ])('does not start with MINISEAL_LIMITS %s', (text, words) => {
   const read = (): unknown => readConfig({ ...environment, MINISEAL_LIMITS: text })
   expect(read).toThrow(ConfigError)
@@ -74,10 +74,10 @@ it.each([
 
 it('remembers a bounded number of keys, and forgets the one that was seen longest ago', async () => {
   const window = createWindow({ count: 1, seconds: 60 }, 2)
-  expect(await window.take('a')).toMatchObject({ isWithin: true, remaining: 0, resetsIn: 60 })
-  await window.take('b')
-  expect(await window.take('a')).toMatchObject({ isWithin: false })
-  await window.take('c')
-  expect(await window.take('a')).toMatchObject({ isWithin: false })
-  expect(await window.take('b')).toMatchObject({ isWithin: true })
+  expect(await window.consume('a')).toMatchObject({ isWithin: true, remaining: 0, resetsIn: 60 })
+  await window.consume('b')
+  expect(await window.consume('a')).toMatchObject({ isWithin: false })
+  await window.consume('c')
+  expect(await window.consume('a')).toMatchObject({ isWithin: false })
+  expect(await window.consume('b')).toMatchObject({ isWithin: true })
 })

@@ -96,7 +96,7 @@ it('is not ready, and says why there, in its log and to the operator', { timeout
     store: true,
     log: { status: 'anchor-ahead', origin: 'pay.example.com/audit/2026', size: kept },
   })
-  expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/^miniseal_log_open 0$/m)
+  expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/^miniseal_tlog_accepting_entries 0$/m)
   expect(service.logText()).toContain('"refusal":"anchor-ahead"')
   const { code, out } = await command('status')
   expect(code).toBe(1)

@@ -146,12 +146,12 @@ it('has nothing at any other path', async () => {
 it('tells Prometheus how large the log is, how old its checkpoint is, and what waits', async () => {
   const text = await (await get('/metrics')).text()
   const sampleOf = (name: string): number =>
-    Number(new RegExp(`^miniseal_log_${name} (.*)$`, 'm').exec(text)?.[1])
-  expect(sampleOf('size')).toBeGreaterThanOrEqual(600)
+    Number(new RegExp(`^miniseal_tlog_${name} (.*)$`, 'm').exec(text)?.[1])
+  expect(sampleOf('tree_size')).toBeGreaterThanOrEqual(600)
   expect(sampleOf('checkpoint_size')).toBeGreaterThanOrEqual(600)
   expect(sampleOf('checkpoint_age_seconds')).toBeLessThan(600)
-  expect(sampleOf('staged')).toBeGreaterThanOrEqual(0)
-  expect(sampleOf('open')).toBe(1)
-  expect(sampleOf('batch_size_sum')).toBeGreaterThanOrEqual(599)
-  expect(sampleOf('checkpoints_total')).toBeGreaterThanOrEqual(1)
+  expect(sampleOf('pending_entries')).toBeGreaterThanOrEqual(0)
+  expect(sampleOf('accepting_entries')).toBe(1)
+  expect(sampleOf('batch_entries_sum')).toBeGreaterThanOrEqual(599)
+  expect(sampleOf('checkpoints_signed_total')).toBeGreaterThanOrEqual(1)
 })

@@ -127,7 +127,7 @@ describe('a risk policy', () => {
     expect(lastLogin()).not.toHaveProperty('risk')
     const headers = { authorization: 'Bearer a-token-of-this-test' }
     const text = await (await fetch(`${service.url}/metrics`, { headers })).text()
-    expect(text).toContain('miniseal_login_risk_total{risk="blocked"} 1')
+    expect(text).toContain('miniseal_logins_by_risk_total{risk="blocked"} 1')
   })
 })
 

@@ -44,7 +44,9 @@ async function metrics(url = service.url): Promise<string> {
   const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
   const lines = (await answer.text()).split('\n')
   return lines
-    .filter((line) => /^miniseal_(?:upstream|in_flight|body|log_open|store_errors|exchanges)/.test(line))
+    .filter((line) =>
+      /^miniseal_(?:upstream|requests_in_flight|body|tlog_accepting|store_errors|exchanges)/.test(line),
+    )
     .join('\n')
 }
 
@@ -61,16 +63,16 @@ it.each([
     expect(await metrics()).toContain(`miniseal_upstream_faults_total{route="/${name}",cause="${cause}"} 1`)
     const lines = service.logText().split('\n')
     expect(
-      lines.some((line) => line.includes(`"event":"upstream","route":"/${name}","cause":"${cause}"`)),
+      lines.some((line) => line.includes(`"event":"upstream.failed","route":"/${name}","cause":"${cause}"`)),
     ).toBe(true)
   },
 )
 
 it('shows the circuit of each route, and what its breaker has refused', async () => {
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 0')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 0')
   for (let i = 0; i < 5; i++) await session.send({ path: '/away/one' })
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/away"} 2')
-  expect(await metrics()).toContain('miniseal_upstream_circuit{route="/hang"} 0')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/away"} 2')
+  expect(await metrics()).toContain('miniseal_upstream_circuit_state{route="/hang"} 0')
   await session.send({ path: '/away/one' })
   expect(await metrics()).toContain('miniseal_upstream_faults_total{route="/away",cause="circuit_open"}')
 })
@@ -80,12 +82,12 @@ it('shows what is at work: requests of a route, frames, and memory for bodies', 
   await vi.waitFor(async () => {
     const text = await metrics()
     expect(text).toContain('miniseal_upstream_requests{route="/hang",state="running"} 1')
-    expect(text).toContain('miniseal_in_flight 1')
-    expect(text).toMatch(/miniseal_body_bytes [1-9]/)
+    expect(text).toContain('miniseal_requests_in_flight 1')
+    expect(text).toMatch(/miniseal_body_memory_bytes [1-9]/)
   })
   backend.closeAllConnections()
   await hung
-  await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_bytes 0'))
+  await vi.waitFor(async () => expect(await metrics()).toContain('miniseal_body_memory_bytes 0'))
 })
 
 it('counts a client that goes before its frame is here as that, and not as overloaded', async () => {

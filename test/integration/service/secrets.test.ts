@@ -72,7 +72,7 @@ it('draws session keys in the sandbox, or the other tests would prove nothing', 
 
 it('logs every exchange and call, without secrets, codes, tokens, identities, paths or bodies', () => {
   const log = service.logText()
-  expect(log).toContain('"event":"exchange"')
+  expect(log).toContain('"event":"exchange.completed"')
   expect(log).toContain('"code":"token_invalid"')
   expect(log).toContain('"api":"sns/jscode2session"')
   const canaries = [

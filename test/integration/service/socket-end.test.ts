@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
-import { socketTimes } from '../../../service/transport/socket-settings.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { openSocket, type RawSocket } from '../../support/raw-socket.ts'
@@ -181,7 +180,7 @@ it('ends with 1001 when the service stops, once what is at work is answered; new
 
 it('cuts a socket that gives no sign of life, and keeps one that answers pings', async () => {
   const own = await startOther({
-    socketTimes: { ...socketTimes, ping: 200, silence: 1_000, checkInterval: 50 },
+    socketTimes: { ping: 200, silence: 1_000, checkInterval: 50 },
   })
   const session = await logIn(own)
   const alive = await bound(session, own)
@@ -194,7 +193,7 @@ it('cuts a socket that gives no sign of life, and keeps one that answers pings',
 
 it('cuts a reader that stands still, holds little for it, and has everything for it when it is back', async () => {
   const own = await startOther({
-    socketTimes: { ...socketTimes, ping: 500, silence: 5_000, checkInterval: 100 },
+    socketTimes: { ping: 500, silence: 5_000, checkInterval: 100 },
   })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)
@@ -224,7 +223,7 @@ it('cuts a reader that stands still, holds little for it, and has everything for
 
 it('keeps a reader that is slow and goes on reading, however long a ping takes to get to it', async () => {
   const own = await startOther({
-    socketTimes: { ...socketTimes, ping: 500, silence: 2_500, checkInterval: 100 },
+    socketTimes: { ping: 500, silence: 2_500, checkInterval: 100 },
   })
   const session = await logIn(own)
   const text = 'x'.repeat(16_000)

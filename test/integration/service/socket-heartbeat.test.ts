@@ -4,13 +4,11 @@ import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { Heartbeat } from '../../../service/transport/socket-heartbeat.ts'
-import { socketTimes } from '../../../service/transport/socket-settings.ts'
-import { SocketWriter } from '../../../service/transport/socket-writer.ts'
+import { defaultSocketTimes, Heartbeat, SocketWriter } from '../../../service/transport/socket-flow.ts'
 import type { SlowLine } from '../../support/slow-line.ts'
 import { slowLine } from '../../support/slow-line.ts'
 
-const times = { ...socketTimes, ping: 200, silence: 1_000 }
+const times = { ...defaultSocketTimes, ping: 200, silence: 1_000 }
 
 const server = createServer()
 const sockets = new WebSocketServer({ server })

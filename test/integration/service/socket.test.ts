@@ -4,7 +4,6 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
-import { socketTimes } from '../../../service/transport/socket-settings.ts'
 import { logIn, prepareLogin, RawSession, random, send } from '../../support/raw-client.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
@@ -312,7 +311,7 @@ it('holds messages that arrive within body_mib, and cuts those of the address th
 })
 
 it('ends a socket that says nothing, or nothing good, after a while: 4400, not bound', async () => {
-  const times = { ...socketTimes, unbound: 200, look: 50 }
+  const times = { bind: 200, checkInterval: 50 }
   const own = await startTestService({ backend, socketTimes: times })
   try {
     const session = await logIn(own)

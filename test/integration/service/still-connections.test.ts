@@ -15,7 +15,7 @@ let session: RawSession
 
 beforeAll(async () => {
   service = await startTestService({
-    socketPatienceMs: patience,
+    listenerTimes: { stall: patience },
     backend: {
       answer: async () => ({ status: 200, fields: [], content: new Uint8Array(answerSize) }),
       close: async () => {},

@@ -275,7 +275,7 @@ it('does not keep a service from answering or from stopping when the collector h
     })
     expect((await (await logIn(service)).send()).status).toBe(200)
     await service.close()
-    if (state === 400) expect(service.logText()).toContain('"event":"traces-lost"')
+    if (state === 400) expect(service.logText()).toContain('"event":"traces.dropped"')
   }
 })
 
