@@ -6,7 +6,7 @@
 import { FormatError, ProtocolError } from '../errors.ts'
 import type { Field, RequestMessage, ResponseMessage } from '../frames/binary-http.ts'
 import { findField } from '../frames/binary-http.ts'
-import type { Primitives } from '../primitives/primitives.ts'
+import type { Primitives, VerificationPrimitives } from '../primitives/primitives.ts'
 import { signatureTags } from '../primitives/suite.ts'
 import { assertContentDigest, contentDigest } from './content-digest.ts'
 import type { SignatureContext } from './signature-base.ts'
@@ -120,7 +120,7 @@ export interface VerificationKey {
  * @throws ProtocolError as {@link parseSignature}, `digest_mismatch`, `key_unknown` or `signature_invalid`.
  */
 export function verifyResponse(
-  primitives: Primitives,
+  primitives: VerificationPrimitives,
   response: ResponseMessage,
   request: RequestMessage,
   keys: readonly VerificationKey[],

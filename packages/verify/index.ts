@@ -2,5 +2,5 @@
 export { ProtocolError } from 'miniseal-protocol/errors'
 export type { Caller, SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 export type { JsonWebKeySet, KeySource } from './keys.ts'
-export type { NodeRequest, Verifier, VerifierOptions } from './verify.ts'
+export type { ExplainedRefusal, NodeRequest, Verifier, VerifierOptions } from './verify.ts'
 export { createVerifier } from './verify.ts'

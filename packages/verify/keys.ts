@@ -6,7 +6,13 @@ export type KeyUse = 'token' | 'message'
 
 /** A JWK Set, as `/.well-known/jwks.json` and `/.well-known/miniseal-keys.json` serve it. */
 export interface JsonWebKeySet {
-  readonly keys: readonly object[]
+  readonly keys: readonly {
+    readonly kty?: string
+    readonly crv?: string
+    readonly x?: string
+    readonly kid?: string
+    readonly miniseal_use?: string
+  }[]
 }
 
 /** A JWK Set or its address. */
@@ -81,7 +87,7 @@ function readKeySet(use: KeyUse, { keys }: JsonWebKeySet): ReadonlyMap<string, U
   const found = new Map<string, Uint8Array>()
   const ambiguous = new Set<string>()
   for (const key of keys) {
-    const { kty, crv, kid, x, miniseal_use } = key as Readonly<Record<string, unknown>>
+    const { kty, crv, kid, x, miniseal_use }: Readonly<Record<string, unknown>> = key
     if (kty !== 'OKP' || crv !== 'Ed25519' || miniseal_use !== use) continue
     if (typeof kid !== 'string' || typeof x !== 'string') continue
     const publicKey = new Uint8Array(Buffer.from(x, 'base64url'))

@@ -23,8 +23,22 @@ export interface TokenRules {
   readonly tolerance: number
 }
 
+/** A token whose form is right. It is not verified. */
+export interface ParsedToken {
+  /** Header and payload, as they were signed. */
+  readonly signed: Uint8Array
+  /** 64 bytes. */
+  readonly signature: Uint8Array
+  readonly kid: string
+  readonly issuer: string
+  readonly audience: string
+  /** UNIX seconds. */
+  readonly expires: number
+  readonly subject: TokenSubject
+}
+
 /** A compact JWS with a signature of 64 bytes in canonical base64url: no padding, zero trailing bits. */
-const tokenForm = /^HTTPSig (([\w-]+)\.([\w-]+)\.([\w-]{85}[AQgw]))$/
+const tokenForm = /^HTTPSig ([\w-]+)\.([\w-]+)\.([\w-]{85}[AQgw])$/
 
 /**
  * Verifies the `authorization` field of a request, which is attacker-controlled.
@@ -37,33 +51,50 @@ export async function verifyToken(
   findKey: FindKey,
   { origin, now, tolerance }: TokenRules,
 ): Promise<TokenSubject> {
+  const token = parseToken(authorization)
+  const key = await findKey(token.kid)
+  if (key === undefined) throw invalid('the access token names an unknown key')
+  if (!nodePrimitives.ed25519Verify(token.signature, token.signed, key))
+    throw invalid('the signature of the access token does not verify')
+  if (token.issuer !== origin || token.audience !== origin)
+    throw invalid('the access token is of another service')
+  if (token.expires <= now - tolerance)
+    throw new ProtocolError('token_expired', 'the access token has expired')
+  return token.subject
+}
+
+/**
+ * Reads an attacker-controlled `authorization` field.
+ *
+ * @throws ProtocolError `token_missing` or `token_invalid`.
+ */
+export function parseToken(authorization: string | undefined): ParsedToken {
   if (authorization === undefined)
     throw new ProtocolError('token_missing', 'the request carries no access token')
-  const [, token = '', header = '', payload = '', signature = ''] = tokenForm.exec(authorization) ?? []
-  if (token === '') throw invalid('authorization is not HTTPSig with an access token')
+  const [, header, payload, signature] = tokenForm.exec(authorization) ?? []
+  if (header === undefined || payload === undefined || signature === undefined)
+    throw invalid('authorization is not HTTPSig with an access token')
   const { alg, typ, kid, crit } = parseJson(header)
   if (alg !== 'EdDSA' || typ !== 'at+jwt' || typeof kid !== 'string' || crit !== undefined)
     throw invalid('the header of the access token is not EdDSA at+jwt with a kid')
-  const key = await findKey(kid)
-  if (key === undefined) throw invalid('the access token names an unknown key')
-  const signed = encodeAscii(token.slice(0, token.lastIndexOf('.')))
-  const bytes = new Uint8Array(Buffer.from(signature, 'base64url'))
-  if (!nodePrimitives.ed25519Verify(bytes, signed, key))
-    throw invalid('the signature of the access token does not verify')
-  return readClaims(parseJson(payload), origin, now - tolerance)
+  return {
+    signed: encodeAscii(`${header}.${payload}`),
+    signature: new Uint8Array(Buffer.from(signature, 'base64url')),
+    kid,
+    ...parseClaims(parseJson(payload)),
+  }
 }
 
-/** @param oldest UNIX seconds; a token that expired by then is refused */
-function readClaims(claims: Readonly<Record<string, unknown>>, origin: string, oldest: number): TokenSubject {
+function parseClaims(
+  claims: Readonly<Record<string, unknown>>,
+): Pick<ParsedToken, 'issuer' | 'audience' | 'expires' | 'subject'> {
   const { iss, aud, iat, exp, jti, sub, client_id: appid, sid, cnf } = claims
-  if (iss !== origin || aud !== origin) throw invalid('the access token is of another service')
-  if (typeof iat !== 'number' || typeof exp !== 'number' || typeof jti !== 'string')
-    throw invalid('the access token lacks iat, exp or jti')
-  if (exp <= oldest) throw new ProtocolError('token_expired', 'the access token has expired')
+  if (!isText(iss) || !isText(aud) || typeof iat !== 'number' || typeof exp !== 'number' || !isText(jti))
+    throw invalid('the access token lacks iss, aud, iat, exp or jti')
   const device = isObject(cnf) && Object.keys(cnf).length === 1 ? cnf.jkt : undefined
   if (!isText(sub) || !isText(appid) || !isText(sid) || !isText(device))
     throw invalid('the access token lacks sub, client_id, sid or cnf.jkt')
-  return { user: sub, appid, session: sid, device }
+  return { issuer: iss, audience: aud, expires: exp, subject: { user: sub, appid, session: sid, device } }
 }
 
 function parseJson(part: string): Readonly<Record<string, unknown>> {

@@ -3,6 +3,7 @@
  * (`docs/guides/integration.md`, "Verifying for yourself").
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { ProtocolCode } from 'miniseal-protocol/errors'
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
@@ -23,6 +24,7 @@ import {
   parseRequestSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
+import { explainRefusal } from './explain/refusal.ts'
 import type { FindKey, KeySource } from './keys.ts'
 import { createKeyFinder } from './keys.ts'
 import { nodePrimitives } from './primitives.ts'
@@ -48,6 +50,18 @@ export interface VerifierOptions {
   readonly messageKeys?: KeySource
   /** UNIX seconds; by default the system clock. */
   readonly now?: () => number
+  /**
+   * Called before a refusal is thrown, for the program's own log: the explanation must not reach the sender. It shows no
+   * token. At most once a second it is the text of `miniseal explain`, because strangers cause refusals; otherwise it is
+   * the message of the error.
+   */
+  readonly onRefused?: (refusal: ExplainedRefusal) => void
+}
+
+export interface ExplainedRefusal {
+  readonly code: ProtocolCode
+  /** May have several lines. */
+  readonly text: string
 }
 
 /**
@@ -82,8 +96,33 @@ export function createVerifier(options: VerifierOptions): Verifier {
     ),
   }
   const authority = authorityOf(origin)
-  return async (request, body) =>
-    await verifyMessage(await readMessage(request, body, authority), origin, keys, now())
+  const report = createReporter(options.onRefused, keys.message)
+  return async (request, body) => {
+    const message = await readMessage(request, body, authority)
+    const time = now()
+    try {
+      return await verifyMessage(message, origin, keys, time)
+    } catch (error) {
+      if (error instanceof ProtocolError) await report(error, message, time)
+      throw error
+    }
+  }
+}
+
+/** Milliseconds between two explanations. */
+const explanationPeriod = 1000
+
+type Reporter = (error: ProtocolError, message: RequestMessage, now: number) => Promise<void>
+
+function createReporter(onRefused: VerifierOptions['onRefused'], findMessageKey: FindKey): Reporter {
+  let nextExplanation = 0
+  return async (error, message, now) => {
+    if (onRefused === undefined) return
+    const { code } = error
+    const isDue = performance.now() >= nextExplanation && code !== 'unavailable'
+    if (isDue) nextExplanation = performance.now() + explanationPeriod
+    onRefused({ code, text: isDue ? await explainRefusal(message, findMessageKey, now) : error.message })
+  }
 }
 
 interface ServiceKeys {

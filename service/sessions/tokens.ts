@@ -6,7 +6,6 @@ import { ProtocolError } from 'miniseal-protocol/errors'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Keyring } from '../keys/keyring.ts'
-import type { PublishedKeys } from '../keys/published-keys.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
 import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
@@ -88,19 +87,6 @@ interface TokenRules {
   readonly now: number
   /** Seconds past its end. */
   readonly tolerance: number
-}
-
-/**
- * Verifies an access token with the keys that the service publishes.
- *
- * @throws ProtocolError `token_expired`, `token_invalid`, or `unavailable` when the keys cannot be fetched.
- */
-export async function verifyPublishedToken(
-  token: string,
-  keys: PublishedKeys,
-  rules: TokenRules,
-): Promise<TokenSubject> {
-  return (await verifyToken(token, keys.forToken, rules)).subject
 }
 
 /** A compact JWS with a signature of 64 bytes, in the one spelling that these have: no padding, zero trailing bits. */

@@ -1,4 +1,4 @@
-/** A hand-made signed request as a backend behind the gateway receives it, and changes that a proxy may make. */
+/** Handmade requests as the gateway forwards them, and what a proxy may do to them. */
 import { createHash } from 'node:crypto'
 import type { Field, RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { signForBackend } from '../../crypto/http-signatures/gateway-signature.ts'
@@ -6,14 +6,11 @@ import type { MessageSigner } from '../../crypto/http-signatures/signed-request.
 import { signRequest } from '../../crypto/http-signatures/signed-request.ts'
 import { keyThumbprint } from '../../crypto/primitives/thumbprint.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
-import type { ExplainOptions } from '../../service/explain/options.ts'
-import { patient } from '../../service/explain/options.ts'
-import type { KnownKey } from '../../service/explain/public-keys.ts'
-import { keyOf } from '../../service/explain/public-keys.ts'
-import type { KeyPurpose } from '../../service/keys/publication.ts'
+import type { ExplainOptions, KnownKey } from '../../packages/verify/explain/index.ts'
+import { interactiveBudget, knownKey } from '../../packages/verify/explain/index.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
 
-/** UNIX seconds: when everything here was signed. */
+/** When everything was signed, UNIX seconds. */
 export const created = 1_764_000_000
 
 export interface NamedKey {
@@ -23,10 +20,14 @@ export interface NamedKey {
 }
 
 /** @param seed a byte */
-export function keyFrom(seed: number, source: KnownKey['source'] = 'option', purpose?: KeyPurpose): NamedKey {
+export function keyFrom(
+  seed: number,
+  source: KnownKey['source'] = 'option',
+  use?: KnownKey['use'],
+): NamedKey {
   const { publicKey, secretKey } = primitives.ed25519KeyPair(new Uint8Array(32).fill(seed))
   const signer = { keyid: keyThumbprint(primitives, publicKey), secretKey }
-  return { signer, publicKey, known: keyOf(publicKey, undefined, source, purpose) }
+  return { signer, publicKey, known: knownKey(publicKey, undefined, source, use) }
 }
 
 export const device = keyFrom(1)
@@ -99,10 +100,10 @@ export function forwardedRequest(parts: RequestParts = {}): RequestMessage {
     app: 'wx1234',
     acr: 'session',
   }
-  const told = parts.between?.(signed) ?? signed
+  const changed = parts.between?.(signed) ?? signed
   return signForBackend(
     primitives,
-    told,
+    changed,
     caller,
     from.publicKey,
     service.signer,
@@ -136,15 +137,15 @@ export function withField(
   }
 }
 
-/** A body with its right digest in the field. */
+/** Another body with its digest. */
 export function withDigest(message: RequestMessage, body: string): RequestMessage {
   const digest = createHash('sha256').update(body).digest('base64')
   return { ...withField(message, 'content-digest', () => `sha-256=:${digest}:`), content: encodeUtf8(body) }
 }
 
-/** Both keys known; the clock is a minute later. */
+/** With both keys, a minute later. */
 export const known: ExplainOptions = {
   keys: [service.known, tokens.known],
   now: created + 60,
-  budget: patient,
+  budget: interactiveBudget,
 }

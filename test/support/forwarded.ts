@@ -6,9 +6,9 @@ import { signForBackend } from '../../crypto/http-signatures/gateway-signature.t
 import type { MessageSigner } from '../../crypto/http-signatures/signed-request.ts'
 import { signRequest } from '../../crypto/http-signatures/signed-request.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
+import type { JsonWebKeySet } from '../../packages/verify/index.ts'
 import type { KeyPurpose } from '../../service/keys/publication.ts'
 import { sodiumPrimitives as primitives } from '../../service/keys/sodium-primitives.ts'
-import type { JsonWebKeySet } from '../../service/verify.ts'
 import type { RawSession } from './raw-client.ts'
 import { newDevice, random } from './raw-client.ts'
 import type { TestService } from './service.ts'
@@ -42,7 +42,9 @@ export interface ForwardedParts {
   readonly caller?: Partial<CallerClaims>
   readonly created?: number
   readonly gatewayCreated?: number
-  /** Who signs for the gateway. */
+  /** Path and query. */
+  readonly path?: string
+  /** The key that signs for the gateway. */
   readonly gateway?: MessageSigner
 }
 
@@ -55,7 +57,7 @@ export function forwarded(session: RawSession, parts: ForwardedParts = {}): Arri
     method: 'POST',
     scheme: 'https',
     authority: authorityOf(session.service.origin),
-    path: '/orders/1?full=yes',
+    path: parts.path ?? '/orders/1?full=yes',
     fields: [
       ['content-type', 'application/json'],
       ['idempotency-key', '"made-by-hand"'],

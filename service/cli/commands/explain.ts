@@ -1,18 +1,15 @@
-import type { Capture } from '../../explain/capture.ts'
-import { UnreadableCapture } from '../../explain/capture.ts'
-import { explainCapture } from '../../explain/explain.ts'
-import { secondsOf } from '../../explain/json-capture.ts'
-import type { ExplainOptions } from '../../explain/options.ts'
-import { patient } from '../../explain/options.ts'
-import { jsonOf, printReport } from '../../explain/print.ts'
-import { printProblem, problemJson } from '../../explain/problem-report.ts'
-import type { KnownKey } from '../../explain/public-keys.ts'
-import { readKeys, UnreadableKey } from '../../explain/public-keys.ts'
-import { maxCapture, readCapture } from '../../explain/read-capture.ts'
+import type { Capture, ExplainOptions, KnownKey, Locale } from 'miniseal-verify/explain'
+import { en, explainCapture, interactiveBudget, jsonOf, printReport } from 'miniseal-verify/explain'
+import { maxCapture, readCapture, secondsOf, UnreadableCapture } from '../../explain/captures.ts'
+import { readKeys, UnreadableKey } from '../../explain/key-options.ts'
+import { zhCN } from '../../explain/locales/zh-CN.ts'
+import { printProblem, problemJson } from '../../explain/problem.ts'
 import type { Language } from '../../messages/language.ts'
 import type { ExitCode, Terminal, Values } from '../command.ts'
 import { CommandFailed, defineCommand, UsageError } from '../command.ts'
 import { authority, languageOf, languageOption, readBytes } from '../option-values.ts'
+
+const locales: Readonly<Record<Language, Locale>> = { en, 'zh-CN': zhCN }
 
 const options = {
   request: { type: 'string', value: 'FILE', help: 'the request of an answer or of a problem document' },
@@ -62,7 +59,7 @@ usage error, 3 when an input cannot be read.
 `,
   async run({ file = '-', ...values }, terminal) {
     const language = languageOf(values.lang, terminal)
-    const known = await knownOf(values)
+    const known = await optionsOf(values)
     return writeReport(await readAll(file, values), known, language, values.json, terminal)
   },
 })
@@ -78,10 +75,10 @@ function writeReport(
   const { problem } = report
   if (isJson) {
     const explained = problem === undefined ? {} : { problem: problemJson(problem, language) }
-    terminal.out(`${JSON.stringify({ ...(jsonOf(report, language) as object), ...explained })}\n`)
+    terminal.out(`${JSON.stringify({ ...jsonOf(report, locales[language]), ...explained })}\n`)
   } else {
     const isAlone = capture.request === undefined && report.signatures.length === 0 && problem !== undefined
-    if (!isAlone) terminal.out(printReport(report, language))
+    if (!isAlone) terminal.out(printReport(report, locales[language]))
     if (problem !== undefined)
       terminal.out(`${isAlone ? '' : '\n'}${printProblem(problem, language, isAlone)}`)
   }
@@ -133,7 +130,7 @@ async function readStandardInput(): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(chunks))
 }
 
-async function knownOf(values: ExplainValues): Promise<ExplainOptions> {
+async function optionsOf(values: ExplainValues): Promise<ExplainOptions> {
   const keys: KnownKey[] = []
   for (const text of values.key) keys.push(...parseKeys(await textOf(text, '@'), 'option'))
   for (const location of values.jwks) keys.push(...parseKeys(await readSet(location), 'jwks'))
@@ -150,7 +147,7 @@ async function knownOf(values: ExplainValues): Promise<ExplainOptions> {
     signerBase:
       values.base === undefined ? undefined : Buffer.from(await bytesOf(values.base)).toString('utf8'),
     baseSha256: digest,
-    budget: patient,
+    budget: interactiveBudget,
   }
 }
 

@@ -94,7 +94,7 @@ describe('the guides for backends', () => {
     }
   })
 
-  it('verifies with miniseal/verify what the gateway sends', async () => {
+  it('verifies a forwarded request with miniseal-verify', async () => {
     const upstream: TestUpstream = await startUpstream((_request, response) => response.end())
     const behind = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/a=${upstream.origin}` } })
     try {

@@ -14,7 +14,7 @@ export interface PlacedSnippet {
 
 const paths = {
   miniseal: [join(root, 'service/dist/index.d.ts')],
-  'miniseal/verify': [join(root, 'service/dist/verify.d.ts')],
+  'miniseal-verify': [join(root, 'packages/verify/dist/index.d.ts')],
   'miniseal-client': [join(root, 'miniprogram/client/types/client/index.d.ts')],
   'miniseal-client/gzip': [join(root, 'miniprogram/client/types/client/gzip.d.ts')],
 }

@@ -27,10 +27,11 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
   'docs/guides/explain.md#In a backend of your own': [
     {
       realm: 'node',
-      given: `import { type VerifyOptions, verifyMiniseal } from 'miniseal/verify'
+      given: `import { createVerifier } from 'miniseal-verify'
 declare const request: import('node:http').IncomingMessage
 declare const log: { warn(fields: object, text: string): void }
-declare const { origin, body }: VerifyOptions
+declare const origin: string
+declare const body: Uint8Array
 `,
     },
   ],

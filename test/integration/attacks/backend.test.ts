@@ -1,7 +1,7 @@
 /** A backend behind the gateway that keeps what it gets, and tries to be its users. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
-import { ProtocolError, verifyMiniseal } from '../../../service/verify.ts'
+import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn } from '../../support/raw-client.ts'
 import type { TestService } from '../../support/service.ts'
@@ -34,7 +34,7 @@ afterAll(async () => {
 
 async function codeAt(request: Arrived): Promise<string | undefined> {
   try {
-    await verifyMiniseal(request, { origin: service.origin, body: Buffer.from(request.body) })
+    await createVerifier({ origin: service.origin })(request, Buffer.from(request.body))
     return undefined
   } catch (error) {
     if (error instanceof ProtocolError) return error.code
@@ -86,11 +86,10 @@ it('cannot show another backend anything but what Alice asked for, to the letter
 it('can show that very request to a second one for a minute: whoever verifies keeps the Idempotency-Key', async () => {
   const later = { ...kept }
   const at = (seconds: number): Promise<unknown> =>
-    verifyMiniseal(later, {
-      origin: service.origin,
-      body: Buffer.from(later.body),
-      now: () => service.now() + seconds,
-    })
+    createVerifier({ origin: service.origin, now: () => service.now() + seconds })(
+      later,
+      Buffer.from(later.body),
+    )
   await at(30)
   await expect(at(80)).rejects.toMatchObject({ code: 'window_invalid' })
 })

@@ -17,6 +17,8 @@ import { openRequest } from '../../../crypto/frames/session-keys.ts'
 import { signRequest } from '../../../crypto/http-signatures/signed-request.ts'
 import { signResponse, verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import type { VerifierOptions } from '../../../packages/verify/index.ts'
+import { createVerifier } from '../../../packages/verify/index.ts'
 import { accountKeyOf, addAuditor } from '../../../service/admin/api/accounts.ts'
 import { cookieKeyOf } from '../../../service/admin/api/session.ts'
 import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
@@ -24,8 +26,6 @@ import { secretContext } from '../../../service/keys/secret-places.ts'
 import type { ServiceKey } from '../../../service/keys/service-key.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
-import type { VerifyOptions } from '../../../service/verify.ts'
-import { verifyMiniseal } from '../../../service/verify.ts'
 import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { forwarded, publishedSet } from '../../support/forwarded.ts'
@@ -206,7 +206,7 @@ describe('the signing key', () => {
 })
 
 /** Both documents as they are, exchanged, and each with the keys of both. */
-async function everyWayToShowTheKeys(): Promise<readonly Pick<VerifyOptions, 'jwks' | 'messageKeys'>[]> {
+async function everyWayToShowTheKeys(): Promise<readonly Pick<VerifierOptions, 'jwks' | 'messageKeys'>[]> {
   const jwks = await publishedSet(service, 'jwks.json')
   const messageKeys = await publishedSet(service, 'miniseal-keys.json')
   const all = { keys: [...jwks.keys, ...messageKeys.keys] }
@@ -220,9 +220,9 @@ async function everyWayToShowTheKeys(): Promise<readonly Pick<VerifyOptions, 'jw
   ]
 }
 
-async function verified(request: Arrived, keys: Partial<VerifyOptions> = {}): Promise<string> {
-  const options = { origin: service.origin, body: Buffer.from(request.body), ...keys }
-  return (await verifyMiniseal(request, options)).user
+async function verified(request: Arrived, keys: Partial<VerifierOptions> = {}): Promise<string> {
+  const verify = createVerifier({ origin: service.origin, ...keys })
+  return (await verify(request, Buffer.from(request.body))).user
 }
 
 it('the keys of each purpose stand in a document of their own, and no key in both', async () => {

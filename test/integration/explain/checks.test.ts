@@ -7,17 +7,18 @@ import { signResponse } from '../../../crypto/http-signatures/signed-response.ts
 import type { InnerList } from '../../../crypto/http-signatures/structured-fields.ts'
 import { parseDictionary } from '../../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import { UnreadableCapture } from '../../../service/explain/capture.ts'
-import { explainCapture } from '../../../service/explain/explain.ts'
-import type { ExplainOptions } from '../../../service/explain/options.ts'
-import { jsonOf, printReport } from '../../../service/explain/print.ts'
-import { printProblem } from '../../../service/explain/problem-report.ts'
-import { readKeys, UnreadableKey } from '../../../service/explain/public-keys.ts'
-import { readCapture } from '../../../service/explain/read-capture.ts'
-import type { SignatureReport } from '../../../service/explain/report.ts'
-import { firstFailure } from '../../../service/explain/report.ts'
-import { messagesEn } from '../../../service/explain/words-en.ts'
-import { messagesZh } from '../../../service/explain/words-zh.ts'
+import type { ExplainOptions, SignatureReport } from '../../../packages/verify/explain/index.ts'
+import {
+  en,
+  explainCapture,
+  firstFailure,
+  jsonOf,
+  printReport,
+} from '../../../packages/verify/explain/index.ts'
+import { readCapture, UnreadableCapture } from '../../../service/explain/captures.ts'
+import { readKeys, UnreadableKey } from '../../../service/explain/key-options.ts'
+import { zhCN } from '../../../service/explain/locales/zh-CN.ts'
+import { printProblem } from '../../../service/explain/problem.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import type { NamedKey } from '../../support/captured.ts'
 import {
@@ -185,7 +186,7 @@ describe('a token', () => {
       },
     )
     const said = [report, other]
-      .flatMap((each) => [printReport(each, 'en'), JSON.stringify(jsonOf(each, 'en'))])
+      .flatMap((each) => [printReport(each, en), JSON.stringify(jsonOf(each, en))])
       .join('\n')
     expect(said).not.toContain('opaque-and-secret')
     expect(said).not.toContain('another-secret')
@@ -202,9 +203,9 @@ describe('a token', () => {
       budget: hasty,
     })
     const said = [
-      printReport(report, 'en'),
-      printReport(report, 'zh-CN'),
-      JSON.stringify(jsonOf(report, 'en')),
+      printReport(report, en),
+      printReport(report, zhCN),
+      JSON.stringify(jsonOf(report, en)),
     ].join('\n')
     for (const part of token.split('.')) expect(said).not.toContain(part.slice(0, 40))
     expect(said).toMatch(/HTTPSig <\d+ characters, sha256 [0-9a-f]{12}…>/)
@@ -355,7 +356,7 @@ describe('what could steer a terminal is written as an escape', () => {
     const capture = readCapture(httpText({ ...message, fields }))
     const options = { ...known, budget: hasty, signerBase: `"@path": ${evil}\n${evil}` }
     const report = explainCapture(capture, options)
-    for (const said of [printReport(report, 'en'), printReport(report, 'zh-CN')]) {
+    for (const said of [printReport(report, en), printReport(report, zhCN)]) {
       expect(said).toContain('\\u{1b}[2J')
       expect(said).not.toMatch(steering)
     }
@@ -377,10 +378,10 @@ describe('any input at all', () => {
   const survive = (bytes: Uint8Array): void => {
     try {
       const report = explainCapture(readCapture(bytes), options)
-      const said = printReport(report, 'en') + printReport(report, 'zh-CN')
+      const said = printReport(report, en) + printReport(report, zhCN)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
       expect(said).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
-      JSON.stringify(jsonOf(report, 'en'))
+      JSON.stringify(jsonOf(report, en))
     } catch (error) {
       if (!(error instanceof UnreadableCapture)) throw error
     }
@@ -432,9 +433,10 @@ describe('any input at all', () => {
   })
 })
 
-it('every finding has its words in both languages, with its place for the detail', () => {
-  expect(Object.keys(messagesZh)).toEqual(Object.keys(messagesEn))
-  for (const [id, words] of Object.entries(messagesEn)) {
-    expect([id, messagesZh[id as keyof typeof messagesEn].includes('{}')]).toEqual([id, words.includes('{}')])
-  }
+it('both languages put the detail of a finding into their text', () => {
+  for (const [id, text] of Object.entries(en.findings))
+    expect([id, zhCN.findings[id as keyof typeof en.findings].includes('{}')]).toEqual([
+      id,
+      text.includes('{}'),
+    ])
 })

@@ -28,7 +28,7 @@ let server: Server
 let address: string
 
 const jwkOf = ({ signer, publicKey, known }: NamedKey) => ({
-  ...{ kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, miniseal_use: known.purpose },
+  ...{ kty: 'OKP', crv: 'Ed25519', kid: signer.keyid, miniseal_use: known.use },
   x: Buffer.from(publicKey).toString('base64url'),
 })
 const jwk = jwkOf(service)
@@ -136,7 +136,7 @@ describe('the forms of a capture', () => {
     const alone = await run([write('problem.json', problem)])
     expect(alone.code).toBe(1)
     expect(alone.out).toContain('window_invalid, at the step window')
-    expect(alone.out).toContain('give it with --request')
+    expect(alone.out).toContain('give the request with --request')
     const both = await run([
       write('late.http', httpText(message)),
       '--problem',
@@ -145,7 +145,7 @@ describe('the forms of a capture', () => {
     ])
     expect(both.out).toContain('created is 900 s old')
     const unknown = await run([write('other.json', { code: 'out_of_stock' })])
-    expect(unknown.out).toContain('none of the service’s')
+    expect(unknown.out).toContain('not one of the service')
   })
 
   it('a frame, a message without a signature, and half a signature are called what they are', async () => {
@@ -155,7 +155,7 @@ describe('the forms of a capture', () => {
       'there is no signature',
     )
     const half = 'GET / HTTP/1.1\r\nhost: a\r\nsignature: sig=:AAAA:\r\n\r\n'
-    expect((await run([write('half.http', half)])).out).toContain('only signature is there')
+    expect((await run([write('half.http', half)])).out).toContain('only signature is present')
   })
 })
 
@@ -182,7 +182,7 @@ describe('keys', () => {
     ]
     const said = await run([file, '--jwks', write('swapped.json', { keys: swapped })])
     expect(said.code).toBe(1)
-    expect(said.out).toContain('is published for another purpose')
+    expect(said.out).toContain('is published for another use')
     expect(said.out).toContain('the token is not verified')
     const unmarked = write('unmarked.json', { keys: [{ ...jwk, miniseal_use: undefined }] })
     await expect(run([file, '--jwks', unmarked])).rejects.toThrow('no Ed25519 key with miniseal_use')
@@ -229,9 +229,9 @@ it('takes another origin, a base and a digest', async () => {
   expect((await run([file, ...keys])).code).toBe(1)
   expect((await run([file, '--origin', 'https://pay.example.com', ...keys])).code).toBe(0)
   const based = await run([file, '--base', write('base.txt', '"@method": POST\n'), ...keys])
-  expect(based.out).toContain('the signature is not over the base of --base either')
+  expect(based.out).toContain('does not verify over the base of --base either')
   const digested = await run([file, '--base-sha256', '0'.repeat(64), ...keys])
-  expect(digested.out).toContain('no known change gives it')
+  expect(digested.out).toContain('no known change explains it')
 })
 
 it('ends with 2 for a wrong call and 3 for what cannot be read, with help', async () => {
@@ -250,7 +250,7 @@ it('ends with 2 for a wrong call and 3 for what cannot be read, with help', asyn
     /neither HTTP text nor JSON[\s\S]*HAR/,
   )
   await expect(run([write('other.json', { a: 1 })])).rejects.toThrow(/none of the forms/)
-  await expect(run([write('empty', '')])).rejects.toThrow(/nothing in it/)
+  await expect(run([write('empty', '')])).rejects.toThrow(/it is empty/)
   await expect(run([file, '--request', write('p.json', { code: 'replayed' })])).rejects.toThrow(/no request/)
   expect((await runMiniseal(['explain', join(folder, 'absent')], {}).finished).code).toBe(3)
 })

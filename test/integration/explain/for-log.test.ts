@@ -1,76 +1,77 @@
-/** What `verifyMiniseal` tells the log of a backend, and what it tells whoever caught the error. */
+/** What a verifier passes to `onRefused`, and what its error discloses. */
 import { expect, it, vi } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
-import type { ExplainedRefusal, JsonWebKeySet, NodeRequest } from '../../../service/verify.ts'
-import { verifyMiniseal } from '../../../service/verify.ts'
+import type { ExplainedRefusal, JsonWebKeySet, NodeRequest } from '../../../packages/verify/index.ts'
+import { createVerifier } from '../../../packages/verify/index.ts'
 import type { NamedKey } from '../../support/captured.ts'
 import { created, forwardedRequest, service, token, tokens } from '../../support/captured.ts'
 
 const setOf = ({ signer, publicKey, known }: NamedKey): JsonWebKeySet => ({
   keys: [
     {
-      ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: signer.keyid, miniseal_use: known.purpose },
+      ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', kid: signer.keyid, miniseal_use: known.use ?? '' },
       x: Buffer.from(publicKey).toString('base64url'),
     },
   ],
 })
 const keys = { jwks: setOf(tokens), messageKeys: setOf(service) }
 
-async function refused(
+let refusals: ExplainedRefusal[] = []
+const verify = createVerifier({
+  ...{ ...keys, origin: 'https://pay.example.com', now: () => created + 5 },
+  onRefused: (refusal) => refusals.push(refusal),
+})
+
+async function verified(
   message: RequestMessage,
-): Promise<{ error: unknown; told: readonly ExplainedRefusal[] }> {
-  const told: ExplainedRefusal[] = []
+): Promise<{ error: unknown; refusals: readonly ExplainedRefusal[] }> {
+  refusals = []
   const request: NodeRequest = {
     method: message.method,
     url: message.path,
     headers: { host: message.authority, ...Object.fromEntries(message.fields) },
   }
-  const error: unknown = await verifyMiniseal(request, {
-    ...{ ...keys, origin: 'https://pay.example.com', body: message.content, now: () => created + 5 },
-    onRefused: (refusal) => told.push(refusal),
-  }).catch((thrown: unknown) => thrown)
-  return { error, told }
+  const error: unknown = await verify(request, message.content).catch((thrown: unknown) => thrown)
+  return { error, refusals }
 }
 
-it('says nothing of a request that is good', async () => {
-  const { error, told } = await refused(forwardedRequest())
-  expect(error).toMatchObject({ user: 'u_somebody' })
-  expect(told).toEqual([])
+it('onRefused is not called for a verified request', async () => {
+  const result = await verified(forwardedRequest())
+  expect(result).toMatchObject({ error: { user: 'u_somebody' }, refusals: [] })
 })
 
-it('tells the log what was changed, and the caller of the function the code alone', async () => {
-  const later = vi.spyOn(performance, 'now').mockReturnValue(1e9)
+it('onRefused gets the change that explains the refusal, at most once a second; the error has its code alone', async () => {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1e9)
   try {
     const message = { ...forwardedRequest(), path: '/wallet/transfers?a=1%20c&b=2' }
-    const { error, told } = await refused(message)
+    const { error, refusals: first } = await verified(message)
     expect(error).toMatchObject({
       code: 'signature_invalid',
       message: 'the signature does not verify',
       cause: undefined,
     })
-    expect(told).toHaveLength(1)
-    expect(told[0]?.code).toBe('signature_invalid')
-    expect(told[0]?.text).toContain('the parameters of the query stand in another order: ?b=2&a=1%20c')
-    expect(told[0]?.text).toContain('First byte that differs')
-    expect(told[0]?.text).not.toContain(token.slice(0, 60))
-    // Strangers can send as many as they like: the search is not theirs to start each time.
-    const again = await refused(message)
-    expect(again.told).toEqual([{ code: 'signature_invalid', text: 'the signature does not verify' }])
-    later.mockReturnValue(1e9 + 2000)
-    expect((await refused(message)).told[0]?.text).toContain('First byte that differs')
+    expect(first).toHaveLength(1)
+    expect(first[0]?.code).toBe('signature_invalid')
+    expect(first[0]?.text).toContain('the query parameters are in another order: ?b=2&a=1%20c')
+    expect(first[0]?.text).toContain('First byte that differs')
+    expect(first[0]?.text).not.toContain(token.slice(0, 60))
+    const second = await verified(message)
+    expect(second.refusals).toEqual([{ code: 'signature_invalid', text: 'the signature does not verify' }])
+    clock.mockReturnValue(1e9 + 2000)
+    expect((await verified(message)).refusals[0]?.text).toContain('First byte that differs')
   } finally {
-    later.mockRestore()
+    clock.mockRestore()
   }
 })
 
-it('tells of a body that was written anew', async () => {
+it('onRefused gets the form of the body that was signed', async () => {
   const content = new Uint8Array(Buffer.from('{"payee": "bob", "amount": "12.50"}'))
-  const later = vi.spyOn(performance, 'now').mockReturnValue(1e9 + 10_000)
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1e9 + 10_000)
   try {
-    const { error, told } = await refused({ ...forwardedRequest(), content })
+    const { error, refusals: reported } = await verified({ ...forwardedRequest(), content })
     expect(error).toMatchObject({ code: 'digest_mismatch' })
-    expect(told[0]?.text).toContain('the body fits when its JSON is minified')
+    expect(reported[0]?.text).toContain('the body verifies when its JSON is minified')
   } finally {
-    later.mockRestore()
+    clock.mockRestore()
   }
 })

@@ -3,10 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { parseRequestSignature } from '../../../crypto/http-signatures/signed-request.ts'
-import { explainCapture } from '../../../service/explain/explain.ts'
-import { patient } from '../../../service/explain/options.ts'
-import { keyOf } from '../../../service/explain/public-keys.ts'
-import { readCapture } from '../../../service/explain/read-capture.ts'
+import { explainCapture, interactiveBudget, knownKey } from '../../../packages/verify/explain/index.ts'
+import { readCapture } from '../../../service/explain/captures.ts'
 import { httpText } from '../../support/captured.ts'
 import { newBackend, signedPush } from '../../support/push-request.ts'
 import type { RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
@@ -138,8 +136,8 @@ describe('with the refusal of a development service', () => {
 
   function explained(problem: unknown) {
     const capture = { ...readCapture(httpText(signed)), ...readCapture(Buffer.from(JSON.stringify(problem))) }
-    const key = keyOf(development.session.device.publicKey, undefined, 'option')
-    return explainCapture(capture, { keys: [key], now: development.service.now(), budget: patient })
+    const key = knownKey(development.session.device.publicKey, undefined, 'option')
+    return explainCapture(capture, { keys: [key], now: development.service.now(), budget: interactiveBudget })
       .signatures[0]
   }
 

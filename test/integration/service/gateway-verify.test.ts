@@ -1,10 +1,10 @@
-/** What the service's own signature tells a backend, and what `verifyMiniseal` makes of it. */
+/** The service's signature on a forwarded request, and its verification by `miniseal-verify`. */
 import { verifySignature, webcrypto } from 'http-message-sig'
 import { importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
-import type { Caller, JsonWebKeySet, VerifyOptions } from '../../../service/verify.ts'
-import { ProtocolError, verifyMiniseal } from '../../../service/verify.ts'
+import type { Caller, JsonWebKeySet, VerifierOptions } from '../../../packages/verify/index.ts'
+import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
 import type { ForwardedParts } from '../../support/forwarded.ts'
 import { forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
 import type { RawSession } from '../../support/raw-client.ts'
@@ -48,9 +48,9 @@ async function arrivedOrder(fields: readonly Field[] = []): Promise<Arrived> {
   return upstream.last()
 }
 
-function verified(request: Arrived, options: Partial<VerifyOptions> = {}): Promise<Caller> {
-  const body = Buffer.from(request.body)
-  return verifyMiniseal(request, { jwks, messageKeys, origin: service.origin, body, ...options })
+function verified(request: Arrived, options: Partial<VerifierOptions> = {}): Promise<Caller> {
+  const verify = createVerifier({ jwks, messageKeys, origin: service.origin, ...options })
+  return verify(request, Buffer.from(request.body))
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
@@ -149,7 +149,7 @@ describe('the service’s signature on a forwarded request', () => {
   })
 })
 
-describe('verifyMiniseal', () => {
+describe('createVerifier', () => {
   it('tells who sent a request of Node’s, with the evidence', async () => {
     const caller = await verified(await arrivedOrder())
     expect(caller).toMatchObject(expectedCaller())
@@ -163,7 +163,7 @@ describe('verifyMiniseal', () => {
     const { headers, method, url, body } = upstream.last()
     const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
     const request = new Request(`http://10.0.0.5:9001${url}`, { method, headers: fields, body })
-    expect(await verifyMiniseal(request, { origin: service.origin })).toMatchObject(expectedCaller())
+    expect(await createVerifier({ origin: service.origin })(request)).toMatchObject(expectedCaller())
     expect(await request.json()).toEqual({ n: 2 })
   })
 
@@ -174,8 +174,8 @@ describe('verifyMiniseal', () => {
 
   it('does not guess that a Node request has no body', async () => {
     const { method, url, headers } = await arrivedOrder()
-    const options = { jwks, messageKeys, origin: service.origin }
-    await expect(verifyMiniseal({ method, url, headers }, options)).rejects.toThrow(TypeError)
+    const verify = createVerifier({ jwks, messageKeys, origin: service.origin })
+    await expect(verify({ method, url, headers })).rejects.toThrow(TypeError)
   })
 
   const edited = (name: string, edit: (value: string) => string) => (request: Arrived) => ({

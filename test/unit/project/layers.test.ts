@@ -31,7 +31,7 @@ const layers: readonly (readonly string[])[] = [
   ['maintenance.ts', 'dependencies.ts'],
   ['app.ts'],
   ['server.ts'],
-  ['index.ts', 'verify.ts'],
+  ['index.ts'],
   ['cli'],
   ['admin/web'],
   ['build.ts'],

@@ -1,21 +1,21 @@
-/** A problem document in words: what the code means, who should do what. */
+/** Explains a problem document of the service: what its code means and what client and operator do. */
+import type { ServiceProblem } from 'miniseal-verify/explain'
+import { printable } from 'miniseal-verify/explain'
 import type { Language } from '../messages/language.ts'
 import { findProblemCode, problemRow } from '../problems/catalogue.ts'
-import type { Problem } from './capture.ts'
-import { printable } from './redaction.ts'
 
-const words = {
+const labels = {
   en: {
-    refused: 'The service refused it',
+    refused: 'The service refused the request',
     step: 'at the step',
     means: 'Means',
     client: 'Client',
     operator: 'Operator',
-    repeat: 'May be repeated',
+    repeat: 'Retryable',
     yes: 'yes',
     no: 'no',
-    unknown: 'The code is none of the service’s: a backend’s own problem document, or a newer service.',
-    more: 'The request itself says more: give it with --request FILE.',
+    unknown: 'The code is not one of the service: a problem document of a backend, or a newer service.',
+    more: 'For details, give the request with --request FILE.',
   },
   'zh-CN': {
     refused: '服务拒绝了它',
@@ -31,9 +31,9 @@ const words = {
   },
 } as const
 
-/** @param isAlone nothing else is known of the request */
-export function printProblem(problem: Problem, language: Language, isAlone: boolean): string {
-  const text = words[language]
+/** @param isAlone without the request */
+export function printProblem(problem: ServiceProblem, language: Language, isAlone: boolean): string {
+  const text = labels[language]
   const code = findProblemCode(problem.code)
   const step = problem.step === undefined ? '' : `, ${text.step} ${printable(problem.step)}`
   const detail = problem.detail === undefined ? [] : [`  ${printable(problem.detail)}`]
@@ -55,7 +55,7 @@ function isAboutSignature(steps: readonly string[]): boolean {
   return steps.some((step) => ['signature', 'window', 'digest', 'key', 'verify', 'token'].includes(step))
 }
 
-export function problemJson({ code, step, detail }: Problem, language: Language): unknown {
+export function problemJson({ code, step, detail }: ServiceProblem, language: Language): unknown {
   const document = { code, step: step ?? null, detail: detail ?? null }
   const known = findProblemCode(code)
   if (known === undefined) return document

@@ -1,7 +1,7 @@
-/** What programs make of a body on the way: each form that the signed bytes may have had. */
+/** The forms that a body may have had when it was signed, before programs on the way rewrote it. */
 import { gunzipSync, gzipSync, inflateSync } from 'node:zlib'
 
-/** Each has a row `body-…` in the table of words. */
+/** Each has a finding `body-…`. */
 export type FormId =
   | 'empty'
   | 'newline-stripped'
@@ -22,26 +22,20 @@ export type FormId =
   | 'json-escaped'
   | 'json-sorted'
   | 'json-string'
-  | 'gunzip-json'
 
 export interface BodyForm {
   readonly id: FormId
   readonly bytes: Uint8Array
 }
 
-/** Bytes of the largest body that is looked at, packed or not. */
+/** Bytes of the largest body that is tried, compressed or not. */
 const maxBody = 8_388_608
 
-/** Every plausible other form of these untrusted bytes, without the form that they have. */
+/** Every plausible other form of these untrusted bytes. */
 export function bodyForms(bytes: Uint8Array): readonly BodyForm[] {
   if (bytes.length > maxBody) return []
-  const whole = [...lineForms(bytes), ...codings(bytes), ...textForms(bytes)]
-  const unpacked = unzipped(bytes)
-  const inside =
-    unpacked === undefined
-      ? []
-      : jsonForms(unpacked).map(({ bytes: packed }): BodyForm => ({ id: 'gunzip-json', bytes: packed }))
-  return [...whole, ...jsonForms(bytes), ...inside].filter((form) => !isSame(form.bytes, bytes))
+  const forms = [...lineForms(bytes), ...codings(bytes), ...textForms(bytes), ...jsonForms(bytes)]
+  return forms.filter((form) => !isSame(form.bytes, bytes))
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
@@ -52,7 +46,7 @@ function form(id: FormId, text: string, encoding: BufferEncoding = 'latin1'): Bo
   return { id, bytes: new Uint8Array(Buffer.from(text, encoding)) }
 }
 
-/** Byte for byte, so that no character is repaired on the way. */
+/** In Latin-1, which keeps every byte. */
 function lineForms(bytes: Uint8Array): readonly BodyForm[] {
   const text = Buffer.from(bytes).toString('latin1')
   return [
@@ -74,32 +68,32 @@ function coded(id: FormId, bytes: Uint8Array): BodyForm {
 }
 
 function codings(bytes: Uint8Array): readonly BodyForm[] {
-  const unpacked = unzipped(bytes)
+  const plain = decompressed(bytes)
   const text = Buffer.from(bytes).toString('latin1')
   const isBase64 = text.length > 3 && /^[A-Za-z0-9+/]+={0,2}\s*$/.test(text)
   const levels = [6, 9, 1]
   return [
-    ...(unpacked === undefined ? [] : [coded('gunzip', unpacked)]),
-    // zlib's own levels: another compressor packs otherwise, and cannot be imitated.
+    ...(plain === undefined ? [] : [coded('gunzip', plain)]),
+    // Only zlib: the output of other compressors differs.
     ...levels.map((level) => coded('gzip', gzipSync(bytes, { level }))),
-    ...(unpacked === undefined ? [] : levels.map((level) => coded('re-gzip', gzipSync(unpacked, { level })))),
+    ...(plain === undefined ? [] : levels.map((level) => coded('re-gzip', gzipSync(plain, { level })))),
     ...(isBase64 ? [coded('base64', Buffer.from(text, 'base64'))] : []),
     form('to-base64', Buffer.from(bytes).toString('base64')),
   ]
 }
 
-function unzipped(bytes: Uint8Array): Uint8Array | undefined {
-  for (const unpack of [gunzipSync, inflateSync]) {
+function decompressed(bytes: Uint8Array): Uint8Array | undefined {
+  for (const decompress of [gunzipSync, inflateSync]) {
     try {
-      return new Uint8Array(unpack(bytes, { maxOutputLength: maxBody }))
+      return new Uint8Array(decompress(bytes, { maxOutputLength: maxBody }))
     } catch {
-      // Not packed like this.
+      // Not compressed in this format.
     }
   }
   return undefined
 }
 
-/** UTF-8 that was taken for Latin-1 and written again, and the way back. */
+/** UTF-8 that was read as Latin-1, and the reverse. */
 function textForms(bytes: Uint8Array): readonly BodyForm[] {
   const buffer = Buffer.from(bytes)
   return [
