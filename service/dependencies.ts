@@ -4,7 +4,7 @@ import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Logger } from 'pino'
 import type { ExchangeContext } from './channel/context.ts'
-import { createCopies } from './channel/copies.ts'
+import { createReplayGuard } from './channel/replay-guard.ts'
 import type { ClockWatch } from './clock.ts'
 import { watchClock } from './clock.ts'
 import { type Config, maxFrame } from './config/config.ts'
@@ -29,7 +29,7 @@ import {
 import type { Metrics } from './observability/metrics.ts'
 import { fanOut } from './observability/metrics.ts'
 import type { Traces } from './observability/tracing.ts'
-import { createOpenSessions } from './sessions/open-sessions.ts'
+import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
 import type { StoreOptions } from './store/open-store.ts'
 import type { WechatClient } from './wechat/client.ts'
@@ -145,10 +145,10 @@ export function createContext(
     primitives: sodiumPrimitives,
     settings: { origin, window: requestWindow, maxFrame, witnessPolicy: config.log.policy },
     authority: authorityOf(origin),
-    sessions: createOpenSessions(parts.store, parts.wrapper),
+    sessions: createSessionCache(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies),
-    copies: createCopies(parts.store),
+    replayGuard: createReplayGuard(parts.store),
     maxDevices: config.maxDevices,
     returnsSignatureBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,

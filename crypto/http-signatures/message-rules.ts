@@ -154,3 +154,10 @@ export function assertFields(fields: readonly (readonly [string, string])[], con
       throw new FormatError('content-length is not the length')
   }
 }
+
+const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
+
+/** Whether requests with this method have no effect (RFC 9110, section 9.2.1), so that they need no Idempotency-Key. */
+export function isSafeMethod(method: string): boolean {
+  return safeMethods.indexOf(method) >= 0
+}

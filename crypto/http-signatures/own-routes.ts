@@ -1,7 +1,6 @@
 /** The routes inside the channel that the service answers itself (protocol, section 6). */
 
-/** The first segments of their paths. */
-const OWN = [
+const ownSegments = [
   'sessions',
   'devices',
   'phone-number',
@@ -11,12 +10,15 @@ const OWN = [
   'outcomes',
 ] as const
 
+/** The first segment of an own route's path. */
+export type OwnSegment = (typeof ownSegments)[number]
+
 /** Bytes of content that an own route takes; its content has no coding. */
 export const MAX_OWN_CONTENT = 16384
 
-/** Whether `path`, with or without a query, belongs to the service and not to a backend. */
+/** Whether `path`, with or without a query, belongs to the service: its first segment decides. */
 export function isOwnRoute(path: string): boolean {
   const [route = ''] = path.split('?')
   const [, first] = route.split('/')
-  return OWN.some((own) => own === first)
+  return ownSegments.some((own) => own === first)
 }

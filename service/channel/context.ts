@@ -1,4 +1,4 @@
-/** What an exchange works with: everything that is not in the bytes it was given. */
+/** The dependencies of an exchange, and what it reports while it runs and when it ends. */
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import type { Outbox } from '../events/outbox.ts'
 import type { SocketEffects } from '../events/subscriptions.ts'
@@ -8,66 +8,42 @@ import type { ChannelSettings } from '../keys/publication.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import type { DiskGuard } from '../limits/disk.ts'
 import type { Limits } from '../limits/limits.ts'
-import type { OpenSessions } from '../sessions/open-sessions.ts'
 import type { LoginRisk, RiskPolicy } from '../sessions/risk-policy.ts'
+import type { SessionCache } from '../sessions/session-cache.ts'
 import type { TokenIssuer } from '../sessions/tokens.ts'
 import type { Store } from '../store/store.ts'
 import type { Appender } from '../tlog/appender.ts'
 import type { EntryGate } from '../tlog/gate.ts'
 import type { Receipts } from '../tlog/receipts.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { Copies } from './copies.ts'
-import type { ExchangeTrace, StageTime } from './stages.ts'
-
-/** What was learned of a login's risk; `blocked`: WeChat itself refused to say who it is. */
-export type NotedRisk = LoginRisk | 'blocked'
-
-/** One line of the service's log about an exchange. An allow-list: nothing of a body, token, key or person. */
-export interface ExchangeRecord {
-  readonly requestId: string
-  /** The address group that sent it: decides which refusals are written, and is written nowhere. */
-  readonly source: string
-  readonly kind: 'login' | 'request' | 'clear' | 'push'
-  /** Of the inner request, once it was read. Attacker-controlled: capital letters. */
-  readonly method?: string
-  readonly status: number
-  readonly code?: string
-  readonly step?: string
-  readonly durationMs: number
-  /** Absent where no frame was read. */
-  readonly stages?: readonly StageTime[]
-  /** Of a login, as far as it was learned. */
-  readonly risk?: NotedRisk
-  /** What was thrown, for `internal` and `unavailable` only. */
-  readonly error?: unknown
-}
+import type { ReplayGuard } from './replay-guard.ts'
 
 export interface ExchangeContext {
   readonly primitives: Primitives
   readonly settings: ChannelSettings
-  /** Host and port of the origin: the only `@authority` that is accepted. */
+  /** Host and port of the origin: the only accepted `@authority`. */
   readonly authority: string
   readonly store: Store
   readonly keyring: Keyring
-  readonly sessions: OpenSessions
+  readonly sessions: SessionCache
   readonly wrapper: SecretWrapper
   readonly tokens: TokenIssuer
   readonly wechat: WechatClient
   readonly backend: Backend
   readonly limits: Limits
   readonly disk: DiskGuard
-  readonly copies: Copies
+  readonly replayGuard: ReplayGuard
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketEffects
-  /** Development only: a refused signature comes with a digest of what it was checked over. */
+  /** Development only: `signature_invalid` carries a digest of the signature base. */
   readonly returnsSignatureBase: boolean
   readonly log: EntryGate
   readonly appender: Appender
   readonly receipts: Receipts
-  /** Devices that one user may have in use. */
+  /** Devices in use of one user. */
   readonly maxDevices: number
-  /** Absent: WeChat is not asked for ranks. */
+  /** Absent: WeChat is not asked for risk ranks. */
   readonly riskPolicy: RiskPolicy | undefined
   /** UNIX seconds. */
   readonly now: () => number
@@ -75,4 +51,76 @@ export interface ExchangeContext {
   readonly random: (length: number) => Uint8Array
   readonly record: (record: ExchangeRecord) => void
   readonly trace: ExchangeTrace
+}
+
+/** `blocked`: WeChat itself refused to identify the user. */
+export type ObservedRisk = LoginRisk | 'blocked'
+
+/** What the service's log, metrics and traces learn of an exchange. An allow-list: no content, token, key or user. */
+export interface ExchangeRecord {
+  readonly requestId: string
+  /** The address group of the sender: samples the refusals that are logged, and is itself never logged. */
+  readonly source: string
+  readonly kind: 'login' | 'request' | 'clear' | 'push'
+  /** Of the inner request, once it was parsed. Attacker-controlled: capital letters. */
+  readonly method?: string
+  readonly status: number
+  readonly code?: string
+  readonly step?: string
+  readonly durationMs: number
+  /** Absent where no frame was read. */
+  readonly stages?: readonly StageTime[]
+  /** Of a login, once it is known. */
+  readonly risk?: ObservedRisk
+  /** The cause of `internal` and `unavailable`. */
+  readonly error?: unknown
+}
+
+/** The stages of an exchange, in order; a login replaces `authorize` to `finalize`. */
+export type Stage = 'open' | 'verify' | 'login' | 'authorize' | 'claim' | 'execute' | 'finalize' | 'seal'
+
+/** Observes a running exchange. Its methods never throw by themselves. */
+export interface ExchangeTrace {
+  run<T>(exchange: () => Promise<T>): Promise<T>
+  /** A stage begins, and the previous one ends. */
+  begin(stage: Stage): void
+}
+
+export const untracedExchange: ExchangeTrace = { run: (exchange) => exchange(), begin: () => {} }
+
+export interface StageTime {
+  readonly stage: Stage
+  readonly durationMs: number
+}
+
+/** Measures the stages of one exchange, including the one that refuses. */
+export class StageClock {
+  readonly #times: StageTime[] = []
+  readonly #trace: ExchangeTrace
+  #running: { readonly stage: Stage; readonly since: number } | undefined
+
+  constructor(trace: ExchangeTrace) {
+    this.#trace = trace
+  }
+
+  /** Ends the running stage, if any, and begins the next. */
+  begin(stage: Stage): void {
+    const now = performance.now()
+    this.#end(now)
+    this.#running = { stage, since: now }
+    this.#trace.begin(stage)
+  }
+
+  /** Ends the running stage. @returns all stages so far, in order. */
+  stop(): readonly StageTime[] {
+    this.#end(performance.now())
+    this.#running = undefined
+    return this.#times
+  }
+
+  #end(now: number): void {
+    if (this.#running === undefined) return
+    const { stage, since } = this.#running
+    this.#times.push({ stage, durationMs: now - since })
+  }
 }

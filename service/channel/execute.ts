@@ -1,40 +1,29 @@
-/** From a command to an outcome: the channel's own routes decide, everything else is the backend's. Nothing is written. */
-
-import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import type { Caller } from '../gateway/backend.ts'
+/** Execute: from a command to an outcome. Own routes decide and write nothing; other requests go to the backend. */
+import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
+import { problemRow } from '../problems/catalogue.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
-import type { Command } from './authorize.ts'
-import { assertCommand } from './authorize.ts'
+import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import {
-  mayHaveEffect,
-  needsIdempotencyKey,
-  readIdempotencyKey,
-  replayStoredResponse,
-} from './idempotency.ts'
-import { handleOutcomeRoute } from './outcomes.ts'
-import { assertRequiredAcr } from './required-acr.ts'
-import { handleDeviceRoute } from './routes/devices.ts'
-import { handleEventRoute } from './routes/events.ts'
-import type { RouteResult } from './routes/sessions.ts'
-import { handleSessionRoute } from './routes/sessions.ts'
-import { handleWechatDataRoute } from './routes/wechat-data.ts'
+import { mayHaveEffect, readIdempotencyKey, replayStoredResponse } from './idempotency.ts'
+import type { RouteResult } from './routes/route.ts'
+import { notFound } from './routes/route.ts'
 import type { ConfirmedCaller } from './step-up.ts'
-import { askStepUp, confirmCaller } from './step-up.ts'
+import { assertRequiredAcr, challengeFor, confirmCaller } from './step-up.ts'
 
-/** What a command has come to. Its writes are still to be made, with its leaf, before the answer leaves. */
+/** The outcome of a command. Its writes and its log entry are committed before the answer leaves. */
 export type Outcome = Answered | Replayed | Failed
 
 interface Answered {
   readonly kind: 'answered'
   readonly reply: ResponseMessage
   readonly confirmed: ConfirmedCaller
-  /** What the channel's own handler wants written. */
+  /** Of an own route's handler. */
   readonly writes: readonly Write[]
 }
 
-/** The answer to an earlier request with this Idempotency-Key. */
+/** The stored answer of an earlier request with this Idempotency-Key. */
 interface Replayed {
   readonly kind: 'replayed'
   readonly reply: ResponseMessage
@@ -42,133 +31,107 @@ interface Replayed {
 
 export interface Failed {
   readonly kind: 'failed'
-  readonly refused: Refusal
+  readonly refusal: Refusal
   /**
-   * What becomes of the Idempotency-Key: `refused` settles it with this very refusal, the others are as in `KeyEnd`.
-   * Absent where there is no claim, or it is another request's.
+   * What becomes of the Idempotency-Key: `settle` stores this refusal, the others are as in `KeyResolution`. Absent where
+   * there is no claim, or the claim is another request's.
    */
-  readonly key?: 'refused' | 'unknown' | 'free' | 'lost' | undefined
-  /** What must be written before anybody sees the refusal. */
+  readonly key?: 'settle' | 'unknown' | 'release' | 'abandon' | undefined
+  /** Committed before the refusal leaves. */
   readonly writes: readonly Write[]
-  /** It may have had an effect all the same. */
+  /** The request may have had an effect. */
   readonly isUnknown: boolean
 }
 
-/** Answers a command: again, from the store, when its Idempotency-Key was used before; else by carrying it out. */
+/** Answers a command: from the store when its Idempotency-Key was used before, else by running it. Never throws. */
 export async function execute(context: ExchangeContext, command: Command): Promise<Outcome> {
-  assertCommand(command)
   try {
-    const reply = await findAnswer(context, command)
+    const reply = await findStoredReply(context, command)
     if (reply !== undefined) return { kind: 'replayed', reply }
   } catch (error) {
     // The claim, if there is one, is another request's.
-    return { kind: 'failed', refused: refusalAt('idempotency', error), writes: [], isUnknown: false }
+    return { kind: 'failed', refusal: refusalAt('idempotency', error), writes: [], isUnknown: false }
   }
   try {
-    return await handle(context, command)
+    const confirmed = await confirmCaller(context, command)
+    assertRequiredAcr(context, command, confirmed.caller)
+    return { kind: 'answered', confirmed, ...(await handle(context, command, confirmed)) }
   } catch (error) {
-    return afterError(context, command, error)
+    return failureOf(context, command, error)
   }
 }
 
-/** @throws Refusal `idempotency_…` */
-async function findAnswer(
+/** @throws Refusal at step `idempotency`. */
+async function findStoredReply(
   context: ExchangeContext,
-  { message, idempotency }: Command,
+  { message, policy, idempotency }: Command,
 ): Promise<ResponseMessage | undefined> {
   if (idempotency === undefined) {
-    atStep('idempotency', () => needsIdempotencyKey(message) && readIdempotencyKey(message))
+    atStep('idempotency', () => policy.idempotency === 'required' && readIdempotencyKey(message))
     return undefined
   }
   if (idempotency.isNew) return undefined
   return await atStepAsync('idempotency', () => replayStoredResponse(context, message, idempotency.claim))
 }
 
-async function handle(context: ExchangeContext, command: Command): Promise<Outcome> {
-  const confirmed = await confirmCaller(context, command)
-  assertRequiredAcr(context, command, confirmed.caller)
-  return { kind: 'answered', confirmed, ...(await routeRequest(context, command, confirmed)) }
-}
-
-async function routeRequest(
+async function handle(
   context: ExchangeContext,
-  { message }: Command,
+  { message, route }: Command,
   { caller }: ConfirmedCaller,
 ): Promise<RouteResult> {
-  const own = await handleOwnRoute(context, message, caller)
-  return own ?? { reply: await context.backend.answer(message, caller), writes: [] }
-}
-
-/** The channel's own handlers only read: when the database fails them, nothing has happened. */
-async function handleOwnRoute(
-  context: ExchangeContext,
-  message: RequestMessage,
-  caller: Caller,
-): Promise<RouteResult | undefined> {
+  if (!isOwnRoute(message.path)) return { reply: await context.backend.answer(message, caller), writes: [] }
+  if (route === undefined) throw notFound()
   try {
-    return (
-      (await handleOutcomeRoute(context, message, caller)) ??
-      (await handleSessionRoute(context, message, caller)) ??
-      (await handleDeviceRoute(context, message, caller)) ??
-      (await handleWechatDataRoute(context, message, caller)) ??
-      (await handleEventRoute(context, message, caller)) ??
-      (await context.receipts.decide(message, caller))
-    )
+    return await route.run(context, message, caller)
   } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error
-    throw toProblem(error).with({ effect: 'none' })
+    // Own handlers only read: after a failure of the database nothing has happened.
+    throw error instanceof StoreUnavailable ? toProblem(error).with({ effect: 'none' }) : error
   }
 }
 
 /**
- * What a command has come to whose handler failed, or whose answer could not be kept.
+ * The outcome of a command whose handler failed, or whose answer could not be stored.
  *
- * Should even this not be written, the claim and the intent stay open, and are answered and told as unknown after a
- * while: never a second effect.
+ * If even this cannot be committed, claim and intent stay open, and the recovery job logs the outcome as unknown: there is
+ * never a second effect.
  */
-export function afterError(context: ExchangeContext, command: Command, error: unknown): Failed {
+export function failureOf(context: ExchangeContext, command: Command, error: unknown): Failed {
   const { idempotency, message } = command
-  const refused = refusalAt('handler', error)
-  if (refused.code === 'step_up_required' && refused.members.challenge === undefined) {
-    const { write, refusal } = askStepUp(context, command, refused)
-    // Challenge kept and key freed together: the confirmed request comes with the same key.
-    return { kind: 'failed', refused: refusal, key: keyBefore(command), writes: [write], isUnknown: false }
+  const refusal = refusalAt('handler', error)
+  if (refusal.code === 'step_up_required' && refusal.members.challenge === undefined) {
+    const asked = challengeFor(context, command, refusal)
+    // One commit stores the challenge and releases the key: the confirmed request has the same key.
+    return { kind: 'failed', ...asked, key: keyBefore(command), isUnknown: false }
   }
-  if (isBeforeHandler(refused))
-    return { kind: 'failed', refused, key: keyBefore(command), writes: [], isUnknown: false }
-  const isNothing = hadNoEffect(refused)
-  const isUnknown = mayHaveEffect(message) && !isNothing
-  if (idempotency === undefined) return { kind: 'failed', refused, writes: [], isUnknown }
-  if (isNothing && idempotency.isNew) {
-    const none = refused.with({ outcome: 'none' })
-    return { kind: 'failed', refused: none, key: 'refused', writes: [], isUnknown }
-  }
-  // That this request did nothing says nothing of the lost one whose place it has taken.
-  const key = isNothing ? 'lost' : 'unknown'
-  const unknown = refused.with({ outcome: 'unknown' })
-  return { kind: 'failed', refused: unknown, key, writes: [], isUnknown: true }
+  if (isBeforeHandler(refusal))
+    return { kind: 'failed', refusal, key: keyBefore(command), writes: [], isUnknown: false }
+  const hadNone = hadNoEffect(refusal)
+  const isUnknown = mayHaveEffect(message) && !hadNone
+  if (idempotency === undefined) return { kind: 'failed', refusal, writes: [], isUnknown }
+  if (hadNone && idempotency.isNew)
+    return {
+      kind: 'failed',
+      refusal: refusal.with({ outcome: 'none' }),
+      key: 'settle',
+      writes: [],
+      isUnknown,
+    }
+  // This request had no effect, but the interrupted one that it took over may have had one.
+  const key = hadNone ? 'abandon' : 'unknown'
+  return { kind: 'failed', refusal: refusal.with({ outcome: 'unknown' }), key, writes: [], isUnknown: true }
 }
 
-/** A key that is needed again goes back to where it was before this request. */
+/** Restores the state of the key before this request, for the next request with it. */
 function keyBefore({ idempotency }: Command): Failed['key'] {
   if (idempotency === undefined) return undefined
-  return idempotency.isNew ? 'free' : 'lost'
+  return idempotency.isNew ? 'release' : 'abandon'
 }
 
-/** A confirmation that is asked for, or that fails, comes before the handler: the next try has the same key. */
+/** A required or failed confirmation precedes the handler: the next attempt has the same key. */
 function isBeforeHandler({ step, code }: Refusal): boolean {
   return step === 'step-up' || code === 'step_up_required' || code === 'step_up_invalid'
 }
 
-/** Refusals by which a handler says that it has done nothing, and never will for this request. */
-const withoutEffect: ReadonlySet<string> = new Set([
-  'payload_invalid',
-  'not_found',
-  'idempotency_mismatch',
-  'rate_limited',
-])
-
-/** Whether a failure says that nothing has happened. */
 function hadNoEffect({ step, code, details }: Refusal): boolean {
-  return step === 'idempotency' || withoutEffect.has(code) || details.effect === 'none'
+  return step === 'idempotency' || details.effect === 'none' || problemRow(code).effect === 'none'
 }

@@ -1,21 +1,43 @@
-/** From an outcome to an answer that may leave: what was decided, what settles it, and its leaf, in one commit. */
-
-import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+/** Finalize: from an outcome to an answer that may leave. Writes, settled key and log entry are one commit. */
+import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
+import { encodeUtf8 } from 'miniseal-protocol/text'
+import type { ProblemContext } from '../problems/document.ts'
+import { writeProblem } from '../problems/document.ts'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import { endLeaves } from '../tlog/session-leaves.ts'
-import type { Answer } from './answer.ts'
-import { refusalAnswer } from './answer.ts'
-import type { Command } from './authorize.ts'
+import type { Command } from './claim.ts'
+import { usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import type { Failed, Outcome } from './execute.ts'
-import { afterError } from './execute.ts'
-import { endOfClaim, inProgress, isOfSession, type KeyEnd } from './idempotency.ts'
+import { failureOf } from './execute.ts'
+import { inProgress, type KeyResolution, resolveClaim } from './idempotency.ts'
 import type { Ending, RequestContext } from './request-context.ts'
-import { refusedLeaf, requestLeaf } from './request-context.ts'
+import { refusalEntry, requestEntry } from './request-context.ts'
 
-/** Commits an outcome. An answer that cannot be logged does not leave: what leaves then is a refusal. */
+export interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request. */
+  readonly request: RequestMessage | undefined
+  readonly refusal?: Refusal | undefined
+  /** The leaf hash of the exchange's log entry; absent where there is none. */
+  readonly receipt?: Uint8Array | undefined
+}
+
+/** Commits an outcome. An answer that cannot be logged does not leave: it is replaced by a refusal. */
 export async function finalize(
+  context: ExchangeContext,
+  command: Command,
+  outcome: Outcome,
+  requestContext: RequestContext,
+): Promise<Answer> {
+  const answer = await commitOutcome(context, command, outcome, requestContext)
+  if (outcome.kind !== 'replayed' && usesStorage(command)) await chargeStorage(context, command, answer.reply)
+  return answer
+}
+
+async function commitOutcome(
   context: ExchangeContext,
   command: Command,
   outcome: Outcome,
@@ -29,6 +51,15 @@ export async function finalize(
     case 'failed':
       return await finalizeFailure(context, command, outcome, requestContext)
   }
+}
+
+async function chargeStorage(
+  { limits }: ExchangeContext,
+  { caller }: Command,
+  { fields, content }: ResponseMessage,
+): Promise<void> {
+  const fieldBytes = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  await limits.storage.charge(caller, content.length + fieldBytes)
 }
 
 async function finalizeAnswer(
@@ -46,8 +77,8 @@ async function finalizeAnswer(
   const ended = endLeaves(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
   try {
     const result = await context.appender.commit({
-      writes: [...writes, ...endOf(context, command, storedAs(command, 'done', reply))],
-      leaves: [requestLeaf(context, requestContext, { reply }), ...ended],
+      writes: [...writes, ...resolutionOf(context, command, storedReply(command, 'done', reply))],
+      leaves: [requestEntry(context, requestContext, { reply }), ...ended],
       intent: command.intent,
       isOutcome: true,
     })
@@ -55,7 +86,7 @@ async function finalizeAnswer(
       return { reply, request: requestContext.request, receipt: result.receipt }
     throw refusalOfWrite(result.write, writes)
   } catch (error) {
-    return await finalizeFailure(context, command, afterError(context, command, error), requestContext)
+    return await finalizeFailure(context, command, failureOf(context, command, error), requestContext)
   }
 }
 
@@ -66,78 +97,72 @@ async function finalizeReplay(
   requestContext: RequestContext,
 ): Promise<Answer> {
   try {
-    const receipt = await appendRequestEntry(
-      context,
-      command,
-      requestContext,
-      { reply, isReplayed: true },
-      [],
-    )
+    const ending = { reply, isReplayed: true }
+    const receipt = await appendRequestEntry(context, command, requestContext, ending, [])
     return { reply, request: requestContext.request, receipt }
   } catch (error) {
-    // The claim is settled already.
-    const refused = refusalAt('idempotency', error)
-    const failed: Failed = { kind: 'failed', refused, writes: [], isUnknown: false }
+    // The key is settled already.
+    const refusal = refusalAt('idempotency', error)
+    const failed: Failed = { kind: 'failed', refusal, writes: [], isUnknown: false }
     return await finalizeFailure(context, command, failed, requestContext)
   }
 }
 
-/** Why an answer does not leave whose commit was refused: one of the handler's own writes, or the key's settlement. */
+/** Why a commit was refused: one of the handler's own writes, or the settlement of the key. */
 function refusalOfWrite(write: Write, own: readonly Write[]): ProblemError {
-  // A key that is to be cancelled was claimed since the handler looked.
+  // A key that is to be cancelled was claimed after the handler looked.
   if (write.kind === 'claim-idempotency') return inProgress()
   return own.includes(write)
-    ? new ProblemError('not_found', 'what the request is about is no longer there')
-    : new ProblemError('internal', 'the answer could not be kept')
+    ? new ProblemError('not_found', 'the object of the request no longer exists')
+    : new ProblemError('internal', 'the answer could not be stored')
 }
 
-/** What was refused stays refused, also when that cannot be logged; but nobody hears `none`, or a challenge, that is not kept. */
+/** A refusal stands even if it cannot be logged. But `none` and a challenge leave only after they were committed. */
 async function finalizeFailure(
   context: ExchangeContext,
   command: Command,
   failed: Failed,
   requestContext: RequestContext,
 ): Promise<Answer> {
-  const { refused, isUnknown } = failed
-  const answer = refusalAnswer(context, refused, requestContext)
-  const isPromise = refused.outcome === 'none' || refused.code === 'step_up_required'
-  const end = failed.key === 'refused' ? storedAs(command, 'none', answer.reply) : failed.key
-  const writes = [...failed.writes, ...endOf(context, command, end)]
+  const { refusal, isUnknown } = failed
+  const answer = refusalAnswer(context, refusal, requestContext)
+  const isPromise = refusal.outcome === 'none' || refusal.code === 'step_up_required'
+  const resolution = failed.key === 'settle' ? storedReply(command, 'none', answer.reply) : failed.key
+  const writes = [...failed.writes, ...resolutionOf(context, command, resolution)]
   try {
-    const receipt = await appendRequestEntry(
-      context,
-      command,
-      requestContext,
-      { reply: answer.reply, refused, isUnknown },
-      writes,
-    )
-    // The writes were refused: another request works with the key by now.
+    const ending = { reply: answer.reply, refusal, isUnknown }
+    const receipt = await appendRequestEntry(context, command, requestContext, ending, writes)
+    // The writes were refused: another request holds the key now.
     if (receipt === undefined && isPromise && command.idempotency !== undefined)
       return refusalAnswer(context, inProgress(), requestContext)
     return { ...answer, receipt }
   } catch (error) {
-    // An intent that is left will be told of.
+    // The recovery job logs leftover intents.
     if (command.intent === undefined) context.appender.countMissing()
     if (!isPromise) return answer
-    const outcome = refused.outcome === 'none' ? 'unknown' : undefined
+    const outcome = refusal.outcome === 'none' ? 'unknown' : undefined
     return refusalAnswer(context, toProblem(error).with({ step: 'handler', outcome }), requestContext)
   }
 }
 
-function storedAs({ message, caller }: Command, outcome: 'done' | 'none', reply: ResponseMessage): KeyEnd {
-  return { outcome, reply, session: isOfSession(message) ? caller.session : null }
+function storedReply(
+  { policy, caller }: Command,
+  outcome: 'done' | 'none',
+  reply: ResponseMessage,
+): KeyResolution {
+  return { outcome, reply, session: policy.answerScope === 'session' ? caller.session : null }
 }
 
-/** What ends the claim of a command's key, where it has one. */
-function endOf(
+function resolutionOf(
   context: ExchangeContext,
   { idempotency }: Command,
-  end: KeyEnd | undefined,
+  resolution: KeyResolution | undefined,
 ): readonly Write[] {
-  return idempotency === undefined || end === undefined ? [] : [endOfClaim(context, idempotency.claim, end)]
+  if (idempotency === undefined || resolution === undefined) return []
+  return [resolveClaim(context, idempotency.claim, resolution)]
 }
 
-/** @returns the receipt; `undefined` when the writes were refused: somebody else has settled the key. @throws StoreUnavailable */
+/** @returns the receipt; `undefined` when the writes were refused, since another request has settled the key. @throws StoreUnavailable */
 async function appendRequestEntry(
   context: ExchangeContext,
   { intent }: Command,
@@ -145,37 +170,61 @@ async function appendRequestEntry(
   ending: Ending,
   writes: readonly Write[],
 ): Promise<Uint8Array | undefined> {
-  const leaves = [requestLeaf(context, requestContext, ending)]
+  const leaves = [requestEntry(context, requestContext, ending)]
   const result = await context.appender.commit({ writes, leaves, intent, isOutcome: true })
   return result.kind === 'committed' ? result.receipt : undefined
 }
 
-/** The answer to what was refused before anything was claimed. Its leaf is one of its own, or one of a count. */
+/** The answer to a request that was refused before its claim. */
 export async function refuse(
   context: ExchangeContext,
-  refused: Refusal,
+  refusal: Refusal,
   requestContext: RequestContext,
 ): Promise<Answer> {
-  const answer = refusalAnswer(context, refused, requestContext)
-  return { ...answer, receipt: await logRefusal(context, refused, requestContext, answer.reply) }
+  const answer = refusalAnswer(context, refusal, requestContext)
+  return { ...answer, receipt: await logRefusal(context, refusal, requestContext, answer.reply) }
 }
 
-/** @param reply what is answered, sealed or in the clear */
+/** Logs a refusal before the claim: as an entry, or, for frequent ones, in a count. @param reply sealed or in the clear */
 export async function logRefusal(
   context: ExchangeContext,
-  refused: Refusal,
+  refusal: Refusal,
   requestContext: RequestContext,
   reply: ResponseMessage,
 ): Promise<Uint8Array | undefined> {
-  const { code, cause } = refused
-  if (cause instanceof StoreUnavailable) {
-    // To ask the database again would only make others wait.
+  if (refusal.cause instanceof StoreUnavailable) {
+    // Another query would only make other requests wait.
     context.appender.countMissing()
     return undefined
   }
   return await context.appender.refuse(
-    refusedLeaf(context, requestContext, { reply, refused }),
-    code,
+    refusalEntry(context, requestContext, { reply, refusal }),
+    refusal.code,
     requestContext.sender.source,
   )
+}
+
+/** A refusal as an answer, marked as the service's own by the signed field `miniseal-problem`. */
+export function refusalAnswer(
+  context: ExchangeContext,
+  refusal: Refusal,
+  requestContext: RequestContext,
+): Answer {
+  const { status, headers, body } = writeProblem(refusal, problemContext(context, requestContext))
+  const fields: readonly Field[] = [...headers, [problemField, refusal.code]]
+  const reply = { status, fields, content: encodeUtf8(body) }
+  return { reply, request: requestContext.request, refusal }
+}
+
+export function problemContext(
+  { settings, now }: ExchangeContext,
+  { requestId }: Pick<RequestContext, 'requestId'>,
+): ProblemContext {
+  return { origin: settings.origin, time: now(), requestId }
+}
+
+/** The answer with the fields of the rate limits that the request was counted for. */
+export function withFields(answer: Answer, { rateLimitFields = [] }: RequestContext): Answer {
+  const { reply } = answer
+  return { ...answer, reply: { ...reply, fields: [...reply.fields, ...rateLimitFields] } }
 }

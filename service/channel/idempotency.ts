@@ -1,49 +1,77 @@
-/** Idempotency: one effect for one key, whatever is repeated, and the same answer again (protocol, section 8). */
+/** Idempotency: one effect for one key, and the same answer to every repetition (protocol, section 8). */
 import { createHmac } from 'node:crypto'
-import { equalBytes } from 'miniseal-protocol/bytes'
+import { concatBytes, equalBytes, lengthPrefixed } from 'miniseal-protocol/bytes'
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
+import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
+import { componentItem, componentValue } from 'miniseal-protocol/http-signatures/signature-base'
+import { requiredComponents } from 'miniseal-protocol/http-signatures/signed-request'
 import { parseItem } from 'miniseal-protocol/http-signatures/structured-fields'
+import type { Primitives } from 'miniseal-protocol/primitives/primitives'
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
+import { z } from 'zod'
+import { secretContext } from '../keys/secret-places.ts'
 import { ProblemError, type Refusal, toProblem } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import type { IdempotencyRecord } from '../store/claims.ts'
 import type { Write, WriteOf } from '../store/store.ts'
 import type { ExchangeContext } from './context.ts'
-import { digestOfParts, identityParts } from './request-identity.ts'
-import type { StoredAnswer } from './stored-answers.ts'
-import { unwrapStored, wrapStored } from './stored-answers.ts'
+import type { RoutePolicy } from './routes/route.ts'
 
-/**
- * For how long a settled key is kept, in seconds: more than the 24 hours that are promised, and far more than a signed
- * request can wait on its way (the window).
- */
+/** Seconds: more than the promised 24 hours, and far more than the window of a signed request. */
 const retention = 90_000
 
-/** After so many seconds nobody is working on a request any more, in any process. */
+/** Seconds after which no process works on a request any more. */
 export const maxWorkDuration = 60
 
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
-/** Unsafe routes that are harmless when repeated (protocol, section 5). */
-const withoutKey: ReadonlySet<string> = new Set(['POST /sessions', 'POST /events/subscription'])
-
-/** Under it are the outcomes of keys: to read one, or to cancel a key, must not need another key. */
-export const outcomesPath = '/outcomes/'
-
-/** Whether a request may change anything: it is not done while it cannot be logged. */
-export function mayHaveEffect({ method }: RequestMessage): boolean {
-  return !safeMethods.has(method)
+/** A request that may have an effect does not run while it cannot be logged. */
+export function mayHaveEffect({ method }: Pick<RequestMessage, 'method'>): boolean {
+  return !isSafeMethod(method)
 }
 
-/** Whether a request must carry an Idempotency-Key. */
-export function needsIdempotencyKey({ method, path }: RequestMessage): boolean {
-  if (safeMethods.has(method) || withoutKey.has(`${method} ${path}`)) return false
-  return !(method === 'DELETE' && path.startsWith(outcomesPath))
+// Identity: what makes two requests the same request.
+
+/** Another token or confirmation does not make another request. */
+const ofThisAttempt: ReadonlySet<string> = new Set(['authorization', 'step-up'])
+
+/**
+ * Name and value of each component that the device's signature covers, in the order of coverage, except `authorization`
+ * and `step-up`.
+ *
+ * @param message with a verified signature, so that every component has a value
+ */
+export function identityParts(message: RequestMessage): readonly string[] {
+  return requiredComponents(message)
+    .filter((name) => !ofThisAttempt.has(name))
+    .flatMap((name) => [name, componentValue(componentItem(name), { request: message }) ?? ''])
+}
+
+/** H( lp(part) ‖ … ), 32 bytes. */
+export function digestOfParts(primitives: Primitives, parts: readonly string[]): Uint8Array {
+  return primitives.sha256(concatBytes(...parts.map((part) => lengthPrefixed(encodeUtf8(part)))))
 }
 
 /**
- * The key of an unsafe request: a structured-field string of 1 to 255 characters.
+ * H(parts), each length-prefixed, and keyed: a reader of the database cannot confirm a guess.
+ *
+ * @param label separates the purposes
+ * @returns 32 bytes, the same in every process
+ */
+export function keyedDigest(context: ExchangeContext, label: string, parts: readonly string[]): Uint8Array {
+  const { secretKey } = context.keyring.current('lookup', context.now())
+  return new Uint8Array(
+    createHmac('sha256', secretKey)
+      .update(`${label}\n`)
+      .update(digestOfParts(context.primitives, parts))
+      .digest(),
+  )
+}
+
+// Claims.
+
+/**
+ * The key of an unsafe request: a structured-field string of 1 to 255 characters. Attacker-controlled.
  *
  * @throws ProtocolError `idempotency_missing`, also for a key of another form.
  */
@@ -61,21 +89,27 @@ export function readIdempotencyKey(message: RequestMessage): string {
   return value.value
 }
 
-/** The claim of a request's key for its user; `undefined` when it needs none, or has none that can be read. */
+interface Authorized {
+  readonly message: RequestMessage
+  readonly policy: Pick<RoutePolicy, 'idempotency' | 'answerScope'>
+  readonly subject: Pick<TokenSubject, 'user' | 'sid'>
+}
+
+/** The claim of a request's key for its user; `undefined` where none is required, or it cannot be parsed. */
 export function idempotencyClaim(
   context: ExchangeContext,
-  subject: Pick<TokenSubject, 'user' | 'sid'>,
-  message: RequestMessage,
+  { message, policy, subject }: Authorized,
 ): WriteOf<'claim-idempotency'> | undefined {
-  if (!needsIdempotencyKey(message)) return undefined
+  if (policy.idempotency === 'none') return undefined
   let key: string
   try {
     key = readIdempotencyKey(message)
   } catch {
-    // The refusal comes after the claim of the nonce, where the order of the checks has it.
+    // The refusal follows the claim of the nonce, where the order of the checks has it.
     return undefined
   }
-  const fingerprint = fingerprintOf(context, subject.sid, message)
+  const session = policy.answerScope === 'session' ? [subject.sid] : []
+  const fingerprint = keyedDigest(context, 'idempotency', [...identityParts(message), ...session])
   return claimOf(context, subject.user, key, fingerprint)
 }
 
@@ -89,43 +123,17 @@ function claimOf(
   return { kind: 'claim-idempotency', user, key, fingerprint, now, expiresAt: now + retention }
 }
 
-/** Of all that the signature covers of a request, and of the session where the answer is for this one alone. */
-function fingerprintOf(context: ExchangeContext, sid: string, message: RequestMessage): Uint8Array {
-  const session = isOfSession(message) ? [sid] : []
-  return keyedDigest(context, 'idempotency', [...identityParts(message), ...session])
-}
+// State and replay.
 
-/** Whether a request is about the session it comes in: in another session it is another request. */
-export function isOfSession({ path }: RequestMessage): boolean {
-  return /^\/sessions\/current(?:[/?]|$)/.test(path)
-}
-
-/**
- * H(parts), each length-prefixed; keyed before it is stored, so that nobody who reads the database can confirm a guess.
- *
- * @param label tells the purposes apart
- * @returns 32 bytes, the same in every process
- */
-export function keyedDigest(context: ExchangeContext, label: string, parts: readonly string[]): Uint8Array {
-  const { secretKey } = context.keyring.current('lookup', context.now())
-  return new Uint8Array(
-    createHmac('sha256', secretKey)
-      .update(`${label}\n`)
-      .update(digestOfParts(context.primitives, parts))
-      .digest(),
-  )
-}
-
-/** What is known of a key. */
 export type KeyState =
   | { readonly kind: 'unclaimed' }
   | { readonly kind: 'running' }
-  /** Nobody can say what came of its request. `isLost`: it was never settled, as after a crash. */
-  | { readonly kind: 'unknown'; readonly isLost: boolean }
+  /** The outcome cannot be determined. `isInterrupted`: the request never finished, for example because of a crash. */
+  | { readonly kind: 'unknown'; readonly isInterrupted: boolean }
   | { readonly kind: 'cancelled' }
-  | ({ readonly kind: 'answered' } & StoredAnswer)
+  | ({ readonly kind: 'answered' } & StoredReply)
 
-/** @throws Error when what is stored cannot be unwrapped. */
+/** @throws Error when the stored reply cannot be unwrapped. */
 export function keyState(
   context: ExchangeContext,
   record: IdempotencyRecord | undefined,
@@ -136,18 +144,18 @@ export function keyState(
     const stored = unwrapStored(context, record, record.responseWrapped)
     return stored.outcome === 'cancelled' ? { kind: 'cancelled' } : { kind: 'answered', ...stored }
   }
-  if (record.completedAt !== null) return { kind: 'unknown', isLost: false }
-  const isLost = record.startedAt < now - maxWorkDuration
-  return isLost ? { kind: 'unknown', isLost } : { kind: 'running' }
+  if (record.completedAt !== null) return { kind: 'unknown', isInterrupted: false }
+  const isInterrupted = record.startedAt < now - maxWorkDuration
+  return isInterrupted ? { kind: 'unknown', isInterrupted } : { kind: 'running' }
 }
 
 /**
- * The answer to a request whose key was used before.
+ * The stored response to a request whose key was used before.
  *
- * @returns `undefined` when the first request was lost and this one has taken its place: it is to be carried out.
+ * @returns `undefined` when the first request was interrupted and this one has taken over its claim: run it
  * @throws ProtocolError or Refusal: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
- *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once nobody can say any more
- *   what came of it; `internal` with the outcome `unknown` when its answer cannot be unwrapped.
+ *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once it cannot be determined;
+ *   `internal` with the outcome `unknown` when the response cannot be unwrapped.
  */
 export async function replayStoredResponse(
   context: ExchangeContext,
@@ -157,14 +165,14 @@ export async function replayStoredResponse(
   const record = await context.store.findIdempotency(claim.user, claim.key)
   const state = readState(context, record, claim.now)
   if (state.kind === 'cancelled') throw cancelled()
-  if (record !== undefined && !equalBytes(record.fingerprint, claim.fingerprint)) {
+  if (record !== undefined && !equalBytes(record.fingerprint, claim.fingerprint))
     throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
-  }
   switch (state.kind) {
     case 'answered':
       return { ...state.reply, fields: [...state.reply.fields, ['idempotency-replayed', 'true']] }
     case 'unknown':
-      if (state.isLost && isRepeatable(context, message)) return await takeOver(context, claim)
+      if (state.isInterrupted && context.backend.isIdempotent?.(message) === true)
+        return await takeOver(context, claim)
       throw inProgress('unknown')
     case 'unclaimed':
     case 'running':
@@ -180,12 +188,7 @@ function readState(context: ExchangeContext, record: IdempotencyRecord | undefin
   }
 }
 
-/** The repeated request is the lost one: its fingerprint covers all that the signature does, but for token and step-up. */
-function isRepeatable({ backend }: ExchangeContext, message: RequestMessage): boolean {
-  return backend.isIdempotent?.(message) === true
-}
-
-/** Of all that ask at the same time one takes the place of the lost request; for the others it runs. */
+/** One of all simultaneous repetitions takes over the claim of the interrupted request; for the others it runs. */
 async function takeOver(
   context: ExchangeContext,
   { user, key, now }: WriteOf<'claim-idempotency'>,
@@ -198,46 +201,105 @@ async function takeOver(
   return undefined
 }
 
-/** The refusal of a request whose key is another's: it runs, or nobody knows what came of it. */
 export function inProgress(outcome?: 'unknown'): Refusal {
-  const message = 'a request with this Idempotency-Key is not settled'
+  const message = 'a request with this Idempotency-Key is in progress'
   return new ProblemError('idempotency_in_progress', message).with({ step: 'idempotency', outcome })
 }
 
-function cancelled(): ProblemError {
+function cancelled(): Refusal {
   const message = 'the Idempotency-Key was cancelled before a request with it ran'
-  return new ProblemError('request_cancelled', message, { step: 'idempotency', outcome: 'none' })
+  return new ProblemError('request_cancelled', message).with({ step: 'idempotency', outcome: 'none' })
 }
 
-/** What becomes of a key once its request has come to an end. */
-export type KeyEnd =
-  | StoredAnswer
-  /** Nobody can say whether there was an effect: this is final. */
-  | 'unknown'
-  /** Unclaimed again: the same key is needed for the request that follows a challenge. */
-  | 'free'
-  /** As before a lost request was taken over: that request may have had its effect, this one had none. */
-  | 'lost'
+// Resolution.
 
-/** Ends a claim; refused where another request has taken its place meanwhile. */
-export function endOfClaim(
+/** What becomes of a claim when its request ends. */
+export type KeyResolution =
+  | StoredReply
+  /** The effect cannot be determined, and never will be. */
+  | 'unknown'
+  /** Unclaimed again: the request that follows a challenge has the same key. */
+  | 'release'
+  /** Interrupted again: this request had no effect, but the one whose claim it took over may have had one. */
+  | 'abandon'
+
+/** Ends a claim. The write is refused where another request has taken over the claim. */
+export function resolveClaim(
   context: ExchangeContext,
   { user, key, now: startedAt }: WriteOf<'claim-idempotency'>,
-  end: KeyEnd,
+  resolution: KeyResolution,
 ): Write {
-  if (end === 'free') return { kind: 'release-idempotency', user, key, startedAt }
-  if (end === 'lost') return { kind: 'abandon-idempotency', user, key, startedAt }
-  const responseWrapped = end === 'unknown' ? null : wrapStored(context, { user, key }, end)
+  if (resolution === 'release') return { kind: 'release-idempotency', user, key, startedAt }
+  if (resolution === 'abandon') return { kind: 'abandon-idempotency', user, key, startedAt }
+  const responseWrapped = resolution === 'unknown' ? null : wrapStored(context, { user, key }, resolution)
   return { kind: 'complete-idempotency', user, key, startedAt, responseWrapped, now: context.now() }
 }
 
-/** Belongs to no request: a keyed digest is never this. */
+/** The fingerprint of a cancelled key: no keyed digest has this value. */
 const noRequest = new Uint8Array(32)
 
-/** Claims a key so that no request can run with it any more, in one commit. The first write is refused for a claimed key. */
+/** Claims and settles a key in one commit, so that no request can run with it. Refused for a claimed key. */
 export function cancellation(context: ExchangeContext, user: string, key: string): readonly Write[] {
   const claim = claimOf(context, user, key, noRequest)
   const responseWrapped = wrapStored(context, { user, key }, { outcome: 'cancelled' })
   const { now } = claim
   return [claim, { kind: 'complete-idempotency', user, key, startedAt: now, responseWrapped, now }]
+}
+
+// Storage: replies are wrapped, and bound to their user and key.
+
+/** The reply to the request that had the key. */
+export interface StoredReply {
+  /** `done`: the request ran. `none`: a refusal; no request with the key had or will have an effect. */
+  readonly outcome: 'done' | 'none'
+  readonly reply: ResponseMessage
+  /** b64u of the only session that may read it; `null`: all sessions of the user. */
+  readonly session: string | null
+}
+
+type Stored = StoredReply | { readonly outcome: 'cancelled' }
+
+const storedShape = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('cancelled') }),
+  z.object({
+    outcome: z.enum(['done', 'none']),
+    status: z.number(),
+    fields: z.array(z.tuple([z.string(), z.string()])),
+    content: z.string(),
+    session: z.string().nullable(),
+  }),
+])
+
+interface KeyOwner {
+  readonly user: string
+  readonly key: string
+}
+
+function wrapStored({ wrapper }: ExchangeContext, owner: KeyOwner, stored: Stored): Uint8Array {
+  const value =
+    stored.outcome === 'cancelled'
+      ? stored
+      : { outcome: stored.outcome, session: stored.session, ...encodeReply(stored.reply) }
+  return wrapper.wrap(encodeUtf8(JSON.stringify(value)), bindingOf(owner))
+}
+
+/** @throws Error when it was wrapped with another key, or for another user or key. */
+function unwrapStored({ wrapper }: ExchangeContext, owner: KeyOwner, wrapped: Uint8Array): Stored {
+  const stored = storedShape.parse(JSON.parse(decodeUtf8(wrapper.unwrap(wrapped, bindingOf(owner)))))
+  if (stored.outcome === 'cancelled') return stored
+  const { outcome, status, fields, content, session } = stored
+  return { outcome, session, reply: { status, fields, content: decodeBase64(content) } }
+}
+
+function bindingOf({ user, key }: KeyOwner) {
+  return secretContext('idempotency_keys.response_wrapped', [user, key])
+}
+
+/** A reply as JSON. */
+export function encodeReply({ status, fields, content }: ResponseMessage) {
+  return {
+    status,
+    fields: fields.map(([name, value]): [string, string] => [name, value]),
+    content: encodeBase64(content),
+  }
 }

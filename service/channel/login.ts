@@ -1,65 +1,50 @@
 /** Login: a WeChat code and a new device key become a session (protocol, section 6). */
-
+import { createHmac } from 'node:crypto'
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
 import { secretContext } from '../keys/secret-places.ts'
-import { parseJsonContent, shapedReply } from '../messages/json.ts'
+import { addressOf } from '../limits/client-address.ts'
+import { jsonReply, parseJsonContent } from '../messages/content.ts'
 import { atStep, atStepAsync } from '../problems/problem-error.ts'
-import { sessionKeyContext } from '../sessions/open-sessions.ts'
+import type { LoginRisk } from '../sessions/risk-policy.ts'
+import { sessionKeyContext } from '../sessions/session-cache.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
-import type { Answer } from './answer.ts'
-import { nonceClaim } from './authorize.ts'
+import { nonceClaim } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import { assertSignedBy } from './explain-signature-base.ts'
-import { assessRisk, identify } from './login-risk.ts'
+import type { Answer } from './finalize.ts'
 import type { OpenedHandshake } from './open.ts'
-import { pairwiseSubject } from './pairwise-subject.ts'
-import type { RequestContext } from './request-context.ts'
-import { deviceLeaf, loginLeaf, signatureOf } from './request-context.ts'
-import { loginReply } from './routes/shapes.ts'
-import { readSignature } from './verify.ts'
+import { replayed } from './replay-guard.ts'
+import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
+import { loginBody, loginReply } from './routes/sessions.ts'
+import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
-/** How long a session lives, in seconds. */
+/** Seconds. */
 const sessionLifetime = 7_200
 
-/** A code lives five minutes; its hash is kept twice as long (WeChat, code2Session). */
+/** Seconds: a code is valid for five minutes (WeChat, code2Session); its hash is kept twice as long. */
 const codeRetention = 600
 
-/** A device that was not seen for so many seconds takes no place: its key may have gone with the phone's storage. */
+/** Seconds after which an unused device does not count for the limit: its key may be lost with the phone's storage. */
 const deviceInUse = 90 * 86_400
-
-/** Kept as it is, and shown to the user: no control character, above all not U+0000, which PostgreSQL cannot store. */
-const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)
-
-export const loginBody = z.object({
-  appid: z.string().regex(/^[A-Za-z0-9_-]{2,64}$/),
-  code: z.string().min(1).max(512),
-  /** b64u of the hash of the handshake that the login travels in. */
-  handshake: z.string().length(43),
-  device: z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) }),
-  client: z
-    .object({ platform: shortText.optional(), sdk: shortText.optional(), base: shortText.optional() })
-    .optional(),
-})
 
 type LoginBody = z.infer<typeof loginBody>
 
-/** Made only by {@link verifyLogin}: signed for this handshake, in time, with an acceptable key that the body itself names. */
+/** Made only by {@link verifyLogin}: signed for this handshake, within the window, with an acceptable key that the body contains. */
 interface VerifiedLogin {
   readonly body: LoginBody
   readonly publicKey: Uint8Array
   readonly signature: RequestSignature
 }
 
-/** A login of somebody whom WeChat has named, and whom the risk policy lets in. */
+/** A login whose user WeChat has identified and the risk policy admits. */
 interface AdmittedLogin {
   readonly login: VerifiedLogin
   readonly identity: WechatIdentity
@@ -67,7 +52,7 @@ interface AdmittedLogin {
 }
 
 /**
- * Answers the request of a handshake frame. The code reaches WeChat at most once, whatever the client repeats.
+ * Answers the request of a handshake frame. A code is sent to WeChat at most once, also when the client repeats it.
  *
  * @throws Refusal with the code of the first check that fails.
  */
@@ -78,7 +63,7 @@ export async function logIn(
   requestContext: RequestContext,
 ): Promise<Answer> {
   const login = verifyLogin(context, opened, request)
-  requestContext.signature = signatureOf(login.signature, login.publicKey)
+  requestContext.signature = evidenceOf(login.signature, login.publicKey)
   requestContext.subject = { device: login.signature.keyid }
   requestContext.app = login.body.appid
   await claimLogin(context, login)
@@ -87,7 +72,7 @@ export async function logIn(
     assessRisk(context, opened, login.body.appid, identity),
   )
   const parts = { login, identity, requiredAcr }
-  return await atStepAsync('login', () => openSession(context, opened, parts, requestContext))
+  return await atStepAsync('login', () => createSession(context, opened, parts, requestContext))
 }
 
 function verifyLogin(
@@ -97,14 +82,14 @@ function verifyLogin(
 ): VerifiedLogin {
   atStep('handler', () => {
     if (request.method === 'POST' && request.path === '/sessions') return
-    throw new ProtocolError('not_found', 'a handshake holds POST /sessions and nothing else')
+    throw new ProtocolError('not_found', 'a handshake contains POST /sessions and nothing else')
   })
   const signature = readSignature(context, request)
   const { body, publicKey } = atStep('key', () => readDeviceKey(context, opened, request, signature))
   atStep('verify', () => assertSignedBy(context, signature, publicKey))
   atStep('login', () => {
     if (!context.wechat.hasApp(body.appid))
-      throw new ProtocolError('payload_invalid', 'the appid is not served here')
+      throw new ProtocolError('payload_invalid', 'the appid is not configured')
   })
   return { body, publicKey, signature }
 }
@@ -116,12 +101,12 @@ function readDeviceKey(
   signature: RequestSignature,
 ): { body: LoginBody; publicKey: Uint8Array } {
   const body = parseJsonContent(request, loginBody)
-  // Else whoever has the agreement key could move the device's signature into a handshake of their own.
+  // Otherwise a holder of the agreement key could move the device's signature into another handshake.
   if (body.handshake !== encodeBase64Url(opened.handshakeHash)) {
     throw new ProtocolError('payload_invalid', 'the login was signed for another handshake')
   }
   const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
-  // With a small-order key one signature verifies for every message; with a mixed-order one, verifiers disagree.
+  // With a small-order key one signature verifies for every message; for a mixed-order key verifiers disagree.
   if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {
     throw new ProtocolError('device_key_refused', 'the device key is not a canonical key of prime order')
   }
@@ -131,7 +116,7 @@ function readDeviceKey(
   return { body, publicKey }
 }
 
-/** Uses up nonce and code in one transaction, before WeChat is asked. */
+/** Uses up nonce and code in one transaction, before the code is sent to WeChat. */
 async function claimLogin(context: ExchangeContext, { body, signature }: VerifiedLogin): Promise<void> {
   await atStepAsync('claim', async () => {
     context.log.assertAcceptingEntries()
@@ -141,13 +126,87 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
       { kind: 'claim-login-code', hash, expiresAt: context.now() + codeRetention },
     ])
     if (result.kind === 'committed') return
-    if (result.write.kind === 'claim-nonce')
-      throw new ProtocolError('replayed', 'the request was received before')
+    if (result.write.kind === 'claim-nonce') throw replayed()
     throw new ProtocolError('login_code_used', 'the login code was used before')
   })
 }
 
-async function openSession(
+/**
+ * Sends the login code to WeChat.
+ *
+ * @throws ProtocolError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk, and ends
+ *   the login: without an openid there is no user.
+ */
+async function identify(
+  { wechat }: ExchangeContext,
+  { notes }: OpenedHandshake,
+  { appid, code }: LoginBody,
+): Promise<WechatIdentity> {
+  try {
+    return await wechat.exchangeCode(appid, code)
+  } catch (error) {
+    if (error instanceof ProtocolError && error.code === 'login_blocked') notes.risk = 'blocked'
+    throw error
+  }
+}
+
+/**
+ * Asks WeChat for the user's risk rank and applies the operator's policy. Without a policy WeChat is not asked.
+ *
+ * @returns what the session requires of every request that may have an effect
+ * @throws ProtocolError `login_blocked` when the policy refuses the rank; `wechat_unavailable` when it refuses a missing
+ *   rank.
+ */
+async function assessRisk(
+  context: ExchangeContext,
+  { notes, source }: OpenedHandshake,
+  appid: string,
+  { openid }: WechatIdentity,
+): Promise<'soter' | null> {
+  const { riskPolicy } = context
+  if (riskPolicy === undefined) return null
+  const risk = await riskOf(context, appid, openid, source)
+  notes.risk = risk
+  switch (riskPolicy[risk]) {
+    case 'allow':
+      return null
+    case 'step-up':
+      return 'soter'
+    case 'refuse':
+      // Worth a retry: the user was not ranked.
+      if (risk === 'unavailable')
+        throw new ProtocolError('wechat_unavailable', 'wechat returned no risk rank')
+      // The message does not contain the rank: it would help an attacker to appear harmless.
+      throw new ProtocolError('login_blocked', 'the login is refused as high-risk')
+  }
+}
+
+/** Every reason for a missing rank is one case of the policy. */
+async function riskOf(
+  { wechat }: ExchangeContext,
+  appid: string,
+  openid: string,
+  source: string,
+): Promise<LoginRisk> {
+  const address = addressOf(source)
+  if (address === undefined) return 'unavailable'
+  try {
+    return await wechat.riskRank(appid, openid, address)
+  } catch (error) {
+    // The log line of the call has errcode and rid.
+    if (error instanceof ProtocolError) return 'unavailable'
+    throw error
+  }
+}
+
+/** The pairwise subject of a person in one app: stable, and meaningless without the service's key. */
+function pairwiseSubject(context: ExchangeContext, appid: string, openid: string, now: number): string {
+  const { secretKey } = context.keyring.current('lookup', now)
+  const digest = createHmac('sha256', secretKey).update(`${appid}\n${openid}`, 'utf8').digest()
+  return `u_${encodeBase64Url(new Uint8Array(digest.subarray(0, 18)))}`
+}
+
+async function createSession(
   context: ExchangeContext,
   opened: OpenedHandshake,
   { login: { body, publicKey, signature }, identity, requiredAcr }: AdmittedLogin,
@@ -163,7 +222,7 @@ async function openSession(
   const platform = body.client?.platform
   const events = known === undefined ? await newDeviceEvents(context, user, device, platform) : []
   const token = await context.tokens.issue({ user, appid: body.appid, sid, device }, now)
-  const reply = shapedReply(loginReply, 201, {
+  const reply = jsonReply(loginReply, 201, {
     session: { id: sid, expires_at: now + sessionLifetime },
     user,
     device: { id: device, new: known === undefined },
@@ -184,11 +243,11 @@ async function openSession(
     requiredAcr,
   })
   const leaves = [
-    loginLeaf(context, requestContext, reply),
-    ...(known === undefined ? [deviceLeaf(context, requestContext)] : []),
+    loginEntry(context, requestContext, reply),
+    ...(known === undefined ? [deviceEntry(context, requestContext)] : []),
   ]
   const result = await context.appender.commit({ writes: [...writes, ...events], leaves })
-  if (result.kind === 'refused') throw await sessionRefused(context, result.write, user, device)
+  if (result.kind === 'refused') throw await refusalOfWrite(context, result.write, user, device)
   context.socket?.bind({ id, user, keys: opened.keys, expiresAt: now + sessionLifetime })
   return { reply, request: requestContext.request, receipt: result.receipt }
 }
@@ -205,7 +264,7 @@ interface SessionParts {
   readonly requiredAcr: 'soter' | null
 }
 
-/** User, device and session, for one transaction, every secret wrapped. */
+/** User, device and session, for one transaction, with every secret wrapped. */
 function sessionWrites(
   context: ExchangeContext,
   opened: OpenedHandshake,
@@ -249,7 +308,7 @@ function sessionWrites(
   ]
 }
 
-async function sessionRefused(
+async function refusalOfWrite(
   { store }: ExchangeContext,
   { kind }: Write,
   user: string,
@@ -258,12 +317,11 @@ async function sessionRefused(
   if (kind === 'admit-device') {
     return new ProtocolError(
       'device_key_refused',
-      'this user has as many devices as allowed: revoke one first',
+      'the user has reached the device limit: revoke a device first',
     )
   }
   if (kind !== 'upsert-device') return new Error(`the store refused ${kind} of a new session`)
   const taken = await store.findDevice(device)
-  if (taken?.user === user && taken.revokedAt !== null)
-    return new ProtocolError('key_revoked', 'the signing key was revoked')
-  return new ProtocolError('device_key_refused', 'the device key is enrolled for somebody else')
+  if (taken?.user === user && taken.revokedAt !== null) return keyRevoked()
+  return new ProtocolError('device_key_refused', 'the device key is enrolled for another user')
 }

@@ -1,4 +1,4 @@
-/** From bytes to an opened frame. What fails here is answered in the clear: there is nothing to seal an answer with. */
+/** Open: from bytes to an opened frame. A refusal here is sent in the clear, because there is no key to seal it with. */
 import { wipe } from 'miniseal-protocol/bytes'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { HandshakeRequestFrame, RequestFrame } from 'miniseal-protocol/frames/frame'
@@ -8,34 +8,34 @@ import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { openRequest } from 'miniseal-protocol/frames/session-keys'
 import { atStep, atStepAsync } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
-import type { ExchangeContext, NotedRisk } from './context.ts'
+import type { ExchangeContext, ObservedRisk } from './context.ts'
 
-/** Bytes of the largest frame of a login: its content, its fields and their padding, with room to spare. */
+/** Bytes of a login frame, with its content, fields and padding. */
 const maxHandshakeFrame = 65_536
 
-/** A login: the keys are those of the session that it may become. */
 export interface OpenedHandshake {
   readonly kind: 'handshake'
   readonly plaintext: Uint8Array
+  /** The keys of the session that the login opens. */
   readonly keys: SessionKeys
   /** Seals frame 0x02. */
   readonly responseKey: Uint8Array
   readonly serviceEphemeral: Uint8Array
-  /** What the login must say that it was signed for. */
+  /** The login must be signed for this handshake. */
   readonly handshakeHash: Uint8Array
-  /** The address group that sent it. */
+  /** The address group of the sender. */
   readonly source: string
-  /** For the log line: written while the login is answered. */
-  readonly notes: { risk?: NotedRisk }
+  /** For the log line; written while the login is handled. */
+  readonly notes: { risk?: ObservedRisk }
 }
 
-/** A request within a session, which may have ended: its answer can be sealed all the same. */
+/** A request within a session. The session may have ended: its answer can be sealed all the same. */
 export interface OpenedRequest {
   readonly kind: 'request'
   readonly plaintext: Uint8Array
   readonly keys: SessionKeys
   readonly session: SessionRecord
-  /** Of the frame; the answer's key is bound to it. */
+  /** The nonce of the frame; the key of the answer is bound to it. */
   readonly nonce: Uint8Array
 }
 
@@ -44,8 +44,8 @@ export type OpenedFrame = OpenedHandshake | OpenedRequest
 /**
  * Opens attacker-controlled bytes.
  *
- * @throws Refusal `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session`, `cannot_open` or, for too many
- *   handshakes of one source, `overloaded`.
+ * @throws Refusal `malformed_frame`, `frame_too_large`, `unknown_agreement_key`, `unknown_session` or `cannot_open`;
+ *   `overloaded` for too many handshakes from one source.
  */
 export async function openFrame(
   context: ExchangeContext,
@@ -55,8 +55,8 @@ export async function openFrame(
   const frame = atStep('frame', () => parseFrame(bytes, context.settings.maxFrame))
   switch (frame.kind) {
     case 'handshake-request':
-      atStep('frame', () => assertLoginSize(bytes))
-      // Before any cryptography: a stranger's handshake is the dearest frame there is.
+      atStep('frame', () => assertHandshakeSize(bytes))
+      // Before any key agreement: a handshake is the most expensive frame that an unauthenticated sender can send.
       await atStepAsync('limits', () => context.limits.countHandshake(source))
       return await openHandshake(context, frame, source)
     case 'request':
@@ -71,7 +71,7 @@ export async function openFrame(
   }
 }
 
-function assertLoginSize({ length }: Uint8Array): void {
+function assertHandshakeSize({ length }: Uint8Array): void {
   if (length > maxHandshakeFrame)
     throw new ProtocolError('frame_too_large', `the frame of a login has at most ${maxHandshakeFrame} bytes`)
 }

@@ -1,44 +1,46 @@
-/** What is known of an exchange so far, for its leaf; and the leaves that are made of it. */
-import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+/** What is known of an exchange so far, and the audit log entries that are made of it. */
+import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
+import type { SignatureEvidence } from '../gateway/backend.ts'
 import type { Sender } from '../limits/client-address.ts'
 import type { Refusal } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
-import type { LoggedSignature, LoggedSubject } from '../tlog/disclosures.ts'
+import type { LoggedSubject } from '../tlog/disclosures.ts'
 import { disclosuresOf } from '../tlog/disclosures.ts'
 import type { LogEntryInput } from '../tlog/entries.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect } from './idempotency.ts'
+import type { RoutePolicy } from './routes/route.ts'
 
-/** Filled in by the stages, each with what it has proved; a refusal tells what was known by then. */
+/** Each stage adds what it has proved; the entry of a refusal holds what was known by then. */
 export interface RequestContext {
   /** A UUID, for log lines and problem documents. */
   readonly requestId: string
   readonly sender: Sender
   /** Milliseconds, by `performance.now()`. */
   readonly startedAt: number
-  /** Gives back what the request has of its device's, user's and route's share of the work. */
+  /** Returns the shares of concurrent work of the device, the user and the route. */
   release?: () => void
   request?: RequestMessage
-  signature?: LoggedSignature
+  policy?: RoutePolicy
+  signature?: SignatureEvidence
   subject?: LoggedSubject
   app?: string
+  /** The fields of the rate limits that the request was counted for. */
+  rateLimitFields?: readonly Field[]
 }
 
 /** How an exchange ended. */
 export interface Ending {
   readonly reply: ResponseMessage
-  readonly refused?: Refusal | undefined
-  /** It may have had an effect, and nobody knows. */
+  readonly refusal?: Refusal | undefined
+  /** The request may have had an effect that cannot be determined. */
   readonly isUnknown?: boolean
   readonly isReplayed?: boolean
 }
 
-/** Answers so short and so like each other that their digest tells them to whoever guesses. */
-const guessable: ReadonlySet<string> = new Set(['/phone-number', '/encrypted-data'])
-
-/** Whom a session is proved to be by its frames. Who was erased since is nobody any more. */
+/** The subject that a frame of the session proves. An erased user is not named. */
 export function subjectOf({
   user,
   device,
@@ -49,43 +51,42 @@ export function subjectOf({
   return endReason === 'erased' ? { app } : { app, subject: { user, device, session: encodeBase64Url(id) } }
 }
 
-/** A signature that verifies, as evidence. */
-export function signatureOf(
+/** A verified signature as evidence. */
+export function evidenceOf(
   { keyid, base, signature, created }: RequestSignature,
   publicKey: Uint8Array,
-): LoggedSignature {
+): SignatureEvidence {
   return { keyid, publicKey, base, signature, created }
 }
 
-/** The leaf of a request that was claimed. */
-export function requestLeaf(
+/** The entry of a claimed request. */
+export function requestEntry(
   context: ExchangeContext,
   requestContext: RequestContext,
   ending: Ending,
 ): LogEntryInput {
-  return leafOf(context, requestContext, ending, 'request')
+  return entryOf(context, requestContext, ending, 'request')
 }
 
-/** The leaf of what was refused before anything was claimed. */
-export function refusedLeaf(
+/** The entry of a request that was refused before its claim. */
+export function refusalEntry(
   context: ExchangeContext,
   requestContext: RequestContext,
   ending: Ending,
 ): LogEntryInput {
-  return leafOf(context, requestContext, ending, 'refused')
+  return entryOf(context, requestContext, ending, 'refused')
 }
 
-/** The leaf of a login. */
-export function loginLeaf(
+export function loginEntry(
   context: ExchangeContext,
   requestContext: RequestContext,
   reply: ResponseMessage,
 ): LogEntryInput {
-  return leafOf(context, requestContext, { reply }, 'login')
+  return entryOf(context, requestContext, { reply }, 'login')
 }
 
-/** The leaf of a device key that was not known before: with the signature that proves it, for whoever checks later ones. */
-export function deviceLeaf(
+/** The entry of a new device key, with the signature that proves it: later signatures are verified with it. */
+export function deviceEntry(
   { appender }: ExchangeContext,
   { sender, signature, subject, app }: RequestContext,
 ): LogEntryInput {
@@ -100,12 +101,11 @@ export function deviceLeaf(
   }
 }
 
-/** What will be told if nothing is heard of the request any more. */
-export function draftLeaf(
-  context: ExchangeContext,
+/** The intent of a request: what the recovery job logs if the request never ends. */
+export function intentEntry(
+  { appender }: ExchangeContext,
   { sender, request, signature, subject, app }: RequestContext,
 ): LogEntryInput {
-  const { appender } = context
   return {
     kind: 'outcome-unknown',
     result: 'unknown',
@@ -116,15 +116,14 @@ export function draftLeaf(
   }
 }
 
-function leafOf(
+function entryOf(
   { appender }: ExchangeContext,
   requestContext: RequestContext,
-  { reply, refused, isUnknown, isReplayed }: Ending,
+  { reply, refusal, isUnknown, isReplayed }: Ending,
   kind: 'request' | 'refused' | 'login',
 ): LogEntryInput {
-  const { request, app } = requestContext
+  const { request, policy, app } = requestContext
   const weight = request !== undefined && mayHaveEffect(request) ? 'writes' : 'reads'
-  const refusal = refused === undefined ? undefined : { code: refused.code, step: refused.step }
   return {
     kind,
     result: isUnknown === true ? 'unknown' : resultOf(reply.status, refusal?.code),
@@ -136,16 +135,16 @@ function leafOf(
       ...requestContext,
       durationMs: performance.now() - requestContext.startedAt,
       status: reply.status,
-      refusal,
+      refusal: refusal === undefined ? undefined : { code: refusal.code, step: refusal.step },
       reply,
       isReplayed: isReplayed === true,
-      isReplyGuessable: guessable.has(request?.path ?? ''),
+      isReplyGuessable: policy?.loggedDigest === 'omitted',
     }),
   }
 }
 
 function resultOf(status: number, refusal: string | undefined): LogEntryInput['result'] {
-  // A service that takes no more is well, and refuses.
+  // An overloaded service works as designed: it refuses.
   if (refusal === 'overloaded') return 'refused'
   if (status >= 500) return 'failed'
   return status >= 400 ? 'refused' : 'ok'

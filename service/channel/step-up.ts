@@ -1,4 +1,4 @@
-/** Step-up: a request runs only after its user has confirmed exactly this one by finger or face (protocol, section 9). */
+/** Step-up: a request runs only after its user has confirmed exactly this request by fingerprint or face (protocol, section 9). */
 
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
@@ -9,19 +9,19 @@ import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fi
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
+import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { secretContext } from '../keys/secret-places.ts'
 import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
-import type { Command } from './authorize.ts'
+import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import { keyedDigest } from './idempotency.ts'
-import { digestOfParts, identityParts } from './request-identity.ts'
+import { digestOfParts, identityParts, keyedDigest, mayHaveEffect } from './idempotency.ts'
 
-/** For how long a challenge may be answered, in seconds. */
+/** Seconds. */
 const challengeLifetime = 180
 
-/** What the device's trusted environment has signed, as far as it is used. */
+/** The result that the device's trusted environment signs: the members that are used. */
 const soterResult = z.object({
   raw: z.string(),
   counter: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
@@ -31,69 +31,70 @@ const soterResult = z.object({
 
 type SoterResult = z.infer<typeof soterResult>
 
-/** Who asks, as far as they have confirmed it. */
+/** The caller, confirmed where the request has a confirmation. */
 export interface ConfirmedCaller {
   readonly caller: Caller
-  /** Of the trusted environment that has signed. */
+  /** The counter of the trusted environment that signed. */
   readonly soterCounter?: number
 }
 
-/** The field `step-up`, read: nothing of it is verified yet. */
+/** The parsed field `step-up`: not verified yet. */
 interface Confirmation {
   readonly challenge: Uint8Array
-  /** `resultJSON`, exactly as the device gave it. */
+  /** `resultJSON`, exactly as the device returned it. */
   readonly json: string
-  /** `resultJSONSignature`, likewise. */
+  /** `resultJSONSignature`, exactly as the device returned it. */
   readonly signature: string
 }
 
-/** A challenge for this very request: kept by `write`, before anybody sees `refusal`. */
-export interface AskedStepUp {
-  readonly write: Write
+/** A challenge for this request: committed by `writes` before `refusal` leaves. */
+interface StepUpChallenge {
+  readonly writes: readonly Write[]
   /** `step_up_required` with the members `challenge` and `summary`. */
   readonly refusal: Refusal
 }
 
-/** Makes a new challenge and the refusal that carries it. */
-export function askStepUp(
+/** Adds a new challenge to a `step_up_required`. */
+export function challengeFor(
   context: ExchangeContext,
   { message, caller }: Command,
   asked: ProblemError,
-): AskedStepUp {
+): StepUpChallenge {
   const challenge = makeChallenge(context, message)
   const members = { challenge: encodeBase64Url(challenge), ...asked.members }
   return {
-    write: {
-      kind: 'insert-step-up',
-      challenge,
-      user: caller.user,
-      device: caller.device,
-      fingerprint: fingerprintOf(context, message),
-      expiresAt: context.now() + challengeLifetime,
-    },
+    writes: [
+      {
+        kind: 'insert-step-up',
+        challenge,
+        user: caller.user,
+        device: caller.device,
+        fingerprint: fingerprintOf(context, message),
+        expiresAt: context.now() + challengeLifetime,
+      },
+    ],
     refusal: asked.with({ step: 'handler', members }),
   }
 }
 
-/** H("miniseal/1 step-up" ‖ H(what is confirmed) ‖ 32 server bytes). */
+/** H("miniseal/1 step-up" ‖ H(identity of the request) ‖ 32 random bytes). */
 function makeChallenge(context: ExchangeContext, message: RequestMessage): Uint8Array {
   const { primitives, random } = context
   const confirmed = digestOfParts(primitives, identityParts(message))
   return primitives.sha256(concatBytes(encodeUtf8('miniseal/1 step-up'), confirmed, random(32)))
 }
 
-/** What the challenge is bound to. */
+/** The challenge is bound to this. */
 function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
   return keyedDigest(context, 'step-up', identityParts(message))
 }
 
 /**
- * Who asks, after the field `step-up` has been verified and its challenge used up, durably. Without the field nothing is
- * looked at.
+ * Verifies the field `step-up` and uses up its challenge, durably.
  *
- * @returns the caller with `acr` `soter`, for this request only, and the counter that rose; the caller as it was where
- *   there is no field
- * @throws Refusal `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable` with nothing used up.
+ * @returns the caller with `acr` `soter`, for this request only, and the counter of the device; the unchanged caller where
+ *   the request has no such field
+ * @throws Refusal `step_up_invalid`; `wechat_unavailable`, `login_busy` or `unavailable`, with nothing used up.
  */
 export async function confirmCaller(context: ExchangeContext, command: Command): Promise<ConfirmedCaller> {
   const field = findField(command.message.fields, 'step-up')
@@ -108,6 +109,17 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
     return { caller: { ...caller, acr: 'soter' }, soterCounter: result.counter }
   })
+}
+
+/** @throws ProblemError `step_up_required` for an unconfirmed request with an effect, in a session that requires more. */
+export function assertRequiredAcr(
+  { backend }: ExchangeContext,
+  { message, policy, requiredAcr }: Command,
+  { acr }: Caller,
+): void {
+  if (requiredAcr === null || acr === requiredAcr || !mayHaveEffect(message) || policy.stepUp === 'none')
+    return
+  throw stepUpRequired(backend.summaryOf?.(message) ?? plainSummary(message))
 }
 
 /** `challenge="…", json=:…:, sig=:…:`, these three and nothing else. Attacker-controlled. */
@@ -137,14 +149,14 @@ function malformed(): ProtocolError {
   return invalid('the field step-up must be a dictionary of challenge, json and sig')
 }
 
-/** @throws ProtocolError `step_up_invalid` unless the challenge stands for this request of this user and device. */
+/** @throws ProtocolError `step_up_invalid` unless the challenge was made for this request of this user and device. */
 async function findAsked(
   context: ExchangeContext,
   { message, caller }: Command,
   challenge: Uint8Array,
 ): Promise<StepUpRecord> {
   const asked = await context.store.findStepUp(challenge)
-  // Somebody else's challenge looks like one that never was.
+  // The challenge of another user is refused like one that never existed.
   if (asked === undefined || asked.user !== caller.user) throw invalid('the challenge is not known')
   if (asked.device !== caller.device) throw invalid('the challenge was made for another device')
   const fingerprint = fingerprintOf(context, message)
@@ -156,7 +168,7 @@ async function findAsked(
 
 async function findOpenid(context: ExchangeContext, user: string): Promise<string> {
   const record = await context.store.findUser(user)
-  if (record === undefined) throw new Error('the user of a session is not there')
+  if (record === undefined) throw new Error('a session has no user')
   const binding = secretContext('users.openid_wrapped', [user])
   return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, binding))
 }
@@ -171,7 +183,7 @@ async function assertSigned(
     throw invalid('wechat does not confirm the result')
 }
 
-/** Only after WeChat has said whose words these are. */
+/** Parsed only after WeChat has verified the signature. */
 function readResult({ json, challenge }: Confirmation): SoterResult {
   let value: unknown
   try {
@@ -185,7 +197,7 @@ function readResult({ json, challenge }: Confirmation): SoterResult {
   return result.data
 }
 
-/** The trusted environment of one person on one device; keyed, so that the row says nothing about either. */
+/** The id of a trusted environment: keyed, so that the row reveals neither user nor device. */
 function counterId(
   context: ExchangeContext,
   { appid }: Caller,
@@ -195,7 +207,7 @@ function counterId(
   return keyedDigest(context, 'soter', [appid, openid, cpu_id, uid])
 }
 
-/** The challenge and the counter in one transaction, before anything else happens. */
+/** Uses up the challenge and raises the counter in one transaction, before anything else happens. */
 async function useUp(
   context: ExchangeContext,
   { challenge, user, device, fingerprint }: StepUpRecord,

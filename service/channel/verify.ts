@@ -1,5 +1,4 @@
-/** From an opened frame to a request whose device signature is verified (protocol, section 5, "Order of the checks"). */
-
+/** Verify: from a plaintext to a request whose device signature is verified (protocol, section 5, "Order of the checks"). */
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { parseRequest } from 'miniseal-protocol/frames/binary-http'
@@ -7,74 +6,55 @@ import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-
 import {
   assertContentDigest,
   assertInWindow,
+  assertSignature,
   parseRequestSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
+import type { Primitives } from 'miniseal-protocol/primitives/primitives'
+import { encodeAscii, encodeHex } from 'miniseal-protocol/text'
 import { assertPlainContent } from '../messages/content.ts'
 import { atStep, ProblemError } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
-import { assertSignedBy } from './explain-signature-base.ts'
 import type { OpenedRequest } from './open.ts'
 
-/** Made only by {@link verifyRequest}: its signature is by the key of its session, in time, over its very bytes. */
-class Verified {
-  /** Makes the type nominal, so that nothing else can pass for it. */
-  readonly #made = true
+const verified: unique symbol = Symbol('verified')
+
+/** Made only by {@link verifyRequest}: signed by the device key of its session, within the window, over these bytes. */
+export interface VerifiedRequest {
+  readonly [verified]: true
   readonly opened: OpenedRequest
   readonly message: RequestMessage
   readonly signature: RequestSignature
-
-  constructor(opened: OpenedRequest, message: RequestMessage, signature: RequestSignature) {
-    this.opened = opened
-    this.message = message
-    this.signature = signature
-  }
-
-  static isMade(value: object): boolean {
-    return #made in value && value.#made
-  }
 }
 
-export type VerifiedRequest = Verified
+/** They concern the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8), never a backend; TRACK is a TRACE. */
+const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
+/** Content has no meaning with these (RFC 9110, section 9.3.1): HTTP stacks drop, refuse or read it. */
+const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
-/** Run-time proof for the next stage: a cast does not get past it. @throws Error for anything not made here. */
-export function assertVerified(value: VerifiedRequest): void {
-  if (!Verified.isMade(value)) throw new Error('not a verified request')
-}
-
-/** Reads the inner message. @throws Refusal `payload_invalid` when it is not exactly one Binary HTTP request. */
+/** @throws Refusal `payload_invalid` unless the plaintext is exactly one Binary HTTP request. */
 export function readRequest(plaintext: Uint8Array): RequestMessage {
   return atStep('binary-http', () => refuseFormat('payload_invalid', () => parseRequest(plaintext)))
 }
 
-/** @throws Refusal `payload_invalid` for a request that was made for another service. */
-export function assertForUs(context: ExchangeContext, { scheme, authority }: RequestMessage): void {
-  atStep('binary-http', () => {
-    if (scheme === 'https' && authority === context.authority) return
-    throw new ProtocolError('payload_invalid', 'the request is for another origin')
-  })
-}
-
-/** About the connection and the way (RFC 9110, sections 9.3.6 and 9.3.8), never for a backend; TRACK is another TRACE. */
-const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
-/** Content means nothing with these (RFC 9110, section 9.3.1): some HTTP stacks drop it, some refuse it, some read it. */
-const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
-
 /**
- * The same for every backend and for the channel's own routes, so that nothing comes as far as a stack that fails on it.
- * @throws Refusal `payload_invalid` for a method or a content that not every HTTP stack takes, or no own route.
+ * The same rules for logins, own routes and every backend.
+ *
+ * @throws Refusal `payload_invalid` for another origin, and for a method or a content that not every HTTP stack accepts.
  */
-export function assertPassable(request: RequestMessage): void {
-  const { method, content } = request
+export function assertAcceptable({ authority }: ExchangeContext, request: RequestMessage): void {
   atStep('binary-http', () => {
+    const { method, content } = request
+    if (request.scheme !== 'https' || request.authority !== authority)
+      throw new ProtocolError('payload_invalid', 'the request is for another origin')
     if (hopMethods.includes(method))
-      throw new ProtocolError('payload_invalid', `a request with the method ${method} is not taken`)
+      throw new ProtocolError('payload_invalid', `the method ${method} is not allowed`)
     if (methodsWithoutContent.includes(method) && content.length > 0)
       throw new ProtocolError('payload_invalid', `a request with the method ${method} has no content`)
     assertPlainContent(request)
   })
 }
 
-/** Form, coverage, window and digest: all that can be checked before the key is known. */
+/** The checks that need no key: form, coverage, window and digest. @throws Refusal of the first that fails. */
 export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
   const signature = atStep('signature', () => parseRequestSignature(message))
   atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))
@@ -82,11 +62,7 @@ export function readSignature(context: ExchangeContext, message: RequestMessage)
   return signature
 }
 
-/**
- * Verifies a request of a session.
- *
- * @throws Refusal with the code of the first check that fails.
- */
+/** Verifies a request of a session. @throws Refusal of the first check that fails. */
 export function verifyRequest(
   context: ExchangeContext,
   opened: OpenedRequest,
@@ -94,16 +70,43 @@ export function verifyRequest(
 ): VerifiedRequest {
   const signature = readSignature(context, message)
   atStep('key', () => {
-    if (signature.keyid !== opened.session.device) {
-      throw new ProtocolError('key_unknown', 'the signing key is not the one of this session')
-    }
+    if (signature.keyid !== opened.session.device)
+      throw new ProtocolError('key_unknown', 'the signing key does not belong to this session')
     if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
   atStep('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))
-  return new Verified(opened, message, signature)
+  return { [verified]: true, opened, message, signature }
 }
 
-/** The refusal of a device that was revoked: here, or where it shows only when the request is claimed. */
 export function keyRevoked(): ProblemError {
   return new ProblemError('key_revoked', 'the signing key was revoked')
+}
+
+/**
+ * {@link assertSignature}; in development the refusal has two additional members, with which `miniseal explain` finds the
+ * difference between two signature bases. Never in production.
+ *
+ * @throws ProtocolError `signature_invalid`.
+ */
+export function assertSignedBy(
+  { primitives, returnsSignatureBase }: Pick<ExchangeContext, 'primitives' | 'returnsSignatureBase'>,
+  signature: RequestSignature,
+  publicKey: Uint8Array,
+): void {
+  try {
+    assertSignature(primitives, signature, publicKey)
+  } catch (error) {
+    if (!returnsSignatureBase || !(error instanceof ProtocolError)) throw error
+    const { code, message, cause } = error
+    throw new ProblemError(code, message, { cause, members: baseMembers(primitives, signature.base) })
+  }
+}
+
+/** `base_sha256` in hex, and `base_lengths`: the length of each component's value, in the order of the base. */
+function baseMembers(primitives: Primitives, base: string): Readonly<Record<string, string>> {
+  const lengths = base.split('\n').map((line) => {
+    const end = line.indexOf('": ')
+    return `${line.slice(1, end)}=${line.length - end - 3}`
+  })
+  return { base_sha256: encodeHex(primitives.sha256(encodeAscii(base))), base_lengths: lengths.join(' ') }
 }

@@ -1,6 +1,7 @@
 /** When a request needs a biometric confirmation, and how a handler asks for one (protocol, section 9; RFC 9470). */
 
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import { maxSummaryLength, summaryFault } from 'miniseal-protocol/summary'
 import { z } from 'zod'
 import { ProblemError } from '../problems/problem-error.ts'
@@ -85,8 +86,6 @@ export const stepUpShape = z.union([
 
 export type StepUpPolicy = z.infer<typeof stepUpShape>
 
-const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /**
  * Accepts a request that is confirmed or needs no confirmation. Safe methods need none.
  *
@@ -98,7 +97,7 @@ export function assertConfirmed(
   message: RequestMessage,
   caller: Caller,
 ): void {
-  if (policy === undefined || caller.acr === 'soter' || safeMethods.has(message.method)) return
+  if (policy === undefined || caller.acr === 'soter' || isSafeMethod(message.method)) return
   if ('above' in policy && !isAbove(bodyOf(policy, message), policy.above)) return
   throw stepUpRequired(summaryOf(policy, message))
 }

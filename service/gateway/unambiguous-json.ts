@@ -9,7 +9,7 @@ import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent } from '../messages/content.ts'
 
 const contentType = /^application\/json(?:; ?charset=(?:utf-8|UTF-8))?$/
 

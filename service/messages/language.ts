@@ -1,8 +1,8 @@
-/** The two languages of the pages. */
+/** The languages of pages, messages and texts. */
 
 export type Language = 'zh-CN' | 'en'
 
-/** The first of the two languages that a browser names. Attacker-controlled. */
+/** The first supported language of an `accept-language` field. Attacker-controlled. */
 export function languageOf(field: string | undefined): Language {
   const first = /(?:^|,)\s*(zh|en)\b/i.exec(field ?? '')?.[1]?.toLowerCase()
   return first === 'zh' ? 'zh-CN' : 'en'

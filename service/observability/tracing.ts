@@ -1,9 +1,8 @@
 /** OpenTelemetry tracing: a no-op unless a collector is configured. */
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
-import type { ExchangeRecord } from '../channel/context.ts'
-import type { ExchangeTrace } from '../channel/stages.ts'
-import { untracedExchange } from '../channel/stages.ts'
+import type { ExchangeRecord, ExchangeTrace } from '../channel/context.ts'
+import { untracedExchange } from '../channel/context.ts'
 import type { BackendTrace } from '../gateway/backend.ts'
 import { untracedBackend } from '../gateway/backend.ts'
 import type { Store } from '../store/store.ts'

@@ -1,16 +1,42 @@
-/** The OpenAPI 3.1 document of the inner API, made of the shapes that the handlers themselves are typed and checked by. */
+/** The OpenAPI 3.1 document of the inner API, made of the routes that the channel itself is made of. */
 import type { ZodType } from 'zod'
 import { z } from 'zod'
+import type { Route } from '../channel/routes/route.ts'
+import { routes } from '../channel/routes/table.ts'
 import { problemCodes, problemRow } from '../problems/catalogue.ts'
 import { problemDocument } from '../problems/document.ts'
-import type { Operation } from './inner-operations.ts'
-import { operations } from './inner-operations.ts'
-import {
-  description,
-  idempotencyDescription,
-  securityDescription,
-  stepUpDescription,
-} from './openapi-text.ts'
+
+const description = `The inner API: requests that travel sealed within Miniseal's channel. They are not sent as plain HTTP.
+
+**The channel.** Each request is an ordinary HTTP request, signed by the device, written as Binary HTTP (RFC 9292) and
+sealed into a frame. Only the frame is sent: \`POST /seal\` with \`Content-Type: application/vnd.miniseal\`, a
+socket (\`GET /seal\`, subprotocol \`miniseal.v1\`), or WeChat's cloud hosting. The answer is \`200\` with a frame,
+whatever the inner status is. The client library in \`miniprogram/client\` does this; so does \`npx miniseal call\`. The
+bytes are specified in \`docs/reference/protocol.md\`.
+
+**The signature.** RFC 9421, label \`sig\`, Ed25519, no \`alg\`, parameters \`created\`, \`nonce\`, \`keyid\`,
+\`tag="miniseal"\`. It covers \`@method\`, \`@authority\`, \`@path\`, \`@query\` and, where they are present,
+\`content-type\`, \`content-encoding\`, \`content-digest\`, \`authorization\`, \`idempotency-key\`, \`if-none-match\`,
+\`step-up\`. Every answer is signed by the service and bound to its request.
+
+**Effects.** Every request but GET, HEAD and OPTIONS needs \`Idempotency-Key\`, a structured string. The same key gives
+the same answer again, with \`Idempotency-Replayed: true\`.
+
+**Confirmation.** Any request may be answered with \`step_up_required\`: the same request is then sent with \`step-up\`.
+
+**Refusals** are problem documents (RFC 9457) with a code from a closed list; each code has a page at its \`type\`. Where
+there is no key to seal with, a refusal is sent in the clear, as the answer to \`POST /seal\` itself.
+
+Every other path goes to the backends behind the service.`
+
+const securityDescription = `\`Authorization: HTTPSig <access token>\`: a JWT of ten minutes, bound by
+\`cnf.jkt\` to the device key that signs the request. Without that signature it is useless.`
+
+const idempotencyDescription =
+  'A structured string (RFC 8941) of 1 to 255 characters, in quotes. A retry has the same key, a new signature and a new nonce.'
+
+const stepUpDescription =
+  'The biometric confirmation of exactly this request: challenge="…", json=:…:, sig=:…: (RFC 8941).'
 
 /** JSON. */
 export interface JsonObject {
@@ -47,37 +73,36 @@ export function openApiDocument(origin: string): JsonObject {
 }
 
 function tags(): readonly JsonObject[] {
-  const told: Readonly<Record<Operation['tag'], string>> = {
+  const descriptions: Readonly<Record<Route['tag'], string>> = {
     sessions: 'Login, tokens, and the sessions of a user.',
     devices: 'The devices of a user.',
-    events: 'Messages for a user, polled or pushed.',
+    events: 'Events for a user, polled or pushed.',
     receipts: 'Proofs from the audit log, for a user’s own requests.',
-    outcomes:
-      'What came of a request, by its Idempotency-Key; and the end of a key that nothing has run with.',
-    wechat: 'What WeChat knows of the user.',
+    outcomes: 'The outcome of a request, by its Idempotency-Key, and the cancellation of a key.',
+    wechat: 'User data from WeChat.',
   }
-  return Object.entries(told).map(([name, text]) => ({ name, description: text }))
+  return Object.entries(descriptions).map(([name, text]) => ({ name, description: text }))
 }
 
 function paths(): JsonObject {
-  const made: Record<string, Record<string, unknown>> = {}
-  for (const operation of operations) {
-    const methods = made[operation.path] ?? {}
-    made[operation.path] = methods
-    methods[operation.method] = operationObject(operation)
+  const methodsOf: Record<string, Record<string, unknown>> = {}
+  for (const route of routes) {
+    const methods = methodsOf[route.path] ?? {}
+    methodsOf[route.path] = methods
+    methods[route.method.toLowerCase()] = operationObject(route)
   }
-  return made
+  return methodsOf
 }
 
-function operationObject(operation: Operation): JsonObject {
-  const { id, tag, summary, body, isLogin } = operation
+function operationObject(route: Route): JsonObject {
+  const { id, tag, summary, description: text, body, frame } = route
   return {
     operationId: id,
     tags: [tag],
     summary,
-    ...(operation.description === undefined ? {} : { description: operation.description }),
-    ...(isLogin === true ? { security: [] } : {}),
-    parameters: parametersOf(operation),
+    ...(text === undefined ? {} : { description: text }),
+    ...(frame === 'handshake' ? { security: [] } : {}),
+    parameters: parametersOf(route),
     ...(body === undefined
       ? {}
       : {
@@ -88,7 +113,7 @@ function operationObject(operation: Operation): JsonObject {
         }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(operation.replies).map(([status, shape]) => [status, replyObject(shape)]),
+        Object.entries(route.replies).map(([status, shape]) => [status, replyObject(shape)]),
       ),
       default: { $ref: '#/components/responses/Refusal' },
     },
@@ -96,24 +121,24 @@ function operationObject(operation: Operation): JsonObject {
 }
 
 function replyObject(shape: ZodType | undefined): JsonObject {
-  if (shape === undefined) return { description: 'Done. There is nothing to say.' }
+  if (shape === undefined) return { description: 'Done. No content.' }
   return {
     description: 'Signed and sealed.',
     content: { 'application/json': { schema: schemaOf(shape, 'output') } },
   }
 }
 
-function parametersOf({ method, named, query, isLogin, needsNoKey }: Operation): readonly JsonObject[] {
-  const hasEffect = method !== 'get' && isLogin !== true && needsNoKey !== true
+function parametersOf({ path, parameter, query = {}, idempotency }: Route): readonly JsonObject[] {
+  const [, name] = /\{(\w+)\}$/.exec(path) ?? []
   return [
-    ...(named === undefined
+    ...(name === undefined
       ? []
-      : [{ name: 'id', in: 'path', required: true, description: named, schema: { type: 'string' } }]),
-    ...(query ?? []).map(({ name, description: text, ...schema }) => ({
-      ...{ name, in: 'query', required: false, description: text },
+      : [{ name, in: 'path', required: true, description: parameter, schema: { type: 'string' } }]),
+    ...Object.entries(query).map(([queryName, { description: text, ...schema }]) => ({
+      ...{ name: queryName, in: 'query', required: false, description: text },
       schema: { type: 'integer', ...schema },
     })),
-    ...(hasEffect
+    ...(idempotency === 'required'
       ? [{ $ref: '#/components/parameters/IdempotencyKey' }, { $ref: '#/components/parameters/StepUp' }]
       : []),
   ]
@@ -130,7 +155,7 @@ function parameters(): JsonObject {
   }
 }
 
-/** Any of the sealed codes; the table says which status each has. */
+/** Any of the sealed codes. */
 function refusal(): JsonObject {
   const rows = problemCodes.map(problemRow).filter(({ isClear }) => !isClear)
   const lines = rows.map(({ code, status, texts }) => `- \`${code}\` ${status}: ${texts.en.title}`)
@@ -140,7 +165,7 @@ function refusal(): JsonObject {
   }
 }
 
-/** @param io what a client may send, or what the service says */
+/** @param io `input` for what a client sends, `output` for what the service answers */
 function schemaOf(shape: ZodType, io: 'input' | 'output'): JsonObject {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, { io, target: 'draft-2020-12' })
   return schema

@@ -1,10 +1,10 @@
-/** What a login gets for its risk: `MINISEAL_RISK_POLICY`. */
+/** `MINISEAL_RISK_POLICY`: the decision for each risk rank of a login. */
 import type { RiskRank } from '../wechat/client.ts'
 
-/** What is known of a login's risk: WeChat's rank, or that WeChat did not say. */
+/** WeChat's rank, or `unavailable` when WeChat returned none. */
 export type LoginRisk = RiskRank | 'unavailable'
 
-/** `step-up`: a session in which everything that has an effect is confirmed by finger or face. */
+/** `step-up`: every request with an effect in the session needs a biometric confirmation. */
 export type RiskDecision = 'allow' | 'step-up' | 'refuse'
 
 export type RiskPolicy = Readonly<Record<LoginRisk, RiskDecision>>
@@ -12,14 +12,13 @@ export type RiskPolicy = Readonly<Record<LoginRisk, RiskDecision>>
 const names: readonly LoginRisk[] = [0, 1, 2, 3, 4, 'unavailable']
 const decisions: readonly RiskDecision[] = ['allow', 'step-up', 'refuse']
 
-const form = `MINISEAL_RISK_POLICY must be a comma list that gives each of ${names.join(', ')} one of ${decisions.join(', ')}: 0=allow,…`
+const form = `MINISEAL_RISK_POLICY must assign one of ${decisions.join(', ')} to each of ${names.join(', ')}, as in 0=allow,1=allow,…`
 
 /**
- * Reads `0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow`. Every case is named: none is decided by a
- * default that nobody has read.
+ * Parses `0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow`. Every case must be named: there are no defaults.
  *
- * @returns `undefined` when nothing is configured: WeChat is not asked then
- * @throws Error for the operator: a case that is missing, unknown or named twice, or another decision.
+ * @returns `undefined` when nothing is configured: then WeChat is not asked for ranks
+ * @throws Error for the operator: a missing, unknown or duplicate case, or an unknown decision.
  */
 export function parseRiskPolicy(text: string | undefined): RiskPolicy | undefined {
   if (text === undefined) return undefined

@@ -2,23 +2,20 @@
 import { randomUUID } from 'node:crypto'
 import type { CryptoKey, JWTVerifyGetKey } from 'jose'
 import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
-import { createVerifiedTokens, type VerifiedToken } from './verified-tokens.ts'
 
 /** Seconds. */
 export const tokenLifetime = 600
 
-/** The one route that takes a token past its end: the session, which is checked with the claim, is what counts. */
-export const renewalPath = '/sessions/current/token'
-
-/** The authentication scheme that carries the token; as a plain bearer token it is worthless. */
+/** The authentication scheme: a token is not a bearer token, it needs a signature by the device key. */
 export const tokenType = 'HTTPSig'
 
-/** Whom a token stands for. */
+/** The claims of a token. */
 export interface TokenSubject {
   readonly user: string
   readonly appid: string
@@ -28,7 +25,7 @@ export interface TokenSubject {
   readonly device: string
 }
 
-/** How old a token may be: within its lifetime, or of any age (only to ask for the next one). */
+/** Whether a token must be within its lifetime. `any` is for its renewal only: the claim of the request checks the session. */
 export type TokenAge = 'unexpired' | 'any'
 
 export interface TokenIssuer {
@@ -45,14 +42,29 @@ const claims = z.object({
   exp: z.number(),
 })
 
+/**
+ * A token whose signature, issuer, audience and form were verified: the client sends the same one for ten minutes. Key and
+ * lifetime are checked every time, and the claim of the request checks the session.
+ */
+interface VerifiedToken {
+  readonly subject: TokenSubject
+  /** Of the signing key. */
+  readonly kid: string
+  /** UNIX seconds: the first second after its lifetime. */
+  readonly expiresAt: number
+}
+
+/** About 1 KB each. Only tokens of this service get into the cache, so only logins can fill it. */
+const maxVerified = 8_192
+
 /** @param origin issuer and audience of every token */
 export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer {
-  const verified = createVerifiedTokens()
+  const verified = new LRUCache<string, VerifiedToken>({ max: maxVerified })
   const imported = new WeakMap<ServiceKey, Promise<CryptoKey>>()
   const privateKey = (key: ServiceKey): Promise<CryptoKey> => {
-    const known = imported.get(key) ?? importKey(key)
-    imported.set(key, known)
-    return known
+    const promise = imported.get(key) ?? importKey(key)
+    imported.set(key, promise)
+    return promise
   }
   return {
     async issue({ user, appid, sid, device }, now) {
@@ -68,14 +80,14 @@ export function createTokenIssuer(keyring: Keyring, origin: string): TokenIssuer
         .sign(await privateKey(key))
     },
     async verify(token, now, age) {
-      const known = verified.get(token)
-      const isCurrent = known !== undefined && (age === 'any' || known.expiresAt > now)
-      if (isCurrent && (await keyring.findToken(known.kid, now)) !== undefined) return known.subject
+      const cached = verified.get(token)
+      const isCurrent = cached !== undefined && (age === 'any' || cached.expiresAt > now)
+      if (isCurrent && (await keyring.findToken(cached.kid, now)) !== undefined) return cached.subject
       const key: JWTVerifyGetKey = ({ kid }) => verificationKey(keyring, kid, now)
       const tolerance = age === 'any' ? Number.MAX_SAFE_INTEGER : 0
-      const made = await verifyToken(token, key, { origin, now, tolerance })
-      verified.set(token, made)
-      return made.subject
+      const result = await verifyToken(token, key, { origin, now, tolerance })
+      verified.set(token, result)
+      return result.subject
     },
   }
 }
@@ -85,11 +97,11 @@ interface TokenRules {
   readonly origin: string
   /** UNIX seconds. */
   readonly now: number
-  /** Seconds past its end. */
+  /** Seconds after its expiry. */
   readonly tolerance: number
 }
 
-/** A compact JWS with a signature of 64 bytes, in the one spelling that these have: no padding, zero trailing bits. */
+/** A compact JWS with a signature of 64 bytes, canonical: no padding, zero trailing bits. */
 const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
 
 /**
@@ -102,7 +114,7 @@ export function tokenOf(field: string | undefined): string {
   const prefix = `${tokenType} `
   if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
   const token = field.slice(prefix.length)
-  if (!tokenForm.test(token)) throw new ProtocolError('token_invalid', 'the access token is no JWT')
+  if (!tokenForm.test(token)) throw new ProtocolError('token_invalid', 'the access token is not a JWT')
   return token
 }
 

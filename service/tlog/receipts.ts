@@ -1,13 +1,11 @@
-/** `GET /receipts/{id}`: what the log says of one of the caller's own requests, with what proves it (protocol, section 12). */
+/** Receipts: the log entry of one of a user's own requests, with its proof (protocol, section 12). */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { decodeBase64Url, encodeBase64 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { RouteResult } from '../channel/routes/sessions.ts'
-import type { Caller } from '../gateway/backend.ts'
-import { shapedReply } from '../messages/json.ts'
+import { jsonReply } from '../messages/content.ts'
 import type { Store } from '../store/store.ts'
 import type { LogEntry, PendingEntry } from '../store/tlog-entries.ts'
 import { indexesPerLog } from '../store/tlog-entries.ts'
@@ -27,11 +25,12 @@ export interface ReceiptParts {
 
 export interface Receipts {
   /**
-   * Decides a request under `/receipts`; `undefined` when the path is not one of ours. It writes nothing.
+   * The receipt as a reply: 200 with the proof, 202 while no checkpoint covers the entry.
    *
-   * @throws ProtocolError `not_found` for what is not the caller's own, was pruned, or never was.
+   * @param id the UUID of the entry, or b64u of its leaf hash. Attacker-controlled.
+   * @throws ProtocolError `not_found` for an entry that is not the user's own, was pruned, or never existed.
    */
-  decide(message: RequestMessage, caller: Caller): Promise<RouteResult | undefined>
+  read(id: string, user: string): Promise<ResponseMessage>
 }
 
 /** Standard base64. */
@@ -57,12 +56,11 @@ const caching = 'private, max-age=3600'
 
 export function createReceipts(parts: ReceiptParts): Receipts {
   return {
-    async decide({ method, path }, { user }) {
-      if (!path.startsWith('/receipts/')) return undefined
-      const name = parseName(path.slice('/receipts/'.length))
-      const found = method === 'GET' && name !== undefined ? await findOwn(parts, name, user) : undefined
+    async read(id, user) {
+      const name = parseName(id)
+      const found = name === undefined ? undefined : await findOwn(parts, name, user)
       if (found === undefined) throw new ProtocolError('not_found', 'there is no such receipt')
-      return { reply: await replyOf(parts, found), writes: [] }
+      return await replyOf(parts, found)
     },
   }
 }
@@ -108,13 +106,13 @@ async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
   const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
   const proved = 'globalIndex' in row ? await prove(reader, row) : undefined
   if (proved === undefined) {
-    const reply = shapedReply(pendingReceipt, 202, { ...name, state: 'pending' })
+    const reply = jsonReply(pendingReceipt, 202, { ...name, state: 'pending' })
     return { ...reply, fields: [...reply.fields, ['retry-after', '1']] as const }
   }
   const opened = [...groups].map(
     ([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }] as const,
   )
-  const reply = shapedReply(provedReceipt, 200, { ...name, ...proved, groups: Object.fromEntries(opened) })
+  const reply = jsonReply(provedReceipt, 200, { ...name, ...proved, groups: Object.fromEntries(opened) })
   const fields = reply.fields.filter(([field]) => field !== 'cache-control')
   return { ...reply, fields: [...fields, ['cache-control', caching]] as const }
 }

@@ -11,12 +11,13 @@ import {
   parsePushSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import { z } from 'zod'
+import { nonceClaim } from '../channel/claim.ts'
 import type { ExchangeContext } from '../channel/context.ts'
-import { assertSignedBy } from '../channel/explain-signature-base.ts'
 import { readIdempotencyKey } from '../channel/idempotency.ts'
+import { assertSignedBy } from '../channel/verify.ts'
 import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
-import { parseJsonContent } from '../messages/json.ts'
+import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import type { PushKey } from './push-keys.ts'
@@ -24,9 +25,6 @@ import { closing, problemResponse, sourceOf } from './seal.ts'
 
 /** Bytes of a request body: an event and a user, with room for escapes in JSON. */
 const maxContent = 65_536
-
-/** Seconds for which a nonce is kept at least. */
-const minNonceLifetime = 240
 
 const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })
 
@@ -116,13 +114,7 @@ async function accept(
   atStep('limits', () => context.disk.assertSpace())
   const { user, type, data } = atStep('handler', () => parseJsonContent(message, pushBody))
   const options = { ...atStep('idempotency', () => readId(message)), owner: key.name }
-  const claim = {
-    kind: 'claim-nonce',
-    scope: `push/${key.name}`,
-    nonce: signature.nonce,
-    expiresAt:
-      Math.max(signature.created + context.settings.window.past, context.now() + minNonceLifetime) + 1,
-  } as const
+  const claim = nonceClaim(context, signature, `push/${key.name}`)
   const pushed = await atStepAsync('claim', () => context.outbox.push(user, { type, data }, options, [claim]))
   return { pushed, fields }
 }

@@ -4,8 +4,7 @@ import { expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Field, RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import { withDecodedContent } from '../../../service/messages/content.ts'
-import { parseJsonContent } from '../../../service/messages/json.ts'
+import { parseJsonContent, withDecodedContent } from '../../../service/messages/content.ts'
 import { random } from '../../support/raw-client.ts'
 
 function saying(content: Uint8Array, coding?: string): RequestMessage {
@@ -75,7 +74,7 @@ it('holds 64 MiB of unpacked contents at one time, refuses more at once, and tak
   const holding = Array.from({ length: 8 }, () => withDecodedContent(message, () => answered))
   await expect(withDecodedContent(message, () => 1)).rejects.toMatchObject({
     code: 'rate_limited',
-    status: 503,
+    details: { status: 503 },
   })
   // What has no coding holds nothing here.
   await expect(withDecodedContent(saying(large), ({ length }) => length)).resolves.toBe(8_388_608)

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close())
 
-it('logs a device in and answers with a session, a token and the time, signed and sealed', async () => {
+it('a login returns a session, a token and the time, signed and sealed', async () => {
   const prepared = await prepareLogin(service)
   const heard = await send(service, prepared)
   expect(heard).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })
@@ -32,7 +32,7 @@ it('logs a device in and answers with a session, a token and the time, signed an
   ])
 })
 
-it('knows a person again under the same pseudonym, and a device as one it has seen', async () => {
+it('a second login of a person returns the same pairwise subject and a known device', async () => {
   const first = await logIn(service, { openid: 'openid-again' })
   const prepared = await prepareLogin(service, { openid: 'openid-again', device: first.device })
   const heard = await send(service, prepared)
@@ -41,7 +41,7 @@ it('knows a person again under the same pseudonym, and a device as one it has se
   expect(heard.json.user).not.toContain('openid')
 })
 
-it('carries a transfer to the wallet and its balance back', async () => {
+it('a transfer reaches the wallet, and the new balance is returned', async () => {
   const session = await logIn(service)
   expect((await session.send({ path: '/wallet' })).json).toMatchObject({
     balance: 1_000_000,
@@ -55,7 +55,7 @@ it('carries a transfer to the wallet and its balance back', async () => {
   expect(list.json.transfers.map(({ id }: { id: string }) => id)).toEqual([heard.json.id])
 })
 
-it('takes a compressed body, and bounds what it unpacks to', async () => {
+it('a compressed body is decompressed up to a limit', async () => {
   const session = await logIn(service)
   const compressed = (content: Uint8Array) => ({
     method: 'POST',
@@ -79,7 +79,7 @@ it('takes a compressed body, and bounds what it unpacks to', async () => {
   }
 })
 
-it('publishes its keys: a signed configuration, and a JWK Set that other peopleâ€™s libraries verify tokens with', async () => {
+it('the service publishes a signed configuration and a JWK Set with which an independent library verifies tokens', async () => {
   const session = await logIn(service)
   const configuration = await fetch(`${service.origin}/.well-known/miniseal`)
   expect(configuration.headers.get('content-type')).toBe('application/jose')
@@ -99,7 +99,7 @@ it('publishes its keys: a signed configuration, and a JWK Set that other peopleâ
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600)
 })
 
-it('says that it is up and ready, and nothing else about itself', async () => {
+it('the health and readiness endpoints reveal nothing else about the service', async () => {
   expect(await (await fetch(`${service.origin}/healthz`)).json()).toEqual({ status: 'ok' })
   const ready = await fetch(`${service.origin}/readyz`)
   expect(ready.status).toBe(200)

@@ -76,7 +76,7 @@ describe('GET /devices', () => {
     expect(json.devices[1].last_seen_at).toBeLessThanOrEqual(before - 120)
   })
 
-  it('has no other routes: not_found, for queries and longer paths too', async () => {
+  it('other methods, queries and longer paths are not_found', async () => {
     const session = await someone()
     for (const path of ['/devices/', '/devices?all=1', `/devices/${idOf(session)}`]) {
       expectRefused(await session.send({ path }), 'not_found', 404)
@@ -118,7 +118,7 @@ describe('PUT /devices/{id}', () => {
     expect((await listed(session))[0].name).toBeNull()
   })
 
-  it("refuses another user's device as one that is not there: not_found", async () => {
+  it("refuses another user's device like an unknown one: not_found", async () => {
     const mine = await someone()
     const theirs = await someone()
     expectRefused(await mine.send(naming(idOf(theirs), 'mine')), 'not_found', 404)
@@ -206,20 +206,20 @@ describe('DELETE /devices and DELETE /sessions', () => {
 })
 
 describe('the limit of devices', () => {
-  it('refuses one more new device, and says why: device_key_refused', async () => {
+  it('refuses a new device over the limit as device_key_refused, with the reason', async () => {
     const openid = newOpenid()
     const [first] = await twoDevices(openid)
     const [third] = await twoDevices(openid)
     const heard = await send(service, await prepareLogin(service, { openid }))
     expectRefused(heard, 'device_key_refused', 400)
-    expect(heard.json.detail).toContain('revoke one first')
+    expect(heard.json.detail).toContain('revoke a device first')
     expect(await listedIds(first)).toHaveLength(4)
     expect(await logIn(service, { openid, device: first.device })).toBeDefined()
     await first.send({ method: 'DELETE', path: `/devices/${idOf(third)}` })
     expect(await logIn(service, { openid })).toBeDefined()
   })
 
-  it('holds when many new devices log in at once', async () => {
+  it('holds for simultaneous logins of new devices', async () => {
     const openid = newOpenid()
     const prepared = await Promise.all(
       Array.from({ length: 10 }, () => prepareLogin(service, { openid, device: newDevice() })),
@@ -229,7 +229,7 @@ describe('the limit of devices', () => {
     expect(heard.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
   })
 
-  it('does not count a device that was not seen for 90 days, so that lost keys lock nobody out', async () => {
+  it('does not count a device that was unused for 90 days', async () => {
     const own = await startTestService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
     try {
       const openid = newOpenid()
@@ -298,7 +298,7 @@ describe('the operator', () => {
     expect((await stranger.send()).status).toBe(200)
   })
 
-  it('is told of a user, a device or a database that is not there', async () => {
+  it('gets an error for an unknown user, device or database', async () => {
     const { user } = await someone()
     const theirs = await someone()
     const failed = (message: RegExp) => expect.objectContaining({ message: expect.stringMatching(message) })

@@ -103,7 +103,7 @@ describe.each([
   })
 })
 
-it('other refusals are alike in both modes, and tell no base', async () => {
+it('other refusals are the same in both modes and contain no signature base', async () => {
   const wrong: readonly RequestParts[] = [
     { created: 1_000_000_000 },
     { token: undefined },
@@ -141,7 +141,7 @@ describe('with the refusal of a development service', () => {
       .signatures[0]
   }
 
-  it('explain says how the service’s base differs from that of the client', async () => {
+  it('explain shows how the service’s base differs from that of the client', async () => {
     const { json } = await refused('/x/1?q=a%20b', (path) => path.replace('%20', '+'))
     const report = explained(json)
     expect(report?.steps.find(({ name }) => name === 'verify')?.outcome).toBe('ok')
@@ -153,12 +153,12 @@ describe('with the refusal of a development service', () => {
     expect(report?.difference).toMatchObject({ component: '@query', ours: 0x25, theirs: 0x2b })
   })
 
-  it('explain names the component whose length differs, when no change is known that gives the base', async () => {
+  it('explain names the component whose length differs when no known change explains the difference', async () => {
     const { json } = await refused('/x/1', () => '/x/11111')
     expect(explained(json)?.service).toEqual([{ id: 'service-length', detail: '@path: 4 / 8' }])
   })
 
-  it('explain says when the service computed the very same base', async () => {
+  it('explain says that the service computed the same base', async () => {
     const signer = { ...newDevice().signer, keyid: development.session.device.signer.keyid }
     const after = (message: RequestMessage): RequestMessage => {
       signed = message

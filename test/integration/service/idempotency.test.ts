@@ -51,7 +51,7 @@ const posting = (key: string, parts: RequestParts = {}): RequestParts => ({
   ...parts,
 })
 
-it('answers a repeated request from the store: same status, fields and body, marked, and no second effect', async () => {
+it('a repeated request gets the stored status, fields and body, marked as replayed, without a second effect', async () => {
   const first = await session.send(posting('a'))
   const again = await session.send(posting('a'))
   expect(effects).toEqual(['/things'])
@@ -61,7 +61,7 @@ it('answers a repeated request from the store: same status, fields and body, mar
   expect([again.kind, again.status, first.status]).toEqual(['sealed', 201, 201])
 })
 
-it('keeps an answer for a day and forgets it afterwards', async () => {
+it('a stored answer is kept for a day', async () => {
   const own = await startTestService({
     backend: { answer: async () => text(200, 'x'), close: async () => {} },
   })
@@ -85,7 +85,7 @@ it('keeps an answer for a day and forgets it afterwards', async () => {
   }
 })
 
-it('opens no answer that was moved to another key behind its back', async () => {
+it('a stored answer that was moved to another key in the database does not unwrap', async () => {
   await session.send(posting('mine'))
   await session.send(posting('moved'))
   const path = service.environment.MINISEAL_DATABASE?.replace('sqlite:', '')
@@ -103,7 +103,7 @@ it('opens no answer that was moved to another key behind its back', async () => 
   expect((await session.send(posting('mine'))).fields).toContainEqual(['idempotency-replayed', 'true'])
 })
 
-it('repeats the error statuses of a backend too', async () => {
+it('an error status of a backend is stored and repeated', async () => {
   answer = async () => text(422, 'no')
   expect((await session.send(posting('b'))).status).toBe(422)
   answer = async () => text(201, 'made')
@@ -127,24 +127,27 @@ it.each([
   expect(effects).toHaveLength(1)
 })
 
-it('tells a query from another wherever its question marks stand', async () => {
+it('requests with different queries are different requests, wherever the question marks are', async () => {
   expect((await session.send(posting('c-marks', { path: '/things?a?b' }))).status).toBe(201)
   const heard = await session.send(posting('c-marks', { path: '/things?ab' }))
   expect(heard.json.code).toBe('idempotency_mismatch')
 })
 
-it('takes keys of 255 characters', async () => {
+it('a key may have 255 characters', async () => {
   const long = posting('x'.repeat(255))
   expect((await session.send(long)).status).toBe(201)
   expect((await session.send(long)).fields).toContainEqual(['idempotency-replayed', 'true'])
 })
 
-it.each(['PUT', 'PATCH', 'DELETE'])('needs a key for %s, also where POST needs none', async (method) => {
-  const heard = await session.send({ method, path: '/sessions', key: undefined })
-  expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
-})
+it.each(['PUT', 'PATCH', 'DELETE'])(
+  '%s needs a key, also on a path where POST needs none',
+  async (method) => {
+    const heard = await session.send({ method, path: '/sessions', key: undefined })
+    expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
+  },
+)
 
-it('needs none for a subscription, which is harmless when repeated', async () => {
+it('a subscription needs no key', async () => {
   const heard = await session.send({
     method: 'POST',
     path: '/events/subscription',
@@ -155,14 +158,14 @@ it('needs none for a subscription, which is harmless when repeated', async () =>
   expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'handler' })
 })
 
-it('lets two people use the same key', async () => {
+it('two users may use the same key', async () => {
   await session.send(posting('d'))
   const other = await logIn(service)
   expect((await other.send(posting('d'))).fields.map(([name]) => name)).not.toContain('idempotency-replayed')
   expect(effects).toHaveLength(2)
 })
 
-it('answers 409 while the first request runs, and has one effect for 20 at once', async () => {
+it('20 simultaneous requests with one key have one effect, and the others get 409 while it runs', async () => {
   let finish: () => void = () => {}
   const gate = new Promise<void>((resolve) => {
     finish = resolve
@@ -185,7 +188,7 @@ it('answers 409 while the first request runs, and has one effect for 20 at once'
   expect(effects).toHaveLength(1)
 })
 
-it('says that the outcome is unknown when the backend failed in its work, and never tries again', async () => {
+it('the outcome is unknown after a failure of the backend, and the request is never retried', async () => {
   answer = async () => {
     throw new Error('died half-way')
   }
@@ -201,7 +204,7 @@ it('says that the outcome is unknown when the backend failed in its work, and ne
   expect(effects).toHaveLength(1)
 })
 
-it('says that the outcome is unknown when the first request has been silent for a minute', async () => {
+it('the outcome is unknown when the first request has not finished within a minute', async () => {
   let finish: (() => void) | undefined
   const own = await startTestService({
     backend: {
@@ -229,7 +232,7 @@ it('says that the outcome is unknown when the first request has been silent for 
   }
 })
 
-it('settles the key with the refusal when the backend says that it has done nothing: outcome none, and again', async () => {
+it('a refusal of the backend that says it did nothing settles the key with the outcome none', async () => {
   answer = async () => {
     throw new ProtocolError('payload_invalid', 'too small')
   }
@@ -244,7 +247,7 @@ it('settles the key with the refusal when the backend says that it has done noth
   expect((await session.send(posting('g', { body: { size: 2 } }))).json).not.toHaveProperty('outcome')
 })
 
-it('says no outcome where the key was not looked at', async () => {
+it('a refusal before the key is looked up has no outcome', async () => {
   const frame = session.prepare(posting('no-outcome', { path: '/sessions/nothing' }))
   expect((await send(service, frame)).json).toMatchObject({ code: 'not_found', outcome: 'none' })
   expect((await send(service, frame)).json).not.toHaveProperty('outcome')
@@ -254,7 +257,7 @@ it('says no outcome where the key was not looked at', async () => {
   )
 })
 
-it('is unknown for an answer over the frame limit, which the key has all the same', async () => {
+it('the outcome is unknown for an answer over the frame limit, and the key keeps that answer', async () => {
   answer = async () => ({ ...text(201, ''), content: new Uint8Array(1_100_000) })
   for (const _time of [1, 2]) {
     const heard = await session.send(posting('too-large'))
@@ -265,7 +268,7 @@ it('is unknown for an answer over the frame limit, which the key has all the sam
   expect(effects).toHaveLength(1)
 })
 
-it('keeps the same answer of the channel’s own routes', async () => {
+it('answers of the channel’s own routes are stored and repeated', async () => {
   const own = await logIn(service)
   const renewal = { method: 'POST', path: '/sessions/current/token', key: 'renewal' }
   const first = await own.send(renewal)

@@ -1,4 +1,4 @@
-/** What a login gets for its risk, and what a session that must confirm everything may do. */
+/** What a login gets for its risk, and what a session that requires confirmations may do. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,7 +56,7 @@ async function confirmed(session: RawSession, openid: string, parts: RequestPart
 }
 
 describe('a risk policy', () => {
-  it.each([0, 1, 2])('lets rank %i in as ever, and says it in the log line', async (risk) => {
+  it.each([0, 1, 2])('allows rank %i and records it in the log line', async (risk) => {
     await start(policy)
     await rank('calm', risk)
     const session = await logIn(service, { openid: 'calm' })
@@ -64,7 +64,7 @@ describe('a risk policy', () => {
     expect(lastLogin()).toMatchObject({ status: 201, risk })
   })
 
-  it('refuses a rank without telling it, makes no session, and asks again at the next login', async () => {
+  it('refuses a rank without revealing it, creates no session, and asks again at the next login', async () => {
     await start(policy)
     await rank('risky', 4)
     const device = newDevice()
@@ -80,7 +80,7 @@ describe('a risk policy', () => {
     expect([again.status, again.json.device.new]).toEqual([201, true])
   })
 
-  it('is off unless set: nobody is asked', async () => {
+  it('is off unless set: WeChat is not asked for a rank', async () => {
     await start(undefined)
     await rank('risky', 4)
     await logIn(service, { openid: 'risky' })
@@ -88,7 +88,7 @@ describe('a risk policy', () => {
     expect(lastLogin()).not.toHaveProperty('risk')
   })
 
-  it('asks with the address that the limits count: the one a trusted proxy gives, of an IPv6 network its first', async () => {
+  it('sends the address that the limits count: from a trusted proxy, and the first of an IPv6 network', async () => {
     const asked: string[] = []
     const wechat = await startUpstream((request, response, body) => {
       if (request.url?.startsWith('/wxa/')) asked.push(JSON.parse(body).client_ip)
@@ -118,7 +118,7 @@ describe('a risk policy', () => {
     }
   })
 
-  it('notes a user whom WeChat itself blocks, with or without a policy', async () => {
+  it('records a user whom WeChat itself blocks, with or without a policy', async () => {
     await start(undefined, { MINISEAL_METRICS_TOKEN: 'a-token-of-this-test' })
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', errcode: 40226 })
     expect((await tryLogin({})).json.code).toBe('login_blocked')
@@ -143,7 +143,7 @@ describe('a rank that WeChat does not give', () => {
     ['status 502', { status: 502 }],
   ]
 
-  it.each(faults)('is unavailable (%s), which the policy may let in', async (_, fault) => {
+  it.each(faults)('counts as unavailable (%s), which the policy may allow', async (_, fault) => {
     await start(policy)
     await service.sandbox('/sandbox/faults', { path: api, ...fault })
     const session = await logIn(service, { openid: 'u' })
@@ -151,14 +151,14 @@ describe('a rank that WeChat does not give', () => {
     expect(lastLogin()).toMatchObject({ status: 201, risk: 'unavailable' })
   })
 
-  it('is unavailable at the deadline of 3 s', async () => {
+  it('counts as unavailable at the deadline of 3 s', async () => {
     await start(policy)
     await service.sandbox('/sandbox/faults', { path: api, delay_ms: 8_000 })
     await logIn(service, { openid: 'u' })
     expect(lastLogin()).toMatchObject({ risk: 'unavailable' })
   })
 
-  it('is refused, where the policy says so, as something to try again', async () => {
+  it('is refused as retryable where the policy refuses it', async () => {
     await start(policy.replace('unavailable=allow', 'unavailable=refuse'))
     await service.sandbox('/sandbox/faults', { path: api, errcode: 61007 })
     const { status, json } = await tryLogin({ openid: 'u' })
@@ -166,7 +166,7 @@ describe('a rank that WeChat does not give', () => {
     expect((await tryLogin({ openid: 'u' })).status).toBe(201)
   })
 
-  it('may ask for confirmation of everything', async () => {
+  it('makes a session that requires confirmations where the policy says step-up', async () => {
     await start(policy.replace('unavailable=allow', 'unavailable=step-up'))
     await service.sandbox('/sandbox/faults', { path: api, errcode: -1 })
     const session = await logIn(service, { openid: 'u' })
@@ -174,14 +174,14 @@ describe('a rank that WeChat does not give', () => {
   })
 })
 
-describe('a session that must confirm everything', () => {
+describe('a session that requires confirmations', () => {
   async function marked(openid = 'marked'): Promise<RawSession> {
     await start(policy)
     await rank(openid, 3)
     return await logIn(service, { openid })
   }
 
-  it('is asked before the handler, whatever the route says, and does what is confirmed once', async () => {
+  it('needs a confirmation before every handler with an effect, and runs the confirmed request once', async () => {
     const session = await marked()
     const asked = await session.send(transfer('a'))
     expect([asked.status, asked.json.code, asked.json.summary]).toEqual([
@@ -201,7 +201,7 @@ describe('a session that must confirm everything', () => {
     expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toHaveLength(1)
   })
 
-  it('confirms what the channel itself does for it, too', async () => {
+  it('needs a confirmation for own routes with an effect', async () => {
     const session = await marked()
     const named = { method: 'PUT', path: `/devices/${session.device.signer.keyid}`, body: { name: 'mine' } }
     expect((await session.send({ ...named, key: 'n' })).json.code).toBe('step_up_required')
@@ -214,7 +214,7 @@ describe('a session that must confirm everything', () => {
     expect((await confirmed(session, 'marked', { ...named, key: 'n' })).status).toBeLessThan(300)
   })
 
-  it('reads, renews its token and logs out without a finger, but not by another spelling', async () => {
+  it('reads, renews its token and logs out without a confirmation, on the exact paths only', async () => {
     const session = await marked()
     expect((await session.send({ path: '/wallet' })).status).toBe(200)
     expect((await session.send({ method: 'DELETE', path: '/sessions/current?a', key: 'q' })).json.code).toBe(
@@ -225,7 +225,7 @@ describe('a session that must confirm everything', () => {
     expect((await session.send({ method: 'DELETE', path: '/sessions/current', key: 'l' })).status).toBe(204)
   })
 
-  it('stays so in a process that starts later; a new login of the same device is judged anew', async () => {
+  it('keeps the requirement across a restart; a new login of the device is assessed anew', async () => {
     const session = await marked()
     const other = await startTestService({
       environment: {
@@ -245,7 +245,7 @@ describe('a session that must confirm everything', () => {
     expect((await session.send(transfer('c'))).json.code).toBe('step_up_required')
   })
 
-  it('shows the summary of a gateway route that has one, and what is confirmed reaches the backend as such', async () => {
+  it('shows the summary of the gateway route, and the backend sees the confirmed request as confirmed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'miniseal-risk-'))
     const upstream = await startUpstream((request, response) => {
       response.end(/acr="(\w+)"/.exec(String(request.headers['miniseal-caller']))?.[1])

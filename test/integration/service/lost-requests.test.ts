@@ -46,7 +46,7 @@ async function running(count: number): Promise<void> {
   await expect.poll(() => runs.length).toBe(count)
 }
 
-it('is run again by one of those who ask, and answers all of them', async () => {
+it('one repetition of an interrupted request runs it again and answers all of them', async () => {
   await start(true)
   const lost = session.send(order)
   await running(1)
@@ -66,7 +66,7 @@ it('is run again by one of those who ask, and answers all of them', async () => 
   expect((await session.send(order)).status).toBe(201)
 })
 
-it('does not free its key while another request works on it, also when it has done nothing', async () => {
+it('an interrupted request that resumes does not release its key while another request works on it', async () => {
   await start(true)
   const lost = session.send(order)
   await running(1)
@@ -85,7 +85,7 @@ it('does not free its key while another request works on it, also when it has do
   expect(runs).toHaveLength(2)
 })
 
-it('is lost again when the one that took it over has done nothing: it may have had its effect itself', async () => {
+it('a key is interrupted again when the request that took it over had no effect, because the first may have had one', async () => {
   await start(true)
   const lost = session.send(order)
   await running(1)
@@ -107,7 +107,7 @@ it('is lost again when the one that took it over has done nothing: it may have h
   expect((await lost).json).not.toHaveProperty('outcome', 'none')
 })
 
-it('is not run again for another request with its key', async () => {
+it('another request with the key of an interrupted request is refused', async () => {
   await start(true)
   const lost = session.send(order)
   await running(1)
@@ -118,7 +118,7 @@ it('is not run again for another request with its key', async () => {
   expect((await lost).status).toBe(201)
 })
 
-it('is not run again once it has failed and nobody knows what it did', async () => {
+it('a request that failed with an unknown outcome is never run again', async () => {
   await start(true)
   const failed = session.send(order)
   await running(1)
@@ -135,7 +135,7 @@ it('is not run again once it has failed and nobody knows what it did', async () 
   expect(runs).toHaveLength(1)
 })
 
-it('is taken over by one alone, also when all look before the first of them has written', async () => {
+it('one of several simultaneous repetitions takes over, also when all read before the first write', async () => {
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })
   try {
     const claim = {
@@ -177,7 +177,7 @@ it('is taken over by one alone, also when all look before the first of them has 
   }
 })
 
-it('is never run again when the backend does not say that it is idempotent', async () => {
+it('an interrupted request is never run again unless the backend declares it idempotent', async () => {
   await start(false)
   const lost = session.send(order)
   await running(1)
@@ -191,7 +191,7 @@ it('is never run again when the backend does not say that it is idempotent', asy
   expect((await lost).status).toBe(201)
 })
 
-it('is run again behind the gateway when its route says so, and only then', async () => {
+it('an interrupted request behind the gateway is run again only when its route declares it idempotent', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-lost-'))
   const held: ServerResponse[] = []
   const upstream = await startUpstream((_, response) => {

@@ -106,7 +106,7 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
     },
   )
 
-  it('has used up neither nonce nor Idempotency-Key of what is refused', async () => {
+  it('a refused request uses up neither its nonce nor its Idempotency-Key', async () => {
     const nonce = new Uint8Array(16).fill(kind.length)
     const key = 'kept'
     const parts = { path: '/things', nonce, key }

@@ -60,7 +60,8 @@ it('measures every stage that an exchange went through, the one that refused inc
   await session.send({ token: undefined })
   await logIn(service)
   const after = await scrape()
-  const counts = ['open', 'verify', 'login', 'token', 'claim', 'handler', 'seal'].map((stage) => {
+  const stages = ['open', 'verify', 'login', 'authorize', 'claim', 'execute', 'finalize', 'seal']
+  const counts = stages.map((stage) => {
     const name = 'miniseal_exchange_stage_duration_seconds_count'
     return [stage, sampleOf(after, name, { stage }) - sampleOf(before, name, { stage })]
   })
@@ -68,9 +69,10 @@ it('measures every stage that an exchange went through, the one that refused inc
     open: 3,
     verify: 3,
     login: 1,
-    token: 2,
+    authorize: 2,
     claim: 1,
-    handler: 1,
+    execute: 1,
+    finalize: 1,
     seal: 3,
   })
 })
@@ -90,9 +92,9 @@ it('does not count the time of one stage to another', async () => {
     const sum = (stage: string): number =>
       sampleOf(text, 'miniseal_exchange_stage_duration_seconds_sum', { stage })
     const whole = (kind: string): number => sampleOf(text, 'miniseal_exchange_duration_seconds_sum', { kind })
-    expect(sum('handler')).toBeGreaterThan(0.1)
+    expect(sum('execute')).toBeGreaterThan(0.1)
     // What is counted twice makes the parts more than the whole, however busy the machine is.
-    const stages = ['open', 'verify', 'login', 'token', 'claim', 'handler', 'seal']
+    const stages = ['open', 'verify', 'login', 'authorize', 'claim', 'execute', 'finalize', 'seal']
     const parts = stages.reduce((total, stage) => total + sum(stage), 0)
     expect(parts).toBeLessThanOrEqual(whole('login') + whole('request'))
   } finally {

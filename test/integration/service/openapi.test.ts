@@ -31,7 +31,7 @@ const places = new Map(
   ),
 )
 
-it('an outside validator takes it for OpenAPI 3.1', async () => {
+it('the document is valid OpenAPI 3.1 for an independent validator', async () => {
   const validator = new Validator()
   expect(await validator.validate(JSON.parse(committed))).toEqual({ valid: true })
   expect(validator.version).toBe('3.1')
@@ -125,7 +125,7 @@ describe('a running service', () => {
     )
   })
 
-  it('tells and ends keys as the document says', async () => {
+  it('reports and cancels outcomes as the document says', async () => {
     await session.send({ method: 'POST', path: '/nothing', key: 'refused' })
     await session.send({
       method: 'PUT',
@@ -147,12 +147,12 @@ describe('a running service', () => {
     await expect.poll(async () => (await ask('readReceipt', { path })).status, { timeout: 60_000 }).toBe(200)
   })
 
-  it('tells what WeChat knows as the document says', async () => {
+  it('returns WeChat data as the document says', async () => {
     const openid = 'openid-of-the-caller'
     const { code } = (await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid })) as {
       code: string
     }
-    await ask('tellPhoneNumber', { method: 'POST', path: '/phone-number', body: { code } })
+    await ask('readPhoneNumber', { method: 'POST', path: '/phone-number', body: { code } })
     const sealed = (await service.sandbox('/sandbox/encrypted-data', {
       ...{ appid: service.appid, openid },
       data: { nickName: 'nick' },
@@ -165,7 +165,7 @@ describe('a running service', () => {
     })
   })
 
-  it('has no operation in the document that nobody asked for here', () => {
+  it('every operation of the document was exercised here', () => {
     expect([...exercised.keys()].sort()).toEqual([...places.keys()].sort())
   })
 
@@ -200,7 +200,7 @@ describe('a running service', () => {
     expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(openApiDocument(service.origin))))
   })
 
-  it('and the judge does say no', () => {
+  it('the schema judge rejects a wrong answer', () => {
     const place = pointer(
       'paths',
       '/sessions',

@@ -90,12 +90,12 @@ describe('a request that does not open', () => {
     expect([...wires][0]).toContain('cannot_open')
   })
 
-  it('takes no other order of time where another part of it is wrong', async () => {
+  it('takes the same order of time, whichever part is wrong', async () => {
     const medians = await mediansOf(brokenRequests, 25)
     expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(10)
   })
 
-  it('tells a session that is known from one that is not, as the protocol has it, and nothing else', async () => {
+  it('the answer reveals only whether the session exists, as the protocol specifies', async () => {
     const unknown = () => {
       const frame = session.prepare().frame.slice()
       frame.set(random(16), 2)
@@ -129,7 +129,7 @@ describe('a login that does not open', () => {
     expect([...wires][0]).toContain('cannot_open')
   })
 
-  it('takes no other order of time where another part of it is wrong', async () => {
+  it('takes the same order of time, whichever part is wrong', async () => {
     const kinds = await brokenLogins()
     const medians = await mediansOf(kinds, 15)
     expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(10)

@@ -40,7 +40,7 @@ const fetchOutcome = (key: string, by = session): Promise<ReceivedReply> =>
 const cancel = (key: string, by = session): Promise<ReceivedReply> =>
   by.send({ method: 'DELETE', path: outcomePath(key), key: undefined })
 
-it('fences a key that nobody has used: no request with it runs any more', async () => {
+it('a cancelled key that was not used never runs a request', async () => {
   expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'unclaimed' })
   const heard = await cancel('given-up')
   expect(heard).toMatchObject({ status: 200, json: { outcome: 'none', cancelled: true } })
@@ -57,7 +57,7 @@ it('fences a key that nobody has used: no request with it runs any more', async 
   expect(runs).toEqual([])
 })
 
-it('gives the answer of what ran, and lets it be', async () => {
+it('the outcome of a request that ran includes its answer, and a cancellation leaves it unchanged', async () => {
   await session.send(order('ran'))
   for (const heard of [await fetchOutcome('ran'), await cancel('ran')]) {
     expect(heard.json.outcome).toBe('done')
@@ -67,7 +67,7 @@ it('gives the answer of what ran, and lets it be', async () => {
   expect((await session.send(order('ran'))).fields).toContainEqual(['idempotency-replayed', 'true'])
 })
 
-it('gives the refusal of what did nothing', async () => {
+it('the outcome of a request without effect includes its refusal', async () => {
   answer = async () => {
     throw new ProtocolError('not_found', 'no such thing')
   }
@@ -79,7 +79,7 @@ it('gives the refusal of what did nothing', async () => {
   expect((await cancel('refused')).json).toEqual({ outcome: 'none', cancelled: false })
 })
 
-it('says that a request runs, and that nobody knows what came of it', async () => {
+it('a running request and an unknown outcome are reported as such and cannot be cancelled', async () => {
   let fail: () => void = () => {}
   answer = () =>
     new Promise((_resolve, reject) => {
@@ -101,7 +101,7 @@ it('says that a request runs, and that nobody knows what came of it', async () =
   })
 })
 
-it('fences a key between the question for a finger and its answer', async () => {
+it('a key can be cancelled between a challenge and its confirmation', async () => {
   answer = async () => {
     throw stepUpRequired('pay')
   }
@@ -113,7 +113,7 @@ it('fences a key between the question for a finger and its answer', async () => 
   expect((await session.send(order('asked'))).json.code).toBe('request_cancelled')
 })
 
-it('leaves the key to a step-up that fails', async () => {
+it('a failed step-up leaves the key unclaimed', async () => {
   const withStepUp = order('unconfirmed')
   const heard = await session.send({
     ...withStepUp,
@@ -124,7 +124,7 @@ it('leaves the key to a step-up that fails', async () => {
   expect((await session.send(withStepUp)).status).toBe(201)
 })
 
-it('is of a user: others see a key that nobody has used', async () => {
+it('outcomes belong to a user: others see an unclaimed key', async () => {
   await session.send(order('mine'))
   const other = await logIn(service)
   expect((await fetchOutcome('mine', other)).json).toEqual({ outcome: 'unclaimed' })
@@ -161,7 +161,7 @@ it.each(['', 'a', 'YQ==', 'w6k', 'Cg', `${'YWFh'.repeat(86)}`])(
   },
 )
 
-it('takes keys of every form, and no query', async () => {
+it('keys of every form are accepted, and queries are not', async () => {
   const key = ` !#$%&'()*+,-./:;<=>?@[]^_\`{|}~ ${'x'.repeat(200)}`
   await session.send(order(key))
   expect((await fetchOutcome(key)).json.outcome).toBe('done')
@@ -169,7 +169,7 @@ it('takes keys of every form, and no query', async () => {
   expect((await session.send({ method: 'PUT', path: outcomePath(key) })).json.code).toBe('not_found')
 })
 
-it('keeps a fence for longer than any frame can wait, also over a restart', async () => {
+it('a cancellation outlives every signed frame, also across a restart', async () => {
   const held = session.prepare(order('held'))
   await cancel('held')
   service.advanceClock(119)
@@ -178,7 +178,7 @@ it('keeps a fence for longer than any frame can wait, also over a restart', asyn
   expect(runs).toEqual([])
 })
 
-it('has its own limit, so that a person can find out when all others are used up', async () => {
+it('outcomes have a separate rate limit', async () => {
   const own = await startTestService({ environment: { MINISEAL_LIMITS: 'user=2/60,outcome=3/60' } })
   try {
     const one = await logIn(own)
@@ -196,7 +196,7 @@ it('has its own limit, so that a person can find out when all others are used up
   }
 })
 
-it('never needs a finger, in a session where all that has an effect does', async () => {
+it('a cancellation needs no confirmation in a session that requires confirmations', async () => {
   const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
   const own = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
   try {

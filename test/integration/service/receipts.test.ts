@@ -54,7 +54,7 @@ describeWithBothDatabases('receipts', (create) => {
     body: { payee: 'bob', amount: 7, currency: 'CNY' },
   })
 
-  it('prove a request against a signed checkpoint, with its groups opened, by hash and by id', async () => {
+  it('prove a request against a signed checkpoint, with its disclosures, by hash and by id', async () => {
     const name = cited(await session.send(transfer()))
     const heard = await proved(name)
     expect(heard.status).toBe(200)
@@ -79,7 +79,7 @@ describeWithBothDatabases('receipts', (create) => {
     expect((await proved(id)).json.leaf).toBe(leaf)
   })
 
-  it('are only for the person they are about', async () => {
+  it('are available only to the user they are about', async () => {
     const name = cited(await session.send(transfer()))
     const { json } = await proved(name)
     const stranger = await logIn(service, { openid: 'openid-of-a-stranger' })
@@ -93,14 +93,14 @@ describeWithBothDatabases('receipts', (create) => {
     expect((await proved(name, other)).status).toBe(200)
   })
 
-  it('are there for logins and refusals, too', async () => {
+  it('exist for logins and refusals', async () => {
     const refused = await session.send({ ...transfer(), key: undefined })
     expect(refused.json.code).toBe('idempotency_missing')
     const { leaf } = (await proved(cited(refused))).json
     expect(parseLeaf(decodeBase64(leaf))).toMatchObject({ kind: 'request', result: 'refused' })
   })
 
-  it('refuse what names nothing: not_found', async () => {
+  it('are not_found for an unknown id', async () => {
     const names = [randomUUID(), 'a'.repeat(43), 'x', '', '../wallet', `${'a'.repeat(42)}=`, '00'.repeat(32)]
     for (const name of names) {
       if (name.includes('..')) continue
@@ -111,7 +111,7 @@ describeWithBothDatabases('receipts', (create) => {
     expect(written.json.code).toBe('not_found')
   })
 
-  it('are signed with the answer, and are not kept with it: a repeated answer cites its own leaf', async () => {
+  it('are part of the signed answer but not of the stored one: a replay cites its own entry', async () => {
     const parts = { ...transfer(), key: 'twice' }
     const first = await session.send(parts)
     const second = await session.send(parts)

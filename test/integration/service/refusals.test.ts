@@ -252,7 +252,7 @@ describe('a request of a session is refused, sealed and signed,', () => {
     expectProblem(await first.send({ token: second.token }), 'token_invalid', 401, 'token')
   })
 
-  it('when somebody moved its session to another person in the database: token_invalid', async () => {
+  it('when its session was moved to another user in the database: token_invalid', async () => {
     const [own, victim] = [await logIn(service), await logIn(service)]
     const database = new Database((service.environment.MINISEAL_DATABASE ?? '').replace('sqlite:', ''))
     database.prepare('update sessions set user_id = ? where id = ?').run(victim.user, Buffer.from(own.id))
@@ -288,7 +288,7 @@ describe('a device key that was revoked is refused with key_revoked,', () => {
   })
 })
 
-describe('time ends things:', () => {
+describe('a lifetime ends', () => {
   it('a token after ten minutes, which the renewal takes once more', async () => {
     const own = await startTestService()
     try {
@@ -422,7 +422,7 @@ describe('a login is refused, sealed and signed,', () => {
     expectProblem(await refuse({ loginBody }), 'key_unknown', 401, 'key')
   })
 
-  it('when somebody else signed it under the name of the device key: signature_invalid', async () => {
+  it('when another key signed it under the keyid of the device: signature_invalid', async () => {
     const device = newDevice()
     const signer = { keyid: device.signer.keyid, secretKey: newDevice().signer.secretKey }
     expectProblem(await refuse({ device, signer }), 'signature_invalid', 401, 'verify')
@@ -434,7 +434,7 @@ describe('a login is refused, sealed and signed,', () => {
     for (const _ of [1, 2]) expectProblem(await send(service, prepared), 'payload_invalid', 400, 'login')
   })
 
-  it('with a body that lacks something: payload_invalid, naming it', async () => {
+  it('with a body that lacks a member: payload_invalid, naming it', async () => {
     const heard = await refuse({
       loginBody: { appid: service.appid, device: { ...login, x: newDevice().x } },
     })
@@ -442,7 +442,7 @@ describe('a login is refused, sealed and signed,', () => {
     expect(heard.json.detail).toContain('code')
   })
 
-  it('that does not say for which handshake it was signed: payload_invalid', async () => {
+  it('that was not signed for this handshake: payload_invalid', async () => {
     const device = newDevice()
     const body = { appid: service.appid, code: await service.code(), device: { ...login, x: device.x } }
     for (const handshake of [undefined, '', 'A'.repeat(43), 7]) {
@@ -530,7 +530,7 @@ describe('what cannot be sealed is answered in the clear:', () => {
     expectProblem(await clear(frame), 'cannot_open', 400, 'open')
   })
 
-  it('the text form is taken and given back, and nothing but its one encoding', async () => {
+  it('a frame in base64 is accepted and answered in base64, in its canonical encoding only', async () => {
     const type = 'application/vnd.miniseal+base64'
     const prepared = session.prepare()
     const text = Buffer.from(prepared.frame).toString('base64')

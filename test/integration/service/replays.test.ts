@@ -32,7 +32,7 @@ function countBy(heard: readonly ReceivedReply[]): Record<string, number> {
   return counts
 }
 
-it('lets one of a hundred copies of a frame have its effect and refuses the others as replayed', async () => {
+it('one of a hundred copies of a frame has its effect, and the others are replayed', async () => {
   const session = await logIn(service)
   const prepared = session.prepare(posting)
   const heard = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
@@ -40,7 +40,7 @@ it('lets one of a hundred copies of a frame have its effect and refuses the othe
   expect((await session.send()).json.balance).toBe(999_900)
 })
 
-it('lets one of a hundred copies of a login frame in and asks WeChat once', async () => {
+it('one of a hundred copies of a login frame logs in, and its code is sent to WeChat once', async () => {
   const calls = async (): Promise<number> => {
     const answer = await fetch(`${service.sandboxUrl}/sandbox/calls`)
     return ((await answer.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
@@ -52,14 +52,14 @@ it('lets one of a hundred copies of a login frame in and asks WeChat once', asyn
   expect(await calls()).toBe(before + 1)
 })
 
-it('lets one of many devices have a login code', async () => {
+it('one of many devices can use a login code', async () => {
   const code = await service.code()
   const prepared = await Promise.all(Array.from({ length: 20 }, () => prepareLogin(service, { code })))
   const heard = await Promise.all(prepared.map((one) => send(service, one)))
   expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed login_code_used': 19 })
 })
 
-it('refuses a nonce that another request of the same key has used', async () => {
+it('a nonce that another request of the same key used is refused', async () => {
   const session = await logIn(service)
   const nonce = new Uint8Array(16).fill(7)
   expect((await session.send({ nonce })).status).toBe(200)
@@ -67,14 +67,14 @@ it('refuses a nonce that another request of the same key has used', async () => 
   expect((await (await logIn(service)).send({ nonce })).status).toBe(200)
 })
 
-it('does not use up a nonce for a request that it refuses before the claim', async () => {
+it('a request that is refused before the claim does not use up its nonce', async () => {
   const session = await logIn(service)
   const nonce = new Uint8Array(16).fill(9)
   expect((await session.send({ nonce, token: undefined })).json.code).toBe('token_missing')
   expect((await session.send({ nonce })).status).toBe(200)
 })
 
-it('refuses a frame with any byte changed, always in the same words, and nothing happens', async () => {
+it('a frame with any byte changed is refused with the same document and has no effect', async () => {
   const session = await logIn(service)
   const { frame } = session.prepare(posting)
   const unopened = (): never => {

@@ -7,23 +7,23 @@ import { parseRiskPolicy } from '../../../service/sessions/risk-policy.ts'
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
 
 it.each([
-  ['allow', /must be a comma list/],
+  ['allow', /must assign one of/],
   ['0=allow,1=allow,2=allow,3=step-up,4=refuse', /does not name unavailable/],
   [policy.replace('2=allow,', ''), /does not name 2/],
   [`${policy},0=refuse`, /names 0 twice/],
-  [policy.replace('4=refuse', '4=block'), /must be a comma list/],
-  [policy.replace('4=', '5='), /must be a comma list/],
-  [policy.replace('0=', '00='), /must be a comma list/],
-  [`${policy},`, /must be a comma list/],
+  [policy.replace('4=refuse', '4=block'), /must assign one of/],
+  [policy.replace('4=', '5='), /must assign one of/],
+  [policy.replace('0=', '00='), /must assign one of/],
+  [`${policy},`, /must assign one of/],
 ])('is refused: %s', (text, message) => {
   expect(() => parseRiskPolicy(text)).toThrow(message)
 })
 
-it('stops the start when it cannot be read', () => {
+it('an invalid policy stops the start', () => {
   expect(() => readConfig({ MINISEAL_RISK_POLICY: '4=refuse' })).toThrow(ConfigError)
 })
 
-it('may be spaced and in any order', () => {
+it('the cases may have spaces and any order', () => {
   expect(parseRiskPolicy(' unavailable=refuse , 4=refuse,3=step-up, 2=allow,1=allow,0=allow')).toEqual({
     0: 'allow',
     1: 'allow',
@@ -34,6 +34,6 @@ it('may be spaced and in any order', () => {
   })
 })
 
-it('is off when nothing is said', () => {
+it('an absent policy is off', () => {
   expect(parseRiskPolicy(undefined)).toBeUndefined()
 })

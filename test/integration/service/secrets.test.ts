@@ -66,11 +66,11 @@ function databaseText(): string {
   return files.map((name) => readFileSync(join(folder, name)).toString('latin1')).join('\n')
 }
 
-it('draws session keys in the sandbox, or the other tests would prove nothing', () => {
+it('the sandbox creates session keys, without which the other tests prove nothing', () => {
   expect(sessionKeys().length).toBeGreaterThan(0)
 })
 
-it('logs every exchange and call, without secrets, codes, tokens, identities, paths or bodies', () => {
+it('log lines exist for every exchange and call, without secrets, codes, tokens, identities, paths or bodies', () => {
   const log = service.logText()
   expect(log).toContain('"event":"exchange.completed"')
   expect(log).toContain('"code":"token_invalid"')
@@ -90,13 +90,13 @@ it('logs every exchange and call, without secrets, codes, tokens, identities, pa
   }
 })
 
-it('tells a refused client nothing that it did not send', () => {
+it('a refusal reveals nothing that the client did not send', () => {
   for (const canary of [sandboxApp.secret, openid, code, ...sessionKeys()]) {
     for (const answer of answers) expect(answer).not.toContain(canary)
   }
 })
 
-it('keeps session keys, identities and codes wrapped or hashed in the database', () => {
+it('session keys, identities and codes are wrapped or hashed in the database', () => {
   const text = databaseText()
   expect(text).toContain(session.user)
   const raw = [session.keys.c2s, session.keys.s2c].map((key) => Buffer.from(key).toString('latin1'))

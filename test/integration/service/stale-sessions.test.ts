@@ -47,27 +47,33 @@ const transfer = {
   body: { payee: 'bob', amount: 1, currency: 'CNY' },
 }
 
-it.each([{ path: '/wallet' }, transfer])('a session that has ended: $path', async (request) => {
-  expect((await session.send()).status).toBe(200)
-  expect(behindItsBack(`update sessions set ended_at = 1, end_reason = 'revoked'`)).toBe(1)
-  expect(await session.send(request)).toMatchObject({
-    status: 401,
-    json: { code: 'session_ended', step: 'claim' },
-  })
-  expect(await session.send(request)).toMatchObject({ status: 401, json: { code: 'session_ended' } })
-})
+it.each([{ path: '/wallet' }, transfer])(
+  'an ended session is refused in a process that has it cached: $path',
+  async (request) => {
+    expect((await session.send()).status).toBe(200)
+    expect(behindItsBack(`update sessions set ended_at = 1, end_reason = 'revoked'`)).toBe(1)
+    expect(await session.send(request)).toMatchObject({
+      status: 401,
+      json: { code: 'session_ended', step: 'claim' },
+    })
+    expect(await session.send(request)).toMatchObject({ status: 401, json: { code: 'session_ended' } })
+  },
+)
 
-it.each([{ path: '/wallet' }, transfer])('a device that was revoked: $path', async (request) => {
-  expect((await session.send()).status).toBe(200)
-  expect(behindItsBack('update devices set revoked_at = 1')).toBe(1)
-  expect(await session.send(request)).toMatchObject({
-    status: 401,
-    json: { code: 'key_revoked', step: 'key' },
-  })
-  expect(await session.send(request)).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
-})
+it.each([{ path: '/wallet' }, transfer])(
+  'a revoked device is refused in a process that has its session cached: $path',
+  async (request) => {
+    expect((await session.send()).status).toBe(200)
+    expect(behindItsBack('update devices set revoked_at = 1')).toBe(1)
+    expect(await session.send(request)).toMatchObject({
+      status: 401,
+      json: { code: 'key_revoked', step: 'key' },
+    })
+    expect(await session.send(request)).toMatchObject({ status: 401, json: { code: 'key_revoked' } })
+  },
+)
 
-it('a session that is not there any more', async () => {
+it('a deleted session is refused in a process that has it cached', async () => {
   expect((await session.send()).status).toBe(200)
   expect(behindItsBack('delete from sessions')).toBe(1)
   // `unknown_session` where the service has noticed the change before the request came.
@@ -96,7 +102,7 @@ it.each([{ path: '/wallet' }, transfer])(
   },
 )
 
-it('a person who was erased while a request ran gets no key by its answer', async () => {
+it('the answer of a request that ran during an erasure creates no subject key', async () => {
   await service.stop()
   let finish = (): void => {}
   const done = new Promise<void>((resolve) => {

@@ -6,9 +6,9 @@ import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
-import type { Command } from '../../../service/channel/authorize.ts'
+import type { Command } from '../../../service/channel/claim.ts'
 import type { ExchangeContext } from '../../../service/channel/context.ts'
-import { askStepUp } from '../../../service/channel/step-up.ts'
+import { challengeFor } from '../../../service/channel/step-up.ts'
 import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
 import { mountApp } from '../../../service/gateway/mounted.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
@@ -61,7 +61,7 @@ async function confirmed(parts: RequestParts): Promise<RequestParts> {
 
 const posting = (key: string): RequestParts => ({ method: 'POST', path: '/careful', body: { n: 1 }, key })
 
-it('tells the handler acr soter in the confirmed request, and session in every other', async () => {
+it('the handler sees acr soter in the confirmed request, and session in every other', async () => {
   const parts = await confirmed(posting('acr'))
   expect(await session.send(parts)).toMatchObject({ status: 200, json: { acr: 'soter' } })
   expect(seen).toEqual(['session', 'soter'])
@@ -69,7 +69,7 @@ it('tells the handler acr soter in the confirmed request, and session in every o
   expect((await session.send(posting('acr-next'))).json.code).toBe('step_up_required')
 })
 
-it('does not run the handler for a confirmation that is not valid', async () => {
+it('an invalid confirmation does not reach the handler', async () => {
   const { json } = await session.send(posting('never'))
   const other = await confirm(service, 'openid-of-somebody-else', json.challenge)
   const parts = withStepUp(posting('never'), stepUpField(json.challenge, other))
@@ -77,7 +77,7 @@ it('does not run the handler for a confirmation that is not valid', async () => 
   expect(seen).toEqual(['session'])
 })
 
-it('takes a challenge once, also when the handler then did nothing: step_up_invalid', async () => {
+it('a challenge is used up also when the handler then did nothing', async () => {
   // A safe request: the refusal of one with a key would be given again.
   const parts = await confirmed({ path: '/careful?once' })
   afterwards = () => {
@@ -93,14 +93,14 @@ it('takes a challenge once, also when the handler then did nothing: step_up_inva
   expect(seen).toEqual(['session', 'soter'])
 })
 
-it('lets a safe request be asked for too, bound to its query', async () => {
+it('a safe request can require a confirmation, bound to its query', async () => {
   const parts = await confirmed({ path: '/careful?of=alice' })
   expect((await session.send({ ...parts, path: '/careful?of=bob' })).json.code).toBe('step_up_invalid')
   expect((await session.send(parts)).json).toEqual({ acr: 'soter' })
   expect(seen).toEqual(['session', 'soter'])
 })
 
-it('takes one of two safe requests that use a challenge at once', async () => {
+it('one of two simultaneous safe requests with the same challenge is accepted', async () => {
   const parts = await confirmed({ path: '/careful' })
   const heard = await Promise.all([session.send(parts), session.send(parts)])
   expect(heard.map(({ json }) => json.code ?? json.acr).sort()).toEqual(['soter', 'step_up_invalid'])
@@ -109,7 +109,7 @@ it('takes one of two safe requests that use a challenge at once', async () => {
   expect(seen).toEqual(['session', 'soter'])
 })
 
-it('makes the challenge of all that is covered but token and step-up, and of 32 bytes of its own', async () => {
+it('the challenge binds every covered component except token and step-up, and 32 random bytes', async () => {
   const own = Uint8Array.from({ length: 32 }, (_, i) => i)
   const context = {
     primitives: sodiumPrimitives,
@@ -135,7 +135,7 @@ it('makes the challenge of all that is covered but token and step-up, and of 32 
     },
     caller: { user: 'u', device: 'd' },
   } as unknown as Command
-  const { write, refusal } = askStepUp(context, command, stepUpRequired('s'))
+  const { writes, refusal } = challengeFor(context, command, stepUpRequired('s'))
   const parts = [
     ...['@method', 'POST', '@authority', 'a', '@path', '/p', '@query', '?q=1', 'content-type', 'text/plain'],
     ...['content-digest', 'sha-256=:AA==:', 'idempotency-key', '"key"'],
@@ -145,10 +145,12 @@ it('makes the challenge of all that is covered but token and step-up, and of 32 
   const text = encodeUtf8('miniseal/1 step-up')
   const challenge = sodiumPrimitives.sha256(Uint8Array.of(...text, ...digest, ...own))
   expect(refusal.members).toEqual({ challenge: encodeBase64Url(challenge), summary: 's' })
-  expect(write).toMatchObject({ kind: 'insert-step-up', challenge, user: 'u', device: 'd', expiresAt: 1180 })
+  expect(writes).toMatchObject([
+    { kind: 'insert-step-up', challenge, user: 'u', device: 'd', expiresAt: 1180 },
+  ])
 })
 
-it('finds in one process what another asked for, has one effect in both, and forgets nothing when they end', async () => {
+it('two processes share challenges: one effect in both, also after a restart', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-step-up-'))
   const port = await freePort()
   const environment = {
@@ -192,7 +194,7 @@ it('finds in one process what another asked for, has one effect in both, and for
   }
 })
 
-it('asks for nothing that a person could not see as it is: the request is payload_invalid', async () => {
+it('a summary with hidden characters or over the length limit is payload_invalid', async () => {
   for (const payee of ['\u202ebob', 'b\u200bob', 'bob\u2028', 'b'.repeat(38)]) {
     const content = new TextEncoder().encode(payee)
     const parts: RequestParts = {

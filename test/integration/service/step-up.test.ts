@@ -86,7 +86,7 @@ describe('a transfer above 1000.00 CNY', () => {
     expect(await balance()).toBe(1_000_000)
   })
 
-  it('has a new challenge each time it is asked for', async () => {
+  it('gets a new challenge for each attempt', async () => {
     await fresh()
     expect(await ask()).not.toBe(await ask())
   })
@@ -103,7 +103,7 @@ describe('a transfer above 1000.00 CNY', () => {
     expect(await balance()).toBe(800_000)
   })
 
-  it('is not asked to be confirmed when the balance does not suffice', async () => {
+  it('needs no confirmation when the balance is insufficient', async () => {
     await fresh()
     expect(await session.send(transfer(1_000_001))).toMatchObject({
       status: 422,
@@ -120,7 +120,7 @@ describe('a transfer above 1000.00 CNY', () => {
   })
 })
 
-it('never asks at 1000.00 CNY or below, and then asks WeChat nothing', async () => {
+it('a transfer of at most 1000.00 CNY needs no confirmation and no call to WeChat', async () => {
   await fresh()
   const before = await soterCalls()
   expect((await session.send(transfer(100_000, 'bob', 'at'))).status).toBe(201)
@@ -309,7 +309,7 @@ describe('the field step-up', () => {
     expect(await balance()).toBe(1_000_000)
   })
 
-  it('is verified wherever it stands, also where nobody asked for it', async () => {
+  it('is verified on every request, also where no confirmation was required', async () => {
     await fresh()
     expectInvalid(await send({ path: '/wallet' }, 'challenge="AA", json=:AA==:, sig=:AA==:'), /not known/)
     expectInvalid(await send(transfer(1), 'x'), /dictionary/)
@@ -329,7 +329,7 @@ describe('the field step-up', () => {
   })
 })
 
-it('says wechat_unavailable when WeChat is down, uses nothing up, and takes the same result later', async () => {
+it('wechat_unavailable uses nothing up: the same result is accepted later', async () => {
   await fresh()
   const challenge = await ask()
   const value = stepUpField(challenge, await confirm(service, openid, challenge))
@@ -344,7 +344,7 @@ it('says wechat_unavailable when WeChat is down, uses nothing up, and takes the 
   expect((await send(transfer(), value)).status).toBe(201)
 })
 
-it('has one effect for two confirmed requests at once', async () => {
+it('two simultaneous confirmed requests have one effect', async () => {
   await fresh()
   const challenge = await ask()
   const value = stepUpField(challenge, await confirm(service, openid, challenge))
@@ -359,7 +359,7 @@ it('has one effect for two confirmed requests at once', async () => {
   expect(await balance()).toBe(800_000)
 })
 
-it('keeps openid, challenge and the device’s answer out of the log', async () => {
+it('openid, challenge and the device’s result are not in the log', async () => {
   await fresh()
   const challenge = await ask()
   const result = await confirm(service, openid, challenge)

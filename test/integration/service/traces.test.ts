@@ -74,7 +74,7 @@ it('shows the stages of a login and of a request, with what each of them waited 
     'POST /seal[exchange[open verify login[commit wechat sns/jscode2session commit commit] seal]]',
   )
   expect(picture(spans, order)).toBe(
-    'POST /seal[exchange[open verify token claim[commit] handler[backend /shop commit] seal]]',
+    'POST /seal[exchange[open verify authorize claim[commit] execute[backend /shop] finalize[commit] seal]]',
   )
   expect(new Set(spans.map(({ trace }) => trace)).size).toBeGreaterThanOrEqual(2)
   expect(order.attributes).toEqual({
@@ -138,7 +138,7 @@ it('says why a request was refused, by code and step', async () => {
     }
   })
   const [, , replayed, , blocked] = requests(spans).map((span) => picture(spans, span))
-  expect(replayed).toBe('POST /seal[exchange[open verify token claim[commit] seal]]')
+  expect(replayed).toBe('POST /seal[exchange[open verify authorize claim[commit] seal]]')
   expect(blocked).toContain('wechat sns/jscode2session')
   const refusals = spans.map(({ attributes }) => attributes).filter((held) => 'miniseal.step' in held)
   expect(refusals.map((held) => [held['miniseal.code'], held['miniseal.step']])).toEqual([

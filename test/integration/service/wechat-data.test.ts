@@ -49,7 +49,7 @@ async function userData(parts: Record<string, unknown> = {}): Promise<Sealed> {
 const openData = (body: unknown): Promise<ReceivedReply> =>
   session.send({ method: 'POST', path: '/encrypted-data', body })
 
-it('tells the phone number behind a code to the person it belongs to, and nobody may keep it', async () => {
+it('a code is exchanged for the phone number of its owner, in an uncacheable answer', async () => {
   const { code, phoneNumber } = await phoneCode()
   const heard = await ask({ code })
   expect(heard).toMatchObject({ kind: 'sealed', status: 200 })
@@ -62,7 +62,7 @@ it('tells the phone number behind a code to the person it belongs to, and nobody
   for (const secret of [code, phoneNumber, openid]) expect(service.logText()).not.toContain(secret)
 })
 
-it('answers a repeated request again, without asking WeChat for the spent code', async () => {
+it('a repeated request gets the stored answer, without another call to WeChat', async () => {
   const { code, phoneNumber } = await phoneCode()
   await ask({ code }, 'once')
   const again = await ask({ code }, 'once')
@@ -70,7 +70,7 @@ it('answers a repeated request again, without asking WeChat for the spent code',
   expect(findField(again.fields, 'idempotency-replayed')).toBe('true')
 })
 
-it('refuses a code that is spent, made up, or of another person: payload_invalid', async () => {
+it('a used, unknown or foreign code is payload_invalid', async () => {
   const { code } = await phoneCode()
   await ask({ code })
   const other = await phoneCode('openid-of-somebody-else')
@@ -85,7 +85,7 @@ it.each([{}, { code: '' }, { code: 7 }, { code: 'x'.repeat(513) }, { code: 'x', 
   },
 )
 
-it('needs an Idempotency-Key like every unsafe request: idempotency_missing', async () => {
+it('both routes need an Idempotency-Key', async () => {
   const body = { code: 'x' }
   const heard = await session.send({ method: 'POST', path: '/phone-number', body, key: undefined })
   expect(heard.json.code).toBe('idempotency_missing')
@@ -103,14 +103,14 @@ it.each([45011, 45009])(
   },
 )
 
-it('says wechat_unavailable with an unknown outcome when WeChat does not answer', async () => {
+it('wechat_unavailable has an unknown outcome when WeChat does not answer', async () => {
   const { code } = await phoneCode()
   await service.sandbox('/sandbox/faults', { path: phoneApi, drop: true })
   const heard = await ask({ code })
   expect(heard).toMatchObject({ status: 503, json: { code: 'wechat_unavailable', outcome: 'unknown' } })
 })
 
-it('opens encrypted data with the key of the last login', async () => {
+it('encrypted data is decrypted with the session key of the last login', async () => {
   const { iv, encryptedData, rawData, signature } = await userData()
   const opened = { nickName: 'nick-canary', watermark: { appid: service.appid } }
   const heard = await openData({ iv, data: encryptedData })
@@ -122,7 +122,7 @@ it('opens encrypted data with the key of the last login', async () => {
   expect(service.logText()).not.toContain('nick-canary')
 })
 
-it('refuses encrypted data of another person, too old, changed, or with a wrong signature: payload_invalid', async () => {
+it('encrypted data that is foreign, too old, changed or wrongly signed is payload_invalid', async () => {
   await logIn(service, { openid: 'openid-two' })
   const good = await userData()
   const other = await userData({ openid: 'openid-two' })
@@ -141,7 +141,7 @@ it('refuses encrypted data of another person, too old, changed, or with a wrong 
   }
 })
 
-it('keeps both paths for itself, whatever the method or the query: not_found', async () => {
+it('other methods and queries on both paths are not_found', async () => {
   backendSaw = []
   for (const path of ['/phone-number', '/encrypted-data']) {
     expect((await session.send({ path })).json.code).toBe('not_found')

@@ -1,10 +1,10 @@
 /** Which paths are the service's own: the same list for the service, which bounds them, and the client, which does not compress. */
 import { expect, it } from 'vitest'
 import { isOwnRoute } from '../../../crypto/http-signatures/own-routes.ts'
-import { operations } from '../../../service/reference/inner-operations.ts'
+import { routes } from '../../../service/channel/routes/table.ts'
 
 it('has every operation that the service documents, and what is below its path', () => {
-  for (const { path } of operations) {
+  for (const { path } of routes) {
     expect(isOwnRoute(path), path).toBe(true)
     expect(isOwnRoute(`${path}?a=b`), path).toBe(true)
   }

@@ -1,10 +1,9 @@
 /**
- * Sessions at hand: their records with their keys unwrapped, so that a phone that goes on talking costs no look into
- * the database.
+ * Sessions in memory, with their keys unwrapped, so that requests of an active phone need no query for them.
  *
- * What is remembered may be out of date, and nothing rests on it: every request commits `touch-session` before anything
- * happens, and that is refused once the session has ended or its device was revoked, whoever did it. What the store
- * tells of changes only makes the right refusal come at once.
+ * Entries may be stale, and no guarantee depends on them: every request commits `touch-session` before anything happens,
+ * and the store refuses that once the session has ended or its device was revoked. Notifications of the store only make
+ * the right refusal come sooner.
  */
 import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
@@ -20,35 +19,35 @@ export interface OpenSession {
   readonly keys: SessionKeys
 }
 
-export interface OpenSessions {
-  /** Whatever its state. @throws StoreUnavailable; Error when its keys do not unwrap. */
+export interface SessionCache {
+  /** In any state. @throws StoreUnavailable; Error when its keys cannot be unwrapped. */
   find(id: Uint8Array): Promise<OpenSession | undefined>
-  /** The same, from the database. */
-  findAnew(id: Uint8Array): Promise<OpenSession | undefined>
+  /** The same, read from the database. */
+  reload(id: Uint8Array): Promise<OpenSession | undefined>
   close(): void
 }
 
-/** Sessions kept in memory: about 2 KB each. */
+/** About 2 KB each. */
 const maxEntries = 8_192
-/** Milliseconds for which one is kept after it was read. */
-const keptFor = 60_000
+/** Milliseconds. */
+const maxAge = 60_000
 
-/** Where a session key is wrapped. */
+/** The binding of a wrapped session key. */
 export function sessionKeyContext(direction: 'c2s' | 's2c', sessionId: Uint8Array): SecretContext {
   return secretContext(`sessions.${direction}_wrapped`, [sessionId])
 }
 
-export function createOpenSessions(
+export function createSessionCache(
   store: Pick<Store, 'findSession' | 'watch'>,
   wrapper: SecretWrapper,
-): OpenSessions {
-  const cache = new LRUCache<string, OpenSession>({ max: maxEntries, ttl: keptFor })
+): SessionCache {
+  const cache = new LRUCache<string, OpenSession>({ max: maxEntries, ttl: maxAge })
   const stop = store.watch(({ kind, user }) => {
     if (kind === 'events') return
     if (user === undefined) cache.clear()
     else for (const [name, { record }] of [...cache.entries()]) if (record.user === user) cache.delete(name)
   })
-  const findAnew = async (id: Uint8Array): Promise<OpenSession | undefined> => {
+  const reload = async (id: Uint8Array): Promise<OpenSession | undefined> => {
     cache.delete(nameOf(id))
     const record = await store.findSession(id)
     if (record === undefined) return undefined
@@ -57,8 +56,8 @@ export function createOpenSessions(
     return session
   }
   return {
-    findAnew,
-    find: async (id) => cache.get(nameOf(id)) ?? (await findAnew(id)),
+    reload,
+    find: async (id) => cache.get(nameOf(id)) ?? (await reload(id)),
     close() {
       stop()
       cache.clear()

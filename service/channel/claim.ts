@@ -1,0 +1,176 @@
+/** Claim: from an authorized request to a command. Limits first, then one durable commit before anything happens. */
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
+import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import type { Caller } from '../gateway/backend.ts'
+import type { Work } from '../limits/concurrency.ts'
+import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
+import type { SessionRecord } from '../store/sessions.ts'
+import type { CommitResult, Write, WriteOf } from '../store/store.ts'
+import type { IntentResult } from '../tlog/commit-leaves.ts'
+import type { AuthorizedRequest } from './authorize.ts'
+import type { ExchangeContext } from './context.ts'
+import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
+import { replayed } from './replay-guard.ts'
+import { evidenceOf, intentEntry, type RequestContext } from './request-context.ts'
+import type { Route, RoutePolicy } from './routes/route.ts'
+import { keyRevoked } from './verify.ts'
+
+const claimed: unique symbol = Symbol('claimed')
+
+/** Made only by {@link claimRequest}: verified and authorized, its nonce durably used, its session active. */
+export interface Command {
+  readonly [claimed]: true
+  readonly message: RequestMessage
+  readonly route: Route | undefined
+  readonly policy: RoutePolicy
+  readonly caller: Caller
+  /** Absent for safe requests, and where the key cannot be parsed. `isNew`: this request made the claim. */
+  readonly idempotency: { readonly claim: WriteOf<'claim-idempotency'>; readonly isNew: boolean } | undefined
+  /** The id of the durable intent of a request that may have an effect; its final log entry settles the intent. */
+  readonly intent: Uint8Array | undefined
+  /** What the session requires of every request that may have an effect. */
+  readonly requiredAcr: 'soter' | null
+}
+
+/**
+ * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, with the
+ * claim of its Idempotency-Key and its intent. Nothing has happened before; nothing happens unless this returns.
+ *
+ * Copies of a request count for no limit of their user or device.
+ *
+ * @throws Refusal `rate_limited` at step `limits`; `replayed` or `session_ended`; `unavailable` when the store or the
+ *   audit log fails, or the disk is nearly full.
+ */
+export async function claimRequest(
+  context: ExchangeContext,
+  request: AuthorizedRequest,
+  requestContext: RequestContext,
+): Promise<Command> {
+  const { opened, signature, message, subject, route, policy } = request
+  const leave = await atStepAsync('claim', () => context.replayGuard.enter(signature))
+  try {
+    await applyLimits(context, request, requestContext)
+    const claim = idempotencyClaim(context, request)
+    const { isNew, intent } = await atStepAsync('claim', async () => {
+      if (mayHaveEffect(message)) context.log.assertAcceptingEntries()
+      return await commitClaims(context, request, claim, requestContext)
+    })
+    const caller: Caller = {
+      user: subject.user,
+      device: signature.keyid,
+      session: subject.sid,
+      appid: opened.session.app,
+      acr: 'session',
+      signature: evidenceOf(signature, opened.session.devicePublicKey),
+    }
+    const idempotency = claim === undefined ? undefined : { claim, isNew }
+    const { requiredAcr } = opened.session
+    return { [claimed]: true, message, route, policy, caller, idempotency, intent, requiredAcr }
+  } finally {
+    leave()
+  }
+}
+
+/** Whether the request makes the service store something: the quota and the disk reserve apply to it. */
+export function usesStorage({ message, policy }: Pick<Command, 'message' | 'policy'>): boolean {
+  return mayHaveEffect(message) && policy.budget !== 'outcomes'
+}
+
+async function applyLimits(
+  context: ExchangeContext,
+  request: AuthorizedRequest,
+  requestContext: RequestContext,
+): Promise<void> {
+  const { limits, disk } = context
+  const { subject, policy } = request
+  requestContext.rateLimitFields = await atStepAsync('limits', () =>
+    policy.budget === 'outcomes' ? limits.countOutcomeQuery(subject) : limits.countRequest(subject),
+  )
+  if (usesStorage(request))
+    await atStepAsync('limits', async () => {
+      disk.assertSpace()
+      await limits.storage.assertWithin(subject)
+    })
+  requestContext.release = atStep('limits', () => limits.acquireShare(workOf(context, request)))
+}
+
+/** Requests about outcomes have separate shares, so that they get through while the requests in question hang. */
+function workOf({ backend }: ExchangeContext, { message, subject, policy }: AuthorizedRequest): Work {
+  const { user, device } = subject
+  const bytes = message.content.length
+  if (policy.budget === 'outcomes')
+    return { user: `outcomes ${user}`, device: `outcomes ${device}`, route: '/outcomes', bytes }
+  const first = /^\/[^/?]*/.exec(message.path)?.[0] ?? ''
+  const route = isOwnRoute(message.path) ? first : (backend.routeOf?.(message) ?? first)
+  return { user, device, route, bytes }
+}
+
+/** A nonce is kept until its signature is outside the window, and for at least 240 s. */
+function nonceExpiry({ created }: RequestSignature, now: number, window: SignatureWindow): number {
+  return Math.max(created + window.past, now + 240) + 1
+}
+
+/** @param scope by default the key, so that a signed request cannot move to another session */
+export function nonceClaim(
+  { now, settings }: ExchangeContext,
+  signature: RequestSignature,
+  scope = signature.keyid,
+): WriteOf<'claim-nonce'> {
+  const expiresAt = nonceExpiry(signature, now(), settings.window)
+  return { kind: 'claim-nonce', scope, nonce: signature.nonce, expiresAt }
+}
+
+interface Claims {
+  /** False when the Idempotency-Key was used before; the nonce is used up all the same. */
+  readonly isNew: boolean
+  readonly intent: Uint8Array | undefined
+}
+
+async function commitClaims(
+  context: ExchangeContext,
+  { opened, signature, message }: AuthorizedRequest,
+  claim: WriteOf<'claim-idempotency'> | undefined,
+  requestContext: RequestContext,
+): Promise<Claims> {
+  const needed: readonly Write[] = [
+    nonceClaim(context, signature),
+    { kind: 'touch-session', id: opened.session.id, now: context.now() },
+  ]
+  const mayLogSubject = await canLogSubject(context, opened.session)
+  const commit = async (writes: readonly Write[]): Promise<CommitResult | IntentResult> => {
+    if (mayLogSubject && mayHaveEffect(message))
+      return await context.appender.commitIntent(writes, intentEntry(context, requestContext))
+    if (mayLogSubject) await context.appender.ensureSubjectKey(opened.session.user)
+    return await context.store.commit(writes)
+  }
+  let result = await commit(claim === undefined ? needed : [...needed, claim])
+  const isNew = result.kind === 'committed'
+  if (result.kind === 'refused' && result.write === claim) result = await commit(needed)
+  if (result.kind === 'committed') return { isNew, intent: 'intent' in result ? result.intent : undefined }
+  if (result.write.kind === 'claim-nonce') throw replayed()
+  throw await sessionRefusal(context, opened.session.id)
+}
+
+/**
+ * Whether a subject key may be created. For an ended session, which is refused in any case, none is created: its user may
+ * have been erased. The cached session is not enough evidence, unless the key exists already.
+ */
+async function canLogSubject(
+  { appender, sessions }: ExchangeContext,
+  session: SessionRecord,
+): Promise<boolean> {
+  if (session.endedAt !== null) return false
+  if (await appender.hasSubjectKey(session.user)) return true
+  const found = await sessions.reload(session.id)
+  return found !== undefined && found.record.endedAt === null
+}
+
+/** The refusal of a session that was active when it was read. */
+async function sessionRefusal({ sessions }: ExchangeContext, id: Uint8Array): Promise<Error> {
+  const found = await sessions.reload(id)
+  const isRevoked = found !== undefined && found.record.deviceRevokedAt !== null
+  return isRevoked
+    ? keyRevoked().with({ step: 'key' })
+    : new ProblemError('session_ended', 'the session has ended')
+}

@@ -1,0 +1,160 @@
+/** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
+import { ProtocolError } from 'miniseal-protocol/errors'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
+import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
+import type { ZodType } from 'zod'
+import type { Caller } from '../../gateway/backend.ts'
+import { parseJsonContent } from '../../messages/content.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
+import type { TokenAge } from '../../sessions/tokens.ts'
+import type { Write } from '../../store/store.ts'
+import type { ExchangeContext } from '../context.ts'
+
+/** What a handler decides. The exchange commits the writes with the log entry, and then releases the reply. */
+export interface RouteResult {
+  readonly reply: ResponseMessage
+  readonly writes: readonly Write[]
+}
+
+/** How a request is treated before and after its handler. */
+export interface RoutePolicy {
+  /** `none`: the request needs no Idempotency-Key, because a repetition is harmless. */
+  readonly idempotency: 'required' | 'none'
+  /** `none`: passes without a confirmation in a session that requires one for every effect. */
+  readonly stepUp: 'session' | 'none'
+  readonly tokenAge: TokenAge
+  /** `session`: the request is about its own session, so no other session of the user may read its stored answer. */
+  readonly answerScope: 'user' | 'session'
+  /** The rate limit and the share of concurrent work that the request counts for. */
+  readonly budget: 'requests' | 'outcomes'
+  /** `omitted`: the reply has so few possible values that its digest would reveal it. */
+  readonly loggedDigest: 'reply' | 'omitted'
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+export interface QueryParameter {
+  readonly description: string
+  readonly minimum: number
+  readonly maximum: number
+  readonly default: number
+}
+
+/** What the OpenAPI document says of a route. */
+interface RouteDescription {
+  /** The `operationId`. */
+  readonly id: string
+  readonly method: Method
+  /** At most one parameter, at the end: it takes the rest of the path. */
+  readonly path: `/${OwnSegment}${string}`
+  readonly tag: 'sessions' | 'devices' | 'events' | 'receipts' | 'outcomes' | 'wechat'
+  readonly summary: string
+  readonly description?: string
+  /** What the path parameter means. */
+  readonly parameter?: string
+  readonly query?: Readonly<Record<string, QueryParameter>>
+  readonly body?: ZodType
+  /** The JSON of each status; `undefined`: no content. */
+  readonly replies: Readonly<Record<number, ZodType | undefined>>
+}
+
+export interface Route extends RouteDescription, RoutePolicy {
+  /** A login travels in a handshake frame and is handled by `login.ts`; every other route within a session. */
+  readonly frame: 'handshake' | 'session'
+  /** @throws ProtocolError `not_found`, `payload_invalid`, or what the handler throws. */
+  run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
+}
+
+/** What a handler receives; `body`, `query` and `parameter` are attacker-controlled, and checked against the definition. */
+export interface RouteRequest<Body, Query extends string> {
+  readonly caller: Caller
+  readonly body: Body
+  readonly query: Readonly<Record<Query, number>>
+  /** The rest of the path: not checked. */
+  readonly parameter: string
+}
+
+interface RouteDefinition<Body, Query extends string> extends RouteDescription, Partial<RoutePolicy> {
+  readonly frame?: 'handshake'
+  readonly body?: ZodType<Body>
+  readonly query?: Readonly<Record<Query, QueryParameter>>
+  /** Reads and decides; writes nothing. Absent for the login. */
+  readonly handler?: (
+    context: ExchangeContext,
+    request: RouteRequest<Body, Query>,
+  ) => RouteResult | Promise<RouteResult>
+}
+
+/** The policy of a request that goes to a backend, and the default of a route. */
+export function defaultPolicy(method: string): RoutePolicy {
+  return {
+    idempotency: isSafeMethod(method) ? 'none' : 'required',
+    stepUp: 'session',
+    tokenAge: 'unexpired',
+    answerScope: 'user',
+    budget: 'requests',
+    loggedDigest: 'reply',
+  }
+}
+
+export function defineRoute<Body = undefined, Query extends string = never>(
+  definition: RouteDefinition<Body, Query>,
+): Route {
+  const { handler, ...description } = definition
+  return {
+    ...defaultPolicy(definition.method),
+    frame: 'session',
+    ...description,
+    async run(context, message, caller) {
+      if (handler === undefined) throw notFound()
+      const [pathname = '', ...query] = message.path.split('?')
+      return await handler(context, {
+        caller,
+        body: (definition.body === undefined
+          ? undefined
+          : parseJsonContent(message, definition.body)) as Body,
+        query: parseQuery(definition.query, query.join('?')),
+        parameter: pathname.slice(prefixOf(definition.path).length),
+      })
+    },
+  }
+}
+
+/** The fixed part of a path. */
+export function prefixOf(path: string): string {
+  return path.split('{')[0] ?? path
+}
+
+export function notFound(): ProblemError {
+  return new ProblemError('not_found', 'there is nothing at this path')
+}
+
+/**
+ * Decimals without leading zeros, each name at most once. Attacker-controlled.
+ *
+ * @throws ProtocolError `payload_invalid` for another form.
+ */
+function parseQuery<Query extends string>(
+  definitions: Readonly<Record<Query, QueryParameter>> | undefined,
+  text: string,
+): Readonly<Record<Query, number>> {
+  const known = Object.entries(definitions ?? {}) as [Query, QueryParameter][]
+  const values = new Map<string, number>()
+  for (const part of text === '' ? [] : text.split('&')) {
+    const [, name = '', digits] = /^([a-z]+)=(0|[1-9][0-9]{0,15})$/.exec(part) ?? []
+    const parameter = known.find(([other]) => other === name)?.[1]
+    const value = Number(digits)
+    const isWithin = parameter !== undefined && value >= parameter.minimum && value <= parameter.maximum
+    if (!isWithin || values.has(name)) throw badQuery(known)
+    values.set(name, value)
+  }
+  return Object.fromEntries(
+    known.map(([name, parameter]) => [name, values.get(name) ?? parameter.default]),
+  ) as Record<Query, number>
+}
+
+function badQuery(known: readonly (readonly [string, QueryParameter])[]): ProtocolError {
+  const allowed = known.map(([name, { minimum, maximum }]) => `${name}=${minimum} to ${maximum}`)
+  return new ProtocolError('payload_invalid', `the query takes ${allowed.join(' and ')}`)
+}

@@ -1,0 +1,40 @@
+/** Every route of the channel. A new one needs its definition and a line here; OpenAPI follows with `npm run docs`. */
+import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { deviceRoutes } from './devices.ts'
+import { eventRoutes } from './events.ts'
+import { outcomeRoutes } from './outcomes.ts'
+import { receiptRoutes } from './receipts.ts'
+import type { Route, RoutePolicy } from './route.ts'
+import { defaultPolicy, prefixOf } from './route.ts'
+import { sessionRoutes } from './sessions.ts'
+import { wechatDataRoutes } from './wechat-data.ts'
+
+export const routes: readonly Route[] = [
+  ...sessionRoutes,
+  ...deviceRoutes,
+  ...eventRoutes,
+  ...receiptRoutes,
+  ...outcomeRoutes,
+  ...wechatDataRoutes,
+]
+
+const fixedRoutes = new Map(
+  routes.filter(({ path }) => !path.includes('{')).map((route) => [`${route.method} ${route.path}`, route]),
+)
+const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
+
+/**
+ * The route of a request; `undefined` for a backend's request, and for a method, path or query of the channel's own that has
+ * no route. Attacker-controlled: no other spelling of a path has the policy of its route.
+ */
+export function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
+  const [pathname = '', query] = path.split('?')
+  const route =
+    fixedRoutes.get(`${method} ${pathname}`) ??
+    prefixRoutes.find((other) => other.method === method && pathname.startsWith(prefixOf(other.path)))
+  return query !== undefined && route?.query === undefined ? undefined : route
+}
+
+export function policyOf(request: Pick<RequestMessage, 'method' | 'path'>): RoutePolicy {
+  return findRoute(request) ?? defaultPolicy(request.method)
+}
