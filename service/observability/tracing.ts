@@ -1,8 +1,7 @@
 /** OpenTelemetry tracing: a no-op unless a collector is configured. */
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
-import type { ExchangeRecord } from '../channel/context.ts'
-import type { ExchangeTrace } from '../channel/context.ts'
+import type { ExchangeRecord, ExchangeTrace } from '../channel/context.ts'
 import { untracedExchange } from '../channel/context.ts'
 import type { BackendTrace } from '../gateway/backend.ts'
 import { untracedBackend } from '../gateway/backend.ts'

@@ -11,8 +11,8 @@ import {
   parsePushSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import { z } from 'zod'
-import type { ExchangeContext } from '../channel/context.ts'
 import { nonceClaim } from '../channel/claim.ts'
+import type { ExchangeContext } from '../channel/context.ts'
 import { readIdempotencyKey } from '../channel/idempotency.ts'
 import { assertSignedBy } from '../channel/verify.ts'
 import { newEvent } from '../events/event.ts'

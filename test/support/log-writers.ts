@@ -1,4 +1,4 @@
-/** Processes that write to a log, and what must hold of a log whatever became of them. */
+/** Child processes that write to a log, and the invariants of a log whatever happened to them. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
@@ -11,10 +11,10 @@ import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 export interface Writer {
   /** Hashes of the leaves that were acknowledged, hex. */
   readonly acknowledged: ReadonlySet<string>
-  /** Resolves when it has said so many hashes; when it ends before, too. */
+  /** Resolves after so many acknowledged hashes, or when the process ends. */
   acknowledges(count: number): Promise<void>
   kill(): void
-  /** Its exit code; null when it was killed. Everything it said has been read by then. */
+  /** Its exit code, null after a signal; all output has been read by then. */
   readonly exit: Promise<number | null>
 }
 

@@ -1,4 +1,4 @@
-/** A log over a database, as one process of a service has it, without the service around it. */
+/** The log of one process on a database, without the rest of the service. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { testMacs, testOrigin } from './log-records.ts'
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
 export interface Machine {
-  /** Holds the anchor. */
+  /** Holds the checkpoint lock. */
   readonly folder: string
   remove(): void
 }
@@ -35,7 +35,7 @@ export interface OpenedLog {
   close(): Promise<void>
 }
 
-/** What {@link openPaths} gives: a log's places, and the store to be closed. */
+/** The dependencies of a log; the caller closes the store. */
 export async function openPaths(
   location: DatabaseLocation,
   folder: string,
@@ -54,7 +54,7 @@ export async function openPaths(
   }
 }
 
-/** Whom a log asks. */
+/** External services of a log. */
 export interface LogHelpers {
   readonly witnesses?: readonly WitnessTarget[]
   readonly timestampUrl?: string
@@ -91,7 +91,7 @@ export async function openTestLog(
   }
 }
 
-/** A seed that no other leaf has. */
+/** A unique seed. */
 export function freshSeed(): number {
   return randomBytes(6).readUIntBE(0, 6)
 }

@@ -1,4 +1,4 @@
-/** A witness in a few lines (C2SP tlog-witness), for tests that need one that fails as they say. */
+/** A minimal witness (C2SP tlog-witness) with injectable failures. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'

@@ -60,7 +60,7 @@ export interface WrittenLog {
   /** Stages what is not sequenced. */
   stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
-  /** Signs the tree as it is, anchors it. @returns the note */
+  /** Signs a checkpoint of the present tree and stores it in the checkpoint lock. @returns the note */
   sign(): Promise<string>
   close(): Promise<void>
 }
@@ -140,12 +140,12 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   }
 }
 
-/** When the entry of this number happened, unless it is told otherwise: milliseconds since 1970. */
+/** The default time of an entry by its number: milliseconds since 1970. */
 export function entryTime(seed: number): number {
   return logStart * 1000 + seed * 10
 }
 
-/** `n` requests of three people, told apart by `from`. */
+/** `n` requests of three users; `from` numbers them. */
 export function requests(n: number, from = 0): readonly MadeEntry[] {
   return Array.from({ length: n }, (_, i) => ({
     user: `u_person-${(from + i) % 3}`,
