@@ -9,7 +9,7 @@ import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fi
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
-import { secretContext } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/wrapping.ts'
 import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'

@@ -3,7 +3,7 @@
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { secretContext } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/wrapping.ts'
 import type { ExchangeContext } from './context.ts'
 
 /** The answer to the request that had the key. */
