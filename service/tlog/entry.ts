@@ -7,7 +7,7 @@ import { decodeHex, encodeBase64, encodeBase64Url } from 'miniseal-protocol/text
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import { encodeLeaf, type GroupLabel, groupText } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
-import { randomBytes } from '../keys/random.ts'
+import { randomBytes } from '../keys/sodium-primitives.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Sender } from '../limits/client-address.ts'
 import type { LeafResult, PendingEntry } from '../store/tlog-entries.ts'
