@@ -49,6 +49,7 @@ export interface TestServiceOptions {
   readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number
   readonly maintenancePeriod?: number
+  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
