@@ -15,10 +15,14 @@ import type { CheckedLog, ClaimedTree } from '../tlog/fsck/check-database.ts'
 import { checkDatabase } from '../tlog/fsck/check-database.ts'
 import type { DetailCheck } from '../tlog/fsck/check-entry.ts'
 import { checkDetails } from '../tlog/fsck/check-entry.ts'
-import type { PinnedCheckpointFile, KeysOf } from '../tlog/fsck/claims.ts'
-import { ClaimRefused, pinnedCheckpointClaims, readPinnedCheckpoints, readClaimFile } from '../tlog/fsck/claims.ts'
-import type { ExplainedLoss } from '../tlog/fsck/claims.ts'
-import { explainLosses } from '../tlog/fsck/claims.ts'
+import type { ExplainedLoss, KeysOf, PinnedCheckpointFile } from '../tlog/fsck/claims.ts'
+import {
+  ClaimRefused,
+  explainLosses,
+  pinnedCheckpointClaims,
+  readClaimFile,
+  readPinnedCheckpoints,
+} from '../tlog/fsck/claims.ts'
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
 import { findLastCheck, saveLastCheck } from '../tlog/fsck/last-check.ts'

@@ -155,5 +155,8 @@ it('crypto/README.md seals a request and opens it', async () => {
   const { sodiumPrimitives } = await import('../../../service/keys/sodium-primitives.ts')
   const keys = { c2s: new Uint8Array(32).fill(1), s2c: new Uint8Array(32).fill(2) }
   const random = (length: number): Uint8Array => new Uint8Array(length).fill(3)
-  expect(roundTrip(sodiumPrimitives, keys, random, 1764000000)).toMatchObject({ method: 'GET', path: '/wallet' })
+  expect(roundTrip(sodiumPrimitives, keys, random, 1764000000)).toMatchObject({
+    method: 'GET',
+    path: '/wallet',
+  })
 })
