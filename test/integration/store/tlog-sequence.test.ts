@@ -1,4 +1,4 @@
-/** Staged leaves get their places, on both engines: all of them, once each, whoever asks. */
+/** Sequencing on both engines: every pending entry gets one index, whichever process sequences. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
@@ -30,7 +30,7 @@ describeOnBothEngines('sequencing', (create) => {
 
   const startLog = () => store.commit([{ kind: 'insert-log-state', state: emptyLog }])
 
-  it('does nothing without a log, and nothing when nothing is staged', async () => {
+  it('sequencing does nothing without a log or without pending entries', async () => {
     const { grow } = plainGrow()
     await appendPending(store, pendingEntry(1))
     expect(await store.sequence(grow, 256)).toEqual({ kind: 'no-log' })
@@ -39,7 +39,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(await store.sequence(grow, 256)).toEqual({ kind: 'idle' })
   })
 
-  it('moves leaves as they are, with all they are found by, and counts their hour', async () => {
+  it('sequencing moves entries unchanged, with their blind indexes, and counts their hour', async () => {
     await startLog()
     const entry = pendingEntry(7, {
       at: 1_764_003_600_000 + 59,
@@ -70,7 +70,7 @@ describeOnBothEngines('sequencing', (create) => {
     ).toEqual([[1_764_003_600, 'request', 'refused', 'replayed', expect.any(Number)]])
   })
 
-  it('grows the tree over many batches of every size, its tiles and root as RFC 6962 has them', async () => {
+  it('tiles and root match RFC 6962 after batches of every size', async () => {
     await startLog()
     const { grow, hashes } = plainGrow()
     let seed = 0
@@ -94,7 +94,7 @@ describeOnBothEngines('sequencing', (create) => {
     }
   })
 
-  it('gives the edge of the tree: the last tile of each level that is not full', async () => {
+  it('a batch receives the partial tiles of the tree', async () => {
     await startLog()
     const { grow } = plainGrow()
     const seen: string[][] = []
@@ -110,7 +110,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(seen).toEqual([[], ['0/0:255'], ['1/0:1'], ['0/1:4', '1/0:1'], ['1/0:2']])
   })
 
-  it('takes a leaf that commits late, with an id and a time before the others', async () => {
+  it('an entry that commits late, with an earlier id and time, is sequenced later', async () => {
     await startLog()
     const { grow, hashes } = plainGrow()
     const late = pendingEntry(1, { id: new Uint8Array(16), at: 1 })
@@ -122,7 +122,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect((await store.findLogEntryByHash(late.hash))?.globalIndex).toBe(2)
   })
 
-  it('takes no more than it was told, and leaves the rest for the next time', async () => {
+  it('a batch takes at most its limit', async () => {
     await startLog()
     const { grow } = plainGrow()
     await appendPending(store, ...Array.from({ length: 20 }, (_, i) => pendingEntry(i)))
@@ -131,7 +131,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(await store.sequence(grow, 12)).toMatchObject({ leaves: 8, state: { size: 20 } })
   })
 
-  it('undoes everything when the tree cannot be grown, and hands the reason on', async () => {
+  it('a batch whose tree cannot be computed is undone, and the reason is returned', async () => {
     await startLog()
     await appendPending(store, pendingEntry(1))
     const cause = new Error('no')
@@ -143,7 +143,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(await store.findLogState()).toEqual(emptyLog)
   })
 
-  it('undoes everything when a tile, the state or a place is not as it was computed from', async () => {
+  it('a batch is undone when a tile, the state or an index changed meanwhile', async () => {
     await startLog()
     const { grow } = plainGrow()
     await appendPending(store, pendingEntry(1))
@@ -156,7 +156,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(await store.findLogEntry(1)).toBeUndefined()
   })
 
-  it('refuses a place that is taken, and its neighbours in the transaction commit', async () => {
+  it('a batch with a taken index fails, and other work of its transaction commits', async () => {
     await startLog()
     await store.commit([{ kind: 'insert-log-entry', entry: { ...pendingEntry(50), globalIndex: 0 } }])
     await appendPending(store, pendingEntry(1))
@@ -168,7 +168,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(neighbour).toMatchObject({ status: 'fulfilled', value: { kind: 'committed' } })
   })
 
-  it('loses and doubles nothing when four connections sequence at once', async () => {
+  it('four connections that sequence at once lose and duplicate no entry', async () => {
     await startLog()
     const others = await Promise.all([1, 2, 3].map(() => openStore(database.location)))
     const stores = [store, ...others]
@@ -196,7 +196,7 @@ describeOnBothEngines('sequencing', (create) => {
     expect(entries.map(({ hash }) => hash)).toEqual(hashes)
   })
 
-  it('goes on in the next log once one was started, its places beyond all others', async () => {
+  it('sequencing continues in a newly started log, with indexes beyond all others', async () => {
     await startLog()
     const first = plainGrow()
     await appendPending(store, pendingEntry(1))

@@ -1,4 +1,4 @@
-/** Intents, subject keys and what is forgotten of a person, on both engines. */
+/** Intents, subject keys and redaction, on both engines. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write } from '../../../service/store/store.ts'
@@ -14,7 +14,7 @@ import { bytes, DAY, holdSubjectKey, insertSubjectKey, login, NOW, putIntent } f
 
 const MANY = Array.from({ length: 40 }, (_, i) => i)
 
-describeOnBothEngines('the journal', (create) => {
+describeOnBothEngines('intents, subject keys and redaction', (create) => {
   let database: TestDatabase
   let here: Store
   let there: Store
@@ -39,19 +39,19 @@ describeOnBothEngines('the journal', (create) => {
     if (result.kind !== 'sequenced') throw new Error(result.kind)
   }
 
-  test('lists intents that began before a time, the oldest first, with what was put', async () => {
+  test('intents that began before a time are listed, oldest first', async () => {
     await commit(putIntent(1, NOW, bytes(8, 5)), putIntent(2, NOW - 9), putIntent(3, NOW + 1))
     const listed = await here.listIntents(NOW + 1, 10)
     expect(listed).toEqual([putIntent(2, NOW - 9).intent, putIntent(1, NOW, bytes(8, 5)).intent])
     expect(await here.listIntents(NOW + 1, 1)).toHaveLength(1)
   })
 
-  test('an intent is put once', async () => {
+  test('an intent is inserted once', async () => {
     expect(await commit(putIntent(1))).toBe('committed')
     expect(await commit(putIntent(1))).toBe('refused')
   })
 
-  test('of many that tell what came of an intent, over two connections, exactly one does', async () => {
+  test('of many simultaneous deletions of an intent over two connections exactly one commits', async () => {
     await commit(putIntent(1))
     const results = await Promise.all(
       MANY.map((i) =>
@@ -66,7 +66,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await commit(deleteIntent(1))).toBe('refused')
   })
 
-  test('of many subject keys for one person, over two connections, the first one stands', async () => {
+  test('of many simultaneous subject keys for one person exactly one commits', async () => {
     const results = await Promise.all(
       MANY.map((i) => (i % 2 === 0 ? here : there).commit([insertSubjectKey(1, i)])),
     )
@@ -75,7 +75,7 @@ describeOnBothEngines('the journal', (create) => {
     expect((await there.findSubjectKey(bytes(8, 1)))?.keyWrapped).toEqual(bytes(60, winner))
   })
 
-  test('a subject key is held only as it is, and not once it was destroyed', async () => {
+  test('a subject key is locked only in its current form, and not after it was deleted', async () => {
     await commit(insertSubjectKey(1, 1))
     expect(await commit(holdSubjectKey(1, 1))).toBe('committed')
     expect(await commit(holdSubjectKey(1, 2))).toBe('refused')
@@ -84,7 +84,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await commit({ kind: 'delete-subject-key', subjectIndex: bytes(8, 1) })).toBe('refused')
   })
 
-  test('what is staged with a held key is there when the key is destroyed, or is not staged at all', async () => {
+  test('an entry that is inserted with a locked key is visible to the deletion of the key, or is refused', async () => {
     for (const round of MANY) {
       await commit(insertSubjectKey(round, 1))
       const entry = sealedPendingEntry(pendingEntry(round, { userBlindIndex: bytes(8, round) }))
@@ -102,7 +102,7 @@ describeOnBothEngines('the journal', (create) => {
     }
   })
 
-  test('finds a staged leaf by id and by hash', async () => {
+  test('a pending entry is found by id and by hash', async () => {
     const entry = sealedPendingEntry(pendingEntry(3))
     await appendPending(here, entry)
     expect(await here.findPending(entry.id)).toEqual(entry)
@@ -110,7 +110,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await here.findPending(pendingEntry(4).hash)).toBeUndefined()
   })
 
-  test('forgets what is found by a person, staged or placed, in bounded steps, and nothing of others', async () => {
+  test("redaction erases a person's blind indexes and details, pending or sequenced, in bounded steps", async () => {
     const tags = {
       deviceBlindIndex: bytes(8, 7),
       ipBlindIndex: bytes(8, 8),
@@ -153,7 +153,7 @@ describeOnBothEngines('the journal', (create) => {
     })
   })
 
-  test('forgets entries of a device that name no user, and leaves those that do to their user', async () => {
+  test('redaction by device covers only entries without a user', async () => {
     const device = bytes(8, 7)
     await appendPending(here, pendingEntry(1, { userBlindIndex: null, deviceBlindIndex: device }))
     await appendPending(here, pendingEntry(2, { userBlindIndex: bytes(8, 2), deviceBlindIndex: device }))
@@ -166,7 +166,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await here.findLogEntryByHash(pendingEntry(2).hash)).toMatchObject({ deviceBlindIndex: device })
   })
 
-  test('intents of a person lose the tag', async () => {
+  test('redaction removes the user from their intents', async () => {
     await commit(putIntent(1, NOW, bytes(8, 1)), putIntent(2, NOW, bytes(8, 2)))
     await commit({ kind: 'redact-intents', blindIndex: bytes(8, 1) })
     const tags = (await here.listIntents(NOW + 1, 10)).map(({ userBlindIndex }) => userBlindIndex)
@@ -174,7 +174,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(tags).toContainEqual(bytes(8, 2))
   })
 
-  test('a user is left without what WeChat said of them, and their devices without names', async () => {
+  test("redaction erases a user's secrets and the names of their devices", async () => {
     await login(here)
     await commit({ kind: 'rename-device', id: 'device-1', user: 'user-1', name: 'Phone' })
     const blanked = await commit(
@@ -193,7 +193,7 @@ describeOnBothEngines('the journal', (create) => {
     expect(await commit({ kind: 'redact-user', id: 'user-2', now: NOW })).toBe('refused')
   })
 
-  test('pruning forgets details past their time with what they are found by, a few at a time, and keeps the leaves', async () => {
+  test('pruning erases expired details and their blind indexes in small steps, and keeps the leaves', async () => {
     await appendPending(
       here,
       ...[1, 2, 3].map((seed) => pendingEntry(seed, { detailExpiresAt: NOW - 1 })),

@@ -1,4 +1,4 @@
-/** How commits reach PostgreSQL: together where they may, in few round trips, and each answered as if it were alone. */
+/** Group commit on PostgreSQL: shared transactions, few round trips, a result for each commit. */
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPostgresStore, type PostgresOptions } from '../../../service/store/postgres/store.ts'
@@ -49,7 +49,7 @@ describe('commits on PostgreSQL', () => {
 
   const seeds = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 
-  test('a request takes two round trips, whatever it writes', async () => {
+  test('a commit takes two round trips, however many writes it has', async () => {
     await store.commit([claimNonce(1)])
     await store.commit([insertSubjectKey()])
     proxy.take()
@@ -58,7 +58,7 @@ describe('commits on PostgreSQL', () => {
     expect(proxy.take()).toMatchObject({ syncs: 1, queries: 1 })
   })
 
-  test('those that wait share transactions, and each gets its own answer', async () => {
+  test('waiting commits share transactions, and each gets its own result', async () => {
     await store.commit([claimNonce(7), claimNonce(300)])
     reports.length = 0
     const results = await Promise.all(seeds(200).map((seed) => store.commit([claimNonce(seed)])))
@@ -77,7 +77,7 @@ describe('commits on PostgreSQL', () => {
     expect(await store.commit([claimNonce(401), claimNonce(402)])).toEqual({ kind: 'committed' })
   })
 
-  test('one whose length a constraint forbids is refused among those that share its moment', async () => {
+  test('a commit that violates a constraint is refused, and the others of its transaction succeed', async () => {
     const short = { ...claimNonce(1), nonce: bytes(15, 1) }
     const results = await Promise.all(
       [short, ...seeds(10).map((seed) => claimNonce(seed))].map((w) => store.commit([w])),
@@ -86,7 +86,7 @@ describe('commits on PostgreSQL', () => {
     expect(new Set(results.slice(1).map(({ kind }) => kind))).toEqual(new Set(['committed']))
   })
 
-  test('nobody waits for a row that somebody else needs and a third one holds', async () => {
+  test('a locked row delays only the commit that needs it', async () => {
     // So that it would not be over by itself within this test.
     const patient = await open(proxy, { statementTimeout: 60_000 })
     await login(patient)
@@ -106,7 +106,7 @@ describe('commits on PostgreSQL', () => {
     await patient.close()
   })
 
-  test('what touches rows of several requests is committed alone', async () => {
+  test('a write that is not shareable commits alone', async () => {
     await login(store)
     reports.length = 0
     await Promise.all(seeds(20).map((seed) => store.commit([pushEvent(seed)])))
@@ -114,7 +114,7 @@ describe('commits on PostgreSQL', () => {
     expect(await store.listEvents('user-1', 0, 100)).toMatchObject({ first: 1, last: 20 })
   })
 
-  test('statements that come again and again are prepared, once a connection', async () => {
+  test('frequent statements are prepared once for each connection', async () => {
     const narrow = await open(proxy, { poolSize: 1 })
     proxy.take()
     for (const seed of seeds(60)) {
@@ -129,7 +129,7 @@ describe('commits on PostgreSQL', () => {
     await narrow.close()
   })
 
-  test('a statement that is no longer prepared is prepared again', async () => {
+  test('a prepared statement that the server has dropped is prepared again', async () => {
     const narrow = await open(proxy, { poolSize: 1 })
     for (const seed of seeds(40)) await narrow.commit([claimNonce(seed)])
     await other.query(`alter table nonces add column more text`)
@@ -138,7 +138,7 @@ describe('commits on PostgreSQL', () => {
     await narrow.close()
   })
 
-  test('through a pooler nothing is prepared and no setting stays; a statement is given up all the same', async () => {
+  test('through a pooler nothing is prepared and settings are per transaction; statements still time out', async () => {
     const pooler = await startPostgresProxy(database.url, true)
     const behind = await open(pooler, { statementTimeout: 300, poolSize: 2 })
     for (const seed of seeds(60)) await behind.commit([claimNonce(seed)])
@@ -155,7 +155,7 @@ describe('commits on PostgreSQL', () => {
     await pooler.close()
   })
 
-  test('nothing is written when the transaction could not be opened as it should', async () => {
+  test('nothing is written when the transaction cannot be opened', async () => {
     const { createPostgresPool } = await import('../../../service/store/postgres/pool.ts')
     const { runBatch } = await import('../../../service/store/postgres/transaction.ts')
     const pool = createPostgresPool({

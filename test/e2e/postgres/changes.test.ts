@@ -1,4 +1,4 @@
-/** Hints through PostgreSQL's NOTIFY: through other schemas, lost connections, and poolers that swallow them. */
+/** Change notifications by NOTIFY: other schemas, lost connections, and poolers that drop them. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
@@ -9,7 +9,7 @@ import type { Store } from '../../../service/store/store.ts'
 import { createPostgres } from '../../integration/store/engines.ts'
 import { login, pushEvent } from '../../integration/store/records.ts'
 
-describe('hints on PostgreSQL', () => {
+describe('change notifications on PostgreSQL', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let here: Store
   let there: Store
@@ -44,12 +44,12 @@ describe('hints on PostgreSQL', () => {
 
   const isOurs = ({ kind, user }: Change) => kind === 'events' && user === 'user-1'
 
-  test('name the user, soon after the commit, once the connection listens', async () => {
+  test('a notification names the user shortly after the commit', async () => {
     watch(here)
     await pushThere(1, isOurs)
   })
 
-  test('do not reach another schema of the same database', async () => {
+  test('a notification does not reach another schema of the same database', async () => {
     const elsewhere = await createPostgres()
     const foreign = await openPostgresStore(elsewhere.url)
     try {
@@ -65,7 +65,7 @@ describe('hints on PostgreSQL', () => {
     }
   })
 
-  test('come again after the listening connection was ended, with word of what was missed', async () => {
+  test('a lost listening connection is replaced, and listeners are notified that anything may have changed', async () => {
     watch(here)
     await pushThere(9, isOurs)
     const admin = new Client({ connectionString: database.url })
@@ -80,7 +80,7 @@ describe('hints on PostgreSQL', () => {
     await pushThere(2, isOurs)
   })
 
-  test('are made up for where they are swallowed, as by a pooler: anything may have changed, every second', async () => {
+  test('without notifications, as through a pooler, listeners are notified every second', async () => {
     const { url, server } = await deafProxy(database.url)
     const deaf = await openPostgresStore(url)
     try {
@@ -96,7 +96,7 @@ describe('hints on PostgreSQL', () => {
     }
   })
 
-  test('with too many users for one notification say that anybody may be meant', async () => {
+  test('changes of too many users for one notification are sent as a change of any user', async () => {
     const users = Array.from({ length: 300 }, (_, i) => `user-with-a-rather-long-name-${i}`)
     await there.commit(
       users.map((id) => ({

@@ -1,4 +1,4 @@
-/** What the store tells for metrics: how many sessions are open, and every transaction that writes. */
+/** Metrics of the store: open sessions, and a report for every transaction that writes. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { CommitReport, Store } from '../../../service/store/store.ts'
@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import { claimNonce, endSession, HOUR, insertSession, NOW, putDevice, putUser } from './records.ts'
 
-describeOnBothEngines('what is told of the store', (create) => {
+describeOnBothEngines('metrics of the store', (create) => {
   let database: TestDatabase
   let store: Store
   let reports: CommitReport[] = []
@@ -22,7 +22,7 @@ describeOnBothEngines('what is told of the store', (create) => {
     await database.remove()
   })
 
-  it('counts the sessions that have neither ended nor expired', async () => {
+  it('sessions that have neither ended nor expired are counted', async () => {
     expect(await store.countSessions(NOW)).toBe(0)
     await store.commit([putUser(), putDevice(), ...[1, 2, 3].map((seed) => insertSession(seed))])
     await store.commit([insertSession(4, NOW - 2 * HOUR)])
@@ -33,7 +33,7 @@ describeOnBothEngines('what is told of the store', (create) => {
     expect(await store.countSessions(NOW + 2 * HOUR)).toBe(0)
   })
 
-  it('reports every commit once, whether its writes were taken or refused', async () => {
+  it('every commit is reported once, refused or not', async () => {
     await Promise.all([1, 2, 3, 4].map((seed) => store.commit([claimNonce(seed)])))
     expect(await store.commit([claimNonce(1)])).toMatchObject({ kind: 'refused' })
     expect(reports.reduce((sum, { size }) => sum + size, 0)).toBe(5)
@@ -43,7 +43,7 @@ describeOnBothEngines('what is told of the store', (create) => {
     }
   })
 
-  it('reports a commit that failed as failed', async () => {
+  it('a failed commit is reported as failed', async () => {
     await store.commit([claimNonce(1)])
     await database.sql('alter table nonces rename to nonces_elsewhere')
     await expect(store.commit([claimNonce(2)])).rejects.toThrow(StoreUnavailable)

@@ -1,4 +1,4 @@
-/** Searches of the log as the databases plan them: with 50,000 entries, each by an index, and none by sorting. */
+/** Query plans of log searches: among 50,000 entries each search uses an index, and none sorts. */
 import Database from 'better-sqlite3'
 import { drizzle as drizzleSqlite } from 'drizzle-orm/better-sqlite3'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres'
@@ -79,7 +79,7 @@ describeOnBothEngines('a search among 50,000 entries', (create) => {
     }
   })
 
-  it('by a time is a walk along the places that it can be at, not over all that is newer', async () => {
+  it('by time scans only the indexes that the time range can have', async () => {
     await planned.searching.searchLog(minute, Number.MAX_SAFE_INTEGER, 51)
     const plans = await planned.plans()
     expect(plans.length).toBeGreaterThanOrEqual(3)

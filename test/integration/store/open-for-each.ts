@@ -1,11 +1,11 @@
-/** A store on a database of its own for each test of a suite, and what is expected of its commits. */
+/** A store on its own database for each test of a suite, and assertions on its commits. */
 import { afterEach, beforeEach, expect } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write } from '../../../service/store/store.ts'
 import type { TestDatabase } from './engines.ts'
 
 export interface Opened {
-  /** Of the test that runs. */
+  /** Of the running test. */
   readonly store: Store
   readonly database: TestDatabase
   expectCommitted(...writes: readonly Write[]): Promise<void>
@@ -18,7 +18,7 @@ export interface Opened {
 export function openForEach(create: () => Promise<TestDatabase>): Opened {
   let open: { readonly store: Store; readonly database: TestDatabase } | undefined
   const now = () => {
-    if (open === undefined) throw new Error('no test runs')
+    if (open === undefined) throw new Error('no test is running')
     return open
   }
   beforeEach(async () => {
