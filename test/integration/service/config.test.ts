@@ -8,7 +8,7 @@ import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
