@@ -1,16 +1,24 @@
 /**
- * The tests in tiers: `npm test` runs the projects `unit` and `integration`, `npm run test:e2e` runs `e2e` and `postgres`,
+ * The tests in tiers: `npm test` runs the projects `unit` and `integration*`, `npm run test:e2e` runs `e2e` and `postgres`,
  * `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
  */
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** The test files below `test/` whose text matches. */
+function filesWith(folders: RegExp, text: RegExp): string[] {
+  return readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((file) => folders.test(file) && file.endsWith('.test.ts'))
+    .map((file) => `test/${file}`)
+    .filter((file) => text.test(readFileSync(file, 'utf8')))
+}
+
 /** Suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
-const engineSuites = readdirSync('test', { recursive: true, encoding: 'utf8' })
-  .map((file) => `test/${file}`)
-  .filter((file) => /^test\/(?:integration|long)\/.*\.test\.ts$/.test(file))
-  .filter((file) => /describe(?:OnBothEngines|WithBothDatabases)\(/.test(readFileSync(file, 'utf8')))
+const engineSuites = filesWith(/^(?:integration|long)\//, /describe(?:OnBothEngines|WithBothDatabases)\(/)
+
+/** A mock of a module needs a module graph of its own. */
+const withMocks = filesWith(/^integration\//, /\bvi\.mock\(/)
 
 /** Databases of tests need no disk: an fsync in memory takes 0.1 ms instead of several. */
 const memoryFolder = hasSpace('/dev/shm') ? { TMPDIR: '/dev/shm' } : {}
@@ -57,11 +65,16 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: withMocks,
           // One import of the service for all files of a worker.
           isolate: false,
           env: memoryFolder,
           globalSetup,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'integration-mocks', include: withMocks, env: memoryFolder, globalSetup },
       },
       {
         extends: true,

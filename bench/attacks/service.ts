@@ -1,4 +1,4 @@
-/** A service in a process of its own, with the limits of production, a small backend and a WeChat that can hang. */
+/** A service in a child process with production limits, a small backend, and a WeChat API that can hang. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultLimits } from '../../service/limits/settings.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { TestService } from '../../test/support/service.ts'
 import { freePort, serviceOutside } from '../../test/support/service-process.ts'

@@ -1,10 +1,10 @@
-/** The process is killed at any moment and started again: nothing acknowledged is lost, nothing happens twice. */
+/** SIGKILL at random points and restart: no acknowledged transfer is lost, none is executed twice. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readConfig } from '../../service/config/config.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { Prepared, RawSession, ReceivedReply } from '../support/raw-client.ts'
 import { logIn, send } from '../support/raw-client.ts'
@@ -53,7 +53,7 @@ const posting = (note: string) => ({
   body: { payee: 'bob', amount: 1, currency: 'CNY', note },
 })
 
-/** Sends transfers one after another until the service is gone; says which were acknowledged. */
+/** Sends transfers in sequence until the service dies. @returns those acknowledged */
 async function work(name: string, sent: Map<string, Prepared>, done: Map<string, string>): Promise<void> {
   for (let i = 0; i < 10_000; i++) {
     const note = `${name}-${i}`

@@ -1,10 +1,10 @@
-/** Floods against a service in a process of its own, while an honest client works: it is served, and memory is bounded. */
+/** Floods a service while an honest client works: the client is served and memory stays bounded. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { Aim, Flood, Idler } from '../support/floods.ts'
 import {

@@ -9,7 +9,7 @@ import { readConfig } from '../../service/config/config.ts'
 import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 
 export interface TestService {
   readonly origin: string
@@ -41,7 +41,7 @@ export interface OwnService extends TestService {
 
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
-  /** Instead of what the environment says. */
+  /** Overrides the environment. */
   readonly config?: Partial<Config>
   readonly backend?: Backend
   readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
@@ -49,6 +49,7 @@ export interface TestServiceOptions {
   readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number
   readonly maintenancePeriod?: number
+  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
