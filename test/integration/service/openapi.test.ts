@@ -66,9 +66,9 @@ describe('a running service', () => {
     const type = operation?.responses[received.status]?.content
     if (type === undefined) expect(received.json).toBeUndefined()
     else
-      expect(judge(at('responses', received.status, 'content', 'application/json', 'schema'), received.json)).toBe(
-        '',
-      )
+      expect(
+        judge(at('responses', received.status, 'content', 'application/json', 'schema'), received.json),
+      ).toBe('')
     if (body === undefined) expect(operation?.requestBody).toBeUndefined()
     else expect(judge(at('requestBody', 'content', 'application/json', 'schema'), body)).toBe('')
     exercised.set(id, (exercised.get(id) ?? new Set()).add(received.status))

@@ -204,6 +204,9 @@ it('a summary with hidden characters or over the length limit is payload_invalid
       key: `telling ${encodeURIComponent(payee)}`,
     }
     const received = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
-    expect(received.json).toMatchObject({ code: 'payload_invalid', detail: expect.stringContaining('summary') })
+    expect(received.json).toMatchObject({
+      code: 'payload_invalid',
+      detail: expect.stringContaining('summary'),
+    })
   }
 })
