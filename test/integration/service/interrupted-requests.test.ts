@@ -125,7 +125,7 @@ it('a request that failed with an unknown outcome is never run again', async () 
   runs[0]?.(500)
   expect((await failed).json).toMatchObject({ code: 'internal', outcome: 'unknown', step: 'handler' })
   // Operators see the route; the error text may contain anything.
-  expect(service.logText()).toMatch(/"fault":\{"name":"Error","at":\["[^"]*lost-requests\.test/)
+  expect(service.logText()).toMatch(/"fault":\{"name":"Error","at":\["[^"]*interrupted-requests\.test/)
   expect(service.logText()).not.toContain('in the middle')
   service.advanceClock(61)
   expect((await session.send(order)).json).toMatchObject({
