@@ -1,6 +1,6 @@
 /** @jsxRuntime automatic */
 /** @jsxImportSource hono/jsx */
-/** `/audit`: the shell of the auditors' pages, their script and their style. Everything else they ask the API for. */
+/** `/audit`: the HTML shell, script and style of the audit pages. The pages load data from the API. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { packageRoot } from '../package-root.ts'
 import { auditApi } from './api/api.ts'
 import type { AuditParts } from './api/parts.ts'
 
-/** Nothing from elsewhere, nothing inline, nowhere in a frame. */
+/** No other origins, no inline code, no framing. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,7 +29,7 @@ const files = { 'app.js': 'text/javascript; charset=utf-8', 'app.css': 'text/css
 
 type FileName = keyof typeof files
 
-/** The paths of the pages: the script decides what each shows. */
+/** Client-side routes. */
 const pagePaths = ['/', '/overview', '/integrity', '/entries/:id'] as const
 
 /** The routes below `/audit`. */
@@ -46,10 +46,10 @@ export function auditRoutes(parts: AuditParts): Hono {
     const name = c.req.param('name')
     const file = isFile(name) ? (await built())?.get(name) : undefined
     if (file === undefined || !isFile(name)) return c.notFound()
-    // The same bytes for everybody who asks: none of them is copied.
+
     return c.body(file.bytes, 200, {
       'content-type': files[name],
-      // Its name is asked for with its digest.
+      // The URL contains a hash of the content.
       'cache-control': 'public, max-age=31536000, immutable',
     })
   })
@@ -68,27 +68,27 @@ function isFile(name: string): name is FileName {
   return Object.hasOwn(files, name)
 }
 
-/** Reads what `npm run build` has made, once it is there; `undefined` before. */
+/** Reads the build output once; `undefined` until it exists. */
 function readBuilt(): () => Promise<BuiltFiles | undefined> {
   const folder = join(packageRoot(), 'dist', 'pages', 'audit')
-  let kept: BuiltFiles | undefined
+  let cached: BuiltFiles | undefined
   return async () => {
-    if (kept !== undefined) return kept
+    if (cached !== undefined) return cached
     try {
       const read = (Object.keys(files) as FileName[]).map(async (name): Promise<[FileName, BuiltFile]> => {
         const bytes = new Uint8Array(await readFile(join(folder, name)))
         return [name, { bytes, digest: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }]
       })
-      kept = new Map(await Promise.all(read))
+      cached = new Map(await Promise.all(read))
     } catch {
       return undefined
     }
-    return kept
+    return cached
   }
 }
 
 function page(c: Context, built: BuiltFiles | undefined): Response | Promise<Response> {
-  if (built === undefined) return c.text('The pages are not built: npm run build\n', 503)
+  if (built === undefined) return c.text('audit pages not built; run npm run build\n', 503)
   const language = languageOf(c.req.header('accept-language'))
   c.header('vary', 'accept-language')
   c.header('cache-control', 'no-cache')
@@ -120,12 +120,12 @@ function Shell({ language, style, script }: ShellOptions) {
       </head>
       <body>
         <div id="app">
-          <p class="starting">{isChinese ? '正在载入…' : 'Loading…'}</p>
+          <p class="starting">{isChinese ? '正在加载…' : 'Loading…'}</p>
         </div>
         <noscript>
           {isChinese
-            ? '这些页面在浏览器中验证日志，需要 JavaScript。'
-            : 'These pages verify the log in the browser: they need JavaScript.'}
+            ? '审计页面在浏览器中验证日志，需要启用 JavaScript。'
+            : 'The audit pages verify the log in the browser and require JavaScript.'}
         </noscript>
       </body>
     </html>

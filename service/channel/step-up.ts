@@ -10,7 +10,7 @@ import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'minise
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
-import { secretContext } from '../keys/secret-places.ts'
+import { secretContext } from '../keys/wrapping.ts'
 import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'

@@ -1,8 +1,7 @@
 /** The environment before its values are parsed: mode, unknown names, values from files, database and master keys. */
 import { readFileSync } from 'node:fs'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { findWeakness } from '../keys/key-weakness.ts'
-import { findDevelopmentMasterKey, parseMasterKeys } from '../keys/master-keys.ts'
+import { findDevelopmentMasterKey, findWeakness, parseMasterKeys } from '../keys/master-keys.ts'
 import type { DatabaseLocation, DatabaseVariables } from '../store/open-store.ts'
 import { parseDatabase } from '../store/open-store.ts'
 import { fileVariables, findUnknownVariables, variables } from './variables.ts'

@@ -1,4 +1,4 @@
-/** What the service publishes about its keys: the channel configuration, two JWK Sets, the log's verifier key. */
+/** Published keys: the channel configuration, two JWK Sets, the log's verifier key. */
 import type {
   ChannelConfiguration,
   LogKeys,
@@ -9,18 +9,17 @@ import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-r
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { ServiceKeyKind } from '../store/service-keys.ts'
-import type { Keyring } from './keyring.ts'
-import { configurationLifetime } from './keyring.ts'
-import { announcedLogKey } from './log-key.ts'
+import { configurationLifetime, type Keyring } from './keyring.ts'
+import type { ServiceKey } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
-/** What stands in the configuration besides keys. */
+/** The configuration besides its keys. */
 export interface ChannelSettings {
   readonly origin: string
   readonly window: SignatureWindow
   /** Bytes. */
   readonly maxFrame: number
-  /** Which witnesses must have cosigned what receipts rest on: see `LogKeys`. Absent: none. */
+  /** Which witnesses must have cosigned the checkpoint of a receipt: see `LogKeys`. Absent: none. */
   readonly witnessPolicy?: string | undefined
 }
 
@@ -28,7 +27,7 @@ export interface ChannelSettings {
 export interface LogNames {
   /** Of the log that is written to. */
   readonly origin: string
-  /** Of those that have ended, the newest first. */
+  /** Of ended logs, the newest first. */
   readonly ended: readonly string[]
 }
 
@@ -38,9 +37,25 @@ export function noteVerifierKey(name: string, publicKey: Uint8Array): string {
 }
 
 /**
- * Which keys verify the service's logs at `now`: the announced one under the name of the present log, and each log key in
- * use under the names of those that have ended. A key that was ended, as after a leak, is not among them: whoever has it
- * could sign under an old name for ever.
+ * The log key of a configuration made at `now`: the newest one that has signed for a configuration's lifetime.
+ *
+ * After a rotation every checkpoint has a signature of both keys. The new key is announced after a day: by then every
+ * checkpoint that clients receive has its signature, whichever process made it. The old one signs for a day more, for
+ * clients that hold a configuration with it. So every client finds the signature that it verifies.
+ *
+ * Where no key is that old, on the first day or after a revocation, it is the oldest one.
+ *
+ * @throws KeyMissing.
+ */
+export function announcedLogKey(keyring: Keyring, now: number): ServiceKey {
+  const signing = keyring.published('log', now).filter(({ notBefore }) => notBefore <= now)
+  const established = signing.find(({ notBefore }) => notBefore + configurationLifetime <= now)
+  return established ?? signing.at(-1) ?? keyring.current('log', now)
+}
+
+/**
+ * The keys that verify the service's logs at `now`: the announced one under the name of the current log, and each log key
+ * in use under the names of ended logs. A revoked key is not among them: a thief could sign under an old name forever.
  */
 export function publishedLogKeys(keyring: Keyring, { origin, ended }: LogNames, now: number): LogKeys {
   const { publicKey } = announcedLogKey(keyring, now)
@@ -78,14 +93,14 @@ function policyOf({ witnessPolicy }: ChannelSettings): Pick<LogKeys, 'policy'> {
   return witnessPolicy === undefined ? {} : { policy: witnessPolicy }
 }
 
-/** The keys of a kind as the configuration lists them, the current one first. */
+/** The keys of a kind in the form of the configuration, the current one first. */
 export function published(keyring: Keyring, kind: ServiceKeyKind, now: number): readonly PublishedKey[] {
   return keyring
     .published(kind, now)
     .map(({ kid, publicKey, notBefore, notAfter }) => ({ kid, publicKey, nbf: notBefore, exp: notAfter }))
 }
 
-/** What a key signs, as its JWK says in `miniseal_use`; no key serves two purposes. */
+/** The `miniseal_use` of a JWK. No key serves two purposes. */
 export type KeyPurpose = 'token' | 'message'
 
 const kindOf: Readonly<Record<KeyPurpose, ServiceKeyKind>> = { token: 'token', message: 'signing' }

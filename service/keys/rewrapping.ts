@@ -1,67 +1,69 @@
-/** Wraps every stored secret anew under the current master key, while services run on the same database. */
+/** Rewraps every stored secret with the current master key, while services run on the same database. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '../store/store.ts'
-import type { RowKey, WrappedColumn, WrappedValue } from '../store/wrapped-values.ts'
-import { secretContext, wrappedColumns } from './secret-places.ts'
-import type { SecretWrapper } from './wrapping.ts'
+import {
+  type RowKey,
+  type WrappedColumn,
+  type WrappedValue,
+  wrappedColumns,
+} from '../store/wrapped-values.ts'
+import { type SecretWrapper, secretContext } from './wrapping.ts'
 
-/** Values that are in work at the same time: a few milliseconds of the database. */
+/** Values that are rewrapped at the same time: a few milliseconds of the database. */
 const batchSize = 100
 
-/** Between two batches, so that requests come to the database in between, in milliseconds. */
+/** Between two batches, in milliseconds, for requests. */
 const pause = 5
 
-/** A process that writes with an old key leaves something to do each time; then it is the one to be mended. */
-const passes = 3
+/** Each pass finds what a process with an old configuration wrote meanwhile; such a process has to be restarted. */
+const maxPasses = 3
 
-/** What a rewrapping has come to. */
-export interface Rewrapping {
-  /** Values that are wrapped with the current key now. */
-  readonly done: number
-  /** Values that are not, at the end. */
-  readonly left: number
-  /** Of these: values that do not open with any configured key. They were left as they are. */
-  readonly closed: number
+export interface RewrapResult {
+  readonly rewrapped: number
+  /** Values that are not wrapped with the current key, at the end. */
+  readonly remaining: number
+  /** Of these: values that no configured key can unwrap. They are unchanged. */
+  readonly unreadable: number
 }
 
-/** Values under another master key than the current one, in all columns. */
+/** Counts the values that are not wrapped with the current master key, in all columns. */
 export async function countOld(store: Store, wrapper: SecretWrapper): Promise<number> {
   let total = 0
-  for (const column of wrappedColumns) total += await store.countWrapped(column, wrapper.mark)
+  for (const column of wrappedColumns) total += await store.countWrapped(column, wrapper.prefix)
   return total
 }
 
 /**
- * Wraps what is left under old keys with the current one. It may be stopped at any moment and run again: what is done
- * is told by the value itself. A value that somebody else replaces meanwhile stays as they wrote it.
+ * Rewraps all values that are not wrapped with the current key. It may be interrupted at any time and run again: the value
+ * itself shows whether it is done. A value that is replaced meanwhile stays as it was written.
  *
- * @param onProgress hears how many values of how many are done, after each batch
+ * @param onProgress called after each batch
  */
 export async function rewrapAll(
   store: Store,
   wrapper: SecretWrapper,
   onProgress: (done: number, total: number) => void = () => {},
-): Promise<Rewrapping> {
+): Promise<RewrapResult> {
   const total = await countOld(store, wrapper)
-  let done = 0
-  let closed = 0
-  for (let pass = 0; pass < passes; pass++) {
-    closed = 0
+  let rewrapped = 0
+  let unreadable = 0
+  for (let pass = 0; pass < maxPasses; pass++) {
+    unreadable = 0
     for (const column of wrappedColumns) {
       for await (const batch of oldValues(store, wrapper, column)) {
         const results = await Promise.all(batch.map((value) => rewrap(store, wrapper, column, value)))
-        done += results.filter((result) => result === 'done').length
-        closed += results.filter((result) => result === 'closed').length
-        onProgress(Math.min(done, total), total)
+        rewrapped += results.filter((result) => result === 'rewrapped').length
+        unreadable += results.filter((result) => result === 'unreadable').length
+        onProgress(Math.min(rewrapped, total), total)
         await sleep(pause)
       }
     }
-    if ((await countOld(store, wrapper)) === closed) break
+    if ((await countOld(store, wrapper)) === unreadable) break
   }
-  return { done, left: await countOld(store, wrapper), closed }
+  return { rewrapped, remaining: await countOld(store, wrapper), unreadable }
 }
 
-/** Batch after batch in the order of the rows' keys, so that what cannot be wrapped anew is met once. */
+/** In the order of the rows' keys, so that each unreadable value is visited once. */
 async function* oldValues(
   store: Store,
   wrapper: SecretWrapper,
@@ -69,20 +71,20 @@ async function* oldValues(
 ): AsyncGenerator<readonly WrappedValue[]> {
   let after: RowKey | undefined
   for (;;) {
-    const batch = await store.listWrapped(column, wrapper.mark, after, batchSize)
+    const batch = await store.listWrapped(column, wrapper.prefix, after, batchSize)
     if (batch.length > 0) yield batch
     if (batch.length < batchSize) return
     after = batch.at(-1)?.row
   }
 }
 
-/** Each in a transaction of its own: a value that was replaced or deleted meanwhile does not hold up the others. */
+/** One transaction for each value, so that one that was replaced or deleted meanwhile does not undo the others. */
 async function rewrap(
   store: Store,
   wrapper: SecretWrapper,
   column: WrappedColumn,
   { row, wrapped }: WrappedValue,
-): Promise<'done' | 'elsewhere' | 'closed'> {
+): Promise<'rewrapped' | 'replaced' | 'unreadable'> {
   const context = secretContext(column, row)
   let to: Uint8Array
   try {
@@ -90,8 +92,8 @@ async function rewrap(
     to = wrapper.wrap(secret, context)
     secret.fill(0)
   } catch {
-    return 'closed'
+    return 'unreadable'
   }
   const result = await store.commit([{ kind: 'replace-wrapped', column, row, from: wrapped, to }])
-  return result.kind === 'committed' ? 'done' : 'elsewhere'
+  return result.kind === 'committed' ? 'rewrapped' : 'replaced'
 }

@@ -1,12 +1,11 @@
-/** The service's own keys: how one is made, named, wrapped and read back (protocol, section 3). */
+/** The service's own keys: generating, naming, wrapping and reading (protocol, section 3). */
 import { randomBytes } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { ServiceKeyKind, ServiceKeyRecord } from '../store/service-keys.ts'
-import { secretContext } from './secret-places.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
-import type { SecretContext, SecretWrapper } from './wrapping.ts'
+import { type SecretContext, type SecretWrapper, secretContext } from './wrapping.ts'
 
 /** A key in memory. `secretKey`: Ed25519 64 bytes, X25519 and lookup 32 bytes. Times in UNIX seconds. */
 export interface ServiceKey {
@@ -20,7 +19,7 @@ export interface ServiceKey {
   readonly createdAt: number
 }
 
-/** Every kind, in the order in which they are made. */
+/** Every kind, in the order of their creation. */
 export const serviceKeyKinds: readonly ServiceKeyKind[] = [
   'root',
   'agreement',
@@ -34,11 +33,7 @@ function contextOf(kind: ServiceKeyKind, kid: string): SecretContext {
   return secretContext('service_keys.secret_wrapped', [kind, kid])
 }
 
-/**
- * A fresh key. Its seed comes from the system's generator and is wrapped at once.
- *
- * @param notBefore when it may first be used
- */
+/** Generates a key from a random seed and wraps it. `notBefore`: when it may first be used. */
 export function makeServiceKey(
   kind: ServiceKeyKind,
   wrapper: SecretWrapper,
@@ -58,10 +53,10 @@ export function makeServiceKey(
 }
 
 /**
- * Reads a stored key. Name and public key are made anew from the secret: only that is protected in the database, and
- * who can write there must not have us publish a key of theirs.
+ * Reads a stored key. Name and public key are derived again from the secret, which alone is authenticated: somebody with
+ * write access to the database must not make the service publish their key.
  *
- * @throws Error when the secret does not open with a configured master key, or is not that of the row.
+ * @throws Error when the secret cannot be unwrapped with a configured master key, or does not match its row.
  */
 export function readServiceKey(record: ServiceKeyRecord, wrapper: SecretWrapper): ServiceKey {
   const seed = wrapper.unwrap(record.secretWrapped, contextOf(record.kind, record.kid))
@@ -69,7 +64,7 @@ export function readServiceKey(record: ServiceKeyRecord, wrapper: SecretWrapper)
   const { kind, notBefore, notAfter, createdAt } = record
   const { kid, publicKey } = publicPart(kind, seed)
   if (kid !== record.kid || !equalBytes(publicKey, record.publicKey)) {
-    throw new Error(`the ${kind} key in the database is not the one of its secret`)
+    throw new Error(`the public part of the ${kind} key in the database does not match its secret`)
   }
   return { kid, kind, publicKey, secretKey, notBefore, notAfter, createdAt }
 }

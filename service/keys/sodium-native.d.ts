@@ -1,7 +1,6 @@
 /**
- * The part of `sodium-native` that is used here; the package brings no types. The first argument is the
- * result, and must have the exact length. A wrong length throws AssertionError, a refusal by libsodium throws
- * Error.
+ * Types of the used part of `sodium-native`, which has none. The first argument receives the result and must have the exact
+ * length. A wrong length throws AssertionError; a refusal by libsodium throws Error.
  */
 declare module 'sodium-native' {
   interface Sodium {

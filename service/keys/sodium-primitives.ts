@@ -1,11 +1,11 @@
 /**
- * The primitives of the service: libsodium, and HKDF from OpenSSL.
+ * The primitives of the service: libsodium, and HKDF and random bytes from OpenSSL.
  *
- * `crypto_sign_verify_detached` itself refuses S >= L, a non-canonical or small-order public key and a
- * small-order R; it compares R as bytes, without cofactor, so a non-canonical R or one with a small-order
- * part never matches. The tests hold each of these rules, because a later libsodium could relax one.
+ * `crypto_sign_verify_detached` itself refuses S >= L, a non-canonical or small-order public key and a small-order R; it
+ * compares R as bytes, without cofactor, so a non-canonical R or one with a small-order part never matches. Each of these
+ * rules has a test, because a later libsodium could relax one.
  */
-import { hkdfSync } from 'node:crypto'
+import { hkdfSync, randomFillSync } from 'node:crypto'
 import { FormatError } from 'miniseal-protocol/errors'
 import { assertInfoLength, assertLength } from 'miniseal-protocol/primitives/input-lengths'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
@@ -18,10 +18,7 @@ const tagLength = 16
 const secretKeyLength = 64
 const signatureLength = 64
 
-/**
- * Signatures, messages, boxes and other parties' public keys are attacker-controlled; lengths are checked
- * here first.
- */
+/** Signatures, messages, boxes and other parties' public keys are attacker-controlled; lengths are checked first. */
 export const sodiumPrimitives: Primitives = {
   name: 'libsodium',
   sha256: (message) => filled(hashLength, (digest) => sodium.crypto_hash_sha256(digest, message)),
@@ -85,4 +82,22 @@ function filled(length: number, fill: (bytes: Uint8Array) => void): Uint8Array {
   const bytes = new Uint8Array(length)
   fill(bytes)
   return bytes
+}
+
+const blockLength = 4_096
+
+const block = new Uint8Array(blockLength)
+let used = blockLength
+
+/** Random bytes, drawn from the system in blocks: a call for each salt and nonce costs more than they do. No copy is kept. */
+export function randomBytes(length: number): Uint8Array {
+  if (length > blockLength / 8) return randomFillSync(new Uint8Array(length))
+  if (used + length > blockLength) {
+    randomFillSync(block)
+    used = 0
+  }
+  const taken = block.slice(used, used + length)
+  block.fill(0, used, used + length)
+  used += length
+  return taken
 }

@@ -1,6 +1,6 @@
 /**
- * Wrapping of secrets at rest with the master key: XChaCha20-Poly1305, with the place of the secret as associated
- * data, so that a wrapped value moved to another row or column does not open.
+ * Wraps secrets at rest with the master key: XChaCha20-Poly1305, with row and column as associated data, so that a value
+ * that is moved to another row or column cannot be unwrapped.
  *
  * ```
  * wrapped = 0x01 ‖ key hint(4) ‖ nonce(24) ‖ ciphertext and tag
@@ -8,8 +8,10 @@
  */
 import { createHash } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
+import { encodeHex } from 'miniseal-protocol/text'
 import sodium from 'sodium-native'
-import { randomBytes } from './random.ts'
+import type { RowKey, WrappedColumn } from '../store/wrapped-values.ts'
+import { randomBytes } from './sodium-primitives.ts'
 
 const version = 1
 const hintLength = 4
@@ -17,7 +19,7 @@ const nonceLength = 24
 const tagLength = 16
 const headLength = 1 + hintLength + nonceLength
 
-/** Where a secret is stored; part of what is authenticated. */
+/** Where a secret is stored: the associated data. */
 export interface SecretContext {
   /** `table.column` */
   readonly column: string
@@ -25,12 +27,18 @@ export interface SecretContext {
   readonly row: string
 }
 
+/** @param row the primary key, in the order of its columns */
+export function secretContext(column: WrappedColumn, row: RowKey): SecretContext {
+  const parts = row.map((part) => (typeof part === 'string' ? part : encodeHex(part)))
+  return { column, row: parts.join(column.startsWith('service_keys.') ? '/' : '\n') }
+}
+
 /** Wraps with the first master key and unwraps with any of them. */
 export interface SecretWrapper {
-  /** The first 5 bytes of all that `wrap` makes: version and hint of the current key. */
-  readonly mark: Uint8Array
+  /** The first 5 bytes of every value that `wrap` returns: version and hint of the current key. */
+  readonly prefix: Uint8Array
   wrap(secret: Uint8Array, context: SecretContext): Uint8Array
-  /** @throws Error when the value was not wrapped for this place by a known master key. */
+  /** @throws Error when the value was not wrapped for this context by a known master key. */
   unwrap(wrapped: Uint8Array, context: SecretContext): Uint8Array
 }
 
@@ -47,9 +55,9 @@ export function createSecretWrapper(masterKeys: readonly Uint8Array[]): SecretWr
     }
   })
   const current = keys[0]
-  if (current === undefined) throw new Error('a master key is needed')
+  if (current === undefined) throw new Error('a master key is required')
   return {
-    mark: Uint8Array.of(version, ...current.hint),
+    prefix: Uint8Array.of(version, ...current.hint),
     wrap(secret, context) {
       const nonce = randomBytes(nonceLength)
       const sealed = Buffer.alloc(secret.length + tagLength)

@@ -7,8 +7,8 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
-import { secretContext } from '../keys/secret-places.ts'
 import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
+import { secretContext } from '../keys/wrapping.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { Store } from '../store/store.ts'
 

@@ -7,6 +7,7 @@ import {
   prepareRead,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -40,11 +41,11 @@ export type AuditorWrite =
    * Inserts, or replaces an account of the same name whose token is no longer valid: revoked, or expired at `createdAt`.
    * Refused when the name is in use, or when the token (32 bytes) belongs to another account.
    */
-  | { readonly kind: 'add-auditor'; readonly auditor: Omit<AuditorRecord, 'revokedAt' | 'signedOutAt'> }
+  | WriteData<'add-auditor', { auditor: Omit<AuditorRecord, 'revokedAt' | 'signedOutAt'> }>
   /** Refused when there is no such auditor, or when they are revoked already: the first revocation stays. */
-  | { readonly kind: 'revoke-auditor'; readonly name: string; readonly now: number }
+  | WriteData<'revoke-auditor', { name: string; now: number }>
   /** Ends all sessions of the account. The time never decreases. Refused when there is no such auditor. */
-  | { readonly kind: 'sign-out-auditor'; readonly name: string; readonly now: number }
+  | WriteData<'sign-out-auditor', { name: string; now: number }>
 
 export function defineAuditorWrites({
   queries,

@@ -13,6 +13,7 @@ import {
   type Queries,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -72,60 +73,31 @@ export type IdempotencyRecord = Readonly<ClaimTables['idempotencyKeys']['$inferS
 
 export type ClaimWrite =
   /** Refused when (scope, nonce) exists, expired or not. 16 bytes, attacker-controlled. */
-  | {
-      readonly kind: 'claim-nonce'
-      readonly scope: string
-      readonly nonce: Uint8Array
-      readonly expiresAt: number
-    }
+  | WriteData<'claim-nonce', { scope: string; nonce: Uint8Array; expiresAt: number }>
   /** As `claim-nonce`, for the SHA-256 of a `wx.login` code: 32 bytes. */
-  | { readonly kind: 'claim-login-code'; readonly hash: Uint8Array; readonly expiresAt: number }
+  | WriteData<'claim-login-code', { hash: Uint8Array; expiresAt: number }>
   /** Refused when the user has used this key, completed or not, until it is pruned. `fingerprint` is 32 bytes. */
-  | {
-      readonly kind: 'claim-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly fingerprint: Uint8Array
-      readonly now: number
-      readonly expiresAt: number
-    }
+  | WriteData<
+      'claim-idempotency',
+      { user: string; key: string; fingerprint: Uint8Array; now: number; expiresAt: number }
+    >
   /**
    * Stores the response, or null for an unknown outcome. Refused unless the key is claimed, not completed, and still the
    * caller's: started at `startedAt`, the `now` of its claim or takeover.
    */
-  | {
-      readonly kind: 'complete-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly startedAt: number
-      readonly responseWrapped: Uint8Array | null
-      readonly now: number
-    }
+  | WriteData<
+      'complete-idempotency',
+      { user: string; key: string; startedAt: number; responseWrapped: Uint8Array | null; now: number }
+    >
   /**
    * Moves an open claim to another request: it starts at `now`. Refused when it is completed, or when it started at
    * `startedBefore` or later; so of any number of simultaneous ones exactly one commits, as long as `now` is not less.
    */
-  | {
-      readonly kind: 'take-over-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly startedBefore: number
-      readonly now: number
-    }
+  | WriteData<'take-over-idempotency', { user: string; key: string; startedBefore: number; now: number }>
   /** Returns a claim that was taken over: the next retry may take it over at once. Refused as `complete-idempotency`. */
-  | {
-      readonly kind: 'abandon-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly startedAt: number
-    }
+  | WriteData<'abandon-idempotency', { user: string; key: string; startedAt: number }>
   /** Deletes a claim, because nothing happened. Refused as `complete-idempotency`. */
-  | {
-      readonly kind: 'release-idempotency'
-      readonly user: string
-      readonly key: string
-      readonly startedAt: number
-    }
+  | WriteData<'release-idempotency', { user: string; key: string; startedAt: number }>
 
 type WriteOf<K extends ClaimWrite['kind']> = Extract<ClaimWrite, { readonly kind: K }>
 

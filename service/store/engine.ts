@@ -111,6 +111,9 @@ export function prepareRead<T>(
   return (values = {}) => guard(async () => await prepared.execute(values))
 }
 
+/** A write as data. */
+export type WriteData<Kind extends string, Fields> = { readonly kind: Kind } & Readonly<Fields>
+
 /** How one kind of write is executed. */
 export interface WriteDefinition<W> {
   /** The statements of the write, in order. Each returns one row for each row it touched. */

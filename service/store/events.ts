@@ -8,6 +8,7 @@ import {
   type PruneStep,
   prepareRead,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 import type { UserTables } from './users.ts'
@@ -66,14 +67,10 @@ export type EventWrite =
    *
    * Refused when the user does not exist, and when the user has an event `id` already, until that one is pruned. 16 bytes.
    */
-  {
-    readonly kind: 'append-event'
-    readonly user: string
-    readonly id: Uint8Array
-    readonly payloadWrapped: Uint8Array
-    readonly now: number
-    readonly expiresAt: number
-  }
+  WriteData<
+    'append-event',
+    { user: string; id: Uint8Array; payloadWrapped: Uint8Array; now: number; expiresAt: number }
+  >
 
 /** Two statements: the first locks the outbox for the transaction and advances its number. */
 export function defineEventWrites({ queries, tables }: Engine<EventTables>): WriteDefinitions<EventWrite> {

@@ -8,6 +8,7 @@ import {
   prepareRead,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -37,28 +38,13 @@ export type ServiceKeyRecord = Readonly<ServiceKeyTables['serviceKeys']['$inferS
 
 export type ServiceKeyWrite =
   /** Refused when this kind has this kid already. */
-  | { readonly kind: 'insert-service-key'; readonly key: ServiceKeyRecord }
+  | WriteData<'insert-service-key', { key: ServiceKeyRecord }>
   /** Sets when the key comes into use. Refused when there is no such key, or when it has an end. */
-  | {
-      readonly kind: 'activate-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly notBefore: number
-    }
+  | WriteData<'activate-service-key', { keyKind: ServiceKeyKind; kid: string; notBefore: number }>
   /** Sets the end of a key. Refused when there is no such key, or when it has an end: the first one stays. */
-  | {
-      readonly kind: 'retire-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly notAfter: number
-    }
+  | WriteData<'retire-service-key', { keyKind: ServiceKeyKind; kid: string; notAfter: number }>
   /** Ends a key at once, even one with a later end. Refused when there is no such key, or when it has ended. */
-  | {
-      readonly kind: 'revoke-service-key'
-      readonly keyKind: ServiceKeyKind
-      readonly kid: string
-      readonly now: number
-    }
+  | WriteData<'revoke-service-key', { keyKind: ServiceKeyKind; kid: string; now: number }>
 
 type WriteOf<K extends ServiceKeyWrite['kind']> = Extract<ServiceKeyWrite, { readonly kind: K }>
 

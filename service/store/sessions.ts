@@ -24,6 +24,7 @@ import {
   type Queries,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 import type { UserTables } from './users.ts'
@@ -86,35 +87,18 @@ export interface SessionRecord extends SessionRow {
 
 export type SessionWrite =
   /** Refused when the id is taken, or when user or device do not exist. */
-  | { readonly kind: 'insert-session'; readonly session: NewSession }
+  | WriteData<'insert-session', { session: NewSession }>
   /**
    * Refused unless the session is active: not ended, `expires_at > now`, its device not revoked. Sets `last_seen_at`.
    * Against `end-session` the one that commits first wins; once an end has been acknowledged no touch succeeds.
    */
-  | { readonly kind: 'touch-session'; readonly id: Uint8Array; readonly now: number }
+  | WriteData<'touch-session', { id: Uint8Array; now: number }>
   /** Refused unless the session is `user`'s, not ended, and `expires_at > now`. */
-  | {
-      readonly kind: 'end-session'
-      readonly id: Uint8Array
-      readonly user: string
-      readonly reason: string
-      readonly now: number
-    }
+  | WriteData<'end-session', { id: Uint8Array; user: string; reason: string; now: number }>
   /** Bulk. Ends all active sessions of `user` except `except` (null: none). */
-  | {
-      readonly kind: 'end-other-sessions'
-      readonly user: string
-      readonly except: Uint8Array | null
-      readonly reason: string
-      readonly now: number
-    }
+  | WriteData<'end-other-sessions', { user: string; except: Uint8Array | null; reason: string; now: number }>
   /** Bulk. Ends all active sessions of `user` on revoked devices. Follows a revocation in the same commit. */
-  | {
-      readonly kind: 'end-sessions-of-revoked-devices'
-      readonly user: string
-      readonly reason: string
-      readonly now: number
-    }
+  | WriteData<'end-sessions-of-revoked-devices', { user: string; reason: string; now: number }>
 
 type WriteOf<K extends SessionWrite['kind']> = Extract<SessionWrite, { readonly kind: K }>
 

@@ -9,6 +9,7 @@ import {
   prepareRead,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -50,36 +51,23 @@ export type StepUpRecord = Readonly<StepUpTables['stepUpChallenges']['$inferSele
 
 export type StepUpWrite =
   /** Refused when the challenge exists: 32 bytes, unpredictable. `fingerprint` is 32 bytes. */
-  | {
-      readonly kind: 'insert-step-up'
-      readonly challenge: Uint8Array
-      readonly user: string
-      readonly device: string
-      readonly fingerprint: Uint8Array
-      readonly expiresAt: number
-    }
+  | WriteData<
+      'insert-step-up',
+      { challenge: Uint8Array; user: string; device: string; fingerprint: Uint8Array; expiresAt: number }
+    >
   /**
    * Consumes a challenge. Refused unless it was made for exactly this user, device and fingerprint, was not consumed, and
    * `expires_at > now`. Of any number of simultaneous ones, in any number of processes, exactly one commits.
    */
-  | {
-      readonly kind: 'consume-step-up'
-      readonly challenge: Uint8Array
-      readonly user: string
-      readonly device: string
-      readonly fingerprint: Uint8Array
-      readonly now: number
-    }
+  | WriteData<
+      'consume-step-up',
+      { challenge: Uint8Array; user: string; device: string; fingerprint: Uint8Array; now: number }
+    >
   /**
    * Sets the highest counter of a trusted environment. Refused unless it rises: of simultaneous ones with the same
    * counter exactly one commits. `id` is 32 bytes. Never pruned.
    */
-  | {
-      readonly kind: 'raise-soter-counter'
-      readonly id: Uint8Array
-      readonly counter: number
-      readonly now: number
-    }
+  | WriteData<'raise-soter-counter', { id: Uint8Array; counter: number; now: number }>
 
 type WriteOf<K extends StepUpWrite['kind']> = Extract<StepUpWrite, { readonly kind: K }>
 

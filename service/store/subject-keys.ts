@@ -7,6 +7,7 @@ import {
   prepareRead,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -26,19 +27,14 @@ export type SubjectKeyRecord = Readonly<SubjectKeyTables['subjectKeys']['$inferS
 
 export type SubjectKeyWrite =
   /** Refused when the person has a key: the first one stays. */
-  | {
-      readonly kind: 'insert-subject-key'
-      readonly subjectIndex: Uint8Array
-      readonly keyWrapped: Uint8Array
-      readonly createdAt: number
-    }
+  | WriteData<'insert-subject-key', { subjectIndex: Uint8Array; keyWrapped: Uint8Array; createdAt: number }>
   /**
    * Changes nothing. Refused unless this is the person's key, as it is wrapped now; nobody can delete the key until the
    * commit. So whatever is committed with it was sealed with an existing key, and is found by a later erasure.
    */
-  | { readonly kind: 'lock-subject-key'; readonly subjectIndex: Uint8Array; readonly keyWrapped: Uint8Array }
+  | WriteData<'lock-subject-key', { subjectIndex: Uint8Array; keyWrapped: Uint8Array }>
   /** Permanent. Refused when the person has no key. */
-  | { readonly kind: 'delete-subject-key'; readonly subjectIndex: Uint8Array }
+  | WriteData<'delete-subject-key', { subjectIndex: Uint8Array }>
 
 export function defineSubjectKeyWrites({
   queries,

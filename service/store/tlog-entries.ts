@@ -29,6 +29,7 @@ import {
   type Queries,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -145,19 +146,19 @@ export type IntentRecord = Readonly<EntryTables['tlogIntents']['$inferSelect']>
  */
 export type EntryWrite =
   /** Refused when an entry of this id is pending. */
-  | { readonly kind: 'insert-pending-entry'; readonly entry: AuthenticatedPendingEntry }
+  | WriteData<'insert-pending-entry', { entry: AuthenticatedPendingEntry }>
   /** Refused when the index, the id or the hash is taken. */
-  | { readonly kind: 'insert-log-entry'; readonly entry: LogEntry }
+  | WriteData<'insert-log-entry', { entry: LogEntry }>
   /** Refused when an intent of this id exists. */
-  | { readonly kind: 'insert-intent'; readonly intent: IntentRecord }
+  | WriteData<'insert-intent', { intent: IntentRecord }>
   /** Refused when the intent is gone. Of simultaneous ones, in any number of processes, exactly one commits. */
-  | { readonly kind: 'delete-intent'; readonly id: Uint8Array }
+  | WriteData<'delete-intent', { id: Uint8Array }>
   /** Bulk. Removes the user from their intents. */
-  | { readonly kind: 'redact-intents'; readonly blindIndex: Uint8Array }
+  | WriteData<'redact-intents', { blindIndex: Uint8Array }>
   /** Bulk. All pending entries of this user, or of this device where they have no user. */
-  | { readonly kind: 'redact-pending-entries'; readonly blindIndex: Uint8Array }
+  | WriteData<'redact-pending-entries', { blindIndex: Uint8Array }>
   /** Bulk. The same for at most `limit` sequenced entries. */
-  | { readonly kind: 'redact-entries'; readonly blindIndex: Uint8Array; readonly limit: number }
+  | WriteData<'redact-entries', { blindIndex: Uint8Array; limit: number }>
 
 const redacted = {
   userBlindIndex: null,

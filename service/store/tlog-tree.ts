@@ -8,6 +8,7 @@ import {
   type Queries,
   rowSlots,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 import type { LeafResult } from './tlog-entries.ts'
@@ -108,61 +109,30 @@ export type TreeWrite =
    * Locks the tree until the commit: the sequencer waits. Refused unless the tree of `log` is exactly this one. A new log
    * begins in one commit: the old state locked, then the new state, its first entry, tile and count.
    */
-  | {
-      readonly kind: 'lock-log-state'
-      readonly log: number
-      readonly size: number
-      readonly root: Uint8Array
-    }
+  | WriteData<'lock-log-state', { log: number; size: number; root: Uint8Array }>
   /** Refused when a log of this number exists. */
-  | { readonly kind: 'insert-log-state'; readonly state: LogState }
+  | WriteData<'insert-log-state', { state: LogState }>
   /** Refused when the tile exists. */
-  | { readonly kind: 'insert-tile'; readonly tile: TileRecord }
+  | WriteData<'insert-tile', { tile: TileRecord }>
   /** Inserts the count, or adds to it. */
-  | { readonly kind: 'add-hour-count'; readonly count: HourlyCount }
+  | WriteData<'add-hour-count', { count: HourlyCount }>
   /** Refused when a checkpoint of this size exists: of several processes that sign at once, one commits. */
-  | {
-      readonly kind: 'insert-checkpoint'
-      readonly log: number
-      readonly size: number
-      readonly signedAt: number
-      readonly note: string
-    }
+  | WriteData<'insert-checkpoint', { log: number; size: number; signedAt: number; note: string }>
   /** Replaces the note of the same size; its cosignatures stay. Refused unless it was signed last at `signedBefore`. */
-  | {
-      readonly kind: 'reissue-checkpoint'
-      readonly log: number
-      readonly size: number
-      readonly signedBefore: number
-      readonly signedAt: number
-      readonly note: string
-    }
+  | WriteData<
+      'reissue-checkpoint',
+      { log: number; size: number; signedBefore: number; signedAt: number; note: string }
+    >
   /** Sets `signedAt` to 0: any process that can sign signs it again at once. Refused when it is 0. */
-  | { readonly kind: 'request-checkpoint-reissue'; readonly log: number; readonly size: number }
+  | WriteData<'request-checkpoint-reissue', { log: number; size: number }>
   /** Refused unless the cosignatures are still `from`. */
-  | {
-      readonly kind: 'replace-cosignatures'
-      readonly log: number
-      readonly size: number
-      readonly from: string
-      readonly to: string
-    }
+  | WriteData<'replace-cosignatures', { log: number; size: number; from: string; to: string }>
   /** Bulk. Deletes the checkpoint unless it was signed again, or has received a timestamp, since it was read. */
-  | {
-      readonly kind: 'delete-checkpoint'
-      readonly log: number
-      readonly size: number
-      readonly signedAt: number
-    }
+  | WriteData<'delete-checkpoint', { log: number; size: number; signedAt: number }>
   /** Refused when the checkpoint has a token. */
-  | {
-      readonly kind: 'set-timestamp'
-      readonly log: number
-      readonly size: number
-      readonly token: Uint8Array
-    }
+  | WriteData<'set-timestamp', { log: number; size: number; token: Uint8Array }>
   /** Inserts, or replaces the progress of the witness. */
-  | { readonly kind: 'upsert-witness'; readonly witness: WitnessRecord }
+  | WriteData<'upsert-witness', { witness: WitnessRecord }>
 
 type WriteOf<K extends TreeWrite['kind']> = Extract<TreeWrite, { readonly kind: K }>
 

@@ -7,6 +7,7 @@ import {
   prepareRead,
   type Queries,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 
@@ -51,60 +52,41 @@ export type DeviceRecord = Readonly<UserTables['devices']['$inferSelect']>
 
 export type UserWrite =
   /** Inserts, or replaces the two secrets. Refused when `id` belongs to another app. */
-  | {
-      readonly kind: 'upsert-user'
-      readonly id: string
-      readonly app: string
-      readonly openidWrapped: Uint8Array
-      readonly sessionKeyWrapped: Uint8Array
-      readonly now: number
-    }
+  | WriteData<
+      'upsert-user',
+      { id: string; app: string; openidWrapped: Uint8Array; sessionKeyWrapped: Uint8Array; now: number }
+    >
   /**
    * Erases the secrets that came from WeChat. Refused when there is no such user. The row stays, because revoked devices
    * and used keys refer to the pairwise subject.
    */
-  | { readonly kind: 'redact-user'; readonly id: string; readonly now: number }
+  | WriteData<'redact-user', { id: string; now: number }>
   /**
    * Refused when `device` would be a new one and `user` has `limit` devices already that are neither revoked nor last
    * seen at `seenAfter` or before. A known device always passes; `upsert-device` checks whether it may be used. Goes
    * between `upsert-user` and `upsert-device` of one commit: `upsert-user` serializes the logins of one user, so that two
    * of them cannot both take the last free slot, in any number of processes.
    */
-  | {
-      readonly kind: 'admit-device'
-      readonly user: string
-      readonly device: string
-      readonly limit: number
-      readonly seenAfter: number
-    }
+  | WriteData<'admit-device', { user: string; device: string; limit: number; seenAfter: number }>
   /**
    * Inserts, or sets `last_seen_at` (and the platform, when given) of the same user's device with the same key.
    * Refused for another user, another key (32 bytes), or a revoked device: revocation is permanent.
    */
-  | {
-      readonly kind: 'upsert-device'
-      readonly id: string
-      readonly user: string
-      readonly publicKey: Uint8Array
-      readonly platform?: string
-      readonly now: number
-    }
+  | WriteData<
+      'upsert-device',
+      { id: string; user: string; publicKey: Uint8Array; platform?: string; now: number }
+    >
   /** Refused unless the device is `user`'s and not revoked. */
-  | { readonly kind: 'rename-device'; readonly id: string; readonly user: string; readonly name: string }
+  | WriteData<'rename-device', { id: string; user: string; name: string }>
   /**
    * Permanent. Refused unless the device is `user`'s and not revoked. A concurrent login either commits first, and its
    * session is visible to the later writes of this commit, or is refused.
    */
-  | { readonly kind: 'revoke-device'; readonly id: string; readonly user: string; readonly now: number }
+  | WriteData<'revoke-device', { id: string; user: string; now: number }>
   /** Bulk. Revokes all devices of `user` that are not revoked, except `except` (null: none). */
-  | {
-      readonly kind: 'revoke-other-devices'
-      readonly user: string
-      readonly except: string | null
-      readonly now: number
-    }
+  | WriteData<'revoke-other-devices', { user: string; except: string | null; now: number }>
   /** Bulk. Erases name and platform of all devices of a user. */
-  | { readonly kind: 'redact-device-names'; readonly user: string }
+  | WriteData<'redact-device-names', { user: string }>
 
 type WriteOf<K extends UserWrite['kind']> = Extract<UserWrite, { readonly kind: K }>
 

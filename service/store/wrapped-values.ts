@@ -11,6 +11,7 @@ import {
   type Engine,
   type Queries,
   slotsOf,
+  type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
 import type { EventTables } from './events.ts'
@@ -43,13 +44,10 @@ export interface WrappedValue {
 }
 
 /** Replaces a wrapped value by the same secret, rewrapped. Refused unless the value is still `from`. */
-export interface WrappedWrite {
-  readonly kind: 'replace-wrapped'
-  readonly column: WrappedColumn
-  readonly row: RowKey
-  readonly from: Uint8Array
-  readonly to: Uint8Array
-}
+export type WrappedWrite = WriteData<
+  'replace-wrapped',
+  { column: WrappedColumn; row: RowKey; from: Uint8Array; to: Uint8Array }
+>
 
 /** Reads whole tables: for commands, not for requests. */
 export interface WrappedReads {

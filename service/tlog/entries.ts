@@ -2,7 +2,7 @@
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import { encodeLeaf, type GroupLabel, groupText } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
-import { randomBytes } from '../keys/random.ts'
+import { randomBytes } from '../keys/sodium-primitives.ts'
 import type { LeafResult, PendingEntry } from '../store/tlog-entries.ts'
 import { areaOf, type BlindIndexOf, pathOf } from './blind-index.ts'
 import type { Disclosures } from './disclosures.ts'

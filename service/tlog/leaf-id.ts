@@ -1,6 +1,6 @@
 /** The names of leaves: UUIDv7 (RFC 9562, section 5.7), so that their order is about that of their times. */
 import { decodeHex } from 'miniseal-protocol/text'
-import { randomBytes } from '../keys/random.ts'
+import { randomBytes } from '../keys/sodium-primitives.ts'
 
 /** 16 bytes. @param milliseconds since 1970 */
 export function newLeafId(milliseconds: number): Uint8Array {

@@ -9,7 +9,7 @@
  */
 
 import sodium from 'sodium-native'
-import { randomBytes } from '../keys/random.ts'
+import { randomBytes } from '../keys/sodium-primitives.ts'
 
 /** One group as it is disclosed: whoever has both can recompute its commitment. */
 export interface OpenedGroup {

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { secretContext } from '../keys/secret-places.ts'
 import type { SecretContext, SecretWrapper } from '../keys/wrapping.ts'
+import { secretContext } from '../keys/wrapping.ts'
 import { type Store, StoreUnavailable } from '../store/store.ts'
 import { subjectIndexLength } from './blind-index.ts'
 

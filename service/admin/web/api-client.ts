@@ -1,30 +1,30 @@
-/** Asking the API. Its answers are of one service and one version, so their types are taken as they are. */
+/** The API client. Pages and API are deployed together, so answers are not validated. */
 import { useEffect, useState } from 'hono/jsx/dom'
 import type { AuditProblem, ProblemAnswer } from '../api/answers.ts'
 
-/** What the API says instead of an answer; `away` when nothing was heard at all. */
+/** An error of the API; `unreachable` when there was no answer. */
 export class ApiError extends Error {
-  readonly problem: AuditProblem | 'away'
+  readonly problem: AuditProblem | 'unreachable'
   readonly field: string | undefined
 
-  constructor(problem: AuditProblem | 'away', field?: string) {
+  constructor(problem: AuditProblem | 'unreachable', field?: string) {
     super(problem)
     this.problem = problem
     this.field = field
   }
 }
 
-/** Dispatched when the cookie is over. */
+/** Dispatched when the session has expired. */
 export const signedOut = 'miniseal-signed-out'
 
-/** @throws AskFailed */
+/** @throws ApiError */
 export async function callApi<T>(path: string, options: RequestInit = {}): Promise<T> {
   let response: Response
   try {
     response = await fetch(`/audit/api/${path}`, { ...options, credentials: 'same-origin' })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiError('away')
+    throw new ApiError('unreachable')
   }
   if (!response.ok) throw await failureOf(response)
   return (response.status === 204 ? undefined : await response.json()) as T
@@ -32,34 +32,34 @@ export async function callApi<T>(path: string, options: RequestInit = {}): Promi
 
 async function failureOf(response: Response): Promise<ApiError> {
   const problem = (await response.json().catch(() => undefined)) as ProblemAnswer | undefined
-  if (problem?.code === undefined) return new ApiError('away')
+  if (problem?.code === undefined) return new ApiError('unreachable')
   if (problem.code === 'signed_out') dispatchEvent(new Event(signedOut))
   return new ApiError(problem.code, problem.field)
 }
 
-/** What is known of an answer. */
+/** The state of a request. */
 export type ApiResult<T> =
-  | { readonly state: 'waiting'; readonly before?: T }
-  | { readonly state: 'there'; readonly answer: T }
-  | { readonly state: 'failed'; readonly failure: ApiError }
+  | { readonly state: 'loading'; readonly previous?: T }
+  | { readonly state: 'loaded'; readonly answer: T }
+  | { readonly state: 'failed'; readonly error: ApiError }
 
-/** Asks once for each path, and again when `again` is called. The last answer is shown while the next is waited for. */
+/** Loads `path`, and reloads when the returned function is called. Keeps the previous answer while loading. */
 export function useApi<T>(path: string): readonly [ApiResult<T>, () => void] {
-  const [apiResult, setAsked] = useState<ApiResult<T>>({ state: 'waiting' })
-  const [round, setRound] = useState(0)
+  const [result, setResult] = useState<ApiResult<T>>({ state: 'loading' })
+  const [attempt, setAttempt] = useState(0)
   useEffect(() => {
-    const stop = new AbortController()
-    setAsked((known) =>
-      known.state === 'there' ? { state: 'waiting', before: known.answer } : { state: 'waiting' },
+    const controller = new AbortController()
+    setResult((current) =>
+      current.state === 'loaded' ? { state: 'loading', previous: current.answer } : { state: 'loading' },
     )
-    callApi<T>(path, { signal: stop.signal }).then(
-      (answer) => stop.signal.aborted || setAsked({ state: 'there', answer }),
+    callApi<T>(path, { signal: controller.signal }).then(
+      (answer) => controller.signal.aborted || setResult({ state: 'loaded', answer }),
       (error) => {
-        if (stop.signal.aborted) return
-        setAsked({ state: 'failed', failure: error instanceof ApiError ? error : new ApiError('away') })
+        if (controller.signal.aborted) return
+        setResult({ state: 'failed', error: error instanceof ApiError ? error : new ApiError('unreachable') })
       },
     )
-    return () => stop.abort()
-  }, [path, round])
-  return [apiResult, () => setRound((n) => n + 1)]
+    return () => controller.abort()
+  }, [path, attempt])
+  return [result, () => setAttempt((n) => n + 1)]
 }

@@ -1,17 +1,17 @@
-/** The frame of the pages: who is signed in, where they are, the log's key, the keyboard. */
+/** The application: session, sign-in, navigation and routing. */
 import { useEffect, useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
-import { callApi, signedOut } from './api-client.ts'
+import { ApiError, callApi, signedOut } from './api-client.ts'
+import { ErrorMessage } from './components.tsx'
 import { EntryPage } from './entry.tsx'
 import { IntegrityPage } from './integrity.tsx'
 import { KeyNotice } from './key-notice.tsx'
 import { KeyboardHelp, useKeyboard } from './keyboard.tsx'
-import { LocalizationProvider, localizationOf, useLocalization } from './locales/texts.ts'
+import { type Language, storedLanguage, storeLanguage } from './local-storage.ts'
+import { LocalizationProvider, localizationOf, useLocalization } from './locales/localization.ts'
 import { handleLinkClick, type Route, useRoute } from './location.ts'
 import { OverviewPage } from './overview.tsx'
-import { type Language, storedLanguage, storeLanguage } from './remembered.ts'
 import { RequestsPage } from './requests.tsx'
-import { SignIn } from './sign-in.tsx'
 
 type Session = SessionAnswer | 'unknown' | 'none'
 
@@ -20,40 +20,40 @@ export function App() {
   const [session, setSession] = useState<Session>('unknown')
   useEffect(() => {
     callApi<SessionAnswer>('session').then(setSession, () => setSession('none'))
-    const leave = (): void => setSession('none')
-    addEventListener(signedOut, leave)
-    return () => removeEventListener(signedOut, leave)
+    const onSignedOut = (): void => setSession('none')
+    addEventListener(signedOut, onSignedOut)
+    return () => removeEventListener(signedOut, onSignedOut)
   }, [])
-  const words = localizationOf(language)
+  const localization = localizationOf(language)
   useEffect(() => {
     document.documentElement.lang = language
-    document.title = `${words.translate('title')} · Miniseal`
+    document.title = `${localization.translate('title')} · Miniseal`
   }, [language])
-  const turn = (): void => {
+  const switchLanguage = (): void => {
     const other = language === 'en' ? 'zh-CN' : 'en'
     storeLanguage(other)
     setLanguage(other)
   }
   return (
-    <LocalizationProvider value={words}>
-      <Frame session={session} onTurn={turn} onSession={setSession} />
+    <LocalizationProvider value={localization}>
+      <Frame session={session} onSwitchLanguage={switchLanguage} onSession={setSession} />
     </LocalizationProvider>
   )
 }
 
 interface FrameProps {
   readonly session: Session
-  readonly onTurn: () => void
+  readonly onSwitchLanguage: () => void
   readonly onSession: (session: Session) => void
 }
 
-function Frame({ session, onTurn, onSession }: FrameProps) {
+function Frame({ session, onSwitchLanguage, onSession }: FrameProps) {
   const { translate } = useLocalization()
   const route = useRoute()
   const [isHelpOpen, setHelpOpen] = useState(false)
   useKeyboard(route, setHelpOpen)
   if (session === 'unknown') return <p class="starting">{translate('loading')}</p>
-  const leave = async (): Promise<void> => {
+  const signOut = async (): Promise<void> => {
     await callApi('session', { method: 'DELETE' }).catch(() => undefined)
     onSession('none')
   }
@@ -65,10 +65,10 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
       <header class="top">
         <span class="brand">Miniseal</span>
         {session === 'none' ? null : <Navigation route={route} />}
-        <span class="room" />
+        <span class="spacer" />
         {session === 'none' ? null : (
           <>
-            <span class="who">
+            <span class="auditor">
               {session.name}{' '}
               <span class="role">
                 {translate(session.role === 'discloser' ? 'roleDiscloser' : 'roleReader')}
@@ -79,11 +79,11 @@ function Frame({ session, onTurn, onSession }: FrameProps) {
             </button>
           </>
         )}
-        <button type="button" class="plain" onClick={onTurn} title={translate('switchLanguage')}>
+        <button type="button" class="plain" onClick={onSwitchLanguage} title={translate('switchLanguage')}>
           {translate('otherLanguage')}
         </button>
         {session === 'none' ? null : (
-          <button type="button" class="plain" onClick={leave}>
+          <button type="button" class="plain" onClick={signOut}>
             {translate('signOut')}
           </button>
         )}
@@ -126,12 +126,54 @@ function Page({ route, session }: { readonly route: Route; readonly session: Ses
     <>
       <KeyNotice session={session} />
       {route.page === 'requests' ? (
-        <RequestsPage words={route.words} before={route.before} role={session.role} />
+        <RequestsPage filters={route.filters} before={route.before} role={session.role} />
       ) : null}
       {route.page === 'entry' ? <EntryPage key={route.id} id={route.id} role={session.role} /> : null}
       {route.page === 'integrity' ? <IntegrityPage /> : null}
-      {route.page === 'overview' ? <OverviewPage words={route.words} /> : null}
-      {route.page === 'nowhere' ? <p class="empty">{translate('nowhere')}</p> : null}
+      {route.page === 'overview' ? <OverviewPage filters={route.filters} /> : null}
+      {route.page === 'not-found' ? <p class="empty">{translate('notFound')}</p> : null}
     </>
+  )
+}
+
+function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) => void }) {
+  const { translate } = useLocalization()
+  const [error, setError] = useState<ApiError | undefined>(undefined)
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault()
+    const form = event.currentTarget
+    if (!(form instanceof HTMLFormElement)) return
+    const token = String(new FormData(form).get('token') ?? '').trim()
+    try {
+      const body = JSON.stringify({ token })
+      const headers = { 'content-type': 'application/json' }
+      onSignedIn(await callApi<SessionAnswer>('session', { method: 'POST', headers, body }))
+    } catch (cause) {
+      setError(cause instanceof ApiError ? cause : new ApiError('unreachable'))
+    }
+  }
+  return (
+    <form class="sign-in" onSubmit={submit}>
+      <h1>{translate('signIn')}</h1>
+      <p>{translate('signInIntro')}</p>
+      <label for="token">{translate('token')}</label>
+      <input
+        id="token"
+        name="token"
+        type="password"
+        autocomplete="off"
+        spellcheck={false}
+        required
+        autofocus
+        aria-describedby="token-hint"
+      />
+      <p id="token-hint" class="hint">
+        {translate('tokenHint')}
+      </p>
+      {error === undefined ? null : <ErrorMessage error={error} />}
+      <button type="submit" class="main">
+        {translate('signIn')}
+      </button>
+    </form>
   )
 }

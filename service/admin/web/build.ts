@@ -1,12 +1,12 @@
-/** Bundles the auditors' pages into `service/dist/pages/audit`: one script, one style, nothing that is loaded from elsewhere. */
+/** Bundles the audit pages into `service/dist/pages/audit`: one script and one style sheet. */
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { packageRoot } from '../../package-root.ts'
 
-/** Where {@link writeAuditPages} puts `app.js` and `app.css`, from the package's folder. */
+/** Output of {@link writeAuditPages}, relative to the package. */
 const auditPagesFolder = 'dist/pages/audit'
 
-/** @throws Error when esbuild finds an error, or a warning. @returns bytes by file name */
+/** @returns bytes by file name. @throws Error for an error or a warning of esbuild */
 export async function writeAuditPages(): Promise<Readonly<Record<string, number>>> {
   const root = packageRoot()
   const sources = join(root, 'admin', 'web')
@@ -25,7 +25,7 @@ export async function writeAuditPages(): Promise<Readonly<Record<string, number>
     charset: 'utf8',
     jsx: 'automatic',
     jsxImportSource: 'hono/jsx/dom',
-    // tweetnacl looks for a generator of node's; nothing here draws random bytes.
+    // tweetnacl looks for Node's random generator, which is not needed here.
     define: { require: 'undefined' },
     minify: true,
     legalComments: 'eof',

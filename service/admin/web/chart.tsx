@@ -1,41 +1,48 @@
-/** Stacked bars over time, drawn by uPlot in the colours of the page. */
+/** Stacked bar charts over time, drawn with uPlot. */
 import { useEffect, useRef } from 'hono/jsx/dom'
 import uPlot from 'uplot'
-import { useLocalization } from './locales/texts.ts'
+import type { TimelineAnswer } from '../api/answers.ts'
+import { type Localization, useLocalization } from './locales/localization.ts'
 
-/** One colour of the stack, the lowest first. */
+/** A layer of the stack, lowest first. */
 export interface Layer {
   readonly name: string
-  /** The name of a colour of the style: `--c-…`. */
+  /** A CSS custom property: `--c-…`. */
   readonly colour: string
   readonly counts: readonly number[]
 }
 
 interface ChartProps {
-  /** What it shows, for those who do not see it. */
+  /** The accessible name. */
   readonly label: string
-  /** Milliseconds since 1970, of the beginning of each step. */
+  /** Start of each step, UNIX milliseconds. */
   readonly times: readonly number[]
   /** Milliseconds. */
   readonly step: number
   readonly layers: readonly Layer[]
   readonly height: number
-  /** Called with a range that was dragged, in milliseconds. */
+  /** Called with a dragged range, in milliseconds. */
   readonly onChoose?: (from: number, until: number) => void
 }
 
 export function Chart(props: ChartProps) {
   const { label, times, layers, height, step } = props
   const { language } = useLocalization()
-  const room = useRef<HTMLDivElement>(null)
+  const container = useRef<HTMLDivElement>(null)
   const latest = useRef(props)
   latest.current = props
-  const drawn = JSON.stringify([times.length, times[0], step, layers.map(({ counts }) => counts), language])
+  const fingerprint = JSON.stringify([
+    times.length,
+    times[0],
+    step,
+    layers.map(({ counts }) => counts),
+    language,
+  ])
   useEffect(() => {
-    const element = room.current
+    const element = container.current
     if (element === null) return undefined
     const draw = (): uPlot => {
-      // Whatever was drawn before: there is one chart in this room.
+      // Remove the previous chart.
       element.replaceChildren()
       return new uPlot(optionsOf(element, latest), dataOf(times, layers), element)
     }
@@ -53,10 +60,10 @@ export function Chart(props: ChartProps) {
       scheme.removeEventListener('change', redraw)
       plot.destroy()
     }
-  }, [drawn])
+  }, [fingerprint])
   return (
     <figure class="chart">
-      <div ref={room} class="plot" role="img" aria-label={label} />
+      <div ref={container} class="plot" role="img" aria-label={label} />
       <Legend layers={layers} />
     </figure>
   )
@@ -76,13 +83,13 @@ function Legend({ layers }: { readonly layers: readonly Layer[] }) {
   )
 }
 
-/** Between two labels of the time, in seconds. */
+/** Steps between time labels, in seconds. */
 const timeSteps = [
   ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200],
   ...[1, 2, 7, 14, 30, 90, 365].map((days) => days * 86_400),
 ]
 
-/** uPlot draws each series from zero: the whole first, and what is below it over it. */
+/** uPlot draws each series from zero, so the series are cumulative sums, the largest first. */
 function dataOf(times: readonly number[], layers: readonly Layer[]): uPlot.AlignedData {
   const sums: number[][] = []
   let below = times.map(() => 0)
@@ -156,7 +163,7 @@ function chooseFrom(plot: uPlot, latest: Latest): void {
 
 const dayLength = 86_400
 
-/** Days where the steps are days, else the time of day; the day again where it changes. */
+/** Dates for steps of days; otherwise the time of day, with the date where it changes. */
 function timeLabels(_: uPlot, splits: number[], __: number, ___: number, space: number): string[] {
   let before = ''
   return splits.map((at) => {
@@ -169,4 +176,55 @@ function timeLabels(_: uPlot, splits: number[], __: number, ___: number, space: 
     if (space >= dayLength) return space >= 28 * dayLength ? `${date.getFullYear()}-${day}` : day
     return isNewDay ? `${day} ${clock}` : clock
   })
+}
+
+interface TimelineProps {
+  readonly answer: TimelineAnswer
+  readonly onChoose: (from: number, until: number) => void
+}
+
+export function Timeline({ answer, onChoose }: TimelineProps) {
+  const localization = useLocalization()
+  const { translate, span } = localization
+  const { buckets, step, isComplete } = answer
+  return (
+    <section class="timeline" aria-label={translate('timelineLabel')}>
+      <Chart
+        label={labelOf(localization, answer)}
+        times={buckets.map(({ at }) => at)}
+        step={step}
+        layers={resultLayers(localization, buckets)}
+        height={120}
+        onChoose={onChoose}
+      />
+      <p class="hint">
+        {translate('perStep')} {span(step / 1_000)} ·{' '}
+        {isComplete ? translate('timelineHint') : translate('timelinePartial')}
+      </p>
+    </section>
+  )
+}
+
+const results = ['ok', 'refused', 'failed', 'unknown'] as const
+
+/** Layers by result. Empty layers are omitted, except the first two. */
+export function resultLayers(
+  { translate }: Localization,
+  buckets: TimelineAnswer['buckets'],
+): readonly Layer[] {
+  return results
+    .map((result) => ({
+      name: translate(`result_${result}`),
+      colour: `c-${result}`,
+      counts: buckets.map((bucket) => bucket[result]),
+    }))
+    .filter(({ counts }, i) => i < 2 || counts.some((n) => n > 0))
+}
+
+/** The accessible name, with totals. */
+function labelOf(localization: Localization, { buckets }: TimelineAnswer): string {
+  const sums = resultLayers(localization, buckets).map(({ name, counts }) => {
+    return `${name} ${localization.count(counts.reduce((sum, n) => sum + n, 0))}`
+  })
+  return `${localization.translate('timelineLabel')}: ${sums.join(', ')}`
 }

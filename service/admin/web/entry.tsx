@@ -1,20 +1,19 @@
-/** One entry: what it is about, and whether it is really in the log. */
-import { useEffect } from 'hono/jsx/dom'
+/** The page of an entry: its contents, its verification and the evidence download. */
+import { useEffect, useState } from 'hono/jsx/dom'
 import { decodeBase64, decodeUtf8 } from 'miniseal-protocol/text'
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
 import type { AuditorRole } from '../../store/auditors.ts'
 import type { EntryAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
-import { EvidenceForm } from './evidence.tsx'
+import { Answer, Moment, ResultMark } from './components.tsx'
 import { tableUrl } from './keyboard.tsx'
-import { useLocalization } from './locales/texts.ts'
+import { useLocalization } from './locales/localization.ts'
 import { handleLinkClick, requestsUrl } from './location.ts'
-import { Answer, Moment, ResultMark } from './states.tsx'
 import { VerificationPanel } from './verification-panel.tsx'
 
 export function EntryPage({ id, role }: { readonly id: string; readonly role: AuditorRole }) {
   const { translate } = useLocalization()
-  const [apiResult, again] = useApi<EntryAnswer>(`entries/${encodeURIComponent(id)}`)
+  const [result, retry] = useApi<EntryAnswer>(`entries/${encodeURIComponent(id)}`)
   useEffect(() => {
     document.getElementById('content')?.focus()
   }, [id])
@@ -26,8 +25,8 @@ export function EntryPage({ id, role }: { readonly id: string; readonly role: Au
         </a>
       </p>
       <Answer
-        apiResult={apiResult}
-        onAgain={again}
+        result={result}
+        onRetry={retry}
         show={(answer: EntryAnswer) => (
           <div class="columns">
             <Contents answer={answer} role={role} />
@@ -97,10 +96,10 @@ function Contents({ answer, role }: { readonly answer: EntryAnswer; readonly rol
   )
 }
 
-/** What is read most comes first. */
+/** Display order. */
 const shownOrder: readonly GroupLabel[] = ['core', 'sub', 'pay', 'net', 'sig']
 
-/** As it came: whether it can be read is told by the verification. */
+/** Shows undecodable leaves unchanged; the verification reports them. */
 function leafText(leaf: string): string {
   try {
     return decodeUtf8(decodeBase64(leaf))
@@ -147,8 +146,8 @@ function membersOf(value: string): readonly (readonly [string, string])[] {
   }
 }
 
-/** Members that entries are found by. */
-const findable: Readonly<Record<string, 'user' | 'device' | 'ip' | 'path' | 'code'>> = {
+/** Members that have a filter. */
+const filterable: Readonly<Record<string, 'user' | 'device' | 'ip' | 'path' | 'code'>> = {
   user: 'user',
   device: 'device',
   ip: 'ip',
@@ -158,7 +157,7 @@ const findable: Readonly<Record<string, 'user' | 'device' | 'ip' | 'path' | 'cod
 
 function Member({ name, value }: { readonly name: string; readonly value: string }) {
   const { translate } = useLocalization()
-  const by = findable[name]
+  const by = filterable[name]
   if (name === 'base')
     return (
       <dd>
@@ -188,13 +187,48 @@ function Member({ name, value }: { readonly name: string; readonly value: string
   )
 }
 
-/** Units of the members whose names end in them. */
+/** Adds the unit that the name implies. */
 function withUnit(name: string, value: string): string {
   if (name === 'duration_ms') return `${value} ms`
   return name.endsWith('_size') ? `${value} B` : value
 }
 
-/** Keys, digests, names of things: what is compared letter by letter. */
+/** Whether the value is a key, a hash or an identifier. */
 function isCode(value: string): boolean {
   return /^[\x21-\x7e]{12,}$/.test(value)
+}
+
+interface EvidenceProps {
+  readonly id: string
+  /** The groups of the entry. */
+  readonly groups: readonly GroupLabel[]
+}
+
+/** Selected by default, without personal data. */
+const defaultGroups: readonly GroupLabel[] = ['core', 'sig', 'pay']
+
+function EvidenceForm({ id, groups }: EvidenceProps) {
+  const { translate } = useLocalization()
+  const [chosen, setChosen] = useState<readonly GroupLabel[]>(
+    groups.filter((label) => defaultGroups.includes(label)),
+  )
+  const toggle = (label: GroupLabel): void =>
+    setChosen((known) => (known.includes(label) ? known.filter((it) => it !== label) : [...known, label]))
+  return (
+    <section class="evidence">
+      <h2>{translate('evidence')}</h2>
+      <fieldset>
+        <legend class="hint">{translate('evidenceIntro')}</legend>
+        {groups.map((label) => (
+          <label key={label}>
+            <input type="checkbox" checked={chosen.includes(label)} onChange={() => toggle(label)} />
+            {translate(`group_${label}`)}
+          </label>
+        ))}
+      </fieldset>
+      <a class="button" href={`/audit/api/entries/${id}/evidence?groups=${chosen.join(',')}`} download="">
+        {translate('evidence')}
+      </a>
+    </section>
+  )
 }

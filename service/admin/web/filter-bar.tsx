@@ -1,46 +1,44 @@
-/** The filters: one field to find with, two lists, the time, and a chip for each word that is set. */
+/** The filter bar: a search field, lists, a time range and a chip for each filter. */
 import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from 'miniseal-protocol/tlog/audit-leaf'
 import { type FilterName, filterNames } from '../api/filter.ts'
-import { useLocalization } from './locales/texts.ts'
+import { useLocalization } from './locales/localization.ts'
 import { type Filters, navigate, requestsUrl } from './location.ts'
-import { parseSearch } from './parse-search.ts'
-import { RangeChoice } from './range-choice.tsx'
 
-export function FilterBar({ words }: { readonly words: Filters }) {
+export function FilterBar({ filters }: { readonly filters: Filters }) {
   const { translate } = useLocalization()
-  const set = (more: Filters): void => navigate(requestsUrl({ ...words, ...more }))
+  const set = (more: Filters): void => navigate(requestsUrl({ ...filters, ...more }))
   return (
     <search class="filters" aria-label={translate('filters')}>
       <div class="filter-row">
         <FindField onFind={set} />
-        <Choice name="kind" any={translate('anyKind')} values={leafKinds} words={words} onChoose={set} />
+        <Choice name="kind" any={translate('anyKind')} values={leafKinds} filters={filters} onChoose={set} />
         <Choice
           name="result"
           any={translate('anyResult')}
           values={leafResults}
-          words={words}
+          filters={filters}
           onChoose={set}
         />
-        <RangeChoice words={words} onChoose={set} />
+        <RangeChoice filters={filters} onChoose={set} />
       </div>
-      <Chips words={words} />
+      <Chips filters={filters} />
     </search>
   )
 }
 
-function FindField({ onFind }: { readonly onFind: (words: Filters) => void }) {
+function FindField({ onFind }: { readonly onFind: (filters: Filters) => void }) {
   const { translate } = useLocalization()
   const [isUnknown, setUnknown] = useState(false)
   const submit = (event: Event): void => {
     event.preventDefault()
     const form = event.currentTarget
     if (!(form instanceof HTMLFormElement)) return
-    const words = parseSearch(String(new FormData(form).get('find') ?? '').trim())
-    setUnknown(words === undefined)
-    if (words === undefined) return
+    const filters = parseSearch(String(new FormData(form).get('find') ?? '').trim())
+    setUnknown(filters === undefined)
+    if (filters === undefined) return
     form.reset()
-    onFind(words)
+    onFind(filters)
   }
   return (
     <form class="find" onSubmit={submit}>
@@ -69,13 +67,13 @@ interface ChoiceProps {
   readonly name: 'kind' | 'result'
   readonly any: string
   readonly values: readonly string[]
-  readonly words: Filters
-  readonly onChoose: (words: Filters) => void
+  readonly filters: Filters
+  readonly onChoose: (filters: Filters) => void
 }
 
-function Choice({ name, any, values, words, onChoose }: ChoiceProps) {
+function Choice({ name, any, values, filters, onChoose }: ChoiceProps) {
   const { translate, find } = useLocalization()
-  const chosen = words[name] ?? ''
+  const chosen = filters[name] ?? ''
   const change = (event: Event): void => {
     if (event.currentTarget instanceof HTMLSelectElement) onChoose({ [name]: event.currentTarget.value })
   }
@@ -93,28 +91,28 @@ function Choice({ name, any, values, words, onChoose }: ChoiceProps) {
   )
 }
 
-/** Those that have no list of their own. */
+/** Filters without a list. */
 const chipNames: readonly FilterName[] = filterNames.filter((name) => name !== 'kind' && name !== 'result')
 
-function Chips({ words }: { readonly words: Filters }) {
+function Chips({ filters }: { readonly filters: Filters }) {
   const { translate, time } = useLocalization()
   const set = chipNames.flatMap((name) => {
-    const word = words[name]
-    return word === undefined ? [] : [{ name, word }]
+    const value = filters[name]
+    return value === undefined ? [] : [{ name, value }]
   })
-  if (Object.keys(words).length === 0) return null
+  if (Object.keys(filters).length === 0) return null
   return (
     <ul class="chips">
-      {set.map(({ name, word }) => (
+      {set.map(({ name, value }) => (
         <li key={name} class="chip">
           <span class="chip-name">{translate(`field_${name}`)}</span>
-          <span class="code" title={word}>
-            {name === 'from' || name === 'to' ? shownTime(word, time) : word}
+          <span class="code" title={value}>
+            {name === 'from' || name === 'to' ? shownTime(value, time) : value}
           </span>
           <button
             type="button"
             aria-label={`${translate('remove')}: ${translate(`field_${name}`)}`}
-            onClick={() => navigate(requestsUrl({ ...words, [name]: '' }))}
+            onClick={() => navigate(requestsUrl({ ...filters, [name]: '' }))}
           >
             ×
           </button>
@@ -129,7 +127,101 @@ function Chips({ words }: { readonly words: Filters }) {
   )
 }
 
-function shownTime(word: string, time: (at: number) => string): string {
-  const at = Date.parse(word)
-  return Number.isNaN(at) ? word : time(at)
+function shownTime(value: string, time: (at: number) => string): string {
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? value : time(at)
+}
+
+const hour = 3_600_000
+
+const ranges = [
+  ['range1h', hour],
+  ['range24h', 24 * hour],
+  ['range7d', 7 * 24 * hour],
+  ['range30d', 30 * 24 * hour],
+] as const
+
+interface RangeChoiceProps {
+  readonly filters: Filters
+  readonly onChoose: (filters: Filters) => void
+}
+
+export function RangeChoice({ filters, onChoose }: RangeChoiceProps) {
+  const { translate } = useLocalization()
+  const [isOpen, setOpen] = useState(false)
+  const isSet = filters.from !== undefined || filters.to !== undefined
+  const change = (event: Event): void => {
+    if (!(event.currentTarget instanceof HTMLSelectElement)) return
+    const { value } = event.currentTarget
+    const length = ranges.find(([name]) => name === value)?.[1]
+    setOpen(value === 'rangeCustom')
+    if (length !== undefined) onChoose({ from: new Date(Date.now() - length).toISOString(), to: '' })
+    else if (value === 'rangeAll') onChoose({ from: '', to: '' })
+  }
+  const chosen = isOpen || isSet ? 'rangeCustom' : 'rangeAll'
+  return (
+    <>
+      <select aria-label={translate('range')} onChange={change} value={chosen}>
+        {(['rangeAll', 'range1h', 'range24h', 'range7d', 'range30d', 'rangeCustom'] as const).map((name) => (
+          <option key={name} value={name} selected={name === chosen}>
+            {translate(name)}
+          </option>
+        ))}
+      </select>
+      {isOpen || isSet ? <RangeForm filters={filters} onChoose={onChoose} /> : null}
+    </>
+  )
+}
+
+function RangeForm({ filters, onChoose }: RangeChoiceProps) {
+  const { translate } = useLocalization()
+  const submit = (event: Event): void => {
+    event.preventDefault()
+    const form = event.currentTarget
+    if (!(form instanceof HTMLFormElement)) return
+    const given = new FormData(form)
+    onChoose({ from: isoOf(given.get('from')), to: isoOf(given.get('to')) })
+  }
+  return (
+    <form class="range" onSubmit={submit}>
+      <label for="from">{translate('field_from')}</label>
+      <input id="from" name="from" type="datetime-local" step="1" value={localOf(filters.from)} />
+      <label for="to">{translate('field_to')}</label>
+      <input id="to" name="to" type="datetime-local" step="1" value={localOf(filters.to)} />
+      <button type="submit">{translate('apply')}</button>
+    </form>
+  )
+}
+
+function isoOf(value: FormDataEntryValue | null): string {
+  const at = typeof value === 'string' ? Date.parse(value) : Number.NaN
+  return Number.isNaN(at) ? '' : new Date(at).toISOString()
+}
+
+/** The format of `datetime-local`. */
+function localOf(value: string | undefined): string {
+  const at = Date.parse(value ?? '')
+  if (Number.isNaN(at)) return ''
+  const shifted = new Date(at - new Date(at).getTimezoneOffset() * 60_000)
+  return shifted.toISOString().slice(0, 19)
+}
+
+const patterns: readonly (readonly [FilterName, RegExp])[] = [
+  ['receipt', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/],
+  ['receipt', /^:?[A-Za-z0-9_+/-]{43}=?:?$/],
+  ['receipt', /^[0-9a-f]{64}$/],
+  ['user', /^u_[\x21-\x7e]+$/],
+  ['path', /^\/\S*$/],
+  ['ip', /^\d{1,3}(\.\d{1,3}){3}$/],
+  ['ip', /^[0-9a-f:]*:[0-9a-f:.]+$/i],
+  ['code', /^[a-z0-9]+(_[a-z0-9]+)*$/],
+]
+
+/** Parses the search field: `name:value`, or a value that identifies its filter. The service validates it again. */
+function parseSearch(input: string): Filters | undefined {
+  const [, named = '', value = ''] = /^([a-z]+):\s*(.+)$/.exec(input) ?? []
+  const name = filterNames.find((known) => known === named)
+  if (name !== undefined) return { [name]: value }
+  const match = patterns.find(([, pattern]) => pattern.test(input))
+  return match === undefined ? undefined : { [match[0]]: match[0] === 'ip' ? input.toLowerCase() : input }
 }

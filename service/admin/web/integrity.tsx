@@ -1,20 +1,20 @@
-/** The log itself: what is signed, whether it continues what was seen, what is missing. */
+/** The integrity page: log health, consistency, checkpoints, witnesses and notable entries. */
 import type { EntryRow, IntegrityAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
-import { useLocalization } from './locales/texts.ts'
+import { Answer, Moment } from './components.tsx'
+import { Consistency } from './consistency.tsx'
+import { useLocalization } from './locales/localization.ts'
 import { handleLinkClick } from './location.ts'
-import { SinceVisit } from './since-visit.tsx'
-import { Answer, Moment } from './states.tsx'
 
 export function IntegrityPage() {
   const { translate } = useLocalization()
-  const [apiResult, again] = useApi<IntegrityAnswer>('integrity')
+  const [result, retry] = useApi<IntegrityAnswer>('integrity')
   return (
     <>
       <h1>{translate('integrity')}</h1>
       <Answer
-        apiResult={apiResult}
-        onAgain={again}
+        result={result}
+        onRetry={retry}
         show={(answer: IntegrityAnswer) => <Integrity answer={answer} />}
       />
     </>
@@ -26,9 +26,9 @@ function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
   return (
     <>
       <div class="cards">
-        <SinceVisit origin={answer.origin} />
-        <Standing answer={answer} />
-        <LastCheck answer={answer} />
+        <Consistency origin={answer.origin} />
+        <Health answer={answer} />
+        <LastVerification answer={answer} />
       </div>
       <div class="pair">
         <Checkpoints answer={answer} />
@@ -43,14 +43,14 @@ function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
   )
 }
 
-function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
+function Health({ answer }: { readonly answer: IntegrityAnswer }) {
   const { translate, find, count, span } = useLocalization()
   const { standing, origin, size, staged, checkpoint } = answer
   const isOpen = standing === 'open'
   return (
-    <section class={isOpen ? 'card good' : 'card bad'}>
-      <h2>{translate('standing')}</h2>
-      <p class="figure">{find(`standing_${standing}`) ?? `${translate('standingRefused')} ${standing}`}</p>
+    <section class={isOpen ? 'card passed' : 'card failed'}>
+      <h2>{translate('health')}</h2>
+      <p class="figure">{find(`health_${standing}`) ?? `${translate('healthRefused')} ${standing}`}</p>
       <p class="code">{origin}</p>
       <p>
         {count(size)} {translate('entriesUnit')}
@@ -66,7 +66,7 @@ function Standing({ answer }: { readonly answer: IntegrityAnswer }) {
   )
 }
 
-function LastCheck({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer }) {
+function LastVerification({ answer: { lastCheck } }: { readonly answer: IntegrityAnswer }) {
   const { translate, count } = useLocalization()
   return (
     <section class="card">
@@ -92,7 +92,7 @@ function Checkpoints({ answer: { checkpoints } }: { readonly answer: IntegrityAn
   return (
     <section>
       <h2>{translate('checkpoints')}</h2>
-      <div class="table-room">
+      <div class="table-wrapper">
         <table>
           <thead>
             <tr>
@@ -134,7 +134,7 @@ function Witnesses({ answer: { witnesses, checkpoint } }: { readonly answer: Int
   return (
     <section>
       <h2>{translate('witnesses')}</h2>
-      <div class="table-room">
+      <div class="table-wrapper">
         <table>
           <thead>
             <tr>
@@ -191,7 +191,7 @@ function Events({ title, intro, rows }: EventsProps) {
   )
 }
 
-/** Times of gaps are spelled out; a key by its kind and what became of it. */
+/** The facts to show for an entry. */
 function factsOf({ facts = {} }: EntryRow): string {
   const { change, key, kid, n, reason } = facts
   const parts = [key, change, kid, n === undefined ? undefined : `× ${n}`, reason]

@@ -1,22 +1,22 @@
-/** The key of the log: compared once, pinned in this browser, and a warning when the service names another. */
+/** Pinning of the log key, and a warning when the service publishes another key. */
 import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
-import { useLocalization } from './locales/texts.ts'
-import { findKey, pinKey, pinnedKeys } from './remembered.ts'
+import { findKey, pinKey, pinnedKeys } from './local-storage.ts'
+import { useLocalization } from './locales/localization.ts'
 
-/** Dispatched when a key was pinned: what was verified without it is verified again. */
+/** Dispatched when a key was pinned, so that components verify again. */
 export const keyPinned = 'miniseal-key-pinned'
 
 export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   const { translate } = useLocalization()
   const [, setRound] = useState(0)
-  const [isWrong, setWrong] = useState(false)
+  const [isInvalid, setInvalid] = useState(false)
   const pinned = pinnedKeys()
   const known = new Set(pinned.map(({ vkey }) => vkey))
   const unknown = session.keys.filter((vkey) => !known.has(vkey))
   if (session.keys.length > 0 && unknown.length === 0) return null
   const pin = (vkey: string): void => {
-    setWrong(!pinKey(vkey))
+    setInvalid(!pinKey(vkey))
     setRound((n) => n + 1)
     dispatchEvent(new Event(keyPinned))
   }
@@ -40,7 +40,7 @@ export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
         <label for="vkey">{translate('keyPaste')}</label>
         <input id="vkey" name="vkey" class="code" autocomplete="off" spellcheck={false} />
         <button type="submit">{translate('keyPin')}</button>
-        {isWrong ? <span role="alert">{translate('keyWrong')}</span> : null}
+        {isInvalid ? <span role="alert">{translate('keyWrong')}</span> : null}
       </form>
     </section>
   )

@@ -1,9 +1,9 @@
-/** The keys: `/` finds, `j` and `k` go through rows, Enter opens, Esc closes, `?` helps. */
+/** Keyboard shortcuts, and their help dialog. */
 import { useEffect, useRef } from 'hono/jsx/dom'
-import { useLocalization } from './locales/texts.ts'
+import { useLocalization } from './locales/localization.ts'
 import { navigate, type Route } from './location.ts'
 
-/** What Esc goes back to: the table as it was left. */
+/** The last URL of the table, with its filters. */
 let lastTable = '/audit'
 
 export function useKeyboard(route: Route, setHelpOpen: (isOpen: boolean) => void): void {
@@ -19,12 +19,12 @@ export function useKeyboard(route: Route, setHelpOpen: (isOpen: boolean) => void
   }, [route.page, location.search])
 }
 
-/** Asked of the page, not of the last rendering: the key after the one that closes the help counts already. */
+/** Reads the DOM: the state of the last rendering may be outdated. */
 function isHelpShown(): boolean {
   return document.querySelector('dialog[open]') !== null
 }
 
-/** Where the table was left. */
+/** The last URL of the table. */
 export function tableUrl(): string {
   return lastTable
 }
@@ -65,7 +65,7 @@ function act(key: string, setHelpOpen: (isOpen: boolean) => void): boolean {
   }
 }
 
-/** Moves the focus, so that Enter opens and everything that reads the screen follows. */
+/** Moves the focus by one row. */
 function moveRow(by: 1 | -1): boolean {
   const links = [...document.querySelectorAll<HTMLElement>('a.row-link')]
   const at = links.findIndex((link) => link.matches(':focus'))

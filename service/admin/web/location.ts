@@ -1,36 +1,36 @@
-/** Where the auditor is: path and query are the whole state of a page, so that it can be sent to a colleague. */
+/** Routing. The URL contains the whole state of a page, so that it can be shared. */
 import { useEffect, useState } from 'hono/jsx/dom'
 import { type FilterName, filterNames } from '../api/filter.ts'
 
-/** What a page is about. */
+/** A route and its parameters. */
 export type Route =
-  | { readonly page: 'requests'; readonly words: Filters; readonly before: string | undefined }
+  | { readonly page: 'requests'; readonly filters: Filters; readonly before: string | undefined }
   | { readonly page: 'entry'; readonly id: string }
   | { readonly page: 'integrity' }
-  | { readonly page: 'overview'; readonly words: Filters }
-  | { readonly page: 'nowhere' }
+  | { readonly page: 'overview'; readonly filters: Filters }
+  | { readonly page: 'not-found' }
 
-/** The words of a filter that are given. */
+/** The set filters. */
 export type Filters = Readonly<Partial<Record<FilterName, string>>>
 
-const moved = 'miniseal-moved'
+const navigated = 'miniseal-navigated'
 
-/** Goes to another page, or to the same with another query. */
+/** Navigates without a page load. */
 export function navigate(url: string): void {
   history.pushState(null, '', url)
-  dispatchEvent(new Event(moved))
+  dispatchEvent(new Event(navigated))
 }
 
-/** The page that the address bar names. */
+/** The current route. */
 export function useRoute(): Route {
   const [url, setUrl] = useState(location.href)
   useEffect(() => {
-    const look = (): void => setUrl(location.href)
-    addEventListener('popstate', look)
-    addEventListener(moved, look)
+    const update = (): void => setUrl(location.href)
+    addEventListener('popstate', update)
+    addEventListener(navigated, update)
     return () => {
-      removeEventListener('popstate', look)
-      removeEventListener(moved, look)
+      removeEventListener('popstate', update)
+      removeEventListener(navigated, update)
     }
   }, [])
   return routeOf(new URL(url))
@@ -40,30 +40,30 @@ function routeOf({ pathname, searchParams }: URL): Route {
   const path = pathname.replace(/\/$/, '')
   const entry = /^\/audit\/entries\/([^/]+)$/.exec(path)?.[1]
   if (entry !== undefined) return { page: 'entry', id: entry }
-  const words: Partial<Record<FilterName, string>> = {}
+  const filters: Partial<Record<FilterName, string>> = {}
   for (const name of filterNames) {
-    const word = searchParams.get(name)
-    if (word !== null && word !== '') words[name] = word
+    const value = searchParams.get(name)
+    if (value !== null && value !== '') filters[name] = value
   }
-  if (path === '/audit') return { page: 'requests', words, before: searchParams.get('before') ?? undefined }
-  if (path === '/audit/overview') return { page: 'overview', words }
-  return { page: path === '/audit/integrity' ? 'integrity' : 'nowhere' }
+  if (path === '/audit') return { page: 'requests', filters, before: searchParams.get('before') ?? undefined }
+  if (path === '/audit/overview') return { page: 'overview', filters }
+  return { page: path === '/audit/integrity' ? 'integrity' : 'not-found' }
 }
 
-/** A query string with its question mark; empty for no words. */
-export function queryOf(words: Readonly<Record<string, string | undefined>>): string {
+/** A query string with `?`, or an empty string. */
+export function queryOf(filters: Readonly<Record<string, string | undefined>>): string {
   const query = new URLSearchParams()
-  for (const [name, word] of Object.entries(words))
-    if (word !== undefined && word !== '') query.set(name, word)
+  for (const [name, value] of Object.entries(filters))
+    if (value !== undefined && value !== '') query.set(name, value)
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** The table with these words. */
-export function requestsUrl(words: Filters, before?: string): string {
-  return `/audit${queryOf({ ...words, before })}`
+/** The URL of the table with filters. */
+export function requestsUrl(filters: Filters, before?: string): string {
+  return `/audit${queryOf({ ...filters, before })}`
 }
 
-/** Follows a link without loading the shell again; a new tab stays a new tab. */
+/** Follows a link without a page load, except in a new tab. */
 export function handleLinkClick(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0) return
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return

@@ -1,4 +1,4 @@
-/** The auditors' pages start here. */
+/** Entry point of the audit pages. */
 import { render } from 'hono/jsx/dom'
 import { App } from './app.tsx'
 

@@ -1,32 +1,31 @@
-/** What happens over time: results, refusals by code, devices, logins, confirmations. */
+/** The overview page: entries, refusals, logins, devices and confirmations over time. */
 import type { CountedSeries, OverviewAnswer } from '../api/answers.ts'
 import { useApi } from './api-client.ts'
-import { Chart, type Layer } from './chart.tsx'
-import { useLocalization } from './locales/texts.ts'
+import { Chart, type Layer, resultLayers } from './chart.tsx'
+import { Answer } from './components.tsx'
+import { RangeChoice } from './filter-bar.tsx'
+import { useLocalization } from './locales/localization.ts'
 import { type Filters, handleLinkClick, navigate, queryOf, requestsUrl } from './location.ts'
-import { RangeChoice } from './range-choice.tsx'
-import { Answer } from './states.tsx'
-import { resultLayers } from './timeline.tsx'
 
-/** Codes with a colour of their own; the rest is together. */
+/** Codes with a colour of their own. */
 const maxColours = 6
 
-export function OverviewPage({ words: { from, to } }: { readonly words: Filters }) {
+export function OverviewPage({ filters: { from, to } }: { readonly filters: Filters }) {
   const { translate } = useLocalization()
   const range: Filters = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
-  const [apiResult, again] = useApi<OverviewAnswer>(`overview${queryOf(range)}`)
-  const choose = (words: Filters): void => navigate(`/audit/overview${queryOf({ ...range, ...words })}`)
+  const [result, retry] = useApi<OverviewAnswer>(`overview${queryOf(range)}`)
+  const choose = (filters: Filters): void => navigate(`/audit/overview${queryOf({ ...range, ...filters })}`)
   return (
     <>
       <div class="page-head">
         <h1>{translate('overview')}</h1>
         <search class="filter-row" aria-label={translate('range')}>
-          <RangeChoice words={range} onChoose={choose} />
+          <RangeChoice filters={range} onChoose={choose} />
         </search>
       </div>
       <Answer
-        apiResult={apiResult}
-        onAgain={again}
+        result={result}
+        onRetry={retry}
         show={(answer: OverviewAnswer) => <Overview answer={answer} range={range} onChoose={choose} />}
       />
     </>
@@ -36,12 +35,12 @@ export function OverviewPage({ words: { from, to } }: { readonly words: Filters 
 interface OverviewProps {
   readonly answer: OverviewAnswer
   readonly range: Filters
-  readonly onChoose: (words: Filters) => void
+  readonly onChoose: (filters: Filters) => void
 }
 
 function Overview({ answer, range, onChoose }: OverviewProps) {
-  const words = useLocalization()
-  const { translate } = words
+  const localization = useLocalization()
+  const { translate } = localization
   const times = answer.buckets.map(({ at }) => at)
   const choose = (from: number, until: number): void =>
     onChoose({ from: new Date(from).toISOString(), to: new Date(until).toISOString() })
@@ -62,7 +61,7 @@ function Overview({ answer, range, onChoose }: OverviewProps) {
     chart(translate(name), [{ name: translate(name), colour, counts }], 130)
   return (
     <>
-      {chart(translate('overviewRequests'), resultLayers(words, answer.buckets), 200)}
+      {chart(translate('overviewRequests'), resultLayers(localization, answer.buckets), 200)}
       <div class="pair wide-left">
         {chart(translate('overviewRefusals'), codeLayers(answer.refusals, translate('total')), 220)}
         <TopRefusals refusals={answer.refusals} range={range} />
@@ -76,7 +75,7 @@ function Overview({ answer, range, onChoose }: OverviewProps) {
   )
 }
 
-/** The most frequent codes, and all others as one. */
+/** The most frequent codes, and one layer for all others. */
 function codeLayers(refusals: readonly CountedSeries[], rest: string): readonly Layer[] {
   const layers = refusals
     .slice(0, maxColours)
@@ -100,7 +99,7 @@ function TopRefusals({ refusals, range }: TopRefusalsProps) {
     <section class="chart-card">
       <h2>{translate('topRefusals')}</h2>
       {refusals.length === 0 ? <p class="hint">{translate('noRefusals')}</p> : null}
-      <div class="table-room">
+      <div class="table-wrapper">
         <table>
           <thead class={refusals.length === 0 ? 'hidden' : ''}>
             <tr>

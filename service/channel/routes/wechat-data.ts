@@ -2,7 +2,7 @@
 import { ProtocolError } from 'miniseal-protocol/errors'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { secretContext } from '../../keys/secret-places.ts'
+import { secretContext } from '../../keys/wrapping.ts'
 import { jsonReply } from '../../messages/content.ts'
 import type { UserRecord } from '../../store/users.ts'
 import { isRawDataSigned, openEncryptedData, userData } from '../../wechat/encrypted-data.ts'

@@ -2,12 +2,18 @@ import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Config } from '../../config/config.ts'
 import { readConfig } from '../../config/config.ts'
-import type { Keyring, RotatableKind } from '../../keys/keyring.ts'
-import { configurationLifetime, forever, openKeyring, rotateKey } from '../../keys/keyring.ts'
+import type { Keyring } from '../../keys/keyring.ts'
+import { configurationLifetime, forever, openKeyring } from '../../keys/keyring.ts'
 import { noteVerifierKey, published, publishedLogKeys } from '../../keys/publication.ts'
-import type { EndableKind } from '../../keys/replacement.ts'
-import { createNextRoot, endKeyNow, ReplacementRefused, useRootKey } from '../../keys/replacement.ts'
 import { countOld, rewrapAll } from '../../keys/rewrapping.ts'
+import type { RevocableKind, RotatableKind } from '../../keys/rotation.ts'
+import {
+  activateRootKey,
+  createNextRootKey,
+  RotationRefused,
+  revokeKey,
+  rotateKey,
+} from '../../keys/rotation.ts'
 import type { ServiceKey } from '../../keys/service-key.ts'
 import { serviceKeyKinds } from '../../keys/service-key.ts'
 import type { SecretWrapper } from '../../keys/wrapping.ts'
@@ -178,7 +184,7 @@ function logRotationNotes(now: number): string {
 
 async function rotateRoot({ store, wrapper, now }: KeyAccess, terminal: Terminal): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
-  const kid = await replacing(() => createNextRoot(store, wrapper, keyring, now))
+  const kid = await replacing(() => createNextRootKey(store, wrapper, keyring, now))
   terminal.out(
     `new root key ${kid}, not yet active\n` +
       'Release the mini program with both root keys of: miniseal keys export\n' +
@@ -191,17 +197,18 @@ async function rewrap({ store, wrapper, now }: KeyAccess, terminal: Terminal): P
   // Fails before the first write when a key that the service needs cannot be unwrapped.
   await openKeyring(store, wrapper, now)
   const progress = startProgress(terminal, 'rewrapping')
-  const { done, left, closed } = await rewrapAll(store, wrapper, progress.show)
+  const { rewrapped, remaining, unreadable } = await rewrapAll(store, wrapper, progress.show)
   progress.clear()
-  terminal.out(`${done} values wrapped with the current master key\n`)
-  if (left === 0) {
+  terminal.out(`${rewrapped} values wrapped with the current master key\n`)
+  if (remaining === 0) {
     terminal.out('No value is under an old master key: the old key can be removed.\n')
     return 0
   }
-  if (closed > 0) terminal.err(`${closed} values cannot be unwrapped with any of the given master keys\n`)
-  if (left > closed) {
+  if (unreadable > 0)
+    terminal.err(`${unreadable} values cannot be unwrapped with any of the given master keys\n`)
+  if (remaining > unreadable) {
     terminal.err(
-      `${left - closed} values were written with an old master key meanwhile: ` +
+      `${remaining - unreadable} values were written with an old master key meanwhile: ` +
         'restart every service with the new key first, then repeat\n',
     )
   }
@@ -219,7 +226,7 @@ const activate = defineCommand({
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       if (time !== undefined && time < now) throw new UsageError('the time of --at has passed')
       const keyring = await openKeyring(store, wrapper, now)
-      const from = await replacing(() => useRootKey(store, keyring, key, time ?? now, now))
+      const from = await replacing(() => activateRootKey(store, keyring, key, time ?? now, now))
       terminal.out(
         `root key ${key} signs configurations from ${from > now + 1 ? formatTime(from) : 'now on'}\n`,
       )
@@ -235,7 +242,7 @@ function parseTime(text: string): number {
   return Math.floor(milliseconds / 1000)
 }
 
-const revocable: readonly EndableKind[] = ['root', ...rotatable]
+const revocable: readonly RevocableKind[] = ['root', ...rotatable]
 
 const revoke = defineCommand({
   name: 'keys revoke',
@@ -251,7 +258,7 @@ Nothing that was made with the key is accepted any more.
     if (!values.now) throw new UsageError('a rotated key expires by itself: give --now to revoke it now')
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       const keyring = await openKeyring(store, wrapper, now)
-      const next = await replacing(() => endKeyNow(store, keyring, kind, values.key, now))
+      const next = await replacing(() => revokeKey(store, keyring, kind, values.key, now))
       terminal.out(`${kind} key ${values.key} is revoked, ${next} is in use\n`)
       return 0
     })
@@ -262,7 +269,7 @@ async function replacing<T>(change: () => Promise<T>): Promise<T> {
   try {
     return await change()
   } catch (error) {
-    throw error instanceof ReplacementRefused ? new CommandFailed(error.message) : error
+    throw error instanceof RotationRefused ? new CommandFailed(error.message) : error
   }
 }
 

@@ -14,7 +14,7 @@ import { openAuditPage, openEntry, outcomes, pinKey, signIn, tamper } from './au
 import { startBrowser, type TestBrowser } from './browser.ts'
 
 const everyStep = ['leaf', 'groups', 'hash', 'path', 'checkpoint', 'deviceKey', 'device', 'base']
-const allGood = Object.fromEntries(everyStep.map((name) => [name, 'good']))
+const allPassed = Object.fromEntries(everyStep.map((name) => [name, 'passed']))
 
 describe('the auditors’ pages', () => {
   let service: TestService
@@ -71,7 +71,7 @@ describe('the auditors’ pages', () => {
     const { page } = auditor
     await page.locator('#token').fill(`msa_${'A'.repeat(43)}`)
     await page.keyboard.press('Enter')
-    await page.getByRole('alert').getByText('This token opens nothing').waitFor()
+    await page.getByRole('alert').getByText('Invalid, expired or revoked token').waitFor()
     expect(await rows().count()).toBe(0)
   })
 
@@ -90,10 +90,10 @@ describe('the auditors’ pages', () => {
     await expect.poll(() => rows().count()).toBeGreaterThan(5)
     await page.locator('#find').fill('code:never_heard')
     await page.keyboard.press('Enter')
-    await page.getByText('Nothing is found.').waitFor()
+    await page.getByText('No entries found.').waitFor()
     await page.locator('#find').fill('?')
     await page.keyboard.press('Enter')
-    await page.getByText('Not a user, path').waitFor()
+    await page.getByText('Unknown format').waitFor()
     expect(auditor.errors).toEqual([])
   })
 
@@ -117,8 +117,8 @@ describe('the auditors’ pages', () => {
     const { page } = auditor
     await enter('discloser')
     await openEntry(auditor, '/wallet/transfers')
-    expect(await outcomes(auditor)).toEqual(allGood)
-    await page.getByText('Everything that can be checked here is right.').waitFor()
+    expect(await outcomes(auditor)).toEqual(allPassed)
+    await page.getByText('All checks passed.').waitFor()
     const step = page.locator('[data-step="groups"]')
     await step.locator('summary').click()
     await expect.poll(() => step.locator('tbody tr').count()).toBe(5)
@@ -131,16 +131,16 @@ describe('the auditors’ pages', () => {
     await auditor.page.reload()
     await enter('discloser')
     await openEntry(auditor, '/wallet/transfers')
-    expect(await outcomes(auditor)).toEqual(allGood)
-    await expect.poll(() => auditor.page.getByText('Checked by tweetnacl').count()).toBe(2)
+    expect(await outcomes(auditor)).toEqual(allPassed)
+    await expect.poll(() => auditor.page.getByText('Verified with the bundled tweetnacl').count()).toBe(2)
   })
 
   it('shows a partial verification to a reader', async () => {
     await enter('reader')
     await openEntry(auditor, '/wallet/transfers')
-    expect(await outcomes(auditor)).toMatchObject({ checkpoint: 'good', device: 'skipped' })
-    await auditor.page.getByText('not everything could be').waitFor()
-    await auditor.page.getByText('Not shown to readers').waitFor()
+    expect(await outcomes(auditor)).toMatchObject({ checkpoint: 'passed', device: 'skipped' })
+    await auditor.page.getByText('some were skipped').waitFor()
+    await auditor.page.getByText('Not disclosed to the role reader').waitFor()
     expect(await auditor.page.getByText('Download evidence').count()).toBe(0)
   })
 
@@ -159,8 +159,8 @@ describe('the auditors’ pages', () => {
     await enter('discloser')
     await tamper(auditor, change)
     await openEntry(auditor, '/wallet/transfers')
-    await auditor.page.getByText('This entry does not verify.').waitFor()
-    await expect.poll(async () => (await outcomes(auditor))[step]).toBe('bad')
+    await auditor.page.getByText('Verification failed.').waitFor()
+    await expect.poll(async () => (await outcomes(auditor))[step]).toBe('failed')
   })
 
   it('warns when the service publishes a key that is not pinned, and does not accept it', async () => {
@@ -168,33 +168,33 @@ describe('the auditors’ pages', () => {
     await enter('discloser')
     await page.evaluate(`localStorage.removeItem('miniseal-audit-keys')`)
     await page.reload()
-    await page.getByText('This browser knows no key of this log.').waitFor()
+    await page.getByText('No log key is pinned in this browser.').waitFor()
     await page.locator('#vkey').fill('nonsense')
     await page.getByRole('button', { name: 'Pin this key' }).last().click()
-    await page.getByText('This is no verifier key of a log.').waitFor()
+    await page.getByText('Invalid log key.').waitFor()
     await page.locator('#vkey').fill(otherKey)
     await page.getByRole('button', { name: 'Pin this key' }).last().click()
-    await page.getByText('The service names a log key that is not the one pinned here.').waitFor()
+    await page.getByText('The service publishes a log key that is not pinned.').waitFor()
     await openEntry(auditor, '/wallet/transfers')
-    expect(await outcomes(auditor)).toMatchObject({ path: 'good', checkpoint: 'bad' })
+    expect(await outcomes(auditor)).toMatchObject({ path: 'passed', checkpoint: 'failed' })
   })
 
   it('detects a log that is inconsistent with the one seen before', async () => {
     const { page } = auditor
     await enter('reader')
     await page.getByRole('link', { name: 'Integrity' }).click()
-    await page.locator('[data-since="first"]').waitFor()
+    await page.locator('[data-consistency="first"]').waitFor()
     await page.reload()
-    await page.locator('[data-since="good"]').waitFor()
+    await page.locator('[data-consistency="consistent"]').waitFor()
     await page.evaluate(`
       const name = Object.keys(localStorage).find((key) => key.startsWith('miniseal-audit-seen'))
       const seen = JSON.parse(localStorage.getItem(name))
       localStorage.setItem(name, JSON.stringify({ ...seen, root: btoa('x'.repeat(32)) }))`)
     await page.reload()
-    await page.locator('[data-since="bad"]').waitFor()
+    await page.locator('[data-consistency="inconsistent"]').waitFor()
     // It is not forgotten by looking again.
     await page.reload()
-    await page.locator('[data-since="bad"]').waitFor()
+    await page.locator('[data-consistency="inconsistent"]').waitFor()
   })
 
   it('exports entries as CSV and JSON lines, and evidence that verifies offline', async () => {
@@ -222,7 +222,7 @@ describe('the auditors’ pages', () => {
   it('shows new entries while the table is live', async () => {
     const { page } = auditor
     await enter('reader')
-    await page.getByLabel('Kind').selectOption('login')
+    await page.getByLabel('Type').selectOption('login')
     await expect.poll(() => rows().count()).toBe(2)
     await page.getByLabel('Live').check()
     await makeTraffic(service, 1)

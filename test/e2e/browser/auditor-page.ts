@@ -48,7 +48,7 @@ export async function pinKey({ page }: AuditorPage): Promise<void> {
 export async function openEntry({ page }: AuditorPage, path: string): Promise<void> {
   await page.goto(`${new URL(page.url()).origin}/audit?path=${encodeURIComponent(path)}&result=ok`)
   await page.locator('a.row-link').first().click()
-  await page.locator('.verdict.good, .verdict.bad, .verdict.skipped').waitFor()
+  await page.locator('.verdict.passed, .verdict.failed, .verdict.skipped').waitFor()
 }
 
 /** The outcome of each verification step. */

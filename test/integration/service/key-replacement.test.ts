@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openKeyring, rotateWhenDue } from '../../../service/keys/keyring.ts'
-import { createNextRoot, useRootKey } from '../../../service/keys/replacement.ts'
+import { openKeyring } from '../../../service/keys/keyring.ts'
+import { activateRootKey, createNextRootKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { CommandResult } from '../../support/command.ts'
@@ -94,7 +94,7 @@ it('refuses a second waiting root, a root that is in use or not there, and a tim
   await serving(async ({ roots }) => roots)
   const [only = ''] = await kids('root')
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
-  await expect(run('rotate', 'root')).rejects.toThrow(/waits for its use/)
+  await expect(run('rotate', 'root')).rejects.toThrow(/already awaits its activation/)
   await expect(run('activate', 'root', only)).rejects.toThrow(/is in use/)
   await expect(run('activate', 'root', 'other')).rejects.toThrow(/there is no root key/)
   await expect(run('activate', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/has passed/)
@@ -108,14 +108,14 @@ it('goes forth and back between two roots within one second', async () => {
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })
   const keyring = await openKeyring(store, wrapper, now - 10)
   const first = keyring.current('root', now).kid
-  const second = await createNextRoot(store, wrapper, keyring, now)
+  const second = await createNextRootKey(store, wrapper, keyring, now)
   for (const [kid, at] of [
     [second, now],
     [first, now + 1],
     [second, now + 1],
   ] as const) {
     await keyring.reload()
-    const from = await useRootKey(store, keyring, kid, at, at)
+    const from = await activateRootKey(store, keyring, kid, at, at)
     expect(from).toBeLessThanOrEqual(at + 1)
     await keyring.reload()
     expect(keyring.current('root', from).kid).toBe(kid)

@@ -2,14 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { agreementKeyHint } from '../../../crypto/frames/handshake.ts'
 import { decodeBase64 } from '../../../crypto/text.ts'
-import {
-  configurationLifetime,
-  openKeyring,
-  rotateKey,
-  rotateWhenDue,
-} from '../../../service/keys/keyring.ts'
+import { configurationLifetime, openKeyring } from '../../../service/keys/keyring.ts'
 import { jsonWebKeySet, noteVerifierKey, published } from '../../../service/keys/publication.ts'
-import { endKeyNow } from '../../../service/keys/replacement.ts'
+import { revokeKey, rotateKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { readServiceKey } from '../../../service/keys/service-key.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
@@ -51,7 +46,7 @@ it('publishes no key that somebody wrote into the database', async () => {
   if (record === undefined) throw new Error('no token key')
   const forged = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32)).publicKey
   expect(readServiceKey(record, wrapper).kid).toBe(ring.current('token', now).kid)
-  expect(() => readServiceKey({ ...record, publicKey: forged }, wrapper)).toThrow(/not the one of its secret/)
+  expect(() => readServiceKey({ ...record, publicKey: forged }, wrapper)).toThrow(/does not match its secret/)
   expect(() => readServiceKey({ ...record, kid: 'other' }, wrapper)).toThrow()
   await store.close()
 })
@@ -121,7 +116,7 @@ it('refuses a token that it has verified before, once the key of it has been end
   await rotateKey(store, wrapper, 'token', now + 1)
   await ring.reload()
   expect(await issuer.verify(token, now + 2, 'unexpired')).toEqual(subject)
-  await endKeyNow(store, ring, 'token', kid, now + 2)
+  await revokeKey(store, ring, 'token', kid, now + 2)
   await ring.reload()
   for (const age of ['unexpired', 'any'] as const)
     await expect(issuer.verify(token, now + 3, age)).rejects.toMatchObject({ code: 'token_invalid' })

@@ -7,15 +7,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { LogKeys } from '../../../crypto/frames/channel-configuration.ts'
 import { verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
 import type { Keyring } from '../../../service/keys/keyring.ts'
-import {
-  configurationLifetime,
-  openKeyring,
-  rotateKey,
-  rotateWhenDue,
-} from '../../../service/keys/keyring.ts'
-import { announcedLogKey } from '../../../service/keys/log-key.ts'
-import { channelConfiguration, noteVerifierKey } from '../../../service/keys/publication.ts'
-import { endKeyNow } from '../../../service/keys/replacement.ts'
+import { configurationLifetime, openKeyring } from '../../../service/keys/keyring.ts'
+import { announcedLogKey, channelConfiguration, noteVerifierKey } from '../../../service/keys/publication.ts'
+import { revokeKey, rotateKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
@@ -116,9 +110,9 @@ it('is not rotated by itself', async () => {
 
 it('that has leaked is ended at once after a rotation, and clients are told of the next one at once', async () => {
   const [old = ''] = signers(now)
-  await expect(endKeyNow(store, ring, 'log', old, now)).rejects.toThrow(/it is the only log key/)
+  await expect(revokeKey(store, ring, 'log', old, now)).rejects.toThrow(/it is the only log key/)
   const next = await rotate(now + 10)
-  expect(await endKeyNow(store, ring, 'log', old, now + 20)).toBe(next)
+  expect(await revokeKey(store, ring, 'log', old, now + 20)).toBe(next)
   await ring.reload()
   expect(signers(now + 20)).toEqual([next])
   expect(announced(now + 20)).toBe(verifierKey(next))
@@ -145,7 +139,7 @@ it('that has leaked is named for no log that has ended, from the moment on in wh
   const [old = ''] = signers(now)
   const next = await rotate(now + 10)
   expect(published(now + 10, before).ended).toHaveLength(2)
-  await endKeyNow(store, ring, 'log', old, now + 20)
+  await revokeKey(store, ring, 'log', old, now + 20)
   await ring.reload()
   const left = ring.known('log').find(({ kid }) => kid === next)?.publicKey ?? new Uint8Array(0)
   expect(published(now + 20, before).ended).toEqual([noteVerifierKey(before[0] ?? '', left)])
@@ -168,7 +162,7 @@ it('is rotated, exported and ended by the command', async () => {
   const before = await exported()
   expect(before.log_keys).toHaveLength(1)
   const { out } = await run('rotate', 'log')
-  expect(out).toMatch(/^new log key \S{43}, used from now on\n.*beside the old one/)
+  expect(out).toMatch(/^new log key \S{43}, used from now on\nBoth keys sign checkpoints\./)
   const [next = ''] = /\S{43}/.exec(out) ?? []
   const after = await exported()
   // The old one is what clients are told, for a day.
@@ -179,7 +173,9 @@ it('is rotated, exported and ended by the command', async () => {
   const text = (await run('export')).out
   for (const { vkey } of after.log_keys) expect(text).toContain(`log        ${vkey}\n`)
   const old = before.log_keys[0].kid
-  expect((await run('list')).out).toContain(`log        ${old}  signs too until `)
-  expect((await run('end', 'log', old, '--now')).out).toBe(`log key ${old} has ended, ${next} is in use\n`)
+  expect((await run('list')).out).toContain(`log        ${old}  also signs until `)
+  expect((await run('revoke', 'log', old, '--now')).out).toBe(
+    `log key ${old} is revoked, ${next} is in use\n`,
+  )
   expect((await exported()).log_keys.map(({ kid }: { kid: string }) => kid)).toEqual([next])
 })

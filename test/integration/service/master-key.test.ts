@@ -104,14 +104,14 @@ it('goes on where it was stopped', async () => {
     const left = await countOld(store, both)
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThan(values)
-    expect(await rewrapAll(store, both)).toEqual({ done: left, left: 0, closed: 0 })
+    expect(await rewrapAll(store, both)).toEqual({ rewrapped: left, remaining: 0, unreadable: 0 })
   })
 })
 
 it('keeps what somebody else wrote meanwhile, and comes back for it', async () => {
   await filled()
   await withStore(async (store) => {
-    const [value] = await store.listWrapped('users.openid_wrapped', both.mark, undefined, 1)
+    const [value] = await store.listWrapped('users.openid_wrapped', both.prefix, undefined, 1)
     const [id] = value?.row ?? []
     if (typeof id !== 'string') throw new Error('nobody')
     const place = { column: 'users.openid_wrapped', row: id }
@@ -131,7 +131,7 @@ it('keeps what somebody else wrote meanwhile, and comes back for it', async () =
         return await store.commit(writes)
       },
     }
-    expect(await rewrapAll(racing, both)).toEqual({ done: values, left: 0, closed: 0 })
+    expect(await rewrapAll(racing, both)).toEqual({ rewrapped: values, remaining: 0, unreadable: 0 })
     const user = await store.findUser(id)
     expect(both.unwrap(user?.openidWrapped ?? new Uint8Array(0), place)).toEqual(Uint8Array.of(1, 2, 3))
   })
@@ -181,7 +181,7 @@ it('says so when a service goes on writing with the old key', async () => {
       },
       both,
     )
-    expect(result.left).toBeGreaterThan(0)
-    expect(result.closed).toBe(0)
+    expect(result.remaining).toBeGreaterThan(0)
+    expect(result.unreadable).toBe(0)
   })
 })

@@ -1,11 +1,11 @@
 /** Values under an old master key are found and swapped, on both engines; service keys start and end at once. */
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { wrappedColumns } from '../../../service/keys/secret-places.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import * as schema from '../../../service/store/sqlite/schema.ts'
 import type { Store, Write } from '../../../service/store/store.ts'
 import type { RowKey } from '../../../service/store/wrapped-values.ts'
+import { wrappedColumns } from '../../../service/store/wrapped-values.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
 import {
   bytes,

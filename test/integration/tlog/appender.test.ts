@@ -171,7 +171,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     if (before === undefined) throw new Error('no key')
     const column = `subject_keys.key_wrapped` as const
     const secret = (await keys.find(tag))?.key ?? new Uint8Array(0)
-    const { secretContext } = await import('../../../service/keys/secret-places.ts')
+    const { secretContext } = await import('../../../service/keys/wrapping.ts')
     const to = wrapper.wrap(secret, secretContext(column, [tag]))
     await store.commit([{ kind: 'replace-wrapped', column, row: [tag], from: before.keyWrapped, to }])
     expect((await appender.commit({ writes: [], leaves: [entryInput()], isOutcome: true })).kind).toBe(

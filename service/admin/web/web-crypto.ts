@@ -1,7 +1,7 @@
 /**
- * SHA-256 and Ed25519 in the browser: WebCrypto where it has them, else the code that phones run.
+ * SHA-256 and Ed25519 in the browser, with WebCrypto or the bundled implementation.
  *
- * WebCrypto is not there on plain http (outside this machine), and old browsers have no Ed25519 in it.
+ * WebCrypto is not available over plain HTTP (except on localhost), and old browsers lack Ed25519.
  */
 import { tweetnaclCurves } from 'miniseal-protocol/primitives/curves-tweetnacl'
 import {
@@ -12,10 +12,10 @@ import {
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { createJsPrimitives } from 'miniseal-protocol/primitives/primitives-js'
 
-/** The primitives of `crypto/`, for what is computed at once. */
+/** The bundled, synchronous primitives. */
 export const bundled: Primitives = createJsPrimitives(tweetnaclCurves)
 
-/** `undefined` on plain http, whatever the types say. */
+/** `undefined` over plain HTTP. */
 const subtle: SubtleCrypto | undefined = globalThis.crypto.subtle
 
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
@@ -23,20 +23,20 @@ export async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await subtle.digest('SHA-256', new Uint8Array(bytes)))
 }
 
-/** Which implementation has checked a signature. */
-export type Checker = 'WebCrypto' | 'tweetnacl'
+/** The implementation that verified a signature. */
+export type Verifier = 'WebCrypto' | 'tweetnacl'
 
-/** As strict as the service: one encoding, no key or point of small order. Attacker-controlled arguments. */
+/** As strict as the service: canonical encodings, no points of small order. Attacker-controlled arguments. */
 export async function verifyEd25519(
   signature: Uint8Array,
   message: Uint8Array,
   publicKey: Uint8Array,
-): Promise<{ readonly isRight: boolean; readonly by: Checker }> {
-  const byWebCrypto = isStrict(signature, publicKey)
-    ? await askWebCrypto(signature, message, publicKey)
+): Promise<{ readonly isValid: boolean; readonly by: Verifier }> {
+  const verdict = isStrict(signature, publicKey)
+    ? await verifyWithWebCrypto(signature, message, publicKey)
     : false
-  if (byWebCrypto !== undefined) return { isRight: byWebCrypto, by: 'WebCrypto' }
-  return { isRight: bundled.ed25519Verify(signature, message, publicKey), by: 'tweetnacl' }
+  if (verdict !== undefined) return { isValid: verdict, by: 'WebCrypto' }
+  return { isValid: bundled.ed25519Verify(signature, message, publicKey), by: 'tweetnacl' }
 }
 
 function isStrict(signature: Uint8Array, publicKey: Uint8Array): boolean {
@@ -47,8 +47,8 @@ function isStrict(signature: Uint8Array, publicKey: Uint8Array): boolean {
   )
 }
 
-/** `undefined` where it has no Ed25519. */
-async function askWebCrypto(
+/** `undefined` when WebCrypto lacks Ed25519. */
+async function verifyWithWebCrypto(
   signature: Uint8Array,
   message: Uint8Array,
   publicKey: Uint8Array,

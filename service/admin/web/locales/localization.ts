@@ -1,24 +1,24 @@
-/** The language of the pages, and how numbers and times are written in it. */
+/** Localized texts, numbers and times. */
 import { createContext, useContext } from 'hono/jsx/dom'
-import type { Language } from '../remembered.ts'
+import type { Language } from '../local-storage.ts'
 import { english, type MessageName } from './en.ts'
 import { chinese } from './zh.ts'
 
 export interface Localization {
   readonly language: Language
-  /** The text of a name; for a name that is made of what came from the service, `undefined` if there is none. */
+  /** The text with a name. `find` takes names from the service and returns `undefined` for unknown ones. */
   readonly translate: (name: MessageName) => string
   readonly find: (name: string) => string | undefined
   readonly count: (n: number) => string
-  /** To the second, in the zone of the browser. */
+  /** In seconds, in the browser's time zone. */
   readonly time: (milliseconds: number) => string
-  /** To the millisecond, with the zone. */
+  /** In milliseconds, with the time zone. */
   readonly exact: (milliseconds: number) => string
-  /** `3 min`, for lengths of time. */
+  /** A duration, for example `3 min`. */
   readonly span: (seconds: number) => string
 }
 
-/** The zone that times are shown in. */
+/** The browser's time zone. */
 export const zone: string = Intl.DateTimeFormat().resolvedOptions().timeZone
 
 export function localizationOf(language: Language): Localization {
@@ -39,7 +39,7 @@ function pad(n: number, width = 2): string {
   return String(n).padStart(width, '0')
 }
 
-/** The same in both languages: figures stand under each other. */
+/** ISO format in both languages. */
 function dayOf(at: number): string {
   const date = new Date(at)
   return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`
@@ -52,8 +52,8 @@ function clockOf(at: number): string {
 
 function offsetOf(at: number): string {
   const minutes = -new Date(at).getTimezoneOffset()
-  const size = Math.abs(minutes)
-  return `${minutes < 0 ? '-' : '+'}${pad(Math.floor(size / 60))}:${pad(size % 60)}`
+  const absolute = Math.abs(minutes)
+  return `${minutes < 0 ? '-' : '+'}${pad(Math.floor(absolute / 60))}:${pad(absolute % 60)}`
 }
 
 const units = [

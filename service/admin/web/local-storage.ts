@@ -1,20 +1,20 @@
-/** What this browser remembers between visits: language, the log's keys that were compared, how far the log was seen. */
+/** Persistent state of the browser: language, pinned log keys and the last verified tree head. */
 import { parseVerifierKey, type VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import { bundled } from './digests.ts'
+import { bundled } from './web-crypto.ts'
 
-/** A key of a log that somebody has compared. */
+/** A log key that the auditor has pinned. */
 export interface PinnedKey {
   readonly vkey: string
-  /** Milliseconds since 1970. */
+  /** UNIX milliseconds. */
   readonly at: number
 }
 
-/** A head of a log that was verified here. */
+/** A verified tree head. */
 export interface StoredTreeHead {
   readonly size: number
   /** base64 */
   readonly root: string
-  /** Milliseconds since 1970. */
+  /** UNIX milliseconds. */
   readonly at: number
 }
 
@@ -38,7 +38,7 @@ export function pinnedKeys(): readonly PinnedKey[] {
   return Array.isArray(stored) ? stored.filter(({ vkey }) => findKey(vkey) !== undefined) : []
 }
 
-/** @returns false for what is no key of a log */
+/** @returns false for an invalid log key */
 export function pinKey(vkey: string): boolean {
   if (findKey(vkey) === undefined) return false
   const others = pinnedKeys().filter((known) => known.vkey !== vkey)
@@ -46,7 +46,7 @@ export function pinKey(vkey: string): boolean {
   return true
 }
 
-/** Reads a verifier key; `undefined` for what is none, or not one of a log. Attacker-controlled. */
+/** Parses the verifier key of a log; `undefined` for any other value. Attacker-controlled. */
 export function findKey(vkey: string): VerifierKey | undefined {
   try {
     const key = parseVerifierKey(bundled, vkey)
@@ -67,7 +67,7 @@ export function storeTreeHead(origin: string, head: StoredTreeHead): void {
 
 export type Language = 'zh-CN' | 'en'
 
-/** As it was chosen here; else what the service made of Accept-Language. */
+/** The chosen language, or the one that the service selected by Accept-Language. */
 export function storedLanguage(): Language {
   const stored = read<string>(languageName) ?? document.documentElement.lang
   return stored.startsWith('zh') ? 'zh-CN' : 'en'
