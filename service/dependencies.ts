@@ -138,6 +138,7 @@ export function createContext(
   origin: string,
   parts: ContextParts,
   { log, metrics, traces }: Observers,
+  bodyGrace?: number,
 ): ExchangeContext {
   return {
     record: fanOut(logExchanges(log), metrics.onExchange, traces.onExchange),
@@ -146,7 +147,7 @@ export function createContext(
     authority: authorityOf(origin),
     sessions: createSessionCache(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
-    limits: createLimits(config.limits, config.trustedProxies),
+    limits: createLimits(config.limits, config.trustedProxies, bodyGrace),
     replayGuard: createReplayGuard(parts.store),
     maxDevices: config.maxDevices,
     returnsSignatureBase: config.mode === 'development',

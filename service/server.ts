@@ -47,6 +47,8 @@ export interface TestOverrides {
   readonly listenerTimes?: Partial<ListenerTimes>
   readonly socketTimes?: Partial<SocketTimes>
   readonly disk?: DiskOverrides
+  /** Milliseconds during which a body is not evicted for another one of its address. */
+  readonly bodyGrace?: number
   /** Replaces the gateway and the demo wallet. */
   readonly backend?: Backend
 }
@@ -148,7 +150,8 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
 
   const parts = { keyring, wrapper, wechat, backend, outbox, log: auditLog.gate, disk, now }
-  const context = createContext(config, origin, { ...parts, ...traced, ...records }, observers)
+  const contextParts = { ...parts, ...traced, ...records }
+  const context = createContext(config, origin, contextParts, observers, overrides.bodyGrace)
   metrics.watchDisk(disk)
   metrics.watchUsage(context.limits.usage)
   metrics.watchRoutes(() => backend.routes?.() ?? [])

@@ -17,8 +17,8 @@ import type { LogSettings } from '../tlog/settings.ts'
 import { readLogSettings } from '../tlog/settings.ts'
 import type { PushKey } from '../transport/push-keys.ts'
 import { parsePushKeys } from '../transport/push-keys.ts'
+import { parseApps } from '../wechat/apps.ts'
 import type { WechatApp } from '../wechat/client.ts'
-import { parseApps } from '../wechat/configured-apps.ts'
 import type { Environment, Mode } from './environment.ts'
 import {
   ConfigError,

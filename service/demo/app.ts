@@ -1,4 +1,4 @@
-/** The demo backend: a wallet, and a chat between its users. Development only. */
+/** The demo backend: a wallet and a chat. Development only. */
 import { Hono } from 'hono'
 import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
 import { createChat } from './chat.ts'

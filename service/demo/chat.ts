@@ -1,4 +1,4 @@
-/** The demo's customer service: two people of one mini program write to each other, and read it at once. */
+/** The demo chat: users of one mini program send each other messages. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -33,7 +33,7 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
   app.put('/chat/profile', async (c) => {
     const { user, appid } = c.var.caller
     const { name } = await readBody(c, profileShape, 'a profile is {"name": 1 to 20 letters, digits, _ . -}')
-    if (!people.choose(appid, user, name)) return c.json({ error: 'name_taken' }, 409)
+    if (!people.setName(appid, user, name)) return c.json({ error: 'name_taken' }, 409)
     return c.json({ user, name })
   })
   app.get('/chat/contacts', (c) => {
@@ -62,18 +62,18 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
     const { user } = c.var.caller
     const other = c.req.query('with')
     if (other === undefined) throw new ProtocolError('payload_invalid', 'the query takes with=user')
-    return c.json(conversations.page(user, other, readPlace(c)))
+    return c.json(conversations.page(user, other, readCursor(c)))
   })
   return app
 }
 
-/** Whoever has a name in this mini program. */
+/** Whether the user has chosen a name in this mini program. */
 function isContact(people: People, app: string, user: string): boolean {
   const name = people.findName(user)
   return name !== null && people.findUser(app, name) === user
 }
 
-function readPlace(c: Context): PageCursor {
+function readCursor(c: Context): PageCursor {
   const after = c.req.query('after')
   const before = c.req.query('before')
   if (after !== undefined && before !== undefined)

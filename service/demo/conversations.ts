@@ -1,10 +1,10 @@
-/** What two people of one mini program write to each other. */
+/** Messages between two users of one mini program. */
 import { randomUUID } from 'node:crypto'
 import type Database from 'better-sqlite3'
 
 export interface ChatMessage {
   readonly id: string
-  /** Rises over all conversations. */
+  /** Increases over all conversations. */
   readonly position: number
   readonly from: string
   readonly to: string
@@ -29,18 +29,18 @@ export interface Contact {
   readonly last_message: ChatMessage | null
 }
 
-/** Where a page of a conversation is: after a position, before one, or at its end. */
+/** A page of a conversation: after a position, before one, or the last page. */
 export interface PageCursor {
   readonly after?: number
   readonly before?: number
 }
 
 export interface Conversations {
-  /** One transaction; durable when it returns. @returns `undefined` when the key stands for another message. */
+  /** One transaction; durable when it returns. @returns `undefined` when the key was used for another message. */
   write(message: NewMessage): ChatMessage | undefined
   /** Oldest first, 100 at most. */
   page(one: string, other: string, cursor: PageCursor): { messages: readonly ChatMessage[]; more: boolean }
-  /** Everybody else with a name in this mini program: the latest conversation first, 100 at most. */
+  /** Every other user with a name in this mini program: the latest conversation first, 100 at most. */
   contacts(app: string, user: string): readonly Contact[]
 }
 
@@ -56,7 +56,7 @@ const tables = `
 
 const columns = 'id, position, sender as "from", receiver as "to", text, created_at'
 
-/** Names the conversation of two, whoever of them asks. */
+/** The key of a conversation, the same for both users. */
 function pairOf(one: string, other: string): string {
   return [one, other].sort().join(' ')
 }
@@ -96,8 +96,8 @@ function openReads(database: Database.Database): Pick<Conversations, 'page' | 'c
       const limit = pageSize + 1
       const rows =
         after === undefined ? preceding.all(pair, before, limit) : following.all(pair, after, limit)
-      const kept = rows.slice(0, pageSize)
-      return { messages: after === undefined ? kept.reverse() : kept, more: rows.length > pageSize }
+      const page = rows.slice(0, pageSize)
+      return { messages: after === undefined ? page.reverse() : page, more: rows.length > pageSize }
     },
     contacts(app, user) {
       const contacts = others

@@ -1,4 +1,4 @@
-/** The demo's own SQLite file: the wallet's ledger, the people and what they write to each other. Play money, no secret. */
+/** The demo's own SQLite file: ledger, names and messages. Play money, no secrets. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type Database from 'better-sqlite3'
 
-/** What everybody starts with: 10,000.00 CNY of play money. */
+/** The balance of a new account: 10,000.00 CNY of play money. */
 const openingBalance = 1_000_000
 
 export interface TransferOrder {
@@ -10,7 +10,7 @@ export interface TransferOrder {
   /** The caller's Idempotency-Key: the same key is the same transfer. */
   readonly key: string
   readonly payee: string
-  /** Where the money goes: a user's account, or one that only has the payee's name. */
+  /** The payee's account: a user id, or any other name. */
   readonly account: string
   readonly amount: number
   readonly note: string | null
@@ -41,7 +41,7 @@ export interface ReceivedTransfer {
 }
 
 export type TransferResult =
-  /** `account`: where the money went. */
+  /** `account`: the payee's account. */
   | {
       readonly kind: 'done'
       readonly transfer: Transfer
@@ -49,13 +49,13 @@ export type TransferResult =
       readonly received: ReceivedTransfer
     }
   | { readonly kind: 'insufficient-funds'; readonly balance: number }
-  | { readonly kind: 'key-used-otherwise' }
+  | { readonly kind: 'key-reused' }
 
 export interface Ledger {
   balance(user: string): number
   /** Newest first, 50 at most. */
   transfers(user: string): readonly Transfer[]
-  /** What arrived in a user's account, newest first, 50 at most. */
+  /** Transfers to a user's account, newest first, 50 at most. */
   received(user: string): readonly ReceivedTransfer[]
   /** One transaction; durable when it returns. */
   transfer(order: TransferOrder): TransferResult
@@ -99,7 +99,7 @@ export function openLedger(database: Database.Database): Ledger {
     const earlier = find.get(user, key)
     if (earlier !== undefined) {
       const isSame = earlier.payee === payee && earlier.amount === amount && earlier.note === note
-      return isSame ? record.done(earlier) : { kind: 'key-used-otherwise' }
+      return isSame ? record.done(earlier) : { kind: 'key-reused' }
     }
     const before = balance.of(user)
     if (before < amount) return { kind: 'insufficient-funds', balance: before }
@@ -116,7 +116,7 @@ export function openLedger(database: Database.Database): Ledger {
   }
 }
 
-/** Balances, each account opened when it is first seen. */
+/** Balances; an account is opened on first use. */
 function openAccounts(database: Database.Database) {
   const open = database.prepare('insert into accounts values (?, ?) on conflict do nothing')
   const find = database.prepare<[string], { balance: number }>('select balance from accounts where name = ?')
@@ -130,7 +130,7 @@ function openAccounts(database: Database.Database) {
   }
 }
 
-/** A transfer and its receipt, on both sides. */
+/** Transfers and their receipts. */
 function openRecords(database: Database.Database) {
   const insert = database.prepare(
     'insert into transfers (id, user, key, payee, amount, note, created_at, balance) values (?, ?, ?, ?, ?, ?, ?, ?)',

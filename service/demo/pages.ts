@@ -1,6 +1,6 @@
 /**
- * The mini program in a browser, at `/demo/`: two phones side by side, and what WeChat would do for them, from the
- * sandbox. Development only: whoever can reach these routes can log in as anybody.
+ * The demo pages at `/demo/`: two simulated phones with the mini program, and the WeChat functions that they need, from
+ * the sandbox. Development only: anybody who reaches these routes can log in as any user.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
@@ -18,7 +18,7 @@ interface DemoService {
   readonly keyring: Pick<Keyring, 'published'>
   /** UNIX seconds. */
   readonly now: () => number
-  /** Where the built-in sandbox listens, where there is one. */
+  /** URL of the built-in sandbox, if it runs. */
   readonly sandboxUrl: string | undefined
 }
 
@@ -27,7 +27,7 @@ interface DemoSettings extends DemoService {
   readonly sandboxUrl: string
 }
 
-/** What of the configuration decides whether there are pages. */
+/** The part of the configuration that decides whether the pages are served. */
 interface DemoConfig {
   readonly mode: 'development' | 'production'
   readonly upstreams: unknown
@@ -35,14 +35,15 @@ interface DemoConfig {
 }
 
 /**
- * Adds the pages where there is what they need, and what production has not: the sandbox and the demo wallet.
+ * Adds the pages in development, when the sandbox and the demo wallet run.
+ *
  * @returns `app`
  */
 export function addDemoPages(app: Hono, config: DemoConfig, service: DemoService): Hono {
   const { sandboxUrl } = service
   const appid = config.wechatApps[0]?.appid
-  const isWanted = config.mode === 'development' && config.upstreams === undefined
-  if (!isWanted || sandboxUrl === undefined || appid === undefined) return app
+  const isDemo = config.mode === 'development' && config.upstreams === undefined
+  if (!isDemo || sandboxUrl === undefined || appid === undefined) return app
   app.get('/demo', (c) => c.redirect('/demo/'))
   return app.route('/demo', demoPages({ ...service, appid, sandboxUrl }))
 }
@@ -55,7 +56,7 @@ const types: Readonly<Record<string, string>> = {
   '.png': 'image/png',
 }
 
-/** Nothing from elsewhere, no inline code, no inline styles. */
+/** Only files of this origin; no inline code or styles. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -70,7 +71,7 @@ const policy = [
 
 const openid = z.string().regex(/^demo-[ab]-[0-9a-f]{24}$/)
 const codeShape = z.strictObject({ openid })
-const fingerShape = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
+const soterShape = z.strictObject({ openid, challenge: z.string().min(1).max(512) })
 
 /** The routes below `/demo`. */
 function demoPages(settings: DemoSettings): Hono {
@@ -89,14 +90,13 @@ function demoPages(settings: DemoSettings): Hono {
     return postToSandbox(settings, c, '/sandbox/codes', { appid, ...body.data })
   })
   app.post('/wechat/soter', async (c) => {
-    const body = fingerShape.safeParse(await jsonOf(c))
+    const body = soterShape.safeParse(await jsonOf(c))
     if (!body.success) return c.json({ error: 'the body is {"openid", "challenge"}' }, 400)
     return postToSandbox(settings, c, '/sandbox/soter', body.data)
   })
   app.get('/*', (c) => {
-    // Under another name of this machine the pages would be of another origin than the service.
-    const home = loopbackHome(c.req.url, origin)
-    if (home !== undefined) return c.redirect(home)
+    const canonical = canonicalUrl(c.req.url, origin)
+    if (canonical !== undefined) return c.redirect(canonical)
     const path = c.req.path.slice('/demo/'.length)
     const name = path === '' ? 'index.html' : path
     const content = files.get(name)
@@ -110,7 +110,7 @@ function demoPages(settings: DemoSettings): Hono {
   return app
 }
 
-/** Every built file, by its path; none where the pages were not built. */
+/** The built files by path; empty when the pages were not built. */
 function readPages(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   const folder = join(packageRoot(), 'dist', 'pages', 'demo')
   const read = (below: string): readonly (readonly [string, Uint8Array<ArrayBuffer>])[] => {
@@ -129,11 +129,17 @@ function readPages(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   }
 }
 
-function loopbackHome(url: string, origin: string): string | undefined {
-  const asked = new URL(url)
+/**
+ * The URL of the same page at the service's origin, when it was requested by another loopback name: calls of the page would
+ * be cross-origin there.
+ */
+function canonicalUrl(url: string, origin: string): string | undefined {
+  const requested = new URL(url)
   const own = new URL(origin)
-  const isNear = [asked, own].every(({ hostname }) => ['127.0.0.1', 'localhost', '[::1]'].includes(hostname))
-  return isNear && asked.host !== own.host ? `${origin}${asked.pathname}` : undefined
+  const isLoopback = [requested, own].every(({ hostname }) =>
+    ['127.0.0.1', 'localhost', '[::1]'].includes(hostname),
+  )
+  return isLoopback && requested.host !== own.host ? `${origin}${requested.pathname}` : undefined
 }
 
 async function jsonOf(c: Context): Promise<unknown> {

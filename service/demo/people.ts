@@ -1,18 +1,18 @@
-/** The demo's directory: the names that people have chosen, for chats and as payees. */
+/** The demo's directory: names that users chose, for chats and as payees. */
 import Database from 'better-sqlite3'
 
-/** A name of any script, without spaces; never like a user's id, which is a payee too. */
+/** A name of any script, without spaces, which cannot be confused with a user id: both are payees. */
 const nameForm = /^(?!u_)[\p{L}\p{N}_.-]{1,20}$/u
 
 export interface People {
   findName(user: string): string | null
   /** @returns the user of the same mini program who has chosen this name */
   findUser(app: string, name: string): string | undefined
-  /** @returns false when somebody else has the name. */
-  choose(app: string, user: string, name: string): boolean
+  /** @returns false when another user has the name. */
+  setName(app: string, user: string, name: string): boolean
 }
 
-/** Whether somebody may call themselves so. Attacker-controlled, and shown to others. */
+/** Whether a name is allowed. Attacker-controlled, and shown to others. */
 export function isName(text: string): boolean {
   return nameForm.test(text) && text === text.normalize('NFC')
 }
@@ -35,7 +35,7 @@ export function openPeople(database: Database.Database): People {
   return {
     findName: (user) => nameOf.get(user)?.name ?? null,
     findUser: (app, name) => userOf.get(app, name)?.user,
-    choose(app, user, name) {
+    setName(app, user, name) {
       try {
         put.run(user, app, name)
         return true

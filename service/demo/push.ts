@@ -1,17 +1,14 @@
-/** How the demo's handlers send events: what the service gives to every backend that is mounted in it. */
+/** Events of the demo's handlers. */
 
 export interface PushedEvent {
   readonly type: string
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** See `push` of the running service. */
+/** `push` of the running service. */
 export type Push = (user: string, event: PushedEvent, options: { readonly id: string }) => Promise<unknown>
 
-/**
- * Tells somebody of what has happened already. That it cannot be told is no reason to fail: who was not told finds it
- * when they look.
- */
+/** Pushes an event about something that is done already. A failure is ignored: the user sees it on the next visit. */
 export async function notifyUser(push: Push, user: string, event: PushedEvent, id: string): Promise<void> {
   await push(user, event, { id }).catch(() => undefined)
 }

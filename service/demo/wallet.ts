@@ -1,4 +1,4 @@
-/** The demo wallet: the first backend behind the channel, an ordinary Hono app. Development only. */
+/** The demo wallet: a backend behind the channel, as an ordinary Hono app. Development only. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { ProtocolError } from 'miniseal-protocol/errors'
@@ -13,7 +13,7 @@ import { notifyUser } from './push.ts'
 /** One transfer moves at most 50,000.00 CNY. */
 const maxAmount = 5_000_000
 
-/** Above 1,000.00 CNY a transfer is confirmed by finger or face. */
+/** Above 1,000.00 CNY a transfer requires step-up. */
 const maxWithoutStepUp = 100_000
 
 const currency = 'CNY'
@@ -59,7 +59,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
     if (account === user) throw new ProtocolError('payload_invalid', 'payer and payee are the same')
     if (amount > maxWithoutStepUp && acr !== 'soter') {
       const balance = ledger.balance(user)
-      // Nobody is asked for a finger for what cannot be done; and what was not confirmed is not tried.
+      // Refuse before step-up what cannot succeed anyway.
       if (balance < amount) return c.json({ error: 'insufficient_funds', balance }, 422)
       throw stepUpRequired(`${yuan.format(amount / 100)} 元，转账给 ${payee}`)
     }
@@ -70,19 +70,19 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
         return c.json(await finish(people, push, result), 201)
       case 'insufficient-funds':
         return c.json({ error: 'insufficient_funds', balance: result.balance }, 422)
-      case 'key-used-otherwise':
+      case 'key-reused':
         throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another transfer')
     }
   })
   return app
 }
 
-/** A user's own account, by their id or by the name they have chosen; one of this name for anybody else. */
+/** The account of a user id or of a chosen name; for any other payee an account of that name. */
 function findAccount(people: People, app: string, payee: string): string {
   return userForm.test(payee) ? payee : (people.findUser(app, payee) ?? payee)
 }
 
-/** Tells the payee, where it is a user, and says what the payer is told. */
+/** Notifies the payee, if it is a user, and returns the payer's answer. */
 async function finish(
   people: People,
   push: Push,

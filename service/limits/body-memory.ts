@@ -37,7 +37,10 @@ interface Body {
  */
 const defaultGrace = 2_000
 
-/** @param capacity bytes of all bodies together */
+/**
+ * @param capacity bytes of all bodies together
+ * @param grace milliseconds during which a body is not evicted for another one of its source
+ */
 export function createBodyMemoryBudget(capacity: number, grace = defaultGrace): BodyMemoryBudget {
   // Oldest first.
   const bodies = new Set<Body>()

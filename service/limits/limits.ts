@@ -65,15 +65,18 @@ export interface Limits {
   countPush(key: string): Promise<readonly Field[]>
 }
 
-/** @param trustedProxies number of the operator's own proxies that append to X-Forwarded-For */
-export function createLimits(settings: LimitSettings, trustedProxies: number): Limits {
+/**
+ * @param trustedProxies number of the operator's own proxies that append to X-Forwarded-For
+ * @param bodyGrace milliseconds, see {@link createBodyMemoryBudget}
+ */
+export function createLimits(settings: LimitSettings, trustedProxies: number, bodyGrace?: number): Limits {
   const frames = createWindow(settings.frame_ip)
   const handshakes = createWindow(settings.handshake_ip)
   const pushesOfAddress = createWindow(settings.push_ip)
   const pushesOfKey = createWindow(settings.push_key)
   const outcomes = createWindow(settings.outcome)
   const concurrency = createConcurrencyLimits(settings)
-  const bodyMemory = createBodyMemoryBudget(settings.body_mib * 1_048_576)
+  const bodyMemory = createBodyMemoryBudget(settings.body_mib * 1_048_576, bodyGrace)
   return {
     source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),

@@ -15,7 +15,7 @@ import type { LogStatus } from '../tlog/open-log.ts'
 import type { CloseReason } from '../transport/connection-limits.ts'
 import type { SocketObserver } from '../transport/socket.ts'
 import type { WechatCall } from '../wechat/client.ts'
-import { isKnownErrcode } from '../wechat/errcodes.ts'
+import { isKnownErrcode } from '../wechat/errors.ts'
 import { droppedLines } from './log-sink.ts'
 
 /** Seconds: from a stage in memory to the time limit of a backend. */

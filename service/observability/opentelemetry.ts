@@ -13,7 +13,7 @@ import type { Logger } from 'pino'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { Store } from '../store/store.ts'
 import type { WechatCall } from '../wechat/client.ts'
-import { isKnownErrcode } from '../wechat/errcodes.ts'
+import { isKnownErrcode } from '../wechat/errors.ts'
 import type { TraceSettings, Traces } from './tracing.ts'
 
 /** Milliseconds for an export and for the final flush. */

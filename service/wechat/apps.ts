@@ -1,7 +1,6 @@
-/** The mini programs that the operator runs, and their secrets. */
+/** The mini programs that a service serves, and their secrets. */
 import { ProtocolError } from 'miniseal-protocol/errors'
 
-/** One mini program. */
 export interface WechatApp {
   readonly appid: string
   /** AppSecret. */
@@ -28,10 +27,41 @@ export function createApps(apps: readonly WechatApp[]): WechatApps {
 
   function secretOf(appid: string): string {
     const secret = secrets.get(appid)
-    if (secret === undefined)
-      throw new ProtocolError('payload_invalid', 'this service does not serve that app')
+    if (secret === undefined) throw new ProtocolError('payload_invalid', 'unknown app')
     return secret
   }
 
   return { has: (appid) => secrets.has(appid), secretOf }
+}
+
+/** The mini program of the sandbox. The service refuses to start in production with this secret. */
+export const sandboxApp: WechatApp = {
+  appid: 'wx0123456789abcdef',
+  secret: 'sandbox-secret-for-development-only',
+}
+
+/**
+ * Reads `appid:secret[,appid:secret…]`; the sandbox's app when nothing is given.
+ *
+ * @throws Error for the operator, without secrets. Production refuses the sandbox's secret, which is public.
+ */
+export function parseApps(
+  text: string | undefined,
+  mode: 'development' | 'production',
+): readonly WechatApp[] {
+  if (text === undefined) return [sandboxApp]
+  const apps = text.split(',').map((entry) => {
+    const match = /^\s*([A-Za-z0-9_-]{2,64}):([^\s:,]{1,128})\s*$/.exec(entry)
+    const [, appid, secret] = match ?? []
+    if (appid === undefined || secret === undefined)
+      throw new Error('MINISEAL_WECHAT_APPS must be appid:secret[,appid:secret…]')
+    return { appid, secret }
+  })
+  if (new Set(apps.map(({ appid }) => appid)).size !== apps.length) {
+    throw new Error('MINISEAL_WECHAT_APPS names an appid twice')
+  }
+  if (mode === 'production' && apps.some(({ secret }) => secret === sandboxApp.secret)) {
+    throw new Error("MINISEAL_WECHAT_APPS holds the sandbox's secret, which is public")
+  }
+  return apps
 }

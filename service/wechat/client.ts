@@ -1,26 +1,29 @@
 /**
- * The client of WeChat's server API. Every method makes real HTTP calls under one deadline, and refuses with a
- * ProtocolError whose message, cause and stack hold no secret, code, session_key, openid or token.
+ * The client of WeChat's server API. Every method has one deadline for all of its HTTP calls, and throws a ProtocolError
+ * whose message, cause and stack hold no secret, code, session_key, openid or token.
  */
 
 import { ProtocolError } from 'miniseal-protocol/errors'
+import { createAuthorizedCaller } from './access-tokens.ts'
 import { createApps, type WechatApp } from './apps.ts'
-import { createAuthorizedCaller } from './authorized.ts'
-import { createCaller, type WechatCall } from './call.ts'
 import { checkSession, createCodeExchange, type WechatIdentity } from './login.ts'
-import { exchangePhoneCode, type WechatPhoneNumber } from './phone-number.ts'
-import { fetchRiskRank, type RiskRank } from './risk-rank.ts'
-import { verifySoter } from './soter.ts'
-import { createTransport } from './transport.ts'
+import { createCaller, createTransport, type WechatCall } from './transport.ts'
+import {
+  exchangePhoneCode,
+  fetchRiskRank,
+  type RiskRank,
+  verifySoter,
+  type WechatPhoneNumber,
+} from './user-apis.ts'
 
 export type { WechatApp } from './apps.ts'
-export type { WechatCall } from './call.ts'
 export type { WechatIdentity } from './login.ts'
-export type { RiskRank } from './risk-rank.ts'
+export type { WechatCall } from './transport.ts'
+export type { RiskRank } from './user-apis.ts'
 
 export interface WechatSlots {
   readonly logins: number
-  /** Of biometric confirmations, and of all that is left, each. */
+  /** For biometric confirmations, and for all other calls, each. */
   readonly others: number
 }
 
@@ -30,11 +33,11 @@ export interface WechatClientOptions {
   readonly apps: readonly WechatApp[]
   /** Milliseconds for a whole method call, its token and its second try included. Default 3000. */
   readonly deadlineMs?: number
-  /** Calls at one time; more are `wechat_unavailable` at once, so that none of them takes the place of another kind. */
+  /** Concurrent calls of each kind; more are `wechat_unavailable` at once, so that no kind starves another. */
   readonly slots?: WechatSlots
   /** Unix seconds. */
   readonly now: () => number
-  /** Told of every HTTP call; safe to log whole. Must not throw. */
+  /** Called for every HTTP call; the argument is safe to log. Must not throw. */
   readonly onCall?: (call: WechatCall) => void
 }
 
@@ -45,7 +48,7 @@ export interface WechatClient {
   /**
    * `sns/jscode2session`: exactly one HTTP call, never retried, because WeChat may have spent the code even when
    * its answer was lost. Concurrent calls with the same appid and code share that one call and its result. Later
-   * ones call again (and get `login_code_used`): whoever must keep to one call for good remembers the code.
+   * ones call again (and get `login_code_used`).
    * @throws ProtocolError login_code_invalid, login_code_used, login_blocked, login_busy, wechat_unavailable.
    */
   exchangeCode(appid: string, code: string): Promise<WechatIdentity>
@@ -81,7 +84,7 @@ export interface WechatClient {
   /** Unix seconds of WeChat's last well-formed answer, a refusal included; undefined before the first. */
   lastSeen(): number | undefined
 
-  /** Lets running calls end (within their deadline), then closes all connections. Later calls are refused. */
+  /** Waits for running calls (within their deadline), then closes all connections. Later calls are refused. */
   close(): Promise<void>
 }
 
@@ -93,7 +96,7 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
   const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
   const apps = createApps(options.apps)
   const { logins, others } = options.slots ?? defaultSlots
-  // As many connections as there may be calls, and one for the access token of each app: no call waits for another's.
+  // One connection for each possible call, and one for the access token of each app: no call queues.
   const connections = logins + 2 * others + options.apps.length
   const transport = createTransport(options.baseUrl, deadlineMs, connections)
   const login = createSlots(logins)
@@ -117,11 +120,11 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
   }
 }
 
-/** Runs so many at one time; refuses more at once, with nothing sent. */
+/** Limits concurrent runs; refuses more at once, before anything is sent. */
 function createSlots(most: number): <T>(run: () => Promise<T>) => Promise<T> {
   let atWork = 0
   return async (run) => {
-    if (atWork >= most) throw new ProtocolError('wechat_unavailable', 'too many requests wait for wechat')
+    if (atWork >= most) throw new ProtocolError('wechat_unavailable', 'too many concurrent calls of wechat')
     atWork += 1
     try {
       return await run()

@@ -2,8 +2,8 @@
  * The encrypted user data of WeChat's app: `encryptedData` with its `iv`, and `rawData` with its `signature`
  * (WeChat's page "signature" of its open abilities).
  *
- * AES-CBC without a MAC proves little: who can try many texts against {@link openEncryptedData} could in the end make
- * one that opens. What was opened is what this user's own phone says; where a value must be right, ask WeChat's server
+ * AES-CBC without a MAC proves little: with many attempts against {@link openEncryptedData} an attacker could construct a
+ * text that opens. Treat the result as a claim of the user's own phone; where a value must be right, call WeChat's server
  * API, as {@link WechatClient.phoneNumber} does.
  */
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
@@ -13,10 +13,10 @@ import { z } from 'zod'
 
 const blockLength = 16
 
-/** How far WeChat's clock may be ahead of ours, in seconds. */
+/** Seconds by which WeChat's clock may be ahead. */
 const clockDifference = 60
 
-/** Everything that it holds besides the watermark is WeChat's matter and passed on. */
+/** Members besides the watermark are passed on unchecked. */
 export const userData = z.looseObject({
   watermark: z.looseObject({ appid: z.string(), timestamp: z.number().int() }),
 })
@@ -33,24 +33,24 @@ export interface EncryptedData {
   readonly data: string
   /** The app that the watermark must name. */
   readonly appid: string
-  /** How old the watermark may be, in seconds. */
+  /** Maximum age of the watermark, in seconds. */
   readonly maxAge: number
   /** UNIX seconds. */
   readonly now: number
 }
 
 /**
- * Opens `encryptedData` and checks that it was made for this app, no longer than `maxAge` ago.
+ * Decrypts `encryptedData` and checks that it was made for this app, at most `maxAge` ago.
  *
- * @throws ProtocolError `payload_invalid`, in the same words for whatever is wrong: padding, text, watermark or age.
- *   With words of its own for the padding this would decrypt for whoever asks often enough.
+ * @throws ProtocolError `payload_invalid`, with the same message whether padding, text, watermark or age is wrong: a
+ *   distinct message for the padding would be a padding oracle.
  */
 export function openEncryptedData(encrypted: EncryptedData): WechatUserData {
   const opened = tryOpen(encrypted)
   if (opened === undefined) {
     throw new ProtocolError(
       'payload_invalid',
-      'the data does not open with the key of the last login, or is for another app, or is too old',
+      'the data cannot be decrypted with the key of the last login, or belongs to another app, or is too old',
     )
   }
   return opened
@@ -79,7 +79,7 @@ function decrypt(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array 
 /**
  * Whether `signature` is sha1(rawData + session_key), lower-case hex, compared in constant time.
  *
- * @param rawData exactly as the phone had it; parsed and serialised again it does not verify. Attacker-controlled.
+ * @param rawData exactly as the phone sent it; re-serialised it does not verify. Attacker-controlled.
  * @param signature attacker-controlled
  */
 export function isRawDataSigned(sessionKey: string, rawData: string, signature: string): boolean {

@@ -1,16 +1,14 @@
 /** Login codes and session keys: `sns/jscode2session`, `wxa/checksession`. */
 import { createHash, createHmac } from 'node:crypto'
 import { ProtocolError } from 'miniseal-protocol/errors'
+import { z } from 'zod'
+import type { AuthorizedCaller } from './access-tokens.ts'
+import { createSingleFlight } from './access-tokens.ts'
 import type { WechatApps } from './apps.ts'
-import type { AuthorizedCaller } from './authorized.ts'
-import type { Caller } from './call.ts'
-import { invalidUserSignature, refuseFailure } from './errcodes.ts'
-import { WechatFailure } from './failure.ts'
-import { checkSessionReply, sessionReply } from './replies.ts'
-import { createSingleFlight } from './single-flight.ts'
-import type { WechatRequest } from './transport.ts'
+import { invalidUserSignature, refuseFailure, WechatFailure } from './errors.ts'
+import type { Caller, WechatRequest } from './transport.ts'
 
-/** Who a login code belongs to. */
+/** The user of a login code. */
 export interface WechatIdentity {
   readonly openid: string
   /** Secret. The base64 text as WeChat gave it: that text, not the decoded bytes, keys its HMACs. */
@@ -19,10 +17,20 @@ export interface WechatIdentity {
   readonly unionid?: string
 }
 
-/** Codes are 32 characters today; longer input than this, attacker-controlled, is refused without asking. */
+/** `sns/jscode2session`. `session_key` is the base64 text of 16 bytes, kept as the text: WeChat keys HMACs with it. */
+const sessionReply = z.object({
+  openid: z.string().min(1).max(128),
+  session_key: z.string().regex(/^[A-Za-z0-9+/]{22}==$/),
+  unionid: z.string().min(1).max(128).optional(),
+})
+
+/** `wxa/checksession`. An answer without errcode is no confirmation. */
+const checkSessionReply = z.object({ errcode: z.literal(0) })
+
+/** Codes are 32 characters today; longer input, which is attacker-controlled, is refused without a call. */
 const maxCodeLength = 512
 
-/** True for what may be sent to WeChat as a code of any kind. */
+/** Whether a text may be sent to WeChat as a code of any kind. */
 export function isCode(code: string): boolean {
   return code.length > 0 && code.length <= maxCodeLength
 }
@@ -75,7 +83,7 @@ export function userSignature(sessionKey: string, message: string): string {
   return createHmac('sha256', sessionKey).update(message).digest('hex')
 }
 
-/** A code under way is a secret too: only its hash is kept. JSON keeps the two parts apart. */
+/** Codes are secrets, so the map of running calls holds hashes. JSON separates the two parts. */
 function hashOf(appid: string, code: string): string {
   return createHash('sha256')
     .update(JSON.stringify([appid, code]))

@@ -1,6 +1,7 @@
-/** One HTTP exchange with WeChat's API: no retry, no redirect, capped answer, JSON whatever the content type. */
+/** One call of WeChat's API: no retry, no redirect, capped answer, JSON whatever the content type. */
 import { Agent } from 'undici'
-import { WechatFailure } from './failure.ts'
+import { z } from 'zod'
+import { WechatFailure } from './errors.ts'
 
 /** Largest answer that is read, in bytes. The longest that is expected is under 2 KiB. */
 const maxAnswerBytes = 64 * 1024
@@ -95,4 +96,105 @@ function parseBaseUrl(baseUrl: string): URL {
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   return url
+}
+
+/** What may be logged and counted of one HTTP call. Holds no secret, openid, code, key or token. */
+export interface WechatCall {
+  /** For example `sns/jscode2session`. */
+  readonly api: string
+  /** `refused` = WeChat answered with an errcode; `failed` = no usable answer. */
+  readonly outcome: 'ok' | 'refused' | 'failed'
+  readonly errcode?: number
+  /** WeChat's request id, present in most refusals. */
+  readonly rid?: string
+  readonly durationMs: number
+}
+
+export interface Caller {
+  /**
+   * Exactly one HTTP call.
+   * @throws WechatFailure; never another error.
+   */
+  call<T>(request: WechatRequest, reply: z.ZodType<T>, signal: AbortSignal): Promise<T>
+  /** Unix seconds of the last well-formed answer, a refusal included. */
+  lastSeen(): number | undefined
+}
+
+/** `now` in unix seconds. `onCall` must not throw. */
+export function createCaller(
+  transport: Transport,
+  now: () => number,
+  onCall: ((call: WechatCall) => void) | undefined,
+): Caller {
+  let seen: number | undefined
+
+  async function call<T>(request: WechatRequest, reply: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const started = performance.now()
+    const result = await settle(transport, request, reply, signal)
+    const failure = result instanceof WechatFailure ? result : undefined
+    if (failure === undefined || failure.kind === 'refused') seen = now()
+    onCall?.(record(request.api, failure, performance.now() - started))
+    if (result instanceof WechatFailure) throw result
+    return result
+  }
+
+  return { call, lastSeen: () => seen }
+}
+
+async function settle<T>(
+  transport: Transport,
+  request: WechatRequest,
+  reply: z.ZodType<T>,
+  signal: AbortSignal,
+): Promise<T | WechatFailure> {
+  try {
+    return parseReply(await transport.send(request, signal), reply)
+  } catch (error) {
+    if (error instanceof WechatFailure) return error
+    throw error
+  }
+}
+
+function parseReply<T>(answer: unknown, reply: z.ZodType<T>): T {
+  const envelope = envelopeReply.safeParse(answer)
+  if (!envelope.success) throw malformed(envelope.error)
+  const { errcode, errmsg } = envelope.data
+  if (errcode) throw new WechatFailure('refused', `errcode ${errcode}`, errcode, findRequestId(errmsg))
+  const parsed = reply.safeParse(answer)
+  if (!parsed.success) throw malformed(parsed.error)
+  return parsed.data
+}
+
+/** Names the fields, which are ours, and not the values, which may be secret. */
+function malformed(error: z.ZodError): WechatFailure {
+  const fields = error.issues.map((issue) => issue.path.join('.') || 'the whole answer')
+  return new WechatFailure('malformed', fields.join(', '))
+}
+
+function record(api: string, failure: WechatFailure | undefined, durationMs: number): WechatCall {
+  if (failure === undefined) return { api, outcome: 'ok', durationMs }
+  return {
+    api,
+    outcome: failure.kind === 'refused' ? 'refused' : 'failed',
+    ...(failure.errcode !== undefined && { errcode: failure.errcode }),
+    ...(failure.rid !== undefined && { rid: failure.rid }),
+    durationMs,
+  }
+}
+
+/**
+ * The part that every answer may have. A success may lack `errcode` (code2Session always does) or carry 0, so
+ * only a truthy errcode is a refusal.
+ */
+const envelopeReply = z.object({
+  errcode: z.number().int().optional(),
+  errmsg: z.string().optional(),
+})
+
+/**
+ * The request id in an errmsg: `…, rid: 5f8d3d1e-1d5ab2d0-3e8ff1ca`, or in older answers
+ * `…, hints: [ req_id: oNsdF0aLf ]`. The narrow alphabet keeps anything else in the errmsg out of our logs.
+ */
+function findRequestId(errmsg: string | undefined): string | undefined {
+  return errmsg?.match(/\b(?:rid|req_id): ?([0-9A-Za-z_.-]{1,64})/)?.[1]
 }

@@ -9,7 +9,7 @@ import { readConfig } from '../../service/config/config.ts'
 import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 
 export interface TestService {
   readonly origin: string
@@ -49,6 +49,7 @@ export interface TestServiceOptions {
   readonly disk?: NonNullable<TestOverrides['disk']>
   readonly monotonic?: () => number
   readonly maintenancePeriod?: number
+  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }

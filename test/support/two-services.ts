@@ -1,7 +1,7 @@
 /** Two processes' worth of services on one database; they share nothing else. */
 import { randomBytes } from 'node:crypto'
 import type { Backend } from '../../service/gateway/backend.ts'
-import { sandboxApp } from '../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import type { TestDatabase } from '../integration/store/engines.ts'
 import type { OwnService } from './service.ts'

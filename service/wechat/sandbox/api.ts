@@ -1,31 +1,31 @@
-/** WeChat's API: what each path answers. An answer is an object, or the errcode of a refusal. */
+/** The answer of each path of WeChat's API: an object, or the errcode of a refusal. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { SandboxState } from './world.ts'
+import type { SandboxState } from './state.ts'
 
 /** The answer's object, or an errcode. */
 export type Outcome = Readonly<Record<string, unknown>> | number
 
-/** Values are attacker-controlled in the same sense as with WeChat: whatever the caller sent. */
+/** Attacker-controlled, as for WeChat itself. */
 export type Query = Readonly<Record<string, string>>
 
 const ok = { errcode: 0, errmsg: 'ok' }
 
 /** `GET sns/jscode2session`. A success has no errcode, whatever the page's example shows. */
-export function codeToSession(sandboxState: SandboxState, query: Query): Outcome {
-  const refused = appRefusal(sandboxState, query.appid, query.secret)
+export function codeToSession(state: SandboxState, query: Query): Outcome {
+  const refused = appRefusal(state, query.appid, query.secret)
   if (refused !== undefined) return refused
   if (!query.js_code) return 41008
   if (query.grant_type !== 'authorization_code') return 40002
-  const entry = sandboxState.loginCodes.find(query.js_code)
+  const entry = state.loginCodes.find(query.js_code)
   if (entry === undefined || entry.value.appid !== query.appid) return 40029
   const { appid, openid } = entry.value
-  if (!sandboxState.users.countLogin(appid, openid)) return 45011
+  if (!state.users.countLogin(appid, openid)) return 45011
   if (entry.state === 'used') return 40163
   if (entry.state === 'expired') return 40029
-  sandboxState.loginCodes.spend(query.js_code)
-  sandboxState.riskRanks.visit(appid, openid)
-  return { session_key: sandboxState.users.replaceSessionKey(appid, openid), openid }
+  state.loginCodes.spend(query.js_code)
+  state.riskRanks.visit(appid, openid)
+  return { session_key: state.users.replaceSessionKey(appid, openid), openid }
 }
 
 const tokenRequest = z.object({
@@ -36,24 +36,24 @@ const tokenRequest = z.object({
 })
 
 /** `POST cgi-bin/stable_token`. */
-export function stableToken(sandboxState: SandboxState, body: unknown): Outcome {
+export function stableToken(state: SandboxState, body: unknown): Outcome {
   const request = tokenRequest.safeParse(body)
   if (!request.success) return 47001
   const { grant_type, appid, secret, force_refresh } = request.data
-  const refused = appRefusal(sandboxState, appid, secret)
+  const refused = appRefusal(state, appid, secret)
   if (refused !== undefined) return refused
   if (appid === undefined || grant_type !== 'client_credential') return 40002
-  const token = force_refresh ? sandboxState.tokens.renew(appid) : sandboxState.tokens.current(appid)
+  const token = force_refresh ? state.tokens.renew(appid) : state.tokens.current(appid)
   return token === undefined ? 45009 : { ...token }
 }
 
 /** `GET wxa/checksession`. A user without a session has no key that could match. */
-export function checkSession(sandboxState: SandboxState, query: Query): Outcome {
-  const caller = authorize(sandboxState, query)
+export function checkSession(state: SandboxState, query: Query): Outcome {
+  const caller = authorize(state, query)
   if (typeof caller === 'number') return caller
   if (query.sig_method !== 'hmac_sha256') return 87008
   const { openid = '', signature = '' } = query
-  return sandboxState.users.isSessionSignature(caller.appid, openid, signature) ? ok : 87009
+  return state.users.isSessionSignature(caller.appid, openid, signature) ? ok : 87009
 }
 
 const soterRequest = z.object({
@@ -64,33 +64,33 @@ const soterRequest = z.object({
 
 /** `POST cgi-bin/soter/verify_signature`. A wrong signature is errcode 0 with is_ok false. */
 export async function verifySoterSignature(
-  sandboxState: SandboxState,
+  state: SandboxState,
   query: Query,
   body: unknown,
 ): Promise<Outcome> {
-  const caller = authorize(sandboxState, query)
+  const caller = authorize(state, query)
   if (typeof caller === 'number') return caller
   const request = soterRequest.safeParse(body)
   if (!request.success) return 47001
   const { openid, json_string, json_signature } = request.data
-  return { ...ok, is_ok: await sandboxState.soter.isSigned(openid, json_string, json_signature) }
+  return { ...ok, is_ok: await state.soter.isSigned(openid, json_string, json_signature) }
 }
 
 const phoneRequest = z.object({ code: z.string().default(''), openid: z.string().optional() })
 
 /** `POST wxa/business/getuserphonenumber`. */
-export function userPhoneNumber(sandboxState: SandboxState, query: Query, body: unknown): Outcome {
-  const caller = authorize(sandboxState, query)
+export function userPhoneNumber(state: SandboxState, query: Query, body: unknown): Outcome {
+  const caller = authorize(state, query)
   if (typeof caller === 'number') return caller
   const request = phoneRequest.safeParse(body)
   if (!request.success) return 47001
   const { code, openid } = request.data
-  const entry = sandboxState.phoneCodes.find(code)
+  const entry = state.phoneCodes.find(code)
   if (entry?.state !== 'fresh' || entry.value.appid !== caller.appid) return 40029
   if (openid !== undefined && openid !== entry.value.openid) return 40029
-  sandboxState.phoneCodes.spend(code)
-  const number = sandboxState.users.phoneNumberOf(entry.value.openid)
-  const watermark = { timestamp: sandboxState.now(), appid: caller.appid }
+  state.phoneCodes.spend(code)
+  const number = state.users.phoneNumberOf(entry.value.openid)
+  const watermark = { timestamp: state.now(), appid: caller.appid }
   return {
     ...ok,
     phone_info: { phoneNumber: number, purePhoneNumber: number, countryCode: '86', watermark },
@@ -106,33 +106,33 @@ const riskRequest = z.object({
 })
 
 /** `POST wxa/getuserriskrank`. Its member is spelled `unoin_id` on WeChat's page. */
-export function userRiskRank(sandboxState: SandboxState, query: Query, body: unknown): Outcome {
-  const caller = authorize(sandboxState, query)
+export function userRiskRank(state: SandboxState, query: Query, body: unknown): Outcome {
+  const caller = authorize(state, query)
   if (typeof caller === 'number') return caller
   const request = riskRequest.safeParse(body)
   if (!request.success) return 47001
   const { appid, openid, is_test } = request.data
   if (appid !== caller.appid) return 40013
-  if (!is_test && !sandboxState.riskRanks.isRecent(appid, openid)) return 61010
-  const unoin_id = Buffer.from(sandboxState.random(4)).readUInt32BE(0)
-  return { ...ok, risk_rank: sandboxState.riskRanks.rankOf(appid, openid), unoin_id }
+  if (!is_test && !state.riskRanks.isRecent(appid, openid)) return 61010
+  const unoin_id = Buffer.from(state.random(4)).readUInt32BE(0)
+  return { ...ok, risk_rank: state.riskRanks.rankOf(appid, openid), unoin_id }
 }
 
 function appRefusal(
-  sandboxState: SandboxState,
+  state: SandboxState,
   appid: string | undefined,
   secret: string | undefined,
 ): number | undefined {
   if (!appid) return 41002
-  const app = sandboxState.apps.get(appid)
+  const app = state.apps.get(appid)
   if (app === undefined) return 40013
   if (!secret) return 41004
   return secret === app.secret ? undefined : 40125
 }
 
-function authorize(sandboxState: SandboxState, query: Query): { readonly appid: string } | number {
+function authorize(state: SandboxState, query: Query): { readonly appid: string } | number {
   if (!query.access_token) return 41001
-  const caller = sandboxState.tokens.check(query.access_token)
+  const caller = state.tokens.check(query.access_token)
   if (caller === 'unknown') return 40001
   return caller === 'expired' ? 42001 : caller
 }

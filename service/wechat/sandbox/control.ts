@@ -1,9 +1,8 @@
-/** The sandbox's own routes: what users and devices would do, failures on order, and the count of calls. */
+/** The sandbox's own routes: actions of users and devices, injected faults, and the count of calls. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { highestRank } from './risk-ranks.ts'
-import { sealUserData } from './user-data.ts'
-import { apiPaths, type SandboxState } from './world.ts'
+import { apiPaths, type SandboxState } from './state.ts'
+import { highestRank, sealUserData } from './users.ts'
 
 const openid = z.string().min(1).max(128)
 const codesBody = z.strictObject({ appid: z.string(), openid: openid.optional() })
@@ -49,54 +48,50 @@ const faultsBody = z
     'errcode and body exclude each other',
   )
 
-/** A control request that makes no sense; its message goes to the caller with status 400. */
+/** An invalid control request; the message is answered with status 400. */
 class ControlError extends Error {}
 
 /** `/sandbox/…`. Every answer is JSON; a bad request is `400 {"error": …}`. */
-export function controlRoutes(sandboxState: SandboxState): Hono {
+export function controlRoutes(state: SandboxState): Hono {
   const app = new Hono()
   app.post('/codes', async (c) => {
     const body = parse(codesBody, await c.req.text())
-    assertApp(sandboxState, body.appid)
-    const user = { appid: body.appid, openid: body.openid ?? sandboxState.users.newOpenid() }
-    return c.json({ code: sandboxState.loginCodes.issue(user), openid: user.openid })
+    assertApp(state, body.appid)
+    const user = { appid: body.appid, openid: body.openid ?? state.users.newOpenid() }
+    return c.json({ code: state.loginCodes.issue(user), openid: user.openid })
   })
   app.post('/phone-codes', async (c) => {
     const body = parse(phoneCodesBody, await c.req.text())
-    assertApp(sandboxState, body.appid)
+    assertApp(state, body.appid)
     return c.json({
-      code: sandboxState.phoneCodes.issue(body),
-      phoneNumber: sandboxState.users.phoneNumberOf(body.openid),
+      code: state.phoneCodes.issue(body),
+      phoneNumber: state.users.phoneNumberOf(body.openid),
     })
   })
   app.post('/encrypted-data', async (c) => {
     const body = parse(userDataBody, await c.req.text())
-    assertApp(sandboxState, body.appid)
-    const sessionKey = sandboxState.users.findSessionKey(body.appid, body.openid)
+    assertApp(state, body.appid)
+    const sessionKey = state.users.findSessionKey(body.appid, body.openid)
     if (sessionKey === undefined) throw new ControlError('openid: this user has never logged in')
-    const watermark = { timestamp: body.timestamp ?? sandboxState.now(), appid: body.appid }
-    return c.json(sealUserData(sessionKey, sandboxState.random(16), body.data, watermark))
+    const watermark = { timestamp: body.timestamp ?? state.now(), appid: body.appid }
+    return c.json(sealUserData(sessionKey, state.random(16), body.data, watermark))
   })
   app.post('/soter', async (c) => {
     const body = parse(soterBody, await c.req.text())
-    return c.json(await sandboxState.soter.confirm(body.openid, body.challenge))
+    return c.json(await state.soter.confirm(body.openid, body.challenge))
   })
   app.post('/risk-ranks', async (c) => {
     const { appid, openid, risk_rank } = parse(riskRankBody, await c.req.text())
-    assertApp(sandboxState, appid)
-    sandboxState.riskRanks.setRank(appid, openid, risk_rank)
+    assertApp(state, appid)
+    state.riskRanks.setRank(appid, openid, risk_rank)
     return c.json({ openid, risk_rank })
   })
   app.post('/faults', async (c) => {
     const { path, times, errcode, status, body, delay_ms, drop } = parse(faultsBody, await c.req.text())
-    sandboxState.faults.add(
-      path,
-      { errcode, status, body, delayMs: delay_ms ?? 0, drop: drop ?? false },
-      times,
-    )
+    state.faults.add(path, { errcode, status, body, delayMs: delay_ms ?? 0, drop: drop ?? false }, times)
     return c.json({ path, times })
   })
-  app.get('/calls', (c) => c.json(sandboxState.faults.calls()))
+  app.get('/calls', (c) => c.json(state.faults.calls()))
   app.onError((error, c) => {
     if (error instanceof ControlError) return c.json({ error: error.message }, 400)
     return c.json({ error: 'the sandbox failed' }, 500)
@@ -104,8 +99,8 @@ export function controlRoutes(sandboxState: SandboxState): Hono {
   return app
 }
 
-function assertApp(sandboxState: SandboxState, appid: string): void {
-  if (!sandboxState.apps.has(appid)) throw new ControlError('appid: the sandbox does not know this app')
+function assertApp(state: SandboxState, appid: string): void {
+  if (!state.apps.has(appid)) throw new ControlError('appid: unknown app')
 }
 
 function parse<T>(schema: z.ZodType<T>, text: string): T {

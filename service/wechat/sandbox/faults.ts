@@ -1,10 +1,47 @@
-/** Failures on order, and the count of calls. */
+/** Answers that are refusals, injected faults, and the count of calls. */
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createMiddleware } from 'hono/factory'
-import { type Random, refusal } from './answers.ts'
+import type { Random } from './credentials.ts'
 
-/** What one call shall suffer. A field that is undefined changes nothing. */
+/** A refusal as WeChat sends it. */
+export interface Refusal {
+  readonly errcode: number
+  readonly errmsg: string
+}
+
+/** The errmsg of each errcode, from WeChat's pages and community. */
+const texts: ReadonlyMap<number, string> = new Map([
+  [-1, 'system error'],
+  [40001, 'invalid credential, access_token is invalid or not latest'],
+  [40002, 'invalid grant_type'],
+  [40013, 'invalid appid'],
+  [40029, 'invalid code'],
+  [40125, 'invalid appsecret'],
+  [40163, 'code been used'],
+  [40226, 'code blocked'],
+  [40243, 'AppSecret has been frozen'],
+  [41001, 'access_token missing'],
+  [41002, 'appid missing'],
+  [41004, 'appsecret missing'],
+  [41008, 'missing code'],
+  [42001, 'access_token expired'],
+  [45009, 'reach max api daily quota limit'],
+  [45011, 'api minute-quota reach limit, must slower, retry next minute'],
+  [47001, 'data format error'],
+  [61007, 'api unauthorized'],
+  [61010, 'no recent visit of this openid'],
+  [87008, 'invalid sig_method'],
+  [87009, 'invalid signature'],
+])
+
+/** The answer for `errcode`, with a request id of WeChat's form: three groups of eight hexadecimal digits. */
+export function refusal(errcode: number, random: Random): Refusal {
+  const rid = [0, 1, 2].map(() => Buffer.from(random(4)).toString('hex')).join('-')
+  return { errcode, errmsg: `${texts.get(errcode) ?? 'error'}, rid: ${rid}` }
+}
+
+/** A fault of one call. An undefined member has no effect. */
 export interface Fault {
   /** Answer with this errcode instead of doing the call. */
   readonly errcode: number | undefined
@@ -12,16 +49,16 @@ export interface Fault {
   readonly status: number | undefined
   /** Answer with this text instead of doing the call. */
   readonly body: string | undefined
-  /** Do the call, or answer as above, but only after this time. */
+  /** Delay the answer, in milliseconds. */
   readonly delayMs: number
-  /** Do the call, then cut the connection in place of the answer. */
+  /** Do the call, then close the connection instead of answering. */
   readonly drop: boolean
 }
 
 export interface Faults {
   /** @param path a path of the API, without its leading slash. */
   add(path: string, fault: Fault, times: number): void
-  /** Counts a call of `path` and returns the fault that it shall suffer. */
+  /** Counts a call of `path` and returns its fault, if any. */
   next(path: string): Fault | undefined
   /** How often each path was called, faulty calls included. */
   calls(): Record<string, number>
@@ -49,8 +86,8 @@ export function createFaults(paths: readonly string[]): Faults {
 }
 
 /**
- * Counts the calls of one path and applies its faults. A delayed or cut call has its effect before the answer is
- * late or lost: that is the case in which a client that repeats a code finds it used.
+ * Counts the calls of one path and applies its faults. A delayed or dropped call takes effect first, so that a client that
+ * repeats a code finds it used.
  */
 export function faultyCalls(path: string, faults: Faults, random: Random) {
   return createMiddleware<{ Bindings: HttpBindings }>(async function faultyCall(c, next) {

@@ -1,6 +1,6 @@
 /**
- * A small HTTP server that behaves like WeChat's server API, for development and tests. Its state lives in memory
- * and begins anew with every start.
+ * An HTTP server that simulates WeChat's server API, for development and tests. Its state is in memory and lost when it
+ * stops.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,7 +10,6 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { WechatApp } from '../client.ts'
-import { type Random, refusal } from './answers.ts'
 import {
   checkSession,
   codeToSession,
@@ -21,8 +20,9 @@ import {
   verifySoterSignature,
 } from './api.ts'
 import { controlRoutes } from './control.ts'
-import { faultyCalls } from './faults.ts'
-import { type ApiPath, createSandboxState, type SandboxState } from './world.ts'
+import type { Random } from './credentials.ts'
+import { faultyCalls, refusal } from './faults.ts'
+import { type ApiPath, createSandboxState, type SandboxState } from './state.ts'
 
 export interface SandboxOptions {
   readonly apps: readonly WechatApp[]
@@ -38,13 +38,13 @@ export interface Sandbox {
    * @throws Error when it runs already, or the address cannot be listened on.
    */
   start(port: number, host: string): Promise<{ readonly url: string }>
-  /** Cuts all connections and frees the port. */
+  /** Closes all connections and the port. */
   close(): Promise<void>
 }
 
 type Env = { Bindings: HttpBindings }
 
-/** Allows a fault to order an answer that is too large for any client. */
+/** Large enough for a fault whose answer exceeds the limit of every client. */
 const maxBodyBytes = 2 * 1024 * 1024
 
 export function createSandbox(options: SandboxOptions): Sandbox {
@@ -81,38 +81,36 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   return { start, close }
 }
 
-function createApp(sandboxState: SandboxState): Hono<Env> {
+function createApp(state: SandboxState): Hono<Env> {
   const app = new Hono<Env>()
   app.use(
     bodyLimit({ maxSize: maxBodyBytes, onError: (c) => c.json({ error: 'the body is too large' }, 413) }),
   )
-  app.route('/sandbox', controlRoutes(sandboxState))
+  app.route('/sandbox', controlRoutes(state))
 
   function answer(
     path: ApiPath,
     method: 'GET' | 'POST',
     run: (c: Context<Env>) => Promise<Outcome> | Outcome,
   ) {
-    app.on(method, `/${path}`, faultyCalls(path, sandboxState.faults, sandboxState.random), async (c) => {
+    app.on(method, `/${path}`, faultyCalls(path, state.faults, state.random), async (c) => {
       const outcome = await run(c)
-      const reply = typeof outcome === 'number' ? refusal(outcome, sandboxState.random) : outcome
-      // code2Session is known for answering JSON as text.
+      const reply = typeof outcome === 'number' ? refusal(outcome, state.random) : outcome
+      // code2Session answers JSON with the content type of text.
       const type = path === 'sns/jscode2session' ? 'text/plain' : 'application/json; encoding=utf-8'
       return c.body(JSON.stringify(reply), 200, { 'content-type': type })
     })
   }
-  answer('sns/jscode2session', 'GET', (c) => codeToSession(sandboxState, c.req.query()))
-  answer('cgi-bin/stable_token', 'POST', async (c) => stableToken(sandboxState, await jsonOf(c)))
-  answer('wxa/checksession', 'GET', (c) => checkSession(sandboxState, c.req.query()))
+  answer('sns/jscode2session', 'GET', (c) => codeToSession(state, c.req.query()))
+  answer('cgi-bin/stable_token', 'POST', async (c) => stableToken(state, await jsonOf(c)))
+  answer('wxa/checksession', 'GET', (c) => checkSession(state, c.req.query()))
   answer('cgi-bin/soter/verify_signature', 'POST', async (c) =>
-    verifySoterSignature(sandboxState, c.req.query(), await jsonOf(c)),
+    verifySoterSignature(state, c.req.query(), await jsonOf(c)),
   )
   answer('wxa/business/getuserphonenumber', 'POST', async (c) =>
-    userPhoneNumber(sandboxState, c.req.query(), await jsonOf(c)),
+    userPhoneNumber(state, c.req.query(), await jsonOf(c)),
   )
-  answer('wxa/getuserriskrank', 'POST', async (c) =>
-    userRiskRank(sandboxState, c.req.query(), await jsonOf(c)),
-  )
+  answer('wxa/getuserriskrank', 'POST', async (c) => userRiskRank(state, c.req.query(), await jsonOf(c)))
 
   app.notFound((c) => c.json({ error: 'the sandbox has no such route' }, 404))
   app.onError((_error, c) => c.json({ error: 'the sandbox failed' }, 500))

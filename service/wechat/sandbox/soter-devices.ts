@@ -1,6 +1,6 @@
 /**
- * The devices' trusted environment and WeChat's knowledge of its keys in one: signs biometric results and verifies
- * them. SHA-256 with RSA-PSS, salt 20 bytes, as the typings of wx.startSoterAuthentication say.
+ * SOTER: signs biometric results as a device does, and verifies them as WeChat does. SHA-256 with RSA-PSS, salt 20 bytes,
+ * as the typings of wx.startSoterAuthentication say.
  */
 import {
   constants,
@@ -21,7 +21,7 @@ interface SoterResult {
 }
 
 export interface SoterDevices {
-  /** The user's finger on their device: signs `challenge` as `raw`; `counter` rises by one per user. */
+  /** Confirms `challenge`: signs it as `raw`; `counter` increases by one per user. */
   confirm(openid: string, challenge: string): Promise<SoterResult>
   /** Whether the device of this user signed exactly this text. */
   isSigned(openid: string, json: string, signature: string): Promise<boolean>
@@ -31,17 +31,14 @@ const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 20 }
 
 const signedResult = z.object({ uid: z.string() })
 
-/**
- * One key for all devices, of this start only. It is made when it is first needed: that takes a tenth of a second,
- * and most runs never ask.
- */
+/** One key for all devices. It is generated on first use: that takes a tenth of a second, and most runs need none. */
 export function createSoterDevices(): SoterDevices {
   const counters = new Map<string, number>()
-  let making: Promise<KeyPairKeyObjectResult> | undefined
+  let generated: Promise<KeyPairKeyObjectResult> | undefined
 
   function keyPair(): Promise<KeyPairKeyObjectResult> {
-    making ??= promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
-    return making
+    generated ??= promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+    return generated
   }
 
   async function confirm(openid: string, challenge: string): Promise<SoterResult> {
@@ -74,7 +71,7 @@ export function createSoterDevices(): SoterDevices {
   return { confirm, isSigned }
 }
 
-/** With a space after each colon, as no JSON.stringify writes it: whoever re-serialises a result breaks it. */
+/** With a space after each colon, unlike JSON.stringify: code that re-serialises a result breaks its signature. */
 function writeResult(fields: Readonly<Record<string, string | number>>): string {
   const members = Object.entries(fields).map(([name, value]) => `"${name}": ${JSON.stringify(value)}`)
   return `{${members.join(',')}}`

@@ -1,18 +1,18 @@
-/** The users of the sandbox's apps: their openids, current session keys and login rate. */
-import { createHash, createHmac } from 'node:crypto'
-import type { Random } from './answers.ts'
+/** The users of the sandbox's apps: openids, session keys, login rate, risk ranks, and the data of `wx.getUserProfile`. */
+import { createCipheriv, createHash, createHmac } from 'node:crypto'
+import type { Random } from './credentials.ts'
 
 export interface Users {
   newOpenid(): string
   /** Counts one login call of the user; false when this minute already had its 100. */
   countLogin(appid: string, openid: string): boolean
-  /** The user's next session_key, base64 of 16 bytes. The one before is void from now on. */
+  /** A new session_key, base64 of 16 bytes, which replaces the previous one. */
   replaceSessionKey(appid: string, openid: string): string
   /** The current session_key; undefined for a user who never logged in. */
   findSessionKey(appid: string, openid: string): string | undefined
   /** Whether `signature` is HMAC-SHA-256 of the empty string with the user's current session_key. */
   isSessionSignature(appid: string, openid: string, signature: string): boolean
-  /** The same number for the same user at every time; the numbers are made up. */
+  /** A made-up number, always the same for a user. */
   phoneNumberOf(openid: string): string
 }
 
@@ -62,7 +62,66 @@ function phoneNumberOf(openid: string): string {
   return `138${String(digits).padStart(8, '0')}`
 }
 
+/** The highest rank of getUserRiskRank. */
+export const highestRank = 4
+
+export interface RiskRanks {
+  /** Records that the user is in the mini program. */
+  visit(appid: string, openid: string): void
+  /** Whether the last visit was less than 30 minutes ago; WeChat ranks no others. */
+  isRecent(appid: string, openid: string): boolean
+  setRank(appid: string, openid: string, rank: number): void
+  rankOf(appid: string, openid: string): number
+}
+
+/** For how long WeChat ranks a user after a visit. */
+const recentSeconds = 1800
+
+/** `now` in unix seconds. */
+export function createRiskRanks(now: () => number): RiskRanks {
+  const visits = new Map<string, number>()
+  const ranks = new Map<string, number>()
+  return {
+    visit: (appid, openid) => {
+      visits.set(userKey(appid, openid), now())
+    },
+    isRecent: (appid, openid) => now() - (visits.get(userKey(appid, openid)) ?? 0) < recentSeconds,
+    setRank: (appid, openid, rank) => {
+      ranks.set(userKey(appid, openid), rank)
+    },
+    rankOf: (appid, openid) => ranks.get(userKey(appid, openid)) ?? 0,
+  }
+}
+
 /** An openid belongs to one app. */
 function userKey(appid: string, openid: string): string {
   return JSON.stringify([appid, openid])
+}
+
+/** The members of the result of `wx.getUserProfile` and similar calls. */
+interface SealedUserData {
+  readonly rawData: string
+  readonly signature: string
+  readonly encryptedData: string
+  readonly iv: string
+}
+
+/**
+ * AES-128-CBC with the decoded session_key, PKCS#7; the signature takes the key's text (WeChat, "signature").
+ *
+ * @param sessionKey base64 of 16 bytes
+ * @param iv 16 bytes
+ */
+export function sealUserData(
+  sessionKey: string,
+  iv: Uint8Array,
+  data: Readonly<Record<string, unknown>>,
+  watermark: { readonly timestamp: number; readonly appid: string },
+): SealedUserData {
+  const rawData = JSON.stringify(data)
+  const cipher = createCipheriv('aes-128-cbc', Buffer.from(sessionKey, 'base64'), iv)
+  const text = JSON.stringify({ ...data, watermark })
+  const encryptedData = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]).toString('base64')
+  const signature = createHash('sha1').update(rawData).update(sessionKey).digest('hex')
+  return { rawData, signature, encryptedData, iv: Buffer.from(iv).toString('base64') }
 }

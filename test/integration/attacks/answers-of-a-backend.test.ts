@@ -1,4 +1,4 @@
-/** A backend whose answers are whole, and make trouble later: for whoever repeats a request, or for everybody on its route. */
+/** Malicious backend responses that surface later, in a replay or for other requests of the route. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, outcomePath } from '../../support/raw-client.ts'
@@ -39,7 +39,7 @@ const valuesOf = ({ fields }: ReceivedReply, name: string): readonly string[] =>
   fields.filter(([each]) => each === name).map(([, value]) => value)
 
 describe('an answer that is given again', () => {
-  it('never says so the first time, and once the second time, whatever the backend says', async () => {
+  it('a replayed response carries exactly one replay marker and a first response none, whatever the backend sends', async () => {
     said = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
     const first = await order('replayed by itself')
     expect([first.status, valuesOf(first, 'idempotency-replayed')]).toEqual([201, []])
@@ -50,7 +50,7 @@ describe('an answer that is given again', () => {
   it.each([
     ['as many fields as there may be', manyFields(56)],
     ['fields as long as they may be', { 'x-long': 'x'.repeat(14_300) }],
-  ])('has room for what the service adds to %s', async (title, fields) => {
+  ])('a stored response has room for the fields that the service adds to %s', async (title, fields) => {
     said = { status: 201, fields }
     expect((await order(title)).status).toBe(201)
     const again = await order(title)
@@ -67,7 +67,7 @@ describe('an answer that cannot be carried', () => {
     ['the status 600', 600, {}],
     ['the status 999', 999, {}],
   ])(
-    'for %s is the backend’s fault, of unknown outcome, and closes no route',
+    'a response that cannot be encoded for %s is a backend fault with an unknown outcome and does not open the circuit',
     async (title, status, fields) => {
       said = { status, fields }
       // One more than open the circuit.

@@ -1,4 +1,4 @@
-/** An auditor who exports and searches everything: others come in between, memory is bounded, and so is their number. */
+/** Load by an auditor: exports and searches yield, use bounded memory, and are limited in number. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { exportResponse } from '../../../service/admin/api/downloads.ts'
 import { entriesPerTurn } from '../../../service/admin/api/export.ts'
@@ -76,7 +76,7 @@ function exported(onEnd: () => void = () => {}): Response {
   return exportResponse({ findKey: nothing, search, onEnd }, {}, 'jsonl')
 }
 
-it('exports in turns of few entries, so that /healthz and payments come in between', async () => {
+it('an export yields after few entries, so that /healthz and payments are served in between', async () => {
   let lines = 0
   const turns = await turnsOf(async () => {
     for await (const chunk of exported().body ?? [])
@@ -86,7 +86,7 @@ it('exports in turns of few entries, so that /healthz and payments come in betwe
   expect(turns).toBeGreaterThanOrEqual(entries / entriesPerTurn)
 })
 
-it('reads no further than somebody takes, and stops when nobody does', async () => {
+it('an export reads no further than the client consumes and stops when the client is gone', async () => {
   let pages = 0
   let ended = 0
   const counted: AuditSearch = {
@@ -116,7 +116,7 @@ it.each<[string, AuditFilter]>([
     'what most entries are, and one more',
     { kind: 'request', result: 'ok', code: 'replayed', user: 'u_copied' },
   ],
-])('searches by %s in turns of few places', async (_, filter) => {
+])('a search by %s yields after few entries', async (_, filter) => {
   // Each for itself finds much, and all together nothing.
   await log.database.sql(
     `update tlog_entries set ip_blind_index = x'0000000000000001' where global_index > 1`,
@@ -129,7 +129,7 @@ it.each<[string, AuditFilter]>([
   expect(turns).toBeGreaterThanOrEqual(entries / indexesPerStatement)
 })
 
-it('draws charts of everything in turns', async () => {
+it('charts over the whole log yield after few entries', async () => {
   const now = entryTime(entries)
   const timeline = () => timelineOf({ store: log.store, search }, { user: 'u_copied' }, now)
   expect(await turnsOf(timeline)).toBeGreaterThanOrEqual(entries / indexesPerStatement)
@@ -142,7 +142,7 @@ it('draws charts of everything in turns', async () => {
   expect(turns).toBeGreaterThanOrEqual(3)
 })
 
-it('gives each auditor and all together so many searches at a time, and every place back once', () => {
+it('concurrent searches are limited per auditor and in total, and each slot is released once', () => {
   const slots = createWorkSlots({ perAuditor: 2, inAll: 3 })
   const refused = (auditor: string): string => {
     try {
@@ -167,7 +167,7 @@ it('gives each auditor and all together so many searches at a time, and every pl
   expect(readLimit.perAuditor).toBeLessThan(readLimit.inAll)
 })
 
-it('answers a third export of an auditor with 429 while two are not read, and keeps them out of memory', async () => {
+it('a third export of an auditor gets 429 while two are stalled, and stalled exports are not buffered', async () => {
   await disturb(service, copiesOf(7_000_000_000_000, 60_000))
   const signedIn = await fetch(`${service.url}/audit/api/session`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-/** An auditor, or who stole their token, outside of their role. */
+/** A malicious auditor, or a thief of an auditor's token. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
 import { logIn } from '../../support/raw-client.ts'
@@ -26,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close())
 
-it('opens nothing with the token but entries of the log and the pages', async () => {
+it('an auditor token opens log entries and the audit pages and nothing else', async () => {
   const headers = { authorization: `Bearer ${token}`, cookie }
   expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(401)
   for (const path of ['/wallet', '/sessions', '/receipts/x', '/events'])
@@ -37,7 +37,7 @@ it('opens nothing with the token but entries of the log and the pages', async ()
   expect((await session.send({ token })).json.code).toBe('token_invalid')
 })
 
-it('changes nothing: no route of the pages takes a write', async () => {
+it('the audit pages have no route that writes', async () => {
   for (const path of ['entries', 'session', 'overview', 'integrity', 'timeline'])
     for (const method of ['PUT', 'PATCH', ...(path === 'session' ? [] : ['POST', 'DELETE'])]) {
       const response = await fetch(`${service.url}/audit/api/${path}`, { method, headers: { cookie } })
@@ -45,7 +45,7 @@ it('changes nothing: no route of the pages takes a write', async () => {
     }
 })
 
-it('is not told as a reader which address an entry came from, by a search for it', async () => {
+it('a reader cannot find out the address of an entry by searching for it', async () => {
   for (const path of ['entries?ip=127.0.0.1', 'entries?after=0&ip=127.0.0.1', 'timeline?ip=127.0.0.1']) {
     const response = await fetch(`${service.url}/audit/api/${path}`, { headers: { cookie } })
     expect(response.status, path).toBe(403)
@@ -53,7 +53,7 @@ it('is not told as a reader which address an entry came from, by a search for it
   }
 })
 
-it('sees no body, openid or session key in anything that is served to a discloser', async () => {
+it('nothing served to a discloser contains a body, an openid or a session key', async () => {
   const discloser = await newAuditor(service, 'wei', 'discloser')
   const response = await fetch(`${service.url}/audit/api/session`, {
     method: 'POST',
@@ -72,7 +72,7 @@ it('sees no body, openid or session key in anything that is served to a disclose
     expect(all.join('\n')).not.toContain(secret)
 })
 
-it('is signed out in the service: a copy of the cookie, and other browsers, are out with it', async () => {
+it('signing out invalidates copies of the cookie and other browser sessions', async () => {
   const own = await newAuditor(service, 'mei', 'reader')
   const signIn = async (): Promise<string> => {
     const response = await fetch(`${service.url}/audit/api/session`, {
@@ -98,7 +98,7 @@ it('is signed out in the service: a copy of the cookie, and other browsers, are 
   expect(await status(next)).toBe(200)
 })
 
-it('leaves a trace of every look, with the name and the address that it came from', async () => {
+it('every read of an auditor is logged with account name and address', async () => {
   const reads = ofKind(await readLog(service.environment), 'audit-read')
   expect(reads.length).toBeGreaterThan(0)
   for (const { leaf, groups } of reads) {

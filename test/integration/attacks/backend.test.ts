@@ -1,4 +1,4 @@
-/** A backend behind the gateway that keeps what it gets, and tries to be its users. */
+/** A malicious backend behind the gateway that tries to impersonate its users. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
@@ -42,7 +42,7 @@ async function codeAt(request: Arrived): Promise<string | undefined> {
   }
 }
 
-it('cannot send the request to the service again: not as it is, and not in a session of its own', async () => {
+it('a backend cannot replay a request to the service, neither unchanged nor in its own session', async () => {
   const before = backend.arrived.length
   const fields = Object.entries(kept.headers).map(([name, value]): Field => [name, String(value)])
   const headers = fields.filter(([name]) => !['host', 'connection', 'content-length'].includes(name))
@@ -65,7 +65,7 @@ it('cannot send the request to the service again: not as it is, and not in a ses
   expect(backend.arrived).toHaveLength(before)
 })
 
-it('cannot show another backend anything but what Alice asked for, to the letter', async () => {
+it('a backend cannot present another request of the user to a second backend', async () => {
   expect(await codeAt(kept)).toBeUndefined()
   const caller = String(kept.headers['miniseal-caller'])
   const changed: readonly Arrived[] = [
@@ -83,7 +83,7 @@ it('cannot show another backend anything but what Alice asked for, to the letter
   for (const request of changed) expect(await codeAt(request)).toBeDefined()
 })
 
-it('can show that very request to a second one for a minute: whoever verifies keeps the Idempotency-Key', async () => {
+it('a backend can present the same request to a second backend for a minute, which the Idempotency-Key detects', async () => {
   const later = { ...kept }
   const at = (seconds: number): Promise<unknown> =>
     createVerifier({ origin: service.origin, now: () => service.now() + seconds })(

@@ -1,4 +1,4 @@
-/** What hangs keeps to its own part of the service: other users, other routes and logins go on at once. */
+/** Bulkheads: a hanging user, route or login does not affect others. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -100,7 +100,7 @@ describe.each([
     await service.close()
   })
 
-  it('300 requests of one account take its own places, and are refused at once beyond them', async () => {
+  it('300 requests of one account use up its own share only and are refused at once beyond it', async () => {
     const { statuses, all } = sendMany(300, () => attacker.send(hanging))
     // One device has 15 of 256 places.
     await expect.poll(() => statuses, { timeout: 20_000 }).toEqual({ '429 rate_limited': 285 })
@@ -122,7 +122,7 @@ describe.each([
     await again.all
   }, 60_000)
 
-  it('many accounts take half of the places for its route, and other routes go on', async () => {
+  it('many accounts use up half of the slots for one route, and other routes are served', async () => {
     const accounts = await Promise.all(Array.from({ length: 10 }, () => logIn(service)))
     const sent = accounts.map((account) => sendMany(15, () => account.send(hanging)))
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(128)
@@ -135,7 +135,7 @@ describe.each([
     await Promise.all(sent.map(({ all }) => all))
   }, 60_000)
 
-  it('sockets of one account take no more', async () => {
+  it('requests over sockets of one account share its limit', async () => {
     const sockets = await Promise.all([openSocket(service), openSocket(service)])
     await Promise.all(sockets.map((socket) => socket.request(attacker, { path: '/sessions' })))
     let turn = 0
@@ -164,7 +164,7 @@ describe('while WeChat hangs', () => {
 
   afterAll(() => service.close())
 
-  it('who has a session pays while more log in than there are places', async () => {
+  it('users with a session can pay while logins exceed their slots', async () => {
     const session = await logIn(service)
     const prepared = await Promise.all(Array.from({ length: 60 }, () => prepareLogin(service)))
     await service.sandbox('/sandbox/faults', { path: '/sns/jscode2session', delay_ms: 2_000, times: 60 })
@@ -176,7 +176,7 @@ describe('while WeChat hangs', () => {
     for (const { status, json } of refused) expect([status, json.code]).toEqual([503, 'overloaded'])
   }, 60_000)
 
-  it('who has a session pays while more wait for their number than may, and those are refused at once', async () => {
+  it('users with a session can pay while phone number requests exceed their slots and are refused at once', async () => {
     const session = await logIn(service)
     const others = await Promise.all(Array.from({ length: 4 }, () => logIn(service)))
     const path = '/wxa/business/getuserphonenumber'
@@ -203,7 +203,7 @@ describe('shares', () => {
   }
   const work = { device: 'd', user: 'u', route: '/r', bytes: 0 }
 
-  it('are of the device, then of the user, then of the route, and come back once', () => {
+  it('shares are checked for the device, the user and the route in this order and are released once', () => {
     const { acquireShare } = createConcurrencyLimits(settings)
     const leave = Array.from({ length: 5 }, () => acquireShare(work))
     expect(() => acquireShare(work)).toThrow('too many concurrent requests of this device')
@@ -221,7 +221,7 @@ describe('shares', () => {
     )
   })
 
-  it('are of the bytes, too; one request has room in any case', () => {
+  it('shares limit bytes too, and admit one request of any size', () => {
     const { acquireShare } = createConcurrencyLimits(settings)
     const leave = acquireShare({ ...work, bytes: 5_000_000 })
     expect(() => acquireShare({ ...work, bytes: 1 })).toThrow('too many concurrent requests of this device')
@@ -229,7 +229,7 @@ describe('shares', () => {
     acquireShare({ ...work, bytes: 1 })
   })
 
-  it('of logins are places of their own', () => {
+  it('logins have their own slots', () => {
     const { acquire } = createConcurrencyLimits({ ...settings, in_flight: 100 })
     const logins = Array.from({ length: 3 }, () => acquire('login'))
     expect(() => acquire('login')).toThrow('too many concurrent logins')

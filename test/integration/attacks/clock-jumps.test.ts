@@ -1,4 +1,4 @@
-/** A clock that jumps: by NTP, by an attacker of NTP, by an operator, within a process or across its restart. */
+/** Clock jumps by NTP, an attacker or an operator, within a process or across a restart. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { settlingTime, watchClock } from '../../../service/clock.ts'
@@ -76,7 +76,7 @@ async function expectNoSecondEffect(frame: Prepared): Promise<void> {
   expect(await balance()).toBe(999_900)
 }
 
-it('has no second effect of a frame or a key, though it was three days ahead for 20 seconds', async () => {
+it('a clock that was three days ahead for 20 seconds gives no frame or key a second effect', async () => {
   await settle()
   const { frame } = await record()
   service.advanceClock(threeDays)
@@ -94,7 +94,7 @@ it('has no second effect of a frame or a key, though it was three days ahead for
   expect(service.logText()).toMatch(/"event":"clock\.stable"/)
 })
 
-it('has none either when the process starts while the clock is ahead', async () => {
+it('a process that starts while the clock is ahead gives no frame or key a second effect', async () => {
   await settle()
   const { frame } = await record()
   const { environment } = service
@@ -115,7 +115,7 @@ it('has none either when the process starts while the clock is ahead', async () 
   await kept.close()
 })
 
-it('deletes what is old once both clocks have run alike, and not before', async () => {
+it('expired rows are pruned only after both clocks have agreed for the settling time', async () => {
   await record()
   const before = rows('nonces')
   pass(settlingTime - 60)
@@ -126,7 +126,7 @@ it('deletes what is old once both clocks have run alike, and not before', async 
   await expect.poll(() => rows('nonces')).toBeLessThan(before)
 })
 
-it('leaves no session in which a request could come again whose record is gone, whatever the clock says', async () => {
+it('no session outlives the idempotency records of its requests, whatever the clock shows', async () => {
   await record()
   await service.stop()
   const store = await openSqliteStore(databasePath())
@@ -140,7 +140,7 @@ it('leaves no session in which a request could come again whose record is gone, 
   await store.close()
 })
 
-it('counts what is more than a drift as a jump, forward and back, and begins to wait anew with each', () => {
+it('a deviation beyond drift is a jump, forward or back, and restarts the settling time', () => {
   let [time, ticks] = [1_764_000_000, 50]
   const jumps: number[] = []
   let settled = 0

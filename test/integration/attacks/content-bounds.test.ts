@@ -1,4 +1,4 @@
-/** The exact bounds of what is parsed and unpacked (protocol, section 5, "Bounds of content"). */
+/** The exact bounds of parsed and decompressed content (protocol, section 5, "Bounds of content"). */
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
@@ -19,7 +19,7 @@ const refused = expect.objectContaining({ code: 'payload_invalid' })
 it.each([
   ['lists', '[', ']'],
   ['objects', '{"a":', '}'],
-])('takes 32 levels of %s and no more', (_, open, close) => {
+])('JSON with 32 levels of %s is accepted and with 33 refused', (_, open, close) => {
   const nested = (levels: number): string => `${open.repeat(levels)}1${close.repeat(levels)}`
   expect(parse(nested(32))).toBeDefined()
   expect(() => parse(nested(33))).toThrow(refused)
@@ -34,20 +34,20 @@ it.each([
     'members and their values',
     (count: number) => `{${Array.from({ length: (count - 1) / 2 }, (_, i) => `"${i}":${i}`).join(',')}}`,
   ],
-])('takes 4096 tokens and no more: %s', (_, text) => {
+])('JSON with 4096 tokens is accepted and with more refused: %s', (_, text) => {
   // An object has an odd number: itself, and two for each member.
   const isOdd = text(5).startsWith('{')
   expect(parse(text(isOdd ? 4095 : 4096))).toBeDefined()
   expect(() => parse(text(isOdd ? 4099 : 4097))).toThrow('4096 tokens')
 })
 
-it('parses no JSON of more than 256 KiB', () => {
+it('JSON over 256 KiB is not parsed', () => {
   const text = (length: number): Uint8Array => encodeUtf8(`"${'a'.repeat(length - 2)}"`)
   expect(parseJsonContent(saying(text(262_144)), z.string())).toHaveLength(262_142)
   expect(() => parseJsonContent(saying(text(262_145)), z.string())).toThrow(refused)
 })
 
-it('unpacks to 64 KiB in any case, to fifty times the size, and never past 8 MiB', async () => {
+it('content is decompressed up to 64 KiB or fifty times its size, and never past 8 MiB', async () => {
   const unpacked = (bytes: Uint8Array): Promise<number> =>
     withDecodedContent(saying(gzipSync(bytes), 'gzip'), ({ length }) => length)
   await expect(unpacked(new Uint8Array(65_536))).resolves.toBe(65_536)
@@ -63,7 +63,7 @@ it('unpacks to 64 KiB in any case, to fifty times the size, and never past 8 MiB
   await expect(unpacked(mixed(400_000, 8_388_609))).rejects.toThrow(refused)
 })
 
-it('holds 64 MiB of unpacked contents at one time, refuses more at once, and takes more when they are answered', async () => {
+it('64 MiB of decompressed content is held at a time; more is refused until responses are sent', async () => {
   const large = new Uint8Array(8_388_608)
   large.set(random(400_000))
   const message = saying(gzipSync(large), 'gzip')
@@ -83,7 +83,7 @@ it('holds 64 MiB of unpacked contents at one time, refuses more at once, and tak
   await expect(withDecodedContent(message, () => 1)).resolves.toBe(1)
 })
 
-it('leaves the event loop alone while it unpacks', async () => {
+it('decompression does not block the event loop', async () => {
   const large = new Uint8Array(8_388_608)
   large.set(random(400_000))
   let turns = 0

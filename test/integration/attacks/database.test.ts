@@ -1,4 +1,4 @@
-/** Somebody who has the database and not the master key: a copy of it, or the right to write into it. */
+/** An attacker with read or write access to the database and without the master key. */
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { auditor } from '../../../service/cli/auditor.ts'
@@ -41,14 +41,14 @@ describeWithBothDatabases('who has the database', (create) => {
   const paying = (amount: number) => ({ ...transfer, body: { payee: 'bob', amount, currency: 'CNY' } })
   const balance = async (): Promise<number> => (await alice.send({ path: '/wallet' })).json.balance
 
-  it('cannot run a service on it with a master key of their own', async () => {
+  it('a database thief cannot run a service with another master key', async () => {
     const { MINISEAL_DATABASE } = service.environment
     const own = randomBytes(32).toString('base64')
     const environment = { MINISEAL_DATABASE: MINISEAL_DATABASE ?? '', MINISEAL_MASTER_KEY: own }
     await expect(startTestService({ environment })).rejects.toThrow(/master key/i)
   })
 
-  it('has nothing in it that signs an auditor in: what is kept of a token opens nothing', async () => {
+  it('the database contains nothing that signs an auditor in', async () => {
     await newAuditor(service, 'lin', 'discloser')
     const row = (await withStore(service.environment, (store) => store.listAuditors())).find(
       ({ name }) => name === 'lin',
@@ -68,7 +68,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await fetch(`${service.url}/audit/api/session`, { headers: { cookie } })).status).toBe(401)
   })
 
-  it('cannot give one session the keys of another: they open in their own row alone', async () => {
+  it('a database writer cannot move wrapped session keys to another session', async () => {
     const victim = await logIn(service, { openid: 'victim' })
     const of = (id: Uint8Array): string => `(select c2s_wrapped from sessions where id = ${bytes(id)})`
     await disturb(
@@ -85,7 +85,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await alice.send()).status).toBe(200)
   })
 
-  it('cannot act as somebody else by giving them their own key, or themselves the session of another', async () => {
+  it('a database writer cannot act as another user by swapping device keys or sessions', async () => {
     const eve = await logIn(service, { openid: 'eve' })
     const victim = await logIn(service, { openid: 'victim of eve' })
     const device = victim.device.signer.keyid
@@ -105,7 +105,7 @@ describeWithBothDatabases('who has the database', (create) => {
     }
   })
 
-  it('can revive a session that was ended; the log has its end, and what came after it', async () => {
+  it('a database writer can revive an ended session, and the log shows its end and later requests', async () => {
     const ended = await logIn(service, { openid: 'ended' })
     expect((await ended.send({ method: 'DELETE', path: '/sessions/current' })).status).toBe(204)
     expect((await ended.send()).json.code).toBe('session_ended')
@@ -126,7 +126,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(timeOf('session-ended')).toBeGreaterThan(0)
   })
 
-  it('can undo the revocation of a device; the log has that too, with its key', async () => {
+  it('a database writer can undo a device revocation, and the log shows the revocation with its key', async () => {
     const lost = await logIn(service, { openid: 'lost' })
     const other = await logIn(service, { openid: 'lost' })
     const device = lost.device.signer.keyid
@@ -142,7 +142,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(logins).toHaveLength(2)
   })
 
-  it('cannot have a request happen twice by deleting its nonce: its key has the first answer', async () => {
+  it('a database writer cannot repeat a request by deleting its nonce, because its idempotency key has the response', async () => {
     const before = await balance()
     const prepared = alice.prepare(paying(5))
     const first = await send(service, prepared)
@@ -154,7 +154,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(await balance()).toBe(before - 5)
   })
 
-  it('can have it reach its backend twice by deleting its idempotency record too, for two minutes: the log has one signature twice', async () => {
+  it('a database writer can repeat a request within two minutes by deleting nonce and idempotency record, and the log shows one signature twice', async () => {
     const own = await logIn(service, { openid: 'repeated' })
     const { balance: before } = (await own.send({ path: '/wallet' })).json
     const prepared = own.prepare(paying(5))
@@ -176,7 +176,7 @@ describeWithBothDatabases('who has the database', (create) => {
     service.advanceClock(-131)
   })
 
-  it('can have it said of what ran that it did not, and never will, by deleting its idempotency record', async () => {
+  it('a database writer can falsify the outcome of a request by deleting its idempotency record', async () => {
     const own = await logIn(service, { openid: 'misled' })
     const { balance: before } = (await own.send({ path: '/wallet' })).json
     expect((await own.send({ ...paying(5), key: 'paid-already' })).status).toBe(201)
@@ -192,7 +192,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(told.map(({ groups }) => groups.core?.method)).toEqual(['POST', 'DELETE'])
   })
 
-  it('can take from a session the mark of a risk policy, by which all in it must be confirmed', async () => {
+  it('a database writer can remove the step-up requirement of a risk policy from a session', async () => {
     const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
     const wary = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
     try {
@@ -208,7 +208,7 @@ describeWithBothDatabases('who has the database', (create) => {
     }
   })
 
-  it('cannot give an event of one user to another: it opens for nobody', async () => {
+  it('a database writer cannot move an event to another user', async () => {
     const giver = await logIn(service, { openid: 'giver' })
     const taker = await logIn(service, { openid: 'taker' })
     for (const { user } of [giver, taker]) await service.push(user, { type: 'paid', data: { to: user } })
@@ -221,7 +221,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await giver.send({ path: '/events' })).json.events).toHaveLength(1)
   })
 
-  it('can bring a service key back that was ended; the log has its end, and the list shows it', async () => {
+  it('a database writer can restore an ended service key, and log and key list show its end', async () => {
     const old = (await stolenKey(service, 'token')).kid
     await runKeys(['rotate', 'token'], service.environment)
     await runKeys(['revoke', 'token', old, '--now'], service.environment)
@@ -235,7 +235,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect((await runKeys(['list'], service.environment)).out).toContain(old)
   })
 
-  it('cannot make themselves an auditor, nor be more or longer one than they are', async () => {
+  it('a database writer cannot create an auditor account or extend its role or lifetime', async () => {
     await makeTraffic(service)
     const reader = await newAuditor(service, 'reader-for-a-day', 'reader')
     const made = `msa_${randomBytes(32).toString('base64url')}`
@@ -255,7 +255,7 @@ describeWithBothDatabases('who has the database', (create) => {
     expect(await read(reader)).toBe(401)
   })
 
-  it('can give a revoked auditor their account back; whatever is read is in the log, and the list shows it', async () => {
+  it('a database writer can restore a revoked auditor account, and its reads are logged and the list shows it', async () => {
     const token = await newAuditor(service, 'dismissed', 'reader')
     const headers = { authorization: `Bearer ${token}` }
     const read = async (): Promise<number> =>

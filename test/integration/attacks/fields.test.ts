@@ -1,4 +1,4 @@
-/** Somebody who writes fields of their own into requests, to be somebody else, from somewhere else, or to ask for something else. */
+/** A client that forges header fields of the service, of proxies or of frameworks. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,7 +92,7 @@ const withFields = (fields: readonly Field[]) => ({
   }),
 })
 
-it.each(forged)('cannot pass %s for a word of the service, of a proxy or of nobody', async (name) => {
+it.each(forged)('a client cannot forge the header %s of the service or of a proxy', async (name) => {
   const forgery = withFields([[name, 'forged']])
   expect((await session.send({ path: '/shop/1', ...forgery })).status).toBe(200)
   expect(Object.values(upstream.last().headers)).not.toContain('forged')
@@ -100,7 +100,7 @@ it.each(forged)('cannot pass %s for a word of the service, of a proxy or of nobo
   expect(Object.values(seen)).not.toContain('forged')
 })
 
-it('passes on what the signatures cover, what describes content and answer, and what the route lists', async () => {
+it('the gateway forwards signed fields, content fields and the fields that the route lists', async () => {
   const passed: readonly Field[] = [
     ['content-encoding', 'br'],
     ['content-language', 'zh'],
@@ -128,21 +128,21 @@ it('passes on what the signatures cover, what describes content and answer, and 
   expect(Object.keys(headers).sort()).toEqual([...named, ...passed.map(([name]) => name)].sort())
 })
 
-it('passes on what one route lists for this one alone', async () => {
+it('the gateway forwards a listed field to its own route only', async () => {
   await session.send({ path: '/plain', ...withFields([['x-shop', '7']]) })
   expect(upstream.last().headers).not.toHaveProperty('x-shop')
   await inside.send({ path: '/', ...withFields([['x-shop', '7']]) })
   expect(seen['x-shop']).toBe('7')
 })
 
-it('cannot get past a confirmation with a GET that asks to be a POST', async () => {
+it('a method override cannot bypass step-up authentication', async () => {
   const override = withFields([['x-http-method-override', 'POST']])
   expect((await session.send({ path: '/plain', ...override })).status).toBe(200)
   expect(upstream.last()).toMatchObject({ method: 'GET' })
   expect(upstream.last().headers).not.toHaveProperty('x-http-method-override')
 })
 
-it('lets a route list no field by which somebody could be somebody else', () => {
+it('a route cannot list a field that carries an identity', () => {
   const route = { path: '/a', upstream: 'http://h' }
   const own = ['content-type', 'signature', 'authorization', 'X-Shop', '', 'a b', 'ä', '-x', 'x'.repeat(65)]
   for (const name of [...forged, ...own]) {

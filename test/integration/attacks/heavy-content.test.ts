@@ -1,4 +1,4 @@
-/** Small requests that are dear to read: nobody stops the service with them, before a login or after one. */
+/** Small requests that are expensive to parse, before and after login. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   carrying,
@@ -39,7 +39,7 @@ async function costOf(attack: () => Promise<unknown>): Promise<number> {
 
 describe('a login of a stranger', () => {
   it.each(Object.entries(heavyLogins))(
-    'with %s is refused, and costs no more than others',
+    'an unauthenticated login with %s is refused at no more cost than others',
     async (_, content) => {
       const cost = await costOf(async () => {
         for (let i = 0; i < 10; i++) {
@@ -56,7 +56,7 @@ describe('a login of a stranger', () => {
     },
   )
 
-  it('of more than 64 KiB is refused before anything is deciphered', async () => {
+  it('a login over 64 KiB is refused before it is decrypted', async () => {
     const before = carrying({ content: new Uint8Array(60_000) })
     const { frame, open } = await prepareLogin(child.service, { code: 'none', before })
     expect(frame.length).toBeLessThan(65_536)
@@ -80,7 +80,7 @@ describe('a request of somebody with an account', () => {
     ['DELETE', '/sessions/current'],
     ['DELETE', '/outcomes/a'],
     ['POST', '/encrypted-data?a=b'],
-  ])('%s %s takes no content coding and no more than 16 KiB', async (method, path) => {
+  ])('%s %s refuses a content coding and content over 16 KiB', async (method, path) => {
     for (const content of [gzippedDepth, { content: random(16_385) }]) {
       const heard = await session.send({ method, path, body: {}, before: carrying(content) })
       expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'binary-http', status: 400 })
@@ -89,7 +89,7 @@ describe('a request of somebody with an account', () => {
     expect((await session.send()).status).toBe(200)
   })
 
-  it('is unpacked off the loop and not past its bounds, however many come at once', async () => {
+  it('concurrent compressed requests are decompressed off the event loop and within bounds', async () => {
     const quiet = child.residentMemory()
     let most = quiet
     const cost = await costOf(async () => {
@@ -107,7 +107,7 @@ describe('a request of somebody with an account', () => {
   })
 })
 
-it('reads header fields of any shape in linear time, at every door', async () => {
+it('header fields of any shape are parsed in linear time on every route', async () => {
   const doors = [
     ['GET', '/healthz'],
     ['GET', '/docs/problems'],

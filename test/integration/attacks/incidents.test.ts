@@ -1,4 +1,4 @@
-/** What `SECURITY.md` says to do when something has leaked: each command, as it stands there, beside a session that is open. */
+/** The incident instructions of `SECURITY.md`: each command is run as written, beside an open session. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -96,7 +96,7 @@ async function again(session: RawSession): Promise<number> {
   return (await new RawSession({ ...session, service, configuration }).send()).status
 }
 
-it('has a section for each thing that leaks, and says in each what happens to sessions', () => {
+it('SECURITY.md has a section for each leak and states in each what happens to sessions', () => {
   expect(sections.map(({ title }) => titleOf(title))).toEqual(Object.keys(afterwards))
   for (const { title, text, blocks } of sections) {
     expect(text, title).toMatch(/sessions?\b/i)

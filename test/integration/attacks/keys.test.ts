@@ -1,4 +1,4 @@
-/** Somebody who has one key, and what it is good for: with nothing else, and together with what it takes. */
+/** An attacker with a single key: what it gives alone, and together with what else. */
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -25,7 +25,7 @@ import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
 import type { ServiceKey } from '../../../service/keys/service-key.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper, secretContext } from '../../../service/keys/wrapping.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { forwarded, publishedSet } from '../../support/forwarded.ts'
 import type { RawSession } from '../../support/raw-client.ts'
@@ -70,7 +70,7 @@ async function forgedToken(key: ServiceKey, user: string, device: string, sid: U
 }
 
 describe('the agreement key', () => {
-  it('opens a recorded login, and no frame of the session that it led to', async () => {
+  it('a stolen agreement key decrypts recorded logins and no frame of their sessions', async () => {
     const agreement = await stolenKey(service, 'agreement')
     const code = await service.code('carol')
     const login = await prepareLogin(service, { code })
@@ -96,7 +96,7 @@ describe('the agreement key', () => {
     }
   })
 
-  it('in the network moves the signature of a login that it holds back into no handshake of its own', async () => {
+  it('a network attacker with the agreement key cannot move a login signature into another handshake', async () => {
     const agreement = await stolenKey(service, 'agreement')
     const code = await service.code('dave')
     const held = await prepareLogin(service, { code })
@@ -121,7 +121,7 @@ describe('the agreement key', () => {
     expect((await held.session(heard).send({ path: '/wallet' })).status).toBe(200)
   })
 
-  it('in the network, while it is in use, takes the code of a login that it holds back: the one gap', async () => {
+  it('a network attacker with the current agreement key can use the code of a delayed login, the one known gap', async () => {
     const agreement = await stolenKey(service, 'agreement')
     const held = await prepareLogin(service, { openid: 'alice' })
     const frame = parseFrame(held.frame, largest)
@@ -137,7 +137,7 @@ describe('the agreement key', () => {
 })
 
 describe('the root key', () => {
-  it('with the network is the service to every client that pins it, and to none that pins another', async () => {
+  it('a network attacker with the root key impersonates the service to clients that pin it and to no others', async () => {
     const root = await stolenKey(service, 'root')
     const own = newDevice()
     const signing = [{ kid: own.signer.keyid, publicKey: own.publicKey, nbf: 0, exp: 0 }]
@@ -150,7 +150,7 @@ describe('the root key', () => {
 })
 
 describe('the signing key', () => {
-  it('makes answers up that verify as evidence, for whoever sees them outside of the channel', async () => {
+  it('a stolen signing key forges responses that verify outside the channel', async () => {
     const key = await stolenKey(service, 'signing')
     const request = signRequest(
       primitives,
@@ -174,7 +174,7 @@ describe('the signing key', () => {
     verifyResponse(primitives, signed, request, alice.configuration.signing)
   })
 
-  it('and the token key: neither alone makes a request that a backend believes, both together do', async () => {
+  it('forging a request to a backend takes the signing key and the token key together', async () => {
     const signing = await stolenKey(service, 'signing')
     const device = newDevice()
     const token = await forgedToken(
@@ -193,7 +193,7 @@ describe('the signing key', () => {
     expect(await verified(forwarded(alice, { device, authorization, gateway }))).toBe(alice.user)
   })
 
-  it('signs no token: not for a backend, in whatever document it stands, and not for the service', async () => {
+  it('a signing key signs no token that a backend or the service accepts', async () => {
     const signing = await stolenKey(service, 'signing')
     const gateway = { keyid: signing.kid, secretKey: signing.secretKey }
     const token = await forgedToken(signing, alice.user, alice.device.signer.keyid, alice.id)
@@ -224,7 +224,7 @@ async function verified(request: Arrived, keys: Partial<VerifierOptions> = {}): 
   return (await verify(request, Buffer.from(request.body))).user
 }
 
-it('the keys of each purpose stand in a document of their own, and no key in both', async () => {
+it('each purpose of a key has its own key document and no key is in both', async () => {
   const uses = async (name: Parameters<typeof publishedSet>[1]): Promise<unknown> =>
     (await publishedSet(service, name)).keys.map(({ kid, ...key }) => [kid, Object.entries(key).at(-2)])
   const kid = async (kind: 'token' | 'signing'): Promise<string> => (await stolenKey(service, kind)).kid
@@ -233,7 +233,7 @@ it('the keys of each purpose stand in a document of their own, and no key in bot
 })
 
 describe('the token key', () => {
-  it('signs nothing for the gateway, in whatever document it stands, and no answer', async () => {
+  it('a token key signs no gateway request and no response that verifies', async () => {
     const key = await stolenKey(service, 'token')
     const signer = { keyid: key.kid, secretKey: key.secretKey }
     const request = forwarded(alice, { gateway: signer })
@@ -260,7 +260,7 @@ describe('the token key', () => {
     )
   })
 
-  it('gains nothing at the service: session, device and user must be those of the token', async () => {
+  it('a stolen token key gains nothing at the service, which compares session, device and user', async () => {
     const key = await stolenKey(service, 'token')
     for (const [user, device, sid] of [
       [alice.user, mallory.device.signer.keyid, mallory.id],
@@ -276,7 +276,7 @@ describe('the token key', () => {
   })
 })
 
-it('a key of the service is no push key: it does not start with one', async () => {
+it('the service does not start with one of its own keys as a push key', async () => {
   const own = await startTestService()
   const keys = await Promise.all(
     (['signing', 'token', 'root', 'log'] as const).map((kind) => stolenKey(own, kind)),
@@ -289,7 +289,7 @@ it('a key of the service is no push key: it does not start with one', async () =
 })
 
 describe('the keys of a session', () => {
-  it('open its frames, and make no request: that needs the device key', async () => {
+  it('stolen session keys decrypt frames but sign no request without the device key', async () => {
     const frame = parseFrame(alice.prepare({ path: '/wallet/secret' }).frame, largest)
     if (frame.kind !== 'request') throw new Error('no request')
     expect(parseRequest(openRequest(primitives, alice.keys, frame)).path).toBe('/wallet/secret')
@@ -301,7 +301,7 @@ describe('the keys of a session', () => {
 })
 
 describe('the key of a device and its token', () => {
-  it('make no request without the keys of its session, and log nobody in', async () => {
+  it('a stolen device key and token make no request without the session keys and log nobody in', async () => {
     const { signer } = alice.device
     const { token } = alice
     expect((await mallory.send({ signer, token })).status).toBe(401)
@@ -309,7 +309,7 @@ describe('the key of a device and its token', () => {
     expect((await send(service, login)).json.code).toBe('device_key_refused')
   })
 
-  it('the token alone is worth nothing, in any session and with any key', async () => {
+  it('a stolen token alone is useless in any session and with any key', async () => {
     expect((await mallory.send({ token: alice.token })).json.code).toBe('token_key_mismatch')
     const headers = { authorization: `Bearer ${alice.token}` }
     for (const path of ['/wallet', '/sessions', '/log/tile/entries/000.p/1', '/audit/api/entries'])
@@ -321,13 +321,13 @@ describe('the key of a device and its token', () => {
 })
 
 describe('the lookup key', () => {
-  it('tells which pseudonym a person has', async () => {
+  it('the lookup key reveals the pairwise subject of a person', async () => {
     const { secretKey } = await stolenKey(service, 'lookup')
     const digest = createHmac('sha256', secretKey).update(`${service.appid}\nalice`).digest()
     expect(`u_${digest.subarray(0, 18).toString('base64url')}`).toBe(alice.user)
   })
 
-  it('with a copy of the database signs in as no auditor: the digest of the token is not in it', async () => {
+  it('the lookup key and a database copy do not sign in as an auditor', async () => {
     await newAuditor(service, 'lin', 'reader')
     const { secretKey } = await stolenKey(service, 'lookup')
     const [row] = await withStore(service.environment, (store) => store.listAuditors())
@@ -337,7 +337,7 @@ describe('the lookup key', () => {
     expect((await fetch(`${service.url}/audit/api/session`, { headers: { cookie } })).status).toBe(401)
   })
 
-  it('with the right to write the database makes an auditor', async () => {
+  it('the lookup key and write access to the database create an auditor', async () => {
     const { secretKey } = await stolenKey(service, 'lookup')
     const made = { name: 'made-up', role: 'discloser', now: service.now(), days: 1 } as const
     const token = await withStore(service.environment, (store) =>
@@ -349,7 +349,7 @@ describe('the lookup key', () => {
 })
 
 describe('the AppSecret', () => {
-  it('spends a code that it sees, which costs its owner a login and lets nobody in', async () => {
+  it('a stolen AppSecret can use up an observed login code but logs nobody in', async () => {
     const code = await service.code('dave')
     const query = new URLSearchParams({
       appid: sandboxApp.appid,
@@ -367,7 +367,7 @@ describe('the AppSecret', () => {
 })
 
 describe('the master key', () => {
-  it('with a copy of the database opens every frame that was recorded of a session in it', async () => {
+  it('the master key and a database copy decrypt every recorded frame of a stored session', async () => {
     const recorded = alice.prepare({ path: '/wallet/recorded' }).frame
     const { masterKeys } = readOperatorPaths(service.environment)
     const wrapper = createSecretWrapper(masterKeys ?? [])

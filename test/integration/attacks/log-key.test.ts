@@ -1,7 +1,6 @@
 /**
- * Somebody who has the log's own key, may write the database and the anchor, and uses them well: every hash, tile and
- * signature of the past that they write is right. What the service's own checks find then is nothing; what was kept
- * elsewhere is what finds it.
+ * An attacker with the log key and write access to the database and the checkpoint lock, who rewrites the past with
+ * correct hashes, tiles and signatures. The service's own checks cannot detect this; copies kept elsewhere do.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -115,21 +114,21 @@ afterAll(async () => {
   folder.remove()
 })
 
-it('is found by no check that only knows what they could write: the service goes on, and verify finds nothing', async () => {
+it('a rewrite with a stolen log key passes every check that only uses the database', async () => {
   const ready = (await (await fetch(`${service.url}/readyz`)).json()) as { log: { status: string } }
   expect(ready.log.status).toBe('open')
   expect(ofKind(await readLog(service.environment), 'request')).toEqual([])
   expect((await runCommand(verify, ['--vkey', vkey()], service.environment)).code).toBe(0)
 })
 
-it('is found by whoever kept one checkpoint', async () => {
+it('a rewrite with a stolen log key is detected with one earlier checkpoint', async () => {
   const said = await runCommand(verify, ['--vkey', vkey(), '--checkpoint', kept], service.environment)
   expect(said).toMatchObject({ code: 1, out: expect.stringContaining('FAILED') })
   const outside = ['--url', `${service.url}/log`, '--vkey', vkey(), '--checkpoint', kept]
   expect((await runCommand(verify, outside, {})).code).toBe(1)
 })
 
-it('is found by a witness by itself, which cosigns nothing of it and has both signed checkpoints', async () => {
+it('a witness detects a rewrite, does not cosign it and holds both signed checkpoints', async () => {
   await vi.waitFor(
     () => expect(follower.events).toContainEqual(expect.objectContaining({ kind: 'inconsistent' })),
     { timeout: 60_000 },
@@ -142,12 +141,12 @@ it('is found by a witness by itself, which cosigns nothing of it and has both si
   expect(() => verifyByPolicy(primitives, forged, policyOf('foreign'))).toThrow()
 })
 
-it('takes nothing from who has evidence: it holds, against the log that denies it', async () => {
+it('evidence still verifies after a rewrite of the log', async () => {
   const said = await runCommand(checkEvidenceCommand, [bundle, '--vkey', vkey()], {})
   expect(said.code).toBe(0)
 })
 
-it('passes a policy whose witness’s key was stolen too, and none that asks for one more', async () => {
+it('a rewrite passes a policy whose witness key was stolen too, and no policy with another witness', async () => {
   const { note } = parseCheckpointNote(forged)
   const line = encodeSignatureLine(cosign(primitives, note.text, own.signer, Math.floor(Date.now() / 1000)))
   const cosigned = forged + line

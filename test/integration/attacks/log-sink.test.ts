@@ -1,4 +1,4 @@
-/** A log that nobody reads, or that cannot be written: lines are lost and counted, and the service goes on. */
+/** A log sink that is stalled, full or closed: lines are dropped and counted, and the service runs. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
@@ -103,7 +103,7 @@ describe('the service', () => {
     return Number(/^miniseal_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
   }
 
-  it('goes on and stops in peace while nobody reads its pipes', async () => {
+  it('the service runs and stops cleanly while nobody reads its pipes', async () => {
     const url = await start('pipe', 'pipe', false)
     // Four times what a pipe holds.
     await refuse(url, 1_500)
@@ -112,7 +112,7 @@ describe('the service', () => {
     expect(await end()).toBe(0)
   }, 60_000)
 
-  it('goes on while its log and its output are full devices, and counts what is lost', async () => {
+  it('the service runs while standard output and error are full devices and counts dropped lines', async () => {
     const full = openSync('/dev/full', 'w')
     const url = await start(full, full, false)
     closeSync(full)
@@ -121,7 +121,7 @@ describe('the service', () => {
     expect(await end()).toBe(0)
   }, 60_000)
 
-  it('goes on when the other ends of its pipes are closed, and counts what is lost', async () => {
+  it('the service runs when the readers of its pipes are gone and counts dropped lines', async () => {
     const url = await start('pipe', 'pipe', true)
     await refuse(url, 100)
     await expect.poll(() => lost(url), { timeout: 20_000 }).toBeGreaterThan(0)
@@ -132,7 +132,7 @@ describe('the service', () => {
 describe('a sink', () => {
   const line = (text: string): string => `${text}\n`
 
-  it('that is slow holds 1 MiB of lines, loses the later ones, and says how many when it goes on', async () => {
+  it('a slow sink buffers 1 MiB of lines, drops later ones and reports their number', async () => {
     const taken: string[] = []
     let release = (): void => {}
     let isSlow = true
@@ -163,7 +163,7 @@ describe('a sink', () => {
     await expect.poll(() => taken.at(-1)).toBe('after\n')
   })
 
-  it('that fails loses what was with it, begins a line of its own when it works again, and says how many', async () => {
+  it('a failing sink drops its batch, restarts on a new line and reports the number of lines', async () => {
     const taken: string[] = []
     let fails = true
     const sink = createLogSink(async (text) => {
@@ -179,14 +179,14 @@ describe('a sink', () => {
 })
 
 describe('refusals of one source', () => {
-  it('are written twenty times a minute, others of their own, and counted by their codes', () => {
+  it('refusals of one source are logged twenty times per minute and then counted by code', () => {
     const isWritten = createRefusalSampler(() => {})
     const written = (source: string): number =>
       Array.from({ length: 50 }, () => isWritten(source, 'replayed')).filter(Boolean).length
     expect([written('a'), written('b'), written('a')]).toEqual([20, 20, 0])
   })
 
-  it('of more sources than are told apart share one allowance', () => {
+  it('refusals of sources beyond the limit share one allowance', () => {
     const isWritten = createRefusalSampler(() => {})
     const written = Array.from({ length: 20_000 }, (_, i) => isWritten(String(i), 'replayed')).filter(Boolean)
     expect(written).toHaveLength(10_020)

@@ -1,6 +1,6 @@
 /**
- * A network that copies, holds back and releases frames, between real clients and a real service. What a person is told
- * stays true: `refused` never of a payment that ran, and nothing happens after "it was given up".
+ * A network that copies, delays and releases frames between real clients and a real service. Reported outcomes stay
+ * true: `refused` never for a payment that ran, and no effect after a cancellation.
  */
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Channel, ChannelError, ChannelOptions } from '../../../miniprogram/client/index.ts'
@@ -60,7 +60,7 @@ const twice: Treatment = async (frame, pass) => {
   return pass(frame)
 }
 
-it('a frame that is sent twice, with its first answer dropped, is one payment and the client says so', async () => {
+it('a frame sent twice with its first response dropped is one payment and is reported as one', async () => {
   const channel = await phone({ retries: 2 })
   let isFirst = true
   network.treat = (frame, pass) => {
@@ -72,7 +72,7 @@ it('a frame that is sent twice, with its first answer dropped, is one payment an
   expect([answer.status, await balance(channel)]).toEqual([201, funds - 250])
 })
 
-it('where every frame is sent twice, nobody is told that a payment that ran was refused', async () => {
+it('a client is not told that a payment was refused when duplicates of all frames are sent', async () => {
   const channel = await phone({ retries: 2 })
   network.treat = twice
   const failure = await failureOf(channel.request(order))
@@ -87,7 +87,7 @@ it('where every frame is sent twice, nobody is told that a payment that ran was 
   expect(await balance(channel)).toBe(funds - 250)
 })
 
-it('a frame that is held back has no effect when it is released after the person gave up', async () => {
+it('a delayed frame has no effect after the user has cancelled', async () => {
   const channel = await phone({ retries: 0 })
   const held: Uint8Array[] = []
   network.treat = async (frame) => {
@@ -111,7 +111,7 @@ it('a frame that is held back has no effect when it is released after the person
   expect(await balance(channel)).toBe(funds)
 })
 
-it('a person who declines after a confirmed copy was held back is told the truth', async () => {
+it('a user who declines after a confirmed copy was delayed gets the true outcome', async () => {
   const body = { ...order.body, amount: 200_000 }
   const held: Uint8Array[] = []
   const channel: Awaited<ReturnType<typeof phone>> = await phone({
@@ -135,7 +135,7 @@ it('a person who declines after a confirmed copy was held back is told the truth
   expect(await balance(channel)).toBe(funds)
 })
 
-it('600 copies of a frame use up nobody’s limit, and its payment is made once and told as made', async () => {
+it('600 copies of a frame use up no user limit, and the payment is made and reported once', async () => {
   const channel = await phone({ retries: 2 })
   let isFirst = true
   network.treat = async (frame, pass) => {

@@ -1,4 +1,4 @@
-/** What is no HTTP/1.1, or comes to the wrong port: a clear refusal, and an end. */
+/** Connections that are no HTTP/1.1, or on the wrong port, are refused with a reason and closed. */
 import { request } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
@@ -46,7 +46,7 @@ it.each([
   ['a TLS handshake', Uint8Array.of(22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3), 400, /without TLS/],
   ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 400, /no HTTP\/1\.1 request/],
   ['a header without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431, /too large/],
-])('refuses %s with a reason, and ends the connection', async (_, bytes, status, reason) => {
+])('%s is refused with a reason and the connection is closed', async (_, bytes, status, reason) => {
   const answer = await said(bytes)
   const [head = '', body = ''] = answer.split('\r\n\r\n')
   expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
@@ -56,7 +56,7 @@ it.each([
 })
 
 it.each(['push', 'metrics', 'readyz'])(
-  'finds /%s by one spelling, which a proxy can keep out',
+  'only the canonical spelling of /%s is routed, so that a proxy rule blocks it',
   async (name) => {
     const answered = (path: string) =>
       said(
@@ -76,25 +76,25 @@ it.each(['push', 'metrics', 'readyz'])(
   },
 )
 
-it('says to a client of TLS that there is none here', async () => {
+it('a TLS client gets an error that says the port has no TLS', async () => {
   const failed = new Promise<Error>((resolve) => {
     connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }).on('error', resolve)
   })
   expect((await failed).message).toMatch(/wrong version number/i)
 })
 
-it('ends a client of HTTP/2', async () => {
+it('an HTTP/2 client is refused', async () => {
   const client = connectHttp2(service.url ?? '')
   await new Promise((resolve) => client.on('error', resolve))
   client.destroy()
 })
 
-it('says at the port of the sandbox that it is the sandbox', async () => {
+it('the sandbox port identifies itself as the sandbox', async () => {
   const answer = await fetch(`${service.sandboxUrl}/seal`, { method: 'POST', body: 'x' })
   expect([answer.status, await answer.json()]).toEqual([404, { error: 'the sandbox has no such route' }])
 })
 
-it('goes on serving others', async () => {
+it('other clients are served after malformed connections', async () => {
   const status = await new Promise((resolve, reject) => {
     request(`${service.url}/healthz`, ({ statusCode }) => resolve(statusCode))
       .on('error', reject)

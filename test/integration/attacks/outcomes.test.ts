@@ -1,6 +1,6 @@
 /**
- * A network that copies, delays, holds back and drops frames, against the question "did it happen?" (protocol, section 8):
- * only an answer that was decided under the claim of the key says that nothing happened, and then nothing ever does.
+ * A network that copies, delays and drops frames, against outcome queries (protocol, section 8). Only a response that was
+ * decided under the claim of the key states that nothing happened, and then nothing ever does.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -39,7 +39,7 @@ async function balance(): Promise<number> {
   return (await session.send()).json.balance
 }
 
-it('sends each frame once before the phone’s own copy: the copy is replayed, which says nothing of the key', async () => {
+it('an attacker who sends each frame first causes `replayed`, which does not settle the key', async () => {
   await start()
   const before = await balance()
   for (const round of [1, 2, 3]) {
@@ -58,7 +58,7 @@ it('sends each frame once before the phone’s own copy: the copy is replayed, w
   expect(before - (await balance())).toBe(100)
 })
 
-it('holds a frame back until the person gave up: it is request_cancelled, in another session’s frame too', async () => {
+it('a frame delayed past the cancellation gets request_cancelled, also from another session', async () => {
   await start()
   const before = await balance()
   const held = [transfer('held'), transfer('held')]
@@ -72,7 +72,7 @@ it('holds a frame back until the person gave up: it is request_cancelled, in ano
   expect(await balance()).toBe(before)
 })
 
-it('lets a frame and the cancelling race: whoever is told none has no effect, and done is one effect', async () => {
+it('in a race of request and cancellation, outcome none means no effect and done means one', async () => {
   await start()
   for (let round = 0; round < 12; round++) {
     const before = await balance()
@@ -93,7 +93,7 @@ it('lets a frame and the cancelling race: whoever is told none has no effect, an
   }
 })
 
-it('has a refusal of a backend that was away come true for ever: a held frame never reaches it', async () => {
+it('a request refused because the backend was down never reaches it later', async () => {
   const arrived: string[] = []
   const backend = createServer((request, response) => {
     arrived.push(String(request.headers['idempotency-key']))
@@ -116,7 +116,7 @@ it('has a refusal of a backend that was away come true for ever: a held frame ne
   expect(arrived).toEqual(['"at-last"'])
 })
 
-it('sends 600 copies of one frame: they count for the address, and the phone’s own request is taken', async () => {
+it("600 copies of a frame count for the address and the user's own request is accepted", async () => {
   await start({ MINISEAL_LIMITS: 'device=600/60,user=600/60' })
   const copied = transfer('copied')
   const copies = (count: number) =>
@@ -131,7 +131,7 @@ it('sends 600 copies of one frame: they count for the address, and the phone’s
   expect(left).toMatch(/^"device";r=598;t=\d+, "user";r=598;t=\d+$/)
 })
 
-it('uses up every limit of the victim: the person still finds out, and still gives up', async () => {
+it('a user whose limits are used up can still query and cancel an outcome', async () => {
   await start({ MINISEAL_LIMITS: 'device=3/60,user=3/60' })
   expect((await send(service, transfer('paid'))).status).toBe(201)
   for (let more = 0; more < 3; more++) await session.send()
@@ -142,7 +142,7 @@ it('uses up every limit of the victim: the person still finds out, and still giv
   expect((await cancel('second')).json).toEqual({ outcome: 'none', cancelled: true })
 })
 
-it('replays the cancelling itself: it cancels nothing that came later', async () => {
+it('a replayed cancellation cancels no later request', async () => {
   await start()
   const cancelling = session.prepare({ method: 'DELETE', path: outcomePath('later'), key: undefined })
   expect((await send(service, cancelling)).json.cancelled).toBe(true)

@@ -1,4 +1,4 @@
-/** Connections that ask for far more than they read: the service holds little for them, and serves others. */
+/** Connections that request far more than they read: bounded memory, and others are served. */
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
@@ -31,7 +31,7 @@ describe('a service with a small heap', () => {
     '/healthz',
     '/log/checkpoint',
   ])(
-    'closes 10 connections with 60 KB of requests for %s each, holds little for them, and takes payments',
+    '10 connections that pipeline 60 KB of requests for %s are closed, use little memory and do not affect payments',
     async (path) => {
       const before = await child.metric('miniseal_connections_closed_total', 'pipelining')
       const flood = floodUnread({ port: child.port, from: '127.0.0.90' }, 10, pipelinedGets(path, 60_000))
@@ -102,7 +102,7 @@ describe('one connection', () => {
     return { socket, text: () => text, closed: new Promise((resolve) => socket.once('close', resolve)) }
   }
 
-  it('has 32 requests answered that came in one piece, in their order, and is closed for 33', async () => {
+  it('32 pipelined requests in one packet are answered in order and 33 close the connection', async () => {
     const paths = Array.from({ length: 32 }, (_, i) => `/${i}`)
     const { socket, text, closed } = open()
     socket.write(paths.map((path) => get(path)).join(''))
@@ -114,7 +114,7 @@ describe('one connection', () => {
     expect(cuts).toEqual(['pipelining'])
   })
 
-  it('is not read from while 4 requests wait, and goes on when they are answered', async () => {
+  it('a connection is not read while 4 requests wait and is read again once they are answered', async () => {
     const { socket, text } = open()
     socket.write([get('/held'), get('/1'), get('/2'), get('/3')].join(''))
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
@@ -132,7 +132,7 @@ describe('one connection', () => {
     expect(text()).toBe('')
   })
 
-  it('has its next request worked on when the answer before was taken', async () => {
+  it('a pipelined request is processed after the response before it was read', async () => {
     const { socket, text } = open()
     socket.write([get('/held'), get('/held'), get('/last')].join(''))
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(1)
@@ -144,7 +144,7 @@ describe('one connection', () => {
     socket.destroy()
   })
 
-  it('that reads nothing holds one answer, and all such connections 64 MiB: the greediest are cut first', async () => {
+  it('unread responses hold one response per connection and 64 MiB in total, and the largest sources are closed first', async () => {
     const honest = open()
     honest.socket.pause()
     honest.socket.write(get('/large', 'honest'))

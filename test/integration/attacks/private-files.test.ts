@@ -1,11 +1,11 @@
-/** Another user of the machine, without a key: nothing that the service or its commands write is theirs to read. */
+/** Another local user without a key: no file of the service or its commands is readable by others. */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { freePort, runMiniseal } from '../../support/service-process.ts'
 
-it('finds no file of a service that others may read, however the shell has it', async () => {
+it('no file of a service is readable by others, whatever the umask', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-private-'))
   const environment = {
     PORT: String(await freePort()),

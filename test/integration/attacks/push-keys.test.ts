@@ -1,4 +1,4 @@
-/** The key of one backend that may push, against other backends and against the service's own events. */
+/** A malicious push key, against other push keys and the service's own events. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { runCommand } from '../../support/command.ts'
@@ -35,7 +35,7 @@ const typesOf = async (): Promise<readonly string[]> => {
   return events.map(({ type }: { type: string }) => type)
 }
 
-it('can neither suppress an event of another key by its id, nor learn whether there is one', async () => {
+it('a push key cannot suppress or probe an event of another key by its id', async () => {
   const guessed = await push(support, { event: eventOf('nothing', {}), id: 'order-1/paid' })
   expect(guessed.status).toBe(201)
   const real = await push(orders, { event: eventOf('order-paid', { n: 1 }), id: 'order-1/paid' })
@@ -50,7 +50,7 @@ it('can neither suppress an event of another key by its id, nor learn whether th
 })
 
 it.each(['new-device', 'device-revoked'])(
-  'can say nothing of the type %s, which is the service’s own',
+  'a push key cannot send the reserved event type %s',
   async (type) => {
     const before = await typesOf()
     const device = 'x'.repeat(43)

@@ -1,7 +1,6 @@
 /**
- * A malicious backend behind the gateway answers in the service's words. Its answers are signed by the service like all
- * others, and still nothing that only the service may ask for is done: no clock is mended, nobody logs in, no finger is
- * asked for.
+ * A malicious backend that imitates problems of the service. The service signs its responses like all others, but they
+ * never trigger what only the service may ask for: clock correction, login, step-up authentication.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
@@ -72,7 +71,7 @@ describe('a backend that answers in the service’s words', () => {
     ['unavailable', 503, { outcome: 'none' }],
     ['idempotency_in_progress', 409, { outcome: 'unknown' }],
   ])(
-    'with %s is only answered for: nothing is mended, nobody logs in, nobody is asked',
+    'a backend response that imitates a service problem with %s triggers no recovery, login or prompt',
     async (code, status, more) => {
       for (const name of spellings) {
         said = { status, body: { code, ...more }, fields: { [name]: code } }
@@ -95,7 +94,7 @@ describe('a backend that answers in the service’s words', () => {
     },
   )
 
-  it('gets no mark into a stored answer either, which comes again when the request is repeated', async () => {
+  it('a backend cannot put a problem marker into a stored response', async () => {
     const alice = await logIn(service, { openid: 'alice' })
     said = { status: 401, body: { code: 'session_ended' }, fields: { 'Miniseal-Problem': 'session_ended' } }
     const parts = { method: 'POST', path: '/shop/orders', body: { n: 2 }, key: 'stored answer' }
@@ -109,7 +108,7 @@ describe('a backend that answers in the service’s words', () => {
 })
 
 describe('the service itself', () => {
-  it('marks every problem of its own with its code, under its signature', async () => {
+  it('the service marks every own problem with its code under its signature', async () => {
     const alice = await logIn(service, { openid: 'alice' })
     said = { status: 200, body: {}, fields: {} }
     const created = service.now() - 600
@@ -129,7 +128,7 @@ describe('the service itself', () => {
     expect(findField(success.fields, 'miniseal-problem')).toBeUndefined()
   })
 
-  it('is the one from whom the phone learns the time: of its signature', async () => {
+  it("the client takes the time from the service's signature", async () => {
     const late = createPhone(service, 'late', { now: () => (service.now() - 900) * 1000 })
     await late.channel.login()
     expect(late.codes).toHaveLength(2)

@@ -57,7 +57,7 @@ describe.each([
   ],
   ['left without its -shm', () => rmSync(`${path}-shm`)],
 ])('a database file that is %s', (_, disturb) => {
-  it('has nothing taken from the next commit on, until a restart', async () => {
+  it('the service refuses everything from the next commit until a restart', async () => {
     expect((await pay()).status).toBe(201)
     expect(await readiness()).toBe(200)
     expect(await metric()).toContain('miniseal_database_failed 0')
@@ -74,7 +74,7 @@ describe.each([
   })
 })
 
-it('goes on refusing when the file is put back: what was written meanwhile is in neither', async () => {
+it('the service keeps refusing after the database file was put back', async () => {
   renameSync(path, `${path}.old`)
   expect(await pay()).toMatchObject(unavailable)
   renameSync(`${path}.old`, path)
@@ -83,7 +83,7 @@ it('goes on refusing when the file is put back: what was written meanwhile is in
   expect(paid).toBe(0)
 })
 
-it('is noticed between the flush of a group and its acknowledgement', async () => {
+it('a replaced database file is detected between the flush and the acknowledgement of a batch', async () => {
   const machine = newMachine()
   const file = join(machine.folder, 'some.db')
   for (const ending of ['', '-wal', '-shm']) writeFileSync(file + ending, '')
@@ -96,11 +96,11 @@ it('is noticed between the flush of a group and its acknowledgement', async () =
   machine.remove()
 })
 
-it('is readable by its owner alone, with all that lies beside it', () => {
+it('the database file and its side files are readable by their owner only', () => {
   for (const ending of ['', '-wal', '-shm']) expect(statSync(path + ending).mode & 0o777).toBe(0o600)
 })
 
-it('leaves a folder as it is that is named in the place of the file', async () => {
+it('a folder named as the database is left unchanged', async () => {
   const machine = newMachine()
   const folder = join(machine.folder, 'a-folder')
   mkdirSync(folder, { mode: 0o755 })

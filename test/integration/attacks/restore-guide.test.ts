@@ -1,4 +1,4 @@
-/** "Backup and restore" of `docs/guides/operations.md`, followed literally: each command as it stands there, in its order. */
+/** "Backup and restore" of `docs/guides/operations.md`, followed literally and in order. */
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -57,7 +57,7 @@ const pay = (session: RawSession, key: string) =>
     key,
   })
 
-it('has the commands that the test follows', () => {
+it('the restore guide has the commands that this test runs', () => {
   expect(lines).toEqual([
     'npx miniseal backup backup.db',
     'npx miniseal restore backup.db',
@@ -67,7 +67,7 @@ it('has the commands that the test follows', () => {
   ])
 })
 
-it('brings the service back: nothing that ended revives, the loss is explained, and verify ends with 0', async () => {
+it('a restore revives nothing that ended, explains the loss, and verify exits with 0', async () => {
   const before = await logIn(service)
   expect((await send(service, pay(before, 'first'))).status).toBe(201)
   expect((await run(backUp)).out).toContain('checked')
@@ -103,13 +103,13 @@ it('brings the service back: nothing that ended revives, the loss is explained, 
   expect((await run(restore.at(-1) ?? '')).code).toBe(0)
 })
 
-it('restores nothing while a service runs on the database, and says so', async () => {
+it('a restore is refused while a service uses the database', async () => {
   await run(backUp)
   await expect(run('npx miniseal restore backup.db')).rejects.toThrow(/a process has .* open/)
   expect((await (await logIn(service)).send()).status).toBe(200)
 })
 
-it('restores no file that is damaged or not of a service, and leaves the database as it is', async () => {
+it('a restore refuses a damaged or foreign file and leaves the database unchanged', async () => {
   await run(backUp)
   await service.stop()
   const [copy, whole] = [join(folder.path, 'backup.db'), readFileSync(path)]
@@ -127,7 +127,7 @@ it('restores no file that is damaged or not of a service, and leaves the databas
   expect(existsSync(`${path}.restored`)).toBe(false)
 })
 
-it('brings back what was revoked since, until it is revoked again', async () => {
+it('a restore brings later revocations back until they are repeated', async () => {
   const session = await logIn(service, { openid: 'robbed' })
   await run(backUp)
   const revoke = `npx miniseal devices revoke ${session.user} --all`
@@ -141,7 +141,7 @@ it('brings back what was revoked since, until it is revoked again', async () => 
   await expect(logIn(service, again)).rejects.toThrow()
 })
 
-it('restores no copy with a trigger, which would keep what must not come back', async () => {
+it('a restore refuses a copy with a trigger', async () => {
   await run(backUp)
   await service.stop()
   const copy = new Database(join(folder.path, 'backup.db'))
@@ -151,7 +151,7 @@ it('restores no copy with a trigger, which would keep what must not come back', 
   expect(existsSync(path)).toBe(true)
 })
 
-it('keeps what it replaces under a name of its own, however often it is called in a second', async () => {
+it('each restore keeps the replaced database under a unique name', async () => {
   await run(backUp)
   await service.stop()
   const said: CommandResult[] = []
@@ -161,7 +161,7 @@ it('keeps what it replaces under a name of its own, however often it is called i
   for (const name of kept) expect(existsSync(name), name).toBe(true)
 })
 
-it('makes a copy of one moment under load, and overwrites no file', async () => {
+it('a backup under load is consistent and overwrites no file', async () => {
   const session = await logIn(service)
   let isDone = false
   const traffic = (async () => {
@@ -178,7 +178,7 @@ it('makes a copy of one moment under load, and overwrites no file', async () => 
   copy.close()
 })
 
-it('explains nothing that the new log does not cite: another rollback stays a finding', async () => {
+it('a rollback that the new log does not cite remains a finding', async () => {
   await run(backUp)
   await logIn(service)
   await service.stop()

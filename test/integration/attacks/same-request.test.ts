@@ -1,4 +1,4 @@
-/** Somebody who has one request confirmed, or answered, and then sends another one in its place with the same body. */
+/** An attacker who substitutes another request with the same body for one that was confirmed or answered. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ const others: readonly (readonly [string, readonly Field[]])[] = [
   ['on a condition', [['if-none-match', '"x"']]],
 ]
 
-it.each(others)('does not run %s what was confirmed as JSON', async (title, changed) => {
+it.each(others)('a request confirmed as JSON does not run %s', async (title, changed) => {
   const key = `confirmed ${title}`
   const asked = await post('/pay', key, [])
   expect(asked.json.code).toBe('step_up_required')
@@ -78,7 +78,7 @@ it.each(others)('does not run %s what was confirmed as JSON', async (title, chan
   expect(upstream.last().headers['content-type']).toBe('application/json')
 })
 
-it.each(others)('does not take a request for a repetition that is sent %s', async (title, changed) => {
+it.each(others)('a request sent %s is not a repetition of the first one', async (title, changed) => {
   const key = `repeated ${title}`
   expect((await post('/orders', key, [])).status).toBe(200)
   const before = upstream.arrived.length
@@ -88,7 +88,7 @@ it.each(others)('does not take a request for a repetition that is sent %s', asyn
   expect(upstream.arrived).toHaveLength(before)
 })
 
-it('binds the key and the query, of safe methods too', async () => {
+it('idempotency key and query are bound, for safe methods too', async () => {
   const asked = await post('/pay?a', 'one', [])
   const { challenge } = asked.json
   const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
@@ -109,21 +109,18 @@ const uncovered: readonly Field[] = [
   ['prefer', 'return=minimal'],
 ]
 
-it.each(uncovered)(
-  'leaves %s to the client: neither a confirmation nor a repetition is bound to it',
-  async (name, value) => {
-    const asked = await post('/pay', `confirmed ${name}`, [])
-    const { challenge } = asked.json
-    const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
-    expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmation])).status).toBe(200)
-    expect(upstream.last().headers[name]).toBe(value)
-    const before = upstream.arrived.length
-    const again = await post('/pay', `confirmed ${name}`, [])
-    expect([again.status, upstream.arrived.length]).toEqual([200, before])
-  },
-)
+it.each(uncovered)('neither a confirmation nor a repetition is bound to %s', async (name, value) => {
+  const asked = await post('/pay', `confirmed ${name}`, [])
+  const { challenge } = asked.json
+  const confirmation: Field = ['step-up', stepUpField(challenge, await confirm(service, openid, challenge))]
+  expect((await post('/pay', `confirmed ${name}`, [[name, value], confirmation])).status).toBe(200)
+  expect(upstream.last().headers[name]).toBe(value)
+  const before = upstream.arrived.length
+  const again = await post('/pay', `confirmed ${name}`, [])
+  expect([again.status, upstream.arrived.length]).toEqual([200, before])
+})
 
-it('whoever seals can change what the signature does not cover, and nothing else', async () => {
+it('an attacker with session keys can change unsigned fields only', async () => {
   const withField = (field: Field) => ({
     method: 'POST',
     path: '/orders',

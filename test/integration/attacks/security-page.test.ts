@@ -1,4 +1,4 @@
-/** `SECURITY.md` and its translation name tests: each of them exists, and no claim is without one. */
+/** The tests that `SECURITY.md` and its translation name exist, and each claim names one. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { loadCommand } from '../../../service/cli/dispatch.ts'
@@ -60,14 +60,14 @@ function hasTest(source: string, title: string): boolean {
 
 const rows = rowsOf(page)
 
-it('has tables of claims, and a test that sees whether a title is there', () => {
+it('the check finds the tables of claims and detects missing titles', () => {
   expect(rows.length).toBeGreaterThan(90)
   expect(hasTest(`it('does this, and that', async`, 'does this…')).toBe(true)
   expect(hasTest(`it('does this, and that', async`, 'does this')).toBe(false)
   expect(hasTest(`// does this, and that`, 'does this…')).toBe(false)
 })
 
-it('names for each claim at least one test that exists', () => {
+it('each claim in SECURITY.md names at least one existing test', () => {
   const missing = rows.flatMap((row) =>
     namedIn(row).flatMap(({ file, titles }) => {
       const path = `test/${file}`
@@ -79,7 +79,7 @@ it('names for each claim at least one test that exists', () => {
   expect(missing).toEqual([])
 })
 
-it('names no file of tests anywhere that is not there, nor do the guides', () => {
+it('no document names a test file that does not exist', () => {
   const missing = documents.flatMap((document) =>
     [...read(document).matchAll(/`(?:test\/)?([a-z-]+\/[a-z-]+\.test\.ts)`/g)]
       .map(([, file = '']) => file)
@@ -89,7 +89,7 @@ it('names no file of tests anywhere that is not there, nor do the guides', () =>
   expect(missing).toEqual([])
 })
 
-it('has commands that exist: each with an action that its usage has', async () => {
+it('each command in SECURITY.md exists with its action', async () => {
   const lines = [...`${page}\n${translation}`.matchAll(/npx miniseal ([a-z][^\n`]*)/g)].map(
     ([, words = '']) => words,
   )

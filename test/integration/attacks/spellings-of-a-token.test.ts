@@ -1,4 +1,4 @@
-/** Somebody who writes a token of their own in many ways, each of which would have to be verified and remembered. */
+/** Alternative encodings of one token, each of which would have to be verified and cached. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn } from '../../support/raw-client.ts'
@@ -21,7 +21,7 @@ it.each<[string, (token: string) => string]>([
   ['other trailing bits', (token) => token.slice(0, -1) + String.fromCharCode(token.charCodeAt(85) + 1)],
   ['a dot at the end', (token) => `${token}.`],
   ['two spaces before it', (token) => ` ${token}`],
-])('takes no token with %s', async (_title, change) => {
+])('a token with %s is refused', async (_title, change) => {
   const [head = '', payload = '', signature = ''] = session.token.split('.')
   const token = change(signature)
   const changed = token.startsWith(' ') ? ` ${session.token}` : `${head}.${payload}.${token}`

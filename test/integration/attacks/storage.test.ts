@@ -1,4 +1,4 @@
-/** A disk that fills up, and an account that wants to fill it: refused in time, with a reason, and over by itself. */
+/** A full disk, and an account that tries to fill it: refused early, with a reason, with recovery. */
 
 import { Hono } from 'hono'
 import { afterEach, expect, it, vi } from 'vitest'
@@ -19,7 +19,7 @@ let service: OwnService
 
 afterEach(() => service.close())
 
-it('takes nothing new below the reserve, says why, goes on reading, and recovers by itself', async () => {
+it('below the disk reserve the service refuses writes with a reason, serves reads, and recovers by itself', async () => {
   let free = 400 * mebibyte
   service = await startTestService({
     environment: { MINISEAL_DISK_RESERVE: '300', MINISEAL_METRICS_TOKEN: 'metrics-of-the-disk' },
@@ -72,7 +72,7 @@ it('takes nothing new below the reserve, says why, goes on reading, and recovers
   expect(await get('/metrics')).toContain('miniseal_disk_low 0')
 })
 
-it('bounds what one account can have stored in a day, on one device and on all, and nobody else notices', async () => {
+it('one account can store a bounded amount per day, per device and in total, without affecting others', async () => {
   const app = new Hono<{ Variables: InnerVariables }>()
   let effects = 0
   app.post('/big', (c) => {
@@ -103,7 +103,7 @@ it('bounds what one account can have stored in a day, on one device and on all, 
   expect((await other.send({ method: 'POST', path: '/big', body: {} })).status).toBe(200)
 })
 
-it('counts an answer that is kept once, however often it is asked for', async () => {
+it('a stored response is charged once, however often it is replayed', async () => {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.post('/big', (c) => c.text('x'.repeat(700_000)))
   service = await startTestService({
@@ -117,7 +117,7 @@ it('counts an answer that is kept once, however often it is asked for', async ()
   expect([await ask('a'), await ask('b'), await ask('c')]).toEqual([200, 200, 429])
 })
 
-it('counts the fields of an answer, and one that says of itself that it was kept before', async () => {
+it('the fields of a response are charged, even if the backend marks it as a replay', async () => {
   const app = new Hono<{ Variables: InnerVariables }>()
   app.post('/fields', (c) => c.body(null, 201, { 'x-long': 'x'.repeat(14_000) }))
   app.post('/big', (c) => c.text('x'.repeat(700_000), 201, { 'Idempotency-Replayed': 'true' }))
@@ -135,7 +135,7 @@ it('counts the fields of an answer, and one that says of itself that it was kept
   expect(await takenBy('openid-of-one-with-marks', '/big')).toBe(2)
 })
 
-it('counts requests without an answer to keep, too: a million empty ones fill a disk as well', async () => {
+it('requests with empty responses are charged too', async () => {
   const day = { count: 1, seconds: 86_400 }
   const quota = createStorageQuota({ stored_mib_device: day, stored_mib_user: day })
   const storer = { user: 'u_greedy', device: 'device' }

@@ -1,4 +1,4 @@
-/** What is sent in pieces of a byte costs the service no more than its bytes: fragments of a socket, chunks of a body. */
+/** Tiny fragments and chunks cost the service no more than their bytes. */
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -43,7 +43,7 @@ const fragments = (count: number): Buffer =>
   ])
 
 describe('a socket', () => {
-  it('is closed for a message in thousands of fragments, and 200 of them hold next to nothing', async () => {
+  it('a socket is closed for a message in thousands of fragments, and 200 such sockets use little memory', async () => {
     const before = child.residentMemory()
     const cut = await child.metric('miniseal_sockets_closed_total')
     const sockets = Array.from({ length: 200 }, () => say(upgrade))
@@ -59,7 +59,7 @@ describe('a socket', () => {
     expect(child.residentMemory() - before).toBeLessThan(100 * 2 ** 20)
   }, 60_000)
 
-  it('answers a frame that comes in 200 fragments', async () => {
+  it('a frame in 200 fragments is answered', async () => {
     const session = await logIn(child.service)
     const socket = await openSocket(child.service)
     const prepared = session.prepare({ path: '/sessions' })
@@ -76,7 +76,7 @@ describe('a socket', () => {
     ws.terminate()
   })
 
-  it('counts a piece of one byte as what it costs', () => {
+  it('a one-byte read is counted with its overhead', () => {
     let cuts = 0
     const rooms = createBodyMemoryBudget(2 ** 26)
     const message = new IncomingMessageBuffer(rooms, 'a', 2 ** 20, () => {
@@ -93,16 +93,19 @@ describe('a body in chunks', () => {
   const head = (path: string): string =>
     `POST ${path} HTTP/1.1\r\nhost: pieces\r\ncontent-type: application/vnd.miniseal\r\ntransfer-encoding: chunked\r\n\r\n`
 
-  it.each(['/seal', '/audit/api/session'])('of a byte each is cut at %s, and counted', async (path) => {
-    const label = 'reason="tiny-chunks"'
-    const before = await child.metric('miniseal_connections_closed_total', label)
-    const { ended, heard } = say(head(path) + '1\r\nx\r\n'.repeat(10_000))
-    await ended
-    expect(heard()).toBe('')
-    expect((await child.metric('miniseal_connections_closed_total', label)) - before).toBe(1)
-  })
+  it.each(['/seal', '/audit/api/session'])(
+    'a body in one-byte chunks at %s closes the connection and is counted',
+    async (path) => {
+      const label = 'reason="tiny-chunks"'
+      const before = await child.metric('miniseal_connections_closed_total', label)
+      const { ended, heard } = say(head(path) + '1\r\nx\r\n'.repeat(10_000))
+      await ended
+      expect(heard()).toBe('')
+      expect((await child.metric('miniseal_connections_closed_total', label)) - before).toBe(1)
+    },
+  )
 
-  it('of a byte each has the address refused that goes on sending them, and no other', async () => {
+  it('an address that repeats one-byte chunks is blocked and no other address is', async () => {
     const label = 'reason="tiny-chunks"'
     const before = await child.metric('miniseal_connections_closed_total', label)
     const flood = head('/seal') + '1\r\nx\r\n'.repeat(10_000)
@@ -117,7 +120,7 @@ describe('a body in chunks', () => {
     other.socket.destroy()
   })
 
-  it('of an honest size is answered, however it is cut', async () => {
+  it('a body in chunks of ordinary size is answered', async () => {
     const session = await logIn(child.service)
     const prepared = session.prepare({ method: 'POST', path: '/nowhere', body: 'x'.repeat(300_000) })
     const hex = (piece: Uint8Array): Buffer =>

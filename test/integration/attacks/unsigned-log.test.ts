@@ -1,4 +1,4 @@
-/** Somebody who may write the database and has no key of the service: what they put into the log before it is signed. */
+/** An attacker with write access to the database and without the log key, before entries are signed. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
@@ -81,7 +81,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     ['that nobody has sealed', 'erased', false],
     ['under a seal of theirs', 'erased', true],
     ['in a row that calls it an operator’s', 'session-ended', false],
-  ])('cannot have a leaf signed %s', async (_, kind, isSealed) => {
+  ])('an attacker without the log key cannot get a leaf signed %s', async (_, kind, isSealed) => {
     const session = await logIn(service)
     await isSettled(service)
     const entry = madeUp(kind, isSealed)
@@ -96,7 +96,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     expect(ofKind(await readLog(service.environment), 'erased')).toEqual([])
   })
 
-  it('cannot have a leaf signed that they took into the tree themselves', async () => {
+  it('an attacker without the log key cannot get a leaf signed that they inserted into the tree', async () => {
     await service.stop()
     await withStore(environment, async (store) => {
       await store.commit([{ kind: 'insert-pending-entry', entry: madeUp('erased', false) }])
@@ -113,7 +113,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     })
   })
 
-  it('cannot end the log in the name of the operator, so that what they cut off is explained', async () => {
+  it('an attacker without the log key cannot end the log as an operator to explain a truncation', async () => {
     await service.stop()
     await withStore(environment, async (store) => {
       const signed = await store.findLatestCheckpoint(0)
@@ -127,7 +127,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     expect(await check()).toMatchObject({ code: 1, out: expect.stringContaining('FAILED root-changed') })
   })
 
-  it('can take out a leaf that waits for its place: nothing is signed that has it', async () => {
+  it('an attacker with write access can delete a pending entry, and nothing signed contains it', async () => {
     const macs = await stolenMacs(service)
     await service.stop()
     const entry = { ...madeUp('erased', false) }
@@ -140,7 +140,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     expect((await check()).code).toBe(0)
   })
 
-  it('can have the end of a session told as an operator’s, as a command without a key does', async () => {
+  it("an attacker with write access can have a session end logged as an operator's", async () => {
     const session = await logIn(service)
     const { MINISEAL_DATABASE = '' } = service.environment
     const bare = { MINISEAL_DATABASE, MINISEAL_DATA: '/nonexistent', NODE_ENV: 'production' }

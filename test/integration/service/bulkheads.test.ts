@@ -1,4 +1,4 @@
-/** How much of the service one route of the gateway may take: connections, and places to wait. */
+/** The upstream pool of one gateway route: connections and queue. */
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openUpstreamPool, type UpstreamPool } from '../../../service/gateway/upstream-pool.ts'
@@ -36,7 +36,7 @@ async function order(deadline = AbortSignal.timeout(20_000)): Promise<string> {
   })
 }
 
-it('has 128 requests at work, each on a connection, lets 512 wait, and refuses more at once, unsent', async () => {
+it('a route runs 128 requests, queues 512 and refuses more at once without sending them', async () => {
   const taken = Array.from({ length: 640 }, () => order())
   await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
   for (let i = 0; i < 3; i++) {
@@ -57,7 +57,7 @@ it('has 128 requests at work, each on a connection, lets 512 wait, and refuses m
   expect(connections.size).toBe(128)
 })
 
-it('sends nothing for a request whose time is over before its turn', async () => {
+it('a request that times out in the queue is not sent', async () => {
   const working = Array.from({ length: 128 }, () => order())
   await expect.poll(() => held.length, { timeout: 60_000 }).toBe(128)
   const late = order(AbortSignal.timeout(50)).catch((error) => error)

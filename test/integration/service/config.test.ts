@@ -1,3 +1,4 @@
+/** The configuration of the service. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-config-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -21,7 +22,7 @@ const production = {
   MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
 }
 
-it('needs nothing in development, and keeps its master key where only its owner can read it', () => {
+it('development needs no configuration and its master key file is readable by its owner only', () => {
   const data = join(folder, 'development')
   const first = readConfig({ MINISEAL_DATA: data })
   expect(first).toMatchObject({
@@ -36,7 +37,7 @@ it('needs nothing in development, and keeps its master key where only its owner 
   expect(readConfig({ MINISEAL_DATA: data }).masterKeys).toEqual(first.masterKeys)
 })
 
-it('refuses every development default in production at once, each with the way to mend it', () => {
+it('production refuses every development default in one message that says how to fix each', () => {
   let message = ''
   try {
     readConfig({ NODE_ENV: 'production', MINISEAL_DATA: join(folder, 'never') })
@@ -56,7 +57,7 @@ it('refuses every development default in production at once, each with the way t
   expect(() => statSync(join(folder, 'never'))).toThrow()
 })
 
-it('starts in production with everything given, and talks to WeChat itself', () => {
+it('a complete production configuration uses the WeChat API itself', () => {
   const config = readConfig(production)
   expect(config).toMatchObject({
     mode: 'production',
@@ -65,14 +66,14 @@ it('starts in production with everything given, and talks to WeChat itself', () 
   expect(config.upstreams).toEqual([{ prefix: '/wallet', origin: 'http://127.0.0.1:9001' }])
 })
 
-it('refuses the secret of the sandbox in production', () => {
+it('production refuses the AppSecret of the sandbox', () => {
   const apps = `${sandboxApp.appid}:${sandboxApp.secret}`
   expect(() => readConfig({ ...production, MINISEAL_WECHAT_APPS: apps })).toThrow(
     /MINISEAL_WECHAT_APPS.*sandbox/,
   )
 })
 
-it('takes secrets from files, and not from both places', () => {
+it('a secret can come from a file, but not from variable and file at once', () => {
   const path = join(folder, 'key')
   writeFileSync(path, `${key}\n`)
   const { MINISEAL_MASTER_KEY: _, ...rest } = production
@@ -85,7 +86,7 @@ it('takes secrets from files, and not from both places', () => {
   )
 })
 
-it('reads the database and the token of the metrics from files too: their values hold passwords', () => {
+it('database URL and metrics token can come from files', () => {
   const [database, token] = [join(folder, 'database'), join(folder, 'token')]
   const url = 'postgres://miniseal:password@127.0.0.1/miniseal'
   writeFileSync(database, `${url}\n`)
@@ -98,7 +99,7 @@ it('reads the database and the token of the metrics from files too: their values
   })
 })
 
-it('takes the size of the pool and the way past a pooler, from a file too, for PostgreSQL only', () => {
+it('pool size and direct URL apply to PostgreSQL only, and the URL can come from a file', () => {
   const [url, direct] = ['postgres://u:p@pooler/miniseal', 'postgres://u:p@server/miniseal']
   const pooled = { ...production, MINISEAL_DATABASE: url }
   expect(readConfig(pooled).database).toEqual({ kind: 'postgres', url })
@@ -117,7 +118,7 @@ it('takes the size of the pool and the way past a pooler, from a file too, for P
   expect(() => readConfig(secret)).not.toThrow('secret')
 })
 
-it('takes a list of master keys, the current one first', () => {
+it('a list of master keys has the current one first', () => {
   const old = randomBytes(32).toString('base64')
   expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${key},${old}` }).masterKeys).toHaveLength(2)
 })
@@ -146,14 +147,14 @@ it.each([
   ['MINISEAL_LOG_POLICY_FILE', '/nowhere/policy'],
   ['MINISEAL_TSA_URL', 'tsa.example.com'],
   ['MINISEAL_TSA_URL', 'ftp://tsa.example.com'],
-])('refuses %s=%s, naming the variable and never its value', (name, value) => {
+])('%s=%s is refused with the name of the variable and without its value', (name, value) => {
   const attempt = (): unknown => readConfig({ ...production, [name]: value })
   expect(attempt).toThrow(ConfigError)
   expect(attempt).toThrow(name)
   if (name === 'MINISEAL_MASTER_KEY') expect(attempt).not.toThrow(value)
 })
 
-it('asks the witnesses of a policy file that have a URL, over https or on loopback', () => {
+it('witnesses of the policy file need an https or loopback URL', () => {
   const path = join(folder, 'policy')
   const vkey = (name: string, seed: number): string => {
     const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(seed))

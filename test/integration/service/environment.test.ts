@@ -1,4 +1,4 @@
-/** Names, modes, hosts and keys that stop the start. */
+/** Variables, modes, hosts and keys that the service refuses. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,13 +33,13 @@ describe('NODE_ENV', () => {
     ['development', 'development'],
     ['test', 'development'],
     ['production', 'production'],
-  ])('%j is %s', (value, mode) => {
+  ])('NODE_ENV %j selects the mode %s', (value, mode) => {
     const environment = mode === 'production' ? production : development
     expect(readConfig({ ...environment, NODE_ENV: value }).mode).toBe(mode)
   })
 
   it.each(['prod', 'Production', 'production ', 'staging', 'PRODUCTION', 'dev'])(
-    '%j stops the start and every command',
+    'NODE_ENV %j is refused by the service and every command',
     (value) => {
       const environment = { ...production, NODE_ENV: value }
       for (const read of [readConfig, readOperatorPaths, readDatabase]) {
@@ -58,15 +58,18 @@ describe('a variable that nobody reads', () => {
     ['MINISEAL_TRUSTED_PROXY', 'MINISEAL_TRUSTED_PROXIES'],
     ['MINISEAL_ROUTES_FILE_', 'MINISEAL_ROUTES_FILE'],
     ['MINISEAL_WECHAT_APPS_FIEL', 'MINISEAL_WECHAT_APPS_FILE'],
-  ])('%s stops the start and every command, and %s is named', (name, nearest) => {
-    for (const read of [readConfig, readOperatorPaths, readDatabase, presentValues]) {
-      expect(() => read({ ...development, [name]: 'x' })).toThrow(
-        `${name} is not known; did you mean ${nearest}?`,
-      )
-    }
-  })
+  ])(
+    'the unknown variable %s is refused by the service and every command, which suggest %s',
+    (name, nearest) => {
+      for (const read of [readConfig, readOperatorPaths, readDatabase, presentValues]) {
+        expect(() => read({ ...development, [name]: 'x' })).toThrow(
+          `${name} is not known; did you mean ${nearest}?`,
+        )
+      }
+    },
+  )
 
-  it('is not one of Docker and Kubernetes, an empty one, or somebody else’s', () => {
+  it('variables of Docker and Kubernetes, empty ones and foreign ones are ignored', () => {
     const others = {
       MINISEAL_PORT: 'tcp://10.0.0.1:8787',
       MINISEAL_SERVICE_HOST: '10.0.0.1',
@@ -79,14 +82,14 @@ describe('a variable that nobody reads', () => {
     expect(readConfig({ ...development, ...others }).mode).toBe('development')
   })
 
-  it('stops commands that read none, too', async () => {
+  it('an unknown variable also stops commands that read no variables', async () => {
     const run = runMiniseal(['explain'], { MINISEAL_AUDIT_TOKEN: 'x' })
     const ended = await run.finished
     expect(ended).toMatchObject({ code: 3, out: '' })
     expect(ended.err).toContain('did you mean MINISEAL_AUDITOR_TOKEN?')
   })
 
-  it('is none that stands in the table of docs/guides/operations.md, where all of them are', () => {
+  it('docs/guides/operations.md lists exactly the known variables', () => {
     const page = readFileSync(new URL('../../../docs/guides/operations.md', import.meta.url), 'utf8')
     const chapter = page.slice(page.indexOf('## Environment variables'), page.indexOf('## Before production'))
     const named = [...chapter.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name)
@@ -97,12 +100,12 @@ describe('a variable that nobody reads', () => {
 })
 
 describe('development', () => {
-  it.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost'])('listens on %s', (host) => {
+  it.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost'])('development can listen on %s', (host) => {
     expect(readConfig({ ...development, HOST: host }).host).toBe(host)
   })
 
   it.each(['0.0.0.0', '::', '192.168.1.7', '127.0.0.1.example.com', 'example.com'])(
-    'does not listen on %s: its sandbox lets anybody in',
+    'development refuses to listen on %s',
     (host) => {
       expect(() => readConfig({ ...development, HOST: host })).toThrow(/HOST must be .* in development/)
       expect(readConfig({ ...production, HOST: host }).host).toBe(host)
@@ -111,7 +114,7 @@ describe('development', () => {
 })
 
 describe('production', () => {
-  it.each([':memory:', ' :memory: '])('refuses the database %j', async (path) => {
+  it.each([':memory:', ' :memory: '])('production refuses the database %j', async (path) => {
     const environment = { ...production, MINISEAL_DATABASE: `sqlite:${path}` }
     expect(() => readConfig(environment)).toThrow(/MINISEAL_DATABASE must not be in memory/)
     const terminal: Terminal = { environment, out: () => {}, err: () => {}, isInteractive: false }
@@ -134,7 +137,7 @@ describe('production', () => {
     ['counted', Buffer.from(counted)],
     ['16 random bytes twice', Buffer.concat([half, half])],
     ['10 random bytes and zeros', Buffer.concat([randomBytes(10), Buffer.alloc(22)])],
-  ])('refuses a master key that is %s, and does not quote it', (_, bytes) => {
+  ])('production refuses a master key that is %s without quoting it', (_, bytes) => {
     expect(bytes).toHaveLength(32)
     const text = bytes.toString('base64')
     for (const read of [readConfig, readOperatorPaths]) {
@@ -147,7 +150,7 @@ describe('production', () => {
     expect(readConfig({ ...production, MINISEAL_MASTER_KEY: `${good},${text}` }).masterKeys).toHaveLength(2)
   })
 
-  it('refuses the master key that development has made', () => {
+  it('production refuses the master key of development', () => {
     readConfig(development)
     const made = readFileSync(join(development.MINISEAL_DATA, 'master.key'), 'utf8')
     const environment = { ...production, ...development, MINISEAL_MASTER_KEY: made }
@@ -155,7 +158,7 @@ describe('production', () => {
     expect(() => readOperatorPaths(environment)).toThrow(/generated in development mode/)
   })
 
-  it('takes every random one', () => {
+  it('production accepts every random master key', () => {
     for (let i = 0; i < 2_000; i++) {
       const key = randomBytes(32).toString('base64')
       expect(readOperatorPaths({ ...production, MINISEAL_MASTER_KEY: key }).masterKeys).toHaveLength(1)
@@ -163,7 +166,7 @@ describe('production', () => {
   })
 })
 
-it('reads the database of a command from a file, as the service does', () => {
+it('a command reads MINISEAL_DATABASE_FILE as the service does', () => {
   expect(() => readDatabase({ MINISEAL_DATABASE_FILE: join(folder, 'absent') })).toThrow(
     /MINISEAL_DATABASE_FILE names a file that cannot be read/,
   )

@@ -1,4 +1,4 @@
-/** Events and ends of sessions across the processes of one service, on both engines; and sockets that are cut. */
+/** Events and session ends across processes of one service, on both engines, with interrupted sockets. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RawSession } from '../../support/raw-client.ts'
@@ -69,7 +69,7 @@ describeOnBothEngines('two processes', (create) => {
     await database.remove()
   })
 
-  it('bring an event that one of them stored to a socket of the other, soon', async () => {
+  it('an event stored by one process reaches a socket of another', async () => {
     const { here, there } = services
     const session = await logIn(here)
     const socket = await openSocket(here)
@@ -87,7 +87,7 @@ describeOnBothEngines('two processes', (create) => {
     console.log(`across processes: median ${times[10]?.toFixed(0)} ms, worst ${times[19]?.toFixed(0)} ms`)
   })
 
-  it('end a socket of one of them when the session is revoked at the other: 4401, soon', async () => {
+  it('a revocation in one process closes the socket in another with 4401', async () => {
     const { here, there } = services
     const session = await logIn(here, { openid: 'ann' })
     const other = await logIn(there, { openid: 'ann' })
@@ -97,7 +97,7 @@ describeOnBothEngines('two processes', (create) => {
     expect(await eventually(socket.closed)).toEqual({ code: 4401, reason: 'session over' })
   })
 
-  it('send nothing that was pushed after the session was ended at the other one', async () => {
+  it('no event is delivered after the session ended in another process', async () => {
     const { here, there } = services
     for (let round = 0; round < 5; round++) {
       const session = await logIn(here, { openid: `ben-${round}` })
@@ -112,7 +112,7 @@ describeOnBothEngines('two processes', (create) => {
     }
   })
 
-  it('give every event once and in order to a client that is cut 50 times during 2,000 events', async () => {
+  it('a client that reconnects 50 times gets each of 2,000 events once and in order', async () => {
     const { here, there } = services
     const session = await logIn(here)
     const reader = new Reader()

@@ -1,4 +1,4 @@
-/** Events as their users see them: listed, numbered, kept for a while, and made by the service itself. */
+/** Events as users see them: listed, numbered, expiring, and emitted by the service itself. */
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
@@ -41,7 +41,7 @@ async function list(session: RawSession, query = '') {
   return heard.json
 }
 
-it('lists the events of the user with their numbers, types, data and times, and where the list stands', async () => {
+it("GET /events lists the user's events with sequence number, type, data and time", async () => {
   const session = await logIn(service)
   expect(await list(session)).toEqual({ events: [], from: 1, first: 1, last: 0 })
   const before = service.now()
@@ -60,7 +60,7 @@ it('lists the events of the user with their numbers, types, data and times, and 
   expect(page.events[0].time).toBeGreaterThanOrEqual(before)
 })
 
-it('lists what comes after a number, a page at a time', async () => {
+it('GET /events?after= lists later events in pages', async () => {
   const session = await logIn(service)
   await pushMany(session, 130)
   const numbers: number[] = []
@@ -75,7 +75,7 @@ it('lists what comes after a number, a page at a time', async () => {
   expect(await list(session, '?after=130')).toEqual({ events: [], from: 131, first: 1, last: 130 })
 })
 
-it('ends a page before it is too long for a frame', async () => {
+it('a page of events fits into one frame', async () => {
   const session = await logIn(service)
   const text = 'x'.repeat(16_000)
   for (const n of upTo(100)) await service.push(session.user, { type: 'large', data: { n, text } })
@@ -102,13 +102,13 @@ it.each([
   '?after=1&other=2',
   '?After=1',
   '?after=%31',
-])('refuses the query %s: payload_invalid', async (query) => {
+])('GET /events refuses the query %s as payload_invalid', async (query) => {
   const session = await logIn(service)
   const heard = await session.send({ path: `/events${query}` })
   expect(heard).toMatchObject({ kind: 'sealed', status: 400, json: { code: 'payload_invalid' } })
 })
 
-it('keeps to itself what is below /events: not_found, whatever the backend has there', async () => {
+it('paths below /events are not_found and never reach the backend', async () => {
   const session = await logIn(service)
   for (const parts of [
     { path: '/events/1' },
@@ -121,7 +121,7 @@ it('keeps to itself what is below /events: not_found, whatever the backend has t
   }
 })
 
-it('shows a user nothing of another one', async () => {
+it('a user sees no event of another user', async () => {
   const session = await logIn(service)
   const other = await logIn(service)
   await pushMany(session, 3)
@@ -134,7 +134,7 @@ it('shows a user nothing of another one', async () => {
   expect(socket.events.map(({ sequence }) => sequence)).toEqual([1])
 })
 
-it('forgets events after their days: the list begins later, and says so', async () => {
+it('events expire after MINISEAL_EVENT_DAYS and the list reports its new start', async () => {
   const own = await startOther({ environment: { MINISEAL_EVENT_DAYS: '2' } })
   const session = await logIn(own, { openid: 'ann' })
   await pushMany(session, 3, own)
@@ -162,7 +162,7 @@ async function prune(own: OwnService): Promise<void> {
   await store.close()
 }
 
-it('tells a client that is ahead of the service where to go on', async () => {
+it('a client ahead of the service is told where to continue', async () => {
   const session = await logIn(service)
   await pushMany(session, 2)
   expect(await list(session, '?after=50')).toEqual({ events: [], from: 3, first: 1, last: 2 })
@@ -173,7 +173,7 @@ it('tells a client that is ahead of the service where to go on', async () => {
   expect(socket.events[0]?.sequence).toBe(3)
 })
 
-it('keeps events encrypted: their text is not in the database', async () => {
+it('events are encrypted in the database', async () => {
   const own = await startOther({})
   const session = await logIn(own)
   await own.push(session.user, { type: 'private', data: { text: 'nobody else reads this' } })
@@ -190,7 +190,7 @@ it('keeps events encrypted: their text is not in the database', async () => {
   expect(await session.send({ path: '/events' })).toMatchObject({ status: 500, json: { code: 'internal' } })
 })
 
-it('stores a push with an id once, and refuses another event under the same id', async () => {
+it('a push with an id is stored once and another event with the same id is refused', async () => {
   const session = await logIn(service)
   const event = { type: 'paid', data: { order: 7 } }
   expect(await service.push(session.user, event, { id: 'order 7' })).toEqual({ sequence: 1, isNew: true })
@@ -202,7 +202,7 @@ it('stores a push with an id once, and refuses another event under the same id',
   expect(await service.push(elsewhere.user, event, { id: 'order 7' })).toEqual({ sequence: 1, isNew: true })
 })
 
-it('refuses what is no event, and users that nobody is', async () => {
+it('invalid events and unknown users are refused', async () => {
   const session = await logIn(service)
   const loop: Record<string, unknown> = {}
   loop.loop = loop
@@ -224,7 +224,7 @@ it('refuses what is no event, and users that nobody is', async () => {
   expect((await list(session)).last).toBe(0)
 })
 
-it('tells the other devices of a user of a new one, in the commit of its first session, and of no login after', async () => {
+it('new-device is stored with the first session of a device and not with later ones', async () => {
   const first = await logIn(service, { openid: 'bea' })
   expect((await list(first)).last).toBe(0)
   const socket = await openSocket(service)
@@ -239,7 +239,7 @@ it('tells the other devices of a user of a new one, in the commit of its first s
   expect((await list(first)).last).toBe(1)
 })
 
-it('tells nobody of a device that was refused, nor of one whose user has no other in use', async () => {
+it('new-device is not emitted for a refused device or a user without another device', async () => {
   const own = await startOther({ environment: { MINISEAL_MAX_DEVICES: '1' } })
   const only = await logIn(own, { openid: 'cid' })
   const refused = await send(own, await prepareLogin(own, { openid: 'cid' }))
@@ -251,7 +251,7 @@ it('tells nobody of a device that was refused, nor of one whose user has no othe
   expect(events.map(({ type }: { type: string }) => type)).toEqual(['device-revoked'])
 })
 
-it('tells the devices that are left of those that were revoked', async () => {
+it('device-revoked reaches the remaining devices', async () => {
   const sessions = []
   for (const _ of upTo(4)) sessions.push(await logIn(service, { openid: 'dan' }))
   const [one, two, three, four] = sessions.map(({ device }) => device.signer.keyid)
@@ -271,7 +271,7 @@ it('tells the devices that are left of those that were revoked', async () => {
   expect((await list(session)).last).toBe(6)
 })
 
-it('counts sockets, events stored and events sent', async () => {
+it('metrics count sockets, stored events and delivered events', async () => {
   const own = await startOther({})
   const session = await logIn(own)
   const sample = async (name: string) => {
@@ -295,7 +295,7 @@ it('counts sockets, events stored and events sent', async () => {
   expect(await sample('miniseal_sockets_closed_total{code="other"}')).toBe(1)
 })
 
-it('gives a program with a service of its own a way to push', async () => {
+it('an embedding program can push events', async () => {
   const { Hono } = await import('hono')
   const { environment } = service
   const own = await createService({

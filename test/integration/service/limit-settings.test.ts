@@ -1,3 +1,4 @@
+/** Parsing of limits and client addresses. */
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
@@ -7,7 +8,7 @@ import { createWindow } from '../../../service/limits/rate-limits.ts'
 
 const environment = { MINISEAL_MASTER_KEY: randomBytes(32).toString('base64') }
 
-it('keeps the default of each limit that is not named, tighter in production', () => {
+it('limits that are not named keep their default, which is tighter in production', () => {
   const { limits, trustedProxies } = readConfig({
     ...environment,
     MINISEAL_LIMITS: 'handshake_ip=30/10, in_flight=7',
@@ -47,16 +48,19 @@ it.each([
   ['user=1/60,user=2/60', 'twice'],
   ['user=1/86401', 'must not exceed a day'],
   ['body_mib=1', 'body_mib must be at least 2'],
-])('does not start with MINISEAL_LIMITS %s', (text, words) => {
+])('the service does not start with MINISEAL_LIMITS %s', (text, words) => {
   const read = (): unknown => readConfig({ ...environment, MINISEAL_LIMITS: text })
   expect(read).toThrow(ConfigError)
   expect(read).toThrow(words)
 })
 
-it.each(['-1', '10', '1.0', 'loopback'])('does not start with MINISEAL_TRUSTED_PROXIES %s', (text) => {
-  const read = (): unknown => readConfig({ ...environment, MINISEAL_TRUSTED_PROXIES: text })
-  expect(read).toThrow('MINISEAL_TRUSTED_PROXIES must be')
-})
+it.each(['-1', '10', '1.0', 'loopback'])(
+  'the service does not start with MINISEAL_TRUSTED_PROXIES %s',
+  (text) => {
+    const read = (): unknown => readConfig({ ...environment, MINISEAL_TRUSTED_PROXIES: text })
+    expect(read).toThrow('MINISEAL_TRUSTED_PROXIES must be')
+  },
+)
 
 it.each([
   ['127.0.0.1', '127.0.0.1'],
@@ -68,11 +72,11 @@ it.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
   [undefined, 'unknown'],
-])('counts a connection from %s for %s', (remote, source) => {
+])('a connection from %s counts for %s', (remote, source) => {
   expect(sourceOf(remote, '203.0.113.1', 0)).toBe(source)
 })
 
-it('remembers a bounded number of keys, and forgets the one that was seen longest ago', async () => {
+it('a window holds a bounded number of keys and evicts the least recently used one', async () => {
   const window = createWindow({ count: 1, seconds: 60 }, 2)
   expect(await window.consume('a')).toMatchObject({ isWithin: true, remaining: 0, resetsIn: 60 })
   await window.consume('b')

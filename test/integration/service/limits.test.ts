@@ -1,10 +1,10 @@
-/** Limits over real HTTP. Windows are short where a test waits for their end, and long where it must not come. */
+/** Limits over real HTTP. Windows are short where a test waits for their end and long otherwise. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseList } from 'structured-headers'
 import { afterEach, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import type { Backend } from '../../../service/gateway/backend.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import type { Idler } from '../../support/floods.ts'
 import { headOf, idle } from '../../support/floods.ts'
 import type { Prepared, ReceivedReply } from '../../support/raw-client.ts'
@@ -29,7 +29,7 @@ async function limited(
   return service
 }
 
-/** Sends a frame as a proxy would that got it from `forwardedFor`. */
+/** Sends a frame as a proxy does, with X-Forwarded-For. */
 async function sendFrom(
   service: TestService,
   forwardedFor: string,
@@ -44,7 +44,7 @@ function retryAfter(heard: ReceivedReply): number {
   return Number(findField(heard.fields, 'retry-after'))
 }
 
-/** Waits as long as the service said. */
+/** Waits for Retry-After. */
 async function obey(heard: ReceivedReply): Promise<void> {
   expect(retryAfter(heard)).toBeGreaterThan(0)
   await sleep(retryAfter(heard) * 1_000 + 50)
@@ -58,7 +58,7 @@ const transfer = {
 
 const largeRequest = { ...transfer, body: { text: 'x'.repeat(1_000_000) } }
 
-it('refuses handshakes over the limit of an address in the clear, and takes them again after the window', async () => {
+it('handshakes over the limit of an address are refused in the clear until the window ends', async () => {
   const service = await limited('handshake_ip=2/3')
   const session = await logIn(service)
   expect((await send(service, await prepareLogin(service))).status).toBe(201)
@@ -71,7 +71,7 @@ it('refuses handshakes over the limit of an address in the clear, and takes them
   expect((await send(service, await prepareLogin(service))).status).toBe(201)
 })
 
-it('refuses a handshake over the limit before it looks for the agreement key', async () => {
+it('a handshake over the limit is refused before its agreement key is looked up', async () => {
   const service = await limited('handshake_ip=1/60')
   const nobodys = async (): Promise<ReceivedReply> => {
     const { frame, open } = await prepareLogin(service)
@@ -83,7 +83,7 @@ it('refuses a handshake over the limit before it looks for the agreement key', a
   expect((await nobodys()).json).toMatchObject({ code: 'overloaded', step: 'limits' })
 })
 
-it('refuses any frame over the wider limit of an address, garbage included', async () => {
+it('any frame over the frame limit of an address is refused, malformed ones included', async () => {
   const service = await limited('frame_ip=3/60')
   const session = await logIn(service)
   const garbage = { frame: new Uint8Array(3), open: (): never => expect.unreachable() }
@@ -96,13 +96,13 @@ it('refuses any frame over the wider limit of an address, garbage included', asy
   }
 })
 
-it('does not believe X-Forwarded-For where no proxy is trusted', async () => {
+it('X-Forwarded-For is ignored without trusted proxies', async () => {
   const service = await limited('handshake_ip=1/60')
   expect((await sendFrom(service, '203.0.113.1', await prepareLogin(service))).status).toBe(201)
   expect((await sendFrom(service, '203.0.113.2', await prepareLogin(service))).status).toBe(429)
 })
 
-it('counts for the address that the trusted proxies name, and for no other that a client made up', async () => {
+it('limits count for the address that trusted proxies append and not for a forged one', async () => {
   const service = await limited('handshake_ip=1/60', { MINISEAL_TRUSTED_PROXIES: '2' })
   const logInFrom = async (field: string): Promise<number> =>
     (await sendFrom(service, field, await prepareLogin(service))).status
@@ -125,7 +125,7 @@ it('counts for the address that the trusted proxies name, and for no other that 
     expect(await logInFrom(broken)).toBe(429)
 })
 
-it('refuses a device over its limit sealed and signed, and harms neither its user nor others', async () => {
+it('a device over its limit gets a sealed refusal, and neither its user nor others are affected', async () => {
   const service = await limited('device=2/60,user=4/60')
   const session = await logIn(service, { openid: 'alice' })
   const second = await logIn(service, { openid: 'alice', device: newDevice() })
@@ -144,7 +144,7 @@ it('refuses a device over its limit sealed and signed, and harms neither its use
   expect((await bob.send()).status).toBe(200)
 })
 
-it('refuses a user over the limit on every device', async () => {
+it('a user over the limit is refused on every device', async () => {
   const service = await limited('user=3/60')
   const first = await logIn(service, { openid: 'alice' })
   const second = await logIn(service, { openid: 'alice', device: newDevice() })
@@ -156,7 +156,7 @@ it('refuses a user over the limit on every device', async () => {
   expect((await (await logIn(service, { openid: 'bob' })).send()).status).toBe(200)
 })
 
-it('refuses an app over its limit and leaves other apps alone', async () => {
+it('an app over its limit is refused and other apps are not', async () => {
   const other = 'wxfedcba9876543210'
   const apps = `${sandboxApp.appid}:${sandboxApp.secret},${other}:${sandboxApp.secret}`
   const service = await limited('app=2/60', { MINISEAL_WECHAT_APPS: apps })
@@ -172,7 +172,7 @@ it('refuses an app over its limit and leaves other apps alone', async () => {
   expect((await (await logIn(service, { appid: other, code })).send()).status).toBe(200)
 })
 
-it('says in every counted answer what is left, as structured fields', async () => {
+it('every counted response states the remaining quota as structured fields', async () => {
   const service = await limited('device=2/30,user=5/60')
   const session = await logIn(service)
   const states = async (path: string): Promise<unknown[][]> => {
@@ -197,7 +197,7 @@ it('says in every counted answer what is left, as structured fields', async () =
   expect(await states('/wallet')).toEqual([[['device', 'q', 2, 'w', 30]], [['device', 'r', 0]]])
 })
 
-it('uses up neither nonce nor idempotency key of a request over the limit', async () => {
+it('a request over the limit uses up neither nonce nor idempotency key', async () => {
   const service = await limited('device=1/3')
   const session = await logIn(service)
   const prepared = session.prepare(transfer)
@@ -209,7 +209,7 @@ it('uses up neither nonce nor idempotency key of a request over the limit', asyn
   expect((await send(service, session.prepare(transfer))).json.code).toBe('rate_limited')
 })
 
-it('does not count a request whose signature or token is not good', async () => {
+it('a request with an invalid signature or token does not count', async () => {
   const service = await limited('device=1/60')
   const session = await logIn(service)
   expect((await session.send({ token: undefined })).json.code).toBe('token_missing')
@@ -239,7 +239,7 @@ function gate(): Backend & { readonly waiting: () => number; readonly open: () =
   }
 }
 
-it('bounds the exchanges at work, refuses more in the clear, and recovers', async () => {
+it('concurrent exchanges are limited, further ones are refused in the clear, and the service recovers', async () => {
   const backend = gate()
   const service = await limited('in_flight=2', {}, { backend })
   const session = await logIn(service)
@@ -251,19 +251,19 @@ it('bounds the exchanges at work, refuses more in the clear, and recovers', asyn
   backend.open()
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual([204, 204])
   expect((await session.send()).status).toBe(204)
-  // Refusals give their place back too.
+  // Refusals release their slots too.
   for (let i = 0; i < 4; i++) expect((await post(service, new Uint8Array(3))).status).toBe(400)
   expect((await session.send()).status).toBe(204)
 })
 
-it('bounds the bodies at work, and does not read more of them', async () => {
+it('memory for bodies is limited and further bodies are not read', async () => {
   const backend = gate()
-  const service = await limited('body_mib=2', {}, { backend })
+  const service = await limited('body_mib=2', {}, { backend, bodyGrace: 100 })
   const session = await logIn(service)
   const running = [session.send(largeRequest), session.send(largeRequest)]
   await expect.poll(backend.waiting).toBe(2)
-  // Also past the time after which a body that is still arriving would be cut.
-  await sleep(2_100)
+  // Past the grace period of incomplete bodies.
+  await sleep(150)
   const refused = await post(service, session.prepare(largeRequest).frame)
   expect(refused.status).toBe(503)
   expect(refused.headers.get('connection')).toBe('close')
@@ -273,13 +273,13 @@ it('bounds the bodies at work, and does not read more of them', async () => {
   expect((await session.send(largeRequest)).status).toBe(204)
 })
 
-/** Announces a large body from an address, sends a part of it, and waits. */
+/** Announces a large body, sends a part of it, and stalls. */
 function slowBody(service: TestService, from: string): Idler {
   const port = Number(new URL(service.origin).port)
   return idle({ port, from }, `${headOf(1_300_000)}and then nothing`)
 }
 
-it('cuts a slow body at once when the body of another address needs its room', async () => {
+it('a slow body is evicted at once for a body of another address', async () => {
   const service = await limited('body_mib=2')
   const session = await logIn(service)
   const slow = slowBody(service, '127.0.0.2')
@@ -288,25 +288,25 @@ it('cuts a slow body at once when the body of another address needs its room', a
   expect(await slow.lifetime).toBeLessThan(5)
 })
 
-it('cuts a slow body for another one of its own address only when it has had two seconds', async () => {
-  const service = await limited('body_mib=2')
+it('a slow body is evicted for another one of its address only after the grace period', async () => {
+  const service = await limited('body_mib=2', {}, { bodyGrace: 1_000 })
   const session = await logIn(service)
   const slow = slowBody(service, '127.0.0.1')
   await slow.settled
   expect((await post(service, session.prepare(largeRequest).frame)).status).toBe(503)
-  await sleep(2_000)
+  await sleep(1_000)
   expect((await session.send(largeRequest)).json.code).toBe('payload_invalid')
-  expect(await slow.lifetime).toBeGreaterThan(2)
+  expect(await slow.lifetime).toBeGreaterThan(1)
 })
 
-it('closes connections over the limit of an address, and takes those of others', async () => {
+it('connections over the limit of an address are closed and others are accepted', async () => {
   const service = await limited('connections_ip=2')
   const port = Number(new URL(service.origin).port)
   const first = [0, 1].map(() => idle({ port, from: '127.0.0.2' }, ''))
   await Promise.all(first.map(({ settled }) => settled))
   expect(await idle({ port, from: '127.0.0.2' }, '').lifetime).toBeLessThan(5)
   expect((await (await logIn(service)).send()).status).toBe(200)
-  // Room is given back.
+  // Closed connections release their slots.
   for (const { end } of first) end()
   await Promise.all(first.map(({ lifetime }) => lifetime))
   const stays = async (): Promise<unknown> => {
@@ -318,22 +318,25 @@ it('closes connections over the limit of an address, and takes those of others',
   await expect.poll(stays, { timeout: 60_000 }).toBe('open')
 })
 
-it.each(['0', '1'])('closes connections over the bound of all, with %s trusted proxies', async (proxies) => {
-  const service = await limited('connections=3', { MINISEAL_TRUSTED_PROXIES: proxies })
-  const port = Number(new URL(service.origin).port)
-  const from = (last: number): Idler => idle({ port, from: `127.0.0.${last}` }, '')
-  const first = [2, 3, 4].map(from)
-  await Promise.all(first.map(({ settled }) => settled))
-  expect(await from(5).lifetime).toBeLessThan(5)
-  await expect(fetch(`${service.origin}/healthz`)).rejects.toThrow()
-  // Those that were there first are served; and room is given back.
-  expect(await Promise.race([first[0]?.lifetime, sleep(300, 'open')])).toBe('open')
-  for (const { end } of first) end()
-  await Promise.all(first.map(({ lifetime }) => lifetime))
-  const status = (): Promise<unknown> =>
-    fetch(`${service.origin}/healthz`, { headers: { connection: 'close' } }).then(
-      (response) => response.status,
-      () => 'refused',
-    )
-  await expect.poll(status, { timeout: 60_000 }).toBe(200)
-})
+it.each(['0', '1'])(
+  'connections over the total limit are closed with %s trusted proxies',
+  async (proxies) => {
+    const service = await limited('connections=3', { MINISEAL_TRUSTED_PROXIES: proxies })
+    const port = Number(new URL(service.origin).port)
+    const from = (last: number): Idler => idle({ port, from: `127.0.0.${last}` }, '')
+    const first = [2, 3, 4].map(from)
+    await Promise.all(first.map(({ settled }) => settled))
+    expect(await from(5).lifetime).toBeLessThan(5)
+    await expect(fetch(`${service.origin}/healthz`)).rejects.toThrow()
+    // The first connections are served, and closed ones release their slots.
+    expect(await Promise.race([first[0]?.lifetime, sleep(300, 'open')])).toBe('open')
+    for (const { end } of first) end()
+    await Promise.all(first.map(({ lifetime }) => lifetime))
+    const status = (): Promise<unknown> =>
+      fetch(`${service.origin}/healthz`, { headers: { connection: 'close' } }).then(
+        (response) => response.status,
+        () => 'refused',
+      )
+    await expect.poll(status, { timeout: 60_000 }).toBe(200)
+  },
+)

@@ -1,4 +1,4 @@
-/** What Prometheus is told, and whom the service tells it. */
+/** Prometheus metrics, and access to them. */
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
@@ -36,7 +36,7 @@ function sampleOf(text: string, name: string, labels: Record<string, string> = {
   return line === undefined ? 0 : Number(line.split(' ').at(-1))
 }
 
-it('counts exchanges by kind, status, code and step, and replays by themselves', async () => {
+it('exchanges are counted by kind, status, code and step', async () => {
   const before = await scrape()
   const prepared = session.prepare()
   await send(service, prepared)
@@ -54,7 +54,7 @@ it('counts exchanges by kind, status, code and step, and replays by themselves',
   expect(grown('miniseal_exchange_duration_seconds_count', { kind: 'request' })).toBe(2)
 })
 
-it('measures every stage that an exchange went through, the one that refused included, and no other', async () => {
+it('every stage of an exchange is measured, including a stage that refused, and no other', async () => {
   const before = await scrape()
   await session.send()
   await session.send({ token: undefined })
@@ -77,7 +77,7 @@ it('measures every stage that an exchange went through, the one that refused inc
   })
 })
 
-it('does not count the time of one stage to another', async () => {
+it('stage durations do not overlap', async () => {
   const backend = {
     answer: async () => {
       await new Promise((resolve) => setTimeout(resolve, 120))
@@ -102,7 +102,7 @@ it('does not count the time of one stage to another', async () => {
   }
 })
 
-it('counts commits, and how many shared a transaction', async () => {
+it('commits and their batch sizes are counted', async () => {
   const before = await scrape()
   await Promise.all(Array.from({ length: 8 }, () => session.send()))
   const after = await scrape()
@@ -115,7 +115,7 @@ it('counts commits, and how many shared a transaction', async () => {
   )
 })
 
-it('counts calls of WeChat by errcode, and folds errcodes that it does not know into one', async () => {
+it('WeChat calls are counted by errcode, with unknown errcodes as one label', async () => {
   const api = 'sns/jscode2session'
   for (const errcode of [45011, 123_456, 123_457]) {
     await service.sandbox('/sandbox/faults', { path: api, errcode })
@@ -131,7 +131,7 @@ it('counts calls of WeChat by errcode, and folds errcodes that it does not know 
   expect(text).not.toContain('12345')
 })
 
-it('tells of the process, and of no person, path, token or address', async () => {
+it('metrics contain process data and no person, path, token or address', async () => {
   await session.send({ path: '/path-canary' })
   const text = await scrape()
   expect(text).toMatch(/^process_resident_memory_bytes \d/m)
@@ -140,7 +140,7 @@ it('tells of the process, and of no person, path, token or address', async () =>
     expect(text).not.toContain(secret)
 })
 
-it('counts the sessions that are active', async () => {
+it('active sessions are counted', async () => {
   const own = await startTestService()
   try {
     const first = await logIn(own)
@@ -152,7 +152,7 @@ it('counts the sessions that are active', async () => {
   }
 })
 
-it('asks the database for the sessions at most every 15 seconds', async () => {
+it('sessions are counted in the database at most every 15 seconds', async () => {
   let asked = 0
   const metrics = createMetrics(async () => {
     asked += 1
@@ -162,14 +162,14 @@ it('asks the database for the sessions at most every 15 seconds', async () => {
   expect(asked).toBe(1)
 })
 
-it('has no number of sessions, and all others, when the database does not answer', async () => {
+it('only the session count is absent when the database does not answer', async () => {
   const metrics = createMetrics(() => Promise.reject(new Error('down')))
   const { text } = await metrics.read()
   expect(text).not.toMatch(/^miniseal_sessions_active /m)
   expect(text).toMatch(/^process_cpu_seconds_total /m)
 })
 
-it('keeps the metrics of two services in one process apart', async () => {
+it('two services in one process have separate metrics', async () => {
   const own = await startTestService()
   try {
     expect(sampleOf(await scrape(own), 'miniseal_exchanges_total')).toBe(0)
@@ -178,7 +178,7 @@ it('keeps the metrics of two services in one process apart', async () => {
   }
 })
 
-it('gives the metrics to whoever has the token, where there is one, and 401 to others', async () => {
+it('with a token configured, metrics require it and others get 401', async () => {
   const own = await startTestService({ environment: { MINISEAL_METRICS_TOKEN: token } })
   try {
     const ask = (authorization?: string): Promise<Response> =>
@@ -206,7 +206,7 @@ it('gives the metrics to whoever has the token, where there is one, and 401 to o
   }
 })
 
-it('has no metrics without a token in production, and in development, which listens on loopback, all', async () => {
+it('without a token, metrics are off in production and open in development', async () => {
   const production = {
     NODE_ENV: 'production',
     MINISEAL_ORIGIN: 'https://pay.example.com',
@@ -230,7 +230,7 @@ it('has no metrics without a token in production, and in development, which list
 })
 
 it.each(['short', 'with a space in it', 'x'.repeat(257), 'ünïcödeünïcödeü'])(
-  'refuses %j as a token, without quoting it',
+  'the metrics token %j is refused without being quoted',
   (bad) => {
     let message = ''
     try {

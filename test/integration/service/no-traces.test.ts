@@ -1,4 +1,4 @@
-/** Without a collector there are no traces, and none of their packages. */
+/** Without a collector there is no tracing, and OpenTelemetry is not loaded. */
 import { createRequire } from 'node:module'
 import { expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
@@ -11,7 +11,7 @@ import { startUpstream } from '../../support/upstream.ts'
 
 const endpoint = 'http://127.0.0.1:4318'
 
-it('loads nothing of OpenTelemetry, and tells a backend of no trace, its own or a client’s', async () => {
+it('without tracing, OpenTelemetry is not loaded and backends get no trace context', async () => {
   const upstream = await startUpstream((_, response) => response.end())
   const service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${upstream.origin}` } })
   try {
@@ -33,7 +33,7 @@ it('loads nothing of OpenTelemetry, and tells a backend of no trace, its own or 
   }
 })
 
-it('is what the variables say', () => {
+it('tracing follows the OpenTelemetry variables', () => {
   expect(parseTraces({})).toBeUndefined()
   const common = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }
   expect(parseTraces(common)).toEqual({ url: `${endpoint}/v1/traces`, serviceName: 'miniseal' })
@@ -50,7 +50,7 @@ it.each([
   [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'grpc://collector' }, /must be http/],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /must be http\/json/],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: 'zipkin' }, /must be otlp or none/],
-])('stops the start when they cannot be done: %j', (environment, message) => {
+])('the service does not start with the tracing variables %j', (environment, message) => {
   expect(() => readConfig(environment)).toThrow(ConfigError)
   expect(() => readConfig(environment)).toThrow(message)
 })

@@ -1,4 +1,4 @@
-/** How much may be pushed, over real HTTP: of a key, and of an address whatever it signs with. */
+/** Limits of pushes, per key and per address, over real HTTP. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import type { PushBackend, PushParts } from '../../support/push-request.ts'
@@ -41,7 +41,7 @@ async function stored(): Promise<number> {
   return (await session.send({ path: '/events?limit=1' })).json.last
 }
 
-it('refuses a key over its limit, says what is left before and when to come again, and harms no other key', async () => {
+it('a push key over its limit is refused with Retry-After, and no other key is affected', async () => {
   await start('push_key=2/60')
   const first = await post(signed(orders))
   expect(first.headers.get('ratelimit-policy')).toBe('"key";q=2;w=60')
@@ -57,7 +57,7 @@ it('refuses a key over its limit, says what is left before and when to come agai
   expect((await post(signed(support))).status).toBe(201)
 })
 
-it('uses up neither nonce nor Idempotency-Key of a push over the limit', async () => {
+it('a push over the limit uses up neither nonce nor Idempotency-Key', async () => {
   await start('push_key=1/3')
   const request = signed(orders, { id: 'paid 7' })
   expect((await post(signed(orders))).status).toBe(201)
@@ -67,13 +67,13 @@ it('uses up neither nonce nor Idempotency-Key of a push over the limit', async (
   expect((await post(request)).status).toBe(201)
 })
 
-it('counts nothing for a key that did not sign', async () => {
+it('a push with a forged signature does not count for its key', async () => {
   await start('push_key=1/60')
   for (let i = 0; i < 3; i++) expect((await post(signed(stranger))).json.code).toBe('signature_invalid')
   expect((await post(signed(orders))).status).toBe(201)
 })
 
-it('refuses an address over its limit before it looks at the signature, and no other address', async () => {
+it('an address over its push limit is refused before signature verification, and no other address is', async () => {
   await start('push_ip=2/60', { MINISEAL_TRUSTED_PROXIES: '1' })
   const from = (address: string) => ({ 'x-forwarded-for': address })
   for (let i = 0; i < 2; i++)
@@ -85,7 +85,7 @@ it('refuses an address over its limit before it looks at the signature, and no o
   expect((await post(signed(orders), from('203.0.113.2'))).status).toBe(201)
 })
 
-it('gives the place of each push back, whatever came of it', async () => {
+it('each push releases its slot, whatever its result', async () => {
   await start('in_flight=1')
   for (let i = 0; i < 3; i++) {
     expect((await post(signed(stranger))).json.code).toBe('signature_invalid')

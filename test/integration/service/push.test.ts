@@ -1,4 +1,4 @@
-/** `POST /push`: backends whose keys the operator has named push events, and nobody else; and `miniseal push`. */
+/** `POST /push` and `miniseal push`. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -53,7 +53,7 @@ async function lastNumber(): Promise<number> {
   return (await session.send({ path: '/events?limit=1' })).json.last
 }
 
-it('stores an event of each backend that has a key, and a socket gets it at once', async () => {
+it('each backend with a push key can push an event, and a socket receives it at once', async () => {
   const socket = await openSocket(service)
   const after = await lastNumber()
   await socket.subscribe(session, after)
@@ -65,7 +65,7 @@ it('stores an event of each backend that has a key, and a socket gets it at once
   expect(socket.events.map((each) => eventJson(each).data.n)).toEqual([1, 2])
 })
 
-it('takes the signature of a library that knows nothing of it', async () => {
+it('a push signed by an unrelated library is accepted', async () => {
   const { headers, body } = signedPush(orders, service.origin, { event: event() })
   const { 'signature-input': _input, signature: _signature, ...plain } = headers
   const request = { method: 'POST', url: `${service.origin}/push`, headers: plain }
@@ -82,7 +82,7 @@ it('takes the signature of a library that knows nothing of it', async () => {
   expect((await post({ headers: signed.headers as Record<string, string>, body })).status).toBe(201)
 })
 
-it('takes what the program sends that the integration guide prints', async () => {
+it('the push example of the integration guide is accepted', async () => {
   const guide = readFileSync(new URL('../../../docs/guides/integration.md', import.meta.url), 'utf8')
   const [, code] = /```js\n([\s\S]*?)```/.exec(guide.slice(guide.indexOf('## Pushing events'))) ?? []
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-guide-'))
@@ -100,7 +100,7 @@ it('takes what the program sends that the integration guide prints', async () =>
   }
 })
 
-it('stores a push with an Idempotency-Key once, and answers a repetition with 200 and the same number', async () => {
+it('a repeated push with the same Idempotency-Key is stored once and gets 200 with the same sequence number', async () => {
   const first = await push({ id: 'paid 7' })
   expect(first.status).toBe(201)
   const again = await push({ id: 'paid 7' })
@@ -109,7 +109,7 @@ it('stores a push with an Idempotency-Key once, and answers a repetition with 20
   expect([other.status, other.json.code]).toEqual([422, 'idempotency_mismatch'])
 })
 
-it('refuses a request that came before, whole: replayed', async () => {
+it('a copied push request is refused as replayed', async () => {
   const request = signedPush(orders, service.origin, { event: event() })
   expect((await post(request)).status).toBe(201)
   const again = await post(request)
@@ -184,24 +184,24 @@ function spoiledDigest(headers: Record<string, string>): Record<string, string> 
   return { ...headers, 'content-digest': `sha-256=:${Buffer.alloc(32).toString('base64')}:` }
 }
 
-it.each(refused)('refuses %s, and stores nothing', async (_name, status, code, parts) => {
+it.each(refused)('a push with %s is refused and stores nothing', async (_name, status, code, parts) => {
   const before = await lastNumber()
   const answer = await push(parts())
   expect([answer.status, answer.json.code]).toEqual([status, code])
   expect(await lastNumber()).toBe(before)
 })
 
-it('refuses a key of the same name that is not the operator’s', async () => {
+it('a push signed by another key of the same name is refused', async () => {
   const { status, json } = await push({}, stranger)
   expect([status, json.code, json.step]).toEqual([401, 'signature_invalid', 'verify'])
 })
 
-it('refuses a query, which no signature covers', async () => {
+it('a push with a query is refused, because no signature covers it', async () => {
   const answer = await post(signedPush(orders, service.origin, { event: event() }), '/push?user=u_2')
   expect([answer.status, answer.json.code]).toEqual([400, 'payload_invalid'])
 })
 
-it('is closed without keys: 404, as any path that nothing answers', async () => {
+it('POST /push answers 404 without push keys', async () => {
   const own = await startTestService()
   try {
     const { headers, body } = signedPush(orders, own.origin, { event: event() })
@@ -224,12 +224,12 @@ it.each([
   `${orders.entry},`,
   `${orders.entry},again${orders.entry.slice('orders'.length)}`,
   `x=${generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x}=`,
-])('does not start with MINISEAL_PUSH_KEYS %s', (text) => {
+])('the service does not start with MINISEAL_PUSH_KEYS %s', (text) => {
   const environment = { MINISEAL_DATA: service.environment.MINISEAL_DATA, MINISEAL_PUSH_KEYS: text }
   expect(() => readConfig(environment)).toThrow(ConfigError)
 })
 
-it('tells in its log what came of a push, and nothing of its content', async () => {
+it('the log records the result of a push and nothing of its content', async () => {
   await push({ event: { ...event(), type: 'whispered', data: { text: 'secret' } } })
   await push({ keyid: 'accounts' })
   const lines = service
@@ -254,7 +254,7 @@ async function command(...args: string[]): Promise<{ code: number; out: string }
   return { code: await pushCommand.run(args, terminal), out }
 }
 
-it('pushes from an operator’s terminal, past the running service, and a socket gets it', async () => {
+it('`miniseal push` stores an event beside the running service and a socket receives it', async () => {
   const socket = await openSocket(service)
   const after = await lastNumber()
   await socket.subscribe(session, after)
@@ -274,10 +274,10 @@ it.each([
   [['u_1', '-d', '{"type":"a"}']],
   [['u_1', '-d', '{"type":"A","data":{}}']],
   [['u_1', 'u_2', '-d', '{"type":"a","data":{}}']],
-])('is called wrongly with %j', async (args) => {
+])('`miniseal push` refuses the arguments %j', async (args) => {
   await expect(command(...args)).rejects.toThrow(UsageError)
 })
 
-it('cannot push to a user that nobody is', async () => {
+it('`miniseal push` refuses an unknown user', async () => {
   await expect(command('u_nobody', '-d', '{"type":"a","data":{}}')).rejects.toThrow(CommandFailed)
 })

@@ -1,4 +1,4 @@
-/** SIGTERM: what runs is answered, nothing new is taken, the database is left whole, and the process ends with 0. */
+/** SIGTERM: requests in process are answered, new ones refused, the database is intact, exit code 0. */
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox, type Sandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
 import type { RunningCommand } from '../../support/service-process.ts'
@@ -102,7 +102,7 @@ async function stop(): Promise<void> {
   await service.waitFor('stopping')
 }
 
-it('answers the request that runs, takes no new connection meanwhile, and then ends with 0', async () => {
+it('SIGTERM finishes the request in process, refuses new connections and exits with 0', async () => {
   const running = session.send({ method: 'POST', path: '/slow', body: {} })
   await arrived
   await stop()
@@ -114,7 +114,7 @@ it('answers the request that runs, takes no new connection meanwhile, and then e
   expect(await service.finished).toMatchObject({ code: 0, err: '' })
 })
 
-it('has the answer that it gave on the disk, with nothing left in the WAL', async () => {
+it('SIGTERM leaves a checkpointed database with the last response', async () => {
   const running = session.send({ method: 'POST', path: '/slow', body: {}, key: 'kept' })
   await arrived
   await stop()
@@ -131,7 +131,7 @@ it('has the answer that it gave on the disk, with nothing left in the WAL', asyn
   expect(settled).toEqual([{ key: 'kept' }])
 })
 
-it('says at /readyz that it is stopping, to whoever is connected still', async () => {
+it('/readyz reports a stopping service on existing connections', async () => {
   const socket = await open()
   // A request that has begun keeps its connection; an idle one would be closed.
   socket.write('GET /readyz HTTP/1.1\r\nhost: x\r\n')
@@ -147,7 +147,7 @@ it('says at /readyz that it is stopping, to whoever is connected still', async (
   expect((await service.finished).code).toBe(0)
 })
 
-it('ends at once at a second signal, with 1', async () => {
+it('a second signal exits at once with 1', async () => {
   const running = session.send({ method: 'POST', path: '/slow', body: {} }).catch(() => 'cut')
   await arrived
   await stop()

@@ -1,4 +1,4 @@
-/** A program with OpenTelemetry of its own, and the service in it: neither is seen in the other's traces. */
+/** A service embedded in a program with its own OpenTelemetry: their traces do not mix. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type {
   Context,
@@ -13,7 +13,7 @@ import { startCollector } from '../../support/collector.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 
-it('leaves the providers of the program as they are, and writes nothing into them', async () => {
+it('tracing does not touch the OpenTelemetry providers of the host program', async () => {
   const asked: string[] = []
   const storage = new AsyncLocalStorage<Context>()
   const manager: ContextManager = {

@@ -1,4 +1,4 @@
-/** Traces over OTLP: what they show, what they do not, and where they end. */
+/** OpenTelemetry traces over OTLP: what they contain, what they do not, and where they go. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -63,7 +63,7 @@ function named(spans: readonly CollectedSpan[], name: string): CollectedSpan {
   return found
 }
 
-it('shows the stages of a login and of a request, with what each of them waited for', async () => {
+it('a trace shows the stages of a login and of a request with their calls', async () => {
   const spans = await traced(async (service) => {
     const session = await logIn(service)
     expect((await session.send({ method: 'POST', path: '/shop/orders', body: { n: 1 } })).status).toBe(200)
@@ -100,7 +100,7 @@ it('shows the stages of a login and of a request, with what each of them waited 
   expect(collector.text()).toMatch(/^POST \/v1\/traces application\/json /)
 })
 
-it('keeps the times of stages within those of their exchange', async () => {
+it('stage spans lie within their exchange span', async () => {
   const spans = await traced(async (service) => (await logIn(service)).send({ path: '/shop' }))
   const byId = new Map(spans.map((span) => [span.id, span]))
   for (const { name, parent, start, end } of spans) {
@@ -113,7 +113,7 @@ it('keeps the times of stages within those of their exchange', async () => {
   }
 })
 
-it('says why a request was refused, by code and step', async () => {
+it('a trace shows code and step of a refusal', async () => {
   const spans = await traced(async (service) => {
     const session = await logIn(service)
     const prepared = session.prepare({ path: '/shop' })
@@ -156,7 +156,7 @@ it('says why a request was refused, by code and step', async () => {
   ).toBe('sns/jscode2session')
 })
 
-it('marks what fails, and says nothing of an error but its code', async () => {
+it('a failed span has an error status and only the code of the error', async () => {
   const secret = 'what-the-error-says'
   const spans = await traced(
     async (service) => {
@@ -185,7 +185,7 @@ it('marks what fails, and says nothing of an error but its code', async () => {
   expect(collector.text()).not.toContain(secret)
 })
 
-it('shows a backend that fails, and one that does not answer', async () => {
+it('a trace shows a backend that fails and one that does not answer', async () => {
   status = 503
   const spans = await traced(async (service) => {
     const session = await logIn(service)
@@ -206,7 +206,7 @@ it('shows a backend that fails, and one that does not answer', async () => {
   ])
 })
 
-it('tells the backend which trace its call is of, and takes no word for it from anybody outside', async () => {
+it('backends get the trace context of the service and never one from outside', async () => {
   const theirs = '00-11111111111111111111111111111111-2222222222222222-01'
   const spans = await traced(async (service) => {
     const session = await logIn(service)
@@ -229,7 +229,7 @@ it('tells the backend which trace its call is of, and takes no word for it from 
   expect(requests(spans)).toHaveLength(2)
 })
 
-it('holds no path, query, person, device, session, token, key, code or address', async () => {
+it('traces contain no path, query, user, device, session, token, key, code or address', async () => {
   let known: readonly string[] = []
   await traced(async (service) => {
     const code = await service.code('openid-of-somebody')
@@ -266,7 +266,7 @@ it('holds no path, query, person, device, session, token, key, code or address',
   expect(collector.spans.every(({ events }) => events === 0)).toBe(true)
 })
 
-it('does not keep a service from answering or from stopping when the collector hangs or refuses', async () => {
+it('a collector that hangs or refuses does not delay responses or the stop', async () => {
   for (const state of ['hangs', 400] as const) {
     collector.close()
     collector = await startCollector(state)
@@ -279,7 +279,7 @@ it('does not keep a service from answering or from stopping when the collector h
   }
 })
 
-it('does not keep the process alive when the collector hangs', async () => {
+it('a hanging collector does not keep the process alive', async () => {
   collector.close()
   collector = await startCollector('hangs')
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-traces-'))
@@ -301,7 +301,7 @@ it('does not keep the process alive when the collector hangs', async () => {
   }
 })
 
-it('is sent to the very URL of the variable for traces alone, under the name that is given', async () => {
+it('traces go to the exact traces endpoint under the configured service name', async () => {
   await traced(logIn, {
     environment: {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.endpoint}/own/place`,
@@ -312,7 +312,7 @@ it('is sent to the very URL of the variable for traces alone, under the name tha
   expect(collector.resource()).toEqual({ 'service.name': 'payments' })
 })
 
-it('loads its packages when there are traces', async () => {
+it('OpenTelemetry is loaded when tracing is enabled', async () => {
   await traced(logIn)
   const { cache } = createRequire(import.meta.url)
   expect(Object.keys(cache).some((path) => path.includes('@opentelemetry/sdk-trace-node'))).toBe(true)

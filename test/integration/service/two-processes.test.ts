@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { publishedSet } from '../../support/forwarded.ts'
 import type { ReceivedReply } from '../../support/raw-client.ts'

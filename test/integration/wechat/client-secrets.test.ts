@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createWechatClient, type WechatCall, type WechatClient } from '../../../service/wechat/client.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
 import { type RunningSandbox, startClient, startSandbox, startServer } from './fixtures.ts'
 
 const { appid, secret } = sandboxApp

@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { isRawDataSigned, openEncryptedData } from '../../../service/wechat/encrypted-data.ts'
-import { sealUserData } from '../../../service/wechat/sandbox/user-data.ts'
+import { sealUserData } from '../../../service/wechat/sandbox/users.ts'
 import { codeOf } from '../../unit/crypto/code-of.ts'
 
 const sessionKey = 'HyVFkGl5F5OQWJZZaNzBBg=='
@@ -78,5 +78,5 @@ it('refuses everything else with the same words: payload_invalid', () => {
       return error instanceof Error ? error.message : ''
     }
   })
-  expect([...new Set(words)]).toEqual([expect.stringMatching(/^the data does not open/)])
+  expect([...new Set(words)]).toEqual([expect.stringMatching(/^the data cannot be decrypted/)])
 })

@@ -3,8 +3,8 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createWechatClient, type WechatCall, type WechatClient } from '../../../service/wechat/client.ts'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 
 export const otherApp = { appid: 'wxfedcba9876543210', secret: 'the-other-secret' }

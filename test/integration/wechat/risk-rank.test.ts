@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { type RunningSandbox, startClient, startSandbox, startServer } from './fixtures.ts'
 
 const path = 'wxa/getuserriskrank'

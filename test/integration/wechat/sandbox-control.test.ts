@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { type RunningSandbox, startSandbox } from './fixtures.ts'
 
@@ -102,13 +102,13 @@ describe('the control routes of the sandbox', () => {
   })
 
   it.each<[string, unknown, string]>([
-    ['codes', { appid: 'wx0000000000000000' }, 'the sandbox does not know this app'],
+    ['codes', { appid: 'wx0000000000000000' }, 'unknown app'],
     ['codes', {}, 'appid'],
     ['codes', { appid, openid: '' }, 'openid'],
     ['codes', { appid, user: 'alice' }, 'user'],
     ['codes', 'not json', 'the body is not JSON'],
     ['codes', [], 'expected object'],
-    ['phone-codes', { appid: 'wx0000000000000000', openid: 'alice' }, 'the sandbox does not know this app'],
+    ['phone-codes', { appid: 'wx0000000000000000', openid: 'alice' }, 'unknown app'],
     ['phone-codes', { appid }, 'openid'],
     ['soter', { openid: 'alice' }, 'challenge'],
     ['soter', { openid: 'alice', challenge: 'x'.repeat(513) }, 'challenge'],

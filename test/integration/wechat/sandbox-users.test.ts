@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { sandboxApp } from '../../../service/wechat/sandbox/default-app.ts'
+import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { otherApp, type RunningSandbox, startSandbox } from './fixtures.ts'
 
 const resultSchema = z.object({ resultJSON: z.string(), resultJSONSignature: z.string() })

@@ -17,7 +17,7 @@ import { BundleUnreadable, readBundle, writeBundle } from '../../../service/tlog
 import { parseOrigin as parseLogOrigin } from '../../../service/tlog/origin.ts'
 import { parseRetention } from '../../../service/tlog/retention.ts'
 import { parsePushKeys } from '../../../service/transport/push-keys.ts'
-import { parseApps } from '../../../service/wechat/configured-apps.ts'
+import { parseApps } from '../../../service/wechat/apps.ts'
 import { CheckpointRefused, parseAddCheckpoint } from '../../../service/witness/add-checkpoint.ts'
 import { unsigned } from '../crypto/fixed-inputs.ts'
 import { checkpointOf } from '../crypto/fixed-log.ts'

@@ -1,5 +1,59 @@
-/** Access tokens of `cgi-bin/stable_token`. */
-import type { Random } from './answers.ts'
+/** What the sandbox issues: single-use codes and access tokens. */
+
+/** A source of random bytes. */
+export type Random = (size: number) => Uint8Array
+
+interface CodeEntry<T> {
+  readonly value: T
+  readonly state: 'fresh' | 'used' | 'expired'
+}
+
+export interface SingleUseCodes<T> {
+  /** A new code of 32 characters for `value`. */
+  issue(value: T): string
+  /** Undefined for a code that was never issued, or long ago. */
+  find(code: string): CodeEntry<T> | undefined
+  spend(code: string): void
+}
+
+/** Seconds. */
+const codeLifetime = 300
+/** Seconds, twice the lifetime: a code that is used late is answered as used, not as unknown. */
+const codeMemory = 600
+
+/** `now` in unix seconds. */
+export function createSingleUseCodes<T>(now: () => number, random: Random): SingleUseCodes<T> {
+  const codes = new Map<string, { readonly value: T; readonly issuedAt: number; used: boolean }>()
+
+  function forgetOld(): void {
+    for (const [code, { issuedAt }] of codes) {
+      // Insertion order is age order.
+      if (issuedAt + codeMemory > now()) return
+      codes.delete(code)
+    }
+  }
+
+  function issue(value: T): string {
+    forgetOld()
+    const code = Buffer.from(random(24)).toString('base64url')
+    codes.set(code, { value, issuedAt: now(), used: false })
+    return code
+  }
+
+  function find(code: string): CodeEntry<T> | undefined {
+    const entry = codes.get(code)
+    if (entry === undefined) return undefined
+    if (entry.used) return { value: entry.value, state: 'used' }
+    return { value: entry.value, state: now() < entry.issuedAt + codeLifetime ? 'fresh' : 'expired' }
+  }
+
+  function spend(code: string): void {
+    const entry = codes.get(code)
+    if (entry !== undefined) entry.used = true
+  }
+
+  return { issue, find, spend }
+}
 
 interface TokenAnswer {
   readonly access_token: string
@@ -14,7 +68,7 @@ export interface IssuedTokens {
    * refresh and answers with the current token. Undefined when the 20 of this day are used up.
    */
   renew(appid: string): TokenAnswer | undefined
-  /** The app that the token speaks for, or why it speaks for none: `unknown` includes replaced ones. */
+  /** The app of the token; `unknown` includes replaced tokens. */
   check(token: string): { readonly appid: string } | 'unknown' | 'expired'
 }
 
@@ -23,7 +77,7 @@ interface Token {
   readonly expiresAt: number
 }
 
-const lifetimeSeconds = 7200
+const tokenLifetime = 7200
 const overlapSeconds = 300
 const renewalIntervalSeconds = 30
 const renewalsPerDay = 20
@@ -37,7 +91,7 @@ export function createIssuedTokens(now: () => number, random: Random): IssuedTok
 
   function issue(appid: string): TokenAnswer {
     const text = `sandbox_${Buffer.from(random(96)).toString('base64url')}`
-    const token = { text, expiresAt: now() + lifetimeSeconds }
+    const token = { text, expiresAt: now() + tokenLifetime }
     latest.set(appid, token)
     issued.set(text, { appid, expiresAt: token.expiresAt })
     return answer(token)

@@ -1,14 +1,12 @@
-/** All that one running sandbox knows. */
+/** The state of one running sandbox, in memory. */
 import type { WechatApp } from '../client.ts'
-import type { Random } from './answers.ts'
+import type { IssuedTokens, Random, SingleUseCodes } from './credentials.ts'
+import { createIssuedTokens, createSingleUseCodes } from './credentials.ts'
 import { createFaults, type Faults } from './faults.ts'
-import { createIssuedTokens, type IssuedTokens } from './issued-tokens.ts'
-import { createRiskRanks, type RiskRanks } from './risk-ranks.ts'
-import { createSingleUseCodes, type SingleUseCodes } from './single-use-codes.ts'
 import { createSoterDevices, type SoterDevices } from './soter-devices.ts'
-import { createUsers, type Users } from './users.ts'
+import { createRiskRanks, createUsers, type RiskRanks, type Users } from './users.ts'
 
-/** Whom a code stands for. */
+/** The user that a code was issued for. */
 interface AppUser {
   readonly appid: string
   readonly openid: string
@@ -40,7 +38,6 @@ export const apiPaths = [
 
 export type ApiPath = (typeof apiPaths)[number]
 
-/** A world in which nothing has happened yet. */
 export function createSandboxState(
   apps: readonly WechatApp[],
   now: () => number,
