@@ -12,7 +12,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findField } from '../../crypto/frames/binary-http.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { expectWholeLog } from '../support/log-writers.ts'
@@ -287,7 +287,7 @@ describe('chaos on PostgreSQL', () => {
     for (const { running } of members) expect((await running.finished).code).toBe(0)
     const store = await openStore({ kind: 'postgres', url: server.url })
     expect(await store.countPending()).toBe(0)
-    const size = await expectWholeLog({ store, checkpointLock: openCheckpointLock(folder) }, receipts)
+    const size = await expectWholeLog({ store, checkpointPin: openCheckpointPin(folder) }, receipts)
     expect(size).toBeGreaterThanOrEqual(receipts.size)
     await store.close()
   })

@@ -50,9 +50,9 @@ export async function isSettled(service: TestService): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     const response = await fetch(`${service.url ?? service.origin}/readyz`)
     const { log } = (await response.json()) as {
-      log: { size: number; checkpoint_size: number; staged: number }
+      log: { size: number; checkpoint_size: number; pending: number }
     }
-    if (log.staged === 0 && log.size === log.checkpoint_size) return
+    if (log.pending === 0 && log.size === log.checkpoint_size) return
     await wait(100)
   }
   throw new Error('entries remain without a checkpoint')

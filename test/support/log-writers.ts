@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { parseCheckpointNote } from '../../service/tlog/checkpoint-note.ts'
+import { parseCheckpointNote } from '../../service/tlog/checkpoint.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'
@@ -52,9 +52,9 @@ export function startWriter(task: Task): Writer {
  * every checkpoint in the database and in the anchors is one of this tree.
  */
 export async function expectWholeLog(
-  { store, checkpointLock }: Pick<LogPaths, 'store' | 'checkpointLock'>,
+  { store, checkpointPin }: Pick<LogPaths, 'store' | 'checkpointPin'>,
   acknowledged: Iterable<string>,
-  folders: readonly LogPaths['checkpointLock'][] = [checkpointLock],
+  folders: readonly LogPaths['checkpointPin'][] = [checkpointPin],
 ): Promise<number> {
   const state = await store.findLogState()
   if (state === undefined) throw new Error('there is no log')
@@ -72,10 +72,10 @@ export async function expectWholeLog(
   for (const hash of acknowledged)
     if (!paths.has(hash)) throw new Error('an acknowledged leaf is not in the log')
   const checkpoints = (await store.listCheckpoints(log, size + 1, size + 1)).map(({ note }) => note)
-  const lockedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
+  const pinnedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
     (found) => found?.note ?? [],
   )
-  for (const note of [...checkpoints, ...lockedCheckpoint]) {
+  for (const note of [...checkpoints, ...pinnedCheckpoint]) {
     const signed = parseCheckpointNote(note)
     expect(signed.size).toBeLessThanOrEqual(size)
     expect(signed.root).toEqual(plainRoot(hashes.slice(0, signed.size)))

@@ -6,11 +6,10 @@ import { join } from 'node:path'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import type { LogEvent } from '../../service/tlog/events.ts'
-import type { LogPaths } from '../../service/tlog/log-health.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
+import type { LogEvent, LogPaths } from '../../service/tlog/log-health.ts'
 import { openLog, type RunningLog } from '../../service/tlog/open-log.ts'
-import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 import { testMacs, testOrigin } from './log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
@@ -48,7 +47,7 @@ export async function openPaths(
     store,
     keyring,
     macs: testMacs,
-    checkpointLock: openCheckpointLock(folder),
+    checkpointPin: openCheckpointPin(folder),
     origin: testOrigin,
     isOriginGiven: false,
     ...changes,

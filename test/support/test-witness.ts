@@ -8,7 +8,7 @@ import { cosign } from '../../crypto/tlog/cosignature.ts'
 import { emptyRoot, type TreeHead, verifyConsistency } from '../../crypto/tlog/merkle.ts'
 import { encodeSignatureLine } from '../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
-import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 
 export interface TestWitness {
   readonly witness: WitnessTarget

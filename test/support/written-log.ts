@@ -13,8 +13,8 @@ import type { Store } from '../../service/store/store.ts'
 import type { LeafResult, PendingEntry } from '../../service/store/tlog-entries.ts'
 import type { BlindIndexOf } from '../../service/tlog/blind-index.ts'
 import { areaOf, createBlindIndex, pathOf } from '../../service/tlog/blind-index.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../service/tlog/checkpoint.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { createRowMacs, growAuthenticated } from '../../service/tlog/row-macs.ts'
 import type { OpenedGroups } from '../../service/tlog/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/tlog/sealed-details.ts'
@@ -78,7 +78,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   const subjects = subjectKeys(store, (secret, tag) =>
     wrapper.wrap(secret, secretContext('subject_keys.key_wrapped', [tag])),
   )
-  const checkpointLock = openCheckpointLock(folder)
+  const checkpointPin = openCheckpointPin(folder)
   const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
   await store.commit([{ kind: 'insert-log-state', state: { ...empty, mac: macs.ofState(empty) } }])
   let seed = 0
@@ -128,7 +128,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
       const note = signCheckpoint(state, [key])
       const { log, size } = state
       await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: logStart + size, note }])
-      await checkpointLock.keep(note)
+      await checkpointPin.keep(note)
       return note
     },
     async close() {
