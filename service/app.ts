@@ -5,7 +5,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { createEntryAccessLog } from './admin/api/access-log.ts'
-import type { AuditParts } from './admin/api/parts.ts'
+import type { AuditParts } from './admin/api/context.ts'
 import { auditRoutes } from './admin/web-routes.tsx'
 import type { ExchangeContext } from './channel/context.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
@@ -120,7 +120,7 @@ function logState(status: LogStatus | undefined): Record<string, unknown> {
     size: status.size,
     checkpoint_size: status.checkpointSize,
     checkpoint_age: status.checkpointAge,
-    pending: status.staged,
+    pending: status.pending,
     witnesses: status.witnesses,
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Logger } from 'pino'
 import { accountKeyOf } from '../admin/api/accounts.ts'
-import type { AuditParts } from '../admin/api/parts.ts'
+import type { AuditParts } from '../admin/api/context.ts'
 import { cookieKeyOf } from '../admin/api/session.ts'
 import type { ExchangeContext } from '../channel/context.ts'
 import { maxWorkDuration } from '../channel/idempotency.ts'
@@ -13,7 +13,7 @@ import { fanOut, type Metrics } from '../observability/metrics.ts'
 import type { Store } from '../store/store.ts'
 import { createAppender } from './appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './blind-index.ts'
-import { openCheckpointLock, openMemoryCheckpointLock } from './checkpoint-lock.ts'
+import { openCheckpointPin, openMemoryCheckpointPin } from './checkpoint-pin.ts'
 import { findLastCheckTime } from './fsck/last-check.ts'
 import type { LogPaths } from './log-health.ts'
 import { openLog, type RunningLog } from './open-log.ts'
@@ -39,7 +39,7 @@ export function logPathsOf(
   return {
     ...parts,
     macs: createRowMacs(parts.keyring.current('lookup', now).secretKey),
-    checkpointLock: isInMemory ? openMemoryCheckpointLock() : openCheckpointLock(dataFolder),
+    checkpointPin: isInMemory ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
     origin: log.origin ?? defaultOrigin(authority, now),
     isOriginGiven: log.origin !== undefined,
   }
@@ -75,7 +75,7 @@ export async function openRecords(
     now,
     notify: gate.notify,
   })
-  await appender.logLostIntents(now() - maxWorkDuration)
+  await appender.logAbandonedIntents(now() - maxWorkDuration)
   return {
     appender,
     receipts: createReceipts({ store, reader, keys, blindIndexOf }),

@@ -1,13 +1,15 @@
 /** Leaves and intents, committed with what they tell of: made anew where the key of a person has changed meanwhile. */
 
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import { z } from 'zod'
 import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
 import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { BlindIndexOf } from './blind-index.ts'
-import { type LogEntryInput, makeEntry } from './entries.ts'
-import { sealDraft } from './intents.ts'
-import { leafIdText, newLeafId } from './leaf-id.ts'
-import type { RetentionSettings } from './retention.ts'
+import type { Disclosures } from './entry.ts'
+import { type LogEntryInput, leafIdText, makeEntry, newLeafId } from './entry.ts'
 import type { RowMacs } from './row-macs.ts'
+import { openText, sealText } from './sealed-details.ts'
+import type { RetentionSettings } from './settings.ts'
 import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
 
 export interface AppenderParts {
@@ -168,4 +170,58 @@ async function makeLeaves(
     pending.push(appendPendingAs(parts, { ...entryInput, ...facts }, id, subject))
   }
   return { holds: [...holds.values()], pending }
+}
+
+// MERGED: Intents: what a request is about to do, kept before it does it. The draft says what its leaf will say, as far as that is known, sealed as details are. Where the service dies in between, the draft is all that is left, and becomes a leaf that says so.
+
+const flat = z.record(z.string(), z.union([z.string(), z.number()]))
+
+const draft = z.object({
+  app: z.string().optional(),
+  at: z.number(),
+  retention: z.object({ text: z.string(), seconds: z.number() }),
+  groups: z.object({ core: flat, net: flat, pay: flat, sig: flat, sub: flat }).partial(),
+})
+
+/** @param id the 16 bytes of the intent's, and later the leaf's, id */
+export function sealDraft(
+  { app, at, retention, groups }: LogEntryInput,
+  id: Uint8Array,
+  key: Uint8Array,
+): Uint8Array {
+  return sealText(JSON.stringify({ app, at, retention, groups: groups ?? {} }), id, key)
+}
+
+/**
+ * What is told of an intent that nobody will settle any more.
+ *
+ * @param subject whose key the draft is sealed with; `undefined`: it was destroyed
+ * @param fallback for a draft that does not open: there is nothing to tell but that there was something
+ */
+export function abandonedIntentEntry(
+  { id, draft }: IntentRecord,
+  subject: SubjectKey | undefined,
+  fallback: Pick<LogEntryInput, 'at' | 'retention'>,
+): LogEntryInput {
+  const entryInput = { kind: 'outcome-unknown', result: 'unknown', ...fallback } as const
+  const opened = subject === undefined ? undefined : openDraft(draft, id, subject.key)
+  if (opened === undefined) return entryInput
+  const { app, at, retention, groups } = opened
+  // The leaf is of now: entries are looked for near their place. When it began is told beside.
+  const core: FlatObject = { ...groups.core, started_at: Math.floor(at / 1000) }
+  return { ...entryInput, app, retention, groups: { ...groups, core } }
+}
+
+interface OpenedDraft extends Pick<LogEntryInput, 'app' | 'at' | 'retention'> {
+  readonly groups: Disclosures
+}
+
+function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedDraft | undefined {
+  try {
+    const { groups, ...others } = draft.parse(JSON.parse(openText(sealed, id, key)))
+    return { ...others, groups: Object.fromEntries(Object.entries(groups)) }
+  } catch {
+    // The person was forgotten, and the tag that named the key with them.
+    return undefined
+  }
 }

@@ -3,15 +3,23 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { secureHeaders } from 'hono/secure-headers'
+import { encodeHex, encodeUtf8 } from 'miniseal-protocol/text'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { NoteSigner, VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import type { AddCheckpoint } from './add-checkpoint.ts'
-import { CheckpointRefused, LogForked } from './add-checkpoint.ts'
-import { LogUnreadable, readGrowth } from './followed-log.ts'
-import type { Witness } from './witness.ts'
-import { createWitness } from './witness.ts'
-import { createWitnessApp } from './witness-app.ts'
-import { openWitnessStore } from './witness-store.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { LogUnreadable, readGrowth } from './log-follower.ts'
+import { openWitnessStore } from './store.ts'
+import type { AddCheckpoint, Witness } from './witness.ts'
+import {
+  CheckpointRefused,
+  createWitness,
+  LogForked,
+  maxRequestLength,
+  parseAddCheckpoint,
+} from './witness.ts'
 
 /** Milliseconds between two looks at a log that is followed. */
 const usualPeriod = 60_000
@@ -173,4 +181,45 @@ function urlOf(server: Server, host: string): string {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the witness has no port')
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}
+
+// MERGED: The routes of a witness (C2SP tlog-witness).
+
+const plainText = 'text/plain; charset=utf-8'
+
+export interface WitnessAppOptions {
+  readonly witness: Witness
+  /** Of the logs that it knows. */
+  readonly origins: readonly string[]
+  /** Told of what is nobody's fault but this witness's: a disk that is full. */
+  readonly onFailure: (error: unknown) => void
+}
+
+export function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): Hono {
+  const app = new Hono()
+  const byHash = new Map(
+    origins.map((origin) => [encodeHex(sodiumPrimitives.sha256(encodeUtf8(origin))), origin]),
+  )
+  app.use(secureHeaders())
+  app.use(bodyLimit({ maxSize: maxRequestLength, onError: (c) => c.text('the request is too large\n', 413) }))
+  app.post('/add-checkpoint', async (c) => {
+    const request = parseAddCheckpoint(new Uint8Array(await c.req.arrayBuffer()))
+    return c.body(witness.addCheckpoint(request), 200, { 'content-type': plainText })
+  })
+  app.get('/:hash/checkpoint', (c) => {
+    const origin = byHash.get(c.req.param('hash'))
+    const note = origin === undefined ? undefined : witness.latest(origin)
+    if (note === undefined) return c.notFound()
+    return c.body(note, 200, { 'content-type': plainText, 'cache-control': 'no-cache' })
+  })
+  app.notFound((c) => c.text('there is nothing here\n', 404))
+  app.onError((error, c) => {
+    if (!(error instanceof CheckpointRefused)) {
+      onFailure(error)
+      return c.text('the witness cannot do its work\n', 500)
+    }
+    if (error.status === 409) return c.body(`${error.size}\n`, 409, { 'content-type': 'text/x.tlog.size' })
+    return c.text(`${error.message}\n`, error.status)
+  })
+  return app
 }

@@ -1,8 +1,9 @@
 /** The leaves that tell of the ends of sessions and devices, made from the writes that end them. */
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { Write } from '../store/store.ts'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import type { Store, Write } from '../store/store.ts'
 import type { Appender } from './appender.ts'
-import type { LogEntryInput } from './entries.ts'
+import type { LogEntryInput } from './entry.ts'
 
 /** Who has ended it. */
 export interface EndedBy {
@@ -24,7 +25,7 @@ interface End {
 const deviceRevoked = 'device-revoked'
 
 /** One for each write that ends something. That of a device also tells of its sessions. */
-export function endLeaves(
+export function sessionEndEntries(
   appender: Appender,
   writes: readonly Write[],
   ended: EndedBy,
@@ -57,5 +58,41 @@ function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogE
     ...(session === undefined ? {} : { session }),
     ...(device === undefined ? {} : { device }),
   }
-  return { ...appender.systemLeaf('session-ended', { by, reason, scope }), app, groups: { sub } }
+  return { ...appender.systemEntry('session-ended', { by, reason, scope }), app, groups: { sub } }
+}
+
+// MERGED: The leaves that tell of the service's own keys: each change is committed with one.
+
+/**
+ * The same store, for whoever changes keys: what is written to a service key is committed with a leaf that says so. All
+ * that a leaf says is public anyway.
+ */
+export function logKeyChanges(store: Store, appender: Pick<Appender, 'systemWrite'>): Store {
+  return {
+    ...store,
+    commit: async (writes) => {
+      const keyEntries = writes.flatMap((write) => {
+        const facts = factsOf(write)
+        return facts === undefined ? [] : [appender.systemWrite('key-rotated', facts)]
+      })
+      return await store.commit([...writes, ...keyEntries])
+    },
+  }
+}
+
+function factsOf(write: Write): FlatObject | undefined {
+  switch (write.kind) {
+    case 'insert-service-key': {
+      const { kind, kid, notBefore } = write.key
+      return { change: 'made', key: kind, kid, not_before: notBefore }
+    }
+    case 'activate-service-key':
+      return { change: 'starts', key: write.keyKind, kid: write.kid, not_before: write.notBefore }
+    case 'retire-service-key':
+      return { change: 'ends', key: write.keyKind, kid: write.kid, not_after: write.notAfter }
+    case 'revoke-service-key':
+      return { change: 'ended', key: write.keyKind, kid: write.kid, not_after: write.now }
+    default:
+      return undefined
+  }
 }

@@ -9,26 +9,26 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
+import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
 
 /** A checkpoint as it was signed. */
-export interface LockedCheckpoint extends Checkpoint {
+export interface PinnedCheckpoint extends Checkpoint {
   /** The signed note. */
   readonly note: string
 }
 
-export interface CheckpointLock {
+export interface CheckpointPin {
   /**
    * The largest checkpoint of this origin that was signed here, or `undefined` when there is none.
    *
-   * @throws CheckpointLockDamaged when a file is not what was written there.
+   * @throws PinnedCheckpointDamaged when a file is not what was written there.
    */
-  find(origin: string): Promise<LockedCheckpoint | undefined>
+  find(origin: string): Promise<PinnedCheckpoint | undefined>
   /**
    * Keeps a checkpoint; it, or a larger one, is on the disk when this resolves. One that is smaller than what is there
    * changes nothing, also when another process puts the larger one there meanwhile.
    *
-   * @throws CheckpointLockDamaged when another checkpoint of the same size is there.
+   * @throws PinnedCheckpointDamaged when another checkpoint of the same size is there.
    */
   keep(note: string): Promise<void>
   /** Notes that a log goes on as another one: nothing is signed for `origin` any more. Durable; the last one counts. */
@@ -38,8 +38,8 @@ export interface CheckpointLock {
 }
 
 /** The anchor cannot be relied on; the message is for the operator. */
-export class CheckpointLockDamaged extends Error {
-  override readonly name = 'CheckpointLockDamaged'
+export class PinnedCheckpointDamaged extends Error {
+  override readonly name = 'PinnedCheckpointDamaged'
 }
 
 const suffix = '.checkpoint'
@@ -48,8 +48,8 @@ const successorFile = 'continued-as'
 const digits = 16
 
 /** The anchor in `folder`, which is made when the first checkpoint is kept. */
-export function openCheckpointLock(folder: string): CheckpointLock {
-  const root = join(folder, 'log-anchor')
+export function openCheckpointPin(folder: string): CheckpointPin {
+  const root = join(folder, 'pinned-checkpoints')
   const folderOf = (origin: string): string => join(root, encodeURIComponent(origin))
   return {
     async find(origin) {
@@ -67,9 +67,9 @@ export function openCheckpointLock(folder: string): CheckpointLock {
       // Another process was faster: its larger checkpoint has replaced this one.
       if (locked.size > checkpoint.size) return
       if (locked.size < checkpoint.size)
-        throw new CheckpointLockDamaged(`the anchor's files in ${logFolder} were taken away`)
+        throw new PinnedCheckpointDamaged(`the anchor's files in ${logFolder} were taken away`)
       if (!equalBytes(locked.root, checkpoint.root)) {
-        throw new CheckpointLockDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
+        throw new PinnedCheckpointDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
       }
       await removeOlder(logFolder, name)
     },
@@ -83,8 +83,8 @@ export function openCheckpointLock(folder: string): CheckpointLock {
 }
 
 /** For a database in memory: both end with the process. */
-export function openMemoryCheckpointLock(): CheckpointLock {
-  const locked = new Map<string, LockedCheckpoint>()
+export function openMemoryCheckpointPin(): CheckpointPin {
+  const locked = new Map<string, PinnedCheckpoint>()
   const successors = new Map<string, string>()
   return {
     find: async (origin) => locked.get(origin),
@@ -117,7 +117,7 @@ async function namesIn(logFolder: string): Promise<readonly string[]> {
   }
 }
 
-async function readLocked(logFolder: string, name: string, origin: string): Promise<LockedCheckpoint> {
+async function readLocked(logFolder: string, name: string, origin: string): Promise<PinnedCheckpoint> {
   const note = await readText(join(logFolder, name))
   // Another process has put a larger one there and taken this one away.
   if (note === undefined) return await readLargest(logFolder, origin)
@@ -127,15 +127,15 @@ async function readLocked(logFolder: string, name: string, origin: string): Prom
   } catch {
     // Said below, without what stands in the file.
   }
-  throw new CheckpointLockDamaged(
+  throw new PinnedCheckpointDamaged(
     `the anchor's file ${join(logFolder, name)} is not a checkpoint of ${origin}`,
   )
 }
 
-async function readLargest(logFolder: string, origin: string): Promise<LockedCheckpoint> {
+async function readLargest(logFolder: string, origin: string): Promise<PinnedCheckpoint> {
   const [largest] = await namesIn(logFolder)
   if (largest === undefined)
-    throw new CheckpointLockDamaged(`the anchor's files in ${logFolder} were taken away`)
+    throw new PinnedCheckpointDamaged(`the anchor's files in ${logFolder} were taken away`)
   return await readLocked(logFolder, largest, origin)
 }
 

@@ -2,7 +2,6 @@
  * A log that the witness asks by itself: for a witness that nobody can reach, behind an auditor's own firewall. The
  * proof that it would be sent it makes from the log's tiles (C2SP tlog-tiles).
  */
-
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
@@ -13,7 +12,7 @@ import type { ProofPlan } from 'miniseal-protocol/tlog/tree-plan'
 import { consistencyPlan, foldPlan } from 'miniseal-protocol/tlog/tree-plan'
 import { Agent, request } from 'undici'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { AddCheckpoint } from './add-checkpoint.ts'
+import type { AddCheckpoint } from './witness.ts'
 
 /** Milliseconds for one resource. */
 const deadline = 10_000

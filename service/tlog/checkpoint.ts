@@ -1,5 +1,4 @@
 /** Checkpoints of the service's own logs: each of its log keys signs under the log's origin. */
-
 import { FormatError, LogError } from 'miniseal-protocol/errors'
 import * as checkpoints from 'miniseal-protocol/tlog/checkpoint'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'

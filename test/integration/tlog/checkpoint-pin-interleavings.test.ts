@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import { CheckpointLockDamaged, openCheckpointLock } from '../../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../../service/tlog/checkpoint.ts'
+import { openCheckpointPin, PinnedCheckpointDamaged } from '../../../service/tlog/checkpoint-pin.ts'
 import { testOrigin } from '../../support/log-records.ts'
 import { type Machine, newMachine } from '../../support/opened-log.ts'
 
@@ -71,7 +71,7 @@ class Keeper {
       })
     void current.run(gate, async () => {
       try {
-        await openCheckpointLock(this.#folder).keep(this.#checkpoint)
+        await openCheckpointPin(this.#folder).keep(this.#checkpoint)
       } catch (error) {
         this.failure = error
       }
@@ -103,7 +103,7 @@ it('is late, not damaged, when a larger checkpoint comes between any two of its 
     let steps = 0
     for (let isWhole = false; !isWhole; steps++) {
       machine = newMachine()
-      await openCheckpointLock(machine.folder).keep(note(4))
+      await openCheckpointPin(machine.folder).keep(note(4))
       const early = new Keeper(machine.folder, note(first))
       for (let step = 0; step < steps && !early.ended; step++) await early.step()
       isWhole = early.ended
@@ -111,7 +111,7 @@ it('is late, not damaged, when a larger checkpoint comes between any two of its 
       await runToEnd(other)
       await runToEnd(early)
       expect([early.failure, other.failure]).toEqual([undefined, undefined])
-      expect((await openCheckpointLock(machine.folder).find(testOrigin))?.size).toBe(Math.max(first, second))
+      expect((await openCheckpointPin(machine.folder).find(testOrigin))?.size).toBe(Math.max(first, second))
       machine.remove()
     }
     expect(steps).toBeGreaterThan(5)
@@ -129,7 +129,7 @@ it('keeps the largest one, whatever the order of many processes', async () => {
           const keepers = sizes.map((size) => new Keeper(folder, note(size)))
           await runInOrder(keepers, choices)
           expect(keepers.map((keeper) => keeper.failure)).toEqual(sizes.map(() => undefined))
-          expect((await openCheckpointLock(folder).find(testOrigin))?.size).toBe(Math.max(...sizes))
+          expect((await openCheckpointPin(folder).find(testOrigin))?.size).toBe(Math.max(...sizes))
         } finally {
           remove()
         }
@@ -148,7 +148,7 @@ it('still finds two checkpoints of one size, whatever the order', async () => {
         await runInOrder(keepers, choices)
         const failures = keepers.map((keeper) => keeper.failure).filter((failure) => failure !== undefined)
         expect(failures).toHaveLength(1)
-        expect(failures[0]).toBeInstanceOf(CheckpointLockDamaged)
+        expect(failures[0]).toBeInstanceOf(PinnedCheckpointDamaged)
       } finally {
         remove()
       }

@@ -9,7 +9,7 @@ import type { Store, Write } from '../store/store.ts'
 import type { DeviceRecord, UserRecord } from '../store/users.ts'
 import type { Appender } from './appender.ts'
 import type { BlindIndexOf } from './blind-index.ts'
-import type { LogEntryInput } from './entries.ts'
+import type { LogEntryInput } from './entry.ts'
 
 /** Public, in the leaf: why somebody was erased. */
 export const erasureReasons = ['request', 'account-closed', 'law', 'mistake'] as const
@@ -79,7 +79,7 @@ async function destroy(
     { kind: 'redact-intents', blindIndex: subjectIndex },
     { kind: 'redact-pending-entries', blindIndex: subjectIndex },
   ]
-  const leaf: LogEntryInput = { ...appender.systemLeaf('erased', { reason }), groups: { core: { why } } }
+  const leaf: LogEntryInput = { ...appender.systemEntry('erased', { reason }), groups: { core: { why } } }
   const result = await appender.commit({ writes, leaves: [leaf] })
   // Somebody else erases the same person at this moment, or the key was made just now.
   if (result.kind === 'refused' && (await store.findSubjectKey(subjectIndex)) !== undefined)

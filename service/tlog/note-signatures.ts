@@ -2,7 +2,7 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { cosignatureTime, noteVerifier } from 'miniseal-protocol/tlog/cosignature'
 import type { SignedNote, VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 /** What the known keys say of a note. */
 export interface NoteVerdict {
