@@ -65,7 +65,7 @@ export interface RunningService {
    * Sends an event to a user. Subscribed devices receive it at once, others when they connect. Durable when it
    * resolves.
    *
-   * @throws ProtocolError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
+   * @throws ProblemError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
    *   `idempotency_mismatch` when `options.id` belongs to another event.
    */
   push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>
