@@ -6,10 +6,9 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, expect, it } from 'vitest'
 import type { Channel } from '../../../miniprogram/client/node.ts'
 import { createChannel, fetchTransport } from '../../../miniprogram/client/node.ts'
-import { memoryStorage } from '../../support/memory-storage.ts'
 import { logIn } from '../../support/raw-client.ts'
-import { freePort, runMiniseal } from '../../support/service-process.ts'
 import { startTestService } from '../../support/service.ts'
+import { freePort, runMiniseal } from '../../support/service-process.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -45,7 +44,10 @@ function start(
   })
 }
 
-async function startShop(): Promise<{ readonly output: string; readonly environment: Record<string, string> }> {
+async function startShop(): Promise<{
+  readonly output: string
+  readonly environment: Record<string, string>
+}> {
   const data = mkdtempSync(join(folder, 'shop-'))
   const environment = {
     PORT: String(await freePort()),
@@ -64,7 +66,9 @@ function optionIn(output: string, name: string): string {
 
 it('mounted-shop takes an order by the command that it prints, and asks for step-up above its limit', async () => {
   const { output, environment } = await startShop()
-  const options = output.slice(output.indexOf('--origin'), output.indexOf('\nnpx miniseal call GET')).split(' ')
+  const options = output
+    .slice(output.indexOf('--origin'), output.indexOf('\nnpx miniseal call GET'))
+    .split(' ')
   const call = (...words: string[]) => runMiniseal(['call', ...words, ...options], environment).finished
   const order = await call('POST', '/orders', '-d', '{"item":"tea","count":2}')
   expect(order, order.err).toMatchObject({ code: 0 })
@@ -108,11 +112,13 @@ it('express-behind-gateway answers the verified caller and refuses direct reques
   )
 })
 
-it('fastapi-behind-gateway answers the verified caller and refuses direct requests', { timeout: 300_000 }, async () => {
+it('fastapi-behind-gateway answers the verified caller and refuses direct requests', {
+  timeout: 300_000,
+}, async () => {
   const environment = join(folder, 'venv')
-  execFileSync('python3', ['-m', 'venv', environment])
+  execFileSync('python3', ['-m', 'venv', '--system-site-packages', environment])
   const requirements = join(root, 'examples/fastapi-behind-gateway/requirements.txt')
-  execFileSync(join(environment, 'bin/pip'), ['install', '--quiet', '-r', requirements])
+  execFileSync(join(environment, 'bin/pip'), ['install', '--quiet', '--retries', '0', '-r', requirements])
   const port = await freePort()
   const args = ['--app-dir', 'examples/fastapi-behind-gateway', '--port', String(port), 'main:app']
   await throughGateway(port, (MINISEAL_ORIGIN) =>
@@ -137,15 +143,24 @@ it('mini-program-page lists the orders, places one, and shows an error as a text
   const { output } = await startShop()
   const sandbox = optionIn(output, 'sandbox')
   const appid = optionIn(output, 'appid')
+  const stored = new Map<string, string>()
   const channel = createChannel({
     origin: optionIn(output, 'origin'),
     appid,
     roots: [optionIn(output, 'root')],
     transport: fetchTransport(),
-    storage: memoryStorage(),
+    storage: {
+      get: async (key) => stored.get(key),
+      set: async (key, value) => void stored.set(key, value),
+      remove: async (key) => void stored.delete(key),
+    },
+    platform: { platform: 'test', base: process.version },
     random: async (length) => crypto.getRandomValues(new Uint8Array(length)),
     login: async () => {
-      const answer = await fetch(`${sandbox}/sandbox/codes`, { method: 'POST', body: JSON.stringify({ appid }) })
+      const answer = await fetch(`${sandbox}/sandbox/codes`, {
+        method: 'POST',
+        body: JSON.stringify({ appid }),
+      })
       return ((await answer.json()) as { code: string }).code
     },
   })
