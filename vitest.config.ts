@@ -1,16 +1,30 @@
 /**
- * The tests in tiers: `npm test` runs the projects `unit` and `integration`, `npm run test:e2e` runs `e2e` and `postgres`,
- * `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
+ * The tests in tiers: `npm test` runs the projects `unit` and `integration*`, `npm run test:e2e` runs `e2e`, `processes` and
+ * `postgres`, `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
  */
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** The test files below `test/` whose text matches. */
+function filesWith(folders: RegExp, text: RegExp): string[] {
+  return readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((file) => folders.test(file) && file.endsWith('.test.ts'))
+    .map((file) => `test/${file}`)
+    .filter((file) => text.test(readFileSync(file, 'utf8')))
+}
+
 /** Suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
-const engineSuites = readdirSync('test', { recursive: true, encoding: 'utf8' })
-  .map((file) => `test/${file}`)
-  .filter((file) => /^test\/(?:integration|long)\/.*\.test\.ts$/.test(file))
-  .filter((file) => /describe(?:OnBothEngines|WithBothDatabases)\(/.test(readFileSync(file, 'utf8')))
+const engineSuites = filesWith(/^(?:integration|long)\//, /describe(?:OnBothEngines|WithBothDatabases)\(/)
+
+/** Files that start the service or other programs as processes: each start costs seconds of CPU. */
+const withProcesses = filesWith(
+  /^integration\//,
+  /\b(?:startServiceProcess|startMeasuredProcess|runMiniseal|startWriter|compiledMain)\b|spawnSync\('python3'/,
+)
+
+/** A mock of a module needs a module graph of its own. */
+const withMocks = filesWith(/^integration\//, /\bvi\.mock\(/)
 
 /** Databases of tests need no disk: an fsync in memory takes 0.1 ms instead of several. */
 const memoryFolder = hasSpace('/dev/shm') ? { TMPDIR: '/dev/shm' } : {}
@@ -39,9 +53,9 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
@@ -57,11 +71,20 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: [...withMocks, ...withProcesses],
           // One import of the service for all files of a worker.
           isolate: false,
           env: memoryFolder,
           globalSetup,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'integration-mocks', include: withMocks, env: memoryFolder, globalSetup },
+      },
+      {
+        extends: true,
+        test: { name: 'processes', include: withProcesses, isolate: false, env: memoryFolder, globalSetup },
       },
       {
         extends: true,
@@ -84,6 +107,9 @@ export default defineConfig({
             'bench/**/*.test.ts',
           ],
           env: fewRounds,
+          // Browsers, compilers and package managers.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           globalSetup,
         },
       },
@@ -93,6 +119,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           env: { TEST_ENGINES: 'sqlite,postgres' },
+          testTimeout: 600_000,
           globalSetup,
         },
       },

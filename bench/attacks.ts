@@ -21,9 +21,9 @@ interface Load {
   readonly options?: ServiceOptions
   /** Written before the service starts. */
   readonly hasEntries?: boolean
-  /** What an answer to the payment may be; paid where nothing is said. */
+  /** Whether a response to the payment is acceptable; by default only a success. */
   readonly isGood?: (status: number, code: unknown) => boolean
-  /** Nobody can log in, whatever the service does: shown, and not judged. */
+  /** False where no service could log anybody in: reported, not judged. */
   readonly isLoginJudged?: boolean
   readonly begin?: (attacked: AttackedService) => Promise<void> | void
 }

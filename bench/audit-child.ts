@@ -1,4 +1,4 @@
-/** One command in a process of its own, with the memory that it took at most: on the last line of standard error. */
+/** Runs `audit verify` in a child process and prints its time and peak memory as the last line of standard error. */
 import { verify } from '../service/cli/audit-verify.ts'
 
 const startedAt = performance.now()

@@ -43,7 +43,7 @@ describe('the load generator', () => {
     expect(latency.minNonZeroValue).toBeGreaterThan(150_000)
   })
 
-  it('sends the next request when an answer has come, until none is left', async () => {
+  it('sends the next request after each response until none remains', async () => {
     const port = await stallingServer(0)
     const { answers, isWhole, seconds } = await closedLoop([port], 3, 30, prepared(50))
     expect([answers.length, isWhole]).toEqual([50, false])
@@ -64,7 +64,7 @@ describe('the report', () => {
     expect([median([9, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5])
   })
 
-  it('says of each target whether it is reached', () => {
+  it('reports for each target whether it is reached', () => {
     const row = (name: string, byClock: number, byProcessor: number) => {
       const figures = { perSecond: 1, perCpuSecond: 1, p50: 1, p99: 1 }
       return { name, ...figures, ours: { byClock, byProcessor } }

@@ -1,4 +1,4 @@
-/** What every section works with: a folder, a load generator, and a place to say what is going on. */
+/** What every section uses: a folder, a load generator and progress output. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

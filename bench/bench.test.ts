@@ -43,7 +43,7 @@ async function bench(
 }
 
 describe('npm run bench', () => {
-  it('measures every section, writes its figures, and says of each target whether it is reached', async () => {
+  it('measures every section, writes its results, and reports for each target whether it is reached', async () => {
     const json = join(folder, 'figures.json')
     const brief = ['--seconds', '0.1', '--rounds', '1', '--connections', '1,4']
     const few = ['--sizes', '300,600', '--sockets', '4', '--sessions', '4']
@@ -122,7 +122,7 @@ describe.each(peerSchemes)('the peer %s', (scheme: PeerScheme) => {
     return request
   }
 
-  it('answers what is right, and its client can tell', async () => {
+  it('accepts valid requests, and its client verifies the response', async () => {
     const request = await prepare()
     const answer = await connection.send(request.bytes)
     expect(answer.status).toBe(200)

@@ -26,7 +26,7 @@ import {
 } from '../test/integration/store/records.ts'
 import { pendingEntry } from '../test/support/log-records.ts'
 
-/** What a process is told to do. */
+/** The task of one process. */
 interface Task {
   readonly url: string
   readonly process: number

@@ -21,7 +21,7 @@ export interface DeploymentOptions {
   /** Sessions that send. */
   readonly people: number
   readonly nodeOptions?: readonly string[]
-  /** Instead of a database of its own: one that was filled before. */
+  /** A filled database instead of a new one. */
   readonly database?: { readonly location: string; readonly masterKey: string }
 }
 
@@ -31,14 +31,14 @@ export interface Deployment {
   cpu(): Promise<number>
   /** Of all service processes together, bytes. */
   rss(): Promise<number>
-  /** Where the database is, as `MINISEAL_DATABASE` says it. */
+  /** The database as in `MINISEAL_DATABASE`. */
   readonly location: string
   readonly masterKey: string
   /** Also called again. */
   stop(): Promise<void>
 }
 
-/** Sessions that send, where nothing else is said: one for each connection. */
+/** Default number of sending sessions: one for each connection. */
 export function peopleOf({ sessions }: Pick<BenchOptions, 'sessions'>): number {
   return Math.min(64, sessions)
 }
@@ -102,7 +102,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((all, value) => all + value, 0)
 }
 
-/** Where PostgreSQL is; absent: what needs it is left out. */
+/** The PostgreSQL server; undefined skips what needs it. */
 export function postgresUrl(): string | undefined {
   return process.env.TEST_POSTGRES_URL || undefined
 }

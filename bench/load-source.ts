@@ -53,7 +53,7 @@ export class LoadSource {
   }
 
   /**
-   * One round. The first of a kind is preceded by a short one that does not count: it warms both sides up, and says how
+   * One round. The first of a kind is preceded by a short warm-up that does not count and that shows how
    * many requests a round takes.
    */
   async round(round: Round): Promise<RoundFigures> {

@@ -50,7 +50,7 @@ made (default: the system's folder for temporary files). The exit code is 0 whet
 wrong call, 1 when something that was measured failed.
 `
 
-/** A wrong call; the message says what is wrong. */
+/** Invalid usage; the message names the option. */
 export class UsageError extends Error {}
 
 const whole = {
@@ -138,7 +138,7 @@ function listOf(
   return numbers
 }
 
-/** @param least also says whether fractions are allowed: below 1 */
+/** @param least minimum; fractions are allowed when it is below 1 */
 function numberOf(name: string, text: string | undefined, otherwise: number, least: number): number {
   if (text === undefined) return otherwise
   const value = Number(text)

@@ -1,4 +1,4 @@
-/** Starts the benchmark's programs, each in a process of its own, as plain JavaScript. */
+/** Starts the benchmark's programs as child processes, compiled to JavaScript. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const names = ['service', 'peer', 'sandbox', 'floor', 'generator'] as const
 export type ProgramName = (typeof names)[number]
 
 /**
- * Compiles the programs without what a loader adds to each function: what is measured must run as it is installed.
+ * Compiles the programs, so that the measured code runs as installed, without a TypeScript loader.
  *
  * @throws Error when esbuild finds one.
  */
@@ -38,7 +38,7 @@ export async function compilePrograms(): Promise<void> {
 
 export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>
-  /** Where what it prints goes. */
+  /** The file for its output. */
   readonly output: string
   /** Of Node, for example `--cpu-prof`. */
   readonly nodeOptions?: readonly string[]
@@ -46,7 +46,7 @@ export interface ProgramOptions {
 
 type Asked<C extends Calls, K extends keyof C> = Awaited<ReturnType<C[K]>>
 
-/** A running program; `C` is what it answers. */
+/** A running program; `C` lists its calls. */
 export class Program<C extends Calls> {
   readonly #child: ChildProcess
   readonly #output: string
@@ -62,7 +62,7 @@ export class Program<C extends Calls> {
     })
     child.on('exit', (code, signal) => {
       const error = `the program ended (${code ?? signal}): ${readFileSync(this.#output, 'utf8').slice(-2_000)}`
-      for (const [id, tell] of this.#waiting) tell({ id, error })
+      for (const [id, settle] of this.#waiting) settle({ id, error })
       this.#waiting.clear()
     })
   }
@@ -98,7 +98,7 @@ export class Program<C extends Calls> {
     return (await this.ask('usage' as keyof C & string, ...([] as never))) as unknown as Usage
   }
 
-  /** Lets it finish; kills it when it does not. */
+  /** Stops it; SIGKILL after 20 seconds. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = once(this.#child, 'exit')

@@ -1,4 +1,4 @@
-/** What a run has found, as it is written to a file too. */
+/** The results of a run, also the format of `--json`. */
 import type { CompareFigures } from './sections/compare.ts'
 import type { FloorFigures } from './sections/floor.ts'
 import type { GrowthFigures } from './sections/growth.ts'

@@ -114,6 +114,6 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
-  // What was being measured does not know of it; its programs end with this process.
+  // Child programs end with this process.
   process.exit(1)
 }

@@ -5,14 +5,14 @@ import { secureHeaders } from 'hono/secure-headers'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { createEntryAccessLog } from './admin/api/access-log.ts'
-import type { AuditParts } from './admin/api/parts.ts'
+import type { AuditParts } from './admin/api/context.ts'
 import { auditRoutes } from './admin/web-routes.tsx'
+import type { Records } from './audit-log.ts'
 import type { ExchangeContext } from './channel/context.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import type { MetricsAccess, MetricsText } from './observability/metrics.ts'
 import { metricsHandler } from './observability/metrics.ts'
 import { referenceRoutes } from './reference/routes.ts'
-import type { Records } from './tlog/audit-log.ts'
 import { logRoutes, type VerifyAuditor } from './tlog/log-routes.ts'
 import type { LogStatus, RunningLog } from './tlog/open-log.ts'
 import {
@@ -120,7 +120,7 @@ function logState(status: LogStatus | undefined): Record<string, unknown> {
     size: status.size,
     checkpoint_size: status.checkpointSize,
     checkpoint_age: status.checkpointAge,
-    pending: status.staged,
+    pending: status.pending,
     witnesses: status.witnesses,
   }
 }

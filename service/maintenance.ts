@@ -8,7 +8,7 @@ import type { SecretWrapper } from './keys/wrapping.ts'
 import type { Store } from './store/store.ts'
 import type { Appender } from './tlog/appender.ts'
 import { createCheckpointGc } from './tlog/checkpoint-gc.ts'
-import { logKeyChanges } from './tlog/key-leaves.ts'
+import { logKeyChanges } from './tlog/lifecycle-entries.ts'
 
 /** Milliseconds between two rounds. */
 const defaultPeriod = 15_000
@@ -67,7 +67,7 @@ async function runRound(options: MaintenanceOptions): Promise<number | undefined
   await rotateWhenDue(logKeyChanges(store, appender), wrapper, keyring, now())
   const trusted = clock.trustedTime()
   if (trusted !== undefined) await prune(store, trusted)
-  await appender.logLostIntents(now() - maxWorkDuration)
+  await appender.logAbandonedIntents(now() - maxWorkDuration)
   return trusted
 }
 

@@ -1,4 +1,4 @@
-/** One attack in a process of its own: `attacker.ts NAME JSON`, until it is killed. Says `attacking` once it has begun. */
+/** Runs one attack until it is killed: `attacker.ts NAME JSON`. Prints `attacking` once it has begun. */
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
@@ -10,7 +10,7 @@ import { comeFrom } from './victims.ts'
 
 export const attackerAddress = '127.0.0.66'
 
-/** What an attacker is told. */
+/** The parameters of an attack. */
 export interface Order {
   readonly environment: Readonly<Record<string, string>>
   readonly sandboxUrl: string
@@ -38,7 +38,7 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   hung: async () => {
     const session = await logIn(service)
     begin()
-    // One that is refused comes again after a second, as `Retry-After` says: signing them costs the same two cores.
+    // A refused request is repeated after a second, as `Retry-After` asks: signing costs the same two cores.
     await inParallel(300, async () => {
       await session.send({ method: 'POST', path: '/hang/on', body: {} })
       await sleep(1_000)
@@ -118,7 +118,7 @@ function sendUnread(text: string): Promise<void> {
 
 async function floodLogins(make: (size: number) => string, isPacked: boolean): Promise<void> {
   const target: TestService = { ...service, code: async () => 'no-code' }
-  // The largest that a frame holds; and the largest that is said to be read.
+  // The largest content that a frame holds, and the largest that is parsed.
   const bodies = [1_000_000, 16_000].map((size) => Buffer.from(make(size)))
   const contents = isPacked ? bodies.map((body) => gzipSync(body)) : bodies
   const frames: Uint8Array[] = []

@@ -1,4 +1,4 @@
-/** A service in a process of its own, with the limits of production, a small backend and a WeChat that can hang. */
+/** A service in a child process with production limits, a small backend, and a WeChat API that can hang. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'

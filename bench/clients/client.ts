@@ -1,4 +1,4 @@
-/** What a load generator knows of one scheme: how its requests are made, and how its answers are read. */
+/** One scheme for the load generator: builds its requests and reads its responses. */
 import type { WireAnswer } from '../load/connection.ts'
 import type { Prepared } from '../load/loops.ts'
 
@@ -20,11 +20,11 @@ export interface PeerClient extends SchemeClient {
   expired(): Promise<Prepared>
 }
 
-/** Where a scheme's service is, and what its clients were told of it. */
+/** The address of a scheme's service and the credentials of its clients. */
 export interface Target {
   /** Every process of it. */
   readonly ports: readonly number[]
-  /** What the program said at its start, for its clients alone. */
+  /** Output of the program at its start, for its clients. */
   readonly secrets: Readonly<Record<string, string>>
 }
 

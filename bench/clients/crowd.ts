@@ -45,7 +45,7 @@ export class Crowd {
         const { status } = await socket.request(session, { path: '/wallet' })
         if (status === 200) this.#sockets.push(socket)
       } catch {
-        // Counted by its absence: the caller says how many there are.
+        // Counted by its absence: the caller knows the total.
       }
     })
     return this.#sockets.length

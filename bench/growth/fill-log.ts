@@ -1,4 +1,4 @@
-/** Entries of a log, as many as one likes: copies of a real one, each with an id, a leaf and a place of its own. */
+/** Fills a log with copies of a real entry, each with its own id, leaf and index. */
 import { randomBytes } from 'node:crypto'
 import type Database from 'better-sqlite3'
 import { globalIndexOf } from '../../service/store/tlog-entries.ts'

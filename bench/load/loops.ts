@@ -16,7 +16,7 @@ export interface LoopResult {
   readonly seconds: number
   /** Microseconds. */
   readonly latency: Histogram
-  /** How late requests left because this process was busy, in microseconds; of an open loop. */
+  /** Open loop: how long requests were delayed because this process was busy, in microseconds. */
   readonly lateness: Histogram
   /** Of this process's event loop, 0 to 1. */
   readonly utilisation: number
@@ -59,7 +59,7 @@ export async function closedLoop(
 
 /**
  * Requests become due at a steady rate, whatever the service does; time that one waits for a free connection is part of
- * its latency, so that a service which stands still is not asked less ("coordinated omission"). How late this process
+ * its latency, so that a stalled service does not receive fewer requests ("coordinated omission"). How late this process
  * itself notices is kept apart: that is no delay of the service.
  */
 export async function openLoop(

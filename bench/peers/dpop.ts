@@ -31,7 +31,7 @@ import { PeerRefusal } from './records.ts'
 /** How content keys come about. */
 export type KeyMode = 'dir' | 'ECDH-ES'
 
-/** What the load generator is told of one client. */
+/** Credentials of one client for the load generator. */
 export interface DpopPerson {
   readonly key: JWK
   readonly token: string

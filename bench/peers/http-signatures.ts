@@ -18,7 +18,7 @@ import type { CreatePeer } from './peer.ts'
 import { peerOrigin, peerPeople, requestWindow } from './peer.ts'
 import { PeerRefusal } from './records.ts'
 
-/** What the load generator is told of one client. */
+/** Credentials of one client for the load generator. */
 export interface SigningPerson {
   readonly id: string
   /** PKCS #8. */

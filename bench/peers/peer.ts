@@ -1,4 +1,4 @@
-/** What every peer is: an app, and what its clients are told when they enrol. */
+/** The interface of a peer: an app and the enrolment of its clients. */
 import type { Hono } from 'hono'
 import type { PeerRecords } from './records.ts'
 

@@ -1,6 +1,6 @@
 /**
  * The ceiling: JSON over HTTP with the same handler and the same durable record. It protects nothing but against the same
- * nonce twice, from clients that say the truth.
+ * nonce twice, from honest clients.
  */
 import { Hono } from 'hono'
 import { answerTransfer } from '../transfer-handler.ts'

@@ -19,7 +19,7 @@ export interface PeerRequest {
   readonly evidence: string
 }
 
-/** A request that is refused, with what its sender is told. */
+/** A rejected request, with the response for its sender. */
 export class PeerRefusal extends Error {
   readonly status: 400 | 401 | 409
 
@@ -41,7 +41,7 @@ const retention = 300
 export function openPeerRecords(path: string): PeerRecords {
   const connection = new Database(path)
   connection.pragma('journal_mode = WAL')
-  // As durable as FULL: the group commit flushes the WAL itself before anybody is told.
+  // As durable as FULL: the group commit syncs the WAL itself before any response.
   connection.pragma('synchronous = NORMAL')
   connection.exec(`
     create table nonces (sender text not null, nonce text not null, expires_at integer not null,

@@ -26,7 +26,7 @@ import { PeerRefusal } from './records.ts'
 
 export const payScheme = 'WECHATPAY2-SHA256-RSA2048'
 
-/** What the load generator is told of one client. */
+/** Credentials of one client for the load generator. */
 export interface PayPerson {
   readonly merchant: string
   /** PKCS #8. */

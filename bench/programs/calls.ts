@@ -44,7 +44,7 @@ export function serveCalls(calls: Calls, stop: () => Promise<void> = async () =>
     }
   })
   process.on('disconnect', () => stop().finally(() => process.exit(0)))
-  // Of a terminal it goes to all of them; the parent says when to end.
+  // A terminal sends it to the whole process group; the parent decides when to end.
   process.on('SIGINT', () => {})
   // The parent may be gone by now.
   if (process.connected) tell({ id: 0, value: 'ready' })

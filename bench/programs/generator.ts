@@ -1,4 +1,4 @@
-/** The load generator: makes requests, sends them, checks what came, and says whether it was itself too slow. */
+/** The load generator: builds requests, sends them, checks responses, and reports when it was the bottleneck. */
 import type { SchemeClient, Shape, Target } from '../clients/client.ts'
 import { Crowd } from '../clients/crowd.ts'
 import { createClient, type Scheme } from '../clients/schemes.ts'
@@ -34,7 +34,7 @@ export interface RunFigures {
   readonly p50: number
   readonly p99: number
   readonly max: number
-  /** 99 % of requests left no later than this after they were due, in milliseconds; of an open loop. */
+  /** Open loop: 99th percentile of the delay between due time and sending, in milliseconds. */
   readonly lateness: number
   /** Of the generator's event loop, 0 to 1. */
   readonly utilisation: number
@@ -75,7 +75,7 @@ export const generatorCalls = {
 
 export type GeneratorCalls = typeof generatorCalls
 
-/** Every status, and what a sample says inside. @throws Error for the first wrong answer. */
+/** Checks every status and a sample of the contents. @throws Error for the first wrong response. */
 async function checkAnswers({ answers }: LoopResult): Promise<void> {
   for (const [index, { request, answer }] of answers.entries()) {
     if (answer.status !== 200) throw new Error(`answered with ${answer.status}: ${answer.body.slice(0, 500)}`)

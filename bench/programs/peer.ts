@@ -1,4 +1,4 @@
-/** A peer in a process of its own. `BENCH_PEER` says which, `BENCH_DATABASE` where its records go. */
+/** A peer in a child process: `BENCH_PEER` names it, `BENCH_DATABASE` is its database. */
 import { serve } from '@hono/node-server'
 import { createDpop } from '../peers/dpop.ts'
 import { createHttpSignatures } from '../peers/http-signatures.ts'

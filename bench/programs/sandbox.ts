@@ -1,4 +1,4 @@
-/** The WeChat sandbox, in a process of its own, so that what it takes is not counted for the service. */
+/** The WeChat sandbox in a child process, so that its cost does not count for the service. */
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { app } from '../wechat-app.ts'
 import { serveCalls } from './calls.ts'

@@ -2,7 +2,7 @@
 
 export type Cell = string | number
 
-/** @param rows as many cells each as there are titles; numbers stand on the right */
+/** @param rows one cell for each title; numbers are right-aligned */
 export function table(titles: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const texts = [titles, ...rows.map((row) => row.map(textOf))]
   const widths = titles.map((_, column) => Math.max(3, ...texts.map((row) => row[column]?.length ?? 0)))

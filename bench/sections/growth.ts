@@ -21,7 +21,7 @@ export interface GrowthRow {
 
 export interface GrowthFigures {
   readonly rows: readonly GrowthRow[]
-  /** What is lost from the smallest to the largest, 0 to 1: from the median of the ratios within each round. */
+  /** The relative slowdown from the smallest to the largest database, 0 to 1: the median over the rounds. */
   readonly loss: number
   /** Of the database, for each sealed POST, everything included. */
   readonly diskBytes: number
@@ -80,7 +80,7 @@ function rowOf(size: number, taken: readonly RoundFigures[]): GrowthRow {
   }
 }
 
-/** What a short life has left behind: a service started, used and stopped. */
+/** The disk usage of a service that was started, used and stopped. */
 interface Young {
   readonly folder: string
   readonly masterKey: string

@@ -10,7 +10,7 @@ import type { Language } from '../messages/language.ts'
 import { languageOf } from '../messages/language.ts'
 import { packageRoot } from '../package-root.ts'
 import { auditApi } from './api/api.ts'
-import type { AuditParts } from './api/parts.ts'
+import type { AuditParts } from './api/context.ts'
 
 /** No other origins, no inline code, no framing. */
 const policy = [

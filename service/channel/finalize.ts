@@ -6,7 +6,7 @@ import type { ProblemContext } from '../problems/document.ts'
 import { writeProblem } from '../problems/document.ts'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
-import { endLeaves } from '../tlog/session-leaves.ts'
+import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
 import type { Command } from './claim.ts'
 import { usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
@@ -74,7 +74,11 @@ async function finalizeAnswer(
     acr: caller.acr,
     ...(soterCounter === undefined ? {} : { soterCounter }),
   }
-  const ended = endLeaves(context.appender, writes, { by: 'user', user: caller.user, app: caller.appid })
+  const ended = sessionEndEntries(context.appender, writes, {
+    by: 'user',
+    user: caller.user,
+    app: caller.appid,
+  })
   try {
     const result = await context.appender.commit({
       writes: [...writes, ...resolutionOf(context, command, storedReply(command, 'done', reply))],
@@ -138,7 +142,7 @@ async function finalizeFailure(
     return { ...answer, receipt }
   } catch (error) {
     // The recovery job logs leftover intents.
-    if (command.intent === undefined) context.appender.countMissing()
+    if (command.intent === undefined) context.appender.countGap()
     if (!isPromise) return answer
     const outcome = refusal.outcome === 'none' ? 'unknown' : undefined
     return refusalAnswer(context, toProblem(error).with({ step: 'handler', outcome }), requestContext)
@@ -194,7 +198,7 @@ export async function logRefusal(
 ): Promise<Uint8Array | undefined> {
   if (refusal.cause instanceof StoreUnavailable) {
     // Another query would only make other requests wait.
-    context.appender.countMissing()
+    context.appender.countGap()
     return undefined
   }
   return await context.appender.refuse(

@@ -1,6 +1,6 @@
 /** `miniseal audit erase`: forgets a person, and keeps every proof. */
 import { parseArgs } from 'node:util'
-import { type ErasureReason, eraseUser, erasureReasons } from '../tlog/erasure.ts'
+import { type ErasureReason, eraseUser, erasureReasons } from '../tlog/crypto-shredding.ts'
 import type { Command } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'

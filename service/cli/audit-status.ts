@@ -1,6 +1,6 @@
 /** `miniseal audit status`: how the log is, and whether it may go on. */
 import { parseArgs } from 'node:util'
-import { parseCheckpointNote } from '../tlog/checkpoint-note.ts'
+import { parseCheckpointNote } from '../tlog/checkpoint.ts'
 import { type Assessment, assessLog, refusalTexts } from '../tlog/log-health.ts'
 import { type LogSituation, needs, withLog } from './audit-places.ts'
 import type { Command, ExitCode, Terminal } from './command.ts'
@@ -31,11 +31,11 @@ async function show({ paths, now }: LogSituation, terminal: Terminal): Promise<E
     return 0
   }
   const line = (name: string, text: string): void => terminal.out(`${name.padEnd(12)} ${text}\n`)
-  const { state, checkpoint, lockedCheckpoint } = assessment
+  const { state, checkpoint, pinnedCheckpoint } = assessment
   line('origin', state?.origin ?? paths.origin)
   line('size', `${state?.size ?? 0} leaves, ${await store.countPending()} waiting for their place`)
   line('checkpoint', checkpoint === undefined ? 'none yet' : describe(checkpoint, now))
-  line('anchor', lockedCheckpoint === undefined ? 'none here' : `${lockedCheckpoint.size} leaves`)
+  line('anchor', pinnedCheckpoint === undefined ? 'none here' : `${pinnedCheckpoint.size} leaves`)
   for (const { name, log, size, failure } of await store.listWitnesses()) {
     const behind =
       log === state?.log ? `${Math.max(0, (checkpoint?.size ?? 0) - size)} leaves behind` : 'not yet'
@@ -63,7 +63,7 @@ function conclude(assessment: Exclude<Assessment, { kind: 'unstarted' }>, termin
   }
   const { refusal } = assessment
   const remedy =
-    refusal === 'anchor-missing'
+    refusal === 'pinned-checkpoint-missing'
       ? 'miniseal audit trust-database, if it was not put back from a backup; else miniseal audit new-origin'
       : 'miniseal audit new-origin, when you know why'
   terminal.out(`the log does NOT go on (${refusal}): ${refusalTexts[refusal]}\n${remedy}\n`)

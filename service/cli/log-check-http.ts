@@ -1,11 +1,11 @@
 /** The check of a log over HTTP: its checkpoint, its tiles, and with a token its entries. */
 
+import { readLeaf } from '../tlog/fsck/check-entry.ts'
+import type { FoundEntry } from '../tlog/fsck/check-tree.ts'
 import { checkTree } from '../tlog/fsck/check-tree.ts'
 import { ClaimRefused, readClaim } from '../tlog/fsck/claims.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
 import { HttpLogFailed, httpLog, readHttpCheckpoint } from '../tlog/fsck/http-log.ts'
-import { readLeaf } from '../tlog/fsck/leaf-columns.ts'
-import type { FoundEntry } from '../tlog/fsck/log-source.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 import type { VerifyOptions, VerifyResult } from './log-check.ts'

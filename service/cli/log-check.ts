@@ -13,15 +13,19 @@ import type { Store } from '../store/store.ts'
 import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
 import type { CheckedLog, ClaimedTree } from '../tlog/fsck/check-database.ts'
 import { checkDatabase } from '../tlog/fsck/check-database.ts'
-import type { DetailCheck } from '../tlog/fsck/check-detail.ts'
-import { checkDetails } from '../tlog/fsck/check-detail.ts'
-import type { CheckpointLockFile, KeysOf } from '../tlog/fsck/claims.ts'
-import { ClaimRefused, checkpointLockClaims, readCheckpointLock, readClaimFile } from '../tlog/fsck/claims.ts'
-import type { ExplainedLoss } from '../tlog/fsck/explained-losses.ts'
-import { explainLosses } from '../tlog/fsck/explained-losses.ts'
+import type { DetailCheck } from '../tlog/fsck/check-entry.ts'
+import { checkDetails } from '../tlog/fsck/check-entry.ts'
+import type { ExplainedLoss, KeysOf, PinnedCheckpointFile } from '../tlog/fsck/claims.ts'
+import {
+  ClaimRefused,
+  explainLosses,
+  pinnedCheckpointClaims,
+  readClaimFile,
+  readPinnedCheckpoints,
+} from '../tlog/fsck/claims.ts'
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
-import { findLastCheck, keepLastCheck } from '../tlog/fsck/last-check.ts'
+import { findLastCheck, saveLastCheck } from '../tlog/fsck/last-check.ts'
 import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
@@ -57,10 +61,10 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
       `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
     )
   }
-  const checkpointLock = await readCheckpointLock(paths.dataFolder)
+  const checkpointPin = await readPinnedCheckpoints(paths.dataFolder)
   const store = await openStore(database, { isSnapshot: true })
   try {
-    return await verifyStore(store, { ...paths, checkpointLock }, options, terminal)
+    return await verifyStore(store, { ...paths, checkpointPin }, options, terminal)
   } finally {
     await store.close()
   }
@@ -71,8 +75,8 @@ async function verifyStore(
   {
     dataFolder,
     masterKeys,
-    checkpointLock,
-  }: OperatorPaths & { readonly checkpointLock: readonly CheckpointLockFile[] },
+    checkpointPin,
+  }: OperatorPaths & { readonly checkpointPin: readonly PinnedCheckpointFile[] },
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {
@@ -82,13 +86,13 @@ async function verifyStore(
   }
   const findings = collectFindings()
   const keys = await findLogKeys(store, wrapper, options.vkeys)
-  const checkpointLocks = checkpointLockClaims(checkpointLock, keys.keysOf, findings)
+  const pinnedCheckpoints = pinnedCheckpointClaims(checkpointPin, keys.keysOf, findings)
   const given = await readGiven(options.checkpoints, keys.keysOf)
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
   const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
   const keyed = wrapper === undefined ? undefined : await keyedChecks(store, wrapper, findings)
   const details = keyed?.details
-  const { claimed, losses } = await explainLosses(store, { own: [...checkpointLocks, ...before], given })
+  const { claimed, losses } = await explainLosses(store, { own: [...pinnedCheckpoints, ...before], given })
   const progress = startProgress(terminal, 'verifying')
   const report = await checkDatabase({
     store,
@@ -96,7 +100,7 @@ async function verifyStore(
     keysOf: keys.keysOf,
     claimed,
     checkDetail: details?.check,
-    seeStaged: details?.seeStaged,
+    seePending: details?.seePending,
     macs: keyed?.macs,
     since: new Map(options.isIncremental ? (last ?? []).map((log) => [log.origin, log]) : []),
     onProgress: progress.show,
@@ -108,7 +112,7 @@ async function verifyStore(
     entries: report.entries,
     checkpoints: report.checkpoints,
     staged: report.staged,
-    checkpointLocks: checkpointLocks.map(({ origin, size }) => ({ origin, size })),
+    pinnedCheckpoints: pinnedCheckpoints.map(({ origin, size }) => ({ origin, size })),
     given: given.map(({ origin, size }) => ({ origin, size })),
     keys: keys.from,
     losses,
@@ -122,7 +126,7 @@ type Checked = Readonly<{
   entries: number
   checkpoints: number
   staged: number
-  checkpointLocks: readonly { readonly size: number }[]
+  pinnedCheckpoints: readonly { readonly size: number }[]
   given: readonly { readonly size: number }[]
   losses: readonly ExplainedLoss[]
   keys: 'given' | 'master-key' | 'database'
@@ -131,13 +135,13 @@ type Checked = Readonly<{
 }>
 
 function linesOf(checked: Checked, logs: number): readonly string[] {
-  const { entries, checkpoints, staged, checkpointLocks, given, losses, keys, details, since } = checked
+  const { entries, checkpoints, staged, pinnedCheckpoints, given, losses, keys, details, since } = checked
   const from = since === null ? '' : `, on from ${since.join(' and ')}`
   return [
     ...(logs === 0 ? ['no log has been started in this database'] : []),
     `checked: ${entries} entries, ${checkpoints} checkpoints${from}`,
-    checkpointLocks.length > 0
-      ? `anchor: ${checkpointLocks.map(({ size }) => size).join(' and ')}`
+    pinnedCheckpoints.length > 0
+      ? `anchor: ${pinnedCheckpoints.map(({ size }) => size).join(' and ')}`
       : 'no anchor in MINISEAL_DATA: a restored backup cannot be told from the log',
     ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
     ...losses.map(
@@ -228,7 +232,7 @@ async function keep(
   terminal: Terminal,
 ): Promise<void> {
   try {
-    await keepLastCheck(folder, wrapper, logs)
+    await saveLastCheck(folder, wrapper, logs)
   } catch {
     terminal.err('the result cannot be kept in MINISEAL_DATA: --since last will not begin here\n')
   }

@@ -15,8 +15,8 @@ import type { Store } from '../store/store.ts'
 import { createAppender } from '../tlog/appender.ts'
 import type { BlindIndexOf } from '../tlog/blind-index.ts'
 import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
-import type { RetentionSettings } from '../tlog/retention.ts'
 import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
+import type { RetentionSettings } from '../tlog/settings.ts'
 import { readLogSettings } from '../tlog/settings.ts'
 import type { FindSubjectKey } from '../tlog/subject-keys.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
@@ -103,7 +103,7 @@ function createAccessLogger(
   return async (kind, facts) => {
     const { kind: outcome } = await appender.commit({
       writes: [],
-      leaves: [appender.systemLeaf(kind, facts)],
+      leaves: [appender.systemEntry(kind, facts)],
     })
     if (outcome !== 'committed')
       throw new CommandFailed('what is done here cannot be logged, so it is not done')

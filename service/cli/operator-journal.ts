@@ -6,8 +6,8 @@ import { createSecretWrapper } from '../keys/wrapping.ts'
 import type { Store, Write } from '../store/store.ts'
 import { type Appender, createAppender } from '../tlog/appender.ts'
 import { type BlindIndexOf, createBlindIndex } from '../tlog/blind-index.ts'
+import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
 import { createRowMacs } from '../tlog/row-macs.ts'
-import { endLeaves } from '../tlog/session-leaves.ts'
 import { createSubjectKeys } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 
@@ -52,7 +52,7 @@ export async function commitEnd(
   writes: readonly Write[],
 ): Promise<boolean> {
   const { appender } = await openOperatorAppender(store, terminal)
-  const leaves = endLeaves(appender, writes, { by: 'operator', user })
+  const leaves = sessionEndEntries(appender, writes, { by: 'operator', user })
   return (await appender.commit({ writes, leaves })).kind === 'committed'
 }
 

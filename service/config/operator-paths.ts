@@ -1,8 +1,8 @@
 /** Configuration of commands that use a database or a log without the full configuration of the service. */
 import { findDevelopmentMasterKey } from '../keys/master-keys.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
-import type { RetentionSettings } from '../tlog/retention.ts'
-import { parseRetention } from '../tlog/retention.ts'
+import type { RetentionSettings } from '../tlog/settings.ts'
+import { parseRetention } from '../tlog/settings.ts'
 import type { Environment } from './environment.ts'
 import { ConfigError, locateDatabase, parseMode, presentValues, readMasterKeys } from './environment.ts'
 import { variables } from './variables.ts'

@@ -10,7 +10,7 @@ import type { RouteState, UpstreamFault } from '../gateway/upstream-pool.ts'
 import type { DiskGuard } from '../limits/disk.ts'
 import type { ResourceUsage } from '../limits/limits.ts'
 import type { CommitReport, Store } from '../store/store.ts'
-import type { LogEvent } from '../tlog/events.ts'
+import type { LogEvent } from '../tlog/log-health.ts'
 import type { LogStatus } from '../tlog/open-log.ts'
 import type { CloseReason } from '../transport/connection-limits.ts'
 import type { SocketObserver } from '../transport/socket.ts'
@@ -413,7 +413,7 @@ function gaugeTlogStatus(registry: Registry, status: () => Promise<ObservedLog>)
     'Time since the latest checkpoint was signed.',
     ({ checkpointAge }) => checkpointAge,
   )
-  statusGauge('pending_entries', 'Entries that are not sequenced yet.', ({ staged }) => staged)
+  statusGauge('pending_entries', 'Entries that are not sequenced yet.', ({ pending }) => pending)
   statusGauge(
     'accepting_entries',
     '1 while the log accepts entries; 0: requests with effects are refused.',

@@ -4,27 +4,26 @@
  * What was signed last is known from two places, the anchor of this machine and the checkpoints of the database. A
  * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
  */
-
 import { encodeHex } from 'miniseal-protocol/text'
 import type { TreeHead } from 'miniseal-protocol/tlog/merkle'
 import type { Keyring } from '../keys/keyring.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
-import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './checkpoint-lock.ts'
-import { isSignedBy, parseCheckpointNote } from './checkpoint-note.ts'
+import { isSignedBy, parseCheckpointNote } from './checkpoint.ts'
+import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
 import { isOriginOf } from './origin.ts'
-import { consistencyProof, isConsistent, type TileSource, treeRoot } from './proofs.ts'
+import { consistencyProof, isConsistent, type TileSource, treeRoot } from './reader.ts'
 import { isAuthentic, type RowMacs } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
 /** Why nothing is signed, and nothing with an effect is done. */
 export type Refusal =
   /** The anchor's checkpoint is larger than the tree, or the tree is not its continuation: a restored backup. */
-  | 'anchor-ahead'
-  | 'anchor-differs'
+  | 'database-behind'
+  | 'pinned-checkpoint-differs'
   /** A log that was signed before, and no anchor here. */
-  | 'anchor-missing'
-  | 'anchor-damaged'
+  | 'pinned-checkpoint-missing'
+  | 'pinned-checkpoint-damaged'
   /** The newest checkpoint of the database is not one of ours, or not one of this tree. */
   | 'checkpoint-unsigned'
   | 'checkpoint-differs'
@@ -39,10 +38,12 @@ export type Refusal =
 
 /** What an operator reads. */
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
-  'anchor-ahead': 'a larger log was signed here before: the database is an older copy',
-  'anchor-differs': 'another log was signed here before: the database has lost leaves, and got others since',
-  'anchor-missing': 'the log was signed before, and the anchor that tells how far is not on this machine',
-  'anchor-damaged': 'the anchor cannot be read',
+  'database-behind': 'a larger log was signed here before: the database is an older copy',
+  'pinned-checkpoint-differs':
+    'another log was signed here before: the database has lost leaves, and got others since',
+  'pinned-checkpoint-missing':
+    'the log was signed before, and the anchor that tells how far is not on this machine',
+  'pinned-checkpoint-damaged': 'the anchor cannot be read',
   'checkpoint-unsigned': 'the newest checkpoint in the database is not signed with a key of this log',
   'checkpoint-differs': 'the newest checkpoint in the database is not one of the tree beside it',
   'log-missing': 'a log of this origin was signed here before, and the database has none',
@@ -57,7 +58,7 @@ export type Assessment =
       readonly kind: 'sound'
       readonly state: LogState
       readonly checkpoint: CheckpointRecord | undefined
-      readonly lockedCheckpoint: LockedCheckpoint | undefined
+      readonly pinnedCheckpoint: PinnedCheckpoint | undefined
     }
   /** No log was started here, ever. */
   | { readonly kind: 'unstarted' }
@@ -67,13 +68,13 @@ export type Assessment =
 export interface Found {
   readonly state: LogState | undefined
   readonly checkpoint: CheckpointRecord | undefined
-  readonly lockedCheckpoint: LockedCheckpoint | undefined
+  readonly pinnedCheckpoint: PinnedCheckpoint | undefined
 }
 
 /** What an assessment looks at. */
 export interface LogPaths {
   readonly store: Store
-  readonly checkpointLock: CheckpointLock
+  readonly checkpointPin: CheckpointPin
   readonly keyring: Keyring
   readonly macs: RowMacs
   /** The origin of a log that is started now. */
@@ -93,39 +94,39 @@ export interface Proved {
 
 /** Looks at the log as it is now. @throws StoreUnavailable, and what the file system throws. */
 export async function assessLog(paths: LogPaths, proved: Proved = { mark: '' }): Promise<Assessment> {
-  const { store, checkpointLock } = paths
+  const { store, checkpointPin } = paths
   for (;;) {
     const newest = await store.findLogState()
     if (newest === undefined) return await assessAbsent(paths)
     try {
       // In this order: what is signed meanwhile by another process can only put the tree ahead.
-      const lockedCheckpoint = await checkpointLock.find(newest.origin)
+      const pinnedCheckpoint = await checkpointPin.find(newest.origin)
       const checkpoint = await store.findLatestCheckpoint(newest.log)
       const state = await store.findLogState()
       if (state?.log !== newest.log) continue
-      return await judge(paths, { state, checkpoint, lockedCheckpoint }, proved)
+      return await judge(paths, { state, checkpoint, pinnedCheckpoint }, proved)
     } catch (error) {
-      if (!(error instanceof CheckpointLockDamaged)) throw error
+      if (!(error instanceof PinnedCheckpointDamaged)) throw error
       return {
         kind: 'refused',
-        refusal: 'anchor-damaged',
+        refusal: 'pinned-checkpoint-damaged',
         state: newest,
         checkpoint: undefined,
-        lockedCheckpoint: undefined,
+        pinnedCheckpoint: undefined,
       }
     }
   }
 }
 
-async function assessAbsent({ checkpointLock, origin }: LogPaths): Promise<Assessment> {
-  const nothing = { state: undefined, checkpoint: undefined, lockedCheckpoint: undefined }
+async function assessAbsent({ checkpointPin, origin }: LogPaths): Promise<Assessment> {
+  const nothing = { state: undefined, checkpoint: undefined, pinnedCheckpoint: undefined }
   try {
-    const lockedCheckpoint = await checkpointLock.find(origin)
-    if (lockedCheckpoint === undefined) return { kind: 'unstarted' }
-    return { kind: 'refused', refusal: 'log-missing', ...nothing, lockedCheckpoint }
+    const pinnedCheckpoint = await checkpointPin.find(origin)
+    if (pinnedCheckpoint === undefined) return { kind: 'unstarted' }
+    return { kind: 'refused', refusal: 'log-missing', ...nothing, pinnedCheckpoint }
   } catch (error) {
-    if (!(error instanceof CheckpointLockDamaged)) throw error
-    return { kind: 'refused', refusal: 'anchor-damaged', ...nothing }
+    if (!(error instanceof PinnedCheckpointDamaged)) throw error
+    return { kind: 'refused', refusal: 'pinned-checkpoint-damaged', ...nothing }
   }
 }
 
@@ -138,19 +139,19 @@ async function judge(paths: LogPaths, seen: Seen, proved: Proved): Promise<Asses
 }
 
 /** Everything that a proof is about. */
-function markOf({ state, checkpoint, lockedCheckpoint }: Seen): string {
+function markOf({ state, checkpoint, pinnedCheckpoint }: Seen): string {
   const { log, size, root } = state
-  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, lockedCheckpoint?.note])
+  return JSON.stringify([log, size, encodeHex(root), checkpoint?.note, pinnedCheckpoint?.note])
 }
 
 /** What can be seen without the tree. */
 async function findConflict(
-  { checkpointLock, keyring, macs, origin, isOriginGiven }: LogPaths,
-  { state, checkpoint, lockedCheckpoint }: Seen,
+  { checkpointPin, keyring, macs, origin, isOriginGiven }: LogPaths,
+  { state, checkpoint, pinnedCheckpoint }: Seen,
 ): Promise<Refusal | undefined> {
   if (isOriginGiven && !isOriginOf(state.origin, origin)) return 'origin-differs'
-  if ((await checkpointLock.findSuccessor(state.origin)) !== undefined) return 'log-continued'
-  if (lockedCheckpoint !== undefined && lockedCheckpoint.size > state.size) return 'anchor-ahead'
+  if ((await checkpointPin.findSuccessor(state.origin)) !== undefined) return 'log-continued'
+  if (pinnedCheckpoint !== undefined && pinnedCheckpoint.size > state.size) return 'database-behind'
   if (checkpoint !== undefined && !isOurs(keyring, checkpoint, state)) return 'checkpoint-unsigned'
   return isAuthentic(macs, state) ? undefined : 'tree-damaged'
 }
@@ -170,7 +171,7 @@ function isOurs(keyring: Keyring, checkpoint: CheckpointRecord, { origin }: LogS
 /** The tree must give its own root, and continue whatever was signed. */
 async function findDamage(
   store: Store,
-  { state, checkpoint, lockedCheckpoint }: Seen,
+  { state, checkpoint, pinnedCheckpoint }: Seen,
 ): Promise<Refusal | undefined> {
   // Not through a cache: it would go on showing what is no longer there.
   const tiles: TileSource = async (level, index, width) => {
@@ -182,12 +183,53 @@ async function findDamage(
   try {
     const root = await treeRoot(tiles, state.size)
     if (!isConsistent({ size: state.size, root }, state, [])) return 'tree-damaged'
-    if (lockedCheckpoint !== undefined && !(await isContinued(lockedCheckpoint))) return 'anchor-differs'
+    if (pinnedCheckpoint !== undefined && !(await isContinued(pinnedCheckpoint)))
+      return 'pinned-checkpoint-differs'
     if (checkpoint === undefined) return undefined
     if (!(await isContinued(parseCheckpointNote(checkpoint.note)))) return 'checkpoint-differs'
-    return lockedCheckpoint === undefined ? 'anchor-missing' : undefined
+    return pinnedCheckpoint === undefined ? 'pinned-checkpoint-missing' : undefined
   } catch (error) {
     if (error instanceof TreeDamaged) return 'tree-damaged'
     throw error
   }
+}
+
+// MERGED: What the log tells whoever watches it: lines of the service's log, metrics. Nothing of a leaf's content.
+
+/** Whether the log goes on. */
+export type LogHealth =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+export type LogEvent =
+  /** It changed. */
+  | { readonly kind: 'health'; readonly health: LogHealth }
+  /** A batch got its places. */
+  | {
+      readonly kind: 'sequenced'
+      readonly leaves: number
+      readonly size: number
+      readonly durationMs: number
+    }
+  /** A checkpoint is served. */
+  | { readonly kind: 'signed'; readonly origin: string; readonly size: number }
+  /** It is tried again. */
+  | { readonly kind: 'failed'; readonly task: LogTask; readonly error: unknown }
+
+export type LogTask = 'sequencing' | 'publishing' | 'witnessing' | 'timestamping'
+
+/** Whether anything with an effect may happen now: what cannot be proved later is not done. */
+
+/** The log, as an exchange sees it. */
+export interface EntryGate {
+  /**
+   * Asked before a request's nonce is claimed, for every request that may have an effect, logins included.
+   *
+   * @throws ProtocolError `unavailable` while no checkpoint can be signed over what would be logged: the database is not
+   *   the one that was signed last.
+   */
+  assertAcceptingEntries(): void
+  /** A leaf was staged in this process, and committed: it is to get its place soon. Never throws. */
+  notify(): void
 }

@@ -13,7 +13,7 @@ import type { AuditorRole } from '../store/auditors.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { LogReader } from './reader.ts'
-import { readBundle } from './stored-log.ts'
+import { readBundle } from './reader.ts'
 
 /** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
 export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>

@@ -3,24 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { LogNames } from '../keys/publication.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
-import type { LogEvent, LogTask } from './events.ts'
-import type { EntryGate } from './gate.ts'
-import type { LogPaths, Refusal } from './log-health.ts'
+import type { EntryGate, LogEvent, LogPaths, LogTask, Refusal } from './log-health.ts'
 import { startLoop } from './loop.ts'
 import { createPublisher, type Publisher } from './publisher.ts'
 import type { LogReader } from './reader.ts'
+import { createLogReader } from './reader.ts'
 import { createSequencer } from './sequencer.ts'
-import { createLogReader } from './stored-log.ts'
-import { startTimestamping } from './timestamping.ts'
-import { startWitnessing, type WitnessTarget } from './witnessing.ts'
+import { startTimestamping } from './timestamps.ts'
+import { startWitnessing, type WitnessTarget } from './witnesses.ts'
 
 /** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
 const sequencing = { pause: 100, period: 1_000 }
 const publishing = { pause: 1_000, period: 1_000 }
 
 /** How long a start waits for another process that has an anchor, and how often it looks; milliseconds. */
-const checkpointLockPatience = 3_000
-const checkpointLockPause = 200
+const checkpointPinPatience = 3_000
+const checkpointPinPause = 200
 
 /** How often a stop tries to take what is staged into the tree. */
 const lastAttempts = 3
@@ -56,7 +54,7 @@ export interface LogStatus {
   /** Seconds since it was signed. `null` before the first one, and while it is to be signed anew at once. */
   readonly checkpointAge: number | null
   /** Leaves that have no place yet. */
-  readonly staged: number
+  readonly pending: number
   readonly witnesses: readonly WitnessStatus[]
 }
 
@@ -135,13 +133,13 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
 
 /** A process without an anchor may get one from another process within a moment. */
 async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
-  const until = performance.now() + checkpointLockPatience
+  const until = performance.now() + checkpointPinPatience
   for (;;) {
     await publish()
     const health = publisher.health()
-    const isWaiting = health.kind === 'refused' && health.refusal === 'anchor-missing'
+    const isWaiting = health.kind === 'refused' && health.refusal === 'pinned-checkpoint-missing'
     if (!isWaiting || performance.now() > until) return
-    await sleep(checkpointLockPause)
+    await sleep(checkpointPinPause)
   }
 }
 
@@ -158,7 +156,7 @@ async function readStatus(publisher: Publisher, isDamaged: boolean, options: Log
     size: state?.size ?? 0,
     checkpointSize: checkpoint?.size ?? null,
     checkpointAge: signedAt === 0 ? null : Math.max(0, now() - signedAt),
-    staged: await store.countPending(),
+    pending: await store.countPending(),
     witnesses: await readWitnesses(options, checkpoint),
   }
 }

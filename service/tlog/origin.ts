@@ -5,7 +5,7 @@ import { encodeLeaf } from 'miniseal-protocol/tlog/audit-leaf'
 import type { Write } from '../store/store.ts'
 import type { PendingEntry } from '../store/tlog-entries.ts'
 import { globalIndexOf } from '../store/tlog-entries.ts'
-import type { Checkpoint } from './checkpoint-note.ts'
+import type { Checkpoint } from './checkpoint.ts'
 import type { RowMacs } from './row-macs.ts'
 import { hashLeaf } from './tree.ts'
 

@@ -12,8 +12,8 @@ import type { LogNames } from '../keys/publication.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Write } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
-import { signCheckpoint } from './checkpoint-note.ts'
-import type { LogEvent, LogHealth } from './events.ts'
+import { signCheckpoint } from './checkpoint.ts'
+import type { LogEvent, LogHealth } from './log-health.ts'
 import { type Assessment, assessLog, type LogPaths, type Proved } from './log-health.ts'
 import { startWrites } from './origin.ts'
 
@@ -66,7 +66,8 @@ export function createPublisher(
     memory.names = await namesOf(paths, memory.names, assessment.state)
     if (assessment.kind === 'refused') {
       enter({ kind: 'refused', refusal: assessment.refusal })
-      if (assessment.refusal === 'anchor-missing') await seekCheckpointLock(paths, memory, assessment)
+      if (assessment.refusal === 'pinned-checkpoint-missing')
+        await seekPinnedCheckpoint(paths, memory, assessment)
       return
     }
     const { state, checkpoint } = assessment
@@ -130,17 +131,17 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
 
 /** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
 async function recordOtherLogs(
-  { store, checkpointLock }: LogPaths,
+  { store, checkpointPin }: LogPaths,
   memory: Memory,
-  { state, checkpoint, lockedCheckpoint }: Sound,
+  { state, checkpoint, pinnedCheckpoint }: Sound,
 ): Promise<void> {
-  if (checkpoint !== undefined && checkpoint.size > (lockedCheckpoint?.size ?? -1))
-    await checkpointLock.keep(checkpoint.note)
+  if (checkpoint !== undefined && checkpoint.size > (pinnedCheckpoint?.size ?? -1))
+    await checkpointPin.keep(checkpoint.note)
   if (state.log > 0 && memory.signed?.log !== state.log) {
     const before = (await store.listLogStates()).find(({ log }) => log === state.log - 1)
-    if (before !== undefined) await checkpointLock.close(before.origin, state.origin)
+    if (before !== undefined) await checkpointPin.close(before.origin, state.origin)
   }
-  memory.signed = { log: state.log, size: Math.max(lockedCheckpoint?.size ?? 0, checkpoint?.size ?? 0) }
+  memory.signed = { log: state.log, size: Math.max(pinnedCheckpoint?.size ?? 0, checkpoint?.size ?? 0) }
 }
 
 /**
@@ -148,8 +149,8 @@ async function recordOtherLogs(
  * does: it is asked to sign the newest checkpoint anew. Whoever does has found the database to be the one it signed
  * last, since without an anchor nobody signs.
  */
-async function seekCheckpointLock(
-  { store, checkpointLock }: LogPaths,
+async function seekPinnedCheckpoint(
+  { store, checkpointPin }: LogPaths,
   memory: Memory,
   { state, checkpoint }: Extract<Assessment, { kind: 'refused' }>,
 ): Promise<void> {
@@ -160,7 +161,7 @@ async function seekCheckpointLock(
     await store.commit([{ kind: 'request-checkpoint-reissue', ...memory.asked }])
     return
   }
-  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointLock.keep(checkpoint.note)
+  if (checkpoint.size > asked.size || checkpoint.signedAt > 0) await checkpointPin.keep(checkpoint.note)
 }
 
 function isDue(state: LogState, last: CheckpointRecord | undefined, now: number, isLast: boolean): boolean {
@@ -199,11 +200,11 @@ interface Signing {
 
 /** The anchor first: what it does not have, nobody outside has seen. */
 async function publish(
-  { store, checkpointLock }: LogPaths,
+  { store, checkpointPin }: LogPaths,
   { log, size }: LogState,
   { last, note, signedAt }: Signing,
 ): Promise<void> {
-  await checkpointLock.keep(note)
+  await checkpointPin.keep(note)
   const write: Write =
     last?.size === size
       ? { kind: 'reissue-checkpoint', log, size, signedBefore: last.signedAt, signedAt, note }

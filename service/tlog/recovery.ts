@@ -1,7 +1,7 @@
 /** What an operator decides, because a program cannot: that a log ends here and goes on as another one, or that a database is the right one. */
 import type { Store } from '../store/store.ts'
-import { type CheckpointLock, CheckpointLockDamaged, type LockedCheckpoint } from './checkpoint-lock.ts'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint-note.ts'
+import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
+import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
 import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
@@ -27,17 +27,17 @@ const attempts = 50
  * @throws RecoveryRefused when other processes do not let it come to an end.
  */
 export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
-  const { store, checkpointLock, macs } = paths
+  const { store, checkpointPin, macs } = paths
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const state = await closeOff(paths, now)
     const ended = state?.origin ?? paths.origin
     const previous = await findLastSigned(paths, ended, state?.log)
-    const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointLock, candidate))
+    const origin = await findFreeOrigin(base, (candidate) => isTaken(store, checkpointPin, candidate))
     const log = state === undefined ? 0 : state.log + 1
     const hold = state === undefined ? [] : [{ kind: 'lock-log-state' as const, ...state }]
     const writes = startWrites({ log, origin, previous, now, macs })
     if ((await store.commit([...hold, ...writes])).kind === 'committed') {
-      await checkpointLock.close(ended, origin)
+      await checkpointPin.close(ended, origin)
       return { log, origin, previous }
     }
   }
@@ -65,37 +65,37 @@ async function closeOff(paths: LogPaths, now: number) {
 
 /** The larger one of what the anchor and the database know. Of an anchor that is damaged the database must do. */
 async function findLastSigned(
-  { store, checkpointLock }: LogPaths,
+  { store, checkpointPin }: LogPaths,
   origin: string,
   log: number | undefined,
 ): Promise<Checkpoint | undefined> {
-  const lockedCheckpoint = await findLocked(checkpointLock, origin)
+  const pinnedCheckpoint = await findLocked(checkpointPin, origin)
   const stored = log === undefined ? undefined : await store.findLatestCheckpoint(log)
-  if (stored === undefined || (lockedCheckpoint !== undefined && lockedCheckpoint.size >= stored.size))
-    return lockedCheckpoint
+  if (stored === undefined || (pinnedCheckpoint !== undefined && pinnedCheckpoint.size >= stored.size))
+    return pinnedCheckpoint
   return parseCheckpointNote(stored.note)
 }
 
 async function findLocked(
-  checkpointLock: CheckpointLock,
+  checkpointPin: CheckpointPin,
   origin: string,
-): Promise<LockedCheckpoint | undefined> {
+): Promise<PinnedCheckpoint | undefined> {
   try {
-    return await checkpointLock.find(origin)
+    return await checkpointPin.find(origin)
   } catch (error) {
-    if (error instanceof CheckpointLockDamaged) return undefined
+    if (error instanceof PinnedCheckpointDamaged) return undefined
     throw error
   }
 }
 
 /** A name under which anything was ever signed here is not used again. */
-async function isTaken(store: Store, checkpointLock: CheckpointLock, origin: string): Promise<boolean> {
+async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: string): Promise<boolean> {
   if ((await store.listLogStates()).some((state) => state.origin === origin)) return true
-  if ((await checkpointLock.findSuccessor(origin)) !== undefined) return true
+  if ((await checkpointPin.findSuccessor(origin)) !== undefined) return true
   try {
-    return (await checkpointLock.find(origin)) !== undefined
+    return (await checkpointPin.find(origin)) !== undefined
   } catch (error) {
-    if (error instanceof CheckpointLockDamaged) return true
+    if (error instanceof PinnedCheckpointDamaged) return true
     throw error
   }
 }
@@ -112,9 +112,9 @@ export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
     throw new RecoveryRefused('nothing is missing here: the log goes on, or has not been started')
   }
   const { refusal, checkpoint } = assessment
-  if (refusal !== 'anchor-missing' || checkpoint === undefined) {
+  if (refusal !== 'pinned-checkpoint-missing' || checkpoint === undefined) {
     throw new RecoveryRefused(`${refusalTexts[refusal]}: start a new origin instead`)
   }
-  await paths.checkpointLock.keep(checkpoint.note)
+  await paths.checkpointPin.keep(checkpoint.note)
   return parseCheckpointNote(checkpoint.note)
 }

@@ -5,8 +5,7 @@
  * of them in at a time, so it does not matter who takes which leaves.
  */
 import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/tlog-sequence.ts'
-import type { LogEvent } from './events.ts'
-import type { LogPaths } from './log-health.ts'
+import type { LogEvent, LogPaths } from './log-health.ts'
 import type { Publisher } from './publisher.ts'
 import { growAuthenticated } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'

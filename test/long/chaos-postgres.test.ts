@@ -12,7 +12,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findField } from '../../crypto/frames/binary-http.ts'
 import { openStore } from '../../service/store/open-store.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { sandboxApp } from '../../service/wechat/apps.ts'
 import { createSandbox } from '../../service/wechat/sandbox/sandbox.ts'
 import { expectWholeLog } from '../support/log-writers.ts'
@@ -122,7 +122,7 @@ describe('chaos on PostgreSQL', () => {
   /** What is no answer yet, but may be followed by one. @throws Error for any other refusal */
   function count({ status, json, kind }: ReceivedReply): void {
     if (json.code === 'idempotency_in_progress') seen.inProgress += 1
-    // In the clear where there was no session to seal with: the database did not say which.
+    // Unsealed where the session could not be read from the database.
     else if (
       status === 503 &&
       (json.code === 'unavailable' || (kind === 'clear' && json.code === 'overloaded'))
@@ -148,7 +148,7 @@ describe('chaos on PostgreSQL', () => {
     throw new Error(`${name} was never answered`)
   }
 
-  /** Lets the minute pass after which a lost request is taken over, for those that nobody can be working on any more. */
+  /** Advances past the takeover minute, for requests that no process works on any more. */
   async function ageLostClaims(): Promise<void> {
     const client = new pg.Client({ connectionString: server.url })
     client.on('error', () => undefined)
@@ -237,11 +237,11 @@ describe('chaos on PostgreSQL', () => {
     expect(answers.size).toBe(transfers)
     // The wallet keeps the field as it came: a structured-field string, in quotes.
     for (const { key, id } of rows) expect(new Set(answers.get(JSON.parse(key)))).toEqual(new Set([id]))
-    // Everybody started with 10,000.00, so nothing was made or lost.
+    // Everybody started with 10,000.00, so money is conserved.
     expect(sum?.total).toBe(1_000_000 * (sum?.accounts ?? 0))
   }
 
-  it('tells of events across processes again after the server was restarted', {
+  it('delivers events across processes again after PostgreSQL restarts', {
     timeout: 60_000,
   }, async () => {
     const [session] = sessions
@@ -287,7 +287,7 @@ describe('chaos on PostgreSQL', () => {
     for (const { running } of members) expect((await running.finished).code).toBe(0)
     const store = await openStore({ kind: 'postgres', url: server.url })
     expect(await store.countPending()).toBe(0)
-    const size = await expectWholeLog({ store, checkpointLock: openCheckpointLock(folder) }, receipts)
+    const size = await expectWholeLog({ store, checkpointPin: openCheckpointPin(folder) }, receipts)
     expect(size).toBeGreaterThanOrEqual(receipts.size)
     await store.close()
   })

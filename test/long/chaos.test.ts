@@ -1,4 +1,4 @@
-/** Every transfer is sent five times at once by clients that never give up, while the process is killed again and again. */
+/** Clients send every transfer five times concurrently and retry without end, while the process is killed repeatedly. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -76,7 +76,7 @@ function ledger(): readonly Row[] {
   return rows
 }
 
-/** Claims that the killed process left open: what is run again. */
+/** Idempotency claims that the killed process left open and that are executed again. */
 function countOpen(): void {
   const database = new Database(join(killed.folder, 'miniseal.db'))
   const count = database.prepare<[], { open: number }>(

@@ -1,4 +1,4 @@
-/** The process is killed at any moment and started again: nothing acknowledged is lost, nothing happens twice. */
+/** SIGKILL at random points and restart: no acknowledged transfer is lost, none is executed twice. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ const posting = (note: string) => ({
   body: { payee: 'bob', amount: 1, currency: 'CNY', note },
 })
 
-/** Sends transfers one after another until the service is gone; says which were acknowledged. */
+/** Sends transfers in sequence until the service dies. @returns those acknowledged */
 async function work(name: string, sent: Map<string, Prepared>, done: Map<string, string>): Promise<void> {
   for (let i = 0; i < 10_000; i++) {
     const note = `${name}-${i}`

@@ -1,4 +1,4 @@
-/** Floods against a service in a process of its own, while an honest client works: it is served, and memory is bounded. */
+/** Floods a service while an honest client works: the client is served and memory stays bounded. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

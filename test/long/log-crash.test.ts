@@ -1,4 +1,4 @@
-/** The service is killed between an effect and its outcome: the log says afterwards that nobody knows. */
+/** SIGKILL between an effect and its outcome: the log records an unknown outcome afterwards. */
 import { createServer, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'

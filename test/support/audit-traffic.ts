@@ -1,4 +1,4 @@
-/** Requests of two people, and auditors who look at them. */
+/** Requests of two users, and auditor accounts. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { accountKeyOf, addAuditor } from '../../service/admin/api/accounts.ts'
 import { readOperatorPaths } from '../../service/config/operator-paths.ts'
@@ -9,7 +9,7 @@ import { logIn } from './raw-client.ts'
 import { withStore } from './read-log.ts'
 import type { TestService } from './service.ts'
 
-/** Makes an account beside a running service. @returns the token */
+/** Creates an auditor account for a running service. @returns its token */
 export async function newAuditor(service: TestService, name: string, role: AuditorRole): Promise<string> {
   const { masterKeys } = readOperatorPaths(service.environment)
   if (masterKeys === undefined) throw new Error('no master key')
@@ -29,7 +29,7 @@ export interface Traffic {
   readonly reader: string
 }
 
-/** Two people at work: transfers, reads, refusals; all of it in the log and signed. */
+/** Transfers, reads and refusals of two users, all of them logged and covered by a checkpoint. */
 export async function makeTraffic(service: TestService, transfers = 3): Promise<Traffic> {
   const payer = await logIn(service, { openid: 'openid-of-a-payer' })
   for (let i = 0; i < transfers; i++) {
@@ -45,15 +45,15 @@ export async function makeTraffic(service: TestService, transfers = 3): Promise<
   return { payer: payer.user, reader: reader.user }
 }
 
-/** Waits until every leaf has its place under a checkpoint. */
+/** Waits until a checkpoint covers every entry. */
 export async function isSettled(service: TestService): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     const response = await fetch(`${service.url ?? service.origin}/readyz`)
     const { log } = (await response.json()) as {
-      log: { size: number; checkpoint_size: number; staged: number }
+      log: { size: number; checkpoint_size: number; pending: number }
     }
-    if (log.staged === 0 && log.size === log.checkpoint_size) return
+    if (log.pending === 0 && log.size === log.checkpoint_size) return
     await wait(100)
   }
-  throw new Error('the log does not settle')
+  throw new Error('entries remain without a checkpoint')
 }

@@ -6,7 +6,7 @@ import { createPostgres, engines } from '../integration/store/engines.ts'
 import type { TestService } from './service.ts'
 
 export interface ServiceDatabase {
-  /** What the service's environment says of it. */
+  /** The environment that selects it. */
   readonly environment: Readonly<Record<string, string>>
   remove(): Promise<void>
 }
@@ -26,7 +26,7 @@ export function describeWithBothDatabases(
     }))
 }
 
-/** Runs statements beside the service. */
+/** Runs SQL on the database of a running service. */
 export async function disturb(
   service: TestService,
   forSqlite: string,

@@ -1,4 +1,4 @@
-/** A collector on loopback that keeps what the service sends: OTLP over HTTP, in JSON. */
+/** An OTLP collector on loopback (HTTP, JSON) that records spans. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { z } from 'zod'
@@ -50,7 +50,7 @@ export interface Collector {
   close(): void
 }
 
-/** @param status what it answers; `hangs` for never */
+/** @param status of every response; `hangs` sends none */
 export async function startCollector(status: number | 'hangs' = 200): Promise<Collector> {
   const spans: CollectedSpan[] = []
   const texts: string[] = []

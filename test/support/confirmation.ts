@@ -1,11 +1,11 @@
-/** What a phone does for a biometric confirmation: the finger, through the sandbox, and the field `step-up`. */
+/** Step-up authentication as a phone performs it: SOTER in the sandbox, and the field `step-up`. */
 import type { BareItem } from '../../crypto/http-signatures/structured-fields.ts'
 import { serializeDictionary } from '../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 import type { RequestParts } from './raw-client.ts'
 import type { TestService } from './service.ts'
 
-/** What wx.startSoterAuthentication gives. */
+/** The result of wx.startSoterAuthentication. */
 export interface SoterResult {
   readonly resultJSON: string
   readonly resultJSONSignature: string

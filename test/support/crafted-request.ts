@@ -1,4 +1,4 @@
-/** Requests with a path that no writer writes, signed and sealed all the same: what an attacker with a session can send. */
+/** Signed and sealed requests with paths that no client produces: an attacker with a session can send them. */
 import type { Field } from '../../crypto/frames/binary-http.ts'
 import { parseResponse } from '../../crypto/frames/binary-http.ts'
 import { authorityOf } from '../../crypto/frames/channel-configuration.ts'
@@ -16,7 +16,7 @@ import { random, send } from './raw-client.ts'
 
 export interface CraftedParts {
   readonly method: string
-  /** Sent and signed as it is: any ASCII. */
+  /** Signed and sent verbatim: any ASCII. */
   readonly path: string
   readonly fields?: readonly Field[]
   readonly content?: Uint8Array

@@ -1,4 +1,4 @@
-/** Hostile traffic from loopback addresses of its own, over bare sockets. */
+/** Hostile traffic over raw sockets, each flood from its own loopback address. */
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 
@@ -69,7 +69,7 @@ export function floodFrames(aim: Aim, width: number, frame: () => Uint8Array): F
   })
 }
 
-/** Announces a body of `length`, sends all of it but the last byte, and says nothing more. */
+/** Announces a body of `length` and sends all but its last byte. */
 export function floodSlowBodies(aim: Aim, width: number, length: number): Flood {
   const almost = Buffer.alloc(length - 1, 1)
   return keepOpen(aim, width, 250, (socket) => {
@@ -93,7 +93,7 @@ const upgrade =
 /** The beginning of a masked binary message of 1 MiB (RFC 6455, section 5.2). */
 const messageHead = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0])
 
-/** Opens sockets, sends `length` bytes of a message over each, and says nothing more. */
+/** Opens sockets and sends `length` bytes of an unfinished message over each. */
 export function floodSockets(aim: Aim, width: number, length: number): Flood {
   const message = Buffer.concat([messageHead, Buffer.alloc(length, 1)])
   return keepOpen(aim, width, 50, (socket) => {
@@ -112,11 +112,11 @@ export function floodGarbageSockets(aim: Aim, width: number): Flood {
   })
 }
 
-/** A connection that says one thing and waits. */
+/** A connection that sends once and then idles. */
 export interface Idler {
   /** Seconds until the service ended it. */
   readonly lifetime: Promise<number>
-  /** Resolves when the service has had time to take the connection and its words. */
+  /** Resolves when the service has had time to accept the connection and read its bytes. */
   readonly settled: Promise<unknown>
   end(): void
 }
@@ -141,7 +141,7 @@ export function pipelinedGets(path: string, bytes: number): Buffer {
   return Buffer.from(one.repeat(Math.floor(bytes / one.length)))
 }
 
-/** Sends `words` over each new connection, again and again, and reads no answer. */
+/** Sends `words` over new connections repeatedly and reads no response. */
 export function floodUnread(aim: Aim, width: number, words: Buffer): Flood {
   return keepOpen(aim, width, 20, (socket) => {
     socket.pause()

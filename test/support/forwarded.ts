@@ -48,7 +48,7 @@ export interface ForwardedParts {
   readonly gateway?: MessageSigner
 }
 
-/** A request of `session` that every check accepts, but for what `parts` say. */
+/** A request of `session` that passes every check except those that `parts` break. */
 export function forwarded(session: RawSession, parts: ForwardedParts = {}): Arrived {
   const device = parts.device ?? session.device
   const created = parts.created ?? session.service.now()

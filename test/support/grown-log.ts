@@ -52,8 +52,8 @@ export async function startGrownLog(): Promise<GrownLog> {
       for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
         // Each entry that an auditor read has added an entry, and may do so for a moment.
         const { size: signed = 0 } = (await store.findLatestCheckpoint(0)) ?? {}
-        const { size: tree, staged } = await health()
-        if (signed >= wanted && tree === signed && staged === 0) return signed
+        const { size: tree, pending } = await health()
+        if (signed >= wanted && tree === signed && pending === 0) return signed
       }
       throw new Error(`no checkpoint of ${wanted}`)
     },

@@ -1,9 +1,9 @@
-/** Requests that are small to send and meant to be dear to read: for attacks before and after a login. */
+/** Requests that are cheap to send and expensive to parse, for attacks before and after login. */
 import { gzipSync } from 'node:zlib'
 import type { RequestMessage } from '../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../crypto/text.ts'
 
-/** A content of JSON's type, and the coding that it claims. */
+/** A JSON content and its claimed coding. */
 export interface HeavyContent {
   readonly content: Uint8Array
   readonly coding?: string
@@ -21,7 +21,7 @@ const gzippedMembers = gzipped(`{${'"a":1,'.repeat(1_380_000)}"b":1}`)
 /** Eight megabytes of spaces around an honest order. */
 export const gzippedSpaces = gzipped(`{"payee":"bob","amount":7,"currency":"CNY"${' '.repeat(8_000_000)}}`)
 
-/** The worst contents of a login, by name: each fits its frame or is refused for its size. */
+/** Worst-case login contents by name; each fits its frame or is rejected for its size. */
 export const heavyLogins: Readonly<Record<string, HeavyContent>> = {
   'gzip of nested JSON': gzippedDepth,
   'gzip of a million members': gzippedMembers,
@@ -35,7 +35,7 @@ export const heavyLogins: Readonly<Record<string, HeavyContent>> = {
   'one byte too many': plain(`"${'a'.repeat(16_383)}"`),
 }
 
-/** For `RequestParts.before`: the request with this content instead of its own. */
+/** For `RequestParts.before`: replaces the content of a request. */
 export function carrying({ content, coding }: HeavyContent): (message: RequestMessage) => RequestMessage {
   return (message) => ({
     ...message,
@@ -44,7 +44,7 @@ export function carrying({ content, coding }: HeavyContent): (message: RequestMe
   })
 }
 
-/** Header fields of HTTP in their worst shapes, each as long as Node takes them together (16 KiB). */
+/** Worst-case HTTP header fields, each as long as Node's limit for all of them (16 KiB). */
 export const heavyHeaders: readonly (readonly [string, string])[] = [
   ['accept-language', 'a;q=0.1,'.repeat(1_900)],
   ['accept-language', '-'.repeat(15_000)],

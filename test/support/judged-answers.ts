@@ -1,4 +1,4 @@
-/** A judge of answers from outside: the JSON Schema validator that the judge of OpenAPI documents brings along. */
+/** Validates responses with Ajv, a dependency of the OpenAPI validator. */
 import { createRequire } from 'node:module'
 
 /** What is used of Ajv. */
@@ -13,7 +13,7 @@ const beside = createRequire(own.resolve('@seriousme/openapi-schema-validator'))
 const { default: Ajv2020 } = beside('ajv/dist/2020.js') as { default: new (options: object) => Judge }
 const { default: addFormats } = beside('ajv-formats') as { default: (judge: Judge) => void }
 
-/** Says what is wrong with a value by one schema of a document; empty: nothing. */
+/** Validates values against the schemas of a document. @returns the violations as text, empty for none */
 export function judgeOf(document: unknown): (pointer: string, value: unknown) => string {
   const judge = new Ajv2020({ strict: false, allErrors: true })
   addFormats(judge)

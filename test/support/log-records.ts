@@ -1,4 +1,4 @@
-/** Leaves with made-up contents; `seed` tells them apart. */
+/** Log entries with synthetic contents, distinguished by `seed`. */
 import { createHash } from 'node:crypto'
 import type { Store } from '../../service/store/store.ts'
 import type { AuthenticatedPendingEntry, PendingEntry } from '../../service/store/tlog-entries.ts'
@@ -7,7 +7,7 @@ import type { LogState } from '../../service/store/tlog-tree.ts'
 import { createRowMacs, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 
-/** Ids do not follow the seeds: positions must come from nowhere but the sequencer. */
+/** Ids are not in seed order: only the sequencer may assign positions. */
 export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}): PendingEntry {
   const leaf = new Uint8Array(Buffer.from(JSON.stringify({ k: 'request', seed })))
   return {
@@ -32,7 +32,7 @@ export function pendingEntry(seed: number, changes: Partial<PendingEntry> = {}):
 
 export const testOrigin = 'pay.example.com/audit/2026'
 
-/** Those of logs without a service. */
+/** The seals of logs without a service. */
 export const testMacs: RowMacs = createRowMacs(new Uint8Array(32).fill(5))
 
 export function sealedPendingEntry(entry: PendingEntry): AuthenticatedPendingEntry {
@@ -50,7 +50,7 @@ export async function appendPending(store: Store, ...entries: readonly PendingEn
   await appendPendingAs(testMacs, store, entries)
 }
 
-/** As the service does it whose seals these are. */
+/** Appends with the seals of a service. */
 export async function appendPendingAs(
   macs: RowMacs,
   store: Store,

@@ -1,8 +1,8 @@
-/** Processes that write to a log, and what must hold of a log whatever became of them. */
+/** Child processes that write to a log, and the invariants of a log whatever happened to them. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { parseCheckpointNote } from '../../service/tlog/checkpoint-note.ts'
+import { parseCheckpointNote } from '../../service/tlog/checkpoint.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'
@@ -11,10 +11,10 @@ import { leafHash, plainRoot, plainTiles } from './plain-tree.ts'
 export interface Writer {
   /** Hashes of the leaves that were acknowledged, hex. */
   readonly acknowledged: ReadonlySet<string>
-  /** Resolves when it has said so many hashes; when it ends before, too. */
+  /** Resolves after so many acknowledged hashes, or when the process ends. */
   acknowledges(count: number): Promise<void>
   kill(): void
-  /** Its exit code; null when it was killed. Everything it said has been read by then. */
+  /** Its exit code, null after a signal; all output has been read by then. */
   readonly exit: Promise<number | null>
 }
 
@@ -52,9 +52,9 @@ export function startWriter(task: Task): Writer {
  * every checkpoint in the database and in the anchors is one of this tree.
  */
 export async function expectWholeLog(
-  { store, checkpointLock }: Pick<LogPaths, 'store' | 'checkpointLock'>,
+  { store, checkpointPin }: Pick<LogPaths, 'store' | 'checkpointPin'>,
   acknowledged: Iterable<string>,
-  folders: readonly LogPaths['checkpointLock'][] = [checkpointLock],
+  folders: readonly LogPaths['checkpointPin'][] = [checkpointPin],
 ): Promise<number> {
   const state = await store.findLogState()
   if (state === undefined) throw new Error('there is no log')
@@ -72,10 +72,10 @@ export async function expectWholeLog(
   for (const hash of acknowledged)
     if (!paths.has(hash)) throw new Error('an acknowledged leaf is not in the log')
   const checkpoints = (await store.listCheckpoints(log, size + 1, size + 1)).map(({ note }) => note)
-  const lockedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
+  const pinnedCheckpoint = (await Promise.all(folders.map((each) => each.find(origin)))).flatMap(
     (found) => found?.note ?? [],
   )
-  for (const note of [...checkpoints, ...lockedCheckpoint]) {
+  for (const note of [...checkpoints, ...pinnedCheckpoint]) {
     const signed = parseCheckpointNote(note)
     expect(signed.size).toBeLessThanOrEqual(size)
     expect(signed.root).toEqual(plainRoot(hashes.slice(0, signed.size)))

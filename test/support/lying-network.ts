@@ -1,19 +1,19 @@
-/** Somebody between phones and the service, who copies, holds back, drops and releases what they cannot open. */
+/** A man in the middle between phones and the service: copies, delays, drops and releases sealed frames. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { fetchTransport } from '../../miniprogram/client/node.ts'
 import type { Transport, TransportAnswer } from '../../miniprogram/client/transports/transport.ts'
 
-/** Sends a frame on to the service. Rejects where that cannot be reached. */
+/** Forwards a frame to the service. Rejects when it cannot be reached. */
 type Pass = (frame: Uint8Array) => Promise<TransportAnswer>
 
-/** What becomes of a frame: the answer that the phone gets; `undefined` cuts its connection. */
+/** Handles a frame: returns the response for the phone; `undefined` closes the connection. */
 export type Treatment = (frame: Uint8Array, pass: Pass) => Promise<TransportAnswer | undefined>
 
 export const honest: Treatment = (frame, pass) => pass(frame)
 
 export class LyingNetwork {
-  /** Of every frame from now on. */
+  /** Applies to every frame from now on. */
   treat: Treatment = honest
   readonly pass: Pass
   private readonly origin: string
@@ -48,7 +48,7 @@ export class LyingNetwork {
     this.server.close()
   }
 
-  /** The only way of a phone. */
+  /** The transport of a phone behind this network. */
   transport(): Transport {
     const inner = fetchTransport()
     return {

@@ -1,4 +1,4 @@
-/** A log over a database, as one process of a service has it, without the service around it. */
+/** The log of one process on a database, without the rest of the service. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,17 +6,16 @@ import { join } from 'node:path'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import { type DatabaseLocation, openStore } from '../../service/store/open-store.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import type { LogEvent } from '../../service/tlog/events.ts'
-import type { LogPaths } from '../../service/tlog/log-health.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
+import type { LogEvent, LogPaths } from '../../service/tlog/log-health.ts'
 import { openLog, type RunningLog } from '../../service/tlog/open-log.ts'
-import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 import { testMacs, testOrigin } from './log-records.ts'
 
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
 export interface Machine {
-  /** Holds the anchor. */
+  /** Holds the checkpoint lock. */
   readonly folder: string
   remove(): void
 }
@@ -36,7 +35,7 @@ export interface OpenedLog {
   close(): Promise<void>
 }
 
-/** What {@link openPaths} gives: a log's places, and the store to be closed. */
+/** The dependencies of a log; the caller closes the store. */
 export async function openPaths(
   location: DatabaseLocation,
   folder: string,
@@ -48,14 +47,14 @@ export async function openPaths(
     store,
     keyring,
     macs: testMacs,
-    checkpointLock: openCheckpointLock(folder),
+    checkpointPin: openCheckpointPin(folder),
     origin: testOrigin,
     isOriginGiven: false,
     ...changes,
   }
 }
 
-/** Whom a log asks. */
+/** External services of a log. */
 export interface LogHelpers {
   readonly witnesses?: readonly WitnessTarget[]
   readonly timestampUrl?: string
@@ -92,7 +91,7 @@ export async function openTestLog(
   }
 }
 
-/** A seed that no other leaf has. */
+/** A unique seed. */
 export function freshSeed(): number {
   return randomBytes(6).readUIntBE(0, 6)
 }

@@ -1,4 +1,4 @@
-/** RFC 6962, section 2.1, word for word and without any cleverness: what the log's tree is compared with. */
+/** RFC 6962, section 2.1, transcribed literally: the reference for the log's tree. */
 import { createHash } from 'node:crypto'
 
 export function leafHash(leaf: Uint8Array): Uint8Array {

@@ -1,4 +1,4 @@
-/** Stands between a store and PostgreSQL: counts what goes to the server, and can look like a pooler. */
+/** A proxy in front of PostgreSQL that counts messages and can act like a pooler. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface PostgresProxy {
@@ -8,7 +8,7 @@ export interface PostgresProxy {
   close(): Promise<void>
 }
 
-/** @param asPooler tells clients another process than the one that answers, as poolers do */
+/** @param asPooler reports a process id to clients that differs from the backend's, as poolers do */
 export async function startPostgresProxy(target: string, asPooler = false): Promise<PostgresProxy> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()

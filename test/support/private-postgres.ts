@@ -1,4 +1,4 @@
-/** A PostgreSQL server of a test's own, which it may stop, kill and start again. */
+/** A PostgreSQL server that one test starts, stops and crashes. */
 import { execFile, execFileSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ const run = promisify(execFile)
 export interface PrivatePostgres {
   /** Of its database `postgres`. */
   readonly url: string
-  /** `immediate`: as a crash, without a word to anybody; `fast`: connections are told. Resolves when it is down. */
+  /** `immediate` acts like a crash, `fast` closes connections first. Resolves when the server is down. */
   stop(how: 'immediate' | 'fast'): Promise<void>
   /** Resolves when it takes connections. */
   start(): Promise<void>
@@ -19,7 +19,7 @@ export interface PrivatePostgres {
   remove(): Promise<void>
 }
 
-/** Where the server's programs are: Debian's folders, else PATH. */
+/** The folder of the server's programs: Debian's, else one on PATH. */
 function findPrograms(): string | undefined {
   const base = '/usr/lib/postgresql'
   const versions = existsSync(base) ? readdirSync(base).sort((one, other) => Number(other) - Number(one)) : []
@@ -41,7 +41,7 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-/** Makes a cluster in a folder of its own and starts it on a free port. */
+/** Creates a cluster in a new folder and starts it on a free port. */
 export async function startPrivatePostgres(): Promise<PrivatePostgres> {
   if (programs === undefined) throw new Error('this test needs postgresql (see CONTRIBUTING.md)')
   const folder = mkdtempSync(join(tmpdir(), 'miniseal-postgres-'))

@@ -1,4 +1,4 @@
-/** What a backend does to push an event: RFC 9421 by hand, with Node's own cryptography, as in `docs/guides/integration.md`. */
+/** A backend that pushes an event: RFC 9421 by hand with Node's own cryptography, as in `docs/guides/integration.md`. */
 import type { KeyObject } from 'node:crypto'
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 

@@ -1,6 +1,6 @@
 /**
- * A client whose every part a test can bend: it builds frames from the pure functions of `crypto/` and sends them with
- * `fetch`, and verifies each answer as strictly as the real client does.
+ * A client whose every part a test can change: it builds frames from the pure functions of `crypto/`, sends them with
+ * `fetch` and verifies each response as strictly as the real client does.
  */
 import { randomBytes } from 'node:crypto'
 import type { Field, RequestMessage, ResponseMessage } from '../../crypto/frames/binary-http.ts'
@@ -28,10 +28,10 @@ import type { TestService } from './service.ts'
 
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
 
-/** Where the outcome of a key is (protocol, section 8). */
+/** The path of the outcome of an idempotency key (protocol, section 8). */
 export const outcomePath = (key: string): string => `/outcomes/${encodeBase64Url(encodeUtf8(key))}`
 
-/** What a sealed answer, or one in the clear, says. */
+/** A response, sealed or in the clear. */
 export interface ReceivedReply {
   readonly kind: 'sealed' | 'clear'
   /** Outer status. */
@@ -98,7 +98,7 @@ export async function post(
   })
 }
 
-/** Sends a prepared frame and reads whatever comes back. */
+/** Sends a prepared frame and reads the response. */
 export async function send(service: TestService, prepared: Prepared): Promise<ReceivedReply> {
   return await hear(await post(service, prepared.frame), prepared.open)
 }
@@ -151,7 +151,7 @@ function signed(
   )
 }
 
-/** A session that a test has opened. */
+/** An open session. */
 export class RawSession {
   readonly service: TestService
   readonly configuration: ChannelConfiguration
@@ -206,12 +206,12 @@ export interface LoginParts extends RequestParts {
   readonly code?: string
   readonly openid?: string
   readonly device?: ReturnType<typeof newDevice>
-  /** Instead of the usual body; `handshake` is that of the frame unless it says another. */
+  /** Replaces the body; `handshake` defaults to that of the frame. */
   readonly loginBody?: object
   readonly configuration?: ChannelConfiguration
 }
 
-/** A login frame, and how to open its answer and the session it makes. */
+/** A login frame, with functions that open its response and its session. */
 export async function prepareLogin(
   service: TestService,
   parts: LoginParts = {},

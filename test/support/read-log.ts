@@ -1,4 +1,4 @@
-/** The log of a test's service, read past it: rows, leaves, and the groups that the master key opens. */
+/** Reads the log of a service from its database: rows, leaves, and disclosures opened with the master key. */
 
 import type { AuditLeaf } from '../../crypto/tlog/audit-leaf.ts'
 import { parseLeaf } from '../../crypto/tlog/audit-leaf.ts'
@@ -19,7 +19,7 @@ export interface ReadLeaf {
   readonly text: string
 }
 
-/** Opens the database of a service beside it. */
+/** Opens the database of a running service. */
 export async function withStore<T>(
   environment: Readonly<Record<string, string>>,
   work: (store: Store) => Promise<T>,
@@ -32,13 +32,13 @@ export async function withStore<T>(
   }
 }
 
-/** Every leaf, those without a place last. Fails where an opened group is not the one that the leaf commits to. */
+/** Every leaf, pending ones last. Fails when an opened disclosure does not match its commitment. */
 export async function readLog(environment: Readonly<Record<string, string>>): Promise<readonly ReadLeaf[]> {
   const { masterKeys } = readOperatorPaths(environment)
   if (masterKeys === undefined) throw new Error('no master key')
   return await withStore(environment, async (store) => {
     const find = createSubjectKeyFinder(store, createSecretWrapper(masterKeys))
-    // Staged ones first: what gets its place meanwhile is read twice, and kept once.
+    // Pending entries first: one that is sequenced meanwhile is read twice and kept once.
     const staged = await store.listPending(100_000)
     const entries = await store.listLogEntries(0, Number.MAX_SAFE_INTEGER, 100_000)
     const rows = new Map<string, PendingEntry | LogEntry>()

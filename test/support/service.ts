@@ -41,7 +41,7 @@ export interface OwnService extends TestService {
 
 export interface TestServiceOptions {
   readonly environment?: Readonly<Record<string, string>>
-  /** Instead of what the environment says. */
+  /** Overrides the environment. */
   readonly config?: Partial<Config>
   readonly backend?: Backend
   readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>

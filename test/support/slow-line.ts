@@ -1,4 +1,4 @@
-/** A slow line between a client and a service. */
+/** A slow connection between a client and a service. */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
@@ -8,7 +8,7 @@ export interface SlowLine {
   close(): void
 }
 
-/** Passes on at once what the client sends, and what the service sends at so many bytes per millisecond. */
+/** Forwards requests immediately and responses at `speed` bytes per millisecond. */
 export async function slowLine(origin: string, speed: number): Promise<SlowLine> {
   const server = createServer((client) => {
     const upstream = connect(Number(new URL(origin).port), '127.0.0.1')

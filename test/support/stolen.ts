@@ -10,8 +10,8 @@ import type { ServiceKeyKind } from '../../service/store/service-keys.ts'
 import type { Store } from '../../service/store/store.ts'
 import type { PendingEntry } from '../../service/store/tlog-entries.ts'
 import type { LogState } from '../../service/store/tlog-tree.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../service/tlog/checkpoint.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { createRowMacs, growAuthenticated, type RowMacs } from '../../service/tlog/row-macs.ts'
 import { emptyRoot } from '../../service/tlog/tree.ts'
 import { disturb } from './both-databases.ts'
@@ -83,7 +83,7 @@ async function sign(service: TestService, store: Store, key: ServiceKey): Promis
   const { log, size } = state
   await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: service.now(), note }])
   const folder = service.environment.MINISEAL_DATA ?? ''
-  rmSync(join(folder, 'log-anchor'), { recursive: true, force: true })
-  await openCheckpointLock(folder).keep(note)
+  rmSync(join(folder, 'pinned-checkpoints'), { recursive: true, force: true })
+  await openCheckpointPin(folder).keep(note)
   return note
 }

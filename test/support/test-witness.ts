@@ -1,4 +1,4 @@
-/** A witness in a few lines (C2SP tlog-witness), for tests that need one that fails as they say. */
+/** A minimal witness (C2SP tlog-witness) with injectable failures. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -8,7 +8,7 @@ import { cosign } from '../../crypto/tlog/cosignature.ts'
 import { emptyRoot, type TreeHead, verifyConsistency } from '../../crypto/tlog/merkle.ts'
 import { encodeSignatureLine } from '../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
-import type { WitnessTarget } from '../../service/tlog/witnessing.ts'
+import type { WitnessTarget } from '../../service/tlog/witnesses.ts'
 
 export interface TestWitness {
   readonly witness: WitnessTarget

@@ -1,4 +1,4 @@
-/** A time-stamping authority (RFC 3161): `openssl ts` behind a small HTTP server, with a certificate of its own. */
+/** A time-stamping authority (RFC 3161): `openssl ts` behind an HTTP server, with its own certificate. */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

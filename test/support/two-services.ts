@@ -1,4 +1,4 @@
-/** Two services on one database, as the processes of one service: they share nothing else. */
+/** Two processes' worth of services on one database; they share nothing else. */
 import { randomBytes } from 'node:crypto'
 import type { Backend } from '../../service/gateway/backend.ts'
 import { sandboxApp } from '../../service/wechat/apps.ts'

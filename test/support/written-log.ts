@@ -13,8 +13,8 @@ import type { Store } from '../../service/store/store.ts'
 import type { LeafResult, PendingEntry } from '../../service/store/tlog-entries.ts'
 import type { BlindIndexOf } from '../../service/tlog/blind-index.ts'
 import { areaOf, createBlindIndex, pathOf } from '../../service/tlog/blind-index.ts'
-import { openCheckpointLock } from '../../service/tlog/checkpoint-lock.ts'
-import { signCheckpoint } from '../../service/tlog/checkpoint-note.ts'
+import { signCheckpoint } from '../../service/tlog/checkpoint.ts'
+import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { createRowMacs, growAuthenticated } from '../../service/tlog/row-macs.ts'
 import type { OpenedGroups } from '../../service/tlog/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/tlog/sealed-details.ts'
@@ -59,7 +59,7 @@ export interface WrittenLog {
   /** Stages what is not sequenced. */
   stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
-  /** Signs the tree as it is, anchors it. @returns the note */
+  /** Signs a checkpoint of the present tree and stores it in the checkpoint lock. @returns the note */
   sign(): Promise<string>
   close(): Promise<void>
 }
@@ -78,7 +78,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   const subjects = subjectKeys(store, (secret, tag) =>
     wrapper.wrap(secret, secretContext('subject_keys.key_wrapped', [tag])),
   )
-  const checkpointLock = openCheckpointLock(folder)
+  const checkpointPin = openCheckpointPin(folder)
   const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
   await store.commit([{ kind: 'insert-log-state', state: { ...empty, mac: macs.ofState(empty) } }])
   let seed = 0
@@ -128,7 +128,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
       const note = signCheckpoint(state, [key])
       const { log, size } = state
       await store.commit([{ kind: 'insert-checkpoint', log, size, signedAt: logStart + size, note }])
-      await checkpointLock.keep(note)
+      await checkpointPin.keep(note)
       return note
     },
     async close() {
@@ -139,12 +139,12 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
   }
 }
 
-/** When the entry of this number happened, unless it is told otherwise: milliseconds since 1970. */
+/** The default time of an entry by its number: milliseconds since 1970. */
 export function entryTime(seed: number): number {
   return logStart * 1000 + seed * 10
 }
 
-/** `n` requests of three people, told apart by `from`. */
+/** `n` requests of three users; `from` numbers them. */
 export function requests(n: number, from = 0): readonly MadeEntry[] {
   return Array.from({ length: n }, (_, i) => ({
     user: `u_person-${(from + i) % 3}`,

@@ -4,8 +4,8 @@ import { LRUCache } from 'lru-cache'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { LogEntryAccess } from '../../tlog/log-routes.ts'
-import type { AuditFilter } from './filter.ts'
-import type { AuditContext, AuditParts } from './parts.ts'
+import type { AuditContext, AuditParts } from './context.ts'
+import type { AuditFilter } from './search.ts'
 
 /** A live table or a follower of the log asks every few seconds, and is logged once in so many milliseconds. */
 const tailPeriod = 60_000
@@ -61,7 +61,7 @@ function createAppendAccess({ appender, sender }: AccessLogParts): AppendAccess 
   return async (c, kind, facts) => {
     const { ip, isForwarded } = sender(c)
     const net = { forwarded: isForwarded ? 'true' : 'false', ...(ip === undefined ? {} : { ip }) }
-    const leaf = { ...appender.systemLeaf(kind, facts), groups: { net } }
+    const leaf = { ...appender.systemEntry(kind, facts), groups: { net } }
     await appender.commit({ writes: [], leaves: [leaf] })
   }
 }

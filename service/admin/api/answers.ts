@@ -129,11 +129,11 @@ export interface WitnessRow {
 export interface IntegrityAnswer {
   /** UNIX seconds, by the service's clock. */
   readonly now: number
-  readonly standing: string
+  readonly health: string
   readonly origin: string
   /** Of the tree, which may be ahead of the checkpoint. */
   readonly size: number
-  readonly staged: number
+  readonly pending: number
   readonly checkpoint: { readonly size: number; readonly age: number | null; readonly note: string } | null
   /** The newest first. */
   readonly checkpoints: readonly CheckpointRow[]

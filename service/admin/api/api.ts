@@ -6,21 +6,25 @@ import { z } from 'zod'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import { createWindow } from '../../limits/rate-limits.ts'
 import type { LogEntry } from '../../store/tlog-entries.ts'
-import { leafIdText } from '../../tlog/leaf-id.ts'
+import { leafIdText } from '../../tlog/entry.ts'
 import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
 import type { Auditor } from './accounts.ts'
 import type { PageAnswer, SessionAnswer } from './answers.ts'
+import type { AuditContext, AuditEnvironment, AuditParts } from './context.ts'
 import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './downloads.ts'
-import { entryAnswer, mayDisclose, rowsOf } from './entry-view.ts'
-import { type AuditFilter, filterNames, parseFilter } from './filter.ts'
+import { entryAnswer, mayDisclose, rowsOf } from './entries.ts'
 import { consistencyOf, integrityOf } from './integrity.ts'
-import { overviewOf } from './overview.ts'
-import type { AuditContext, AuditEnvironment, AuditParts } from './parts.ts'
 import { AuditRefused, problemOf } from './problems.ts'
-import { type AuditSearch, createAuditSearch, findCursor } from './search.ts'
+import {
+  type AuditFilter,
+  type AuditSearch,
+  createAuditSearch,
+  filterNames,
+  findCursor,
+  parseFilter,
+} from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
-import { timelineOf } from './timeline.ts'
-import { createWorkSlots, exportLimit, readLimit, type WorkSlots } from './work-limits.ts'
+import { overviewOf, timelineOf } from './timeline.ts'
 
 /** Tries to sign in from one address. */
 const tries = { count: 10, seconds: 60 }
@@ -228,4 +232,48 @@ async function findEntry({ parts }: Api, name: string): Promise<LogEntry> {
   const entry = key === undefined ? undefined : await parts.reader.entryById(key)
   if (entry === undefined) throw new AuditRefused('not_found')
   return entry
+}
+
+// MERGED: How much auditors may ask for at the same time, each of them and all together.
+
+/** Of one kind of work. */
+export interface WorkLimit {
+  readonly perAuditor: number
+  readonly inAll: number
+}
+
+/** Pages, charts, searches and proofs: a page of the browser asks for several at once. */
+export const readLimit: WorkLimit = { perAuditor: 8, inAll: 32 }
+
+/** Exports, from the request to the last byte. */
+export const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
+
+export interface WorkSlots {
+  /**
+   * @returns gives the slot back; harmless when repeated
+   * @throws AuditRefused `too_much_at_once`
+   */
+  take(auditor: string): () => void
+}
+
+export function createWorkSlots({ perAuditor, inAll }: WorkLimit): WorkSlots {
+  const running = new Map<string, number>()
+  let all = 0
+  return {
+    take(auditor) {
+      const own = running.get(auditor) ?? 0
+      if (own >= perAuditor || all >= inAll) throw new AuditRefused('too_much_at_once')
+      running.set(auditor, own + 1)
+      all += 1
+      let isTaken = true
+      return () => {
+        if (!isTaken) return
+        isTaken = false
+        all -= 1
+        const left = (running.get(auditor) ?? 1) - 1
+        if (left > 0) running.set(auditor, left)
+        else running.delete(auditor)
+      }
+    },
+  }
 }

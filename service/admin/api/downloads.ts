@@ -1,14 +1,12 @@
 /** What auditors take away: entries as a file, and the evidence for one. For those who may disclose, and logged first. */
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
 import type { LogEntry } from '../../store/tlog-entries.ts'
+import { leafIdText } from '../../tlog/entry.ts'
 import { EvidenceRefused, makeEvidence } from '../../tlog/evidence/make-evidence.ts'
-import { leafIdText } from '../../tlog/leaf-id.ts'
-import { openGroups } from './entry-view.ts'
-import { type ExportFormat, exportEntries, exportHead, exportLines } from './export.ts'
-import type { AuditFilter } from './filter.ts'
-import type { AuditParts } from './parts.ts'
+import type { AuditParts } from './context.ts'
+import { type ExportFormat, exportEntries, exportHead, exportLines, openGroups } from './entries.ts'
 import { AuditRefused } from './problems.ts'
-import type { AuditSearch } from './search.ts'
+import type { AuditFilter, AuditSearch } from './search.ts'
 
 const types: { readonly [F in ExportFormat]: string } = {
   csv: 'text/csv; charset=utf-8',

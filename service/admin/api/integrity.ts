@@ -4,8 +4,8 @@ import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { CheckpointRecord } from '../../store/tlog-tree.ts'
 import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
-import { rowsOf } from './entry-view.ts'
-import type { AuditParts } from './parts.ts'
+import type { AuditParts } from './context.ts'
+import { rowsOf } from './entries.ts'
 import { AuditRefused } from './problems.ts'
 import type { AuditSearch } from './search.ts'
 
@@ -19,10 +19,10 @@ export async function integrityOf(parts: AuditParts, search: AuditSearch): Promi
   const checkpoints = await reader.checkpoints(Number.MAX_SAFE_INTEGER, listed)
   const events = async (kind: LeafKind): Promise<readonly EntryRow[]> =>
     rowsOf((await search.page({ kind }, undefined, listed)).entries, parts.findKey)
-  const { health: standing, origin, size, staged, checkpointAge: age } = status
+  const { health, origin, size, pending, checkpointAge: age } = status
   return {
     now: now(),
-    ...{ standing, origin, size, staged },
+    ...{ health, origin, size, pending },
     checkpoint:
       latest === undefined ? null : { size: latest.size, age, note: latest.note + latest.cosignatures },
     checkpoints: checkpoints.map(checkpointRow),

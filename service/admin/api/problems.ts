@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { AuditProblem, ProblemAnswer } from './answers.ts'
-import { FilterError } from './filter.ts'
+import { FilterError } from './search.ts'
 
 const problems: { readonly [P in AuditProblem]: { readonly status: number; readonly title: string } } = {
   signed_out: { status: 401, title: 'Sign in first' },

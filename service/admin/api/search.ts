@@ -1,10 +1,172 @@
-/** Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags. */
-
+/** What an auditor asks for, as words: the same for the pages' query string and the options of a command. */
+import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
+import { decodeBase64Url, decodeHex } from 'miniseal-protocol/text'
 import type { Store } from '../../store/store.ts'
-import type { LogEntry } from '../../store/tlog-entries.ts'
+import type { LeafResult, LogEntry } from '../../store/tlog-entries.ts'
 import type { LogSearch, TimedResult } from '../../store/tlog-search.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'
-import type { AuditFilter } from './filter.ts'
+
+/** The names of the words, in the order in which they are written. */
+export const filterNames = [
+  'from',
+  'to',
+  'user',
+  'device',
+  'path',
+  'kind',
+  'result',
+  'code',
+  'ip',
+  'receipt',
+] as const
+
+export type FilterName = (typeof filterNames)[number]
+
+/** Words as they came: attacker-controlled. An empty one is as good as none. */
+export type FilterInput = Readonly<Partial<Record<FilterName, string | undefined>>>
+
+/** What an entry must be; what is absent does not matter. */
+export interface AuditFilter {
+  /** Milliseconds since 1970: not before. */
+  readonly from?: number
+  /** Milliseconds since 1970: before this. */
+  readonly until?: number
+  /** The pseudonym that backends see. */
+  readonly user?: string
+  /** The thumbprint of the device's key. */
+  readonly device?: string
+  /** The whole path without its query, `/wallet/transfers`. */
+  readonly path?: string
+  /** The first segment of the path, `/wallet`. */
+  readonly area?: string
+  readonly kind?: string
+  readonly result?: LeafResult
+  /** Of a refusal. */
+  readonly code?: string
+  readonly ip?: string
+  /** The 16 bytes of an entry's UUID. */
+  readonly id?: Uint8Array
+  /** The 32 bytes of a leaf hash: what `miniseal-receipt` holds. */
+  readonly hash?: Uint8Array
+}
+
+/** A word that cannot be read. The message is for the auditor and does not quote it. */
+export class FilterError extends Error {
+  readonly field: FilterName
+
+  constructor(field: FilterName, message: string) {
+    super(message)
+    this.name = 'FilterError'
+    this.field = field
+  }
+}
+
+const results: readonly LeafResult[] = ['ok', 'refused', 'failed', 'unknown']
+
+/** `undefined`: the word is none. */
+const parsers: { readonly [N in FilterName]: (word: string) => AuditFilter | undefined } = {
+  from: (word) => optional('from', findTime(word)),
+  to: (word) => optional('until', findTime(word)),
+  user: (word) => matching('user', /^[\x21-\x7e]{1,128}$/, word),
+  device: (word) => matching('device', /^[A-Za-z0-9_-]{43}$/, word),
+  path: parsePath,
+  kind: (word) => matching('kind', /^[a-z-]{1,40}$/, word),
+  result: (word) =>
+    optional(
+      'result',
+      results.find((result) => result === word),
+    ),
+  code: (word) => matching('code', /^[a-z0-9_]{1,60}$/, word),
+  ip: (word) => matching('ip', /^[0-9a-f.:]{2,45}$/, word),
+  receipt: parseReceipt,
+}
+
+const expected: { readonly [N in FilterName]: string } = {
+  from: 'from takes a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31 (UTC)',
+  to: 'to takes a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31 (UTC); it is not included',
+  user: 'user takes the pseudonym that backends see, u_ and 24 characters',
+  device: 'device takes the 43 characters of a key’s thumbprint',
+  path: 'path takes a path without a query, /wallet/transfers, or all below its first part, /wallet/*',
+  kind: 'kind takes the kind of an entry, for example request',
+  result: 'result takes ok, refused, failed or unknown',
+  code: 'code takes the code of a refusal, for example replayed',
+  ip: 'ip takes an address, 192.0.2.7 or 2001:db8::7',
+  receipt: 'receipt takes the id of an entry (a UUID) or its leaf hash (base64url or hex)',
+}
+
+/**
+ * Reads the words of a filter.
+ *
+ * @throws FilterError for the first word that is none.
+ */
+export function parseFilter(words: FilterInput): AuditFilter {
+  let filter: AuditFilter = {}
+  for (const name of filterNames) {
+    const word = words[name]
+    if (word === undefined || word === '') continue
+    const parsed = parsers[name](word)
+    if (!parsed) throw new FilterError(name, expected[name])
+    filter = { ...filter, ...parsed }
+  }
+  return filter
+}
+
+function optional<N extends keyof AuditFilter>(
+  name: N,
+  value: AuditFilter[N] | undefined,
+): AuditFilter | undefined {
+  return value === undefined ? undefined : { [name]: value }
+}
+
+function matching(name: keyof AuditFilter, pattern: RegExp, word: string): AuditFilter | undefined {
+  return pattern.test(word) ? { [name]: word } : undefined
+}
+
+const moment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/
+
+function findTime(word: string): number | undefined {
+  const milliseconds = moment.test(word) ? Date.parse(word) : Number.NaN
+  return Number.isNaN(milliseconds) ? undefined : milliseconds
+}
+
+/** `/wallet/*` is all below the first segment; with more segments than that, nothing could be found by it. */
+function parsePath(word: string): AuditFilter | undefined {
+  const isArea = word.endsWith('/*')
+  const path = isArea ? word.slice(0, -2) : word
+  if (path.includes('?') || !isPath(path)) return undefined
+  if (!isArea) return { path: canonicalPath(path) }
+  const area = canonicalPath(path)
+  return /^\/[^/*]+$/.test(area) ? { area } : undefined
+}
+
+function isPath(text: string): boolean {
+  try {
+    assertPath(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function parseReceipt(word: string): AuditFilter | undefined {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(word)) {
+    return { id: decodeHex(word.replaceAll('-', '')) }
+  }
+  if (/^[0-9a-f]{64}$/.test(word)) return { hash: decodeHex(word) }
+  // As in the response field, `:…:` around base64, and as it is in a path.
+  const digits = word
+    .replace(/^:(.*):$/, '$1')
+    .replace(/=$/, '')
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+  try {
+    return digits.length === 43 ? { hash: decodeBase64Url(digits) } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+// MERGED: Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags.
 
 /** A page of what was found, the newest first. */
 export interface FoundEntries {

@@ -12,7 +12,7 @@ import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Auditor } from './accounts.ts'
 import { createAuditorFinder, findTokenDigest } from './accounts.ts'
-import type { AuditEnvironment, AuditParts } from './parts.ts'
+import type { AuditEnvironment, AuditParts } from './context.ts'
 import { AuditRefused } from './problems.ts'
 
 /** A cookie that is not used for so long is over; in seconds. */

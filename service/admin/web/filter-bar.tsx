@@ -1,7 +1,7 @@
 /** The filter bar: a search field, lists, a time range and a chip for each filter. */
 import { useState } from 'hono/jsx/dom'
 import { leafKinds, leafResults } from 'miniseal-protocol/tlog/audit-leaf'
-import { type FilterName, filterNames } from '../api/filter.ts'
+import { type FilterName, filterNames } from '../api/search.ts'
 import { useLocalization } from './locales/localization.ts'
 import { type Filters, navigate, requestsUrl } from './location.ts'
 

@@ -45,16 +45,16 @@ function Integrity({ answer }: { readonly answer: IntegrityAnswer }) {
 
 function Health({ answer }: { readonly answer: IntegrityAnswer }) {
   const { translate, find, count, span } = useLocalization()
-  const { standing, origin, size, staged, checkpoint } = answer
-  const isOpen = standing === 'open'
+  const { health, origin, size, pending, checkpoint } = answer
+  const isOpen = health === 'open'
   return (
     <section class={isOpen ? 'card passed' : 'card failed'}>
       <h2>{translate('health')}</h2>
-      <p class="figure">{find(`health_${standing}`) ?? `${translate('healthRefused')} ${standing}`}</p>
+      <p class="figure">{find(`health_${health}`) ?? `${translate('healthRefused')} ${health}`}</p>
       <p class="code">{origin}</p>
       <p>
         {count(size)} {translate('entriesUnit')}
-        {staged === 0 ? '' : ` · ${count(staged)} ${translate('waiting')}`}
+        {pending === 0 ? '' : ` · ${count(pending)} ${translate('waiting')}`}
       </p>
       {checkpoint === null ? null : (
         <p>

@@ -1,6 +1,6 @@
 /** Routing. The URL contains the whole state of a page, so that it can be shared. */
 import { useEffect, useState } from 'hono/jsx/dom'
-import { type FilterName, filterNames } from '../api/filter.ts'
+import { type FilterName, filterNames } from '../api/search.ts'
 
 /** A route and its parameters. */
 export type Route =

@@ -9,7 +9,7 @@ export const backup = defineCommand({
   arguments: { file: { help: 'must not exist; created with mode 0600' } },
   notes: `
 Copies the database of MINISEAL_DATABASE and checks the copy. The master key and MINISEAL_DATA are not included: keep
-the key apart from the copy, and do not copy log-anchor with it, which tells a restored database from the real one.
+the key apart from the copy, and do not copy pinned-checkpoints with it, which tells a restored database from the real one.
 
 For PostgreSQL use pg_dump, or continuous archiving.
 `,
@@ -26,7 +26,7 @@ For PostgreSQL use pg_dump, or continuous archiving.
       [
         `${file}: ${pages} pages, checked`,
         'Keep the master key apart from it: neither is of use without the other.',
-        'Leave MINISEAL_DATA/log-anchor where it is: it tells a restored database from the real one.',
+        'Leave MINISEAL_DATA/pinned-checkpoints where it is: it tells a restored database from the real one.',
         '',
       ].join('\n'),
     )

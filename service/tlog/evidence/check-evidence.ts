@@ -2,26 +2,34 @@
  * Checks an evidence bundle, offline, one step after another. Everything in it is attacker-controlled; what is believed
  * is what the caller knows from elsewhere.
  */
-
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
+import type { RequestBase } from 'miniseal-protocol/http-signatures/signed-request'
 import { parseRequestBase } from 'miniseal-protocol/http-signatures/signed-request'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64, decodeBase64Url, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
 import { groupLabels, parseLeaf, verifyCommitment } from 'miniseal-protocol/tlog/audit-leaf'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { hashLeaf, verifyInclusion } from 'miniseal-protocol/tlog/merkle'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { TlogPolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { hasQuorum, parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import { maxKeyLength } from '../entry.ts'
+import { verifyNoteSignatures } from '../note-signatures.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
-import { differingFiles } from './bundle.ts'
-import { committedBytes, fileOf, findGroup, groupOf, proofOf, textOf } from './bundle-parts.ts'
-import { verifyNoteSignatures } from './note.ts'
-import { publicKeyPem } from './pem.ts'
-import { differingMember, isOfItsTime } from './signed-request.ts'
+import {
+  committedBytes,
+  differingFiles,
+  fileOf,
+  findGroup,
+  groupOf,
+  proofOf,
+  publicKeyPem,
+  textOf,
+} from './bundle.ts'
 
 /** The closed list of steps, in their order. */
 export type StepName =
@@ -296,4 +304,39 @@ function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome 
   const { kind, at } = parseLeaf(fileOf(files, 'enrolment/leaf.json'))
   if (kind !== 'device-added' && kind !== 'login') return ['failed', `no device is enrolled by ${kind}`]
   return ['ok', `${kind} ${new Date(at).toISOString()}`]
+}
+
+// MERGED: Whether what a device signed and what an entry says are the same request.
+
+/** The window of the service, and the time that a request may have waited for the check, in seconds. */
+const past = 130
+const future = 70
+
+/** The first member of the group `core` that is not what the device signed. */
+export function differingMember({ values }: RequestBase, core: FlatObject): string | undefined {
+  const query = values.get('@query') ?? ''
+  const path = `${values.get('@path') ?? ''}${query === '?' ? '' : query}`
+  // The log keeps the beginning of a long one.
+  const key = values.get('idempotency-key')?.slice(0, maxKeyLength)
+  if (core.method !== values.get('@method')) return 'the method'
+  if (core.path !== path) return 'the path'
+  if (core.idempotency_key !== key) return 'the Idempotency-Key'
+  return undefined
+}
+
+/**
+ * Whether a request with this signature can have arrived when the entry says.
+ *
+ * @param created UNIX seconds
+ * @param loggedAt when the leaf was made, in milliseconds
+ */
+export function isOfItsTime(created: number, core: FlatObject, loggedAt: number): boolean {
+  // Refused for its time: any time is right.
+  if (core.refusal === 'window_invalid') return true
+  const { started_at: startedAt, duration_ms: duration } = core
+  const arrived =
+    typeof startedAt === 'number'
+      ? startedAt
+      : (loggedAt - (typeof duration === 'number' ? duration : 0)) / 1000
+  return created >= arrived - past && created <= arrived + future
 }

@@ -2,28 +2,22 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { Store } from '../../store/store.ts'
-import type { LogEntry } from '../../store/tlog-entries.ts'
 import { globalIndexOf, indexesPerLog } from '../../store/tlog-entries.ts'
-import type { LogState } from '../../store/tlog-tree.ts'
+import type { HourlyCount, LogState } from '../../store/tlog-tree.ts'
 import { isAuthentic, isWrittenByService, type RowMacs } from '../row-macs.ts'
+import type { CheckDetail } from './check-entry.ts'
+import { checkColumns } from './check-entry.ts'
+import type { SignedTree, VerifiedTree } from './check-tree.ts'
 import { checkTree } from './check-tree.ts'
 import type { StoredEntry } from './database-log.ts'
 import { databaseLog } from './database-log.ts'
 import type { Findings } from './findings.ts'
-import { hashLeaf, tileWidth } from './growing-tree.ts'
-import type { HourTally } from './hours.ts'
-import { tallyHours } from './hours.ts'
-import type { ReadLeaf } from './leaf-columns.ts'
-import { checkColumns } from './leaf-columns.ts'
-import type { SignedTree, VerifiedTree } from './log-source.ts'
+import { hashLeaf, tileWidth } from './recomputed-tree.ts'
 
 /** A tree that somebody outside the database says a log had. */
 export interface ClaimedTree extends SignedTree {
   readonly origin: string
 }
-
-/** Compares an entry's sealed part with its leaf. */
-export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 export interface DatabaseCheck {
   readonly store: Store
@@ -35,7 +29,7 @@ export interface DatabaseCheck {
   /** `undefined`: details stay sealed. */
   readonly checkDetail: CheckDetail | undefined
   /** Is given each staged leaf that the service has sealed. */
-  readonly seeStaged: ((leaf: Uint8Array) => void) | undefined
+  readonly seePending: ((leaf: Uint8Array) => void) | undefined
   /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
   readonly macs: RowMacs | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
@@ -76,7 +70,7 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
   if (isWhole) await hours.compare(store.streamHourlyCounts(0, Number.MAX_SAFE_INTEGER), findings)
-  return { logs, entries, checkpoints, staged: await checkStaged(check) }
+  return { logs, entries, checkpoints, staged: await checkPending(check) }
 }
 
 /** Logs are numbered without a gap, and nobody outside knows one that is not there. */
@@ -160,23 +154,67 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 const stagedBatch = 1_000
 
 /** @returns how many wait, as far as they were looked at */
-async function checkStaged({ store, findings, macs, seeStaged }: DatabaseCheck): Promise<number> {
+async function checkPending({ store, findings, macs, seePending }: DatabaseCheck): Promise<number> {
   const pending = await store.listPending(stagedBatch)
   for (const row of pending) {
     const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
     const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
     if (!isWhole) {
-      findings.report('staged-changed', location, 'its stored hash is not the hash of its bytes')
+      findings.report('pending-changed', location, 'its stored hash is not the hash of its bytes')
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
-      findings.report('staged-changed', location, 'it has its place already')
+      findings.report('pending-changed', location, 'it has its place already')
     }
     if (macs !== undefined && !isWrittenByService(macs, row)) {
-      findings.report('staged-changed', location, 'the service did not put it there')
+      findings.report('pending-changed', location, 'the service did not put it there')
     } else if (macs !== undefined && isWhole) {
-      seeStaged?.(row.leaf)
+      seePending?.(row.leaf)
     }
     checkColumns(row, location, findings)
   }
   return pending.length
+}
+
+// MERGED: The counts that charts are drawn from, made anew from the entries.
+
+export interface HourTally {
+  /** @param at milliseconds since 1970 */
+  add(at: number, kind: string, result: string, code: string): void
+  /** Compares with what is stored. */
+  compare(stored: AsyncIterable<readonly HourlyCount[]>, findings: Findings): Promise<void>
+}
+
+/** Holds a number for each hour and what happened in it: a few MiB for a year. */
+export function tallyHours(): HourTally {
+  const counts = new Map<string, number>()
+  return {
+    add(at, kind, result, code) {
+      const name = nameOf(Math.floor(at / 3_600_000) * 3600, kind, result, code)
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    },
+    async compare(stored, findings) {
+      const left = new Map(counts)
+      for await (const page of stored) {
+        for (const { hour, kind, result, code, entries } of page) {
+          const name = nameOf(hour, kind, result, code)
+          const counted = left.get(name) ?? 0
+          left.delete(name)
+          if (counted !== entries) report(findings, name, entries, counted)
+        }
+      }
+      for (const [name, counted] of left) report(findings, name, 0, counted)
+    },
+  }
+}
+
+function nameOf(hour: number, kind: string, result: string, code: string): string {
+  return `${new Date(hour * 1000).toISOString().slice(0, 13)}:00Z ${kind} ${result} ${code}`.trimEnd()
+}
+
+function report(findings: Findings, name: string, stored: number, counted: number): void {
+  findings.report(
+    'hourly-count-changed',
+    `hour ${name}`,
+    `the table counts ${stored} entries, there are ${counted}`,
+  )
 }

@@ -1,11 +1,15 @@
 /** What is known of a log outside its database: the anchor, checkpoints that somebody kept, an earlier check. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { decodeBase64 } from 'miniseal-protocol/text'
 import type { NotedCheckpoint } from 'miniseal-protocol/tlog/checkpoint'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import { openCheckpointLock } from '../checkpoint-lock.ts'
-import { verifyNoteSignatures } from '../evidence/note.ts'
+import type { Store } from '../../store/store.ts'
+import { globalIndexOf } from '../../store/tlog-entries.ts'
+import { openCheckpointPin } from '../checkpoint-pin.ts'
+import { verifyNoteSignatures } from '../note-signatures.ts'
 import type { ClaimedTree } from './check-database.ts'
 import type { Findings } from './findings.ts'
 
@@ -38,7 +42,7 @@ function parseClaim(note: string, named: string): NotedCheckpoint {
 }
 
 /** A file of the anchor as it was found. */
-export interface CheckpointLockFile {
+export interface PinnedCheckpointFile {
   readonly name: string
   /** The signed note, or why there is none. */
   readonly found: { readonly note: string; readonly size: number } | Error | undefined
@@ -48,13 +52,13 @@ export interface CheckpointLockFile {
  * Reads the anchor in a data folder, one checkpoint for each origin. To be read before the database: what is signed
  * meanwhile would look as if it were missing there.
  */
-export async function readCheckpointLock(dataFolder: string): Promise<readonly CheckpointLockFile[]> {
-  const checkpointLock = openCheckpointLock(dataFolder)
-  const names = await namesIn(join(dataFolder, 'log-anchor'))
+export async function readPinnedCheckpoints(dataFolder: string): Promise<readonly PinnedCheckpointFile[]> {
+  const checkpointPin = openCheckpointPin(dataFolder)
+  const names = await namesIn(join(dataFolder, 'pinned-checkpoints'))
   return await Promise.all(
-    names.map(async (name): Promise<CheckpointLockFile> => {
+    names.map(async (name): Promise<PinnedCheckpointFile> => {
       try {
-        return { name, found: await checkpointLock.find(decodeURIComponent(name)) }
+        return { name, found: await checkpointPin.find(decodeURIComponent(name)) }
       } catch (error) {
         return { name, found: error instanceof Error ? error : new Error('it cannot be read') }
       }
@@ -63,8 +67,8 @@ export async function readCheckpointLock(dataFolder: string): Promise<readonly C
 }
 
 /** What the anchor says, as far as a known key has signed it; the rest is a finding. */
-export function checkpointLockClaims(
-  files: readonly CheckpointLockFile[],
+export function pinnedCheckpointClaims(
+  files: readonly PinnedCheckpointFile[],
   keysOf: KeysOf,
   findings: Findings,
 ): readonly ClaimedTree[] {
@@ -74,7 +78,11 @@ export function checkpointLockClaims(
       if (found instanceof Error) throw found
       return [readClaim(found.note, keysOf, `the anchor of size ${found.size}`)]
     } catch (error) {
-      findings.report('anchor-unreadable', `anchor of ${name}`, error instanceof Error ? error.message : '')
+      findings.report(
+        'pinned-checkpoint-unreadable',
+        `anchor of ${name}`,
+        error instanceof Error ? error.message : '',
+      )
       return []
     }
   })
@@ -91,4 +99,72 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 /** @throws ClaimRefused see {@link readClaim}; the system's error where the file cannot be read. */
 export async function readClaimFile(path: string, keysOf: KeysOf): Promise<ClaimedTree> {
   return readClaim(await readFile(path, 'utf8'), keysOf, `the checkpoint of ${path}`)
+}
+
+// MERGED: Losses that the log itself admits: a database was put back, and the log that was started then cites what is gone.
+
+/** A tree that was signed and is not here any more. */
+export interface ExplainedLoss {
+  readonly origin: string
+  /** Entries that were signed. */
+  readonly signed: number
+  /** Entries of this log that are in the database. */
+  readonly here: number
+  /** The log whose first entry says so. */
+  readonly successor: string
+}
+
+interface Cited {
+  readonly size: number
+  readonly root: Uint8Array
+  readonly successor: string
+}
+
+/**
+ * Parts what is claimed into what must be in the database, and what a later log cites as its past. A claim of exactly the
+ * tree that is cited is explained by it, and one of our own that is smaller; everything else stays to be found. The first
+ * entry of the later log is checked with that log.
+ *
+ * @param own from the anchor and from earlier checks of this machine
+ * @param given checkpoints of witnesses and auditors
+ * @throws StoreUnavailable
+ */
+export async function explainLosses(
+  store: Pick<Store, 'listLogStates' | 'listLogEntries'>,
+  { own, given }: { readonly own: readonly ClaimedTree[]; readonly given: readonly ClaimedTree[] },
+): Promise<{ readonly claimed: readonly ClaimedTree[]; readonly losses: readonly ExplainedLoss[] }> {
+  const states = await store.listLogStates()
+  const sizes = new Map(states.map(({ origin, size }) => [origin, size]))
+  const cited = new Map<string, Cited>()
+  for (const { log, origin } of states) {
+    const [first] = await store.listLogEntries(globalIndexOf(log, 0), globalIndexOf(log, 1), 1)
+    const citation = first === undefined ? undefined : citationOf(first.leaf)
+    if (citation !== undefined) cited.set(citation.origin, { ...citation, successor: origin })
+  }
+  const losses = new Map<string, ExplainedLoss>()
+  const isLeft = ({ origin, size, root }: ClaimedTree, isOwn: boolean): boolean => {
+    const here = sizes.get(origin) ?? 0
+    const past = cited.get(origin)
+    if (past === undefined || size <= here || size > past.size) return true
+    if (size === past.size ? !equalBytes(root, past.root) : !isOwn) return true
+    losses.set(origin, { origin, signed: past.size, here, successor: past.successor })
+    return false
+  }
+  const left = [
+    ...own.filter((claim) => isLeft(claim, true)),
+    ...given.filter((claim) => isLeft(claim, false)),
+  ]
+  return { claimed: left, losses: [...losses.values()] }
+}
+
+/** What the first leaf of a log says of the one before. It is checked elsewhere: here it may be anything. */
+function citationOf(leaf: Uint8Array) {
+  try {
+    const { x } = JSON.parse(new TextDecoder().decode(leaf)) as { x?: Record<string, unknown> }
+    const { previous_origin: origin, previous_size: size, previous_root: root } = x ?? {}
+    if (typeof origin !== 'string' || typeof size !== 'number' || typeof root !== 'string') return undefined
+    return { origin, size, root: decodeBase64(root) }
+  } catch {
+    return undefined
+  }
 }

@@ -6,9 +6,9 @@ import type { Store } from '../../store/store.ts'
 import type { LogEntry } from '../../store/tlog-entries.ts'
 import { globalIndexOf } from '../../store/tlog-entries.ts'
 import type { CheckpointRecord, LogState } from '../../store/tlog-tree.ts'
-import { verifyNoteSignatures } from '../evidence/note.ts'
+import { verifyNoteSignatures } from '../note-signatures.ts'
+import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import type { Findings } from './findings.ts'
-import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
 
 /** A row with its position in its log. */
 export interface StoredEntry extends FoundEntry {

@@ -9,7 +9,7 @@ export type FindingCode =
   | 'column-changed'
   | 'detail-changed'
   | 'detail-missing'
-  | 'tag-changed'
+  | 'blind-index-changed'
   | 'tile-missing'
   | 'tile-changed'
   | 'tile-beyond'
@@ -19,9 +19,9 @@ export type FindingCode =
   | 'checkpoint-inconsistent'
   | 'rolled-back'
   | 'log-missing'
-  | 'anchor-unreadable'
-  | 'hours-changed'
-  | 'staged-changed'
+  | 'pinned-checkpoint-unreadable'
+  | 'hourly-count-changed'
+  | 'pending-changed'
 
 export interface Finding {
   readonly code: FindingCode

@@ -1,7 +1,7 @@
 /** A log over HTTP (C2SP tlog-tiles), as a source for a check. Everything that comes is attacker-controlled. */
 
-import { tileWidth } from './growing-tree.ts'
-import type { FoundEntry, LogSource, SignedTree } from './log-source.ts'
+import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
+import { tileWidth } from './recomputed-tree.ts'
 
 /** The log cannot be read; the message is for the auditor. */
 export class HttpLogFailed extends Error {}

@@ -15,7 +15,7 @@ function pathIn(folder: string): string {
 }
 
 /** @throws the system's error where the folder cannot be written. */
-export async function keepLastCheck(
+export async function saveLastCheck(
   folder: string,
   wrapper: SecretWrapper,
   logs: readonly CheckedLog[],

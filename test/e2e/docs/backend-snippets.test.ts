@@ -26,6 +26,7 @@ beforeAll(async () => {
   // Where npm would have put them.
   for (const name of ['hono', 'jose', 'http-message-sig']) link(join(root, 'node_modules', name), name)
   link(join(root, 'service'), 'miniseal')
+  link(join(root, 'packages/verify'), 'miniseal-verify')
 })
 
 afterAll(async () => {
@@ -144,15 +145,18 @@ describe('the guides for backends', () => {
 })
 
 it('crypto/README.md seals a request and opens it', async () => {
-  const text = block('crypto/README.md#crypto').text.replaceAll(
+  const text = block('crypto/README.md#Example').text.replaceAll(
     "'./index.ts'",
     `'${join(root, 'crypto/index.ts')}'`,
   )
-  const path = join(folder, 'there.ts')
+  const path = join(folder, 'round-trip.ts')
   writeFileSync(path, text)
-  const { there } = await import(/* @vite-ignore */ path)
+  const { roundTrip } = await import(/* @vite-ignore */ path)
   const { sodiumPrimitives } = await import('../../../service/keys/sodium-primitives.ts')
   const keys = { c2s: new Uint8Array(32).fill(1), s2c: new Uint8Array(32).fill(2) }
   const random = (length: number): Uint8Array => new Uint8Array(length).fill(3)
-  expect(there(sodiumPrimitives, keys, random, 1764000000)).toMatchObject({ method: 'GET', path: '/wallet' })
+  expect(roundTrip(sodiumPrimitives, keys, random, 1764000000)).toMatchObject({
+    method: 'GET',
+    path: '/wallet',
+  })
 })

@@ -47,6 +47,7 @@ export function documentPaths(): readonly string[] {
     'ARCHITECTURE.md',
     'CONTRIBUTING.md',
     'crypto/README.md',
+    'packages/verify/README.md',
     'test/conformance/vectors/README.md',
   ]
   return [...named, ...below('docs'), ...below('miniprogram')].sort()

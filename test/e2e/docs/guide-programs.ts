@@ -107,6 +107,7 @@ export async function startProgram(guide: Guide, origin: string, port: number): 
   // Where `npm install path/to/miniseal` would have put it.
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(join(root, 'service'), join(folder, 'node_modules', 'miniseal'))
+  symlinkSync(join(root, 'packages/verify'), join(folder, 'node_modules', 'miniseal-verify'))
   const [name, ...args] = command
   const child = spawn(name === 'python3' ? (python ?? name) : name, args, {
     cwd: folder,

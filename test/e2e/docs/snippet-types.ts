@@ -15,6 +15,7 @@ export interface PlacedSnippet {
 const paths = {
   miniseal: [join(root, 'service/dist/index.d.ts')],
   'miniseal-verify': [join(root, 'packages/verify/dist/index.d.ts')],
+  'miniseal-verify/*': [join(root, 'packages/verify/dist/adapters/*.d.ts')],
   'miniseal-client': [join(root, 'miniprogram/client/types/client/index.d.ts')],
   'miniseal-client/gzip': [join(root, 'miniprogram/client/types/client/gzip.d.ts')],
 }

@@ -16,7 +16,19 @@ const channel = "declare const channel: import('miniseal-client').Channel\n"
 
 /** In the order in which the blocks of a place stand. */
 export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
-  'crypto/README.md#crypto': [{ realm: 'node' }],
+  'crypto/README.md#Example': [{ realm: 'node' }],
+  'packages/verify/README.md#Without a framework': [
+    {
+      realm: 'node',
+      given: "declare const request: import('node:http').IncomingMessage\ndeclare const body: Buffer\n",
+    },
+  ],
+  'packages/verify/README.md#Adapters': [
+    { realm: 'node' },
+    { realm: 'node' },
+    { realm: 'node' },
+    { realm: 'node' },
+  ],
   'docs/guides/node.md#Mounted': [{ realm: 'node' }],
   'docs/guides/integration.md#Verifying for yourself': [
     {

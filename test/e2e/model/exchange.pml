@@ -345,7 +345,7 @@ again:
   }
 }
 
-/* log/journal.ts logLostIntents: intents that nobody seems to work on. It may be wrong: a slow service is not a dead one. */
+/* log/journal.ts logAbandonedIntents: intents that nobody seems to work on. It may be wrong: a slow service is not a dead one. */
 active [HOUSEKEEPERS] proctype Housekeeper() {
   byte frame;
 again:

@@ -1,4 +1,4 @@
-/** The store behind a real pooler that hands out connections for a transaction: PgBouncer, where it is installed. */
+/** The store behind PgBouncer in transaction pooling mode. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -24,7 +24,7 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-describe('behind PgBouncer, by transaction', () => {
+describe('behind PgBouncer in transaction mode', () => {
   let database: Awaited<ReturnType<typeof createPostgres>>
   let pooler: ChildProcess
   let folder: string
@@ -79,7 +79,7 @@ default_pool_size = 4
 
   const many = Array.from({ length: 100 }, (_, i) => i)
 
-  test('tables are made, commits decide races, and rows are pruned', async () => {
+  test('migrations, races and pruning work through the pooler', async () => {
     const [here, there] = [await open(), await open()]
     const results = await Promise.all(
       many.map((i) => (i % 2 === 0 ? here : there).commit([claimNonce(7), claimNonce(1_000 + i)])),
@@ -92,7 +92,7 @@ default_pool_size = 4
     await there.assertWritable()
   })
 
-  test('changes of other processes are heard at once past it, and by looking without that', async () => {
+  test('changes of other processes arrive at once over a direct connection, and by polling without one', async () => {
     const [direct, behind] = [await open(database.url), await open()]
     await login(direct)
     const changes: Change[] = []

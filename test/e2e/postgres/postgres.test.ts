@@ -1,4 +1,4 @@
-/** What only a server can do to the store: hang, die, take sides in a deadlock. */
+/** Failures of a server: hangs, crashes, deadlocks. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -32,7 +32,7 @@ describe('store on PostgreSQL', () => {
     await database.remove()
   })
 
-  test('a statement that waits too long makes the store unavailable, and usable again afterwards', async () => {
+  test('a statement that times out makes its commit unavailable, and the store stays usable', async () => {
     const hasty = await openPostgresStore(database.url, { statementTimeout: 200 })
     await other.query('begin; lock table nonces')
     await expect(hasty.commit([claimNonce(1)])).rejects.toThrow(/unavailable \(57014\)/)
@@ -42,7 +42,7 @@ describe('store on PostgreSQL', () => {
     await hasty.close()
   })
 
-  test('the loser of a deadlock is tried again', async () => {
+  test('the victim of a deadlock is retried', async () => {
     await login(store)
     await store.commit([insertSession(2)])
     await other.query('begin')
@@ -54,7 +54,7 @@ describe('store on PostgreSQL', () => {
     expect(await commit).toEqual({ kind: 'committed' })
   })
 
-  test('connections that the server ends make their commits unavailable, and are replaced', async () => {
+  test('commits on connections that the server terminates are unavailable, and the connections are replaced', async () => {
     await store.commit([claimNonce(1)])
     await other.query('begin; lock table nonces')
     const commits = Promise.allSettled([2, 3].map((seed) => store.commit([claimNonce(seed)])))
@@ -70,7 +70,7 @@ describe('store on PostgreSQL', () => {
     expect(await store.commit([claimNonce(2), claimNonce(3)])).toEqual({ kind: 'committed' })
   })
 
-  test('a connection that is lost during the commit is unavailable and not tried again', async () => {
+  test('a commit whose connection is lost during COMMIT is unavailable and is not retried', async () => {
     const proxy = await startProxy(database.url, 'COMMIT')
     const behind = await openPostgresStore(proxy.url)
     proxy.arm('cut')
@@ -80,7 +80,7 @@ describe('store on PostgreSQL', () => {
     await proxy.close()
   })
 
-  test('a server that is stopped while it commits leaves it open whether it has, and nobody asks again', async () => {
+  test('a commit that the server answers with a shutdown error has an unknown outcome and is not retried', async () => {
     const proxy = await startProxy(database.url, 'COMMIT')
     const behind = await openPostgresStore(proxy.url)
     await behind.commit([claimNonce(9)])
@@ -96,7 +96,7 @@ describe('store on PostgreSQL', () => {
     await proxy.close()
   })
 
-  test('a connection that falls silent during the commit is given up and never used again', async () => {
+  test('a connection that hangs during COMMIT is closed and never reused', async () => {
     const proxy = await startProxy(database.url, 'COMMIT')
     const narrow = await openPostgresStore(proxy.url, { poolSize: 1, statementTimeout: 200 })
     proxy.arm('silence')
@@ -107,7 +107,7 @@ describe('store on PostgreSQL', () => {
     await proxy.close()
   })
 
-  test('a server that accepts and says nothing is unavailable', async () => {
+  test('a server that accepts connections and never answers is unavailable', async () => {
     const sockets = new Set<Socket>()
     const server = createServer((socket) => sockets.add(socket))
     const port = await listen(server)
@@ -117,7 +117,7 @@ describe('store on PostgreSQL', () => {
     server.close()
   })
 
-  test('a server that is not there is unavailable', async () => {
+  test('a server that refuses connections is unavailable', async () => {
     const server = createServer()
     const port = await listen(server)
     await new Promise((resolve) => server.close(resolve))
@@ -126,13 +126,13 @@ describe('store on PostgreSQL', () => {
     )
   })
 
-  test('a database that acknowledges before it has written is refused', async () => {
+  test('a database with synchronous_commit = off is refused', async () => {
     const url = new URL(database.url)
     url.searchParams.set('options', `${url.searchParams.get('options')} -c synchronous_commit=off`)
     await expect(openPostgresStore(url.href)).rejects.toThrow(StoreUnavailable)
   })
 
-  test('when every connection is taken the next commit is unavailable, not waiting for ever', async () => {
+  test('a commit is unavailable when every connection stays in use', async () => {
     const narrow = await openPostgresStore(database.url, { poolSize: 1, connectionTimeout: 200 })
     await other.query('begin; lock table nonces')
     const first = narrow.commit([claimNonce(1)])
@@ -142,7 +142,7 @@ describe('store on PostgreSQL', () => {
     await narrow.close()
   })
 
-  test('an error does not quote what was asked for', async () => {
+  test('an error does not quote the values of the query', async () => {
     await other.query('alter table users rename to elsewhere')
     const error = await store.findUser('a-secret-subject').catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(StoreUnavailable)

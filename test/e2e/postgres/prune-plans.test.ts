@@ -1,4 +1,4 @@
-/** Pruning goes by indexes on PostgreSQL, also where half of a table has expired: else each batch reads it from its front. */
+/** Pruning uses indexes on PostgreSQL, even when half of a table has expired. */
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -46,7 +46,7 @@ describe('pruning on PostgreSQL', () => {
     await database.remove()
   })
 
-  test('finds what has expired by an index in each large table', async () => {
+  test('pruning finds expired rows of each large table by an index', async () => {
     const { prune } = compileStatements({
       queries: drizzle(client),
       tables,
@@ -73,7 +73,7 @@ describe('pruning on PostgreSQL', () => {
     expect(all).toMatch(/sessions_expires[\s\S]*sessions_ended/)
   })
 
-  test('takes all of it, batch after batch, and then finds nothing', async () => {
+  test('pruning deletes all expired rows in batches', async () => {
     let deleted = 0
     for (;;) {
       const batch = await store.prune(NOW, 500)

@@ -1,9 +1,8 @@
 /** Filters in words, and what they find, on both engines. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FilterInput } from '../../../service/admin/api/filter.ts'
-import { FilterError, parseFilter } from '../../../service/admin/api/filter.ts'
-import { createAuditSearch, findCursor } from '../../../service/admin/api/search.ts'
-import { leafIdText } from '../../../service/tlog/leaf-id.ts'
+import type { FilterInput } from '../../../service/admin/api/search.ts'
+import { createAuditSearch, FilterError, findCursor, parseFilter } from '../../../service/admin/api/search.ts'
+import { leafIdText } from '../../../service/tlog/entry.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { entryTime, requests, startLog } from '../../support/written-log.ts'
 import { describeOnBothEngines } from '../store/engines.ts'

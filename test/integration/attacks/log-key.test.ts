@@ -14,7 +14,7 @@ import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.
 import { evidence } from '../../../service/cli/audit-evidence.ts'
 import { verify } from '../../../service/cli/audit-verify.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { leafIdText } from '../../../service/tlog/leaf-id.ts'
+import { leafIdText } from '../../../service/tlog/entry.ts'
 import { isSettled } from '../../support/audit-traffic.ts'
 import { runCommand } from '../../support/command.ts'
 import { logIn } from '../../support/raw-client.ts'

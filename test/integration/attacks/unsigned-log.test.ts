@@ -5,8 +5,8 @@ import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
 import { verify } from '../../../service/cli/audit-verify.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import type { AuthenticatedPendingEntry } from '../../../service/store/tlog-entries.ts'
-import { parseCheckpointNote } from '../../../service/tlog/checkpoint-note.ts'
-import { leafIdText, newLeafId } from '../../../service/tlog/leaf-id.ts'
+import { parseCheckpointNote } from '../../../service/tlog/checkpoint.ts'
+import { leafIdText, newLeafId } from '../../../service/tlog/entry.ts'
 import { startWrites } from '../../../service/tlog/origin.ts'
 import { growTree, hashLeaf } from '../../../service/tlog/tree.ts'
 import { isSettled } from '../../support/audit-traffic.ts'
@@ -88,7 +88,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     await withStore(service.environment, (store) => store.commit([{ kind: 'insert-pending-entry', entry }]))
     await vi.waitFor(async () => expect(await status()).toBe('tree-damaged'), { timeout: 60_000 })
     expect((await session.send(transfer)).json.code).toBe('unavailable')
-    expect((await check()).out).toContain('FAILED staged-changed')
+    expect((await check()).out).toContain('FAILED pending-changed')
     // Without it the log goes on: it was never in the tree.
     await disturb(service, 'delete from tlog_pending')
     await vi.waitFor(async () => expect(await status()).toBe('open'), { timeout: 60_000 })

@@ -49,7 +49,7 @@ async function kids(kind: string): Promise<string[]> {
   return lines.map((line) => line.split(/\s+/)[1] ?? '')
 }
 
-it('signs with the old root until the next one is activated: old clients until then, new ones before and after', async () => {
+it('the old root key signs until the next one is activated: old clients work until then, new ones before and after', async () => {
   const [old = ''] = await serving(async ({ roots }) => roots)
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
   const { roots } = await exported()
@@ -73,7 +73,7 @@ it('signs with the old root until the next one is activated: old clients until t
   await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined())
 })
 
-it('switches to the new root at a given time', async () => {
+it('the new root key is activated at a given time', async () => {
   await serving(async ({ roots }) => roots)
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
   expect((await run('activate', 'root', next, '--at', '2999-01-31T08:00:00Z')).out).toContain(
@@ -90,7 +90,7 @@ it('switches to the new root at a given time', async () => {
   await store.close()
 })
 
-it('refuses a second waiting root, a root that is in use or not there, and a time that is over', async () => {
+it('a second pending root key, an active or unknown one, and a past time are refused', async () => {
   await serving(async ({ roots }) => roots)
   const [only = ''] = await kids('root')
   const [next = ''] = /\S{43}/.exec((await run('rotate', 'root')).out) ?? []
@@ -102,7 +102,7 @@ it('refuses a second waiting root, a root that is in use or not there, and a tim
   await expect(run('activate', 'signing', next)).rejects.toThrow(/takes root/)
 })
 
-it('goes forth and back between two roots within one second', async () => {
+it('two root keys can be activated alternately within one second', async () => {
   const now = 1_764_000_000
   const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })
@@ -123,7 +123,7 @@ it('goes forth and back between two roots within one second', async () => {
   await store.close()
 })
 
-it('refuses to end a key when only one that was rotated away would be left', async () => {
+it('a key is not revoked when only a retired one would remain', async () => {
   await serving(async ({ roots }) => roots)
   await run('rotate', 'agreement')
   const [newest = '', old = ''] = await kids('agreement')
@@ -132,7 +132,7 @@ it('refuses to end a key when only one that was rotated away would be left', asy
 })
 
 it.each(['agreement', 'signing', 'token', 'root'])(
-  'ends a %s key at once, after its rotation, and uses the next one',
+  'a %s key is revoked at once after its rotation, and the next one is used',
   async (kind) => {
     const leaked = await serving((service) => logIn(service))
     const [old = ''] = await kids(kind)
@@ -158,20 +158,20 @@ it.each(['agreement', 'signing', 'token', 'root'])(
   },
 )
 
-it('ends no lookup key', async () => {
+it('a lookup key is neither rotated nor revoked', async () => {
   await serving(async ({ roots }) => roots)
   const [kid = ''] = await kids('lookup')
   await expect(run('revoke', 'lookup', kid, '--now')).rejects.toThrow(/keys revoke takes one of/)
   await expect(run('rotate', 'lookup')).rejects.toThrow(/keys rotate takes one of/)
 })
 
-it('does not read the name of a key for an option, whatever it begins with', async () => {
+it('a key id that begins with a hyphen is not parsed as an option', async () => {
   const kid = `-${'a'.repeat(42)}`
   await expect(run('revoke', 'agreement', kid, '--now')).rejects.toThrow(/there is no/)
   await expect(run('activate', 'root', `--${'b'.repeat(41)}`)).rejects.toThrow(/there is no/)
 })
 
-it('rotates signing and token keys once they are 90 days old, once each', async () => {
+it('signing and token keys are rotated when they are 90 days old, once each', async () => {
   const now = 1_764_000_000
   const wrapper = createSecretWrapper([new Uint8Array(32).fill(1)])
   const store = await openStore({ kind: 'sqlite', path: ':memory:' })

@@ -16,7 +16,7 @@ const now = 1_764_000_000
 const wrapper = createSecretWrapper([new Uint8Array(randomBytes(32))])
 const memory = (): Promise<Store> => openStore({ kind: 'sqlite', path: ':memory:' })
 
-it('makes one set of keys, however many processes start on an empty database', async () => {
+it('one set of keys is created, however many processes start on an empty database', async () => {
   const store = await memory()
   const rings = await Promise.all(Array.from({ length: 8 }, () => openKeyring(store, wrapper, now)))
   const kinds = (await store.listServiceKeys()).map(({ kind }) => kind)
@@ -25,7 +25,7 @@ it('makes one set of keys, however many processes start on an empty database', a
   await store.close()
 })
 
-it('uses a new agreement key at once and takes the old one for as long as anybody may hold its configuration', async () => {
+it('a new agreement key is used at once, and the old one is accepted until every configuration with it has expired', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const old = ring.current('agreement', now)
@@ -39,7 +39,7 @@ it('uses a new agreement key at once and takes the old one for as long as anybod
   await store.close()
 })
 
-it('publishes no key that somebody wrote into the database', async () => {
+it('a key that an attacker wrote into the database is not published', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const [record] = (await store.listServiceKeys()).filter(({ kind }) => kind === 'token')
@@ -51,7 +51,7 @@ it('publishes no key that somebody wrote into the database', async () => {
   await store.close()
 })
 
-it('finds an agreement key that another process has made', async () => {
+it('an agreement key that another process created is found', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   await rotateKey(store, wrapper, 'agreement', now)
@@ -61,7 +61,7 @@ it('finds an agreement key that another process has made', async () => {
   await store.close()
 })
 
-it('publishes a new signing key a configuration’s lifetime before its first use', async () => {
+it('a new signing key is published a configuration’s lifetime before its first use', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const old = ring.current('signing', now)
@@ -74,7 +74,7 @@ it('publishes a new signing key a configuration’s lifetime before its first us
   await store.close()
 })
 
-it('rotates the agreement key once it is a day old, once among several processes', async () => {
+it('the agreement key is rotated when it is a day old, once among several processes', async () => {
   const store = await memory()
   const rings = await Promise.all(Array.from({ length: 4 }, () => openKeyring(store, wrapper, now)))
   const rotate = (at: number): Promise<boolean[]> =>
@@ -86,7 +86,7 @@ it('rotates the agreement key once it is a day old, once among several processes
   await store.close()
 })
 
-it('takes tokens of the old token key until the last of them has expired', async () => {
+it('tokens of the old token key are accepted until the last of them has expired', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
@@ -105,7 +105,7 @@ it('takes tokens of the old token key until the last of them has expired', async
   await store.close()
 })
 
-it('refuses a token that it has verified before, once the key of it has been ended', async () => {
+it('a token that was verified before is refused after its key was revoked', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const issuer = createTokenIssuer(ring, 'https://pay.example.com')
@@ -123,7 +123,7 @@ it('refuses a token that it has verified before, once the key of it has been end
   await store.close()
 })
 
-it('refuses tokens of another issuer, another algorithm or another type', async () => {
+it('tokens of another issuer, another algorithm or another type are refused', async () => {
   const store = await memory()
   const ring = await openKeyring(store, wrapper, now)
   const token = await createTokenIssuer(ring, 'https://other.example.com').issue(
@@ -139,7 +139,7 @@ it('refuses tokens of another issuer, another algorithm or another type', async 
   await store.close()
 })
 
-it('wraps a secret for its place and for no other, and never twice alike', () => {
+it('a wrapped secret can be unwrapped only in its own row and column, and never looks the same twice', () => {
   const secret = new Uint8Array(randomBytes(32))
   const place = { column: 'sessions.c2s_wrapped', row: 'a' }
   const wrapped = wrapper.wrap(secret, place)
@@ -155,7 +155,7 @@ it('wraps a secret for its place and for no other, and never twice alike', () =>
   }
 })
 
-it('unwraps with an old master key and wraps with the current one', () => {
+it('secrets are unwrapped with an old master key and wrapped with the current one', () => {
   const [older, newer] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
   const place = { column: 'c', row: 'r' }
   const secret = Uint8Array.of(1, 2, 3)
@@ -170,7 +170,7 @@ it('unwraps with an old master key and wraps with the current one', () => {
   expect(() => createSecretWrapper([new Uint8Array(31)])).toThrow()
 })
 
-it('writes note verifier keys as the signed-note specification has them', () => {
+it('note verifier keys match the signed-note specification', () => {
   const vkey = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k'
   const publicKey = decodeBase64('AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k').slice(1)
   expect(noteVerifierKey('example.com/foo', publicKey)).toBe(vkey)

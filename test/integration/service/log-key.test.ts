@@ -76,7 +76,7 @@ function verifierKey(kid: string): string {
   return noteVerifierKey(origin, key.publicKey)
 }
 
-it('signs with both keys for two days, and tells clients of the new one after the first', async () => {
+it('both log keys sign for two days, and the new one is announced after the first day', async () => {
   const [old = ''] = signers(now)
   const next = await rotate(now + hour)
   const at = now + hour
@@ -88,7 +88,7 @@ it('signs with both keys for two days, and tells clients of the new one after th
   expect(signers(at + 2 * day)).toEqual([next])
 })
 
-it('never leaves a client without the signature that its configuration names, however often it is rotated', async () => {
+it('every checkpoint has the signature that a client’s configuration names, however often the log key is rotated', async () => {
   for (const at of [10, 11, 40, 100, 150]) await rotate(now + at * hour)
   for (let made = 0; made <= 230; made++) {
     const { kid } = announcedLogKey(ring, now + made * hour)
@@ -102,13 +102,13 @@ it('never leaves a client without the signature that its configuration names, ho
   }
 })
 
-it('is not rotated by itself', async () => {
+it('the log key is not rotated on schedule', async () => {
   const [old] = signers(now)
   await rotateWhenDue(store, wrapper, ring, now + 400 * day)
   expect(signers(now + 400 * day)).toEqual([old])
 })
 
-it('that has leaked is ended at once after a rotation, and clients are told of the next one at once', async () => {
+it('a leaked log key is revoked at once after a rotation, and the next one is announced at once', async () => {
   const [old = ''] = signers(now)
   await expect(revokeKey(store, ring, 'log', old, now)).rejects.toThrow(/it is the only log key/)
   const next = await rotate(now + 10)
@@ -118,7 +118,7 @@ it('that has leaked is ended at once after a rotation, and clients are told of t
   expect(announced(now + 20)).toBe(verifierKey(next))
 })
 
-it('is named with each log that has ended, as long as it is in use', async () => {
+it('each ended log is listed with every log key in use', async () => {
   const before = ['pay.example.com/audit/2025-2', 'pay.example.com/audit/2025']
   const under = (kid: string): readonly string[] => {
     const key = ring.known('log').find((candidate) => candidate.kid === kid)
@@ -134,7 +134,7 @@ it('is named with each log that has ended, as long as it is in use', async () =>
   expect(published(now + hour + 2 * day, before).ended).toEqual(under(next))
 })
 
-it('that has leaked is named for no log that has ended, from the moment on in which it is ended', async () => {
+it('a revoked log key is listed for no ended log', async () => {
   const before = ['pay.example.com/audit/2025']
   const [old = ''] = signers(now)
   const next = await rotate(now + 10)
@@ -145,13 +145,13 @@ it('that has leaked is named for no log that has ended, from the moment on in wh
   expect(published(now + 20, before).ended).toEqual([noteVerifierKey(before[0] ?? '', left)])
 })
 
-it('is named with 16 logs that have ended at most, the newest ones', () => {
+it('at most the 16 newest ended logs are listed', () => {
   const before = Array.from({ length: 20 }, (_, i) => `pay.example.com/audit/2025-${20 - i}`)
   const { ended = [] } = published(now, before)
   expect(ended.map((vkey) => vkey.split('+')[0])).toEqual(before.slice(0, 16))
 })
 
-it('is rotated, exported and ended by the command', async () => {
+it('the commands rotate, export and revoke the log key', async () => {
   const environment = {
     MINISEAL_ORIGIN: 'http://127.0.0.1:1',
     MINISEAL_DATA: folder,

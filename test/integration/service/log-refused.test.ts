@@ -94,13 +94,13 @@ it('is not ready, and says why there, in its log and to the operator', { timeout
   expect(await response.json()).toMatchObject({
     status: 'not ready',
     store: true,
-    log: { status: 'anchor-ahead', origin: 'pay.example.com/audit/2026', size: kept },
+    log: { status: 'database-behind', origin: 'pay.example.com/audit/2026', size: kept },
   })
   expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/^miniseal_tlog_accepting_entries 0$/m)
-  expect(service.logText()).toContain('"refusal":"anchor-ahead"')
+  expect(service.logText()).toContain('"refusal":"database-behind"')
   const { code, out } = await command('status')
   expect(code).toBe(1)
-  expect(out).toContain('does NOT go on (anchor-ahead)')
+  expect(out).toContain('does NOT go on (database-behind)')
   expect(lost).toBe(kept + 2)
   expect(out).toMatch(new RegExp(`^anchor +${lost} leaves$`, 'm'))
   expect((await command('trust-database')).code).toBe(3)

@@ -45,7 +45,7 @@ it('starts with a signed checkpoint of one leaf, under the name that the channel
     origin,
     size: 1,
     checkpoint_size: 1,
-    staged: 0,
+    pending: 0,
   })
 })
 

@@ -68,7 +68,7 @@ async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
 /** 6 service keys; openid, WeChat's session key, two session keys and the key of what is logged for 6 people; one answer. */
 const values = 6 + 5 * 6 + 1
 
-it('wraps every value anew, so that the service goes on without the old key', async () => {
+it('rewraps every value, so that the service works without the old master key', async () => {
   const session = await filled()
   const list = async (): Promise<string> =>
     (await runKeys(['list'], environment(`${newerText},${olderText}`))).out
@@ -86,14 +86,14 @@ it('wraps every value anew, so that the service goes on without the old key', as
   })
 })
 
-it('shows a bar on a terminal and nothing in a pipe', async () => {
+it('rewrapping shows a progress bar on a terminal and nothing in a pipe', async () => {
   await filled()
   const said = await runKeys(['rotate', 'master'], environment(`${newerText},${olderText}`), true)
   expect(said.err).toContain(`${values} of ${values}`)
   expect(said.err).toContain('100%')
 })
 
-it('goes on where it was stopped', async () => {
+it('an interrupted rewrapping continues where it stopped', async () => {
   await filled()
   await withStore(async (store) => {
     const stopped = new Error('stopped')
@@ -108,7 +108,7 @@ it('goes on where it was stopped', async () => {
   })
 })
 
-it('keeps what somebody else wrote meanwhile, and comes back for it', async () => {
+it('rewrapping keeps values that were replaced meanwhile, and rewraps those next', async () => {
   await filled()
   await withStore(async (store) => {
     const [value] = await store.listWrapped('users.openid_wrapped', both.prefix, undefined, 1)
@@ -137,7 +137,7 @@ it('keeps what somebody else wrote meanwhile, and comes back for it', async () =
   })
 })
 
-it('says so when a value does not open, leaves it alone, and does not give the old key up', async () => {
+it('rewrapping reports unreadable values, keeps them unchanged, and still requires the old key', async () => {
   await filled()
   const database = new Database(path)
   database.prepare('update users set openid_wrapped = substr(openid_wrapped, 1, 40) where rowid = 1').run()
@@ -149,7 +149,7 @@ it('says so when a value does not open, leaves it alone, and does not give the o
   expect(said.err).toBe('1 values cannot be unwrapped with any of the given master keys\n')
 })
 
-it('says so when a service goes on writing with the old key', async () => {
+it('rewrapping reports a service that still writes with the old key', async () => {
   await filled()
   await withStore(async (store) => {
     const old = createSecretWrapper([new Uint8Array(older)])

@@ -61,7 +61,7 @@ describeOnBothEngines('two processes', (create) => {
     expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
   }
 
-  it('make their keys once, together', async () => {
+  it('two processes that start together create one set of keys', async () => {
     expect(there.url).not.toBe(here.url)
     expect(there.origin).toBe(here.origin)
     expect(here.roots).toHaveLength(1)
@@ -74,7 +74,7 @@ describeOnBothEngines('two processes', (create) => {
     expect(kinds).toContain('agreement')
   })
 
-  it('both take the requests of a session that one of them opened', async () => {
+  it('both processes serve a session that one of them opened', async () => {
     const session = await logIn(here)
     expect((await session.send({ path: '/things' })).fields).toContainEqual(['x-process', 'here'])
     expect((await session.send({ path: '/things' }, there)).fields).toContainEqual(['x-process', 'there'])
@@ -83,7 +83,7 @@ describeOnBothEngines('two processes', (create) => {
     expect((await session.send({ path: '/things' }, here)).status).toBe(201)
   })
 
-  it('refuse a frame that the other one has taken: replayed', async () => {
+  it('a frame that one process has accepted is refused by the other: replayed', async () => {
     const session = await logIn(here)
     const prepared = session.prepare({ method: 'POST', path: '/replayed', body: {} })
     expect((await send(here, prepared)).status).toBe(201)
@@ -91,7 +91,7 @@ describeOnBothEngines('two processes', (create) => {
     expect(effects.filter((effect) => effect.endsWith('/replayed'))).toEqual(['here /replayed'])
   })
 
-  it('take one of many copies of a frame that reach both at once', async () => {
+  it('of many copies of a frame that reach both processes at once exactly one is accepted', async () => {
     const session = await logIn(there)
     const prepared = session.prepare({ method: 'POST', path: '/copies', body: {} })
     const heard = await Promise.all(
@@ -102,13 +102,13 @@ describeOnBothEngines('two processes', (create) => {
     expect(effects.filter((effect) => effect.endsWith('/copies'))).toHaveLength(1)
   })
 
-  it('exchange a login code once, whichever of them gets it', async () => {
+  it('a login code is exchanged once by whichever process receives it', async () => {
     const code = await here.code()
     await logIn(here, { code })
     expectRefused(await send(there, await prepareLogin(there, { code })), 'login_code_used', 401)
   })
 
-  it('repeat each other’s stored answers, and have the effect once', async () => {
+  it('each process replays the stored responses of the other, and the effect happens once', async () => {
     const session = await logIn(here)
     const parts = { method: 'POST', path: '/once', body: { size: 1 }, key: 'once' }
     await session.send(parts, here)
@@ -120,7 +120,7 @@ describeOnBothEngines('two processes', (create) => {
     expect(effects.filter((effect) => effect.endsWith('/once'))).toEqual(['here /once'])
   })
 
-  it('refuse a session that was ended over the other one, with its next request', async () => {
+  it('a session that was ended at one process is refused by the other at its next request', async () => {
     const openid = 'openid-sessions'
     const session = await logIn(here, { openid })
     const other = await logIn(there, { openid })
@@ -135,7 +135,7 @@ describeOnBothEngines('two processes', (create) => {
     expect((await other.send({}, here)).status).toBe(201)
   })
 
-  it('refuse a device that was revoked over the other one, with its next request and login', async () => {
+  it('a device that was revoked at one process is refused by the other at its next request and login', async () => {
     const openid = 'openid-devices'
     const stolen = await logIn(here, { openid })
     const phone = await logIn(there, { openid })
@@ -150,7 +150,7 @@ describeOnBothEngines('two processes', (create) => {
     expectRefused(await second.send({}, here), 'key_revoked', 401)
   })
 
-  it('do nothing for a session once its end was acknowledged, however many requests are under way', async () => {
+  it('no request of a session has an effect after its end was acknowledged, at either process', async () => {
     const openid = 'openid-race'
     const session = await logIn(here, { openid })
     const other = await logIn(there, { openid })
@@ -171,7 +171,7 @@ describeOnBothEngines('two processes', (create) => {
     for (const heard of late) expectRefused(heard, 'key_revoked', 401)
   })
 
-  it('together let in no more new devices of a user than the limit, however they come', async () => {
+  it('both processes together admit no more new devices of a user than the limit', async () => {
     const openid = 'openid-limit'
     const logins = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {

@@ -1,8 +1,8 @@
-/** What holds for commits as a whole, and for the store's own upkeep, on both engines. */
+/** Commits as a whole, pruning, and closing, on both engines. */
 import { expect, test } from 'vitest'
 import { StoreUnavailable } from '../../../service/store/store.ts'
 import { describeOnBothEngines } from './engines.ts'
-import { openForEach } from './opened.ts'
+import { openForEach } from './open-for-each.ts'
 import {
   bytes,
   claimLoginCode,
@@ -18,7 +18,7 @@ import {
   touchSession,
 } from './records.ts'
 
-describeOnBothEngines('commits and upkeep', (create) => {
+describeOnBothEngines('commits and maintenance', (create) => {
   const at = openForEach(create)
   const { expectCommitted, expectRefused } = at
 
@@ -27,12 +27,12 @@ describeOnBothEngines('commits and upkeep', (create) => {
     return Number(row?.n)
   }
 
-  test('times beyond 32 bits are kept', async () => {
+  test('times beyond 32 bits are stored exactly', async () => {
     await expectCommitted(putUser('user-1', 2 ** 40))
     expect(await at.store.findUser('user-1')).toMatchObject({ createdAt: 2 ** 40 })
   })
 
-  test('when one write is refused nothing of the list has happened, and the first refused one is named', async () => {
+  test('a refused write undoes its whole commit, and the result names the first refused write', async () => {
     await login(at.store)
     await expectCommitted(claimNonce(1))
     const refused = claimNonce(1)
@@ -52,7 +52,7 @@ describeOnBothEngines('commits and upkeep', (create) => {
     await expectCommitted(claimNonce(2), claimNonce(3))
   })
 
-  test('a constraint that a later write breaks undoes the earlier ones', async () => {
+  test('a violated constraint undoes the earlier writes of the commit', async () => {
     const orphan = putDevice('device-9', 'nobody')
     expect(await at.store.commit([claimNonce(1), orphan])).toEqual({
       kind: 'refused',
@@ -62,7 +62,7 @@ describeOnBothEngines('commits and upkeep', (create) => {
     await expectCommitted(claimNonce(1))
   })
 
-  test('the same claim twice in one list refuses the second', async () => {
+  test('the second of two equal claims in one commit is refused', async () => {
     const second = claimNonce(1)
     expect(await at.store.commit([claimNonce(1), second])).toEqual({
       kind: 'refused',
@@ -72,11 +72,11 @@ describeOnBothEngines('commits and upkeep', (create) => {
     expect(await count('nonces')).toBe(0)
   })
 
-  test('no writes commit', async () => {
+  test('a commit without writes succeeds', async () => {
     await expectCommitted()
   })
 
-  test('pruning takes what has expired and leaves what is still needed', async () => {
+  test('pruning deletes expired rows and keeps the others', async () => {
     await login(at.store)
     await expectCommitted(
       insertSession(2, NOW - 3 * HOUR),
@@ -97,7 +97,7 @@ describeOnBothEngines('commits and upkeep', (create) => {
     expect(await at.store.prune(NOW, 100)).toBe(0)
   })
 
-  test('an ended session is pruned 22 hours after its end, however long it would have lived', async () => {
+  test('an ended session is pruned 22 hours after its end, whatever its expiry', async () => {
     await login(at.store)
     const { kind, session } = insertSession(2)
     await expectCommitted({ kind, session: { ...session, expiresAt: NOW + 30 * DAY } }, endSession(2, NOW))
@@ -110,7 +110,7 @@ describeOnBothEngines('commits and upkeep', (create) => {
     expect(await at.store.findDevice('device-1')).toBeDefined()
   })
 
-  test('pruning stays within its limit and goes on the next time', async () => {
+  test('pruning deletes at most its limit and continues the next time', async () => {
     const claims = [1, 2, 3, 4, 5].map((seed) => claimNonce(seed, NOW - 1))
     await expectCommitted(...claims, claimLoginCode(1, NOW - 1), claimLoginCode(2, NOW - 1))
     expect(await at.store.prune(NOW, 3)).toBe(3)
@@ -120,19 +120,19 @@ describeOnBothEngines('commits and upkeep', (create) => {
     expect(await count('login_codes')).toBe(0)
   })
 
-  test('proving that the store is writable leaves nothing behind', async () => {
+  test('the write probe leaves no row behind', async () => {
     await Promise.all([at.store.assertWritable(), at.store.assertWritable(), at.store.assertWritable()])
     expect(await count('nonces')).toBe(0)
   })
 
-  test('closing waits for the commits that were accepted', async () => {
+  test('closing waits for accepted commits', async () => {
     const commits = Array.from({ length: 50 }, (_, seed) => at.store.commit([claimNonce(seed)]))
     await at.store.close()
     expect(await Promise.all(commits)).toEqual(commits.map(() => ({ kind: 'committed' })))
     expect(await count('nonces')).toBe(50)
   })
 
-  test('a closed store is unavailable, and closing again is harmless', async () => {
+  test('a closed store is unavailable, and closing it again does nothing', async () => {
     await at.store.close()
     await at.store.close()
     await expect(at.store.commit([claimNonce(1)])).rejects.toThrow(StoreUnavailable)
@@ -142,7 +142,7 @@ describeOnBothEngines('commits and upkeep', (create) => {
     await expect(at.store.assertWritable()).rejects.toThrow(StoreUnavailable)
   })
 
-  test('what was committed is there when the database is opened again', async () => {
+  test('a commit is visible after the database is reopened', async () => {
     await login(at.store)
     await at.openAgain()
     await expectCommitted(touchSession())

@@ -1,9 +1,9 @@
-/** The contract of the store for devices: admitted up to a limit, named, revoked with their sessions; on both engines. */
+/** Devices: admission up to a limit, renaming, revocation with their sessions; on both engines. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write, WriteOf } from '../../../service/store/store.ts'
 import { describeOnBothEngines, type TestDatabase } from './engines.ts'
-import { openForEach } from './opened.ts'
+import { openForEach } from './open-for-each.ts'
 import {
   bytes,
   DAY,
@@ -50,7 +50,7 @@ describeOnBothEngines('devices', (create) => {
   }
   const seeds = (...numbers: number[]) => numbers.map((seed) => bytes(1, seed)[0])
 
-  test('a device is admitted below the limit, and a known one at any number', async () => {
+  test('a new device is admitted below the limit, a known one always', async () => {
     await expectCommitted(putUser(), admit('device-1', 1), putDevice('device-1'))
     await expectRefused(admit('device-2', 1))
     await expectCommitted(admit('device-1', 1), admit('device-2', 2), putDevice('device-2'))
@@ -58,7 +58,7 @@ describeOnBothEngines('devices', (create) => {
     await expectRefused(admit('device-3', 0, 'nobody'))
   })
 
-  test("others' devices, revoked ones, and those not seen for long do not count", async () => {
+  test('devices of other users, revoked devices and long unused devices do not count', async () => {
     await expectCommitted(
       putUser(),
       putUser('user-2'),
@@ -72,7 +72,7 @@ describeOnBothEngines('devices', (create) => {
     await expectRefused(admit('device-3', 1))
   })
 
-  test('a device is named, and renamed, by its user alone and until it is revoked', async () => {
+  test('only its user renames a device, until it is revoked', async () => {
     const name = (text: string, user = 'user-1') =>
       ({ kind: 'rename-device', id: 'device-1', user, name: text }) as const
     await login(at.store)
@@ -85,7 +85,7 @@ describeOnBothEngines('devices', (create) => {
     expect(await at.store.findDevice('device-1')).toMatchObject({ name: 'phone' })
   })
 
-  test('a device is revoked once, by its user alone, and its sessions end with it and no others', async () => {
+  test('only its user revokes a device, once, and only its sessions end', async () => {
     await login(at.store)
     await expectCommitted(putDevice('device-2'), insertSession(2), insertSession(3), sessionOn(4, 'device-2'))
     await expectCommitted(endSession(3, NOW))
@@ -104,7 +104,7 @@ describeOnBothEngines('devices', (create) => {
     await expectRefused(insertSession(1))
   })
 
-  test('all other devices are revoked at once, or all, and to find none is no refusal', async () => {
+  test('all devices, or all other devices, are revoked in one write, which may find none', async () => {
     await login(at.store)
     await expectCommitted(putUser('user-2'), putDevice('device-9', 'user-2'))
     await expectCommitted(revokeOthers('device-1'))
@@ -121,7 +121,7 @@ describeOnBothEngines('devices', (create) => {
     expect(await Promise.all(['device-1', 'device-9'].map(revokedAt))).toEqual([NOW + 1, null])
   })
 
-  test('all other sessions end at once, or all, but for those that are over', async () => {
+  test('all sessions, or all other sessions, that are active end in one write', async () => {
     await login(at.store)
     await expectCommitted(insertSession(2), insertSession(3, NOW - 2 * HOUR), putUser('user-2'))
     await expectCommitted(insertSession(4, NOW, 'user-2'), endOthers(bytes(16, 1)))
@@ -132,14 +132,14 @@ describeOnBothEngines('devices', (create) => {
     await expectCommitted(touchSession(4), endOthers(null))
   })
 
-  test('a write for any number of rows is undone with the rest of its commit', async () => {
+  test('a bulk write is undone with the rest of its commit', async () => {
     await login(at.store)
     const result = await at.store.commit([revokeOthers(null), endOthers(null), endSession(77)])
     expect(result).toMatchObject({ kind: 'refused', index: 2 })
     await expectCommitted(touchSession(1))
   })
 
-  test("a user's devices are listed newest first, the revoked ones among them, others' not", async () => {
+  test("a user's devices are listed newest first, including revoked ones", async () => {
     await login(at.store)
     await expectCommitted(putDevice('device-3', 'user-1', NOW + 2), putDevice('device-2', 'user-1', NOW + 1))
     await expectCommitted(putUser('user-2'), putDevice('device-4', 'user-2'), revoke('device-2'))
@@ -177,7 +177,7 @@ describeOnBothEngines('races about devices', (create) => {
     return either(i).commit(writes)
   }
 
-  test('of 40 logins with new devices at once exactly as many get in as the limit allows', async () => {
+  test('of 40 simultaneous logins with new devices exactly as many succeed as the limit allows', async () => {
     const results = await Promise.all(Array.from({ length: 40 }, (_, i) => enrol(i)))
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(10)
     const refused = results.flatMap((result) => (result.kind === 'refused' ? [result.write.kind] : []))
@@ -185,7 +185,7 @@ describeOnBothEngines('races about devices', (create) => {
     expect(await here.listDevices('user-1')).toHaveLength(10)
   })
 
-  test('no session of a device outlives its revocation, however many log in with it at that moment', async () => {
+  test('no session of a device outlives its revocation, whatever logins run at the same time', async () => {
     await login(here)
     for (let round = 0; round < 5; round++) {
       const device = `round-${round}`

@@ -1,4 +1,4 @@
-/** What was acknowledged stays, and what cannot be promised is refused as unavailable. */
+/** Acknowledged commits are durable; where durability is unknown, commits are unavailable. */
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -19,10 +19,10 @@ describeOnBothEngines('durability', (create) => {
 
   afterEach(() => database.remove())
 
-  test('every claim that a killed process acknowledged is there', async () => {
+  test('every claim that a killed process acknowledged is durable', async () => {
     const child = await startChild('commit', database.location)
     child.go()
-    await child.said(500)
+    await child.printed(500)
     child.kill()
     await child.exit
     const acknowledged = child.lines.slice(2).map(Number)
@@ -48,7 +48,7 @@ describe('durability on SQLite', () => {
     await database.remove()
   })
 
-  test('a connection writes a WAL, leaves the flush to its group, and holds to foreign keys', async () => {
+  test('a connection uses WAL with synchronous=NORMAL and enforces foreign keys', async () => {
     const connection = await openSqliteConnection(database.path, 1234)
     expect(connection.pragma('journal_mode', { simple: true })).toBe('wal')
     expect(connection.pragma('synchronous', { simple: true })).toBe(1)
@@ -57,7 +57,7 @@ describe('durability on SQLite', () => {
     connection.close()
   })
 
-  test('a database in memory serves one process', async () => {
+  test('a database in memory works', async () => {
     const memory = await openSqliteStore(':memory:')
     await login(memory)
     expect(await memory.commit([touchSession()])).toEqual({ kind: 'committed' })
@@ -65,7 +65,7 @@ describe('durability on SQLite', () => {
     await memory.close()
   })
 
-  test('a lock that another process does not let go makes all who wait unavailable, and only them', async () => {
+  test('a lock that another process holds makes the waiting commits unavailable, and only those', async () => {
     const other = new Database(database.path)
     other.exec('BEGIN IMMEDIATE')
     const waiting = [1, 2, 3].map((seed) => store.commit([claimNonce(seed)]))
@@ -79,7 +79,7 @@ describe('durability on SQLite', () => {
     expect(await store.commit([1, 2, 3].map((seed) => claimNonce(seed)))).toEqual({ kind: 'committed' })
   })
 
-  test('an input/output error makes the store unavailable, and usable again once it is gone', async () => {
+  test('an I/O error makes the store unavailable until the error is gone', async () => {
     await store.commit([claimNonce(1)])
     const other = new Database(database.path) // its commit makes the store read the file again
     other.exec('update applied_migrations set hash = upper(hash)')
@@ -95,7 +95,7 @@ describe('durability on SQLite', () => {
     other.close()
   })
 
-  test('an error in the middle of a shared transaction undoes all of it', async () => {
+  test('an error in the middle of a shared transaction undoes the whole transaction', async () => {
     await database.sql('alter table login_codes rename to elsewhere')
     const good = store.commit([claimNonce(1)])
     const bad = store.commit([{ kind: 'claim-login-code', hash: new Uint8Array(32), expiresAt: NOW }])
@@ -105,7 +105,7 @@ describe('durability on SQLite', () => {
     expect(await store.commit([claimNonce(1)])).toEqual({ kind: 'committed' })
   })
 
-  test('a value that cannot be bound fails for its caller alone', async () => {
+  test('a value that cannot be bound fails only its own commit', async () => {
     const impossible = { ...claimNonce(2), expiresAt: true as unknown as number }
     const neighbour = store.commit([claimNonce(1)])
     await expect(store.commit([claimNonce(3), impossible])).rejects.toThrow(TypeError)
@@ -113,13 +113,13 @@ describe('durability on SQLite', () => {
     expect(await store.commit([claimNonce(3)])).toEqual({ kind: 'committed' })
   })
 
-  test('a file that was taken away is not writable, although SQLite goes on writing to it', async () => {
+  test('a removed database file is not writable, although SQLite can still write to it', async () => {
     await store.assertWritable()
     rmSync(database.path)
     await expect(store.assertWritable()).rejects.toThrow(StoreUnavailable)
   })
 
-  test('what is no database, and what cannot be a file, is unavailable', async () => {
+  test('a file that is no database and an invalid path are unavailable', async () => {
     await store.close()
     for (const suffix of ['-wal', '-shm']) rmSync(`${database.path}${suffix}`, { force: true })
     writeFileSync(database.path, 'this is a letter, not a database'.repeat(100))

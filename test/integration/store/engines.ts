@@ -1,4 +1,4 @@
-/** A fresh database per test on each engine, and a way past the store to look at it or to disturb it. */
+/** A fresh database for each test on each engine, and direct SQL to inspect or disturb it. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import type { DatabaseLocation } from '../../../service/store/open-store.ts'
 
 export interface TestDatabase {
   readonly location: DatabaseLocation
-  /** Runs SQL beside the store. `$1`-style parameters are not offered: literals only. */
+  /** Runs SQL directly, without parameters. */
   sql(statement: string): Promise<readonly Record<string, unknown>[]>
   remove(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Outboxes: numbers without gaps whoever pushes, forgotten from the oldest on; and who hears of it. */
+/** Outboxes: numbers without gaps, pruning from the oldest event on, and change notifications. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Change } from '../../../service/store/changes.ts'
@@ -50,7 +50,7 @@ describeOnBothEngines('events', (create) => {
     return (await here.listEvents(user, after, 1000)).events.map(({ sequence }) => sequence)
   }
 
-  test('numbers the events of each user from 1, and reads them back as they were', async () => {
+  test('events of each user are numbered from 1 and are read back unchanged', async () => {
     await commit(putUser('user-2'))
     await commit(pushEvent(1))
     await commit(pushEvent(2), pushEvent(3))
@@ -66,7 +66,7 @@ describeOnBothEngines('events', (create) => {
     expect(await here.findEvent('user-2', pushEvent(3).id)).toBe(undefined)
   })
 
-  test('reads what comes after a number, so many at a time, and nothing of nobody', async () => {
+  test('events after a number are read page by page, and an unknown user has none', async () => {
     await commit(...upTo(9).map((seed) => pushEvent(seed)))
     const page = await here.listEvents('user-1', 3, 4)
     expect([page.first, page.last, page.events.map(({ sequence }) => sequence)]).toEqual([1, 9, [4, 5, 6, 7]])
@@ -75,7 +75,7 @@ describeOnBothEngines('events', (create) => {
     expect(await here.listEvents('nobody', 0, 4)).toEqual({ first: 1, last: 0, events: [] })
   })
 
-  test('refuses an event of nobody, and one whose id the user has already: no number is lost', async () => {
+  test('an event of an unknown user or with a used id is refused and takes no number', async () => {
     expect(await commit(pushEvent(1, { user: 'nobody' }))).toBe('refused')
     expect(await commit(pushEvent(1))).toBe('committed')
     expect(await commit(pushEvent(1))).toBe('refused')
@@ -84,7 +84,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual([1, 2])
   })
 
-  test('is part of its commit: a refused neighbour takes the event back, and its number', async () => {
+  test('an event is undone with its commit, and so is its number', async () => {
     await commit(claimNonce(1))
     expect(await commit(pushEvent(1), claimNonce(1))).toBe('refused')
     expect(await commit(insertSession(2), pushEvent(2))).toBe('committed')
@@ -92,7 +92,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual([1])
   })
 
-  test('has no gap when two connections push, fail and are refused at the same time', async () => {
+  test('numbers have no gap when two connections append, fail and are refused at the same time', async () => {
     await commit(claimNonce(7))
     const results = await Promise.all(
       MANY.map((i) =>
@@ -103,7 +103,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual(upTo(80))
   })
 
-  test('takes one of many events with one id', async () => {
+  test('of many simultaneous events with one id exactly one commits', async () => {
     const results = await Promise.all(
       MANY.map((i) => (i % 2 === 0 ? here : there).commit([pushEvent(7, { payloadWrapped: bytes(50, i) })])),
     )
@@ -111,7 +111,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual([1])
   })
 
-  test('has no gap when several processes push at the same time, and a reader never sees one', async () => {
+  test('numbers have no gap, for writers or readers, when several processes append at the same time', async () => {
     const children = await Promise.all([1, 2, 3].map(() => startChild('push', database.location)))
     for (const child of children) child.go()
     const gaps: number[][] = []
@@ -132,7 +132,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual(upTo(300))
   }, 60_000)
 
-  test('forgets from the oldest event up to the newest expired one, whatever is between them', async () => {
+  test('pruning deletes from the oldest event up to the newest expired one', async () => {
     const ends = [NOW + 5, NOW + 90, NOW + 7, NOW + 80, NOW + 100]
     await commit(...ends.map((expiresAt, i) => pushEvent(i, { expiresAt })))
     expect(await here.prune(NOW + 5, 100)).toBe(0)
@@ -149,7 +149,7 @@ describeOnBothEngines('events', (create) => {
     expect(await numbers()).toEqual([6])
   })
 
-  test('shows no gap while old events go in small steps, over two connections', async () => {
+  test('a reader sees no gap while events are pruned in small steps over two connections', async () => {
     await commit(putUser('user-2'))
     const old = MANY.flatMap((i) => [pushEvent(i), pushEvent(i, { user: 'user-2' })])
     await commit(...old, ...MANY.map((i) => pushEvent(i + 1000, { expiresAt: NOW + 3 * HOUR })))
@@ -170,7 +170,7 @@ describeOnBothEngines('events', (create) => {
     expect([(await numbers())[0], (await numbers(0, 'user-2')).length]).toEqual([101, 0])
   })
 
-  test('knows the newest numbers of many users, and which of many sessions are active', async () => {
+  test('the newest numbers of many users and the active ones of many sessions are listed', async () => {
     await commit(putUser('user-2'), putUser('user-3'), putDevice('gone'), putDevice('device-2', 'user-2'))
     await commit(pushEvent(1), pushEvent(2), pushEvent(1, { user: 'user-2' }))
     const others = Array.from({ length: 1200 }, (_, i) => `other-${i}`)
@@ -193,7 +193,7 @@ describeOnBothEngines('events', (create) => {
     expect(await here.listActiveSessions([], NOW)).toEqual([])
   })
 
-  test('tells whoever watches of pushes and ends, at once here and soon there, until they stop', async () => {
+  test('listeners are notified of appended events and ended sessions, by both connections, until they stop', async () => {
     const heard: Change[] = []
     const heardThere: Change[] = []
     const stop = here.watch((change) => heard.push(change))
@@ -217,7 +217,7 @@ describeOnBothEngines('events', (create) => {
     expect([...heard, ...heardThere]).toEqual([])
   })
 
-  test('tells nobody of a commit that was refused', async () => {
+  test('a refused commit notifies no listener', async () => {
     const heard: Change[] = []
     here.watch((change) => heard.push(change))
     await commit(pushEvent(1), endSession(99))

@@ -1,4 +1,4 @@
-/** Nobody is told of a commit that is not on the disk, and no group waits longer than it must. */
+/** No commit is acknowledged before it is on disk, and no group waits longer than necessary. */
 import { setImmediate as turn } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { GroupCommit } from '../../../service/store/sqlite/group-commit.ts'
 import type { WalSync } from '../../../service/store/sqlite/wal-sync.ts'
 import { StoreUnavailable } from '../../../service/store/store.ts'
 
-/** A disk whose flushes end when the test says so. */
+/** A disk whose flushes end when the test ends them. */
 class SlowDisk implements WalSync {
   readonly flushes: { readonly end: () => void; readonly fail: (error: Error) => void }[] = []
 
@@ -19,7 +19,7 @@ class SlowDisk implements WalSync {
   close(): void {}
 }
 
-describe('a group of commits', () => {
+describe('group commit', () => {
   let connection: Database.Database
   let disk: SlowDisk
   let group: GroupCommit
@@ -47,7 +47,7 @@ describe('a group of commits', () => {
     return await Promise.race([promise.then(() => 'done' as const), Promise.resolve('waiting' as const)])
   }
 
-  it('is told of only after the flush that began after it', async () => {
+  it('a commit is acknowledged only after a flush that began after it', async () => {
     const first = group.add(insert(1))
     await turn()
     const second = group.add(insert(2))
@@ -60,7 +60,7 @@ describe('a group of commits', () => {
     expect(await second).toBe(1)
   })
 
-  it('takes all who came while the disk was busy', async () => {
+  it('commits that arrive during a flush share the next transaction', async () => {
     const first = group.add(insert(1))
     await turn()
     const others = [2, 3, 4].map((value) => group.add(insert(value)))
@@ -73,7 +73,7 @@ describe('a group of commits', () => {
     expect(kept()).toEqual([1, 2, 3, 4])
   })
 
-  it('has who loses against a neighbour wait for the disk, too', async () => {
+  it('a commit that loses against another of its group waits for the flush, too', async () => {
     const winner = group.add(insert(1))
     const loser = group.add(() => ({ keep: false, value: insert(1)().value }))
     expect(await stateOf(loser)).toBe('waiting')
@@ -81,7 +81,7 @@ describe('a group of commits', () => {
     expect(await Promise.all([winner, loser])).toEqual([1, 0])
   })
 
-  it('leaves the others alone when one takes itself back, or throws', async () => {
+  it('work that rolls itself back or throws does not affect the rest of its group', async () => {
     const run = Promise.allSettled([
       group.add(insert(1)),
       group.add(() => ({ keep: false, value: insert(2)().value })),
@@ -102,7 +102,7 @@ describe('a group of commits', () => {
     expect(kept()).toEqual([1, 4])
   })
 
-  it('is unavailable when the disk does not keep it, as is everything after', async () => {
+  it('a failed flush makes its group and all later commits unavailable', async () => {
     const lost = group.add(insert(1))
     await turn()
     const waiting = group.add(insert(2))
@@ -114,7 +114,7 @@ describe('a group of commits', () => {
     expect(kept()).toEqual([1])
   })
 
-  it('ends only when all that waits is on the disk', async () => {
+  it('closing waits until all accepted commits are on disk', async () => {
     const first = group.add(insert(1))
     await turn()
     const second = group.add(insert(2))

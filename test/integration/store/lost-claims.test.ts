@@ -1,4 +1,4 @@
-/** A claim is lost when nobody has the file open any more who could be working on it. */
+/** Claims of dead processes expire when no process has the file open. */
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { expireLostClaims } from '../../../service/store/sqlite/connection.ts'
@@ -21,7 +21,7 @@ async function startedAt(key: string): Promise<unknown> {
   return row?.started_at
 }
 
-test('an open claim and an intent are lost once all who had the file open are gone, and not before', async () => {
+test('open claims and intents expire when no process has the file open, and not before', async () => {
   const first = await openSqliteStore(database.path)
   await first.commit([claimIdempotency('open'), claimIdempotency('settled'), putIntent(1)])
   const settle = {
@@ -47,7 +47,7 @@ test('an open claim and an intent are lost once all who had the file open are go
   await alone.close()
 })
 
-test('a file that is no database, another database and no file are left as they are', async () => {
+test('a file that is no database, a foreign database and a missing file stay unchanged', async () => {
   const store = await openSqliteStore(database.path)
   await store.close()
   const other = `${database.path}.other`

@@ -1,19 +1,19 @@
-/** Starts `child.ts` in a process of its own and follows what it says. */
+/** Starts `child.ts` as a process and reads its output. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { DatabaseLocation } from '../../../service/store/open-store.ts'
 import { compiledScript } from '../../support/compiled.ts'
 
 export interface Child {
-  /** All it has said so far, a line each. */
+  /** The lines of its output so far. */
   readonly lines: readonly string[]
   /** Lets it open the store. */
   go(): void
-  /** Resolves once it has said so many lines. */
-  said(lines: number): Promise<void>
+  /** Resolves once it has printed so many lines. */
+  printed(lines: number): Promise<void>
   /** SIGKILL: no handler runs, nothing is flushed. */
   kill(): void
-  /** Its exit code, null when it was killed. Everything it said has been read by then. */
+  /** Its exit code, null when it was killed. Resolves after all its output has been read. */
   readonly exit: Promise<number | null>
 }
 
@@ -29,7 +29,7 @@ export async function startChild(
   const lines: string[] = []
   const reader = createInterface({ input: child.stdout })
   reader.on('line', (line) => lines.push(line))
-  const said = (count: number) =>
+  const printed = (count: number) =>
     new Promise<void>((resolve) => {
       const check = () => {
         if (lines.length < count) return
@@ -40,6 +40,6 @@ export async function startChild(
       check()
     })
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
-  await said(1)
-  return { lines, go: () => child.stdin.write('go\n'), said, kill: () => child.kill('SIGKILL'), exit }
+  await printed(1)
+  return { lines, go: () => child.stdin.write('go\n'), printed, kill: () => child.kill('SIGKILL'), exit }
 }

@@ -1,4 +1,4 @@
-/** Who wins when several ask at once: in one process, over two connections, and between processes. */
+/** Races in one process, over two connections, and between processes. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readMigrations } from '../../../service/store/migrations.ts'
 import { openStore } from '../../../service/store/open-store.ts'
@@ -54,7 +54,7 @@ describeOnBothEngines('races', (create) => {
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
 
-  test('each of 100 nonces that two connections claim at once goes to one of them', async () => {
+  test('each of 100 nonces that two connections claim at once is claimed by one of them', async () => {
     const winners = await Promise.all(
       MANY.map(async (i) => {
         const pair = await Promise.all([here.commit([claimNonce(i)]), there.commit([claimNonce(i)])])
@@ -64,7 +64,7 @@ describeOnBothEngines('races', (create) => {
     expect(winners).toEqual(MANY.map(() => 1))
   })
 
-  test('of a cancelled key and the requests with it that come at the same moment, one alone has the key', async () => {
+  test('of a cancellation and simultaneous requests with its key exactly one claims the key', async () => {
     for (const i of MANY.slice(0, 25)) {
       const key = `key-${i}`
       const fence = { ...claimIdempotency(key), fingerprint: new Uint8Array(32) }
@@ -84,7 +84,7 @@ describeOnBothEngines('races', (create) => {
     }
   })
 
-  test('a nonce is seen by the other connection once its claim is acknowledged', async () => {
+  test('an acknowledged nonce is visible to the other connection', async () => {
     const { scope, nonce } = claimNonce(7)
     expect(await there.hasNonce(scope, nonce)).toBe(false)
     await here.commit([claimNonce(7)])
@@ -93,7 +93,7 @@ describeOnBothEngines('races', (create) => {
     expect(await there.hasNonce(scope, claimNonce(8).nonce)).toBe(false)
   })
 
-  test('commits that are refused do not disturb those that share their moment', async () => {
+  test('refused commits do not affect commits that share their transaction', async () => {
     await here.commit([claimNonce(1000)])
     const results = await Promise.all(
       MANY.map((i) => here.commit([claimNonce(i), ...(i % 3 === 0 ? [claimNonce(1000)] : [])])),
@@ -128,13 +128,13 @@ describeOnBothEngines('races', (create) => {
     }
   })
 
-  test('of many that end one session exactly one commits', async () => {
+  test('of many simultaneous ends of one session exactly one commits', async () => {
     await login(here)
     const results = await Promise.all(MANY.map((i) => either(i).commit([endSession()])))
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
 
-  test('many logins of one user and device at once all commit', async () => {
+  test('all of many simultaneous logins of one user and device commit', async () => {
     const results = await Promise.all(
       MANY.map((i) => either(i).commit([claimLoginCode(i), putUser(), putDevice(), insertSession(i)])),
     )
@@ -142,7 +142,7 @@ describeOnBothEngines('races', (create) => {
     expect(await here.listSessions('user-1')).toHaveLength(100)
   })
 
-  test('commits that touch the same rows in opposite order all commit', async () => {
+  test('commits that touch the same rows in opposite order all succeed', async () => {
     await login(here)
     await here.commit([insertSession(2)])
     const results = await Promise.all(
@@ -154,14 +154,14 @@ describeOnBothEngines('races', (create) => {
     expect(results).toEqual([0, 1, 2, 3].map(() => ({ kind: 'committed' })))
   })
 
-  test('two that prune at once delete each row once', async () => {
+  test('concurrent pruning deletes each row once', async () => {
     await here.commit(MANY.map((i) => claimNonce(i, NOW - 1)))
     const deleted = await Promise.all(MANY.slice(0, 20).map((i) => either(i).prune(NOW, 5)))
     const rest = await here.prune(NOW, 1000)
     expect(deleted.reduce((sum, rows) => sum + rows, rest)).toBe(100)
   })
 
-  test('what one connection committed the other sees', async () => {
+  test('a commit is visible to the other connection', async () => {
     await login(here)
     expect(await there.findSession(bytes(16, 1))).toMatchObject({ user: 'user-1' })
     await there.commit([endSession()])
@@ -169,7 +169,7 @@ describeOnBothEngines('races', (create) => {
   })
 })
 
-describeOnBothEngines('opening at once', (create) => {
+describeOnBothEngines('simultaneous opening', (create) => {
   let database: TestDatabase
 
   beforeEach(async () => {
@@ -178,7 +178,7 @@ describeOnBothEngines('opening at once', (create) => {
 
   afterEach(() => database.remove())
 
-  test('several processes bring a new database to this version together', async () => {
+  test('several processes migrate a new database together', async () => {
     const children = await Promise.all([1, 2, 3].map(() => startChild('open', database.location)))
     for (const child of children) child.go()
     expect(await Promise.all(children.map((child) => child.exit))).toEqual([0, 0, 0])
@@ -186,7 +186,7 @@ describeOnBothEngines('opening at once', (create) => {
     expect(Number(row?.n)).toBe(readMigrations(database.location.kind).length)
   })
 
-  test('several stores of one process do so too', async () => {
+  test('several stores of one process migrate a new database together', async () => {
     const stores = await Promise.all([1, 2, 3, 4, 5].map(() => openStore(database.location)))
     const results = await Promise.all(stores.map((store) => store.commit([claimNonce(1)])))
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)

@@ -1,7 +1,7 @@
-/** Writes with made-up contents; `seed` tells them apart. */
+/** Writes with test data, distinguished by `seed`. */
 import type { Store, WriteOf } from '../../../service/store/store.ts'
 
-/** Every test's present: UNIX seconds. */
+/** The current time of every test: UNIX seconds. */
 export const NOW = 1_764_000_000
 export const HOUR = 3_600
 export const DAY = 86_400
@@ -110,7 +110,7 @@ export function claimIdempotency(key: string, user = 'user-1', now = NOW): Write
   return { kind: 'claim-idempotency', user, key, fingerprint: bytes(32, 3), now, expiresAt: now + 90_000 }
 }
 
-/** An event of user-1 that `seed` names, kept for an hour. */
+/** An event of user-1 that expires after an hour. */
 export function pushEvent(
   seed: number,
   parts: Partial<WriteOf<'append-event'>> = {},

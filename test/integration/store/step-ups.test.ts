@@ -1,4 +1,4 @@
-/** Challenges and counters of biometric confirmations: one use, only rising, on both engines. */
+/** Step-up challenges are consumed once and counters only rise, on both engines. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
 import type { Store, Write } from '../../../service/store/store.ts'
@@ -29,7 +29,7 @@ describeOnBothEngines('step-ups', (create) => {
     expect(await store.commit([write])).toEqual({ kind: 'refused', write, index: 0 })
   }
 
-  test('a challenge is kept once and comes back byte for byte, in the other process too', async () => {
+  test('a challenge is inserted once and is read back byte for byte by another connection', async () => {
     await expectCommitted(insertStepUp())
     await expectRefused(insertStepUp())
     const { kind: _, ...kept } = insertStepUp()
@@ -42,13 +42,13 @@ describeOnBothEngines('step-ups', (create) => {
     await expectRefused({ ...insertStepUp(), fingerprint: bytes(33, 1) })
   })
 
-  test('a challenge is used once', async () => {
+  test('a challenge is consumed once', async () => {
     await expectCommitted(insertStepUp(), useStepUp())
     await expectRefused(useStepUp())
     expect(await store.findStepUp(bytes(32, 1))).toMatchObject({ usedAt: NOW + 1 })
   })
 
-  test('a challenge is not used by another user, another device, for another request, or when it is not known', async () => {
+  test('a challenge is not consumed by another user, another device, for another request, or when it is unknown', async () => {
     await expectCommitted(insertStepUp())
     await expectRefused({ ...useStepUp(), user: 'user-2' })
     await expectRefused({ ...useStepUp(), device: 'device-2' })
@@ -57,13 +57,13 @@ describeOnBothEngines('step-ups', (create) => {
     await expectCommitted(useStepUp())
   })
 
-  test('a challenge is not used from the second in which it expires', async () => {
+  test('a challenge is not consumed from the second in which it expires', async () => {
     await expectCommitted(insertStepUp(1), insertStepUp(2))
     await expectRefused(useStepUp(1, NOW + 180))
     await expectCommitted(useStepUp(2, NOW + 179))
   })
 
-  test('a counter rises, and neither stays nor falls', async () => {
+  test('a counter must rise: an equal or a lower one is refused', async () => {
     await expectCommitted(raiseSoterCounter(0))
     await expectRefused(raiseSoterCounter(0))
     await expectCommitted(raiseSoterCounter(5))
@@ -75,7 +75,7 @@ describeOnBothEngines('step-ups', (create) => {
     await expectCommitted(raiseSoterCounter(1, 2))
   })
 
-  test('a challenge whose counter does not rise stays unused', async () => {
+  test('a challenge whose counter does not rise is not consumed', async () => {
     await expectCommitted(insertStepUp(), raiseSoterCounter(3))
     const writes = [useStepUp(), raiseSoterCounter(3)]
     expect(await store.commit(writes)).toMatchObject({ kind: 'refused', index: 1 })
@@ -83,7 +83,7 @@ describeOnBothEngines('step-ups', (create) => {
     await expectCommitted(useStepUp(), raiseSoterCounter(4))
   })
 
-  test('of 50 uses of one challenge over two connections exactly one commits', async () => {
+  test('of 50 simultaneous uses of one challenge over two connections exactly one commits', async () => {
     await expectCommitted(insertStepUp())
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
@@ -93,7 +93,7 @@ describeOnBothEngines('step-ups', (create) => {
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
 
-  test('of 50 results with one counter over two connections exactly one commits', async () => {
+  test('of 50 simultaneous results with one counter over two connections exactly one commits', async () => {
     await expectCommitted(...Array.from({ length: 50 }, (_, i) => insertStepUp(i + 1)))
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
@@ -103,14 +103,14 @@ describeOnBothEngines('step-ups', (create) => {
     expect(results.filter(({ kind }) => kind === 'committed')).toHaveLength(1)
   })
 
-  test('a challenge is kept together with the release of its key, or not at all', async () => {
+  test('a challenge is inserted together with the release of its key, or not at all', async () => {
     const release = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
     expect(await store.commit([insertStepUp(), release])).toMatchObject({ kind: 'refused', index: 1 })
     expect(await store.findStepUp(bytes(32, 1))).toBeUndefined()
     await expectCommitted(claimIdempotency('key'), insertStepUp(), release, claimIdempotency('key'))
   })
 
-  test('challenges are pruned after their end, used or not, and counters never', async () => {
+  test('challenges are pruned after their expiry, consumed or not; counters never are', async () => {
     await expectCommitted(insertStepUp(1, NOW + 1), insertStepUp(2, NOW + 1), insertStepUp(3, NOW + 2))
     await expectCommitted(useStepUp(2, NOW), raiseSoterCounter(9))
     expect(await store.prune(NOW + 1, 10)).toBe(0)

@@ -1,7 +1,7 @@
-/** The contract of the store, one statement a test, on both engines. */
+/** The contract of single writes and reads, on both engines. */
 import { expect, test } from 'vitest'
 import { describeOnBothEngines } from './engines.ts'
-import { openForEach } from './opened.ts'
+import { openForEach } from './open-for-each.ts'
 import {
   bytes,
   claimIdempotency,
@@ -30,7 +30,7 @@ describeOnBothEngines('store', (create) => {
     await expectRefused(claimNonce(1, NOW + 9999))
   })
 
-  test('the same nonce in another scope, and another nonce in the same scope, are free', async () => {
+  test('the same nonce in another scope and another nonce in the same scope are claimed independently', async () => {
     await expectCommitted(claimNonce(1), { ...claimNonce(1), scope: 'other' }, claimNonce(2))
   })
 
@@ -45,7 +45,7 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted(claimLoginCode(2))
   })
 
-  test('a user is inserted, then replaced, and comes back byte for byte', async () => {
+  test('a user is inserted, then updated, and is read back byte for byte', async () => {
     await expectCommitted(putUser())
     expect(await at.store.findUser('user-1')).toEqual({
       id: 'user-1',
@@ -64,12 +64,12 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.findUser('nobody')).toBeUndefined()
   })
 
-  test('a user of one app is refused to another', async () => {
+  test('a user of one app is refused for another app', async () => {
     await expectCommitted(putUser())
     await expectRefused({ ...putUser(), app: 'another' })
   })
 
-  test('a device is inserted and comes back byte for byte', async () => {
+  test('a device is inserted and is read back byte for byte', async () => {
     await expectCommitted(putUser(), putDevice())
     expect(await at.store.findDevice('device-1')).toEqual({
       id: 'device-1',
@@ -84,7 +84,7 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.findDevice('nothing')).toBeUndefined()
   })
 
-  test('the same device again is touched and keeps a platform that is not given', async () => {
+  test('a known device is updated and keeps its platform when none is given', async () => {
     const { platform: _, ...silent } = putDevice('device-1', 'user-1', NOW + 7)
     await expectCommitted(putUser(), putDevice(), silent)
     expect(await at.store.findDevice('device-1')).toMatchObject({
@@ -96,7 +96,7 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.findDevice('device-1')).toMatchObject({ platform: 'android' })
   })
 
-  test('a device is refused to another user, with another key, without its user, and with a short key', async () => {
+  test('a device is refused for another user, with another key, without its user, and with a short key', async () => {
     await expectCommitted(putUser(), putUser('user-2'), putDevice())
     await expectRefused(putDevice('device-1', 'user-2'))
     await expectRefused({ ...putDevice(), publicKey: bytes(32, 99) })
@@ -104,7 +104,7 @@ describeOnBothEngines('store', (create) => {
     await expectRefused({ ...putDevice('device-2'), publicKey: bytes(31, 3) })
   })
 
-  test('a revoked device is refused for ever and its sessions are not touched', async () => {
+  test('a revoked device is refused forever and its sessions cannot be used', async () => {
     await login(at.store)
     await expectCommitted({ kind: 'revoke-device', id: 'device-1', user: 'user-1', now: NOW })
     await expectRefused(putDevice('device-1', 'user-1', NOW + DAY))
@@ -112,7 +112,7 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ deviceRevokedAt: NOW, endedAt: null })
   })
 
-  test('a session comes back with its device, byte for byte', async () => {
+  test('a session is read back with its device, byte for byte', async () => {
     await login(at.store)
     expect(await at.store.findSession(bytes(16, 1))).toEqual({
       ...insertSession().session,
@@ -130,14 +130,14 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.findSession(bytes(16, 77))).toBeUndefined()
   })
 
-  test('byte columns are plain Uint8Arrays with memory of their own', async () => {
+  test('byte columns are plain Uint8Arrays that do not share memory', async () => {
     await login(at.store)
     const key = (await at.store.findDevice('device-1'))?.publicKey
     expect(key?.constructor).toBe(Uint8Array)
     expect(key?.buffer.byteLength).toBe(32)
   })
 
-  test('a session is refused with an id that is taken, without its user, and without its device', async () => {
+  test('a session is refused with a used id, without its user, and without its device', async () => {
     await login(at.store)
     await expectRefused(insertSession())
     await expectRefused(insertSession(2, NOW, 'nobody'))
@@ -174,7 +174,7 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted(touchSession())
   })
 
-  test("a user's sessions are listed newest first, the ended ones among them, others' not", async () => {
+  test("a user's sessions are listed newest first, including ended ones", async () => {
     await login(at.store)
     await expectCommitted(insertSession(3, NOW + 20), insertSession(2, NOW + 10), endSession(2, NOW + 11))
     await expectCommitted(putUser('user-2'), insertSession(4, NOW + 30, 'user-2'))
@@ -187,7 +187,7 @@ describeOnBothEngines('store', (create) => {
     expect(await at.store.listSessions('nobody')).toEqual([])
   })
 
-  test('a service key is inserted once, listed, and given its end once', async () => {
+  test('a service key is inserted once, listed, and retired once', async () => {
     await expectCommitted(insertServiceKey('key-2', NOW + 1), insertServiceKey('key-1', NOW))
     await expectRefused(insertServiceKey('key-1', NOW + 2))
     const { key } = insertServiceKey('key-1')
@@ -204,7 +204,7 @@ describeOnBothEngines('store', (create) => {
     await expectCommitted({ kind: 'insert-service-key', key: { ...key, kind: 'token' } })
   })
 
-  test('an agreement key is erased after its end, and no other key is', async () => {
+  test('pruning erases ended agreement keys and no other keys', async () => {
     const { key } = insertServiceKey('key-1')
     const agreement = (kid: string, notAfter: number) =>
       ({ kind: 'insert-service-key', key: { ...key, kind: 'agreement', kid, notAfter } }) as const
@@ -218,7 +218,7 @@ describeOnBothEngines('store', (create) => {
     ])
   })
 
-  test('a claim is given back as lost by whoever works on it, and by nobody else', async () => {
+  test('only its holder abandons an idempotency claim, which can then be taken over at once', async () => {
     await expectCommitted(claimIdempotency('key'))
     const own = { user: 'user-1', key: 'key' }
     const abandon = { kind: 'abandon-idempotency', ...own, startedAt: NOW } as const
@@ -240,7 +240,7 @@ describeOnBothEngines('store', (create) => {
     await expectRefused({ ...abandon, startedAt: NOW + 1 })
   })
 
-  test('an idempotency key is claimed once, settled once, and taken back only while it is open', async () => {
+  test('an idempotency key is claimed once, completed once, and released only while it is open', async () => {
     const claim = claimIdempotency('key')
     const open = { kind: 'release-idempotency', user: 'user-1', key: 'key', startedAt: NOW } as const
     const settle = {

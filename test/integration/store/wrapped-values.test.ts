@@ -1,4 +1,4 @@
-/** Values under an old master key are found and swapped, on both engines; service keys start and end at once. */
+/** Values under an old master key are listed and replaced, on both engines; takeovers; activation of service keys. */
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openStore } from '../../../service/store/open-store.ts'
@@ -18,11 +18,11 @@ import {
   pushEvent,
 } from './records.ts'
 
-const oldMark = Uint8Array.of(1, 0, 0, 0, 1)
-const mark = Uint8Array.of(1, 0, 0, 0, 2)
+const oldPrefix = Uint8Array.of(1, 0, 0, 0, 1)
+const prefix = Uint8Array.of(1, 0, 0, 0, 2)
 const under = (start: Uint8Array, seed: number): Uint8Array => Uint8Array.of(...start, ...bytes(40, seed))
 
-test('every column whose name says that it is wrapped is wrapped anew with the master key', () => {
+test('every column named *_wrapped is rewrapped under a new master key', () => {
   const tables = Object.values(schema).filter((value) => typeof value === 'object' && 'getSQL' in value)
   const named = tables.flatMap((table) =>
     Object.values(getTableColumns(table)).map(({ name }) => `${getTableName(table)}.${name}`),
@@ -63,28 +63,28 @@ describeOnBothEngines('wrapped values', (create) => {
   async function list(limit: number): Promise<RowKey[]> {
     const rows: RowKey[] = []
     for (;;) {
-      const batch = await store.listWrapped('idempotency_keys.response_wrapped', mark, rows.at(-1), limit)
+      const batch = await store.listWrapped('idempotency_keys.response_wrapped', prefix, rows.at(-1), limit)
       rows.push(...batch.map(({ row }) => row))
       if (batch.length < limit) return rows
     }
   }
 
-  test('lists what is not under the mark, batch by batch in order, and leaves out what has no value', async () => {
-    for (const key of ['c', 'a', 'e', 'b']) await answer(key, under(oldMark, 1))
-    await answer('d', under(mark, 1))
+  test('values without the current prefix are listed batch by batch in order, and empty ones are skipped', async () => {
+    for (const key of ['c', 'a', 'e', 'b']) await answer(key, under(oldPrefix, 1))
+    await answer('d', under(prefix, 1))
     await commit(claimIdempotency('open'))
     expect(await list(2)).toEqual(['a', 'b', 'c', 'e'].map((key) => ['user-1', key]))
-    expect(await store.countWrapped('idempotency_keys.response_wrapped', mark)).toBe(4)
-    expect(await store.countWrapped('idempotency_keys.response_wrapped', oldMark)).toBe(1)
+    expect(await store.countWrapped('idempotency_keys.response_wrapped', prefix)).toBe(4)
+    expect(await store.countWrapped('idempotency_keys.response_wrapped', oldPrefix)).toBe(1)
   })
 
-  test('swaps a value of every column, and refuses when it is not what it was', async () => {
+  test('a value of every column is replaced, and refused when it has changed', async () => {
     await login(store)
     await commit(insertServiceKey(), insertSubjectKey())
-    await answer('one', under(oldMark, 1))
-    await commit(pushEvent(1, { payloadWrapped: under(oldMark, 2) }))
+    await answer('one', under(oldPrefix, 1))
+    await commit(pushEvent(1, { payloadWrapped: under(oldPrefix, 2) }))
     for (const column of wrappedColumns) {
-      const [value, ...more] = await store.listWrapped(column, mark, undefined, 10)
+      const [value, ...more] = await store.listWrapped(column, prefix, undefined, 10)
       if (value === undefined) throw new Error(`nothing in ${column}`)
       expect(more).toEqual([])
       const swap = {
@@ -92,18 +92,18 @@ describeOnBothEngines('wrapped values', (create) => {
         column,
         row: value.row,
         from: value.wrapped,
-        to: under(mark, 9),
+        to: under(prefix, 9),
       } as const
       expect(await commit({ ...swap, from: bytes(40, 99) })).toBe('refused')
       expect(await commit(swap)).toBe('committed')
       expect(await commit(swap)).toBe('refused')
-      expect(await store.countWrapped(column, mark)).toBe(0)
+      expect(await store.countWrapped(column, prefix)).toBe(0)
     }
-    expect((await store.findSession(bytes(16, 1)))?.s2cWrapped).toEqual(under(mark, 9))
-    expect((await store.findUser('user-1'))?.openidWrapped).toEqual(under(mark, 9))
+    expect((await store.findSession(bytes(16, 1)))?.s2cWrapped).toEqual(under(prefix, 9))
+    expect((await store.findUser('user-1'))?.openidWrapped).toEqual(under(prefix, 9))
   })
 
-  test('a claim is taken over while it is open and old enough, by one of many', async () => {
+  test('of many simultaneous takeovers of an old open claim exactly one commits', async () => {
     await commit(claimIdempotency('key'))
     const takeOver = {
       kind: 'take-over-idempotency',
@@ -126,7 +126,7 @@ describeOnBothEngines('wrapped values', (create) => {
     expect(await commit({ ...takeOver, startedBefore: NOW + 100 })).toBe('refused')
   })
 
-  test('a service key starts anew until it has an end, and is cut short until it is over', async () => {
+  test('a service key is activated until it has an end, and revoked until it has ended', async () => {
     await commit(insertServiceKey('a'), insertServiceKey('b'))
     const start = { kind: 'activate-service-key', keyKind: 'signing', kid: 'a', notBefore: NOW + 9 } as const
     const cut = { kind: 'revoke-service-key', keyKind: 'signing', kid: 'a', now: NOW + 3 } as const

@@ -6,12 +6,12 @@ import { openStore } from '../../../service/store/open-store.ts'
 import { type Store, StoreUnavailable } from '../../../service/store/store.ts'
 import { type Appender, createAppender } from '../../../service/tlog/appender.ts'
 import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
-import type { AppenderParts } from '../../../service/tlog/commit-leaves.ts'
-import type { LogEntryInput } from '../../../service/tlog/entries.ts'
-import { eraseUser } from '../../../service/tlog/erasure.ts'
-import { leafIdText } from '../../../service/tlog/leaf-id.ts'
-import { parseRetention } from '../../../service/tlog/retention.ts'
+import type { AppenderParts } from '../../../service/tlog/commit-entries.ts'
+import { eraseUser } from '../../../service/tlog/crypto-shredding.ts'
+import type { LogEntryInput } from '../../../service/tlog/entry.ts'
+import { leafIdText } from '../../../service/tlog/entry.ts'
 import { openDetail } from '../../../service/tlog/sealed-details.ts'
+import { parseRetention } from '../../../service/tlog/settings.ts'
 import { createSubjectKeys, type SubjectKeys } from '../../../service/tlog/subject-keys.ts'
 import { testMacs } from '../../support/log-records.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
@@ -122,9 +122,9 @@ describeOnBothEngines('the journal of a process', (create) => {
 
   test('an intent that is lost is told of once by many processes, with what was known, and not before its time', async () => {
     const begun = await appender.commitIntent([], entryInput())
-    await appender.logLostIntents(NOW)
+    await appender.logAbandonedIntents(NOW)
     expect(await staged()).toEqual([])
-    await Promise.all(Array.from({ length: 6 }, () => appenderOn().logLostIntents(NOW + 1)))
+    await Promise.all(Array.from({ length: 6 }, () => appenderOn().logAbandonedIntents(NOW + 1)))
     const all = await staged()
     expect(all).toHaveLength(1)
     expect(all[0]?.leaf).toMatchObject({
@@ -142,7 +142,7 @@ describeOnBothEngines('the journal of a process', (create) => {
   test('an outcome that comes after that is told too, under another id, and says which leaf it follows', async () => {
     const begun = await appender.commitIntent([], entryInput())
     if (begun.kind === 'refused') throw new Error('refused')
-    await appender.logLostIntents(NOW + 1)
+    await appender.logAbandonedIntents(NOW + 1)
     const late = { writes: [claimNonce(1)], leaves: [entryInput()], intent: begun.intent, isOutcome: true }
     expect((await appender.commit(late)).kind).toBe('committed')
     const all = await staged()
@@ -159,7 +159,7 @@ describeOnBothEngines('the journal of a process', (create) => {
       { store, appender, blindIndexOf, now: () => NOW },
       { user, reason: 'law', why: 'a court said so' },
     )
-    await appenderOn().logLostIntents(NOW + 1)
+    await appenderOn().logAbandonedIntents(NOW + 1)
     const unknown = (await staged()).find(({ leaf }) => leaf.kind === 'outcome-unknown')
     expect(unknown?.leaf.commitments).toBeUndefined()
     expect(unknown?.row).toMatchObject({ userBlindIndex: null, ipBlindIndex: null, detail: null })
@@ -221,7 +221,7 @@ describeOnBothEngines('the journal of a process', (create) => {
     await failing.ensureSubjectKey(user)
     const receipt = await failing.refuse(entryInput('refused'), 'replayed', '10.0.0.1')
     expect(receipt).toBeUndefined()
-    failing.countMissing()
+    failing.countGap()
     await expect(failing.commit({ writes: [], leaves: [entryInput()] })).rejects.toThrow(StoreUnavailable)
     await expect(failing.flush()).rejects.toThrow(StoreUnavailable)
     isDown = false
@@ -235,7 +235,7 @@ describeOnBothEngines('the journal of a process', (create) => {
   })
 
   test('a refused write does not lose the gap', async () => {
-    appender.countMissing()
+    appender.countGap()
     await store.commit([claimNonce(1)])
     expect((await appender.commit({ writes: [claimNonce(1)], leaves: [entryInput()] })).kind).toBe('refused')
     await appender.flush()

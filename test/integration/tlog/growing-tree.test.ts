@@ -1,8 +1,8 @@
 /** The tree that a check computes, against RFC 6962 word for word. */
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import type { ComputedTile } from '../../../service/tlog/fsck/growing-tree.ts'
-import { growTree, hashLeaf } from '../../../service/tlog/fsck/growing-tree.ts'
+import type { ComputedTile } from '../../../service/tlog/fsck/recomputed-tree.ts'
+import { growTree, hashLeaf } from '../../../service/tlog/fsck/recomputed-tree.ts'
 import { leafHash, plainRoot, plainTiles } from '../../support/plain-tree.ts'
 
 const leaves = Array.from(

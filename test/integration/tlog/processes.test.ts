@@ -1,6 +1,6 @@
 /** Several processes that write to one log at once. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { openCheckpointLock } from '../../../service/tlog/checkpoint-lock.ts'
+import { openCheckpointPin } from '../../../service/tlog/checkpoint-pin.ts'
 import { expectWholeLog, startWriter, type Writer } from '../../support/log-writers.ts'
 import { type Machine, newMachine, openTestLog } from '../../support/opened-log.ts'
 import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
@@ -38,8 +38,8 @@ describeOnBothEngines('four processes on one log', (create) => {
     expect(await log.status()).toMatchObject({ health: 'open', staged: 0 })
     const acknowledged = writers.flatMap((writer) => [...writer.acknowledged])
     expect(acknowledged.length).toBeGreaterThanOrEqual(3 * leaves)
-    const checkpointLocks = machines.map(({ folder }) => openCheckpointLock(folder))
-    const size = await expectWholeLog(paths, acknowledged, checkpointLocks)
+    const pinnedCheckpoints = machines.map(({ folder }) => openCheckpointPin(folder))
+    const size = await expectWholeLog(paths, acknowledged, pinnedCheckpoints)
     expect((await paths.store.findLatestCheckpoint(0))?.size).toBe(size)
     await paths.store.close()
   })

@@ -4,7 +4,7 @@ import { FormatError } from '../../../crypto/errors.ts'
 import { hashNode as hashNodeWith } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import type { TileRecord } from '../../../service/store/tlog-tree.ts'
-import { consistencyProof, inclusionProof, isConsistent, treeRoot } from '../../../service/tlog/proofs.ts'
+import { consistencyProof, inclusionProof, isConsistent, treeRoot } from '../../../service/tlog/reader.ts'
 import { emptyRoot, type GrowingBatch, growTree, hashLeaf, TreeDamaged } from '../../../service/tlog/tree.ts'
 import { leafHash, plainRoot, plainTiles } from '../../support/plain-tree.ts'
 

@@ -4,8 +4,7 @@ import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { openKeyring } from '../../../service/keys/keyring.ts'
 import { makeServiceKey } from '../../../service/keys/service-key.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
-import type { LogEvent } from '../../../service/tlog/events.ts'
-import type { LogPaths } from '../../../service/tlog/log-health.ts'
+import type { LogEvent, LogPaths } from '../../../service/tlog/log-health.ts'
 import { createPublisher, type Publisher } from '../../../service/tlog/publisher.ts'
 import { startNextLog } from '../../../service/tlog/recovery.ts'
 import { createSequencer } from '../../../service/tlog/sequencer.ts'
@@ -125,21 +124,21 @@ it('leaves a signature alone that is of a key which it does not know yet', async
 
 it('puts a checkpoint into the anchor before anybody can see it', async () => {
   const order: string[] = []
-  const checkpointLock = {
-    ...paths.checkpointLock,
+  const checkpointPin = {
+    ...paths.checkpointPin,
     keep: async (note: string) => {
       order.push(`anchor ${parseCheckpointNote(note).checkpoint.size}, served ${(await latest())?.size}`)
-      await paths.checkpointLock.keep(note)
+      await paths.checkpointPin.keep(note)
     },
   }
-  await publisherOf({ checkpointLock }).step()
+  await publisherOf({ checkpointPin }).step()
   expect(order).toEqual(['anchor 1, served undefined'])
 })
 
 it('serves nothing that the anchor could not keep', async () => {
   const full = new Error('ENOSPC')
-  const checkpointLock = { ...paths.checkpointLock, keep: () => Promise.reject(full) }
-  const publisher = publisherOf({ checkpointLock })
+  const checkpointPin = { ...paths.checkpointPin, keep: () => Promise.reject(full) }
+  const publisher = publisherOf({ checkpointPin })
   await expect(publisher.step()).rejects.toBe(full)
   expect(await latest()).toBeUndefined()
   expect(publisher.health().kind).not.toBe('open')
@@ -225,7 +224,7 @@ it('reads no tile while nothing changes, and proves what does', async () => {
 it('records when it stops going on, once', async () => {
   const publisher = publisherOf()
   await publisher.step()
-  await paths.checkpointLock.close(testOrigin, `${testOrigin}-2`)
+  await paths.checkpointPin.close(testOrigin, `${testOrigin}-2`)
   await publisher.step()
   await publisher.step()
   const standings = events.flatMap((event) => (event.kind === 'health' ? [event.health] : []))

@@ -1,7 +1,6 @@
 /** A flood of refusals takes a bounded number of leaves, and none of them is lost. */
 import { expect, it } from 'vitest'
-import { createGaps } from '../../../service/tlog/gaps.ts'
-import { createRefusalBudget } from '../../../service/tlog/refusal-budget.ts'
+import { createGaps, createRefusalBudget } from '../../../service/tlog/appender.ts'
 
 it('gives a source thirty leaves a minute, counts the others by code, and leaves other sources alone', async () => {
   const budget = createRefusalBudget()

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { globalIndexOf } from '../../../service/store/tlog-entries.ts'
-import { parseCheckpointNote, signCheckpoint } from '../../../service/tlog/checkpoint-note.ts'
+import { parseCheckpointNote, signCheckpoint } from '../../../service/tlog/checkpoint.ts'
 import type { Refusal } from '../../../service/tlog/log-health.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../../service/tlog/recovery.ts'
 import { growAuthenticated } from '../../../service/tlog/row-macs.ts'
@@ -75,7 +75,7 @@ async function expectRefused(log: OpenedLog, refusal: Refusal): Promise<void> {
 
 it('starts with a leaf that says so, signed at once, and goes on after a restart', async () => {
   const first = await open()
-  const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, staged: 0 }
+  const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, pending: 0 }
   expect(await first.log.status()).toMatchObject(status)
   first.log.gate.assertAcceptingEntries()
   const entry = await first.log.reader.entry(0)
@@ -95,13 +95,13 @@ it('refuses a database that is behind the anchor, and neither signs nor sequence
   await add(2)
   restore()
   const log = await open()
-  await expectRefused(log, 'anchor-ahead')
+  await expectRefused(log, 'database-behind')
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
   await sleep(1_300)
-  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
+  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
   await close(log)
-  await expectRefused(await open(), 'anchor-ahead')
+  await expectRefused(await open(), 'database-behind')
 })
 
 it('refuses a database that has got other leaves since, as many or more', async () => {
@@ -122,7 +122,7 @@ it('refuses a database that has got other leaves since, as many or more', async 
     await appendPending(log.paths.store, ...Array.from({ length: count }, () => pendingEntry(freshSeed())))
     await close(log)
     const here = await open()
-    await expectRefused(here, 'anchor-differs')
+    await expectRefused(here, 'pinned-checkpoint-differs')
     expect((await here.log.status()).size).toBe(size)
     await close(here)
   }
@@ -143,8 +143,8 @@ it('notices a database that is put back while it runs', async () => {
   await database.sql(`update tlog_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
-  await until(async () => (await log.log.status()).health === 'anchor-ahead')
-  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, staged: 1 })
+  await until(async () => (await log.log.status()).health === 'database-behind')
+  expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
 })
 
 it('refuses an empty database under the name of a log that was signed', async () => {
@@ -207,8 +207,8 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   await add(2)
   restore()
   const log = await open()
-  await expectRefused(log, 'anchor-ahead')
-  const lost = await log.paths.checkpointLock.find(testOrigin)
+  await expectRefused(log, 'database-behind')
+  const lost = await log.paths.checkpointPin.find(testOrigin)
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
   expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
@@ -226,7 +226,7 @@ it('starts a new origin that cites what was signed last, and then goes on by its
     health: 'open',
     origin: `${testOrigin}-2`,
     size: 2,
-    staged: 0,
+    pending: 0,
   })
   log.log.gate.assertAcceptingEntries()
   await close(log)
@@ -289,7 +289,7 @@ it('refuses without an anchor, until an operator says that the database is the r
   await add(3)
   const fresh = newMachine()
   const log = await open(fresh.folder)
-  await expectRefused(log, 'anchor-missing')
+  await expectRefused(log, 'pinned-checkpoint-missing')
   expect((await trustDatabase(log.paths)).size).toBe(4)
   await until(async () => (await log.log.status()).health === 'open')
   await expect(trustDatabase(log.paths)).rejects.toThrow(RecoveryRefused)
@@ -313,11 +313,11 @@ it('gets its anchor from a process that has one, on a new machine', async () => 
   const fresh = newMachine()
   const there = await open(fresh.folder)
   expect(await there.log.status()).toMatchObject({ health: 'open', checkpointSize: 4 })
-  expect((await there.paths.checkpointLock.find(testOrigin))?.size).toBe(4)
+  expect((await there.paths.checkpointPin.find(testOrigin))?.size).toBe(4)
   // From then on each keeps what the other signs.
   await appendPending(here.paths.store, pendingEntry(freshSeed()))
   here.log.gate.notify()
-  await until(async () => (await there.paths.checkpointLock.find(testOrigin))?.size === 5)
+  await until(async () => (await there.paths.checkpointPin.find(testOrigin))?.size === 5)
   await close(there)
   fresh.remove()
 })
@@ -326,9 +326,9 @@ it('gets no anchor from a process that has none either', async () => {
   await add(3)
   const [one, two] = [newMachine(), newMachine()]
   const logs = await Promise.all([open(one.folder), open(two.folder)])
-  for (const log of logs) await expectRefused(log, 'anchor-missing')
+  for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
   await sleep(1_200)
-  for (const log of logs) await expectRefused(log, 'anchor-missing')
+  for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
   await Promise.all(logs.map(close))
   one.remove()
   two.remove()

@@ -1,7 +1,7 @@
 /** How long details are kept, as an operator writes it. */
 import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
-import { parseRetention, retentionOf } from '../../../service/tlog/retention.ts'
+import { parseRetention, retentionOf } from '../../../service/tlog/settings.ts'
 
 const day = 86_400
 

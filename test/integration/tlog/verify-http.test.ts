@@ -11,7 +11,7 @@ import { accountKeyOf, addAuditor, createAuditorVerifier } from '../../../servic
 import { verify } from '../../../service/cli/audit-verify.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { logRoutes } from '../../../service/tlog/log-routes.ts'
-import { createLogReader } from '../../../service/tlog/stored-log.ts'
+import { createLogReader } from '../../../service/tlog/reader.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { logOrigin, logStart, requests, startLog } from '../../support/written-log.ts'

@@ -67,7 +67,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(checked).toMatchObject({
       entries: 311,
       checkpoints: 3,
-      checkpointLocks: [{ size: 311 }],
+      pinnedCheckpoints: [{ size: 311 }],
       details: { opened: 311, erased: 0, absent: 0 },
       keys: 'master-key',
       staged: 0,
@@ -143,7 +143,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     const computed = (await check()).logs as unknown as readonly { root: string }[]
     expect(root).toBeDefined()
     await sql(`update tlog_states set root = ${bytes(Buffer.from(computed[0]?.root ?? '', 'base64'))}`)
-    const findings = (await found()).filter((finding) => !finding.startsWith('hours'))
+    const findings = (await found()).filter((finding) => !finding.startsWith('hourly'))
     expect(findings).toEqual(['root-changed log 0', 'rolled-back log 0, size 311'])
   })
 
@@ -206,7 +206,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     await sql('update tlog_entries set user_blind_index = device_blind_index where global_index = 30')
     await sql('update tlog_entries set ip_blind_index = null where global_index = 31')
     const findings = await found()
-    expect(findings).toContainEqual('tag-changed log 0, entry 31')
+    expect(findings).toContainEqual('blind-index-changed log 0, entry 31')
     // Nothing is sealed for that tag: who is not found would else look erased.
     expect(findings).toContainEqual('detail-changed log 0, entry 30')
   })
@@ -237,13 +237,13 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
 
   it('finds counts of hours that are not those of the entries, and leaves that were changed before their place', async () => {
     await sql('update tlog_hourly_counts set entries = entries + 1')
-    expect((await found()).every((finding) => finding.startsWith('hours-changed'))).toBe(true)
+    expect((await found()).every((finding) => finding.startsWith('hourly-count-changed'))).toBe(true)
     await sql('update tlog_hourly_counts set entries = entries - 1')
     const [staged] = await log.stage([{ user: null }])
     expect((await check()).checked).toMatchObject({ staged: 1 })
     expect(await found()).toEqual([])
     await sql(`update tlog_pending set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
-    expect((await found())[0]).toMatch(/^staged-changed staged leaf/)
+    expect((await found())[0]).toMatch(/^pending-changed staged leaf/)
   })
 
   it('finds entries beyond the tree, entries of no log, and a log that is gone', async () => {

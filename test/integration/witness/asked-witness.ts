@@ -5,12 +5,8 @@ import { join } from 'node:path'
 import { encodeBase64 } from '../../../crypto/text.ts'
 import { signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import type {
-  RunningWitness,
-  WitnessEvent,
-  WitnessSettings,
-} from '../../../service/witness/witness-server.ts'
-import { startWitness } from '../../../service/witness/witness-server.ts'
+import type { RunningWitness, WitnessEvent, WitnessSettings } from '../../../service/witness/server.ts'
+import { startWitness } from '../../../service/witness/server.ts'
 import { now } from '../../unit/crypto/fixed-inputs.ts'
 import { checkpointOf, tree } from '../../unit/crypto/fixed-log.ts'
 import { logKey, logSigner, origin, witness } from '../../unit/crypto/note-inputs.ts'

@@ -1,4 +1,4 @@
-/** A person with a phone who pays: taps again, gives up, starts the app anew, and believes what it says. */
+/** A user who pays: taps again, cancels, restarts the app. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, ChannelOptions } from '../../../miniprogram/client/index.ts'
@@ -7,7 +7,7 @@ import { createPhone } from '../../integration/client/phone.ts'
 import { memoryStorage } from '../../integration/client/scripted-answers.ts'
 import type { TestService } from '../../support/service.ts'
 
-/** What the app says of an order, by the rules of `miniprogram/app/services/transfers.ts`. */
+/** What the app shows for an order, by the rules of `miniprogram/app/services/transfers.ts`. */
 export type Verdict = 'paid' | 'unpaid' | 'unknown'
 
 export interface Order {
@@ -42,7 +42,7 @@ export class Person {
     this.channel = this.launch()
   }
 
-  /** Pays for something; when the app says that it is not paid, perhaps with a new order. */
+  /** Pays; where the app shows an order as unpaid, sometimes with a new order. */
   async pay(purpose: string): Promise<void> {
     do {
       const order: Order = {

@@ -1,6 +1,6 @@
 /**
- * Payments by real clients through a network that lies, to a service that is killed and started again. In the end the
- * network is good, and what the app says of every payment is compared with the ledger.
+ * Payments by real clients over a hostile network, to a service that is killed and restarted. In the end the
+ * network is reliable, and what the app shows for every payment is compared with the ledger.
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,7 +22,7 @@ export interface PaymentsReport {
     readonly unpaidButMade: number
     readonly paidButNotMade: number
     readonly leftUnknown: number
-    /** A tap and a giving up at the same time that were told different things. */
+    /** A payment and its concurrent cancellation that got contradictory answers. */
     readonly contradictions: number
   }
   readonly kills: number
@@ -32,10 +32,10 @@ export interface PaymentsReport {
 
 const people = 8
 
-/** @param tell is told how many payments are begun, and how often the service was killed */
+/** @param report receives the number of payments begun and of kills */
 export async function runPayments(
   payments: number,
-  tell: (begun: number, kills: number) => void = () => {},
+  report: (begun: number, kills: number) => void = () => {},
 ): Promise<PaymentsReport> {
   const killed = await startServiceProcess()
   const network = new LyingNetwork(killed.service.origin)
@@ -50,7 +50,7 @@ export async function runPayments(
   const paying = async (person: Person): Promise<void> => {
     while (begun < payments) {
       begun += 1
-      tell(begun, kills)
+      report(begun, kills)
       await person.pay(`payment-${begun}`)
     }
   }
@@ -61,7 +61,7 @@ export async function runPayments(
       if (isOver) return
       await killed.restart(() => {})
       kills += 1
-      tell(begun, kills)
+      report(begun, kills)
     }
   }
   try {

@@ -1,4 +1,4 @@
-/** A network that does to each frame what it likes: copies, delays, reorders, drops, and releases late. */
+/** A hostile network: it copies, delays, reorders, drops and later releases frames. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TransportAnswer } from '../../../miniprogram/client/transports/transport.ts'
 import type { LyingNetwork } from '../../support/lying-network.ts'

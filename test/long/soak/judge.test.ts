@@ -4,7 +4,7 @@ import { allowances, judge, type Series } from './judge.ts'
 
 const mebibyte = 1024 * 1024
 
-/** `count` heaps of 60 MiB, five seconds apart, with noise, each as much larger as `more` says. */
+/** `count` samples of a 60 MiB heap, five seconds apart, with noise; `more` is the growth by time. */
 function heaps(more: (at: number) => number, count = 60): Series {
   const points = Array.from({ length: count }, (_, i) => {
     const noise = (((i * 7919) % 13) - 6) * 0.3
@@ -28,7 +28,7 @@ describe('the judge of a soak', () => {
     expect(rise / mebibyte).toBeCloseTo(9.7, 0)
   })
 
-  it('fails a leak that begins late', () => {
+  it('fails a leak that begins in the second half', () => {
     expect(judge(heaps((at) => Math.max(0, at - 150) / 10)).hasGrown).toBe(true)
   })
 

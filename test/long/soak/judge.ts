@@ -32,7 +32,7 @@ export interface Verdict {
   readonly hasGrown: boolean
 }
 
-/** @throws Error with fewer than eight points in the second half: that says nothing. */
+/** @throws Error with fewer than eight points in the second half */
 export function judge({ name, unit, points, allowed }: Series): Verdict {
   const half = points.slice(Math.floor(points.length / 2))
   const [first, last] = [half[0], half.at(-1)]
@@ -74,6 +74,6 @@ export const allowances = {
   loop: { absolute: 100, share: 1 },
   p50: { absolute: 50, share: 1 },
   p99: { absolute: 200, share: 1 },
-  /** Of the machine: where it rises by more, times say nothing of the service. */
+  /** Load average: above this rise, latencies do not count. */
   load: { absolute: 1, share: 0.25 },
 } satisfies Record<string, Allowance>

@@ -1,5 +1,5 @@
 /**
- * The service in a process of its own that tells, when asked, what it holds: run with `--expose-gc`, over IPC.
+ * The service in a child process that reports its memory over IPC; needs `--expose-gc`.
  *
  * With `SOAK_LEAK` it keeps 64 KiB more every 50 ms, so that one can see a soak fail.
  */

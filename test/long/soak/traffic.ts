@@ -8,7 +8,7 @@ import type { TestService } from '../../support/service.ts'
 export interface Traffic {
   /** Milliseconds of each request since it was asked last. */
   takeTimes(): readonly number[]
-  /** What went wrong that should not have, by its words. */
+  /** Unexpected errors by message. */
   readonly faults: ReadonlyMap<string, number>
   readonly requests: () => number
   readonly events: () => number

@@ -1,0 +1,245 @@
+/** An entry as an auditor of a role may see it. */
+
+import { stringify } from 'csv-stringify/sync'
+import { encodeBase64, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
+import { type GroupLabel, groupLabels, parseGroup, parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import type { AuditorRole } from '../../store/auditors.ts'
+import { StoreUnavailable } from '../../store/store.ts'
+import type { LogEntry } from '../../store/tlog-entries.ts'
+import { indexesPerLog } from '../../store/tlog-entries.ts'
+import { leafIdText } from '../../tlog/entry.ts'
+import { type OpenedGroups, openDetail } from '../../tlog/sealed-details.ts'
+import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
+import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
+import type { AuditParts } from './context.ts'
+import type { AuditFilter, AuditSearch } from './search.ts'
+
+/** What the roles show. The address and the device's signature identify a person elsewhere: they are for disclosure. */
+const shown: { readonly [R in AuditorRole]: readonly GroupLabel[] } = {
+  reader: ['core', 'pay', 'sub'],
+  discloser: groupLabels,
+}
+
+/** Whether a role may take entries away, as a file. */
+export function mayDisclose(role: AuditorRole): boolean {
+  return role === 'discloser'
+}
+
+/** The rows of a table, opened. One that was changed in the database says so, and hides no other. */
+export async function rowsOf(
+  entries: readonly LogEntry[],
+  findKey: FindSubjectKey,
+): Promise<readonly EntryRow[]> {
+  const rows: EntryRow[] = []
+  for (const entry of entries) rows.push(await rowOf(entry, findKey))
+  return rows
+}
+
+async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow> {
+  const { globalIndex, id, hash, at, kind, result, code, app } = entry
+  const { detail, groups, facts } = await readEntry(entry, findKey)
+  const { core, sub } = groups
+  return {
+    globalIndex,
+    log: Math.floor(globalIndex / indexesPerLog),
+    index: globalIndex % indexesPerLog,
+    id: leafIdText(id),
+    hash: encodeBase64Url(hash),
+    at,
+    kind,
+    result,
+    code,
+    app,
+    detail,
+    ...(core === undefined ? {} : { core }),
+    ...(sub === undefined ? {} : { sub }),
+    ...(facts === undefined ? {} : { facts }),
+  }
+}
+
+type ReadEntry = Pick<EntryRow, 'detail' | 'facts'> & Pick<OpenedEntry, 'groups'>
+
+/** Who can write the database can change a leaf or a detail: the rest is shown all the same. */
+async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<ReadEntry> {
+  try {
+    const { detail, groups, facts } = await openEntry(entry, findKey)
+    return { detail, groups, ...(facts === undefined ? {} : { facts }) }
+  } catch (error) {
+    if (error instanceof StoreUnavailable) throw error
+    return { detail: 'damaged', groups: {} }
+  }
+}
+
+/** One entry with everything that proves it, as far as the role goes. */
+export async function entryAnswer(
+  { reader, findKey }: Pick<AuditParts, 'reader' | 'findKey'>,
+  entry: LogEntry,
+  role: AuditorRole,
+): Promise<EntryAnswer> {
+  const row = await rowOf(entry, findKey)
+  const opened = row.detail === 'opened' ? await openGroups(entry, findKey) : new Map()
+  const groups: Partial<Record<GroupLabel, ShownGroup>> = {}
+  for (const label of shown[role]) {
+    const group = opened.get(label)
+    if (group !== undefined) groups[label] = { salt: encodeBase64(group.salt), value: group.value }
+  }
+  return {
+    row,
+    leaf: encodeBase64(entry.leaf),
+    groups,
+    withheld: groupLabels.filter((label) => opened.has(label) && groups[label] === undefined),
+    proof: (await proofOf(reader, entry)) ?? null,
+  }
+}
+
+/** Empty where there is none, or none any more. @throws Error for a detail that does not open: it was changed. */
+export async function openGroups(
+  { detail, id, userBlindIndex }: LogEntry,
+  findKey: FindSubjectKey,
+): Promise<OpenedGroups> {
+  const key = detail === null ? undefined : await findKey(userBlindIndex)
+  return detail === null || key === undefined ? new Map() : openDetail(detail, id, key)
+}
+
+async function proofOf(
+  reader: AuditParts['reader'],
+  { globalIndex }: LogEntry,
+): Promise<ShownProof | undefined> {
+  const [log, index] = [Math.floor(globalIndex / indexesPerLog), globalIndex % indexesPerLog]
+  const checkpoint = await reader.latestCheckpoint(log)
+  if (checkpoint === undefined || checkpoint.size <= index) return undefined
+  const path = await reader.inclusion(index, checkpoint.size, log)
+  return {
+    index,
+    size: checkpoint.size,
+    path: path.map((hash) => encodeBase64(hash)),
+    checkpoint: checkpoint.note + checkpoint.cosignatures,
+  }
+}
+
+// MERGED: Entries as rows, for spreadsheets and scripts: what is sealed is opened, what is erased is shown as erased.
+
+export type ExportFormat = 'csv' | 'jsonl'
+
+/** An entry with what it is about. */
+export interface OpenedEntry {
+  readonly entry: LogEntry
+  /** `none`: nothing was ever sealed with it. */
+  readonly detail: 'opened' | 'erased' | 'none'
+  /** By label; empty unless opened. */
+  readonly groups: Readonly<Record<string, FlatObject>>
+  /** Public facts of the leaf: member `x`. */
+  readonly facts: FlatObject | undefined
+}
+
+/** Entries that are read, opened and written in one turn of the event loop: some milliseconds. */
+export const entriesPerTurn = 50
+
+/** Everything that a filter finds, the newest first, page by page, with other work of the process between pages. */
+export async function* exportEntries(
+  search: AuditSearch,
+  filter: AuditFilter,
+  findKey: FindSubjectKey,
+): AsyncGenerator<readonly OpenedEntry[]> {
+  let before: number | undefined
+  do {
+    const { entries, next } = await search.page(filter, before, entriesPerTurn)
+    const opened: OpenedEntry[] = []
+    for (const entry of entries) opened.push(await openEntry(entry, findKey))
+    if (opened.length > 0) yield opened
+    before = next
+  } while (before !== undefined)
+}
+
+/** @throws Error for a detail that is there and does not open: it was changed. */
+export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+  const { facts, commitments } = parseLeaf(entry.leaf)
+  const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
+  const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const
+  if (entry.detail === null) return nothing
+  const key = await findKey(entry.userBlindIndex)
+  if (key === undefined) return nothing
+  const groups = [...openDetail(entry.detail, entry.id, key)].map(
+    ([label, { value }]): [string, FlatObject] => [label, parseGroup(encodeUtf8(value))],
+  )
+  return { entry, detail: 'opened', groups: Object.fromEntries(groups), facts }
+}
+
+/** The columns of a CSV; of the groups those that are read most. A JSON line has all. */
+const columns = [
+  'time',
+  'kind',
+  'result',
+  'code',
+  'user',
+  'device',
+  'ip',
+  'method',
+  'path',
+  'status',
+  'step',
+  'duration_ms',
+  'idempotency_key',
+  'app',
+  'acr',
+  'session',
+  'user_agent',
+  'request_digest',
+  'response_digest',
+  'detail',
+  'facts',
+  'id',
+  'log',
+  'index',
+  'leaf_hash',
+] as const
+
+/** The first line of a format; empty where it has none. */
+export function exportHead(format: ExportFormat): string {
+  return format === 'csv' ? stringify([[...columns]], { record_delimiter: 'windows' }) : ''
+}
+
+/** Lines of a format, each with its end. */
+export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[]): string {
+  if (format === 'jsonl') return entries.map((opened) => `${JSON.stringify(jsonOf(opened))}\n`).join('')
+  // A cell that begins like a formula is text for whoever opens the file (OWASP, "CSV Injection").
+  return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
+}
+
+function jsonOf({ entry, detail, groups, facts }: OpenedEntry) {
+  return { ...publicPart(entry), detail, groups, ...(facts === undefined ? {} : { facts }) }
+}
+
+function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (string | number | null)[] {
+  const { core = {}, net = {}, pay = {}, sub = {} } = groups
+  const row: Readonly<Record<string, string | number | null>> = {
+    ...core,
+    ...net,
+    ...pay,
+    ...sub,
+    ...publicPart(entry),
+    detail,
+    facts: facts === undefined ? null : JSON.stringify(facts),
+  }
+  return columns.map((column) => plain(row[column] ?? null))
+}
+
+/** Some spreadsheets split a line at other characters than the comma, quoted or not: a formula may begin behind them. */
+function plain(cell: string | number | null): string | number | null {
+  return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
+}
+
+function publicPart({ globalIndex, id, hash, at, kind, result, code, app }: LogEntry) {
+  return {
+    time: new Date(at).toISOString(),
+    kind,
+    result,
+    code,
+    app,
+    id: leafIdText(id),
+    log: Math.floor(globalIndex / indexesPerLog),
+    index: globalIndex % indexesPerLog,
+    leaf_hash: encodeBase64Url(hash),
+  }
+}

@@ -1,0 +1,119 @@
+/** From a configuration to the log of a service: what it runs, and what a command looks at. */
+
+import type { Logger } from 'pino'
+import { accountKeyOf } from './admin/api/accounts.ts'
+import type { AuditParts } from './admin/api/context.ts'
+import { cookieKeyOf } from './admin/api/session.ts'
+import type { ExchangeContext } from './channel/context.ts'
+import { maxWorkDuration } from './channel/idempotency.ts'
+import type { Config } from './config/config.ts'
+import type { Keyring } from './keys/keyring.ts'
+import { logTlog } from './observability/logger.ts'
+import { fanOut, type Metrics } from './observability/metrics.ts'
+import type { Store } from './store/store.ts'
+import { createAppender } from './tlog/appender.ts'
+import { cacheBlindIndex, createBlindIndex } from './tlog/blind-index.ts'
+import { openCheckpointPin, openMemoryCheckpointPin } from './tlog/checkpoint-pin.ts'
+import { findLastCheckTime } from './tlog/fsck/last-check.ts'
+import type { LogPaths } from './tlog/log-health.ts'
+import { openLog, type RunningLog } from './tlog/open-log.ts'
+import { defaultOrigin } from './tlog/origin.ts'
+import { createReceipts } from './tlog/receipts.ts'
+import { createRowMacs } from './tlog/row-macs.ts'
+import { createSubjectKeys } from './tlog/subject-keys.ts'
+
+/**
+ * Where a service's log is.
+ *
+ * @param authority host and port of the public origin: the name of a log that is started now
+ * @param now UNIX seconds
+ */
+export function logPathsOf(
+  { database, dataFolder, log }: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: number,
+): LogPaths {
+  // A database in memory ends with the process, so what was signed of it is not kept for longer.
+  const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
+  return {
+    ...parts,
+    macs: createRowMacs(parts.keyring.current('lookup', now).secretKey),
+    checkpointPin: isInMemory ? openMemoryCheckpointPin() : openCheckpointPin(dataFolder),
+    origin: log.origin ?? defaultOrigin(authority, now),
+    isOriginGiven: log.origin !== undefined,
+  }
+}
+
+/** What a service writes of the log, and what auditors need to read it. */
+export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
+  readonly reading: Pick<
+    AuditParts,
+    'blindIndexOf' | 'findKey' | 'witnesses' | 'cookieKey' | 'accountKey' | 'lastCheck'
+  >
+}
+
+/**
+ * The journal of a service, and what its users see of it. What the process before has left undone is told of now.
+ *
+ * @throws StoreUnavailable
+ */
+export async function openRecords(
+  { log: { retention, witnesses }, dataFolder }: Config,
+  { store, keyring, wrapper, now }: Pick<ExchangeContext, 'store' | 'keyring' | 'wrapper' | 'now'>,
+  { gate, reader }: RunningLog,
+): Promise<Records> {
+  const lookupKey = keyring.current('lookup', now()).secretKey
+  const blindIndexOf = cacheBlindIndex(createBlindIndex(lookupKey))
+  const keys = createSubjectKeys(store, wrapper, now)
+  const appender = createAppender({
+    store,
+    keys,
+    blindIndexOf,
+    macs: createRowMacs(lookupKey),
+    retention,
+    now,
+    notify: gate.notify,
+  })
+  await appender.logAbandonedIntents(now() - maxWorkDuration)
+  return {
+    appender,
+    receipts: createReceipts({ store, reader, keys, blindIndexOf }),
+    reading: {
+      blindIndexOf,
+      witnesses,
+      findKey: async (userBlindIndex) => (await keys.find(userBlindIndex))?.key,
+      cookieKey: cookieKeyOf(lookupKey),
+      accountKey: accountKeyOf(lookupKey),
+      lastCheck: () => findLastCheckTime(dataFolder, wrapper),
+    },
+  }
+}
+
+/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+export async function openServiceLog(
+  config: Config,
+  parts: { readonly store: Store; readonly keyring: Keyring },
+  authority: string,
+  now: () => number,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<RunningLog> {
+  const opened: RunningLog = await openLog({
+    ...config.log,
+    ...logPathsOf(config, parts, authority, now()),
+    now,
+    record: fanOut(
+      logTlog(log),
+      metrics.watchTlog(async () => {
+        const status = await opened.status()
+        // A write as that of a leaf would be: a log that is sound on a full disk takes nothing.
+        const isWritable = await parts.store.assertWritable().then(
+          () => true,
+          () => false,
+        )
+        return { ...status, takesEntries: isWritable }
+      }),
+    ),
+  })
+  return opened
+}

@@ -1,0 +1,227 @@
+/** Leaves and intents, committed with what they tell of: made anew where the key of a person has changed meanwhile. */
+
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import { z } from 'zod'
+import { type CommitResult, type Store, StoreUnavailable, type Write, type WriteOf } from '../store/store.ts'
+import type { IntentRecord } from '../store/tlog-entries.ts'
+import type { BlindIndexOf } from './blind-index.ts'
+import type { Disclosures } from './entry.ts'
+import { type LogEntryInput, leafIdText, makeEntry, newLeafId } from './entry.ts'
+import type { RowMacs } from './row-macs.ts'
+import { openText, sealText } from './sealed-details.ts'
+import type { RetentionSettings } from './settings.ts'
+import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
+
+export interface AppenderParts {
+  readonly store: Pick<Store, 'commit' | 'listIntents'>
+  /** `undefined` where no master key is at hand: leaves are staged without what is said of a person. */
+  readonly keys: SubjectKeys | undefined
+  readonly blindIndexOf: BlindIndexOf
+  /** `undefined` likewise. */
+  readonly macs: RowMacs | undefined
+  readonly retention: RetentionSettings
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Called after each commit that staged a leaf. */
+  readonly notify: () => void
+}
+
+/** Writes, and the leaves that tell of them. */
+export interface Logging {
+  readonly writes: readonly Write[]
+  /** The hash of the first one is the receipt. */
+  readonly leaves: readonly LogEntryInput[]
+  /** What the first leaf settles. */
+  readonly intent?: Uint8Array | undefined
+  /** It tells of something that was claimed before: whose key is gone by now has been forgotten, and gets no new one. */
+  readonly isOutcome?: boolean
+}
+
+/** `refused` names one of the caller's own writes; nothing has happened then. */
+export type LoggedResult =
+  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
+  | Extract<CommitResult, { readonly kind: 'refused' }>
+
+/** A key may be wrapped anew, or its person forgotten, while a leaf is made; not again and again. */
+const attempts = 5
+
+/** A leaf that is about nobody. */
+export function appendPending(
+  parts: AppenderParts,
+  entryInput: LogEntryInput,
+): WriteOf<'insert-pending-entry'> {
+  return appendPendingAs(parts, entryInput, newLeafId(entryInput.at), undefined)
+}
+
+function appendPendingAs(
+  { blindIndexOf, macs, keys }: AppenderParts,
+  entryInput: LogEntryInput,
+  id: Uint8Array,
+  subject: SubjectKey | undefined,
+): WriteOf<'insert-pending-entry'> {
+  const { groups: _, ...bare } = entryInput
+  // Commitments that nobody can ever open would look like details that were taken away.
+  const entry = makeEntry(keys === undefined ? bare : entryInput, id, subject, blindIndexOf)
+  return { kind: 'insert-pending-entry', entry: { ...entry, mac: macs?.ofEntry(entry.hash) ?? null } }
+}
+
+function userTagOf({ blindIndexOf }: AppenderParts, { groups }: LogEntryInput): Uint8Array | null {
+  const user = groups?.sub?.user
+  return typeof user === 'string' ? blindIndexOf('user', user) : null
+}
+
+/** Of a leaf without groups nothing is sealed. */
+async function subjectOf(
+  parts: AppenderParts,
+  entryInput: LogEntryInput,
+  mayMake: boolean,
+): Promise<SubjectKey | undefined> {
+  if (entryInput.groups === undefined || parts.keys === undefined) return undefined
+  const subjectIndex = userTagOf(parts, entryInput)
+  return await (mayMake || subjectIndex === null
+    ? parts.keys.of(subjectIndex)
+    : parts.keys.find(subjectIndex))
+}
+
+function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'lock-subject-key'>[] {
+  if (subject === undefined || subject.subjectIndex === null) return []
+  return [{ kind: 'lock-subject-key', subjectIndex: subject.subjectIndex, keyWrapped: subject.wrapped }]
+}
+
+/** The intent's id, for whoever settles it; or which of the caller's writes was refused. */
+export type IntentResult =
+  | { readonly kind: 'committed'; readonly intent: Uint8Array }
+  | Extract<CommitResult, { readonly kind: 'refused' }>
+
+/** Claims, with the intent of what they are claimed for. */
+export async function commitIntent(
+  parts: AppenderParts,
+  writes: readonly Write[],
+  entryInput: LogEntryInput,
+): Promise<IntentResult> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const subject = await subjectOf(parts, { ...entryInput, groups: entryInput.groups ?? {} }, true)
+    if (subject === undefined) throw new Error('an intent needs a key')
+    const id = newLeafId(entryInput.at)
+    const draft = sealDraft(entryInput, id, subject.key)
+    const intent: IntentRecord = { id, userBlindIndex: subject.subjectIndex, draft, startedAt: parts.now() }
+    const own: readonly Write[] = [...lockOf(subject), { kind: 'insert-intent', intent }]
+    const result = await parts.store.commit([...writes, ...own])
+    if (result.kind === 'committed') return { kind: 'committed', intent: id }
+    if (!own.includes(result.write)) return result
+    parts.keys?.drop(subject.subjectIndex)
+  }
+  throw new StoreUnavailable(new Error('the key of an intent cannot be held'))
+}
+
+/** Nothing was written, because somebody else has told of the intent. */
+export type Gone = { readonly kind: 'gone' }
+
+/**
+ * @param ifGone what an intent that is settled already means: `tell`, it was taken for lost, and the true outcome is told
+ *   after it; `stop`, somebody else has taken it for lost
+ */
+export async function commitLeaves(
+  parts: AppenderParts,
+  logging: Logging,
+  gap: readonly Write[],
+  ifGone: 'tell' | 'stop',
+): Promise<LoggedResult | Gone> {
+  let { intent } = logging
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const made = await makeLeaves(parts, logging, intent)
+    const own = [...made.holds, ...settlementOf(intent), ...gap, ...made.pending]
+    const result = await parts.store.commit([...logging.writes, ...own])
+    if (result.kind === 'committed') {
+      if (own.length > 0) parts.notify()
+      return { kind: 'committed', receipt: made.pending[0]?.entry.hash ?? new Uint8Array(0) }
+    }
+    const { write } = result
+    if (!own.includes(write)) return result
+    if (write.kind === 'delete-intent' && ifGone === 'stop') return { kind: 'gone' }
+    if (write.kind === 'delete-intent') intent = undefined
+    dropKey(parts, write)
+  }
+  throw new StoreUnavailable(new Error('the key of a leaf cannot be held'))
+}
+
+function dropKey({ keys }: AppenderParts, write: Write): void {
+  if (write.kind === 'lock-subject-key') keys?.drop(write.subjectIndex)
+}
+
+function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
+  return intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
+}
+
+/** The first leaf has the id of the intent. Where that was taken by `outcome-unknown`, it says which one it follows. */
+async function makeLeaves(
+  parts: AppenderParts,
+  { leaves, intent: given, isOutcome }: Logging,
+  intent: Uint8Array | undefined,
+) {
+  const holds = new Map<string, WriteOf<'lock-subject-key'>>()
+  const pending: WriteOf<'insert-pending-entry'>[] = []
+  for (const [index, entryInput] of leaves.entries()) {
+    const subject = await subjectOf(parts, entryInput, isOutcome !== true)
+    for (const hold of lockOf(subject)) holds.set(String(hold.subjectIndex), hold)
+    const id = index === 0 && intent !== undefined ? intent : newLeafId(entryInput.at)
+    const follows = index === 0 && given !== undefined && intent === undefined
+    const facts = follows ? { facts: { ...entryInput.facts, follows: leafIdText(given) } } : {}
+    pending.push(appendPendingAs(parts, { ...entryInput, ...facts }, id, subject))
+  }
+  return { holds: [...holds.values()], pending }
+}
+
+// MERGED: Intents: what a request is about to do, kept before it does it. The draft says what its leaf will say, as far as that is known, sealed as details are. Where the service dies in between, the draft is all that is left, and becomes a leaf that says so.
+
+const flat = z.record(z.string(), z.union([z.string(), z.number()]))
+
+const draft = z.object({
+  app: z.string().optional(),
+  at: z.number(),
+  retention: z.object({ text: z.string(), seconds: z.number() }),
+  groups: z.object({ core: flat, net: flat, pay: flat, sig: flat, sub: flat }).partial(),
+})
+
+/** @param id the 16 bytes of the intent's, and later the leaf's, id */
+export function sealDraft(
+  { app, at, retention, groups }: LogEntryInput,
+  id: Uint8Array,
+  key: Uint8Array,
+): Uint8Array {
+  return sealText(JSON.stringify({ app, at, retention, groups: groups ?? {} }), id, key)
+}
+
+/**
+ * What is told of an intent that nobody will settle any more.
+ *
+ * @param subject whose key the draft is sealed with; `undefined`: it was destroyed
+ * @param fallback for a draft that does not open: there is nothing to tell but that there was something
+ */
+export function abandonedIntentEntry(
+  { id, draft }: IntentRecord,
+  subject: SubjectKey | undefined,
+  fallback: Pick<LogEntryInput, 'at' | 'retention'>,
+): LogEntryInput {
+  const entryInput = { kind: 'outcome-unknown', result: 'unknown', ...fallback } as const
+  const opened = subject === undefined ? undefined : openDraft(draft, id, subject.key)
+  if (opened === undefined) return entryInput
+  const { app, at, retention, groups } = opened
+  // The leaf is of now: entries are looked for near their place. When it began is told beside.
+  const core: FlatObject = { ...groups.core, started_at: Math.floor(at / 1000) }
+  return { ...entryInput, app, retention, groups: { ...groups, core } }
+}
+
+interface OpenedDraft extends Pick<LogEntryInput, 'app' | 'at' | 'retention'> {
+  readonly groups: Disclosures
+}
+
+function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedDraft | undefined {
+  try {
+    const { groups, ...others } = draft.parse(JSON.parse(openText(sealed, id, key)))
+    return { ...others, groups: Object.fromEntries(Object.entries(groups)) }
+  } catch {
+    // The person was forgotten, and the tag that named the key with them.
+    return undefined
+  }
+}

@@ -1,0 +1,251 @@
+/** From what is to be told to a leaf that can be staged: salted, committed, sealed, tagged. */
+
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { findField } from 'miniseal-protocol/frames/binary-http'
+import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
+import { decodeHex, encodeBase64, encodeBase64Url } from 'miniseal-protocol/text'
+import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
+import { encodeLeaf, type GroupLabel, groupText } from 'miniseal-protocol/tlog/audit-leaf'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import { randomBytes, sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import type { Sender } from '../limits/client-address.ts'
+import type { LeafResult, PendingEntry } from '../store/tlog-entries.ts'
+import { areaOf, type BlindIndexOf, pathOf } from './blind-index.ts'
+import { commitmentOf, type OpenedGroup, sealDetail } from './sealed-details.ts'
+import type { Retention } from './settings.ts'
+import type { SubjectKey } from './subject-keys.ts'
+import { hashLeaf } from './tree.ts'
+
+/** What one leaf is to say. */
+export interface LogEntryInput {
+  readonly kind: LeafKind
+  readonly result: LeafResult
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly retention: Retention
+  /** Of a refusal. */
+  readonly code?: string | undefined
+  readonly app?: string | undefined
+  readonly groups?: Disclosures
+  /** Public: of the system, never of a person. */
+  readonly facts?: FlatObject
+}
+
+const saltLength = 32
+
+/**
+ * Makes the leaf of this id (16 bytes).
+ *
+ * @param subject whose key macs the groups; `undefined`: that person has been forgotten meanwhile, so the commitments
+ *   stand and nobody will ever open them
+ */
+export function makeEntry(
+  entryInput: LogEntryInput,
+  id: Uint8Array,
+  subject: SubjectKey | undefined,
+  blindIndexOf: BlindIndexOf,
+): PendingEntry {
+  const { kind, result, at, retention, app, facts } = entryInput
+  const opened = saltedDisclosures(entryInput.groups ?? {})
+  const commitments = Object.fromEntries(
+    [...opened].map(([label, group]) => [label, commitmentOf(label, group)]),
+  )
+  const leaf = encodeLeaf({
+    id: leafIdText(id),
+    kind,
+    result,
+    retention: retention.text,
+    at,
+    ...(app === undefined ? {} : { app }),
+    ...(opened.size === 0 ? {} : { commitments }),
+    ...(facts === undefined ? {} : { facts }),
+  })
+  return {
+    id,
+    hash: hashLeaf(leaf),
+    leaf,
+    at,
+    kind,
+    result,
+    code: entryInput.code ?? null,
+    app: app ?? null,
+    ...blindIndexesOf(subject === undefined ? {} : (entryInput.groups ?? {}), blindIndexOf),
+    detail: subject === undefined || opened.size === 0 ? null : sealDetail(opened, id, subject.key),
+    detailExpiresAt: Math.floor(at / 1000) + retention.seconds,
+  }
+}
+
+function saltedDisclosures(groups: Disclosures): ReadonlyMap<GroupLabel, OpenedGroup> {
+  const labels = Object.keys(groups) as GroupLabel[]
+  return new Map(
+    labels.flatMap((label): [GroupLabel, OpenedGroup][] => {
+      const group = groups[label]
+      if (group === undefined) return []
+      const salt = randomBytes(saltLength)
+      return [[label, { salt, value: groupText(group) }]]
+    }),
+  )
+}
+
+type Tags = Pick<
+  PendingEntry,
+  'userBlindIndex' | 'deviceBlindIndex' | 'ipBlindIndex' | 'pathBlindIndex' | 'areaBlindIndex'
+>
+
+/** What the entry is found by is what its groups say, and nothing else. */
+function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf): Tags {
+  const tag = (name: Parameters<BlindIndexOf>[0], value: string | number | undefined): Uint8Array | null =>
+    typeof value === 'string' ? blindIndexOf(name, value) : null
+  const path = typeof core?.path === 'string' ? core.path : undefined
+  return {
+    userBlindIndex: tag('user', sub?.user),
+    deviceBlindIndex: tag('device', sub?.device),
+    ipBlindIndex: tag('ip', net?.ip),
+    pathBlindIndex: tag('path', path === undefined ? undefined : pathOf(path)),
+    areaBlindIndex: tag('area', path === undefined ? undefined : areaOf(path)),
+  }
+}
+
+// MERGED: What a leaf commits to, group by group (protocol, section 12). Each group is disclosed alone, and sealed until then. ``` core  duration_ms idempotency_key method path refusal replayed started_at status step net   forwarded ip user_agent pay   request_digest request_size response_digest response_size sig   base created keyid public_key signature sub   acr device session soter_counter user ``` Never a body, a code, a session key or an openid. The access token of a request is in its signature's base, because the device has signed it: it is worth nothing without the device's key, and nothing at all after ten minutes.
+
+export type Disclosures = Readonly<Partial<Record<GroupLabel, FlatObject>>>
+
+/** The device's signature over a request, as it was verified or refused. */
+export interface LoggedSignature {
+  readonly keyid: string
+  /** 32 bytes; absent where no key was found to verify with. */
+  readonly publicKey?: Uint8Array
+  readonly base: string
+  readonly signature: Uint8Array
+  /** UNIX seconds. */
+  readonly created: number
+}
+
+/** Whom a leaf is about, as far as it is proved. */
+export interface LoggedSubject {
+  readonly user?: string
+  readonly device?: string
+  /** b64u */
+  readonly session?: string
+  readonly acr?: string
+  readonly soterCounter?: number
+}
+
+export interface LoggedRefusal {
+  readonly code: string
+  readonly step: string
+}
+
+/** An exchange, as far as it is known when its leaf is made. */
+export interface LoggedExchange {
+  readonly sender: Sender
+  readonly durationMs?: number
+  readonly request?: RequestMessage | undefined
+  readonly signature?: LoggedSignature | undefined
+  readonly subject?: LoggedSubject | undefined
+  readonly status?: number | undefined
+  readonly refusal?: LoggedRefusal | undefined
+  readonly reply?: ResponseMessage | undefined
+  /** The answer is the stored one of an earlier request with the same key. */
+  readonly isReplayed?: boolean
+  /** Its digest would tell a guesser the body: it is left out. */
+  readonly isReplyGuessable?: boolean
+}
+
+/** Characters of a user agent: attacker-controlled, and bytes as characters (Latin-1). */
+const maxUserAgentLength = 256
+/** Characters of an Idempotency-Key, with its quotes. */
+export const maxKeyLength = 300
+
+/** The groups that there is anything for. */
+export function disclosuresOf(exchange: LoggedExchange): Disclosures {
+  const { signature, subject } = exchange
+  const core = coreOf(exchange)
+  return {
+    ...(Object.keys(core).length === 0 ? {} : { core }),
+    net: netOf(exchange.sender),
+    ...(exchange.request === undefined ? {} : { pay: payOf(exchange, exchange.request) }),
+    ...(signature === undefined ? {} : { sig: sigOf(signature) }),
+    ...(subject === undefined || Object.keys(subject).length === 0 ? {} : { sub: subOf(subject) }),
+  }
+}
+
+function coreOf({ request, status, refusal, durationMs, isReplayed }: LoggedExchange): FlatObject {
+  return {
+    ...(durationMs === undefined ? {} : { duration_ms: Math.max(0, Math.round(durationMs)) }),
+    ...(request === undefined ? {} : askedOf(request)),
+    ...(status === undefined ? {} : { status }),
+    ...(refusal === undefined ? {} : { refusal: refusal.code, step: refusal.step }),
+    ...(isReplayed === true ? { replayed: 'true' } : {}),
+  }
+}
+
+function askedOf({ method, path, fields }: RequestMessage): FlatObject {
+  const key = findField(fields, 'idempotency-key')
+  return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, maxKeyLength) }) }
+}
+
+/** @returns at least one member: that nothing is known is something, too */
+function netOf({ ip, userAgent, isForwarded }: Sender): FlatObject {
+  return {
+    forwarded: isForwarded ? 'true' : 'false',
+    ...(ip === undefined ? {} : { ip }),
+    ...(userAgent === undefined ? {} : { user_agent: userAgent.slice(0, maxUserAgentLength) }),
+  }
+}
+
+function payOf({ reply, isReplyGuessable }: LoggedExchange, request: RequestMessage): FlatObject {
+  const requestDigest = findField(request.fields, 'content-digest')
+  const hasReplyDigest = reply !== undefined && reply.content.length > 0 && isReplyGuessable !== true
+  return {
+    ...(requestDigest === undefined ? {} : { request_digest: requestDigest }),
+    request_size: request.content.length,
+    ...(hasReplyDigest ? { response_digest: contentDigest(sodiumPrimitives, reply.content) } : {}),
+    ...(reply === undefined ? {} : { response_size: reply.content.length }),
+  }
+}
+
+function sigOf({ keyid, publicKey, base, signature, created }: LoggedSignature): FlatObject {
+  return {
+    base,
+    created,
+    keyid,
+    ...(publicKey === undefined ? {} : { public_key: encodeBase64Url(publicKey) }),
+    signature: encodeBase64(signature),
+  }
+}
+
+function subOf({ user, device, session, acr, soterCounter }: LoggedSubject): FlatObject {
+  return {
+    ...(acr === undefined ? {} : { acr }),
+    ...(device === undefined ? {} : { device }),
+    ...(session === undefined ? {} : { session }),
+    ...(soterCounter === undefined ? {} : { soter_counter: soterCounter }),
+    ...(user === undefined ? {} : { user }),
+  }
+}
+
+// MERGED: The names of leaves: UUIDv7 (RFC 9562, section 5.7), so that their order is about that of their times.
+
+/** 16 bytes. @param milliseconds since 1970 */
+export function newLeafId(milliseconds: number): Uint8Array {
+  const id = randomBytes(16)
+  const view = new DataView(id.buffer)
+  view.setUint16(0, Math.floor(milliseconds / 2 ** 32))
+  view.setUint32(2, milliseconds % 2 ** 32)
+  view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70)
+  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80)
+  return id
+}
+
+/** As it stands in a leaf: lower case, with hyphens. */
+export function leafIdText(id: Uint8Array): string {
+  const hex = Buffer.from(id).toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
+
+/** Reads an attacker-controlled name. @returns `undefined` unless it is a UUID in lower case with hyphens */
+export function parseLeafId(text: string): Uint8Array | undefined {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return undefined
+  return decodeHex(text.replaceAll('-', ''))
+}

@@ -1,0 +1,237 @@
+/** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { decodeHex } from 'miniseal-protocol/text'
+import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
+import type { LogEntry, PendingEntry } from '../../store/tlog-entries.ts'
+import type { BlindIndexName, BlindIndexOf } from '../blind-index.ts'
+import { areaOf, pathOf } from '../blind-index.ts'
+import type { OpenedGroups } from '../sealed-details.ts'
+import { commitmentOf, openDetail } from '../sealed-details.ts'
+import type { FindSubjectKey } from '../subject-keys.ts'
+import type { Findings } from './findings.ts'
+
+/** A leaf's members as far as a check needs them. */
+export interface ReadLeaf {
+  /** 16 bytes. */
+  readonly id: Uint8Array
+  readonly kind: string
+  readonly result: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Empty: none. */
+  readonly app: string
+  /** Of a refusal, where it is a public fact; else it is in a group. */
+  readonly code: string | undefined
+  /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
+  readonly retentionSeconds: number | undefined
+  /** Commitments to groups, base64, by label. */
+  readonly commitments: ReadonlyMap<string, string>
+}
+
+/** Compares an entry's sealed part with its leaf. */
+export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
+
+const maxLeafLength = 2_048
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** 32 bytes in base64. */
+const digestText = /^[A-Za-z0-9+/]{43}=$/
+
+/** @throws Error for bytes that are no leaf. */
+export function readLeaf(bytes: Uint8Array): ReadLeaf {
+  if (bytes.length > maxLeafLength) throw new Error('a leaf is too long')
+  const value: unknown = JSON.parse(utf8.decode(bytes))
+  if (!isRecord(value) || value.v !== 1) throw new Error('not a leaf')
+  const groups = value.c === undefined ? {} : value.c
+  if (!isRecord(groups)) throw new Error('not a leaf')
+  const { id, k, r, rc, ts, app } = value
+  const code = isRecord(value.x) ? value.x.code : undefined
+  if (typeof k !== 'string' || typeof r !== 'string' || typeof ts !== 'number') throw new Error('not a leaf')
+  const commitments = Object.entries(groups).map(([label, text]): [string, string] => {
+    if (!digestText.test(textOf(text))) throw new Error('not a commitment')
+    return [label, textOf(text)]
+  })
+  return {
+    id: decodeHex(textOf(id).replaceAll('-', '')),
+    kind: k,
+    result: r,
+    at: ts,
+    app: app === undefined ? '' : textOf(app),
+    code: code === undefined ? undefined : textOf(code),
+    retentionSeconds: secondsOf(typeof rc === 'string' ? rc : ''),
+    commitments: new Map(commitments),
+  }
+}
+
+/** `190d`, `5y`. */
+function secondsOf(text: string): number | undefined {
+  const [, count, unit] = /^([1-9][0-9]{0,3})([dy])$/.exec(text) ?? []
+  return count === undefined ? undefined : Number(count) * (unit === 'y' ? 365 : 1) * 86_400
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Error('not a text')
+  return value
+}
+
+/**
+ * Compares the columns of a row with its leaf: a row that is found by something else than what was logged hides it.
+ *
+ * @returns the leaf; `undefined` when its bytes are none, which is a finding
+ */
+export function checkColumns(row: PendingEntry, location: string, findings: Findings): ReadLeaf | undefined {
+  let leaf: ReadLeaf
+  try {
+    leaf = readLeaf(row.leaf)
+  } catch {
+    findings.report('entry-unreadable', location, 'its bytes are no leaf')
+    return undefined
+  }
+  const wrong = [
+    ['id', equalBytes(row.id, leaf.id)],
+    ['kind', row.kind === leaf.kind],
+    ['result', row.result === leaf.result],
+    ['at', row.at === leaf.at],
+    ['app', (row.app ?? '') === leaf.app],
+    ['code', leaf.code === undefined || row.code === leaf.code],
+  ].filter(([, isSame]) => isSame === false)
+  for (const [column] of wrong) {
+    findings.report('column-changed', location, `the column ${column} is not what its leaf says`)
+  }
+  return leaf
+}
+
+// MERGED: Opens the sealed part of an entry and compares it with the leaf's commitments, and with the tags it is found by.
+
+/** What became of the details. */
+export interface DetailCount {
+  opened: number
+  /** Pruned after their time, or there never was anything. */
+  absent: number
+  /** Gone before their time. */
+  erased: number
+}
+
+export interface DetailCheck {
+  readonly check: CheckDetail
+  readonly count: Readonly<DetailCount>
+  /** An entry of the service's own that waits for its place: it may tell of an erasure that is done already. */
+  readonly seePending: (leaf: Uint8Array) => void
+  /** To be called when every entry was seen. */
+  finish(): void
+}
+
+export interface DetailCheckOptions {
+  readonly findKey: FindSubjectKey
+  readonly blindIndexOf: BlindIndexOf
+  readonly findings: Findings
+  /** UNIX seconds. */
+  readonly now: number
+}
+
+/** Without the master key there is no such check. */
+export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailCheckOptions): DetailCheck {
+  const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
+  let erasures = 0
+  let firstErased: string | undefined
+  const passOver = (leaf: ReadLeaf, location: string): void => {
+    // By the leaf, not by the column: who writes columns could let a detail end when it suits them.
+    const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.retentionSeconds ?? 0) <= now
+    if (isOver) {
+      count.absent++
+      return
+    }
+    count.erased++
+    firstErased ??= location
+  }
+  const check = async (row: LogEntry, leaf: ReadLeaf, location: string): Promise<void> => {
+    if (leaf.kind === 'erased') erasures++
+    if (row.detail === null) {
+      passOver(leaf, location)
+      return
+    }
+    try {
+      const key = await findKey(row.userBlindIndex)
+      if (key === undefined) throw new Error('no key')
+      const groups = openDetail(row.detail, row.id, key)
+      count.opened++
+      compareGroups(groups, leaf, location, findings)
+      compareTags(groups, row, location, { blindIndexOf, findings })
+    } catch {
+      const message = 'its sealed part does not open: it is not what was sealed for this entry and this user'
+      findings.report('detail-changed', location, message)
+    }
+  }
+  const seePending = (leaf: Uint8Array): void => {
+    if (parseLeaf(leaf).kind === 'erased') erasures++
+  }
+  const finish = (): void => {
+    if (firstErased === undefined || erasures > 0) return
+    const message = `it and ${count.erased - 1} more are gone before their time, and no entry tells of an erasure`
+    findings.report('detail-missing', firstErased, message)
+  }
+  return { check, count, seePending, finish }
+}
+
+function compareGroups(
+  groups: OpenedGroups,
+  { commitments }: ReadLeaf,
+  location: string,
+  findings: Findings,
+): void {
+  for (const label of new Set([...commitments.keys(), ...groups.keys()])) {
+    const [committed, group] = [commitments.get(label), groups.get(label)]
+    const computed = group === undefined ? '' : Buffer.from(commitmentOf(label, group)).toString('base64')
+    if (committed !== computed) {
+      findings.report(
+        'detail-changed',
+        location,
+        `the group ${label} is not the one that the leaf commits to`,
+      )
+    }
+  }
+}
+
+function compareTags(
+  groups: OpenedGroups,
+  row: LogEntry,
+  location: string,
+  { blindIndexOf, findings }: { readonly blindIndexOf: BlindIndexOf; readonly findings: Findings },
+): void {
+  const [core, net, sub] = ['core', 'net', 'sub'].map((label) => membersOf(groups, label))
+  const path = core?.path
+  const found: readonly (readonly [BlindIndexName, Uint8Array | null, string | undefined])[] = [
+    ['user', row.userBlindIndex, sub?.user],
+    ['device', row.deviceBlindIndex, sub?.device],
+    ['ip', row.ipBlindIndex, net?.ip],
+    ['path', row.pathBlindIndex, path === undefined ? undefined : pathOf(path)],
+    ['area', row.areaBlindIndex, path === undefined ? undefined : areaOf(path)],
+  ]
+  for (const [name, stored, value] of found) {
+    const isSame =
+      stored === null
+        ? value === undefined
+        : value !== undefined && equalBytes(stored, blindIndexOf(name, value))
+    if (!isSame)
+      findings.report('blind-index-changed', location, `it is found by another ${name} than it is about`)
+  }
+  const isRefusal =
+    core?.refusal === undefined ? row.code === null || row.result !== 'ok' : core.refusal === row.code
+  if (!isRefusal) {
+    findings.report('column-changed', location, 'the column code is not the refusal that was logged')
+  }
+}
+
+/** The texts of a group; what is no text is of no use here. */
+function membersOf(groups: OpenedGroups, label: string): Readonly<Record<string, string>> {
+  const value: unknown = JSON.parse(groups.get(label)?.value ?? '{}')
+  const members = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  return Object.fromEntries(
+    members.filter((member): member is [string, string] => typeof member[1] === 'string'),
+  )
+}

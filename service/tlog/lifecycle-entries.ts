@@ -1,0 +1,98 @@
+/** The leaves that tell of the ends of sessions and devices, made from the writes that end them. */
+import { encodeBase64Url } from 'miniseal-protocol/text'
+import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
+import type { Store, Write } from '../store/store.ts'
+import type { Appender } from './appender.ts'
+import type { LogEntryInput } from './entry.ts'
+
+/** Who has ended it. */
+export interface EndedBy {
+  readonly by: 'user' | 'operator'
+  readonly user: string
+  readonly app?: string | undefined
+}
+
+type Scope = 'session' | 'other-sessions' | 'device' | 'other-devices'
+
+interface End {
+  readonly reason: string
+  readonly scope: Scope
+  readonly session?: string
+  readonly device?: string
+}
+
+/** Why the sessions of a revoked device ended, in the store and in the log. */
+const deviceRevoked = 'device-revoked'
+
+/** One for each write that ends something. That of a device also tells of its sessions. */
+export function sessionEndEntries(
+  appender: Appender,
+  writes: readonly Write[],
+  ended: EndedBy,
+): readonly LogEntryInput[] {
+  return writes.flatMap((write) => {
+    const end = endOf(write)
+    return end === undefined ? [] : [endLeaf(appender, end, ended)]
+  })
+}
+
+function endOf(write: Write): End | undefined {
+  switch (write.kind) {
+    case 'end-session':
+      return { reason: write.reason, scope: 'session', session: encodeBase64Url(write.id) }
+    case 'end-other-sessions':
+      return { reason: write.reason, scope: 'other-sessions' }
+    case 'revoke-device':
+      return { reason: deviceRevoked, scope: 'device', device: write.id }
+    case 'revoke-other-devices':
+      return { reason: deviceRevoked, scope: 'other-devices' }
+    default:
+      return undefined
+  }
+}
+
+function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogEntryInput {
+  const { reason, scope, session, device } = end
+  const sub = {
+    user,
+    ...(session === undefined ? {} : { session }),
+    ...(device === undefined ? {} : { device }),
+  }
+  return { ...appender.systemEntry('session-ended', { by, reason, scope }), app, groups: { sub } }
+}
+
+// MERGED: The leaves that tell of the service's own keys: each change is committed with one.
+
+/**
+ * The same store, for whoever changes keys: what is written to a service key is committed with a leaf that says so. All
+ * that a leaf says is public anyway.
+ */
+export function logKeyChanges(store: Store, appender: Pick<Appender, 'systemWrite'>): Store {
+  return {
+    ...store,
+    commit: async (writes) => {
+      const keyEntries = writes.flatMap((write) => {
+        const facts = factsOf(write)
+        return facts === undefined ? [] : [appender.systemWrite('key-rotated', facts)]
+      })
+      return await store.commit([...writes, ...keyEntries])
+    },
+  }
+}
+
+function factsOf(write: Write): FlatObject | undefined {
+  switch (write.kind) {
+    case 'insert-service-key': {
+      const { kind, kid, notBefore } = write.key
+      return { change: 'made', key: kind, kid, not_before: notBefore }
+    }
+    case 'activate-service-key':
+      return { change: 'starts', key: write.keyKind, kid: write.kid, not_before: write.notBefore }
+    case 'retire-service-key':
+      return { change: 'ends', key: write.keyKind, kid: write.kid, not_after: write.notAfter }
+    case 'revoke-service-key':
+      return { change: 'ended', key: write.keyKind, kid: write.kid, not_after: write.now }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Has witnesses cosign what was signed. They see size, root and proof, and never an entry.
+ *
+ * Each is asked by itself, one request at a time, and more rarely while it fails. Nothing waits for a witness: one that
+ * is down costs its cosignature and nothing else.
+ */
+import { equalBytes } from 'miniseal-protocol/bytes'
+import { FormatError, LogError } from 'miniseal-protocol/errors'
+import { encodeBase64 } from 'miniseal-protocol/text'
+import { parseDecimal } from 'miniseal-protocol/tlog/checkpoint'
+import { cosignatureTime, noteVerifier } from 'miniseal-protocol/tlog/cosignature'
+import {
+  encodeSignatureLine,
+  knownSignatures,
+  parseNote,
+  parseSignatureLines,
+} from 'miniseal-protocol/tlog/signed-note'
+import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import type { Store } from '../store/store.ts'
+import type { CheckpointRecord, WitnessRecord } from '../store/tlog-tree.ts'
+import { type Loop, startLoop } from './loop.ts'
+import type { LogReader } from './reader.ts'
+
+/** A witness that can be asked. */
+export type WitnessTarget = PolicyWitness & { readonly url: string }
+
+/** At most one question a second after a signing; a look now and then for what another process left. Milliseconds. */
+const asking = { pause: 1_000, period: 30_000 }
+/** Between tries of a witness that fails, doubled each time; milliseconds. */
+const firstBackoff = 1_000
+const maxBackoff = 300_000
+
+/** How often a cosignature is put down while others put theirs. */
+const swapAttempts = 20
+
+export interface Witnessing {
+  /** A checkpoint was signed here: the witnesses are to be asked. Never throws. */
+  notify(): void
+  stop(): Promise<void>
+}
+
+export interface WitnessingOptions {
+  readonly store: Store
+  readonly reader: LogReader
+  readonly witnesses: readonly WitnessTarget[]
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Told of what is neither an answer nor a witness's fault. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Starts asking. */
+export function startWitnessing(options: WitnessingOptions): Witnessing {
+  const loops = options.witnesses.map((witness) => loopFor(options, witness))
+  return {
+    notify: () => {
+      for (const { notify } of loops) notify()
+    },
+    stop: async () => {
+      await Promise.all(loops.map((loop) => loop.stop()))
+    },
+  }
+}
+
+function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
+  let backoff = 0
+  let notBefore = 0
+  const work = async (): Promise<void> => {
+    if (performance.now() < notBefore) return
+    try {
+      const isWell = await requestCosignature(options, witness)
+      backoff = isWell ? 0 : Math.min(maxBackoff, Math.max(firstBackoff, backoff * 2))
+      notBefore = performance.now() + backoff
+    } catch (error) {
+      options.onFailure(error)
+    }
+  }
+  return startLoop(work, asking)
+}
+
+/** @returns whether the witness did its part, or has nothing to do. */
+async function requestCosignature(options: WitnessingOptions, witness: WitnessTarget): Promise<boolean> {
+  const { store, reader, now } = options
+  const checkpoint = await reader.latestCheckpoint()
+  const known = (await store.listWitnesses()).find(({ name }) => name === witness.name)
+  if (checkpoint === undefined || isUpToDate(known, checkpoint)) return true
+  const before = known?.log === checkpoint.log ? known : undefined
+  const record = { name: witness.name, log: checkpoint.log, triedAt: now() }
+  try {
+    const line = await cosignatureOf(reader, witness, checkpoint, before?.size ?? 0)
+    await keepCosignature(store, checkpoint, line)
+    const done = { ...record, size: checkpoint.size, cosignedAt: now(), failure: null }
+    await store.commit([{ kind: 'upsert-witness', witness: done }])
+    return true
+  } catch (error) {
+    if (!(error instanceof WitnessFailed)) throw error
+    const state = { size: before?.size ?? 0, cosignedAt: before?.cosignedAt ?? null, failure: error.message }
+    await store.commit([{ kind: 'upsert-witness', witness: { ...record, ...state } }])
+    return false
+  }
+}
+
+/** It cosigned this checkpoint since it was signed last. */
+function isUpToDate(known: WitnessRecord | undefined, { log, size, signedAt }: CheckpointRecord): boolean {
+  return known?.log === log && known.size === size && (known.cosignedAt ?? 0) >= signedAt
+}
+
+/** Asks, and once more with the size that the witness says it has. @throws WitnessFailed */
+async function cosignatureOf(
+  reader: LogReader,
+  witness: WitnessTarget,
+  { log, size, note }: CheckpointRecord,
+  seen: number,
+): Promise<string> {
+  const send = async (old: number) =>
+    await requestWitnessCosignature(witness.url, {
+      old,
+      proof: await reader.consistency(old, size, log),
+      note,
+    })
+  let answer = await send(Math.min(seen, size))
+  if (answer.kind === 'conflict') {
+    if (answer.size > size) throw new WitnessFailed(`it has seen a larger log, of ${answer.size} leaves`)
+    answer = await send(answer.size)
+  }
+  if (answer.kind === 'conflict') throw new WitnessFailed('it contradicts itself')
+  return verifiedLine(witness, note, answer.lines)
+}
+
+/** The line that is this witness's own, and right. Others may stand beside it; they are not kept. */
+function verifiedLine({ key }: WitnessTarget, note: string, lines: string): string {
+  try {
+    const signatures = parseSignatureLines(lines)
+    const [own] = knownSignatures({ text: parseNote(note).text, signatures }, [
+      noteVerifier(sodiumPrimitives, key),
+    ])
+    if (own === undefined) throw new WitnessFailed('the answer has no cosignature of its key')
+    cosignatureTime(own.signature)
+    return encodeSignatureLine(own)
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof LogError) {
+      throw new WitnessFailed('the answer has no right cosignature')
+    }
+    throw error
+  }
+}
+
+/** Puts the line in the place of an older one of the same key; other witnesses do the same at the same time. */
+async function keepCosignature(store: Store, { log, size }: CheckpointRecord, line: string): Promise<void> {
+  const [own] = parseSignatureLines(line)
+  for (let attempt = 1; attempt <= swapAttempts; attempt++) {
+    const from = (await store.findCheckpoint(log, size))?.cosignatures ?? ''
+    const others = from === '' ? [] : parseSignatureLines(from)
+    const kept = others.filter(({ name, keyId }) => name !== own?.name || !equalBytes(keyId, own.keyId))
+    const to = [...kept.map(encodeSignatureLine), line].join('')
+    if ((await store.commit([{ kind: 'replace-cosignatures', log, size, from, to }])).kind === 'committed')
+      return
+  }
+}
+
+// MERGED: Asking a witness to cosign a checkpoint (C2SP tlog-witness, `add-checkpoint`).
+
+/** What a witness is asked to believe: that the checkpoint continues the one it saw last. */
+export interface WitnessRequest {
+  /** The size of that one; 0 for a witness that knows nothing of the log. */
+  readonly old: number
+  /** From `old` to the checkpoint's size; at most 63 hashes. */
+  readonly proof: readonly Uint8Array[]
+  /** The signed note. */
+  readonly note: string
+}
+
+export type WitnessAnswer =
+  /** Signature lines, not verified. */
+  | { readonly kind: 'cosigned'; readonly lines: string }
+  /** The witness saw this size last, and not `old`. */
+  | { readonly kind: 'conflict'; readonly size: number }
+
+/** A witness that does not do its part; the message is short and safe to keep. */
+export class WitnessFailed extends Error {
+  override readonly name = 'WitnessFailed'
+}
+
+/** Milliseconds for the whole exchange. */
+const timeout = 10_000
+/** Bytes of an answer: a few lines are expected. */
+const maxAnswerLength = 65_536
+
+/**
+ * Sends the request. Everything that comes back is attacker-controlled.
+ *
+ * @param url the witness's submission prefix
+ * @throws WitnessFailed when there is no answer in time, or one that the protocol does not have.
+ */
+export async function requestWitnessCosignature(
+  url: string,
+  { old, proof, note }: WitnessRequest,
+): Promise<WitnessAnswer> {
+  const lines = [`old ${old}`, ...proof.map(encodeBase64), '', note]
+  const { status, type, text } = await post(`${url.replace(/\/+$/, '')}/add-checkpoint`, lines.join('\n'))
+  if (status === 200) return { kind: 'cosigned', lines: text }
+  if (status !== 409 || type !== 'text/x.tlog.size') throw new WitnessFailed(`status ${status}`)
+  try {
+    return { kind: 'conflict', size: parseDecimal(text.replace(/\n$/, '')) }
+  } catch {
+    throw new WitnessFailed('status 409 without a size')
+  }
+}
+
+interface Answered {
+  readonly status: number
+  readonly type: string
+  readonly text: string
+}
+
+async function post(url: string, body: string): Promise<Answered> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain; charset=utf-8' },
+      body,
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeout),
+    })
+    const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
+    return { status: response.status, type, text: await readBounded(response) }
+  } catch (error) {
+    if (error instanceof WitnessFailed) throw error
+    throw new WitnessFailed(
+      error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : 'no answer',
+    )
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    length += part.length
+    if (length > maxAnswerLength) throw new WitnessFailed('the answer is too long')
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}

@@ -1,0 +1,225 @@
+/** A running witness: its routes, and the logs that it asks by itself. */
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { createServer } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { secureHeaders } from 'hono/secure-headers'
+import { encodeHex, encodeUtf8 } from 'miniseal-protocol/text'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
+import type { NoteSigner, VerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { LogUnreadable, readGrowth } from './log-follower.ts'
+import { openWitnessStore } from './store.ts'
+import type { AddCheckpoint, Witness } from './witness.ts'
+import {
+  CheckpointRefused,
+  createWitness,
+  LogForked,
+  maxRequestLength,
+  parseAddCheckpoint,
+} from './witness.ts'
+
+/** Milliseconds between two looks at a log that is followed. */
+const usualPeriod = 60_000
+/** Milliseconds: slower requests are cut. */
+const slowestRequest = 20_000
+
+/** A log that the witness knows. */
+export interface WitnessedLog {
+  readonly key: VerifierKey
+  /** Where the witness reads it by itself; otherwise it waits to be asked. */
+  readonly url?: string
+}
+
+/** What the witness tells its operator. */
+export type WitnessEvent =
+  | { readonly kind: 'seen'; readonly origin: string; readonly size: number }
+  /** The log does not go on from what was seen of it before: it was forked, or set back. */
+  | {
+      readonly kind: 'inconsistent'
+      readonly origin: string
+      readonly message: string
+      /** What the log signed now, and what of it was seen last: signed notes, the evidence. */
+      readonly notes: readonly string[]
+    }
+  | { readonly kind: 'unreadable'; readonly origin: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+export interface WitnessSettings {
+  readonly logs: readonly WitnessedLog[]
+  readonly signer: NoteSigner
+  /** Its SQLite file. */
+  readonly database: string
+  readonly host: string
+  /** 0 for any free one. */
+  readonly port: number
+  /** UNIX seconds. */
+  readonly now: () => number
+  readonly onEvent: (event: WitnessEvent) => void
+  /** Milliseconds between two looks at a log that is followed. */
+  readonly period?: number
+}
+
+export interface RunningWitness {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** @throws Error when the database cannot be opened, or the port is taken. */
+export async function startWitness(settings: WitnessSettings): Promise<RunningWitness> {
+  const { logs, signer, now, onEvent } = settings
+  const store = openWitnessStore(settings.database)
+  const witness = createWitness({ keys: logs.map(({ key }) => key), signer, store, now })
+  const app = createWitnessApp({
+    witness: told(witness, onEvent),
+    origins: logs.map(({ key }) => key.name),
+    onFailure: (error) => onEvent({ kind: 'failed', error }),
+  })
+  const server = createServer(getRequestListener(app.fetch))
+  server.requestTimeout = slowestRequest
+  server.headersTimeout = slowestRequest
+  try {
+    server.listen(settings.port, settings.host)
+    await once(server, 'listening')
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  const stopFollowing = logs.flatMap(({ key, url }) =>
+    url === undefined ? [] : [follow(witness, key.name, url, settings)],
+  )
+  return {
+    url: urlOf(server, settings.host),
+    async stop() {
+      await Promise.all(stopFollowing.map((stop) => stop()))
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      await closed
+      store.close()
+    },
+  }
+}
+
+/** The same witness, whose operator hears of what it is asked. */
+function told(witness: Witness, onEvent: WitnessSettings['onEvent']): Witness {
+  return {
+    ...witness,
+    addCheckpoint(request) {
+      const { origin, size } = parseCheckpointNote(request.note).checkpoint
+      try {
+        const line = witness.addCheckpoint(request)
+        onEvent({ kind: 'seen', origin, size })
+        return line
+      } catch (error) {
+        // Other refusals are the asker's: anybody can send a checkpoint with a wrong proof.
+        if (error instanceof LogForked) onEvent(inconsistency(witness, origin, request, error))
+        throw error
+      }
+    },
+  }
+}
+
+function inconsistency(
+  witness: Witness,
+  origin: string,
+  { note }: AddCheckpoint,
+  { message }: CheckpointRefused,
+): WitnessEvent {
+  const latest = witness.latest(origin)
+  return { kind: 'inconsistent', origin, message, notes: latest === undefined ? [note] : [note, latest] }
+}
+
+/** Looks at a log now and then. @returns what ends it */
+function follow(
+  witness: Witness,
+  origin: string,
+  url: string,
+  { onEvent, period = usualPeriod }: WitnessSettings,
+): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  let isStopped = false
+  const look = async (): Promise<void> => {
+    try {
+      const latest = witness.latest(origin)
+      const seen = latest === undefined ? 0 : parseCheckpointNote(latest).checkpoint.size
+      onEvent(take(witness, origin, await readGrowth(url, seen)))
+    } catch (error) {
+      if (error instanceof LogUnreadable) onEvent({ kind: 'unreadable', origin, message: error.message })
+      else onEvent({ kind: 'failed', error })
+    }
+  }
+  const run = async (): Promise<void> => {
+    await look()
+    if (!isStopped) timer = setTimeout(start, period)
+  }
+  let running = run()
+  const start = (): void => {
+    running = run()
+  }
+  return async () => {
+    isStopped = true
+    clearTimeout(timer)
+    await running
+  }
+}
+
+function take(witness: Witness, origin: string, growth: AddCheckpoint): WitnessEvent {
+  try {
+    witness.addCheckpoint(growth)
+    return { kind: 'seen', origin, size: parseCheckpointNote(growth.note).checkpoint.size }
+  } catch (error) {
+    if (!(error instanceof CheckpointRefused)) throw error
+    // 400: it has become smaller. 422: its own tiles do not show that it has grown.
+    if (error.status === 400 || error.status === 422) return inconsistency(witness, origin, growth, error)
+    return { kind: 'unreadable', origin, message: error.message }
+  }
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the witness has no port')
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
+}
+
+// MERGED: The routes of a witness (C2SP tlog-witness).
+
+const plainText = 'text/plain; charset=utf-8'
+
+export interface WitnessAppOptions {
+  readonly witness: Witness
+  /** Of the logs that it knows. */
+  readonly origins: readonly string[]
+  /** Told of what is nobody's fault but this witness's: a disk that is full. */
+  readonly onFailure: (error: unknown) => void
+}
+
+export function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): Hono {
+  const app = new Hono()
+  const byHash = new Map(
+    origins.map((origin) => [encodeHex(sodiumPrimitives.sha256(encodeUtf8(origin))), origin]),
+  )
+  app.use(secureHeaders())
+  app.use(bodyLimit({ maxSize: maxRequestLength, onError: (c) => c.text('the request is too large\n', 413) }))
+  app.post('/add-checkpoint', async (c) => {
+    const request = parseAddCheckpoint(new Uint8Array(await c.req.arrayBuffer()))
+    return c.body(witness.addCheckpoint(request), 200, { 'content-type': plainText })
+  })
+  app.get('/:hash/checkpoint', (c) => {
+    const origin = byHash.get(c.req.param('hash'))
+    const note = origin === undefined ? undefined : witness.latest(origin)
+    if (note === undefined) return c.notFound()
+    return c.body(note, 200, { 'content-type': plainText, 'cache-control': 'no-cache' })
+  })
+  app.notFound((c) => c.text('there is nothing here\n', 404))
+  app.onError((error, c) => {
+    if (!(error instanceof CheckpointRefused)) {
+      onFailure(error)
+      return c.text('the witness cannot do its work\n', 500)
+    }
+    if (error.status === 409) return c.body(`${error.size}\n`, 409, { 'content-type': 'text/x.tlog.size' })
+    return c.text(`${error.message}\n`, error.status)
+  })
+  return app
+}
