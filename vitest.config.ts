@@ -1,6 +1,6 @@
 /**
- * The tests in tiers: `npm test` runs the projects `unit` and `integration*`, `npm run test:e2e` runs `e2e` and `postgres`,
- * `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
+ * The tests in tiers: `npm test` runs the projects `unit` and `integration*`, `npm run test:e2e` runs `e2e`, `processes` and
+ * `postgres`, `npm run test:long` runs `long`. CONTRIBUTING.md says what belongs where.
  */
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -16,6 +16,12 @@ function filesWith(folders: RegExp, text: RegExp): string[] {
 
 /** Suites for both engines: `integration` runs them on SQLite, `postgres` on PostgreSQL. */
 const engineSuites = filesWith(/^(?:integration|long)\//, /describe(?:OnBothEngines|WithBothDatabases)\(/)
+
+/** Files that start the service or other programs as processes: each start costs seconds of CPU. */
+const withProcesses = filesWith(
+  /^integration\//,
+  /\b(?:startServiceProcess|startMeasuredProcess|runMiniseal|startWriter|compiledMain)\b|spawnSync\('python3'/,
+)
 
 /** A mock of a module needs a module graph of its own. */
 const withMocks = filesWith(/^integration\//, /\bvi\.mock\(/)
@@ -47,9 +53,9 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'development|production'] } },
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
@@ -65,7 +71,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          exclude: withMocks,
+          exclude: [...withMocks, ...withProcesses],
           // One import of the service for all files of a worker.
           isolate: false,
           env: memoryFolder,
@@ -75,6 +81,10 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'integration-mocks', include: withMocks, env: memoryFolder, globalSetup },
+      },
+      {
+        extends: true,
+        test: { name: 'processes', include: withProcesses, isolate: false, env: memoryFolder, globalSetup },
       },
       {
         extends: true,
@@ -97,6 +107,9 @@ export default defineConfig({
             'bench/**/*.test.ts',
           ],
           env: fewRounds,
+          // Browsers, compilers and package managers.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           globalSetup,
         },
       },
@@ -106,6 +119,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           env: { TEST_ENGINES: 'sqlite,postgres' },
+          testTimeout: 600_000,
           globalSetup,
         },
       },

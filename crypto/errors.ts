@@ -35,8 +35,8 @@ export class ProtocolError extends Error {
 }
 
 /**
- * Bytes or text that are not in the one encoding a parser accepts. Never leaves `crypto/`'s callers as it is:
- * the stage that asked for the parse turns it into a {@link ProtocolError} with the code of that stage.
+ * Bytes or text that are not in the one encoding that a parser accepts. It has no code: the stage that calls the parser
+ * turns it into a {@link ProtocolError} with the code of that stage ({@link refuseFormat}).
  */
 export class FormatError extends Error {
   constructor(message: string) {
@@ -45,7 +45,7 @@ export class FormatError extends Error {
   }
 }
 
-/** What a check of the audit log found wrong. Closed: whoever verifies may switch on it. */
+/** Why a check of the audit log failed. Closed: callers may switch on it. */
 export type LogReason =
   | 'commitment_wrong'
   | 'consistency_wrong'
@@ -59,7 +59,7 @@ export type LogReason =
   | 'signature_wrong'
 
 /**
- * Something of the audit log that does not verify (protocol, section 12). `reason` is from the closed list; `message`
+ * A part of the audit log that does not verify (protocol, section 12). `reason` is from the closed list; `message`
  * is lower-case developer text without attacker-controlled parts.
  */
 export class LogError extends Error {

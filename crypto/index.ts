@@ -1,4 +1,4 @@
-/** The public surface of `crypto/`. Inside the project each file is imported by its own name. */
+/** The public API of `miniseal-protocol`. Each module is also an entry of its own. */
 
 export * from './errors.ts'
 export * from './frames/binary-http.ts'

@@ -1,7 +1,6 @@
 /**
- * What a person is shown before they confirm a request by finger or face (protocol, section 9). It is all that they can
- * judge by, so it shows everything that it holds, in the order in which it stands: no character may hide, turn around or
- * break the text, and it fits the prompt of the phone as a whole.
+ * The summary that a person confirms with a biometric check (protocol, section 9). It must be shown completely and in
+ * order: characters that hide, reverse or break text are refused, and it fits the prompt of the phone.
  */
 
 /** UTF-16 units: what `authContent` of `wx.startSoterAuthentication` may hold. */
@@ -47,11 +46,10 @@ function isUnshowable(character: string): boolean {
   return unshowable.some(([from, to]) => point >= from && point <= to)
 }
 
-/** Why `text` may not be shown, in words for developers; `undefined` when it may. Attacker-controlled in parts. */
+/** Why `text` is refused, for developers; `undefined` when it is accepted. Partly attacker-controlled. */
 export function summaryFault(text: string): string | undefined {
   if (text === '') return 'the summary is empty'
-  if ([...text].some(isUnshowable))
-    return 'the summary holds a character that hides, breaks or turns the text'
+  if ([...text].some(isUnshowable)) return 'the summary has a character that hides, breaks or reverses text'
   if (text.length > maxSummaryLength) return `the summary is over ${maxSummaryLength} characters`
   return undefined
 }

@@ -1,7 +1,7 @@
 /**
  * Text and bytes: UTF-8, ASCII, hex, base64 and base64url (RFC 3629, RFC 4648).
  *
- * Each decoder accepts exactly what its encoder writes, so that no two texts stand for the same bytes. All inputs
+ * Each decoder accepts exactly what its encoder writes, so that no two texts encode the same bytes. All inputs
  * of decoders are attacker-controlled. Written here because phones have no dependable TextDecoder or atob.
  */
 import { byteAt } from './bytes.ts'
@@ -10,7 +10,7 @@ import { FormatError } from './errors.ts'
 /** Code units per call of String.fromCharCode: engines limit the number of arguments. */
 const UNITS_PER_CALL = 4096
 
-/** In a table of digits: this character is none. */
+/** In a table of digits: not a digit. */
 const NO_DIGIT = 0xff
 
 const HEX = '0123456789abcdef'

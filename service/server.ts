@@ -4,6 +4,7 @@ import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
 import { createAuditorVerifier } from './admin/api/accounts.ts'
 import { createApp } from './app.ts'
+import { openRecords, openServiceLog } from './audit-log.ts'
 import { type Config, maxFrame } from './config/config.ts'
 import { addDemoPages } from './demo/pages.ts'
 import {
@@ -29,7 +30,6 @@ import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { openTraces } from './observability/tracing.ts'
 import { openStore } from './store/open-store.ts'
-import { openRecords, openServiceLog } from './tlog/audit-log.ts'
 import type { ListenerTimes } from './transport/listener.ts'
 import { listen } from './transport/listener.ts'
 import { assertNotServiceKeys } from './transport/push-keys.ts'
@@ -65,7 +65,7 @@ export interface RunningService {
    * Sends an event to a user. Subscribed devices receive it at once, others when they connect. Durable when it
    * resolves.
    *
-   * @throws ProtocolError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
+   * @throws ProblemError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
    *   `idempotency_mismatch` when `options.id` belongs to another event.
    */
   push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>

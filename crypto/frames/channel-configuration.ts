@@ -24,7 +24,7 @@ export interface LogKeys {
   readonly origin: string
   /** Its verifier key (C2SP signed-note), as text. */
   readonly vkey: string
-  /** Verifier keys of logs that have ended, the newest first; absent where there is none. */
+  /** Verifier keys of logs that have ended, the newest first; absent when empty. */
   readonly ended?: readonly string[]
   /**
    * Which witnesses must have cosigned a checkpoint (C2SP tlog-policy, without its `log` lines), as text; absent where the

@@ -71,7 +71,7 @@ const types = {
   refusal: 0x0f,
 } as const
 
-/** The bytes of a frame. Lengths of the parts are the caller's duty: they come from this library. */
+/** The bytes of a frame. The lengths of the parts are not checked: they come from this library. */
 export function encodeFrame(frame: Frame): Uint8Array {
   const head = Uint8Array.of(suite1.version, types[frame.kind])
   switch (frame.kind) {

@@ -24,11 +24,11 @@ const AUTHORITY = /^(?:[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{
  */
 const PATH =
   /^(?:\/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F]))+)*\/?$/
-/** Without its `?`. No rewriting of it can lead to another route, so any byte may be encoded. */
+/** Without its `?`. It does not affect routing, so any byte may be encoded. */
 const QUERY = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+$/
-/** Path parsers resolve these. Encoded dots are no characters of a path at all. */
+/** Path parsers resolve these. Encoded dots are not allowed in a path. */
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
-/** What may stand in a segment as it is, as bytes. */
+/** Characters of a segment that are not encoded. */
 const PLAIN_SEGMENT_CHARACTER = /^[A-Za-z0-9._~!$&'()*+,=:@-]$/
 /** RFC 9110 token in lower case; so also no `:` of a pseudo-field. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
@@ -64,10 +64,10 @@ export function assertAuthority(authority: string): void {
 }
 
 /**
- * The one grammar of paths (protocol, section 11), for whoever writes, reads, signs, verifies or routes a request. Every
- * accepted path is left alone by URL parsers, and is cut into the same segments before and after it is decoded.
+ * The grammar of paths (protocol, section 11), for writers, readers, signers, verifiers and routers. URL parsers do not
+ * change an accepted path, and it has the same segments before and after decoding.
  *
- * A `?` with nothing after it is refused, because `@query` cannot tell it from no query (RFC 9421, section 2.2.7).
+ * A `?` with nothing after it is refused, because `@query` is the same as without a query (RFC 9421, section 2.2.7).
  * @param path with its query
  * @throws FormatError
  */
@@ -96,15 +96,15 @@ export function decodedSegments(path: string): readonly string[] {
 }
 
 /**
- * The path without its query in the form in which equal paths are equal texts: what may stand as it is does, and
- * everything else is encoded. `/a%21` and `/a!` are the same path, written in two ways.
+ * The path without its query in canonical form, in which equal paths are equal texts: only what must be encoded is
+ * encoded. `/a%21` and `/a!` are the same path, written in two ways.
  * @param path that {@link assertPath} accepts
  */
 export function canonicalPath(path: string): string {
   return `/${decodedSegments(path).map(encodeSegment).join('/')}`
 }
 
-/** What stands before the query. */
+/** The part before the query. */
 export function pathWithoutQuery(path: string): string {
   const mark = path.indexOf('?')
   return mark < 0 ? path : path.slice(0, mark)

@@ -1,4 +1,4 @@
-/** The routes inside the channel that the service answers itself (protocol, section 6). */
+/** The routes of the channel that the service itself handles (protocol, section 6). */
 
 const ownSegments = [
   'sessions',
@@ -13,7 +13,7 @@ const ownSegments = [
 /** The first segment of an own route's path. */
 export type OwnSegment = (typeof ownSegments)[number]
 
-/** Bytes of content that an own route takes; its content has no coding. */
+/** The largest content of such a route, in bytes; it has no content-encoding. */
 export const MAX_OWN_CONTENT = 16384
 
 /** Whether `path`, with or without a query, belongs to the service: its first segment decides. */

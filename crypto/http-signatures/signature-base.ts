@@ -182,12 +182,12 @@ function authorityOf({ scheme, authority }: RequestMessage): string {
   return port !== undefined && host.endsWith(port) ? host.slice(0, -port.length) : host
 }
 
-/** Path and query as sent; the empty path is `/`. Percent-encoding is left alone. */
+/** Path and query as sent; the empty path is `/`. Percent-encoding is unchanged. */
 function targetOf({ path }: RequestMessage): string {
   return path === '' || path.startsWith('?') ? `/${path}` : path
 }
 
-/** `@query` is `?` when there is none (RFC 9421, section 2.2.7). */
+/** Without a query, `@query` is `?` (RFC 9421, section 2.2.7). */
 function splitTarget(request: RequestMessage): { path: string; query: string } {
   const target = targetOf(request)
   const mark = target.indexOf('?')

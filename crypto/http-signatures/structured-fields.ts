@@ -57,7 +57,7 @@ export function parseItem(text: string): Item {
 export function serializeDictionary(dictionary: Dictionary): string {
   const members: string[] = []
   for (const [key, member] of dictionary) {
-    // A member that is true stands as its key alone, with the parameters.
+    // A member that is true is written as its key with its parameters.
     const implied = member.kind === 'item' && isTrue(member.value)
     const value = implied ? serializeParameters(member.params) : `=${serializeMember(member)}`
     members.push(serializeKey(key) + value)

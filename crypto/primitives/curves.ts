@@ -1,8 +1,8 @@
-/** Which curves to use here: noble where the engine has BigInt, else tweetnacl. */
+/** Chooses the curves: noble where the engine has BigInt, else tweetnacl. */
 import { tweetnaclCurves } from './curves-tweetnacl.ts'
 import type { Curves } from './primitives-js.ts'
 
-/** ES2018 does not know it; asked for with `typeof` only. */
+/** Not in ES2018; used with `typeof` only. */
 // biome-ignore lint/suspicious/noShadowRestrictedNames: this declares the global for the type checker, nothing else
 declare const BigInt: unknown
 

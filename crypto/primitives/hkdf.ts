@@ -9,7 +9,7 @@ const lastBlock = Uint8Array.of(1)
 
 /**
  * HKDF-SHA-256, 32 bytes out.
- * @param salt empty stands for 32 zero bytes, as the RFC says
+ * @param salt empty means 32 zero bytes (RFC 5869, section 2.2)
  */
 export function hkdfSha256(sha256: Hash, ikm: Uint8Array, salt: Uint8Array, info: Uint8Array): Uint8Array {
   const extracted = hmac(sha256, salt, ikm)
@@ -31,9 +31,9 @@ function hmac(sha256: Hash, key: Uint8Array, message: Uint8Array): Uint8Array {
   return code
 }
 
-/** A block of the key and the pad, with room after it. */
-function padded(key: Uint8Array, pad: number, room: number): Uint8Array {
-  const block = new Uint8Array(blockLength + room)
+/** The key XOR the pad in one block, followed by `extra` zero bytes. */
+function padded(key: Uint8Array, pad: number, extra: number): Uint8Array {
+  const block = new Uint8Array(blockLength + extra)
   block.set(key)
   for (let i = 0; i < blockLength; i++) block[i] = (block[i] ?? 0) ^ pad
   return block

@@ -1,7 +1,7 @@
 /** Lengths of what goes into the primitives, checked in one way by every implementation. */
 import { FormatError } from '../errors.ts'
 
-/** Node's HKDF takes no longer `info`; one limit for all keeps the implementations equal. */
+/** The limit of Node's HKDF, applied to every implementation. */
 const maxInfoLength = 1024
 
 /**

@@ -7,7 +7,7 @@
 export interface Ed25519KeyPair {
   /** 32 bytes. */
   readonly publicKey: Uint8Array
-  /** 64 bytes: the RFC 8032 seed followed by the public key, as NaCl keeps it. */
+  /** 64 bytes: the RFC 8032 seed followed by the public key, as in NaCl. */
   readonly secretKey: Uint8Array
 }
 
@@ -18,7 +18,7 @@ export interface Primitives {
   /** SHA-256 (FIPS 180-4), 32 bytes. */
   sha256(message: Uint8Array): Uint8Array
 
-  /** HKDF-SHA-256 (RFC 5869), 32 bytes out. An empty salt stands for 32 zero bytes, as the RFC says. */
+  /** HKDF-SHA-256 (RFC 5869), 32 bytes out. An empty salt means 32 zero bytes. */
   hkdf(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array): Uint8Array
 
   /** The key pair of a 32-byte seed (RFC 8032, section 5.1.5). */

@@ -45,7 +45,7 @@ export const suite1: Suite = {
   },
 }
 
-/** The tags that tell signatures of requests, of answers, of the gateway and of pushes apart (RFC 9421, 7.2.7). */
+/** Tags that distinguish signatures of requests, responses, the gateway and pushes (RFC 9421, section 7.2.7). */
 export const signatureTags = {
   request: 'miniseal',
   response: 'miniseal-response',

@@ -6,7 +6,7 @@
  * commitment = H("miniseal-audit/1" ‖ 0x0a ‖ label ‖ 0x0a ‖ salt(32) ‖ group)
  * ```
  *
- * A leaf says nothing about a person. What may be told of one is in the groups, each behind a salted commitment. The
+ * A leaf contains nothing about a person. Personal facts are in the groups, each behind a salted commitment. The
  * bytes are made once and hashed; they are never written anew.
  */
 import { concatBytes, equalBytes } from '../bytes.ts'
@@ -25,7 +25,7 @@ const commitmentLabel = 'miniseal-audit/1'
 const hashLength = 32
 const maxFacts = 16
 
-/** What a leaf tells of. */
+/** What a leaf records. */
 export const leafKinds = [
   'request',
   'login',
@@ -43,11 +43,11 @@ export const leafKinds = [
 ] as const
 export type LeafKind = (typeof leafKinds)[number]
 
-/** What came of it: done; refused by the channel or by the backend; failed; nobody knows. */
+/** The outcome: done; refused by the channel or by the backend; failed; unknown. */
 export const leafResults = ['ok', 'refused', 'failed', 'unknown'] as const
 export type LeafResult = (typeof leafResults)[number]
 
-/** The groups, in the order in which they stand: request, network, payload, signature, subject. */
+/** The groups, in their order: request, network, payload, signature, subject. */
 export const groupLabels = ['core', 'net', 'pay', 'sig', 'sub'] as const
 export type GroupLabel = (typeof groupLabels)[number]
 
@@ -64,9 +64,9 @@ export interface AuditLeaf {
   readonly at: number
   /** `app`: the mini program's appid, where one is concerned. */
   readonly app?: string
-  /** `c`: 32 bytes for each group that there is; absent where there is none. */
+  /** `c`: 32 bytes for each group; absent without groups. */
   readonly commitments?: Readonly<Partial<Record<GroupLabel, Uint8Array>>>
-  /** `x`: public facts of the system, never of a person; absent where there are none. */
+  /** `x`: public facts of the system, never of a person; absent when empty. */
   readonly facts?: FlatObject
 }
 
@@ -172,7 +172,7 @@ export function parseGroup(bytes: Uint8Array): FlatObject {
 }
 
 /**
- * What a leaf holds in place of a group.
+ * The commitment to a group in a leaf.
  *
  * @param salt 32 random bytes, new for each group of each leaf
  * @param value the group's bytes

@@ -20,7 +20,7 @@ import { assertKeyName, ed25519Verifier, encodeNote, parseNote, signNote, verify
 export interface Checkpoint extends TreeHead {
   /** Which log; the name of the key that signs for it. */
   readonly origin: string
-  /** Lines of other logs that mean nothing here; absent where there are none. */
+  /** Extension lines, which have no meaning here; absent when empty. */
   readonly extensions?: readonly string[]
 }
 
@@ -35,7 +35,7 @@ export function encodeCheckpoint({ origin, size, root, extensions = [] }: Checkp
 }
 
 /**
- * Reads the text of a note as a checkpoint. Origins that are no names of keys are refused, though the specification
+ * Reads the text of a note as a checkpoint. Origins that are not valid key names are refused, though the specification
  * only advises against them.
  * @throws FormatError unless it is what {@link encodeCheckpoint} writes.
  */

@@ -1,5 +1,5 @@
 /**
- * Cosignatures: what a witness signs, who has seen that a log only ever grew (C2SP tlog-cosignature, Ed25519; protocol,
+ * Cosignatures of witnesses, which attest that a log is append-only (C2SP tlog-cosignature, Ed25519; protocol,
  * section 12).
  *
  * ```
@@ -28,7 +28,7 @@ export function cosign(
   signer: NoteSigner,
   time: number,
 ): NoteSignature {
-  if (time === 0) throw new FormatError('a cosignature tells its time')
+  if (time === 0) throw new FormatError('the time of a cosignature is zero')
   const { name, publicKey, secretKey } = signer
   const signed = primitives.ed25519Sign(cosignedMessage(text, time), secretKey)
   const keyId = noteKeyId(primitives, { kind: 'cosignature', name, publicKey })
@@ -39,7 +39,7 @@ function cosignedMessage(text: string, time: number): Uint8Array {
   return encodeUtf8(`cosignature/v1\ntime ${time}\n${text}`)
 }
 
-/** When a cosignature says that it was made: UNIX seconds. @throws FormatError for what is no cosignature. */
+/** The time of a cosignature, UNIX seconds. @throws FormatError for anything else. */
 export function cosignatureTime(signature: Uint8Array): number {
   if (signature.length !== cosignatureLength) throw new FormatError('a cosignature has 72 bytes')
   return parseU64(signature.subarray(0, timeLength))

@@ -8,7 +8,7 @@ import { encodeUtf8 } from '../text.ts'
 /** A JSON object of strings and safe integers. */
 export type FlatObject = Readonly<Record<string, string | number>>
 
-/** Also keeps `__proto__` away. */
+/** Excludes `__proto__`. */
 const memberName = /^[a-z][a-z0-9_]{0,39}$/
 
 /** A lone one is looked for only where there is any. */

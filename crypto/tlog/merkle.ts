@@ -160,7 +160,7 @@ function climb(way: Way): void {
   way.last = Math.floor(way.last / 2)
 }
 
-/** Whether what is hashed with the node next stands left of it. */
+/** Whether the next sibling is on the left. */
 function isRightmost({ node, last }: Way): boolean {
   return node % 2 === 1 || node === last
 }

@@ -7,7 +7,7 @@
  * — <key name> <base64 of key id(4) ‖ signature>          one line or more
  * ```
  *
- * A verifier key says whose signatures count: `<key name>+<hex of key id>+<base64 of type ‖ public key>`.
+ * A verifier key names a trusted signer: `<key name>+<hex of key id>+<base64 of type ‖ public key>`.
  */
 import { concatBytes, equalBytes } from '../bytes.ts'
 import { FormatError, LogError } from '../errors.ts'
@@ -25,7 +25,7 @@ const outsideNames = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a note may not have
 const controlCharacters = /[\0-\x09\x0b-\x1f]/
 
-/** What a key signs, by the byte that stands for it in verifier keys and key ids. */
+/** What a key signs, by its type byte in verifier keys and key ids. */
 export const noteKeyTypes = { ed25519: 0x01, cosignature: 0x04 } as const
 export type NoteKeyKind = keyof typeof noteKeyTypes
 
@@ -62,7 +62,7 @@ export interface NoteVerifier {
   verify(text: string, signature: Uint8Array): boolean
 }
 
-/** Who signs. */
+/** The signer. */
 export interface NoteSigner {
   readonly name: string
   /** 32 bytes. */
@@ -185,7 +185,7 @@ export function ed25519Verifier(
  * Checks a note. Signatures of unknown keys are ignored, also when they share the name or the id of a known one.
  *
  * @returns the signatures of known keys, all of them right.
- * @throws LogError `signature_wrong` when one of a known key is not right; `signature_missing` when there is none.
+ * @throws LogError `signature_wrong` when a signature of a known key does not verify; `signature_missing` without one.
  */
 export function verifyNote(note: SignedNote, verifiers: readonly NoteVerifier[]): readonly NoteSignature[] {
   const known = knownSignatures(note, verifiers)

@@ -99,7 +99,7 @@ export interface TileLevel {
   readonly level: number
   /** How many are full; their indexes are 0 up to, without, this. */
   readonly full: number
-  /** The width of the one after them; 0 when there is none. */
+  /** The width of the partial tile after them; 0 without one. */
   readonly partial: number
 }
 

@@ -39,7 +39,7 @@ export interface PolicyGroup {
   readonly name: string
   /** How many of its members are enough. */
   readonly threshold: number
-  /** Names of witnesses, and of groups that stand before this one. */
+  /** Names of witnesses, and of groups defined before this one. */
   readonly members: readonly string[]
 }
 
@@ -170,11 +170,11 @@ function addName({ names }: Draft, name: string): void {
 /** The same key under two names would count twice. */
 function addKey({ keys }: Draft, role: string, { publicKey }: VerifierKey): void {
   const name = `${role} ${encodeHex(publicKey)}`
-  if (keys.has(name)) throw new FormatError('a key stands twice in a policy')
+  if (keys.has(name)) throw new FormatError('a key is repeated in a policy')
   keys.add(name)
 }
 
-/** A checkpoint that a policy accepts, and who has cosigned it. */
+/** A checkpoint that a policy accepts, and its cosigners. */
 export interface TrustedCheckpoint extends VerifiedCheckpoint {
   readonly cosignatures: readonly {
     /** The witness's name in the policy. */

@@ -1,5 +1,5 @@
 /**
- * Proofs that stand alone: that an entry is in a log, as a file (C2SP tlog-proof; protocol, section 12).
+ * Self-contained proofs, as files, that an entry is in a log (C2SP tlog-proof; protocol, section 12).
  *
  * ```
  * c2sp.org/tlog-proof@v1
@@ -26,7 +26,7 @@ const maxProofLength = 262144
 const maxHashes = 63
 
 export interface TlogProof {
-  /** Nobody vouches for it. Absent where there is none. */
+  /** Not authenticated; may be absent. */
   readonly extra?: Uint8Array
   /** Of the entry, from 0. */
   readonly index: number
@@ -80,7 +80,7 @@ export function parseTlogProof(text: string): TlogProof {
  *
  * @param proof attacker-controlled text
  * @param leafHash 32 bytes, of the entry itself
- * @returns the checkpoint, who has cosigned it, and where in the tree the leaf is.
+ * @returns the checkpoint, its cosigners, and the index of the leaf.
  * @throws LogError `proof_malformed`, `inclusion_wrong`, or as `verifyByPolicy` does
  */
 export function verifyTlogProof(

@@ -5,7 +5,7 @@ import { hashNode, treeHashLength } from './merkle.ts'
 import type { TreeNode } from './tree-plan.ts'
 import { foldNodes, rootPlan } from './tree-plan.ts'
 
-/** A node that has just become complete. */
+/** A newly complete node. */
 export interface HashedNode extends TreeNode {
   /** 32 bytes. */
   readonly hash: Uint8Array

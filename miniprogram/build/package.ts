@@ -33,6 +33,8 @@ export async function writePackage(): Promise<ClientBundle> {
   await writeFile(join(code, 'package.json'), '{ "type": "commonjs" }\n')
   await writeFile(join(code, 'gzip.js'), (await bundleGzip()).code)
   await writeFile(join(code, 'node.mjs'), (await bundleNode()).code)
+  await mkdir(join(folder, 'types'), { recursive: true })
+  await writeFile(join(folder, 'types', 'package.json'), '{ "type": "commonjs" }\n')
   await copyDeclarations(['client/index', 'client/gzip', 'client/node'])
   return bundle
 }

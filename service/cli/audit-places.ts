@@ -1,12 +1,12 @@
 /** The log of a service, for the commands that look at it or decide what becomes of it. */
 import { existsSync } from 'node:fs'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import { logPathsOf } from '../audit-log.ts'
 import type { Config } from '../config/config.ts'
 import { readConfig } from '../config/config.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
 import { openStore } from '../store/open-store.ts'
-import { logPathsOf } from '../tlog/audit-log.ts'
 import type { LogPaths } from '../tlog/log-health.ts'
 import type { ExitCode, Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'

@@ -1,7 +1,8 @@
 /** Events: a type, data and a time, as UTF-8 JSON (protocol, "Events"). */
-import { ProtocolError } from 'miniseal-protocol/errors'
+
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /**
  * The event types that the service itself emits, with the schema of their data. Pushes of these types are refused.
@@ -57,17 +58,17 @@ export const storedEvent = z.looseObject({
  * Encodes an event.
  *
  * @param time UNIX seconds
- * @throws ProtocolError `payload_invalid` for an invalid type, data that JSON cannot represent, and an event over the
+ * @throws ProblemError `payload_invalid` for an invalid type, data that JSON cannot represent, and an event over the
  *   size limit.
  */
 export function encodeEvent(event: NewEvent, time: number): Uint8Array {
   const parsed = newEvent.safeParse(event)
   if (!parsed.success)
-    throw new ProtocolError('payload_invalid', 'an event is {"type": lower-case name, "data": object}')
+    throw new ProblemError('payload_invalid', 'an event is {"type": lower-case name, "data": object}')
   const { type, data } = parsed.data
   const bytes = encodeUtf8(stringify({ type, data, time }))
   if (bytes.length > maxEvent)
-    throw new ProtocolError('payload_invalid', `an event must not exceed ${maxEvent} bytes`)
+    throw new ProblemError('payload_invalid', `an event must not exceed ${maxEvent} bytes`)
   return bytes
 }
 
@@ -75,7 +76,7 @@ function stringify(value: object): string {
   try {
     return JSON.stringify(value)
   } catch {
-    throw new ProtocolError('payload_invalid', 'the data of the event cannot be represented in JSON')
+    throw new ProblemError('payload_invalid', 'the data of the event cannot be represented in JSON')
   }
 }
 

@@ -1,11 +1,11 @@
 /** Outboxes: the encrypted, numbered events of each user. */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { secretContext } from '../keys/wrapping.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { EventRecord } from '../store/events.ts'
 import type { Store, Write, WriteOf } from '../store/store.ts'
 import type { NewEvent } from './event.ts'
@@ -46,14 +46,14 @@ export interface Outbox {
   /**
    * A write that stores an event in a commit with other writes.
    *
-   * @throws ProtocolError `payload_invalid` for an invalid event.
+   * @throws ProblemError `payload_invalid` for an invalid event.
    */
   writeOf(user: string, event: NewEvent): WriteOf<'append-event'>
   /**
    * Stores an event for a user and delivers it to subscribed devices. Durable when it resolves.
    *
    * @param before writes of the same commit
-   * @throws ProtocolError `payload_invalid` for an invalid event and a reserved type; `not_found` for a user who never
+   * @throws ProblemError `payload_invalid` for an invalid event and a reserved type; `not_found` for a user who never
    *   logged in; `idempotency_mismatch` when the id belongs to another event; `replayed` when a write of `before` is
    *   refused.
    * @throws StoreUnavailable when the result is unknown: push again with the same id.
@@ -90,15 +90,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
   return {
     writeOf: (user, event) => writeWith(user, event, random(16)),
     push: async (user, event, { id, owner } = {}, before = []) => {
-      if (!userForm.test(user)) throw new ProtocolError('not_found', 'no such user')
+      if (!userForm.test(user)) throw new ProblemError('not_found', 'no such user')
       if (reservedTypes.has(event.type))
-        throw new ProtocolError('payload_invalid', 'this event type is reserved for the service')
+        throw new ProblemError('payload_invalid', 'this event type is reserved for the service')
       const write = writeWith(user, event, id === undefined ? random(16) : idOf(id, owner))
       const result = await store.commit([...before, write])
       if (result.kind === 'refused' && result.write !== write)
-        throw new ProtocolError('replayed', 'the push was already received')
+        throw new ProblemError('replayed', 'the push was already received')
       const stored = await store.findEvent(user, write.id)
-      if (stored === undefined) throw new ProtocolError('not_found', 'no such user')
+      if (stored === undefined) throw new ProblemError('not_found', 'no such user')
       const isNew = result.kind === 'committed'
       if (!isNew) assertSame(unwrap(stored), event)
       return { sequence: stored.sequence, isNew }
@@ -124,17 +124,17 @@ function contextOf(user: string, id: Uint8Array) {
 /** The id of an event. Owners contain no line break, so the encoding is unambiguous. */
 function idOf(text: string, owner = ''): Uint8Array {
   if (text === '' || text.length > 255)
-    throw new ProtocolError('payload_invalid', 'the id of a push must have 1 to 255 characters')
+    throw new ProblemError('payload_invalid', 'the id of a push must have 1 to 255 characters')
   return new Uint8Array(
     createHash('sha256').update(`push id\n${owner}\n${text}`, 'utf8').digest().subarray(0, 16),
   )
 }
 
-/** Compares everything but the time. @throws ProtocolError `idempotency_mismatch` */
+/** Compares everything but the time. @throws ProblemError `idempotency_mismatch` */
 function assertSame(stored: Uint8Array, event: NewEvent): void {
   const { type, data } = parseEvent(decodeUtf8(stored))
   if (type === event.type && isDeepStrictEqual(data, JSON.parse(JSON.stringify(event.data)))) return
-  throw new ProtocolError('idempotency_mismatch', 'the id belongs to another event')
+  throw new ProblemError('idempotency_mismatch', 'the id belongs to another event')
 }
 
 /**

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Polls `look` until it returns true. @throws Error after `within` milliseconds. */
-export async function until(look: () => boolean, within = 60_000): Promise<void> {
+export async function until(look: () => boolean, within = 20_000): Promise<void> {
   const startedAt = performance.now()
   while (!look()) {
     if (performance.now() - startedAt > within) throw new Error(`not within ${within} ms`)
@@ -11,7 +11,7 @@ export async function until(look: () => boolean, within = 60_000): Promise<void>
 }
 
 /** The value of `promise`. @throws Error after `within` milliseconds. */
-export async function eventually<T>(promise: Promise<T>, within = 60_000): Promise<T> {
+export async function eventually<T>(promise: Promise<T>, within = 20_000): Promise<T> {
   const timeout = sleep(within, undefined, { ref: false }).then(() => {
     throw new Error(`not within ${within} ms`)
   })

@@ -2,11 +2,10 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { Store } from '../../store/store.ts'
-import type { LogEntry } from '../../store/tlog-entries.ts'
 import { globalIndexOf, indexesPerLog } from '../../store/tlog-entries.ts'
 import type { HourlyCount, LogState } from '../../store/tlog-tree.ts'
 import { isAuthentic, isWrittenByService, type RowMacs } from '../row-macs.ts'
-import type { ReadLeaf } from './check-entry.ts'
+import type { CheckDetail } from './check-entry.ts'
 import { checkColumns } from './check-entry.ts'
 import type { SignedTree, VerifiedTree } from './check-tree.ts'
 import { checkTree } from './check-tree.ts'
@@ -19,9 +18,6 @@ import { hashLeaf, tileWidth } from './recomputed-tree.ts'
 export interface ClaimedTree extends SignedTree {
   readonly origin: string
 }
-
-/** Compares an entry's sealed part with its leaf. */
-export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 export interface DatabaseCheck {
   readonly store: Store

@@ -8,7 +8,6 @@ import { areaOf, pathOf } from '../blind-index.ts'
 import type { OpenedGroups } from '../sealed-details.ts'
 import { commitmentOf, openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
-import type { CheckDetail } from './check-database.ts'
 import type { Findings } from './findings.ts'
 
 /** The members of an entry that the check needs. */
@@ -28,6 +27,9 @@ export interface ReadLeaf {
   /** Commitments to groups, base64, by label. */
   readonly commitments: ReadonlyMap<string, string>
 }
+
+/** Compares an entry's sealed part with its leaf. */
+export type CheckDetail = (row: LogEntry, leaf: ReadLeaf, location: string) => Promise<void>
 
 const maxLeafLength = 2_048
 

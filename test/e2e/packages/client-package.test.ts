@@ -1,4 +1,4 @@
-/** The package as `npm pack` makes it, installed in a folder that knows nothing of this one. */
+/** The package of `npm pack`, installed in an empty folder. */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -34,9 +34,14 @@ afterAll(async () => {
 
 it('contains the client, its types and the README only', async () => {
   expect((await readdir(installed)).sort()).toEqual(
-    ['LICENSE', 'README.md', 'gzip.d.ts', 'miniprogram_dist', 'package.json', 'types'].sort(),
+    ['LICENSE', 'README.md', 'miniprogram_dist', 'package.json', 'types'].sort(),
   )
-  expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual(['gzip.js', 'index.js'])
+  expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual([
+    'gzip.js',
+    'index.js',
+    'node.mjs',
+    'package.json',
+  ])
   const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
   expect(manifest).toMatchObject({ miniprogram: 'miniprogram_dist', main: 'miniprogram_dist/index.js' })
   expect(manifest.dependencies).toBeUndefined()

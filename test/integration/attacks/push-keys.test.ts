@@ -63,7 +63,7 @@ it.each(['new-device', 'device-revoked'])(
     })
     const command = ['-d', JSON.stringify({ type, data: { device } }), session.user]
     await expect(runCommand(pushCommand, command, service.environment)).rejects.toThrow(
-      /by the service alone/,
+      /reserved for the service/,
     )
     expect(await typesOf()).toEqual(before)
   },

@@ -17,11 +17,11 @@ afterAll(() => service.close())
 
 it('a login returns a session, a token and the time, signed and sealed', async () => {
   const prepared = await prepareLogin(service)
-  const heard = await send(service, prepared)
-  expect(heard).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })
-  expect(heard.json).toMatchObject({ token_type: 'HTTPSig', expires_in: 600, device: { new: true } })
-  expect(heard.json.session.expires_at).toBe(heard.json.time + 7200)
-  expect(Object.keys(heard.json).sort()).toEqual([
+  const received = await send(service, prepared)
+  expect(received).toMatchObject({ kind: 'sealed', outer: 200, status: 201 })
+  expect(received.json).toMatchObject({ token_type: 'HTTPSig', expires_in: 600, device: { new: true } })
+  expect(received.json.session.expires_at).toBe(received.json.time + 7200)
+  expect(Object.keys(received.json).sort()).toEqual([
     'access_token',
     'device',
     'expires_in',
@@ -35,10 +35,10 @@ it('a login returns a session, a token and the time, signed and sealed', async (
 it('a second login of a person returns the same pairwise subject and a known device', async () => {
   const first = await logIn(service, { openid: 'openid-again' })
   const prepared = await prepareLogin(service, { openid: 'openid-again', device: first.device })
-  const heard = await send(service, prepared)
-  expect(heard.json.user).toBe(first.user)
-  expect(heard.json.device).toEqual({ id: first.device.signer.keyid, new: false })
-  expect(heard.json.user).not.toContain('openid')
+  const received = await send(service, prepared)
+  expect(received.json.user).toBe(first.user)
+  expect(received.json.device).toEqual({ id: first.device.signer.keyid, new: false })
+  expect(received.json.user).not.toContain('openid')
 })
 
 it('a transfer reaches the wallet, and the new balance is returned', async () => {
@@ -48,11 +48,11 @@ it('a transfer reaches the wallet, and the new balance is returned', async () =>
     currency: 'CNY',
   })
   const body = { payee: 'bob', amount: 1250, currency: 'CNY', note: '午饭' }
-  const heard = await session.send({ method: 'POST', path: '/wallet/transfers', body })
-  expect(heard.status).toBe(201)
-  expect(heard.json).toMatchObject({ status: 'done', amount: 1250, balance: 998_750, note: '午饭' })
+  const received = await session.send({ method: 'POST', path: '/wallet/transfers', body })
+  expect(received.status).toBe(201)
+  expect(received.json).toMatchObject({ status: 'done', amount: 1250, balance: 998_750, note: '午饭' })
   const list = await session.send({ path: '/wallet/transfers' })
-  expect(list.json.transfers.map(({ id }: { id: string }) => id)).toEqual([heard.json.id])
+  expect(list.json.transfers.map(({ id }: { id: string }) => id)).toEqual([received.json.id])
 })
 
 it('a compressed body is decompressed up to a limit', async () => {

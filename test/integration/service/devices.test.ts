@@ -25,10 +25,10 @@ afterAll(() => service.close())
 
 const newOpenid = (): string => `openid-${encodeBase64Url(random(9))}`
 
-/** A session of somebody new, or of `openid`, on a new device. */
+/** A session of a new user, or of `openid`, on a new device. */
 const someone = (openid = newOpenid()): Promise<RawSession> => logIn(service, { openid })
 
-/** Two sessions of one person, each on a device of its own. */
+/** Two sessions of one user on two devices. */
 async function twoDevices(openid = newOpenid()): Promise<readonly [RawSession, RawSession]> {
   return [await someone(openid), await someone(openid)]
 }
@@ -38,7 +38,7 @@ const listed = async (session: RawSession) => (await session.send({ path: '/devi
 const listedIds = async (session: RawSession): Promise<string[]> =>
   (await listed(session)).map(({ id }: { id: string }) => id)
 
-/** Why the sessions of a device ended, by the database: a session that is left open there is refused only by its device. */
+/** The end reasons of a device's sessions in the database: an open session is refused only because of its device. */
 function endsOf(session: RawSession): (string | null)[] {
   const path = service.environment.MINISEAL_DATABASE?.slice('sqlite:'.length) ?? ''
   const database = new Database(path, { readonly: true })
@@ -48,8 +48,8 @@ function endsOf(session: RawSession): (string | null)[] {
   return rows.map(({ why }) => why)
 }
 
-function expectRefused(heard: ReceivedReply, code: string, status: number): void {
-  expect(heard).toMatchObject({ kind: 'sealed', status, json: { code } })
+function expectRefused(received: ReceivedReply, code: string, status: number): void {
+  expect(received).toMatchObject({ kind: 'sealed', status, json: { code } })
 }
 
 describe('GET /devices', () => {
@@ -70,7 +70,7 @@ describe('GET /devices', () => {
     const [first] = json.devices
     expect(Object.keys(first)).toEqual(['id', 'current', 'name', 'platform', 'created_at', 'last_seen_at'])
     expect(first).toMatchObject({ name: null, platform: 'test' })
-    // Seen with this very request, not only at its login.
+    // Updated by this request, not only by the login.
     expect(first.last_seen_at).toBeGreaterThanOrEqual(before)
     expect(first.created_at).toBeLessThanOrEqual(before - 60)
     expect(json.devices[1].last_seen_at).toBeLessThanOrEqual(before - 120)
@@ -178,8 +178,8 @@ describe('DELETE /devices and DELETE /sessions', () => {
     const openid = newOpenid()
     const [first, second] = await twoDevices(openid)
     const third = await someone(openid)
-    const heard = await first.send({ method: 'DELETE', path: '/devices' })
-    expect([heard.status, heard.json]).toEqual([200, { revoked: 2 }])
+    const received = await first.send({ method: 'DELETE', path: '/devices' })
+    expect([received.status, received.json]).toEqual([200, { revoked: 2 }])
     for (const other of [second, third]) {
       expectRefused(await other.send(), 'key_revoked', 401)
       expect(endsOf(other)).toEqual(['device-revoked'])
@@ -194,8 +194,8 @@ describe('DELETE /devices and DELETE /sessions', () => {
     const [phone, tablet] = await twoDevices(openid)
     const stranger = await someone()
     const current = await logIn(service, { openid, device: phone.device })
-    const heard = await current.send({ method: 'DELETE', path: '/sessions' })
-    expect([heard.status, heard.json]).toEqual([200, { ended: 2 }])
+    const received = await current.send({ method: 'DELETE', path: '/sessions' })
+    expect([received.status, received.json]).toEqual([200, { ended: 2 }])
     expectRefused(await phone.send(), 'session_ended', 401)
     expectRefused(await tablet.send(), 'session_ended', 401)
     expect((await current.send()).status).toBe(200)
@@ -210,9 +210,9 @@ describe('the limit of devices', () => {
     const openid = newOpenid()
     const [first] = await twoDevices(openid)
     const [third] = await twoDevices(openid)
-    const heard = await send(service, await prepareLogin(service, { openid }))
-    expectRefused(heard, 'device_key_refused', 400)
-    expect(heard.json.detail).toContain('revoke a device first')
+    const received = await send(service, await prepareLogin(service, { openid }))
+    expectRefused(received, 'device_key_refused', 400)
+    expect(received.json.detail).toContain('revoke a device first')
     expect(await listedIds(first)).toHaveLength(4)
     expect(await logIn(service, { openid, device: first.device })).toBeDefined()
     await first.send({ method: 'DELETE', path: `/devices/${idOf(third)}` })
@@ -224,9 +224,9 @@ describe('the limit of devices', () => {
     const prepared = await Promise.all(
       Array.from({ length: 10 }, () => prepareLogin(service, { openid, device: newDevice() })),
     )
-    const heard = await Promise.all(prepared.map((one) => send(service, one)))
-    expect(heard.filter(({ status }) => status === 201)).toHaveLength(4)
-    expect(heard.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
+    const received = await Promise.all(prepared.map((one) => send(service, one)))
+    expect(received.filter(({ status }) => status === 201)).toHaveLength(4)
+    expect(received.filter(({ json }) => json.code === 'device_key_refused')).toHaveLength(6)
   })
 
   it('does not count a device that was unused for 90 days', async () => {
@@ -245,13 +245,13 @@ describe('the limit of devices', () => {
 })
 
 describe('the operator', () => {
-  /** The database and nothing else: no key, no origin, no app. */
+  /** Only the database: no key, no origin, no app. */
   const database = (): Record<string, string> => ({
     MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
     MINISEAL_DATA: `${service.environment.MINISEAL_DATA}/nothing`,
   })
 
-  /** Runs a command in this process, beside the running service, and gives what it printed. */
+  /** Runs a command in this process, next to the running service. @returns its output */
   async function run(
     command: Pick<Command, 'run'>,
     args: readonly string[],

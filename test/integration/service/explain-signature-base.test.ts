@@ -1,4 +1,4 @@
-/** In development a refused signature says what it was checked over; in production it does not, and nothing else differs. */
+/** In development the refusal of a signature describes the signature base; in production it does not, and nothing else differs. */
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 const told = ['base_sha256', 'base_lengths']
 
-/** Without what names the place, the moment and the occasion. */
+/** Without origin, time and request id. */
 function comparable({ status, fields, json }: ReceivedReply): unknown {
   const { type, instance, time, ...members } = json
   const names = fields.map(([name]) => name).sort()
@@ -61,7 +61,7 @@ function comparable({ status, fields, json }: ReceivedReply): unknown {
   return { status, names, members, order: Object.keys(json).filter((name) => !told.includes(name)) }
 }
 
-/** Signed by somebody else, under the name of the session's key. */
+/** Signed by another key under the keyid of the session's key. */
 function forged({ session }: Mode): Promise<ReceivedReply> {
   const signer = { ...newDevice().signer, keyid: session.device.signer.keyid }
   return session.send({ path: '/x/1?q=1', signer })

@@ -1,4 +1,4 @@
-/** Protocol section 8: one effect for one key, whatever is repeated, and the same answer again. */
+/** Protocol section 8: one effect for one key, and the same answer to every repetition. */
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
@@ -118,8 +118,8 @@ it.each([
   ['method', { method: 'PUT' }],
 ])('refuses the key for a request with another %s: idempotency_mismatch', async (title, parts) => {
   await session.send(posting(`c-${title}`))
-  const heard = await session.send(posting(`c-${title}`, parts))
-  expect(heard).toMatchObject({
+  const received = await session.send(posting(`c-${title}`, parts))
+  expect(received).toMatchObject({
     kind: 'sealed',
     status: 422,
     json: { code: 'idempotency_mismatch', step: 'idempotency' },
@@ -129,8 +129,8 @@ it.each([
 
 it('requests with different queries are different requests, wherever the question marks are', async () => {
   expect((await session.send(posting('c-marks', { path: '/things?a?b' }))).status).toBe(201)
-  const heard = await session.send(posting('c-marks', { path: '/things?ab' }))
-  expect(heard.json.code).toBe('idempotency_mismatch')
+  const received = await session.send(posting('c-marks', { path: '/things?ab' }))
+  expect(received.json.code).toBe('idempotency_mismatch')
 })
 
 it('a key may have 255 characters', async () => {
@@ -142,20 +142,20 @@ it('a key may have 255 characters', async () => {
 it.each(['PUT', 'PATCH', 'DELETE'])(
   '%s needs a key, also on a path where POST needs none',
   async (method) => {
-    const heard = await session.send({ method, path: '/sessions', key: undefined })
-    expect(heard.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
+    const received = await session.send({ method, path: '/sessions', key: undefined })
+    expect(received.json).toMatchObject({ code: 'idempotency_missing', step: 'idempotency' })
   },
 )
 
 it('a subscription needs no key', async () => {
-  const heard = await session.send({
+  const received = await session.send({
     method: 'POST',
     path: '/events/subscription',
     key: undefined,
     body: { after: 0 },
   })
-  // It needs a socket, and that is all that is wrong with it.
-  expect(heard.json).toMatchObject({ code: 'payload_invalid', step: 'handler' })
+  // It lacks only the socket.
+  expect(received.json).toMatchObject({ code: 'payload_invalid', step: 'handler' })
 })
 
 it('two users may use the same key', async () => {
@@ -260,8 +260,8 @@ it('a refusal before the key is looked up has no outcome', async () => {
 it('the outcome is unknown for an answer over the frame limit, and the key keeps that answer', async () => {
   answer = async () => ({ ...text(201, ''), content: new Uint8Array(1_100_000) })
   for (const _time of [1, 2]) {
-    const heard = await session.send(posting('too-large'))
-    expect(heard.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
+    const received = await session.send(posting('too-large'))
+    expect(received.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
   }
   const told = await session.send({ path: outcomePath('too-large') })
   expect(told.json).toEqual({ outcome: 'done' })

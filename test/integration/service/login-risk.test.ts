@@ -1,4 +1,4 @@
-/** What a login gets for its risk, and what a session that requires confirmations may do. */
+/** The risk policy of logins, and sessions that require confirmations. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -195,7 +195,7 @@ describe('a session that requires confirmations', () => {
     ])
     expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toEqual([])
     expect((await confirmed(session, 'marked', transfer('a'))).status).toBe(201)
-    // The stored answer needs no finger; the next transfer does.
+    // The stored answer needs no confirmation; the next transfer does.
     expect((await session.send(transfer('a'))).fields).toContainEqual(['idempotency-replayed', 'true'])
     expect((await session.send(transfer('b'))).json.code).toBe('step_up_required')
     expect((await session.send({ path: '/wallet/transfers' })).json.transfers).toHaveLength(1)

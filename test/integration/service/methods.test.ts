@@ -1,4 +1,4 @@
-/** Methods and contents that some HTTP stack would fail on are refused in one way, whatever is behind the channel. */
+/** Methods and contents that some HTTP stacks mishandle are refused in the same way for every backend. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
@@ -100,8 +100,8 @@ describe.each(['mounted', 'gateway'] as const)('to a backend that is %s', (kind)
     '%s comes through with content',
     async (method) => {
       reached = []
-      const heard = await sessions[kind].send({ method, path: '/things', ...withContent })
-      expect(heard.status).toBe(200)
+      const received = await sessions[kind].send({ method, path: '/things', ...withContent })
+      expect(received.status).toBe(200)
       expect(reached).toEqual([method])
     },
   )

@@ -1,5 +1,7 @@
 /** Prometheus metrics, and access to them. */
+
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
@@ -129,6 +131,20 @@ it('WeChat calls are counted by errcode, with unknown errcodes as one label', as
   expect([calls('refused', '45011'), calls('refused', 'other'), calls('failed', '')]).toEqual([1, 2, 1])
   expect(calls('ok', '')).toBeGreaterThan(0)
   expect(text).not.toContain('12345')
+})
+
+it('docs/guides/operations.md lists exactly the metrics of the service', () => {
+  const collectors = readFileSync(
+    new URL('../../../service/observability/collectors.ts', import.meta.url),
+    'utf8',
+  )
+  const defined = [...collectors.matchAll(/'(miniseal_[a-z_]+[a-z])'/g)].map(([, name]) => name)
+  const statuses = [...collectors.matchAll(/statusGauge\(\s*'([a-z_]+)'/g)].map(
+    ([, name]) => `miniseal_tlog_${name}`,
+  )
+  const guide = readFileSync(new URL('../../../docs/guides/operations.md', import.meta.url), 'utf8')
+  const documented = [...guide.matchAll(/^\| `(miniseal_[a-z_]+)`/gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual([...defined, ...statuses].toSorted())
 })
 
 it('metrics contain process data and no person, path, token or address', async () => {

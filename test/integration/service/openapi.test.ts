@@ -1,4 +1,4 @@
-/** The OpenAPI document of the inner API: what the code makes, what outside judges say, and what a running service answers. */
+/** The OpenAPI document: valid for an independent validator, and matched by a running service. */
 import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -24,7 +24,7 @@ const document = JSON.parse(committed) as {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
-/** Every operation by its id: where it stands. */
+/** Path and method of each operation. */
 const places = new Map(
   Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => [operationId, { path, method }] as const),
@@ -57,27 +57,27 @@ describe('a running service', () => {
     await service.close()
   })
 
-  /** Holds request and answer against the document. */
-  function hold(id: string, heard: ReceivedReply, body?: unknown): void {
+  /** Checks request and answer against the document. */
+  function hold(id: string, received: ReceivedReply, body?: unknown): void {
     const { path, method } = places.get(id) ?? { path: '', method: '' }
     const operation = document.paths[path]?.[method]
     const at = (...names: readonly (string | number)[]): string => pointer('paths', path, method, ...names)
-    expect(Object.keys(operation?.responses ?? {})).toContain(String(heard.status))
-    const type = operation?.responses[heard.status]?.content
-    if (type === undefined) expect(heard.json).toBeUndefined()
+    expect(Object.keys(operation?.responses ?? {})).toContain(String(received.status))
+    const type = operation?.responses[received.status]?.content
+    if (type === undefined) expect(received.json).toBeUndefined()
     else
-      expect(judge(at('responses', heard.status, 'content', 'application/json', 'schema'), heard.json)).toBe(
-        '',
-      )
+      expect(
+        judge(at('responses', received.status, 'content', 'application/json', 'schema'), received.json),
+      ).toBe('')
     if (body === undefined) expect(operation?.requestBody).toBeUndefined()
     else expect(judge(at('requestBody', 'content', 'application/json', 'schema'), body)).toBe('')
-    exercised.set(id, (exercised.get(id) ?? new Set()).add(heard.status))
+    exercised.set(id, (exercised.get(id) ?? new Set()).add(received.status))
   }
 
   async function ask(id: string, parts: RequestParts, by = session): Promise<ReceivedReply> {
-    const heard = await by.send(parts)
-    hold(id, heard, parts.body)
-    return heard
+    const received = await by.send(parts)
+    hold(id, received, parts.body)
+    return received
   }
 
   it('logs in, renews, lists and ends as the document says', async () => {
@@ -90,9 +90,9 @@ describe('a running service', () => {
     }
     const parts: LoginParts = { device, loginBody }
     const prepared = await prepareLogin(service, parts)
-    const heard = await send(service, prepared)
-    hold('logIn', heard, { ...loginBody, handshake: 'A'.repeat(43) })
-    const other = prepared.session(heard)
+    const received = await send(service, prepared)
+    hold('logIn', received, { ...loginBody, handshake: 'A'.repeat(43) })
+    const other = prepared.session(received)
     await ask('listSessions', { path: '/sessions' })
     await ask('currentSession', { path: '/sessions/current' })
     await ask('renewToken', { method: 'POST', path: '/sessions/current/token' })
@@ -141,8 +141,8 @@ describe('a running service', () => {
   })
 
   it('proves a receipt as the document says', async () => {
-    const heard = await session.send({ path: '/sessions' })
-    const field = findField(heard.fields, 'miniseal-receipt') ?? ''
+    const received = await session.send({ path: '/sessions' })
+    const field = findField(received.fields, 'miniseal-receipt') ?? ''
     const path = `/receipts/${encodeBase64Url(decodeBase64(field.slice(1, -1)))}`
     await expect.poll(async () => (await ask('readReceipt', { path })).status, { timeout: 60_000 }).toBe(200)
   })

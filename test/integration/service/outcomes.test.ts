@@ -1,4 +1,4 @@
-/** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): what came of a request, and the end of a key. */
+/** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): the outcome of a request, and the cancellation of a key. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
@@ -42,8 +42,8 @@ const cancel = (key: string, by = session): Promise<ReceivedReply> =>
 
 it('a cancelled key that was not used never runs a request', async () => {
   expect((await fetchOutcome('given-up')).json).toEqual({ outcome: 'unclaimed' })
-  const heard = await cancel('given-up')
-  expect(heard).toMatchObject({ status: 200, json: { outcome: 'none', cancelled: true } })
+  const received = await cancel('given-up')
+  expect(received).toMatchObject({ status: 200, json: { outcome: 'none', cancelled: true } })
   for (const body of [{ size: 1 }, { size: 2 }]) {
     expect((await session.send({ ...order('given-up'), body })).json).toMatchObject({
       code: 'request_cancelled',
@@ -59,10 +59,10 @@ it('a cancelled key that was not used never runs a request', async () => {
 
 it('the outcome of a request that ran includes its answer, and a cancellation leaves it unchanged', async () => {
   await session.send(order('ran'))
-  for (const heard of [await fetchOutcome('ran'), await cancel('ran')]) {
-    expect(heard.json.outcome).toBe('done')
-    expect(heard.json.answer).toMatchObject({ status: 201, fields: [['content-type', 'text/plain']] })
-    expect(decodeUtf8(decodeBase64(heard.json.answer.content))).toBe('made')
+  for (const received of [await fetchOutcome('ran'), await cancel('ran')]) {
+    expect(received.json.outcome).toBe('done')
+    expect(received.json.answer).toMatchObject({ status: 201, fields: [['content-type', 'text/plain']] })
+    expect(decodeUtf8(decodeBase64(received.json.answer.content))).toBe('made')
   }
   expect((await session.send(order('ran'))).fields).toContainEqual(['idempotency-replayed', 'true'])
 })
@@ -115,12 +115,12 @@ it('a key can be cancelled between a challenge and its confirmation', async () =
 
 it('a failed step-up leaves the key unclaimed', async () => {
   const withStepUp = order('unconfirmed')
-  const heard = await session.send({
+  const received = await session.send({
     ...withStepUp,
     before: (message) => ({ ...message, fields: [...message.fields, ['step-up', 'a=1']] }),
   })
-  expect(heard.json.code).toBe('step_up_invalid')
-  expect(heard.json).not.toHaveProperty('outcome')
+  expect(received.json.code).toBe('step_up_invalid')
+  expect(received.json).not.toHaveProperty('outcome')
   expect((await session.send(withStepUp)).status).toBe(201)
 })
 
@@ -142,8 +142,8 @@ it.each([
   const other = await logIn(service, { openid: 'openid-of-outcomes' })
   const first = await one.send({ ...parts, key })
   expect(first.status).toBe(status)
-  const heard = await other.send({ ...parts, key })
-  expect(heard.json).toMatchObject({ code: 'idempotency_mismatch' })
+  const received = await other.send({ ...parts, key })
+  expect(received.json).toMatchObject({ code: 'idempotency_mismatch' })
   for (const told of [await fetchOutcome(key, other), await cancel(key, other)])
     expect(told.json).toEqual({ outcome: 'done' })
   if (status === 204) return

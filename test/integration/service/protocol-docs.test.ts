@@ -1,4 +1,4 @@
-/** What `docs/reference/protocol.md` says for whoever writes a client of their own, where no other test has a reason to look. */
+/** Statements of `docs/reference/protocol.md` for authors of other clients that no other test covers. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { findField, type RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
@@ -60,11 +60,11 @@ it('a login may have unknown members, and fields that only requests use are igno
 
 it('the Idempotency-Key of a safe method is passed to the backend in any form and otherwise ignored', async () => {
   for (const value of ['"safe"', '"safe"', 'no string']) {
-    const heard = await session.send({
+    const received = await session.send({
       path: `/${reached.length}`,
       ...withFields(['idempotency-key', value]),
     })
-    expect([heard.status, findField(heard.fields, 'idempotency-replayed')]).toEqual([200, undefined])
+    expect([received.status, findField(received.fields, 'idempotency-replayed')]).toEqual([200, undefined])
   }
   expect(reached.map(({ fields }) => findField(fields, 'idempotency-key'))).toEqual([
     '"safe"',

@@ -1,4 +1,4 @@
-/** `GET /receipts/{id}`: what a person gets of their own requests, checked with nothing but published formulas. */
+/** `GET /receipts/{id}`: receipts of the user's own requests, verified with the published formulas only. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -32,17 +32,17 @@ describeWithBothDatabases('receipts', (create) => {
   })
 
   /** The leaf hash that a signed answer cites, b64u. */
-  function cited(heard: ReceivedReply): string {
-    const field = findField(heard.fields, 'miniseal-receipt') ?? ''
+  function cited(received: ReceivedReply): string {
+    const field = findField(received.fields, 'miniseal-receipt') ?? ''
     return encodeBase64Url(decodeBase64(field.slice(1, -1)))
   }
 
   async function proved(name: string, by = session): Promise<ReceivedReply> {
     for (let tries = 0; tries < 60; tries++) {
-      const heard = await by.send({ path: `/receipts/${name}` })
-      if (heard.status !== 202) return heard
-      expect(heard.json).toMatchObject({ state: 'pending', leaf: expect.any(String) })
-      expect(Object.keys(heard.json).sort()).toEqual(['id', 'leaf', 'state'])
+      const received = await by.send({ path: `/receipts/${name}` })
+      if (received.status !== 202) return received
+      expect(received.json).toMatchObject({ state: 'pending', leaf: expect.any(String) })
+      expect(Object.keys(received.json).sort()).toEqual(['id', 'leaf', 'state'])
       await sleep(100)
     }
     throw new Error('it stays pending')
@@ -56,10 +56,10 @@ describeWithBothDatabases('receipts', (create) => {
 
   it('prove a request against a signed checkpoint, with its disclosures, by hash and by id', async () => {
     const name = cited(await session.send(transfer()))
-    const heard = await proved(name)
-    expect(heard.status).toBe(200)
-    expect(findField(heard.fields, 'cache-control')).toBe('private, max-age=3600')
-    const { id, leaf, index, size, proof, checkpoint, groups } = heard.json
+    const received = await proved(name)
+    expect(received.status).toBe(200)
+    expect(findField(received.fields, 'cache-control')).toBe('private, max-age=3600')
+    const { id, leaf, index, size, proof, checkpoint, groups } = received.json
     const bytes = decodeBase64(leaf)
     const hash = hashLeaf(sodiumPrimitives, bytes)
     expect(encodeBase64Url(hash)).toBe(name)
@@ -84,11 +84,11 @@ describeWithBothDatabases('receipts', (create) => {
     const { json } = await proved(name)
     const stranger = await logIn(service, { openid: 'openid-of-a-stranger' })
     for (const path of [`/receipts/${name}`, `/receipts/${json.id}`]) {
-      const heard = await stranger.send({ path })
-      expect(heard).toMatchObject({ status: 404, json: { code: 'not_found' } })
-      expect(JSON.stringify(heard.json)).not.toContain(json.leaf)
+      const received = await stranger.send({ path })
+      expect(received).toMatchObject({ status: 404, json: { code: 'not_found' } })
+      expect(JSON.stringify(received.json)).not.toContain(json.leaf)
     }
-    // The same person with another device sees them.
+    // The same user sees them on another device.
     const other = await logIn(service, { openid: 'openid-of-a-payer' })
     expect((await proved(name, other)).status).toBe(200)
   })
@@ -104,8 +104,8 @@ describeWithBothDatabases('receipts', (create) => {
     const names = [randomUUID(), 'a'.repeat(43), 'x', '', '../wallet', `${'a'.repeat(42)}=`, '00'.repeat(32)]
     for (const name of names) {
       if (name.includes('..')) continue
-      const heard = await session.send({ path: `/receipts/${name}` })
-      expect(heard.json.code, name).toBe('not_found')
+      const received = await session.send({ path: `/receipts/${name}` })
+      expect(received.json.code, name).toBe('not_found')
     }
     const written = await session.send({ method: 'DELETE', path: `/receipts/${randomUUID()}` })
     expect(written.json.code).toBe('not_found')

@@ -36,14 +36,14 @@ function withField(
   })
 }
 
-function expectProblem(heard: ReceivedReply, code: string, status: number, step: string): void {
-  expect(heard.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
-  expect(heard.status).toBe(status)
-  // The pages of the codes say at which step each is refused.
+function expectProblem(received: ReceivedReply, code: string, status: number, step: string): void {
+  expect(received.json).toMatchObject({ code, status, step, type: `${service.origin}/docs/problems/${code}` })
+  expect(received.status).toBe(status)
+  // The catalogue lists the steps of each code.
   expect(problemRow(code as ProtocolCode).steps).toContain(step)
-  expect(Math.abs(heard.json.time - service.now())).toBeLessThanOrEqual(2)
-  expect(heard.json.instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/)
-  expect(typeof heard.json.retryable).toBe('boolean')
+  expect(Math.abs(received.json.time - service.now())).toBeLessThanOrEqual(2)
+  expect(received.json.instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/)
+  expect(typeof received.json.retryable).toBe('boolean')
 }
 
 describe('a request of a session is refused, sealed and signed,', () => {
@@ -223,9 +223,9 @@ describe('a request of a session is refused, sealed and signed,', () => {
   ]
   for (const [title, code, status, step, parts] of cases) {
     it(`${title}: ${code}`, async () => {
-      const heard = await session.send(parts)
-      expect(heard).toMatchObject({ kind: 'sealed', outer: 200 })
-      expectProblem(heard, code, status, step)
+      const received = await session.send(parts)
+      expect(received).toMatchObject({ kind: 'sealed', outer: 200 })
+      expectProblem(received, code, status, step)
     })
   }
 
@@ -235,9 +235,9 @@ describe('a request of a session is refused, sealed and signed,', () => {
     [9, false],
     [12, true],
   ])('when it was created %i seconds from now: %s', async (offset, isRefused) => {
-    const heard = await session.send({ created: service.now() + offset })
-    if (isRefused) expectProblem(heard, 'window_invalid', 401, 'window')
-    else expect(heard.status).toBe(200)
+    const received = await session.send({ created: service.now() + offset })
+    if (isRefused) expectProblem(received, 'window_invalid', 401, 'window')
+    else expect(received.status).toBe(200)
   })
 
   it('with the token of another device: token_key_mismatch', async () => {
@@ -308,9 +308,9 @@ describe('a lifetime ends', () => {
     try {
       const old = await logIn(own)
       own.advanceClock(7_201)
-      const heard = await old.send({ method: 'POST', path: '/sessions/current/token' })
-      expect(heard.json).toMatchObject({ code: 'session_ended', status: 401, step: 'claim' })
-      expect(heard.kind).toBe('sealed')
+      const received = await old.send({ method: 'POST', path: '/sessions/current/token' })
+      expect(received.json).toMatchObject({ code: 'session_ended', status: 401, step: 'claim' })
+      expect(received.kind).toBe('sealed')
     } finally {
       await own.close()
     }
@@ -340,9 +340,9 @@ describe('a lifetime ends', () => {
 
 describe('a login is refused, sealed and signed,', () => {
   const refuse = async (parts: LoginParts): Promise<ReceivedReply> => {
-    const heard = await send(service, await prepareLogin(service, parts))
-    expect(heard).toMatchObject({ kind: 'sealed', outer: 200 })
-    return heard
+    const received = await send(service, await prepareLogin(service, parts))
+    expect(received).toMatchObject({ kind: 'sealed', outer: 200 })
+    return received
   }
   const login = { kty: 'OKP', crv: 'Ed25519' }
 
@@ -355,8 +355,8 @@ describe('a login is refused, sealed and signed,', () => {
     try {
       const code = await own.code()
       own.advanceClock(301)
-      const heard = await send(own, await prepareLogin(own, { code }))
-      expect(heard.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
+      const received = await send(own, await prepareLogin(own, { code }))
+      expect(received.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
     } finally {
       await own.close()
     }
@@ -430,16 +430,16 @@ describe('a login is refused, sealed and signed,', () => {
 
   it('for an app that is not served: payload_invalid', async () => {
     const prepared = await prepareLogin(service, { appid: 'wxffffffffffffffff', code: 'x' })
-    // Before anything is claimed, so that a repetition hears the same.
+    // Refused before the claim, so a repetition gets the same answer.
     for (const _ of [1, 2]) expectProblem(await send(service, prepared), 'payload_invalid', 400, 'login')
   })
 
   it('with a body that lacks a member: payload_invalid, naming it', async () => {
-    const heard = await refuse({
+    const received = await refuse({
       loginBody: { appid: service.appid, device: { ...login, x: newDevice().x } },
     })
-    expectProblem(heard, 'payload_invalid', 400, 'key')
-    expect(heard.json.detail).toContain('code')
+    expectProblem(received, 'payload_invalid', 400, 'key')
+    expect(received.json.detail).toContain('code')
   })
 
   it('that was not signed for this handshake: payload_invalid', async () => {

@@ -23,9 +23,9 @@ function partOf(position: number): string {
   return position < 18 ? 'session' : 'box'
 }
 
-function countBy(heard: readonly ReceivedReply[]): Record<string, number> {
+function countBy(received: readonly ReceivedReply[]): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const { kind, json, status } of heard) {
+  for (const { kind, json, status } of received) {
     const name = `${kind} ${json?.code ?? status}`
     counts[name] = (counts[name] ?? 0) + 1
   }
@@ -35,8 +35,8 @@ function countBy(heard: readonly ReceivedReply[]): Record<string, number> {
 it('one of a hundred copies of a frame has its effect, and the others are replayed', async () => {
   const session = await logIn(service)
   const prepared = session.prepare(posting)
-  const heard = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
-  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
+  const received = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
+  expect(countBy(received)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
   expect((await session.send()).json.balance).toBe(999_900)
 })
 
@@ -47,16 +47,16 @@ it('one of a hundred copies of a login frame logs in, and its code is sent to We
   }
   const before = await calls()
   const prepared = await prepareLogin(service)
-  const heard = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
-  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
+  const received = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
+  expect(countBy(received)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
   expect(await calls()).toBe(before + 1)
 })
 
 it('one of many devices can use a login code', async () => {
   const code = await service.code()
   const prepared = await Promise.all(Array.from({ length: 20 }, () => prepareLogin(service, { code })))
-  const heard = await Promise.all(prepared.map((one) => send(service, one)))
-  expect(countBy(heard)).toEqual({ 'sealed 201': 1, 'sealed login_code_used': 19 })
+  const received = await Promise.all(prepared.map((one) => send(service, one)))
+  expect(countBy(received)).toEqual({ 'sealed 201': 1, 'sealed login_code_used': 19 })
 })
 
 it('a nonce that another request of the same key used is refused', async () => {
@@ -99,12 +99,12 @@ it('a frame with any byte changed is refused with the same document and has no e
   ])
   expect(Object.fromEntries(shapes)).toEqual({
     version: 'malformed_frame',
-    // 0x03 with this bit changed is 0x01: a login for an agreement key that nobody has.
+    // 0x03 with this bit changed is 0x01: a login for an unknown agreement key.
     type: 'unknown_agreement_key',
     session: 'unknown_session',
     box: 'cannot_open',
   })
-  // Every byte of the nonce and of the box is refused with one and the same document.
+  // Every byte of the nonce and of the box is refused with the same document.
   expect([...words].filter(([text]) => text.startsWith('box')).map(([, count]) => count)).toEqual([
     frame.length - 18,
   ])

@@ -1,4 +1,4 @@
-/** How an operator writes what a login gets for its risk. */
+/** The syntax of `MINISEAL_RISK_POLICY`. */
 import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'

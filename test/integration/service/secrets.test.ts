@@ -1,4 +1,4 @@
-/** Canaries: what must not be anywhere is looked for everywhere. */
+/** Canaries: secrets are searched for in logs, answers and the database. */
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,7 +41,7 @@ beforeAll(async () => {
   ]
   await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', drop: true })
   refused.push(await send(service, await prepareLogin(service, { openid })))
-  answers.push(...refused.map((heard) => JSON.stringify(heard)))
+  answers.push(...refused.map((received) => JSON.stringify(received)))
   expect(refused.map(({ json }) => json.code)).toEqual([
     'login_code_used',
     'token_invalid',

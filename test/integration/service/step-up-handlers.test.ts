@@ -1,4 +1,4 @@
-/** Protocol section 9, seen by handlers: how they ask, what they are told, and that they never run unconfirmed. */
+/** Protocol section 9 for handlers: how they require a confirmation, what they see, and that they never run without it. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,7 +78,7 @@ it('an invalid confirmation does not reach the handler', async () => {
 })
 
 it('a challenge is used up also when the handler then did nothing', async () => {
-  // A safe request: the refusal of one with a key would be given again.
+  // A safe request: with a key, the stored refusal would be repeated.
   const parts = await confirmed({ path: '/careful?once' })
   afterwards = () => {
     throw new ProtocolError('payload_invalid', 'not today')
@@ -102,9 +102,9 @@ it('a safe request can require a confirmation, bound to its query', async () => 
 
 it('one of two simultaneous safe requests with the same challenge is accepted', async () => {
   const parts = await confirmed({ path: '/careful' })
-  const heard = await Promise.all([session.send(parts), session.send(parts)])
-  expect(heard.map(({ json }) => json.code ?? json.acr).sort()).toEqual(['soter', 'step_up_invalid'])
-  const refused = heard.find(({ json }) => json.code === 'step_up_invalid')
+  const received = await Promise.all([session.send(parts), session.send(parts)])
+  expect(received.map(({ json }) => json.code ?? json.acr).sort()).toEqual(['soter', 'step_up_invalid'])
+  const refused = received.find(({ json }) => json.code === 'step_up_invalid')
   expect(refused?.json.detail).toMatch(/^the challenge was used before/)
   expect(seen).toEqual(['session', 'soter'])
 })
@@ -181,8 +181,8 @@ it('two processes share challenges: one effect in both, also after a restart', a
       return withStepUp(order(key), stepUpField(challenge, result))
     }
     const both = await confirmedOrder('both')
-    const heard = await Promise.all([mine.send(both), there.send(both), mine.send(both), there.send(both)])
-    const codes = heard.map(({ status, json }) => json.code ?? status)
+    const received = await Promise.all([mine.send(both), there.send(both), mine.send(both), there.send(both)])
+    const codes = received.map(({ status, json }) => json.code ?? status)
     expect(codes).toContain(201)
     expect(new Set(codes.filter((code) => code !== 201)).size).toBeLessThanOrEqual(1)
     const late = await confirmedOrder('late')
@@ -203,7 +203,10 @@ it('a summary with hidden characters or over the length limit is payload_invalid
       body: {},
       key: `telling ${encodeURIComponent(payee)}`,
     }
-    const heard = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
-    expect(heard.json).toMatchObject({ code: 'payload_invalid', detail: expect.stringContaining('summary') })
+    const received = await session.send({ ...parts, before: (message) => ({ ...message, content }) })
+    expect(received.json).toMatchObject({
+      code: 'payload_invalid',
+      detail: expect.stringContaining('summary'),
+    })
   }
 })

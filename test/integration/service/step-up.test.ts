@@ -1,4 +1,4 @@
-/** Protocol section 9: a transfer above the limit happens only after its user confirmed exactly this one. */
+/** Protocol section 9: a transfer above the limit runs only after its user confirmed exactly this transfer. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeBase64Url } from '../../../crypto/text.ts'
 import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => service.close())
 
-/** A new person, so that every test has a full wallet. */
+/** A new user, so that every test has a full wallet. */
 async function newPerson(on: TestService = service): Promise<{ openid: string; session: RawSession }> {
   people += 1
   const name = `openid-step-up-${people}`
@@ -33,9 +33,9 @@ const transfer = (amount = 200_000, payee = 'bob', key = `k-${people}`): Request
 })
 
 async function ask(parts: RequestParts = transfer(), by: RawSession = session): Promise<string> {
-  const heard = await by.send(parts)
-  expect(heard.json.code).toBe('step_up_required')
-  return heard.json.challenge
+  const received = await by.send(parts)
+  expect(received.json.code).toBe('step_up_required')
+  return received.json.challenge
 }
 
 const send = (parts: RequestParts, value: string, by: RawSession = session): Promise<ReceivedReply> =>
@@ -45,14 +45,14 @@ async function balance(of: RawSession = session): Promise<number> {
   return (await of.send({ path: '/wallet' })).json.balance
 }
 
-function expectInvalid(heard: ReceivedReply, detail: RegExp): void {
-  expect(heard).toMatchObject({
+function expectInvalid(received: ReceivedReply, detail: RegExp): void {
+  expect(received).toMatchObject({
     kind: 'sealed',
     status: 401,
     json: { code: 'step_up_invalid', step: 'step-up', retryable: false },
   })
-  expect(heard.json.detail).toMatch(detail)
-  expect(heard.json).not.toHaveProperty('outcome')
+  expect(received.json.detail).toMatch(detail)
+  expect(received.json).not.toHaveProperty('outcome')
 }
 
 async function soterCalls(): Promise<number> {
@@ -67,8 +67,8 @@ async function fresh(): Promise<void> {
 describe('a transfer above 1000.00 CNY', () => {
   it('is refused without a confirmation: code, header, challenge and summary, and nothing moves', async () => {
     await fresh()
-    const heard = await session.send(transfer())
-    expect(heard).toMatchObject({
+    const received = await session.send(transfer())
+    expect(received).toMatchObject({
       kind: 'sealed',
       status: 401,
       json: {
@@ -78,11 +78,11 @@ describe('a transfer above 1000.00 CNY', () => {
         retryable: false,
       },
     })
-    expect(heard.fields).toContainEqual([
+    expect(received.fields).toContainEqual([
       'www-authenticate',
       'HTTPSig error="insufficient_user_authentication", acr_values="soter"',
     ])
-    expect(decodeBase64Url(heard.json.challenge)).toHaveLength(32)
+    expect(decodeBase64Url(received.json.challenge)).toHaveLength(32)
     expect(await balance()).toBe(1_000_000)
   })
 
@@ -234,8 +234,8 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
     const parts = transfer()
     const challenge = await ask(parts)
     const result = await confirm(service, openid, challenge)
-    const [heard, detail] = await bend(challenge, result)
-    expectInvalid(heard, detail)
+    const [received, detail] = await bend(challenge, result)
+    expectInvalid(received, detail)
     expect(await balance()).toBe(1_000_000)
     // Nothing was used up: the user who asked can still confirm.
     const retry = await confirm(service, openid, challenge)
@@ -353,8 +353,8 @@ it('two simultaneous confirmed requests have one effect', async () => {
     delay_ms: 100,
     times: 1,
   })
-  const heard = await Promise.all(Array.from({ length: 6 }, () => send(transfer(), value)))
-  const codes = heard.map(({ status, json }) => json.code ?? status).sort()
+  const received = await Promise.all(Array.from({ length: 6 }, () => send(transfer(), value)))
+  const codes = received.map(({ status, json }) => json.code ?? status).sort()
   expect(codes).toEqual([201, ...Array.from({ length: 5 }, () => 'idempotency_in_progress')])
   expect(await balance()).toBe(800_000)
 })

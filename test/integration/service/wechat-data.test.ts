@@ -1,4 +1,4 @@
-/** What WeChat knows of a user, asked for by that user: the phone number, and encrypted data. */
+/** `/phone-number` and `/encrypted-data`: a user's own data from WeChat. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
@@ -51,14 +51,14 @@ const openData = (body: unknown): Promise<ReceivedReply> =>
 
 it('a code is exchanged for the phone number of its owner, in an uncacheable answer', async () => {
   const { code, phoneNumber } = await phoneCode()
-  const heard = await ask({ code })
-  expect(heard).toMatchObject({ kind: 'sealed', status: 200 })
-  expect(heard.json).toEqual({
+  const received = await ask({ code })
+  expect(received).toMatchObject({ kind: 'sealed', status: 200 })
+  expect(received.json).toEqual({
     phone_number: phoneNumber,
     pure_phone_number: phoneNumber,
     country_code: '86',
   })
-  expect(findField(heard.fields, 'cache-control')).toBe('no-store')
+  expect(findField(received.fields, 'cache-control')).toBe('no-store')
   for (const secret of [code, phoneNumber, openid]) expect(service.logText()).not.toContain(secret)
 })
 
@@ -87,8 +87,8 @@ it.each([{}, { code: '' }, { code: 7 }, { code: 'x'.repeat(513) }, { code: 'x', 
 
 it('both routes need an Idempotency-Key', async () => {
   const body = { code: 'x' }
-  const heard = await session.send({ method: 'POST', path: '/phone-number', body, key: undefined })
-  expect(heard.json.code).toBe('idempotency_missing')
+  const received = await session.send({ method: 'POST', path: '/phone-number', body, key: undefined })
+  expect(received.json.code).toBe('idempotency_missing')
 })
 
 it.each([45011, 45009])(
@@ -106,16 +106,16 @@ it.each([45011, 45009])(
 it('wechat_unavailable has an unknown outcome when WeChat does not answer', async () => {
   const { code } = await phoneCode()
   await service.sandbox('/sandbox/faults', { path: phoneApi, drop: true })
-  const heard = await ask({ code })
-  expect(heard).toMatchObject({ status: 503, json: { code: 'wechat_unavailable', outcome: 'unknown' } })
+  const received = await ask({ code })
+  expect(received).toMatchObject({ status: 503, json: { code: 'wechat_unavailable', outcome: 'unknown' } })
 })
 
 it('encrypted data is decrypted with the session key of the last login', async () => {
   const { iv, encryptedData, rawData, signature } = await userData()
   const opened = { nickName: 'nick-canary', watermark: { appid: service.appid } }
-  const heard = await openData({ iv, data: encryptedData })
-  expect(heard).toMatchObject({ kind: 'sealed', status: 200, json: opened })
-  expect(findField(heard.fields, 'cache-control')).toBe('no-store')
+  const received = await openData({ iv, data: encryptedData })
+  expect(received).toMatchObject({ kind: 'sealed', status: 200, json: opened })
+  expect(findField(received.fields, 'cache-control')).toBe('no-store')
   expect(await openData({ iv, data: encryptedData, raw_data: rawData, signature })).toMatchObject({
     status: 200,
   })
@@ -145,8 +145,8 @@ it('other methods and queries on both paths are not_found', async () => {
   backendSaw = []
   for (const path of ['/phone-number', '/encrypted-data']) {
     expect((await session.send({ path })).json.code).toBe('not_found')
-    const heard = await session.send({ method: 'POST', path: `${path}?x=1`, body: { code: 'x' } })
-    expect(heard.json.code).toBe('not_found')
+    const received = await session.send({ method: 'POST', path: `${path}?x=1`, body: { code: 'x' } })
+    expect(received.json.code).toBe('not_found')
   }
   await session.send({ path: '/phone-numbers' })
   expect(backendSaw).toEqual(['/phone-numbers'])

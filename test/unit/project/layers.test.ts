@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 /** From the bottom: a folder or file of `service/` imports what stands in its own row or in an earlier one. */
 const layers: readonly (readonly string[])[] = [
   ['clock.ts', 'package-root.ts'],
-  ['messages', 'problems'],
   ['store'],
+  ['messages', 'problems'],
   ['keys'],
   ['wechat'],
   ['limits'],
@@ -28,6 +28,7 @@ const layers: readonly (readonly string[])[] = [
   ['explain'],
   ['witness'],
   ['config'],
+  ['audit-log.ts'],
   ['maintenance.ts', 'dependencies.ts'],
   ['app.ts'],
   ['server.ts'],
@@ -37,27 +38,12 @@ const layers: readonly (readonly string[])[] = [
   ['build.ts'],
 ]
 
-/** Upward imports that remain, each from one folder to another. */
-const exceptions: readonly string[] = [
-  'admin -> config',
-  'demo -> config',
-  'problems -> store',
-  'tlog -> admin/api',
-  'tlog -> channel',
-  'tlog -> config',
-  'tlog -> observability',
-]
-
-/** Folders whose files still import each other's types in a circle. */
-const typeCycles: readonly string[] = ['miniprogram/simulator/runtime']
-
 interface Import {
   readonly from: string
   readonly to: string
-  readonly isType: boolean
 }
 
-const statement = /^(?:import|export)\s+(type\s)?[^;'"]*?from '(\.[^']+)'/gm
+const statement = /^(?:import|export)\s[^;'"]*?from '(\.[^']+)'/gm
 
 const files = ['crypto', 'packages', 'miniprogram', 'service', 'test', 'bench']
   .flatMap((folder) =>
@@ -67,10 +53,9 @@ const files = ['crypto', 'packages', 'miniprogram', 'service', 'test', 'bench']
   .filter((path) => !/(?:^|\/)(?:dist|types|miniprogram_dist|node_modules)\//.test(path))
 
 const imports: readonly Import[] = files.flatMap((from) =>
-  [...readFileSync(join(root, from), 'utf8').matchAll(statement)].map(([, type, path = '']) => ({
+  [...readFileSync(join(root, from), 'utf8').matchAll(statement)].map(([, path = '']) => ({
     from,
     to: normalize(join(dirname(from), path)),
-    isType: type !== undefined,
   })),
 )
 
@@ -119,15 +104,10 @@ it('every file of the service is in one row of the table, and every row exists',
   expect(missing).toEqual([])
 })
 
-it('no folder of the service imports from a later row, except where an exception says so', () => {
-  expect(upwardImports().filter((found) => !exceptions.includes(found))).toEqual([])
+it('no folder of the service imports from a later row', () => {
+  expect(upwardImports()).toEqual([])
 })
 
-it('no file imports itself through others', () => {
-  expect(filesInCycles(imports.filter(({ isType }) => !isType))).toEqual([])
-})
-
-it('no types are imported in a circle, except within the folders that are listed', () => {
-  const files = filesInCycles(imports)
-  expect(files.filter((file) => !typeCycles.some((folder) => file.startsWith(`${folder}/`)))).toEqual([])
+it('no file imports itself through others, not even for types', () => {
+  expect(filesInCycles(imports)).toEqual([])
 })

@@ -1,7 +1,4 @@
-/**
- * What a process remembers of a session may be out of date for a moment: here the database is changed behind its back, and
- * the next request comes before anybody tells it.
- */
+/** Stale cached sessions: the database changes without a notification, and the next request comes before the cache expires. */
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -88,7 +85,7 @@ it.each([{ path: '/wallet' }, transfer])(
   async (request) => {
     const keys = 'select count(*) from subject_keys where subject_index <> zeroblob(8)'
     expect(behindItsBack(keys)).toBe(1)
-    // Nothing is remembered; then the session is, for its frame does not open, but no key of the person.
+    // Nothing is cached; then the session is, since its frame does not open, but no subject key.
     await service.stop()
     service = await startTestService({ environment })
     const frame = session.prepare().frame.slice()
@@ -96,8 +93,8 @@ it.each([{ path: '/wallet' }, transfer])(
     expect(await (await post(service, frame)).json()).toMatchObject({ code: 'cannot_open' })
     behindItsBack(`update sessions set ended_at = 1, end_reason = 'erased'`)
     behindItsBack('delete from subject_keys where subject_index <> zeroblob(8)')
-    const heard = await session.send(request, service)
-    expect(heard).toMatchObject({ status: 401, json: { code: 'session_ended' } })
+    const received = await session.send(request, service)
+    expect(received).toMatchObject({ status: 401, json: { code: 'session_ended' } })
     expect(behindItsBack(keys)).toBe(0)
   },
 )
@@ -121,11 +118,11 @@ it('the answer of a request that ran during an erasure creates no subject key', 
     close: async () => {},
   }
   service = await startTestService({ environment, backend })
-  const heard = session.send(transfer, service)
+  const received = session.send(transfer, service)
   await running
   behindItsBack(`update sessions set ended_at = 1, end_reason = 'erased'`)
   expect(behindItsBack('delete from subject_keys where subject_index <> zeroblob(8)')).toBe(1)
   finish()
-  expect((await heard).status).toBe(200)
+  expect((await received).status).toBe(200)
   expect(behindItsBack('select count(*) from subject_keys where subject_index <> zeroblob(8)')).toBe(0)
 })

@@ -1,4 +1,4 @@
-/** A frame that does not open says the same whatever is wrong with it, and takes about as long. */
+/** Every frame that does not open gets the same answer, in about the same time, whichever part is wrong. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeFrame, parseFrame } from '../../../crypto/frames/frame.ts'
 import { sealHandshakeRequest } from '../../../crypto/frames/handshake.ts'
@@ -24,7 +24,7 @@ const flip = (bytes: Uint8Array, at: number): Uint8Array => {
   return copy
 }
 
-/** Frames of one session that do not open, made anew for each try. The tag is the first 16 bytes of the box, at 42. */
+/** Frames of one session that do not open, created for each attempt. The tag is the first 16 bytes of the box, at 42. */
 const brokenRequests: Readonly<Record<string, () => Uint8Array>> = {
   'another key': () =>
     sealRequest(
@@ -48,7 +48,7 @@ const brokenRequests: Readonly<Record<string, () => Uint8Array>> = {
   },
 }
 
-/** All that is on the wire, but for what is drawn anew: the time, and the id of the request. */
+/** Everything on the wire except the time and the request id. */
 async function wireOf(frame: Uint8Array): Promise<string> {
   const response = await post(service, frame)
   const headers = [...response.headers].filter(([name]) => name !== 'date').sort()
@@ -66,7 +66,7 @@ async function wiresOf(kinds: Readonly<Record<string, () => Uint8Array>>): Promi
 
 const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0
 
-/** The kinds take turns, so that what else the machine does meets all of them alike. */
+/** The kinds alternate, so that other load on the machine affects all of them equally. */
 async function mediansOf(
   kinds: Readonly<Record<string, () => Uint8Array>>,
   rounds: number,
@@ -133,7 +133,7 @@ describe('a login that does not open', () => {
     const kinds = await brokenLogins()
     const medians = await mediansOf(kinds, 15)
     expect(Math.max(...medians) / Math.min(...medians)).toBeLessThan(10)
-    // None of them was refused for their number, which would have taken no time at all.
+    // None of them was refused by a limit, which would be faster.
     expect([...(await wiresOf(kinds))]).toEqual([expect.stringContaining('cannot_open')])
   })
 })

@@ -1,4 +1,4 @@
-/** A request that nobody works on any more is run again, when its backend says that this is safe, and only then. */
+/** Interrupted requests: a repetition runs them again only when the backend declares them idempotent. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
@@ -21,7 +21,7 @@ let runs: ((status: number) => void)[] = []
 
 afterEach(() => service.close())
 
-/** Its answers come when the test says so; 404 stands for having done nothing. */
+/** A backend whose answers the test releases; 404 means that it did nothing. */
 async function start(isIdempotent: boolean): Promise<void> {
   runs = []
   const backend: Backend = {
@@ -60,7 +60,7 @@ it('one repetition of an interrupted request runs it again and answers all of th
   expect(answers.filter(({ status }) => status === 201).length).toBeGreaterThan(0)
   expect(runs).toHaveLength(2)
   expect((await session.send(order)).fields).toContainEqual(['idempotency-replayed', 'true'])
-  // Should the lost one have been slow only: its answer is not the one that counts.
+  // If the first request was only slow, its answer does not count.
   runs[0]?.(200)
   expect((await lost).json).toMatchObject({ code: 'internal', outcome: 'unknown' })
   expect((await session.send(order)).status).toBe(201)
@@ -74,7 +74,7 @@ it('an interrupted request that resumes does not release its key while another r
   const second = session.send(order)
   await running(2)
   runs[0]?.(404)
-  // What the other one does is not known yet, so nobody hears that nothing was done.
+  // The other request still runs, so the outcome is not none.
   const { json } = await lost
   expect(json).toMatchObject({ code: 'idempotency_in_progress' })
   expect(json).not.toHaveProperty('outcome')
@@ -97,7 +97,7 @@ it('a key is interrupted again when the request that took it over had no effect,
   expect((await session.send({ path: outcomePath('one') })).json).toEqual({ outcome: 'unknown' })
   const cancelling = await session.send({ method: 'DELETE', path: outcomePath('one') })
   expect(cancelling.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
-  // Whoever asks next takes it over at once.
+  // The next repetition takes it over at once.
   const third = session.send(order)
   await running(3)
   runs[2]?.(201)
@@ -124,8 +124,8 @@ it('a request that failed with an unknown outcome is never run again', async () 
   await running(1)
   runs[0]?.(500)
   expect((await failed).json).toMatchObject({ code: 'internal', outcome: 'unknown', step: 'handler' })
-  // Operators see where it was; what was said may hold anything.
-  expect(service.logText()).toMatch(/"fault":\{"name":"Error","at":\["[^"]*lost-requests\.test/)
+  // Operators see the route; the error text may contain anything.
+  expect(service.logText()).toMatch(/"fault":\{"name":"Error","at":\["[^"]*interrupted-requests\.test/)
   expect(service.logText()).not.toContain('in the middle')
   service.advanceClock(61)
   expect((await session.send(order)).json).toMatchObject({
@@ -163,14 +163,14 @@ it('one of several simultaneous repetitions takes over, also when all read befor
         ...parts,
       })
     const running = { code: 'idempotency_in_progress', outcome: undefined }
-    // After a minute, and not with it.
+    // After the minute, not at its end.
     await expect(ask({ now: 1_060 })).rejects.toMatchObject(running)
     const asked = await Promise.allSettled([ask(), ask(), ask()])
     expect(asked.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
     for (const one of asked) {
       if (one.status === 'rejected') expect(one.reason).toMatchObject(running)
     }
-    // Freed in the moment between: whoever asks again will claim it.
+    // Released in between: the next repetition claims it.
     await expect(ask({ key: 'freed' })).rejects.toMatchObject(running)
   } finally {
     await store.close()
