@@ -35,7 +35,7 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
     viewport: options.viewport ?? { width: 390, height: 844 },
     permissions: ['clipboard-read', 'clipboard-write'],
   })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(60_000)
   return {
     context,
     close: async () => {

@@ -74,5 +74,5 @@ export async function fillTransfer(phone: Phone, payee: string, amount: string):
 
 /** Waits for a state of the transfer page. */
 export async function expectStage(phone: Phone, stage: string): Promise<void> {
-  await phone.id(`outcome-${stage}`).waitFor({ timeout: 20_000 })
+  await phone.id(`outcome-${stage}`).waitFor()
 }

@@ -48,7 +48,7 @@ describe('the receipt page', () => {
     await payer.id('view-receipt').click()
     await payer.id('proof-checking').waitFor()
     expect(await payer.page.locator('.stamp').count()).toBe(0)
-    await payer.id('proof-verified').waitFor({ timeout: 30_000 })
+    await payer.id('proof-verified').waitFor()
     await expect.poll(() => payer.page.locator('.step-mark--ok').count()).toBe(4)
     await payer.page.locator('.stamp').waitFor()
     await payer.text('已签名的树根 · 共').waitFor()
@@ -57,7 +57,7 @@ describe('the receipt page', () => {
   it('opens from the wallet', async () => {
     await payer.page.locator('#back').click()
     await payer.page.locator('[id*="--transfer-"]').first().click()
-    await payer.id('proof-verified').waitFor({ timeout: 30_000 })
+    await payer.id('proof-verified').waitFor()
   })
 
   it('tells the payee that the receipt is on the phone of the payer', async () => {

@@ -36,7 +36,7 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
       given: "declare const request: import('node:http').IncomingMessage\ndeclare const body: Buffer\n",
     },
   ],
-  'docs/guides/explain.md#In a backend of your own': [
+  'docs/guides/explain.md#In your backend': [
     {
       realm: 'node',
       given: `import { createVerifier } from 'miniseal-verify'
