@@ -1,4 +1,4 @@
-/** From a configuration to the log of a service: what it runs, and what a command looks at. */
+/** Assembles the log of a service from its configuration. */
 
 import type { Logger } from 'pino'
 import { accountKeyOf } from './admin/api/accounts.ts'
@@ -23,7 +23,7 @@ import { createRowMacs } from './tlog/row-macs.ts'
 import { createSubjectKeys } from './tlog/subject-keys.ts'
 
 /**
- * Where a service's log is.
+ * The log's store, keys and pinned checkpoint.
  *
  * @param authority host and port of the public origin: the name of a log that is started now
  * @param now UNIX seconds
@@ -34,7 +34,7 @@ export function logPathsOf(
   authority: string,
   now: number,
 ): LogPaths {
-  // A database in memory ends with the process, so what was signed of it is not kept for longer.
+  // An in-memory database ends with the process, and so does its pinned checkpoint.
   const isInMemory = database.kind === 'sqlite' && database.path === ':memory:'
   return {
     ...parts,
@@ -45,7 +45,7 @@ export function logPathsOf(
   }
 }
 
-/** What a service writes of the log, and what auditors need to read it. */
+/** What the channel appends to, and what the auditors' API reads from. */
 export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> {
   readonly reading: Pick<
     AuditParts,
@@ -54,7 +54,7 @@ export interface Records extends Pick<ExchangeContext, 'appender' | 'receipts'> 
 }
 
 /**
- * The journal of a service, and what its users see of it. What the process before has left undone is told of now.
+ * Opens the appender and the receipts of a service. Intents abandoned by a previous process are logged.
  *
  * @throws StoreUnavailable
  */
@@ -90,7 +90,7 @@ export async function openRecords(
   }
 }
 
-/** Opens the log of a running service, which tells its lines and its metrics of itself. */
+/** Opens the log of a running service, with its log lines and metrics. */
 export async function openServiceLog(
   config: Config,
   parts: { readonly store: Store; readonly keyring: Keyring },
@@ -106,7 +106,7 @@ export async function openServiceLog(
       logTlog(log),
       metrics.watchTlog(async () => {
         const status = await opened.status()
-        // A write as that of a leaf would be: a log that is sound on a full disk takes nothing.
+        // A healthy log on a full disk accepts no entries.
         const isWritable = await parts.store.assertWritable().then(
           () => true,
           () => false,

@@ -1,8 +1,8 @@
 /**
- * The journal: how leaves get into the log, in the same transaction as what they tell of.
+ * The appender: entries are committed in the same transaction as the writes they record.
  *
- * What cannot be logged does not happen: every method that writes rejects with StoreUnavailable, and then nothing was
- * written. What was refused all the same is counted, and told as a gap by the first commit that succeeds.
+ * What cannot be logged does not happen: every method that writes rejects with StoreUnavailable, and nothing was written
+ * then. Refusals that could not be logged are counted and recorded as a gap by the next successful commit.
  */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
@@ -11,41 +11,41 @@ import { createWindow } from '../limits/rate-limits.ts'
 import type { Write } from '../store/store.ts'
 import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
-import { abandonedIntentEntry, appendPending, commitIntent, commitLeaves } from './commit-entries.ts'
+import { abandonedIntentEntry, appendPending, commitEntries, commitIntent } from './commit-entries.ts'
 import type { LogEntryInput } from './entry.ts'
 import { type RequestWeight, type Retention, retentionOf } from './settings.ts'
 
 export interface Appender {
   /** Milliseconds since 1970, by the service's clock. */
   milliseconds(): number
-  /** @param weight of the request that the leaf is about */
+  /** @param weight the class of the request, for entries about a request */
   retentionOf(kind: LeafKind, weight?: RequestWeight): Retention
-  /** A leaf that is about nobody; `facts` are public. */
+  /** An entry without a subject; `facts` are public. */
   systemEntry(kind: LeafKind, facts: FlatObject): LogEntryInput
-  /** The write that stages such a leaf, for a transaction that is somebody else's. */
+  /** The write of such an entry, for the caller's own transaction. */
   systemWrite(kind: LeafKind, facts: FlatObject): Write
-  /** Whether there is a key to seal what is told of a user. */
+  /** Whether the user has a subject key. */
   hasSubjectKey(user: string): Promise<boolean>
-  /** Makes sure that there is one. */
+  /** Creates the user's subject key unless it exists. */
   ensureSubjectKey(user: string): Promise<void>
   /**
-   * Claims, with the intent of what they are claimed for.
+   * Commits claims together with the intent.
    *
-   * @returns the intent's id, for whoever settles it; or which of `writes` was refused
+   * @returns the id of the intent, for the later outcome; or which of `writes` was refused
    */
   commitIntent(writes: readonly Write[], entryInput: LogEntryInput): Promise<IntentResult>
   commit(logging: Logging): Promise<LoggedResult>
   /**
-   * Tells of a refusal that had no effect: singly or counted, as the budget of its source has it. Never rejects.
+   * Logs a refusal that had no effect, singly or counted (refusal budget). Never rejects.
    *
-   * @returns the receipt, where there is a leaf
+   * @returns the receipt; `undefined` for a counted refusal
    */
   refuse(entryInput: LogEntryInput, code: ProtocolCode, source: string): Promise<Uint8Array | undefined>
-  /** Counts what happened, or was refused, without a leaf. */
+  /** Counts an event that has no entry. */
   countGap(): void
-  /** Tells of every intent that began before a time (UNIX seconds) that its outcome is unknown: once, in all processes. */
+  /** Logs `outcome-unknown` for each intent older than a time (UNIX seconds): exactly once across processes. */
   logAbandonedIntents(startedBefore: number): Promise<void>
-  /** Writes what is missing and what was counted. */
+  /** Writes the pending gap and the counted refusals. */
   flush(): Promise<void>
 }
 
@@ -69,8 +69,8 @@ export function createAppender(parts: AppenderParts): Appender {
     appendPending(parts, { ...systemEntry('gap', { from, n, to }), result: 'unknown' })
   const commit = (logging: Logging): Promise<LoggedResult> =>
     afterGap(gaps, gapWrite, async (gap) => {
-      const result = await commitLeaves(parts, logging, gap, 'tell')
-      if (result.kind === 'gone') throw new Error('what tells of an outcome is always staged')
+      const result = await commitEntries(parts, logging, gap, 'log')
+      if (result.kind === 'gone') throw new Error('an outcome is always logged')
       return result
     })
   return {
@@ -98,7 +98,7 @@ export function createAppender(parts: AppenderParts): Appender {
   }
 }
 
-/** What is missing is told by the first commit that succeeds, with it and before it. */
+/** The first commit that succeeds also writes the gap entry, before its own. */
 async function afterGap<R extends { readonly kind: string }>(
   gaps: Gaps,
   gapWrite: (gap: Gap) => Write,
@@ -131,7 +131,7 @@ async function refuse(
 ): Promise<Uint8Array | undefined> {
   if (!(await budget.take(source, code, entryInput.at))) return undefined
   try {
-    // Whoever has no key has been forgotten, and gets no new one for this.
+    // `isOutcome`: a user whose key was shredded gets no new one.
     const result = await commit({ writes: [], leaves: [entryInput], isOutcome: true })
     return result.kind === 'committed' ? result.receipt : undefined
   } catch {
@@ -162,13 +162,13 @@ async function logAbandonedIntent(parts: AppenderParts, intent: IntentRecord, at
   const retention = retentionOf(parts.retention, 'outcome-unknown', 'writes')
   const entryInput = abandonedIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
-  const result = await commitLeaves(parts, logging, [], 'stop')
+  const result = await commitEntries(parts, logging, [], 'stop')
   if (result.kind === 'refused') throw new Error('an intent cannot be settled')
 }
 
-// MERGED: Which refusals get a leaf of their own: so many a minute, from each source and from all; the others are counted.
+// Refusals above a rate, per source and in all, are counted instead of getting an entry each.
 
-/** Refusals of one code that got no leaf of their own. */
+/** Refusals of one code without an entry of their own. */
 export interface CountedRefusals {
   readonly code: ProtocolCode
   readonly n: number
@@ -178,19 +178,19 @@ export interface CountedRefusals {
 }
 
 export interface RefusalBudget {
-  /** Whether a refusal of this source is logged singly. Where it is not, it is counted. */
+  /** Whether a refusal of this source gets an entry of its own; otherwise it is counted. */
   take(source: string, code: ProtocolCode, at: number): Promise<boolean>
-  /** What was counted, by code: whoever takes it writes it, or gives it back. */
+  /** Takes the counts, by code; the caller writes them or gives them back. */
   takeCounted(): readonly CountedRefusals[]
   giveBack(counted: readonly CountedRefusals[]): void
 }
 
-/** How many a minute, by default: a person who tries, and not a machine that floods. */
+/** Enough for a person, too little for a flood. */
 const perSource = { count: 30, seconds: 60 }
-/** Sources are attacker-controlled addresses; whoever has many of them has this much between them. */
+/** Sources are attacker-controlled addresses: an attacker with many of them shares this. */
 const inAll = { count: 1_200, seconds: 60 }
 
-/** Memory is bounded by the list of codes and by what {@link createWindow} remembers. */
+/** Memory is bounded by the list of codes and by {@link createWindow}. */
 export function createRefusalBudget(): RefusalBudget {
   const sources = createWindow(perSource)
   const all = createWindow(inAll)
@@ -206,7 +206,7 @@ export function createRefusalBudget(): RefusalBudget {
   }
   return {
     async take(source, code, at) {
-      // In this order: who is over their own limit takes nothing from the others.
+      // In this order: a source over its own limit consumes nothing of the shared one.
       const isWithin = (await sources.consume(source)).isWithin && (await all.consume('all')).isWithin
       if (!isWithin) add({ code, n: 1, from: at, to: at })
       return isWithin
@@ -224,7 +224,7 @@ export function createRefusalBudget(): RefusalBudget {
 
 /** What could not be logged while the database did not answer: how much, and from when to when. */
 
-/** A stretch of time in which so many leaves are missing. */
+/** A period in which `n` entries are missing. */
 export interface Gap {
   /** Milliseconds since 1970. */
   readonly from: number
@@ -232,11 +232,11 @@ export interface Gap {
   readonly n: number
 }
 
-/** Counted in memory: what is known here ends with the process. */
+/** Counted in memory, lost with the process. */
 export interface Gaps {
-  /** One leaf more is missing. @param at milliseconds since 1970 */
+  /** Counts one missing entry. @param at milliseconds since 1970 */
   note(at: number): void
-  /** What is missing so far: whoever takes it writes it, or gives it back. */
+  /** Takes the gap so far; the caller writes it or gives it back. */
   take(): Gap | undefined
   giveBack(gap: Gap | undefined): void
 }

@@ -1,19 +1,19 @@
-/** Tags: what entries are found by, so that only who has the lookup key can look for a person. */
+/** Blind indexes: keyed digests by which entries are found, so that searching for a user needs the lookup key. */
 import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { FormatError } from 'miniseal-protocol/errors'
 import { assertPath, canonicalPath, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 
-/** What an entry can be found by. */
+/** The indexed values. */
 export type BlindIndexName = 'user' | 'device' | 'ip' | 'path' | 'area'
 
-/** The bytes that stand for a value: {@link subjectIndexLength} for a user, {@link indexLength} for anything else. */
+/** The blind index of a value: {@link subjectIndexLength} bytes for a user, {@link indexLength} for anything else. */
 export type BlindIndexOf = (name: BlindIndexName, value: string) => Uint8Array
 
-/** Bytes of a tag: enough to find by, and too few to prove anything with. */
+/** Bytes: enough for searching, too few to prove anything. */
 const indexLength = 8
 
-/** Bytes of a user's tag. It also names the key of a person's details, so no two persons may ever share one. */
+/** Bytes for a user: it also names the subject key, so it must be collision-free. */
 export const subjectIndexLength = 16
 
 /** The first bytes of HMAC-SHA-256(lookup key, `tag/<name>` ‖ 0x0a ‖ value). */
@@ -27,7 +27,7 @@ export function createBlindIndex(lookupKey: Uint8Array): BlindIndexOf {
 /** Values that are remembered. */
 const maxEntries = 16_384
 
-/** The same tags, remembered: for whoever goes through a whole log, in which most values come again and again. */
+/** With a cache, for reading whole logs. */
 export function cacheBlindIndex(blindIndexOf: BlindIndexOf): BlindIndexOf {
   const cache = new LRUCache<string, Uint8Array>({ max: maxEntries })
   return (name, value) => {
@@ -46,8 +46,8 @@ export function areaOf(path: string): string {
 }
 
 /**
- * A path without its query, in its canonical form: two spellings of one path are found together. A path of another
- * grammar, which only a damaged log has, stands for itself.
+ * A path without its query, in canonical form, so that all spellings of a path share an index. A malformed path, which only
+ * a damaged log has, is returned without its query.
  */
 export function pathOf(pathAndQuery: string): string {
   try {

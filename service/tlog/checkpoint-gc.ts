@@ -1,30 +1,30 @@
 /**
- * Takes away old checkpoints that a later one stands for.
+ * Prunes superseded checkpoints.
  *
- * Under load one is signed each second. A later one proves all that an earlier one did, as long as no fewer witnesses have
- * cosigned it; so of each hour that is a day old the last one stays, and the last of those with the most cosignatures.
- * One with a timestamp stays for ever, and so does the newest of a log.
+ * Under load a checkpoint is signed each second. A later checkpoint proves everything an earlier one does if it has as many
+ * cosignatures. Of each hour older than a day, the last checkpoint is kept, and the last of those with the most
+ * cosignatures. Timestamped checkpoints and the newest one of a log are always kept.
  */
 
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
 
-/** For so many seconds every checkpoint is kept. */
+/** Seconds for which every checkpoint is kept. */
 const fullRetentionPeriod = 86_400
 const hour = 3_600
-/** Checkpoints that are looked at together: at most an hour's, with one to spare. */
+/** Checkpoints of one read. */
 const batch = 500
 
 export interface CheckpointGc {
-  /** Thins what has become old since it was called last. @throws StoreUnavailable */
+  /** Prunes what has become old since the last run. @throws StoreUnavailable */
   run(now: number): Promise<void>
 }
 
 type CheckpointGcStore = Pick<Store, 'listLogStates' | 'listCheckpointsFrom' | 'commit'>
 
-/** Begins with the oldest checkpoints, once in each process. */
+/** The first run of a process starts with the oldest checkpoints. */
 export function createCheckpointGc(store: CheckpointGcStore): CheckpointGc {
-  /** By log: the size from which on it has not been looked at for good. */
+  /** By log: the size up to which pruning is done. */
   const from = new Map<number, number>()
   return {
     async run(now) {
@@ -36,7 +36,7 @@ export function createCheckpointGc(store: CheckpointGcStore): CheckpointGc {
   }
 }
 
-/** @returns the size that it has come to */
+/** @returns the size reached */
 async function collectLog(
   store: CheckpointGcStore,
   log: number,
@@ -44,7 +44,7 @@ async function collectLog(
   before: number,
 ): Promise<number> {
   let next = start
-  /** Of an hour whose end has not been seen: those that stand for the others so far. */
+  /** Retained checkpoints of an hour that is not read to its end. */
   let retained: readonly CheckpointRecord[] = []
   for (;;) {
     const read = await store.listCheckpointsFrom(log, next, batch)
@@ -64,7 +64,7 @@ async function collectLog(
   }
 }
 
-/** One that is to be signed anew has no time: it is not old. */
+/** `signedAt` is 0 while a reissue is requested. */
 function isOld(signedAt: number, before: number): boolean {
   return signedAt > 0 && signedAt < before
 }
@@ -73,7 +73,7 @@ function hourOf(signedAt: number): number {
   return Math.floor(signedAt / hour)
 }
 
-/** @param records of one log, the smallest first @returns those that no later one stands for */
+/** @param records of one log, the smallest first @returns those that no later one supersedes */
 function retainedOf(records: readonly CheckpointRecord[]): readonly CheckpointRecord[] {
   /** By hour, the most cosignatures on a later one. */
   const later = new Map<number, number>()

@@ -1,9 +1,9 @@
 /**
- * The last signed checkpoint, kept outside the database: what a restored backup cannot take along.
+ * The last signed checkpoint, stored outside the database, so that a restored backup is detected.
  *
  * A folder for each origin holds a file for each checkpoint, named by its size; the largest one counts. A file is
- * linked to its name when it is whole and on the disk, and is never written again. So several processes on a machine
- * need no lock: none can put an older checkpoint in the place of a newer one, and two of one size must be the same.
+ * linked to its name when it is complete and durable, and never written again. Processes on one machine need no lock: an
+ * older checkpoint cannot replace a newer one, and two of one size must be equal.
  */
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
@@ -25,19 +25,18 @@ export interface CheckpointPin {
    */
   find(origin: string): Promise<PinnedCheckpoint | undefined>
   /**
-   * Keeps a checkpoint; it, or a larger one, is on the disk when this resolves. One that is smaller than what is there
-   * changes nothing, also when another process puts the larger one there meanwhile.
+   * Pins a checkpoint; it, or a larger one, is durable when this resolves. A smaller one than the pinned one is ignored.
    *
    * @throws PinnedCheckpointDamaged when another checkpoint of the same size is there.
    */
   keep(note: string): Promise<void>
-  /** Notes that a log goes on as another one: nothing is signed for `origin` any more. Durable; the last one counts. */
+  /** Records that a log is continued by another one: nothing is signed for `origin` any more. Durable; the last one counts. */
   close(origin: string, successor: string): Promise<void>
   /** The origin that `close` named. */
   findSuccessor(origin: string): Promise<string | undefined>
 }
 
-/** The anchor cannot be relied on; the message is for the operator. */
+/** The pinned checkpoint cannot be used; the message is for the operator. */
 export class PinnedCheckpointDamaged extends Error {
   override readonly name = 'PinnedCheckpointDamaged'
 }
@@ -47,7 +46,7 @@ const successorFile = 'continued-as'
 /** The digits of the largest size, so that names sort as sizes do. */
 const digits = 16
 
-/** The anchor in `folder`, which is made when the first checkpoint is kept. */
+/** Pinned checkpoints in `folder`, which is created with the first one. */
 export function openCheckpointPin(folder: string): CheckpointPin {
   const root = join(folder, 'pinned-checkpoints')
   const folderOf = (origin: string): string => join(root, encodeURIComponent(origin))
@@ -64,12 +63,12 @@ export function openCheckpointPin(folder: string): CheckpointPin {
       if (largest !== undefined && largest > name) return
       if (largest !== name) await writeWhole(logFolder, name, note, linkUnlessThere)
       const locked = await readLocked(logFolder, name, checkpoint.origin)
-      // Another process was faster: its larger checkpoint has replaced this one.
+      // Another process has pinned a larger one.
       if (locked.size > checkpoint.size) return
       if (locked.size < checkpoint.size)
-        throw new PinnedCheckpointDamaged(`the anchor's files in ${logFolder} were taken away`)
+        throw new PinnedCheckpointDamaged(`the pinned checkpoints in ${logFolder} were deleted`)
       if (!equalBytes(locked.root, checkpoint.root)) {
-        throw new PinnedCheckpointDamaged(`the anchor has another checkpoint of size ${checkpoint.size}`)
+        throw new PinnedCheckpointDamaged(`another checkpoint of size ${checkpoint.size} is pinned`)
       }
       await removeOlder(logFolder, name)
     },
@@ -82,7 +81,7 @@ export function openCheckpointPin(folder: string): CheckpointPin {
   }
 }
 
-/** For a database in memory: both end with the process. */
+/** For an in-memory database. */
 export function openMemoryCheckpointPin(): CheckpointPin {
   const locked = new Map<string, PinnedCheckpoint>()
   const successors = new Map<string, string>()
@@ -104,7 +103,7 @@ function nameOf(size: number): string {
   return `${String(size).padStart(digits, '0')}${suffix}`
 }
 
-/** The names of whole checkpoints, the largest first. */
+/** File names, the largest checkpoint first. */
 async function namesIn(logFolder: string): Promise<readonly string[]> {
   try {
     return (await readdir(logFolder))
@@ -119,23 +118,21 @@ async function namesIn(logFolder: string): Promise<readonly string[]> {
 
 async function readLocked(logFolder: string, name: string, origin: string): Promise<PinnedCheckpoint> {
   const note = await readText(join(logFolder, name))
-  // Another process has put a larger one there and taken this one away.
+  // Another process has pinned a larger one and removed this one.
   if (note === undefined) return await readLargest(logFolder, origin)
   try {
     const checkpoint = parseCheckpointNote(note)
     if (checkpoint.origin === origin && nameOf(checkpoint.size) === name) return { ...checkpoint, note }
   } catch {
-    // Said below, without what stands in the file.
+    // Reported below, without the file's content.
   }
-  throw new PinnedCheckpointDamaged(
-    `the anchor's file ${join(logFolder, name)} is not a checkpoint of ${origin}`,
-  )
+  throw new PinnedCheckpointDamaged(`${join(logFolder, name)} is not a checkpoint of ${origin}`)
 }
 
 async function readLargest(logFolder: string, origin: string): Promise<PinnedCheckpoint> {
   const [largest] = await namesIn(logFolder)
   if (largest === undefined)
-    throw new PinnedCheckpointDamaged(`the anchor's files in ${logFolder} were taken away`)
+    throw new PinnedCheckpointDamaged(`the pinned checkpoints in ${logFolder} were deleted`)
   return await readLocked(logFolder, largest, origin)
 }
 
@@ -148,7 +145,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file that is there as a whole or not at all. `put` gives the draft its name. */
+/** Writes a file atomically. `put` moves the draft to its name. */
 async function writeWhole(
   logFolder: string,
   name: string,
@@ -172,7 +169,7 @@ async function writeWhole(
   await syncFolder(logFolder)
 }
 
-/** A checkpoint that is there stays as it is. */
+/** An existing file is kept. */
 async function linkUnlessThere(draft: string, path: string): Promise<void> {
   try {
     await link(draft, path)
@@ -181,7 +178,7 @@ async function linkUnlessThere(draft: string, path: string): Promise<void> {
   }
 }
 
-/** A new folder is durable when the one above it is. */
+/** A new folder is durable once its parent is synced. */
 async function makeFolder(logFolder: string): Promise<void> {
   const made = await mkdir(logFolder, { recursive: true, mode: 0o700 })
   if (made === undefined) return
@@ -200,7 +197,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Only tidying: the largest one counts, whatever lies beside it. */
+/** Only cleanup: the largest checkpoint counts. */
 async function removeOlder(logFolder: string, name: string): Promise<void> {
   for (const other of await readdir(logFolder)) {
     const isOlder = other.endsWith(suffix) && other < name

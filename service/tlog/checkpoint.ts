@@ -14,7 +14,7 @@ export function signCheckpoint(
   return checkpoints.signCheckpoint(sodiumPrimitives, checkpoint, signers)
 }
 
-/** Reads what a note states, whoever signed it. @throws FormatError for any other form. */
+/** Parses a note without verifying signatures. @throws FormatError for any other form. */
 export function parseCheckpointNote(note: string): Checkpoint {
   return checkpoints.parseCheckpointNote(note).checkpoint
 }

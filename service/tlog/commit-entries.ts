@@ -1,4 +1,4 @@
-/** Leaves and intents, committed with what they tell of: made anew where the key of a person has changed meanwhile. */
+/** Commits entries and intents with the writes they record; retried when a subject key changed meanwhile. */
 
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { z } from 'zod'
@@ -14,7 +14,7 @@ import type { SubjectKey, SubjectKeys } from './subject-keys.ts'
 
 export interface AppenderParts {
   readonly store: Pick<Store, 'commit' | 'listIntents'>
-  /** `undefined` where no master key is at hand: leaves are staged without what is said of a person. */
+  /** `undefined` without a master key: entries then have no disclosures. */
   readonly keys: SubjectKeys | undefined
   readonly blindIndexOf: BlindIndexOf
   /** `undefined` likewise. */
@@ -22,30 +22,30 @@ export interface AppenderParts {
   readonly retention: RetentionSettings
   /** UNIX seconds. */
   readonly now: () => number
-  /** Called after each commit that staged a leaf. */
+  /** Called after each commit that appended an entry. */
   readonly notify: () => void
 }
 
-/** Writes, and the leaves that tell of them. */
+/** Writes, and the entries that record them. */
 export interface Logging {
   readonly writes: readonly Write[]
   /** The hash of the first one is the receipt. */
   readonly leaves: readonly LogEntryInput[]
-  /** What the first leaf settles. */
+  /** The intent that the first entry completes. */
   readonly intent?: Uint8Array | undefined
-  /** It tells of something that was claimed before: whose key is gone by now has been forgotten, and gets no new one. */
+  /** The outcome of an earlier claim: a subject key that was shredded meanwhile is not created again. */
   readonly isOutcome?: boolean
 }
 
-/** `refused` names one of the caller's own writes; nothing has happened then. */
+/** `refused` names one of the caller's own writes; nothing was written then. */
 export type LoggedResult =
   | { readonly kind: 'committed'; readonly receipt: Uint8Array }
   | Extract<CommitResult, { readonly kind: 'refused' }>
 
-/** A key may be wrapped anew, or its person forgotten, while a leaf is made; not again and again. */
+/** A subject key may be rewrapped or shredded while an entry is made. */
 const attempts = 5
 
-/** A leaf that is about nobody. */
+/** The write of an entry without a subject. */
 export function appendPending(
   parts: AppenderParts,
   entryInput: LogEntryInput,
@@ -60,7 +60,7 @@ function appendPendingAs(
   subject: SubjectKey | undefined,
 ): WriteOf<'insert-pending-entry'> {
   const { groups: _, ...bare } = entryInput
-  // Commitments that nobody can ever open would look like details that were taken away.
+  // Without a master key nothing is sealed: commitments without details would look like deleted details.
   const entry = makeEntry(keys === undefined ? bare : entryInput, id, subject, blindIndexOf)
   return { kind: 'insert-pending-entry', entry: { ...entry, mac: macs?.ofEntry(entry.hash) ?? null } }
 }
@@ -70,7 +70,7 @@ function userTagOf({ blindIndexOf }: AppenderParts, { groups }: LogEntryInput): 
   return typeof user === 'string' ? blindIndexOf('user', user) : null
 }
 
-/** Of a leaf without groups nothing is sealed. */
+/** An entry without disclosures needs no key. */
 async function subjectOf(
   parts: AppenderParts,
   entryInput: LogEntryInput,
@@ -88,12 +88,12 @@ function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'lock-subject
   return [{ kind: 'lock-subject-key', subjectIndex: subject.subjectIndex, keyWrapped: subject.wrapped }]
 }
 
-/** The intent's id, for whoever settles it; or which of the caller's writes was refused. */
+/** The id of the intent, or which of the caller's writes was refused. */
 export type IntentResult =
   | { readonly kind: 'committed'; readonly intent: Uint8Array }
   | Extract<CommitResult, { readonly kind: 'refused' }>
 
-/** Claims, with the intent of what they are claimed for. */
+/** Commits claims together with their intent. */
 export async function commitIntent(
   parts: AppenderParts,
   writes: readonly Write[],
@@ -114,22 +114,22 @@ export async function commitIntent(
   throw new StoreUnavailable(new Error('the key of an intent cannot be held'))
 }
 
-/** Nothing was written, because somebody else has told of the intent. */
+/** Nothing was written: another process has completed the intent. */
 export type Gone = { readonly kind: 'gone' }
 
 /**
- * @param ifGone what an intent that is settled already means: `tell`, it was taken for lost, and the true outcome is told
- *   after it; `stop`, somebody else has taken it for lost
+ * @param ifGone when the intent is already completed: `log` logs the true outcome after the `outcome-unknown` entry;
+ *   `stop` does nothing
  */
-export async function commitLeaves(
+export async function commitEntries(
   parts: AppenderParts,
   logging: Logging,
   gap: readonly Write[],
-  ifGone: 'tell' | 'stop',
+  ifGone: 'log' | 'stop',
 ): Promise<LoggedResult | Gone> {
   let { intent } = logging
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const made = await makeLeaves(parts, logging, intent)
+    const made = await makeEntries(parts, logging, intent)
     const own = [...made.holds, ...settlementOf(intent), ...gap, ...made.pending]
     const result = await parts.store.commit([...logging.writes, ...own])
     if (result.kind === 'committed') {
@@ -153,8 +153,8 @@ function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
   return intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
 }
 
-/** The first leaf has the id of the intent. Where that was taken by `outcome-unknown`, it says which one it follows. */
-async function makeLeaves(
+/** The first entry has the id of the intent. If `outcome-unknown` has used that id, `follows` names it. */
+async function makeEntries(
   parts: AppenderParts,
   { leaves, intent: given, isOutcome }: Logging,
   intent: Uint8Array | undefined,
@@ -172,7 +172,8 @@ async function makeLeaves(
   return { holds: [...holds.values()], pending }
 }
 
-// MERGED: Intents: what a request is about to do, kept before it does it. The draft says what its leaf will say, as far as that is known, sealed as details are. Where the service dies in between, the draft is all that is left, and becomes a leaf that says so.
+// Intents: a request with an effect stores a sealed draft of its entry first. After a crash the draft becomes an entry of
+// kind `outcome-unknown`.
 
 const flat = z.record(z.string(), z.union([z.string(), z.number()]))
 
@@ -183,7 +184,7 @@ const draft = z.object({
   groups: z.object({ core: flat, net: flat, pay: flat, sig: flat, sub: flat }).partial(),
 })
 
-/** @param id the 16 bytes of the intent's, and later the leaf's, id */
+/** @param id 16 bytes, of the intent and later of the entry */
 export function sealDraft(
   { app, at, retention, groups }: LogEntryInput,
   id: Uint8Array,
@@ -193,10 +194,10 @@ export function sealDraft(
 }
 
 /**
- * What is told of an intent that nobody will settle any more.
+ * The entry for an intent without an outcome.
  *
- * @param subject whose key the draft is sealed with; `undefined`: it was destroyed
- * @param fallback for a draft that does not open: there is nothing to tell but that there was something
+ * @param subject the key of the draft; `undefined` after it was shredded
+ * @param fallback used when the draft cannot be opened
  */
 export function abandonedIntentEntry(
   { id, draft }: IntentRecord,
@@ -207,7 +208,7 @@ export function abandonedIntentEntry(
   const opened = subject === undefined ? undefined : openDraft(draft, id, subject.key)
   if (opened === undefined) return entryInput
   const { app, at, retention, groups } = opened
-  // The leaf is of now: entries are looked for near their place. When it began is told beside.
+  // The entry has today's time, because searches by time expect entries near their index.
   const core: FlatObject = { ...groups.core, started_at: Math.floor(at / 1000) }
   return { ...entryInput, app, retention, groups: { ...groups, core } }
 }
@@ -221,7 +222,7 @@ function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedD
     const { groups, ...others } = draft.parse(JSON.parse(openText(sealed, id, key)))
     return { ...others, groups: Object.fromEntries(Object.entries(groups)) }
   } catch {
-    // The person was forgotten, and the tag that named the key with them.
+    // The user's key was shredded.
     return undefined
   }
 }

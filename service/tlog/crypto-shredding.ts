@@ -1,9 +1,9 @@
 /**
- * Erasing a person: what is sealed about them can never be opened again, and nothing is found by them any more.
+ * Erasure of a user by crypto-shredding.
  *
- * The key goes first, in one transaction with the leaf that says that somebody was erased: from then on every detail is
- * noise, here and in every backup of the log's tables that lacks the key. What the entries are found by is taken after
- * that, in small steps, while requests go on. The leaves stay, and so does every proof.
+ * The subject key is deleted first, in one transaction with an `erased` entry: from then on no sealed detail of the user
+ * can be opened, here or in any backup of the log's tables without the key. Blind indexes are cleared afterwards in small
+ * batches while requests go on. Entries stay, and with them every proof.
  */
 import type { Store, Write } from '../store/store.ts'
 import type { DeviceRecord, UserRecord } from '../store/users.ts'
@@ -11,14 +11,14 @@ import type { Appender } from './appender.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import type { LogEntryInput } from './entry.ts'
 
-/** Public, in the leaf: why somebody was erased. */
+/** Public, in the entry. */
 export const erasureReasons = ['request', 'account-closed', 'law', 'mistake'] as const
 export type ErasureReason = (typeof erasureReasons)[number]
 
 export interface Erasure {
   readonly user: string
   readonly reason: ErasureReason
-  /** The operator's own words: sealed, and kept as long as other events of security. */
+  /** The operator's note: sealed, with the retention of security events. */
   readonly why: string
 }
 
@@ -30,14 +30,14 @@ export interface ErasureParts {
   readonly now: () => number
 }
 
-/** `forgotten`: the person was erased before, and what was left of them has been forgotten now. */
+/** `forgotten`: the user was erased before; leftovers were cleared now. */
 export type ErasureResult = 'erased' | 'forgotten' | 'unknown-user'
 
-/** Rows that one step takes: about a millisecond of the writer. */
+/** Rows of one batch: about a millisecond of the writer. */
 const forgetBatch = 500
 
 /**
- * Erases a user. Stopped in the middle it is finished by calling it again.
+ * Erases a user. Idempotent: an interrupted erasure is completed by the next call.
  *
  * @throws StoreUnavailable
  */
@@ -47,7 +47,6 @@ export async function eraseUser(parts: ErasureParts, erasure: Erasure): Promise<
   const user = await store.findUser(erasure.user)
   const hasKey = (await store.findSubjectKey(subjectIndex)) !== undefined
   if (user === undefined && !hasKey) return 'unknown-user'
-  // Before the names are taken from them.
   const devices = await store.listDevices(erasure.user)
   const isErased = !hasKey && (user === undefined || user.openidWrapped.length === 0)
   if (!isErased) await destroy(parts, erasure, { subjectIndex, hasKey, user, devices })
@@ -63,7 +62,7 @@ interface Person {
   readonly devices: readonly DeviceRecord[]
 }
 
-/** Sessions end and devices are revoked in every process at once; in this order requests take these rows, too. */
+/** Ends sessions and revokes devices in all processes; rows are locked in the order that requests use. */
 async function destroy(
   { store, appender, now }: ErasureParts,
   { user, reason, why }: Erasure,
@@ -81,12 +80,12 @@ async function destroy(
   ]
   const leaf: LogEntryInput = { ...appender.systemEntry('erased', { reason }), groups: { core: { why } } }
   const result = await appender.commit({ writes, leaves: [leaf] })
-  // Somebody else erases the same person at this moment, or the key was made just now.
+  // Another process erases the same user, or the key was created at this moment.
   if (result.kind === 'refused' && (await store.findSubjectKey(subjectIndex)) !== undefined)
     throw new Error('the user is in use: try again')
 }
 
-/** Staged leaves first: what is given its place meanwhile is met among the entries. */
+/** Pending entries first: those sequenced meanwhile are found among the entries. */
 async function forget({ store }: ErasureParts, subjectIndex: Uint8Array): Promise<void> {
   await store.commit([{ kind: 'redact-pending-entries', blindIndex: subjectIndex }])
   while (await store.hasEntriesWith(subjectIndex)) {

@@ -1,4 +1,4 @@
-/** From what is to be told to a leaf that can be staged: salted, committed, sealed, tagged. */
+/** Log entries: disclosures are salted, committed to and sealed; the columns of the row are derived from them. */
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
@@ -16,7 +16,7 @@ import type { Retention } from './settings.ts'
 import type { SubjectKey } from './subject-keys.ts'
 import { hashLeaf } from './tree.ts'
 
-/** What one leaf is to say. */
+/** The content of one entry. */
 export interface LogEntryInput {
   readonly kind: LeafKind
   readonly result: LeafResult
@@ -34,10 +34,10 @@ export interface LogEntryInput {
 const saltLength = 32
 
 /**
- * Makes the leaf of this id (16 bytes).
+ * Makes the pending entry with this id (16 bytes).
  *
- * @param subject whose key macs the groups; `undefined`: that person has been forgotten meanwhile, so the commitments
- *   stand and nobody will ever open them
+ * @param subject the key that seals the disclosures; `undefined` after the user's key was shredded: the commitments are
+ *   kept and can never be opened
  */
 export function makeEntry(
   entryInput: LogEntryInput,
@@ -92,7 +92,7 @@ type Tags = Pick<
   'userBlindIndex' | 'deviceBlindIndex' | 'ipBlindIndex' | 'pathBlindIndex' | 'areaBlindIndex'
 >
 
-/** What the entry is found by is what its groups say, and nothing else. */
+/** Blind indexes are derived from the disclosed values alone. */
 function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf): Tags {
   const tag = (name: Parameters<BlindIndexOf>[0], value: string | number | undefined): Uint8Array | null =>
     typeof value === 'string' ? blindIndexOf(name, value) : null
@@ -106,11 +106,21 @@ function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindInde
   }
 }
 
-// MERGED: What a leaf commits to, group by group (protocol, section 12). Each group is disclosed alone, and sealed until then. ``` core  duration_ms idempotency_key method path refusal replayed started_at status step net   forwarded ip user_agent pay   request_digest request_size response_digest response_size sig   base created keyid public_key signature sub   acr device session soter_counter user ``` Never a body, a code, a session key or an openid. The access token of a request is in its signature's base, because the device has signed it: it is worth nothing without the device's key, and nothing at all after ten minutes.
+// Disclosures: groups of members, each committed to and sealed on its own, so that it can be disclosed on its own
+// (protocol, section 12).
+//
+//   core  duration_ms idempotency_key method path refusal replayed started_at status step
+//   net   forwarded ip user_agent
+//   pay   request_digest request_size response_digest response_size
+//   sig   base created keyid public_key signature
+//   sub   acr device session soter_counter user
+//
+// Bodies, codes, session keys and openids are never logged. The signature base holds the access token, which is useless
+// without the device's key and expires after ten minutes.
 
 export type Disclosures = Readonly<Partial<Record<GroupLabel, FlatObject>>>
 
-/** The device's signature over a request, as it was verified or refused. */
+/** The device's signature over a request, verified or refused. */
 export interface LoggedSignature {
   readonly keyid: string
   /** 32 bytes; absent where no key was found to verify with. */
@@ -121,7 +131,7 @@ export interface LoggedSignature {
   readonly created: number
 }
 
-/** Whom a leaf is about, as far as it is proved. */
+/** The authenticated subject of an entry, as far as established. */
 export interface LoggedSubject {
   readonly user?: string
   readonly device?: string
@@ -136,7 +146,7 @@ export interface LoggedRefusal {
   readonly step: string
 }
 
-/** An exchange, as far as it is known when its leaf is made. */
+/** An exchange, as far as it is known when its entry is made. */
 export interface LoggedExchange {
   readonly sender: Sender
   readonly durationMs?: number
@@ -146,9 +156,9 @@ export interface LoggedExchange {
   readonly status?: number | undefined
   readonly refusal?: LoggedRefusal | undefined
   readonly reply?: ResponseMessage | undefined
-  /** The answer is the stored one of an earlier request with the same key. */
+  /** A stored response was replayed (Idempotency-Key). */
   readonly isReplayed?: boolean
-  /** Its digest would tell a guesser the body: it is left out. */
+  /** The body has so few possible values that its digest would reveal it; the digest is left out. */
   readonly isReplyGuessable?: boolean
 }
 
@@ -157,7 +167,7 @@ const maxUserAgentLength = 256
 /** Characters of an Idempotency-Key, with its quotes. */
 export const maxKeyLength = 300
 
-/** The groups that there is anything for. */
+/** The non-empty groups of an exchange. */
 export function disclosuresOf(exchange: LoggedExchange): Disclosures {
   const { signature, subject } = exchange
   const core = coreOf(exchange)
@@ -185,7 +195,7 @@ function askedOf({ method, path, fields }: RequestMessage): FlatObject {
   return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, maxKeyLength) }) }
 }
 
-/** @returns at least one member: that nothing is known is something, too */
+/** @returns at least `forwarded` */
 function netOf({ ip, userAgent, isForwarded }: Sender): FlatObject {
   return {
     forwarded: isForwarded ? 'true' : 'false',
@@ -225,7 +235,7 @@ function subOf({ user, device, session, acr, soterCounter }: LoggedSubject): Fla
   }
 }
 
-// MERGED: The names of leaves: UUIDv7 (RFC 9562, section 5.7), so that their order is about that of their times.
+// Entry ids are UUIDv7 (RFC 9562, section 5.7): they sort roughly by time.
 
 /** 16 bytes. @param milliseconds since 1970 */
 export function newLeafId(milliseconds: number): Uint8Array {
@@ -238,13 +248,13 @@ export function newLeafId(milliseconds: number): Uint8Array {
   return id
 }
 
-/** As it stands in a leaf: lower case, with hyphens. */
+/** The text form: lower case, with hyphens. */
 export function leafIdText(id: Uint8Array): string {
   const hex = Buffer.from(id).toString('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
-/** Reads an attacker-controlled name. @returns `undefined` unless it is a UUID in lower case with hyphens */
+/** Reads an attacker-controlled id. @returns `undefined` unless it is a UUID in lower case with hyphens */
 export function parseLeafId(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return undefined
   return decodeHex(text.replaceAll('-', ''))

@@ -1,11 +1,11 @@
-/** The leaves that tell of the ends of sessions and devices, made from the writes that end them. */
+/** Entries for ended sessions, revoked devices and changed service keys, derived from the writes. */
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { Store, Write } from '../store/store.ts'
 import type { Appender } from './appender.ts'
 import type { LogEntryInput } from './entry.ts'
 
-/** Who has ended it. */
+/** Who ended the session or device. */
 export interface EndedBy {
   readonly by: 'user' | 'operator'
   readonly user: string
@@ -21,10 +21,10 @@ interface End {
   readonly device?: string
 }
 
-/** Why the sessions of a revoked device ended, in the store and in the log. */
+/** The reason in the store and in the log. */
 const deviceRevoked = 'device-revoked'
 
-/** One for each write that ends something. That of a device also tells of its sessions. */
+/** One entry for each write that ends a session or a device; a device's entry covers its sessions. */
 export function sessionEndEntries(
   appender: Appender,
   writes: readonly Write[],
@@ -61,11 +61,10 @@ function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogE
   return { ...appender.systemEntry('session-ended', { by, reason, scope }), app, groups: { sub } }
 }
 
-// MERGED: The leaves that tell of the service's own keys: each change is committed with one.
+// Entries for changes of service keys.
 
 /**
- * The same store, for whoever changes keys: what is written to a service key is committed with a leaf that says so. All
- * that a leaf says is public anyway.
+ * Wraps a store: each write to a service key is committed together with an entry. The entry holds public facts only.
  */
 export function logKeyChanges(store: Store, appender: Pick<Appender, 'systemWrite'>): Store {
   return {

@@ -1,8 +1,8 @@
 /**
- * Whether the log may go on: the database must hold the tree that was signed last, and nothing else in its place.
+ * Whether the log may be extended: the database must hold the tree that was signed last.
  *
- * What was signed last is known from two places, the anchor of this machine and the checkpoints of the database. A
- * backup that was put back has lost leaves that were signed, so it is behind the anchor, or has others in their place.
+ * The last signed checkpoint is known from the pinned checkpoint on this machine and from the checkpoints in the database. A
+ * restored backup lacks signed entries: its tree is smaller than the pinned checkpoint, or inconsistent with it.
  */
 import { encodeHex } from 'miniseal-protocol/text'
 import type { TreeHead } from 'miniseal-protocol/tlog/merkle'
@@ -16,34 +16,33 @@ import { consistencyProof, isConsistent, type TileSource, treeRoot } from './rea
 import { isAuthentic, type RowMacs } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
-/** Why nothing is signed, and nothing with an effect is done. */
+/** Why nothing is signed and requests with an effect are refused. */
 export type Refusal =
-  /** The anchor's checkpoint is larger than the tree, or the tree is not its continuation: a restored backup. */
+  /** The pinned checkpoint is larger than the tree, or inconsistent with it: a restored backup. */
   | 'database-behind'
   | 'pinned-checkpoint-differs'
-  /** A log that was signed before, and no anchor here. */
+  /** A signed log without a pinned checkpoint on this machine. */
   | 'pinned-checkpoint-missing'
   | 'pinned-checkpoint-damaged'
   /** The newest checkpoint of the database is not one of ours, or not one of this tree. */
   | 'checkpoint-unsigned'
   | 'checkpoint-differs'
-  /** An anchor, and no log in the database. */
+  /** A pinned checkpoint, and no log in the database. */
   | 'log-missing'
   /** The log was continued as another one, which the database does not have. */
   | 'log-continued'
   /** The log of the database is not the one that the configuration names. */
   | 'origin-differs'
-  /** The tiles do not give the root, or the tree, or a staged leaf, is not what the service wrote. */
+  /** The tiles do not give the root, or state or pending entries are not authentic. */
   | 'tree-damaged'
 
-/** What an operator reads. */
+/** Texts for the operator. */
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
-  'database-behind': 'a larger log was signed here before: the database is an older copy',
+  'database-behind': 'the pinned checkpoint is larger than the tree: the database is an older copy',
   'pinned-checkpoint-differs':
-    'another log was signed here before: the database has lost leaves, and got others since',
-  'pinned-checkpoint-missing':
-    'the log was signed before, and the anchor that tells how far is not on this machine',
-  'pinned-checkpoint-damaged': 'the anchor cannot be read',
+    'the database is inconsistent with the pinned checkpoint: it has lost entries and got others since',
+  'pinned-checkpoint-missing': 'the log was signed before, and this machine has no pinned checkpoint',
+  'pinned-checkpoint-damaged': 'the pinned checkpoint cannot be read',
   'checkpoint-unsigned': 'the newest checkpoint in the database is not signed with a key of this log',
   'checkpoint-differs': 'the newest checkpoint in the database is not one of the tree beside it',
   'log-missing': 'a log of this origin was signed here before, and the database has none',
@@ -87,7 +86,7 @@ interface Seen extends Found {
   readonly state: LogState
 }
 
-/** What was found sound last, so that nothing is proved again while nothing changes. */
+/** What was last proved sound, to skip proofs while nothing changes. */
 export interface Proved {
   mark: string
 }
@@ -194,9 +193,9 @@ async function findDamage(
   }
 }
 
-// MERGED: What the log tells whoever watches it: lines of the service's log, metrics. Nothing of a leaf's content.
+// Events for logger and metrics. They never contain the content of an entry.
 
-/** Whether the log goes on. */
+/** Whether the log accepts entries. */
 export type LogHealth =
   | { readonly kind: 'starting' }
   | { readonly kind: 'open' }
@@ -205,7 +204,7 @@ export type LogHealth =
 export type LogEvent =
   /** It changed. */
   | { readonly kind: 'health'; readonly health: LogHealth }
-  /** A batch got its places. */
+  /** A batch was sequenced. */
   | {
       readonly kind: 'sequenced'
       readonly leaves: number
@@ -219,17 +218,14 @@ export type LogEvent =
 
 export type LogTask = 'sequencing' | 'publishing' | 'witnessing' | 'timestamping'
 
-/** Whether anything with an effect may happen now: what cannot be proved later is not done. */
-
-/** The log, as an exchange sees it. */
+/** The log as exchanges use it. */
 export interface EntryGate {
   /**
-   * Asked before a request's nonce is claimed, for every request that may have an effect, logins included.
+   * Called before the nonce of a request that may have an effect is claimed, logins included.
    *
-   * @throws ProtocolError `unavailable` while no checkpoint can be signed over what would be logged: the database is not
-   *   the one that was signed last.
+   * @throws ProtocolError `unavailable` while no checkpoint can be signed, because the database is not the one signed last.
    */
   assertAcceptingEntries(): void
-  /** A leaf was staged in this process, and committed: it is to get its place soon. Never throws. */
+  /** An entry was committed: wakes the sequencer. Never throws. */
   notify(): void
 }

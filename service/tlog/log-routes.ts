@@ -1,4 +1,4 @@
-/** `/log`: checkpoints and tiles for everybody, entries for auditors (C2SP tlog-tiles). */
+/** `/log`: public checkpoints and tiles, and entry bundles for auditors (C2SP tlog-tiles). */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { FormatError } from 'miniseal-protocol/errors'
@@ -15,7 +15,7 @@ import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { LogReader } from './reader.ts'
 import { readBundle } from './reader.ts'
 
-/** Who an auditor's token belongs to; `undefined` for one that is unknown, over or revoked. */
+/** The owner of an auditor's token; `undefined` if it is unknown, expired or revoked. */
 export type VerifyAuditor = (token: string) => Promise<EntryReader | undefined>
 
 /** An auditor who reads entries. */
@@ -24,7 +24,7 @@ export interface EntryReader {
   readonly role: AuditorRole
 }
 
-/** Tells the log that an auditor reads its entries, before they are served. @throws StoreUnavailable */
+/** Logs the access of an auditor before entries are served. @throws StoreUnavailable */
 export type LogEntryAccess = (c: Context, reader: EntryReader) => Promise<void>
 
 export interface LogRoutes {
@@ -34,7 +34,7 @@ export interface LogRoutes {
   readonly logEntryAccess: LogEntryAccess
 }
 
-/** A tile never changes. Not for longer, because a log that goes on under another origin is served in the same place. */
+/** Tiles are immutable; an hour only, because the next log is served under the same path. */
 const tileCaching = 'public, max-age=3600, immutable'
 const checkpointCaching = 'public, max-age=1'
 
@@ -74,7 +74,7 @@ async function serveTile(c: Context, options: LogRoutes): Promise<Response> {
   if (tile === undefined) return c.notFound()
   if (tile.kind === 'entries') return await serveEntries(c, options, tile)
   const published = await findPublished(c, options)
-  // The tree goes further than what is signed: that part could still be said to be another one.
+  // Only what a checkpoint covers is served.
   if (published === undefined || !isWithin(tile, published.checkpoint.size)) return c.notFound()
   const hashes = await options.reader.tile(tile.level, tile.index, tile.width, published.log)
   return hashes === undefined ? c.notFound() : bytes(c, hashes, tileCaching)
@@ -85,7 +85,7 @@ async function serveEntries(c: Context, options: LogRoutes, bundle: EntryBundle)
   if (reader === undefined) return unauthorized(c)
   const published = await findPublished(c, options)
   if (published === undefined || !isWithin(bundle, published.checkpoint.size)) return c.notFound()
-  // First: what cannot be logged is not shown.
+  // What cannot be logged is not shown.
   await options.logEntryAccess(c, reader)
   const leaves = await readBundle(options.store, published.log, bundle.index, bundle.width)
   return leaves === undefined ? c.notFound() : bytes(c, encodeBundle(leaves), 'private, no-store')

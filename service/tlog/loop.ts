@@ -1,16 +1,16 @@
-/** Work that is done again and again, one at a time. */
+/** A loop that runs one task at a time, periodically and on notification. */
 
 export interface LoopTimes {
-  /** Between the beginnings of two runs, at least; milliseconds. */
+  /** Minimum time between the starts of two runs; milliseconds. */
   readonly pause: number
-  /** From the end of one run to the next one that nobody asked for, milliseconds. */
+  /** From the end of a run to the next one without a notification; milliseconds. */
   readonly period: number
 }
 
 export interface Loop {
-  /** Has the work done soon. Asked for while it runs, it is done once more. */
+  /** Runs the work soon; during a run, once more after it. */
   notify(): void
-  /** Lets what runs come to its end. Nothing runs after that. */
+  /** Waits for a running task. Nothing runs after that. */
   stop(): Promise<void>
 }
 

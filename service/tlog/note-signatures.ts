@@ -1,13 +1,13 @@
-/** What each known key says of a signed note: the log's own signature, and witnesses' cosignatures. */
+/** Verifies the signatures of a note: the log's own, and cosignatures of witnesses. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { cosignatureTime, noteVerifier } from 'miniseal-protocol/tlog/cosignature'
 import type { SignedNote, VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
-/** What the known keys say of a note. */
+/** Result for the known keys. */
 export interface NoteVerdict {
   readonly good: readonly GoodSignature[]
-  /** A known key is named, and did not sign this: the note is to be refused, whatever else is good. */
+  /** Known keys with invalid signatures: the note must be rejected. */
   readonly bad: readonly VerifierKey[]
 }
 
@@ -19,7 +19,7 @@ export interface GoodSignature {
   readonly cosignedAt: number | undefined
 }
 
-/** Verifies every signature of a known key; those of unknown keys are passed over. */
+/** Signatures of unknown keys are ignored. */
 export function verifyNoteSignatures(
   { text, signatures }: SignedNote,
   keys: readonly VerifierKey[],

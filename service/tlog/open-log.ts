@@ -1,4 +1,4 @@
-/** The log of a running service: everything of it that one process does. */
+/** The log of a running service: sequencing, publishing, witnessing and timestamping in one process. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { LogNames } from '../keys/publication.ts'
@@ -12,15 +12,15 @@ import { createSequencer } from './sequencer.ts'
 import { startTimestamping } from './timestamps.ts'
 import { startWitnessing, type WitnessTarget } from './witnesses.ts'
 
-/** A batch at most every 100 ms, a checkpoint at most every second; a look each second for what others left. */
+/** A batch at most every 100 ms, a checkpoint at most every second; polled each second for entries of other processes. */
 const sequencing = { pause: 100, period: 1_000 }
 const publishing = { pause: 1_000, period: 1_000 }
 
-/** How long a start waits for another process that has an anchor, and how often it looks; milliseconds. */
+/** How long a start waits for a process with a pinned checkpoint, and how often it polls; milliseconds. */
 const checkpointPinPatience = 3_000
 const checkpointPinPause = 200
 
-/** How often a stop tries to take what is staged into the tree. */
+/** Attempts of a stop to sequence pending entries. */
 const lastAttempts = 3
 
 export interface LogOptions extends LogPaths {
@@ -32,18 +32,18 @@ export interface LogOptions extends LogPaths {
   readonly record: (event: LogEvent) => void
 }
 
-/** How far a witness is. */
+/** Progress of a witness. */
 export interface WitnessStatus {
   readonly name: string
-  /** Leaves under the newest checkpoint that it has not cosigned. */
+  /** Entries of the newest checkpoint that it has not cosigned. */
   readonly behind: number
-  /** Seconds since it cosigned last; `null` when it never did. */
+  /** Seconds since its last cosignature; `null`: none yet. */
   readonly age: number | null
-  /** Why the last try failed. */
+  /** Why the last attempt failed. */
   readonly failure: string | null
 }
 
-/** How the log is, for `/readyz`, metrics and commands. */
+/** For `/readyz`, metrics and commands. */
 export interface LogStatus {
   readonly health: 'starting' | 'open' | Refusal
   readonly origin: string
@@ -51,9 +51,9 @@ export interface LogStatus {
   readonly size: number
   /** Leaves under the newest checkpoint; `null` before the first one. */
   readonly checkpointSize: number | null
-  /** Seconds since it was signed. `null` before the first one, and while it is to be signed anew at once. */
+  /** Seconds since it was signed; `null` before the first one and while a reissue is requested. */
   readonly checkpointAge: number | null
-  /** Leaves that have no place yet. */
+  /** Entries that are not sequenced yet. */
   readonly pending: number
   readonly witnesses: readonly WitnessStatus[]
 }
@@ -64,11 +64,11 @@ export interface RunningLog {
   names(): LogNames
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
-  /** Gives every staged leaf its place and signs a last checkpoint. To be called when nothing stages any more. */
+  /** Sequences all pending entries and signs a last checkpoint. Call it when nothing is appended any more. */
   stop(): Promise<void>
 }
 
-/** Starts the log where there is none, and the work on it. Resolves once it is known whether it may go on. */
+/** Opens the log, or starts it. Resolves once its health is known. */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
   const { store, now, record } = options
   const reader = createLogReader(store)
@@ -107,7 +107,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
     gate: {
       assertAcceptingEntries() {
         if (publisher.health().kind === 'open' && !sequencer.isDamaged()) return
-        throw new ProtocolError('unavailable', 'the log cannot go on, so nothing that must be logged is done')
+        throw new ProtocolError('unavailable', 'audit log unavailable; request refused')
       },
       notify: drainLoop.notify,
     },
@@ -123,7 +123,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   }
 }
 
-/** What is left for another process has no checkpoint until that one runs: a database that is busy is asked again. */
+/** Entries left pending get no checkpoint until the next start, so a busy database is retried. */
 async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean>): Promise<void> {
   for (let attempt = 1; attempt <= lastAttempts; attempt++) {
     await drain()
@@ -131,7 +131,7 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
   }
 }
 
-/** A process without an anchor may get one from another process within a moment. */
+/** A process without a pinned checkpoint may get one through another process. */
 async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
   const until = performance.now() + checkpointPinPatience
   for (;;) {

@@ -1,4 +1,4 @@
-/** The names of logs, and their first leaf: how a log begins, and how one goes on where another one broke off. */
+/** Origins of logs, and the first entry of a log, which may cite the log it continues. */
 import { randomBytes } from 'node:crypto'
 import { encodeBase64 } from 'miniseal-protocol/text'
 import { encodeLeaf } from 'miniseal-protocol/tlog/audit-leaf'

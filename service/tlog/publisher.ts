@@ -1,9 +1,8 @@
 /**
  * Signs checkpoints: never one that does not continue what was signed before.
  *
- * Each is proved to continue the last one from the tiles of the database, then kept in the anchor, then put into the
- * database, from where it is served. A process that dies in between has signed what nobody has seen, or what everybody
- * may see: the anchor and the database continue each other either way.
+ * Each is proved consistent with the last one from the tiles of the database, then pinned, then inserted into the database,
+ * from where it is served. After a crash in between, the pinned checkpoint and the database are still consistent.
  */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { type NoteSignature, noteKeyId, parseNote } from 'miniseal-protocol/tlog/signed-note'
@@ -22,24 +21,24 @@ const reissueAge = 600
 
 export interface Publisher {
   /**
-   * Looks whether the log may go on, and signs what is due. One step follows another, whoever asks for them.
+   * Assesses the log and signs what is due. Steps run one after another.
    *
-   * @param isLast signs also when another checkpoint was signed within this second
+   * @param isLast signs even if another checkpoint was signed in this second
    */
   step(isLast?: boolean): Promise<void>
   health(): LogHealth
   /** The largest size that this process knows to be signed. */
   signed(): { readonly log: number; readonly size: number } | undefined
-  /** As the last step found them; all of one moment. */
+  /** As of the last step, consistent with each other. */
   names(): LogNames
 }
 
-/** What a publisher remembers from step to step. */
+/** State between steps. */
 interface Memory {
   health: LogHealth
   names: LogNames & { readonly log: number | undefined }
   signed: { readonly log: number; readonly size: number } | undefined
-  /** The checkpoint that somebody who has an anchor was asked to sign anew. */
+  /** The checkpoint whose reissue was requested from a process with a pinned checkpoint. */
   asked: { readonly log: number; readonly size: number } | undefined
   readonly proved: Proved
 }
@@ -99,7 +98,7 @@ function noLog({ origin }: LogPaths): Memory['names'] {
   return { log: undefined, origin, ended: [] }
 }
 
-/** Read anew only when another log is the newest. Never the new name with the old list: clients keep it for a day. */
+/** Reread only when a new log was started. Origin and list change together: clients cache them for a day. */
 async function namesOf(
   paths: LogPaths,
   known: Memory['names'],
@@ -119,7 +118,7 @@ function nameOf(health: LogHealth): string {
 type Started = Exclude<Assessment, { kind: 'unstarted' }>
 type Sound = Extract<Assessment, { kind: 'sound' }>
 
-/** Starts the first log of the database where there is none; of several processes one does. */
+/** Starts the first log of a database; of several processes exactly one does. */
 async function assessStarted(paths: LogPaths, proved: Proved, now: number): Promise<Started> {
   for (;;) {
     const assessment = await assessLog(paths, proved)
@@ -129,7 +128,7 @@ async function assessStarted(paths: LogPaths, proved: Proved, now: number): Prom
   }
 }
 
-/** What another machine has signed, and the logs that it has started: this one is to know of it after a restore. */
+/** Pins what other machines have signed or started, so that this machine notices a restore. */
 async function recordOtherLogs(
   { store, checkpointPin }: LogPaths,
   memory: Memory,
@@ -145,9 +144,9 @@ async function recordOtherLogs(
 }
 
 /**
- * Without an anchor nothing tells a restored backup from the database that everybody uses, but a process that has one
- * does: it is asked to sign the newest checkpoint anew. Whoever does has found the database to be the one it signed
- * last, since without an anchor nobody signs.
+ * Without a pinned checkpoint a restored backup cannot be told from the live database. A process that has one can: it is
+ * asked to reissue the newest checkpoint. A reissued checkpoint proves that the database matches its pinned checkpoint,
+ * because no process signs without one.
  */
 async function seekPinnedCheckpoint(
   { store, checkpointPin }: LogPaths,
@@ -178,8 +177,7 @@ function signedNote(keyring: Keyring, { origin, size, root }: LogState, at: numb
 }
 
 /**
- * A key came into use or has ended since: that shows at once. But not where a key has signed that is not known here yet:
- * another process knows more.
+ * Keys changed since the last signature. False if an unknown key has signed: another process has newer keys.
  */
 function isSignedOtherwise(keyring: Keyring, last: CheckpointRecord | undefined, note: string): boolean {
   if (last === undefined || last.note === note) return false
@@ -198,7 +196,7 @@ interface Signing {
   readonly signedAt: number
 }
 
-/** The anchor first: what it does not have, nobody outside has seen. */
+/** The pinned checkpoint is written first: nothing is published that is not pinned. */
 async function publish(
   { store, checkpointPin }: LogPaths,
   { log, size }: LogState,

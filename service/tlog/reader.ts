@@ -1,4 +1,4 @@
-/** Looking at the logs of a database: trees, entries, checkpoints, proofs. For receipts, commands and pages. */
+/** Reads the logs of a database: trees, entries, checkpoints, proofs. */
 
 import { LRUCache } from 'lru-cache'
 import { LogError } from 'miniseal-protocol/errors'
@@ -20,14 +20,13 @@ import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
 import { TreeDamaged } from './tree.ts'
 
 /**
- * Reads what is sequenced. The tree can be ahead of the latest checkpoint: what is shown to somebody outside is proved
- * against a checkpoint's size, never against the tree's.
+ * Reads sequenced entries. The tree can be ahead of the latest checkpoint: proofs for the outside must be against the size
+ * of a checkpoint, never of the tree.
  *
- * `log` is the newest one wherever it is left out. Nothing here signs, and nothing trusts an entry for being in the
- * database: whoever must know recomputes.
+ * `log` defaults to the newest one. Entries are returned as stored, without verification.
  */
 export interface LogReader {
-  /** The tree that is written to now, as far as it is sequenced; `undefined` before the first start. */
+  /** The state of the newest log; `undefined` before the first start. */
   state(): Promise<LogState | undefined>
   /** Every log of the database, the oldest first. */
   states(): Promise<readonly LogState[]>
@@ -43,7 +42,7 @@ export interface LogReader {
   entry(globalIndex: number): Promise<LogEntry | undefined>
   /** By the leaf's UUIDv7 (16 bytes) or its leaf hash (32 bytes). */
   entryById(idOrHash: Uint8Array): Promise<LogEntry | undefined>
-  /** Entries from a place on, across logs, at most `count`, in their order. */
+  /** At most `count` entries from a global index on, in order. */
   entries(from: number, count: number): Promise<readonly LogEntry[]>
   /**
    * PATH(position, D[size]) of RFC 6962, the leaf's sibling first.
@@ -61,18 +60,18 @@ export interface LogReader {
   root(size: number, log?: number): Promise<Uint8Array>
 }
 
-// MERGED: The log as the database has it, its tiles through a bounded cache.
+// Reads go to the database; tiles are cached, with a bound.
 
-/** Tiles kept in memory: 8 KiB each, so 4 MiB. */
+/** Cached tiles: 8 KiB each, 4 MiB in all. */
 const cachedTiles = 512
 
-/** The end of all logs. */
+/** Beyond every index. */
 const beyond = Number.MAX_SAFE_INTEGER
 
-/** Reads the logs of one database. Needs nothing but the store: no key, no running service. */
+/** Needs the store only: no keys, no running service. */
 export function createLogReader(store: Store): LogReader {
   const tiles = cacheTiles(store)
-  /** The number of the log that is meant: the one given, or the newest one. */
+  /** The given log, or the newest one. */
   const numberOf = async (log: number | undefined): Promise<number> =>
     log ?? (await store.findLogState())?.log ?? 0
   const sourceOf =
@@ -126,7 +125,7 @@ export async function readBundle(
   return leaves.length === width ? leaves.map(({ leaf }) => leaf) : undefined
 }
 
-/** A tile only ever grows, so that what is kept of it stays right; one that is too short is read anew. */
+/** Tiles only grow, so a cached tile stays valid; one that is too short is reread. */
 function cacheTiles(
   store: Store,
 ): (log: number, level: number, index: number, width: number) => Promise<Uint8Array | undefined> {
@@ -143,7 +142,7 @@ function cacheTiles(
   }
 }
 
-// MERGED: Roots and proofs from tiles: what a plan asks for is fetched, then folded (`crypto/tlog/tree-plan.ts`).
+// Roots and proofs: the nodes of a plan are fetched from tiles and folded (`crypto/tlog/tree-plan.ts`).
 
 /** Gives the first `width` hashes of a tile, or `undefined` where it does not hold so many. */
 export type TileSource = (level: number, index: number, width: number) => Promise<Uint8Array | undefined>

@@ -38,10 +38,10 @@ const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/)
 
 const named = { id: z.uuid(), leaf: base64 }
 
-/** The leaf has no place in the log yet, or no checkpoint covers it: ask again. */
+/** No checkpoint covers the entry yet: retry. */
 export const pendingReceipt = z.strictObject({ ...named, state: z.literal('pending') })
 
-/** The leaf, its place, the hashes up to a checkpoint, and what the caller may see of it. */
+/** The entry, its inclusion proof, a checkpoint, and the disclosed groups. */
 export const provedReceipt = z.strictObject({
   ...named,
   index: z.number().int().min(0),
@@ -84,7 +84,7 @@ interface OwnLeaf {
 
 async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Promise<OwnLeaf | undefined> {
   const { reader, store, keys, blindIndexOf } = parts
-  // It may get its place between the two looks, so there is a third.
+  // It may be sequenced between the two reads, so there is a third.
   const row =
     (await reader.entryById(name)) ?? (await store.findPending(name)) ?? (await reader.entryById(name))
   const tag = blindIndexOf('user', user)

@@ -1,4 +1,4 @@
-/** What an operator decides, because a program cannot: that a log ends here and goes on as another one, or that a database is the right one. */
+/** Recovery decisions of an operator: to continue a log under a new origin, or to trust the database. */
 import type { Store } from '../store/store.ts'
 import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
 import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
@@ -6,25 +6,25 @@ import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
 import { createPublisher } from './publisher.ts'
 
-/** It cannot be done as things are; the message is for the operator. */
+/** Not possible in the present state; the message is for the operator. */
 export class RecoveryRefused extends Error {}
 
-/** The log that was started, and what its first leaf cites. */
+/** The new log, and the checkpoint its first entry cites. */
 export interface NextLog {
   readonly log: number
   readonly origin: string
   readonly previous: Checkpoint | undefined
 }
 
-/** A running service may grow the log while this one is about to end it: so often it is tried again. */
+/** Attempts: running services may extend the log at the same time. */
 const attempts = 50
 
 /**
- * Starts the next log. A log that may go on gets a last checkpoint over all its leaves before; of one that may not, the
- * largest checkpoint that is known is cited. Services that run go on with the next log by themselves.
+ * Starts the next log. A healthy log first gets a checkpoint over all its entries; of an unhealthy one the largest known
+ * checkpoint is cited. Running services continue with the new log.
  *
- * @param base the new origin, or, where it is taken, what it begins with
- * @throws RecoveryRefused when other processes do not let it come to an end.
+ * @param base the new origin, or its prefix if it is taken
+ * @throws RecoveryRefused while other processes keep extending the log.
  */
 export async function startNextLog(paths: LogPaths, base: string, now: number): Promise<NextLog> {
   const { store, checkpointPin, macs } = paths
@@ -44,7 +44,7 @@ export async function startNextLog(paths: LogPaths, base: string, now: number): 
   throw new RecoveryRefused('services keep writing to the log: stop them, and start the new origin then')
 }
 
-/** The state of the log to be ended; all of it is signed, where anything may be signed. */
+/** The final state of the old log, fully signed if it is healthy. */
 async function closeOff(paths: LogPaths, now: number) {
   const state = await paths.store.findLogState()
   if (state === undefined) return undefined
@@ -56,14 +56,14 @@ async function closeOff(paths: LogPaths, now: number) {
   await publisher.step(true)
   const signed = publisher.signed()
   if (publisher.health().kind !== 'open' || signed?.log !== state.log) return state
-  // What was sequenced meanwhile is not signed: the commit is refused, and all of this is done again.
+  // If entries were sequenced meanwhile, the commit is refused and retried.
   const { root, size } = parseCheckpointNote(
     (await paths.store.findCheckpoint(state.log, signed.size))?.note ?? '',
   )
   return { ...state, root, size }
 }
 
-/** The larger one of what the anchor and the database know. Of an anchor that is damaged the database must do. */
+/** The larger of the pinned and the stored checkpoint; the stored one if the pinned one is damaged. */
 async function findLastSigned(
   { store, checkpointPin }: LogPaths,
   origin: string,
@@ -88,7 +88,7 @@ async function findLocked(
   }
 }
 
-/** A name under which anything was ever signed here is not used again. */
+/** An origin is never reused. */
 async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: string): Promise<boolean> {
   if ((await store.listLogStates()).some((state) => state.origin === origin)) return true
   if ((await checkpointPin.findSuccessor(origin)) !== undefined) return true
@@ -101,10 +101,10 @@ async function isTaken(store: Store, checkpointPin: CheckpointPin, origin: strin
 }
 
 /**
- * Makes the anchor of this machine from the database: the operator says that it was not put back from a backup.
+ * Pins the newest checkpoint of the database: the operator asserts that it was not restored from a backup.
  *
- * @returns the checkpoint that is kept from now on
- * @throws RecoveryRefused unless an anchor is all that is missing.
+ * @returns the pinned checkpoint
+ * @throws RecoveryRefused unless the pinned checkpoint is all that is missing.
  */
 export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
   const assessment = await assessLog(paths)

@@ -1,8 +1,8 @@
 /**
- * Seals: what the service itself has written into the log's tables, told from what somebody else put there.
+ * Row MACs: they authenticate rows of the log's tables that no checkpoint covers yet.
  *
- * Between a leaf's commit and the first checkpoint over it no signature covers it. Whoever may write the database, and
- * has no key of the service, could add leaves there, and have the service sign them.
+ * Between the commit of an entry and its first checkpoint no signature covers it. Without MACs an attacker with write access
+ * to the database could add entries and have the service sign them.
  */
 import { createHmac } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -12,15 +12,15 @@ import type { Grow } from '../store/tlog-sequence.ts'
 import type { LogState } from '../store/tlog-tree.ts'
 import { growTree, TreeDamaged } from './tree.ts'
 
-/** Makes macs: 32 bytes each. */
+/** Computes MACs of 32 bytes. */
 export interface RowMacs {
-  /** Of a leaf that waits for its place. */
+  /** Of a pending entry, by its leaf hash. */
   ofEntry(hash: Uint8Array): Uint8Array
-  /** Of a tree as far as it is sequenced. */
+  /** Of the state of a tree. */
   ofState(state: Omit<LogState, 'mac'>): Uint8Array
 }
 
-/** They are made from the lookup key, which every process has and which never changes. */
+/** Derived from the lookup key, which every process has and which never changes. */
 export function createRowMacs(lookupKey: Uint8Array): RowMacs {
   const key = createHmac('sha256', lookupKey).update('audit/log-seal').digest()
   const mac = (what: string, bytes: Uint8Array): Uint8Array =>
@@ -37,7 +37,7 @@ export function isAuthentic(macs: RowMacs, state: LogState): boolean {
 }
 
 /**
- * Takes leaves into the tree that the service has sealed, and macs the tree that they give.
+ * Extends an authenticated tree, and authenticates the result.
  *
  * @throws TreeDamaged as {@link growTree}, and where a seal is missing or wrong
  */
@@ -46,7 +46,7 @@ export function growAuthenticated(macs: RowMacs): Grow {
     const { state, pending } = batch
     if (!isAuthentic(macs, state)) throw new TreeDamaged('the state of the tree was changed')
     if (!pending.every((leaf) => isWrittenByService(macs, leaf)))
-      throw new TreeDamaged('a staged leaf is not ours')
+      throw new TreeDamaged('a pending entry is not authentic')
     const growth = growTree(batch)
     const size = state.size + pending.length
     return { ...growth, mac: macs.ofState({ ...state, size, root: growth.root }) }
@@ -54,10 +54,10 @@ export function growAuthenticated(macs: RowMacs): Grow {
 }
 
 /**
- * Whether the service, or one of its commands, has put this leaf where it waits for its place.
+ * Whether the service, or one of its commands, has appended this entry.
  *
- * A command that ends sessions or devices may have no master key, and so no seal. It does nothing that whoever may write
- * the database cannot do, and its leaf says no more than that.
+ * A command that ends sessions or devices may have no master key, and so no MAC. Its entry claims nothing that write access
+ * to the database would not allow anyway.
  */
 export function isWrittenByService(
   macs: RowMacs,

@@ -1,5 +1,5 @@
 /**
- * Details: what is committed to in a leaf, sealed with the key of the person it is about.
+ * Sealed details: the disclosures of an entry, encrypted with the subject's key.
  *
  * ```
  * sealed = nonce(24) ‖ XChaCha20-Poly1305(JSON, associated data = the leaf's id(16))
@@ -11,7 +11,7 @@
 import sodium from 'sodium-native'
 import { randomBytes } from '../keys/sodium-primitives.ts'
 
-/** One group as it is disclosed: whoever has both can recompute its commitment. */
+/** One disclosed group: salt and value give the commitment. */
 export interface OpenedGroup {
   /** 32 bytes. */
   readonly salt: Uint8Array
@@ -26,7 +26,7 @@ const nonceLength = 24
 const tagLength = 16
 const saltLength = 32
 
-/** The platform's own decoder: whole logs are read through it. */
+/** The platform's decoder, for speed: whole logs are read through it. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The commitment to a group, 32 bytes. */
@@ -37,7 +37,7 @@ export function commitmentOf(label: string, { salt, value }: OpenedGroup): Uint8
   return digest
 }
 
-/** @param id the 16 bytes of the leaf's id: a detail that is moved to another leaf does not open */
+/** @param id 16 bytes; associated data, so a detail moved to another entry does not open */
 export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array): Uint8Array {
   const written = [...groups].map(([label, { salt, value }]) => [
     label,
@@ -46,7 +46,7 @@ export function sealDetail(groups: OpenedGroups, id: Uint8Array, key: Uint8Array
   return sealText(JSON.stringify({ groups: Object.fromEntries(written) }), id, key)
 }
 
-/** A text, sealed in the same way. */
+/** Seals a text in the same way. */
 export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Array {
   const plain = Buffer.from(text)
   const nonce = randomBytes(nonceLength)

@@ -1,8 +1,7 @@
 /**
- * Gives staged leaves their places, for as long as the log may go on.
+ * The sequencer: assigns indexes to pending entries while the log is open.
  *
- * Each process sequences what it staged; what a process left behind that died is found by the others. The store lets one
- * of them in at a time, so it does not matter who takes which leaves.
+ * Every process runs one; the store admits one at a time, so any of them may sequence the entries of another.
  */
 import { maxSequenced, type SequenceBatch, type SequenceResult } from '../store/tlog-sequence.ts'
 import type { LogEvent, LogPaths } from './log-health.ts'
@@ -11,13 +10,13 @@ import { growAuthenticated } from './row-macs.ts'
 import { TreeDamaged } from './tree.ts'
 
 export interface Sequencer {
-  /** Takes all that is staged, batch after batch. @throws StoreUnavailable; TreeDamaged */
+  /** Sequences all pending entries, batch by batch. @throws StoreUnavailable; TreeDamaged */
   drain(): Promise<void>
   /** The tree was found to be damaged, and has not been grown since. */
   isDamaged(): boolean
 }
 
-/** The tree is smaller than what was signed: the database was put back while the service ran. */
+/** The tree is smaller than the signed one: the database was restored while the service ran. */
 class TreeBehind extends Error {}
 
 /** Makes the sequencer of one process. */
@@ -58,7 +57,7 @@ function assertNotBehind(publisher: Publisher, { state }: SequenceBatch): void {
   if (signed?.log === state.log && signed.size > state.size) throw new TreeBehind('the tree is behind')
 }
 
-/** A tree that is behind is what the publisher finds, too, and says in its words. */
+/** The publisher reports a tree that is behind. */
 async function explain(publisher: Publisher, { cause }: Extract<SequenceResult, { kind: 'refused' }>) {
   if (!(cause instanceof TreeBehind)) throw cause
   await publisher.step()

@@ -1,4 +1,4 @@
-/** What an operator sets of the log: its name, how long details are kept, and the witnesses that a policy file names (C2SP tlog-policy). */
+/** Settings of the log: origin, retention, timestamp authority, and the witnesses of a policy file (C2SP tlog-policy). */
 import { readFileSync } from 'node:fs'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import { encodePolicy, parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
@@ -9,11 +9,11 @@ import type { WitnessTarget } from './witnesses.ts'
 export interface LogSettings {
   /** (C2SP tlog-checkpoint.) `undefined`: made from the public origin when the log is started. */
   readonly origin: string | undefined
-  /** Asked to cosign each checkpoint. */
+  /** Witnesses that cosign each checkpoint. */
   readonly witnesses: readonly WitnessTarget[]
-  /** What the policy file requires, for clients; `undefined` where it requires nobody. */
+  /** The policy for clients; `undefined` without a quorum. */
   readonly policy: string | undefined
-  /** Of the authority that stamps a checkpoint a day (RFC 3161). `undefined`: none. */
+  /** Timestamp authority (RFC 3161), one token a day; `undefined`: none. */
   readonly timestampUrl: string | undefined
   readonly retention: RetentionSettings
 }
@@ -33,7 +33,7 @@ export function readLogSettings(values: {
   }
 }
 
-/** Those of the file that verifiers use, too. Witnesses without a URL are not asked: they get at the log by themselves. */
+/** Witnesses without a URL are not asked: they poll the log. */
 function readPolicy(path: string | undefined): Pick<LogSettings, 'witnesses' | 'policy'> {
   if (path === undefined) return { witnesses: [], policy: undefined }
   let text: string
@@ -47,7 +47,7 @@ function readPolicy(path: string | undefined): Pick<LogSettings, 'witnesses' | '
     const witnesses = policy.witnesses.flatMap((witness) =>
       witness.url === undefined ? [] : [{ ...witness, url: checkedUrl(witness.url) }],
     )
-    // Clients have the log's keys from the configuration, and ask no witness.
+    // Clients know the log's keys from the configuration and contact no witness.
     const required = {
       ...policy,
       logs: [],
@@ -70,7 +70,7 @@ function checkedUrl(text: string): string {
   return text
 }
 
-/** Plain http is usual for authorities: their answer is signed, and asks for no secret. */
+/** Plain http is common for authorities: the response is signed and nothing is secret. */
 function parseTimestampUrl(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   if (!URL.canParse(text) || !['http:', 'https:'].includes(new URL(text).protocol)) {
@@ -79,9 +79,9 @@ function parseTimestampUrl(text: string | undefined): string | undefined {
   return text
 }
 
-// MERGED: For how long details are kept, by what they are of. Leaves stay for ever.
+// Retention of sealed details, by class. Entries are never deleted.
 
-/** A time as it stands in a leaf, and in seconds. */
+/** A retention period as text in the entry, and in seconds. */
 export interface Retention {
   /** `190d`, `5y` */
   readonly text: string
@@ -89,11 +89,11 @@ export interface Retention {
 }
 
 export interface RetentionSettings {
-  /** Logins, refusals, devices, keys, what auditors read: all that is about the service's own security. */
+  /** Security events: logins, refusals, devices, keys, access by auditors. */
   readonly security: Retention
-  /** Requests that only look. */
+  /** Requests with safe methods. */
   readonly reads: Retention
-  /** Requests that may have an effect: money movements among them. */
+  /** Requests that may have an effect, such as payments. */
   readonly writes: Retention
 }
 
@@ -118,7 +118,7 @@ const defaults: RetentionSettings = {
 }
 
 /**
- * Reads `MINISEAL_RETENTION`; what it does not name keeps its default.
+ * Parses `MINISEAL_RETENTION`; classes it does not name keep their defaults.
  *
  * @throws Error for an unknown or repeated name, or another form, with a message for the operator.
  */
@@ -135,10 +135,10 @@ export function parseRetention(text: string | undefined): RetentionSettings {
   return settings
 }
 
-/** What a request's method says of how long it is kept. */
+/** The retention class of a request, by its method. */
 export type RequestWeight = 'reads' | 'writes'
 
-/** The class of a leaf; `weight` is that of the request it is about, where it is about one. */
+/** @param weight the class of the request, for entries about a request */
 export function retentionOf(
   settings: RetentionSettings,
   kind: LeafKind,

@@ -1,4 +1,4 @@
-/** The keys that details are sealed with: one a person, wrapped by the master key. Without its key a detail is noise. */
+/** Subject keys: one for each user, wrapped by the master key. Sealed details cannot be opened without them. */
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -7,16 +7,16 @@ import { secretContext } from '../keys/wrapping.ts'
 import { type Store, StoreUnavailable } from '../store/store.ts'
 import { subjectIndexLength } from './blind-index.ts'
 
-/** The subject of what is about nobody: system events, refusals of strangers. */
+/** The subject of entries without a user: system events, refusals of strangers. */
 export const serviceSubjectIndex: Uint8Array = new Uint8Array(subjectIndexLength)
 
 /** Finds keys of 32 bytes. `undefined`: there is none, or no more. @throws Error for one that does not open. */
 export type FindSubjectKey = (userBlindIndex: Uint8Array | null) => Promise<Uint8Array | undefined>
 
-/** Keys kept in memory. */
+/** Cached keys. */
 const maxEntries = 4_096
 
-/** Remembers the keys that it finds, so that a whole log can be read: for commands, which end. */
+/** With an unbounded lifetime cache: for commands, not for services. */
 export function createSubjectKeyFinder(
   store: Pick<Store, 'findSubjectKey'>,
   wrapper: SecretWrapper,
@@ -33,26 +33,26 @@ export function createSubjectKeyFinder(
   }
 }
 
-/** A key that details are sealed with, and what holds it in the database while they are committed. */
+/** A subject key, with the row that is locked while entries sealed with it are committed. */
 export interface SubjectKey {
-  /** `null`: the service's own, which nobody destroys. */
+  /** `null`: the service's own key, which is never shredded. */
   readonly subjectIndex: Uint8Array | null
   /** 32 bytes. Secret. */
   readonly key: Uint8Array
   readonly wrapped: Uint8Array
 }
 
-/** The keys of a running service. Made once for each person, whichever process is first. */
+/** The subject keys of a running service; each is created once across processes. */
 export interface SubjectKeys {
-  /** Made where there is none. @throws StoreUnavailable */
+  /** Finds or creates the key. @throws StoreUnavailable */
   of(userBlindIndex: Uint8Array | null): Promise<SubjectKey>
-  /** `undefined`: there is none, or no more. What is remembered may be out of date: see `lock-subject-key`. */
+  /** `undefined`: none, or shredded. The cache may be stale: see `lock-subject-key`. */
   find(userBlindIndex: Uint8Array | null): Promise<SubjectKey | undefined>
-  /** Forgets what is remembered. */
+  /** Drops the key from the cache. */
   drop(userBlindIndex: Uint8Array | null): void
 }
 
-/** A key that was destroyed leaves the memory of every process after so many milliseconds. */
+/** A shredded key leaves the cache of every process after so many milliseconds. */
 const keptFor = 300_000
 const keyLength = 32
 
@@ -86,7 +86,7 @@ export function createSubjectKeys(
       if (known !== undefined) return known
       const subjectIndex = userBlindIndex ?? serviceSubjectIndex
       const keyWrapped = wrapper.wrap(new Uint8Array(randomBytes(keyLength)), contextOf(subjectIndex))
-      // Refused where another process was first: then theirs is read.
+      // Refused if another process was first: its key is read.
       await store.commit([{ kind: 'insert-subject-key', subjectIndex, keyWrapped, createdAt: now() }])
       const made = await read(subjectIndex)
       if (made === undefined)

@@ -1,4 +1,4 @@
-/** Has a time-stamping authority stamp a checkpoint a day (RFC 3161): when the log was so, by the word of somebody else. */
+/** Timestamps one checkpoint a day through a time-stamping authority (RFC 3161). */
 
 import { randomBytes } from 'node:crypto'
 import { ContentInfo, id_signedData, SignedData } from '@peculiar/asn1-cms'
@@ -24,7 +24,7 @@ import type { LogReader } from './reader.ts'
 /** Seconds from one token to the next. */
 const stampPeriod = 86_400
 
-/** How often it is looked at, in milliseconds: an authority that fails is asked again after that. */
+/** Poll period in milliseconds; also the back-off after a failure. */
 const looking = { pause: 1_000, period: 300_000 }
 
 export interface TimestampingOptions {
@@ -44,13 +44,13 @@ export interface Timestamping {
   stop(): Promise<void>
 }
 
-/** Starts asking: the authority for a token, of the newest checkpoint, whenever the last one is a day old. */
+/** Requests a token for the newest checkpoint whenever the last token is a day old. */
 export function startTimestamping(options: TimestampingOptions): Timestamping {
   const { timestampUrl: url, now, onFailure } = options
   if (url === undefined) return { notify: () => {}, stop: async () => {} }
   let failedAt = Number.NEGATIVE_INFINITY
   const work = async (): Promise<void> => {
-    // Checkpoints come each second; an authority that fails does not have to hear of all of them.
+    // Checkpoints come each second; a failing authority is not asked for each of them.
     if (performance.now() < failedAt + looking.period) return
     try {
       await stampWhenDue(options, url, now())
@@ -62,7 +62,7 @@ export function startTimestamping(options: TimestampingOptions): Timestamping {
   return startLoop(work, looking)
 }
 
-/** Over the note's text, which is what the log signs. Of several processes the first one's token is kept. */
+/** The token is over the text of the note. Of several processes the first one's token is stored. */
 async function stampWhenDue({ store, reader }: TimestampingOptions, url: string, now: number): Promise<void> {
   const last = await store.findLastTimestamped()
   if (last !== undefined && last + stampPeriod > now) return
@@ -73,7 +73,8 @@ async function stampWhenDue({ store, reader }: TimestampingOptions, url: string,
   await store.commit([{ kind: 'set-timestamp', log, size, token }])
 }
 
-// MERGED: Timestamps of a time-stamping authority (RFC 3161): that a checkpoint existed at a time, by the word of somebody else. The token is kept as it came. Its signature is for those who trust the authority's certificate, and they check it with their own tools (`openssl ts -verify`); what is checked here is that the token is about this digest and answers this request, so that nobody finds out years later that it never was.
+// The token is stored as received. Its digest and nonce are checked here; its signature is checked by whoever trusts the
+// authority's certificate (`openssl ts -verify`).
 
 const sha256Oid = '2.16.840.1.101.3.4.2.1'
 const digestLength = 32
@@ -83,7 +84,7 @@ const usualDeadline = 10_000
 /** Bytes; a token with its certificates has a few thousand. */
 const maxAnswerLength = 65_536
 
-/** There is no timestamp; the message is short, and safe to keep. */
+/** No timestamp was obtained; the message is short and safe to store. */
 export class TimestampFailed extends Error {
   override readonly name = 'TimestampFailed'
 }

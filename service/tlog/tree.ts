@@ -1,4 +1,4 @@
-/** How the tree of tiles grows at its right edge (C2SP tlog-tiles); the tree itself is in `crypto/`. */
+/** Extends the tree of tiles at its right edge (C2SP tlog-tiles). */
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import * as merkle from 'miniseal-protocol/tlog/merkle'
 import { nodeInTile, tileSpot, tileWidth, widthOfTile } from 'miniseal-protocol/tlog/tiles'
@@ -7,7 +7,7 @@ import { rootPlan } from 'miniseal-protocol/tlog/tree-plan'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { GrownTile, Growth, SequenceBatch } from '../store/tlog-sequence.ts'
 
-/** What the database has of the tree does not give its root: nothing may be built on it. */
+/** The stored tiles do not give the stored root, so the tree must not be extended. */
 export class TreeDamaged extends Error {
   override readonly name = 'TreeDamaged'
 }
@@ -25,7 +25,7 @@ export function emptyRoot(): Uint8Array {
 /** Levels of the tree that a level of tiles stands for. */
 const tileHeight = 8
 
-/** What of a batch the tree is made from. */
+/** The parts of a batch that the tree depends on. */
 export interface GrowingBatch {
   readonly state: Omit<SequenceBatch['state'], 'mac'>
   readonly edge: SequenceBatch['edge']
@@ -33,9 +33,9 @@ export interface GrowingBatch {
 }
 
 /**
- * Takes leaves into the tree.
+ * Appends entries to the tree.
  *
- * @throws TreeDamaged when the edge does not give the root of the state, or a staged leaf does not have its hash.
+ * @throws TreeDamaged when the edge does not give the root of the state, or a pending entry does not have its hash.
  */
 export function growTree({ state, edge, pending }: GrowingBatch): Pick<Growth, 'root' | 'tiles'> {
   const tree = growth.growTree(sodiumPrimitives, state.size, edgeHashes(state.size, edge))
@@ -43,7 +43,7 @@ export function growTree({ state, edge, pending }: GrowingBatch): Pick<Growth, '
     throw new TreeDamaged('the tiles do not give the root of the tree')
   const tiles = new GrowingTiles(state, edge)
   for (const { hash, leaf } of pending) {
-    if (!equalBytes(hashLeaf(leaf), hash)) throw new TreeDamaged('a staged leaf was changed')
+    if (!equalBytes(hashLeaf(leaf), hash)) throw new TreeDamaged('a pending entry was changed')
     for (const node of tree.append(hash)) {
       if (node.level % tileHeight === 0) tiles.add(node.level / tileHeight, node.index, node.hash)
     }
@@ -63,7 +63,7 @@ function edgeHashes(size: number, edge: SequenceBatch['edge']): readonly Uint8Ar
   })
 }
 
-/** Tiles that get hashes, the last one of each level first of all. */
+/** Tiles that change. */
 class GrowingTiles {
   readonly #log: number
   readonly #edge: SequenceBatch['edge']

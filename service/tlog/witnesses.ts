@@ -1,8 +1,7 @@
 /**
- * Has witnesses cosign what was signed. They see size, root and proof, and never an entry.
+ * Requests cosignatures from witnesses. They see size, root and proof, never an entry.
  *
- * Each is asked by itself, one request at a time, and more rarely while it fails. Nothing waits for a witness: one that
- * is down costs its cosignature and nothing else.
+ * Each witness has its own loop: one request at a time, with back-off after failures. Nothing waits for a witness.
  */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, LogError } from 'miniseal-protocol/errors'
@@ -22,20 +21,20 @@ import type { CheckpointRecord, WitnessRecord } from '../store/tlog-tree.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { LogReader } from './reader.ts'
 
-/** A witness that can be asked. */
+/** A witness with an address. */
 export type WitnessTarget = PolicyWitness & { readonly url: string }
 
-/** At most one question a second after a signing; a look now and then for what another process left. Milliseconds. */
+/** At most one request a second after a signature; polled for checkpoints of other processes. Milliseconds. */
 const asking = { pause: 1_000, period: 30_000 }
-/** Between tries of a witness that fails, doubled each time; milliseconds. */
+/** Back-off after a failure, doubled each time; milliseconds. */
 const firstBackoff = 1_000
 const maxBackoff = 300_000
 
-/** How often a cosignature is put down while others put theirs. */
+/** Attempts to store a cosignature while others store theirs. */
 const swapAttempts = 20
 
 export interface Witnessing {
-  /** A checkpoint was signed here: the witnesses are to be asked. Never throws. */
+  /** A checkpoint was signed. Never throws. */
   notify(): void
   stop(): Promise<void>
 }
@@ -46,11 +45,11 @@ export interface WitnessingOptions {
   readonly witnesses: readonly WitnessTarget[]
   /** UNIX seconds. */
   readonly now: () => number
-  /** Told of what is neither an answer nor a witness's fault. */
+  /** For failures that are not the witness's. */
   readonly onFailure: (error: unknown) => void
 }
 
-/** Starts asking. */
+/** Starts one loop for each witness. */
 export function startWitnessing(options: WitnessingOptions): Witnessing {
   const loops = options.witnesses.map((witness) => loopFor(options, witness))
   return {
@@ -79,7 +78,7 @@ function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
   return startLoop(work, asking)
 }
 
-/** @returns whether the witness did its part, or has nothing to do. */
+/** @returns false if the witness failed */
 async function requestCosignature(options: WitnessingOptions, witness: WitnessTarget): Promise<boolean> {
   const { store, reader, now } = options
   const checkpoint = await reader.latestCheckpoint()
@@ -101,12 +100,12 @@ async function requestCosignature(options: WitnessingOptions, witness: WitnessTa
   }
 }
 
-/** It cosigned this checkpoint since it was signed last. */
+/** Whether it has cosigned this checkpoint since it was last signed. */
 function isUpToDate(known: WitnessRecord | undefined, { log, size, signedAt }: CheckpointRecord): boolean {
   return known?.log === log && known.size === size && (known.cosignedAt ?? 0) >= signedAt
 }
 
-/** Asks, and once more with the size that the witness says it has. @throws WitnessFailed */
+/** Retries once with the size that the witness reports. @throws WitnessFailed */
 async function cosignatureOf(
   reader: LogReader,
   witness: WitnessTarget,
@@ -128,7 +127,7 @@ async function cosignatureOf(
   return verifiedLine(witness, note, answer.lines)
 }
 
-/** The line that is this witness's own, and right. Others may stand beside it; they are not kept. */
+/** The witness's own valid signature line; other lines are dropped. */
 function verifiedLine({ key }: WitnessTarget, note: string, lines: string): string {
   try {
     const signatures = parseSignatureLines(lines)
@@ -146,7 +145,7 @@ function verifiedLine({ key }: WitnessTarget, note: string, lines: string): stri
   }
 }
 
-/** Puts the line in the place of an older one of the same key; other witnesses do the same at the same time. */
+/** Replaces the witness's older line, by compare-and-swap. */
 async function keepCosignature(store: Store, { log, size }: CheckpointRecord, line: string): Promise<void> {
   const [own] = parseSignatureLines(line)
   for (let attempt = 1; attempt <= swapAttempts; attempt++) {
@@ -159,9 +158,9 @@ async function keepCosignature(store: Store, { log, size }: CheckpointRecord, li
   }
 }
 
-// MERGED: Asking a witness to cosign a checkpoint (C2SP tlog-witness, `add-checkpoint`).
+// The client of `add-checkpoint` (C2SP tlog-witness).
 
-/** What a witness is asked to believe: that the checkpoint continues the one it saw last. */
+/** The request: the checkpoint, and the proof that it continues the latest one the witness has seen. */
 export interface WitnessRequest {
   /** The size of that one; 0 for a witness that knows nothing of the log. */
   readonly old: number
@@ -177,7 +176,7 @@ export type WitnessAnswer =
   /** The witness saw this size last, and not `old`. */
   | { readonly kind: 'conflict'; readonly size: number }
 
-/** A witness that does not do its part; the message is short and safe to keep. */
+/** A witness failed; the message is short and safe to store. */
 export class WitnessFailed extends Error {
   override readonly name = 'WitnessFailed'
 }

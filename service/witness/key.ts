@@ -1,6 +1,5 @@
 /**
- * The key of a witness: a file that only its owner may read, made once. Other witnesses' tools read it, too: it is a note
- * signer key, `PRIVATE+KEY+<name>+<hex of key id>+<base64 of type ‖ seed>`.
+ * The key of a witness: a file readable by its owner only, created once. Format: note signer key, `PRIVATE+KEY+<name>+<hex of key id>+<base64 of type ‖ seed>`.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -24,18 +23,18 @@ import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 const seedLength = 32
 
-/** A key that cannot be used, for a reason that its owner can mend. */
+/** The key cannot be used, for a reason that the operator can fix. */
 export class WitnessKeyError extends Error {
   override readonly name = 'WitnessKeyError'
 }
 
-/** What others need to know the witness by: a verifier key of type 0x04. */
+/** The witness's verifier key, type 0x04. */
 export function witnessVerifierKey({ name, publicKey }: NoteSigner): string {
   return encodeVerifierKey(sodiumPrimitives, { kind: 'cosignature', name, publicKey })
 }
 
 /**
- * Reads the key, or makes it where there is none.
+ * Reads the key, or creates it.
  *
  * @param name of a new key; of an old one it must be the name, when it is given
  * @throws WitnessKeyError when others may read the file, it holds no key, or one of another name
@@ -60,7 +59,7 @@ function makeKey(path: string, name: string): void {
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   writeDurably(draft, encodeKey(name, new Uint8Array(randomBytes(seedLength))))
   try {
-    // Whole or not at all, and never over a key that another process has just made.
+    // Atomic, and never over a key that another process has just created.
     linkSync(draft, path)
   } catch (error) {
     if (!existsSync(path)) throw error
@@ -104,7 +103,7 @@ function parseKey(text: string, path: string): NoteSigner {
     if (encodeKey(name, seed) !== text) throw new FormatError('not a key')
     return { name, ...sodiumPrimitives.ed25519KeyPair(seed) }
   } catch (error) {
-    // What is wrong with it is not told: it is a secret, or part of one.
+    // No details: the content is a secret.
     if (error instanceof FormatError) throw new WitnessKeyError(`${path} does not hold the key of a witness`)
     throw error
   }

@@ -1,6 +1,6 @@
 /**
- * A log that the witness asks by itself: for a witness that nobody can reach, behind an auditor's own firewall. The
- * proof that it would be sent it makes from the log's tiles (C2SP tlog-tiles).
+ * Follows a log by polling, for a witness behind a firewall. The consistency proof is computed from the log's tiles (C2SP
+ * tlog-tiles).
  */
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeUtf8 } from 'miniseal-protocol/text'
@@ -19,14 +19,13 @@ const deadline = 10_000
 /** Bytes: the longest note. A tile has 8192. */
 const maxAnswerLength = 131_072
 
-/** The log cannot be read; the message is short, and says nothing that the log wrote. */
+/** The log cannot be read. The message is short and contains nothing that the log sent. */
 export class LogUnreadable extends Error {
   override readonly name = 'LogUnreadable'
 }
 
 /**
- * Reads what the log would send: its checkpoint, and how it grew from the one that the witness saw last. Nothing of it is
- * verified, all of it is attacker-controlled.
+ * Reads the checkpoint and a consistency proof from the latest one seen. Unverified and attacker-controlled.
  *
  * @param url of the log, under which `checkpoint` and `tile/…` are
  * @param seen the size of the checkpoint that the witness saw last

@@ -1,4 +1,4 @@
-/** A running witness: its routes, and the logs that it asks by itself. */
+/** A running witness: HTTP server, and followers of the logs that it polls. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
@@ -21,22 +21,22 @@ import {
   parseAddCheckpoint,
 } from './witness.ts'
 
-/** Milliseconds between two looks at a log that is followed. */
+/** Poll period of followed logs; milliseconds. */
 const usualPeriod = 60_000
-/** Milliseconds: slower requests are cut. */
+/** Request timeout in milliseconds. */
 const slowestRequest = 20_000
 
 /** A log that the witness knows. */
 export interface WitnessedLog {
   readonly key: VerifierKey
-  /** Where the witness reads it by itself; otherwise it waits to be asked. */
+  /** Polled if given; otherwise the log sends its checkpoints. */
   readonly url?: string
 }
 
-/** What the witness tells its operator. */
+/** Events for the operator. */
 export type WitnessEvent =
   | { readonly kind: 'seen'; readonly origin: string; readonly size: number }
-  /** The log does not go on from what was seen of it before: it was forked, or set back. */
+  /** The log is inconsistent with its earlier checkpoint: a fork or a rollback. */
   | {
       readonly kind: 'inconsistent'
       readonly origin: string
@@ -58,7 +58,7 @@ export interface WitnessSettings {
   /** UNIX seconds. */
   readonly now: () => number
   readonly onEvent: (event: WitnessEvent) => void
-  /** Milliseconds between two looks at a log that is followed. */
+  /** Poll period of followed logs; milliseconds. */
   readonly period?: number
 }
 
@@ -73,7 +73,7 @@ export async function startWitness(settings: WitnessSettings): Promise<RunningWi
   const store = openWitnessStore(settings.database)
   const witness = createWitness({ keys: logs.map(({ key }) => key), signer, store, now })
   const app = createWitnessApp({
-    witness: told(witness, onEvent),
+    witness: reported(witness, onEvent),
     origins: logs.map(({ key }) => key.name),
     onFailure: (error) => onEvent({ kind: 'failed', error }),
   })
@@ -102,8 +102,8 @@ export async function startWitness(settings: WitnessSettings): Promise<RunningWi
   }
 }
 
-/** The same witness, whose operator hears of what it is asked. */
-function told(witness: Witness, onEvent: WitnessSettings['onEvent']): Witness {
+/** Wraps a witness: requests are reported to the operator. */
+function reported(witness: Witness, onEvent: WitnessSettings['onEvent']): Witness {
   return {
     ...witness,
     addCheckpoint(request) {
@@ -113,7 +113,7 @@ function told(witness: Witness, onEvent: WitnessSettings['onEvent']): Witness {
         onEvent({ kind: 'seen', origin, size })
         return line
       } catch (error) {
-        // Other refusals are the asker's: anybody can send a checkpoint with a wrong proof.
+        // Other refusals are the client's fault: anybody can send a wrong proof.
         if (error instanceof LogForked) onEvent(inconsistency(witness, origin, request, error))
         throw error
       }
@@ -131,7 +131,7 @@ function inconsistency(
   return { kind: 'inconsistent', origin, message, notes: latest === undefined ? [note] : [note, latest] }
 }
 
-/** Looks at a log now and then. @returns what ends it */
+/** Polls a log. @returns a function that stops it */
 function follow(
   witness: Witness,
   origin: string,
@@ -171,7 +171,7 @@ function take(witness: Witness, origin: string, growth: AddCheckpoint): WitnessE
     return { kind: 'seen', origin, size: parseCheckpointNote(growth.note).checkpoint.size }
   } catch (error) {
     if (!(error instanceof CheckpointRefused)) throw error
-    // 400: it has become smaller. 422: its own tiles do not show that it has grown.
+    // 400: the log became smaller. 422: its tiles do not prove consistency.
     if (error.status === 400 || error.status === 422) return inconsistency(witness, origin, growth, error)
     return { kind: 'unreadable', origin, message: error.message }
   }
@@ -183,7 +183,7 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
 }
 
-// MERGED: The routes of a witness (C2SP tlog-witness).
+// Routes (C2SP tlog-witness).
 
 const plainText = 'text/plain; charset=utf-8'
 
@@ -191,7 +191,7 @@ export interface WitnessAppOptions {
   readonly witness: Witness
   /** Of the logs that it knows. */
   readonly origins: readonly string[]
-  /** Told of what is nobody's fault but this witness's: a disk that is full. */
+  /** Internal errors, such as a full disk. */
   readonly onFailure: (error: unknown) => void
 }
 

@@ -1,4 +1,4 @@
-/** What a witness remembers: for each log the checkpoint that it cosigned last, in a small SQLite file of its own. */
+/** The state of a witness: the latest cosigned checkpoint of each log, in a SQLite file. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
@@ -7,15 +7,14 @@ import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 /** Milliseconds that one process waits for another. */
 const busyTimeout = 5_000
 
-/** "MSWI" in ASCII: no other file is opened as a witness's. */
+/** "MSWI" in ASCII, so that no other database is opened by mistake. */
 const applicationId = 0x4d535749
 
 export interface WitnessStore {
   /** The note that was cosigned last, with the signatures that count; `undefined` for a log that was never seen. */
   latest(origin: string): string | undefined
   /**
-   * Replaces what is remembered of a log by what `decide` makes of it, in one step: nobody else writes between, in this
-   * process or another one, and when this returns the new note is on the disk.
+   * Replaces the note of a log by the result of `decide`, atomically across processes; durable on return.
    *
    * @param decide gives the new note; when it throws, nothing changes
    */
@@ -42,7 +41,7 @@ export function openWitnessStore(path: string): WitnessStore {
   const update = connection.transaction((origin: string, decide: (latest: string | undefined) => string) => {
     const note = decide(find.get(origin)?.note)
     const { checkpoint } = parseCheckpointNote(note)
-    // The last line of defence: whatever decided, a log never becomes smaller here.
+    // Defence in depth: a log never becomes smaller here.
     if (put.run(origin, checkpoint.size, note).changes !== 1) throw new Error('a log cannot become smaller')
   })
   return {

@@ -1,4 +1,4 @@
-/** A witness: it cosigns checkpoints of logs that it knows, as long as each is the one before with leaves added. */
+/** A witness (C2SP tlog-witness): cosigns checkpoints of known logs if each is consistent with the one before. */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, LogError } from 'miniseal-protocol/errors'
@@ -23,7 +23,7 @@ export interface WitnessOptions {
 
 export interface Witness {
   /**
-   * Cosigns, or does not. What it has seen is on the disk before it returns.
+   * Cosigns or refuses. The new checkpoint is durable before this returns.
    *
    * @returns its signature line
    * @throws CheckpointRefused
@@ -42,7 +42,7 @@ export function createWitness({ keys, signer, store, now }: WitnessOptions): Wit
         assertGrowth(request, checkpoint, latest === undefined ? undefined : checkpointIn(latest))
         const cosignature = cosign(sodiumPrimitives, note.text, signer, now())
         line = encodeSignatureLine(cosignature)
-        // Other signatures in the note are not for this witness to pass on.
+        // Signatures of others are not passed on.
         return encodeNote({ text: note.text, signatures: [...logSignatures, cosignature] })
       })
       return line
@@ -55,14 +55,19 @@ function checkpointIn(note: string): Checkpoint {
   return parseCheckpointNote(note).checkpoint
 }
 
-// MERGED: What a witness is asked, and what it decides (C2SP tlog-witness, `add-checkpoint`). ``` old <size of the checkpoint that the witness saw last> <base64 of a hash>                0 to 63 times: from there to the new one <empty line> <signed checkpoint> ```
+// The body of `add-checkpoint` (C2SP tlog-witness):
+//
+//   old <size of the latest checkpoint the witness has seen>
+//   <base64 hash>            0 to 63 lines: the consistency proof
+//   <empty line>
+//   <signed checkpoint>
 
 /** The longest note there is, and 63 hashes before it: bytes. */
 export const maxRequestLength = 160 * 1024
 const maxHashes = 63
 
 export interface AddCheckpoint {
-  /** The size of the checkpoint that the witness saw last, as the asker believes. */
+  /** The size of the witness's latest checkpoint, as the client believes. */
   readonly old: number
   /** From there to the new checkpoint. */
   readonly proof: readonly Uint8Array[]
@@ -73,7 +78,7 @@ export interface AddCheckpoint {
 /** The statuses of the protocol. */
 export type RefusalStatus = 400 | 403 | 404 | 409 | 422
 
-/** A checkpoint that is not cosigned. The message is short, and says nothing that the asker wrote. */
+/** A refused checkpoint. The message is short and contains nothing of the request. */
 export class CheckpointRefused extends Error {
   override readonly name = 'CheckpointRefused'
   readonly status: RefusalStatus
@@ -87,7 +92,7 @@ export class CheckpointRefused extends Error {
   }
 }
 
-/** The log has signed two trees of one size. No asker can bring that about, as a wrong proof can be. */
+/** The log has signed two trees of one size; unlike a wrong proof, no client can cause that. */
 export class LogForked extends CheckpointRefused {
   constructor() {
     super(422, 'the log has signed another tree of this size')
@@ -130,8 +135,7 @@ export function authenticate({ note }: AddCheckpoint, keys: readonly VerifierKey
 }
 
 /**
- * Decides, by what the witness saw last, whether it may cosign. Nothing is read here and nothing written, so that both
- * can be one transaction.
+ * Decides whether the witness may cosign. Pure, so that read, decision and write are one transaction.
  *
  * @param latest the checkpoint that the witness cosigned last for this log; `undefined` for none
  * @throws CheckpointRefused 400 for a step back, 409 when the asker is not up to date, 422 for a tree that is not the old

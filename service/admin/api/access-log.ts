@@ -1,4 +1,4 @@
-/** What auditors read and take away is logged before they get it: what cannot be logged is not shown. */
+/** Access log: what auditors read or export is logged first. What cannot be logged is not shown. */
 import type { Context } from 'hono'
 import { LRUCache } from 'lru-cache'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
@@ -7,14 +7,14 @@ import type { LogEntryAccess } from '../../tlog/log-routes.ts'
 import type { AuditContext, AuditParts } from './context.ts'
 import type { AuditFilter } from './search.ts'
 
-/** A live table or a follower of the log asks every few seconds, and is logged once in so many milliseconds. */
+/** Polling readers are logged once in this period; milliseconds. */
 const tailPeriod = 60_000
-/** Live tables, or readers of entries, that are remembered. */
+/** Polling readers in the cache. */
 const maxTails = 1_000
 
 export interface AccessLog {
   /**
-   * Stages a leaf that says who did what, and from which address.
+   * Appends an entry with auditor, action and address.
    *
    * @param facts public: never of a person
    * @throws StoreUnavailable
@@ -24,7 +24,7 @@ export interface AccessLog {
     kind: Extract<LeafKind, 'audit-read' | 'audit-exported'>,
     facts: FlatObject,
   ): Promise<void>
-  /** The same for the next look of a live table, of which one a minute is told. */
+  /** The same for a polling table, at most once a minute. */
   logTailAccess(c: AuditContext, table: string, facts: FlatObject): Promise<void>
 }
 
@@ -43,8 +43,8 @@ export function createAccessLog(parts: AccessLogParts): AccessLog {
 }
 
 /**
- * For whoever reads entries below `/log`: tells of an auditor's reading once a minute. Not of each bundle: who follows the
- * log would write into it with every look, and so have something new to read, for ever.
+ * For reads of entry bundles under `/log`: logged once a minute for each auditor. Logging each bundle would give a follower
+ * of the log new entries to read forever.
  */
 export function createEntryAccessLog(parts: AccessLogParts): LogEntryAccess {
   const appendAccess = createAppendAccess(parts)
@@ -66,7 +66,7 @@ function createAppendAccess({ appender, sender }: AccessLogParts): AppendAccess 
   }
 }
 
-/** Runs `tell` of a key at most once a minute, in this process; the others wait for it, and fail when it failed. */
+/** Runs `logAccess` at most once a minute for each key; concurrent callers share its result. */
 function createOncePerPeriod(): (key: string, logAccess: () => Promise<void>) => Promise<void> {
   const pendingLogs = new LRUCache<string, Promise<void>>({ max: maxTails, ttl: tailPeriod })
   return async (key, logAccess) => {
@@ -77,14 +77,14 @@ function createOncePerPeriod(): (key: string, logAccess: () => Promise<void>) =>
     try {
       await pendingLog
     } catch (error) {
-      // What could not be told is not shown, and is told by the next one that can.
+      // The next call tries again.
       if (pendingLogs.get(key) === pendingLog) pendingLogs.delete(key)
       throw error
     }
   }
 }
 
-/** Which words a filter has, never their values: leaves say nothing about a person. */
+/** The names of the filters, never their values: public facts must not identify a user. */
 export function filterFacts(filter: AuditFilter): FlatObject {
   const names = Object.keys(filter).sort().join(' ')
   return names === '' ? {} : { filters: names }

@@ -1,7 +1,6 @@
 /**
- * Auditors' accounts: a token each, of which the database has only a code that binds it to the account's name, role and
- * times. It takes a key of the service to make: who can write the database makes nobody an auditor, and gives nobody
- * another role or a longer time.
+ * Auditor accounts. The database stores only a MAC that binds the token to name, role and times. Write access to the
+ * database therefore cannot create an auditor, change a role or extend an expiry.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -9,13 +8,13 @@ import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { AuditorRecord, AuditorRole } from '../../store/auditors.ts'
 import type { Store } from '../../store/store.ts'
 
-/** An auditor who has shown a good token. */
+/** An authenticated auditor. */
 export interface Auditor {
   readonly name: string
   readonly role: AuditorRole
 }
 
-/** `undefined` for every token that opens nothing: unknown, malformed, expired, revoked. */
+/** `undefined` for an unknown, malformed, expired or revoked token. */
 export type AuditorVerifier = (token: string) => Promise<Auditor | undefined>
 
 /** What a new account gets. */
@@ -28,23 +27,23 @@ export interface NewAuditor {
   readonly days: number
 }
 
-/** Easy to find where it does not belong: in a repository, in a log, in a chat. */
+/** Recognizable by secret scanners. */
 const prefix = 'msa_'
 
 const pattern = /^msa_[A-Za-z0-9_-]{43}$/
 
-/** Names end up in leaves and file names. */
+/** Names appear in entries and file names. */
 export const auditorName = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
 const dayLength = 86_400
 
-/** What binds accounts to their tokens: made from the lookup key, which every process has and nothing else signs with. */
+/** The MAC key of accounts, derived from the lookup key. */
 export function accountKeyOf(lookupKey: Uint8Array): Uint8Array {
   return new Uint8Array(createHmac('sha256', lookupKey).update('audit/account').digest())
 }
 
 /**
- * Makes an account and its token, which nobody can make again.
+ * Creates an account and its token. The token cannot be recovered.
  *
  * @param key see {@link accountKeyOf}
  * @returns the token; `undefined` when the name belongs to an auditor whose token is still good
@@ -61,7 +60,7 @@ export async function addAuditor(
   return kind === 'committed' ? token : undefined
 }
 
-/** Asks the database each time, so that a revocation holds from the next request on, in every process. */
+/** Reads the database each time: a revocation takes effect with the next request in every process. */
 export function createAuditorVerifier(
   store: Pick<Store, 'listAuditors'>,
   key: Uint8Array,
@@ -75,22 +74,22 @@ export function createAuditorVerifier(
   }
 }
 
-/** By the digest of a token; `undefined` for one that opens nothing any more. */
+/** By the digest of a token; `undefined` if it is not valid. */
 export type FindAuditor = (digest: Uint8Array) => Promise<FoundAuditor | undefined>
 
 export interface FoundAuditor extends Auditor {
-  /** UNIX seconds: whoever signed in up to then is signed out; 0: nobody has. */
+  /** UNIX seconds: sessions up to then are signed out; 0: never. */
   readonly signedOutAt: number
 }
 
-/** For whoever has seen the token before and remembers its digest. Asks the database each time, too. */
+/** For sessions, which store the digest of the token. Reads the database each time, too. */
 export function createAuditorFinder(
   store: Pick<Store, 'listAuditors'>,
   key: Uint8Array,
   now: () => number,
 ): FindAuditor {
   return async (digest) => {
-    // Few: what a token is kept as depends on whose it is, so each account is tried.
+    // The stored MAC depends on the account, so each of the few accounts is tried.
     const found = (await store.listAuditors()).find((record) =>
       equalBytes(record.tokenHash, bind(key, record, digest)),
     )

@@ -1,4 +1,4 @@
-/** What the auditors' API answers, as JSON: the same types for the service and for the pages. */
+/** JSON responses of the auditors' API, shared with the pages. */
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { AuditorRole } from '../../store/auditors.ts'
@@ -10,7 +10,7 @@ export interface SessionAnswer {
   readonly role: AuditorRole
   /** The origin of the newest log. */
   readonly origin: string
-  /** What the service says that its log's keys are: nothing to trust before somebody has compared it. */
+  /** Verifier keys of the log, according to the service: compare them with a copy from elsewhere. */
   readonly keys: readonly string[]
 }
 
@@ -29,7 +29,7 @@ export interface EntryRow {
   readonly result: LeafResult
   readonly code: string | null
   readonly app: string | null
-  /** `erased`: there was more, which nobody can open any more. `damaged`: there is more, and it was changed. */
+  /** `erased`: pruned or shredded. `damaged`: tampered with. */
   readonly detail: 'opened' | 'erased' | 'none' | 'damaged'
   /** Method, path, status. */
   readonly core?: FlatObject

@@ -1,4 +1,4 @@
-/** `/audit/api`: what the auditors' pages ask for. Every answer about the log is logged before it is given. */
+/** `/audit/api`: the API of the auditors' pages. Every access is logged before the response. */
 import { Hono, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
@@ -32,7 +32,7 @@ const tries = { count: 10, seconds: 60 }
 /** Rows of a page. */
 const pageSize = 50
 
-/** How far back a live table looks, in milliseconds: what is older was to be read from pages, which are logged. */
+/** How far back a polling table reads, in milliseconds; older entries are read from pages, which are logged. */
 const tailReach = 120_000
 
 interface Api {
@@ -69,8 +69,8 @@ export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
 }
 
 /**
- * Refuses what another site's page sends, beside SameSite=Strict: reads have an effect here, they are logged.
- * Browsers set both fields; other programs have no cookies of an auditor to be misused.
+ * Rejects cross-site requests, in addition to SameSite=Strict: reads have an effect here, because they are logged. Browsers
+ * send both fields; other programs have no cookie to misuse.
  */
 function assertOwnSite(site: string | undefined, origin: string | undefined, own: string): void {
   const isOwnSite = site === undefined || site === 'same-origin' || site === 'none'
@@ -151,7 +151,7 @@ async function pageAnswer(c: AuditContext, api: Api): Promise<PageAnswer> {
   return { entries: await rowsOf(entries, parts.findKey), next: next === undefined ? null : String(next) }
 }
 
-/** What has come since the last look, of the last two minutes at most. */
+/** Entries after `after`, of the last two minutes at most. */
 async function tailAnswer(
   c: AuditContext,
   api: Api,
@@ -169,7 +169,7 @@ async function tailAnswer(
   return { entries: await rowsOf(newer, parts.findKey), next: null }
 }
 
-/** Holds a slot while an answer is made. */
+/** Holds a slot for the duration of the request. */
 function boundReads(): MiddlewareHandler<AuditEnvironment> {
   const slots = createWorkSlots(readLimit)
   return async function boundRead(c, next) {
@@ -214,10 +214,9 @@ function assertMayDisclose(c: AuditContext): void {
 }
 
 /**
- * The words of the query string, attacker-controlled. @throws FilterError
- * Who is not shown addresses is not told which ones they are by a search either.
+ * The filter of the query string, attacker-controlled. A role that does not see addresses cannot search by address either.
  *
- * @throws AuditRefused
+ * @throws FilterError; AuditRefused
  */
 function filterOf(c: AuditContext): AuditFilter {
   const filter = parseFilter(Object.fromEntries(filterNames.map((name) => [name, c.req.query(name)])))
@@ -234,15 +233,15 @@ async function findEntry({ parts }: Api, name: string): Promise<LogEntry> {
   return entry
 }
 
-// MERGED: How much auditors may ask for at the same time, each of them and all together.
+// Concurrency limits, for each auditor and in all.
 
-/** Of one kind of work. */
+/** Limits of one kind of work. */
 export interface WorkLimit {
   readonly perAuditor: number
   readonly inAll: number
 }
 
-/** Pages, charts, searches and proofs: a page of the browser asks for several at once. */
+/** Searches, charts and proofs: a page loads several at once. */
 export const readLimit: WorkLimit = { perAuditor: 8, inAll: 32 }
 
 /** Exports, from the request to the last byte. */
@@ -250,7 +249,7 @@ export const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
 
 export interface WorkSlots {
   /**
-   * @returns gives the slot back; harmless when repeated
+   * @returns releases the slot; idempotent
    * @throws AuditRefused `too_much_at_once`
    */
   take(auditor: string): () => void

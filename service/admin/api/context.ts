@@ -1,4 +1,4 @@
-/** What the auditors' pages are made from. */
+/** Dependencies of the auditors' API. */
 import type { Context } from 'hono'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { PolicyWitness } from 'miniseal-protocol/tlog/tlog-policy'
@@ -45,5 +45,5 @@ export interface AuditEnvironment {
   readonly Variables: { readonly auditor: Auditor }
 }
 
-/** A request of somebody who is signed in. */
+/** A request of a signed-in auditor. */
 export type AuditContext = Context<AuditEnvironment>

@@ -1,4 +1,4 @@
-/** What auditors take away: entries as a file, and the evidence for one. For those who may disclose, and logged first. */
+/** Downloads: exports and evidence bundles. For auditors with the role `discloser`; logged first. */
 import { type GroupLabel, groupLabels } from 'miniseal-protocol/tlog/audit-leaf'
 import type { LogEntry } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/entry.ts'
@@ -15,13 +15,13 @@ const types: { readonly [F in ExportFormat]: string } = {
 
 export interface ExportParts extends Pick<AuditParts, 'findKey'> {
   readonly search: AuditSearch
-  /** Called once the last byte has left, or nobody wants it any more. May be called again. */
+  /** Called when the stream ends or is cancelled, possibly more than once. */
   readonly onEnd: () => void
 }
 
 /**
- * Everything that a filter finds, as a file that comes page by page. A failure on the way breaks the connection off, so
- * that half a file is not taken for a whole one.
+ * Streams all entries that match, page by page. A failure aborts the connection, so that a partial file is not mistaken for
+ * a complete one.
  */
 export function exportResponse(
   { findKey, search, onEnd }: ExportParts,
@@ -51,14 +51,14 @@ export function exportResponse(
   return new Response(body, { headers: fileHeaders(types[format], `audit.${format}`) })
 }
 
-/** @throws AuditRefused `not_found` for a format that there is not */
+/** @throws AuditRefused `not_found` for an unknown format */
 export function parseFormat(word: string | undefined): ExportFormat {
   if (word === 'csv' || word === 'jsonl') return word
   throw new AuditRefused('not_found')
 }
 
 /**
- * The evidence for one entry, with those of the groups opened that there are: of an erased entry only the proof is left.
+ * The evidence for one entry, with the requested groups that exist; for an erased entry the proof alone.
  *
  * @throws AuditRefused `not_yet` before its first checkpoint
  */

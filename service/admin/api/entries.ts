@@ -1,4 +1,4 @@
-/** An entry as an auditor of a role may see it. */
+/** Entries for auditors: views by role, and export rows. */
 
 import { stringify } from 'csv-stringify/sync'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
@@ -15,18 +15,18 @@ import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts
 import type { AuditParts } from './context.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
 
-/** What the roles show. The address and the device's signature identify a person elsewhere: they are for disclosure. */
+/** Groups by role. Address and device signature identify a user elsewhere, so they need `discloser`. */
 const shown: { readonly [R in AuditorRole]: readonly GroupLabel[] } = {
   reader: ['core', 'pay', 'sub'],
   discloser: groupLabels,
 }
 
-/** Whether a role may take entries away, as a file. */
+/** Whether a role may export and disclose. */
 export function mayDisclose(role: AuditorRole): boolean {
   return role === 'discloser'
 }
 
-/** The rows of a table, opened. One that was changed in the database says so, and hides no other. */
+/** Table rows with opened details. A damaged entry is marked and does not hide others. */
 export async function rowsOf(
   entries: readonly LogEntry[],
   findKey: FindSubjectKey,
@@ -60,7 +60,7 @@ async function rowOf(entry: LogEntry, findKey: FindSubjectKey): Promise<EntryRow
 
 type ReadEntry = Pick<EntryRow, 'detail' | 'facts'> & Pick<OpenedEntry, 'groups'>
 
-/** Who can write the database can change a leaf or a detail: the rest is shown all the same. */
+/** Entries may have been tampered with in the database; the others are still shown. */
 async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<ReadEntry> {
   try {
     const { detail, groups, facts } = await openEntry(entry, findKey)
@@ -71,7 +71,7 @@ async function readEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<Read
   }
 }
 
-/** One entry with everything that proves it, as far as the role goes. */
+/** One entry with its proof and the groups that the role may see. */
 export async function entryAnswer(
   { reader, findKey }: Pick<AuditParts, 'reader' | 'findKey'>,
   entry: LogEntry,
@@ -93,7 +93,7 @@ export async function entryAnswer(
   }
 }
 
-/** Empty where there is none, or none any more. @throws Error for a detail that does not open: it was changed. */
+/** Empty if there is no detail, or its key was shredded. @throws Error for a detail that was tampered with. */
 export async function openGroups(
   { detail, id, userBlindIndex }: LogEntry,
   findKey: FindSubjectKey,
@@ -118,11 +118,11 @@ async function proofOf(
   }
 }
 
-// MERGED: Entries as rows, for spreadsheets and scripts: what is sealed is opened, what is erased is shown as erased.
+// Export rows: sealed details are opened; shredded ones are marked as erased.
 
 export type ExportFormat = 'csv' | 'jsonl'
 
-/** An entry with what it is about. */
+/** An entry with its opened details. */
 export interface OpenedEntry {
   readonly entry: LogEntry
   /** `none`: nothing was ever sealed with it. */
@@ -136,7 +136,7 @@ export interface OpenedEntry {
 /** Entries that are read, opened and written in one turn of the event loop: some milliseconds. */
 export const entriesPerTurn = 50
 
-/** Everything that a filter finds, the newest first, page by page, with other work of the process between pages. */
+/** All matching entries, the newest first, page by page; yields to the event loop between pages. */
 export async function* exportEntries(
   search: AuditSearch,
   filter: AuditFilter,
@@ -152,7 +152,7 @@ export async function* exportEntries(
   } while (before !== undefined)
 }
 
-/** @throws Error for a detail that is there and does not open: it was changed. */
+/** @throws Error for a detail that was tampered with. */
 export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
   const { facts, commitments } = parseLeaf(entry.leaf)
   const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
@@ -166,7 +166,7 @@ export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promi
   return { entry, detail: 'opened', groups: Object.fromEntries(groups), facts }
 }
 
-/** The columns of a CSV; of the groups those that are read most. A JSON line has all. */
+/** CSV columns: the most used members. JSON lines have all of them. */
 const columns = [
   'time',
   'kind',
@@ -203,7 +203,7 @@ export function exportHead(format: ExportFormat): string {
 /** Lines of a format, each with its end. */
 export function exportLines(format: ExportFormat, entries: readonly OpenedEntry[]): string {
   if (format === 'jsonl') return entries.map((opened) => `${JSON.stringify(jsonOf(opened))}\n`).join('')
-  // A cell that begins like a formula is text for whoever opens the file (OWASP, "CSV Injection").
+  // Formulas are escaped (OWASP, "CSV Injection").
   return stringify(entries.map(cellsOf), { escape_formulas: true, record_delimiter: 'windows' })
 }
 
@@ -225,7 +225,7 @@ function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (strin
   return columns.map((column) => plain(row[column] ?? null))
 }
 
-/** Some spreadsheets split a line at other characters than the comma, quoted or not: a formula may begin behind them. */
+/** Some spreadsheets also split cells at these characters, so a formula may begin after them. */
 function plain(cell: string | number | null): string | number | null {
   return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
 }

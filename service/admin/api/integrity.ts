@@ -1,4 +1,4 @@
-/** The state of the log itself: what is signed, who has cosigned it, what is missing from it. */
+/** Integrity of the log: checkpoints, cosignatures, gaps, consistency proofs. */
 
 import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'

@@ -1,4 +1,4 @@
-/** Why an auditor gets no answer (RFC 9457). */
+/** Problems of the auditors' API (RFC 9457). */
 import type { Context } from 'hono'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { AuditProblem, ProblemAnswer } from './answers.ts'
@@ -27,7 +27,7 @@ const retryAfter: Partial<Record<AuditProblem, string>> = {
   unavailable: '2',
 }
 
-/** Refuses what an auditor asks for. The message is the problem's title and holds nothing of the request. */
+/** Rejects a request. The message is the title and contains nothing of the request. */
 export class AuditRefused extends Error {
   readonly code: AuditProblem
   /** The word of the filter. */
@@ -41,7 +41,7 @@ export class AuditRefused extends Error {
   }
 }
 
-/** The answer to what was refused. @throws whatever is no refusal: that is a fault of ours. */
+/** The problem response. @throws every other error: an internal error. */
 export function problemOf(c: Context, thrown: unknown): Response {
   const { code, field } = refusalOf(thrown)
   const { status, title } = problems[code]

@@ -1,4 +1,4 @@
-/** What an auditor asks for, as words: the same for the pages' query string and the options of a command. */
+/** Search filters: the same for the query string of the API and the options of commands. */
 import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
 import { decodeBase64Url, decodeHex } from 'miniseal-protocol/text'
 import type { Store } from '../../store/store.ts'
@@ -6,7 +6,7 @@ import type { LeafResult, LogEntry } from '../../store/tlog-entries.ts'
 import type { LogSearch, TimedResult } from '../../store/tlog-search.ts'
 import type { BlindIndexOf } from '../../tlog/blind-index.ts'
 
-/** The names of the words, in the order in which they are written. */
+/** Filter names, in the order of the query string. */
 export const filterNames = [
   'from',
   'to',
@@ -22,16 +22,16 @@ export const filterNames = [
 
 export type FilterName = (typeof filterNames)[number]
 
-/** Words as they came: attacker-controlled. An empty one is as good as none. */
+/** Attacker-controlled. An empty value counts as absent. */
 export type FilterInput = Readonly<Partial<Record<FilterName, string | undefined>>>
 
-/** What an entry must be; what is absent does not matter. */
+/** Conditions on entries; absent members match everything. */
 export interface AuditFilter {
   /** Milliseconds since 1970: not before. */
   readonly from?: number
   /** Milliseconds since 1970: before this. */
   readonly until?: number
-  /** The pseudonym that backends see. */
+  /** The pairwise subject that backends see. */
   readonly user?: string
   /** The thumbprint of the device's key. */
   readonly device?: string
@@ -50,7 +50,7 @@ export interface AuditFilter {
   readonly hash?: Uint8Array
 }
 
-/** A word that cannot be read. The message is for the auditor and does not quote it. */
+/** An invalid value. The message is for the auditor and does not quote the value. */
 export class FilterError extends Error {
   readonly field: FilterName
 
@@ -63,7 +63,7 @@ export class FilterError extends Error {
 
 const results: readonly LeafResult[] = ['ok', 'refused', 'failed', 'unknown']
 
-/** `undefined`: the word is none. */
+/** `undefined`: invalid. */
 const parsers: { readonly [N in FilterName]: (word: string) => AuditFilter | undefined } = {
   from: (word) => optional('from', findTime(word)),
   to: (word) => optional('until', findTime(word)),
@@ -95,9 +95,9 @@ const expected: { readonly [N in FilterName]: string } = {
 }
 
 /**
- * Reads the words of a filter.
+ * Parses a filter.
  *
- * @throws FilterError for the first word that is none.
+ * @throws FilterError for the first invalid value.
  */
 export function parseFilter(words: FilterInput): AuditFilter {
   let filter: AuditFilter = {}
@@ -129,7 +129,7 @@ function findTime(word: string): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : milliseconds
 }
 
-/** `/wallet/*` is all below the first segment; with more segments than that, nothing could be found by it. */
+/** `/wallet/*` matches everything below the first segment; longer prefixes are not indexed. */
 function parsePath(word: string): AuditFilter | undefined {
   const isArea = word.endsWith('/*')
   const path = isArea ? word.slice(0, -2) : word
@@ -153,7 +153,7 @@ function parseReceipt(word: string): AuditFilter | undefined {
     return { id: decodeHex(word.replaceAll('-', '')) }
   }
   if (/^[0-9a-f]{64}$/.test(word)) return { hash: decodeHex(word) }
-  // As in the response field, `:…:` around base64, and as it is in a path.
+  // Base64 as in the response field (`:…:`), or base64url as in a path.
   const digits = word
     .replace(/^:(.*):$/, '$1')
     .replace(/=$/, '')
@@ -166,16 +166,16 @@ function parseReceipt(word: string): AuditFilter | undefined {
   }
 }
 
-// MERGED: Finding entries of the log for an auditor: a filter in words becomes a search by columns and keyed tags.
+// Search: a filter becomes a query by columns and blind indexes.
 
-/** A page of what was found, the newest first. */
+/** A page of results, the newest first. */
 export interface FoundEntries {
   readonly entries: readonly LogEntry[]
-  /** Where the next page begins; `undefined`: there is no more. */
+  /** Cursor of the next page; `undefined` on the last one. */
   readonly next: number | undefined
 }
 
-/** Searches in the whole log of a database, over all its origins. */
+/** Searches all logs of a database. */
 export interface AuditSearch {
   /**
    * @param before the `next` of the page before; `undefined` for the first page
@@ -186,7 +186,7 @@ export interface AuditSearch {
   times(filter: AuditFilter, limit: number): Promise<readonly TimedResult[]>
 }
 
-/** More than any place. */
+/** Beyond every index. */
 const end = Number.MAX_SAFE_INTEGER
 
 export function createAuditSearch(
@@ -203,7 +203,7 @@ export function createAuditSearch(
   }
 }
 
-/** The columns and tags that a filter asks for. */
+/** The columns and blind indexes of a filter. */
 function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
   const { user, device, ip, path, area, ...columns } = filter
   return {
@@ -216,7 +216,7 @@ function searchOf(filter: AuditFilter, blindIndexOf: BlindIndexOf): LogSearch {
   }
 }
 
-/** A cursor as it came, attacker-controlled: a place in decimal. `undefined` when it is none. */
+/** A cursor: a global index in decimal. Attacker-controlled. `undefined` if malformed. */
 export function findCursor(text: string): number | undefined {
   const globalIndex = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
   return Number.isSafeInteger(globalIndex) ? globalIndex : undefined

@@ -1,9 +1,9 @@
 /**
- * Signing in to the pages: a token once, then a cookie.
+ * Sessions of auditors: a token to sign in, then a cookie.
  *
- * The cookie holds the digest of the token, signed, and two times. The digest opens nothing by itself, and leads to the
- * account, which is looked at with every request: a revocation, and a sign-out, hold from the next one on, in every process
- * and for every copy of the cookie.
+ * The signed cookie holds the digest of the token and two times. The digest grants nothing by itself; the account is read
+ * with every request, so that revocation and sign-out take effect with the next request, in every process and for every
+ * copy of the cookie.
  */
 import { createHmac } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
@@ -15,14 +15,14 @@ import { createAuditorFinder, findTokenDigest } from './accounts.ts'
 import type { AuditEnvironment, AuditParts } from './context.ts'
 import { AuditRefused } from './problems.ts'
 
-/** A cookie that is not used for so long is over; in seconds. */
+/** Idle timeout in seconds. */
 const idle = 1_800
-/** Nobody stays signed in for longer; in seconds. */
+/** Absolute timeout in seconds. */
 const maxLength = 36_000
-/** A cookie that is younger is not written anew; in seconds. */
+/** Minimum age at which the cookie is renewed; in seconds. */
 const renewAfter = 60
 
-/** What signs the cookies of a service: made from the lookup key, which every process has and nothing else signs with. */
+/** The cookie key, derived from the lookup key. */
 export function cookieKeyOf(lookupKey: Uint8Array): Uint8Array {
   return new Uint8Array(createHmac('sha256', lookupKey).update('audit/cookie').digest())
 }
@@ -39,9 +39,9 @@ type SessionParts = Pick<AuditParts, 'store' | 'now' | 'origin' | 'cookieKey' | 
 export interface Sessions {
   /** Sets the cookie. @throws AuditRefused `token_refused` */
   signIn(c: Context, token: string): Promise<Auditor>
-  /** Ends all sessions of the account, in this browser and in others, whoever has a copy of a cookie included. */
+  /** Ends all sessions of the account, in all browsers and for all copies of a cookie. */
   signOut(c: Context): Promise<void>
-  /** Lets those through who are signed in. @throws AuditRefused `signed_out` */
+  /** Requires a session. @throws AuditRefused `signed_out` */
   readonly guard: MiddlewareHandler<AuditEnvironment>
 }
 
@@ -69,7 +69,7 @@ export function createSessions({ store, now, origin, cookieKey, accountKey }: Se
       const digest = findTokenDigest(token)
       const auditor = digest === undefined ? undefined : await find(digest)
       if (digest === undefined || auditor === undefined) throw new AuditRefused('token_refused')
-      // In the second of a sign-out as well: that one is over, this one begins.
+      // A sign-in in the second of a sign-out must be newer than it.
       await keep(c, { digest, since: Math.max(now(), auditor.signedOutAt + 1), seen: now() })
       return auditor
     },
@@ -93,7 +93,7 @@ function isFresh({ since, seen }: SignedIn, now: number): boolean {
   return now - since < maxLength && now - seen < idle
 }
 
-/** `undefined` for what we have not signed: `false` and `undefined` of the cookie's reader. */
+/** `undefined` for a missing or wrongly signed cookie. */
 function parseCookie(value: string | false | undefined): SignedIn | undefined {
   if (value === undefined || value === false) return undefined
   const [, hash = '', since, seen] = /^([A-Za-z0-9_-]{43})\.([0-9]{1,12})\.([0-9]{1,12})$/.exec(value) ?? []

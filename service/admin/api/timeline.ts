@@ -1,4 +1,4 @@
-/** Entries over time, for charts: from the counts of hours where they can say it, else from the entries themselves. */
+/** Charts: from the hourly counts where possible, else from the entries. */
 
 import type { Store } from '../../store/store.ts'
 import type { LeafResult } from '../../store/tlog-entries.ts'
@@ -17,20 +17,20 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-/** Steps that a person can name, in milliseconds. */
+/** Step sizes in milliseconds. */
 const steps = [
   ...[1_000, 5_000, 15_000, minute, 5 * minute, 15 * minute],
   ...[hour, 3 * hour, 6 * hour, 12 * hour, day, 7 * day, 30 * day, 365 * day],
 ]
 const maxBuckets = 120
 
-/** A shorter range is counted from the entries: hours would say little. */
+/** Shorter ranges are counted from the entries. */
 const shortRange = 12 * hour
 
 /** Entries that are counted one by one. */
 const maxScanned = 20_000
 
-/** Where a filter leaves the range open: from the oldest entry until now. */
+/** Open ends default to the oldest entry and to now. */
 export async function rangeOf(
   store: Pick<Store, 'findLogEntry'>,
   { from, until }: Pick<AuditFilter, 'from' | 'until'>,
@@ -44,9 +44,9 @@ export async function rangeOf(
   return { from: Math.floor(begin / step) * step, until: end, step }
 }
 
-/** Sums what happened into the steps of a range. */
+/** Counts by step. */
 export interface Tally {
-  /** What is outside of the range is left out. @param at milliseconds since 1970 */
+  /** Ignored outside the range. @param at milliseconds since 1970 */
   add(at: number, result: LeafResult, entries: number): void
   readonly buckets: readonly TimeBucket[]
 }
@@ -66,7 +66,7 @@ export function createTally({ from, until, step }: Range): Tally {
   }
 }
 
-/** A count of an hour, with its time in the range: an hour that began before the range counts for its first step. */
+/** An hourly count; an hour that began before the range counts for the first step. */
 interface PlacedCount extends HourlyCount {
   /** Milliseconds since 1970. */
   readonly at: number
@@ -82,7 +82,7 @@ export async function* hoursOf(
     for (const count of page) yield { ...count, at: Math.max(count.hour * 1_000, from) }
 }
 
-/** The chart above a table: what the filter finds, in steps. */
+/** The chart above the table: matching entries by step. */
 export async function timelineOf(
   parts: { readonly store: Pick<Store, 'findLogEntry' | 'streamHourlyCounts'>; readonly search: AuditSearch },
   filter: AuditFilter,
@@ -116,12 +116,12 @@ function isAskedFor(count: HourlyCount, { kind, result, code }: AuditFilter): bo
   ].every(([asked, is]) => asked === undefined || asked === is)
 }
 
-// MERGED: What happened in a time, by what it was: from the counts of hours alone.
+// The overview is computed from the hourly counts alone.
 
-/** Codes that have a line of their own. */
+/** Codes with a series of their own. */
 const maxCodes = 20
 
-/** What an auditor does is not what the service is asked for. */
+/** Accesses of auditors are not traffic. */
 const ofAuditors: ReadonlySet<string> = new Set(['audit-read', 'audit-exported'])
 
 /** @param now milliseconds since 1970 */

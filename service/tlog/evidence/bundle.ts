@@ -1,15 +1,15 @@
 /**
- * An evidence bundle: a `.zip` that proves one entry, and shows of it what was chosen, and nothing of anything else.
+ * An evidence bundle: a `.zip` that proves one entry and discloses the chosen groups of it, and nothing else.
  *
  * ```
  * manifest.json                    format, entry, groups, and the SHA-256 of every other file
- * leaf.json  leaf.tlog-proof       the entry's bytes; its place in the log, with checkpoint and cosignatures
+ * leaf.json  leaf.tlog-proof       the entry's bytes; its inclusion proof, with checkpoint and cosignatures
  * checkpoint.txt  checkpoint.sig   what the log's key signed, and the signature, for other tools
  * groups/<label>.json  .bin        salt and value; and the bytes whose SHA-256 is the commitment in the leaf
  * signature-base.txt  signature.bin  device-key.pem      what the device signed (RFC 9421), where `sig` is disclosed
  * enrolment/…                      the entry with which the device's key came to the user, in the same form
  * keys/log.pem  keys/service.json  policy.txt            the keys that count, to be compared with those known elsewhere
- * body.bin                         the request's body, where somebody who has it gave it
+ * body.bin                         the request's body, if it was given
  * README.md  README.zh-CN.md
  * ```
  */
@@ -39,12 +39,12 @@ const manifestShape = z.strictObject({
 
 export type Manifest = z.infer<typeof manifestShape>
 
-/** Bytes of all files together, and of the archive: a bomb is refused before it is unpacked. */
+/** Bytes of all files and of the archive: zip bombs are rejected before unpacking. */
 const largestBundle = 32 * 1_048_576
 const maxFiles = 64
 const fileName = /^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)*(\.[A-Za-z0-9-]+)+$|^README(\.zh-CN)?\.md$/
 
-/** Bytes that are no bundle; the message is for whoever has it. */
+/** Not a bundle; the message is for the user. */
 export class BundleUnreadable extends Error {}
 
 /** The archive, its manifest with it. */
@@ -84,7 +84,7 @@ function unpack(archive: Uint8Array): Readonly<Record<string, Uint8Array>> {
     readonly originalSize: number
   }): boolean => {
     total += originalSize
-    // Of two files of one name each tool would show the one that it likes.
+    // Tools differ in which of two files with one name they show.
     const isNew = names.size < names.add(name).size
     if (total > largestBundle || !isNew || names.size > maxFiles || !fileName.test(name)) {
       throw new BundleUnreadable('the archive holds what no evidence bundle has')
@@ -112,7 +112,7 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-// MERGED: What stands in the files of an evidence bundle. All of it is attacker-controlled.
+// Readers of the bundle's files. All content is attacker-controlled.
 
 /** @throws Error when the bundle has no such file. */
 export function fileOf(files: BundleFiles, name: string): Uint8Array {
@@ -149,8 +149,6 @@ export function findGroup(files: BundleFiles, folder: string, label: string): Fl
   if (!files.has(`${folder}groups/${label}.json`)) return undefined
   return parseGroup(encodeUtf8(groupOf(files, folder, label).value))
 }
-
-// MERGED: Ed25519 public keys as other tools read them: SubjectPublicKeyInfo (RFC 8410, section 4) in PEM.
 
 /** @param publicKey 32 bytes */
 export function publicKeyPem(publicKey: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * Checks an evidence bundle, offline, one step after another. Everything in it is attacker-controlled; what is believed
- * is what the caller knows from elsewhere.
+ * Verifies an evidence bundle offline, step by step. Its content is attacker-controlled; the trust anchors are what the
+ * caller knows from elsewhere.
  */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { contentDigest } from 'miniseal-protocol/http-signatures/content-digest'
@@ -48,27 +48,27 @@ export type StepName =
 
 export interface Step {
   readonly name: StepName
-  /** `skipped`: the bundle has nothing for it, or nobody said what to compare with. */
+  /** `skipped`: nothing to check, or nothing to compare with. */
   readonly outcome: 'ok' | 'failed' | 'skipped'
-  /** What was found, in few words of English: an id, a size, a key, a reason. */
+  /** Short English text: an id, a size, a key, a reason. */
   readonly detail: string
 }
 
-/** What is known from elsewhere. */
+/** Trust anchors, from a source other than the bundle. */
 export interface KnownFromElsewhere {
   readonly vkeys: readonly VerifierKey[]
   readonly policy: TlogPolicy | undefined
   /** The service's `MINISEAL_ORIGIN`; without it, the log's name must begin with the authority that was signed. */
   readonly origin?: string | undefined
-  /** The request's body, from whoever has it. */
+  /** The request's body, if available. */
   readonly body: Uint8Array | undefined
 }
 
 type Outcome = readonly ['ok' | 'failed' | 'skipped', string]
 
 /**
- * `holds`: no step has failed, and the log's key is one known from elsewhere. `fits`: none has failed, and nobody said
- * which key the log has: whoever made the bundle may have made the log.
+ * `holds`: no step failed and the log's key is known from elsewhere. `fits`: no step failed but the log's key was not
+ * checked, so whoever made the bundle may have made the log.
  */
 export type Verdict = 'holds' | 'fits' | 'fails'
 
@@ -100,7 +100,7 @@ export function checkEvidence(bundle: ReadBundle, known: KnownFromElsewhere): re
   })
 }
 
-/** What cannot be parsed is not what it should be: the step has failed, whatever the parser says. */
+/** A parse error fails the step. */
 function guarded(run: () => Outcome): Outcome {
   try {
     return run()
@@ -121,7 +121,7 @@ function checkLeaf({ manifest, files }: ReadBundle): Outcome {
   return ['ok', `${id} ${kind} ${result} ${new Date(at).toISOString()}`]
 }
 
-/** The keys that count: those known from elsewhere, or for want of them those of the bundle. */
+/** The known keys, or without any those of the bundle. */
 function keysFor(files: BundleFiles, { vkeys, policy }: KnownFromElsewhere): TlogPolicy {
   if (policy !== undefined) return policy
   const given = vkeys.filter(({ kind }) => kind === 'ed25519')
@@ -154,7 +154,7 @@ function checkSigned(files: BundleFiles, folder: string, known: KnownFromElsewhe
   return ['ok', `${checkpoint.origin}, ${checkpoint.size} entries`]
 }
 
-/** The checkpoint of the proof, and the files that say it once more for other tools. */
+/** The checkpoint of the proof, and its copies for other tools. */
 function checkCheckpoint({ manifest, files }: ReadBundle, known: KnownFromElsewhere): Outcome {
   const { checkpoint, note } = parseCheckpointNote(proofOf(files, '').checkpoint)
   if (manifest.origin !== checkpoint.origin) return ['failed', 'the manifest names another log']
@@ -240,7 +240,7 @@ function checkSignature(files: BundleFiles): Outcome {
   return isGood ? ['ok', `device ${keyid}`] : ['failed', 'the device has not signed this']
 }
 
-/** What the device signed is what the entry says was asked: there, then, and in these words. */
+/** The signed request equals the logged one: authority, time, method, path, key. */
 function checkRequest(files: BundleFiles, { origin }: KnownFromElsewhere): Outcome {
   const sig = findGroup(files, '', 'sig')
   if (sig === undefined) return ['skipped', 'the signature is not disclosed']
@@ -258,7 +258,7 @@ function checkRequest(files: BundleFiles, { origin }: KnownFromElsewhere): Outco
   return ['ok', `${core.method} ${core.path}`]
 }
 
-/** The digest that the device signed, and the one that was logged, are one. */
+/** The signed digest equals the logged one. */
 function checkPayload(files: BundleFiles): Outcome {
   const [sig, pay] = [findGroup(files, '', 'sig'), findGroup(files, '', 'pay')]
   if (sig === undefined || pay === undefined)
@@ -306,7 +306,7 @@ function checkEnrolment(files: BundleFiles, known: KnownFromElsewhere): Outcome 
   return ['ok', `${kind} ${new Date(at).toISOString()}`]
 }
 
-// MERGED: Whether what a device signed and what an entry says are the same request.
+// Comparison of the signed request with the entry.
 
 /** The window of the service, and the time that a request may have waited for the check, in seconds. */
 const past = 130
@@ -316,7 +316,7 @@ const future = 70
 export function differingMember({ values }: RequestBase, core: FlatObject): string | undefined {
   const query = values.get('@query') ?? ''
   const path = `${values.get('@path') ?? ''}${query === '?' ? '' : query}`
-  // The log keeps the beginning of a long one.
+  // The log truncates long keys.
   const key = values.get('idempotency-key')?.slice(0, maxKeyLength)
   if (core.method !== values.get('@method')) return 'the method'
   if (core.path !== path) return 'the path'

@@ -1,4 +1,4 @@
-/** Makes the evidence for one entry: what its leaf commits to, as far as it is chosen, and the proofs around it. */
+/** Makes the evidence bundle of one entry: the chosen disclosures and the proofs. */
 
 import { decodeBase64, decodeBase64Url, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
@@ -24,7 +24,7 @@ import type { BundleFiles } from './bundle.ts'
 import { committedBytes, publicKeyPem, writeBundle } from './bundle.ts'
 import { evidenceReadme } from './readme.ts'
 
-/** Why there is no evidence; the message is for the auditor. */
+/** No evidence can be made; the message is for the auditor. */
 export class EvidenceRefused extends Error {}
 
 export interface EvidenceSources {
@@ -41,7 +41,7 @@ export interface EvidenceSources {
 
 export interface EvidenceChoice {
   readonly groups: readonly GroupLabel[]
-  /** The request's body, from whoever has it. */
+  /** The request's body, if available. */
   readonly body: Uint8Array | undefined
 }
 
@@ -162,8 +162,8 @@ function signatureFiles(chosen: OpenedGroups): readonly [string, Uint8Array][] {
 }
 
 /**
- * The entry with which the device came: the oldest of its enrolment. Only where the chosen groups show the device and
- * its user anyway, and only when it is about that same user: nothing of anybody else gets in.
+ * The oldest entry that enrolled the device. Only if the chosen groups disclose device and user anyway, and only for the
+ * same user, so that nothing about others is disclosed.
  */
 async function enrolmentFiles(
   sources: EvidenceSources,

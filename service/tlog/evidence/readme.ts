@@ -1,4 +1,4 @@
-/** What stands beside the evidence, for people who have never heard of the service. */
+/** The README files of a bundle, for readers who do not know the service. */
 
 /** @returns the files `README.md` and `README.zh-CN.md` */
 export function evidenceReadme(

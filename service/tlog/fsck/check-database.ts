@@ -1,4 +1,4 @@
-/** Checks every log of a database, believing nothing of it. */
+/** Checks every log of a database; nothing in the database is trusted. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { Store } from '../../store/store.ts'
@@ -14,7 +14,7 @@ import { databaseLog } from './database-log.ts'
 import type { Findings } from './findings.ts'
 import { hashLeaf, tileWidth } from './recomputed-tree.ts'
 
-/** A tree that somebody outside the database says a log had. */
+/** A tree of a log according to a source outside the database. */
 export interface ClaimedTree extends SignedTree {
   readonly origin: string
 }
@@ -24,26 +24,26 @@ export interface DatabaseCheck {
   readonly findings: Findings
   /** Of each log, by its origin. */
   readonly keysOf: (origin: string) => readonly VerifierKey[]
-  /** From the anchor, from witnesses, from an earlier check. */
+  /** From the pinned checkpoint, witnesses, an earlier check. */
   readonly claimed: readonly ClaimedTree[]
   /** `undefined`: details stay sealed. */
   readonly checkDetail: CheckDetail | undefined
-  /** Is given each staged leaf that the service has sealed. */
+  /** Called for each authentic pending entry. */
   readonly seePending: ((leaf: Uint8Array) => void) | undefined
-  /** `undefined`: nothing tells what somebody else put where no checkpoint covers it yet. */
+  /** `undefined`: rows that no checkpoint covers are not authenticated. */
   readonly macs: RowMacs | undefined
   /** Where an earlier check ended, by origin; empty: everything is checked. */
   readonly since: ReadonlyMap<string, VerifiedTree>
   readonly onProgress: (done: number, total: number) => void
 }
 
-/** What was looked at. */
+/** Totals of the check. */
 export interface DatabaseReport {
   readonly logs: readonly CheckedLog[]
   /** Entries that were read and hashed. */
   readonly entries: number
   readonly checkpoints: number
-  /** Leaves that wait for their place. */
+  /** Pending entries. */
   readonly staged: number
 }
 
@@ -73,7 +73,7 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   return { logs, entries, checkpoints, staged: await checkPending(check) }
 }
 
-/** Logs are numbered without a gap, and nobody outside knows one that is not there. */
+/** Log numbers have no gaps, and every claimed log exists. */
 function checkStates(states: readonly LogState[], { claimed, findings, macs }: DatabaseCheck): void {
   for (const [expected, state] of states.entries()) {
     const { log } = state
@@ -134,7 +134,7 @@ function tilesOf(size: number): number {
   return tiles
 }
 
-/** Entries of a log that the table of logs does not name. */
+/** Entries that belong to no log. */
 async function reportStrays(store: Store, states: readonly LogState[], findings: Findings): Promise<void> {
   const numbers = new Set(states.map(({ log }) => log))
   let from = Number.MIN_SAFE_INTEGER
@@ -153,17 +153,17 @@ async function reportStrays(store: Store, states: readonly LogState[], findings:
 
 const stagedBatch = 1_000
 
-/** @returns how many wait, as far as they were looked at */
+/** @returns the number of pending entries checked */
 async function checkPending({ store, findings, macs, seePending }: DatabaseCheck): Promise<number> {
   const pending = await store.listPending(stagedBatch)
   for (const row of pending) {
-    const location = `staged leaf ${Buffer.from(row.id).toString('hex')}`
+    const location = `pending entry ${Buffer.from(row.id).toString('hex')}`
     const isWhole = equalBytes(hashLeaf(row.leaf), row.hash)
     if (!isWhole) {
       findings.report('pending-changed', location, 'its stored hash is not the hash of its bytes')
     }
     if ((await store.findLogEntryById(row.id)) !== undefined) {
-      findings.report('pending-changed', location, 'it has its place already')
+      findings.report('pending-changed', location, 'it is already sequenced')
     }
     if (macs !== undefined && !isWrittenByService(macs, row)) {
       findings.report('pending-changed', location, 'the service did not put it there')
@@ -175,7 +175,7 @@ async function checkPending({ store, findings, macs, seePending }: DatabaseCheck
   return pending.length
 }
 
-// MERGED: The counts that charts are drawn from, made anew from the entries.
+// Hourly counts, recomputed from the entries.
 
 export interface HourTally {
   /** @param at milliseconds since 1970 */

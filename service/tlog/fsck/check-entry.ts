@@ -1,4 +1,4 @@
-/** What a leaf says of itself, read anew from its bytes, and compared with the columns that it is found by. */
+/** Checks one entry: its columns against the entry's bytes, its sealed details against commitments and blind indexes. */
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { decodeHex } from 'miniseal-protocol/text'
 import { parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
@@ -10,7 +10,7 @@ import { commitmentOf, openDetail } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { Findings } from './findings.ts'
 
-/** A leaf's members as far as a check needs them. */
+/** The members of an entry that the check needs. */
 export interface ReadLeaf {
   /** 16 bytes. */
   readonly id: Uint8Array
@@ -22,7 +22,7 @@ export interface ReadLeaf {
   readonly app: string
   /** Of a refusal, where it is a public fact; else it is in a group. */
   readonly code: string | undefined
-  /** For how long its detail is kept, in seconds; `undefined` where its class is not told as a time. */
+  /** Retention of its detail in seconds; `undefined` if unparsable. */
   readonly retentionSeconds: number | undefined
   /** Commitments to groups, base64, by label. */
   readonly commitments: ReadonlyMap<string, string>
@@ -80,7 +80,7 @@ function textOf(value: unknown): string {
 }
 
 /**
- * Compares the columns of a row with its leaf: a row that is found by something else than what was logged hides it.
+ * Compares the columns of a row with its entry: a changed column would hide the entry from searches.
  *
  * @returns the leaf; `undefined` when its bytes are none, which is a finding
  */
@@ -106,9 +106,9 @@ export function checkColumns(row: PendingEntry, location: string, findings: Find
   return leaf
 }
 
-// MERGED: Opens the sealed part of an entry and compares it with the leaf's commitments, and with the tags it is found by.
+// Sealed details are opened and compared with the entry's commitments and blind indexes.
 
-/** What became of the details. */
+/** Counts of details. */
 export interface DetailCount {
   opened: number
   /** Pruned after their time, or there never was anything. */
@@ -120,7 +120,7 @@ export interface DetailCount {
 export interface DetailCheck {
   readonly check: CheckDetail
   readonly count: Readonly<DetailCount>
-  /** An entry of the service's own that waits for its place: it may tell of an erasure that is done already. */
+  /** For authentic pending entries: they may record an erasure. */
   readonly seePending: (leaf: Uint8Array) => void
   /** To be called when every entry was seen. */
   finish(): void
@@ -134,13 +134,13 @@ export interface DetailCheckOptions {
   readonly now: number
 }
 
-/** Without the master key there is no such check. */
+/** Needs the master key. */
 export function checkDetails({ findKey, blindIndexOf, findings, now }: DetailCheckOptions): DetailCheck {
   const count: DetailCount = { opened: 0, absent: 0, erased: 0 }
   let erasures = 0
   let firstErased: string | undefined
   const passOver = (leaf: ReadLeaf, location: string): void => {
-    // By the leaf, not by the column: who writes columns could let a detail end when it suits them.
+    // By the entry, not the column, which an attacker could change.
     const isOver = leaf.commitments.size === 0 || leaf.at / 1000 + (leaf.retentionSeconds ?? 0) <= now
     if (isOver) {
       count.absent++
@@ -227,7 +227,7 @@ function compareTags(
   }
 }
 
-/** The texts of a group; what is no text is of no use here. */
+/** The text members of a group. */
 function membersOf(groups: OpenedGroups, label: string): Readonly<Record<string, string>> {
   const value: unknown = JSON.parse(groups.get(label)?.value ?? '{}')
   const members = typeof value === 'object' && value !== null ? Object.entries(value) : []

@@ -1,6 +1,6 @@
 /**
- * Recomputes a log's tree from its entries and compares everything that is said about it: every stored leaf hash, every
- * tile of every level, the root, and every tree that was ever signed.
+ * Recomputes the tree of a log from its entries and compares every stored leaf hash, every tile of every level, the root,
+ * and every signed tree.
  *
  * Memory is bounded: one tile a level, one batch of entries.
  */
@@ -9,7 +9,7 @@ import type { Findings } from './findings.ts'
 import type { ComputedTile, GrowingTree } from './recomputed-tree.ts'
 import { growTree, hashLeaf, tileWidth } from './recomputed-tree.ts'
 
-/** What is done with each batch of entries besides. */
+/** Called with each batch of entries. */
 export type InspectEntries<E> = (entries: readonly E[]) => Promise<void> | void
 
 export interface TreeCheck<E extends FoundEntry> {
@@ -21,7 +21,7 @@ export interface TreeCheck<E extends FoundEntry> {
   readonly onProgress?: (done: number, total: number) => void
 }
 
-/** The tree as its entries give it. */
+/** The recomputed tree. */
 export interface CheckedTree {
   readonly size: number
   readonly root: Uint8Array
@@ -44,7 +44,7 @@ class TreeRun<E extends FoundEntry> {
   readonly #filled: ComputedTile[] = []
   #tree: GrowingTree
   #next: SignedTree | undefined
-  /** Signed trees that contradict the entries, and those that are larger than the log: one cause each, told once. */
+  /** Signed trees that contradict the entries, and those larger than the log: one finding each. */
   readonly #contradicting = new Several()
   readonly #beyond = new Several()
   #tile: { readonly index: number; readonly hashes: Uint8Array | undefined } | undefined
@@ -62,7 +62,7 @@ class TreeRun<E extends FoundEntry> {
     const { since, source } = this.#check
     if (since !== undefined && since.size > 0) {
       const tree = growTree((tile) => this.#filled.push(tile), since.size, await edgeOf(source, since.size))
-      // Otherwise the tiles are not those of the tree that was good: all is computed anew.
+      // Otherwise everything is recomputed.
       if (equalBytes(tree.root(), since.root)) this.#tree = tree
     }
     this.#signed = source.signedTrees(this.#tree.size)[Symbol.asyncIterator]()
@@ -115,8 +115,8 @@ class TreeRun<E extends FoundEntry> {
   }
 
   /**
-   * Of three witnesses to a leaf's hash, its bytes, the column and the tile, two that agree are believed, so that the
-   * finding is about the third, and what follows is not drowned by it.
+   * A leaf hash has three sources: the bytes, the column and the tile. The majority is used, so that one finding names the
+   * odd one out and the rest can be checked.
    */
   async #hashOf({ index, leaf, hash }: E): Promise<Uint8Array> {
     const { findings } = this.#check
@@ -202,7 +202,7 @@ class TreeRun<E extends FoundEntry> {
   }
 }
 
-/** Signed trees of which the same is to be said. */
+/** Signed trees that share one finding. */
 class Several {
   #count = 0
   first: SignedTree | undefined
@@ -220,7 +220,7 @@ class Several {
   }
 }
 
-/** The tiles that a tree of this size ends in, as they are stored. */
+/** The stored tiles at the right edge of a tree of this size. */
 async function edgeOf(source: LogSource, size: number): Promise<readonly Uint8Array[]> {
   const edge: Uint8Array[] = []
   for (let level = 0; tileWidth ** level <= size; level++) {
@@ -238,16 +238,16 @@ function differenceOf(a: Uint8Array, b: Uint8Array): number {
 
 /** Where a log is read from that is to be checked: a database, or its tiles over HTTP. */
 
-/** An entry as it is found, nothing of it believed. */
+/** An unverified entry. */
 export interface FoundEntry {
   readonly index: number
-  /** `undefined`: nobody shows it, and its hash stands for it. */
+  /** `undefined` if only the hash is available. */
   readonly leaf: Uint8Array | undefined
   /** The leaf hash as it is stored beside it, where it is. */
   readonly hash?: Uint8Array
 }
 
-/** A tree that the log had at some time, from somebody who is believed: its root is to be found again. */
+/** A trusted statement about an earlier tree, whose root must be reproduced. */
 export interface SignedTree {
   readonly size: number
   /** 32 bytes. */
@@ -258,7 +258,7 @@ export interface SignedTree {
 
 /** One log under test. */
 export interface LogSource<E extends FoundEntry = FoundEntry> {
-  /** `log 0`, for places. */
+  /** `log 0`, for locations. */
   readonly name: string
   /** What the tree is said to be now. */
   readonly size: number
@@ -271,7 +271,7 @@ export interface LogSource<E extends FoundEntry = FoundEntry> {
   signedTrees(from: number): AsyncIterable<SignedTree>
 }
 
-/** Where a check goes on: what an earlier one found to be good. */
+/** The result of an earlier check, from which the next one continues. */
 export interface VerifiedTree {
   readonly size: number
   readonly root: Uint8Array

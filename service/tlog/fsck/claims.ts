@@ -1,4 +1,4 @@
-/** What is known of a log outside its database: the anchor, checkpoints that somebody kept, an earlier check. */
+/** Statements about a log from outside its database: pinned checkpoints, checkpoints of witnesses and auditors. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from 'miniseal-protocol/bytes'
@@ -15,11 +15,11 @@ import type { Findings } from './findings.ts'
 
 export type KeysOf = (origin: string) => readonly VerifierKey[]
 
-/** Why a checkpoint that was handed in cannot be used. */
+/** A given checkpoint cannot be used. */
 export class ClaimRefused extends Error {}
 
 /**
- * Reads a checkpoint that an auditor or a witness kept.
+ * Reads a checkpoint from an auditor or a witness.
  *
  * @param named what it is called in findings
  * @throws ClaimRefused when it is no checkpoint, or no known key of the log or of a witness signed it.
@@ -41,7 +41,7 @@ function parseClaim(note: string, named: string): NotedCheckpoint {
   }
 }
 
-/** A file of the anchor as it was found. */
+/** A pinned checkpoint as read. */
 export interface PinnedCheckpointFile {
   readonly name: string
   /** The signed note, or why there is none. */
@@ -49,8 +49,8 @@ export interface PinnedCheckpointFile {
 }
 
 /**
- * Reads the anchor in a data folder, one checkpoint for each origin. To be read before the database: what is signed
- * meanwhile would look as if it were missing there.
+ * Reads the pinned checkpoints in a data folder, one for each origin. Must be read before the database: what is signed
+ * meanwhile would seem to be missing there.
  */
 export async function readPinnedCheckpoints(dataFolder: string): Promise<readonly PinnedCheckpointFile[]> {
   const checkpointPin = openCheckpointPin(dataFolder)
@@ -66,7 +66,7 @@ export async function readPinnedCheckpoints(dataFolder: string): Promise<readonl
   )
 }
 
-/** What the anchor says, as far as a known key has signed it; the rest is a finding. */
+/** The pinned checkpoints that a known key has signed; others are findings. */
 export function pinnedCheckpointClaims(
   files: readonly PinnedCheckpointFile[],
   keysOf: KeysOf,
@@ -76,11 +76,11 @@ export function pinnedCheckpointClaims(
     if (found === undefined) return []
     try {
       if (found instanceof Error) throw found
-      return [readClaim(found.note, keysOf, `the anchor of size ${found.size}`)]
+      return [readClaim(found.note, keysOf, `the pinned checkpoint of size ${found.size}`)]
     } catch (error) {
       findings.report(
         'pinned-checkpoint-unreadable',
-        `anchor of ${name}`,
+        `pinned checkpoint of ${name}`,
         error instanceof Error ? error.message : '',
       )
       return []
@@ -101,9 +101,9 @@ export async function readClaimFile(path: string, keysOf: KeysOf): Promise<Claim
   return readClaim(await readFile(path, 'utf8'), keysOf, `the checkpoint of ${path}`)
 }
 
-// MERGED: Losses that the log itself admits: a database was put back, and the log that was started then cites what is gone.
+// Losses that the log itself records: after a restore the next log cites the last checkpoint of the one before.
 
-/** A tree that was signed and is not here any more. */
+/** A signed tree that is no longer in the database. */
 export interface ExplainedLoss {
   readonly origin: string
   /** Entries that were signed. */
@@ -121,11 +121,11 @@ interface Cited {
 }
 
 /**
- * Parts what is claimed into what must be in the database, and what a later log cites as its past. A claim of exactly the
- * tree that is cited is explained by it, and one of our own that is smaller; everything else stays to be found. The first
- * entry of the later log is checked with that log.
+ * Separates claims that must be in the database from those that a later log cites as lost. A citation explains a claim of
+ * exactly the cited tree, and a smaller claim of this machine; all others must be found. The citing entry is checked with
+ * its own log.
  *
- * @param own from the anchor and from earlier checks of this machine
+ * @param own pinned checkpoints and earlier checks of this machine
  * @param given checkpoints of witnesses and auditors
  * @throws StoreUnavailable
  */
@@ -157,7 +157,7 @@ export async function explainLosses(
   return { claimed: left, losses: [...losses.values()] }
 }
 
-/** What the first leaf of a log says of the one before. It is checked elsewhere: here it may be anything. */
+/** The citation in the first entry of a log. Not verified here. */
 function citationOf(leaf: Uint8Array) {
   try {
     const { x } = JSON.parse(new TextDecoder().decode(leaf)) as { x?: Record<string, unknown> }

@@ -1,4 +1,4 @@
-/** One log of a database, as a source for a check. */
+/** A log in a database, as the source of a check. */
 
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
@@ -27,7 +27,7 @@ export interface DatabaseLogOptions {
   readonly state: LogState
   readonly keys: readonly VerifierKey[]
   readonly findings: Findings
-  /** Trees that others say the log had: anchor, witnesses, an earlier check. */
+  /** Claimed trees: pinned checkpoint, witnesses, an earlier check. */
   readonly claimed: readonly SignedTree[]
 }
 

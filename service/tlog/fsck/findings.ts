@@ -1,6 +1,6 @@
-/** What a check finds wrong, each with its place. */
+/** Findings of a check. */
 
-/** The closed list: scripts may act on these names. */
+/** Closed list; stable for scripts. */
 export type FindingCode =
   | 'entry-missing'
   | 'entry-changed'
@@ -30,16 +30,16 @@ export interface Finding {
   readonly message: string
 }
 
-/** Takes findings as they come. */
+/** Collects findings. */
 export interface Findings {
   report(code: FindingCode, location: string, message: string): void
-  /** How many there are; more than are kept, when something is wrong everywhere. */
+  /** The total; may exceed `reported`. */
   readonly count: number
   /** The first ones. */
   readonly reported: readonly Finding[]
 }
 
-/** Enough to see what happened; a log that is wrong throughout must not fill the memory. */
+/** Bounds memory for a log that is wrong throughout. */
 const maxReported = 1_000
 
 export function collectFindings(): Findings {

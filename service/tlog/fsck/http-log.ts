@@ -1,4 +1,4 @@
-/** A log over HTTP (C2SP tlog-tiles), as a source for a check. Everything that comes is attacker-controlled. */
+/** A log over HTTP (C2SP tlog-tiles), as the source of a check. Responses are attacker-controlled. */
 
 import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import { tileWidth } from './recomputed-tree.ts'

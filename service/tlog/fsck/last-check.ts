@@ -1,6 +1,6 @@
 /**
- * Where the last good check ended. The file is sealed with the master key, so that nobody who can write it can make
- * the next check begin anywhere else; who takes it away makes the next check a full one.
+ * The result of the last successful check. The file is encrypted with the master key, so it cannot be forged; without it
+ * the next check is a full one.
  */
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 /**
- * The tree of a log, computed anew from its leaf hashes (RFC 6962, section 2.1), in the memory of one tile a level.
+ * Recomputes the tree of a log from leaf hashes (RFC 6962, section 2.1), with one tile a level in memory.
  *
- * Written apart from what the sequencer computes with: a check that shares the code of what it checks shares its faults.
+ * Independent of the sequencer's code on purpose: shared code would share its faults.
  */
 import sodium from 'sodium-native'
 
@@ -36,8 +36,8 @@ interface Level {
 
 /**
  * @param onTile gets every tile when it is full
- * @param edge the tiles that a tree of `size` leaves ends in, by level, where the work is to go on; whoever passes them
- *   compares `root()` with a root that they know
+ * @param edge the tiles that a tree of `size` leaves ends in, by level, to continue from; the caller compares
+ *   `root()` with a known root
  */
 export function growTree(
   onTile: (tile: ComputedTile) => void,

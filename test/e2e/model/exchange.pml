@@ -82,7 +82,7 @@ inline tellNone() { assert(effects == 0); toldNone = true }
 inline tellDone() { assert(effects == 1 && !toldNone) }
 #endif
 
-/* An outcome's leaf with the intent that it settles: one commit (service/tlog/commit-leaves.ts, commitLeaves). */
+/* An outcome's leaf with the intent that it settles: one commit (service/tlog/commit-entries.ts, commitEntries). */
 inline tell() { leaf[frame] = true; intent[frame] = false }
 
 active [SERVICES] proctype Service() {

@@ -243,7 +243,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect((await check()).checked).toMatchObject({ staged: 1 })
     expect(await found()).toEqual([])
     await sql(`update tlog_pending set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
-    expect((await found())[0]).toMatch(/^pending-changed staged leaf/)
+    expect((await found())[0]).toMatch(/^pending-changed pending entry/)
   })
 
   it('finds entries beyond the tree, entries of no log, and a log that is gone', async () => {
