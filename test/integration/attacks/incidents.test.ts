@@ -13,7 +13,7 @@ import { stolenKey } from '../../support/stolen.ts'
 import { temporaryFolder } from '../witness/asked-witness.ts'
 
 const page = readFileSync(new URL('../../../SECURITY.md', import.meta.url), 'utf8')
-const chapter = page.slice(page.indexOf('## When something has leaked'), page.indexOf('## Out of scope'))
+const chapter = page.slice(page.indexOf('## Incident response'), page.indexOf('## Out of scope'))
 
 /** Title of a section, and its blocks of commands. */
 const sections = chapter
@@ -25,18 +25,18 @@ const sections = chapter
     blocks: [...text.matchAll(/```\n([^`]*)```/g)].map(([, block = '']) => block.trim().split('\n')),
   }))
 
-/** What each block does to a session that is open. */
-const afterwards: Readonly<Record<string, readonly ('goes on' | 'is over')[]>> = {
-  'Agreement key': ['goes on'],
-  'Signing key': ['goes on'],
-  'Token key': ['is over'],
-  'Root key': ['goes on', 'goes on'],
-  'Log key': ['goes on', 'goes on'],
-  'Lookup key': ['goes on'],
-  'Master key, with any copy of the database': ['goes on'],
-  'Database, without the master key': ['is over', 'goes on'],
-  'A phone, a device key, keys of a session': ['is over', 'is over'],
-  'An auditor’s token': ['goes on', 'goes on'],
+/** The effect of each block on an open session. */
+const afterwards: Readonly<Record<string, readonly ('continues' | 'ends')[]>> = {
+  'Agreement key': ['continues'],
+  'Signing key': ['continues'],
+  'Token key': ['ends'],
+  'Root key': ['continues', 'continues'],
+  'Log key': ['continues', 'continues'],
+  'Lookup key': ['continues'],
+  'Master key, with any copy of the database': ['continues'],
+  'Database, without the master key': ['ends', 'continues'],
+  'A phone, a device key, keys of a session': ['ends', 'ends'],
+  'An auditor’s token': ['continues', 'continues'],
   'A push key, a witness’s key, an AppSecret, the metrics’ token': [],
   'The service process': [],
 }
@@ -126,7 +126,7 @@ describe.each(sections.filter(({ blocks }) => blocks.length > 0))('$title', ({ t
       for (const line of lines) await run(line, words)
       if (isMaster) environment.MINISEAL_MASTER_KEY = environment.MINISEAL_MASTER_KEY?.split(',')[0] ?? ''
       await restart()
-      expect(await again(session)).toBe(outcome === 'goes on' ? 200 : 401)
+      expect(await again(session)).toBe(outcome === 'continues' ? 200 : 401)
       expect((await (await logIn(service)).send()).status).toBe(200)
       if (old !== '') {
         const { out } = await runWords(['keys', 'list'], environment)
