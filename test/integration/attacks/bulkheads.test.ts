@@ -233,7 +233,7 @@ describe('shares', () => {
     const logins = Array.from({ length: 3 }, () => acquire('login'))
     expect(() => acquire('login')).toThrow('too many concurrent logins')
     for (let i = 0; i < 100; i++) acquire('request')
-    expect(() => acquire('request')).toThrow('too many requests')
+    expect(() => acquire('request')).toThrow('too many concurrent requests')
     logins[0]?.()
     acquire('login')
   })

@@ -38,14 +38,14 @@ const upgrade = (to: string, more = '') =>
   `GET /seal HTTP/1.1\r\nhost: x\r\nconnection: upgrade${more === '' ? '' : ', http2-settings'}\r\nupgrade: ${to}\r\n${more}\r\n`
 
 it.each([
-  ['h2c', upgrade('h2c', 'http2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n'), 400, /Only WebSockets/],
-  ['an unknown protocol', upgrade('quantum/2'), 400, /Only WebSockets/],
-  ['TLS within HTTP (RFC 2817)', upgrade('TLS/1.0'), 400, /Only WebSockets/],
-  ['CONNECT', 'CONNECT pay.example.com:443 HTTP/1.1\r\nhost: pay.example.com:443\r\n\r\n', 405, /no proxy/],
-  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505, /HTTP\/1\.1, not HTTP\/2/],
-  ['a TLS handshake', Uint8Array.of(22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3), 400, /without TLS/],
-  ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 400, /no HTTP\/1\.1 request/],
-  ['a header without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431, /too large/],
+  ['h2c', upgrade('h2c', 'http2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n'), 400, /other than WebSocket/],
+  ['an unknown protocol', upgrade('quantum/2'), 400, /other than WebSocket/],
+  ['TLS within HTTP (RFC 2817)', upgrade('TLS/1.0'), 400, /other than WebSocket/],
+  ['CONNECT', 'CONNECT pay.example.com:443 HTTP/1.1\r\nhost: pay.example.com:443\r\n\r\n', 405, /Not a proxy/],
+  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505, /HTTP\/2 is not supported/],
+  ['a TLS handshake', Uint8Array.of(22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3), 400, /TLS on a plain HTTP port/],
+  ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 400, /Malformed HTTP\/1\.1 request/],
+  ['a header without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 431, /Header too large/],
 ])('%s is refused with a reason and the connection is closed', async (_, bytes, status, reason) => {
   const answer = await said(bytes)
   const [head = '', body = ''] = answer.split('\r\n\r\n')
