@@ -37,21 +37,21 @@ export const newOrigin: Command = {
 
 const trustUsage = `usage: miniseal audit trust-database
 
-Makes the anchor of this machine from the newest checkpoint in the database. Only when you know that the database was NOT
-put back from a backup: the anchor is what tells, and it is not here. Where another process with an anchor runs, nothing
-needs to be done: the service gets its anchor by itself.
+Pins the newest checkpoint of the database on this machine. Only when you know that the database was NOT
+restored from a backup, which cannot be detected without a pinned checkpoint. While another process with one runs, nothing
+needs to be done: the service pins the checkpoint by itself.
 ${needs}
 `
 
 export const trustDatabase: Command = {
   name: 'audit trust-database',
-  summary: 'make the anchor of this machine anew from the database',
+  summary: 'pin the newest checkpoint of the database on this machine',
   usage: trustUsage,
   async run(args, terminal) {
     parseArgs({ args: [...args], options: {}, strict: true })
     return await withLog(terminal, async ({ paths }) => {
       const { origin, size } = await refusable(() => trust(paths))
-      terminal.out(`the anchor has ${origin}, ${size} leaves\n`)
+      terminal.out(`pinned: ${origin}, ${size} leaves\n`)
       return 0
     })
   },

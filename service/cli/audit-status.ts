@@ -8,8 +8,8 @@ import { formatTime } from './database.ts'
 
 const usage = `usage: miniseal audit status
 
-Prints the log's origin, its size, the newest checkpoint and its age, the anchor, leaves that wait for their place, and
-how far each witness is. Checks that the database is the one that was signed last, as the service does: 1 when it is not.
+Prints the log's origin, its size, the newest checkpoint and its age, the pinned checkpoint, pending entries, and
+the progress of each witness. Checks that the database holds the log that was signed last; the exit status is 1 if not.
 ${needs}
 `
 
@@ -33,9 +33,9 @@ async function show({ paths, now }: LogSituation, terminal: Terminal): Promise<E
   const line = (name: string, text: string): void => terminal.out(`${name.padEnd(12)} ${text}\n`)
   const { state, checkpoint, pinnedCheckpoint } = assessment
   line('origin', state?.origin ?? paths.origin)
-  line('size', `${state?.size ?? 0} leaves, ${await store.countPending()} waiting for their place`)
+  line('size', `${state?.size ?? 0} leaves, ${await store.countPending()} pending`)
   line('checkpoint', checkpoint === undefined ? 'none yet' : describe(checkpoint, now))
-  line('anchor', pinnedCheckpoint === undefined ? 'none here' : `${pinnedCheckpoint.size} leaves`)
+  line('pinned', pinnedCheckpoint === undefined ? 'none here' : `${pinnedCheckpoint.size} leaves`)
   for (const { name, log, size, failure } of await store.listWitnesses()) {
     const behind =
       log === state?.log ? `${Math.max(0, (checkpoint?.size ?? 0) - size)} leaves behind` : 'not yet'

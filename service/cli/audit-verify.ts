@@ -10,8 +10,8 @@ const usage = `usage: miniseal audit verify [--since last | --full] [--checkpoin
        miniseal audit verify --url URL --vkey KEY [--token TOKEN] [--checkpoint FILE]… [--json]
 
 Reads every entry, hashes it anew, builds the tree and all its tiles, and compares: stored hashes, tiles, root, every
-signed checkpoint, the anchor, the columns and tags that entries are found by, what is sealed with each entry, and the
-counts of the hours. Nothing in the database is believed. Each finding is named with its place.
+signed checkpoint, the pinned checkpoint, columns and blind indexes, sealed details, and the
+hourly counts. Nothing in the database is trusted. Each finding names its location.
 
   --since last        goes on from the last good check (full where there was none)
   --full              everything (default)

@@ -111,8 +111,8 @@ async function verifyStore(
   const checked = {
     entries: report.entries,
     checkpoints: report.checkpoints,
-    staged: report.staged,
-    pinnedCheckpoints: pinnedCheckpoints.map(({ origin, size }) => ({ origin, size })),
+    pending: report.pending,
+    pinned: pinnedCheckpoints.map(({ origin, size }) => ({ origin, size })),
     given: given.map(({ origin, size }) => ({ origin, size })),
     keys: keys.from,
     losses,
@@ -125,8 +125,8 @@ async function verifyStore(
 type Checked = Readonly<{
   entries: number
   checkpoints: number
-  staged: number
-  pinnedCheckpoints: readonly { readonly size: number }[]
+  pending: number
+  pinned: readonly { readonly size: number }[]
   given: readonly { readonly size: number }[]
   losses: readonly ExplainedLoss[]
   keys: 'given' | 'master-key' | 'database'
@@ -135,14 +135,14 @@ type Checked = Readonly<{
 }>
 
 function linesOf(checked: Checked, logs: number): readonly string[] {
-  const { entries, checkpoints, staged, pinnedCheckpoints, given, losses, keys, details, since } = checked
+  const { entries, checkpoints, pending, pinned, given, losses, keys, details, since } = checked
   const from = since === null ? '' : `, on from ${since.join(' and ')}`
   return [
     ...(logs === 0 ? ['no log has been started in this database'] : []),
     `checked: ${entries} entries, ${checkpoints} checkpoints${from}`,
-    pinnedCheckpoints.length > 0
-      ? `anchor: ${pinnedCheckpoints.map(({ size }) => size).join(' and ')}`
-      : 'no anchor in MINISEAL_DATA: a restored backup cannot be told from the log',
+    pinned.length > 0
+      ? `pinned checkpoint: ${pinned.map(({ size }) => size).join(' and ')}`
+      : 'no pinned checkpoint in MINISEAL_DATA: a restored backup cannot be detected',
     ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
     ...losses.map(
       ({ origin, signed, here, successor }) =>
@@ -154,7 +154,7 @@ function linesOf(checked: Checked, logs: number): readonly string[] {
     ...(keys === 'database'
       ? ['the log’s key was taken from the database itself: give --vkey to pin the one that you know']
       : []),
-    ...(staged > 0 ? [`${staged} leaves wait for their place`] : []),
+    ...(pending > 0 ? [`${pending} entries are pending`] : []),
   ]
 }
 

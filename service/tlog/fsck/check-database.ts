@@ -44,7 +44,7 @@ export interface DatabaseReport {
   readonly entries: number
   readonly checkpoints: number
   /** Pending entries. */
-  readonly staged: number
+  readonly pending: number
 }
 
 export interface CheckedLog extends VerifiedTree {
@@ -70,7 +70,7 @@ export async function checkDatabase(check: DatabaseCheck): Promise<DatabaseRepor
   await reportStrays(store, states, findings)
   const isWhole = check.since.size === 0
   if (isWhole) await hours.compare(store.streamHourlyCounts(0, Number.MAX_SAFE_INTEGER), findings)
-  return { logs, entries, checkpoints, staged: await checkPending(check) }
+  return { logs, entries, checkpoints, pending: await checkPending(check) }
 }
 
 /** Log numbers have no gaps, and every claimed log exists. */

@@ -77,7 +77,10 @@ describe('shell', () => {
     ['npm run biuld', 'there is no npm script biuld'],
     ['npm run build:app -- --orgin x', 'npm run build:app has no option --orgin'],
     ['MINISEAL_UPSTREAM=/a=http://b', 'there is no variable MINISEAL_UPSTREAM'],
-    ['docker compose exec minisael node service/bin/miniseal.js keys export', 'compose.yaml has no service minisael'],
+    [
+      'docker compose exec minisael node service/bin/miniseal.js keys export',
+      'compose.yaml has no service minisael',
+    ],
     [
       'docker compose exec miniseal node service/bin/miniseal.js keys exprot --jsno',
       'there is no command keys exprot',

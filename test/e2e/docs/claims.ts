@@ -63,9 +63,7 @@ const protocol: Readonly<Record<string, readonly Claim[]>> = {
 const others: Readonly<Record<string, readonly Claim[]>> = {
   'docs/guides/integration.md#Paths': [{ check: checkPathPattern }],
   'docs/guides/integration.md#Pushing events': [inBackend, heldBy('test/integration/service/push.test.ts')],
-  'docs/guides/explain.md#Debug a signature': [
-    heldBy('test/integration/explain/command.test.ts'),
-  ],
+  'docs/guides/explain.md#Debug a signature': [heldBy('test/integration/explain/command.test.ts')],
   'docs/internals/formal.md#2. The key exchange': [
     heldBy('test/conformance/vectors/sealing-vectors.test.ts'),
   ],

@@ -111,7 +111,9 @@ function dockerFault([verb, action, ...rest]: readonly string[]): string | undef
   const [service = '', ...inside] = rest
   const compose = readFileSync(join(root, 'compose.yaml'), 'utf8')
   if (action !== 'exec' || !compose.includes(`  ${service}:`)) return `compose.yaml has no service ${service}`
-  return inside[0] === 'node' && inside[1] === 'service/bin/miniseal.js' ? minisealFault(inside.slice(2)) : 'not ours'
+  return inside[0] === 'node' && inside[1] === 'service/bin/miniseal.js'
+    ? minisealFault(inside.slice(2))
+    : 'not ours'
 }
 
 function fileFault(file: string | undefined, saved: readonly string[]): string | undefined {

@@ -28,6 +28,13 @@ export const snippets: Readonly<Record<string, readonly Snippet[]>> = {
     { realm: 'node' },
     { realm: 'node' },
     { realm: 'node' },
+    {
+      realm: 'node',
+      given: `import { NestFactory } from '@nestjs/core'
+import { MinisealGuard, MinisealRefusalFilter } from 'miniseal-verify/nest'
+declare const AppModule: new () => object
+`,
+    },
   ],
   'docs/guides/node.md#Mounted': [{ realm: 'node' }],
   'docs/guides/integration.md#Verifying for yourself': [

@@ -35,7 +35,7 @@ describeOnBothEngines('four processes on one log', (create) => {
     // What the killed one has left may wait for its place yet: any of the others takes it with its next start.
     const { log, paths } = await openTestLog(database.location, machines[1]?.folder ?? '')
     await log.stop()
-    expect(await log.status()).toMatchObject({ health: 'open', staged: 0 })
+    expect(await log.status()).toMatchObject({ health: 'open', pending: 0 })
     const acknowledged = writers.flatMap((writer) => [...writer.acknowledged])
     expect(acknowledged.length).toBeGreaterThanOrEqual(3 * leaves)
     const pinnedCheckpoints = machines.map(({ folder }) => openCheckpointPin(folder))

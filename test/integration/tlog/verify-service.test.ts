@@ -34,7 +34,7 @@ it('holds while requests come in, and from outside with the published key and a 
   const beside = await runCommand(verify, ['--json'], service.environment)
   const result = JSON.parse(beside.out)
   expect(result).toMatchObject({ ok: true, findings: [], checked: { keys: 'master-key' } })
-  expect(result.checked.anchors).toHaveLength(1)
+  expect(result.checked.pinned).toHaveLength(1)
   const { log } = JSON.parse((await runCommand(keys, ['export', '--json'], service.environment)).out)
   const added = await runCommand(auditor, ['add', 'wei', '--json'], service.environment)
   const { token } = JSON.parse(added.out)

@@ -70,7 +70,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
       pinnedCheckpoints: [{ size: 311 }],
       details: { opened: 311, erased: 0, absent: 0 },
       keys: 'master-key',
-      staged: 0,
+      pending: 0,
     })
   })
 
