@@ -6,6 +6,7 @@ import { openSqliteStore } from '../../../service/store/sqlite/store.ts'
 import { logIn, type Prepared, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
+import { freePort } from '../../support/service-process.ts'
 
 const threeDays = 3 * 86_400
 const transfer = { payee: 'bob', amount: 100, currency: 'CNY' }
@@ -18,7 +19,7 @@ const options = { monotonic: () => performance.now() / 1000 + elapsed, maintenan
 
 beforeEach(async () => {
   elapsed = 0
-  service = await startTestService(options)
+  service = await startTestService({ ...options, environment: { PORT: String(await freePort()) } })
 })
 
 afterEach(() => service.close())

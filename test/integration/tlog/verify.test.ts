@@ -67,7 +67,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(checked).toMatchObject({
       entries: 311,
       checkpoints: 3,
-      pinnedCheckpoints: [{ size: 311 }],
+      pinned: [{ size: 311 }],
       details: { opened: 311, erased: 0, absent: 0 },
       keys: 'master-key',
       pending: 0,
@@ -239,10 +239,10 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     await sql('update tlog_hourly_counts set entries = entries + 1')
     expect((await found()).every((finding) => finding.startsWith('hourly-count-changed'))).toBe(true)
     await sql('update tlog_hourly_counts set entries = entries - 1')
-    const [staged] = await log.stage([{ user: null }])
-    expect((await check()).checked).toMatchObject({ staged: 1 })
+    const [pending] = await log.stage([{ user: null }])
+    expect((await check()).checked).toMatchObject({ pending: 1 })
     expect(await found()).toEqual([])
-    await sql(`update tlog_pending set leaf = ${bytes(flip(staged?.leaf ?? Uint8Array.of(), 10))}`)
+    await sql(`update tlog_pending set leaf = ${bytes(flip(pending?.leaf ?? Uint8Array.of(), 10))}`)
     expect((await found())[0]).toMatch(/^pending-changed pending entry/)
   })
 
