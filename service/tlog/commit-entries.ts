@@ -185,7 +185,7 @@ const draft = z.object({
 })
 
 /** @param id 16 bytes, of the intent and later of the entry */
-export function sealDraft(
+function sealDraft(
   { app, at, retention, groups }: LogEntryInput,
   id: Uint8Array,
   key: Uint8Array,

@@ -177,7 +177,7 @@ export type WitnessAnswer =
   | { readonly kind: 'conflict'; readonly size: number }
 
 /** A witness failed; the message is short and safe to store. */
-export class WitnessFailed extends Error {
+class WitnessFailed extends Error {
   override readonly name = 'WitnessFailed'
 }
 

@@ -41,7 +41,7 @@ const marginSeconds = 60
  * `fetchToken` asks WeChat once, in normal mode: `force_refresh` would cut off the tokens of all other replicas,
  * and is allowed only 20 times a day. `now` in unix seconds.
  */
-export function createAccessTokens(
+function createAccessTokens(
   fetchToken: (appid: string) => Promise<IssuedToken>,
   now: () => number,
 ): AccessTokens {

@@ -195,7 +195,7 @@ export interface WitnessAppOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-export function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): Hono {
+function createWitnessApp({ witness, origins, onFailure }: WitnessAppOptions): Hono {
   const app = new Hono()
   const byHash = new Map(
     origins.map((origin) => [encodeHex(sodiumPrimitives.sha256(encodeUtf8(origin))), origin]),

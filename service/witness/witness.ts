@@ -124,7 +124,7 @@ export function parseAddCheckpoint(body: Uint8Array): AddCheckpoint {
  * @param keys of all logs that the witness knows
  * @throws CheckpointRefused 404 for another log, 403 for a missing or wrong signature
  */
-export function authenticate({ note }: AddCheckpoint, keys: readonly VerifierKey[]): VerifiedCheckpoint {
+function authenticate({ note }: AddCheckpoint, keys: readonly VerifierKey[]): VerifiedCheckpoint {
   try {
     return verifyCheckpoint(sodiumPrimitives, note, keys)
   } catch (error) {
@@ -141,7 +141,7 @@ export function authenticate({ note }: AddCheckpoint, keys: readonly VerifierKey
  * @throws CheckpointRefused 400 for a step back, 409 when the asker is not up to date, 422 for a tree that is not the old
  *   one with leaves added
  */
-export function assertGrowth(
+function assertGrowth(
   { old, proof }: AddCheckpoint,
   next: Checkpoint,
   latest: Pick<Checkpoint, 'size' | 'root'> | undefined,

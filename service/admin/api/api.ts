@@ -245,7 +245,7 @@ export interface WorkLimit {
 export const readLimit: WorkLimit = { perAuditor: 8, inAll: 32 }
 
 /** Exports, from the request to the last byte. */
-export const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
+const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
 
 export interface WorkSlots {
   /**

@@ -153,7 +153,7 @@ export async function* exportEntries(
 }
 
 /** @throws Error for a detail that was tampered with. */
-export async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
+async function openEntry(entry: LogEntry, findKey: FindSubjectKey): Promise<OpenedEntry> {
   const { facts, commitments } = parseLeaf(entry.leaf)
   const hasGroups = commitments !== undefined && Object.keys(commitments).length > 0
   const nothing = { entry, detail: hasGroups ? 'erased' : 'none', groups: {}, facts } as const

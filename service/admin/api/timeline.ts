@@ -31,7 +31,7 @@ const shortRange = 12 * hour
 const maxScanned = 20_000
 
 /** Open ends default to the oldest entry and to now. */
-export async function rangeOf(
+async function rangeOf(
   store: Pick<Store, 'findLogEntry'>,
   { from, until }: Pick<AuditFilter, 'from' | 'until'>,
   now: number,
@@ -51,7 +51,7 @@ export interface Tally {
   readonly buckets: readonly TimeBucket[]
 }
 
-export function createTally({ from, until, step }: Range): Tally {
+function createTally({ from, until, step }: Range): Tally {
   const length = Math.max(1, Math.ceil((until - from) / step))
   const buckets = Array.from({ length }, (_, i) => ({
     at: from + i * step,
@@ -73,7 +73,7 @@ interface PlacedCount extends HourlyCount {
 }
 
 /** The hours of a range. */
-export async function* hoursOf(
+async function* hoursOf(
   store: Pick<Store, 'streamHourlyCounts'>,
   { from, until }: Range,
 ): AsyncGenerator<PlacedCount> {

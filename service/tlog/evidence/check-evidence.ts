@@ -313,7 +313,7 @@ const past = 130
 const future = 70
 
 /** The first member of the group `core` that is not what the device signed. */
-export function differingMember({ values }: RequestBase, core: FlatObject): string | undefined {
+function differingMember({ values }: RequestBase, core: FlatObject): string | undefined {
   const query = values.get('@query') ?? ''
   const path = `${values.get('@path') ?? ''}${query === '?' ? '' : query}`
   // The log truncates long keys.
@@ -330,7 +330,7 @@ export function differingMember({ values }: RequestBase, core: FlatObject): stri
  * @param created UNIX seconds
  * @param loggedAt when the leaf was made, in milliseconds
  */
-export function isOfItsTime(created: number, core: FlatObject, loggedAt: number): boolean {
+function isOfItsTime(created: number, core: FlatObject, loggedAt: number): boolean {
   // Refused for its time: any time is right.
   if (core.refusal === 'window_invalid') return true
   const { started_at: startedAt, duration_ms: duration } = core

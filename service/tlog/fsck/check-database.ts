@@ -185,7 +185,7 @@ export interface HourTally {
 }
 
 /** Holds a number for each hour and what happened in it: a few MiB for a year. */
-export function tallyHours(): HourTally {
+function tallyHours(): HourTally {
   const counts = new Map<string, number>()
   return {
     add(at, kind, result, code) {
