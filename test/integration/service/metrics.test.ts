@@ -98,7 +98,8 @@ it('stage durations do not overlap', async () => {
     // What is counted twice makes the parts more than the whole, however busy the machine is.
     const stages = ['open', 'verify', 'login', 'authorize', 'claim', 'execute', 'finalize', 'seal']
     const parts = stages.reduce((total, stage) => total + sum(stage), 0)
-    expect(parts).toBeLessThanOrEqual(whole('login') + whole('request'))
+    // Each duration is rounded, so the sum may exceed the whole by microseconds; a stage counted twice adds 120 ms.
+    expect(parts).toBeLessThan(whole('login') + whole('request') + 0.001)
   } finally {
     await slow.close()
   }
