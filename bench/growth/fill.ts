@@ -65,7 +65,7 @@ function fillPeople(connection: Database.Database, size: number): void {
     create temp table made as
       with recursive counted (i) as (select 1 union all select i + 1 from counted where i < ${size - has})
       select 'u_' || lower(substr(hex(randomblob(12)), 1, 24)) as person,
-        substr(hex(randomblob(22)), 1, 43) as device, randomblob(16) as session, randomblob(8) as tag from counted;
+        substr(hex(randomblob(22)), 1, 43) as device, randomblob(16) as session, randomblob(8) as subject_index from counted;
     insert into users select person, app, randomblob(length(openid_wrapped)), randomblob(length(session_key_wrapped)),
       created_at, updated_at from made, (select * from users limit 1);
     insert into devices select made.device, person, randomblob(32), name, platform, created_at, last_seen_at, revoked_at

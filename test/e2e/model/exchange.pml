@@ -40,7 +40,7 @@ mtype key = free;         /* the idempotency record: its state, */
 byte keyBody;             /* its fingerprint, */
 byte keyOwner;            /* who works on it (started_at), */
 byte keyAnswer;           /* and its answer */
-bool intent[3];           /* log_intents */
+bool intent[3];           /* tlog_intents */
 bool leaf[FRAMES];        /* tlog_pending: what came of the request */
 bool unknownLeaf[FRAMES]; /* tlog_pending: `outcome-unknown` */
 bool revoked;             /* the device, and its sessions with it */

@@ -21,7 +21,7 @@ const fillings = [
   `insert into events select 'user-1', ${id}, i, sha256('e'), ${old}, ${NOW} + (i - ${rows / 2}) * 10 from generate_series(1, ${rows}) i`,
   `insert into sessions select ${id}, 'user-1', 'device-1', 'wx', 'a', 'b', ${old}, ${end}, ${old},
      case when i % 10 = 0 then ${old} end, null, null from generate_series(1, ${rows}) i`,
-  `insert into log_entries select i, ${id}, sha256(i::text::bytea), 'leaf', ${NOW}000, 'request', 'ok', null, 'wx',
+  `insert into tlog_entries select i, ${id}, sha256(i::text::bytea), 'leaf', ${NOW}000, 'request', 'ok', null, 'wx',
      ${id}, ${id}, ${id}, ${id}, ${id}, sha256('d'), ${end} from generate_series(1, ${rows}) i`,
   'analyze',
 ]
@@ -61,12 +61,12 @@ describe('pruning on PostgreSQL', () => {
     }
     const all = plans.join('\n')
     // What is looked for has the second name of its table; what is then deleted may be found in any way.
-    expect(all).not.toMatch(/Seq Scan on (nonces|idempotency_keys|events|sessions|log_entries) \w+_1/)
+    expect(all).not.toMatch(/Seq Scan on (nonces|idempotency_keys|events|sessions|tlog_entries) \w+_1/)
     for (const index of [
       'nonces_expires',
       'idempotency_keys_expires',
       'events_expires',
-      'log_entries_until',
+      'tlog_entries_detail_expires',
     ]) {
       expect(all).toContain(index)
     }
@@ -82,7 +82,7 @@ describe('pruning on PostgreSQL', () => {
     }
     const [left] = await database.sql(
       `select (select count(*) from nonces) as nonces, (select count(*) from idempotency_keys) as idempotency,
-        (select count(*) from events) as events, (select count(detail) from log_entries) as details`,
+        (select count(*) from events) as events, (select count(detail) from tlog_entries) as details`,
     )
     expect(Object.values(left ?? {}).map(Number)).toEqual([rows / 2, rows / 2, rows / 2 + 1, rows / 2])
     expect(deleted).toBeGreaterThan(2 * rows)

@@ -102,7 +102,7 @@ it('is not ready, and says why there, in its log and to the operator', { timeout
   expect(code).toBe(1)
   expect(out).toContain('does NOT go on (database-behind)')
   expect(lost).toBe(kept + 2)
-  expect(out).toMatch(new RegExp(`^anchor +${lost} leaves$`, 'm'))
+  expect(out).toMatch(new RegExp(`^pinned +${lost} leaves$`, 'm'))
   expect((await command('trust-database')).code).toBe(3)
 })
 
