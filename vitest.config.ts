@@ -23,8 +23,8 @@ const withProcesses = filesWith(
   /\b(?:startServiceProcess|startMeasuredProcess|runMiniseal|startWriter|compiledMain)\b|spawnSync\('python3'/,
 )
 
-/** A mock of a module needs a module graph of its own. */
-const withMocks = filesWith(/^integration\//, /\bvi\.mock\(/)
+/** A mock of a module, or a look at which modules are loaded, needs a process of its own. */
+const withMocks = filesWith(/^integration\//, /\bvi\.mock\(|\bcache \} = createRequire\(/)
 
 /** Databases of tests need no disk: an fsync in memory takes 0.1 ms instead of several. */
 const memoryFolder = hasSpace('/dev/shm') ? { TMPDIR: '/dev/shm' } : {}
