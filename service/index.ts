@@ -21,6 +21,7 @@ export { stepUpRequired } from './gateway/step-up.ts'
 export type { ProblemDetails } from './problems/problem-error.ts'
 export { ProblemError } from './problems/problem-error.ts'
 export type { RunningService } from './server.ts'
+export { PushError } from './server.ts'
 
 /** Options of {@link createService}. `isIdempotent` and `fields` apply to `app`. */
 export interface ServiceOptions extends MountOptions {

@@ -1,4 +1,6 @@
 /** Starts and stops the service. */
+
+import { ProtocolError } from 'miniseal-protocol/errors'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
@@ -65,12 +67,27 @@ export interface RunningService {
    * Sends an event to a user. Subscribed devices receive it at once, others when they connect. Durable when it
    * resolves.
    *
-   * @throws ProblemError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
+   * @throws PushError `payload_invalid` for an invalid event, `not_found` for a user who never logged in,
    *   `idempotency_mismatch` when `options.id` belongs to another event.
+   * @throws StoreUnavailable when the event may or may not be stored.
    */
   push(user: string, event: NewEvent, options?: PushOptions): Promise<Pushed>
   /** Refuses new work, finishes requests in process, closes everything. */
   stop(): Promise<void>
+}
+
+/**
+ * A push that was refused. Not a `ProblemError`: if it escapes from a handler, it is a failure of the handler, whose effect
+ * is unknown, and never the handler's statement that nothing happened.
+ */
+export class PushError extends Error {
+  readonly code: ProtocolError['code']
+
+  constructor(cause: ProtocolError) {
+    super(cause.message, { cause })
+    this.name = 'PushError'
+    this.code = cause.code
+  }
 }
 
 /**
@@ -109,7 +126,13 @@ export async function startService(
     origin,
     roots: keyring.published('root', now()).map(({ publicKey }) => encodeBase64Url(publicKey)),
     sandboxUrl: sandbox?.url,
-    push: (user, event, options) => outbox.push(user, event, options),
+    async push(user, event, options) {
+      try {
+        return await outbox.push(user, event, options)
+      } catch (error) {
+        throw error instanceof ProtocolError ? new PushError(error) : error
+      }
+    },
     async stop() {
       isStopped = true
       await Promise.all([listener.close(), sockets.close(), disk.stop()])

@@ -1,7 +1,10 @@
 /** Events as users see them: listed, numbered, expiring, and emitted by the service itself. */
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
+import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
+import { mountApp } from '../../../service/gateway/mounted.ts'
 import { createService } from '../../../service/index.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
@@ -295,8 +298,31 @@ it('metrics count sockets, stored events and delivered events', async () => {
   expect(await sample('miniseal_sockets_closed_total{code="other"}')).toBe(1)
 })
 
+it('a push that fails in a handler after its effect leaves the outcome unknown', async () => {
+  let paid = 0
+  const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
+  app.post('/pay/:payee', async (c) => {
+    paid += 1
+    await own.push(c.req.param('payee'), { type: 'paid', data: {} })
+    return c.json({})
+  })
+  const own = await startTestService({ backend: mountApp(app) })
+  try {
+    const session = await logIn(own)
+    const pay = { method: 'POST', path: '/pay/u_nobody', body: {}, key: 'pay' }
+    expect(await session.send(pay)).toMatchObject({
+      status: 500,
+      json: { code: 'internal', outcome: 'unknown' },
+    })
+    const again = await session.send(pay)
+    expect(again.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
+    expect(paid).toBe(1)
+  } finally {
+    await own.close()
+  }
+})
+
 it('an embedding program can push events', async () => {
-  const { Hono } = await import('hono')
   const { environment } = service
   const own = await createService({
     environment: { ...environment, MINISEAL_DATABASE: 'sqlite::memory:', MINISEAL_LOG_LEVEL: 'silent' },
