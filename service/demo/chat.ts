@@ -1,9 +1,9 @@
 /** The demo chat: users of one mini program send each other messages. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
 import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Conversations, PageCursor } from './conversations.ts'
 import type { People } from './people.ts'
 import { isName } from './people.ts'
@@ -53,7 +53,7 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
     const key = c.req.header('idempotency-key') ?? ''
     const message = conversations.write({ from: user, key, to, text, now: now() })
     if (message === undefined)
-      throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another message')
+      throw new ProblemError('idempotency_mismatch', 'the Idempotency-Key was used for another message')
     const data = { ...message, from_name: name }
     await notifyUser(push, to, { type: 'chat-message', data }, `chat/${message.id}`)
     return c.json(message, 201)
@@ -61,7 +61,7 @@ export function createChat({ people, conversations, push, now }: ChatParts): Inn
   app.get('/chat/messages', (c) => {
     const { user } = c.var.caller
     const other = c.req.query('with')
-    if (other === undefined) throw new ProtocolError('payload_invalid', 'the query takes with=user')
+    if (other === undefined) throw new ProblemError('payload_invalid', 'the query takes with=user')
     return c.json(conversations.page(user, other, readCursor(c)))
   })
   return app
@@ -77,10 +77,10 @@ function readCursor(c: Context): PageCursor {
   const after = c.req.query('after')
   const before = c.req.query('before')
   if (after !== undefined && before !== undefined)
-    throw new ProtocolError('payload_invalid', 'the query takes after or before, not both')
+    throw new ProblemError('payload_invalid', 'the query takes after or before, not both')
   for (const text of [after, before]) {
     if (text !== undefined && !position.test(text))
-      throw new ProtocolError('payload_invalid', 'after and before are positions')
+      throw new ProblemError('payload_invalid', 'after and before are positions')
   }
   if (after !== undefined) return { after: Number(after) }
   return before === undefined ? {} : { before: Number(before) }
@@ -90,5 +90,5 @@ async function readBody<T>(c: Context, shape: z.ZodType<T>, expected: string): P
   const value: unknown = await c.req.json().catch(() => undefined)
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new ProtocolError('payload_invalid', expected)
+  throw new ProblemError('payload_invalid', expected)
 }

@@ -1,10 +1,10 @@
 /** The demo wallet: a backend behind the channel, as an ordinary Hono app. Development only. */
 import type { Context } from 'hono'
 import { Hono } from 'hono'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
 import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
 import { stepUpRequired } from '../gateway/step-up.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'
 import type { People } from './people.ts'
 import type { Push } from './push.ts'
@@ -56,7 +56,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
     const { payee, amount, note } = await readOrder(c)
     const { user, appid, acr } = c.var.caller
     const account = findAccount(people, appid, payee)
-    if (account === user) throw new ProtocolError('payload_invalid', 'payer and payee are the same')
+    if (account === user) throw new ProblemError('payload_invalid', 'payer and payee are the same')
     if (amount > maxWithoutStepUp && acr !== 'soter') {
       const balance = ledger.balance(user)
       // Refuse before step-up what cannot succeed anyway.
@@ -71,7 +71,7 @@ export function createWallet({ ledger, people, push, now }: WalletParts): InnerA
       case 'insufficient-funds':
         return c.json({ error: 'insufficient_funds', balance: result.balance }, 422)
       case 'key-reused':
-        throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another transfer')
+        throw new ProblemError('idempotency_mismatch', 'the Idempotency-Key was used for another transfer')
     }
   })
   return app
@@ -104,7 +104,7 @@ async function readOrder(c: Context): Promise<z.infer<typeof orderShape>> {
   const value: unknown = await c.req.json().catch(() => undefined)
   const parsed = orderShape.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new ProtocolError(
+  throw new ProblemError(
     'payload_invalid',
     'a transfer is {"payee": text, "amount": integer fen, "currency": "CNY", "note"?: text}',
   )

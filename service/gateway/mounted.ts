@@ -4,6 +4,7 @@ import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { canonicalPath, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { withDecodedContent } from '../messages/content.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Backend, Caller } from './backend.ts'
 import { isPassable, passableRule, passedFields, replyFields } from './fields.ts'
 
@@ -25,7 +26,8 @@ export interface MountOptions {
 class NoRoute extends Response {}
 
 /**
- * A backend that runs `app`. A ProblemError of a handler keeps its code; any other error becomes `internal`.
+ * A backend that runs `app`. A ProblemError of a handler keeps its code; any other error becomes `internal`, also one of the
+ * protocol's own classes, which a library that the handler calls may throw after an effect.
  *
  * @throws Error for a field of `options.fields` that is never passed on.
  */
@@ -45,7 +47,7 @@ export function mountApp(
   outer.route('/', app)
   outer.notFound(() => new NoRoute(null, { status: 404 }))
   outer.onError((error) => {
-    throw error
+    throw isForeign(error) ? new Error('the handler failed', { cause: error }) : error
   })
   return {
     async answer(message, caller) {
@@ -58,6 +60,11 @@ export function mountApp(
     close,
     isIdempotent: () => isIdempotent,
   }
+}
+
+/** A code that the handler did not choose. */
+function isForeign(error: unknown): boolean {
+  return error instanceof ProtocolError && !(error instanceof ProblemError)
 }
 
 function requestOf(

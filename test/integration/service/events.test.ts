@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { ProtocolError } from '../../../crypto/errors.ts'
 import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
 import { mountApp } from '../../../service/gateway/mounted.ts'
 import { createService } from '../../../service/index.ts'
@@ -317,6 +318,20 @@ it('a push that fails in a handler after its effect leaves the outcome unknown',
     const again = await session.send(pay)
     expect(again.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
     expect(paid).toBe(1)
+  } finally {
+    await own.close()
+  }
+})
+
+it('a protocol error that a library throws in a handler is no statement about its effect', async () => {
+  const app: InnerApp = new Hono<{ Variables: InnerVariables }>()
+  app.post('/pay', () => {
+    throw new ProtocolError('not_found', 'from a library')
+  })
+  const own = await startTestService({ backend: mountApp(app) })
+  try {
+    const answer = await (await logIn(own)).send({ method: 'POST', path: '/pay', body: {}, key: 'pay' })
+    expect(answer).toMatchObject({ status: 500, json: { code: 'internal', outcome: 'unknown' } })
   } finally {
     await own.close()
   }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { ProtocolError } from '../../../crypto/errors.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import type { Command } from '../../../service/channel/claim.ts'
 import type { ExchangeContext } from '../../../service/channel/context.ts'
@@ -13,6 +12,7 @@ import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.
 import { mountApp } from '../../../service/gateway/mounted.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
+import { ProblemError } from '../../../service/problems/problem-error.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import type { RequestParts } from '../../support/raw-client.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
@@ -81,7 +81,7 @@ it('a challenge is used up also when the handler then did nothing', async () => 
   // A safe request: with a key, the stored refusal would be repeated.
   const parts = await confirmed({ path: '/careful?once' })
   afterwards = () => {
-    throw new ProtocolError('payload_invalid', 'not today')
+    throw new ProblemError('payload_invalid', 'not today')
   }
   expect((await session.send(parts)).json.code).toBe('payload_invalid')
   afterwards = () => {}
