@@ -1,5 +1,5 @@
 /** Runs `audit verify` in a child process and prints its time and peak memory as the last line of standard error. */
-import { verify } from '../service/cli/audit-verify.ts'
+import { verify } from '../service/cli/commands/audit/verify.ts'
 
 const startedAt = performance.now()
 const code = await verify.run(process.argv.slice(2), {

@@ -22,6 +22,21 @@ export class UsageError extends Error {}
 /** The command could not run, for a reason that the operator can fix; exit status 3. */
 export class CommandFailed extends Error {}
 
+type ErrorClass = abstract new (...args: never) => Error
+
+/** What `work` returns. @throws CommandFailed with the message of an error of one of the `expected` classes */
+export async function asCommandFailed<T>(
+  work: () => T | Promise<T>,
+  ...expected: readonly ErrorClass[]
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const isExpected = error instanceof Error && expected.some((type) => error instanceof type)
+    throw isExpected ? new CommandFailed(error.message) : error
+  }
+}
+
 interface ArgumentSpec {
   /** Explained in the usage where the name alone does not say it. */
   readonly help?: string

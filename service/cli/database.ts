@@ -1,10 +1,11 @@
 /** The database of a service, for commands that need little else. */
 import { existsSync } from 'node:fs'
 import { readDatabase } from '../config/operator-paths.ts'
+import type { StoreOptions } from '../store/open-store.ts'
 import { openStore } from '../store/open-store.ts'
 import { CopyRefused } from '../store/sqlite/copy.ts'
 import type { Store } from '../store/store.ts'
-import type { ExitCode, Terminal } from './command.ts'
+import type { Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'
 
 /**
@@ -12,17 +13,18 @@ import { CommandFailed } from './command.ts'
  *
  * @throws CommandFailed when the SQLite file does not exist: the store would create an empty one.
  */
-export async function withDatabase(
+export async function withDatabase<const T>(
   { environment }: Terminal,
-  work: (store: Store) => Promise<ExitCode>,
-): Promise<ExitCode> {
+  work: (store: Store) => Promise<T>,
+  options?: StoreOptions,
+): Promise<T> {
   const location = readDatabase(environment)
   if (location.kind === 'sqlite' && !existsSync(location.path)) {
     throw new CommandFailed(
       `there is no database at ${location.path}: set MINISEAL_DATABASE as for the service, and run this where it runs`,
     )
   }
-  const store = await openStore(location)
+  const store = await openStore(location, options)
   try {
     return await work(store)
   } finally {
@@ -55,8 +57,11 @@ export async function copyingDatabase<T>(work: () => Promise<T>): Promise<T> {
 
 /** @throws CommandFailed for an unknown subject. */
 export async function assertUser(store: Store, user: string): Promise<void> {
-  if ((await store.findUser(user)) !== undefined) return
-  throw new CommandFailed(
+  if ((await store.findUser(user)) === undefined) throw unknownUser(user)
+}
+
+export function unknownUser(user: string): CommandFailed {
+  return new CommandFailed(
     `there is no user ${JSON.stringify(user)}: give the pairwise subject that backends see, u_ and 24 characters`,
   )
 }

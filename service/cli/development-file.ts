@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { Config } from '../config/config.ts'
 
 const shape = z.object({
   origin: z.string(),
@@ -28,6 +29,11 @@ export function findDevelopmentFile(folder: string): DevelopmentFile | undefined
   } catch {
     return undefined
   }
+}
+
+/** The public origin, configured or of the development service that runs here. */
+export function publicOrigin({ origin, dataFolder, host, port }: Config): string {
+  return origin ?? findDevelopmentFile(dataFolder)?.origin ?? `http://${host}:${port}`
 }
 
 export function removeDevelopmentFile(folder: string): void {

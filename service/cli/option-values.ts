@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { FormatError } from 'miniseal-protocol/errors'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
+import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import { parseVerifierKey } from 'miniseal-protocol/tlog/signed-note'
+import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Language } from '../messages/language.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
@@ -14,6 +17,23 @@ export function authority(origin: string): string {
     if (error instanceof FormatError)
       throw new UsageError('--origin takes an origin: https://pay.example.com')
     throw error
+  }
+}
+
+/** The option `--vkey`. */
+export const vkeyOption = {
+  type: 'string',
+  value: 'KEY',
+  multiple: true,
+  help: 'verifier key of the log or of a witness, from a trusted source',
+} as const
+
+/** Of `--vkey`. @throws UsageError */
+export function parseVkey(text: string): VerifierKey {
+  try {
+    return parseVerifierKey(sodiumPrimitives, text)
+  } catch {
+    throw new UsageError('--vkey takes a verifier key: name+hash+key, as miniseal keys export prints it')
   }
 }
 

@@ -12,22 +12,25 @@ export interface Progress {
 
 /** A progress bar on standard error; draws nothing unless that is a terminal. */
 export function startProgress(terminal: Terminal, label: string): Progress {
-  let drawn = 0
-  const draw = (line: string): void => {
-    if (!terminal.isInteractive) return
-    terminal.err(`\r${line.padEnd(drawn)}`)
-    drawn = line.length
-  }
+  const draw = drawLine(terminal)
   return {
     show(done, total) {
       const part = total === 0 ? 1 : done / total
       const bar = '█'.repeat(Math.round(part * barWidth)).padEnd(barWidth, '░')
       draw(`${label} ${bar} ${Math.floor(part * 100)}%  ${done} of ${total}`)
     },
-    clear() {
-      draw('')
-      draw('')
-    },
+    clear: () => draw(''),
+  }
+}
+
+/** Replaces the current line of a terminal on standard error, and removes it for an empty text. */
+export function drawLine(terminal: Terminal): (line: string) => void {
+  let drawn = 0
+  return (line) => {
+    if (!terminal.isInteractive) return
+    terminal.err(`\r${line.padEnd(drawn)}`)
+    drawn = line.length
+    if (line === '') terminal.err('\r')
   }
 }
 

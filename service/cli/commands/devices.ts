@@ -3,7 +3,7 @@ import type { DeviceRecord } from '../../store/users.ts'
 import type { ExitCode, Terminal } from '../command.ts'
 import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
 import { assertUser, formatTime, withDatabase } from '../database.ts'
-import { commitEnd } from '../operator-journal.ts'
+import { commitEnd } from '../operator-appender.ts'
 
 const user = { help: 'pairwise subject, as backends see it (u_…)' } as const
 

@@ -24,10 +24,10 @@ import type { Store } from '../../store/store.ts'
 import { logKeyChanges } from '../../tlog/lifecycle-entries.ts'
 import { defaultOrigin } from '../../tlog/origin.ts'
 import type { ExitCode, Terminal } from '../command.ts'
-import { CommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
+import { asCommandFailed, defineCommand, defineGroup, UsageError } from '../command.ts'
 import { formatTime } from '../database.ts'
-import { findDevelopmentFile } from '../development-file.ts'
-import { openOperatorAppender } from '../operator-journal.ts'
+import { publicOrigin } from '../development-file.ts'
+import { openOperatorAppender } from '../operator-appender.ts'
 import { startProgress } from '../terminal.ts'
 
 /** What the commands of this group work with. */
@@ -107,7 +107,7 @@ async function readPublicKeys({ config, store, wrapper, now }: KeyAccess) {
   const keyring = await openKeyring(store, wrapper, now)
   // Before the first start there is no log; it will have this name.
   const [newest, ...ended] = (await store.listLogStates()).map(({ origin }) => origin).reverse()
-  const name = newest ?? config.log.origin ?? defaultOrigin(authorityOf(originOf(config)), now)
+  const name = newest ?? config.log.origin ?? defaultOrigin(authorityOf(publicOrigin(config)), now)
   return {
     roots: keyring.published('root', now).map(({ publicKey }) => encodeBase64Url(publicKey)),
     signing: publicKeys(keyring, 'signing', now),
@@ -118,11 +118,6 @@ async function readPublicKeys({ config, store, wrapper, now }: KeyAccess) {
       return { kid, vkey: noteVerifierKey(name, publicKey), nbf, exp }
     }),
   }
-}
-
-/** The public origin, configured or of the development service that runs here. */
-function originOf({ origin, dataFolder, host, port }: Config): string {
-  return origin ?? findDevelopmentFile(dataFolder)?.origin ?? `http://${host}:${port}`
 }
 
 function publicKeys(keyring: Keyring, kind: ServiceKeyKind, now: number) {
@@ -184,7 +179,7 @@ function logRotationNotes(now: number): string {
 
 async function rotateRoot({ store, wrapper, now }: KeyAccess, terminal: Terminal): Promise<ExitCode> {
   const keyring = await openKeyring(store, wrapper, now)
-  const kid = await replacing(() => createNextRootKey(store, wrapper, keyring, now))
+  const kid = await asCommandFailed(() => createNextRootKey(store, wrapper, keyring, now), RotationRefused)
   terminal.out(
     `new root key ${kid}, not yet active\n` +
       'Release the mini program with both root keys of: miniseal keys export\n' +
@@ -226,7 +221,10 @@ const activate = defineCommand({
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       if (time !== undefined && time < now) throw new UsageError('the time of --at has passed')
       const keyring = await openKeyring(store, wrapper, now)
-      const from = await replacing(() => activateRootKey(store, keyring, key, time ?? now, now))
+      const from = await asCommandFailed(
+        () => activateRootKey(store, keyring, key, time ?? now, now),
+        RotationRefused,
+      )
       terminal.out(
         `root key ${key} signs configurations from ${from > now + 1 ? formatTime(from) : 'now on'}\n`,
       )
@@ -258,19 +256,14 @@ Nothing that was made with the key is accepted any more.
     if (!values.now) throw new UsageError('a rotated key expires by itself: give --now to revoke it now')
     return await withKeys(terminal, async ({ store, wrapper, now }) => {
       const keyring = await openKeyring(store, wrapper, now)
-      const next = await replacing(() => revokeKey(store, keyring, kind, values.key, now))
+      const next = await asCommandFailed(
+        () => revokeKey(store, keyring, kind, values.key, now),
+        RotationRefused,
+      )
       terminal.out(`${kind} key ${values.key} is revoked, ${next} is in use\n`)
       return 0
     })
   },
 })
-
-async function replacing<T>(change: () => Promise<T>): Promise<T> {
-  try {
-    return await change()
-  } catch (error) {
-    throw error instanceof RotationRefused ? new CommandFailed(error.message) : error
-  }
-}
 
 export const keys = defineGroup('keys', [list, exportKeys, rotate, activate, revoke])

@@ -1,6 +1,6 @@
 import { defineCommand, defineGroup, UsageError } from '../command.ts'
 import { assertUser, withDatabase } from '../database.ts'
-import { commitEnd } from '../operator-journal.ts'
+import { commitEnd } from '../operator-appender.ts'
 
 const revoke = defineCommand({
   name: 'sessions revoke',

@@ -73,7 +73,7 @@ describe('shell', () => {
     ['npx miniseal kyes list', 'there is no command kyes list'],
     ['npx miniseal keys list --jsn', 'keys list has no option --jsn'],
     ['npx miniseal audit verifi', 'there is no command audit verifi'],
-    ['npx miniseal auditor add wei --role reader --dys 90', 'auditor has no option --dys'],
+    ['npx miniseal auditor add wei --role reader --dys 90', 'auditor add has no option --dys'],
     ['npm run biuld', 'there is no npm script biuld'],
     ['npm run build:app -- --orgin x', 'npm run build:app has no option --orgin'],
     ['MINISEAL_UPSTREAM=/a=http://b', 'there is no variable MINISEAL_UPSTREAM'],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { decodeUtf8 } from '../../../crypto/text.ts'
-import { exportCommand } from '../../../service/cli/audit-export.ts'
+import { exportCommand } from '../../../service/cli/commands/audit/export.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { requests, startLog } from '../../support/written-log.ts'
@@ -106,5 +106,5 @@ it('puts a file in its place when it is whole, and leaves nothing when it is not
 
 it('needs the master key', async () => {
   const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
-  await expect(runCommand(exportCommand, [], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is needed/)
+  await expect(runCommand(exportCommand, [], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is required/)
 })

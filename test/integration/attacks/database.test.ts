@@ -1,7 +1,7 @@
 /** An attacker with read or write access to the database and without the master key. */
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { auditor } from '../../../service/cli/auditor.ts'
+import { auditor } from '../../../service/cli/commands/auditor.ts'
 import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
 import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'

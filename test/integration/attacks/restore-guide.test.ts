@@ -87,9 +87,9 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   expect(said.map(({ code }) => code)).toEqual([0, 0, 0, 0])
   const [restored, , next, verified] = said
   expect(restored?.out).toContain('npx miniseal audit new-origin')
-  expect(next?.out).toMatch(/goes on as .*-2\nit cites /)
+  expect(next?.out).toMatch(/^started the log .*-2\nit references /)
   expect(verified?.out).toMatch(
-    /was put back from a backup: [1-9]\d* of [1-9]\d* signed entries are here; .*-2 goes on/,
+    /was restored from a backup: [1-9]\d* of [1-9]\d* signed entries are present; .*-2 continues it/,
   )
   expect(verified?.out).toContain('ok: the log is what was signed')
   expect(statSync(path).mode & 0o777).toBe(0o600)

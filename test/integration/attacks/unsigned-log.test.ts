@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
-import { verify } from '../../../service/cli/audit-verify.ts'
+import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import type { AuthenticatedPendingEntry } from '../../../service/store/tlog-entries.ts'
 import { parseCheckpointNote } from '../../../service/tlog/checkpoint.ts'

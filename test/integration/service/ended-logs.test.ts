@@ -6,9 +6,9 @@ import type { LogKeys } from '../../../crypto/frames/channel-configuration.ts'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
 import type { Channel, createChannel, Receipt } from '../../../miniprogram/client/index.ts'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
-import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.ts'
-import { evidence } from '../../../service/cli/audit-evidence.ts'
-import { newOrigin } from '../../../service/cli/audit-new-origin.ts'
+import { checkEvidenceCommand } from '../../../service/cli/commands/audit/check-evidence.ts'
+import { evidence } from '../../../service/cli/commands/audit/evidence.ts'
+import { newOrigin } from '../../../service/cli/commands/audit/new-origin.ts'
 import { runCommand, runKeys } from '../../support/command.ts'
 import { fetchConfiguration } from '../../support/raw-client.ts'
 import type { OwnService } from '../../support/service.ts'
@@ -94,7 +94,7 @@ it('is not told of before there is one', async () => {
 it('is told of within a second by a service that runs, and its receipts verify on every phone', async () => {
   const before = await publishedLog()
   const { code, out } = await runCommand(newOrigin, [], service.environment)
-  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`goes on as ${old}-2`) })
+  expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining(`started the log ${old}-2`) })
   await vi.waitFor(async () => expect((await publishedLog()).origin).toBe(`${old}-2`), 60_000)
   // With the new name at once: what a phone fetches now, it keeps for a day.
   const after = await publishedLog()

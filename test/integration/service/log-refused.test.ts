@@ -100,9 +100,9 @@ it('is not ready, and says why there, in its log and to the operator', { timeout
   expect(service.logText()).toContain('"refusal":"database-behind"')
   const { code, out } = await command('status')
   expect(code).toBe(1)
-  expect(out).toContain('does NOT go on (database-behind)')
+  expect(out).toContain('the log is CLOSED (database-behind)')
   expect(lost).toBe(kept + 2)
-  expect(out).toMatch(new RegExp(`^pinned +${lost} leaves$`, 'm'))
+  expect(out).toMatch(new RegExp(`^pinned +${lost} entries$`, 'm'))
   expect((await command('trust-database')).code).toBe(3)
 })
 
@@ -111,8 +111,8 @@ it('goes on under a new origin that the operator starts, without a restart', {
 }, async () => {
   const { code, out } = await command('new-origin')
   expect(code).toBe(0)
-  expect(out).toContain('goes on as pay.example.com/audit/2026-2')
-  expect(out).toContain(`cites pay.example.com/audit/2026, ${lost} leaves`)
+  expect(out).toContain('started the log pay.example.com/audit/2026-2')
+  expect(out).toContain(`references pay.example.com/audit/2026, ${lost} entries`)
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(100)) {
     if ((await fetch(`${service.url}/readyz`)).status === 200) break
   }

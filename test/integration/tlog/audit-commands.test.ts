@@ -1,7 +1,7 @@
 /** The commands of auditors as processes, the way people run them: what they print, and how they end. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { auditor } from '../../../service/cli/auditor.ts'
 import { UsageError } from '../../../service/cli/command.ts'
+import { auditor } from '../../../service/cli/commands/auditor.ts'
 import { runCommand } from '../../support/command.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
@@ -27,7 +27,7 @@ it('lists what belongs together, helps with each, and knows no other', { timeout
     miniseal('audit', 'nothing'),
   ])
   expect(group).toMatchObject({ code: 2, err: '' })
-  for (const name of ['verify', 'export', 'evidence', 'check-evidence'])
+  for (const name of ['verify', 'export', 'evidence', 'check-evidence', 'new-origin', 'trust-database'])
     expect(group.out).toContain(`  audit ${name}`)
   expect(help).toMatchObject({ code: 0, out: expect.stringContaining('usage: miniseal audit verify') })
   expect(unknown).toMatchObject({ code: 2, out: '' })
@@ -65,7 +65,9 @@ it('makes an auditor whose token is printed once, and revokes it', async () => {
   })
   await expect(run('add', 'wei')).rejects.toThrow(/there is an auditor wei/)
   const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
-  await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(/MINISEAL_MASTER_KEY is needed/)
+  await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(
+    /MINISEAL_MASTER_KEY is required/,
+  )
   expect((await run('list')).out).toMatch(/^wei +discloser +in use +from \S+ until \S+\n$/)
   expect((await run('revoke', 'wei')).code).toBe(0)
   expect(JSON.parse((await run('list', '--json')).out)).toMatchObject([{ name: 'wei', state: 'revoked' }])

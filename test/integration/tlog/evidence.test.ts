@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { keyThumbprint } from '../../../crypto/primitives/thumbprint.ts'
 import { decodeUtf8, encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
-import { checkEvidenceCommand } from '../../../service/cli/audit-check-evidence.ts'
-import { evidence } from '../../../service/cli/audit-evidence.ts'
+import { checkEvidenceCommand } from '../../../service/cli/commands/audit/check-evidence.ts'
+import { evidence } from '../../../service/cli/commands/audit/evidence.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import type { PendingEntry } from '../../../service/store/tlog-entries.ts'
 import { leafIdText } from '../../../service/tlog/entry.ts'
@@ -127,12 +127,10 @@ it('holds, step by step, in English and in Chinese', async () => {
   const file = await make('whole.zip', ...all, '--body', path('body.json'))
   const said = await check(file, '--vkey', log.vkey)
   expect(said.code).toBe(0)
-  expect(said.out).toContain(
-    'ok     The log has signed the checkpoint: pay.example.com/audit/2025, 333 entries',
-  )
-  expect(said.out).toContain(`ok     The device has signed the request: device ${keyid}`)
-  expect(said.out).toContain('ok     The device’s key came to this user: device-added')
-  expect(said.out).toContain(`ok     The body is the one that was signed: ${body.length} bytes`)
+  expect(said.out).toContain('ok     The log signed the checkpoint: pay.example.com/audit/2025, 333 entries')
+  expect(said.out).toContain(`ok     The device signed the request: device ${keyid}`)
+  expect(said.out).toContain('ok     The device key belongs to this user: device-added')
+  expect(said.out).toContain(`ok     The body matches the signed digest: ${body.length} bytes`)
   expect(said.out).toContain('The evidence holds.')
   const chinese = await runCommand(checkEvidenceCommand, [file, '--vkey', log.vkey], { LANG: 'zh_CN.UTF-8' })
   expect(chinese.out).toContain('通过   检查点由日志签名')
@@ -168,8 +166,8 @@ it('does not hold under another key than the one known from elsewhere', async ()
   const vkey = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
   const said = await check(file, '--vkey', vkey)
   expect(said.code).toBe(1)
-  expect(said.out).toContain('FAILED The log’s key is the one known from elsewhere')
-  expect(said.out).toContain('FAILED The log has signed the checkpoint')
+  expect(said.out).toContain('FAILED The log key is the given one')
+  expect(said.out).toContain('FAILED The log signed the checkpoint')
   const unknown = await check(file)
   expect(unknown.code).toBe(3)
   expect(unknown.out).toContain('not compared with a key known from elsewhere')
@@ -235,11 +233,11 @@ it('does not hold with a group, a salt, a leaf, a proof or a signature of someth
     ['The disclosed groups', (changed) => changed.delete('groups/pay.json')],
     ['The entry is in the log', (changed) => changed.set('leaf.json', other.leaf)],
     ['The entry is in the log', replaced('leaf.tlog-proof', 'index 324', 'index 325')],
-    ['The log has signed', replaced('leaf.tlog-proof', '\n333\n', '\n334\n')],
-    ['The log has signed', (changed) => changed.set('checkpoint.txt', encodeUtf8('x'))],
-    ['The device has signed', (changed) => changed.set('signature-base.txt', encodeUtf8('x'))],
-    ['The device’s key came', (changed) => changed.set('enrolment/leaf.json', other.leaf)],
-    ['The body is the one', (changed) => changed.set('body.bin', encodeUtf8('{"payee":"eve"}'))],
+    ['The log signed', replaced('leaf.tlog-proof', '\n333\n', '\n334\n')],
+    ['The log signed', (changed) => changed.set('checkpoint.txt', encodeUtf8('x'))],
+    ['The device signed', (changed) => changed.set('signature-base.txt', encodeUtf8('x'))],
+    ['The device key belongs', (changed) => changed.set('enrolment/leaf.json', other.leaf)],
+    ['The body matches', (changed) => changed.set('body.bin', encodeUtf8('{"payee":"eve"}'))],
   ]
   for (const [title, forgery] of forgeries) {
     const said = await check(forge(file, 'forgery.zip', forgery), '--vkey', log.vkey)
@@ -261,7 +259,7 @@ it('is not made with a body that was not signed, a group that is not there, or f
   expect(() => readFileSync(path('none.zip'))).toThrow()
   await expect(run(leafIdText(other.id), '--groups', 'sig')).rejects.toThrow(/has no group sig/)
   await expect(run('00000000-0000-7000-8000-000000000000')).rejects.toThrow('there is no such entry')
-  await expect(run('nothing')).rejects.toThrow(/receipt takes/)
+  await expect(run('nothing')).rejects.toThrow(/ID is not the UUID or the leaf hash/)
   writeFileSync(path('noise.zip'), 'no archive')
   await expect(check(path('noise.zip'))).rejects.toThrow(/no zip archive/)
 })
@@ -443,6 +441,6 @@ it('is of the service that the log is named after, or of the one that is named',
   const said = await check(file, '--vkey', log.vkey, '--origin', 'https://shop.example.com')
   expect(said).toMatchObject({
     code: 1,
-    out: expect.stringContaining('FAILED What was signed is the request'),
+    out: expect.stringContaining('FAILED The signed request is the one'),
   })
 })

@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { verify } from '../../../service/cli/audit-verify.ts'
+import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
 import { requests, startLog } from '../../support/written-log.ts'

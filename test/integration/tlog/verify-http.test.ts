@@ -8,7 +8,7 @@ import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { accountKeyOf, addAuditor, createAuditorVerifier } from '../../../service/admin/api/accounts.ts'
-import { verify } from '../../../service/cli/audit-verify.ts'
+import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { logRoutes } from '../../../service/tlog/log-routes.ts'
 import { createLogReader } from '../../../service/tlog/reader.ts'
@@ -78,7 +78,7 @@ it('reads every entry with a token, and the tree without', async () => {
 })
 
 it('needs a key from somewhere else, and the one of this log', async () => {
-  await expect(check('--token', token)).rejects.toThrow(/needs the log’s --vkey/)
+  await expect(check('--token', token)).rejects.toThrow(/--url requires --vkey/)
   const { publicKey } = sodiumPrimitives.ed25519KeyPair(new Uint8Array(32).fill(9))
   const other = encodeVerifierKey(sodiumPrimitives, { kind: 'ed25519', name: logOrigin, publicKey })
   await expect(check('--vkey', other)).rejects.toThrow(/signed by no known key/)

@@ -1,9 +1,9 @@
 /** The log of a running service, checked beside it and over HTTP. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { exportCommand } from '../../../service/cli/audit-export.ts'
-import { verify } from '../../../service/cli/audit-verify.ts'
-import { auditor } from '../../../service/cli/auditor.ts'
+import { exportCommand } from '../../../service/cli/commands/audit/export.ts'
+import { verify } from '../../../service/cli/commands/audit/verify.ts'
+import { auditor } from '../../../service/cli/commands/auditor.ts'
 import { call } from '../../../service/cli/commands/call.ts'
 import { keys } from '../../../service/cli/commands/keys.ts'
 import { runCommand } from '../../support/command.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { verify } from '../../../service/cli/audit-verify.ts'
+import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { globalIndexOf } from '../../../service/store/tlog-entries.ts'
 import { runCommand } from '../../support/command.ts'
 import type { WrittenLog } from '../../support/written-log.ts'
@@ -92,10 +92,10 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
     const said = await runCommand(verify, [], without)
     expect(said).toMatchObject({ code: 0, err: '' })
-    expect(said.out).toContain('details not checked: MINISEAL_MASTER_KEY is not given')
-    expect(said.out).toContain('taken from the database itself')
+    expect(said.out).toContain('details not checked: MINISEAL_MASTER_KEY is not set')
+    expect(said.out).toContain('the log key was read from the database itself')
     const pinned = await runCommand(verify, ['--vkey', log.vkey], without)
-    expect(pinned.out).not.toContain('taken from the database itself')
+    expect(pinned.out).not.toContain('the log key was read from the database itself')
   })
 
   it('finds an entry whose bytes were changed, with its place', async () => {

@@ -10,9 +10,9 @@ import {
   parseVerifierKey,
   verifyNote,
 } from '../../../crypto/tlog/signed-note.ts'
-import { witness } from '../../../service/cli/audit-witness.ts'
 import type { Terminal } from '../../../service/cli/command.ts'
 import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
+import { witness } from '../../../service/cli/commands/audit/witness.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import type { RunningCommand } from '../../support/service-process.ts'
 import { freePort, runMiniseal } from '../../support/service-process.ts'
@@ -121,7 +121,7 @@ describe('audit witness', () => {
     command.child.kill('SIGTERM')
     const { code, err } = await command.finished
     expect(code).toBe(0)
-    expect(err).toContain('contradicts itself')
+    expect(err).toContain('is inconsistent')
     expect(err).toContain(forkedCheckpoint(7))
     expect(err).toContain(checkpointOf(7))
   })

@@ -1,5 +1,4 @@
-/** The journal, for what an operator does to the database from a terminal. */
-
+/** Logs what an operator changes in the database with a command. */
 import { readOperatorPaths } from '../config/operator-paths.ts'
 import { openKeyring } from '../keys/keyring.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
@@ -11,26 +10,24 @@ import { createRowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeys } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
 
-export interface OperatorAppender {
+interface OperatorAppender {
   readonly appender: Appender
-  /** `undefined` without a master key: leaves then say what was done, and not to whom. */
+  /** `undefined` without a master key: entries then state the operation, but not the user. */
   readonly blindIndexOf: BlindIndexOf | undefined
 }
 
-/** @throws ConfigError; Error when the master key is not the one of this database. */
+/** @throws ConfigError; Error when the master key is not that of this database */
 export async function openOperatorAppender(
   store: Store,
   { environment }: Terminal,
 ): Promise<OperatorAppender> {
   const { masterKeys, retention } = readOperatorPaths(environment)
   const now = (): number => Math.floor(Date.now() / 1000)
-  // A running service looks for staged leaves every second.
+  // Running services poll for pending entries every second.
   const parts = { store, retention, now, notify: () => {} }
   if (masterKeys === undefined) {
-    return {
-      appender: createAppender({ ...parts, keys: undefined, blindIndexOf: nobody, macs: undefined }),
-      blindIndexOf: undefined,
-    }
+    const unkeyed = { keys: undefined, blindIndexOf: unusedBlindIndex, macs: undefined }
+    return { appender: createAppender({ ...parts, ...unkeyed }), blindIndexOf: undefined }
   }
   const wrapper = createSecretWrapper(masterKeys)
   const keyring = await openKeyring(store, wrapper, now())
@@ -41,9 +38,9 @@ export async function openOperatorAppender(
 }
 
 /**
- * Ends sessions or devices of a user, and tells of it, in one commit.
+ * Ends sessions or devices of a user, and logs it, in one commit.
  *
- * @returns false when the first write was refused: nothing has happened then
+ * @returns false when the first write was refused: nothing was changed
  */
 export async function commitEnd(
   store: Store,
@@ -56,5 +53,5 @@ export async function commitEnd(
   return (await appender.commit({ writes, leaves })).kind === 'committed'
 }
 
-/** Never asked: without keys nothing is tagged. */
-const nobody: BlindIndexOf = () => new Uint8Array(8)
+/** Not called: without subject keys, entries have no blind indexes. */
+const unusedBlindIndex: BlindIndexOf = () => new Uint8Array(8)

@@ -1,14 +1,9 @@
-/** The check of a database's log, from what the environment names to a result that can be shown. */
-import { existsSync } from 'node:fs'
+/** `audit verify` of a database: collects keys, pinned and given checkpoints, and reports what was checked. */
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import { parseVerifierKey } from 'miniseal-protocol/tlog/signed-note'
-import type { OperatorPaths } from '../config/operator-paths.ts'
 import { readOperatorPaths } from '../config/operator-paths.ts'
 import { readServiceKey } from '../keys/service-key.ts'
-import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { cacheBlindIndex, createBlindIndex } from '../tlog/blind-index.ts'
 import type { CheckedLog, ClaimedTree } from '../tlog/fsck/check-database.ts'
@@ -29,7 +24,10 @@ import { findLastCheck, saveLastCheck } from '../tlog/fsck/last-check.ts'
 import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'
-import { CommandFailed, UsageError } from './command.ts'
+import { CommandFailed } from './command.ts'
+import { withDatabase } from './database.ts'
+import { readLookupKey } from './master-key.ts'
+import { parseVkey } from './option-values.ts'
 import { startProgress } from './terminal.ts'
 
 export interface VerifyOptions {
@@ -42,54 +40,45 @@ export interface VerifyOptions {
 export interface VerifyResult {
   readonly findings: Findings
   readonly logs: readonly CheckedLog[]
-  /** For people: what was looked at, and what was not. */
+  /** Text output: what was checked, and what was not. */
   readonly lines: readonly string[]
-  /** The same for scripts. */
+  /** The same as JSON. */
   readonly checked: Readonly<Record<string, unknown>>
 }
 
-/**
- * Checks the database that `MINISEAL_DATABASE` names.
- *
- * @throws CommandFailed when there is none, or when it cannot be read.
- */
+/** Verifies the database of `MINISEAL_DATABASE`. @throws CommandFailed when it does not exist or cannot be read */
 export async function verifyDatabase(options: VerifyOptions, terminal: Terminal): Promise<VerifyResult> {
-  const paths = readOperatorPaths(terminal.environment)
-  const { database } = paths
-  if (database.kind === 'sqlite' && !existsSync(database.path)) {
-    throw new CommandFailed(
-      `there is no database at ${database.path}: set MINISEAL_DATABASE as for the service`,
-    )
+  const { dataFolder, masterKeys } = readOperatorPaths(terminal.environment)
+  const wrapper = masterKeys === undefined ? undefined : createSecretWrapper(masterKeys)
+  if (options.isIncremental && wrapper === undefined) {
+    throw new CommandFailed('--since requires MINISEAL_MASTER_KEY: the last result is encrypted with it')
   }
-  const checkpointPin = await readPinnedCheckpoints(paths.dataFolder)
-  const store = await openStore(database, { isSnapshot: true })
-  try {
-    return await verifyStore(store, { ...paths, checkpointPin }, options, terminal)
-  } finally {
-    await store.close()
-  }
+  // Before the snapshot: the log may grow meanwhile, and must contain this checkpoint.
+  const pinned = await readPinnedCheckpoints(dataFolder)
+  const sources = { dataFolder, wrapper, pinned }
+  return await withDatabase(terminal, (store) => verifyStore(store, sources, options, terminal), {
+    isSnapshot: true,
+  })
+}
+
+interface Sources {
+  readonly dataFolder: string
+  readonly wrapper: SecretWrapper | undefined
+  readonly pinned: readonly PinnedCheckpointFile[]
 }
 
 async function verifyStore(
   store: Store,
-  {
-    dataFolder,
-    masterKeys,
-    checkpointPin,
-  }: OperatorPaths & { readonly checkpointPin: readonly PinnedCheckpointFile[] },
+  { dataFolder, wrapper, pinned }: Sources,
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {
-  const wrapper = masterKeys === undefined ? undefined : createSecretWrapper(masterKeys)
-  if (options.isIncremental && wrapper === undefined) {
-    throw new CommandFailed('--since needs MINISEAL_MASTER_KEY: the last check is kept sealed with it')
-  }
   const findings = collectFindings()
   const keys = await findLogKeys(store, wrapper, options.vkeys)
-  const pinnedCheckpoints = pinnedCheckpointClaims(checkpointPin, keys.keysOf, findings)
-  const given = await readGiven(options.checkpoints, keys.keysOf)
+  const pinnedCheckpoints = pinnedCheckpointClaims(pinned, keys.keysOf, findings)
+  const given = await readGivenCheckpoints(options.checkpoints, keys.keysOf)
   const last = wrapper === undefined ? undefined : await findLastCheck(dataFolder, wrapper)
-  const before = (last ?? []).map((log) => ({ ...log, named: `the last check (${log.size} entries)` }))
+  const before = (last ?? []).map((log) => ({ ...log, named: `the last run (${log.size} entries)` }))
   const keyed = wrapper === undefined ? undefined : await keyedChecks(store, wrapper, findings)
   const details = keyed?.details
   const { claimed, losses } = await explainLosses(store, { own: [...pinnedCheckpoints, ...before], given })
@@ -107,7 +96,8 @@ async function verifyStore(
   })
   progress.clear()
   details?.finish()
-  if (findings.count === 0 && wrapper !== undefined) await keep(dataFolder, wrapper, report.logs, terminal)
+  if (findings.count === 0 && wrapper !== undefined)
+    await saveResult(dataFolder, wrapper, report.logs, terminal)
   const checked = {
     entries: report.entries,
     checkpoints: report.checkpoints,
@@ -136,9 +126,9 @@ type Checked = Readonly<{
 
 function linesOf(checked: Checked, logs: number): readonly string[] {
   const { entries, checkpoints, pending, pinned, given, losses, keys, details, since } = checked
-  const from = since === null ? '' : `, on from ${since.join(' and ')}`
+  const from = since === null ? '' : `, from entry ${since.join(' and ')} on`
   return [
-    ...(logs === 0 ? ['no log has been started in this database'] : []),
+    ...(logs === 0 ? ['the database has no log yet'] : []),
     `checked: ${entries} entries, ${checkpoints} checkpoints${from}`,
     pinned.length > 0
       ? `pinned checkpoint: ${pinned.map(({ size }) => size).join(' and ')}`
@@ -146,30 +136,28 @@ function linesOf(checked: Checked, logs: number): readonly string[] {
     ...(given.length > 0 ? [`given checkpoints: ${given.map(({ size }) => size).join(', ')}`] : []),
     ...losses.map(
       ({ origin, signed, here, successor }) =>
-        `${origin} was put back from a backup: ${here} of ${signed} signed entries are here; ${successor} goes on and cites all ${signed}`,
+        `${origin} was restored from a backup: ${here} of ${signed} signed entries are present; ${successor} continues it and references all ${signed}`,
     ),
     details === null
-      ? 'details not checked: MINISEAL_MASTER_KEY is not given'
-      : `details: ${details.opened} opened, ${details.erased} erased, ${details.absent} without`,
+      ? 'details not checked: MINISEAL_MASTER_KEY is not set'
+      : `details: ${details.opened} decrypted, ${details.erased} erased, ${details.absent} absent`,
     ...(keys === 'database'
-      ? ['the log’s key was taken from the database itself: give --vkey to pin the one that you know']
+      ? ['the log key was read from the database itself: give --vkey with the key from a trusted source']
       : []),
     ...(pending > 0 ? [`${pending} entries are pending`] : []),
   ]
 }
 
-/** What takes the master key. */
+/** The checks that require the master key. */
 async function keyedChecks(store: Store, wrapper: SecretWrapper, findings: Findings): Promise<KeyedChecks> {
-  const record = (await store.listServiceKeys()).find(({ kind }) => kind === 'lookup')
-  if (record === undefined) throw new CommandFailed('the database has no lookup key: it is not a service’s')
-  const { secretKey } = readServiceKey(record, wrapper)
+  const lookupKey = await readLookupKey(store, wrapper)
   const details = checkDetails({
     findings,
     findKey: createSubjectKeyFinder(store, wrapper),
-    blindIndexOf: cacheBlindIndex(createBlindIndex(secretKey)),
+    blindIndexOf: cacheBlindIndex(createBlindIndex(lookupKey)),
     now: Math.floor(Date.now() / 1000),
   })
-  return { details, macs: createRowMacs(secretKey) }
+  return { details, macs: createRowMacs(lookupKey) }
 }
 
 interface KeyedChecks {
@@ -177,13 +165,13 @@ interface KeyedChecks {
   readonly macs: RowMacs
 }
 
-/** Given keys count alone. Those of the database are only as good as what protects them. */
+/** Only the given log keys, if any; otherwise those of the database. */
 async function findLogKeys(
   store: Store,
   wrapper: SecretWrapper | undefined,
   vkeys: readonly string[],
 ): Promise<{ readonly keysOf: KeysOf; readonly from: 'given' | 'master-key' | 'database' }> {
-  const given = vkeys.map(parseKey)
+  const given = vkeys.map(parseVkey)
   if (given.some(({ kind }) => kind === 'ed25519')) {
     return { keysOf: (origin) => given.filter((key) => isFor(key, origin)), from: 'given' }
   }
@@ -200,22 +188,16 @@ async function findLogKeys(
   }
 }
 
-/** A log's key signs under the log's name; a witness signs for every log. */
+/** A log key signs under the name of its log; a witness signs for every log. */
 function isFor({ kind, name }: VerifierKey, origin: string): boolean {
   return kind === 'cosignature' || name === origin
 }
 
-/** @throws UsageError for what is no verifier key. */
-export function parseKey(text: string): VerifierKey {
-  try {
-    return parseVerifierKey(sodiumPrimitives, text)
-  } catch {
-    throw new UsageError('--vkey takes a verifier key: name+hash+key, as miniseal keys export prints it')
-  }
-}
-
-/** @throws CommandFailed for a file that cannot be used. */
-export async function readGiven(files: readonly string[], keysOf: KeysOf): Promise<readonly ClaimedTree[]> {
+/** The files of --checkpoint. @throws CommandFailed */
+export async function readGivenCheckpoints(
+  files: readonly string[],
+  keysOf: KeysOf,
+): Promise<readonly ClaimedTree[]> {
   try {
     return await Promise.all(files.map((file) => readClaimFile(file, keysOf)))
   } catch (error) {
@@ -225,7 +207,7 @@ export async function readGiven(files: readonly string[], keysOf: KeysOf): Promi
   }
 }
 
-async function keep(
+async function saveResult(
   folder: string,
   wrapper: SecretWrapper,
   logs: readonly CheckedLog[],
@@ -234,6 +216,6 @@ async function keep(
   try {
     await saveLastCheck(folder, wrapper, logs)
   } catch {
-    terminal.err('the result cannot be kept in MINISEAL_DATA: --since last will not begin here\n')
+    terminal.err('the result cannot be saved in MINISEAL_DATA: --since last will not continue from it\n')
   }
 }
