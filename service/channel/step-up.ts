@@ -1,7 +1,7 @@
 /** Step-up: a request runs only after its user has confirmed exactly this request by fingerprint or face (protocol, section 9). */
 
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
@@ -11,7 +11,7 @@ import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { secretContext } from '../keys/wrapping.ts'
-import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
+import { atStepAsync, ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
@@ -145,11 +145,11 @@ function memberOf(members: Dictionary, name: string) {
   return member.value
 }
 
-function malformed(): ProtocolError {
+function malformed(): ProblemError {
   return invalid('the field step-up must be a dictionary of challenge, json and sig')
 }
 
-/** @throws ProtocolError `step_up_invalid` unless the challenge was made for this request of this user and device. */
+/** @throws ProblemError `step_up_invalid` unless the challenge was made for this request of this user and device. */
 async function findAsked(
   context: ExchangeContext,
   { message, caller }: Command,
@@ -224,6 +224,6 @@ async function useUp(
   throw invalid('the counter of the result does not rise')
 }
 
-function invalid(detail: string): ProtocolError {
-  return new ProtocolError('step_up_invalid', detail)
+function invalid(detail: string): ProblemError {
+  return new ProblemError('step_up_invalid', detail)
 }

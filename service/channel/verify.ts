@@ -45,11 +45,11 @@ export function assertAcceptable({ authority }: ExchangeContext, request: Reques
   atStep('binary-http', () => {
     const { method, content } = request
     if (request.scheme !== 'https' || request.authority !== authority)
-      throw new ProtocolError('payload_invalid', 'the request is for another origin')
+      throw new ProblemError('payload_invalid', 'the request is for another origin')
     if (hopMethods.includes(method))
-      throw new ProtocolError('payload_invalid', `the method ${method} is not allowed`)
+      throw new ProblemError('payload_invalid', `the method ${method} is not allowed`)
     if (methodsWithoutContent.includes(method) && content.length > 0)
-      throw new ProtocolError('payload_invalid', `a request with the method ${method} has no content`)
+      throw new ProblemError('payload_invalid', `a request with the method ${method} has no content`)
     assertPlainContent(request)
   })
 }
@@ -71,7 +71,7 @@ export function verifyRequest(
   const signature = readSignature(context, message)
   atStep('key', () => {
     if (signature.keyid !== opened.session.device)
-      throw new ProtocolError('key_unknown', 'the signing key does not belong to this session')
+      throw new ProblemError('key_unknown', 'the signing key does not belong to this session')
     if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
   atStep('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))

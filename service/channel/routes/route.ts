@@ -1,5 +1,4 @@
 /** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
@@ -62,7 +61,7 @@ interface RouteDescription {
 export interface Route extends RouteDescription, RoutePolicy {
   /** A login travels in a handshake frame and is handled by `login.ts`; every other route within a session. */
   readonly frame: 'handshake' | 'session'
-  /** @throws ProtocolError `not_found`, `payload_invalid`, or what the handler throws. */
+  /** @throws ProblemError `not_found`, `payload_invalid`, or what the handler throws. */
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
 }
 
@@ -133,7 +132,7 @@ export function notFound(): ProblemError {
 /**
  * Decimals without leading zeros, each name at most once. Attacker-controlled.
  *
- * @throws ProtocolError `payload_invalid` for another form.
+ * @throws ProblemError `payload_invalid` for another form.
  */
 function parseQuery<Query extends string>(
   definitions: Readonly<Record<Query, QueryParameter>> | undefined,
@@ -154,7 +153,7 @@ function parseQuery<Query extends string>(
   ) as Record<Query, number>
 }
 
-function badQuery(known: readonly (readonly [string, QueryParameter])[]): ProtocolError {
+function badQuery(known: readonly (readonly [string, QueryParameter])[]): ProblemError {
   const allowed = known.map(([name, { minimum, maximum }]) => `${name}=${minimum} to ${maximum}`)
-  return new ProtocolError('payload_invalid', `the query takes ${allowed.join(' and ')}`)
+  return new ProblemError('payload_invalid', `the query takes ${allowed.join(' and ')}`)
 }

@@ -1,9 +1,9 @@
 /** `/phone-number` and `/encrypted-data`: what WeChat knows of the caller. */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { secretContext } from '../../keys/wrapping.ts'
 import { jsonReply } from '../../messages/content.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
 import type { UserRecord } from '../../store/users.ts'
 import { isRawDataSigned, openEncryptedData, userData } from '../../wechat/encrypted-data.ts'
 import type { ExchangeContext } from '../context.ts'
@@ -76,7 +76,7 @@ export const wechatDataRoutes = [
       const binding = secretContext('users.session_key_wrapped', [id])
       const sessionKey = decodeUtf8(context.wrapper.unwrap(sessionKeyWrapped, binding))
       if (rawData !== undefined && !isRawDataSigned(sessionKey, rawData, signature ?? ''))
-        throw new ProtocolError('payload_invalid', 'the signature of raw_data does not match')
+        throw new ProblemError('payload_invalid', 'the signature of raw_data does not match')
       const { appid } = caller
       const opened = openEncryptedData({
         sessionKey,
