@@ -5,28 +5,24 @@ import { atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { tokenOf } from '../sessions/tokens.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Route, RoutePolicy } from './routes/route.ts'
-import { findRoute, policyOf } from './routes/table.ts'
+import type { Routing } from './routes/table.ts'
 import type { VerifiedRequest } from './verify.ts'
 
 const authorized: unique symbol = Symbol('authorized')
 
 /** Made only by {@link authorizeRequest}. */
-export interface AuthorizedRequest extends VerifiedRequest {
+export interface AuthorizedRequest extends VerifiedRequest, Routing {
   readonly [authorized]: true
   readonly subject: TokenSubject
-  /** `undefined` for a backend's request. */
-  readonly route: Route | undefined
-  readonly policy: RoutePolicy
 }
 
 /** @throws Refusal `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`. */
 export async function authorizeRequest(
   context: ExchangeContext,
   request: VerifiedRequest,
+  { route, policy }: Routing,
 ): Promise<AuthorizedRequest> {
   const { message, signature, opened } = request
-  const policy = policyOf(message)
   const subject = await atStepAsync('token', async () => {
     const token = tokenOf(findField(message.fields, 'authorization'))
     const claims = await context.tokens.verify(token, context.now(), policy.tokenAge)
@@ -36,5 +32,5 @@ export async function authorizeRequest(
       throw new ProblemError('token_invalid', 'the access token belongs to another session')
     return claims
   })
-  return { ...request, [authorized]: true, subject, route: findRoute(message), policy }
+  return { ...request, [authorized]: true, subject, route, policy }
 }

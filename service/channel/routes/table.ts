@@ -23,11 +23,8 @@ const fixedRoutes = new Map(
 )
 const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
 
-/**
- * The route of a request; `undefined` for a backend's request, and for a method, path or query of the channel's own that has
- * no route. Attacker-controlled: no other spelling of a path has the policy of its route.
- */
-export function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
+/** Attacker-controlled: no other spelling of a path has the policy of its route. */
+function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
   const [pathname = '', query] = path.split('?')
   const route =
     fixedRoutes.get(`${method} ${pathname}`) ??
@@ -35,6 +32,14 @@ export function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'pat
   return query !== undefined && route?.query === undefined ? undefined : route
 }
 
-export function policyOf(request: Pick<RequestMessage, 'method' | 'path'>): RoutePolicy {
-  return findRoute(request) ?? defaultPolicy(request.method)
+/** Where a request goes, and how it is treated. */
+export interface Routing {
+  /** `undefined` for a backend's request, and for one of the channel's own that has no route. */
+  readonly route: Route | undefined
+  readonly policy: RoutePolicy
+}
+
+export function routingOf(request: Pick<RequestMessage, 'method' | 'path'>): Routing {
+  const route = findRoute(request)
+  return { route, policy: route ?? defaultPolicy(request.method) }
 }
