@@ -1,6 +1,6 @@
 /** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
+import { isSafeMethod, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
 import type { ZodType } from 'zod'
 import type { Caller } from '../../gateway/backend.ts'
@@ -107,13 +107,13 @@ export function defineRoute<Body = undefined, Query extends string = never>(
     ...description,
     async run(context, message, caller) {
       if (handler === undefined) throw notFound()
-      const [pathname = '', ...query] = message.path.split('?')
+      const pathname = pathWithoutQuery(message.path)
       return await handler(context, {
         caller,
         body: (definition.body === undefined
           ? undefined
           : parseJsonContent(message, definition.body)) as Body,
-        query: parseQuery(definition.query, query.join('?')),
+        query: parseQuery(definition.query, message.path.slice(pathname.length + 1)),
         parameter: pathname.slice(prefixOf(definition.path).length),
       })
     },

@@ -1,5 +1,6 @@
 /** Every route of the channel. A new one needs its definition and a line here; OpenAPI follows with `npm run docs`. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { deviceRoutes } from './devices.ts'
 import { eventRoutes } from './events.ts'
 import { outcomeRoutes } from './outcomes.ts'
@@ -25,11 +26,11 @@ const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
 
 /** Attacker-controlled: no other spelling of a path has the policy of its route. */
 function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
-  const [pathname = '', query] = path.split('?')
+  const pathname = pathWithoutQuery(path)
   const route =
     fixedRoutes.get(`${method} ${pathname}`) ??
     prefixRoutes.find((other) => other.method === method && pathname.startsWith(prefixOf(other.path)))
-  return query !== undefined && route?.query === undefined ? undefined : route
+  return path !== pathname && route?.query === undefined ? undefined : route
 }
 
 /** Where a request goes, and how it is treated. */
