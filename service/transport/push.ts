@@ -20,7 +20,7 @@ import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, ProblemError, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import type { PushKey } from './push-keys.ts'
-import { closing, problemResponse, sourceOf } from './seal.ts'
+import { closing, problemResponse, senderOf } from './seal.ts'
 
 /** Bytes of a request body: an event and a user, with room for escapes in JSON. */
 const maxContent = 65_536
@@ -47,7 +47,7 @@ export function pushHandler(
     if (keys.length === 0) return await c.notFound()
     const requestId = randomUUID()
     const startedAt = performance.now()
-    const source = sourceOf(context, c)
+    const { source } = senderOf(context, c)
     const record = (
       status: number,
       refusal: { readonly code?: string; readonly step?: string } = {},
@@ -56,7 +56,7 @@ export function pushHandler(
       context.record({ requestId, source, kind: 'push', status, durationMs, ...refusal })
     }
     try {
-      const { pushed, fields } = await admit(context, keys, c)
+      const { pushed, fields } = await admit(context, keys, source, c)
       const status = pushed.isNew ? 201 : 200
       record(status)
       const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
@@ -77,10 +77,15 @@ interface Accepted {
 }
 
 /** Limits by address before anything is verified. */
-async function admit(context: ExchangeContext, keys: readonly PushKey[], c: Context): Promise<Accepted> {
+async function admit(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  source: string,
+  c: Context,
+): Promise<Accepted> {
   // Read first: an incomplete body reserves memory, but no concurrency slot that slow uploads could exhaust.
   const message = await readMessage(context, c)
-  const release = await atStepAsync('limits', () => context.limits.admitPush(sourceOf(context, c)))
+  const release = await atStepAsync('limits', () => context.limits.admitPush(source))
   try {
     return await accept(context, keys, message)
   } finally {

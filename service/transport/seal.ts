@@ -92,11 +92,6 @@ export function senderOf({ limits }: ExchangeContext, c: Context): Sender {
   return limits.sender(getConnInfo(c).remote.address, headers)
 }
 
-/** Address group of the sender, for rate limits. */
-export function sourceOf({ limits }: ExchangeContext, c: Context): string {
-  return limits.source(getConnInfo(c).remote.address, c.req.header('x-forwarded-for'))
-}
-
 /** nginx's status for a client that disconnected before its request was complete. */
 const clientClosed = 499
 

@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
 import type { Subscribers } from '../events/subscriptions.ts'
 import { createSubscribers } from '../events/subscriptions.ts'
-import { clearAnswer, senderOf, sourceOf } from './seal.ts'
+import { clearAnswer, senderOf } from './seal.ts'
 import type { SocketObserver } from './socket.ts'
 import { ChannelSocket, closeReasons, closeTimeout } from './socket.ts'
 import type { SocketTimes } from './socket-flow.ts'
@@ -101,10 +101,11 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
     if (!offered.some((name) => name.trim() === subprotocol))
       return problem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
     if (isStopping()) return problem(c, 503, 'The service is stopping')
+    const sender = senderOf(context, c)
     try {
-      context.limits.sockets.assertCapacity(sourceOf(context, c))
+      context.limits.sockets.assertCapacity(sender.source)
     } catch (error) {
-      return await clearAnswer(context, error, senderOf(context, c))
+      return await clearAnswer(context, error, sender)
     }
     await next()
     return undefined
