@@ -8,7 +8,6 @@ import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
-import { secretContext } from '../keys/wrapping.ts'
 import { addressOf } from '../limits/client-address.ts'
 import { jsonReply, parseJsonContent } from '../messages/content.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
@@ -24,6 +23,7 @@ import type { OpenedHandshake } from './open.ts'
 import { replayed } from './replay-guard.ts'
 import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
 import { loginBody, loginReply } from './routes/sessions.ts'
+import { wrapUserSecret } from './user-secrets.ts'
 import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
 /** Seconds. */
@@ -270,15 +270,13 @@ function sessionWrites(
   parts: SessionParts,
 ): readonly Write[] {
   const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
-  const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
-    context.wrapper.wrap(encodeUtf8(text), secretContext(`users.${column}`, [user]))
   return [
     {
       kind: 'upsert-user',
       id: user,
       app: appid,
-      openidWrapped: wrap(identity.openid, 'openid_wrapped'),
-      sessionKeyWrapped: wrap(identity.sessionKey, 'session_key_wrapped'),
+      openidWrapped: wrapUserSecret(context, user, 'openid', identity),
+      sessionKeyWrapped: wrapUserSecret(context, user, 'sessionKey', identity),
       now,
     },
     { kind: 'admit-device', user, device, limit: context.maxDevices, seenAfter: now - deviceInUse },

@@ -10,13 +10,13 @@ import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'minise
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
-import { secretContext } from '../keys/wrapping.ts'
 import { atStepAsync, ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { digestOfParts, identityParts, keyedDigest, mayHaveEffect } from './idempotency.ts'
+import { readUserSecret } from './user-secrets.ts'
 
 /** Seconds. */
 const challengeLifetime = 180
@@ -103,7 +103,7 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     const confirmation = parseConfirmation(field)
     const asked = await findAsked(context, command, confirmation.challenge)
     const { caller } = command
-    const openid = await findOpenid(context, caller.user)
+    const openid = await readUserSecret(context, caller.user, 'openid')
     await assertSigned(context, caller, openid, confirmation)
     const result = readResult(confirmation)
     await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
@@ -164,13 +164,6 @@ async function findAsked(
   if (asked.usedAt !== null) throw invalid('the challenge was used before')
   if (asked.expiresAt <= context.now()) throw invalid('the challenge has expired')
   return asked
-}
-
-async function findOpenid(context: ExchangeContext, user: string): Promise<string> {
-  const record = await context.store.findUser(user)
-  if (record === undefined) throw new Error('a session has no user')
-  const binding = secretContext('users.openid_wrapped', [user])
-  return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, binding))
 }
 
 async function assertSigned(
