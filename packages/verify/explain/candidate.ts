@@ -66,6 +66,11 @@ export function withField(candidate: Candidate, name: string, value: string | un
   return candidate
 }
 
+/** The first of the fields with this name: a capture may repeat one. */
+export function firstField(fields: readonly Field[], name: string): string | undefined {
+  return fields.find(([other]) => other === name)?.[1]
+}
+
 /** Path and query of a request target; the query includes its `?`. */
 export function splitTarget(target: string): { readonly path: string; readonly query: string } {
   const path = pathWithoutQuery(target)
