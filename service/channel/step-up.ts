@@ -4,6 +4,7 @@ import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
@@ -119,7 +120,9 @@ export function assertRequiredAcr(
 ): void {
   if (requiredAcr === null || acr === requiredAcr || !mayHaveEffect(message) || policy.stepUp === 'none')
     return
-  throw stepUpRequired(backend.summaryOf?.(message) ?? plainSummary(message))
+  // The backend knows its own requests only.
+  const summary = isOwnRoute(message.path) ? undefined : backend.summaryOf?.(message)
+  throw stepUpRequired(summary ?? plainSummary(message))
 }
 
 /** `challenge="…", json=:…:, sig=:…:`, these three and nothing else. Attacker-controlled. */
