@@ -12,6 +12,7 @@ import type { ExchangeContext } from './channel/context.ts'
 import { channelConfiguration, jsonWebKeySet } from './keys/publication.ts'
 import type { MetricsAccess, MetricsText } from './observability/metrics.ts'
 import { metricsHandler } from './observability/metrics.ts'
+import { uncodedProblem } from './problems/document.ts'
 import { referenceRoutes } from './reference/routes.ts'
 import { logRoutes, type VerifyAuditor } from './tlog/log-routes.ts'
 import type { LogStatus, RunningLog } from './tlog/open-log.ts'
@@ -60,9 +61,7 @@ export function createApp(context: ExchangeContext, dependencies: AppDependencie
   app.get('/readyz', readinessHandler(context, log, isStopping))
   app.get('/metrics', metricsHandler(metrics.access, metrics.read))
   app.route('/', referenceRoutes(context.settings.origin))
-  app.notFound((c) =>
-    c.json({ title: 'Not found', status: 404 }, 404, { 'content-type': 'application/problem+json' }),
-  )
+  app.notFound((c) => uncodedProblem(c, 404, 'Not found'))
   app.onError((error, c) => clearAnswer(context, error, senderOf(context, c)))
   return app
 }

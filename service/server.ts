@@ -1,6 +1,5 @@
 /** Starts and stops the service. */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
@@ -31,6 +30,7 @@ import { startMaintenance } from './maintenance.ts'
 import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { openTraces } from './observability/tracing.ts'
+import { ProblemError } from './problems/problem-error.ts'
 import { openStore } from './store/open-store.ts'
 import type { ListenerTimes } from './transport/listener.ts'
 import { listen } from './transport/listener.ts'
@@ -81,9 +81,9 @@ export interface RunningService {
  * is unknown, and never the handler's statement that nothing happened.
  */
 export class PushError extends Error {
-  readonly code: ProtocolError['code']
+  readonly code: ProblemError['code']
 
-  constructor(cause: ProtocolError) {
+  constructor(cause: ProblemError) {
     super(cause.message, { cause })
     this.name = 'PushError'
     this.code = cause.code
@@ -130,7 +130,7 @@ export async function startService(
       try {
         return await outbox.push(user, event, options)
       } catch (error) {
-        throw error instanceof ProtocolError ? new PushError(error) : error
+        throw error instanceof ProblemError ? new PushError(error) : error
       }
     },
     async stop() {

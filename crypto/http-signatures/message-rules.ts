@@ -74,7 +74,7 @@ export function assertAuthority(authority: string): void {
 export function assertPath(path: string): void {
   if (path.length > MAX_PATH) throw new FormatError('path too long')
   const mark = path.indexOf('?')
-  const pathname = mark < 0 ? path : path.slice(0, mark)
+  const pathname = pathWithoutQuery(path)
   if (mark >= 0 && mark === path.length - 1) throw new FormatError('path with an empty query')
   if (pathname === '' || !PATH.test(pathname) || (mark >= 0 && !QUERY.test(path.slice(mark + 1))))
     throw new FormatError('path is not a uri path with an optional query')

@@ -1,4 +1,5 @@
 /** The routes of the channel that the service itself handles (protocol, section 6). */
+import { pathWithoutQuery } from './message-rules.ts'
 
 const ownSegments = [
   'sessions',
@@ -18,7 +19,6 @@ export const MAX_OWN_CONTENT = 16384
 
 /** Whether `path`, with or without a query, belongs to the service: its first segment decides. */
 export function isOwnRoute(path: string): boolean {
-  const [route = ''] = path.split('?')
-  const [, first] = route.split('/')
+  const [, first] = pathWithoutQuery(path).split('/')
   return ownSegments.some((own) => own === first)
 }

@@ -10,6 +10,7 @@
 
 import { FormatError } from '../errors.ts'
 import { type Field, findField, type RequestMessage, type ResponseMessage } from '../frames/binary-http.ts'
+import { pathWithoutQuery } from './message-rules.ts'
 import {
   type BareItem,
   type InnerList,
@@ -190,7 +191,6 @@ function targetOf({ path }: RequestMessage): string {
 /** Without a query, `@query` is `?` (RFC 9421, section 2.2.7). */
 function splitTarget(request: RequestMessage): { path: string; query: string } {
   const target = targetOf(request)
-  const mark = target.indexOf('?')
-  if (mark < 0) return { path: target, query: '?' }
-  return { path: target.slice(0, mark), query: target.slice(mark) }
+  const path = pathWithoutQuery(target)
+  return { path, query: target.slice(path.length) || '?' }
 }

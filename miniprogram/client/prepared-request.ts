@@ -2,6 +2,7 @@
 
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { encodeRequest } from 'miniseal-protocol/frames/binary-http'
+import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import { serializeBareItem } from 'miniseal-protocol/http-signatures/structured-fields'
 import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
@@ -65,7 +66,6 @@ const reserved: readonly string[] = [
   'signature',
   'signature-input',
 ]
-const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 /** Unsafe requests without a key (protocol, section 5). */
 const withoutKey: readonly string[] = ['POST /sessions', 'POST /events/subscription']
 
@@ -76,7 +76,7 @@ const withoutKey: readonly string[] = ['POST /sessions', 'POST /events/subscript
  *   key.
  */
 export function prepareRequest(environment: Environment, options: RequestOptions): PreparedRequest {
-  const isUnsafe = !safeMethods.includes(options.method)
+  const isUnsafe = !isSafeMethod(options.method)
   const idempotencyKey = needsKey(options, isUnsafe)
     ? (options.idempotencyKey ?? encodeBase64Url(environment.random.take(16)))
     : undefined

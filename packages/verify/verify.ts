@@ -15,7 +15,7 @@ import type {
 } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { parseGatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { assertMethod, assertPath } from 'miniseal-protocol/http-signatures/message-rules'
-import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import {
   assertContentDigest,
   assertInWindow,
@@ -30,6 +30,7 @@ import { createKeyFinder } from './keys.ts'
 import { nodePrimitives } from './primitives.ts'
 import type { TokenSubject } from './token.ts'
 import { verifyToken } from './token.ts'
+import { deviceWindow, gatewayWindow } from './windows.ts'
 
 /** The members of Node's `IncomingMessage` that are verified. */
 export interface NodeRequest {
@@ -75,12 +76,6 @@ export interface ExplainedRefusal {
  * @throws TypeError for a Node request without `body`.
  */
 export type Verifier = (request: Request | NodeRequest, body?: Uint8Array) => Promise<Caller>
-
-/** Seconds: what the service accepts, plus the time on the way to the backend. */
-const deviceWindow: SignatureWindow = { past: 130, future: 20 }
-
-/** Seconds: the gateway signs when it forwards. */
-const gatewayWindow: SignatureWindow = { past: 60, future: 20 }
 
 /** Seconds: a token that was valid at the gateway is valid here. */
 const tokenTolerance = 20

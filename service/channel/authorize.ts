@@ -1,41 +1,36 @@
 /** Authorize: the access token, and its binding to the session and the key that signed (protocol, section 6). */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import { atStepAsync } from '../problems/problem-error.ts'
+import { atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { TokenSubject } from '../sessions/tokens.ts'
 import { tokenOf } from '../sessions/tokens.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Route, RoutePolicy } from './routes/route.ts'
-import { findRoute, policyOf } from './routes/table.ts'
+import type { Routing } from './routes/table.ts'
 import type { VerifiedRequest } from './verify.ts'
 
 const authorized: unique symbol = Symbol('authorized')
 
 /** Made only by {@link authorizeRequest}. */
-export interface AuthorizedRequest extends VerifiedRequest {
+export interface AuthorizedRequest extends VerifiedRequest, Routing {
   readonly [authorized]: true
   readonly subject: TokenSubject
-  /** `undefined` for a backend's request. */
-  readonly route: Route | undefined
-  readonly policy: RoutePolicy
 }
 
 /** @throws Refusal `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`. */
 export async function authorizeRequest(
   context: ExchangeContext,
   request: VerifiedRequest,
+  { route, policy }: Routing,
 ): Promise<AuthorizedRequest> {
   const { message, signature, opened } = request
-  const policy = policyOf(message)
   const subject = await atStepAsync('token', async () => {
     const token = tokenOf(findField(message.fields, 'authorization'))
     const claims = await context.tokens.verify(token, context.now(), policy.tokenAge)
     if (claims.device !== signature.keyid)
-      throw new ProtocolError('token_key_mismatch', 'the access token is bound to another key')
+      throw new ProblemError('token_key_mismatch', 'the access token is bound to another key')
     if (claims.sid !== encodeBase64Url(opened.session.id) || claims.user !== opened.session.user)
-      throw new ProtocolError('token_invalid', 'the access token belongs to another session')
+      throw new ProblemError('token_invalid', 'the access token belongs to another session')
     return claims
   })
-  return { ...request, [authorized]: true, subject, route: findRoute(message), policy }
+  return { ...request, [authorized]: true, subject, route, policy }
 }

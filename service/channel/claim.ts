@@ -12,18 +12,16 @@ import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
 import { replayed } from './replay-guard.ts'
-import { evidenceOf, intentEntry, type RequestContext } from './request-context.ts'
-import type { Route, RoutePolicy } from './routes/route.ts'
+import { intentEntry, type RequestContext } from './request-context.ts'
+import type { Routing } from './routes/table.ts'
 import { keyRevoked } from './verify.ts'
 
 const claimed: unique symbol = Symbol('claimed')
 
 /** Made only by {@link claimRequest}: verified and authorized, its nonce durably used, its session active. */
-export interface Command {
+export interface Command extends Routing {
   readonly [claimed]: true
   readonly message: RequestMessage
-  readonly route: Route | undefined
-  readonly policy: RoutePolicy
   readonly caller: Caller
   /** Absent for safe requests, and where the key cannot be parsed. `isNew`: this request made the claim. */
   readonly idempotency: { readonly claim: WriteOf<'claim-idempotency'>; readonly isNew: boolean } | undefined
@@ -47,7 +45,7 @@ export async function claimRequest(
   request: AuthorizedRequest,
   requestContext: RequestContext,
 ): Promise<Command> {
-  const { opened, signature, message, subject, route, policy } = request
+  const { opened, signature, evidence, message, subject, route, policy } = request
   const leave = await atStepAsync('claim', () => context.replayGuard.enter(signature))
   try {
     await applyLimits(context, request, requestContext)
@@ -62,7 +60,7 @@ export async function claimRequest(
       session: subject.sid,
       appid: opened.session.app,
       acr: 'session',
-      signature: evidenceOf(signature, opened.session.devicePublicKey),
+      signature: evidence,
     }
     const idempotency = claim === undefined ? undefined : { claim, isNew }
     const { requiredAcr } = opened.session

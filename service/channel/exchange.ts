@@ -16,8 +16,8 @@ import { logIn } from './login.ts'
 import type { OpenedFrame } from './open.ts'
 import { openFrame } from './open.ts'
 import type { RequestContext } from './request-context.ts'
-import { evidenceOf, subjectOf } from './request-context.ts'
-import { policyOf } from './routes/table.ts'
+import { subjectOf } from './request-context.ts'
+import { routingOf } from './routes/table.ts'
 import { sealAnswer } from './seal.ts'
 import { assertAcceptable, readRequest, verifyRequest } from './verify.ts'
 
@@ -76,7 +76,8 @@ async function answerFrame(
     if (opened.kind === 'request') Object.assign(requestContext, subjectOf(opened.session))
     const message = readRequest(opened.plaintext)
     requestContext.request = message
-    requestContext.policy = policyOf(message)
+    const routing = routingOf(message)
+    requestContext.policy = routing.policy
     assertAcceptable(context, message)
     if (opened.kind === 'handshake') {
       clock.begin('login')
@@ -84,9 +85,9 @@ async function answerFrame(
       return await logIn(context, opened, message, requestContext)
     }
     const verified = verifyRequest(context, opened, message)
-    requestContext.signature = evidenceOf(verified.signature, opened.session.devicePublicKey)
+    requestContext.signature = verified.evidence
     clock.begin('authorize')
-    const authorized = await authorizeRequest(context, verified)
+    const authorized = await authorizeRequest(context, verified, routing)
     clock.begin('claim')
     const command = await claimRequest(context, authorized, requestContext)
     context.socket?.bind({ ...opened.session, keys: opened.keys })

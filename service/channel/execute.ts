@@ -1,6 +1,7 @@
 /** Execute: from a command to an outcome. Own routes decide and write nothing; other requests go to the backend. */
-import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
+import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { problemRow } from '../problems/catalogue.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
@@ -97,8 +98,8 @@ async function handle(
  */
 export function failureOf(context: ExchangeContext, command: Command, error: unknown): Failed {
   const { idempotency, message } = command
-  const refusal = refusalAt('handler', error)
-  if (refusal.code === 'step_up_required' && refusal.members.challenge === undefined) {
+  const refusal = showable(refusalAt('handler', error), message)
+  if (refusal.code === 'step_up_required') {
     const asked = challengeFor(context, command, refusal)
     // One commit stores the challenge and releases the key: the confirmed request has the same key.
     return { kind: 'failed', ...asked, key: keyBefore(command), isUnknown: false }
@@ -121,15 +122,21 @@ export function failureOf(context: ExchangeContext, command: Command, error: unk
   return { kind: 'failed', refusal: refusal.with({ outcome: 'unknown' }), key, writes: [], isUnknown: true }
 }
 
+/** A handler may have made the refusal without {@link stepUpRequired}: nobody confirms a summary that cannot be shown. */
+function showable(refusal: Refusal, message: RequestMessage): Refusal {
+  if (refusal.code !== 'step_up_required') return refusal
+  return stepUpRequired(refusal.members.summary ?? plainSummary(message)).with({ step: 'handler' })
+}
+
 /** Restores the state of the key before this request, for the next request with it. */
 function keyBefore({ idempotency }: Command): Failed['key'] {
   if (idempotency === undefined) return undefined
   return idempotency.isNew ? 'release' : 'abandon'
 }
 
-/** A required or failed confirmation precedes the handler: the next attempt has the same key. */
+/** A failed confirmation precedes the handler: the next attempt has the same key. */
 function isBeforeHandler({ step, code }: Refusal): boolean {
-  return step === 'step-up' || code === 'step_up_required' || code === 'step_up_invalid'
+  return step === 'step-up' || code === 'step_up_invalid'
 }
 
 function hadNoEffect({ step, code, details }: Refusal): boolean {

@@ -1,7 +1,7 @@
 /** Idempotency: one effect for one key, and the same answer to every repetition (protocol, section 8). */
 import { createHmac } from 'node:crypto'
 import { concatBytes, equalBytes, lengthPrefixed } from 'miniseal-protocol/bytes'
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
@@ -78,10 +78,10 @@ export function keyedDigest(context: ExchangeContext, label: string, parts: read
 export function readIdempotencyKey(message: RequestMessage): string {
   const field = findField(message.fields, 'idempotency-key')
   if (field === undefined)
-    throw new ProtocolError('idempotency_missing', 'the request needs an Idempotency-Key')
+    throw new ProblemError('idempotency_missing', 'the request needs an Idempotency-Key')
   const { value, params } = refuseFormat('idempotency_missing', () => parseItem(field))
   if (value.kind !== 'string' || value.value === '' || value.value.length > 255 || params.size > 0) {
-    throw new ProtocolError(
+    throw new ProblemError(
       'idempotency_missing',
       'the Idempotency-Key must be a string of 1 to 255 characters',
     )
@@ -153,7 +153,7 @@ export function keyState(
  * The stored response to a request whose key was used before.
  *
  * @returns `undefined` when the first request was interrupted and this one has taken over its claim: run it
- * @throws ProtocolError or Refusal: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
+ * @throws ProblemError: `request_cancelled` with the outcome `none`; `idempotency_mismatch` for another
  *   request; `idempotency_in_progress` while the first one runs, with the outcome `unknown` once it cannot be determined;
  *   `internal` with the outcome `unknown` when the response cannot be unwrapped.
  */
@@ -166,7 +166,7 @@ export async function replayStoredResponse(
   const state = readState(context, record, claim.now)
   if (state.kind === 'cancelled') throw cancelled()
   if (record !== undefined && !equalBytes(record.fingerprint, claim.fingerprint))
-    throw new ProtocolError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
+    throw new ProblemError('idempotency_mismatch', 'the Idempotency-Key was used for another request')
   switch (state.kind) {
     case 'answered':
       return { ...state.reply, fields: [...state.reply.fields, ['idempotency-replayed', 'true']] }

@@ -1,6 +1,6 @@
 /** Login: a WeChat code and a new device key become a session (protocol, section 6). */
 import { createHmac } from 'node:crypto'
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
@@ -8,10 +8,9 @@ import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
-import { secretContext } from '../keys/wrapping.ts'
 import { addressOf } from '../limits/client-address.ts'
 import { jsonReply, parseJsonContent } from '../messages/content.ts'
-import { atStep, atStepAsync } from '../problems/problem-error.ts'
+import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { LoginRisk } from '../sessions/risk-policy.ts'
 import { sessionKeyContext } from '../sessions/session-cache.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
@@ -24,6 +23,7 @@ import type { OpenedHandshake } from './open.ts'
 import { replayed } from './replay-guard.ts'
 import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
 import { loginBody, loginReply } from './routes/sessions.ts'
+import { wrapUserSecret } from './user-secrets.ts'
 import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
 /** Seconds. */
@@ -82,14 +82,14 @@ function verifyLogin(
 ): VerifiedLogin {
   atStep('handler', () => {
     if (request.method === 'POST' && request.path === '/sessions') return
-    throw new ProtocolError('not_found', 'a handshake contains POST /sessions and nothing else')
+    throw new ProblemError('not_found', 'a handshake contains POST /sessions and nothing else')
   })
   const signature = readSignature(context, request)
   const { body, publicKey } = atStep('key', () => readDeviceKey(context, opened, request, signature))
   atStep('verify', () => assertSignedBy(context, signature, publicKey))
   atStep('login', () => {
     if (!context.wechat.hasApp(body.appid))
-      throw new ProtocolError('payload_invalid', 'the appid is not configured')
+      throw new ProblemError('payload_invalid', 'the appid is not configured')
   })
   return { body, publicKey, signature }
 }
@@ -103,15 +103,15 @@ function readDeviceKey(
   const body = parseJsonContent(request, loginBody)
   // Otherwise a holder of the agreement key could move the device's signature into another handshake.
   if (body.handshake !== encodeBase64Url(opened.handshakeHash)) {
-    throw new ProtocolError('payload_invalid', 'the login was signed for another handshake')
+    throw new ProblemError('payload_invalid', 'the login was signed for another handshake')
   }
   const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
   // With a small-order key one signature verifies for every message; for a mixed-order key verifiers disagree.
   if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {
-    throw new ProtocolError('device_key_refused', 'the device key is not a canonical key of prime order')
+    throw new ProblemError('device_key_refused', 'the device key is not a canonical key of prime order')
   }
   if (keyThumbprint(context.primitives, publicKey) !== signature.keyid) {
-    throw new ProtocolError('key_unknown', 'the keyid is not the thumbprint of the device key')
+    throw new ProblemError('key_unknown', 'the keyid is not the thumbprint of the device key')
   }
   return { body, publicKey }
 }
@@ -127,14 +127,14 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
     ])
     if (result.kind === 'committed') return
     if (result.write.kind === 'claim-nonce') throw replayed()
-    throw new ProtocolError('login_code_used', 'the login code was used before')
+    throw new ProblemError('login_code_used', 'the login code was used before')
   })
 }
 
 /**
  * Sends the login code to WeChat.
  *
- * @throws ProtocolError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk, and ends
+ * @throws ProblemError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk, and ends
  *   the login: without an openid there is no user.
  */
 async function identify(
@@ -145,7 +145,7 @@ async function identify(
   try {
     return await wechat.exchangeCode(appid, code)
   } catch (error) {
-    if (error instanceof ProtocolError && error.code === 'login_blocked') notes.risk = 'blocked'
+    if (error instanceof ProblemError && error.code === 'login_blocked') notes.risk = 'blocked'
     throw error
   }
 }
@@ -154,7 +154,7 @@ async function identify(
  * Asks WeChat for the user's risk rank and applies the operator's policy. Without a policy WeChat is not asked.
  *
  * @returns what the session requires of every request that may have an effect
- * @throws ProtocolError `login_blocked` when the policy refuses the rank; `wechat_unavailable` when it refuses a missing
+ * @throws ProblemError `login_blocked` when the policy refuses the rank; `wechat_unavailable` when it refuses a missing
  *   rank.
  */
 async function assessRisk(
@@ -174,10 +174,9 @@ async function assessRisk(
       return 'soter'
     case 'refuse':
       // Worth a retry: the user was not ranked.
-      if (risk === 'unavailable')
-        throw new ProtocolError('wechat_unavailable', 'wechat returned no risk rank')
+      if (risk === 'unavailable') throw new ProblemError('wechat_unavailable', 'wechat returned no risk rank')
       // The message does not contain the rank: it would help an attacker to appear harmless.
-      throw new ProtocolError('login_blocked', 'the login is refused as high-risk')
+      throw new ProblemError('login_blocked', 'the login is refused as high-risk')
   }
 }
 
@@ -194,7 +193,7 @@ async function riskOf(
     return await wechat.riskRank(appid, openid, address)
   } catch (error) {
     // The log line of the call has errcode and rid.
-    if (error instanceof ProtocolError) return 'unavailable'
+    if (error instanceof ProblemError) return 'unavailable'
     throw error
   }
 }
@@ -271,15 +270,13 @@ function sessionWrites(
   parts: SessionParts,
 ): readonly Write[] {
   const { user, device, id, appid, publicKey, now, identity, platform, requiredAcr } = parts
-  const wrap = (text: string, column: 'openid_wrapped' | 'session_key_wrapped'): Uint8Array =>
-    context.wrapper.wrap(encodeUtf8(text), secretContext(`users.${column}`, [user]))
   return [
     {
       kind: 'upsert-user',
       id: user,
       app: appid,
-      openidWrapped: wrap(identity.openid, 'openid_wrapped'),
-      sessionKeyWrapped: wrap(identity.sessionKey, 'session_key_wrapped'),
+      openidWrapped: wrapUserSecret(context, user, 'openid', identity),
+      sessionKeyWrapped: wrapUserSecret(context, user, 'sessionKey', identity),
       now,
     },
     { kind: 'admit-device', user, device, limit: context.maxDevices, seenAfter: now - deviceInUse },
@@ -315,7 +312,7 @@ async function refusalOfWrite(
   device: string,
 ): Promise<Error> {
   if (kind === 'admit-device') {
-    return new ProtocolError(
+    return new ProblemError(
       'device_key_refused',
       'the user has reached the device limit: revoke a device first',
     )
@@ -323,5 +320,5 @@ async function refusalOfWrite(
   if (kind !== 'upsert-device') return new Error(`the store refused ${kind} of a new session`)
   const taken = await store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null) return keyRevoked()
-  return new ProtocolError('device_key_refused', 'the device key is enrolled for another user')
+  return new ProblemError('device_key_refused', 'the device key is enrolled for another user')
 }

@@ -1,12 +1,11 @@
 /** Open: from bytes to an opened frame. A refusal here is sent in the clear, because there is no key to seal it with. */
 import { wipe } from 'miniseal-protocol/bytes'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { HandshakeRequestFrame, RequestFrame } from 'miniseal-protocol/frames/frame'
 import { parseFrame } from 'miniseal-protocol/frames/frame'
 import { deriveSession, handshakeHash, openHandshakeRequest } from 'miniseal-protocol/frames/handshake'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { openRequest } from 'miniseal-protocol/frames/session-keys'
-import { atStep, atStepAsync } from '../problems/problem-error.ts'
+import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { ExchangeContext, ObservedRisk } from './context.ts'
 
@@ -66,14 +65,14 @@ export async function openFrame(
     case 'event':
     case 'refusal':
       return atStep('frame', () => {
-        throw new ProtocolError('malformed_frame', 'a client does not send frames of this type')
+        throw new ProblemError('malformed_frame', 'a client does not send frames of this type')
       })
   }
 }
 
 function assertHandshakeSize({ length }: Uint8Array): void {
   if (length > maxHandshakeFrame)
-    throw new ProtocolError('frame_too_large', `the frame of a login has at most ${maxHandshakeFrame} bytes`)
+    throw new ProblemError('frame_too_large', `the frame of a login has at most ${maxHandshakeFrame} bytes`)
 }
 
 async function openHandshake(
@@ -84,7 +83,7 @@ async function openHandshake(
   const { primitives } = context
   const agreement = await atStepAsync('session', async () => {
     const key = await context.keyring.findAgreement(frame.keyHint, context.now())
-    if (key === undefined) throw new ProtocolError('unknown_agreement_key', 'the agreement key is not in use')
+    if (key === undefined) throw new ProblemError('unknown_agreement_key', 'the agreement key is not in use')
     return key
   })
   return atStep('open', () => {
@@ -115,7 +114,7 @@ async function openHandshake(
 async function openSessionRequest(context: ExchangeContext, frame: RequestFrame): Promise<OpenedRequest> {
   const { record, keys } = await atStepAsync('session', async () => {
     const found = await context.sessions.find(frame.sessionId)
-    if (found === undefined) throw new ProtocolError('unknown_session', 'the session is not known')
+    if (found === undefined) throw new ProblemError('unknown_session', 'the session is not known')
     return found
   })
   return atStep('open', () => {

@@ -1,14 +1,14 @@
 /** Copies of a request, recognized by their nonce. */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Store } from '../store/store.ts'
 
 /** Refuses copies of a request before they count for any limit. The durable claim of the nonce decides. */
 export interface ReplayGuard {
   /**
    * @returns leaves the guard; call it once the claim has been committed or refused
-   * @throws ProtocolError `replayed` for a nonce that is stored, or being claimed in this process.
+   * @throws ProblemError `replayed` for a nonce that is stored, or being claimed in this process.
    * @throws StoreUnavailable
    */
   enter(signature: RequestSignature): Promise<() => void>
@@ -33,6 +33,6 @@ export function createReplayGuard(store: Pick<Store, 'hasNonce'>): ReplayGuard {
   }
 }
 
-export function replayed(): ProtocolError {
-  return new ProtocolError('replayed', 'the request was received before')
+export function replayed(): ProblemError {
+  return new ProblemError('replayed', 'the request was received before')
 }

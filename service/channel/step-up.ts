@@ -1,22 +1,23 @@
 /** Step-up: a request runs only after its user has confirmed exactly this request by fingerprint or face (protocol, section 9). */
 
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
+import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
-import { secretContext } from '../keys/wrapping.ts'
-import { atStepAsync, type ProblemError, type Refusal } from '../problems/problem-error.ts'
+import { atStepAsync, ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
 import type { Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { digestOfParts, identityParts, keyedDigest, mayHaveEffect } from './idempotency.ts'
+import { readUserSecret } from './user-secrets.ts'
 
 /** Seconds. */
 const challengeLifetime = 180
@@ -103,7 +104,7 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     const confirmation = parseConfirmation(field)
     const asked = await findAsked(context, command, confirmation.challenge)
     const { caller } = command
-    const openid = await findOpenid(context, caller.user)
+    const openid = await readUserSecret(context, caller.user, 'openid')
     await assertSigned(context, caller, openid, confirmation)
     const result = readResult(confirmation)
     await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
@@ -119,7 +120,9 @@ export function assertRequiredAcr(
 ): void {
   if (requiredAcr === null || acr === requiredAcr || !mayHaveEffect(message) || policy.stepUp === 'none')
     return
-  throw stepUpRequired(backend.summaryOf?.(message) ?? plainSummary(message))
+  // The backend knows its own requests only.
+  const summary = isOwnRoute(message.path) ? undefined : backend.summaryOf?.(message)
+  throw stepUpRequired(summary ?? plainSummary(message))
 }
 
 /** `challenge="…", json=:…:, sig=:…:`, these three and nothing else. Attacker-controlled. */
@@ -145,11 +148,11 @@ function memberOf(members: Dictionary, name: string) {
   return member.value
 }
 
-function malformed(): ProtocolError {
+function malformed(): ProblemError {
   return invalid('the field step-up must be a dictionary of challenge, json and sig')
 }
 
-/** @throws ProtocolError `step_up_invalid` unless the challenge was made for this request of this user and device. */
+/** @throws ProblemError `step_up_invalid` unless the challenge was made for this request of this user and device. */
 async function findAsked(
   context: ExchangeContext,
   { message, caller }: Command,
@@ -164,13 +167,6 @@ async function findAsked(
   if (asked.usedAt !== null) throw invalid('the challenge was used before')
   if (asked.expiresAt <= context.now()) throw invalid('the challenge has expired')
   return asked
-}
-
-async function findOpenid(context: ExchangeContext, user: string): Promise<string> {
-  const record = await context.store.findUser(user)
-  if (record === undefined) throw new Error('a session has no user')
-  const binding = secretContext('users.openid_wrapped', [user])
-  return decodeUtf8(context.wrapper.unwrap(record.openidWrapped, binding))
 }
 
 async function assertSigned(
@@ -224,6 +220,6 @@ async function useUp(
   throw invalid('the counter of the result does not rise')
 }
 
-function invalid(detail: string): ProtocolError {
-  return new ProtocolError('step_up_invalid', detail)
+function invalid(detail: string): ProblemError {
+  return new ProblemError('step_up_invalid', detail)
 }

@@ -11,10 +11,12 @@ import {
 } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { encodeAscii, encodeHex } from 'miniseal-protocol/text'
+import type { SignatureEvidence } from '../gateway/backend.ts'
 import { assertPlainContent } from '../messages/content.ts'
 import { atStep, ProblemError } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedRequest } from './open.ts'
+import { evidenceOf } from './request-context.ts'
 
 const verified: unique symbol = Symbol('verified')
 
@@ -24,6 +26,7 @@ export interface VerifiedRequest {
   readonly opened: OpenedRequest
   readonly message: RequestMessage
   readonly signature: RequestSignature
+  readonly evidence: SignatureEvidence
 }
 
 /** They concern the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8), never a backend; TRACK is a TRACE. */
@@ -45,11 +48,11 @@ export function assertAcceptable({ authority }: ExchangeContext, request: Reques
   atStep('binary-http', () => {
     const { method, content } = request
     if (request.scheme !== 'https' || request.authority !== authority)
-      throw new ProtocolError('payload_invalid', 'the request is for another origin')
+      throw new ProblemError('payload_invalid', 'the request is for another origin')
     if (hopMethods.includes(method))
-      throw new ProtocolError('payload_invalid', `the method ${method} is not allowed`)
+      throw new ProblemError('payload_invalid', `the method ${method} is not allowed`)
     if (methodsWithoutContent.includes(method) && content.length > 0)
-      throw new ProtocolError('payload_invalid', `a request with the method ${method} has no content`)
+      throw new ProblemError('payload_invalid', `a request with the method ${method} has no content`)
     assertPlainContent(request)
   })
 }
@@ -71,11 +74,12 @@ export function verifyRequest(
   const signature = readSignature(context, message)
   atStep('key', () => {
     if (signature.keyid !== opened.session.device)
-      throw new ProtocolError('key_unknown', 'the signing key does not belong to this session')
+      throw new ProblemError('key_unknown', 'the signing key does not belong to this session')
     if (opened.session.deviceRevokedAt !== null) throw keyRevoked()
   })
-  atStep('verify', () => assertSignedBy(context, signature, opened.session.devicePublicKey))
-  return { [verified]: true, opened, message, signature }
+  const { devicePublicKey } = opened.session
+  atStep('verify', () => assertSignedBy(context, signature, devicePublicKey))
+  return { [verified]: true, opened, message, signature, evidence: evidenceOf(signature, devicePublicKey) }
 }
 
 export function keyRevoked(): ProblemError {

@@ -53,7 +53,7 @@ export function mountApp(
     async answer(message, caller) {
       return await withDecodedContent(message, async (content) => {
         const response = await outer.fetch(requestOf(message, content, fields), { caller })
-        if (response instanceof NoRoute) throw new ProtocolError('not_found', 'there is nothing at this path')
+        if (response instanceof NoRoute) throw new ProblemError('not_found', 'there is nothing at this path')
         return await readResponse(response)
       })
     },

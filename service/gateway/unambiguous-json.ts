@@ -4,12 +4,12 @@
  * content could be bypassed, so it is refused.
  */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { parseJsonContent } from '../messages/content.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 const contentType = /^application\/json(?:; ?charset=(?:utf-8|UTF-8))?$/
 
@@ -30,7 +30,7 @@ export function isPlainNumber(text: string): boolean {
 /**
  * The strings and numbers among the members `names` of the JSON object in a request's content. Attacker-controlled.
  *
- * @throws ProtocolError `payload_invalid` unless every JSON parser reads the same values: `application/json` in UTF-8, no
+ * @throws ProblemError `payload_invalid` unless every JSON parser reads the same values: `application/json` in UTF-8, no
  *   content coding, no two top-level names that are equal to a parser that ignores case, none of `names` in another
  *   spelling, and numbers of at most 15 digits without an exponent.
  */
@@ -115,6 +115,6 @@ function topMembers(text: string): ReadonlyMap<string, string> {
   return members
 }
 
-function invalid(detail: string): ProtocolError {
-  return new ProtocolError('payload_invalid', detail)
+function invalid(detail: string): ProblemError {
+  return new ProblemError('payload_invalid', detail)
 }

@@ -30,8 +30,7 @@ export function sourceOf(
   forwardedFor: string | undefined,
   trustedProxies: number,
 ): string {
-  const forwarded = findForwardedAddress(forwardedFor, trustedProxies)
-  return (forwarded && groupOf(forwarded)) ?? groupOf(withoutZone(remote)) ?? unknownSource
+  return senderOf(remote, { forwardedFor, userAgent: undefined }, trustedProxies).source
 }
 
 /** Group, address and user agent of a client. */
@@ -42,9 +41,8 @@ export function senderOf(
 ): Sender {
   const { forwardedFor, userAgent } = headers
   const forwarded = findForwardedAddress(forwardedFor, trustedProxies)
-  const ip = forwarded ?? canonicalAddress(withoutZone(remote))
-  const source = sourceOf(remote, forwardedFor, trustedProxies)
-  return { source, ip, isForwarded: forwarded !== undefined, userAgent }
+  const { ip, group = unknownSource } = forwarded ?? parseAddress(withoutZone(remote)) ?? {}
+  return { source: group, ip, isForwarded: forwarded !== undefined, userAgent }
 }
 
 /**
@@ -61,19 +59,25 @@ function withoutZone(address = ''): string {
   return address.split('%')[0] ?? ''
 }
 
-/** An IPv4-mapped address becomes the IPv4 address. */
-function canonicalAddress(text: string): string | undefined {
-  const group = groupOf(text)
-  return group === undefined || !group.includes(':') ? group : text.toLowerCase()
+interface Address {
+  /** An IPv4-mapped address becomes the IPv4 address. */
+  readonly ip: string
+  readonly group: string
 }
 
-function findForwardedAddress(field: string | undefined, trustedProxies: number): string | undefined {
+function parseAddress(text: string): Address | undefined {
+  const group = groupOf(text)
+  if (group === undefined) return undefined
+  return { ip: group.includes(':') ? text.toLowerCase() : group, group }
+}
+
+function findForwardedAddress(field: string | undefined, trustedProxies: number): Address | undefined {
   if (trustedProxies === 0 || field === undefined) return undefined
   // The client controls the length and content of everything before these entries.
   const appended = field
     .split(',')
     .slice(-trustedProxies)
-    .map((entry) => canonicalAddress(entry.trim()))
+    .map((entry) => parseAddress(entry.trim()))
   return appended.length < trustedProxies || appended.includes(undefined) ? undefined : appended[0]
 }
 

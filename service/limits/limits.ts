@@ -4,7 +4,7 @@ import { ProblemError } from '../problems/problem-error.ts'
 import type { BodyMemoryBudget } from './body-memory.ts'
 import { createBodyMemoryBudget } from './body-memory.ts'
 import type { Sender } from './client-address.ts'
-import { senderOf, sourceOf } from './client-address.ts'
+import { senderOf } from './client-address.ts'
 import type { ConcurrencyLimits, Release, SocketSlots } from './concurrency.ts'
 import { createConcurrencyLimits, createSocketSlots } from './concurrency.ts'
 import type { Counted, StorageQuota, Window } from './rate-limits.ts'
@@ -27,9 +27,7 @@ export interface Requester {
 }
 
 export interface Limits {
-  /** The address group of a client. `forwardedFor` is attacker-controlled. */
-  source(remote: string | undefined, forwardedFor: string | undefined): string
-  /** The same client, for the audit log. */
+  /** The client of a connection. The headers are attacker-controlled. */
   sender(
     remote: string | undefined,
     headers: { readonly forwardedFor: string | undefined; readonly userAgent: string | undefined },
@@ -78,7 +76,6 @@ export function createLimits(settings: LimitSettings, trustedProxies: number, bo
   const concurrency = createConcurrencyLimits(settings)
   const bodyMemory = createBodyMemoryBudget(settings.body_mib * 1_048_576, bodyGrace)
   return {
-    source: (remote, forwardedFor) => sourceOf(remote, forwardedFor, trustedProxies),
     sender: (remote, headers) => senderOf(remote, headers, trustedProxies),
     bodyMemory,
     storage: createStorageQuota(settings),
@@ -129,8 +126,10 @@ async function countUnauthenticated(
 ): Promise<void> {
   const { isWithin, resetsIn } = await window.consume(source)
   if (isWithin) return
-  const details = { status: 429, retryAfter: resetsIn } as const
-  throw new ProblemError('overloaded', `too many ${unit} from this address`, details)
+  throw new ProblemError('overloaded', `too many ${unit} from this address`, {
+    status: 429,
+    retryAfter: resetsIn,
+  })
 }
 
 async function countOne(
@@ -147,10 +146,9 @@ async function countOne(
 /** The last limit is the exceeded one. */
 function rateLimited(counted: readonly Counted[]): ProblemError {
   const exceeded = counted.at(-1)
-  const details = { status: 429, retryAfter: exceeded?.quota.resetsIn ?? 1 } as const
-  const fields = rateLimitFields(counted)
   return new ProblemError('rate_limited', `too many requests of this ${exceeded?.name}`, {
-    ...details,
-    fields,
+    status: 429,
+    retryAfter: exceeded?.quota.resetsIn,
+    fields: rateLimitFields(counted),
   })
 }

@@ -2,7 +2,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { bulkhead } from 'cockatiel'
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute, MAX_OWN_CONTENT } from 'miniseal-protocol/http-signatures/own-routes'
@@ -30,14 +30,14 @@ const unzip = promisify(gunzip)
  * Refuses a content coding, and content over 16 KiB, for an own route. Checked before the signature, so that an
  * unauthenticated sender cannot make the service decompress or parse large content.
  *
- * @throws ProtocolError `payload_invalid`
+ * @throws ProblemError `payload_invalid`
  */
 export function assertPlainContent({ path, fields, content }: RequestMessage): void {
   if (!isOwnRoute(path)) return
   if (findField(fields, 'content-encoding') !== undefined)
-    throw new ProtocolError('payload_invalid', 'a route of the service accepts no content coding')
+    throw new ProblemError('payload_invalid', 'a route of the service accepts no content coding')
   if (content.length > MAX_OWN_CONTENT)
-    throw new ProtocolError(
+    throw new ProblemError(
       'payload_invalid',
       `a route of the service accepts at most ${MAX_OWN_CONTENT} bytes`,
     )
@@ -47,8 +47,8 @@ export function assertPlainContent({ path, fields, content }: RequestMessage): v
  * Runs `use` with the content, decompressed if it has `content-encoding: gzip`. Attacker-controlled: decompression runs
  * off the event loop, two at a time, with limits of size, ratio, and total memory.
  *
- * @throws ProtocolError `payload_invalid` for another coding, for malformed gzip, and over the limits of one content;
- *   ProblemError `rate_limited` (503) over the total memory.
+ * @throws ProblemError `payload_invalid` for another coding, for malformed gzip, and over the limits of one content;
+ *   `rate_limited` (503) over the total memory.
  */
 export async function withDecodedContent<T>(
   message: RequestMessage,
@@ -56,7 +56,7 @@ export async function withDecodedContent<T>(
 ): Promise<T> {
   const coding = findField(message.fields, 'content-encoding')
   if (coding === undefined) return await use(message.content)
-  if (coding !== 'gzip') throw new ProtocolError('payload_invalid', 'the only content coding is gzip')
+  if (coding !== 'gzip') throw new ProblemError('payload_invalid', 'the only content coding is gzip')
   const maxLength = Math.min(maxDecoded, Math.max(freeBytes, message.content.length * maxRatio))
   let reserved = reserve(maxLength)
   try {
@@ -85,7 +85,7 @@ async function decompress(content: Uint8Array, maxOutputLength: number): Promise
     )
     return new Uint8Array(buffer, byteOffset, length)
   } catch {
-    throw new ProtocolError('payload_invalid', 'the content is not gzip, or too large when decompressed')
+    throw new ProblemError('payload_invalid', 'the content is not gzip, or too large when decompressed')
   }
 }
 
@@ -119,33 +119,32 @@ export function noContent(): ResponseMessage {
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
   assertJsonType(message)
   if (findField(message.fields, 'content-encoding') !== undefined)
-    throw new ProtocolError('payload_invalid', 'the content must have no coding')
+    throw new ProblemError('payload_invalid', 'the content must have no coding')
   return parseJson(message.content, shape)
 }
 
 function assertJsonType({ fields }: RequestMessage): void {
   const type = findField(fields, 'content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json')
-    throw new ProtocolError('payload_invalid', 'the content must be application/json')
+    throw new ProblemError('payload_invalid', 'the content must be application/json')
 }
 
 function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
-  if (content.length > maxJson)
-    throw new ProtocolError('payload_invalid', `JSON has at most ${maxJson} bytes`)
+  if (content.length > maxJson) throw new ProblemError('payload_invalid', `JSON has at most ${maxJson} bytes`)
   assertSmallJson(content)
   const text = refuseFormat('payload_invalid', () => decodeUtf8(content))
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    throw new ProtocolError('payload_invalid', 'the content is not JSON')
+    throw new ProblemError('payload_invalid', 'the content is not JSON')
   }
   // Parsers differ in which of two equal members they use: a backend must read what was checked here.
-  if (hasDuplicateMember(text)) throw new ProtocolError('payload_invalid', 'an object has a duplicate member')
+  if (hasDuplicateMember(text)) throw new ProblemError('payload_invalid', 'an object has a duplicate member')
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
   const paths = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the object' : path.join('.')))
-  throw new ProtocolError('payload_invalid', `invalid: ${[...new Set(paths)].join(', ').slice(0, 200)}`)
+  throw new ProblemError('payload_invalid', `invalid: ${[...new Set(paths)].join(', ').slice(0, 200)}`)
 }
 
 const quote = 0x22
@@ -168,7 +167,7 @@ function tableOf(bytes: Readonly<Record<ByteClass, string>>): readonly (ByteClas
  * Refuses JSON that is expensive to parse: one pass over the bytes, in linear time, without allocation. It does not decide
  * whether the bytes are JSON.
  *
- * @throws ProtocolError `payload_invalid` for more than 32 levels or 4096 tokens.
+ * @throws ProblemError `payload_invalid` for more than 32 levels or 4096 tokens.
  */
 function assertSmallJson(bytes: Uint8Array): void {
   let depth = 0
@@ -186,8 +185,8 @@ function assertSmallJson(bytes: Uint8Array): void {
   }
 }
 
-function tooComplex(): ProtocolError {
-  return new ProtocolError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
+function tooComplex(): ProblemError {
+  return new ProblemError('payload_invalid', `JSON has at most ${maxDepth} levels and ${maxTokens} tokens`)
 }
 
 /** The index of the quote that ends the string which begins at `start`, or the end of the bytes. */

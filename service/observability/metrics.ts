@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'hono'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { uncodedProblem } from '../problems/document.ts'
 import * as collect from './collectors.ts'
 
 /** Observers for the parts of the service. None of them throws. */
@@ -86,8 +87,7 @@ export function metricsHandler(
   return async function metrics(c) {
     if (access.kind === 'off') return await c.notFound()
     if (access.kind === 'token' && !isBearer(c.req.header('authorization'), access.token)) {
-      const headers = { 'content-type': 'application/problem+json', 'www-authenticate': 'Bearer' }
-      return c.body(JSON.stringify({ title: 'Metrics token required', status: 401 }), 401, headers)
+      return uncodedProblem(c, 401, 'Metrics token required', { 'www-authenticate': 'Bearer' })
     }
     const { type, text } = await read()
     return c.body(text, 200, { 'content-type': type, 'cache-control': 'no-store' })

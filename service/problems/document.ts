@@ -1,4 +1,6 @@
 /** Problem documents (RFC 9457): how a refusal is answered (protocol, section 7). */
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import { z } from 'zod'
 import { problemCodes, problemRow } from './catalogue.ts'
@@ -89,4 +91,14 @@ export function writeProblem(refusal: Refusal, context: ProblemContext): Problem
   headers.push(...(details.fields ?? []))
   if (code === 'step_up_required') headers.push(['www-authenticate', stepUpChallenge])
   return { code, status, headers, body: JSON.stringify(document) }
+}
+
+/** A problem outside the channel, which has no code. */
+export function uncodedProblem(
+  c: Context,
+  status: ContentfulStatusCode,
+  title: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return c.json({ title, status }, status, { 'content-type': 'application/problem+json', ...headers })
 }

@@ -47,6 +47,8 @@ export interface ProblemDetails {
 /**
  * A request that is refused, or that failed. The code decides about status, title and `Retry-After`; the details refine
  * them. The message is the document's `detail`: lower-case developer text without secrets.
+ *
+ * The service throws no other error with a code. A plain ProtocolError comes from a check of `miniseal-protocol`.
  */
 export class ProblemError extends ProtocolError {
   readonly details: ProblemDetails

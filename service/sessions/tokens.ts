@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import type { CryptoKey, JWTVerifyGetKey } from 'jose'
 import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Keyring } from '../keys/keyring.ts'
 import type { ServiceKey } from '../keys/service-key.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds. */
 export const tokenLifetime = 600
@@ -30,7 +30,7 @@ export type TokenAge = 'unexpired' | 'any'
 
 export interface TokenIssuer {
   issue(subject: TokenSubject, now: number): Promise<string>
-  /** @throws ProtocolError `token_expired`, or `token_invalid` for everything else. */
+  /** @throws ProblemError `token_expired`, or `token_invalid` for everything else. */
   verify(token: string, now: number, age: TokenAge): Promise<TokenSubject>
 }
 
@@ -107,14 +107,14 @@ const tokenForm = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
 /**
  * The token in an `authorization` field. Attacker-controlled.
  *
- * @throws ProtocolError `token_missing`, or `token_invalid` for another scheme.
+ * @throws ProblemError `token_missing`, or `token_invalid` for another scheme.
  */
 export function tokenOf(field: string | undefined): string {
-  if (field === undefined) throw new ProtocolError('token_missing', 'the request carries no access token')
+  if (field === undefined) throw new ProblemError('token_missing', 'the request carries no access token')
   const prefix = `${tokenType} `
-  if (!field.startsWith(prefix)) throw new ProtocolError('token_invalid', `the scheme must be ${tokenType}`)
+  if (!field.startsWith(prefix)) throw new ProblemError('token_invalid', `the scheme must be ${tokenType}`)
   const token = field.slice(prefix.length)
-  if (!tokenForm.test(token)) throw new ProtocolError('token_invalid', 'the access token is not a JWT')
+  if (!tokenForm.test(token)) throw new ProblemError('token_invalid', 'the access token is not a JWT')
   return token
 }
 
@@ -133,10 +133,9 @@ async function verifyToken(token: string, key: JWTVerifyGetKey, rules: TokenRule
     const subject = { user: sub, appid: client_id, sid, device: cnf.jkt }
     return { subject, kid: protectedHeader.kid ?? '', expiresAt: exp }
   } catch (error) {
-    if (error instanceof ProtocolError) throw error
     if (error instanceof errors.JWTExpired)
-      throw new ProtocolError('token_expired', 'the access token has expired')
-    throw new ProtocolError('token_invalid', 'the access token is not valid', error)
+      throw new ProblemError('token_expired', 'the access token has expired')
+    throw new ProblemError('token_invalid', 'the access token is not valid', { cause: error })
   }
 }
 

@@ -223,7 +223,7 @@ export interface EntryGate {
   /**
    * Called before the nonce of a request that may have an effect is claimed, logins included.
    *
-   * @throws ProtocolError `unavailable` while no checkpoint can be signed, because the database is not the one signed last.
+   * @throws ProblemError `unavailable` while no checkpoint can be signed, because the database is not the one signed last.
    */
   assertAcceptingEntries(): void
   /** An entry was committed: wakes the sequencer. Never throws. */

@@ -9,6 +9,7 @@ import {
   parseTilePath,
   widthOfTile,
 } from 'miniseal-protocol/tlog/tiles'
+import { uncodedProblem } from '../problems/document.ts'
 import type { AuditorRole } from '../store/auditors.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
@@ -118,8 +119,7 @@ async function findReader(c: Context, { verifyAuditor }: LogRoutes): Promise<Ent
 }
 
 function unauthorized(c: Context): Response {
-  return c.json({ title: 'Entries are for auditors', status: 401 }, 401, {
-    'content-type': 'application/problem+json',
+  return uncodedProblem(c, 401, 'Entries are for auditors', {
     'cache-control': 'no-store',
     'www-authenticate': 'Bearer realm="audit"',
   })

@@ -1,7 +1,7 @@
 /** The log of a running service: sequencing, publishing, witnessing and timestamping in one process. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { LogNames } from '../keys/publication.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { EntryGate, LogEvent, LogPaths, LogTask, Refusal } from './log-health.ts'
 import { startLoop } from './loop.ts'
@@ -107,7 +107,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
     gate: {
       assertAcceptingEntries() {
         if (publisher.health().kind === 'open' && !sequencer.isDamaged()) return
-        throw new ProtocolError('unavailable', 'audit log unavailable; request refused')
+        throw new ProblemError('unavailable', 'audit log unavailable; request refused')
       },
       notify: drainLoop.notify,
     },

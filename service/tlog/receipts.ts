@@ -1,11 +1,12 @@
 /** Receipts: the log entry of one of a user's own requests, with its proof (protocol, section 12). */
 
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
+import { FormatError } from 'miniseal-protocol/errors'
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { decodeBase64Url, encodeBase64 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { jsonReply } from '../messages/content.ts'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { Store } from '../store/store.ts'
 import type { LogEntry, PendingEntry } from '../store/tlog-entries.ts'
 import { indexesPerLog } from '../store/tlog-entries.ts'
@@ -28,7 +29,7 @@ export interface Receipts {
    * The receipt as a reply: 200 with the proof, 202 while no checkpoint covers the entry.
    *
    * @param id the UUID of the entry, or b64u of its leaf hash. Attacker-controlled.
-   * @throws ProtocolError `not_found` for an entry that is not the user's own, was pruned, or never existed.
+   * @throws ProblemError `not_found` for an entry that is not the user's own, was pruned, or never existed.
    */
   read(id: string, user: string): Promise<ResponseMessage>
 }
@@ -59,7 +60,7 @@ export function createReceipts(parts: ReceiptParts): Receipts {
     async read(id, user) {
       const name = parseName(id)
       const found = name === undefined ? undefined : await findOwn(parts, name, user)
-      if (found === undefined) throw new ProtocolError('not_found', 'there is no such receipt')
+      if (found === undefined) throw new ProblemError('not_found', 'there is no such receipt')
       return await replyOf(parts, found)
     },
   }

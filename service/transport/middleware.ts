@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ExchangeContext } from '../channel/context.ts'
 import type { Reservation } from '../limits/body-memory.ts'
-import { clearAnswer, closing, maxBody, senderOf, sourceOf } from './seal.ts'
+import { clearAnswer, closing, maxBody, senderOf } from './seal.ts'
 
 type Middleware = MiddlewareHandler<{ Bindings: HttpBindings }>
 
@@ -42,12 +42,13 @@ export function reserveBodyMemory(context: ExchangeContext): Middleware {
   const largest = maxBody(context.settings.maxFrame)
   return async function reserveMemory(c, next) {
     const { incoming } = c.env
+    const sender = senderOf(context, c)
     let reservation: Reservation
     try {
       const bytes = Math.min(declaredLength(incoming.headers['content-length']) ?? largest, largest)
-      reservation = bodyMemory.reserve(sourceOf(context, c), bytes, () => incoming.destroy())
+      reservation = bodyMemory.reserve(sender.source, bytes, () => incoming.destroy())
     } catch (error) {
-      return closing(await clearAnswer(context, error, senderOf(context, c)))
+      return closing(await clearAnswer(context, error, sender))
     }
     incoming.once('end', reservation.complete)
     try {

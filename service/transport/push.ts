@@ -1,7 +1,6 @@
 /** `POST /push`: backends push events to users. Requests are signed (RFC 9421) but not sealed. */
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
@@ -19,9 +18,9 @@ import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
 import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
-import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
+import { atStep, atStepAsync, ProblemError, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import type { PushKey } from './push-keys.ts'
-import { closing, problemResponse, sourceOf } from './seal.ts'
+import { closing, problemResponse, senderOf } from './seal.ts'
 
 /** Bytes of a request body: an event and a user, with room for escapes in JSON. */
 const maxContent = 65_536
@@ -33,7 +32,7 @@ export function pushBodyLimit(context: ExchangeContext) {
   return {
     maxSize: maxContent,
     onError: (): Response => {
-      const error = new ProtocolError('payload_invalid', `a push must not exceed ${maxContent} bytes`)
+      const error = new ProblemError('payload_invalid', `a push must not exceed ${maxContent} bytes`)
       return closing(refusalResponse(context, refusalAt('frame', error), randomUUID()))
     },
   }
@@ -48,7 +47,7 @@ export function pushHandler(
     if (keys.length === 0) return await c.notFound()
     const requestId = randomUUID()
     const startedAt = performance.now()
-    const source = sourceOf(context, c)
+    const { source } = senderOf(context, c)
     const record = (
       status: number,
       refusal: { readonly code?: string; readonly step?: string } = {},
@@ -57,7 +56,7 @@ export function pushHandler(
       context.record({ requestId, source, kind: 'push', status, durationMs, ...refusal })
     }
     try {
-      const { pushed, fields } = await admit(context, keys, c)
+      const { pushed, fields } = await admit(context, keys, source, c)
       const status = pushed.isNew ? 201 : 200
       record(status)
       const headers = { ...Object.fromEntries(fields), 'cache-control': 'no-store' }
@@ -78,10 +77,15 @@ interface Accepted {
 }
 
 /** Limits by address before anything is verified. */
-async function admit(context: ExchangeContext, keys: readonly PushKey[], c: Context): Promise<Accepted> {
+async function admit(
+  context: ExchangeContext,
+  keys: readonly PushKey[],
+  source: string,
+  c: Context,
+): Promise<Accepted> {
   // Read first: an incomplete body reserves memory, but no concurrency slot that slow uploads could exhaust.
   const message = await readMessage(context, c)
-  const release = await atStepAsync('limits', () => context.limits.admitPush(sourceOf(context, c)))
+  const release = await atStepAsync('limits', () => context.limits.admitPush(source))
   try {
     return await accept(context, keys, message)
   } finally {
@@ -92,7 +96,7 @@ async function admit(context: ExchangeContext, keys: readonly PushKey[], c: Cont
 /** The request as signed: for the service's own authority, whatever the Host field says. */
 async function readMessage({ authority }: ExchangeContext, c: Context): Promise<RequestMessage> {
   if (new URL(c.req.url).search !== '')
-    throw new ProtocolError('payload_invalid', 'a push must not have a query')
+    throw new ProblemError('payload_invalid', 'a push must not have a query')
   const content = new Uint8Array(await c.req.arrayBuffer())
   const fields = [...c.req.raw.headers].map(([name, value]): [string, string] => [name.toLowerCase(), value])
   return { method: 'POST', scheme: 'https', authority, path: '/push', fields, content }
@@ -121,7 +125,7 @@ async function accept(
 
 function findKey(keys: readonly PushKey[], { keyid }: RequestSignature): PushKey {
   const key = keys.find(({ name }) => name === keyid)
-  if (key === undefined) throw new ProtocolError('key_unknown', 'unknown push key')
+  if (key === undefined) throw new ProblemError('key_unknown', 'unknown push key')
   return key
 }
 

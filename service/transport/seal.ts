@@ -2,12 +2,12 @@
 import type { HttpBindings } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context } from 'hono'
-import { FormatError, ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { FormatError, refuseFormat } from 'miniseal-protocol/errors'
 import type { ExchangeContext } from '../channel/context.ts'
 import { answerInClear, exchange } from '../channel/exchange.ts'
 import type { Sender } from '../limits/client-address.ts'
 import type { Problem } from '../problems/document.ts'
-import { refusalAt } from '../problems/problem-error.ts'
+import { ProblemError, refusalAt } from '../problems/problem-error.ts'
 
 /** A frame as binary, or as standard base64 for platforms that corrupt binary bodies. */
 const encodings = {
@@ -50,7 +50,7 @@ export function sealBodyLimit(context: ExchangeContext) {
   return {
     maxSize: maxBody(context.settings.maxFrame),
     onError: async (c: Context): Promise<Response> => {
-      const error = new ProtocolError('frame_too_large', 'frame exceeds the size limit')
+      const error = new ProblemError('frame_too_large', 'frame exceeds the size limit')
       return closing(await clearAnswer(context, error, senderOf(context, c)))
     },
   }
@@ -64,7 +64,7 @@ export function sealHandler(
     const sender = senderOf(context, c)
     const type = c.env.incoming.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
     if (!isFrameType(type)) {
-      const error = new ProtocolError('malformed_frame', 'the content type is not application/vnd.miniseal')
+      const error = new ProblemError('malformed_frame', 'the content type is not application/vnd.miniseal')
       return await clearAnswer(context, error, sender)
     }
     const body = new Uint8Array(await c.req.arrayBuffer())
@@ -90,11 +90,6 @@ function isFrameType(type: string): type is FrameType {
 export function senderOf({ limits }: ExchangeContext, c: Context): Sender {
   const headers = { forwardedFor: c.req.header('x-forwarded-for'), userAgent: c.req.header('user-agent') }
   return limits.sender(getConnInfo(c).remote.address, headers)
-}
-
-/** Address group of the sender, for rate limits. */
-export function sourceOf({ limits }: ExchangeContext, c: Context): string {
-  return limits.source(getConnInfo(c).remote.address, c.req.header('x-forwarded-for'))
 }
 
 /** nginx's status for a client that disconnected before its request was complete. */

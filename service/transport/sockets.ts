@@ -7,7 +7,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
 import type { Subscribers } from '../events/subscriptions.ts'
 import { createSubscribers } from '../events/subscriptions.ts'
-import { clearAnswer, senderOf, sourceOf } from './seal.ts'
+import { uncodedProblem } from '../problems/document.ts'
+import { clearAnswer, senderOf } from './seal.ts'
 import type { SocketObserver } from './socket.ts'
 import { ChannelSocket, closeReasons, closeTimeout } from './socket.ts'
 import type { SocketTimes } from './socket-flow.ts'
@@ -95,24 +96,21 @@ function guardUpgrade(context: ExchangeContext, isStopping: () => boolean): Sock
   return async function guardSocket(c, next) {
     if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
       c.header('upgrade', 'websocket')
-      return problem(c, 426, 'GET /seal is for WebSockets; frames go over POST /seal too')
+      return uncodedProblem(c, 426, 'GET /seal is for WebSockets; frames go over POST /seal too')
     }
     const offered = c.req.header('sec-websocket-protocol')?.split(',') ?? []
     if (!offered.some((name) => name.trim() === subprotocol))
-      return problem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
-    if (isStopping()) return problem(c, 503, 'The service is stopping')
+      return uncodedProblem(c, 400, `Sec-WebSocket-Protocol must offer ${subprotocol}`)
+    if (isStopping()) return uncodedProblem(c, 503, 'The service is stopping')
+    const sender = senderOf(context, c)
     try {
-      context.limits.sockets.assertCapacity(sourceOf(context, c))
+      context.limits.sockets.assertCapacity(sender.source)
     } catch (error) {
-      return await clearAnswer(context, error, senderOf(context, c))
+      return await clearAnswer(context, error, sender)
     }
     await next()
     return undefined
   }
-}
-
-function problem(c: Context, status: 400 | 426 | 503, title: string): Response {
-  return c.json({ title, status }, status, { 'content-type': 'application/problem+json' })
 }
 
 /** Event handlers of one connection after its upgrade. */

@@ -92,7 +92,7 @@ export interface AuthorizedCaller {
   /**
    * One call with the app's access token. A second one, with a new token, only when WeChat refused the token and
    * therefore did nothing else. All within one deadline.
-   * @throws WechatFailure from WeChat; ProtocolError payload_invalid for an app that is not configured.
+   * @throws WechatFailure from WeChat; ProblemError payload_invalid for an app that is not configured.
    */
   call<T>(appid: string, request: WechatRequest, reply: z.ZodType<T>): Promise<T>
 }

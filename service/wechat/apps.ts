@@ -1,5 +1,5 @@
 /** The mini programs that a service serves, and their secrets. */
-import { ProtocolError } from 'miniseal-protocol/errors'
+import { ProblemError } from '../problems/problem-error.ts'
 
 export interface WechatApp {
   readonly appid: string
@@ -11,7 +11,7 @@ export interface WechatApps {
   has(appid: string): boolean
   /**
    * @param appid attacker-controlled.
-   * @throws ProtocolError payload_invalid when the app is not configured.
+   * @throws ProblemError payload_invalid when the app is not configured.
    */
   secretOf(appid: string): string
 }
@@ -27,7 +27,7 @@ export function createApps(apps: readonly WechatApp[]): WechatApps {
 
   function secretOf(appid: string): string {
     const secret = secrets.get(appid)
-    if (secret === undefined) throw new ProtocolError('payload_invalid', 'unknown app')
+    if (secret === undefined) throw new ProblemError('payload_invalid', 'unknown app')
     return secret
   }
 

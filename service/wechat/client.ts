@@ -1,9 +1,9 @@
 /**
- * The client of WeChat's server API. Every method has one deadline for all of its HTTP calls, and throws a ProtocolError
+ * The client of WeChat's server API. Every method has one deadline for all of its HTTP calls, and throws a ProblemError
  * whose message, cause and stack hold no secret, code, session_key, openid or token.
  */
 
-import { ProtocolError } from 'miniseal-protocol/errors'
+import { ProblemError } from '../problems/problem-error.ts'
 import { createAuthorizedCaller } from './access-tokens.ts'
 import { createApps, type WechatApp } from './apps.ts'
 import { checkSession, createCodeExchange, type WechatIdentity } from './login.ts'
@@ -41,7 +41,7 @@ export interface WechatClientOptions {
   readonly onCall?: (call: WechatCall) => void
 }
 
-/** Every method that calls WeChat throws ProtocolError `payload_invalid` for an appid that is not configured. */
+/** Every method that calls WeChat throws ProblemError `payload_invalid` for an appid that is not configured. */
 export interface WechatClient {
   hasApp(appid: string): boolean
 
@@ -49,13 +49,13 @@ export interface WechatClient {
    * `sns/jscode2session`: exactly one HTTP call, never retried, because WeChat may have spent the code even when
    * its answer was lost. Concurrent calls with the same appid and code share that one call and its result. Later
    * ones call again (and get `login_code_used`).
-   * @throws ProtocolError login_code_invalid, login_code_used, login_blocked, login_busy, wechat_unavailable.
+   * @throws ProblemError login_code_invalid, login_code_used, login_blocked, login_busy, wechat_unavailable.
    */
   exchangeCode(appid: string, code: string): Promise<WechatIdentity>
 
   /**
    * `wxa/checksession`: whether `sessionKey` is still the user's current one.
-   * @throws ProtocolError wechat_unavailable, login_busy.
+   * @throws ProblemError wechat_unavailable, login_busy.
    */
   checkSession(appid: string, openid: string, sessionKey: string): Promise<boolean>
 
@@ -63,21 +63,21 @@ export interface WechatClient {
    * `cgi-bin/soter/verify_signature`: whether this user's device made the signature over exactly this text. Only
    * the signature: the caller compares `raw` with its challenge and watches `counter`.
    * @param resultJson exactly as the device gave it: parsed and serialised again it does not verify.
-   * @throws ProtocolError wechat_unavailable, login_busy.
+   * @throws ProblemError wechat_unavailable, login_busy.
    */
   verifySoter(appid: string, openid: string, resultJson: string, signature: string): Promise<boolean>
 
   /**
    * `wxa/business/getuserphonenumber`. `code` comes from the phone number button and is not a login code; with
    * `openid` WeChat also checks that it is this user's. Refuses an answer whose watermark names another app.
-   * @throws ProtocolError payload_invalid, rate_limited, wechat_unavailable.
+   * @throws ProblemError payload_invalid, rate_limited, wechat_unavailable.
    */
   phoneNumber(appid: string, code: string, openid?: string): Promise<WechatPhoneNumber>
 
   /**
    * `wxa/getuserriskrank`: how risky WeChat takes a user to be. The app needs a permission for it in WeChat's console.
    * @param clientIp the user's IPv4 or IPv6 address.
-   * @throws ProtocolError wechat_unavailable, login_busy.
+   * @throws ProblemError wechat_unavailable, login_busy.
    */
   riskRank(appid: string, openid: string, clientIp: string): Promise<RiskRank>
 
@@ -124,7 +124,7 @@ export function createWechatClient(options: WechatClientOptions): WechatClient {
 function createSlots(most: number): <T>(run: () => Promise<T>) => Promise<T> {
   let atWork = 0
   return async (run) => {
-    if (atWork >= most) throw new ProtocolError('wechat_unavailable', 'too many concurrent calls of wechat')
+    if (atWork >= most) throw new ProblemError('wechat_unavailable', 'too many concurrent calls of wechat')
     atWork += 1
     try {
       return await run()

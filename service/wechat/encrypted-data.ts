@@ -7,9 +7,9 @@
  * API, as {@link WechatClient.phoneNumber} does.
  */
 import { createDecipheriv, createHash, timingSafeEqual } from 'node:crypto'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
+import { ProblemError } from '../problems/problem-error.ts'
 
 const blockLength = 16
 
@@ -42,13 +42,13 @@ export interface EncryptedData {
 /**
  * Decrypts `encryptedData` and checks that it was made for this app, at most `maxAge` ago.
  *
- * @throws ProtocolError `payload_invalid`, with the same message whether padding, text, watermark or age is wrong: a
+ * @throws ProblemError `payload_invalid`, with the same message whether padding, text, watermark or age is wrong: a
  *   distinct message for the padding would be a padding oracle.
  */
 export function openEncryptedData(encrypted: EncryptedData): WechatUserData {
   const opened = tryOpen(encrypted)
   if (opened === undefined) {
-    throw new ProtocolError(
+    throw new ProblemError(
       'payload_invalid',
       'the data cannot be decrypted with the key of the last login, or belongs to another app, or is too old',
     )

@@ -1,5 +1,6 @@
 /** Errors of WeChat's API, and the one table from its errcodes to refusals of the protocol. */
-import { ProtocolError, type RefusalCode } from 'miniseal-protocol/errors'
+import type { RefusalCode } from 'miniseal-protocol/errors'
+import { ProblemError } from '../problems/problem-error.ts'
 
 /** `refused` = WeChat answered with an errcode; the others = no usable answer. */
 export type FailureKind = 'refused' | 'timeout' | 'network' | 'status' | 'malformed'
@@ -83,7 +84,7 @@ export function isTokenRefusal(errcode: number | undefined): boolean {
  * fixed words only; errcode and rid are in its cause. A failure without an errcode (network, deadline, status,
  * malformed answer) is `wechat_unavailable`.
  *
- * @throws ProtocolError for every WechatFailure; other errors pass as they are.
+ * @throws ProblemError for every WechatFailure; other errors pass as they are.
  */
 export async function refuseFailure<T>(api: string, run: () => Promise<T>): Promise<T> {
   try {
@@ -93,11 +94,11 @@ export async function refuseFailure<T>(api: string, run: () => Promise<T>): Prom
   }
 }
 
-function refusalOf(api: string, failure: WechatFailure): ProtocolError {
+function refusalOf(api: string, failure: WechatFailure): ProblemError {
   if (failure.errcode === undefined) {
-    return new ProtocolError('wechat_unavailable', 'no usable answer from wechat', failure)
+    return new ProblemError('wechat_unavailable', 'no usable answer from wechat', { cause: failure })
   }
   const row = rows.get(failure.errcode) ?? unknownErrcode
   const code = api === phoneNumberApi ? (row.forPhoneNumber ?? row.code) : row.code
-  return new ProtocolError(code, `wechat refused: ${row.text}`, failure)
+  return new ProblemError(code, `wechat refused: ${row.text}`, { cause: failure })
 }

@@ -1,7 +1,7 @@
 /** Login codes and session keys: `sns/jscode2session`, `wxa/checksession`. */
 import { createHash, createHmac } from 'node:crypto'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { AuthorizedCaller } from './access-tokens.ts'
 import { createSingleFlight } from './access-tokens.ts'
 import type { WechatApps } from './apps.ts'
@@ -50,7 +50,7 @@ export function createCodeExchange(caller: Caller, apps: WechatApps, deadlineMs:
   }
 
   return async (appid: string, code: string): Promise<WechatIdentity> => {
-    if (!isCode(code)) throw new ProtocolError('login_code_invalid', 'the code is empty or too long')
+    if (!isCode(code)) throw new ProblemError('login_code_invalid', 'the code is empty or too long')
     return singleFlight(hashOf(appid, code), () => exchangeOnce(appid, code))
   }
 }

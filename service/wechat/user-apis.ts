@@ -1,6 +1,6 @@
 /** APIs about one user: phone number, risk rank, SOTER signature. */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { z } from 'zod'
+import { ProblemError } from '../problems/problem-error.ts'
 import type { AuthorizedCaller } from './access-tokens.ts'
 import { phoneNumberApi, refuseFailure } from './errors.ts'
 import { isCode } from './login.ts'
@@ -30,13 +30,13 @@ export async function exchangePhoneCode(
   code: string,
   openid: string | undefined,
 ): Promise<WechatPhoneNumber> {
-  if (!isCode(code)) throw new ProtocolError('payload_invalid', 'the code is empty or too long')
+  if (!isCode(code)) throw new ProblemError('payload_invalid', 'the code is empty or too long')
   const body = { code, ...(openid !== undefined && { openid }) }
   const request: WechatRequest = { method: 'POST', api: phoneNumberApi, body }
   const reply = await refuseFailure(request.api, () => authorized.call(appid, request, phoneNumberReply))
   const { watermark, ...number } = reply.phone_info
   if (watermark.appid !== appid) {
-    throw new ProtocolError('payload_invalid', 'the phone number belongs to another app')
+    throw new ProblemError('payload_invalid', 'the phone number belongs to another app')
   }
   return number
 }

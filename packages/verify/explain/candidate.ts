@@ -1,6 +1,7 @@
 /** A candidate for what was signed: the captured message with plausible changes, and the signature base it gives. */
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import type { SignatureContext } from 'miniseal-protocol/http-signatures/signature-base'
 import { signatureBase } from 'miniseal-protocol/http-signatures/signature-base'
 import type { InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
@@ -65,10 +66,15 @@ export function withField(candidate: Candidate, name: string, value: string | un
   return candidate
 }
 
+/** The first of the fields with this name: a capture may repeat one. */
+export function firstField(fields: readonly Field[], name: string): string | undefined {
+  return fields.find(([other]) => other === name)?.[1]
+}
+
 /** Path and query of a request target; the query includes its `?`. */
 export function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const mark = target.indexOf('?')
-  return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark) }
+  const path = pathWithoutQuery(target)
+  return { path, query: target.slice(path.length) }
 }
 
 /** Every order of the items but the given one. */

@@ -2,9 +2,14 @@
 import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { assertContentDigest } from 'miniseal-protocol/http-signatures/content-digest'
+import type { CallerClaims } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { parseGatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { tagOf } from 'miniseal-protocol/http-signatures/signature-profile'
-import { parsePushSignature, parseRequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import {
+  assertInWindow,
+  parsePushSignature,
+  parseRequestSignature,
+} from 'miniseal-protocol/http-signatures/signed-request'
 import { verifyResponse } from 'miniseal-protocol/http-signatures/signed-response'
 import type { Dictionary, InnerList } from 'miniseal-protocol/http-signatures/structured-fields'
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
@@ -14,9 +19,10 @@ import type { KeyUse } from '../keys.ts'
 import { nodePrimitives } from '../primitives.ts'
 import type { ParsedToken } from '../token.ts'
 import { parseToken } from '../token.ts'
+import { gatewayWindow, serviceWindow } from '../windows.ts'
 import { bodyForms } from './body-forms.ts'
 import type { Candidate } from './candidate.ts'
-import { baseOrFault } from './candidate.ts'
+import { baseOrFault, firstField } from './candidate.ts'
 import { digestOf, printable } from './redaction.ts'
 import type { Finding, FindingId, KnownKey, SignatureKind, Step, StepName } from './types.ts'
 
@@ -54,7 +60,7 @@ export function findSignatures(
 ): { readonly members: readonly SignedMember[]; readonly fault?: string } {
   const read = (name: string): Dictionary | string => {
     try {
-      return parseDictionary(fields.find(([other]) => other === name)?.[1] ?? '')
+      return parseDictionary(firstField(fields, name) ?? '')
     } catch (error) {
       if (error instanceof FormatError) return `${name}: ${error.message}`
       throw error
@@ -177,13 +183,7 @@ export interface ReferenceTime {
   readonly isKnown: boolean
 }
 
-const windows: Readonly<
-  Record<'device' | 'gateway' | 'push', { readonly past: number; readonly future: number }>
-> = {
-  device: { past: 120, future: 10 },
-  push: { past: 120, future: 10 },
-  gateway: { past: 60, future: 20 },
-}
+const windows = { device: serviceWindow, push: serviceWindow, gateway: gatewayWindow } as const
 
 export function checkWindow(
   kind: keyof typeof windows,
@@ -193,15 +193,11 @@ export function checkWindow(
   const created = params.get('created')
   if (created?.kind !== 'integer') return unknown('window')
   const age = seconds - created.value
-  const { past, future } = windows[kind]
-  const error = new ProtocolError(
-    'window_invalid',
-    'the signature was not created within the accepted window',
-  )
+  const error = attempt(() => assertInWindow({ created: created.value }, seconds, windows[kind]))
+  if (!(error instanceof ProtocolError)) return passed('window', `${age} s`)
   if (created.value > 100_000_000_000)
     return failed('window', error, { id: 'created-milliseconds', detail: String(created.value) })
-  if (age < -future) return failed('window', error, { id: 'clock-ahead', detail: String(-age) })
-  if (age <= past) return passed('window', `${age} s`)
+  if (age < 0) return failed('window', error, { id: 'clock-ahead', detail: String(-age) })
   if (!isKnown) return unknown('window', { id: 'age-unknown', detail: String(age) })
   return failed('window', error, { id: 'clock-behind', detail: String(age) })
 }
@@ -242,7 +238,7 @@ export function checkToken(
   keys: readonly KnownKey[],
   at: ReferenceTime,
 ): Step {
-  const field = fields.find(([name]) => name === 'authorization')?.[1]
+  const field = firstField(fields, 'authorization')
   if (field === undefined && method === 'POST' && path === '/sessions') return passed('token')
   const token = attempt(() => parseToken(field))
   const shown = digestOf((field ?? '').replace(/^\S{1,32}\s+/, ''))
@@ -294,17 +290,13 @@ function tokenSignature(
 }
 
 /** Whether `miniseal-caller` names the subject of the token. */
-export function checkCaller({ fields }: RequestMessage): Step {
-  const field = (name: string): string | undefined => fields.find(([other]) => other === name)?.[1]
-  const token = attempt(() => parseToken(field('authorization')))
+export function checkCaller({ fields }: RequestMessage, caller: CallerClaims): Step {
+  const token = attempt(() => parseToken(firstField(fields, 'authorization')))
   if (token instanceof ProtocolError) return unknown('caller')
   const { user, device, session, appid: app } = token.subject
-  const claims = parseDictionary(field('miniseal-caller') ?? '')
-  const wrong = Object.entries({ user, device, session, app }).find(([name, value]) => {
-    const member = claims.get(name)
-    return member?.kind !== 'item' || member.value.kind !== 'string' || member.value.value !== value
-  })
+  const claims = { user, device, session, app }
+  const wrong = (['user', 'device', 'session', 'app'] as const).find((name) => caller[name] !== claims[name])
   if (wrong === undefined) return passed('caller')
   const error = new ProtocolError('token_invalid', 'the access token is not of the caller')
-  return failed('caller', error, { id: 'caller-other', detail: wrong[0] })
+  return failed('caller', error, { id: 'caller-other', detail: wrong })
 }

@@ -4,10 +4,11 @@
  */
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field, RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { GatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { parseGatewaySignature } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Candidate, Change } from './candidate.ts'
-import { baseOf, baseOrFault } from './candidate.ts'
+import { baseOf, baseOrFault, firstField } from './candidate.ts'
 import type { ReferenceTime, SignedMember } from './checks.ts'
 import {
   attempt,
@@ -66,7 +67,7 @@ export function explainCapture(capture: Capture, options: ExplainOptions): Repor
 }
 
 function unsignedFindings(fields: readonly Field[], isResponse: boolean): readonly Finding[] {
-  const value = (name: string): string => fields.find(([other]) => other === name)?.[1] ?? ''
+  const value = (name: string): string => firstField(fields, name) ?? ''
   if (/^application\/vnd\.miniseal\b/i.test(value('content-type')))
     return [{ id: 'sealed-frame', detail: '' }]
   if (isResponse && value('content-type').startsWith('application/problem+json')) return []
@@ -76,7 +77,7 @@ function unsignedFindings(fields: readonly Field[], isResponse: boolean): readon
 
 /** Device keys in the request itself: of the gateway, or of a login. Untrusted; only compared. */
 function sentKeys({ fields, content, path }: RequestMessage): readonly KnownKey[] {
-  const field = fields.find(([name]) => name === 'miniseal-device-key')?.[1]
+  const field = firstField(fields, 'miniseal-device-key')
   const login = (): string | undefined =>
     /"x"\s*:\s*"([A-Za-z0-9_-]{43})"/.exec(Buffer.from(content.subarray(0, 10_000)).toString('latin1'))?.[1]
   const text = field ?? (path === '/sessions' ? login() : undefined)
@@ -148,20 +149,21 @@ function stepsOf({ member, capture, options, candidate, keyid }: Case, verified:
     verified,
   ]
   if (kind === 'device' && request !== undefined) steps.push(checkToken(request, keyid, options.keys, at))
-  const isCallerReadable =
-    kind === 'gateway' &&
-    request !== undefined &&
-    !(attempt(() => parseGatewaySignature(request)) instanceof ProtocolError)
-  if (isCallerReadable) steps.push(checkCaller(request))
+  const gateway = kind === 'gateway' ? gatewaySignatureOf(request) : undefined
+  if (request !== undefined && gateway !== undefined) steps.push(checkCaller(request, gateway.caller))
   return steps
 }
 
 /** The gateway signs when a request arrives: after an explicit time, its time is the best reference. */
 function referenceTime({ at, request }: Capture, options: ExplainOptions): ReferenceTime {
-  const gateway = request && attempt(() => parseGatewaySignature(request.message))
-  const created = gateway === undefined || gateway instanceof ProtocolError ? undefined : gateway.created
-  const known = options.at ?? at ?? created
+  const known = options.at ?? at ?? gatewaySignatureOf(request?.message)?.created
   return known === undefined ? { seconds: options.now, isKnown: false } : { seconds: known, isKnown: true }
+}
+
+/** `undefined` without a readable signature of the gateway. */
+function gatewaySignatureOf(request: RequestMessage | undefined): GatewaySignature | undefined {
+  const signature = request && attempt(() => parseGatewaySignature(request))
+  return signature instanceof ProtocolError ? undefined : signature
 }
 
 interface Verdict {

@@ -6,7 +6,7 @@ import type { BareItem, InnerList } from 'miniseal-protocol/http-signatures/stru
 import { nodePrimitives } from '../primitives.ts'
 import { bodyForms } from './body-forms.ts'
 import type { Candidate, Change } from './candidate.ts'
-import { otherOrders, withField } from './candidate.ts'
+import { firstField, otherOrders, withField } from './candidate.ts'
 import type { FindingId } from './types.ts'
 
 const jsonTypes = ['application/json', 'application/json; charset=utf-8', 'application/json;charset=utf-8']
@@ -60,7 +60,7 @@ function formerValues(name: string, lines: readonly Field[]): readonly Change[] 
 }
 
 function typeChanges(lines: readonly Field[]): readonly Change[] {
-  const value = lines.find(([name]) => name === 'content-type')?.[1].trim() ?? ''
+  const value = firstField(lines, 'content-type')?.trim() ?? ''
   const bare = value.split(';')[0]?.trim() ?? ''
   const id = value === '' ? 'field-gone' : 'type-charset'
   const charsets = ['', '; charset=utf-8', ';charset=utf-8', '; charset=UTF-8', ';charset=UTF-8']

@@ -1,6 +1,6 @@
 /** What proxies, routers and frameworks do to method, host, path and query. */
 import type { Change, Part } from './candidate.ts'
-import { otherOrders, splitTarget, withRequest } from './candidate.ts'
+import { firstField, otherOrders, splitTarget, withRequest } from './candidate.ts'
 import type { CapturedRequest, FindingId } from './types.ts'
 
 /** Query parameters of which every order is tried: 120 orders. */
@@ -11,7 +11,7 @@ export function targetChanges(
   { message, lines }: CapturedRequest,
   otherHost: string | undefined,
 ): readonly Change[] {
-  const field = (name: string): string | undefined => lines.find(([other]) => other === name)?.[1].trim()
+  const field = (name: string): string | undefined => firstField(lines, name)?.trim()
   const { path, query } = splitTarget(message.path)
   return [
     ...methodChanges(message.method, field('x-http-method-override')),

@@ -1,10 +1,10 @@
 /** `/events`: listed, or sent over the socket from a position on (protocol, section 4, "Over a socket"). */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { parseEvent, storedEvent } from '../../events/event.ts'
 import type { EventPage } from '../../events/outbox.ts'
 import { jsonReply } from '../../messages/content.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
 import { defineRoute } from './route.ts'
 
 const maxPage = 100
@@ -70,7 +70,7 @@ export const eventRoutes = [
     /** Only sets the position: the socket sends the events after this answer. */
     async handler({ outbox, socket }, { caller, body: { after } }) {
       if (socket === undefined)
-        throw new ProtocolError('payload_invalid', 'a subscription needs a socket: use GET /events')
+        throw new ProblemError('payload_invalid', 'a subscription needs a socket: use GET /events')
       const page = await outbox.read(caller.user, after, 1)
       socket.subscribe(page.from)
       return { reply: jsonReply(subscriptionReply, 200, rangeOf(page)), writes: [] }

@@ -1,7 +1,6 @@
 /** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
-import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
+import { isSafeMethod, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
 import type { ZodType } from 'zod'
 import type { Caller } from '../../gateway/backend.ts'
@@ -62,7 +61,7 @@ interface RouteDescription {
 export interface Route extends RouteDescription, RoutePolicy {
   /** A login travels in a handshake frame and is handled by `login.ts`; every other route within a session. */
   readonly frame: 'handshake' | 'session'
-  /** @throws ProtocolError `not_found`, `payload_invalid`, or what the handler throws. */
+  /** @throws ProblemError `not_found`, `payload_invalid`, or what the handler throws. */
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
 }
 
@@ -108,13 +107,13 @@ export function defineRoute<Body = undefined, Query extends string = never>(
     ...description,
     async run(context, message, caller) {
       if (handler === undefined) throw notFound()
-      const [pathname = '', ...query] = message.path.split('?')
+      const pathname = pathWithoutQuery(message.path)
       return await handler(context, {
         caller,
         body: (definition.body === undefined
           ? undefined
           : parseJsonContent(message, definition.body)) as Body,
-        query: parseQuery(definition.query, query.join('?')),
+        query: parseQuery(definition.query, message.path.slice(pathname.length + 1)),
         parameter: pathname.slice(prefixOf(definition.path).length),
       })
     },
@@ -133,7 +132,7 @@ export function notFound(): ProblemError {
 /**
  * Decimals without leading zeros, each name at most once. Attacker-controlled.
  *
- * @throws ProtocolError `payload_invalid` for another form.
+ * @throws ProblemError `payload_invalid` for another form.
  */
 function parseQuery<Query extends string>(
   definitions: Readonly<Record<Query, QueryParameter>> | undefined,
@@ -154,7 +153,7 @@ function parseQuery<Query extends string>(
   ) as Record<Query, number>
 }
 
-function badQuery(known: readonly (readonly [string, QueryParameter])[]): ProtocolError {
+function badQuery(known: readonly (readonly [string, QueryParameter])[]): ProblemError {
   const allowed = known.map(([name, { minimum, maximum }]) => `${name}=${minimum} to ${maximum}`)
-  return new ProtocolError('payload_invalid', `the query takes ${allowed.join(' and ')}`)
+  return new ProblemError('payload_invalid', `the query takes ${allowed.join(' and ')}`)
 }

@@ -1,10 +1,11 @@
 /** `/sessions`: login, the sessions of a user, and the next access token (protocol, section 6). */
-import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
+import { refuseFormat } from 'miniseal-protocol/errors'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import type { Caller } from '../../gateway/backend.ts'
 import { jsonReply, noContent } from '../../messages/content.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
 import { tokenLifetime, tokenType } from '../../sessions/tokens.ts'
 import type { SessionRecord } from '../../store/sessions.ts'
 import type { ExchangeContext } from '../context.ts'
@@ -84,7 +85,7 @@ function describe(record: SessionRecord, caller: Caller): z.infer<typeof session
 /** @param name b64u of a session id. Attacker-controlled. @throws ProtocolError `not_found` */
 function endSession({ now }: ExchangeContext, caller: Caller, name: string): RouteResult {
   const id = refuseFormat('not_found', () => decodeBase64Url(name))
-  if (id.length !== suite1.sessionIdLength) throw new ProtocolError('not_found', 'there is no such session')
+  if (id.length !== suite1.sessionIdLength) throw new ProblemError('not_found', 'there is no such session')
   const reason = name === caller.session ? 'logout' : 'revoked'
   return {
     reply: noContent(),
@@ -148,7 +149,7 @@ export const sessionRoutes = [
     async handler(context, { caller }) {
       const active = await activeSessions(context, caller.user)
       const current = active.find(({ id }) => encodeBase64Url(id) === caller.session)
-      if (current === undefined) throw new ProtocolError('session_ended', 'the session has ended')
+      if (current === undefined) throw new ProblemError('session_ended', 'the session has ended')
       const body = { ...describe(current, caller), user: caller.user }
       return { reply: jsonReply(currentSessionReply, 200, body), writes: [] }
     },

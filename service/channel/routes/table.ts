@@ -1,5 +1,6 @@
 /** Every route of the channel. A new one needs its definition and a line here; OpenAPI follows with `npm run docs`. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import { pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { deviceRoutes } from './devices.ts'
 import { eventRoutes } from './events.ts'
 import { outcomeRoutes } from './outcomes.ts'
@@ -23,18 +24,23 @@ const fixedRoutes = new Map(
 )
 const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
 
-/**
- * The route of a request; `undefined` for a backend's request, and for a method, path or query of the channel's own that has
- * no route. Attacker-controlled: no other spelling of a path has the policy of its route.
- */
-export function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
-  const [pathname = '', query] = path.split('?')
+/** Attacker-controlled: no other spelling of a path has the policy of its route. */
+function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
+  const pathname = pathWithoutQuery(path)
   const route =
     fixedRoutes.get(`${method} ${pathname}`) ??
     prefixRoutes.find((other) => other.method === method && pathname.startsWith(prefixOf(other.path)))
-  return query !== undefined && route?.query === undefined ? undefined : route
+  return path !== pathname && route?.query === undefined ? undefined : route
 }
 
-export function policyOf(request: Pick<RequestMessage, 'method' | 'path'>): RoutePolicy {
-  return findRoute(request) ?? defaultPolicy(request.method)
+/** Where a request goes, and how it is treated. */
+export interface Routing {
+  /** `undefined` for a backend's request, and for one of the channel's own that has no route. */
+  readonly route: Route | undefined
+  readonly policy: RoutePolicy
+}
+
+export function routingOf(request: Pick<RequestMessage, 'method' | 'path'>): Routing {
+  const route = findRoute(request)
+  return { route, policy: route ?? defaultPolicy(request.method) }
 }

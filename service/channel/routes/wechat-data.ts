@@ -1,12 +1,9 @@
 /** `/phone-number` and `/encrypted-data`: what WeChat knows of the caller. */
-import { ProtocolError } from 'miniseal-protocol/errors'
-import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import { secretContext } from '../../keys/wrapping.ts'
 import { jsonReply } from '../../messages/content.ts'
-import type { UserRecord } from '../../store/users.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
 import { isRawDataSigned, openEncryptedData, userData } from '../../wechat/encrypted-data.ts'
-import type { ExchangeContext } from '../context.ts'
+import { readUserSecret } from '../user-secrets.ts'
 import { defineRoute } from './route.ts'
 
 /** The maximum age of encrypted data in seconds: the lifetime of WeChat's codes. */
@@ -30,12 +27,6 @@ const encryptedDataBody = z
   .refine(({ raw_data, signature }) => (raw_data === undefined) === (signature === undefined))
   .meta({ dependentRequired: { raw_data: ['signature'], signature: ['raw_data'] } })
 
-async function findUser({ store }: ExchangeContext, user: string): Promise<UserRecord> {
-  const found = await store.findUser(user)
-  if (found === undefined) throw new Error('an active session has no user')
-  return found
-}
-
 export const wechatDataRoutes = [
   defineRoute({
     id: 'readPhoneNumber',
@@ -48,9 +39,7 @@ export const wechatDataRoutes = [
     loggedDigest: 'omitted',
     /** The number goes to the caller and, wrapped, into the stored answer; never into a log. */
     async handler(context, { caller, body: { code } }) {
-      const { id, openidWrapped } = await findUser(context, caller.user)
-      const binding = secretContext('users.openid_wrapped', [id])
-      const openid = decodeUtf8(context.wrapper.unwrap(openidWrapped, binding))
+      const openid = await readUserSecret(context, caller.user, 'openid')
       // Given the openid, WeChat refuses a code that was issued to another person.
       const number = await context.wechat.phoneNumber(caller.appid, code, openid)
       const { phoneNumber, purePhoneNumber, countryCode } = number
@@ -72,11 +61,9 @@ export const wechatDataRoutes = [
     replies: { 200: userData },
     loggedDigest: 'omitted',
     async handler(context, { caller, body: { iv, data, raw_data: rawData, signature } }) {
-      const { id, sessionKeyWrapped } = await findUser(context, caller.user)
-      const binding = secretContext('users.session_key_wrapped', [id])
-      const sessionKey = decodeUtf8(context.wrapper.unwrap(sessionKeyWrapped, binding))
+      const sessionKey = await readUserSecret(context, caller.user, 'sessionKey')
       if (rawData !== undefined && !isRawDataSigned(sessionKey, rawData, signature ?? ''))
-        throw new ProtocolError('payload_invalid', 'the signature of raw_data does not match')
+        throw new ProblemError('payload_invalid', 'the signature of raw_data does not match')
       const { appid } = caller
       const opened = openEncryptedData({
         sessionKey,

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { ProtocolError } from 'miniseal-protocol/errors'
 import { readConfig } from '../../config/config.ts'
 import type { NewEvent } from '../../events/event.ts'
 import { newEvent } from '../../events/event.ts'
 import { createOutbox } from '../../events/outbox.ts'
 import { createSecretWrapper } from '../../keys/wrapping.ts'
+import { ProblemError } from '../../problems/problem-error.ts'
 import { CommandFailed, defineCommand, UsageError } from '../command.ts'
 import { assertUser, withDatabase } from '../database.ts'
 
@@ -60,5 +60,5 @@ function parseEvent(text: string): NewEvent {
 }
 
 function fail(error: unknown): never {
-  throw error instanceof ProtocolError ? new CommandFailed(error.message) : error
+  throw error instanceof ProblemError ? new CommandFailed(error.message) : error
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { clientTexts, errorText } from '../../../miniprogram/client/error-texts.ts'
+import { errorText } from '../../../miniprogram/client/error-texts.ts'
 import { ChannelError, wrapErrors } from '../../../miniprogram/client/errors.ts'
 import { clearAnswerError, findRefusal } from '../../../miniprogram/client/problem.ts'
-import { clearTexts, refusalTexts } from '../../../miniprogram/client/problem-texts.ts'
+import { clearTexts, clientTexts, refusalTexts } from '../../../miniprogram/client/problem-texts.ts'
 import { backendProblem, clearAnswer, json, problem } from './scripted-answers.ts'
 
 /** When the service signed, as its signature says. */

@@ -255,6 +255,7 @@ describe('a session that requires confirmations', () => {
     const routes = [
       { path: '/pay', upstream: upstream.origin, step_up },
       { path: '/plain', upstream: upstream.origin },
+      { path: '/', upstream: upstream.origin, step_up },
     ]
     const file = join(folder, 'routes.json')
     writeFileSync(file, JSON.stringify(routes))
@@ -265,6 +266,14 @@ describe('a session that requires confirmations', () => {
       const small = { method: 'POST', path: '/pay', body: { payee: 'bob', amount: 1 }, key: 'a' }
       expect((await session.send(small)).json.summary).toBe('1 分给 bob')
       expect((await session.send({ ...small, path: '/plain', key: 'b' })).json.summary).toBe('POST /plain')
+      // The service's own routes are none of the route for everything.
+      const named = { method: 'PUT', path: `/devices/${session.device.signer.keyid}`, body: { name: 'mine' } }
+      const asked = await session.send({ ...named, key: 'c' })
+      expect(asked.json).toMatchObject({
+        code: 'step_up_required',
+        summary: expect.stringMatching(/^PUT \/devices\//),
+      })
+      expect((await confirmed(session, 'marked', { ...named, key: 'd' })).status).toBe(204)
       expect(upstream.arrived).toHaveLength(0)
       expect((await confirmed(session, 'marked', small)).status).toBe(200)
       expect(String(upstream.last().headers['miniseal-caller'])).toContain('acr="soter"')

@@ -37,6 +37,11 @@ function createApp(): InnerApp {
   app.all('/telling', async (c) => {
     throw stepUpRequired(`5 元给 ${await c.req.text()}`)
   })
+  app.all('/handmade', async (c) => {
+    if (c.var.caller.acr === 'soter') return c.json({ acr: c.var.caller.acr })
+    const members = JSON.parse(await c.req.text())
+    throw new ProblemError('step_up_required', 'made without stepUpRequired', { members })
+  })
   app.all('/careless', (c) => c.json({ acr: c.var.caller.acr }))
   return app
 }
@@ -209,4 +214,23 @@ it('a summary with hidden characters or over the length limit is payload_invalid
       detail: expect.stringContaining('summary'),
     })
   }
+})
+
+it.each([
+  ['is reversed', { summary: '\u202e5 元给 bob' }],
+  ['is over the length limit', { summary: 'b'.repeat(43) }],
+  ['is empty', { summary: '' }],
+  ['comes with a challenge of its own', { summary: '\u200b', challenge: 'c' }],
+])('a confirmation that a handler requires with a summary that %s prompts nobody', async (_, members) => {
+  const received = await session.send({ method: 'POST', path: '/handmade', body: members })
+  expect(received.json).toMatchObject({ code: 'payload_invalid', outcome: 'none' })
+  expect(received.json).not.toHaveProperty('challenge')
+})
+
+it('a handler that requires a confirmation without a summary has the request itself shown, and gets it confirmed', async () => {
+  const parts: RequestParts = { method: 'POST', path: '/handmade', body: { challenge: 'c' }, key: 'handmade' }
+  const { json } = await session.send(parts)
+  expect(json).toMatchObject({ code: 'step_up_required', summary: 'POST /handmade' })
+  const field = stepUpField(json.challenge, await confirm(service, openid, json.challenge))
+  expect((await session.send(withStepUp(parts, field))).json).toEqual({ acr: 'soter' })
 })

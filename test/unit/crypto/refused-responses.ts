@@ -79,6 +79,10 @@ const malformed = judged('signature_malformed', [
   ['with keyid as a token', withParams(`${created};keyid=service${tag}`)],
   ['with a nonce', withParams(`${created};nonce="AAAAAAAAAAAAAAAAAAAAAA"${keyid}${tag}`)],
   ['with expires instead of created', withParams(`;expires=${now + 60}${keyid}${tag}`)],
+  [
+    'with two signatures of the tag',
+    changed(answer, 'signature-input', (v) => `${v}, b=();tag="miniseal-response"`),
+  ],
 ])
 
 const tags = judged('tag_invalid', [

@@ -1,0 +1,141 @@
+/** The policies of single routes hold for their exact method, path and query, and for no variant of them. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RawSession, RequestParts } from '../../support/raw-client.ts'
+import { logIn, outcomePath } from '../../support/raw-client.ts'
+import type { TestService } from '../../support/service.ts'
+import { startTestService } from '../../support/service.ts'
+
+const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
+let service: TestService
+let seen: string[] = []
+
+const backend = {
+  answer: async ({ method, path }: { method: string; path: string }) => {
+    seen.push(`${method} ${path}`)
+    return { status: 200, fields: [], content: new Uint8Array(0) }
+  },
+  close: async () => {},
+}
+
+beforeAll(async () => {
+  service = await startTestService({ backend, environment: { MINISEAL_RISK_POLICY: policy } })
+})
+
+afterAll(() => service.close())
+
+beforeEach(() => {
+  seen = []
+})
+
+let number = 0
+
+async function marked(): Promise<RawSession> {
+  const openid = `marked-${number++}`
+  await service.sandbox('/sandbox/risk-ranks', { appid: service.appid, openid, risk_rank: 3 })
+  return await logIn(service, { openid })
+}
+
+const outcome = outcomePath('a key')
+
+describe('variants of a route with an exemption', () => {
+  it.each([
+    ['POST', '/sessions/current/token/'],
+    ['POST', '/sessions/current/token?a'],
+    ['POST', '/sessions/current/tokens'],
+    ['POST', '/sessions/current/Token'],
+    ['PUT', '/sessions/current/token'],
+    ['GET', '/sessions/current/token'],
+    ['HEAD', '/sessions/current/token'],
+    ['OPTIONS', '/sessions/current/token'],
+    ['DELETE', '/sessions/current'],
+    ['DELETE', outcome],
+    ['POST', '/events/subscription'],
+    ['POST', '/sessions'],
+    ['POST', '/tokens'],
+  ])('%s %s accepts no expired token, unlike the renewal', async (method, path) => {
+    const session = await logIn(service)
+    service.advanceClock(601)
+    const received = await session.send({ method, path })
+    expect(received.json.code).toBe('token_expired')
+    expect((await session.send({ method: 'POST', path: '/sessions/current/token' })).status).toBe(201)
+    expect(seen).toEqual([])
+  })
+
+  it.each([
+    ['DELETE', '/sessions/current/'],
+    ['DELETE', '/sessions/current?a'],
+    ['DELETE', '/sessions/Current'],
+    ['PATCH', '/sessions/current'],
+    ['POST', '/sessions/current/token/'],
+    ['POST', '/sessions/current/token?a'],
+    ['PUT', '/sessions/current/token'],
+    ['POST', '/events/subscription/'],
+    ['POST', '/events/subscription?a'],
+    ['PUT', '/events/subscription'],
+    ['POST', '/sessions'],
+    ['DELETE', '/outcomes'],
+    ['DELETE', `${outcome}?a`],
+    ['POST', outcome],
+    ['PUT', outcome],
+    ['DELETE', `/outcomesX${outcome}`],
+    ['DELETE', `/Outcomes${outcome}`],
+  ])('%s %s needs a confirmation in a session that requires confirmations', async (method, path) => {
+    const session = await marked()
+    const received = await session.send({ method, path })
+    expect(received.json).toMatchObject({ code: 'step_up_required', summary: expect.any(String) })
+    expect((await session.send({ path: '/sessions/current' })).status).toBe(200)
+    expect(seen).toEqual([])
+  })
+
+  it.each([
+    ['POST', '/sessions/'],
+    ['POST', '/sessions?a'],
+    ['PUT', '/sessions'],
+    ['POST', '/sessions/current'],
+    ['POST', '/sessions/current/token'],
+    ['POST', '/events/subscription/'],
+    ['POST', '/events/subscription?a'],
+    ['PUT', '/events/subscription'],
+    ['DELETE', '/outcomes'],
+    ['DELETE', `${outcome}?a`],
+    ['PUT', outcome],
+    ['DELETE', `/outcomesX${outcome}`],
+  ])('%s %s needs an Idempotency-Key', async (method, path) => {
+    const session = await logIn(service)
+    const received = await session.send({ method, path, key: undefined })
+    expect(received.json.code).toBe('idempotency_missing')
+    expect(seen).toEqual([])
+  })
+})
+
+describe('the paths of the channel', () => {
+  const own: readonly RequestParts[] = [
+    { path: '/receipts' },
+    { path: '/outcomes' },
+    { path: '/outcomes?a' },
+    { method: 'POST', path: '/phone-number/x' },
+    { method: 'POST', path: '/encrypted-data/' },
+    { path: '/devices/x/y' },
+    { path: '/events/x' },
+    { method: 'OPTIONS', path: '/sessions' },
+    { method: 'HEAD', path: '/sessions/current' },
+    { method: 'PROPFIND', path: '/sessions' },
+  ]
+  it.each(own.map((parts) => [parts.method ?? 'GET', parts.path, parts] as const))(
+    '%s %s is the channel’s own, and no backend’s',
+    async (method, _path, parts) => {
+      const received = await (await logIn(service)).send(parts)
+      expect(received.status).toBe(404)
+      if (method !== 'HEAD') expect(received.json.code).toBe('not_found')
+      expect(seen).toEqual([])
+    },
+  )
+
+  it.each(['/sessionsX', '/Sessions', '/sessions-', '/api/sessions', '/outcomes.json', '/receipt', '/event'])(
+    '%s is a backend’s',
+    async (path) => {
+      expect((await (await logIn(service)).send({ path })).status).toBe(200)
+      expect(seen).toEqual([`GET ${path}`])
+    },
+  )
+})
