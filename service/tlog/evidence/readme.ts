@@ -54,7 +54,7 @@ function chinese(groups: readonly string[], hasSignature: boolean): string {
   return `# 审计日志中一条记录的证据
 
 \`leaf.json\` 是这条记录本身，其中不含任何个人信息：相关内容位于加盐承诺（\`c\`）之后。本证据披露的分组：${groups.join('、') || '无'}。
-\`leaf.tlog-proof\` 证明该记录在日志之中；检查点写明日志的大小与根哈希，由日志的密钥签名，也可能有见证人联署。
+\`leaf.tlog-proof\` 证明该记录在日志之中；检查点写明日志的大小与根哈希，由日志的密钥签名，也可能有见证方联署。
 
 使用 Miniseal 验证：\`npx miniseal audit check-evidence FILE.zip --vkey KEY\`。KEY 是您从其他途径获知的日志公钥：
 随证据一起送来的公钥不能证明证据出自何人。它还会把设备签名的内容与记录逐项比较：

@@ -76,7 +76,7 @@ const titles: { readonly [N in StepName]: readonly [en: string, zh: string] } = 
   leaf: ['The entry is well-formed', '记录格式正确'],
   'log-key': ['The log key is the given one', '日志公钥与已知公钥一致'],
   checkpoint: ['The log signed the checkpoint', '检查点由日志签名'],
-  witnesses: ['Witnesses cosigned the checkpoint', '检查点有见证人联署'],
+  witnesses: ['Witnesses cosigned the checkpoint', '检查点有见证方联署'],
   inclusion: ['The entry is in the log', '记录在日志之中'],
   groups: ['The disclosed groups match the entry', '披露的分组与记录一致'],
   signature: ['The device signed the request', '请求由设备签名'],
