@@ -115,7 +115,7 @@ export function noContent(): ResponseMessage {
   return { status: 204, fields: [['cache-control', 'no-store']], content: new Uint8Array(0) }
 }
 
-/** Attacker-controlled. @throws ProtocolError `payload_invalid` unless the content is JSON of this shape, without a coding. */
+/** Attacker-controlled. @throws ProblemError `payload_invalid` unless the content is JSON of this shape, without a coding. */
 export function parseJsonContent<T>(message: RequestMessage, shape: ZodType<T>): T {
   assertJsonType(message)
   if (findField(message.fields, 'content-encoding') !== undefined)

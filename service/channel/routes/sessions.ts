@@ -82,7 +82,7 @@ function describe(record: SessionRecord, caller: Caller): z.infer<typeof session
   }
 }
 
-/** @param name b64u of a session id. Attacker-controlled. @throws ProtocolError `not_found` */
+/** @param name b64u of a session id. Attacker-controlled. @throws ProblemError `not_found` */
 function endSession({ now }: ExchangeContext, caller: Caller, name: string): RouteResult {
   const id = refuseFormat('not_found', () => decodeBase64Url(name))
   if (id.length !== suite1.sessionIdLength) throw new ProblemError('not_found', 'there is no such session')

@@ -1,7 +1,7 @@
 /** What the service reads besides messages: settings of the operator, words of auditors, evidence, witnesses' requests, JSON. */
 import { strToU8, zipSync } from 'fflate'
 import { z } from 'zod'
-import { FormatError, ProtocolError } from '../../../crypto/errors.ts'
+import { FormatError } from '../../../crypto/errors.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { FilterError, parseFilter } from '../../../service/admin/api/search.ts'
 import { parseOrigin, readConfig } from '../../../service/config/config.ts'
@@ -11,6 +11,7 @@ import { parseMasterKeys } from '../../../service/keys/master-keys.ts'
 import { parseLimits, parseTrustedProxies } from '../../../service/limits/settings.ts'
 import { parseJsonContent } from '../../../service/messages/content.ts'
 import { parseTraces } from '../../../service/observability/tracing.ts'
+import { ProblemError } from '../../../service/problems/problem-error.ts'
 import { parseRiskPolicy } from '../../../service/sessions/risk-policy.ts'
 import { parseDatabase } from '../../../service/store/open-store.ts'
 import { BundleUnreadable, readBundle, writeBundle } from '../../../service/tlog/evidence/bundle.ts'
@@ -156,7 +157,7 @@ export const serviceTargets: readonly Target[] = [
       '{"payee":"b","payee":"c","amount":1}',
       '{"pay\\u0065e":"\\"{","amount":1e3}',
     ],
-    refusals: [ProtocolError],
+    refusals: [ProblemError],
     parse: parseTransfer,
     encode: JSON.stringify,
     form: 'stable',

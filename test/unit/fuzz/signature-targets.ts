@@ -20,6 +20,7 @@ import { verifyResponse } from '../../../crypto/http-signatures/signed-response.
 import { decodeHex } from '../../../crypto/text.ts'
 import { readIdempotencyKey } from '../../../service/channel/idempotency.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { ProblemError } from '../../../service/problems/problem-error.ts'
 import { readVectors } from '../../conformance/vectors/read-vectors.ts'
 import { answered, device, now, service, serviceKeys, signed } from '../crypto/fixed-inputs.ts'
 import { Broken, binaryTarget, type Target, textTarget } from './target.ts'
@@ -88,7 +89,7 @@ export const signatureTargets: readonly Target[] = [
   }),
   textTarget('idempotency-key', {
     seeds: ['\n\n\n"order-1"', '\n\n\n"a";b', '\n\n\ntoken'],
-    refusals: [ProtocolError],
+    refusals: [ProtocolError, ProblemError],
     parse: (text) => readIdempotencyKey(withFields(transfer, text)),
   }),
   binaryTarget('signed-request', {
