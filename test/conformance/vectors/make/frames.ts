@@ -5,7 +5,7 @@ import { encodeHex } from '../../../../crypto/text.ts'
 import { fixed } from '../../../unit/crypto/fixed-inputs.ts'
 
 /** The smallest limit that all of {@link frames} keep. */
-export const frameLimit = 200
+const frameLimit = 200
 
 const nonce = fixed('nonce of a frame', 24)
 /** As short as a box can be: its tag. */

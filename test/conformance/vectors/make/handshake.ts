@@ -89,7 +89,7 @@ export const basePointFrame: Uint8Array = handshakeSteps(inputs, {
   es: inputs.agreement.publicKey,
 }).requestFrame
 
-export const refusedResponseFrames: readonly JudgedFrame[] = [
+const refusedResponseFrames: readonly JudgedFrame[] = [
   ...Object.entries(inResponse).map(([part, at]) => ({
     title: `with a flipped bit in its ${part}`,
     frame: flipped(steps.responseFrame, at),

@@ -10,7 +10,7 @@ export const keys: SessionKeys = { c2s: fixed('c2s'), s2c: fixed('s2c') }
 export const sessionId = fixed('session id', 16)
 export const requestNonce = fixed('nonce of the request', 24)
 export const nonce = fixed('nonce of the answer', 24)
-export const plaintext = encodeUtf8('an inner message'.padEnd(256, '\0'))
+const plaintext = encodeUtf8('an inner message'.padEnd(256, '\0'))
 
 export const request = sealRequest(primitives, keys, sessionId, requestNonce, plaintext)
 export const response = sealResponse(primitives, keys, requestNonce, nonce, plaintext)
@@ -20,8 +20,8 @@ export const event = sealEvent(primitives, keys, nonce, {
 })
 
 /** The keys that seal a response and an event, by the formulas of the protocol. */
-export const responseKey = primitives.hkdf(keys.s2c, requestNonce, encodeAscii('miniseal/1 response'))
-export const eventKey = primitives.hkdf(keys.s2c, new Uint8Array(0), encodeAscii('miniseal/1 event'))
+const responseKey = primitives.hkdf(keys.s2c, requestNonce, encodeAscii('miniseal/1 response'))
+const eventKey = primitives.hkdf(keys.s2c, new Uint8Array(0), encodeAscii('miniseal/1 event'))
 
 const seal = primitives.secretboxSeal
 const swapped: SessionKeys = { c2s: keys.s2c, s2c: keys.c2s }
