@@ -272,7 +272,8 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Wrong signature tag',
         means: 'The tag is not `miniseal`.',
         client: 'Update the client.',
-        operator: 'The signature was made for another purpose. If frequent, an attacker is probing the service.',
+        operator:
+          'The signature was made for another purpose. If frequent, an attacker is probing the service.',
       },
       'zh-CN': {
         title: '签名的 tag 不对',
@@ -551,8 +552,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         means:
           'The content is not what the route accepts, or exceeds its limits; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
         client: 'Correct the defect that `detail` describes.',
-        operator:
-          'For another origin: `MINISEAL_ORIGIN` differs from the origin configured in the clients.',
+        operator: 'For another origin: `MINISEAL_ORIGIN` differs from the origin configured in the clients.',
       },
       'zh-CN': {
         title: '请求无效',
@@ -625,7 +625,8 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       'zh-CN': {
         title: '使用该 Idempotency-Key 的请求尚未完成',
         means: '使用该键的第一个请求尚未完成。若带 `"outcome": "unknown"`，则其结果已无法确定。',
-        client: '稍后用同一个键重新发送。若为 `unknown`：先用其他方式查明结果，例如查看转账列表，再使用新的键。',
+        client:
+          '稍后用同一个键重新发送。若为 `unknown`：先用其他方式查明结果，例如查看转账列表，再使用新的键。',
         operator: '若为 `unknown`，请在后端的记录中按用户和键核对。日志条目见 `/audit`。',
       },
     },
@@ -708,7 +709,8 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         means:
           'The confirmation is for another request, user or device, is older than three minutes, was used before, or is not confirmed by WeChat. `detail` contains the reason.',
         client: 'Send the request without `step-up` to get a new challenge.',
-        operator: 'If frequent for one user, an attacker tries to bypass the confirmation: check the audit log.',
+        operator:
+          'If frequent for one user, an attacker tries to bypass the confirmation: check the audit log.',
       },
       'zh-CN': {
         title: '生物识别确认无效',
@@ -896,7 +898,8 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Backend unavailable',
         means:
           'The backend sent no valid response: no connection, too slow, too large, or not HTTP. With `"outcome": "unknown"` **the request may have been executed.** With `"outcome": "none"` nothing was sent: no connection, the circuit breaker of the route is open, or its queue is full.',
-        client: 'With `none`, try again with a new idempotency key. Otherwise send the request again with the same key.',
+        client:
+          'With `none`, try again with a new idempotency key. Otherwise send the request again with the same key.',
         operator:
           'Check the backend: its port, its latency, the size of its responses. `MINISEAL_ROUTES_FILE` sets the limits of a route.',
       },

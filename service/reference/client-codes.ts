@@ -35,7 +35,8 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   },
   outcome_unknown: {
     retryable: true,
-    means: 'The request may have had its effect. `reason` is the code of the failure that left the outcome unknown.',
+    means:
+      'The request may have had its effect. `reason` is the code of the failure that left the outcome unknown.',
     user: {
       'zh-CN': '结果尚未确认，请勿重复提交，请稍后查看记录',
       en: 'This may have gone through. Please check your records before you send it again.',
@@ -51,8 +52,12 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
     user: { 'zh-CN': '请稍后再试', en: 'Please try again in a moment.' },
   },
   not_verified: {
-    means: 'The response cannot be decrypted, is not signed for this request, or is signed by an unknown key.',
-    user: { 'zh-CN': '收到的内容不可信，操作已停止', en: 'The response could not be trusted, so we stopped.' },
+    means:
+      'The response cannot be decrypted, is not signed for this request, or is signed by an unknown key.',
+    user: {
+      'zh-CN': '收到的内容不可信，操作已停止',
+      en: 'The response could not be trusted, so we stopped.',
+    },
   },
   configuration_invalid: {
     retryable: true,
