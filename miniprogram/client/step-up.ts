@@ -1,9 +1,10 @@
 /** Step-up authentication: the user confirms one request, by its summary and by WeChat's SOTER biometrics. */
+
+import { stringMember } from 'miniseal-protocol/json'
 import { summaryFault } from 'miniseal-protocol/summary'
 import { encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError } from './errors.ts'
-import { stringMember } from './json.ts'
 import type { SoterMode, WeChat, WeChatFailure } from './wx.ts'
 
 /** From the signed refusal `step_up_required`. */
