@@ -11,6 +11,7 @@ import { parseJson } from 'miniseal-protocol/json'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import type { Compression } from './compression.ts'
 import { decompress } from './compression.ts'
+import { ChannelError } from './errors.ts'
 
 /** Both messages as signed. Any RFC 9421 implementation can verify them again. */
 export interface Evidence {
@@ -87,6 +88,12 @@ export function embeddedAnswer(
   const headers = headersOf(fields)
   const bytes = decompress(compression, headers['content-encoding'], content)
   return { ...container, status, headers, bytes, ...readers(bytes) }
+}
+
+/** @throws ChannelError `unexpected_answer` for a status of 300 or above. */
+export function expectSuccess(answer: Answer): Answer {
+  if (answer.status < 300) return answer
+  throw new ChannelError('unexpected_answer', 'unexpected status', { status: answer.status })
 }
 
 function headersOf(fields: readonly Field[]): Readonly<Record<string, string>> {

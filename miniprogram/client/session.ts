@@ -51,6 +51,8 @@ export class Session {
   readonly device: DeviceKey
   /** `undefined` while frames are sent over HTTP. */
   socket: FrameSocket | undefined
+  /** The renewal of the token in progress. */
+  renewal: Promise<void> | undefined
   private accessToken = ''
   private renewAt = 0
 
