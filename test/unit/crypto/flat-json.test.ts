@@ -16,9 +16,7 @@ describe('encodeFlat', () => {
   })
 
   it.each(['', 'A', '0a', 'a-b', '__proto__', 'a'.repeat(41)])('refuses the name %j', (name) => {
-    expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(
-      new FormatError('invalid member name'),
-    )
+    expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(new FormatError('invalid member name'))
   })
 })
 
