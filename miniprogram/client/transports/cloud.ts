@@ -25,7 +25,7 @@ const FRAME_VERSION = 1
 
 /**
  * Sends over WeChat's private network to a service in cloud hosting. The channel's `origin` remains the service's public
- * origin, which signatures name; nothing is sent there. Call `wx.cloud.init` first.
+ * origin: signatures contain it, but no request is sent to it. Call `wx.cloud.init` first.
  *
  * @throws ChannelError `unsupported` when `wx.cloud` is not available
  */
@@ -41,7 +41,7 @@ export function cloudTransport(
       const answer = await call(cloud, hosting, request, wasText)
       if (wasText || hosting.form === 'binary' || !isCorrupted(request, answer)) return answer
       isText = true
-      // The request may have run, if only the answer was corrupted.
+      // If only the answer was corrupted, the request may have been executed.
       throw new ChannelError('network', 'corrupted bytes; switching to text')
     },
     connect: (_url, protocol, listener) => {
@@ -113,7 +113,7 @@ function fromText({ data, ...rest }: WeChatAnswer): TransportAnswer {
   return { ...answer, headers, body: decodeBase64(String(data)) }
 }
 
-/** Whether request or answer was corrupted. Attacker-controlled: the result costs at most a retry. */
+/** Whether the request or the answer was corrupted. The answer is attacker-controlled: a forged one causes one retry. */
 function isCorrupted({ method }: TransportRequest, { status, headers, body }: TransportAnswer): boolean {
   if (method === 'GET') return false
   if (status === 400) return true
