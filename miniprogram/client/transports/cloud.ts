@@ -2,9 +2,9 @@
 import { decodeBase64, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import { ChannelError } from '../errors.ts'
 import type { WeChatAnswer, WeChatCloud, WeChatContainerCall, WeChatFailure } from '../wx.ts'
-import { weChat } from '../wx.ts'
+import { promised, weChat } from '../wx.ts'
 import type { Socket, Transport, TransportAnswer, TransportRequest } from './transport.ts'
-import { answerOf, bufferOf, listenTo, transportError } from './wx.ts'
+import { answerOf, bufferOf, listenTo, throwTransportError } from './wx.ts'
 
 export interface CloudHosting {
   /** Environment id and service name. */
@@ -69,35 +69,31 @@ export function cloudTransport(
   }
 }
 
-function call(
+async function call(
   cloud: WeChatCloud,
   { env, service }: CloudHosting,
   request: TransportRequest,
   isText: boolean,
 ): Promise<TransportAnswer> {
-  return new Promise((resolve, reject) => {
-    const options: Omit<WeChatContainerCall, 'success' | 'fail'> = {
-      config: { env },
-      path: request.url.replace(/^\w+:\/\/[^/]*/, ''),
-      method: request.method,
-      header: { ...request.headers, 'X-WX-SERVICE': service },
-      dataType: 'other',
-      responseType: 'arraybuffer',
-      timeout: request.timeoutMs,
-    }
-    cloud.callContainer({
-      ...options,
-      ...(isText ? asText(request, options.header) : request.body && { data: bufferOf(request.body) }),
-      success: (result) => {
-        try {
-          resolve(isText ? fromText(result) : answerOf(result))
-        } catch (cause) {
-          reject(new ChannelError('unexpected_answer', 'malformed answer of the container', { cause }))
-        }
-      },
-      fail: (failure) => reject(cloudError(failure)),
-    })
-  })
+  const options: Omit<WeChatContainerCall, 'success' | 'fail'> = {
+    config: { env },
+    path: request.url.replace(/^\w+:\/\/[^/]*/, ''),
+    method: request.method,
+    header: { ...request.headers, 'X-WX-SERVICE': service },
+    dataType: 'other',
+    responseType: 'arraybuffer',
+    timeout: request.timeoutMs,
+    ...(request.body && { data: bufferOf(request.body) }),
+  }
+  const changed = isText ? { ...options, ...asText(request, options.header) } : options
+  const result = await promised<WeChatAnswer>((callbacks) =>
+    cloud.callContainer({ ...changed, ...callbacks }),
+  ).catch(throwCloudError)
+  try {
+    return isText ? fromText(result) : answerOf(result)
+  } catch (cause) {
+    throw new ChannelError('unexpected_answer', 'malformed answer of the container', { cause })
+  }
 }
 
 function asText({ body }: TransportRequest, header: Record<string, string>): Partial<WeChatContainerCall> {
@@ -126,10 +122,10 @@ function isCorrupted({ method }: TransportRequest, { status, headers, body }: Tr
   )
 }
 
-function cloudError(failure: WeChatFailure): ChannelError {
+function throwCloudError(failure: WeChatFailure): never {
   // Answers are limited to 1000 KiB; WeChat does not document the error.
   if (/exceed|too large|size limit/i.test(failure.errMsg)) {
-    return new ChannelError('answer_too_large', 'answer too large for a container', { cause: failure })
+    throw new ChannelError('answer_too_large', 'answer too large for a container', { cause: failure })
   }
-  return transportError(failure)
+  return throwTransportError(failure)
 }
