@@ -1,20 +1,19 @@
 /** Claim: from an authorized request to a command. Limits first, then one durable commit before anything happens. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
-import type { Caller } from '../gateway/backend.ts'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Work } from '../limits/concurrency.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { CommitResult, Write, WriteOf } from '../store/store.ts'
 import type { IntentResult } from '../tlog/commit-entries.ts'
-import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
-import { replayed } from './replay-guard.ts'
 import { intentEntry, type RequestContext } from './request-context.ts'
-import type { Routing } from './routes/table.ts'
-import { keyRevoked } from './verify.ts'
+import type { Routing } from './routes/route.ts'
+import { type AuthorizedRequest, keyRevoked } from './verify.ts'
 
 const claimed: unique symbol = Symbol('claimed')
 
@@ -46,7 +45,7 @@ export async function claimRequest(
   requestContext: RequestContext,
 ): Promise<Command> {
   const { opened, signature, evidence, message, subject, route, policy } = request
-  const leave = await atStepAsync('claim', () => context.replayGuard.enter(signature))
+  const leave = await atStepAsync('claim', () => beginClaim(context, signature))
   try {
     await applyLimits(context, request, requestContext)
     const claim = idempotencyClaim(context, request)
@@ -68,6 +67,33 @@ export async function claimRequest(
   } finally {
     leave()
   }
+}
+
+/**
+ * Refuses a copy of a request before it counts for any limit. The durable claim of the nonce decides.
+ *
+ * @returns call it once the claim is committed or refused
+ * @throws ProblemError `replayed` for a nonce that is stored, or being claimed in this process; StoreUnavailable
+ */
+async function beginClaim(
+  { store, claimingNonces }: ExchangeContext,
+  { keyid, nonce }: RequestSignature,
+): Promise<() => void> {
+  const name = `${keyid} ${encodeBase64Url(nonce)}`
+  if (claimingNonces.has(name)) throw replayed()
+  claimingNonces.add(name)
+  const end = (): void => void claimingNonces.delete(name)
+  try {
+    if (await store.hasNonce(keyid, nonce)) throw replayed()
+    return end
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+export function replayed(): ProblemError {
+  return new ProblemError('replayed', 'the request was received before')
 }
 
 /** Whether the request makes the service store something: the quota and the disk reserve apply to it. */

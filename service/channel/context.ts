@@ -16,7 +16,6 @@ import type { Appender } from '../tlog/appender.ts'
 import type { EntryGate } from '../tlog/log-health.ts'
 import type { Receipts } from '../tlog/receipts.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { ReplayGuard } from './replay-guard.ts'
 
 export interface ExchangeContext {
   readonly primitives: Primitives
@@ -32,7 +31,8 @@ export interface ExchangeContext {
   readonly backend: Backend
   readonly limits: Limits
   readonly disk: DiskGuard
-  readonly replayGuard: ReplayGuard
+  /** The nonces that are being claimed in this process. */
+  readonly claimingNonces: Set<string>
   readonly outbox: Outbox
   /** The turn of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketEffects

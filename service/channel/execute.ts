@@ -8,10 +8,8 @@ import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect, readIdempotencyKey, replayStoredResponse } from './idempotency.ts'
-import type { RouteResult } from './routes/route.ts'
-import { notFound } from './routes/route.ts'
-import type { ConfirmedCaller } from './step-up.ts'
-import { assertRequiredAcr, challengeFor, confirmCaller } from './step-up.ts'
+import { notFound, type RouteResult } from './routes/route.ts'
+import { assertRequiredAcr, type ConfirmedCaller, challengeFor, confirmCaller } from './step-up.ts'
 
 /** The outcome of a command. Its writes and its log entry are committed before the answer leaves. */
 export type Outcome = Answered | Replayed | Failed

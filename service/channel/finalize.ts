@@ -2,19 +2,15 @@
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { encodeUtf8 } from 'miniseal-protocol/text'
-import type { ProblemContext } from '../problems/document.ts'
-import { writeProblem } from '../problems/document.ts'
+import { type ProblemContext, writeProblem } from '../problems/document.ts'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
-import type { Command } from './claim.ts'
-import { usesStorage } from './claim.ts'
+import { type Command, usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Failed, Outcome } from './execute.ts'
-import { failureOf } from './execute.ts'
+import { type Failed, failureOf, type Outcome } from './execute.ts'
 import { inProgress, type KeyResolution, resolveClaim } from './idempotency.ts'
-import type { Ending, RequestContext } from './request-context.ts'
-import { refusalEntry, requestEntry } from './request-context.ts'
+import { type Ending, type RequestContext, refusalEntry, requestEntry } from './request-context.ts'
 
 export interface Answer {
   readonly reply: ResponseMessage

@@ -5,9 +5,10 @@ import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
-import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
+import { type SecretContext, secretContext } from '../keys/wrapping.ts'
 import { addressOf } from '../limits/client-address.ts'
 import { jsonReply, parseJsonContent } from '../messages/content.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
@@ -16,14 +17,12 @@ import { sessionKeyContext } from '../sessions/session-cache.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
-import { nonceClaim } from './claim.ts'
+import { nonceClaim, replayed } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import type { Answer } from './finalize.ts'
 import type { OpenedHandshake } from './open.ts'
-import { replayed } from './replay-guard.ts'
 import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
 import { loginBody, loginReply } from './routes/sessions.ts'
-import { wrapUserSecret } from './user-secrets.ts'
 import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
 /** Seconds. */
@@ -321,4 +320,34 @@ async function refusalOfWrite(
   const taken = await store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null) return keyRevoked()
   return new ProblemError('device_key_refused', 'the device key is enrolled for another user')
+}
+
+// What a login keeps of a user, wrapped in the user's row.
+
+const columns = { openid: 'users.openid_wrapped', sessionKey: 'users.session_key_wrapped' } as const
+
+type UserSecret = keyof typeof columns
+
+function wrapUserSecret(
+  { wrapper }: ExchangeContext,
+  user: string,
+  secret: UserSecret,
+  identity: WechatIdentity,
+): Uint8Array {
+  return wrapper.wrap(encodeUtf8(identity[secret]), contextOf(user, secret))
+}
+
+/** @throws StoreUnavailable; Error when the secret cannot be unwrapped. */
+export async function readUserSecret(
+  { store, wrapper }: ExchangeContext,
+  user: string,
+  secret: UserSecret,
+): Promise<string> {
+  const record = await store.findUser(user)
+  if (record === undefined) throw new Error('an active session has no user')
+  return decodeUtf8(wrapper.unwrap(record[`${secret}Wrapped`], contextOf(user, secret)))
+}
+
+function contextOf(user: string, secret: UserSecret): SecretContext {
+  return secretContext(columns[secret], [user])
 }

@@ -2,14 +2,12 @@
 
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import { refuseFormat } from 'miniseal-protocol/errors'
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
-import { findField } from 'miniseal-protocol/frames/binary-http'
+import { findField, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
-import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
-import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { type Dictionary, parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { atStepAsync, ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
@@ -17,7 +15,7 @@ import type { Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { digestOfParts, identityParts, keyedDigest, mayHaveEffect } from './idempotency.ts'
-import { readUserSecret } from './user-secrets.ts'
+import { readUserSecret } from './login.ts'
 
 /** Seconds. */
 const challengeLifetime = 180

@@ -1,7 +1,6 @@
 /** Public keys as an option of a command: a JWK, a JWK Set, PEM, or 32 bytes in base64url. */
 import { createPublicKey } from 'node:crypto'
-import type { KnownKey } from 'miniseal-verify/explain'
-import { knownKey } from 'miniseal-verify/explain'
+import { type KnownKey, knownKey } from 'miniseal-verify/explain'
 import { z } from 'zod'
 
 /** The message never contains the text. */

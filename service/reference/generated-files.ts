@@ -1,6 +1,11 @@
 /** The files that are generated from the problem codes, the codes of the client and the routes of the channel. */
-import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
-import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
+import {
+  type ProblemGroup,
+  type ProblemRow,
+  problemCodes,
+  problemGroups,
+  problemRow,
+} from '../problems/catalogue.ts'
 import { clientCodes } from './client-codes.ts'
 import { openApiDocument } from './openapi.ts'
 

@@ -6,8 +6,7 @@ import type { SessionRecord } from '../../store/sessions.ts'
 import type { Write } from '../../store/store.ts'
 import type { DeviceRecord } from '../../store/users.ts'
 import type { ExchangeContext } from '../context.ts'
-import { defineRoute, notFound } from './route.ts'
-import { seconds, thumbprint } from './schemas.ts'
+import { defineRoute, notFound, seconds, thumbprint } from './route.ts'
 
 /**
  * Attacker-controlled, and shown to the user and the operator: 1 to 40 characters with a visible one among them, without

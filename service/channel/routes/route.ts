@@ -1,14 +1,23 @@
 /** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isSafeMethod, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
-import type { ZodType } from 'zod'
-import type { Caller } from '../../gateway/backend.ts'
+import { type ZodType, z } from 'zod'
 import { parseJsonContent } from '../../messages/content.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
 import type { TokenAge } from '../../sessions/tokens.ts'
 import type { Write } from '../../store/store.ts'
 import type { ExchangeContext } from '../context.ts'
+
+/** UNIX seconds. */
+export const seconds = z.number().int().min(0)
+
+/** Thumbprint of a device key. */
+export const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+
+/** b64u of 16 bytes. */
+export const sessionId = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
 
 /** What a handler decides. The exchange commits the writes with the log entry, and then releases the reply. */
 export interface RouteResult {
@@ -63,6 +72,13 @@ export interface Route extends RouteDescription, RoutePolicy {
   readonly frame: 'handshake' | 'session'
   /** @throws ProblemError `not_found`, `payload_invalid`, or what the handler throws. */
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
+}
+
+/** Where a request goes, and how it is treated. */
+export interface Routing {
+  /** `undefined` for a backend's request, and for a request to the service that has no route. */
+  readonly route: Route | undefined
+  readonly policy: RoutePolicy
 }
 
 /** What a handler receives; `body`, `query` and `parameter` are attacker-controlled, and checked against the definition. */

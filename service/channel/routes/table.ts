@@ -5,8 +5,7 @@ import { deviceRoutes } from './devices.ts'
 import { eventRoutes } from './events.ts'
 import { outcomeRoutes } from './outcomes.ts'
 import { receiptRoutes } from './receipts.ts'
-import type { Route, RoutePolicy } from './route.ts'
-import { defaultPolicy, prefixOf } from './route.ts'
+import { defaultPolicy, prefixOf, type Route, type Routing } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { wechatDataRoutes } from './wechat-data.ts'
 
@@ -31,13 +30,6 @@ function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): R
     fixedRoutes.get(`${method} ${pathname}`) ??
     prefixRoutes.find((other) => other.method === method && pathname.startsWith(prefixOf(other.path)))
   return path !== pathname && route?.query === undefined ? undefined : route
-}
-
-/** Where a request goes, and how it is treated. */
-export interface Routing {
-  /** `undefined` for a backend's request, and for one of the channel's own that has no route. */
-  readonly route: Route | undefined
-  readonly policy: RoutePolicy
 }
 
 export function routingOf(request: Pick<RequestMessage, 'method' | 'path'>): Routing {

@@ -1,7 +1,7 @@
 /** The transfer page with unexpected answers of the backend. */
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { mountApp } from '../../../service/gateway/backend.ts'
 import type { InnerVariables } from '../../../service/index.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
