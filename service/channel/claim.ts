@@ -1,8 +1,8 @@
-/** Claim: from an authorized request to a command. Limits first, then one durable commit before anything happens. */
+/** Claim: from an authorized request to a command. Limits first, then one durable commit before any effect. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
-import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
+import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Work } from '../limits/concurrency.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
@@ -32,9 +32,9 @@ export interface Command extends Routing {
 
 /**
  * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, with the
- * claim of its Idempotency-Key and its intent. Nothing has happened before; nothing happens unless this returns.
+ * claim of its Idempotency-Key and its intent. The request has no effect before this returns.
  *
- * Copies of a request count for no limit of their user or device.
+ * Copies of a request do not count for the limits of their user or device.
  *
  * @throws Refusal `rate_limited` at step `limits`; `replayed` or `session_ended`; `unavailable` when the store or the
  *   audit log fails, or the disk is nearly full.
@@ -119,7 +119,7 @@ async function applyLimits(
   requestContext.release = atStep('limits', () => limits.acquireShare(workOf(context, request)))
 }
 
-/** Requests about outcomes have separate shares, so that they get through while the requests in question hang. */
+/** Requests about outcomes have separate shares, so that they are served while other requests hang. */
 function workOf({ backend }: ExchangeContext, { message, subject, policy }: AuthorizedRequest): Work {
   const { user, device } = subject
   const bytes = message.content.length
@@ -130,23 +130,22 @@ function workOf({ backend }: ExchangeContext, { message, subject, policy }: Auth
   return { user, device, route, bytes }
 }
 
-/** A nonce is kept until its signature is outside the window, and for at least 240 s. */
-function nonceExpiry({ created }: RequestSignature, now: number, window: SignatureWindow): number {
-  return Math.max(created + window.past, now + 240) + 1
-}
-
-/** @param scope by default the key, so that a signed request cannot move to another session */
+/**
+ * The claim of a nonce: until its signature is outside the window, and for at least 240 s.
+ *
+ * @param scope by default the key, so that a signed request cannot move to another session
+ */
 export function nonceClaim(
   { now, settings }: ExchangeContext,
   signature: RequestSignature,
   scope = signature.keyid,
 ): WriteOf<'claim-nonce'> {
-  const expiresAt = nonceExpiry(signature, now(), settings.window)
+  const expiresAt = Math.max(signature.created + settings.window.past, now() + 240) + 1
   return { kind: 'claim-nonce', scope, nonce: signature.nonce, expiresAt }
 }
 
 interface Claims {
-  /** False when the Idempotency-Key was used before; the nonce is used up all the same. */
+  /** False when the Idempotency-Key was used before; the nonce is used up in either case. */
   readonly isNew: boolean
   readonly intent: Uint8Array | undefined
 }
@@ -177,8 +176,8 @@ async function commitClaims(
 }
 
 /**
- * Whether a subject key may be created. For an ended session, which is refused in any case, none is created: its user may
- * have been erased. The cached session is not enough evidence, unless the key exists already.
+ * Whether a subject key may be created. For an ended session, which is refused later, none is created: its user may
+ * have been erased. The cached session is sufficient evidence only if the key exists already.
  */
 async function canLogSubject(
   { appender, sessions }: ExchangeContext,

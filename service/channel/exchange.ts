@@ -36,9 +36,9 @@ async function runStages(
 ): Promise<ExchangeAnswer> {
   const requestContext: RequestContext = { requestId: randomUUID(), sender, startedAt: performance.now() }
   const clock = new StageClock(context.trace)
-  let leave = (): void => {}
+  let releaseFrame = (): void => {}
   try {
-    leave = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
+    releaseFrame = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const answer = await answerFrame(context, opened, requestContext, clock)
@@ -54,11 +54,11 @@ async function runStages(
     return { kind: 'clear', problem }
   } finally {
     requestContext.release?.()
-    leave()
+    releaseFrame()
   }
 }
 
-/** The stages between opening and sealing; the refusal of any of them is an answer. */
+/** The stages between opening and sealing. A refusal of any of them becomes an answer. */
 async function answerFrame(
   context: ExchangeContext,
   opened: OpenedFrame,
@@ -94,7 +94,7 @@ async function answerFrame(
   }
 }
 
-/** A refusal that cannot be sealed; it is logged like every other. */
+/** A refusal that cannot be sealed. It is logged like any other. */
 export async function answerInClear(
   context: ExchangeContext,
   refusal: Refusal,

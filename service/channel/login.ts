@@ -21,7 +21,7 @@ import { nonceClaim, replayed } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import type { Answer } from './finalize.ts'
 import type { OpenedHandshake } from './open.ts'
-import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
+import { deviceEntry, entryOf, evidenceOf, type RequestContext } from './request-context.ts'
 import { loginBody, loginReply } from './routes/sessions.ts'
 import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
@@ -51,7 +51,7 @@ interface AdmittedLogin {
 }
 
 /**
- * Answers the request of a handshake frame. A code is sent to WeChat at most once, also when the client repeats it.
+ * Answers the request of a handshake frame. A code is sent to WeChat at most once, even if the client repeats the login.
  *
  * @throws Refusal with the code of the first check that fails.
  */
@@ -133,8 +133,8 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
 /**
  * Sends the login code to WeChat.
  *
- * @throws ProblemError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk, and ends
- *   the login: without an openid there is no user.
+ * @throws ProblemError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk and ends
+ *   the login, because there is no openid.
  */
 async function identify(
   { wechat }: ExchangeContext,
@@ -150,9 +150,9 @@ async function identify(
 }
 
 /**
- * Asks WeChat for the user's risk rank and applies the operator's policy. Without a policy WeChat is not asked.
+ * Requests the user's risk rank from WeChat and applies the operator's policy. Without a policy no rank is requested.
  *
- * @returns what the session requires of every request that may have an effect
+ * @returns the `acr` that the session requires for every request that may have an effect
  * @throws ProblemError `login_blocked` when the policy refuses the rank; `wechat_unavailable` when it refuses a missing
  *   rank.
  */
@@ -172,14 +172,14 @@ async function assessRisk(
     case 'step-up':
       return 'soter'
     case 'refuse':
-      // Worth a retry: the user was not ranked.
+      // Retryable: the user was not ranked.
       if (risk === 'unavailable') throw new ProblemError('wechat_unavailable', 'wechat returned no risk rank')
-      // The message does not contain the rank: it would help an attacker to appear harmless.
+      // The message does not contain the rank, which would help an attacker to lower it.
       throw new ProblemError('login_blocked', 'the login is refused as high-risk')
   }
 }
 
-/** Every reason for a missing rank is one case of the policy. */
+/** A missing rank is `unavailable`, whatever the reason. */
 async function riskOf(
   { wechat }: ExchangeContext,
   appid: string,
@@ -241,7 +241,7 @@ async function createSession(
     requiredAcr,
   })
   const leaves = [
-    loginEntry(context, requestContext, reply),
+    entryOf(context, requestContext, 'login', { reply }),
     ...(known === undefined ? [deviceEntry(context, requestContext)] : []),
   ]
   const result = await context.appender.commit({ writes: [...writes, ...events], leaves })
@@ -322,7 +322,7 @@ async function refusalOfWrite(
   return new ProblemError('device_key_refused', 'the device key is enrolled for another user')
 }
 
-// What a login keeps of a user, wrapped in the user's row.
+// Secrets of a user, wrapped in the user's row.
 
 const columns = { openid: 'users.openid_wrapped', sessionKey: 'users.session_key_wrapped' } as const
 

@@ -26,7 +26,7 @@ export interface OpenedHandshake {
   readonly notes: { risk?: ObservedRisk }
 }
 
-/** A request within a session. The session may have ended: its answer can be sealed all the same. */
+/** A request within a session. The session may have ended; its answer can still be sealed. */
 export interface OpenedRequest {
   readonly kind: 'request'
   readonly plaintext: Uint8Array

@@ -2,8 +2,8 @@
 /** @jsxImportSource hono/jsx */
 /** The pages of the problem codes: an index and a page for each code. They have no script. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language } from '../messages/language.ts'
 import {
+  type Language,
   type ProblemGroup,
   type ProblemRow,
   problemCodes,

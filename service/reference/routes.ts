@@ -3,8 +3,13 @@ import { createHash } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import { type Language, languageOf } from '../messages/language.ts'
-import { findProblemCode, problemCodes, problemRow } from '../problems/catalogue.ts'
+import {
+  findProblemCode,
+  type Language,
+  languageOf,
+  problemCodes,
+  problemRow,
+} from '../problems/catalogue.ts'
 import { openApiDocument } from './openapi.ts'
 import { indexPage, problemPage, problemStyle, unknownPage } from './problem-pages.tsx'
 

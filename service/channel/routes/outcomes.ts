@@ -1,4 +1,4 @@
-/** `/outcomes/{key}`: the outcome of the user's request with a key, and the cancellation of a key (protocol, section 8). */
+/** `/outcomes/{key}`: gets the outcome of the user's request with a key, or cancels the key (protocol, section 8). */
 import { refuseFormat } from 'miniseal-protocol/errors'
 import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { decodeBase64Url, decodeUtf8 } from 'miniseal-protocol/text'

@@ -19,13 +19,13 @@ export const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 /** b64u of 16 bytes. */
 export const sessionId = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
 
-/** What a handler decides. The exchange commits the writes with the log entry, and then releases the reply. */
+/** The result of a handler. The exchange commits the writes with the log entry, and then sends the reply. */
 export interface RouteResult {
   readonly reply: ResponseMessage
   readonly writes: readonly Write[]
 }
 
-/** How a request is treated before and after its handler. */
+/** The treatment of a request before and after its handler. */
 export interface RoutePolicy {
   /** `none`: the request needs no Idempotency-Key, because a repetition is harmless. */
   readonly idempotency: 'required' | 'none'
@@ -49,7 +49,7 @@ export interface QueryParameter {
   readonly default: number
 }
 
-/** What the OpenAPI document says of a route. */
+/** The part of a route that the OpenAPI document contains. */
 interface RouteDescription {
   /** The `operationId`. */
   readonly id: string
@@ -59,7 +59,7 @@ interface RouteDescription {
   readonly tag: 'sessions' | 'devices' | 'events' | 'receipts' | 'outcomes' | 'wechat'
   readonly summary: string
   readonly description?: string
-  /** What the path parameter means. */
+  /** The meaning of the path parameter. */
   readonly parameter?: string
   readonly query?: Readonly<Record<string, QueryParameter>>
   readonly body?: ZodType
@@ -74,19 +74,19 @@ export interface Route extends RouteDescription, RoutePolicy {
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
 }
 
-/** Where a request goes, and how it is treated. */
+/** The route of a request, and its policy. */
 export interface Routing {
   /** `undefined` for a backend's request, and for a request to the service that has no route. */
   readonly route: Route | undefined
   readonly policy: RoutePolicy
 }
 
-/** What a handler receives; `body`, `query` and `parameter` are attacker-controlled, and checked against the definition. */
+/** The input of a handler. `body`, `query` and `parameter` are attacker-controlled; the first two match the definition. */
 export interface RouteRequest<Body, Query extends string> {
   readonly caller: Caller
   readonly body: Body
   readonly query: Readonly<Record<Query, number>>
-  /** The rest of the path: not checked. */
+  /** The rest of the path, not checked. */
   readonly parameter: string
 }
 
@@ -94,7 +94,7 @@ interface RouteDefinition<Body, Query extends string> extends RouteDescription, 
   readonly frame?: 'handshake'
   readonly body?: ZodType<Body>
   readonly query?: Readonly<Record<Query, QueryParameter>>
-  /** Reads and decides; writes nothing. Absent for the login. */
+  /** Does not write. Absent for the login. */
   readonly handler?: (
     context: ExchangeContext,
     request: RouteRequest<Body, Query>,

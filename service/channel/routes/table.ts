@@ -1,4 +1,4 @@
-/** Every route of the channel. A new one needs its definition and a line here; OpenAPI follows with `npm run docs`. */
+/** Every route of the channel. To add one, define it and list it here; `npm run docs` updates the OpenAPI document. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { deviceRoutes } from './devices.ts'
@@ -23,7 +23,7 @@ const fixedRoutes = new Map(
 )
 const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
 
-/** Attacker-controlled: no other spelling of a path has the policy of its route. */
+/** Attacker-controlled. A path matches only in its exact spelling. */
 function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
   const pathname = pathWithoutQuery(path)
   const route =

@@ -1,4 +1,4 @@
-/** `/phone-number` and `/encrypted-data`: what WeChat knows of the caller. */
+/** `/phone-number` and `/encrypted-data`: the caller's data at WeChat. */
 import { z } from 'zod'
 import { jsonReply } from '../../messages/content.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
