@@ -20,7 +20,7 @@ import { newEvent } from '../events/event.ts'
 import type { Pushed } from '../events/outbox.ts'
 import type { Keyring } from '../keys/keyring.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
-import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { isPrimeOrderKey } from '../keys/sodium-primitives.ts'
 import { parseJsonContent } from '../messages/content.ts'
 import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, ProblemError, type Refusal, refusalAt } from '../problems/problem-error.ts'
@@ -187,7 +187,7 @@ function parseKey(entry: string): PushKey {
     if (error instanceof FormatError) throw new Error(form)
     throw error
   }
-  if (!sodiumPrimitives.isPrimeOrderKey(publicKey))
+  if (!isPrimeOrderKey(publicKey))
     throw new Error(`MINISEAL_PUSH_KEYS: the key ${name} is not a canonical Ed25519 key of prime order`)
   return { name, publicKey }
 }
