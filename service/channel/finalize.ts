@@ -10,16 +10,7 @@ import { type Command, usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { type Failed, failureOf, type Outcome } from './execute.ts'
 import { inProgress, type KeyResolution, resolveClaim } from './idempotency.ts'
-import { type Ending, entryOf, type RequestContext } from './request-context.ts'
-
-export interface Answer {
-  readonly reply: ResponseMessage
-  /** Absent when the plaintext was not a request. */
-  readonly request: RequestMessage | undefined
-  readonly refusal?: Refusal | undefined
-  /** The leaf hash of the exchange's log entry; absent where there is none. */
-  readonly receipt?: Uint8Array | undefined
-}
+import { type Answer, type Ending, entryOf, type RequestContext } from './request-context.ts'
 
 /** Commits an outcome. An answer that cannot be logged is replaced by a refusal. */
 export async function finalize(
