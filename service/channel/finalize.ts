@@ -1,5 +1,5 @@
 /** Finalize: from an outcome to an answer that may be sent. Writes, settled key and log entry are one commit. */
-import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Field, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import { type ProblemContext, writeProblem } from '../problems/document.ts'
