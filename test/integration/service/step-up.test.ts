@@ -242,7 +242,7 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
     expect((await send(parts, stepUpField(challenge, retry))).status).toBe(201)
   })
 
-  it('three minutes after it was asked for, and not a second earlier', async () => {
+  it('three minutes after it was requested, and not a second earlier', async () => {
     const own = await startTestService()
     try {
       const { openid: name, session: mine } = await newPerson(own)

@@ -68,7 +68,7 @@ const write = ({ table, column, rowid, isText }: Cell, value: Buffer): void => {
   statement.run(isText ? value.toString('latin1') : value, rowid)
 }
 
-it('finds any flipped bit of any entry, tile or checkpoint, and of what entries are found by', {
+it('verify finds any flipped bit in entries, tiles, checkpoints and search columns', {
   timeout: 120_000,
 }, async () => {
   const damage = fc.record({

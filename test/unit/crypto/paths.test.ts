@@ -159,7 +159,7 @@ describe('every accepted path', () => {
     expect(canonicalPath(canonical)).toBe(canonical)
   }
 
-  it('is read alike by URL parsers and by whoever decodes it, before or after it is cut into segments', () => {
+  it('has the same segments for URL parsers, whether it is decoded before or after it is split', () => {
     fc.assert(
       fc.property(path, (accepted) => {
         expect(isPath(accepted)).toBe(true)
