@@ -8,8 +8,7 @@ import { createReplayGuard } from './channel/replay-guard.ts'
 import type { ClockWatch } from './clock.ts'
 import { watchClock } from './clock.ts'
 import { type Config, maxFrame } from './config/config.ts'
-import { createDemo } from './demo/app.ts'
-import { openDemoDatabase } from './demo/database.ts'
+import { openDemo } from './demo/app.ts'
 import type { Outbox } from './events/outbox.ts'
 import type { Backend } from './gateway/backend.ts'
 import { createGateway } from './gateway/gateway.ts'
@@ -30,7 +29,7 @@ import { fanOut } from './observability/metrics.ts'
 import type { Traces } from './observability/tracing.ts'
 import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
-import type { StoreOptions } from './store/open-store.ts'
+import type { StoreOptions } from './store/store.ts'
 import type { WechatClient } from './wechat/client.ts'
 import { createWechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
@@ -111,9 +110,9 @@ export function createBackend(
     })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  const demo = createDemo({ ...database, push: outbox.push, now })
-  return mountApp(demo, async () => database.close(), { isIdempotent: true })
+  const path = isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db')
+  const demo = openDemo(path, outbox.push, now)
+  return mountApp(demo.app, async () => demo.close(), { isIdempotent: true })
 }
 
 /** Everything in an {@link ExchangeContext} that is not derived from the configuration alone. */
