@@ -1,6 +1,6 @@
 /** The database of a service, for commands that need little else. */
 import { existsSync } from 'node:fs'
-import { readDatabase } from '../config/operator-paths.ts'
+import { readDatabase } from '../config/environment.ts'
 import { openStore } from '../store/open-store.ts'
 import { CopyRefused } from '../store/sqlite/copy.ts'
 import type { Store, StoreOptions } from '../store/store.ts'

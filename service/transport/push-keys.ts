@@ -2,8 +2,7 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
-import type { Keyring } from '../keys/keyring.ts'
-import { serviceKeyKinds } from '../keys/service-key.ts'
+import { type Keyring, serviceKeyKinds } from '../keys/keyring.ts'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
 
 export interface PushKey {
