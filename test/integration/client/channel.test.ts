@@ -1,20 +1,16 @@
 /** The client against the real service, over real HTTP. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+
+import { beforeAll, describe, expect, it } from 'vitest'
+import { sharedService } from '../../support/hooks.ts'
 import type { Phone } from './phone.ts'
 import { balance, createPhone, transfer } from './phone.ts'
 
-let service: TestService
 let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
 
-beforeAll(async () => {
-  service = await startTestService()
-  phone = (openid, options) => createPhone(service, openid, options)
-})
+const service = sharedService()
 
-afterAll(async () => {
-  await service.close()
+beforeAll(async () => {
+  phone = (openid, options) => createPhone(service, openid, options)
 })
 
 describe('a phone and the service', () => {

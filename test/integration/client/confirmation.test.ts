@@ -1,22 +1,16 @@
 /** A phone that asks its owner, and every way in which its owner or the phone may say no. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { describe, expect, it } from 'vitest'
 import { errorText } from '../../../miniprogram/client/error-texts.ts'
 import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'
 import type { SoterMode, WeChat, WeChatFailure } from '../../../miniprogram/client/wx.ts'
 import { confirm } from '../../support/confirmation.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone } from './phone.ts'
 import { json, problem } from './scripted-answers.ts'
 import { scripted } from './scripted-channel.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const order = {
   method: 'POST',

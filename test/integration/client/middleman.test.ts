@@ -1,21 +1,17 @@
 /** Somebody between a real client and the real service. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { beforeAll, describe, expect, it } from 'vitest'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import type { Phone } from './phone.ts'
 import { balance, createPhone, transfer } from './phone.ts'
 
-let service: TestService
 let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
 
-beforeAll(async () => {
-  service = await startTestService()
-  phone = (openid, options) => createPhone(service, openid, options)
-})
+const service = sharedService()
 
-afterAll(async () => {
-  await service.close()
+beforeAll(async () => {
+  phone = (openid, options) => createPhone(service, openid, options)
 })
 
 describe('somebody between the phone and the service', () => {

@@ -1,19 +1,13 @@
 /** A phone that is asked for a finger. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+
+import { expect, it } from 'vitest'
 import type { ChannelError } from '../../../miniprogram/client/index.ts'
 import { stepUpField } from '../../../miniprogram/client/index.ts'
 import { confirm } from '../../support/confirmation.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone } from './phone.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const order = {
   method: 'POST',

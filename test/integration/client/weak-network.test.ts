@@ -1,4 +1,5 @@
 /** A network that loses, delays and cuts: money moves once, and what people are told is true. */
+
 import { randomInt } from 'node:crypto'
 import { request } from 'node:http'
 import type { Server, Socket } from 'node:net'
@@ -10,8 +11,7 @@ import type {
   TransportAnswer,
   TransportRequest,
 } from '../../../miniprogram/client/transports/transport.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone } from './phone.ts'
 
 /** A TCP proxy in front of the service that treats each connection as it likes. */
@@ -90,14 +90,14 @@ function sendAlone({ url, method, headers, body, timeoutMs }: TransportRequest):
   })
 }
 
-let service: TestService
 let network: WeakNetwork
 let transport: Transport
 
+const service = sharedService({
+  environment: { MINISEAL_LIMITS: 'device=5000/60,user=5000/60,frame_ip=20000/60' },
+})
+
 beforeAll(async () => {
-  service = await startTestService({
-    environment: { MINISEAL_LIMITS: 'device=5000/60,user=5000/60,frame_ip=20000/60' },
-  })
   network = new WeakNetwork(Number(new URL(service.origin).port))
   const way = await network.open()
   transport = {
@@ -105,10 +105,7 @@ beforeAll(async () => {
   }
 })
 
-afterAll(async () => {
-  network.close()
-  await service.close()
-})
+afterAll(() => network.close())
 
 const amount = 7
 

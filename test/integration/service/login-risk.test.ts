@@ -1,9 +1,11 @@
 /** The risk policy of logins, and sessions that require confirmations. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import { ownService } from '../../support/hooks.ts'
 import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
 import type { TestService } from '../../support/service.ts'
@@ -227,18 +229,14 @@ describe('a session that requires confirmations', () => {
 
   it('keeps the requirement across a restart; a new login of the device is assessed anew', async () => {
     const session = await marked()
-    const other = await startTestService({
+    const other = await ownService({
       environment: {
         MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
         MINISEAL_DATA: service.environment.MINISEAL_DATA ?? '',
         MINISEAL_ORIGIN: service.origin,
       },
     })
-    try {
-      expect((await session.send(transfer('a'), other)).json.code).toBe('step_up_required')
-    } finally {
-      await other.close()
-    }
+    expect((await session.send(transfer('a'), other)).json.code).toBe('step_up_required')
     await rank('marked', 1)
     const next = await logIn(service, { openid: 'marked', device: session.device })
     expect((await next.send(transfer('b'))).status).toBe(201)

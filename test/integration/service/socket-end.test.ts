@@ -1,7 +1,9 @@
 /** How sockets close: with their session, with the service, on a dead or stalled peer, and over the limits. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
+import { sharedService } from '../../support/hooks.ts'
 import type { RawSession } from '../../support/raw-client.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { openSocket, type RawSocket } from '../../support/raw-socket.ts'
@@ -22,18 +24,13 @@ const backend: Backend = {
   close: async () => {},
 }
 
-let service: OwnService
 const others: OwnService[] = []
 
-beforeAll(async () => {
-  service = await startTestService({ backend })
-})
+const service = sharedService({ backend })
 
 afterEach(async () => {
   for (const other of others.splice(0)) await other.close()
 })
-
-afterAll(() => service.close())
 
 async function startOther(options: TestServiceOptions): Promise<OwnService> {
   const other = await startTestService({ backend, ...options })

@@ -236,7 +236,7 @@ it('traces contain no path, query, user, device, session, token, key, code or ad
     const session = await logIn(service, { code })
     await session.send({
       method: 'POST',
-      path: '/shop/orders/order-4711?card=6222',
+      path: '/shop/orders/order-4711?card=card-6222',
       body: { payee: 'bob' },
       key: 'key-0815',
     })
@@ -251,7 +251,7 @@ it('traces contain no path, query, user, device, session, token, key, code or ad
     ...known,
     'openid-of-somebody',
     'order-4711',
-    '6222',
+    'card-6222',
     'bob',
     'key-08',
     'EVIL',
