@@ -1,9 +1,7 @@
 /** Malicious backend responses that surface later, in a replay or for other requests of the route. */
-
 import { describe, expect, it } from 'vitest'
 import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
-import type { ReceivedReply } from '../../support/raw-client.ts'
-import { outcomePath } from '../../support/raw-client.ts'
+import { outcomePath, type ReceivedReply } from '../../support/raw-client.ts'
 
 let said: { status: number; fields: Record<string, string> }
 

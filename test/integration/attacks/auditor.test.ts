@@ -1,5 +1,4 @@
 /** A malicious auditor, or a thief of an auditor's token. */
-
 import { beforeAll, expect, it } from 'vitest'
 import { makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
 import { sharedService } from '../../support/hooks.ts'

@@ -1,5 +1,4 @@
 /** A malicious backend behind the gateway that tries to impersonate its users. */
-
 import { beforeAll, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'

@@ -1,5 +1,4 @@
 /** An attacker with read or write access to the database and without the master key. */
-
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, it, vi } from 'vitest'
 import { auditor } from '../../../service/cli/commands/auditor.ts'

@@ -1,5 +1,4 @@
 /** Connections that are no HTTP/1.1, or on the wrong port, are refused with a reason and closed. */
-
 import { request } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'

@@ -1,11 +1,8 @@
 /** Connections that request far more than they read: bounded memory, and others are served. */
-
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { CloseReason } from '../../../service/transport/connection-limits.ts'
-import { limitPipelining } from '../../../service/transport/connection-limits.ts'
+import { type CloseReason, limitPipelining } from '../../../service/transport/connection-limits.ts'
 import { floodUnread, pipelinedGets } from '../../support/floods.ts'
 import { shared, sharedSession } from '../../support/hooks.ts'
 import { startMeasuredProcess } from '../../support/service-process.ts'

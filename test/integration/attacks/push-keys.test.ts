@@ -1,5 +1,4 @@
 /** A malicious push key, against other push keys and the service's own events. */
-
 import { expect, it } from 'vitest'
 import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { runCommand } from '../../support/command.ts'

@@ -2,13 +2,11 @@
  * A malicious backend that imitates problems of the service. The service signs its responses like all others, but they
  * never trigger what only the service may ask for: clock correction, login, step-up authentication.
  */
-
 import { beforeEach, describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { sharedService, sharedUpstream } from '../../support/hooks.ts'
 import { logIn } from '../../support/raw-client.ts'
-import type { Phone } from '../client/phone.ts'
-import { createPhone } from '../client/phone.ts'
+import { createPhone, type Phone } from '../client/phone.ts'
 
 let phone: Phone
 let asked: string[]

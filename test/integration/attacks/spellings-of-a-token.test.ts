@@ -1,5 +1,4 @@
 /** Alternative encodings of one token, each of which would have to be verified and cached. */
-
 import { expect, it } from 'vitest'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
 

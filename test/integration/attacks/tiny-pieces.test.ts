@@ -1,7 +1,5 @@
 /** Tiny fragments and chunks cost the service no more than their bytes. */
-
-import type { Socket } from 'node:net'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createBodyMemoryBudget } from '../../../service/limits/body-memory.ts'
 import { IncomingMessageBuffer } from '../../../service/transport/socket-flow.ts'

@@ -1,7 +1,6 @@
 /** Answers that are used again: never a payment's, never another user's, never older than an effect. */
 import { describe, expect, it } from 'vitest'
-import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { findField } from '../../../crypto/frames/binary-http.ts'
+import { findField, type RequestMessage, type ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { scripted } from './scripted-channel.ts'
 import type { ScriptedService } from './scripted-service.ts'

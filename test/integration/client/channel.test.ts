@@ -1,9 +1,7 @@
 /** The client against the real service, over real HTTP. */
-
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
-import type { Phone } from './phone.ts'
-import { balance, createPhone, transfer } from './phone.ts'
+import { balance, createPhone, type Phone, transfer } from './phone.ts'
 
 let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
 

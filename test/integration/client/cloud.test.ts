@@ -1,11 +1,9 @@
 /** Cloud hosting: the same frames through `wx.cloud`, as bytes or as text. */
 import { describe, expect, it } from 'vitest'
 import { encodeFrame } from '../../../crypto/frames/frame.ts'
-import type { SocketListener } from '../../../miniprogram/client/index.ts'
-import { cloudTransport } from '../../../miniprogram/client/index.ts'
+import { cloudTransport, type SocketListener } from '../../../miniprogram/client/index.ts'
 import type { WeChatCloud, WeChatContainerCall, WeChatSocket } from '../../../miniprogram/client/wx.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 import { balance, createPhone, transfer } from './phone.ts'
 
 const hosting = { env: 'prod-1', service: 'pay' } as const

@@ -1,5 +1,4 @@
 /** A phone that asks its owner, and every way in which its owner or the phone may say no. */
-
 import { describe, expect, it } from 'vitest'
 import { errorText } from '../../../miniprogram/client/error-texts.ts'
 import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'

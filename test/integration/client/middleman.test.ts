@@ -1,10 +1,8 @@
 /** Somebody between a real client and the real service. */
-
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import { sharedService } from '../../support/hooks.ts'
-import type { Phone } from './phone.ts'
-import { balance, createPhone, transfer } from './phone.ts'
+import { balance, createPhone, type Phone, transfer } from './phone.ts'
 
 let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { decodeUtf8 } from '../../../crypto/text.ts'
-import type { RequestOptions } from '../../../miniprogram/client/index.ts'
-import { createChannel } from '../../../miniprogram/client/index.ts'
+import { createChannel, type RequestOptions } from '../../../miniprogram/client/index.ts'
 import { appid, scripted } from './scripted-channel.ts'
 import { origin } from './scripted-service.ts'
 

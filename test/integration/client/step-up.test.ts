@@ -1,8 +1,6 @@
 /** A phone that is asked for a finger. */
-
 import { expect, it } from 'vitest'
-import type { ChannelError } from '../../../miniprogram/client/index.ts'
-import { stepUpField } from '../../../miniprogram/client/index.ts'
+import { type ChannelError, stepUpField } from '../../../miniprogram/client/index.ts'
 import { confirm } from '../../support/confirmation.ts'
 import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone } from './phone.ts'

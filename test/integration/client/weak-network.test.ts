@@ -1,9 +1,7 @@
 /** A network that loses, delays and cuts: money moves once, and what people are told is true. */
-
 import { randomInt } from 'node:crypto'
 import { request } from 'node:http'
-import type { Server, Socket } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ChannelError } from '../../../miniprogram/client/index.ts'
 import type {

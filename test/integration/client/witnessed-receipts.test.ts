@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestWitness } from '../../support/test-witness.ts'
-import { startTestWitness } from '../../support/test-witness.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+import { startTestWitness, type TestWitness } from '../../support/test-witness.ts'
 import { createPhone, transfer } from './phone.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-policy-'))

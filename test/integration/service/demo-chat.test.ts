@@ -1,11 +1,8 @@
 /** The demo: two people of one mini program write to each other and pay each other, and see it at once. */
-
 import { expect, it } from 'vitest'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { RawSocket } from '../../support/raw-socket.ts'
-import { eventJson, openSocket } from '../../support/raw-socket.ts'
+import { logIn, type RawSession, type RequestParts } from '../../support/raw-client.ts'
+import { eventJson, openSocket, type RawSocket } from '../../support/raw-socket.ts'
 import { until } from '../../support/until.ts'
 
 const service = sharedService()

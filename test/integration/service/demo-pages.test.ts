@@ -1,5 +1,4 @@
 /** The pages at `/demo/`: in development only, and strict. */
-
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'

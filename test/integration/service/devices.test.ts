@@ -1,12 +1,10 @@
 /** A user's devices and sessions: listed, named, ended and revoked, by the user over the channel and by the operator. */
-
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { encodeBase64Url } from '../../../crypto/text.ts'
-import type { Command } from '../../../service/cli/command.ts'
-import { CommandFailed } from '../../../service/cli/command.ts'
+import { type Command, CommandFailed } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import { ConfigError } from '../../../service/config/environment.ts'

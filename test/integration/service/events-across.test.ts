@@ -1,15 +1,11 @@
 /** Events and session ends across processes of one service, on both engines, with interrupted sockets. */
-
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { sharedDatabase } from '../../support/hooks.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { RawSocket } from '../../support/raw-socket.ts'
-import { eventJson, openSocket } from '../../support/raw-socket.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { eventJson, openSocket, type RawSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
-import type { TwoServices } from '../../support/two-services.ts'
-import { startTwoServices } from '../../support/two-services.ts'
+import { startTwoServices, type TwoServices } from '../../support/two-services.ts'
 import { eventually, until } from '../../support/until.ts'
 import { describeOnBothEngines } from '../store/engines.ts'
 

@@ -1,19 +1,15 @@
 /** Events as users see them: listed, numbered, expiring, and emitted by the service itself. */
-
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
 import { afterEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
-import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
 import { createService } from '../../../service/index.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
-import type { OwnService, TestServiceOptions } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService, type TestServiceOptions } from '../../support/service.ts'
 import { eventually, until } from '../../support/until.ts'
 
 const others: OwnService[] = []

@@ -1,13 +1,11 @@
 /** The service's signature on a forwarded request, and its verification by `miniseal-verify`. */
-
 import { verifySignature, webcrypto } from 'http-message-sig'
 import { importJWK } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import type { Caller, JsonWebKeySet, VerifierOptions } from '../../../packages/verify/index.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
-import type { ForwardedParts } from '../../support/forwarded.ts'
-import { forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
+import { type ForwardedParts, forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
 import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
 import { newDevice } from '../../support/raw-client.ts'
 import type { Arrived } from '../../support/upstream.ts'

@@ -1,5 +1,4 @@
 /** Protocol section 8: one effect for one key, and the same answer to every repetition. */
-
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
@@ -9,8 +8,7 @@ import { ownService } from '../../support/hooks.ts'
 import type { RequestParts } from '../../support/raw-client.ts'
 import { logIn, outcomePath, type RawSession, random, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 let service: TestService
 let session: RawSession
@@ -32,7 +30,6 @@ beforeAll(async () => {
       effects.push(path)
       return await answer()
     },
-    close: async () => {},
   }
   service = await startTestService({ backend })
   session = await logIn(service)
@@ -210,7 +207,6 @@ it('the outcome is unknown when the first request has not finished within a minu
         new Promise((resolve) => {
           finish = () => resolve(text(201, 'late'))
         }),
-      close: async () => {},
     },
   })
   const someone = await logIn(own)

@@ -1,5 +1,4 @@
 /** A person is erased: proofs stand, nothing opens, nothing is found, and others notice nothing. */
-
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, it } from 'vitest'
@@ -12,8 +11,7 @@ import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
 import { hashLeaf } from '../../../service/tlog/tree.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { sharedDatabase, sharedService } from '../../support/hooks.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
 
 describeWithBothDatabases('erasing a person', (create) => {

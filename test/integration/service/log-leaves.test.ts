@@ -1,5 +1,4 @@
 /** What goes into the log, over HTTP: every answer has its leaf, and no leaf says what it must not. */
-
 import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64Url } from '../../../crypto/text.ts'
@@ -8,8 +7,7 @@ import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
-import type { ReadLeaf } from '../../support/read-log.ts'
-import { ofKind, readLog, withStore } from '../../support/read-log.ts'
+import { ofKind, type ReadLeaf, readLog, withStore } from '../../support/read-log.ts'
 
 describeWithBothDatabases('the log of a service', (create) => {
   const openid = 'openid-canary-7d21'

@@ -1,5 +1,4 @@
 /** What an operator does from a terminal, and what the service does by itself, is in the log. */
-
 import { expect, it } from 'vitest'
 import type { Command } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'

@@ -1,5 +1,4 @@
 /** Entries below `/log` are read by auditors, and the log says so. */
-
 import { expect, it } from 'vitest'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { disturb } from '../../support/both-databases.ts'

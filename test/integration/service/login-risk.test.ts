@@ -1,5 +1,4 @@
 /** The risk policy of logins, and sessions that require confirmations. */
-
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,8 +7,7 @@ import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import { ownService } from '../../support/hooks.ts'
 import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 import { startUpstream } from '../../support/upstream.ts'
 
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'

@@ -1,5 +1,4 @@
 /** Prometheus metrics, and access to them. */
-
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
@@ -77,7 +76,6 @@ it('stage durations do not overlap', async () => {
       await new Promise((resolve) => setTimeout(resolve, 120))
       return { status: 204, fields: [], content: new Uint8Array(0) }
     },
-    close: async () => {},
   }
   const slow = await ownService({ backend })
   await (await logIn(slow)).send()

@@ -1,5 +1,4 @@
 /** The OpenAPI document: valid for an independent validator, and matched by a running service. */
-
 import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

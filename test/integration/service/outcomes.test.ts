@@ -1,12 +1,10 @@
 /** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): the outcome of a request, and the cancellation of a key. */
-
 import { beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
-import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, outcomePath, send } from '../../support/raw-client.ts'
+import { logIn, outcomePath, type ReceivedReply, type RequestParts, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
 
 let runs: string[] = []
@@ -19,7 +17,6 @@ const service = sharedService({
       const fieldsOut = [['content-type', 'text/plain']] as const
       return { status: 201, fields: fieldsOut, content: await answer(content) }
     },
-    close: async () => {},
   },
 })
 const session = sharedSession(service, { openid: 'openid-of-outcomes' })

@@ -1,5 +1,4 @@
 /** Statements of `docs/reference/protocol.md` for authors of other clients that no other test covers. */
-
 import { beforeEach, expect, it } from 'vitest'
 import { findField, type RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
@@ -15,7 +14,6 @@ const backend = {
     reached.push(message)
     return { status: 200, fields: [], content: encodeUtf8('x') }
   },
-  close: async () => {},
 }
 const service = sharedService({ backend })
 const session = sharedSession(service)

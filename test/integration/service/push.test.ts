@@ -1,19 +1,16 @@
 /** `POST /push` and `miniseal push`. */
-
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, httpbis } from 'http-message-signatures'
 import { expect, it } from 'vitest'
-import type { Terminal } from '../../../service/cli/command.ts'
-import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
+import { CommandFailed, type Terminal, UsageError } from '../../../service/cli/command.ts'
 import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
-import type { PushParts } from '../../support/push-request.ts'
-import { newBackend, signedPush } from '../../support/push-request.ts'
+import { newBackend, type PushParts, signedPush } from '../../support/push-request.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
 import { until } from '../../support/until.ts'
 

@@ -1,5 +1,4 @@
 /** `GET /receipts/{id}`: receipts of the user's own requests, verified with the published formulas only. */
-
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -11,8 +10,7 @@ import { hashLeaf, verifyInclusion } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
-import type { ReceivedReply } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
 
 describeWithBothDatabases('receipts', (create) => {
   const database = sharedDatabase(create)

@@ -1,5 +1,4 @@
 /** Every refusal of protocol section 7 that the channel can give, provoked over real HTTP. */
-
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import type { ProtocolCode } from '../../../crypto/errors.ts'

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
-import type { ReceivedReply } from '../../support/raw-client.ts'
-import { hear, logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
+import { hear, logIn, post, prepareLogin, type ReceivedReply, send } from '../../support/raw-client.ts'
 
 const service = sharedService()
 

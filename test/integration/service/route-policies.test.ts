@@ -1,9 +1,7 @@
 /** The policies of single routes hold for their exact method, path and query, and for no variant of them. */
-
 import { beforeEach, describe, expect, it } from 'vitest'
 import { sharedService } from '../../support/hooks.ts'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn, outcomePath } from '../../support/raw-client.ts'
+import { logIn, outcomePath, type RawSession, type RequestParts } from '../../support/raw-client.ts'
 
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
 let seen: string[] = []
@@ -13,7 +11,6 @@ const backend = {
     seen.push(`${method} ${path}`)
     return { status: 200, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 
 const service = sharedService({ backend, environment: { MINISEAL_RISK_POLICY: policy } })

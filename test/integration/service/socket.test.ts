@@ -1,5 +1,4 @@
 /** The channel over a WebSocket: the same frames and checks as over HTTP, bound to one session. */
-
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

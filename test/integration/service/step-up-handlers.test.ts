@@ -1,5 +1,4 @@
 /** Protocol section 9 for handlers: how they require a confirmation, what they see, and that they never run without it. */
-
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,15 +8,13 @@ import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import type { Command } from '../../../service/channel/claim.ts'
 import type { ExchangeContext } from '../../../service/channel/context.ts'
 import { challengeFor } from '../../../service/channel/step-up.ts'
-import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { ProblemError } from '../../../service/problems/problem-error.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
-import type { RequestParts } from '../../support/raw-client.ts'
-import { logIn, RawSession } from '../../support/raw-client.ts'
+import { logIn, RawSession, type RequestParts } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 

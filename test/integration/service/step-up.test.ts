@@ -1,5 +1,4 @@
 /** Protocol section 9: a transfer above the limit runs only after its user confirmed exactly this transfer. */
-
 import { describe, expect, it } from 'vitest'
 import { decodeBase64Url } from '../../../crypto/text.ts'
 import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'

@@ -1,5 +1,4 @@
 /** Stalled readers over HTTP are disconnected; slow ones are not. */
-
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -14,7 +13,6 @@ const service = sharedService({
   listenerTimes: { stall },
   backend: {
     answer: async () => ({ status: 200, fields: [], content: new Uint8Array(answerSize) }),
-    close: async () => {},
   },
 })
 const session = sharedSession(service)

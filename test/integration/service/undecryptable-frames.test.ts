@@ -1,5 +1,4 @@
 /** Every frame that does not open gets the same answer, in about the same time, whichever part is wrong. */
-
 import { describe, expect, it } from 'vitest'
 import { encodeFrame, parseFrame } from '../../../crypto/frames/frame.ts'
 import { sealHandshakeRequest } from '../../../crypto/frames/handshake.ts'

@@ -1,10 +1,8 @@
 /** `/phone-number` and `/encrypted-data`: a user's own data from WeChat. */
-
 import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { sharedService, sharedSession } from '../../support/hooks.ts'
-import type { ReceivedReply } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
 
 const openid = 'openid-of-the-caller'
 const phoneApi = 'wxa/business/getuserphonenumber'
@@ -15,7 +13,6 @@ const backend = {
     backendSaw.push(path)
     return { status: 204, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 const service = sharedService({ backend })
 const session = sharedSession(service, { openid })
