@@ -11,7 +11,7 @@ import { startUpstream, type TestUpstream } from './upstream.ts'
 /**
  * Starts something before the tests of the enclosing file or `describe`, and ends it after them.
  *
- * @returns an object that has the members of what was started once the tests run
+ * @returns an object with a copy of its members, which are there once the tests run
  */
 export function shared<T extends object>(start: () => Promise<T>, end: (started: T) => unknown): T {
   const members = {} as T

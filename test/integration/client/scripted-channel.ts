@@ -42,6 +42,34 @@ export async function scripted(options: Partial<ChannelOptions> = {}): Promise<{
   return { service, channel: launch(), stored, issued, launch }
 }
 
+/** A scripted service and a channel that has logged in. */
+export async function loggedIn(
+  options: Partial<ChannelOptions> = {},
+): Promise<Awaited<ReturnType<typeof scripted>>> {
+  const made = await scripted(options)
+  await made.channel.login()
+  return made
+}
+
+export const wallet = { method: 'GET', path: '/wallet' } as const
+export const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
+
+/** How many requests with this path the service has verified. */
+export function countOf(service: ScriptedService, path: string): number {
+  return service.received.filter((request) => request.path === path).length
+}
+
+/** Answers every later request for the channel configuration with the present one, as a cache on the way. */
+export async function freezeConfiguration(service: ScriptedService): Promise<void> {
+  const url = `${origin}/.well-known/miniseal`
+  const frozen = await service.send({ url, method: 'GET', headers: {}, body: undefined, timeoutMs: 1 })
+  service.intercept = (request, pass) => (request.method === 'GET' ? frozen : pass())
+}
+
 /** The idempotency keys of the requests that reached the handler, without the quotes of the structured field. */
 export function idempotencyKeys(service: ScriptedService, path: string): readonly (string | undefined)[] {
   return service.received
