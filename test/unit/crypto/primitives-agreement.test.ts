@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { implementations } from './implementations.ts'
 
 describe('between implementations', () => {
-  const text = fc.uint8Array({ maxLength: 300 })
+  const text = fc.uint8Array({ maxLength: 1200 })
   const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
   const pairs = implementations.flatMap((one) =>
     implementations
