@@ -8,6 +8,7 @@ import { problemRow } from '../../../service/problems/catalogue.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import { sandboxCalls } from '../../support/service.ts'
 
 const service = sharedService()
 const session = sharedSession(service)
@@ -345,9 +346,9 @@ describe('a login is refused, sealed and signed,', () => {
   it('with a code that was used before: login_code_used, without asking WeChat again', async () => {
     const code = await service.code()
     await logIn(service, { code })
-    const before = await calls()
+    const before = await sandboxCalls(service, 'sns/jscode2session')
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
-    expect(await calls()).toBe(before)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before)
   })
 
   it.each([
@@ -368,12 +369,12 @@ describe('a login is refused, sealed and signed,', () => {
     ['is slow', { delay_ms: 5_000 }],
   ])('when WeChat %s: wechat_unavailable, and the code is not tried again', async (_title, fault) => {
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
-    const before = await calls()
+    const before = await sandboxCalls(service, 'sns/jscode2session')
     const code = await service.code()
     expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
-    expect(await calls()).toBe(before + 1)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
-    expect(await calls()).toBe(before + 1)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
   })
 
   it('with a device key of small order: device_key_refused', async () => {
@@ -451,11 +452,6 @@ describe('a login is refused, sealed and signed,', () => {
     for (const request of [{ method: 'PUT' }, { path: '/wallet' }])
       expectProblem(await refuse(request), 'not_found', 404, 'handler')
   })
-
-  async function calls(): Promise<number> {
-    const response = await fetch(`${service.sandboxUrl}/sandbox/calls`)
-    return ((await response.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
-  }
 })
 
 describe('what cannot be sealed is answered in the clear:', () => {

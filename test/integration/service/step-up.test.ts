@@ -5,7 +5,7 @@ import { confirm, type SoterResult, stepUpField, withStepUp } from '../../suppor
 import { ownService, sharedService } from '../../support/hooks.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, type RawSession, random } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
+import { sandboxCalls, type TestService } from '../../support/service.ts'
 
 let openid: string
 let session: RawSession
@@ -50,10 +50,7 @@ function expectInvalid(received: ReceivedReply, detail: RegExp): void {
   expect(received.json).not.toHaveProperty('outcome')
 }
 
-async function soterCalls(): Promise<number> {
-  const calls: unknown = await (await fetch(`${service.sandboxUrl}/sandbox/calls`)).json()
-  return (calls as Record<string, number>)['cgi-bin/soter/verify_signature'] ?? 0
-}
+const soterCalls = () => sandboxCalls(service, 'cgi-bin/soter/verify_signature')
 
 async function fresh(): Promise<void> {
   ;({ openid, session } = await newPerson())
