@@ -8,6 +8,7 @@ import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
+import { isPrimeOrderKey } from '../keys/sodium-primitives.ts'
 import { addressOf } from '../limits/client-address.ts'
 import { jsonReply, parseJsonContent } from '../messages/content.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
@@ -107,7 +108,7 @@ function readDeviceKey(
   }
   const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
   // With a small-order key one signature verifies for every message; for a mixed-order key verifiers disagree.
-  if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {
+  if (!isPrimeOrderKey(publicKey)) {
     throw new ProblemError('device_key_refused', 'the device key is not a canonical key of prime order')
   }
   if (keyThumbprint(context.primitives, publicKey) !== signature.keyid) {

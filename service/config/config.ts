@@ -40,7 +40,7 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: the listening address. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
-  /** Also holds the checkpoint lock of the log. */
+  /** Also contains the pinned checkpoints of the log. */
   readonly dataFolder: string
   readonly log: LogSettings
   /** Current first. Secret. */

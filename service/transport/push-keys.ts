@@ -4,7 +4,7 @@ import { FormatError } from 'miniseal-protocol/errors'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Keyring } from '../keys/keyring.ts'
 import { serviceKeyKinds } from '../keys/service-key.ts'
-import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
+import { isPrimeOrderKey } from '../keys/sodium-primitives.ts'
 
 export interface PushKey {
   /** The `keyid` of its signatures. */
@@ -50,7 +50,7 @@ function parseKey(entry: string): PushKey {
     if (error instanceof FormatError) throw new Error(form)
     throw error
   }
-  if (!sodiumPrimitives.isPrimeOrderKey(publicKey))
+  if (!isPrimeOrderKey(publicKey))
     throw new Error(`MINISEAL_PUSH_KEYS: the key ${name} is not a canonical Ed25519 key of prime order`)
   return { name, publicKey }
 }

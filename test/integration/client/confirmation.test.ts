@@ -1,6 +1,6 @@
 /** Step-up authentication by the client: the dialog, SOTER, and each way in which a confirmation fails. */
 import { describe, expect, it } from 'vitest'
-import { errorText } from '../../../miniprogram/client/error-texts.ts'
+import { errorText } from '../../../miniprogram/client/errors.ts'
 import type { ChannelError } from '../../../miniprogram/client/index.ts'
 import { stepUpField } from '../../../miniprogram/client/index.ts'
 import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'
