@@ -1,7 +1,7 @@
 /** A full disk, and an account that tries to fill it: refused early, with a reason, with recovery. */
 import { Hono } from 'hono'
 import { afterEach, expect, it, vi } from 'vitest'
-import { type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import {
   createStorageQuota,
   type StorageOwner,

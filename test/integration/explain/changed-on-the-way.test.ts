@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import { explainCapture, firstFailure, type SignatureReport } from '../../../packages/verify/explain/index.ts'
-import { readCapture } from '../../../service/explain/captures.ts'
+import { readCapture } from '../../../service/explain/inputs.ts'
 import type { RequestParts } from '../../support/captured.ts'
 import { forwardedRequest, httpText, known, withDigest, withField } from '../../support/captured.ts'
 
