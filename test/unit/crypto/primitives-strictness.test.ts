@@ -30,7 +30,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
     primitives.ed25519Verify(made.signature, made.message, made.publicKey)
 
   describe('signatures', () => {
-    test('are refused for another message, another key, or any changed byte', () => {
+    test('signatures are refused for another message, another key, or any changed byte', () => {
       const other = primitives.ed25519KeyPair(new Uint8Array(32).fill(8))
       expect(primitives.ed25519Verify(signature, bytes('00010204'), pair.publicKey)).toBe(false)
       expect(primitives.ed25519Verify(signature, message, other.publicKey)).toBe(false)
@@ -41,7 +41,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       }
     })
 
-    test('of a wrong length, or under a key of a wrong length, are refused and do not throw', () => {
+    test('signatures and keys of a wrong length are refused without an exception', () => {
       for (const length of [0, 31, 32, 63, 65, 96]) {
         expect(primitives.ed25519Verify(new Uint8Array(length), message, pair.publicKey)).toBe(false)
       }
@@ -55,19 +55,19 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       }
     })
 
-    test('that would hold for every message under the identity as key are refused', () => {
+    test('signatures under the identity as key are refused for every message', () => {
       const forged = forgeForSmallOrderKey(identity.toBytes())
       for (const text of ['', '00', 'ff']) expect(verify({ ...forged, message: bytes(text) })).toBe(false)
     })
 
-    test('whose R has a part of small order are refused, as every verifier without cofactor does', () => {
+    test('signatures whose R has a small-order part are refused', () => {
       expect(verify(signWithTorsion(identity, identity, message))).toBe(true)
       for (const point of torsionPoints.slice(1)) {
         expect(verify(signWithTorsion(point, identity, message))).toBe(false)
       }
     })
 
-    test('under a key of mixed order hold exactly when the equation without cofactor does', () => {
+    test('signatures under a key of mixed order verify exactly when the cofactorless equation holds', () => {
       const verdicts = Array.from({ length: 24 }, (_, i) => {
         const made = signWithTorsion(identity, orderEight, Uint8Array.of(i))
         const holds = holdsWithoutCofactor(made)
@@ -77,7 +77,7 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       expect(new Set(verdicts).size).toBe(2)
     })
 
-    test('with y of R or of the key not below p are refused', () => {
+    test('signatures with y of R or of the key not below p are refused', () => {
       for (let y = fieldPrime; y < 1n << 255n; y++) {
         const encoding = littleEndian(y)
         const replaced = signature.slice()
@@ -89,14 +89,14 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
   })
 
   describe('public keys', () => {
-    test('of prime order are accepted', () => {
+    test('public keys of prime order are accepted', () => {
       expect(primitives.isPrimeOrderKey(pair.publicKey)).toBe(true)
       expect(primitives.isPrimeOrderKey(honestKey.toBytes())).toBe(true)
       expect(primitives.isPrimeOrderKey(honestKey.negate().toBytes())).toBe(true)
       for (const vector of signatures) expect(primitives.isPrimeOrderKey(bytes(vector.publicKey))).toBe(true)
     })
 
-    test('with y not below p, of a wrong length or that are no point are refused', () => {
+    test('public keys with y not below p, of a wrong length or off the curve are refused', () => {
       for (let y = fieldPrime; y < 1n << 255n; y++)
         expect(primitives.isPrimeOrderKey(littleEndian(y))).toBe(false)
       for (const length of [0, 31, 33])
@@ -118,12 +118,12 @@ describe('around curves that accept everything', () => {
   const withR = (r: Uint8Array): Uint8Array => Uint8Array.of(...r, ...signature.subarray(32))
   const weak = [...smallOrderEncodings, littleEndian(fieldPrime + 3n), littleEndian((1n << 255n) - 1n)]
 
-  test('a good signature and key pass', () => {
+  test('the wrapper accepts a valid signature and key', () => {
     expect(credulous.ed25519Verify(signature, message, publicKey)).toBe(true)
     expect(credulous.isPrimeOrderKey(publicKey)).toBe(true)
   })
 
-  test('weak or non-canonical keys, R and S are refused before the curves are asked', () => {
+  test('the wrapper refuses weak or non-canonical keys, R and S before it calls the curves', () => {
     for (const encoding of weak) {
       expect(credulous.ed25519Verify(signature, message, encoding), `key ${hex(encoding)}`).toBe(false)
       expect(credulous.ed25519Verify(withR(encoding), message, publicKey), `R ${hex(encoding)}`).toBe(false)
@@ -132,7 +132,7 @@ describe('around curves that accept everything', () => {
     expect(credulous.ed25519Verify(withScalarRaised(signature, 1n), message, publicKey)).toBe(false)
   })
 
-  test('a shared secret of zeros is refused after', () => {
+  test('the wrapper refuses an all-zero shared secret', () => {
     expect(() => credulous.x25519(secret, publicKey)).toThrow(FormatError)
   })
 })
