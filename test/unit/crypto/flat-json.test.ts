@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { FormatError } from '../../../crypto/errors.ts'
-import { encodeFlat, flatMembers, jsonObject, parseJson } from '../../../crypto/tlog/flat-json.ts'
+import { jsonObject, parseJson } from '../../../crypto/json.ts'
+import { encodeFlat, flatMembers } from '../../../crypto/tlog/flat-json.ts'
 
 const scalars = [null, true, [1], { a: 1 }, undefined]
 const notObjects = [null, 'text', 7, true, [1], undefined]
@@ -14,9 +15,7 @@ it.each([...scalars, 0.5, 2 ** 53, Number.NaN, '\ud800'])('encodeFlat refuses th
 })
 
 it.each(['', 'A', '0a', 'a-b', '__proto__', 'a'.repeat(41)])('encodeFlat refuses the name %j', (name) => {
-  expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(
-    new FormatError('not the name of a member'),
-  )
+  expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(new FormatError('invalid member name'))
 })
 
 it('flatMembers returns the members of an object', () => {
@@ -28,13 +27,13 @@ it.each(scalars)('flatMembers refuses the value %j', (value) => {
 })
 
 it.each(notObjects)('flatMembers refuses %j', (value) => {
-  expect(() => flatMembers(value)).toThrow(new FormatError('not an object'))
+  expect(() => flatMembers(value)).toThrow(new FormatError('not a JSON object'))
 })
 
 it.each(['', '{', 'undefined', "{'a':1}"])('parseJson refuses %j', (text) => {
-  expect(() => parseJson(text)).toThrow(new FormatError('not json'))
+  expect(() => parseJson(text)).toThrow(new FormatError('invalid JSON'))
 })
 
 it.each(notObjects)('jsonObject refuses %j', (value) => {
-  expect(() => jsonObject(value)).toThrow(new FormatError('not an object'))
+  expect(() => jsonObject(value)).toThrow(new FormatError('not a JSON object'))
 })

@@ -1,8 +1,11 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FormatError } from '../../../crypto/errors.ts'
 import { nobleCurves } from '../../../crypto/primitives/curves-noble.ts'
 import { createJsPrimitives } from '../../../crypto/primitives/primitives-js.ts'
 import { decodeHex as bytes, encodeHex as hex } from '../../../crypto/text.ts'
+import { isPrimeOrderKey, sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import type { CraftedSignature } from './crafted-signatures.ts'
 import {
   forgeForSmallOrderKey,
@@ -87,30 +90,12 @@ describe.each(namedImplementations)('%s', (_, primitives) => {
       }
     })
   })
-
-  describe('public keys', () => {
-    test('public keys of prime order are accepted', () => {
-      expect(primitives.isPrimeOrderKey(pair.publicKey)).toBe(true)
-      expect(primitives.isPrimeOrderKey(honestKey.toBytes())).toBe(true)
-      expect(primitives.isPrimeOrderKey(honestKey.negate().toBytes())).toBe(true)
-      for (const vector of signatures) expect(primitives.isPrimeOrderKey(bytes(vector.publicKey))).toBe(true)
-    })
-
-    test('public keys with y not below p, of a wrong length or off the curve are refused', () => {
-      for (let y = fieldPrime; y < 1n << 255n; y++)
-        expect(primitives.isPrimeOrderKey(littleEndian(y))).toBe(false)
-      for (const length of [0, 31, 33])
-        expect(primitives.isPrimeOrderKey(new Uint8Array(length).fill(3))).toBe(false)
-      for (const y of [2n, 7n, 8n]) expect(primitives.isPrimeOrderKey(littleEndian(y))).toBe(false)
-    })
-  })
 })
 
 describe('around curves that accept everything', () => {
   const credulous = createJsPrimitives({
     ...nobleCurves,
-    verify: () => true,
-    isPrimeOrderKey: () => true,
+    ed25519Verify: () => true,
     x25519: () => new Uint8Array(32),
   })
   const { publicKey, secretKey } = noble.ed25519KeyPair(secret)
@@ -120,14 +105,12 @@ describe('around curves that accept everything', () => {
 
   test('the wrapper accepts a valid signature and key', () => {
     expect(credulous.ed25519Verify(signature, message, publicKey)).toBe(true)
-    expect(credulous.isPrimeOrderKey(publicKey)).toBe(true)
   })
 
   test('the wrapper refuses weak or non-canonical keys, R and S before it calls the curves', () => {
     for (const encoding of weak) {
       expect(credulous.ed25519Verify(signature, message, encoding), `key ${hex(encoding)}`).toBe(false)
       expect(credulous.ed25519Verify(withR(encoding), message, publicKey), `R ${hex(encoding)}`).toBe(false)
-      expect(credulous.isPrimeOrderKey(encoding), hex(encoding)).toBe(false)
     }
     expect(credulous.ed25519Verify(withScalarRaised(signature, 1n), message, publicKey)).toBe(false)
   })
@@ -136,3 +119,38 @@ describe('around curves that accept everything', () => {
     expect(() => credulous.x25519(secret, publicKey)).toThrow(FormatError)
   })
 })
+
+describe('device and push keys', () => {
+  const { publicKey } = sodiumPrimitives.ed25519KeyPair(secret)
+
+  test('isPrimeOrderKey accepts keys of prime order', () => {
+    for (const key of [publicKey, honestKey.toBytes(), honestKey.negate().toBytes()])
+      expect(isPrimeOrderKey(key)).toBe(true)
+    for (const vector of signatures) expect(isPrimeOrderKey(bytes(vector.publicKey))).toBe(true)
+  })
+
+  test('isPrimeOrderKey refuses y not below p, a wrong length and encodings off the curve', () => {
+    for (let y = fieldPrime; y < 1n << 255n; y++) expect(isPrimeOrderKey(littleEndian(y))).toBe(false)
+    for (const length of [0, 31, 33]) expect(isPrimeOrderKey(new Uint8Array(length).fill(3))).toBe(false)
+    for (const y of [2n, 7n, 8n]) expect(isPrimeOrderKey(littleEndian(y))).toBe(false)
+  })
+
+  test('isPrimeOrderKey agrees with noble for arbitrary 32 bytes', () => {
+    const encodings = fc.uint8Array({ minLength: 32, maxLength: 32 })
+    fc.assert(
+      fc.property(encodings, (encoding) => {
+        expect(isPrimeOrderKey(encoding)).toBe(isPrimeOrderForNoble(encoding))
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+function isPrimeOrderForNoble(encoding: Uint8Array): boolean {
+  try {
+    const point = ed25519.Point.fromBytes(encoding, false)
+    return point.isTorsionFree() && !point.is0()
+  } catch {
+    return false
+  }
+}
