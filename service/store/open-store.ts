@@ -31,6 +31,8 @@ export interface StoreOptions {
    * before closing.
    */
   readonly isSnapshot?: boolean
+  /** Milliseconds that a statement may wait for another process; default 5000. PostgreSQL: that it may take. */
+  readonly statementTimeout?: number
 }
 
 /**

@@ -6,7 +6,6 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Config } from '../../service/config/config.ts'
 import { readConfig } from '../../service/config/config.ts'
-import type { Backend } from '../../service/gateway/backend.ts'
 import type { RunningService, TestOverrides } from '../../service/server.ts'
 import { startService } from '../../service/server.ts'
 import { sandboxApp } from '../../service/wechat/apps.ts'
@@ -39,17 +38,10 @@ export interface OwnService extends TestService {
   stop(): Promise<void>
 }
 
-export interface TestServiceOptions {
+export interface TestServiceOptions extends Omit<TestOverrides, 'now'> {
   readonly environment?: Readonly<Record<string, string>>
   /** Overrides the environment. */
   readonly config?: Partial<Config>
-  readonly backend?: Backend
-  readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
-  readonly listenerTimes?: NonNullable<TestOverrides['listenerTimes']>
-  readonly disk?: NonNullable<TestOverrides['disk']>
-  readonly monotonic?: () => number
-  readonly maintenancePeriod?: number
-  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
@@ -74,9 +66,10 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { environment: _, config, clockOffset: __, ...overrides } = options
+  const { environment: _, config, clockOffset: __, logPeriod = 100, ...overrides } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
+    logPeriod,
     ...overrides,
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''

@@ -17,13 +17,13 @@ import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
 export interface SqliteOptions extends GroupCommitOptions {
-  /** How long a statement waits for another process, in milliseconds. It blocks the thread. */
-  readonly busyTimeout?: number
+  /** Milliseconds that a statement waits for another process. It blocks the thread. */
+  readonly statementTimeout?: number
   /** See `StoreOptions`. */
   readonly isSnapshot?: boolean
 }
 
-const defaultBusyTimeout = 5_000
+const defaultStatementTimeout = 5_000
 
 /**
  * Opens the file (`:memory:` for a database that ends with the process), creates its folder, and migrates.
@@ -31,7 +31,7 @@ const defaultBusyTimeout = 5_000
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
 export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openSqliteConnection(path, options.busyTimeout ?? defaultBusyTimeout)
+  const connection = await openSqliteConnection(path, options.statementTimeout ?? defaultStatementTimeout)
   // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders have the same shape, and the shared code uses nothing else.

@@ -1,13 +1,13 @@
 /** The built client where phones run it, against a real service: a bare V8 context, and JavaScriptCore without a JIT. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import { confirm } from '../../support/confirmation.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { createBareContext } from './bare-context.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: TestService

@@ -8,13 +8,13 @@ import { wxEvents } from '../../../miniprogram/client/phone-events.ts'
 import { wxRandom } from '../../../miniprogram/client/random.ts'
 import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts'
 import { memoryStorage } from '../../integration/client/scripted-answers.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import { createBareContext } from './bare-context.ts'
+import type { Loopback } from '../../support/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
-import type { Loopback } from './wx-loopback.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: OwnService

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { writePackage } from '../../../miniprogram/build/package.ts'
-import { createBareContext } from '../engines/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 
 const run = promisify(execFile)
 const repository = new URL('../../..', import.meta.url).pathname

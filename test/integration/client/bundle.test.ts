@@ -6,12 +6,12 @@ import type { ClientBundle } from '../../../miniprogram/build/bundle.ts'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { sha512 } from '../../../miniprogram/client/noble-sha512.ts'
-import type { BareContext, BareContextOptions } from '../../e2e/engines/bare-context.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
-import type { Loopback } from '../../e2e/engines/wx-loopback.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import type { BareContext, BareContextOptions } from '../../support/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
+import type { Loopback } from '../../support/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 let bundle: ClientBundle
 let service: TestService

@@ -54,7 +54,11 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
       },
       close: async () => {},
     }
-    service = await startTestService({ environment: database.environment, backend })
+    service = await startTestService({
+      environment: database.environment,
+      backend,
+      statementTimeout: 500,
+    })
     session = await logIn(service)
   })
 

@@ -1,6 +1,6 @@
 /** Limits of pushes, per key and per address, over real HTTP. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
+import { advanceDate } from '../../support/clock.ts'
 import type { PushBackend, PushParts } from '../../support/push-request.ts'
 import { newBackend, signedPush } from '../../support/push-request.ts'
 import type { RawSession } from '../../support/raw-client.ts'
@@ -63,7 +63,7 @@ it('a push over the limit uses up neither nonce nor Idempotency-Key', async () =
   expect((await post(signed(orders))).status).toBe(201)
   const refused = await post(request)
   expect(refused.json.code).toBe('rate_limited')
-  await sleep(Number(refused.headers.get('retry-after')) * 1_000 + 50)
+  advanceDate(Number(refused.headers.get('retry-after')) * 1_000)
   expect((await post(request)).status).toBe(201)
 })
 

@@ -5,7 +5,7 @@ import type { Primitives } from '../../../crypto/primitives/primitives.ts'
 import type { Curves } from '../../../crypto/primitives/primitives-js.ts'
 import { decodeHex, encodeHex } from '../../../crypto/text.ts'
 import { noBigIntPower } from '../../../miniprogram/build/no-bigint-power.ts'
-import { type BareContext, createBareContext } from '../../e2e/engines/bare-context.ts'
+import { type BareContext, createBareContext } from '../../support/bare-context.ts'
 import { signatures } from './primitives-vectors.ts'
 
 interface Bundle {
