@@ -277,7 +277,7 @@ export const clientTexts: Readonly<Record<ClientCode, ErrorText>> = {
   },
   not_verified: {
     'zh-CN': '收到的内容不可信，操作已停止',
-    en: 'The answer could not be trusted, so we stopped.',
+    en: 'The response could not be trusted, so we stopped.',
     retryable: false,
   },
   configuration_invalid: {

@@ -1,10 +1,6 @@
 /** SHA-256 and strict Ed25519 verification by Node's OpenSSL. */
 import { createHash, createPublicKey, verify } from 'node:crypto'
-import {
-  hasSmallOrder,
-  isCanonicalPoint,
-  isCanonicalScalar,
-} from 'miniseal-protocol/primitives/ed25519-encoding'
+import { isStrictSignature } from 'miniseal-protocol/primitives/ed25519-encoding'
 import type { VerificationPrimitives } from 'miniseal-protocol/primitives/primitives'
 
 /** SubjectPublicKeyInfo of Ed25519 (RFC 8410, section 4) up to the 32 bytes of the key. */
@@ -17,12 +13,7 @@ export const nodePrimitives: VerificationPrimitives = {
    * keys, which are refused here.
    */
   ed25519Verify(signature, message, publicKey) {
-    const isStrict =
-      signature.length === 64 &&
-      isStrictPoint(publicKey) &&
-      isStrictPoint(signature.subarray(0, 32)) &&
-      isCanonicalScalar(signature.subarray(32))
-    if (!isStrict) return false
+    if (!isStrictSignature(signature, publicKey)) return false
     const key = createPublicKey({
       key: Buffer.concat([spkiPrefix, publicKey]),
       format: 'der',
@@ -30,8 +21,4 @@ export const nodePrimitives: VerificationPrimitives = {
     })
     return verify(null, message, key, signature)
   },
-}
-
-function isStrictPoint(encoding: Uint8Array): boolean {
-  return isCanonicalPoint(encoding) && !hasSmallOrder(encoding)
 }

@@ -15,8 +15,8 @@ import { parseRiskPolicy } from '../sessions/risk-policy.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
 import type { LogSettings } from '../tlog/settings.ts'
 import { readLogSettings } from '../tlog/settings.ts'
-import type { PushKey } from '../transport/push-keys.ts'
-import { parsePushKeys } from '../transport/push-keys.ts'
+import type { PushKey } from '../transport/push.ts'
+import { parsePushKeys } from '../transport/push.ts'
 import { parseApps } from '../wechat/apps.ts'
 import type { WechatApp } from '../wechat/client.ts'
 import type { Environment, Mode } from './environment.ts'
@@ -40,7 +40,7 @@ export interface Config {
   /** The public origin: `iss`, and the inner `@authority`. `undefined`: the listening address. */
   readonly origin: string | undefined
   readonly database: DatabaseLocation
-  /** Also holds the checkpoint lock of the log. */
+  /** Also contains the pinned checkpoints of the log. */
   readonly dataFolder: string
   readonly log: LogSettings
   /** Current first. Secret. */

@@ -1,6 +1,6 @@
 /** The demo backend: a wallet and a chat. Development only. */
 import { Hono } from 'hono'
-import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
+import type { InnerApp, InnerVariables } from '../gateway/backend.ts'
 import { createChat } from './chat.ts'
 import type { DemoDatabase } from './database.ts'
 import type { Push } from './push.ts'

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { InnerApp, InnerVariables } from '../gateway/mounted.ts'
+import type { InnerApp, InnerVariables } from '../gateway/backend.ts'
 import { stepUpRequired } from '../gateway/step-up.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 import type { Ledger, ReceivedTransfer, TransferResult } from './ledger.ts'

@@ -1,19 +1,23 @@
 /** The gateway: forwards verified requests to backends as plain HTTP, with the signatures of device and service. */
 
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import { signForBackend } from 'miniseal-protocol/http-signatures/gateway-signature'
+import { type Caller, signForBackend } from 'miniseal-protocol/http-signatures/gateway-signature'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import type { Agent } from 'undici'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { Backend, BackendTrace, Caller } from './backend.ts'
+import type { Backend, BackendTrace } from './backend.ts'
 import { passedFields, replyFields } from './fields.ts'
-import type { Upstream } from './routes.ts'
-import { findRoute } from './routes.ts'
+import { findRoute, type Upstream } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up.ts'
-import type { UpstreamFault, UpstreamPool } from './upstream-pool.ts'
-import { faultOf, openUpstreamPool, UnfitAnswer } from './upstream-pool.ts'
+import {
+  faultOf,
+  openUpstreamPool,
+  UnfitAnswer,
+  type UpstreamFault,
+  type UpstreamPool,
+} from './upstream-pool.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]

@@ -1,5 +1,5 @@
-/** The codes of `ChannelError` that the client library itself finds out. The service never sends them. */
-import type { Language } from '../messages/language.ts'
+/** The codes of `ChannelError` that the client library itself detects. The service never sends them. */
+import type { Language } from '../problems/catalogue.ts'
 
 interface ClientCodeRow {
   readonly retryable?: true
@@ -12,7 +12,7 @@ interface ClientCodeRow {
 export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   network: {
     retryable: true,
-    means: 'No answer.',
+    means: 'No response.',
     user: { 'zh-CN': '网络不可用，请检查网络', en: 'No connection. Please check your network.' },
   },
   interrupted: {
@@ -25,7 +25,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   },
   timeout: {
     retryable: true,
-    means: 'No answer within `timeoutMs`.',
+    means: 'No response within `timeoutMs`.',
     user: { 'zh-CN': '网络超时，请稍后再试', en: 'The connection timed out. Please try again.' },
   },
   offline: {
@@ -35,29 +35,34 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   },
   outcome_unknown: {
     retryable: true,
-    means: 'The request may have had its effect. `reason` has the code of what kept the client from knowing.',
+    means:
+      'The request may have had its effect. `reason` is the code of the failure that left the outcome unknown.',
     user: {
       'zh-CN': '结果尚未确认，请勿重复提交，请稍后查看记录',
       en: 'This may have gone through. Please check your records before you send it again.',
     },
   },
   answer_too_large: {
-    means: 'The answer exceeds the limit of WeChat cloud hosting (1000 KiB).',
+    means: 'The response exceeds the limit of WeChat cloud hosting (1000 KiB).',
     user: { 'zh-CN': '内容过大，无法接收', en: 'This is too large to receive.' },
   },
   unexpected_answer: {
     retryable: true,
-    means: 'An answer that is not from the service, or not as specified.',
+    means: 'The response is not from the service, or violates the protocol.',
     user: { 'zh-CN': '请稍后再试', en: 'Please try again in a moment.' },
   },
   not_verified: {
-    means: 'The answer does not open, is not signed for this request, or is signed by an unknown key.',
-    user: { 'zh-CN': '收到的内容不可信，操作已停止', en: 'The answer could not be trusted, so we stopped.' },
+    means:
+      'The response cannot be decrypted, is not signed for this request, or is signed by an unknown key.',
+    user: {
+      'zh-CN': '收到的内容不可信，操作已停止',
+      en: 'The response could not be trusted, so we stopped.',
+    },
   },
   configuration_invalid: {
     retryable: true,
     means:
-      "The channel configuration does not verify with a pinned root key, has ended, or is another service's.",
+      "The channel configuration does not verify with a pinned root key, has expired, or is another service's.",
     user: {
       'zh-CN': '无法确认服务身份，请检查网络和手机时间',
       en: 'We could not verify the service. Please check your network and your phone’s clock.',
@@ -81,7 +86,7 @@ export const clientCodes: Readonly<Record<string, ClientCodeRow>> = {
   },
   login_failed: {
     retryable: true,
-    means: '`wx.login` gave no code.',
+    means: '`wx.login` returned no code.',
     user: { 'zh-CN': '微信登录未成功，请重试', en: 'WeChat sign-in did not work. Please try again.' },
   },
   request_invalid: {

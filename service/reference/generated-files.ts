@@ -1,6 +1,16 @@
-/** The files that are generated from the problem codes, the codes of the client and the routes of the channel. */
-import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
-import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
+/**
+ * The files that are generated from the problem codes, the codes of the client and the routes of the channel.
+ * `npm run docs` runs this module, which writes them. A test checks that the committed files are current.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import {
+  type ProblemGroup,
+  type ProblemRow,
+  problemCodes,
+  problemGroups,
+  problemRow,
+} from '../problems/catalogue.ts'
 import { clientCodes } from './client-codes.ts'
 import { openApiDocument } from './openapi.ts'
 
@@ -136,3 +146,9 @@ function textsOf(listed: readonly TextRow[]): string {
     )
     .join('\n')
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [path, generate] of Object.entries(generatedFiles)) {
+    const isPart = path.endsWith('.md')
+    writeFileSync(path, generate(isPart ? readFileSync(path, 'utf8') : ''))
+  }

@@ -1,11 +1,12 @@
 /** Auditors' accounts. */
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, isNull, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileUpdate,
+  compileUpsert,
   type Engine,
-  prepareRead,
-  rowSlots,
+  matching,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -51,42 +52,21 @@ export function defineAuditorWrites({
   queries,
   tables: { auditors },
 }: Engine<AuditorTables>): WriteDefinitions<AuditorWrite> {
-  const slot = slotsOf<Extract<AuditorWrite, { name: string }>>()
-  const add = compile(
-    queries
-      .insert(auditors)
-      .values({ ...rowSlots(auditors), revokedAt: null, signedOutAt: null })
-      .onConflictDoUpdate({
-        target: auditors.name,
-        set: {
-          tokenHash: sql`excluded.token_hash`,
-          role: sql`excluded.role`,
-          createdAt: sql`excluded.created_at`,
-          expiresAt: sql`excluded.expires_at`,
-          revokedAt: null,
-          signedOutAt: null,
-        },
-        setWhere: sql`${auditors.revokedAt} is not null or ${auditors.expiresAt} <= excluded.created_at`,
-      })
-      .returning({ touched: auditors.name }),
-  )
-  const isOne = eq(auditors.name, slot('name'))
-  const later = sql`case when coalesce(${auditors.signedOutAt}, 0) > ${slot('now')} then ${auditors.signedOutAt} else ${slot('now')} end`
-  const touched = { touched: auditors.name }
+  const now = slotsOf<AuditorWrite>()('now')
+  const valid = { revokedAt: null, signedOutAt: null }
+  const add = compileUpsert(queries, auditors, valid, {
+    key: auditors.name,
+    replace: ['tokenHash', 'role', 'createdAt', 'expiresAt'],
+    set: valid,
+    onlyIf: sql`${auditors.revokedAt} is not null or ${auditors.expiresAt} <= excluded.created_at`,
+  })
+  const isOne = matching(auditors, 'name')
+  const isActive = and(isOne, isNull(auditors.revokedAt))
+  const later = sql`case when coalesce(${auditors.signedOutAt}, 0) > ${now} then ${auditors.signedOutAt} else ${now} end`
   return {
     'add-auditor': { bind: ({ auditor }) => add(auditor) },
-    'revoke-auditor': {
-      bind: compile(
-        queries
-          .update(auditors)
-          .set({ revokedAt: sql`${slot('now')}` })
-          .where(and(isOne, isNull(auditors.revokedAt)))
-          .returning(touched),
-      ),
-    },
-    'sign-out-auditor': {
-      bind: compile(queries.update(auditors).set({ signedOutAt: later }).where(isOne).returning(touched)),
-    },
+    'revoke-auditor': { bind: compileUpdate(queries, auditors, { revokedAt: now }, isActive) },
+    'sign-out-auditor': { bind: compileUpdate(queries, auditors, { signedOutAt: later }, isOne) },
   }
 }
 
@@ -97,6 +77,6 @@ export interface AuditorReads {
 
 export function prepareAuditorReads(engine: Engine<AuditorTables>): AuditorReads {
   const { auditors } = engine.tables
-  const all = prepareRead(engine, engine.queries.select().from(auditors).orderBy(asc(auditors.name)))
-  return { listAuditors: () => all() }
+  const select = engine.queries.select().from(auditors).orderBy(asc(auditors.name))
+  return { listAuditors: readersOf(engine).rows(select) }
 }

@@ -2,16 +2,17 @@
  * What may happen only once: nonces, login codes (protocol, sections 4 and 5) and idempotency keys (section 8). The primary
  * key decides: of any number of simultaneous claims, in any number of processes, exactly one commits.
  */
-import { and, eq, isNotNull, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, isNotNull, isNull, lt, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
   compileExpired,
+  compileInsert,
+  compileUpdate,
   type Engine,
+  matching,
   type PruneStep,
-  prepareRead,
-  type Queries,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -99,79 +100,36 @@ export type ClaimWrite =
   /** Deletes a claim, because nothing happened. Refused as `complete-idempotency`. */
   | WriteData<'release-idempotency', { user: string; key: string; startedAt: number }>
 
-type WriteOf<K extends ClaimWrite['kind']> = Extract<ClaimWrite, { readonly kind: K }>
+const slot = slotsOf<ClaimWrite>()
 
-export function defineClaimWrites({ queries, tables }: Engine<ClaimTables>): WriteDefinitions<ClaimWrite> {
-  const { nonces, loginCodes } = tables
-  return {
-    'claim-nonce': {
-      bind: compile(
-        queries
-          .insert(nonces)
-          .values(rowSlots(nonces))
-          .onConflictDoNothing()
-          .returning({ touched: nonces.expiresAt }),
-      ),
-      isShareable: true,
-    },
-    'claim-login-code': {
-      bind: compile(
-        queries
-          .insert(loginCodes)
-          .values(rowSlots(loginCodes))
-          .onConflictDoNothing()
-          .returning({ touched: loginCodes.expiresAt }),
-      ),
-    },
-    'claim-idempotency': { bind: compileIdempotencyClaim(queries, tables), isShareable: true },
-    ...defineIdempotencyChanges(queries, tables),
-  }
-}
-
-function compileIdempotencyClaim(queries: Queries, { idempotencyKeys }: ClaimTables) {
-  const slot = slotsOf<WriteOf<'claim-idempotency'>>()
-  return compile(
-    queries
-      .insert(idempotencyKeys)
-      .values({
-        user: slot('user'),
-        key: slot('key'),
-        fingerprint: slot('fingerprint'),
-        startedAt: slot('now'),
-        expiresAt: slot('expiresAt'),
-      })
-      .onConflictDoNothing()
-      .returning({ touched: idempotencyKeys.user }),
-  )
-}
-
-function defineIdempotencyChanges(queries: Queries, { idempotencyKeys }: ClaimTables) {
-  const slot = slotsOf<WriteOf<'complete-idempotency'> & WriteOf<'take-over-idempotency'>>()
-  const isOpen = and(
-    eq(idempotencyKeys.user, slot('user')),
-    eq(idempotencyKeys.key, slot('key')),
-    isNull(idempotencyKeys.completedAt),
-  )
-  const isOwn = and(isOpen, eq(idempotencyKeys.startedAt, slot('startedAt')))
+export function defineClaimWrites({
+  queries,
+  tables: { nonces, loginCodes, idempotencyKeys },
+}: Engine<ClaimTables>): WriteDefinitions<ClaimWrite> {
+  const now = slot('now')
+  const isOpen = and(matching(idempotencyKeys, 'user', 'key'), isNull(idempotencyKeys.completedAt))
+  const isOwn = and(isOpen, matching(idempotencyKeys, 'startedAt'))
   const isOld = and(isOpen, lt(idempotencyKeys.startedAt, slot('startedBefore')))
-  const touched = { touched: idempotencyKeys.user }
-  const update = (values: Record<string, SQL | number>, condition: SQL | undefined) =>
-    compile(queries.update(idempotencyKeys).set(values).where(condition).returning(touched))
+  const claim = { startedAt: now, completedAt: null, responseWrapped: null }
+  const completed = { completedAt: now, responseWrapped: slot('responseWrapped') }
   return {
+    'claim-nonce': { bind: compileInsert(queries, nonces), isShareable: true },
+    'claim-login-code': { bind: compileInsert(queries, loginCodes) },
+    'claim-idempotency': { bind: compileInsert(queries, idempotencyKeys, claim), isShareable: true },
     'complete-idempotency': {
-      bind: update(
-        { completedAt: sql`${slot('now')}`, responseWrapped: sql`${slot('responseWrapped')}` },
-        isOwn,
-      ),
+      bind: compileUpdate(queries, idempotencyKeys, completed, isOwn),
       isShareable: true,
     },
-    'take-over-idempotency': { bind: update({ startedAt: sql`${slot('now')}` }, isOld), isShareable: true },
-    'abandon-idempotency': { bind: update({ startedAt: 0 }, isOwn), isShareable: true },
-    'release-idempotency': {
-      bind: compile(queries.delete(idempotencyKeys).where(isOwn).returning(touched)),
+    'take-over-idempotency': {
+      bind: compileUpdate(queries, idempotencyKeys, { startedAt: now }, isOld),
       isShareable: true,
     },
-  } as const
+    'abandon-idempotency': {
+      bind: compileUpdate(queries, idempotencyKeys, { startedAt: 0 }, isOwn),
+      isShareable: true,
+    },
+    'release-idempotency': { bind: compileDelete(queries, idempotencyKeys, isOwn), isShareable: true },
+  }
 }
 
 export interface ClaimReads {
@@ -183,24 +141,13 @@ export interface ClaimReads {
 export function prepareClaimReads(engine: Engine<ClaimTables>): ClaimReads {
   const { queries, tables } = engine
   const { nonces, idempotencyKeys } = tables
-  const slot = sql.placeholder
-  const nonceRows = prepareRead(
-    engine,
-    queries
-      .select({ scope: nonces.scope })
-      .from(nonces)
-      .where(and(eq(nonces.scope, slot('scope')), eq(nonces.nonce, slot('nonce')))),
-  )
-  const idempotencyRows = prepareRead(
-    engine,
-    queries
-      .select()
-      .from(idempotencyKeys)
-      .where(and(eq(idempotencyKeys.user, slot('user')), eq(idempotencyKeys.key, slot('key')))),
-  )
+  const { first } = readersOf(engine)
+  const isNonce = matching(nonces, 'scope', 'nonce')
+  const isKey = matching(idempotencyKeys, 'user', 'key')
+  const nonce = first(queries.select({ scope: nonces.scope }).from(nonces).where(isNonce), 'scope', 'nonce')
   return {
-    hasNonce: async (scope, nonce) => (await nonceRows({ scope, nonce })).length > 0,
-    findIdempotency: async (user, key) => (await idempotencyRows({ user, key }))[0],
+    hasNonce: async (...key) => (await nonce(...key)) !== undefined,
+    findIdempotency: first(queries.select().from(idempotencyKeys).where(isKey), 'user', 'key'),
   }
 }
 

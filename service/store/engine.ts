@@ -86,15 +86,88 @@ export function compile(statement: SqlSource, suffix = ''): Compiled {
   })
 }
 
-/** Placeholders whose names are checked against the fields that will be bound. */
-export function slotsOf<T>(): <N extends keyof T & string>(name: N) => Placeholder<N> {
+type KeyOfUnion<T> = T extends unknown ? keyof T & string : never
+
+/** Placeholders, named after the fields of a write or of one of several writes. */
+export function slotsOf<T>(): <N extends KeyOfUnion<T>>(name: N) => Placeholder<N> {
   return (name) => sql.placeholder(name)
 }
 
-/** A placeholder for each column of the table, named as its property: the values of an INSERT of a whole row. */
-export function rowSlots<T extends Table>(table: T): { [K in keyof T['_']['columns']]: Placeholder } {
-  const slots = Object.keys(getTableColumns(table)).map((name) => [name, sql.placeholder(name)])
-  return Object.fromEntries(slots)
+type ColumnName<T extends Table> = keyof T['_']['columns'] & string
+
+/** Each of these columns equals the placeholder of its name. */
+export function matching<T extends PgTable>(table: T, ...names: ColumnName<T>[]): SQL {
+  const columns = getTableColumns<PgTable>(table)
+  const conditions = names.map((name) => sql`${columns[name]} = ${sql.placeholder(name)}`)
+  return sql.join(conditions, sql` and `)
+}
+
+/** Values of columns: placeholders, SQL or constants. */
+type ColumnValues<T extends Table> = {
+  readonly [K in ColumnName<T>]?: Placeholder | SQL | string | number | null
+}
+
+/** What a write returns for each row it touched. */
+const touched = { touched: sql`1` }
+
+/**
+ * An INSERT of one row that touches nothing when the row exists.
+ *
+ * @param values of the columns whose value is not the placeholder of their name
+ */
+export function compileInsert<T extends PgTable>(
+  queries: Queries,
+  table: T,
+  values?: ColumnValues<T>,
+): Compiled {
+  return compile(insertRow(queries, table, values).onConflictDoNothing().returning(touched))
+}
+
+/** How an upsert changes a row that exists. */
+interface Replacement<T extends PgTable> {
+  readonly key: PgColumn | PgColumn[]
+  /** Columns that get the value of the new row. */
+  readonly replace?: readonly ColumnName<T>[]
+  /** Other changes. */
+  readonly set?: ColumnValues<T>
+  /** Otherwise nothing is touched. */
+  readonly onlyIf?: SQL
+}
+
+/** An INSERT of one row, as {@link compileInsert}, that changes the row when it exists. */
+export function compileUpsert<T extends PgTable>(
+  queries: Queries,
+  table: T,
+  values: ColumnValues<T>,
+  { key, replace = [], set, onlyIf }: Replacement<T>,
+): Compiled {
+  const columns = getTableColumns<PgTable>(table)
+  const replaced = replace.map((name) => [name, sql`excluded.${sql.identifier(columns[name]?.name ?? '')}`])
+  const change = { target: key, set: { ...Object.fromEntries(replaced), ...set } }
+  const insert = insertRow(queries, table, values)
+  return compile(
+    insert
+      .onConflictDoUpdate(onlyIf === undefined ? change : { ...change, setWhere: onlyIf })
+      .returning(touched),
+  )
+}
+
+function insertRow<T extends PgTable>(queries: Queries, table: T, values?: ColumnValues<T>) {
+  const slots = Object.keys(getTableColumns<PgTable>(table)).map((name) => [name, sql.placeholder(name)])
+  return queries.insert<PgTable>(table).values({ ...Object.fromEntries(slots), ...values })
+}
+
+export function compileUpdate<T extends PgTable>(
+  queries: Queries,
+  table: T,
+  values: ColumnValues<T>,
+  condition: SQL | undefined,
+): Compiled {
+  return compile(queries.update<PgTable>(table).set(values).where(condition).returning(touched))
+}
+
+export function compileDelete(queries: Queries, table: PgTable, condition: SQL | undefined): Compiled {
+  return compile(queries.delete(table).where(condition).returning(touched))
 }
 
 interface ReadSource<T> {
@@ -102,13 +175,25 @@ interface ReadSource<T> {
   prepare(name: ''): { execute(values?: Record<string, unknown>): Promise<T[]> }
 }
 
-/** Prepares a SELECT under the engine's guard. @returns runs it and resolves with its rows */
-export function prepareRead<T>(
-  { guard }: Pick<Engine<unknown>, 'guard'>,
-  query: ReadSource<T>,
-): (values?: Record<string, unknown>) => Promise<readonly T[]> {
-  const prepared = query.prepare('')
-  return (values = {}) => guard(async () => await prepared.execute(values))
+/** Prepares reads under the guard of the engine. */
+export function readersOf({ guard }: Pick<Engine<unknown>, 'guard'>) {
+  const rows = <T>(query: ReadSource<T>, ...slots: string[]) => {
+    const prepared = query.prepare('')
+    return (...values: unknown[]): Promise<readonly T[]> => {
+      const bound = Object.fromEntries(slots.map((name, index) => [name, values[index]]))
+      return guard(async () => await prepared.execute(bound))
+    }
+  }
+  const first = <T>(query: ReadSource<T>, ...slots: string[]) => {
+    const read = rows(query, ...slots)
+    return async (...values: unknown[]): Promise<T | undefined> => (await read(...values))[0]
+  }
+  return {
+    /** Prepares a SELECT with these placeholders. @returns takes their values in the same order */
+    rows,
+    /** The same for the first row alone. */
+    first,
+  }
 }
 
 /** A write as data. */
@@ -171,8 +256,6 @@ export function compileExpired(
   )
   const expired = sql`select ${columns} from ${table}
     where ${and(lt(table.expiresAt, slot('before')), condition)} order by ${table.expiresAt} limit ${slot('limit')}`
-  const prune = compile(
-    queries.delete(table).where(sql`(${columns}) in (${expired})`).returning({ touched: table.expiresAt }),
-  )
+  const prune = compileDelete(queries, table, sql`(${columns}) in (${expired})`)
   return (now, limit) => prune({ before: now, limit })
 }

@@ -2,11 +2,15 @@
 import { and, asc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
+  compileUpsert,
   type Engine,
   inBatches,
+  matching,
   type PruneStep,
-  prepareRead,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -75,29 +79,16 @@ export type EventWrite =
 /** Two statements: the first locks the outbox for the transaction and advances its number. */
 export function defineEventWrites({ queries, tables }: Engine<EventTables>): WriteDefinitions<EventWrite> {
   const { outboxes, events } = tables
-  const slot = slotsOf<EventWrite>()
-  const advance = compile(
-    queries
-      .insert(outboxes)
-      .values({ user: slot('user'), firstSequence: 1, lastSequence: 1 })
-      .onConflictDoUpdate({ target: outboxes.user, set: { lastSequence: sql`${outboxes.lastSequence} + 1` } })
-      .returning({ touched: outboxes.user }),
+  const advance = compileUpsert(
+    queries,
+    outboxes,
+    { firstSequence: 1, lastSequence: 1 },
+    { key: outboxes.user, set: { lastSequence: sql`${outboxes.lastSequence} + 1` } },
   )
-  const isOwn = eq(outboxes.user, slot('user'))
-  const insert = compile(
-    queries
-      .insert(events)
-      .values({
-        user: slot('user'),
-        id: slot('id'),
-        sequence: sql`(select ${outboxes.lastSequence} from ${outboxes} where ${isOwn})`,
-        payloadWrapped: slot('payloadWrapped'),
-        createdAt: slot('now'),
-        expiresAt: slot('expiresAt'),
-      })
-      .onConflictDoNothing()
-      .returning({ touched: events.sequence }),
-  )
+  const insert = compileInsert(queries, events, {
+    sequence: sql`(select ${outboxes.lastSequence} from ${outboxes} where ${matching(outboxes, 'user')})`,
+    createdAt: slotsOf<EventWrite>()('now'),
+  })
   return { 'append-event': { bind: (write) => [advance(write), insert(write)], notifies: 'events' } }
 }
 
@@ -112,53 +103,45 @@ export interface EventReads {
 export function prepareEventReads(engine: Engine<EventTables>): EventReads {
   const { queries, guard } = engine
   const { outboxes, events } = engine.tables
-  const page = prepareOutboxPage(engine)
-  const byId = prepareRead(
-    engine,
-    queries
-      .select()
-      .from(events)
-      .where(and(eq(events.user, sql.placeholder('user')), eq(events.id, sql.placeholder('id')))),
-  )
-  const selectLast = (users: readonly string[]) =>
-    queries
-      .select({ user: outboxes.user, last: outboxes.lastSequence })
-      .from(outboxes)
-      .where(inArray(outboxes.user, [...users]))
-  return {
-    listEvents: async (user, after, limit) => {
-      const rows = await page({ user, after, limit })
-      const { first, last } = rows[0] ?? { first: 1, last: 0 }
-      return { first, last, events: rows.flatMap(({ event }) => (event === null ? [] : [event])) }
-    },
-    findEvent: async (user, id) => (await byId({ user, id }))[0],
-    listLastEvents: (users) =>
-      guard(async () => {
-        const rows = await inBatches(users, selectLast)
-        return new Map(rows.map(({ user, last }) => [user, last]))
-      }),
-  }
-}
-
-/** One query: between two queries a push or a pruning could look like a gap. */
-function prepareOutboxPage(engine: Engine<EventTables>) {
-  const { outboxes, events } = engine.tables
+  const { rows, first } = readersOf(engine)
   const slot = slotsOf<{ user: string; after: number; limit: number }>()
   const isOnPage = and(
     eq(events.user, outboxes.user),
     gt(events.sequence, slot('after')),
     sql`${events.sequence} >= ${outboxes.firstSequence}`,
   )
-  return prepareRead(
-    engine,
-    engine.queries
+  // One query: between two queries a push or a pruning could look like a gap.
+  const page = rows(
+    queries
       .select({ first: outboxes.firstSequence, last: outboxes.lastSequence, event: events })
       .from(outboxes)
       .leftJoin(events, isOnPage)
-      .where(eq(outboxes.user, slot('user')))
+      .where(matching(outboxes, 'user'))
       .orderBy(asc(events.sequence))
       .limit(slot('limit')),
+    'user',
+    'after',
+    'limit',
   )
+  const isOne = matching(events, 'user', 'id')
+  const selectLast = (users: readonly string[]) =>
+    queries
+      .select({ user: outboxes.user, last: outboxes.lastSequence })
+      .from(outboxes)
+      .where(inArray(outboxes.user, [...users]))
+  return {
+    listEvents: async (...query) => {
+      const found = await page(...query)
+      const { first, last } = found[0] ?? { first: 1, last: 0 }
+      return { first, last, events: found.flatMap(({ event }) => (event === null ? [] : [event])) }
+    },
+    findEvent: first(queries.select().from(events).where(isOne), 'user', 'id'),
+    listLastEvents: (users) =>
+      guard(async () => {
+        const found = await inBatches(users, selectLast)
+        return new Map(found.map(({ user, last }) => [user, last]))
+      }),
+  }
 }
 
 /**
@@ -175,19 +158,9 @@ export function compileEventPruning({ queries, tables }: Engine<EventTables>): r
     where ${and(isExpired, gte(events.sequence, outboxes.firstSequence))} order by ${events.expiresAt} limit ${slot('limit')}`
   const below = sql`select ${events.user}, ${events.id} from ${events} inner join ${outboxes} on ${isOwn}
     where ${and(isExpired, lt(events.sequence, outboxes.firstSequence))} order by ${events.expiresAt} limit ${slot('limit')}`
-  const raise = compile(
-    queries
-      .update(outboxes)
-      .set({ firstSequence: sql`(${next})` })
-      .where(sql`${outboxes.user} in (${due})`)
-      .returning({ touched: outboxes.user }),
-  )
-  const erase = compile(
-    queries
-      .delete(events)
-      .where(sql`(${events.user}, ${events.id}) in (${below})`)
-      .returning({ touched: events.user }),
-  )
+  const isDue = sql`${outboxes.user} in (${due})`
+  const raise = compileUpdate(queries, outboxes, { firstSequence: sql`(${next})` }, isDue)
+  const erase = compileDelete(queries, events, sql`(${events.user}, ${events.id}) in (${below})`)
   // Events below the first number go first: raising it is useful only when none of them is left.
   return [erase, raise, erase].map((step) => (now, limit) => step({ before: now, limit }))
 }

@@ -1,12 +1,13 @@
 /** The service's own keys. */
-import { and, asc, eq, gt, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, lt, or, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
   type Engine,
   type PruneStep,
-  prepareRead,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -46,29 +47,26 @@ export type ServiceKeyWrite =
   /** Ends a key at once, even one with a later end. Refused when there is no such key, or when it has ended. */
   | WriteData<'revoke-service-key', { keyKind: ServiceKeyKind; kid: string; now: number }>
 
-type WriteOf<K extends ServiceKeyWrite['kind']> = Extract<ServiceKeyWrite, { readonly kind: K }>
-
 export function defineServiceKeyWrites({
   queries,
   tables: { serviceKeys },
 }: Engine<ServiceKeyTables>): WriteDefinitions<ServiceKeyWrite> {
-  const slot = slotsOf<
-    WriteOf<'activate-service-key'> & WriteOf<'retire-service-key'> & WriteOf<'revoke-service-key'>
-  >()
-  const touched = { touched: serviceKeys.kid }
-  const insert = compile(
-    queries.insert(serviceKeys).values(rowSlots(serviceKeys)).onConflictDoNothing().returning(touched),
-  )
+  const slot = slotsOf<ServiceKeyWrite>()
+  const insert = compileInsert(queries, serviceKeys)
   const isOne = and(eq(serviceKeys.kind, slot('keyKind')), eq(serviceKeys.kid, slot('kid')))
   const hasNoEnd = eq(serviceKeys.notAfter, 0)
-  const update = (values: Record<string, SQL>, condition: SQL | undefined) =>
-    compile(queries.update(serviceKeys).set(values).where(and(isOne, condition)).returning(touched))
+  const isOpen = and(isOne, hasNoEnd)
+  const hasNotEnded = and(isOne, or(hasNoEnd, gt(serviceKeys.notAfter, slot('now'))))
   return {
     'insert-service-key': { bind: ({ key }) => insert(key) },
-    'activate-service-key': { bind: update({ notBefore: sql`${slot('notBefore')}` }, hasNoEnd) },
-    'retire-service-key': { bind: update({ notAfter: sql`${slot('notAfter')}` }, hasNoEnd) },
+    'activate-service-key': {
+      bind: compileUpdate(queries, serviceKeys, { notBefore: slot('notBefore') }, isOpen),
+    },
+    'retire-service-key': {
+      bind: compileUpdate(queries, serviceKeys, { notAfter: slot('notAfter') }, isOpen),
+    },
     'revoke-service-key': {
-      bind: update({ notAfter: sql`${slot('now')}` }, or(hasNoEnd, gt(serviceKeys.notAfter, slot('now')))),
+      bind: compileUpdate(queries, serviceKeys, { notAfter: slot('now') }, hasNotEnded),
     },
   }
 }
@@ -80,34 +78,26 @@ export interface ServiceKeyReads {
 
 export function prepareServiceKeyReads(engine: Engine<ServiceKeyTables>): ServiceKeyReads {
   const { serviceKeys } = engine.tables
-  const all = prepareRead(
-    engine,
-    engine.queries
-      .select()
-      .from(serviceKeys)
-      .orderBy(asc(serviceKeys.createdAt), asc(serviceKeys.kind), asc(serviceKeys.kid)),
-  )
-  return { listServiceKeys: () => all() }
+  const order = [asc(serviceKeys.createdAt), asc(serviceKeys.kind), asc(serviceKeys.kid)]
+  return {
+    listServiceKeys: readersOf(engine).rows(
+      engine.queries
+        .select()
+        .from(serviceKeys)
+        .orderBy(...order),
+    ),
+  }
 }
 
 /** An ended agreement key can only decrypt recorded traffic, so it is erased. */
 export function compileServiceKeyPruning({
   queries,
-  tables,
+  tables: {
+    serviceKeys: { kind, notAfter },
+    serviceKeys,
+  },
 }: Engine<ServiceKeyTables>): readonly PruneStep[] {
-  const { serviceKeys } = tables
-  const slot = slotsOf<{ before: number }>()
-  const prune = compile(
-    queries
-      .delete(serviceKeys)
-      .where(
-        and(
-          eq(serviceKeys.kind, 'agreement'),
-          gt(serviceKeys.notAfter, 0),
-          lt(serviceKeys.notAfter, slot('before')),
-        ),
-      )
-      .returning({ touched: serviceKeys.kid }),
-  )
-  return [(now) => prune({ before: now })]
+  const hasEnded = and(eq(kind, 'agreement'), gt(notAfter, 0), lt(notAfter, sql.placeholder('now')))
+  const prune = compileDelete(queries, serviceKeys, hasEnded)
+  return [(now) => prune({ now })]
 }

@@ -11,18 +11,20 @@ import {
   isNotNull,
   isNull,
   lt,
+  type Placeholder,
   type SQL,
   sql,
 } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
   type Engine,
   inBatches,
+  matching,
   type PruneStep,
-  prepareRead,
-  type Queries,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -100,86 +102,55 @@ export type SessionWrite =
   /** Bulk. Ends all active sessions of `user` on revoked devices. Follows a revocation in the same commit. */
   | WriteData<'end-sessions-of-revoked-devices', { user: string; reason: string; now: number }>
 
-type WriteOf<K extends SessionWrite['kind']> = Extract<SessionWrite, { readonly kind: K }>
+const slot = slotsOf<SessionWrite>()
 
 export function defineSessionWrites({
   queries,
-  tables,
+  tables: { sessions, devices },
 }: Engine<SessionTables>): WriteDefinitions<SessionWrite> {
-  const { sessions } = tables
-  const insert = compile(
-    queries
-      .insert(sessions)
-      .values({
-        ...rowSlots(sessions),
-        lastSeenAt: sql.placeholder('createdAt'),
-        endedAt: null,
-        endReason: null,
-      })
-      .onConflictDoNothing()
-      .returning({ touched: sessions.user }),
-  )
+  const isOnDevice = (condition: SQL) =>
+    exists(
+      queries
+        .select({ id: devices.id })
+        .from(devices)
+        .where(and(eq(devices.id, sessions.device), condition)),
+    )
+  const isOpen = and(isNull(sessions.endedAt), gt(sessions.expiresAt, slot('now')))
+  const end = (which: SQL) =>
+    compileUpdate(
+      queries,
+      sessions,
+      { endedAt: slot('now'), endReason: slot('reason') },
+      and(which, matching(sessions, 'user'), isOpen),
+    )
+  const insert = compileInsert(queries, sessions, {
+    lastSeenAt: sql.placeholder('createdAt'),
+    endedAt: null,
+    endReason: null,
+  })
   return {
     'insert-session': { bind: ({ session }) => insert(session) },
-    'touch-session': { bind: compileTouch(queries, tables), isShareable: true },
-    ...defineEnds(queries, tables),
-  }
-}
-
-function compileTouch(queries: Queries, { sessions, devices }: SessionTables) {
-  const slot = slotsOf<WriteOf<'touch-session'>>()
-  const usableDevice = queries
-    .select({ id: devices.id })
-    .from(devices)
-    .where(and(eq(devices.id, sessions.device), isNull(devices.revokedAt)))
-  return compile(
-    queries
-      .update(sessions)
-      .set({ lastSeenAt: sql`${slot('now')}` })
-      .where(
-        and(
-          eq(sessions.id, slot('id')),
-          isNull(sessions.endedAt),
-          gt(sessions.expiresAt, slot('now')),
-          exists(usableDevice),
-        ),
-      )
-      .returning({ touched: sessions.user }),
-  )
-}
-
-function defineEnds(queries: Queries, { sessions, devices }: SessionTables) {
-  const slot = slotsOf<WriteOf<'end-session'> & WriteOf<'end-other-sessions'>>()
-  const onRevokedDevice = exists(
-    queries
-      .select({ id: devices.id })
-      .from(devices)
-      .where(and(eq(devices.id, sessions.device), isNotNull(devices.revokedAt))),
-  )
-  const end = (which: SQL) =>
-    compile(
-      queries
-        .update(sessions)
-        .set({ endedAt: sql`${slot('now')}`, endReason: sql`${slot('reason')}` })
-        .where(
-          and(
-            which,
-            eq(sessions.user, slot('user')),
-            isNull(sessions.endedAt),
-            gt(sessions.expiresAt, slot('now')),
-          ),
-        )
-        .returning({ touched: sessions.user }),
-    )
-  return {
-    'end-session': { bind: end(eq(sessions.id, slot('id'))), notifies: 'sessions' },
+    'touch-session': {
+      bind: compileUpdate(
+        queries,
+        sessions,
+        { lastSeenAt: slot('now') },
+        and(matching(sessions, 'id'), isOpen, isOnDevice(isNull(devices.revokedAt))),
+      ),
+      isShareable: true,
+    },
+    'end-session': { bind: end(matching(sessions, 'id')), notifies: 'sessions' },
     'end-other-sessions': {
       bind: end(sql`${sessions.id} is distinct from ${slot('except')}`),
       isBulk: true,
       notifies: 'sessions',
     },
-    'end-sessions-of-revoked-devices': { bind: end(onRevokedDevice), isBulk: true, notifies: 'sessions' },
-  } as const
+    'end-sessions-of-revoked-devices': {
+      bind: end(isOnDevice(isNotNull(devices.revokedAt))),
+      isBulk: true,
+      notifies: 'sessions',
+    },
+  }
 }
 
 export interface SessionReads {
@@ -196,8 +167,8 @@ export interface SessionReads {
 export function prepareSessionReads(engine: Engine<SessionTables>): SessionReads {
   const { queries, guard } = engine
   const { sessions, devices } = engine.tables
-  const slot = slotsOf<{ id: Uint8Array; user: string; now: number }>()
-  const withDevice = () =>
+  const { rows, first } = readersOf(engine)
+  const selectBy = (column: 'id' | 'user') =>
     queries
       .select({
         ...getTableColumns(sessions),
@@ -208,50 +179,31 @@ export function prepareSessionReads(engine: Engine<SessionTables>): SessionReads
       })
       .from(sessions)
       .innerJoin(devices, eq(devices.id, sessions.device))
-  const byId = prepareRead(engine, withDevice().where(eq(sessions.id, slot('id'))))
-  const byUser = prepareRead(
-    engine,
-    withDevice()
-      .where(eq(sessions.user, slot('user')))
-      .orderBy(desc(sessions.createdAt), desc(sessions.id)),
-  )
-  const active = prepareRead(
-    engine,
+      .where(matching(sessions, column))
+  const isOpen = (now: number | Placeholder) => and(isNull(sessions.endedAt), gt(sessions.expiresAt, now))
+  const open = first(
     queries
       .select({ sessions: count() })
       .from(sessions)
-      .where(and(isNull(sessions.endedAt), gt(sessions.expiresAt, slot('now')))),
+      .where(isOpen(slot('now'))),
+    'now',
   )
+  const selectActive = (ids: readonly Uint8Array[], now: number) =>
+    queries
+      .select({ id: sessions.id })
+      .from(sessions)
+      .innerJoin(devices, eq(devices.id, sessions.device))
+      .where(and(inArray(sessions.id, [...ids]), isOpen(now), isNull(devices.revokedAt)))
   return {
-    findSession: async (id) => (await byId({ id }))[0],
-    listSessions: (user) => byUser({ user }),
-    countSessions: async (now) => (await active({ now }))[0]?.sessions ?? 0,
+    findSession: first(selectBy('id'), 'id'),
+    listSessions: rows(selectBy('user').orderBy(desc(sessions.createdAt), desc(sessions.id)), 'user'),
+    countSessions: async (now) => (await open(now))?.sessions ?? 0,
     listActiveSessions: (ids, now) =>
       guard(async () => {
-        const rows = await inBatches(ids, (batch) => selectActive(queries, engine.tables, batch, now))
-        return rows.map(({ id }) => id)
+        const active = await inBatches(ids, (batch) => selectActive(batch, now))
+        return active.map(({ id }) => id)
       }),
   }
-}
-
-function selectActive(
-  queries: Queries,
-  { sessions, devices }: SessionTables,
-  ids: readonly Uint8Array[],
-  now: number,
-) {
-  return queries
-    .select({ id: sessions.id })
-    .from(sessions)
-    .innerJoin(devices, eq(devices.id, sessions.device))
-    .where(
-      and(
-        inArray(sessions.id, [...ids]),
-        isNull(sessions.endedAt),
-        gt(sessions.expiresAt, now),
-        isNull(devices.revokedAt),
-      ),
-    )
 }
 
 /**
@@ -266,15 +218,14 @@ export function compileSessionPruning({ queries, tables }: Engine<SessionTables>
   const { sessions } = tables
   const slot = slotsOf<{ before: number; limit: number }>()
   return [sessions.expiresAt, sessions.endedAt].map((end) => {
+    const isOld = lt(end, slot('before'))
     const old = queries
       .select({ id: sessions.id })
       .from(sessions)
-      .where(lt(end, slot('before')))
+      .where(isOld)
       .orderBy(end)
       .limit(slot('limit'))
-    const prune = compile(
-      queries.delete(sessions).where(sql`${sessions.id} in ${old}`).returning({ touched: sessions.user }),
-    )
+    const prune = compileDelete(queries, sessions, sql`${sessions.id} in ${old}`)
     return (now, limit) => prune({ before: now - endedSessionsKept, limit })
   })
 }

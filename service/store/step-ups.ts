@@ -1,13 +1,15 @@
 /** Step-up challenges and the SOTER counters of devices' trusted environments (protocol, section 9). */
-import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, gt, isNull, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
   compileExpired,
+  compileInsert,
+  compileUpdate,
+  compileUpsert,
   type Engine,
+  matching,
   type PruneStep,
-  prepareRead,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -69,54 +71,32 @@ export type StepUpWrite =
    */
   | WriteData<'raise-soter-counter', { id: Uint8Array; counter: number; now: number }>
 
-type WriteOf<K extends StepUpWrite['kind']> = Extract<StepUpWrite, { readonly kind: K }>
-
-export function defineStepUpWrites({ queries, tables }: Engine<StepUpTables>): WriteDefinitions<StepUpWrite> {
-  const { stepUpChallenges, soterCounters } = tables
-  const consumed = slotsOf<WriteOf<'consume-step-up'>>()
-  const raised = slotsOf<WriteOf<'raise-soter-counter'>>()
-  const touched = { touched: stepUpChallenges.user }
+export function defineStepUpWrites({
+  queries,
+  tables: { stepUpChallenges, soterCounters },
+}: Engine<StepUpTables>): WriteDefinitions<StepUpWrite> {
+  const now = slotsOf<StepUpWrite>()('now')
+  const isUsable = and(
+    matching(stepUpChallenges, 'challenge', 'user', 'device', 'fingerprint'),
+    isNull(stepUpChallenges.usedAt),
+    gt(stepUpChallenges.expiresAt, now),
+  )
   return {
-    'insert-step-up': {
-      bind: compile(
-        queries
-          .insert(stepUpChallenges)
-          .values({ ...rowSlots(stepUpChallenges), usedAt: null })
-          .onConflictDoNothing()
-          .returning(touched),
-      ),
-      isShareable: true,
-    },
+    'insert-step-up': { bind: compileInsert(queries, stepUpChallenges, { usedAt: null }), isShareable: true },
     'consume-step-up': {
-      bind: compile(
-        queries
-          .update(stepUpChallenges)
-          .set({ usedAt: sql`${consumed('now')}` })
-          .where(
-            and(
-              eq(stepUpChallenges.challenge, consumed('challenge')),
-              eq(stepUpChallenges.user, consumed('user')),
-              eq(stepUpChallenges.device, consumed('device')),
-              eq(stepUpChallenges.fingerprint, consumed('fingerprint')),
-              isNull(stepUpChallenges.usedAt),
-              gt(stepUpChallenges.expiresAt, consumed('now')),
-            ),
-          )
-          .returning(touched),
-      ),
+      bind: compileUpdate(queries, stepUpChallenges, { usedAt: now }, isUsable),
       isShareable: true,
     },
     'raise-soter-counter': {
-      bind: compile(
-        queries
-          .insert(soterCounters)
-          .values({ id: raised('id'), counter: raised('counter'), updatedAt: raised('now') })
-          .onConflictDoUpdate({
-            target: soterCounters.id,
-            set: { counter: sql`excluded.counter`, updatedAt: sql`excluded.updated_at` },
-            setWhere: sql`${soterCounters.counter} < excluded.counter`,
-          })
-          .returning({ touched: soterCounters.updatedAt }),
+      bind: compileUpsert(
+        queries,
+        soterCounters,
+        { updatedAt: now },
+        {
+          key: soterCounters.id,
+          replace: ['counter', 'updatedAt'],
+          onlyIf: sql`${soterCounters.counter} < excluded.counter`,
+        },
       ),
     },
   }
@@ -129,14 +109,13 @@ export interface StepUpReads {
 
 export function prepareStepUpReads(engine: Engine<StepUpTables>): StepUpReads {
   const { stepUpChallenges } = engine.tables
-  const byChallenge = prepareRead(
-    engine,
-    engine.queries
-      .select()
-      .from(stepUpChallenges)
-      .where(eq(stepUpChallenges.challenge, sql.placeholder('challenge'))),
-  )
-  return { findStepUp: async (challenge) => (await byChallenge({ challenge }))[0] }
+  const isOne = matching(stepUpChallenges, 'challenge')
+  return {
+    findStepUp: readersOf(engine).first(
+      engine.queries.select().from(stepUpChallenges).where(isOne),
+      'challenge',
+    ),
+  }
 }
 
 export function compileStepUpPruning({ queries, tables }: Engine<StepUpTables>): readonly PruneStep[] {

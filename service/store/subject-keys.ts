@@ -1,12 +1,12 @@
 /** Subject keys: one for each person, which encrypts the details of their log entries. Deleting it shreds them. */
-import { and, eq, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
   compile,
+  compileDelete,
+  compileInsert,
   type Engine,
-  prepareRead,
-  rowSlots,
-  slotsOf,
+  matching,
+  readersOf,
   type WriteData,
   type WriteDefinitions,
 } from './engine.ts'
@@ -41,26 +41,18 @@ export function defineSubjectKeyWrites({
   tables: { subjectKeys },
   locks,
 }: Engine<SubjectKeyTables>): WriteDefinitions<SubjectKeyWrite> {
-  const slot = slotsOf<SubjectKeyRecord>()
-  const touched = { touched: subjectKeys.createdAt }
-  const isOne = eq(subjectKeys.subjectIndex, slot('subjectIndex'))
+  const isCurrent = matching(subjectKeys, 'subjectIndex', 'keyWrapped')
+  const isOne = matching(subjectKeys, 'subjectIndex')
   return {
-    'insert-subject-key': {
-      bind: compile(
-        queries.insert(subjectKeys).values(rowSlots(subjectKeys)).onConflictDoNothing().returning(touched),
-      ),
-    },
+    'insert-subject-key': { bind: compileInsert(queries, subjectKeys) },
     'lock-subject-key': {
       bind: compile(
-        queries
-          .select(touched)
-          .from(subjectKeys)
-          .where(and(isOne, eq(subjectKeys.keyWrapped, slot('keyWrapped')))),
+        queries.select({ createdAt: subjectKeys.createdAt }).from(subjectKeys).where(isCurrent),
         locks.keyShare,
       ),
       isShareable: true,
     },
-    'delete-subject-key': { bind: compile(queries.delete(subjectKeys).where(isOne).returning(touched)) },
+    'delete-subject-key': { bind: compileDelete(queries, subjectKeys, isOne) },
   }
 }
 
@@ -70,12 +62,7 @@ export interface SubjectKeyReads {
 
 export function prepareSubjectKeyReads(engine: Engine<SubjectKeyTables>): SubjectKeyReads {
   const { subjectKeys } = engine.tables
-  const rows = prepareRead(
-    engine,
-    engine.queries
-      .select()
-      .from(subjectKeys)
-      .where(eq(subjectKeys.subjectIndex, sql.placeholder('subjectIndex'))),
-  )
-  return { findSubjectKey: async (subjectIndex) => (await rows({ subjectIndex }))[0] }
+  const isOne = matching(subjectKeys, 'subjectIndex')
+  const select = engine.queries.select().from(subjectKeys).where(isOne)
+  return { findSubjectKey: readersOf(engine).first(select, 'subjectIndex') }
 }

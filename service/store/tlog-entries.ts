@@ -22,12 +22,13 @@ import {
 import type { LeafResult } from 'miniseal-protocol/tlog/audit-leaf'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
   type Engine,
+  matching,
   type PruneStep,
-  prepareRead,
-  type Queries,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -170,87 +171,44 @@ const redacted = {
 }
 
 /** Entries of a user, and those of a device that were written before its user was known. */
-function isAbout(
-  { userBlindIndex, deviceBlindIndex }: EntryTables['tlogPending'] | EntryTables['tlogEntries'],
-  blindIndex: SQL,
-): SQL | undefined {
+function isAbout({
+  userBlindIndex,
+  deviceBlindIndex,
+}: EntryTables['tlogPending'] | EntryTables['tlogEntries']): SQL | undefined {
+  const blindIndex = sql.placeholder('blindIndex')
   return or(eq(userBlindIndex, blindIndex), and(eq(deviceBlindIndex, blindIndex), isNull(userBlindIndex)))
 }
 
-export function defineEntryWrites({ queries, tables }: Engine<EntryTables>): WriteDefinitions<EntryWrite> {
-  const { tlogPending, tlogEntries, tlogIntents } = tables
-  const slot = slotsOf<IntentRecord>()
-  const insertPending = compile(
-    queries
-      .insert(tlogPending)
-      .values(rowSlots(tlogPending))
-      .onConflictDoNothing()
-      .returning({ touched: tlogPending.at }),
-  )
-  const insertEntry = compile(
-    queries
-      .insert(tlogEntries)
-      .values(rowSlots(tlogEntries))
-      .onConflictDoNothing()
-      .returning({ touched: tlogEntries.at }),
-  )
-  const touched = { touched: tlogIntents.startedAt }
-  const insertIntent = compile(
-    queries.insert(tlogIntents).values(rowSlots(tlogIntents)).onConflictDoNothing().returning(touched),
-  )
-  const isIntent = eq(tlogIntents.id, slot('id'))
+export function defineEntryWrites({
+  queries,
+  tables: { tlogPending, tlogEntries, tlogIntents },
+}: Engine<EntryTables>): WriteDefinitions<EntryWrite> {
+  const slot = slotsOf<EntryWrite>()
+  const insertPending = compileInsert(queries, tlogPending)
+  const insertEntry = compileInsert(queries, tlogEntries)
+  const insertIntent = compileInsert(queries, tlogIntents)
+  const hasUser = eq(tlogIntents.userBlindIndex, slot('blindIndex'))
+  const { globalIndex } = tlogEntries
+  const about = queries.select({ globalIndex }).from(tlogEntries).where(isAbout(tlogEntries))
+  const some = sql`${globalIndex} in ${about.limit(slot('limit'))}`
   return {
     'insert-pending-entry': { bind: ({ entry }) => insertPending(entry), isShareable: true },
     'insert-log-entry': { bind: ({ entry }) => insertEntry(entry) },
     'insert-intent': { bind: ({ intent }) => insertIntent(intent), isShareable: true },
     'delete-intent': {
-      bind: compile(queries.delete(tlogIntents).where(isIntent).returning(touched)),
+      bind: compileDelete(queries, tlogIntents, matching(tlogIntents, 'id')),
       isShareable: true,
     },
-    ...defineRedactions(queries, tables),
-  }
-}
-
-function defineRedactions(queries: Queries, { tlogPending, tlogEntries, tlogIntents }: EntryTables) {
-  const slot = slotsOf<{ blindIndex: Uint8Array; limit: number }>()
-  const blindIndex = sql`${slot('blindIndex')}`
-  const some = queries
-    .select({ globalIndex: tlogEntries.globalIndex })
-    .from(tlogEntries)
-    .where(isAbout(tlogEntries, blindIndex))
-    .limit(slot('limit'))
-  return {
     'redact-intents': {
-      bind: compile(
-        queries
-          .update(tlogIntents)
-          .set({ userBlindIndex: null })
-          .where(eq(tlogIntents.userBlindIndex, slot('blindIndex')))
-          .returning({ touched: tlogIntents.startedAt }),
-      ),
+      bind: compileUpdate(queries, tlogIntents, { userBlindIndex: null }, hasUser),
       isBulk: true,
     },
     'redact-pending-entries': {
-      bind: compile(
-        queries
-          .update(tlogPending)
-          .set(redacted)
-          .where(isAbout(tlogPending, blindIndex))
-          .returning({ touched: tlogPending.at }),
-      ),
+      bind: compileUpdate(queries, tlogPending, redacted, isAbout(tlogPending)),
       isBulk: true,
     },
-    'redact-entries': {
-      bind: compile(
-        queries
-          .update(tlogEntries)
-          .set(redacted)
-          .where(sql`${tlogEntries.globalIndex} in ${some}`)
-          .returning({ touched: tlogEntries.at }),
-      ),
-      isBulk: true,
-    },
-  } as const
+    'redact-entries': { bind: compileUpdate(queries, tlogEntries, redacted, some), isBulk: true },
+  }
 }
 
 export interface IndexedLeaf {
@@ -282,105 +240,66 @@ export interface EntryReads {
 }
 
 export function prepareEntryReads(engine: Engine<EntryTables>): EntryReads {
-  return { ...prepareSequencedReads(engine), ...preparePendingReads(engine), ...prepareIntentReads(engine) }
+  return { ...prepareSequencedReads(engine), ...preparePendingReads(engine) }
 }
 
 function prepareSequencedReads(engine: Engine<EntryTables>) {
   const { queries } = engine
   const { tlogEntries } = engine.tables
-  const { globalIndex, id, hash, leaf } = tlogEntries
+  const { globalIndex, leaf } = tlogEntries
+  const { rows, first } = readersOf(engine)
   const slot = sql.placeholder
-  const entries = () => queries.select(getTableColumns(tlogEntries)).from(tlogEntries)
+  const findBy = (key: 'globalIndex' | 'id' | 'hash') =>
+    first(
+      queries.select(getTableColumns(tlogEntries)).from(tlogEntries).where(matching(tlogEntries, key)),
+      key,
+    )
   const isInRange = and(gte(globalIndex, slot('from')), lt(globalIndex, slot('end')))
-  const byIndex = prepareRead(engine, entries().where(eq(globalIndex, slot('globalIndex'))))
-  const byId = prepareRead(engine, entries().where(eq(id, slot('id'))))
-  const byHash = prepareRead(engine, entries().where(eq(hash, slot('hash'))))
-  const range = prepareRead(engine, entries().where(isInRange).orderBy(asc(globalIndex)).limit(slot('limit')))
-  const leaves = prepareRead(
-    engine,
-    queries
-      .select({ globalIndex, leaf })
-      .from(tlogEntries)
-      .where(isInRange)
-      .orderBy(asc(globalIndex))
-      .limit(slot('limit')),
-  )
-  const about = prepareRead(
-    engine,
-    queries
-      .select({ globalIndex })
-      .from(tlogEntries)
-      .where(isAbout(tlogEntries, sql`${slot('blindIndex')}`))
-      .limit(1),
-  )
+  const entries = queries.select(getTableColumns(tlogEntries)).from(tlogEntries).where(isInRange)
+  const leaves = queries.select({ globalIndex, leaf }).from(tlogEntries).where(isInRange)
+  const limit = slot('limit')
+  const about = queries.select({ globalIndex }).from(tlogEntries).where(isAbout(tlogEntries)).limit(1)
+  const findAbout = first(about, 'blindIndex')
   return {
-    findLogEntry: async (globalIndex: number) => (await byIndex({ globalIndex }))[0],
-    findLogEntryById: async (id: Uint8Array) => (await byId({ id }))[0],
-    findLogEntryByHash: async (hash: Uint8Array) => (await byHash({ hash }))[0],
-    listLogEntries: (from: number, end: number, limit: number) => range({ from, end, limit }),
-    listLeaves: (from: number, end: number, limit: number) => leaves({ from, end, limit }),
-    hasEntriesWith: async (blindIndex: Uint8Array) => (await about({ blindIndex })).length > 0,
+    findLogEntry: findBy('globalIndex'),
+    findLogEntryById: findBy('id'),
+    findLogEntryByHash: findBy('hash'),
+    listLogEntries: rows(entries.orderBy(asc(globalIndex)).limit(limit), 'from', 'end', 'limit'),
+    listLeaves: rows(leaves.orderBy(asc(globalIndex)).limit(limit), 'from', 'end', 'limit'),
+    hasEntriesWith: async (blindIndex: Uint8Array) => (await findAbout(blindIndex)) !== undefined,
   }
 }
 
 function preparePendingReads(engine: Engine<EntryTables>) {
   const { queries } = engine
-  const { tlogPending } = engine.tables
-  const slot = sql.placeholder
-  const byKey = (column: typeof tlogPending.id | typeof tlogPending.hash) =>
-    prepareRead(
-      engine,
-      queries
-        .select()
-        .from(tlogPending)
-        .where(eq(column, slot('key'))),
-    )
-  const byId = byKey(tlogPending.id)
-  const byHash = byKey(tlogPending.hash)
-  const oldest = prepareRead(
-    engine,
-    queries.select().from(tlogPending).orderBy(asc(tlogPending.id)).limit(slot('limit')),
-  )
-  const total = prepareRead(engine, queries.select({ entries: count() }).from(tlogPending))
-  const any = prepareRead(engine, queries.select({ id: tlogPending.id }).from(tlogPending).limit(1))
+  const { tlogPending, tlogIntents } = engine.tables
+  const { rows, first } = readersOf(engine)
+  const limit = sql.placeholder('limit')
+  const pending = () => queries.select().from(tlogPending)
+  const byId = first(pending().where(matching(tlogPending, 'id')), 'id')
+  const byHash = first(pending().where(matching(tlogPending, 'hash')), 'hash')
+  const total = first(queries.select({ entries: count() }).from(tlogPending))
+  const any = first(queries.select({ id: tlogPending.id }).from(tlogPending).limit(1))
+  const isOld = lt(tlogIntents.startedAt, sql.placeholder('before'))
+  const intents = queries.select().from(tlogIntents).where(isOld)
+  const byAge = [asc(tlogIntents.startedAt), asc(tlogIntents.id)]
   return {
-    findPending: async (key: Uint8Array) => (await (key.length === 16 ? byId : byHash)({ key }))[0],
-    listPending: (limit: number) => oldest({ limit }),
-    countPending: async () => (await total())[0]?.entries ?? 0,
-    hasPending: async () => (await any()).length > 0,
+    findPending: (key: Uint8Array) => (key.length === 16 ? byId : byHash)(key),
+    listPending: rows(pending().orderBy(asc(tlogPending.id)).limit(limit), 'limit'),
+    countPending: async () => (await total())?.entries ?? 0,
+    hasPending: async () => (await any()) !== undefined,
+    listIntents: rows(intents.orderBy(...byAge).limit(limit), 'before', 'limit'),
   }
-}
-
-function prepareIntentReads(engine: Engine<EntryTables>) {
-  const { tlogIntents } = engine.tables
-  const intents = prepareRead(
-    engine,
-    engine.queries
-      .select()
-      .from(tlogIntents)
-      .where(lt(tlogIntents.startedAt, sql.placeholder('before')))
-      .orderBy(asc(tlogIntents.startedAt), asc(tlogIntents.id))
-      .limit(sql.placeholder('limit')),
-  )
-  return { listIntents: (before: number, limit: number) => intents({ before, limit }) }
 }
 
 /** Expired details are erased with the blind indexes. The leaf stays. */
 export function compileDetailPruning({ queries, tables }: Engine<EntryTables>): readonly PruneStep[] {
   const { tlogEntries } = tables
+  const { globalIndex, detail, detailExpiresAt } = tlogEntries
   const slot = slotsOf<{ before: number; limit: number }>()
-  const expired = queries
-    .select({ globalIndex: tlogEntries.globalIndex })
-    .from(tlogEntries)
-    .where(and(lt(tlogEntries.detailExpiresAt, slot('before')), isNotNull(tlogEntries.detail)))
-    .orderBy(asc(tlogEntries.detailExpiresAt))
-    .limit(slot('limit'))
-  const prune = compile(
-    queries
-      .update(tlogEntries)
-      .set(redacted)
-      .where(sql`${tlogEntries.globalIndex} in ${expired}`)
-      .returning({ touched: tlogEntries.at }),
-  )
+  const isExpired = and(lt(detailExpiresAt, slot('before')), isNotNull(detail))
+  const expired = queries.select({ globalIndex }).from(tlogEntries).where(isExpired)
+  const some = sql`${globalIndex} in ${expired.orderBy(asc(detailExpiresAt)).limit(slot('limit'))}`
+  const prune = compileUpdate(queries, tlogEntries, redacted, some)
   return [(now, limit) => prune({ before: now, limit })]
 }

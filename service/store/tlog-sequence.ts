@@ -11,10 +11,12 @@ import {
   type BoundStatement,
   type Compiled,
   compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
   type Engine,
+  matching,
   type Queries,
-  rowSlots,
-  slotsOf,
 } from './engine.ts'
 import { type AuthenticatedPendingEntry, type EntryTables, globalIndexOf } from './tlog-entries.ts'
 import type { LogState, TileRecord, TreeTables } from './tlog-tree.ts'
@@ -237,13 +239,7 @@ function compileLocks({ queries, tables, locks }: Engine<EntryTables & TreeTable
     newestLog: compile(
       queries.select({ log: tlogStates.log }).from(tlogStates).orderBy(desc(tlogStates.log)).limit(1),
     )({}),
-    lockState: compile(
-      queries
-        .select()
-        .from(tlogStates)
-        .where(eq(tlogStates.log, slot('log'))),
-      locks.update,
-    ),
+    lockState: compile(queries.select().from(tlogStates).where(matching(tlogStates, 'log')), locks.update),
     lockPending: compile(
       queries.select({ id, hash, leaf, mac }).from(tlogPending).orderBy(asc(id)).limit(slot('limit')),
       locks.update,
@@ -252,7 +248,7 @@ function compileLocks({ queries, tables, locks }: Engine<EntryTables & TreeTable
       queries
         .select()
         .from(tlogTiles)
-        .where(and(eq(tlogTiles.log, slot('log')), or(...isEdge))),
+        .where(and(matching(tlogTiles, 'log'), or(...isEdge))),
     ),
   }
 }
@@ -306,38 +302,23 @@ function compileMoves({ queries, tables }: Engine<EntryTables & TreeTables>) {
           .returning({ touched: counts.hour }),
       ),
     ),
-    removePending: once((ids) =>
-      compile(queries.delete(tlogPending).where(isChosen(ids)).returning({ touched: tlogPending.at })),
-    ),
+    removePending: once((ids) => compileDelete(queries, tlogPending, isChosen(ids))),
   }
 }
 
 function compileGrowth(queries: Queries, { tlogTiles, tlogStates }: TreeTables) {
-  const tile = slotsOf<TileRecord & { bytesBefore: number }>()
-  const state = slotsOf<LogState & { sizeBefore: number; rootBefore: Uint8Array }>()
-  const { log, level, index, hashes } = tlogTiles
-  const isTile = and(eq(log, tile('log')), eq(level, tile('level')), eq(index, tile('index')))
+  const isTile = matching(tlogTiles, 'log', 'level', 'index')
+  const isShorter = sql`length(${tlogTiles.hashes}) = ${slot('bytesBefore')}`
   const isUnchanged = and(
-    eq(tlogStates.log, state('log')),
-    eq(tlogStates.size, state('sizeBefore')),
-    eq(tlogStates.root, state('rootBefore')),
+    matching(tlogStates, 'log'),
+    eq(tlogStates.size, slot('sizeBefore')),
+    eq(tlogStates.root, slot('rootBefore')),
   )
+  const grown = { size: slot('size'), root: slot('root'), mac: slot('mac') }
   return {
-    insertTile: compile(queries.insert(tlogTiles).values(rowSlots(tlogTiles)).returning({ touched: log })),
-    growTile: compile(
-      queries
-        .update(tlogTiles)
-        .set({ hashes: sql`${tile('hashes')}` })
-        .where(and(isTile, sql`length(${hashes}) = ${tile('bytesBefore')}`))
-        .returning({ touched: log }),
-    ),
-    growState: compile(
-      queries
-        .update(tlogStates)
-        .set({ size: sql`${state('size')}`, root: sql`${state('root')}`, mac: sql`${state('mac')}` })
-        .where(isUnchanged)
-        .returning({ touched: tlogStates.log }),
-    ),
+    insertTile: compileInsert(queries, tlogTiles),
+    growTile: compileUpdate(queries, tlogTiles, { hashes: slot('hashes') }, and(isTile, isShorter)),
+    growState: compileUpdate(queries, tlogStates, grown, isUnchanged),
   }
 }
 

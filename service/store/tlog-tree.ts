@@ -2,11 +2,14 @@
 import { and, asc, count, desc, eq, gte, isNotNull, isNull, lt, max, ne, type SQL, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileDelete,
+  compileInsert,
+  compileUpdate,
+  compileUpsert,
   type Engine,
-  prepareRead,
+  matching,
   type Queries,
-  rowSlots,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -134,117 +137,56 @@ export type TreeWrite =
   /** Inserts, or replaces the progress of the witness. */
   | WriteData<'upsert-witness', { witness: WitnessRecord }>
 
-type WriteOf<K extends TreeWrite['kind']> = Extract<TreeWrite, { readonly kind: K }>
+const slot = slotsOf<TreeWrite>()
 
 export function defineTreeWrites({ queries, tables }: Engine<TreeTables>): WriteDefinitions<TreeWrite> {
+  const { tlogStates, tlogTiles, tlogHourlyCounts, tlogWitnesses } = tables
+  const insertState = compileInsert(queries, tlogStates)
+  const insertTile = compileInsert(queries, tlogTiles)
+  const addCount = compileAddCount(queries, tlogHourlyCounts)
+  const upsertWitness = compileUpsert(
+    queries,
+    tlogWitnesses,
+    {},
+    { key: tlogWitnesses.name, replace: ['log', 'size', 'cosignedAt', 'triedAt', 'failure'] },
+  )
+  const isTree = matching(tlogStates, 'log', 'size', 'root')
   return {
-    ...defineStateWrites(queries, tables),
+    'lock-log-state': { bind: compileUpdate(queries, tlogStates, { size: sql`${tlogStates.size}` }, isTree) },
+    'insert-log-state': { bind: ({ state }) => insertState(state) },
+    'insert-tile': { bind: ({ tile }) => insertTile(tile) },
+    'add-hour-count': { bind: ({ count }) => addCount(count) },
     ...defineCheckpointWrites(queries, tables),
-    ...defineWitnessWrites(queries, tables),
+    'upsert-witness': { bind: ({ witness }) => upsertWitness(witness) },
   }
 }
 
-function defineStateWrites(queries: Queries, { tlogStates, tlogTiles, tlogHourlyCounts }: TreeTables) {
-  const slot = slotsOf<LogState>()
-  const touched = { touched: tlogStates.log }
-  const isTree = and(
-    eq(tlogStates.log, slot('log')),
-    eq(tlogStates.size, slot('size')),
-    eq(tlogStates.root, slot('root')),
-  )
-  const insertState = compile(
-    queries.insert(tlogStates).values(rowSlots(tlogStates)).onConflictDoNothing().returning(touched),
-  )
-  const insertTile = compile(
-    queries
-      .insert(tlogTiles)
-      .values(rowSlots(tlogTiles))
-      .onConflictDoNothing()
-      .returning({ touched: tlogTiles.log }),
-  )
-  const { hour, kind, result, code, entries } = tlogHourlyCounts
-  const addCount = compile(
-    queries
-      .insert(tlogHourlyCounts)
-      .values(rowSlots(tlogHourlyCounts))
-      .onConflictDoUpdate({
-        target: [hour, kind, result, code],
-        set: { entries: sql`${entries} + excluded.entries` },
-      })
-      .returning({ touched: hour }),
-  )
-  return {
-    'lock-log-state': {
-      bind: compile(
-        queries
-          .update(tlogStates)
-          .set({ size: sql`${tlogStates.size}` })
-          .where(isTree)
-          .returning(touched),
-      ),
-    },
-    'insert-log-state': { bind: ({ state }: WriteOf<'insert-log-state'>) => insertState(state) },
-    'insert-tile': { bind: ({ tile }: WriteOf<'insert-tile'>) => insertTile(tile) },
-    'add-hour-count': { bind: ({ count }: WriteOf<'add-hour-count'>) => addCount(count) },
-  }
+function compileAddCount(queries: Queries, counts: TreeTables['tlogHourlyCounts']) {
+  const { hour, kind, result, code, entries } = counts
+  const set = { entries: sql`${entries} + excluded.entries` }
+  return compileUpsert(queries, counts, {}, { key: [hour, kind, result, code], set })
 }
 
 function defineCheckpointWrites(queries: Queries, { tlogCheckpoints }: TreeTables) {
-  const { log, size, signedAt, cosignatures, timestampToken } = tlogCheckpoints
-  const slot = slotsOf<
-    WriteOf<'reissue-checkpoint'> & WriteOf<'replace-cosignatures'> & WriteOf<'set-timestamp'>
-  >()
-  const touched = { touched: size }
-  const isOne = and(eq(log, slot('log')), eq(size, slot('size')))
-  const update = (values: Record<string, SQL | number>, condition: SQL) =>
-    compile(queries.update(tlogCheckpoints).set(values).where(and(isOne, condition)).returning(touched))
-  const isUnchanged = and(isOne, eq(signedAt, slot('signedAt')), isNull(timestampToken))
+  const { signedAt, cosignatures, timestampToken } = tlogCheckpoints
+  const isOne = matching(tlogCheckpoints, 'log', 'size')
+  const update = (values: Parameters<typeof compileUpdate<typeof tlogCheckpoints>>[2], condition: SQL) =>
+    compileUpdate(queries, tlogCheckpoints, values, and(isOne, condition))
+  const isUnchanged = and(isOne, matching(tlogCheckpoints, 'signedAt'), isNull(timestampToken))
   return {
     'insert-checkpoint': {
-      bind: compile(
-        queries
-          .insert(tlogCheckpoints)
-          .values({ ...rowSlots(tlogCheckpoints), cosignatures: '', timestampToken: null })
-          .onConflictDoNothing()
-          .returning(touched),
-      ),
+      bind: compileInsert(queries, tlogCheckpoints, { cosignatures: '', timestampToken: null }),
     },
     'reissue-checkpoint': {
-      bind: update(
-        { signedAt: sql`${slot('signedAt')}`, note: sql`${slot('note')}` },
-        eq(signedAt, slot('signedBefore')),
-      ),
+      bind: update({ signedAt: slot('signedAt'), note: slot('note') }, eq(signedAt, slot('signedBefore'))),
     },
     'request-checkpoint-reissue': { bind: update({ signedAt: 0 }, ne(signedAt, 0)) },
     'replace-cosignatures': {
-      bind: update({ cosignatures: sql`${slot('to')}` }, eq(cosignatures, slot('from'))),
+      bind: update({ cosignatures: slot('to') }, eq(cosignatures, slot('from'))),
     },
-    'delete-checkpoint': {
-      bind: compile(queries.delete(tlogCheckpoints).where(isUnchanged).returning(touched)),
-      isBulk: true,
-    },
-    'set-timestamp': { bind: update({ timestampToken: sql`${slot('token')}` }, isNull(timestampToken)) },
+    'delete-checkpoint': { bind: compileDelete(queries, tlogCheckpoints, isUnchanged), isBulk: true },
+    'set-timestamp': { bind: update({ timestampToken: slot('token') }, isNull(timestampToken)) },
   } as const
-}
-
-function defineWitnessWrites(queries: Queries, { tlogWitnesses }: TreeTables) {
-  const upsert = compile(
-    queries
-      .insert(tlogWitnesses)
-      .values(rowSlots(tlogWitnesses))
-      .onConflictDoUpdate({
-        target: tlogWitnesses.name,
-        set: {
-          log: sql`excluded.log`,
-          size: sql`excluded.size`,
-          cosignedAt: sql`excluded.cosigned_at`,
-          triedAt: sql`excluded.tried_at`,
-          failure: sql`excluded.failure`,
-        },
-      })
-      .returning({ touched: tlogWitnesses.name }),
-  )
-  return { 'upsert-witness': { bind: ({ witness }: WriteOf<'upsert-witness'>) => upsert(witness) } }
 }
 
 export interface TreeReads {
@@ -270,98 +212,60 @@ export interface TreeReads {
 }
 
 export function prepareTreeReads(engine: Engine<TreeTables>): TreeReads {
-  return { ...prepareStateReads(engine), ...prepareCheckpointReads(engine), ...prepareCountReads(engine) }
-}
-
-function prepareStateReads(engine: Engine<TreeTables>) {
   const { queries } = engine
-  const { tlogStates, tlogTiles, tlogWitnesses } = engine.tables
-  const slot = slotsOf<TileRecord>()
+  const { tlogStates, tlogTiles, tlogWitnesses, tlogHourlyCounts } = engine.tables
+  const { rows, first } = readersOf(engine)
   const states = () => queries.select().from(tlogStates)
-  const newest = prepareRead(engine, states().orderBy(desc(tlogStates.log)).limit(1))
-  const all = prepareRead(engine, states().orderBy(asc(tlogStates.log)))
-  const isTile = and(
-    eq(tlogTiles.log, slot('log')),
-    eq(tlogTiles.level, slot('level')),
-    eq(tlogTiles.index, slot('index')),
-  )
-  const tile = prepareRead(engine, queries.select().from(tlogTiles).where(isTile))
-  const tiles = prepareRead(
-    engine,
-    queries
-      .select({ tiles: count() })
-      .from(tlogTiles)
-      .where(eq(tlogTiles.log, slot('log'))),
-  )
-  const witnesses = prepareRead(engine, queries.select().from(tlogWitnesses).orderBy(asc(tlogWitnesses.name)))
+  const isTile = matching(tlogTiles, 'log', 'level', 'index')
+  const isOfLog = matching(tlogTiles, 'log')
+  const tiles = first(queries.select({ tiles: count() }).from(tlogTiles).where(isOfLog), 'log')
+  const { hour, kind, result, code } = tlogHourlyCounts
+  const isInRange = and(gte(hour, sql.placeholder('from')), lt(hour, sql.placeholder('until')))
+  const counts = queries.select().from(tlogHourlyCounts).where(isInRange)
+  const inOrder = [asc(hour), asc(kind), asc(result), asc(code)]
+  const page = rows(counts.orderBy(...inOrder).limit(countsPerPage), 'from', 'until')
   return {
-    findLogState: async () => (await newest())[0],
-    listLogStates: () => all(),
-    findTile: async (log: number, level: number, index: number) => (await tile({ log, level, index }))[0],
-    countTiles: async (log: number) => (await tiles({ log }))[0]?.tiles ?? 0,
-    listWitnesses: () => witnesses(),
+    findLogState: first(states().orderBy(desc(tlogStates.log)).limit(1)),
+    listLogStates: rows(states().orderBy(asc(tlogStates.log))),
+    findTile: first(queries.select().from(tlogTiles).where(isTile), 'log', 'level', 'index'),
+    countTiles: async (log) => (await tiles(log))?.tiles ?? 0,
+    listWitnesses: rows(queries.select().from(tlogWitnesses).orderBy(asc(tlogWitnesses.name))),
+    streamHourlyCounts: (from, until) => wholeHours((next) => page(next, until), from),
+    ...prepareCheckpointReads(engine),
   }
 }
 
 function prepareCheckpointReads(engine: Engine<TreeTables>) {
   const { queries } = engine
   const { tlogCheckpoints } = engine.tables
-  const { log, size, signedAt, timestampToken } = tlogCheckpoints
-  const slot = slotsOf<{ log: number; size: number; limit: number }>()
+  const { size, signedAt, timestampToken } = tlogCheckpoints
+  const { rows, first } = readersOf(engine)
+  const slot = sql.placeholder
   const select = (condition?: SQL) =>
     queries
       .select()
       .from(tlogCheckpoints)
-      .where(and(eq(log, slot('log')), condition))
-  const bySize = prepareRead(engine, select(eq(size, slot('size'))))
-  const latest = prepareRead(engine, select().orderBy(desc(size)).limit(1))
-  const below = prepareRead(
-    engine,
-    select(lt(size, slot('size')))
-      .orderBy(desc(size))
-      .limit(slot('limit')),
-  )
-  const from = prepareRead(
-    engine,
-    select(gte(size, slot('size')))
-      .orderBy(asc(size))
-      .limit(slot('limit')),
-  )
-  const timestamped = prepareRead(
-    engine,
+      .where(and(matching(tlogCheckpoints, 'log'), condition))
+  const below = select(lt(size, slot('size'))).orderBy(desc(size))
+  const from = select(gte(size, slot('size'))).orderBy(asc(size))
+  const isTimestamped = isNotNull(timestampToken)
+  const timestamped = first(
     queries
       .select({ at: max(signedAt) })
       .from(tlogCheckpoints)
-      .where(isNotNull(timestampToken)),
+      .where(isTimestamped),
   )
   return {
-    findCheckpoint: async (log: number, size: number) => (await bySize({ log, size }))[0],
-    findLatestCheckpoint: async (log: number) => (await latest({ log }))[0],
-    listCheckpoints: (log: number, size: number, limit: number) => below({ log, size, limit }),
-    listCheckpointsFrom: (log: number, size: number, limit: number) => from({ log, size, limit }),
-    findLastTimestamped: async () => (await timestamped())[0]?.at ?? undefined,
+    findCheckpoint: first(select(matching(tlogCheckpoints, 'size')), 'log', 'size'),
+    findLatestCheckpoint: first(select().orderBy(desc(size)).limit(1), 'log'),
+    listCheckpoints: rows(below.limit(slot('limit')), 'log', 'size', 'limit'),
+    listCheckpointsFrom: rows(from.limit(slot('limit')), 'log', 'size', 'limit'),
+    findLastTimestamped: async () => (await timestamped())?.at ?? undefined,
   }
 }
 
 /** More than one hour can have: every kind with every result and code that it can have. */
 const countsPerPage = 2_000
-
-function prepareCountReads(engine: Engine<TreeTables>) {
-  const { hour, kind, result, code } = engine.tables.tlogHourlyCounts
-  const page = prepareRead(
-    engine,
-    engine.queries
-      .select()
-      .from(engine.tables.tlogHourlyCounts)
-      .where(and(gte(hour, sql.placeholder('from')), lt(hour, sql.placeholder('until'))))
-      .orderBy(asc(hour), asc(kind), asc(result), asc(code))
-      .limit(countsPerPage),
-  )
-  return {
-    streamHourlyCounts: (from: number, until: number) =>
-      wholeHours((next) => page({ from: next, until }), from),
-  }
-}
 
 /** Each page ends with a whole hour, so that the next one begins with another. */
 async function* wholeHours(

@@ -2,10 +2,12 @@
 import { and, desc, eq, exists, gt, isNull, lt, or, sql } from 'drizzle-orm'
 import {
   type ColumnKit,
-  compile,
+  compileUpdate,
+  compileUpsert,
   type Engine,
-  prepareRead,
+  matching,
   type Queries,
+  readersOf,
   slotsOf,
   type WriteData,
   type WriteDefinitions,
@@ -88,139 +90,84 @@ export type UserWrite =
   /** Bulk. Erases name and platform of all devices of a user. */
   | WriteData<'redact-device-names', { user: string }>
 
-type WriteOf<K extends UserWrite['kind']> = Extract<UserWrite, { readonly kind: K }>
+const slot = slotsOf<UserWrite>()
 
 export function defineUserWrites({ queries, tables }: Engine<UserTables>): WriteDefinitions<UserWrite> {
-  const upsertDevice = compileUpsertDevice(queries, tables)
-  return {
-    'upsert-user': { bind: compileUpsertUser(queries, tables) },
-    'redact-user': { bind: compileRedactUser(queries, tables) },
-    'admit-device': { bind: compileAdmitDevice(queries, tables) },
-    'upsert-device': {
-      bind: (write) => upsertDevice({ ...write, platform: write.platform ?? null }),
+  const { users, devices } = tables
+  const now = slot('now')
+  const empty = sql`${new Uint8Array(0)}`
+  const upsertDevice = compileUpsert(
+    queries,
+    devices,
+    { name: null, createdAt: now, lastSeenAt: now, revokedAt: null },
+    {
+      key: devices.id,
+      replace: ['lastSeenAt'],
+      set: { platform: sql`coalesce(excluded.platform, ${devices.platform})` },
+      onlyIf: sql`${devices.user} = excluded.user_id and ${devices.publicKey} = excluded.public_key
+        and ${devices.revokedAt} is null`,
     },
+  )
+  return {
+    'upsert-user': {
+      bind: compileUpsert(
+        queries,
+        users,
+        { createdAt: now, updatedAt: now },
+        {
+          key: users.id,
+          replace: ['openidWrapped', 'sessionKeyWrapped', 'updatedAt'],
+          onlyIf: sql`${users.app} = excluded.app`,
+        },
+      ),
+    },
+    'redact-user': {
+      bind: compileUpdate(
+        queries,
+        users,
+        { openidWrapped: empty, sessionKeyWrapped: empty, updatedAt: now },
+        matching(users, 'id'),
+      ),
+    },
+    'admit-device': { bind: compileAdmitDevice(queries, tables) },
+    'upsert-device': { bind: (write) => upsertDevice({ ...write, platform: write.platform ?? null }) },
     ...defineDeviceChanges(queries, tables),
   }
 }
 
-function compileUpsertUser(queries: Queries, { users }: UserTables) {
-  const slot = slotsOf<WriteOf<'upsert-user'>>()
-  return compile(
-    queries
-      .insert(users)
-      .values({
-        id: slot('id'),
-        app: slot('app'),
-        openidWrapped: slot('openidWrapped'),
-        sessionKeyWrapped: slot('sessionKeyWrapped'),
-        createdAt: slot('now'),
-        updatedAt: slot('now'),
-      })
-      .onConflictDoUpdate({
-        target: users.id,
-        set: {
-          openidWrapped: sql`excluded.openid_wrapped`,
-          sessionKeyWrapped: sql`excluded.session_key_wrapped`,
-          updatedAt: sql`excluded.updated_at`,
-        },
-        setWhere: sql`${users.app} = excluded.app`,
-      })
-      .returning({ touched: users.id }),
-  )
-}
-
-function compileRedactUser(queries: Queries, { users }: UserTables) {
-  const slot = slotsOf<WriteOf<'redact-user'>>()
-  const empty = sql`${new Uint8Array(0)}`
-  return compile(
-    queries
-      .update(users)
-      .set({ openidWrapped: empty, sessionKeyWrapped: empty, updatedAt: sql`${slot('now')}` })
-      .where(eq(users.id, slot('id')))
-      .returning({ touched: users.id }),
-  )
-}
-
 /** Updates the user's row without changing it: the device count is read while the transaction holds that row's lock. */
 function compileAdmitDevice(queries: Queries, { users, devices }: UserTables) {
-  const slot = slotsOf<WriteOf<'admit-device'>>()
   const known = queries
     .select({ id: devices.id })
     .from(devices)
     .where(eq(devices.id, slot('device')))
   const inUse = and(
-    eq(devices.user, slot('user')),
+    matching(devices, 'user'),
     isNull(devices.revokedAt),
     gt(devices.lastSeenAt, slot('seenAfter')),
   )
   const count = sql`(select count(*) from ${devices} where ${inUse})`
-  return compile(
-    queries
-      .update(users)
-      .set({ updatedAt: sql`${users.updatedAt}` })
-      .where(and(eq(users.id, slot('user')), or(exists(known), lt(count, slot('limit')))))
-      .returning({ touched: users.id }),
-  )
-}
-
-function compileUpsertDevice(queries: Queries, { devices }: UserTables) {
-  const slot = slotsOf<WriteOf<'upsert-device'>>()
-  return compile(
-    queries
-      .insert(devices)
-      .values({
-        id: slot('id'),
-        user: slot('user'),
-        publicKey: slot('publicKey'),
-        platform: slot('platform'),
-        createdAt: slot('now'),
-        lastSeenAt: slot('now'),
-      })
-      .onConflictDoUpdate({
-        target: devices.id,
-        set: {
-          lastSeenAt: sql`excluded.last_seen_at`,
-          platform: sql`coalesce(excluded.platform, ${devices.platform})`,
-        },
-        setWhere: sql`${devices.user} = excluded.user_id and ${devices.publicKey} = excluded.public_key
-            and ${devices.revokedAt} is null`,
-      })
-      .returning({ touched: devices.id }),
-  )
+  const isUser = eq(users.id, slot('user'))
+  const isAdmitted = or(exists(known), lt(count, slot('limit')))
+  return compileUpdate(queries, users, { updatedAt: sql`${users.updatedAt}` }, and(isUser, isAdmitted))
 }
 
 function defineDeviceChanges(queries: Queries, { devices }: UserTables) {
-  const one = slotsOf<WriteOf<'rename-device'> & WriteOf<'revoke-device'>>()
-  const many = slotsOf<WriteOf<'revoke-other-devices'>>()
   const isActive = isNull(devices.revokedAt)
-  const isOne = and(eq(devices.id, one('id')), eq(devices.user, one('user')), isActive)
-  const isOfUser = eq(devices.user, many('user'))
-  const isOther = and(isOfUser, sql`${devices.id} is distinct from ${many('except')}`, isActive)
-  const revokedNow = { revokedAt: sql`${one('now')}` }
-  const touched = { touched: devices.id }
+  const isOne = and(matching(devices, 'id', 'user'), isActive)
+  const isOfUser = matching(devices, 'user')
+  const isOther = and(isOfUser, sql`${devices.id} is distinct from ${slot('except')}`, isActive)
+  const revoked = { revokedAt: slot('now') }
   return {
-    'rename-device': {
-      bind: compile(
-        queries
-          .update(devices)
-          .set({ name: sql`${one('name')}` })
-          .where(isOne)
-          .returning(touched),
-      ),
-    },
-    'revoke-device': {
-      bind: compile(queries.update(devices).set(revokedNow).where(isOne).returning(touched)),
-      notifies: 'sessions',
-    },
+    'rename-device': { bind: compileUpdate(queries, devices, { name: slot('name') }, isOne) },
+    'revoke-device': { bind: compileUpdate(queries, devices, revoked, isOne), notifies: 'sessions' },
     'revoke-other-devices': {
-      bind: compile(queries.update(devices).set(revokedNow).where(isOther).returning(touched)),
+      bind: compileUpdate(queries, devices, revoked, isOther),
       isBulk: true,
       notifies: 'sessions',
     },
     'redact-device-names': {
-      bind: compile(
-        queries.update(devices).set({ name: null, platform: null }).where(isOfUser).returning(touched),
-      ),
+      bind: compileUpdate(queries, devices, { name: null, platform: null }, isOfUser),
       isBulk: true,
     },
   } as const
@@ -236,20 +183,11 @@ export interface UserReads {
 export function prepareUserReads(engine: Engine<UserTables>): UserReads {
   const { queries, tables } = engine
   const { users, devices } = tables
-  const id = sql.placeholder('id')
-  const userById = prepareRead(engine, queries.select().from(users).where(eq(users.id, id)))
-  const deviceById = prepareRead(engine, queries.select().from(devices).where(eq(devices.id, id)))
-  const devicesByUser = prepareRead(
-    engine,
-    queries
-      .select()
-      .from(devices)
-      .where(eq(devices.user, id))
-      .orderBy(desc(devices.createdAt), desc(devices.id)),
-  )
+  const { rows, first } = readersOf(engine)
+  const ofUser = queries.select().from(devices).where(matching(devices, 'user'))
   return {
-    findUser: async (id) => (await userById({ id }))[0],
-    findDevice: async (id) => (await deviceById({ id }))[0],
-    listDevices: (user) => devicesByUser({ id: user }),
+    findUser: first(queries.select().from(users).where(matching(users, 'id')), 'id'),
+    findDevice: first(queries.select().from(devices).where(matching(devices, 'id')), 'id'),
+    listDevices: rows(ofUser.orderBy(desc(devices.createdAt), desc(devices.id)), 'user'),
   }
 }

@@ -2,12 +2,12 @@
  * Every column that holds a wrapped secret, so that all of them can be rewrapped under another master key. The store reads
  * only the first bytes of a value, which name its wrapping key.
  */
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
 import type { ClaimTables } from './claims.ts'
 import {
   type Compiled,
-  compile,
+  compileUpdate,
   type Engine,
   type Queries,
   slotsOf,
@@ -65,50 +65,25 @@ export interface WrappedReads {
 interface ColumnLocation {
   readonly table: PgTable
   readonly column: PgColumn
-  /** The column's name in the table's definition. */
-  readonly property: string
   readonly key: readonly [PgColumn, PgColumn?]
-  /** Less than every key. */
-  readonly start: RowKey
 }
 
 function locationsOf(tables: WrappedTables): Readonly<Record<WrappedColumn, ColumnLocation>> {
   const { users, sessions, idempotencyKeys, events, serviceKeys, subjectKeys } = tables
-  const user = { table: users, key: [users.id], start: [''] } as const
-  const session = { table: sessions, key: [sessions.id], start: [new Uint8Array(0)] } as const
+  const at = (column: PgColumn, ...key: [PgColumn, PgColumn?]) => ({ table: column.table, column, key })
   return {
-    'users.openid_wrapped': { ...user, column: users.openidWrapped, property: 'openidWrapped' },
-    'users.session_key_wrapped': { ...user, column: users.sessionKeyWrapped, property: 'sessionKeyWrapped' },
-    'sessions.c2s_wrapped': { ...session, column: sessions.c2sWrapped, property: 'c2sWrapped' },
-    'sessions.s2c_wrapped': { ...session, column: sessions.s2cWrapped, property: 's2cWrapped' },
-    'idempotency_keys.response_wrapped': {
-      table: idempotencyKeys,
-      column: idempotencyKeys.responseWrapped,
-      property: 'responseWrapped',
-      key: [idempotencyKeys.user, idempotencyKeys.key],
-      start: ['', ''],
-    },
-    'events.payload_wrapped': {
-      table: events,
-      column: events.payloadWrapped,
-      property: 'payloadWrapped',
-      key: [events.user, events.id],
-      start: ['', new Uint8Array(0)],
-    },
-    'service_keys.secret_wrapped': {
-      table: serviceKeys,
-      column: serviceKeys.secretWrapped,
-      property: 'secretWrapped',
-      key: [serviceKeys.kind, serviceKeys.kid],
-      start: ['', ''],
-    },
-    'subject_keys.key_wrapped': {
-      table: subjectKeys,
-      column: subjectKeys.keyWrapped,
-      property: 'keyWrapped',
-      key: [subjectKeys.subjectIndex],
-      start: [new Uint8Array(0)],
-    },
+    'users.openid_wrapped': at(users.openidWrapped, users.id),
+    'users.session_key_wrapped': at(users.sessionKeyWrapped, users.id),
+    'sessions.c2s_wrapped': at(sessions.c2sWrapped, sessions.id),
+    'sessions.s2c_wrapped': at(sessions.s2cWrapped, sessions.id),
+    'idempotency_keys.response_wrapped': at(
+      idempotencyKeys.responseWrapped,
+      idempotencyKeys.user,
+      idempotencyKeys.key,
+    ),
+    'events.payload_wrapped': at(events.payloadWrapped, events.user, events.id),
+    'service_keys.secret_wrapped': at(serviceKeys.secretWrapped, serviceKeys.kind, serviceKeys.kid),
+    'subject_keys.key_wrapped': at(subjectKeys.keyWrapped, subjectKeys.subjectIndex),
   }
 }
 
@@ -126,10 +101,6 @@ function isOld(column: PgColumn): SQL {
   return sql`substr(${column}, 1, 5) <> ${slot('mark')} and length(${column}) > 0`
 }
 
-function keyValues([first, second]: RowKey): Record<string, unknown> {
-  return { first, second }
-}
-
 /** One statement for each column. */
 export function defineWrappedWrites({
   queries,
@@ -143,29 +114,21 @@ export function defineWrappedWrites({
       bind: ({ column, row, from, to }) => {
         const replace = replacements.get(column)
         if (replace === undefined) throw new Error('no such wrapped column')
-        return replace({ ...keyValues(row), from, to })
+        return replace({ first: row[0], second: row[1], from, to })
       },
     },
   }
 }
 
-function compileReplace(
-  queries: Queries,
-  { table, column, property, key: [first, second] }: ColumnLocation,
-): Compiled {
-  return compile(
-    queries
-      .update(table)
-      .set({ [property]: sql`${slot('to')}` })
-      .where(
-        and(
-          eq(first, slot('first')),
-          second === undefined ? undefined : eq(second, slot('second')),
-          eq(column, slot('from')),
-        ),
-      )
-      .returning({ touched: first }),
+function compileReplace(queries: Queries, { table, column, key: [first, second] }: ColumnLocation): Compiled {
+  const [property = ''] =
+    Object.entries(getTableColumns(table)).find(([, candidate]) => candidate === column) ?? []
+  const isRow = and(
+    eq(first, slot('first')),
+    second === undefined ? undefined : eq(second, slot('second')),
+    eq(column, slot('from')),
   )
+  return compileUpdate(queries, table, { [property]: slot('to') }, isRow)
 }
 
 export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTables>): WrappedReads {
@@ -181,8 +144,9 @@ export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTa
     listWrapped: (column, mark, after, limit) =>
       guard(async () => {
         const location = locations[column]
-        const key = keyValues(after ?? location.start)
-        const rows = await selectOld(queries, location).execute({ mark, limit, ...key })
+        const [first, second] = after ?? []
+        const query = selectOld(queries, location, after !== undefined)
+        const rows = await query.execute({ mark, limit, first, second })
         // A union of tables loses the column types; they are those of the tables.
         const typed = rows as readonly { first: string; second: string; wrapped: Uint8Array }[]
         return typed.map(({ first, second, wrapped }) => ({
@@ -193,7 +157,11 @@ export function prepareWrappedReads({ queries, tables, guard }: Engine<WrappedTa
   }
 }
 
-function selectOld(queries: Queries, { table, column, key: [first, second] }: ColumnLocation) {
+function selectOld(
+  queries: Queries,
+  { table, column, key: [first, second] }: ColumnLocation,
+  isContinued: boolean,
+) {
   const isAfter =
     second === undefined
       ? sql`${first} > ${slot('first')}`
@@ -201,7 +169,7 @@ function selectOld(queries: Queries, { table, column, key: [first, second] }: Co
   return queries
     .select({ first, second: second ?? first, wrapped: column })
     .from(table)
-    .where(and(isAfter, isOld(column)))
+    .where(and(isContinued ? isAfter : undefined, isOld(column)))
     .orderBy(first, second ?? first)
     .limit(slot('limit'))
     .prepare('')

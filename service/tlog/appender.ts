@@ -1,8 +1,8 @@
 /**
  * The appender: entries are committed in the same transaction as the writes they record.
  *
- * What cannot be logged does not happen: every method that writes rejects with StoreUnavailable, and nothing was written
- * then. Refusals that could not be logged are counted and recorded as a gap by the next successful commit.
+ * What cannot be logged does not happen: when an entry cannot be written, the method rejects with StoreUnavailable and
+ * nothing is written. Refusals that could not be logged are counted; the next successful commit records them as a gap.
  */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
@@ -11,7 +11,7 @@ import { createWindow } from '../limits/rate-limits.ts'
 import type { Write } from '../store/store.ts'
 import type { IntentRecord } from '../store/tlog-entries.ts'
 import type { AppenderParts, IntentResult, LoggedResult, Logging } from './commit-entries.ts'
-import { abandonedIntentEntry, appendPending, commitEntries, commitIntent } from './commit-entries.ts'
+import { abandonedIntentEntry, commitEntries, commitIntent, pendingWrite } from './commit-entries.ts'
 import type { LogEntryInput } from './entry.ts'
 import { type RequestWeight, type Retention, retentionOf } from './settings.ts'
 
@@ -49,111 +49,73 @@ export interface Appender {
   flush(): Promise<void>
 }
 
-const lostBatch = 100
+/** Intents of one read. */
+const intentBatch = 100
 
 export function createAppender(parts: AppenderParts): Appender {
-  const { store, now, retention } = parts
-  const gaps = createGaps()
+  const { now, retention } = parts
+  const gaps = createTally<undefined>()
   const budget = createRefusalBudget()
   const milliseconds = (): number => now() * 1000 + (Date.now() % 1000)
   const systemEntry = (kind: LeafKind, facts: FlatObject): LogEntryInput => {
-    return {
-      kind,
-      result: 'ok',
-      at: milliseconds(),
-      retention: retentionOf(retention, kind, undefined),
-      facts,
-    }
+    const period = retentionOf(retention, kind, undefined)
+    return { kind, result: 'ok', at: milliseconds(), retention: period, facts }
   }
-  const gapWrite = ({ from, to, n }: Gap): Write =>
-    appendPending(parts, { ...systemEntry('gap', { from, n, to }), result: 'unknown' })
+  const gapWrite = ({ n, from, to }: Count<undefined>): Write =>
+    pendingWrite(parts, { ...systemEntry('gap', { from, n, to }), result: 'unknown' })
+  /** The first commit that succeeds also writes the gap entry, before its own. */
+  const afterGap = <R extends CountedResult>(run: (gap: readonly Write[]) => Promise<R>): Promise<R> =>
+    commitCounts(gaps, (counted) => run(counted.map(gapWrite)))
   const commit = (logging: Logging): Promise<LoggedResult> =>
-    afterGap(gaps, gapWrite, async (gap) => {
+    afterGap(async (gap) => {
       const result = await commitEntries(parts, logging, gap, 'log')
       if (result.kind === 'gone') throw new Error('an outcome is always logged')
       return result
     })
+  const aggregateOf = ({ key: code, n, from, to }: Count<ProtocolCode>): LogEntryInput => {
+    return { ...systemEntry('refused-aggregate', { code, from, n, to }), result: 'refused', code }
+  }
+  const noteGap = (at: number): void => gaps.add({ key: undefined, n: 1, from: at, to: at })
   return {
     milliseconds,
     retentionOf: (kind, weight) => retentionOf(retention, kind, weight),
     systemEntry,
-    systemWrite: (kind, facts) => appendPending(parts, systemEntry(kind, facts)),
+    systemWrite: (kind, facts) => pendingWrite(parts, systemEntry(kind, facts)),
     hasSubjectKey: async (user) => (await parts.keys?.find(parts.blindIndexOf('user', user))) !== undefined,
     async ensureSubjectKey(user) {
       await parts.keys?.of(parts.blindIndexOf('user', user))
     },
     commitIntent: (writes, entryInput) =>
-      afterGap(gaps, gapWrite, (gap) => commitIntent(parts, [...gap, ...writes], entryInput)),
+      afterGap((gap) => commitIntent(parts, [...gap, ...writes], entryInput)),
     commit,
-    refuse: (entryInput, code, source) => refuse({ budget, gaps, commit }, entryInput, code, source),
-    countGap: () => gaps.note(milliseconds()),
-    async logAbandonedIntents(startedBefore) {
-      for (;;) {
-        const lost = await store.listIntents(startedBefore, lostBatch)
-        for (const intent of lost) await logAbandonedIntent(parts, intent, milliseconds())
-        if (lost.length < lostBatch) return
+    async refuse(entryInput, code, source) {
+      if (!(await budget.take(source, code, entryInput.at))) return undefined
+      try {
+        // `isOutcome`: a user whose key was shredded gets no new one.
+        const result = await commit({ writes: [], leaves: [entryInput], isOutcome: true })
+        return result.kind === 'committed' ? result.receipt : undefined
+      } catch {
+        noteGap(entryInput.at)
+        return undefined
       }
     },
-    flush: () => flushCounted(budget, commit, systemEntry),
+    countGap: () => noteGap(milliseconds()),
+    logAbandonedIntents: (startedBefore) => logAbandonedIntents(parts, startedBefore, milliseconds),
+    async flush() {
+      await commitCounts(budget.counts, (counted) => commit({ writes: [], leaves: counted.map(aggregateOf) }))
+    },
   }
 }
 
-/** The first commit that succeeds also writes the gap entry, before its own. */
-async function afterGap<R extends { readonly kind: string }>(
-  gaps: Gaps,
-  gapWrite: (gap: Gap) => Write,
-  run: (gap: readonly Write[]) => Promise<R>,
-): Promise<R> {
-  const gap = gaps.take()
-  try {
-    const result = await run(gap === undefined ? [] : [gapWrite(gap)])
-    if (result.kind !== 'committed') gaps.giveBack(gap)
-    return result
-  } catch (error) {
-    gaps.giveBack(gap)
-    throw error
-  }
-}
-
-type Commit = Appender['commit']
-
-interface RefusalParts {
-  readonly budget: RefusalBudget
-  readonly gaps: Gaps
-  readonly commit: Commit
-}
-
-async function refuse(
-  { budget, gaps, commit }: RefusalParts,
-  entryInput: LogEntryInput,
-  code: ProtocolCode,
-  source: string,
-): Promise<Uint8Array | undefined> {
-  if (!(await budget.take(source, code, entryInput.at))) return undefined
-  try {
-    // `isOutcome`: a user whose key was shredded gets no new one.
-    const result = await commit({ writes: [], leaves: [entryInput], isOutcome: true })
-    return result.kind === 'committed' ? result.receipt : undefined
-  } catch {
-    gaps.note(entryInput.at)
-    return undefined
-  }
-}
-
-async function flushCounted(
-  budget: RefusalBudget,
-  commit: Commit,
-  systemEntry: Appender['systemEntry'],
+async function logAbandonedIntents(
+  parts: AppenderParts,
+  startedBefore: number,
+  milliseconds: () => number,
 ): Promise<void> {
-  const counted = budget.takeCounted()
-  const leaves = counted.map(({ code, n, from, to }): LogEntryInput => {
-    return { ...systemEntry('refused-aggregate', { code, from, n, to }), result: 'refused', code }
-  })
-  try {
-    await commit({ writes: [], leaves })
-  } catch (error) {
-    budget.giveBack(counted)
-    throw error
+  for (;;) {
+    const abandoned = await parts.store.listIntents(startedBefore, intentBatch)
+    for (const intent of abandoned) await logAbandonedIntent(parts, intent, milliseconds())
+    if (abandoned.length < intentBatch) return
   }
 }
 
@@ -163,105 +125,91 @@ async function logAbandonedIntent(parts: AppenderParts, intent: IntentRecord, at
   const entryInput = abandonedIntentEntry(intent, subject, { at, retention })
   const logging = { writes: [], leaves: [entryInput], intent: intent.id, isOutcome: true }
   const result = await commitEntries(parts, logging, [], 'stop')
-  if (result.kind === 'refused') throw new Error('an intent cannot be settled')
+  if (result.kind === 'refused') throw new Error('an abandoned intent cannot be logged')
 }
 
-// Refusals above a rate, per source and in all, are counted instead of getting an entry each.
-
-/** Refusals of one code without an entry of their own. */
-export interface CountedRefusals {
-  readonly code: ProtocolCode
+/** Events without entries of their own: how many, and from when to when. */
+interface Count<K> {
+  readonly key: K
   readonly n: number
   /** Milliseconds since 1970. */
   readonly from: number
   readonly to: number
 }
 
-export interface RefusalBudget {
-  /** Whether a refusal of this source gets an entry of its own; otherwise it is counted. */
-  take(source: string, code: ProtocolCode, at: number): Promise<boolean>
-  /** Takes the counts, by code; the caller writes them or gives them back. */
-  takeCounted(): readonly CountedRefusals[]
-  giveBack(counted: readonly CountedRefusals[]): void
+/** Counts events by key, in memory; lost with the process. */
+interface Tally<K> {
+  add(...counts: readonly Count<K>[]): void
+  /** Takes all counts; the caller writes them or adds them again. */
+  take(): readonly Count<K>[]
 }
 
-/** Enough for a person, too little for a flood. */
-const perSource = { count: 30, seconds: 60 }
-/** Sources are attacker-controlled addresses: an attacker with many of them shares this. */
-const inAll = { count: 1_200, seconds: 60 }
-
-/** Memory is bounded by the list of codes and by {@link createWindow}. */
-export function createRefusalBudget(): RefusalBudget {
-  const sources = createWindow(perSource)
-  const all = createWindow(inAll)
-  const counts = new Map<ProtocolCode, CountedRefusals>()
-  const add = (more: CountedRefusals): void => {
-    const known = counts.get(more.code) ?? more
-    counts.set(more.code, {
-      code: more.code,
-      n: (known === more ? 0 : known.n) + more.n,
-      from: Math.min(known.from, more.from),
-      to: Math.max(known.to, more.to),
-    })
-  }
+export function createTally<K>(): Tally<K> {
+  const counts = new Map<K, Count<K>>()
   return {
-    async take(source, code, at) {
-      // In this order: a source over its own limit consumes nothing of the shared one.
-      const isWithin = (await sources.consume(source)).isWithin && (await all.consume('all')).isWithin
-      if (!isWithin) add({ code, n: 1, from: at, to: at })
-      return isWithin
+    add(...added) {
+      for (const { key, n, from, to } of added) {
+        const known = counts.get(key)
+        counts.set(key, {
+          key,
+          n: (known?.n ?? 0) + n,
+          from: Math.min(known?.from ?? from, from),
+          to: Math.max(known?.to ?? to, to),
+        })
+      }
     },
-    takeCounted() {
+    take() {
       const taken = [...counts.values()]
       counts.clear()
       return taken
     },
-    giveBack(counted) {
-      for (const refusals of counted) add(refusals)
-    },
   }
 }
 
-/** What could not be logged while the database did not answer: how much, and from when to when. */
-
-/** A period in which `n` entries are missing. */
-export interface Gap {
-  /** Milliseconds since 1970. */
-  readonly from: number
-  readonly to: number
-  readonly n: number
+interface CountedResult {
+  readonly kind: string
 }
 
-/** Counted in memory, lost with the process. */
-export interface Gaps {
-  /** Counts one missing entry. @param at milliseconds since 1970 */
-  note(at: number): void
-  /** Takes the gap so far; the caller writes it or gives it back. */
-  take(): Gap | undefined
-  giveBack(gap: Gap | undefined): void
-}
-
-export function createGaps(): Gaps {
-  let missing: Gap | undefined
-  const add = (gap: Gap): void => {
-    missing =
-      missing === undefined
-        ? gap
-        : {
-            from: Math.min(missing.from, gap.from),
-            to: Math.max(missing.to, gap.to),
-            n: missing.n + gap.n,
-          }
+/** Commits the counts of a tally; they stay in the tally unless the result is `committed`. */
+async function commitCounts<K, R extends CountedResult>(
+  tally: Tally<K>,
+  commit: (counts: readonly Count<K>[]) => Promise<R>,
+): Promise<R> {
+  const taken = tally.take()
+  let isCommitted = false
+  try {
+    const result = await commit(taken)
+    isCommitted = result.kind === 'committed'
+    return result
+  } finally {
+    if (!isCommitted) tally.add(...taken)
   }
+}
+
+/** Limits the entries of refusals, for each source and in total; refusals above a limit are counted by code. */
+export interface RefusalBudget {
+  /** Whether a refusal of this source gets an entry of its own; otherwise it is counted. */
+  take(source: string, code: ProtocolCode, at: number): Promise<boolean>
+  readonly counts: Tally<ProtocolCode>
+}
+
+/** Enough for a person, too little for a flood. */
+const perSource = { count: 30, seconds: 60 }
+/** Sources are attacker-controlled addresses: an attacker with many of them shares this limit. */
+const inTotal = { count: 1_200, seconds: 60 }
+
+/** Memory is bounded by the list of codes and by {@link createWindow}. */
+export function createRefusalBudget(): RefusalBudget {
+  const sources = createWindow(perSource)
+  const total = createWindow(inTotal)
+  const counts = createTally<ProtocolCode>()
   return {
-    note: (at) => add({ from: at, to: at, n: 1 }),
-    take() {
-      const taken = missing
-      missing = undefined
-      return taken
+    async take(source, code, at) {
+      // In this order: a source over its own limit consumes nothing of the shared one.
+      const isWithin = (await sources.consume(source)).isWithin && (await total.consume('all')).isWithin
+      if (!isWithin) counts.add({ key: code, n: 1, from: at, to: at })
+      return isWithin
     },
-    giveBack(gap) {
-      if (gap !== undefined) add(gap)
-    },
+    counts,
   }
 }

@@ -9,7 +9,8 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
+import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 
 /** A checkpoint as it was signed. */
 export interface PinnedCheckpoint extends Checkpoint {
@@ -56,7 +57,7 @@ export function openCheckpointPin(folder: string): CheckpointPin {
       return largest === undefined ? undefined : await readLocked(folderOf(origin), largest, origin)
     },
     async keep(note) {
-      const checkpoint = parseCheckpointNote(note)
+      const { checkpoint } = parseCheckpointNote(note)
       const logFolder = folderOf(checkpoint.origin)
       const [largest] = await namesIn(logFolder)
       const name = nameOf(checkpoint.size)
@@ -88,7 +89,7 @@ export function openMemoryCheckpointPin(): CheckpointPin {
   return {
     find: async (origin) => locked.get(origin),
     async keep(note) {
-      const checkpoint = { ...parseCheckpointNote(note), note }
+      const checkpoint = { ...parseCheckpointNote(note).checkpoint, note }
       if ((locked.get(checkpoint.origin)?.size ?? -1) < checkpoint.size)
         locked.set(checkpoint.origin, checkpoint)
     },
@@ -121,7 +122,7 @@ async function readLocked(logFolder: string, name: string, origin: string): Prom
   // Another process has pinned a larger one and removed this one.
   if (note === undefined) return await readLargest(logFolder, origin)
   try {
-    const checkpoint = parseCheckpointNote(note)
+    const { checkpoint } = parseCheckpointNote(note)
     if (checkpoint.origin === origin && nameOf(checkpoint.size) === name) return { ...checkpoint, note }
   } catch {
     // Reported below, without the file's content.

@@ -1,4 +1,4 @@
-/** Commits entries and intents with the writes they record; retried when a subject key changed meanwhile. */
+/** Commits entries and intents with the writes they record; retries when a subject key has changed. */
 
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { z } from 'zod'
@@ -17,7 +17,7 @@ export interface AppenderParts {
   /** `undefined` without a master key: entries then have no disclosures. */
   readonly keys: SubjectKeys | undefined
   readonly blindIndexOf: BlindIndexOf
-  /** `undefined` likewise. */
+  /** `undefined` without a master key. */
   readonly macs: RowMacs | undefined
   readonly retention: RetentionSettings
   /** UNIX seconds. */
@@ -37,50 +37,38 @@ export interface Logging {
   readonly isOutcome?: boolean
 }
 
-/** `refused` names one of the caller's own writes; nothing was written then. */
-export type LoggedResult =
-  | { readonly kind: 'committed'; readonly receipt: Uint8Array }
-  | Extract<CommitResult, { readonly kind: 'refused' }>
+/** One of the caller's own writes was refused; nothing was written. */
+type RefusedWrite = Extract<CommitResult, { readonly kind: 'refused' }>
+
+export type LoggedResult = { readonly kind: 'committed'; readonly receipt: Uint8Array } | RefusedWrite
 
 /** A subject key may be rewrapped or shredded while an entry is made. */
 const attempts = 5
 
-/** The write of an entry without a subject. */
-export function appendPending(
-  parts: AppenderParts,
-  entryInput: LogEntryInput,
-): WriteOf<'insert-pending-entry'> {
-  return appendPendingAs(parts, entryInput, newLeafId(entryInput.at), undefined)
-}
-
-function appendPendingAs(
+/** The write of an entry. @param subject seals the disclosures; `undefined`: nothing is sealed */
+export function pendingWrite(
   { blindIndexOf, macs, keys }: AppenderParts,
   entryInput: LogEntryInput,
-  id: Uint8Array,
-  subject: SubjectKey | undefined,
+  id: Uint8Array = newLeafId(entryInput.at),
+  subject?: SubjectKey,
 ): WriteOf<'insert-pending-entry'> {
   const { groups: _, ...bare } = entryInput
+  const sealing = subject && { key: subject.key, blindIndexOf }
   // Without a master key nothing is sealed: commitments without details would look like deleted details.
-  const entry = makeEntry(keys === undefined ? bare : entryInput, id, subject, blindIndexOf)
+  const entry = makeEntry(keys === undefined ? bare : entryInput, id, sealing)
   return { kind: 'insert-pending-entry', entry: { ...entry, mac: macs?.ofEntry(entry.hash) ?? null } }
-}
-
-function userTagOf({ blindIndexOf }: AppenderParts, { groups }: LogEntryInput): Uint8Array | null {
-  const user = groups?.sub?.user
-  return typeof user === 'string' ? blindIndexOf('user', user) : null
 }
 
 /** An entry without disclosures needs no key. */
 async function subjectOf(
-  parts: AppenderParts,
-  entryInput: LogEntryInput,
-  mayMake: boolean,
+  { keys, blindIndexOf }: AppenderParts,
+  { groups }: LogEntryInput,
+  mayCreate: boolean,
 ): Promise<SubjectKey | undefined> {
-  if (entryInput.groups === undefined || parts.keys === undefined) return undefined
-  const subjectIndex = userTagOf(parts, entryInput)
-  return await (mayMake || subjectIndex === null
-    ? parts.keys.of(subjectIndex)
-    : parts.keys.find(subjectIndex))
+  if (groups === undefined || keys === undefined) return undefined
+  const user = groups.sub?.user
+  const subjectIndex = typeof user === 'string' ? blindIndexOf('user', user) : null
+  return await (mayCreate || subjectIndex === null ? keys.of(subjectIndex) : keys.find(subjectIndex))
 }
 
 function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'lock-subject-key'>[] {
@@ -89,9 +77,7 @@ function lockOf(subject: SubjectKey | undefined): readonly WriteOf<'lock-subject
 }
 
 /** The id of the intent, or which of the caller's writes was refused. */
-export type IntentResult =
-  | { readonly kind: 'committed'; readonly intent: Uint8Array }
-  | Extract<CommitResult, { readonly kind: 'refused' }>
+export type IntentResult = { readonly kind: 'committed'; readonly intent: Uint8Array } | RefusedWrite
 
 /** Commits claims together with their intent. */
 export async function commitIntent(
@@ -101,7 +87,7 @@ export async function commitIntent(
 ): Promise<IntentResult> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const subject = await subjectOf(parts, { ...entryInput, groups: entryInput.groups ?? {} }, true)
-    if (subject === undefined) throw new Error('an intent needs a key')
+    if (subject === undefined) throw new Error('an intent requires a subject key')
     const id = newLeafId(entryInput.at)
     const draft = sealDraft(entryInput, id, subject.key)
     const intent: IntentRecord = { id, userBlindIndex: subject.subjectIndex, draft, startedAt: parts.now() }
@@ -111,13 +97,12 @@ export async function commitIntent(
     if (!own.includes(result.write)) return result
     parts.keys?.drop(subject.subjectIndex)
   }
-  throw new StoreUnavailable(new Error('the key of an intent cannot be held'))
+  throw new StoreUnavailable(new Error('the subject key of an intent keeps changing'))
 }
 
-/** Nothing was written: another process has completed the intent. */
-export type Gone = { readonly kind: 'gone' }
-
 /**
+ * Commits entries with the writes that they record.
+ *
  * @param ifGone when the intent is already completed: `log` logs the true outcome after the `outcome-unknown` entry;
  *   `stop` does nothing
  */
@@ -126,31 +111,24 @@ export async function commitEntries(
   logging: Logging,
   gap: readonly Write[],
   ifGone: 'log' | 'stop',
-): Promise<LoggedResult | Gone> {
+): Promise<LoggedResult | { readonly kind: 'gone' }> {
   let { intent } = logging
   for (let attempt = 0; attempt < attempts; attempt++) {
     const made = await makeEntries(parts, logging, intent)
-    const own = [...made.holds, ...settlementOf(intent), ...gap, ...made.pending]
+    const own = [...made.locks, ...made.settlement, ...gap, ...made.pending]
     const result = await parts.store.commit([...logging.writes, ...own])
     if (result.kind === 'committed') {
       if (own.length > 0) parts.notify()
-      return { kind: 'committed', receipt: made.pending[0]?.entry.hash ?? new Uint8Array(0) }
+      return { kind: 'committed', receipt: made.receipt }
     }
     const { write } = result
     if (!own.includes(write)) return result
-    if (write.kind === 'delete-intent' && ifGone === 'stop') return { kind: 'gone' }
-    if (write.kind === 'delete-intent') intent = undefined
-    dropKey(parts, write)
+    if (write.kind === 'lock-subject-key') parts.keys?.drop(write.subjectIndex)
+    if (write.kind !== 'delete-intent') continue
+    if (ifGone === 'stop') return { kind: 'gone' }
+    intent = undefined
   }
-  throw new StoreUnavailable(new Error('the key of a leaf cannot be held'))
-}
-
-function dropKey({ keys }: AppenderParts, write: Write): void {
-  if (write.kind === 'lock-subject-key') keys?.drop(write.subjectIndex)
-}
-
-function settlementOf(intent: Uint8Array | undefined): readonly Write[] {
-  return intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
+  throw new StoreUnavailable(new Error('the subject key of an entry keeps changing'))
 }
 
 /** The first entry has the id of the intent. If `outcome-unknown` has used that id, `follows` names it. */
@@ -159,17 +137,19 @@ async function makeEntries(
   { leaves, intent: given, isOutcome }: Logging,
   intent: Uint8Array | undefined,
 ) {
-  const holds = new Map<string, WriteOf<'lock-subject-key'>>()
+  const locks = new Map<string, WriteOf<'lock-subject-key'>>()
   const pending: WriteOf<'insert-pending-entry'>[] = []
   for (const [index, entryInput] of leaves.entries()) {
     const subject = await subjectOf(parts, entryInput, isOutcome !== true)
-    for (const hold of lockOf(subject)) holds.set(String(hold.subjectIndex), hold)
+    for (const lock of lockOf(subject)) locks.set(String(lock.subjectIndex), lock)
     const id = index === 0 && intent !== undefined ? intent : newLeafId(entryInput.at)
     const follows = index === 0 && given !== undefined && intent === undefined
     const facts = follows ? { facts: { ...entryInput.facts, follows: leafIdText(given) } } : {}
-    pending.push(appendPendingAs(parts, { ...entryInput, ...facts }, id, subject))
+    pending.push(pendingWrite(parts, { ...entryInput, ...facts }, id, subject))
   }
-  return { holds: [...holds.values()], pending }
+  const settlement: readonly Write[] = intent === undefined ? [] : [{ kind: 'delete-intent', id: intent }]
+  const receipt = pending[0]?.entry.hash ?? new Uint8Array(0)
+  return { locks: [...locks.values()], settlement, pending, receipt }
 }
 
 // Intents: a request with an effect stores a sealed draft of its entry first. After a crash the draft becomes an entry of
@@ -208,19 +188,15 @@ export function abandonedIntentEntry(
   const opened = subject === undefined ? undefined : openDraft(draft, id, subject.key)
   if (opened === undefined) return entryInput
   const { app, at, retention, groups } = opened
-  // The entry has today's time, because searches by time expect entries near their index.
+  // The entry gets the current time: searches by time assume that times grow with indexes.
   const core: FlatObject = { ...groups.core, started_at: Math.floor(at / 1000) }
   return { ...entryInput, app, retention, groups: { ...groups, core } }
 }
 
-interface OpenedDraft extends Pick<LogEntryInput, 'app' | 'at' | 'retention'> {
-  readonly groups: Disclosures
-}
-
-function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedDraft | undefined {
+function openDraft(sealed: Uint8Array, id: Uint8Array, key: Uint8Array) {
   try {
     const { groups, ...others } = draft.parse(JSON.parse(openText(sealed, id, key)))
-    return { ...others, groups: Object.fromEntries(Object.entries(groups)) }
+    return { ...others, groups: Object.fromEntries(Object.entries(groups)) as Disclosures }
   } catch {
     // The user's key was shredded.
     return undefined

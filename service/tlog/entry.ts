@@ -1,4 +1,4 @@
-/** Log entries: disclosures are salted, committed to and sealed; the columns of the row are derived from them. */
+/** Makes log entries: disclosures are salted, committed to and sealed; blind indexes are derived from them. */
 
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
@@ -10,10 +10,9 @@ import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { randomBytes, sodiumPrimitives } from '../keys/sodium-primitives.ts'
 import type { Sender } from '../limits/client-address.ts'
 import type { LeafResult, PendingEntry } from '../store/tlog-entries.ts'
-import { areaOf, type BlindIndexOf, pathOf } from './blind-index.ts'
+import { areaOf, type BlindIndexName, type BlindIndexOf, pathOf } from './blind-index.ts'
 import { commitmentOf, type OpenedGroup, sealDetail } from './sealed-details.ts'
 import type { Retention } from './settings.ts'
-import type { SubjectKey } from './subject-keys.ts'
 import { hashLeaf } from './tree.ts'
 
 /** The content of one entry. */
@@ -27,8 +26,15 @@ export interface LogEntryInput {
   readonly code?: string | undefined
   readonly app?: string | undefined
   readonly groups?: Disclosures
-  /** Public: of the system, never of a person. */
+  /** Public: about the system, never about a person. */
   readonly facts?: FlatObject
+}
+
+/** Seals disclosures and derives blind indexes. */
+export interface EntrySealing {
+  /** The subject key, 32 bytes. */
+  readonly key: Uint8Array
+  readonly blindIndexOf: BlindIndexOf
 }
 
 const saltLength = 32
@@ -36,17 +42,11 @@ const saltLength = 32
 /**
  * Makes the pending entry with this id (16 bytes).
  *
- * @param subject the key that seals the disclosures; `undefined` after the user's key was shredded: the commitments are
- *   kept and can never be opened
+ * @param sealing `undefined` after the user's key was shredded: the commitments are stored and can never be opened
  */
-export function makeEntry(
-  entryInput: LogEntryInput,
-  id: Uint8Array,
-  subject: SubjectKey | undefined,
-  blindIndexOf: BlindIndexOf,
-): PendingEntry {
-  const { kind, result, at, retention, app, facts } = entryInput
-  const opened = saltedDisclosures(entryInput.groups ?? {})
+export function makeEntry(entryInput: LogEntryInput, id: Uint8Array, sealing?: EntrySealing): PendingEntry {
+  const { kind, result, at, retention, app, facts, groups = {} } = entryInput
+  const opened = saltedDisclosures(groups)
   const commitments = Object.fromEntries(
     [...opened].map(([label, group]) => [label, commitmentOf(label, group)]),
   )
@@ -69,8 +69,8 @@ export function makeEntry(
     result,
     code: entryInput.code ?? null,
     app: app ?? null,
-    ...blindIndexesOf(subject === undefined ? {} : (entryInput.groups ?? {}), blindIndexOf),
-    detail: subject === undefined || opened.size === 0 ? null : sealDetail(opened, id, subject.key),
+    ...blindIndexesOf(groups, sealing?.blindIndexOf),
+    detail: sealing === undefined || opened.size === 0 ? null : sealDetail(opened, id, sealing.key),
     detailExpiresAt: Math.floor(at / 1000) + retention.seconds,
   }
 }
@@ -81,33 +81,26 @@ function saltedDisclosures(groups: Disclosures): ReadonlyMap<GroupLabel, OpenedG
     labels.flatMap((label): [GroupLabel, OpenedGroup][] => {
       const group = groups[label]
       if (group === undefined) return []
-      const salt = randomBytes(saltLength)
-      return [[label, { salt, value: groupText(group) }]]
+      return [[label, { salt: randomBytes(saltLength), value: groupText(group) }]]
     }),
   )
 }
 
-type Tags = Pick<
-  PendingEntry,
-  'userBlindIndex' | 'deviceBlindIndex' | 'ipBlindIndex' | 'pathBlindIndex' | 'areaBlindIndex'
->
-
 /** Blind indexes are derived from the disclosed values alone. */
-function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf): Tags {
-  const tag = (name: Parameters<BlindIndexOf>[0], value: string | number | undefined): Uint8Array | null =>
-    typeof value === 'string' ? blindIndexOf(name, value) : null
+function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindIndexOf | undefined) {
+  const index = (name: BlindIndexName, value: string | number | undefined): Uint8Array | null =>
+    blindIndexOf !== undefined && typeof value === 'string' ? blindIndexOf(name, value) : null
   const path = typeof core?.path === 'string' ? core.path : undefined
   return {
-    userBlindIndex: tag('user', sub?.user),
-    deviceBlindIndex: tag('device', sub?.device),
-    ipBlindIndex: tag('ip', net?.ip),
-    pathBlindIndex: tag('path', path === undefined ? undefined : pathOf(path)),
-    areaBlindIndex: tag('area', path === undefined ? undefined : areaOf(path)),
+    userBlindIndex: index('user', sub?.user),
+    deviceBlindIndex: index('device', sub?.device),
+    ipBlindIndex: index('ip', net?.ip),
+    pathBlindIndex: index('path', path && pathOf(path)),
+    areaBlindIndex: index('area', path && areaOf(path)),
   }
 }
 
-// Disclosures: groups of members, each committed to and sealed on its own, so that it can be disclosed on its own
-// (protocol, section 12).
+// Disclosures: groups of members, each with its own commitment, so that each can be disclosed alone (protocol, section 12).
 //
 //   core  duration_ms idempotency_key method path refusal replayed started_at status step
 //   net   forwarded ip user_agent
@@ -115,15 +108,15 @@ function blindIndexesOf({ core, net, sub }: Disclosures, blindIndexOf: BlindInde
 //   sig   base created keyid public_key signature
 //   sub   acr device session soter_counter user
 //
-// Bodies, codes, session keys and openids are never logged. The signature base holds the access token, which is useless
-// without the device's key and expires after ten minutes.
+// Bodies, codes, session keys and openids are never logged. The signature base contains the access token, which is useless
+// without the device key and expires after ten minutes.
 
 export type Disclosures = Readonly<Partial<Record<GroupLabel, FlatObject>>>
 
 /** The device's signature over a request, verified or refused. */
 export interface LoggedSignature {
   readonly keyid: string
-  /** 32 bytes; absent where no key was found to verify with. */
+  /** 32 bytes; absent if no key was found. */
   readonly publicKey?: Uint8Array
   readonly base: string
   readonly signature: Uint8Array
@@ -146,7 +139,7 @@ export interface LoggedRefusal {
   readonly step: string
 }
 
-/** An exchange, as far as it is known when its entry is made. */
+/** An exchange, as far as known when its entry is made. */
 export interface LoggedExchange {
   readonly sender: Sender
   readonly durationMs?: number
@@ -158,7 +151,7 @@ export interface LoggedExchange {
   readonly reply?: ResponseMessage | undefined
   /** A stored response was replayed (Idempotency-Key). */
   readonly isReplayed?: boolean
-  /** The body has so few possible values that its digest would reveal it; the digest is left out. */
+  /** The body has few possible values, so that its digest would reveal it: the digest is omitted. */
   readonly isReplyGuessable?: boolean
 }
 
@@ -169,70 +162,65 @@ export const maxKeyLength = 300
 
 /** The non-empty groups of an exchange. */
 export function disclosuresOf(exchange: LoggedExchange): Disclosures {
-  const { signature, subject } = exchange
-  const core = coreOf(exchange)
+  const { request, signature, subject = {} } = exchange
+  const [core, sub] = [coreOf(exchange), subOf(subject)]
   return {
     ...(Object.keys(core).length === 0 ? {} : { core }),
     net: netOf(exchange.sender),
-    ...(exchange.request === undefined ? {} : { pay: payOf(exchange, exchange.request) }),
+    ...(request === undefined ? {} : { pay: payOf(exchange, request) }),
     ...(signature === undefined ? {} : { sig: sigOf(signature) }),
-    ...(subject === undefined || Object.keys(subject).length === 0 ? {} : { sub: subOf(subject) }),
+    ...(Object.keys(sub).length === 0 ? {} : { sub }),
   }
+}
+
+/** The members that have a value. */
+export function definedMembers(members: Readonly<Record<string, string | number | undefined>>): FlatObject {
+  return Object.fromEntries(
+    Object.entries(members).filter((member): member is [string, string | number] => member[1] !== undefined),
+  )
 }
 
 function coreOf({ request, status, refusal, durationMs, isReplayed }: LoggedExchange): FlatObject {
-  return {
-    ...(durationMs === undefined ? {} : { duration_ms: Math.max(0, Math.round(durationMs)) }),
-    ...(request === undefined ? {} : askedOf(request)),
-    ...(status === undefined ? {} : { status }),
-    ...(refusal === undefined ? {} : { refusal: refusal.code, step: refusal.step }),
-    ...(isReplayed === true ? { replayed: 'true' } : {}),
-  }
+  const key = request === undefined ? undefined : findField(request.fields, 'idempotency-key')
+  return definedMembers({
+    duration_ms: durationMs === undefined ? undefined : Math.max(0, Math.round(durationMs)),
+    method: request?.method,
+    path: request?.path,
+    idempotency_key: key?.slice(0, maxKeyLength),
+    status,
+    refusal: refusal?.code,
+    step: refusal?.step,
+    replayed: isReplayed === true ? 'true' : undefined,
+  })
 }
 
-function askedOf({ method, path, fields }: RequestMessage): FlatObject {
-  const key = findField(fields, 'idempotency-key')
-  return { method, path, ...(key === undefined ? {} : { idempotency_key: key.slice(0, maxKeyLength) }) }
-}
-
-/** @returns at least `forwarded` */
 function netOf({ ip, userAgent, isForwarded }: Sender): FlatObject {
-  return {
-    forwarded: isForwarded ? 'true' : 'false',
-    ...(ip === undefined ? {} : { ip }),
-    ...(userAgent === undefined ? {} : { user_agent: userAgent.slice(0, maxUserAgentLength) }),
-  }
+  const user_agent = userAgent?.slice(0, maxUserAgentLength)
+  return definedMembers({ forwarded: isForwarded ? 'true' : 'false', ip, user_agent })
 }
 
 function payOf({ reply, isReplyGuessable }: LoggedExchange, request: RequestMessage): FlatObject {
-  const requestDigest = findField(request.fields, 'content-digest')
   const hasReplyDigest = reply !== undefined && reply.content.length > 0 && isReplyGuessable !== true
-  return {
-    ...(requestDigest === undefined ? {} : { request_digest: requestDigest }),
+  return definedMembers({
+    request_digest: findField(request.fields, 'content-digest'),
     request_size: request.content.length,
-    ...(hasReplyDigest ? { response_digest: contentDigest(sodiumPrimitives, reply.content) } : {}),
-    ...(reply === undefined ? {} : { response_size: reply.content.length }),
-  }
+    response_digest: hasReplyDigest ? contentDigest(sodiumPrimitives, reply.content) : undefined,
+    response_size: reply?.content.length,
+  })
 }
 
 function sigOf({ keyid, publicKey, base, signature, created }: LoggedSignature): FlatObject {
-  return {
+  return definedMembers({
     base,
     created,
     keyid,
-    ...(publicKey === undefined ? {} : { public_key: encodeBase64Url(publicKey) }),
+    public_key: publicKey && encodeBase64Url(publicKey),
     signature: encodeBase64(signature),
-  }
+  })
 }
 
 function subOf({ user, device, session, acr, soterCounter }: LoggedSubject): FlatObject {
-  return {
-    ...(acr === undefined ? {} : { acr }),
-    ...(device === undefined ? {} : { device }),
-    ...(session === undefined ? {} : { session }),
-    ...(soterCounter === undefined ? {} : { soter_counter: soterCounter }),
-    ...(user === undefined ? {} : { user }),
-  }
+  return definedMembers({ acr, device, session, soter_counter: soterCounter, user })
 }
 
 // Entry ids are UUIDv7 (RFC 9562, section 5.7): they sort roughly by time.
@@ -248,13 +236,13 @@ export function newLeafId(milliseconds: number): Uint8Array {
   return id
 }
 
-/** The text form: lower case, with hyphens. */
+/** Lower case, with hyphens. */
 export function leafIdText(id: Uint8Array): string {
   const hex = Buffer.from(id).toString('hex')
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
-/** Reads an attacker-controlled id. @returns `undefined` unless it is a UUID in lower case with hyphens */
+/** Parses an attacker-controlled id. @returns `undefined` unless it is a UUID in lower case with hyphens */
 export function parseLeafId(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return undefined
   return decodeHex(text.replaceAll('-', ''))

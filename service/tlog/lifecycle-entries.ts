@@ -1,27 +1,23 @@
-/** Entries for ended sessions, revoked devices and changed service keys, derived from the writes. */
+/** Entries about ended sessions, revoked devices and changed service keys, derived from the writes. */
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { Store, Write } from '../store/store.ts'
 import type { Appender } from './appender.ts'
-import type { LogEntryInput } from './entry.ts'
+import { definedMembers, type LogEntryInput } from './entry.ts'
 
-/** Who ended the session or device. */
-export interface EndedBy {
+interface EndedBy {
   readonly by: 'user' | 'operator'
   readonly user: string
   readonly app?: string | undefined
 }
 
-type Scope = 'session' | 'other-sessions' | 'device' | 'other-devices'
-
 interface End {
   readonly reason: string
-  readonly scope: Scope
+  readonly scope: 'session' | 'other-sessions' | 'device' | 'other-devices'
   readonly session?: string
   readonly device?: string
 }
 
-/** The reason in the store and in the log. */
 const deviceRevoked = 'device-revoked'
 
 /** One entry for each write that ends a session or a device; a device's entry covers its sessions. */
@@ -53,19 +49,11 @@ function endOf(write: Write): End | undefined {
 
 function endLeaf(appender: Appender, end: End, { by, user, app }: EndedBy): LogEntryInput {
   const { reason, scope, session, device } = end
-  const sub = {
-    user,
-    ...(session === undefined ? {} : { session }),
-    ...(device === undefined ? {} : { device }),
-  }
+  const sub = definedMembers({ user, session, device })
   return { ...appender.systemEntry('session-ended', { by, reason, scope }), app, groups: { sub } }
 }
 
-// Entries for changes of service keys.
-
-/**
- * Wraps a store: each write to a service key is committed together with an entry. The entry holds public facts only.
- */
+/** Wraps a store: commits an entry with each write to a service key. The entry contains public facts only. */
 export function logKeyChanges(store: Store, appender: Pick<Appender, 'systemWrite'>): Store {
   return {
     ...store,

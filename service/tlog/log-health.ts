@@ -5,11 +5,12 @@
  * restored backup lacks signed entries: its tree is smaller than the pinned checkpoint, or inconsistent with it.
  */
 import { encodeHex } from 'miniseal-protocol/text'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { TreeHead } from 'miniseal-protocol/tlog/merkle'
 import type { Keyring } from '../keys/keyring.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointRecord, LogState } from '../store/tlog-tree.ts'
-import { isSignedBy, parseCheckpointNote } from './checkpoint.ts'
+import { verifyNoteSignatures } from './checkpoint.ts'
 import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
 import { isOriginOf } from './origin.ts'
 import { consistencyProof, isConsistent, type TileSource, treeRoot } from './reader.ts'
@@ -155,13 +156,15 @@ async function findConflict(
   return isAuthentic(macs, state) ? undefined : 'tree-damaged'
 }
 
-/** Whether it is signed with a key of the log, those that have ended included, and says of which log and size it is. */
-function isOurs(keyring: Keyring, checkpoint: CheckpointRecord, { origin }: LogState): boolean {
-  const keys = keyring.known('log').map(({ publicKey }) => publicKey)
+/** Whether a key of the log, current or former, has signed it, and it states the log and size of its row. */
+function isOurs(keyring: Keyring, { note, size }: CheckpointRecord, { origin }: LogState): boolean {
+  const keys = keyring
+    .known('log')
+    .map(({ publicKey }) => ({ kind: 'ed25519' as const, name: origin, publicKey }))
   try {
-    const stated = parseCheckpointNote(checkpoint.note)
-    const isStated = stated.origin === origin && stated.size === checkpoint.size
-    return isStated && isSignedBy(checkpoint.note, origin, keys)
+    const { checkpoint, note: signed } = parseCheckpointNote(note)
+    const { good, bad } = verifyNoteSignatures(signed, keys)
+    return checkpoint.origin === origin && checkpoint.size === size && good.length > 0 && bad.length === 0
   } catch {
     return false
   }
@@ -185,7 +188,7 @@ async function findDamage(
     if (pinnedCheckpoint !== undefined && !(await isContinued(pinnedCheckpoint)))
       return 'pinned-checkpoint-differs'
     if (checkpoint === undefined) return undefined
-    if (!(await isContinued(parseCheckpointNote(checkpoint.note)))) return 'checkpoint-differs'
+    if (!(await isContinued(parseCheckpointNote(checkpoint.note).checkpoint))) return 'checkpoint-differs'
     return pinnedCheckpoint === undefined ? 'pinned-checkpoint-missing' : undefined
   } catch (error) {
     if (error instanceof TreeDamaged) return 'tree-damaged'

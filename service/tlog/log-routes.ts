@@ -51,11 +51,11 @@ export function logRoutes(options: LogRoutes): Hono {
 
 async function findPublished(
   c: Context,
-  { reader }: LogRoutes,
+  { store, reader }: LogRoutes,
 ): Promise<{ readonly log: number; readonly checkpoint: CheckpointRecord } | undefined> {
   const given = c.req.param('log')
   if (given !== undefined && !/^(?:0|[1-9][0-9]{0,3})$/.test(given)) return undefined
-  const log = given === undefined ? (await reader.state())?.log : Number(given)
+  const log = given === undefined ? (await store.findLogState())?.log : Number(given)
   const checkpoint = log === undefined ? undefined : await reader.latestCheckpoint(log)
   return log === undefined || checkpoint === undefined ? undefined : { log, checkpoint }
 }
@@ -77,7 +77,7 @@ async function serveTile(c: Context, options: LogRoutes): Promise<Response> {
   const published = await findPublished(c, options)
   // Only what a checkpoint covers is served.
   if (published === undefined || !isWithin(tile, published.checkpoint.size)) return c.notFound()
-  const hashes = await options.reader.tile(tile.level, tile.index, tile.width, published.log)
+  const hashes = await options.reader.tile(published.log, tile.level, tile.index, tile.width)
   return hashes === undefined ? c.notFound() : bytes(c, hashes, tileCaching)
 }
 

@@ -9,8 +9,6 @@ import { jsonReply } from '../messages/content.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 import type { Store } from '../store/store.ts'
 import type { LogEntry, PendingEntry } from '../store/tlog-entries.ts'
-import { indexesPerLog } from '../store/tlog-entries.ts'
-import type { CheckpointRecord } from '../store/tlog-tree.ts'
 import type { BlindIndexOf } from './blind-index.ts'
 import { leafIdText, parseLeafId } from './entry.ts'
 import type { LogReader } from './reader.ts'
@@ -52,7 +50,7 @@ export const provedReceipt = z.strictObject({
   groups: z.record(z.string(), z.strictObject({ salt: base64, value: z.string() })),
 })
 
-/** A proof against one checkpoint stays right for ever; a newer checkpoint only proves more. */
+/** A proof against one checkpoint stays valid. */
 const caching = 'private, max-age=3600'
 
 export function createReceipts(parts: ReceiptParts): Receipts {
@@ -60,7 +58,7 @@ export function createReceipts(parts: ReceiptParts): Receipts {
     async read(id, user) {
       const name = parseName(id)
       const found = name === undefined ? undefined : await findOwn(parts, name, user)
-      if (found === undefined) throw new ProblemError('not_found', 'there is no such receipt')
+      if (found === undefined) throw new ProblemError('not_found', 'receipt not found')
       return await replyOf(parts, found)
     },
   }
@@ -85,19 +83,19 @@ interface OwnLeaf {
 
 async function findOwn(parts: ReceiptParts, name: Uint8Array, user: string): Promise<OwnLeaf | undefined> {
   const { reader, store, keys, blindIndexOf } = parts
-  // It may be sequenced between the two reads, so there is a third.
+  // The entry may be sequenced between the first two reads.
   const row =
     (await reader.entryById(name)) ?? (await store.findPending(name)) ?? (await reader.entryById(name))
-  const tag = blindIndexOf('user', user)
+  const index = blindIndexOf('user', user)
   if (row === undefined || row.detail === null || row.userBlindIndex === null) return undefined
-  if (!equalBytes(tag, row.userBlindIndex)) return undefined
-  const key = await keys.find(tag)
+  if (!equalBytes(index, row.userBlindIndex)) return undefined
+  const key = await keys.find(index)
   if (key === undefined) return undefined
   const groups = openDetail(row.detail, row.id, key.key)
   return isAbout(groups, user) ? { row, groups } : undefined
 }
 
-/** Tags are short: what counts is what the detail itself says. */
+/** Blind indexes are short and can collide: the sealed detail decides. */
 function isAbout(groups: OpenedGroups, user: string): boolean {
   const sub: unknown = JSON.parse(groups.get('sub')?.value ?? '{}')
   return typeof sub === 'object' && sub !== null && 'user' in sub && sub.user === user
@@ -105,26 +103,18 @@ function isAbout(groups: OpenedGroups, user: string): boolean {
 
 async function replyOf({ reader }: ReceiptParts, { row, groups }: OwnLeaf) {
   const name = { id: leafIdText(row.id), leaf: encodeBase64(row.leaf) }
-  const proved = 'globalIndex' in row ? await prove(reader, row) : undefined
-  if (proved === undefined) {
+  const found = 'globalIndex' in row ? await reader.inclusion(row.globalIndex) : undefined
+  if (found === undefined) {
     const reply = jsonReply(pendingReceipt, 202, { ...name, state: 'pending' })
     return { ...reply, fields: [...reply.fields, ['retry-after', '1']] as const }
   }
   const opened = [...groups].map(
     ([label, { salt, value }]) => [label, { salt: encodeBase64(salt), value }] as const,
   )
-  const reply = jsonReply(provedReceipt, 200, { ...name, ...proved, groups: Object.fromEntries(opened) })
+  const { hashes, ...proved } = found
+  const proof = hashes.map((hash) => encodeBase64(hash))
+  const receipt = { ...name, ...proved, proof, groups: Object.fromEntries(opened) }
+  const reply = jsonReply(provedReceipt, 200, receipt)
   const fields = reply.fields.filter(([field]) => field !== 'cache-control')
   return { ...reply, fields: [...fields, ['cache-control', caching]] as const }
-}
-
-/** @returns `undefined` while no checkpoint covers the leaf */
-async function prove(reader: LogReader, { globalIndex }: LogEntry) {
-  const log = Math.floor(globalIndex / indexesPerLog)
-  const index = globalIndex % indexesPerLog
-  const checkpoint: CheckpointRecord | undefined = await reader.latestCheckpoint(log)
-  if (checkpoint === undefined || checkpoint.size <= index) return undefined
-  const proof = await reader.inclusion(index, checkpoint.size, log)
-  const note = checkpoint.note + checkpoint.cosignatures
-  return { index, size: checkpoint.size, proof: proof.map((hash) => encodeBase64(hash)), checkpoint: note }
 }

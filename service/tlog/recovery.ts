@@ -1,6 +1,7 @@
 /** Recovery decisions of an operator: to continue a log under a new origin, or to trust the database. */
+import type { Checkpoint } from 'miniseal-protocol/tlog/checkpoint'
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { Store } from '../store/store.ts'
-import { type Checkpoint, parseCheckpointNote } from './checkpoint.ts'
 import { type CheckpointPin, type PinnedCheckpoint, PinnedCheckpointDamaged } from './checkpoint-pin.ts'
 import { assessLog, type LogPaths, refusalTexts } from './log-health.ts'
 import { findFreeOrigin, startWrites } from './origin.ts'
@@ -57,9 +58,8 @@ async function closeOff(paths: LogPaths, now: number) {
   const signed = publisher.signed()
   if (publisher.health().kind !== 'open' || signed?.log !== state.log) return state
   // If entries were sequenced meanwhile, the commit is refused and retried.
-  const { root, size } = parseCheckpointNote(
-    (await paths.store.findCheckpoint(state.log, signed.size))?.note ?? '',
-  )
+  const record = await paths.store.findCheckpoint(state.log, signed.size)
+  const { root, size } = parseCheckpointNote(record?.note ?? '').checkpoint
   return { ...state, root, size }
 }
 
@@ -73,7 +73,7 @@ async function findLastSigned(
   const stored = log === undefined ? undefined : await store.findLatestCheckpoint(log)
   if (stored === undefined || (pinnedCheckpoint !== undefined && pinnedCheckpoint.size >= stored.size))
     return pinnedCheckpoint
-  return parseCheckpointNote(stored.note)
+  return parseCheckpointNote(stored.note).checkpoint
 }
 
 async function findLocked(
@@ -116,5 +116,5 @@ export async function trustDatabase(paths: LogPaths): Promise<Checkpoint> {
     throw new RecoveryRefused(`${refusalTexts[refusal]}: start a new origin instead`)
   }
   await paths.checkpointPin.keep(checkpoint.note)
-  return parseCheckpointNote(checkpoint.note)
+  return parseCheckpointNote(checkpoint.note).checkpoint
 }

@@ -10,6 +10,8 @@
 
 import sodium from 'sodium-native'
 import { randomBytes } from '../keys/sodium-primitives.ts'
+import type { PendingEntry } from '../store/tlog-entries.ts'
+import type { FindSubjectKey } from './subject-keys.ts'
 
 /** One disclosed group: salt and value give the commitment. */
 export interface OpenedGroup {
@@ -58,6 +60,15 @@ export function sealText(text: string, id: Uint8Array, key: Uint8Array): Uint8Ar
 /** @throws Error when the bytes were not sealed with this key for this leaf, or hold no groups. */
 export function openDetail(detail: Uint8Array, id: Uint8Array, key: Uint8Array): OpenedGroups {
   return readGroups(JSON.parse(openText(detail, id, key)))
+}
+
+/** The groups of an entry; empty if it has no detail or its key was shredded. @throws Error as {@link openDetail} */
+export async function openGroups(
+  { detail, id, userBlindIndex }: Pick<PendingEntry, 'detail' | 'id' | 'userBlindIndex'>,
+  findKey: FindSubjectKey,
+): Promise<OpenedGroups> {
+  const key = detail === null ? undefined : await findKey(userBlindIndex)
+  return detail === null || key === undefined ? new Map() : openDetail(detail, id, key)
 }
 
 /** @throws Error when the bytes were not sealed with this key for this id. */

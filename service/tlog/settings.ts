@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import { encodePolicy, parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import { parseOrigin } from './origin.ts'
 import type { WitnessTarget } from './witnesses.ts'
 
 export interface LogSettings {
-  /** (C2SP tlog-checkpoint.) `undefined`: made from the public origin when the log is started. */
+  /** C2SP tlog-checkpoint; `undefined`: derived from the public origin when the log starts. */
   readonly origin: string | undefined
   /** Witnesses that cosign each checkpoint. */
   readonly witnesses: readonly WitnessTarget[]
@@ -33,21 +32,36 @@ export function readLogSettings(values: {
   }
 }
 
-/** Witnesses without a URL are not asked: they poll the log. */
+/**
+ * Parses a configured origin: a URL without its scheme, in characters that all tools accept in key names.
+ *
+ * @throws Error with a message for the operator
+ */
+export function parseOrigin(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (text.length > 128 || !/^[a-z0-9.:[\]-]+(\/[A-Za-z0-9._-]+)*$/.test(text)) {
+    throw new Error(
+      'MINISEAL_LOG_ORIGIN must be a host with a path, for example pay.example.com/audit/2026, of at most 128 characters',
+    )
+  }
+  return text
+}
+
+/** Witnesses without a URL poll the log; no requests are sent to them. */
 function readPolicy(path: string | undefined): Pick<LogSettings, 'witnesses' | 'policy'> {
   if (path === undefined) return { witnesses: [], policy: undefined }
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch {
-    throw new Error('MINISEAL_LOG_POLICY_FILE names a file that cannot be read')
+    throw new Error('the file of MINISEAL_LOG_POLICY_FILE cannot be read')
   }
   try {
     const policy = parsePolicy(sodiumPrimitives, text)
     const witnesses = policy.witnesses.flatMap((witness) =>
       witness.url === undefined ? [] : [{ ...witness, url: checkedUrl(witness.url) }],
     )
-    // Clients know the log's keys from the configuration and contact no witness.
+    // Clients have the log keys from the configuration, and contact no witness.
     const required = {
       ...policy,
       logs: [],
@@ -57,7 +71,7 @@ function readPolicy(path: string | undefined): Pick<LogSettings, 'witnesses' | '
     return { witnesses, policy: isRequired ? encodePolicy(sodiumPrimitives, required) : undefined }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Error(`MINISEAL_LOG_POLICY_FILE is not a policy: ${reason}`)
+    throw new Error(`MINISEAL_LOG_POLICY_FILE is not a valid policy: ${reason}`)
   }
 }
 

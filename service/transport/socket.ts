@@ -2,21 +2,22 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { equalBytes } from 'miniseal-protocol/bytes'
-import type { Frame } from 'miniseal-protocol/frames/frame'
-import { encodeFrame, parseFrame } from 'miniseal-protocol/frames/frame'
-import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
-import { sealEvent } from 'miniseal-protocol/frames/session-keys'
+import { encodeFrame, type Frame, parseFrame } from 'miniseal-protocol/frames/frame'
+import { type SequencedEvent, sealEvent } from 'miniseal-protocol/frames/session-keys'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { WebSocket } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
-import type { ExchangeAnswer } from '../channel/exchange.ts'
-import { exchange } from '../channel/exchange.ts'
-import type { SocketSession, Subscriber, Subscribers } from '../events/subscriptions.ts'
-import { Delivery, SocketEffects } from '../events/subscriptions.ts'
+import { type ExchangeAnswer, exchange } from '../channel/exchange.ts'
+import {
+  Delivery,
+  SocketEffects,
+  type SocketSession,
+  type Subscriber,
+  type Subscribers,
+} from '../events/subscriptions.ts'
 import type { Sender } from '../limits/client-address.ts'
-import type { SocketTimes } from './socket-flow.ts'
-import { Heartbeat, IncomingMessageBuffer, SocketWriter } from './socket-flow.ts'
+import { Heartbeat, IncomingMessageBuffer, type SocketTimes, SocketWriter } from './socket-flow.ts'
 
 /** How a socket is closed. */
 interface CloseReason {

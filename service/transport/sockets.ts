@@ -1,18 +1,19 @@
 /** `GET /seal`: the channel over WebSockets. */
-import type { HttpBindings, WebSocketLike, WebSocketServerLike } from '@hono/node-server'
-import { upgradeWebSocket } from '@hono/node-server'
+import {
+  type HttpBindings,
+  upgradeWebSocket,
+  type WebSocketLike,
+  type WebSocketServerLike,
+} from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
-import type { Subscribers } from '../events/subscriptions.ts'
-import { createSubscribers } from '../events/subscriptions.ts'
+import { createSubscribers, type Subscribers } from '../events/subscriptions.ts'
 import { uncodedProblem } from '../problems/document.ts'
 import { clearAnswer, senderOf } from './seal.ts'
-import type { SocketObserver } from './socket.ts'
-import { ChannelSocket, closeReasons, closeTimeout } from './socket.ts'
-import type { SocketTimes } from './socket-flow.ts'
-import { defaultSocketTimes } from './socket-flow.ts'
+import { ChannelSocket, closeReasons, closeTimeout, type SocketObserver } from './socket.ts'
+import { defaultSocketTimes, type SocketTimes } from './socket-flow.ts'
 
 /** RFC 6455, section 1.9. */
 const subprotocol = 'miniseal.v1'

@@ -1,15 +1,13 @@
-/** Calls with the app's access token (`cgi-bin/stable_token`), which is cached and fetched by one call at a time per app. */
+/** Calls with an access token (`cgi-bin/stable_token`), which is cached, and fetched by one call at a time per app. */
 import { z } from 'zod'
 import type { WechatApps } from './apps.ts'
 import { isTokenRefusal, WechatFailure } from './errors.ts'
 import type { Caller, WechatRequest } from './transport.ts'
 
-/** Runs `run`, or joins the concurrent run of the same key. Results are not cached. */
-export type SingleFlight<T> = (key: string, run: () => Promise<T>) => Promise<T>
-
-export function createSingleFlight<T>(): SingleFlight<T> {
+/** @returns runs `run`, or joins the concurrent run of the same key. Results are not cached. */
+export function createSingleFlight<T>() {
   const inFlight = new Map<string, Promise<T>>()
-  return (key, run) => {
+  return (key: string, run: () => Promise<T>): Promise<T> => {
     const running = inFlight.get(key)
     if (running !== undefined) return running
     const flight = run().finally(() => inFlight.delete(key))
@@ -18,58 +16,45 @@ export function createSingleFlight<T>(): SingleFlight<T> {
   }
 }
 
-export interface IssuedToken {
+interface IssuedToken {
   readonly token: string
   /** Seconds from the moment the request was sent. */
   readonly expiresIn: number
 }
 
-export interface AccessTokens {
-  /**
-   * A token that is valid for a while.
-   * @throws WechatFailure of the fetch, or `timeout` when `signal` ends the wait for a fetch that others share.
-   */
-  get(appid: string, signal: AbortSignal): Promise<string>
-  /** Drops the app's token if it is still this one: a late refusal must not drop its successor. */
-  forget(appid: string, token: string): void
-}
-
-/** WeChat accepts an old token for 5 minutes after its successor was issued, so one minute of margin is enough. */
+/** WeChat accepts an old token for 5 minutes after its successor was issued, so a margin of one minute suffices. */
 const marginSeconds = 60
 
 /**
- * `fetchToken` asks WeChat once, in normal mode: `force_refresh` would cut off the tokens of all other replicas,
- * and is allowed only 20 times a day. `now` in unix seconds.
+ * @param fetchToken asks WeChat once, in normal mode: `force_refresh` would revoke the tokens of all other replicas, and
+ *   is allowed only 20 times a day
+ * @param now UNIX seconds
  */
-function createAccessTokens(
-  fetchToken: (appid: string) => Promise<IssuedToken>,
-  now: () => number,
-): AccessTokens {
+function createAccessTokens(fetchToken: (appid: string) => Promise<IssuedToken>, now: () => number) {
   const cache = new Map<string, { readonly token: string; readonly expiresAt: number }>()
-  const flight = createSingleFlight<string>()
-
-  async function fetchAndCache(appid: string): Promise<string> {
+  const singleFlight = createSingleFlight<string>()
+  const fetchAndCache = async (appid: string): Promise<string> => {
     const sentAt = now()
     const { token, expiresIn } = await fetchToken(appid)
     const margin = Math.min(marginSeconds, expiresIn / 2)
     cache.set(appid, { token, expiresAt: sentAt + expiresIn - margin })
     return token
   }
-
-  async function get(appid: string, signal: AbortSignal): Promise<string> {
-    const cached = cache.get(appid)
-    if (cached !== undefined && now() < cached.expiresAt) return cached.token
-    return untilAborted(
-      flight(appid, () => fetchAndCache(appid)),
-      signal,
-    )
+  return {
+    /** @throws WechatFailure of the fetch, or `timeout` when `signal` ends the wait for a shared fetch. */
+    async get(appid: string, signal: AbortSignal): Promise<string> {
+      const cached = cache.get(appid)
+      if (cached !== undefined && now() < cached.expiresAt) return cached.token
+      return await untilAborted(
+        singleFlight(appid, () => fetchAndCache(appid)),
+        signal,
+      )
+    },
+    /** Drops the app's token if it is still this one: a late refusal must not drop its successor. */
+    forget(appid: string, token: string): void {
+      if (cache.get(appid)?.token === token) cache.delete(appid)
+    },
   }
-
-  function forget(appid: string, token: string): void {
-    if (cache.get(appid)?.token === token) cache.delete(appid)
-  }
-
-  return { get, forget }
 }
 
 /** The shared fetch continues for the other callers when one caller's deadline passes. */
@@ -90,44 +75,45 @@ const tokenReply = z.object({
 
 export interface AuthorizedCaller {
   /**
-   * One call with the app's access token. A second one, with a new token, only when WeChat refused the token and
-   * therefore did nothing else. All within one deadline.
+   * One call with the app's access token. When WeChat refuses the token, and therefore did nothing else, one more call
+   * with a new token. All within one deadline.
+   *
    * @throws WechatFailure from WeChat; ProblemError payload_invalid for an app that is not configured.
    */
   call<T>(appid: string, request: WechatRequest, reply: z.ZodType<T>): Promise<T>
 }
 
-/** `deadlineMs` for a whole call, token and second try included; `now` in unix seconds. */
+/**
+ * @param deadlineMs for a whole call, including its token and the second attempt
+ * @param now UNIX seconds
+ */
 export function createAuthorizedCaller(
   caller: Caller,
   apps: WechatApps,
   deadlineMs: number,
   now: () => number,
 ): AuthorizedCaller {
-  const tokens = createAccessTokens(fetchToken, now)
-
-  async function fetchToken(appid: string): Promise<IssuedToken> {
+  const tokens = createAccessTokens(async (appid) => {
     const body = { grant_type: 'client_credential', appid, secret: apps.secretOf(appid) }
     const request: WechatRequest = { method: 'POST', api: 'cgi-bin/stable_token', body }
-    // A deadline of its own: callers that join a fetch under way must not inherit the first one's.
+    // A deadline of its own: a call that joins a running fetch must not inherit the deadline of the first one.
     const reply = await caller.call(request, tokenReply, AbortSignal.timeout(deadlineMs))
     return { token: reply.access_token, expiresIn: reply.expires_in }
-  }
-
-  async function call<T>(appid: string, request: WechatRequest, reply: z.ZodType<T>): Promise<T> {
-    const signal = AbortSignal.timeout(deadlineMs)
-    for (let attempt = 1; ; attempt++) {
-      const token = await tokens.get(appid, signal)
-      try {
-        const query = { access_token: token, ...request.query }
-        return await caller.call({ ...request, query }, reply, signal)
-      } catch (error) {
-        if (!(error instanceof WechatFailure) || !isTokenRefusal(error.errcode)) throw error
-        tokens.forget(appid, token)
-        if (attempt === 2) throw error
+  }, now)
+  return {
+    async call(appid, request, reply) {
+      const signal = AbortSignal.timeout(deadlineMs)
+      for (let attempt = 1; ; attempt++) {
+        const token = await tokens.get(appid, signal)
+        try {
+          const query = { access_token: token, ...request.query }
+          return await caller.call({ ...request, query }, reply, signal)
+        } catch (error) {
+          if (!(error instanceof WechatFailure) || !isTokenRefusal(error.errcode)) throw error
+          tokens.forget(appid, token)
+          if (attempt === 2) throw error
+        }
       }
-    }
+    },
   }
-
-  return { call }
 }

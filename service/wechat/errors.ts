@@ -1,15 +1,15 @@
-/** Errors of WeChat's API, and the one table from its errcodes to refusals of the protocol. */
+/** Errors of WeChat's API, and the table from its errcodes to problem codes. */
 import type { RefusalCode } from 'miniseal-protocol/errors'
 import { ProblemError } from '../problems/problem-error.ts'
 
-/** `refused` = WeChat answered with an errcode; the others = no usable answer. */
+/** `refused`: WeChat answered with an errcode; otherwise there was no usable answer. */
 export type FailureKind = 'refused' | 'timeout' | 'network' | 'status' | 'malformed'
 
 /**
- * The failure of one call of WeChat's API: the only error inside the client, and the only `cause` that leaves it.
+ * The failure of one call of WeChat's API: the only error inside the client, and the only `cause` outside of it.
  *
- * Safe to log: it never wraps an error of the HTTP library or of the parser, since those hold parts of the request or of
- * the answer (secret, code, session_key, access token).
+ * Safe to log: it never wraps an error of the HTTP library or of the parser, which contain parts of the request or of the
+ * answer (secret, code, session_key, access token).
  */
 export class WechatFailure extends Error {
   readonly kind: FailureKind
@@ -29,7 +29,7 @@ export class WechatFailure extends Error {
 
 interface Row {
   readonly code: RefusalCode
-  /** Instead of `code` when the errcode is about a phone number's code. */
+  /** Replaces `code` for the code of a phone number. */
   readonly forPhoneNumber?: RefusalCode
   readonly text: string
 }
@@ -37,7 +37,7 @@ interface Row {
 /** The path of the phone number call, relative to the base URL. */
 export const phoneNumberApi = 'wxa/business/getuserphonenumber'
 
-/** The signature made with a session_key does not match: the key is no longer current. */
+/** A signature with a session_key that is no longer current. */
 export const invalidUserSignature = 87009
 
 const unknownErrcode: Row = { code: 'wechat_unavailable', text: 'an errcode that is not in the table' }
@@ -69,22 +69,21 @@ const rows: ReadonlyMap<number, Row> = new Map<number, Row>([
   [61010, { code: 'wechat_unavailable', text: 'the user has not been in the mini program lately' }],
 ])
 
-/** Whether the errcode is in the table: a bounded set for metrics, whatever is answered. */
+/** Whether the errcode is in the table: the bounded set of metric labels. */
 export function isKnownErrcode(errcode: number): boolean {
   return rows.has(errcode) || errcode === invalidUserSignature
 }
 
-/** Whether a new access token can help: 40001 (not valid), 42001 (expired). */
+/** Whether the access token was refused: 40001 (not valid), 42001 (expired). */
 export function isTokenRefusal(errcode: number | undefined): boolean {
   return errcode === 40001 || errcode === 42001
 }
 
 /**
- * Runs the calls that a method makes for `api`, and turns their failure into a refusal. The refusal's message holds
- * fixed words only; errcode and rid are in its cause. A failure without an errcode (network, deadline, status,
- * malformed answer) is `wechat_unavailable`.
+ * Runs the calls that a method makes of `api`. A failure becomes a refusal, whose message is a constant; errcode and rid
+ * are in its cause. A failure without an errcode (network, deadline, status, malformed answer) is `wechat_unavailable`.
  *
- * @throws ProblemError for every WechatFailure; other errors pass as they are.
+ * @throws ProblemError for a WechatFailure; other errors are rethrown.
  */
 export async function refuseFailure<T>(api: string, run: () => Promise<T>): Promise<T> {
   try {

@@ -1,9 +1,9 @@
-/** One call of WeChat's API: no retry, no redirect, capped answer, JSON whatever the content type. */
+/** Calls of WeChat's API: no retry, no redirect, bounded answer, JSON whatever the content type. */
 import { Agent } from 'undici'
 import { z } from 'zod'
 import { WechatFailure } from './errors.ts'
 
-/** Largest answer that is read, in bytes. The longest that is expected is under 2 KiB. */
+/** Bytes of the largest answer that is read. Expected answers are shorter than 2 KiB. */
 const maxAnswerBytes = 64 * 1024
 
 export interface WechatRequest {
@@ -15,21 +15,45 @@ export interface WechatRequest {
   readonly body?: Readonly<Record<string, string | number>>
 }
 
-export interface Transport {
+/** What may be logged and counted of one HTTP call. Contains no secret, openid, code, key or token. */
+export interface WechatCall {
+  /** For example `sns/jscode2session`. */
+  readonly api: string
+  /** `refused`: WeChat answered with an errcode; `failed`: no usable answer. */
+  readonly outcome: 'ok' | 'refused' | 'failed'
+  readonly errcode?: number
+  /** WeChat's request id, present in most refusals. */
+  readonly rid?: string
+  readonly durationMs: number
+}
+
+export interface Caller {
   /**
-   * Sends the request once and returns the parsed JSON of a 200 answer, of any type.
-   * @throws WechatFailure of every kind but `refused`; never another error.
+   * Makes exactly one HTTP call.
+   *
+   * @throws WechatFailure; never another error.
    */
-  send(request: WechatRequest, signal: AbortSignal): Promise<unknown>
-  /** Lets running requests end, then closes all connections. */
+  call<T>(request: WechatRequest, reply: z.ZodType<T>, signal: AbortSignal): Promise<T>
+  /** UNIX seconds of the last well-formed answer, including refusals. */
+  lastSeen(): number | undefined
+  /** Waits for running calls, then closes all connections. */
   close(): Promise<void>
 }
 
-/**
- * @param connections that are open at one time; more calls wait, within their deadline
- * @throws TypeError when `baseUrl` is not a plain http(s) URL: credentials, query and fragment are refused.
- */
-export function createTransport(baseUrl: string, deadlineMs: number, connections: number): Transport {
+export interface CallerOptions {
+  readonly baseUrl: string
+  /** Milliseconds to connect. */
+  readonly deadlineMs: number
+  /** Open at a time; more calls wait, within their deadline. */
+  readonly connections: number
+  /** UNIX seconds. */
+  readonly now: () => number
+  /** Must not throw. */
+  readonly onCall: ((call: WechatCall) => void) | undefined
+}
+
+/** @throws TypeError when `baseUrl` is not a plain http(s) URL: credentials, query and fragment are refused. */
+export function createCaller({ baseUrl, deadlineMs, connections, now, onCall }: CallerOptions): Caller {
   const base = parseBaseUrl(baseUrl)
   const agent = new Agent({
     connections,
@@ -37,24 +61,50 @@ export function createTransport(baseUrl: string, deadlineMs: number, connections
     maxResponseSize: maxAnswerBytes,
     connect: { timeout: deadlineMs },
   })
+  let seen: number | undefined
   let closing: Promise<void> | undefined
-
-  async function send(request: WechatRequest, signal: AbortSignal): Promise<unknown> {
-    const answer = await exchange(agent, base, request, signal)
-    // A redirect is an answer like any other: following it would carry the secret to another place.
-    if (answer.status !== 200) throw new WechatFailure('status', `http status ${answer.status}`)
-    return parseJson(answer.bytes)
+  return {
+    async call(request, reply, signal) {
+      const started = performance.now()
+      const result = await exchange(agent, base, request, signal)
+        .then((answer) => parseReply(answer, reply))
+        .catch((error: unknown) => {
+          if (error instanceof WechatFailure) return error
+          throw error
+        })
+      const failure = result instanceof WechatFailure ? result : undefined
+      if (failure === undefined || failure.kind === 'refused') seen = now()
+      onCall?.(record(request.api, failure, performance.now() - started))
+      if (result instanceof WechatFailure) throw result
+      return result
+    },
+    lastSeen: () => seen,
+    close() {
+      closing ??= agent.close()
+      return closing
+    },
   }
-
-  function close(): Promise<void> {
-    closing ??= agent.close()
-    return closing
-  }
-
-  return { send, close }
 }
 
-async function exchange(agent: Agent, base: URL, request: WechatRequest, signal: AbortSignal) {
+/**
+ * Sends the request once.
+ *
+ * @returns the parsed JSON of an answer with status 200, of any type
+ * @throws WechatFailure of every kind but `refused`; never another error.
+ */
+async function exchange(
+  agent: Agent,
+  base: URL,
+  request: WechatRequest,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { status, bytes } = await send(agent, base, request, signal)
+  // A redirect is an answer like any other: following it would carry the secret to another host.
+  if (status !== 200) throw new WechatFailure('status', `http status ${status}`)
+  return parseJson(bytes)
+}
+
+async function send(agent: Agent, base: URL, request: WechatRequest, signal: AbortSignal) {
   const query = request.query === undefined ? '' : `?${new URLSearchParams(request.query)}`
   try {
     const response = await agent.request({
@@ -67,7 +117,7 @@ async function exchange(agent: Agent, base: URL, request: WechatRequest, signal:
     })
     return { status: response.statusCode, bytes: await response.body.arrayBuffer() }
   } catch (error) {
-    // The caught error is not kept: undici's parser errors hold bytes of the answer, its socket errors the peer.
+    // The caught error is dropped: undici's parser errors contain bytes of the answer, its socket errors the peer.
     if (signal.aborted) throw new WechatFailure('timeout', 'no complete answer within the deadline')
     throw new WechatFailure('network', errorCodeOf(error))
   }
@@ -77,7 +127,7 @@ function parseJson(bytes: ArrayBuffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
-    // A SyntaxError quotes the text that it could not read.
+    // A SyntaxError quotes the text.
     throw new WechatFailure('malformed', 'the answer is not json in utf-8')
   }
 }
@@ -98,63 +148,6 @@ function parseBaseUrl(baseUrl: string): URL {
   return url
 }
 
-/** What may be logged and counted of one HTTP call. Holds no secret, openid, code, key or token. */
-export interface WechatCall {
-  /** For example `sns/jscode2session`. */
-  readonly api: string
-  /** `refused` = WeChat answered with an errcode; `failed` = no usable answer. */
-  readonly outcome: 'ok' | 'refused' | 'failed'
-  readonly errcode?: number
-  /** WeChat's request id, present in most refusals. */
-  readonly rid?: string
-  readonly durationMs: number
-}
-
-export interface Caller {
-  /**
-   * Exactly one HTTP call.
-   * @throws WechatFailure; never another error.
-   */
-  call<T>(request: WechatRequest, reply: z.ZodType<T>, signal: AbortSignal): Promise<T>
-  /** Unix seconds of the last well-formed answer, a refusal included. */
-  lastSeen(): number | undefined
-}
-
-/** `now` in unix seconds. `onCall` must not throw. */
-export function createCaller(
-  transport: Transport,
-  now: () => number,
-  onCall: ((call: WechatCall) => void) | undefined,
-): Caller {
-  let seen: number | undefined
-
-  async function call<T>(request: WechatRequest, reply: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const started = performance.now()
-    const result = await settle(transport, request, reply, signal)
-    const failure = result instanceof WechatFailure ? result : undefined
-    if (failure === undefined || failure.kind === 'refused') seen = now()
-    onCall?.(record(request.api, failure, performance.now() - started))
-    if (result instanceof WechatFailure) throw result
-    return result
-  }
-
-  return { call, lastSeen: () => seen }
-}
-
-async function settle<T>(
-  transport: Transport,
-  request: WechatRequest,
-  reply: z.ZodType<T>,
-  signal: AbortSignal,
-): Promise<T | WechatFailure> {
-  try {
-    return parseReply(await transport.send(request, signal), reply)
-  } catch (error) {
-    if (error instanceof WechatFailure) return error
-    throw error
-  }
-}
-
 function parseReply<T>(answer: unknown, reply: z.ZodType<T>): T {
   const envelope = envelopeReply.safeParse(answer)
   if (!envelope.success) throw malformed(envelope.error)
@@ -165,7 +158,7 @@ function parseReply<T>(answer: unknown, reply: z.ZodType<T>): T {
   return parsed.data
 }
 
-/** Names the fields, which are ours, and not the values, which may be secret. */
+/** Names the fields of the schema only: values may be secret. */
 function malformed(error: z.ZodError): WechatFailure {
   const fields = error.issues.map((issue) => issue.path.join('.') || 'the whole answer')
   return new WechatFailure('malformed', fields.join(', '))
@@ -182,10 +175,7 @@ function record(api: string, failure: WechatFailure | undefined, durationMs: num
   }
 }
 
-/**
- * The part that every answer may have. A success may lack `errcode` (code2Session always does) or carry 0, so
- * only a truthy errcode is a refusal.
- */
+/** Any answer. A success has no `errcode` (code2Session) or 0, so only a truthy errcode is a refusal. */
 const envelopeReply = z.object({
   errcode: z.number().int().optional(),
   errmsg: z.string().optional(),
@@ -193,7 +183,7 @@ const envelopeReply = z.object({
 
 /**
  * The request id in an errmsg: `…, rid: 5f8d3d1e-1d5ab2d0-3e8ff1ca`, or in older answers
- * `…, hints: [ req_id: oNsdF0aLf ]`. The narrow alphabet keeps anything else in the errmsg out of our logs.
+ * `…, hints: [ req_id: oNsdF0aLf ]`. The narrow alphabet keeps other parts of the errmsg out of the logs.
  */
 function findRequestId(errmsg: string | undefined): string | undefined {
   return errmsg?.match(/\b(?:rid|req_id): ?([0-9A-Za-z_.-]{1,64})/)?.[1]

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { parseCheckpointNote } from '../../service/tlog/checkpoint.ts'
+import { parseCheckpointNote } from '../../crypto/tlog/checkpoint.ts'
 import type { LogPaths } from '../../service/tlog/log-health.ts'
 import type { Task } from '../integration/tlog/log-child.ts'
 import { compiledScript } from './compiled.ts'
@@ -76,7 +76,7 @@ export async function expectWholeLog(
     (found) => found?.note ?? [],
   )
   for (const note of [...checkpoints, ...pinnedCheckpoint]) {
-    const signed = parseCheckpointNote(note)
+    const { checkpoint: signed } = parseCheckpointNote(note)
     expect(signed.size).toBeLessThanOrEqual(size)
     expect(signed.root).toEqual(plainRoot(hashes.slice(0, signed.size)))
   }

@@ -1,10 +1,12 @@
 /** What somebody has who stole a service's keys, or may write its database: for tests that show what they can do with it. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { emptyRoot } from '../../crypto/tlog/merkle.ts'
 import { readOperatorPaths } from '../../service/config/operator-paths.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import type { ServiceKey } from '../../service/keys/service-key.ts'
+import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper } from '../../service/keys/wrapping.ts'
 import type { ServiceKeyKind } from '../../service/store/service-keys.ts'
 import type { Store } from '../../service/store/store.ts'
@@ -13,7 +15,6 @@ import type { LogState } from '../../service/store/tlog-tree.ts'
 import { signCheckpoint } from '../../service/tlog/checkpoint.ts'
 import { openCheckpointPin } from '../../service/tlog/checkpoint-pin.ts'
 import { createRowMacs, growAuthenticated, type RowMacs } from '../../service/tlog/row-macs.ts'
-import { emptyRoot } from '../../service/tlog/tree.ts'
 import { disturb } from './both-databases.ts'
 import { withStore } from './read-log.ts'
 import type { TestService } from './service.ts'
@@ -64,7 +65,9 @@ export async function rewriteLog(
     await disturb(service, tables.map((table) => `delete from ${table}`).join(';'))
     const macs = await stolenMacs(service)
     const sealed = (state: LogState): LogState => ({ ...state, mac: macs.ofState(state) })
-    await store.commit([{ kind: 'insert-log-state', state: sealed({ ...old, size: 0, root: emptyRoot() }) }])
+    await store.commit([
+      { kind: 'insert-log-state', state: sealed({ ...old, size: 0, root: emptyRoot(sodiumPrimitives) }) },
+    ])
     for (const { globalIndex: _, ...entry } of entries) {
       if (!isKept(entry)) continue
       await store.commit([

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FlatObject } from '../../crypto/tlog/flat-json.ts'
+import { emptyRoot } from '../../crypto/tlog/merkle.ts'
 import type { Keyring } from '../../service/keys/keyring.ts'
 import { openKeyring } from '../../service/keys/keyring.ts'
 import { noteVerifierKey } from '../../service/keys/publication.ts'
+import { sodiumPrimitives } from '../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper, secretContext } from '../../service/keys/wrapping.ts'
 import { openStore } from '../../service/store/open-store.ts'
 import type { Store } from '../../service/store/store.ts'
@@ -19,7 +21,7 @@ import { createRowMacs, growAuthenticated } from '../../service/tlog/row-macs.ts
 import type { OpenedGroups } from '../../service/tlog/sealed-details.ts'
 import { commitmentOf, sealDetail } from '../../service/tlog/sealed-details.ts'
 import { serviceSubjectIndex } from '../../service/tlog/subject-keys.ts'
-import { emptyRoot, hashLeaf } from '../../service/tlog/tree.ts'
+import { hashLeaf } from '../../service/tlog/tree.ts'
 import type { TestDatabase } from '../integration/store/engines.ts'
 
 export const logOrigin = 'pay.example.com/audit/2025'
@@ -59,7 +61,7 @@ export interface WrittenLog {
   /** Stages what is not sequenced. */
   stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
-  /** Signs a checkpoint of the present tree and stores it in the checkpoint lock. @returns the note */
+  /** Signs a checkpoint of the current tree and pins it. @returns the note */
   sign(): Promise<string>
   close(): Promise<void>
 }
@@ -79,7 +81,7 @@ export async function startLog(create: () => Promise<TestDatabase>): Promise<Wri
     wrapper.wrap(secret, secretContext('subject_keys.key_wrapped', [tag])),
   )
   const checkpointPin = openCheckpointPin(folder)
-  const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot() }
+  const empty = { log: 0, origin: logOrigin, size: 0, root: emptyRoot(sodiumPrimitives) }
   await store.commit([{ kind: 'insert-log-state', state: { ...empty, mac: macs.ofState(empty) } }])
   let seed = 0
   const stage = async (entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]> => {

@@ -166,24 +166,25 @@ export interface CountedSeries {
   readonly counts: readonly number[]
 }
 
-/** Why there is no answer. The pages have words for each. */
+/** Problem codes of the API. The pages have a text for each. */
 export type AuditProblem =
   | 'signed_out'
   | 'token_refused'
   | 'too_many_tries'
   | 'other_site'
-  | 'too_much_at_once'
+  | 'too_many_concurrent'
   | 'not_for_your_role'
+  | 'unknown_parameter'
   | 'filter_unreadable'
   | 'not_found'
   | 'not_yet'
   | 'unavailable'
 
-/** The body of every answer that is none: `application/problem+json`. */
+/** The body of a refusal: `application/problem+json`. */
 export interface ProblemAnswer {
   readonly title: string
   readonly status: number
   readonly code: AuditProblem
-  /** The word of the filter that cannot be read. */
+  /** The query parameter that is unknown or invalid. */
   readonly field?: string
 }

@@ -60,7 +60,7 @@ export function auditApi(parts: AuditParts): Hono<AuditEnvironment> {
   })
   addSession(app, api, sessions)
   app.use(sessions.guard)
-  app.get('/session', async (c) => c.json(await sessionAnswer(parts, c.get('auditor'))))
+  app.get('/session', acceptQuery(), async (c) => c.json(await sessionAnswer(parts, c.get('auditor'))))
   addExport(app, api)
   app.use(boundReads())
   addReads(app, api)
@@ -77,6 +77,20 @@ function assertOwnSite(site: string | undefined, origin: string | undefined, own
   if (!isOwnSite || (origin !== undefined && origin !== own)) throw new AuditRefused('other_site')
 }
 
+/**
+ * Refuses every other query parameter: an ignored filter, for example a misspelt one, would show more than was asked for.
+ *
+ * @throws AuditRefused `unknown_parameter`
+ */
+function acceptQuery(...names: readonly string[]): MiddlewareHandler<AuditEnvironment> {
+  const known = new Set(names)
+  return async function assertKnownQuery(c, next) {
+    const unknown = Object.keys(c.req.queries()).find((name) => !known.has(name))
+    if (unknown !== undefined) throw new AuditRefused('unknown_parameter', unknown)
+    await next()
+  }
+}
+
 const signInBody = z.strictObject({ token: z.string().max(200) })
 
 function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessions): void {
@@ -84,7 +98,7 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
   const tooLarge = (): never => {
     throw new AuditRefused('token_refused')
   }
-  app.post('/session', bodyLimit({ maxSize: 1_024, onError: tooLarge }), async (c) => {
+  app.post('/session', acceptQuery(), bodyLimit({ maxSize: 1_024, onError: tooLarge }), async (c) => {
     const { isWithin } = await window.consume(parts.sender(c).source)
     if (!isWithin) throw new AuditRefused('too_many_tries')
     const body: unknown = await c.req.json().catch(() => undefined)
@@ -92,7 +106,7 @@ function addSession(app: Hono<AuditEnvironment>, { parts }: Api, sessions: Sessi
     if (!parsed.success) throw new AuditRefused('token_refused')
     return c.json(await sessionAnswer(parts, await sessions.signIn(c, parsed.data.token)))
   })
-  app.delete('/session', async (c) => {
+  app.delete('/session', acceptQuery(), async (c) => {
     await sessions.signOut(c)
     return c.body(null, 204)
   })
@@ -109,29 +123,31 @@ async function sessionAnswer(
 
 function addReads(app: Hono<AuditEnvironment>, api: Api): void {
   const { parts, search, accessLog } = api
-  app.get('/entries', async (c) => c.json(await pageAnswer(c, api)))
-  app.get('/timeline', async (c) => {
+  app.get('/entries', acceptQuery(...filterNames, 'before', 'after'), async (c) =>
+    c.json(await pageAnswer(c, api)),
+  )
+  app.get('/timeline', acceptQuery(...filterNames), async (c) => {
     const filter = filterOf(c)
     await accessLog.logAccess(c, 'audit-read', { what: 'timeline', ...filterFacts(filter) })
     return c.json(await timelineOf({ store: parts.store, search }, filter, parts.now() * 1_000 + 999))
   })
-  app.get('/overview', async (c) => {
+  app.get('/overview', acceptQuery('from', 'to'), async (c) => {
     const { from, until } = filterOf(c)
     await accessLog.logAccess(c, 'audit-read', { what: 'overview' })
     const range = { ...(from === undefined ? {} : { from }), ...(until === undefined ? {} : { until }) }
     return c.json(await overviewOf(parts.store, range, parts.now() * 1_000 + 999))
   })
-  app.get('/integrity', async (c) => {
+  app.get('/integrity', acceptQuery(), async (c) => {
     await accessLog.logAccess(c, 'audit-read', { what: 'integrity' })
     return c.json(await integrityOf(parts, search))
   })
-  app.get('/consistency', async (c) => {
+  app.get('/consistency', acceptQuery('origin', 'from'), async (c) => {
     const from = findCursor(c.req.query('from') ?? '')
     if (from === undefined) throw new AuditRefused('not_found')
     await accessLog.logAccess(c, 'audit-read', { what: 'consistency' })
     return c.json(await consistencyOf(parts, c.req.query('origin') ?? '', from))
   })
-  app.get('/entries/:id', async (c) => {
+  app.get('/entries/:id', acceptQuery(), async (c) => {
     const entry = await findEntry(api, c.req.param('id'))
     await accessLog.logAccess(c, 'audit-read', { what: 'entry', entry: leafIdText(entry.id) })
     return c.json(await entryAnswer(parts, entry, c.get('auditor').role))
@@ -183,7 +199,7 @@ function boundReads(): MiddlewareHandler<AuditEnvironment> {
 }
 
 function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, exports }: Api): void {
-  app.get('/export', async (c) => {
+  app.get('/export', acceptQuery(...filterNames, 'format'), async (c) => {
     assertMayDisclose(c)
     const format = parseFormat(c.req.query('format'))
     const filter = filterOf(c)
@@ -200,7 +216,7 @@ function addExport(app: Hono<AuditEnvironment>, { parts, search, accessLog, expo
 
 function addEvidence(app: Hono<AuditEnvironment>, api: Api): void {
   const { parts, accessLog } = api
-  app.get('/entries/:id/evidence', async (c) => {
+  app.get('/entries/:id/evidence', acceptQuery('groups'), async (c) => {
     assertMayDisclose(c)
     const groups = parseLabels(c.req.query('groups') ?? 'core,sig,pay')
     const entry = await findEntry(api, c.req.param('id'))
@@ -250,7 +266,7 @@ const exportLimit: WorkLimit = { perAuditor: 2, inAll: 4 }
 export interface WorkSlots {
   /**
    * @returns releases the slot; idempotent
-   * @throws AuditRefused `too_much_at_once`
+   * @throws AuditRefused `too_many_concurrent`
    */
   take(auditor: string): () => void
 }
@@ -261,7 +277,7 @@ export function createWorkSlots({ perAuditor, inAll }: WorkLimit): WorkSlots {
   return {
     take(auditor) {
       const own = running.get(auditor) ?? 0
-      if (own >= perAuditor || all >= inAll) throw new AuditRefused('too_much_at_once')
+      if (own >= perAuditor || all >= inAll) throw new AuditRefused('too_many_concurrent')
       running.set(auditor, own + 1)
       all += 1
       let isTaken = true

@@ -19,21 +19,21 @@ export interface AuditParts {
   readonly findKey: FindSubjectKey
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
-  /** Every key that the log of this origin ever had. */
+  /** All keys of the log with this origin, past ones included. */
   logKeys(origin: string): readonly VerifierKey[]
-  /** The keys that sign this log now, and those that will. */
+  /** The current and future signing keys of the log with this origin. */
   signingLogKeys(origin: string): readonly VerifierKey[]
-  /** Those that the service asks to cosign. */
+  /** The witnesses from which the service requests cosignatures. */
   readonly witnesses: readonly PolicyWitness[]
-  /** Public keys of the service, by kind: b64u. */
+  /** Public keys of the service in base64url, by kind. */
   serviceKeys(): Readonly<Record<string, readonly string[]>>
-  /** The last check of the whole log that found nothing: UNIX seconds, and the size of the newest log then. */
+  /** The last successful `audit verify`: UNIX seconds, and the size of the newest log at that time. */
   lastCheck(): Promise<{ readonly at: number; readonly size: number } | undefined>
-  /** Of the service, as browsers see it: decides whether cookies are for https alone. */
+  /** The public origin of the service. With `https`, cookies are `Secure`. */
   readonly origin: string
-  /** Signs the cookies: 32 bytes, the same in every process. Secret. */
+  /** Secret key that authenticates cookies: 32 bytes, the same in every process. */
   readonly cookieKey: Uint8Array
-  /** Binds accounts to their tokens: 32 bytes, the same in every process. Secret. */
+  /** Secret key that binds accounts to their tokens: 32 bytes, the same in every process. */
   readonly accountKey: Uint8Array
   /** UNIX seconds. */
   now(): number

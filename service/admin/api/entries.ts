@@ -6,10 +6,9 @@ import { type GroupLabel, groupLabels, parseGroup, parseLeaf } from 'miniseal-pr
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import type { AuditorRole } from '../../store/auditors.ts'
 import { StoreUnavailable } from '../../store/store.ts'
-import type { LogEntry } from '../../store/tlog-entries.ts'
-import { indexesPerLog } from '../../store/tlog-entries.ts'
+import { indexesPerLog, type LogEntry } from '../../store/tlog-entries.ts'
 import { leafIdText } from '../../tlog/entry.ts'
-import { type OpenedGroups, openDetail } from '../../tlog/sealed-details.ts'
+import { openDetail, openGroups } from '../../tlog/sealed-details.ts'
 import type { FindSubjectKey } from '../../tlog/subject-keys.ts'
 import type { EntryAnswer, EntryRow, ShownGroup, ShownProof } from './answers.ts'
 import type { AuditParts } from './context.ts'
@@ -93,29 +92,11 @@ export async function entryAnswer(
   }
 }
 
-/** Empty if there is no detail, or its key was shredded. @throws Error for a detail that was tampered with. */
-export async function openGroups(
-  { detail, id, userBlindIndex }: LogEntry,
-  findKey: FindSubjectKey,
-): Promise<OpenedGroups> {
-  const key = detail === null ? undefined : await findKey(userBlindIndex)
-  return detail === null || key === undefined ? new Map() : openDetail(detail, id, key)
-}
-
-async function proofOf(
-  reader: AuditParts['reader'],
-  { globalIndex }: LogEntry,
-): Promise<ShownProof | undefined> {
-  const [log, index] = [Math.floor(globalIndex / indexesPerLog), globalIndex % indexesPerLog]
-  const checkpoint = await reader.latestCheckpoint(log)
-  if (checkpoint === undefined || checkpoint.size <= index) return undefined
-  const path = await reader.inclusion(index, checkpoint.size, log)
-  return {
-    index,
-    size: checkpoint.size,
-    path: path.map((hash) => encodeBase64(hash)),
-    checkpoint: checkpoint.note + checkpoint.cosignatures,
-  }
+async function proofOf(reader: AuditParts['reader'], entry: LogEntry): Promise<ShownProof | undefined> {
+  const proof = await reader.inclusion(entry.globalIndex)
+  if (proof === undefined) return undefined
+  const { hashes, ...shown } = proof
+  return { ...shown, path: hashes.map((hash) => encodeBase64(hash)) }
 }
 
 // Export rows: sealed details are opened; shredded ones are marked as erased.

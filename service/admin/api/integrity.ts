@@ -16,7 +16,8 @@ export async function integrityOf(parts: AuditParts, search: AuditSearch): Promi
   const { store, reader, now } = parts
   const status = await parts.status()
   const latest = await reader.latestCheckpoint()
-  const checkpoints = await reader.checkpoints(Number.MAX_SAFE_INTEGER, listed)
+  const checkpoints =
+    latest === undefined ? [] : await store.listCheckpoints(latest.log, Number.MAX_SAFE_INTEGER, listed)
   const events = async (kind: LeafKind): Promise<readonly EntryRow[]> =>
     rowsOf((await search.page({ kind }, undefined, listed)).entries, parts.findKey)
   const { health, origin, size, pending, checkpointAge: age } = status
@@ -46,11 +47,11 @@ function checkpointRow({ size, signedAt, cosignatures, timestampToken }: Checkpo
  * @throws AuditRefused `not_found` for a log that is not here, or was never so large; `not_yet` before its first checkpoint
  */
 export async function consistencyOf(
-  { reader }: Pick<AuditParts, 'reader'>,
+  { store, reader }: Pick<AuditParts, 'store' | 'reader'>,
   origin: string,
   from: number,
 ): Promise<ConsistencyAnswer> {
-  const state = (await reader.states()).find((known) => known.origin === origin)
+  const state = (await store.listLogStates()).find((known) => known.origin === origin)
   if (state === undefined) throw new AuditRefused('not_found')
   const latest = await reader.latestCheckpoint(state.log)
   if (latest === undefined) throw new AuditRefused('not_yet')

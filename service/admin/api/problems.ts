@@ -5,32 +5,33 @@ import type { AuditProblem, ProblemAnswer } from './answers.ts'
 import { FilterError } from './search.ts'
 
 const problems: { readonly [P in AuditProblem]: { readonly status: number; readonly title: string } } = {
-  signed_out: { status: 401, title: 'Sign in first' },
-  token_refused: { status: 401, title: 'The token opens nothing: it is wrong, expired or revoked' },
-  too_many_tries: { status: 429, title: 'Too many tries from this address: wait a minute' },
-  too_much_at_once: {
+  signed_out: { status: 401, title: 'Not signed in' },
+  token_refused: { status: 401, title: 'Invalid, expired or revoked token' },
+  too_many_tries: { status: 429, title: 'Too many attempts from this address: try again in a minute' },
+  too_many_concurrent: {
     status: 429,
-    title: 'Too many searches or exports are running: try again in a few seconds',
+    title: 'Too many concurrent searches or exports: try again in a few seconds',
   },
-  other_site: { status: 403, title: 'The request comes from another site' },
-  not_for_your_role: { status: 403, title: 'This is for auditors who may disclose' },
-  filter_unreadable: { status: 400, title: 'The filter cannot be read' },
-  not_found: { status: 404, title: 'There is no such entry' },
-  not_yet: { status: 409, title: 'No checkpoint is signed over this yet: try again in some seconds' },
-  unavailable: { status: 503, title: 'Nothing is shown that cannot be logged, or the database is away' },
+  other_site: { status: 403, title: 'Cross-site request' },
+  not_for_your_role: { status: 403, title: 'Requires the role discloser' },
+  unknown_parameter: { status: 400, title: 'Unknown query parameter' },
+  filter_unreadable: { status: 400, title: 'Invalid filter' },
+  not_found: { status: 404, title: 'Entry not found' },
+  not_yet: { status: 409, title: 'Not covered by a checkpoint yet: try again in a few seconds' },
+  unavailable: { status: 503, title: 'Access log or database unavailable' },
 }
 
 /** Seconds after which the same request may succeed. */
 const retryAfter: Partial<Record<AuditProblem, string>> = {
   too_many_tries: '60',
-  too_much_at_once: '5',
+  too_many_concurrent: '5',
   unavailable: '2',
 }
 
-/** Rejects a request. The message is the title and contains nothing of the request. */
+/** Rejects a request. The message is the title; only `field` quotes the request. */
 export class AuditRefused extends Error {
   readonly code: AuditProblem
-  /** The word of the filter. */
+  /** The query parameter. */
   readonly field: string | undefined
 
   constructor(code: AuditProblem, field?: string) {

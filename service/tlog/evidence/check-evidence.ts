@@ -17,8 +17,8 @@ import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { TlogPolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { hasQuorum, parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
+import { verifyNoteSignatures } from '../checkpoint.ts'
 import { maxKeyLength } from '../entry.ts'
-import { verifyNoteSignatures } from '../note-signatures.ts'
 import type { BundleFiles, ReadBundle } from './bundle.ts'
 import {
   committedBytes,

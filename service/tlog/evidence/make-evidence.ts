@@ -13,12 +13,11 @@ import { encodeTlogProof } from 'miniseal-protocol/tlog/tlog-proof'
 import { sodiumPrimitives } from '../../keys/sodium-primitives.ts'
 import type { Store } from '../../store/store.ts'
 import type { LogEntry } from '../../store/tlog-entries.ts'
-import { indexesPerLog } from '../../store/tlog-entries.ts'
 import type { LogSearch } from '../../store/tlog-search.ts'
-import { verifyNoteSignatures } from '../note-signatures.ts'
+import { verifyNoteSignatures } from '../checkpoint.ts'
 import type { LogReader } from '../reader.ts'
 import type { OpenedGroup, OpenedGroups } from '../sealed-details.ts'
-import { openDetail } from '../sealed-details.ts'
+import { openGroups } from '../sealed-details.ts'
 import type { FindSubjectKey } from '../subject-keys.ts'
 import type { BundleFiles } from './bundle.ts'
 import { committedBytes, publicKeyPem, writeBundle } from './bundle.ts'
@@ -54,7 +53,7 @@ export async function makeEvidence(
   entry: LogEntry,
   { groups, body }: EvidenceChoice,
 ): Promise<Uint8Array> {
-  const opened = await openEntry(sources, entry)
+  const opened = await openGroups(entry, sources.findKey)
   const chosen = choose(opened, groups)
   const proof = await proofOf(sources, entry)
   const { checkpoint, note } = parseCheckpointNote(proof.checkpoint)
@@ -73,13 +72,6 @@ export async function makeEvidence(
     files.set(name, encodeUtf8(text))
   }
   return writeBundle(files, { id, origin: checkpoint.origin, groups: [...chosen.keys()] })
-}
-
-/** Empty where the detail is erased or pruned. */
-async function openEntry({ findKey }: EvidenceSources, entry: LogEntry): Promise<OpenedGroups> {
-  const key = entry.detail === null ? undefined : await findKey(entry.userBlindIndex)
-  if (entry.detail === null || key === undefined) return new Map()
-  return openDetail(entry.detail, entry.id, key)
 }
 
 function choose(opened: OpenedGroups, labels: readonly string[]): OpenedGroups {
@@ -116,13 +108,10 @@ function policyOf(logKeys: readonly VerifierKey[], witnesses: readonly PolicyWit
 }
 
 async function proofOf({ reader }: EvidenceSources, { globalIndex }: LogEntry): Promise<TlogProof> {
-  const [log, index] = [Math.floor(globalIndex / indexesPerLog), globalIndex % indexesPerLog]
-  const latest = await reader.latestCheckpoint(log)
-  if (latest === undefined || latest.size <= index) {
-    throw new EvidenceRefused('no checkpoint is signed over the entry yet: try again in some seconds')
-  }
-  const hashes = await reader.inclusion(index, latest.size, log)
-  return { index, hashes, checkpoint: latest.note + latest.cosignatures }
+  const proof = await reader.inclusion(globalIndex)
+  if (proof === undefined)
+    throw new EvidenceRefused('no checkpoint covers the entry yet: retry in a few seconds')
+  return proof
 }
 
 /** @param folder empty, or a name with its slash */
@@ -178,7 +167,7 @@ async function enrolmentFiles(
     const found = await sources.store.searchLog(search, entry.globalIndex, 1)
     const [enrolment] = found
     if (enrolment === undefined) continue
-    const groups = await openEntry(sources, enrolment)
+    const groups = await openGroups(enrolment, sources.findKey)
     const sub = membersOf(groups, 'sub')
     if (sub.user !== user || sub.device !== device || membersOf(opened, 'sub').user !== user) continue
     const shown = new Map([...groups].filter(([label]) => label === 'sub'))

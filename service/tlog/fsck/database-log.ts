@@ -6,7 +6,7 @@ import type { Store } from '../../store/store.ts'
 import type { LogEntry } from '../../store/tlog-entries.ts'
 import { globalIndexOf } from '../../store/tlog-entries.ts'
 import type { CheckpointRecord, LogState } from '../../store/tlog-tree.ts'
-import { verifyNoteSignatures } from '../note-signatures.ts'
+import { verifyNoteSignatures } from '../checkpoint.ts'
 import type { FoundEntry, LogSource, SignedTree } from './check-tree.ts'
 import type { Findings } from './findings.ts'
 

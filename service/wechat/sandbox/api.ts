@@ -1,17 +1,16 @@
-/** The answer of each path of WeChat's API: an object, or the errcode of a refusal. */
+/** The sandbox's answers for each path of WeChat's API. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { SandboxState } from './state.ts'
 
-/** The answer's object, or an errcode. */
+/** The object of the answer, or the errcode of a refusal. */
 export type Outcome = Readonly<Record<string, unknown>> | number
 
-/** Attacker-controlled, as for WeChat itself. */
-export type Query = Readonly<Record<string, string>>
+type Query = Readonly<Record<string, string>>
 
 const ok = { errcode: 0, errmsg: 'ok' }
 
-/** `GET sns/jscode2session`. A success has no errcode, whatever the page's example shows. */
+/** `GET sns/jscode2session`. Unlike the example on WeChat's page, a success has no errcode. */
 export function codeToSession(state: SandboxState, query: Query): Outcome {
   const refused = appRefusal(state, query.appid, query.secret)
   if (refused !== undefined) return refused
@@ -47,7 +46,7 @@ export function stableToken(state: SandboxState, body: unknown): Outcome {
   return token === undefined ? 45009 : { ...token }
 }
 
-/** `GET wxa/checksession`. A user without a session has no key that could match. */
+/** `GET wxa/checksession`. */
 export function checkSession(state: SandboxState, query: Query): Outcome {
   const caller = authorize(state, query)
   if (typeof caller === 'number') return caller
@@ -105,7 +104,7 @@ const riskRequest = z.object({
   is_test: z.boolean().default(false),
 })
 
-/** `POST wxa/getuserriskrank`. Its member is spelled `unoin_id` on WeChat's page. */
+/** `POST wxa/getuserriskrank`. WeChat spells the member `unoin_id`. */
 export function userRiskRank(state: SandboxState, query: Query, body: unknown): Outcome {
   const caller = authorize(state, query)
   if (typeof caller === 'number') return caller

@@ -1,8 +1,7 @@
-/** The sandbox's own routes: actions of users and devices, injected faults, and the count of calls. */
+/** The sandbox's own routes: actions of users and devices, injected faults, counts of calls. */
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { apiPaths, type SandboxState } from './state.ts'
-import { highestRank, sealUserData } from './users.ts'
+import { apiPaths, highestRank, type SandboxState, sealUserData } from './state.ts'
 
 const openid = z.string().min(1).max(128)
 const codesBody = z.strictObject({ appid: z.string(), openid: openid.optional() })
@@ -41,14 +40,14 @@ const faultsBody = z
   })
   .refine(
     ({ path: _path, times: _times, ...faults }) => Object.values(faults).some((value) => value !== undefined),
-    'one of errcode, status, body, delay_ms, drop is needed',
+    'one of errcode, status, body, delay_ms, drop is required',
   )
   .refine(
     (fault) => fault.errcode === undefined || fault.body === undefined,
     'errcode and body exclude each other',
   )
 
-/** An invalid control request; the message is answered with status 400. */
+/** An invalid request; the message is the answer, with status 400. */
 class ControlError extends Error {}
 
 /** `/sandbox/…`. Every answer is JSON; a bad request is `400 {"error": …}`. */

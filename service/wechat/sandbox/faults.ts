@@ -1,11 +1,12 @@
-/** Answers that are refusals, injected faults, and the count of calls. */
+/** Refusals of the sandbox, injected faults, counts of calls. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createMiddleware } from 'hono/factory'
 import type { Random } from './credentials.ts'
 
 /** A refusal as WeChat sends it. */
-export interface Refusal {
+interface Refusal {
   readonly errcode: number
   readonly errmsg: string
 }
@@ -55,39 +56,34 @@ export interface Fault {
   readonly drop: boolean
 }
 
-export interface Faults {
-  /** @param path a path of the API, without its leading slash. */
-  add(path: string, fault: Fault, times: number): void
-  /** Counts a call of `path` and returns its fault, if any. */
-  next(path: string): Fault | undefined
-  /** How often each path was called, faulty calls included. */
-  calls(): Record<string, number>
-}
+type Faults = ReturnType<typeof createFaults>
 
-export function createFaults(paths: readonly string[]): Faults {
+/** @param paths of the API, without a leading slash */
+export function createFaults(paths: readonly string[]) {
   const counts = new Map(paths.map((path) => [path, 0]))
   const queues = new Map<string, { readonly fault: Fault; left: number }[]>()
-
-  function add(path: string, fault: Fault, times: number): void {
-    queues.set(path, [...(queues.get(path) ?? []), { fault, left: times }])
+  return {
+    add(path: string, fault: Fault, times: number): void {
+      queues.set(path, [...(queues.get(path) ?? []), { fault, left: times }])
+    },
+    /** Counts a call of `path`. @returns its fault */
+    next(path: string): Fault | undefined {
+      counts.set(path, (counts.get(path) ?? 0) + 1)
+      const queue = queues.get(path)
+      const first = queue?.[0]
+      if (queue === undefined || first === undefined) return undefined
+      first.left -= 1
+      if (first.left === 0) queue.shift()
+      return first.fault
+    },
+    /** The number of calls of each path, including those with a fault. */
+    calls: (): Record<string, number> => Object.fromEntries(counts),
   }
-
-  function next(path: string): Fault | undefined {
-    counts.set(path, (counts.get(path) ?? 0) + 1)
-    const queue = queues.get(path)
-    const first = queue?.[0]
-    if (queue === undefined || first === undefined) return undefined
-    first.left -= 1
-    if (first.left === 0) queue.shift()
-    return first.fault
-  }
-
-  return { add, next, calls: () => Object.fromEntries(counts) }
 }
 
 /**
- * Counts the calls of one path and applies its faults. A delayed or dropped call takes effect first, so that a client that
- * repeats a code finds it used.
+ * Counts the calls of one path and applies its faults. A delayed or dropped call takes effect first: a client that repeats
+ * the code gets "used".
  */
 export function faultyCalls(path: string, faults: Faults, random: Random) {
   return createMiddleware<{ Bindings: HttpBindings }>(async function faultyCall(c, next) {
@@ -95,7 +91,7 @@ export function faultyCalls(path: string, faults: Faults, random: Random) {
     if (fault === undefined) return next()
     const instead = replacement(fault, random)
     if (instead === undefined) await next()
-    if (fault.delayMs > 0) await sleep(fault.delayMs)
+    if (fault.delayMs > 0) await sleep(fault.delayMs, undefined, { ref: false })
     if (fault.drop) {
       c.env.incoming.socket.destroy()
       return RESPONSE_ALREADY_SENT
@@ -111,9 +107,4 @@ function replacement(fault: Fault, random: Random): Response | undefined {
   // These statuses have no body; Response refuses one.
   const bodiless = status === 204 || status === 205 || status === 304
   return new Response(bodiless ? null : text, { status, headers: { 'content-type': 'text/plain' } })
-}
-
-/** Does not keep the process alive, so that a sandbox that is closed meanwhile can end. */
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
 }

@@ -1,7 +1,4 @@
-/**
- * An HTTP server that simulates WeChat's server API, for development and tests. Its state is in memory and lost when it
- * stops.
- */
+/** An HTTP server that simulates WeChat's server API, for development and tests. Its state is in memory. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -26,59 +23,55 @@ import { type ApiPath, createSandboxState, type SandboxState } from './state.ts'
 
 export interface SandboxOptions {
   readonly apps: readonly WechatApp[]
-  /** Unix seconds; the clock of the machine by default. */
+  /** UNIX seconds; the system clock by default. */
   readonly now?: () => number
   /** For codes, openids, session keys and tokens; node:crypto by default. The SOTER key does not use it. */
   readonly random?: Random
 }
 
-export interface Sandbox {
-  /**
-   * Listens, port 0 for any free one. `url` is the base URL for the client, without a trailing slash.
-   * @throws Error when it runs already, or the address cannot be listened on.
-   */
-  start(port: number, host: string): Promise<{ readonly url: string }>
-  /** Closes all connections and the port. */
-  close(): Promise<void>
-}
-
 type Env = { Bindings: HttpBindings }
 
-/** Large enough for a fault whose answer exceeds the limit of every client. */
+/** Large enough for a fault whose answer exceeds the client's limit. */
 const maxBodyBytes = 2 * 1024 * 1024
 
-export function createSandbox(options: SandboxOptions): Sandbox {
+export type Sandbox = ReturnType<typeof createSandbox>
+
+export function createSandbox(options: SandboxOptions) {
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   let server: Server | undefined
-
-  async function start(port: number, host: string): Promise<{ readonly url: string }> {
-    if (server !== undefined) throw new Error('the sandbox is already running')
-    const starting = createServer()
-    server = starting
-    try {
-      const app = createApp(createSandboxState(options.apps, now, options.random ?? randomBytes))
-      starting.on(
-        'request',
-        getRequestListener((request, env) => app.fetch(request, env)),
-      )
-      starting.listen(port, host)
-      await once(starting, 'listening')
-    } catch (error) {
+  return {
+    /**
+     * Listens; port 0 selects a free one. `url` is the base URL for the client, without a trailing slash.
+     *
+     * @throws Error when the sandbox is running, or the address is not available.
+     */
+    async start(port: number, host: string): Promise<{ readonly url: string }> {
+      if (server !== undefined) throw new Error('the sandbox is already running')
+      const starting = createServer()
+      server = starting
+      try {
+        const app = createApp(createSandboxState(options.apps, now, options.random ?? randomBytes))
+        starting.on(
+          'request',
+          getRequestListener((request, env) => app.fetch(request, env)),
+        )
+        starting.listen(port, host)
+        await once(starting, 'listening')
+      } catch (error) {
+        server = undefined
+        throw error
+      }
+      return { url: urlOf(host, starting.address()) }
+    },
+    /** Closes all connections and the port. */
+    async close(): Promise<void> {
+      const running = server
       server = undefined
-      throw error
-    }
-    return { url: urlOf(host, starting.address()) }
+      if (running === undefined) return
+      running.closeAllConnections()
+      await new Promise((resolve) => running.close(resolve))
+    },
   }
-
-  async function close(): Promise<void> {
-    const running = server
-    server = undefined
-    if (running === undefined) return
-    running.closeAllConnections()
-    await new Promise((resolve) => running.close(resolve))
-  }
-
-  return { start, close }
 }
 
 function createApp(state: SandboxState): Hono<Env> {
@@ -117,7 +110,7 @@ function createApp(state: SandboxState): Hono<Env> {
   return app
 }
 
-/** Undefined for a body that is not JSON; the API answers it with 47001. */
+/** `undefined` for a body that is not JSON: the API answers 47001. */
 async function jsonOf(c: Context<Env>): Promise<unknown> {
   try {
     return JSON.parse(await c.req.text())

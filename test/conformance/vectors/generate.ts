@@ -8,17 +8,16 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { configurationVectors } from './make/configuration.ts'
 import { frameVectors } from './make/frames.ts'
-import { gatewayVectors } from './make/gateway.ts'
+import { gatewayVectors } from './make/gateway-cases.ts'
 import { handshakeVectors } from './make/handshake.ts'
 import { keyVectors } from './make/keys.ts'
 import { logVectors } from './make/log.ts'
 import { messageVectors } from './make/messages.ts'
 import { paddingVectors } from './make/padding.ts'
-import { refusalVectors } from './make/refusals.ts'
 import { sessionVectors } from './make/session.ts'
-import { requestVectors, responseVectors } from './make/signed-messages.ts'
+import { refusalVectors, requestVectors, responseVectors } from './make/signed-messages.ts'
 
-/** What each file holds, by its name without `.json`. */
+/** By the name of the file without `.json`. */
 export const makers = {
   configuration: configurationVectors,
   frames: frameVectors,

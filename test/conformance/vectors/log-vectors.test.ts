@@ -28,8 +28,8 @@ import { encodeBundle, parseBundle, parseTilePath, tileLevels, tilePath } from '
 import { encodePolicy, parsePolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { encodeTlogProof, parseTlogProof, verifyTlogProof } from '../../../crypto/tlog/tlog-proof.ts'
 import { growTree } from '../../../crypto/tlog/tree-growth.ts'
+import { reasonOf } from '../../unit/crypto/code-of.ts'
 import { namedImplementations } from '../../unit/crypto/implementations.ts'
-import { reasonOf } from '../../unit/crypto/reason-of.ts'
 import { readVectors } from './read-vectors.ts'
 
 const vectors = readVectors('log')

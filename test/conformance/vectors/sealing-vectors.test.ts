@@ -23,10 +23,10 @@ import { decodeHex as bytes, encodeBase64Url, encodeHex as hex } from '../../../
 import { codeOf } from '../../unit/crypto/code-of.ts'
 import { maxFrame } from '../../unit/crypto/fixed-inputs.ts'
 import { namedImplementations } from '../../unit/crypto/implementations.ts'
-import type { HandshakeVector } from './make/handshake.ts'
 import { readVectors } from './read-vectors.ts'
 
 const { handshakes, refused_requests, refused_responses, refused_agreement_keys } = readVectors('handshake')
+type HandshakeVector = (typeof handshakes)[number]
 const [first] = handshakes
 if (first === undefined) throw new Error('handshake.json is empty')
 

@@ -173,6 +173,50 @@ describeWithBothDatabases('the auditors’ API', (create) => {
     expect(await response.json()).toMatchObject({ field: 'device' })
   })
 
+  it('refuses an unknown query parameter on every route, names it, and logs no access', async () => {
+    await signIn(tokens.discloser)
+    const { origin } = await get<{ origin: string }>('session')
+    const { entries } = await get<PageAnswer>('entries?kind=login')
+    const id = entries[0]?.id ?? ''
+    const before = (await factsOfReads()).length
+    for (const route of [
+      'session?',
+      'entries?user=u_nobody&',
+      'entries?after=0&',
+      `entries?before=${entries[0]?.globalIndex}&`,
+      'timeline?kind=login&',
+      'overview?from=2026-01-01&',
+      'integrity?',
+      `consistency?origin=${encodeURIComponent(origin)}&from=1&`,
+      `entries/${id}?`,
+      `entries/${id}/evidence?groups=core&`,
+      'export?format=csv&',
+    ])
+      for (const [query, field] of [
+        ['usr=u_misspelt', 'usr'],
+        ['USER=u_x', 'USER'],
+        ['limit', 'limit'],
+        ['constructor=1', 'constructor'],
+      ] as const) {
+        const response = await call(route + query)
+        expect({ route, status: response.status }).toEqual({ route, status: 400 })
+        expect(await response.json()).toEqual({
+          title: 'Unknown query parameter',
+          status: 400,
+          code: 'unknown_parameter',
+          field,
+        })
+      }
+    // A parameter of another route.
+    await expectProblem(call('overview?kind=login'), 400, 'unknown_parameter')
+    await expectProblem(call('timeline?before=1'), 400, 'unknown_parameter')
+    await expectProblem(call('export?format=csv&after=0'), 400, 'unknown_parameter')
+    await expectProblem(call('session?x=1', { method: 'DELETE' }), 400, 'unknown_parameter')
+    expect((await call('session')).status).toBe(200)
+    expect(await factsOfReads()).toHaveLength(before)
+    await expectProblem(call('session?x=1', { method: 'POST' }), 400, 'unknown_parameter')
+  })
+
   it('goes from page to page without losing or repeating an entry, while others are added', async () => {
     await signIn(tokens.reader)
     for (let i = 0; i < 55; i++) await get('overview')

@@ -153,15 +153,15 @@ it('concurrent searches are limited per auditor and in total, and each slot is r
   }
   const release = slots.take('lin')
   slots.take('lin')
-  expect(refused('lin')).toBe('too_much_at_once')
+  expect(refused('lin')).toBe('too_many_concurrent')
   slots.take('wei')
-  expect(refused('wei')).toBe('too_much_at_once')
+  expect(refused('wei')).toBe('too_many_concurrent')
   release()
   release()
   expect([refused('wei'), refused('wei'), refused('lin')]).toEqual([
     'taken',
-    'too_much_at_once',
-    'too_much_at_once',
+    'too_many_concurrent',
+    'too_many_concurrent',
   ])
   expect(readLimit.perAuditor).toBeLessThan(readLimit.inAll)
 })
@@ -181,7 +181,7 @@ it('a third export of an auditor gets 429 while two are stalled, and stalled exp
   const third = await get('export?format=jsonl')
   expect(third.status).toBe(429)
   expect(third.headers.get('retry-after')).toBe('5')
-  expect(await third.json()).toMatchObject({ status: 429, code: 'too_much_at_once' })
+  expect(await third.json()).toMatchObject({ status: 429, code: 'too_many_concurrent' })
   expect((await get('entries')).status).toBe(200)
   for (const answer of held) await answer.body?.cancel()
   await vi.waitFor(async () => {

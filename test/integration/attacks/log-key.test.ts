@@ -1,5 +1,5 @@
 /**
- * An attacker with the log key and write access to the database and the checkpoint lock, who rewrites the past with
+ * An attacker with the log key and write access to the database and the pinned checkpoint, who rewrites the past with
  * correct hashes, tiles and signatures. The service's own checks cannot detect this; copies kept elsewhere do.
  */
 import { writeFileSync } from 'node:fs'

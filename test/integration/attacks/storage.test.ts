@@ -2,7 +2,7 @@
 
 import { Hono } from 'hono'
 import { afterEach, expect, it, vi } from 'vitest'
-import { type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import {
   createStorageQuota,
   type StorageOwner,

@@ -2,10 +2,10 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { verify } from '../../../service/cli/commands/audit/verify.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import type { AuthenticatedPendingEntry } from '../../../service/store/tlog-entries.ts'
-import { parseCheckpointNote } from '../../../service/tlog/checkpoint.ts'
 import { leafIdText, newLeafId } from '../../../service/tlog/entry.ts'
 import { startWrites } from '../../../service/tlog/origin.ts'
 import { growTree, hashLeaf } from '../../../service/tlog/tree.ts'
@@ -117,7 +117,7 @@ describeWithBothDatabases('who may write the database', (create) => {
     await service.stop()
     await withStore(environment, async (store) => {
       const signed = await store.findLatestCheckpoint(0)
-      const previous = parseCheckpointNote(signed?.note ?? '')
+      const { checkpoint: previous } = parseCheckpointNote(signed?.note ?? '')
       const origin = `${previous.origin}-2`
       const writes = startWrites({ log: 1, origin, previous, now: service.now(), macs: testMacs })
       expect(await store.commit(writes)).toEqual({ kind: 'committed' })

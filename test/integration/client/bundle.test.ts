@@ -91,7 +91,7 @@ describe('the bundle in a bare context', () => {
     ['noble', false],
     ['tweetnacl', true],
   ])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
-    const { code } = await bundleClient('crypto/primitives/curves.ts')
+    const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
     const context = createBareContext({ withoutBigInt })
     const seed = randomBytes(32)
     context.define('module_', context.load(code))
@@ -99,9 +99,9 @@ describe('the bundle in a bare context', () => {
     const script = `(async () => {
       const curves = await module_.loadCurves()
       const seed = new Uint8Array(seedBytes)
-      const { publicKey, secretKey } = curves.keyPair(seed)
-      const signature = curves.sign(seed, secretKey)
-      const isValid = curves.verify(signature, seed, publicKey)
+      const { publicKey, secretKey } = curves.ed25519KeyPair(seed)
+      const signature = curves.ed25519Sign(seed, secretKey)
+      const isValid = curves.ed25519Verify(signature, seed, publicKey)
       return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
     })()`
     const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))

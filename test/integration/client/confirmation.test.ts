@@ -1,6 +1,6 @@
 /** A phone that asks its owner, and every way in which its owner or the phone may say no. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { errorText } from '../../../miniprogram/client/error-texts.ts'
+import { errorText } from '../../../miniprogram/client/errors.ts'
 import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'
 import type { SoterMode, WeChat, WeChatFailure } from '../../../miniprogram/client/wx.ts'
 import { confirm } from '../../support/confirmation.ts'

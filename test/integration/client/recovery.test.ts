@@ -52,10 +52,9 @@ describe('a wrong clock', () => {
       isFirst = false
       return clearAnswer(401, 'window_invalid')
     }
-    await expect(channel.request(wallet)).rejects.toMatchObject({
-      code: 'unexpected_answer',
-      time: undefined,
-    })
+    const refused = channel.request(wallet)
+    await expect(refused).rejects.toMatchObject({ code: 'unexpected_answer' })
+    await expect(refused).rejects.not.toHaveProperty('time')
     expect((await channel.request(wallet)).status).toBe(200)
   })
 })

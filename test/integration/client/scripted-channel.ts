@@ -1,8 +1,7 @@
 /** A channel to a scripted service. */
 import { randomBytes } from 'node:crypto'
 import { findField } from '../../../crypto/frames/binary-http.ts'
-import { loadCurves } from '../../../crypto/primitives/curves.ts'
-import { createJsPrimitives } from '../../../crypto/primitives/primitives-js.ts'
+import { createJsPrimitives, loadCurves } from '../../../crypto/primitives/primitives-js.ts'
 import { encodeBase64Url } from '../../../crypto/text.ts'
 import type { Channel, ChannelOptions } from '../../../miniprogram/client/index.ts'
 import { createChannel } from '../../../miniprogram/client/index.ts'

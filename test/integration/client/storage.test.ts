@@ -24,6 +24,8 @@ describe('the storage of the phone', () => {
 
   it('fails when a value cannot be written', async () => {
     const storage = wxStorage(createLoopback({ appid: 'wx1' }).wx)
-    await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({ code: 'storage' })
+    await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({
+      errMsg: 'setStorage:fail entry size limit reached',
+    })
   })
 })

@@ -5,7 +5,7 @@ import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import type { SignatureReport } from '../../../packages/verify/explain/index.ts'
 import { explainCapture, firstFailure } from '../../../packages/verify/explain/index.ts'
-import { readCapture } from '../../../service/explain/captures.ts'
+import { readCapture } from '../../../service/explain/inputs.ts'
 import type { RequestParts } from '../../support/captured.ts'
 import { forwardedRequest, httpText, known, withDigest, withField } from '../../support/captured.ts'
 

@@ -15,8 +15,7 @@ import {
   jsonOf,
   printReport,
 } from '../../../packages/verify/explain/index.ts'
-import { readCapture, UnreadableCapture } from '../../../service/explain/captures.ts'
-import { readKeys, UnreadableKey } from '../../../service/explain/key-options.ts'
+import { readCapture, readKeys, UnreadableCapture, UnreadableKey } from '../../../service/explain/inputs.ts'
 import { zhCN } from '../../../service/explain/locales/zh-CN.ts'
 import { printProblem } from '../../../service/explain/problem.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
+import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { globalIndexOf } from '../../../service/store/tlog-entries.ts'
-import { parseCheckpointNote, signCheckpoint } from '../../../service/tlog/checkpoint.ts'
+import { signCheckpoint } from '../../../service/tlog/checkpoint.ts'
 import type { Refusal } from '../../../service/tlog/log-health.ts'
 import { RecoveryRefused, startNextLog, trustDatabase } from '../../../service/tlog/recovery.ts'
 import { growAuthenticated } from '../../../service/tlog/row-macs.ts'
@@ -78,7 +79,7 @@ it('starts with a leaf that says so, signed at once, and goes on after a restart
   const status = { health: 'open', origin: testOrigin, size: 1, checkpointSize: 1, pending: 0 }
   expect(await first.log.status()).toMatchObject(status)
   first.log.gate.assertAcceptingEntries()
-  const entry = await first.log.reader.entry(0)
+  const entry = await first.paths.store.findLogEntry(0)
   expect(JSON.parse(Buffer.from(entry?.leaf ?? []).toString())).toMatchObject({
     k: 'log-started',
     v: 1,
@@ -139,7 +140,7 @@ it('notices a database that is put back while it runs', async () => {
   await database.sql('delete from tlog_checkpoints where size > 4')
   await database.sql('delete from tlog_entries where global_index > 3')
   await database.sql('update tlog_tiles set hashes = substr(hashes, 1, 128)')
-  const before = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
+  const { checkpoint: before } = parseCheckpointNote((await log.log.reader.latestCheckpoint())?.note ?? '')
   await database.sql(`update tlog_states set size = 4, root = x'${Buffer.from(before.root).toString('hex')}'`)
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
@@ -213,7 +214,7 @@ it('starts a new origin that cites what was signed last, and then goes on by its
   const next = await startNextLog(log.paths, testOrigin, 1_764_000_000)
   expect(next).toMatchObject({ log: 1, origin: `${testOrigin}-2`, previous: { origin: testOrigin, size: 6 } })
   const leaf = JSON.parse(
-    Buffer.from((await log.log.reader.entry(globalIndexOf(1, 0)))?.leaf ?? []).toString(),
+    Buffer.from((await log.paths.store.findLogEntry(globalIndexOf(1, 0)))?.leaf ?? []).toString(),
   )
   expect(leaf.x).toEqual({
     origin: `${testOrigin}-2`,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { userSignature } from '../../../service/wechat/apis.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createWechatClient } from '../../../service/wechat/client.ts'
-import { userSignature } from '../../../service/wechat/login.ts'
 import { otherApp, type RunningSandbox, startClient, startSandbox } from './fixtures.ts'
 
 const { appid } = sandboxApp

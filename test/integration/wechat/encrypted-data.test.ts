@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { isRawDataSigned, openEncryptedData } from '../../../service/wechat/encrypted-data.ts'
-import { sealUserData } from '../../../service/wechat/sandbox/users.ts'
+import { sealUserData } from '../../../service/wechat/sandbox/state.ts'
 import { codeOf } from '../../unit/crypto/code-of.ts'
 
 const sessionKey = 'HyVFkGl5F5OQWJZZaNzBBg=='

@@ -6,14 +6,9 @@ import {
   verifyConfiguration,
 } from '../../../crypto/frames/channel-configuration.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { configuration, jws } from '../../conformance/vectors/make/configuration.ts'
 import { codeOf } from './code-of.ts'
 import { now, root, stranger } from './fixed-inputs.ts'
-import {
-  acceptedConfigurations,
-  configuration,
-  jws,
-  refusedConfigurations,
-} from './refused-configurations.ts'
 
 const roots = [root.publicKey]
 
@@ -38,18 +33,6 @@ describe('verifyConfiguration', () => {
   it('trusts nobody when no root is pinned', () => {
     expect(codeOf(() => verifyConfiguration(primitives, jws, [], now))).toBe('key_unknown')
   })
-
-  it.each(acceptedConfigurations.map((judged) => [judged.title, judged] as const))(
-    'accepts a configuration %s',
-    (_title, judged) =>
-      expect(codeOf(() => verifyConfiguration(primitives, judged.jws, roots, judged.now))).toBeUndefined(),
-  )
-
-  it.each(refusedConfigurations.map((judged) => [judged.title, judged.code, judged] as const))(
-    'refuses a configuration %s with %s',
-    (_title, code, judged) =>
-      expect(codeOf(() => verifyConfiguration(primitives, judged.jws, roots, judged.now))).toBe(code),
-  )
 
   it('refuses any changed character of the JWS', () => {
     for (let i = 0; i < jws.length; i++) {

@@ -12,11 +12,10 @@ import {
 } from '../../../crypto/tlog/checkpoint.ts'
 import { emptyRoot } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { reasonOf } from './code-of.ts'
 import { fixed, flipped } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import { logKey, logSigner, noteSigner, origin } from './note-inputs.ts'
-import { reasonOf } from './reason-of.ts'
-import { refusedCheckpoints } from './refused-notes.ts'
 
 const root = fixed('root')
 const checkpoint: Checkpoint = { origin, size: 70_000, root }
@@ -53,10 +52,6 @@ describe('a checkpoint', () => {
       }),
     )
   })
-
-  it.each(refusedCheckpoints)('with $title is refused', ({ text }) =>
-    expect(() => parseCheckpoint(text)).toThrow(FormatError),
-  )
 
   it.each<[string, Checkpoint]>([
     ['an origin that is no name', { ...checkpoint, origin: 'a b' }],

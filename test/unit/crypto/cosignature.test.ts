@@ -5,10 +5,10 @@ import { encodeCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { cosign, cosignatureTime, noteVerifier } from '../../../crypto/tlog/cosignature.ts'
 import { parseNote, parseVerifierKey, signNote, verifyNote } from '../../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { reasonOf } from './code-of.ts'
 import { fixed, flipped, now } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import { origin, witness } from './note-inputs.ts'
-import { reasonOf } from './reason-of.ts'
 
 const text = encodeCheckpoint({ origin, size: 7, root: fixed('root') })
 const { signer, key } = witness('w1')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FormatError } from '../../../crypto/errors.ts'
-import { encodeFlat, flatMembers, jsonObject, parseJson } from '../../../crypto/tlog/flat-json.ts'
+import { jsonObject, parseJson } from '../../../crypto/json.ts'
+import { encodeFlat, flatMembers } from '../../../crypto/tlog/flat-json.ts'
 
 const scalars = [null, true, [1], { a: 1 }, undefined]
 const notObjects = [null, 'text', 7, true, [1], undefined]
@@ -15,9 +16,7 @@ describe('encodeFlat', () => {
   })
 
   it.each(['', 'A', '0a', 'a-b', '__proto__', 'a'.repeat(41)])('refuses the name %j', (name) => {
-    expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(
-      new FormatError('not the name of a member'),
-    )
+    expect(() => encodeFlat(Object.fromEntries([[name, 1]]))).toThrow(new FormatError('invalid member name'))
   })
 })
 
@@ -31,16 +30,16 @@ describe('flatMembers', () => {
   })
 
   it.each(notObjects)('refuses %j', (value) => {
-    expect(() => flatMembers(value)).toThrow(new FormatError('not an object'))
+    expect(() => flatMembers(value)).toThrow(new FormatError('not a JSON object'))
   })
 })
 
 describe('parseJson and jsonObject', () => {
   it.each(['', '{', 'undefined', "{'a':1}"])('refuse %j', (text) => {
-    expect(() => parseJson(text)).toThrow(new FormatError('not json'))
+    expect(() => parseJson(text)).toThrow(new FormatError('invalid JSON'))
   })
 
   it.each(notObjects)('refuse %j, which is no object', (value) => {
-    expect(() => jsonObject(value)).toThrow(new FormatError('not an object'))
+    expect(() => jsonObject(value)).toThrow(new FormatError('not a JSON object'))
   })
 })

@@ -120,15 +120,9 @@ describe('parseGatewaySignature', () => {
   const key = (to: string) => changed(sent, 'miniseal-device-key', () => to)
 
   it.each<[string, string, RequestMessage]>([
-    ['no signature', 'signature_missing', transfer],
     ['no signature fields', 'signature_missing', changed(sent, 'signature-input', () => undefined)],
     ['an input that cannot be read', 'signature_malformed', input('gateway=', 'gateway==')],
     ['an input that is no list', 'signature_malformed', input(/gateway=\(.*?\)/, 'gateway=1')],
-    [
-      'no signature for its input',
-      'signature_missing',
-      changed(sent, 'signature', (value) => value.replace('gateway', 'other')),
-    ],
     [
       'signatures that cannot be read',
       'signature_malformed',
@@ -139,9 +133,7 @@ describe('parseGatewaySignature', () => {
       'signature_malformed',
       changed(sent, 'signature', (value) => value.replace(/gateway=.*/, `gateway=:${'A'.repeat(84)}:`)),
     ],
-    ['another tag', 'tag_invalid', input('"miniseal-gateway"', '"miniseal"')],
     ['a tag that is a token', 'tag_invalid', input('"miniseal-gateway"', 'miniseal-gateway')],
-    ['no tag', 'tag_invalid', input(';tag="miniseal-gateway"', '')],
     [
       'its tag twice',
       'signature_malformed',
@@ -152,30 +144,8 @@ describe('parseGatewaySignature', () => {
       'signature_malformed',
       changed(sent, 'signature-input', (value) => `${value}, more=1;tag="miniseal-gateway"`),
     ],
-    [
-      'an algorithm',
-      'alg_not_allowed',
-      input(';tag="miniseal-gateway"', ';alg="ed25519";tag="miniseal-gateway"'),
-    ],
-    [
-      'another parameter',
-      'signature_malformed',
-      input(';tag="miniseal-gateway"', ';expires=1;tag="miniseal-gateway"'),
-    ],
-    [
-      'no time',
-      'signature_malformed',
-      input(`created=${now};nonce="${encodeBase64Url(nonce)}"`, `nonce="${encodeBase64Url(nonce)}"`),
-    ],
-    [
-      'a nonce of 15 bytes',
-      'signature_malformed',
-      input(encodeBase64Url(nonce), encodeBase64Url(nonce.subarray(1))),
-    ],
     ['a nonce in base64', 'signature_malformed', input(encodeBase64Url(nonce), '++++++++++++++++++++++')],
-    ['no nonce', 'signature_malformed', input(`;nonce="${encodeBase64Url(nonce)}"`, '')],
     ['no keyid', 'signature_malformed', input(`;keyid="${service.keyid}"`, '')],
-    ['a component less', 'components_incomplete', input(' "miniseal-device-key")', ')')],
     [
       'a component more',
       'components_incomplete',

@@ -3,9 +3,11 @@
  * refuse the message.
  */
 
+import { concatBytes } from '../../../crypto/bytes.ts'
 import { FormatError } from '../../../crypto/errors.ts'
 import type { Field, RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { findField } from '../../../crypto/frames/binary-http.ts'
+import { encodeRequest, findField } from '../../../crypto/frames/binary-http.ts'
+import { encodeVarint } from '../../../crypto/frames/varint.ts'
 import type { SignatureContext } from '../../../crypto/http-signatures/signature-base.ts'
 import { signatureBase } from '../../../crypto/http-signatures/signature-base.ts'
 import { parseDictionary } from '../../../crypto/http-signatures/structured-fields.ts'
@@ -100,4 +102,13 @@ export function partsOf(message: RequestMessage | ResponseMessage): {
   const [, components, params] = match ?? []
   if (components === undefined || params === undefined) throw new Error('not a signature of this library')
   return { components: components.split(' '), params }
+}
+
+/** A request with any ASCII as its path; everything else is checked as ever. */
+export function encodeWithAnyPath(request: RequestMessage): Uint8Array {
+  const vector = (text: string): Uint8Array => concatBytes(encodeVarint(text.length), encodeAscii(text))
+  const { method, scheme, authority, path } = request
+  const start = concatBytes(encodeVarint(0), vector(method), vector(scheme), vector(authority))
+  const usual = encodeRequest({ ...request, path: '/' })
+  return concatBytes(start, vector(path), usual.subarray(start.length + vector('/').length))
 }

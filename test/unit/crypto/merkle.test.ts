@@ -19,11 +19,11 @@ import {
   rootPlan,
 } from '../../../crypto/tlog/tree-plan.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { reasonOf } from './code-of.ts'
 import { flipped } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import type { PlainTree } from './plain-tree.ts'
 import { hugeTree, leafHashes, path, plainTree, proof } from './plain-tree.ts'
-import { reasonOf } from './reason-of.ts'
 
 const most = 70
 const leaves = leafHashes(most)
@@ -254,6 +254,33 @@ describe('consistency', () => {
     }
   })
 
+  it('with a tree of one leaf is refused for every other index or size', () => {
+    const leaf = leafOf(0)
+    const one = { size: 1, root: leaf }
+    const none = { size: 0, root: emptyRoot(primitives) }
+    expect(reasonOf(() => verifyInclusion(primitives, leaf, 0, one, []))).toBeUndefined()
+    for (const index of [1, 2, -1, 0.5, Number.NaN])
+      expect(reasonOf(() => verifyInclusion(primitives, leaf, index, one, []))).toBe('inclusion_wrong')
+    expect(reasonOf(() => verifyConsistency(primitives, none, one, []))).toBeUndefined()
+    for (const size of [-1, 2, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      for (const proof of [[], [leaf]]) {
+        expect(reasonOf(() => verifyConsistency(primitives, { size, root: leaf }, one, proof))).toBe(
+          'consistency_wrong',
+        )
+        expect(
+          reasonOf(() =>
+            verifyConsistency(primitives, { size: 1.5, root: leaf }, { size, root: leaf }, proof),
+          ),
+        ).toBe('consistency_wrong')
+      }
+    }
+    const two = { size: 2, root: leafOf(1) }
+    expect(reasonOf(() => verifyConsistency(primitives, one, two, []))).toBe('consistency_wrong')
+    expect(reasonOf(() => verifyConsistency(primitives, one, two, [new Uint8Array(31)]))).toBe(
+      'consistency_wrong',
+    )
+  })
+
   it('with an empty tree needs the root of an empty tree, and no proof', () => {
     const empty = { size: 0, root: emptyRoot(primitives) }
     verifyConsistency(primitives, empty, headOf(7), [])
@@ -385,6 +412,15 @@ describe('growTree', () => {
     }
     const complete = [1, 2, 4, 8, 16, 32, 64].reduce((sum, width) => sum + Math.floor(most / width), 0)
     expect(seen.size).toBe(complete)
+  })
+
+  it('gives a copy of its edge', () => {
+    const tree = growTree(primitives)
+    tree.append(leafOf(0))
+    const { edge } = tree
+    tree.append(leafOf(1))
+    expect(edge).toEqual([leafOf(0)])
+    expect(tree.edge).toHaveLength(1)
   })
 
   it('goes on from any edge', () => {

@@ -14,32 +14,6 @@ function padme(length: number): number {
 }
 
 describe('paddedLength', () => {
-  it.each([
-    [0, 256],
-    [1, 256],
-    [255, 256],
-    [256, 256],
-    [257, 272],
-    [272, 272],
-    [273, 288],
-    [288, 288],
-    [289, 304],
-    [511, 512],
-    [512, 512],
-    [513, 544],
-    [1023, 1024],
-    [1024, 1024],
-    [1025, 1088],
-    [65535, 65536],
-    [65536, 65536],
-    [65537, 67584],
-    [65536 + 2048, 67584],
-    [2 ** 20 - 1, 2 ** 20],
-    [2 ** 20 + 1, 2 ** 20 + 2 ** 15],
-    [2 ** 30 + 1, 2 ** 30 + 2 ** 25],
-    [2 ** 31 - 1, 2 ** 31],
-  ])('of %i is %i', (length, padded) => expect(paddedLength(length)).toBe(padded))
-
   it('is Padmé as the paper writes it, above the minimum', () => {
     fc.assert(
       fc.property(fc.integer({ min: 257, max: 0x7fffffff }), (length) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { implementations } from './implementations.ts'
 
 describe('between implementations', () => {
-  const text = fc.uint8Array({ maxLength: 300 })
+  const text = fc.uint8Array({ maxLength: 1200 })
   const key = fc.uint8Array({ minLength: 32, maxLength: 32 })
   const pairs = implementations.flatMap((one) =>
     implementations
@@ -18,7 +18,6 @@ describe('between implementations', () => {
         const signature = one.ed25519Sign(signed, secretKey)
         expect(other.ed25519Sign(signed, secretKey)).toEqual(signature)
         expect(other.ed25519Verify(signature, signed, publicKey)).toBe(true)
-        expect(other.isPrimeOrderKey(publicKey)).toBe(true)
       }),
       { numRuns: 6 },
     )
@@ -44,16 +43,6 @@ describe('between implementations', () => {
         expect(other.sha256(info)).toEqual(one.sha256(info))
       }),
       { numRuns: 6 },
-    )
-  })
-
-  test('32 arbitrary bytes are a prime-order key to all or to none', () => {
-    fc.assert(
-      fc.property(key, (encoding) => {
-        const verdicts = implementations.map((primitives) => primitives.isPrimeOrderKey(encoding))
-        expect(new Set(verdicts).size).toBe(1)
-      }),
-      { numRuns: 20 },
     )
   })
 })

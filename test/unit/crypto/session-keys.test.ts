@@ -13,21 +13,17 @@ import {
 } from '../../../crypto/frames/session-keys.ts'
 import { encodeHex } from '../../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { codeOf } from './code-of.ts'
-import { flipped, maxFrame } from './fixed-inputs.ts'
 import {
   event,
-  eventKey,
   keys,
   nonce,
-  plaintext,
-  refusedSessionFrames,
   request,
   requestNonce,
   response,
-  responseKey,
   sessionId,
-} from './refused-session-frames.ts'
+} from '../../conformance/vectors/make/session.ts'
+import { codeOf } from './code-of.ts'
+import { flipped, maxFrame } from './fixed-inputs.ts'
 
 function open(frame: Frame): Uint8Array | SequencedEvent {
   switch (frame.kind) {
@@ -92,22 +88,9 @@ describe('the frames of a session', () => {
     )
   })
 
-  it('are sealed with the keys of the protocol', () => {
-    const box = (key: Uint8Array, n: Uint8Array, text: Uint8Array): Uint8Array =>
-      primitives.secretboxSeal(text, n, key)
-    expect(request.slice(42)).toEqual(box(keys.c2s, requestNonce, plaintext))
-    expect(response.slice(50)).toEqual(box(responseKey, nonce, plaintext))
-    const sequenced = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7, ...Buffer.from('{"kind":"transfer"}'))
-    expect(event.slice(26)).toEqual(box(eventKey, nonce, sequenced))
-  })
-
   it('carry events up to the greatest sequence that a number holds', () => {
     const last = { sequence: Number.MAX_SAFE_INTEGER, event: new Uint8Array(0) }
     expect(openBytes(sealEvent(primitives, keys, nonce, last))).toEqual(last)
-  })
-
-  it.each(refusedSessionFrames)('%s does not open', (_title, frame) => {
-    expect(codeOf(() => openBytes(frame))).toBe('cannot_open')
   })
 
   it.each([
@@ -127,17 +110,5 @@ describe('the frames of a session', () => {
         expect(receive(kind, flipped(frame, position, bit)), `byte ${position}, bit ${bit}`).toMatch(expected)
       }
     }
-  })
-
-  it('with any changed byte are refused', () => {
-    const change = fc.tuple(fc.nat(request.length - 1), fc.integer({ min: 1, max: 255 }))
-    fc.assert(
-      fc.property(change, ([position, mask]) => {
-        const changed = request.slice()
-        changed[position] = (changed[position] ?? 0) ^ mask
-        expect(receive('request', changed)).not.toBe('opened')
-      }),
-      { numRuns: 500 },
-    )
   })
 })

@@ -6,6 +6,7 @@ import type { NoteSignature, VerifierKey } from '../../../crypto/tlog/signed-not
 import {
   ed25519Verifier,
   encodeNote,
+  encodeSignatureLine,
   encodeVerifierKey,
   noteKeyId,
   parseNote,
@@ -14,11 +15,11 @@ import {
   verifyNote,
 } from '../../../crypto/tlog/signed-note.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import { exampleKey } from '../../conformance/vectors/make/refused-texts.ts'
+import { reasonOf } from './code-of.ts'
 import { fixed, flipped } from './fixed-inputs.ts'
 import { implementations } from './implementations.ts'
 import { logKey, logSigner, noteSigner, origin } from './note-inputs.ts'
-import { reasonOf } from './reason-of.ts'
-import { exampleKey, refusedNotes, refusedVerifierKeys } from './refused-notes.ts'
 
 /** The example of C2SP signed-note. */
 const exampleNote =
@@ -37,6 +38,7 @@ const signature: fc.Arbitrary<NoteSignature> = fc.record({
   keyId: fc.uint8Array({ minLength: 4, maxLength: 4 }),
   signature: fc.uint8Array({ minLength: 1, maxLength: 80 }),
 })
+const plain: NoteSignature = { name: 'a', keyId: new Uint8Array(4), signature: new Uint8Array(64) }
 const note = fc.record({ text, signatures: fc.array(signature, { minLength: 1, maxLength: 20 }) })
 
 describe('a verifier key', () => {
@@ -61,8 +63,14 @@ describe('a verifier key', () => {
     )
   })
 
-  it.each(refusedVerifierKeys)('with $title is refused', ({ text: key }) => {
-    expect(() => parseVerifierKey(primitives, key)).toThrow(FormatError)
+  it('has a public key of 32 bytes', () => {
+    for (const length of [31, 33]) {
+      const publicKey = new Uint8Array(length)
+      expect(() => encodeVerifierKey(primitives, { ...logKey, publicKey })).toThrow(FormatError)
+    }
+    const key = encodeVerifierKey(primitives, logKey)
+    for (const text of [`+${key}`, `${key}A`, `${key}=`, key.replace(/\+[0-9a-f]{8}/, '')])
+      expect(() => parseVerifierKey(primitives, text), text).toThrow(FormatError)
   })
 
   it('is refused when any of its characters is another one', () => {
@@ -88,13 +96,32 @@ describe('a note', () => {
     expect(parsed.text).toBe('a\n\n\n\nb\n\n')
   })
 
-  it.each(refusedNotes)('with $title is refused', ({ text: bad }) =>
-    expect(() => parseNote(bad)).toThrow(FormatError),
-  )
-
-  it('may have 64 signatures', () => {
-    expect(parseNote(`text\n\n${'\u2014 x AAAAAAA=\n'.repeat(64)}`).signatures).toHaveLength(64)
+  it('has at most 64 signatures', () => {
+    const note = (count: number) => ({ text: 'x\n', signatures: new Array<NoteSignature>(count).fill(plain) })
+    expect(parseNote(encodeNote(note(64)))).toEqual(note(64))
+    expect(() => encodeNote(note(65))).toThrow(FormatError)
   })
+
+  it('has at most 131072 characters', () => {
+    const lineLength = encodeSignatureLine(plain).length
+    const note = (length: number) => ({
+      text: `${'x'.repeat(length - lineLength - 2)}\n`,
+      signatures: [plain],
+    })
+    const longest = encodeNote(note(131_072))
+    expect(longest).toHaveLength(131_072)
+    expect(parseNote(longest)).toEqual(note(131_072))
+    expect(() => encodeNote(note(131_073))).toThrow(new FormatError('the note is too long'))
+    expect(() => parseNote(`x${longest}`)).toThrow(new FormatError('the note is too long'))
+  })
+
+  it.each([
+    ['a key id of 3 bytes', { keyId: new Uint8Array(3) }],
+    ['a key id of 5 bytes', { keyId: new Uint8Array(5) }],
+    ['no signature', { signature: new Uint8Array(0) }],
+  ])('has no signature line with %s', (_title, part) =>
+    expect(() => encodeSignatureLine({ ...plain, ...part })).toThrow(FormatError),
+  )
 
   it.each([
     ['a text without a line feed', 'text', [signNote(primitives, 'text\n', logSigner)]],

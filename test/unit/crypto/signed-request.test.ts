@@ -13,7 +13,6 @@ import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-pri
 import { codeOf } from './code-of.ts'
 import { device, fixed, now, signed, stranger, unsigned, window } from './fixed-inputs.ts'
 import { changed, without } from './handmade-signatures.ts'
-import { acceptedRequests, refusedRequests } from './refused-requests.ts'
 
 const nonce = fixed('a nonce', 16)
 
@@ -103,18 +102,6 @@ describe('parseRequestSignature', () => {
     const message = changed(signed('transfer'), 'idempotency-key', () => '"one"\n"two"')
     expect(codeOf(() => parseRequestSignature(message))).toBe('components_incomplete')
   })
-})
-
-describe('a request', () => {
-  it.each(acceptedRequests.map(({ title, message }) => [title, message] as const))(
-    '%s is accepted',
-    (_title, message) => expect(codeOf(() => judge(message))).toBeUndefined(),
-  )
-
-  it.each(refusedRequests.map(({ title, code, message }) => [title, code, message] as const))(
-    '%s is refused with %s',
-    (_title, code, message) => expect(codeOf(() => judge(message))).toBe(code),
-  )
 })
 
 describe('assertSignature', () => {

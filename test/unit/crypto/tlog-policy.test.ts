@@ -3,16 +3,23 @@ import { FormatError } from '../../../crypto/errors.ts'
 import { encodeCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { cosign } from '../../../crypto/tlog/cosignature.ts'
 import type { NoteSignature } from '../../../crypto/tlog/signed-note.ts'
-import { encodeNote, signNote } from '../../../crypto/tlog/signed-note.ts'
+import { encodeNote, encodeVerifierKey, signNote } from '../../../crypto/tlog/signed-note.ts'
 import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { encodePolicy, hasQuorum, parsePolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
+import {
+  examplePolicy,
+  logLine,
+  manyGroups,
+  manyWitnesses,
+} from '../../conformance/vectors/make/refused-texts.ts'
+import { reasonOf } from './code-of.ts'
 import { fixed, flipped, now } from './fixed-inputs.ts'
 import { logKey, logSigner, noteSigner, origin, witness } from './note-inputs.ts'
-import { reasonOf } from './reason-of.ts'
-import { examplePolicy, logLine, manyGroups, manyWitnesses, refusedPolicies } from './refused-proofs.ts'
 
 const parse = (text: string) => parsePolicy(primitives, text)
+const lineOf = (name: string) => `witness ${name} ${encodeVerifierKey(primitives, witness(name).key)}\n`
+const two = `${lineOf('X1')}${lineOf('X2')}`
 
 describe('a policy', () => {
   const policy = parse(examplePolicy)
@@ -50,16 +57,52 @@ describe('a policy', () => {
     expect(parse('quorum none\n')).toEqual({ logs: [], witnesses: [], groups: [], quorum: undefined })
   })
 
-  it.each(refusedPolicies)('with $title is refused', ({ text }) =>
-    expect(() => parse(text)).toThrow(FormatError),
-  )
+  it('may have 64 groups, and no more', () => {
+    const of = (count: number) => parse(`${manyWitnesses(count)}${manyGroups(count)}quorum none\n`)
+    expect(of(64).groups).toHaveLength(64)
+    expect(() => of(65)).toThrow(FormatError)
+  })
 
-  it('may have 64 of each', () => {
-    expect(parse(`${manyWitnesses(64)}${manyGroups(64)}quorum none\n`).groups).toHaveLength(64)
+  it('is written with all and any where that is what its numbers say', () => {
+    const text = `${two}group A 2 X1\tX2\ngroup B 1 A\nquorum B\n`
+    const plain = encodePolicy(primitives, parse(text))
+    expect(plain).toBe(`${two}group A all X1 X2\ngroup B all A\nquorum B\n`)
+    const any = encodePolicy(primitives, parse(`${two}group A 1 X1 X2\nquorum none\n`))
+    expect(any).toBe(`${two}group A any X1 X2\nquorum none\n`)
+  })
+
+  it('may ask for ten of twelve', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `w${i}`)
+    const { groups } = parse(`${names.map(lineOf).join('')}group A 10 ${names.join(' ')}\nquorum A\n`)
+    expect(groups).toEqual([{ name: 'A', threshold: 10, members: names }])
+  })
+
+  it('may have comments that begin with their first word', () => {
+    expect(parse('#all of this\n# and this#\nquorum none\n')).toEqual(parse('quorum none\n'))
+    expect(() => parse('quorum# none\n')).toThrow(FormatError)
+  })
+
+  it.each([
+    ['a witness with a word more', `${two.trim()} https://x.example y\nquorum none\n`],
+    ['a group of all without members', `${two}group A all\nquorum none\n`],
+    ['a rule with a word after its number', `${two}group A 1x X1 X2\nquorum none\n`],
+    ['a rule of letters', `${two}group A 1xx X1 X2\nquorum none\n`],
+    ['a group without a rule', `${two}group A\nquorum none\n`],
+    ['a quorum without a name', `${two}quorum\n`],
+  ])('with %s is refused', (_title, text) => expect(() => parse(text)).toThrow(FormatError))
+
+  it('has at most 65536 characters', () => {
+    const text = 'quorum none\n'
+    expect(parse(`#${'x'.repeat(65_536 - text.length - 2)}\n${text}`).quorum).toBeUndefined()
+    const longer = `#${'x'.repeat(65_536 - text.length - 1)}\n${text}`
+    expect(() => parse(longer)).toThrow(FormatError)
   })
 
   it.each<[string, TlogPolicy]>([
-    ['a line feed in a name', { ...policy, witnesses: [{ name: 'a\nquorum none', key: witness('X1').key }] }],
+    ...['a\nquorum none', '\na', 'a\tb', 'a ', 'a b c'].map((name): [string, TlogPolicy] => [
+      `the name ${JSON.stringify(name)}`,
+      { ...policy, witnesses: [{ name, key: witness('X1').key }] },
+    ]),
     ['a space in a name', { ...policy, groups: [{ name: 'a b', threshold: 1, members: ['X1'] }] }],
     ['an empty address', { ...policy, logs: [{ key: logKey, url: '' }] }],
     ['a quorum that is not known', { ...policy, quorum: 'Z' }],

@@ -1,5 +1,6 @@
-import { defaultOrigin, parseOrigin } from '../../../tlog/origin.ts'
+import { defaultOrigin } from '../../../tlog/origin.ts'
 import { RecoveryRefused, startNextLog } from '../../../tlog/recovery.ts'
+import { parseOrigin } from '../../../tlog/settings.ts'
 import { asCommandFailed, defineCommand, UsageError } from '../../command.ts'
 import { environmentNote, withLogContext } from '../../log-context.ts'
 

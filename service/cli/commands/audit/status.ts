@@ -1,5 +1,5 @@
+import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { CheckpointRecord, WitnessRecord } from '../../../store/tlog-tree.ts'
-import { parseCheckpointNote } from '../../../tlog/checkpoint.ts'
 import type { Assessment, Refusal } from '../../../tlog/log-health.ts'
 import { assessLog, refusalTexts } from '../../../tlog/log-health.ts'
 import { defineCommand } from '../../command.ts'
@@ -73,7 +73,7 @@ function actionOn(refusal: Refusal): string {
 }
 
 function describe({ size, signedAt, note }: CheckpointRecord, now: number): string {
-  const root = Buffer.from(parseCheckpointNote(note).root).toString('base64')
+  const root = Buffer.from(parseCheckpointNote(note).checkpoint.root).toString('base64')
   const age = `signed ${formatTime(signedAt)}, ${Math.max(0, now - signedAt)} s ago`
   return `${size} entries, ${signedAt === 0 ? 'to be signed again' : age}, root ${root}`
 }

@@ -1,4 +1,4 @@
-/** Which requests behind the gateway a backend takes, and which it refuses, whatever language it is written in. */
+/** gateway.json: requests that a backend behind the gateway must accept or refuse, in any language. */
 
 import type { ProtocolCode } from '../../../../crypto/errors.ts'
 import type { Field, RequestMessage } from '../../../../crypto/frames/binary-http.ts'
@@ -6,17 +6,22 @@ import { contentDigest } from '../../../../crypto/http-signatures/content-digest
 import { componentItem } from '../../../../crypto/http-signatures/signature-base.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../../crypto/text.ts'
 import { sodiumPrimitives as primitives } from '../../../../service/keys/sodium-primitives.ts'
+import { device, fixed, now, service, stranger } from '../../../unit/crypto/fixed-inputs.ts'
 import type { GatewayCase, GatewayParts, GatewayWorld, Signer } from './gateway-requests.ts'
 import {
+  app,
   gatewayRequest,
   parameter,
   plus,
   reversed,
   seconds,
   session,
+  signerFrom,
   text,
+  user,
   without,
 } from './gateway-requests.ts'
+import { jsonRequest } from './json.ts'
 
 const body = '{"n":1}'
 const digest = contentDigest(primitives, encodeUtf8(body))
@@ -257,4 +262,33 @@ export function gatewayKeySets({ keys }: Pick<GatewayWorld, 'keys'>) {
   })
   const all = [jwk(keys.token, 'token'), jwk(keys.message, 'message'), jwk(keys.unmarked)]
   return { token_keys: { keys: all }, message_keys: { keys: all } }
+}
+
+const sandboxState: GatewayWorld = {
+  origin: 'https://pay.example.com',
+  now,
+  keys: {
+    device,
+    stranger,
+    message: service,
+    token: signerFrom(fixed('token key')),
+    unmarked: signerFrom(fixed('key without a purpose')),
+  },
+  nonce: (name) => fixed(name, 16),
+}
+
+export function gatewayVectors() {
+  const { token_keys, message_keys } = gatewayKeySets(sandboxState)
+  return {
+    origin: sandboxState.origin,
+    now,
+    token_keys,
+    message_keys,
+    caller: { user, device: device.keyid, session, app },
+    requests: gatewayCases(sandboxState).map(({ title, code, request }) => {
+      const { method, path, fields, content } = jsonRequest(request)
+      const host = ['host', request.authority] as const
+      return { title, code: code ?? null, method, path, fields: [host, ...fields], content }
+    }),
+  }
 }

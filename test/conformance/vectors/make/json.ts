@@ -1,25 +1,13 @@
-/** How messages and bytes stand in the vector files. */
-import type { Field, RequestMessage, ResponseMessage } from '../../../../crypto/frames/binary-http.ts'
+/** Messages and keys as the vector files write them. */
+import type { RequestMessage, ResponseMessage } from '../../../../crypto/frames/binary-http.ts'
 import { encodeRequest, encodeResponse } from '../../../../crypto/frames/binary-http.ts'
 import { padMessage } from '../../../../crypto/frames/padding.ts'
 import { encodeHex } from '../../../../crypto/text.ts'
+import type { FixedSigner } from '../../../unit/crypto/fixed-inputs.ts'
 
-export interface JsonRequest {
-  readonly method: string
-  readonly scheme: string
-  readonly authority: string
-  readonly path: string
-  readonly fields: readonly Field[]
-  /** Hex. */
-  readonly content: string
-}
-
-export interface JsonResponse {
-  readonly status: number
-  readonly fields: readonly Field[]
-  /** Hex. */
-  readonly content: string
-}
+/** The content in hex. */
+export type JsonRequest = Omit<RequestMessage, 'content'> & { readonly content: string }
+export type JsonResponse = Omit<ResponseMessage, 'content'> & { readonly content: string }
 
 export function jsonRequest(message: RequestMessage): JsonRequest {
   return { ...message, content: encodeHex(message.content) }
@@ -36,4 +24,8 @@ export function paddedRequest(message: RequestMessage): string {
 
 export function paddedResponse(message: ResponseMessage): string {
   return encodeHex(padMessage(encodeResponse(message)))
+}
+
+export function jsonSigner({ seed, publicKey, keyid }: FixedSigner) {
+  return { seed: encodeHex(seed), public_key: encodeHex(publicKey), keyid }
 }

@@ -6,35 +6,7 @@ import { encodeRequest, encodeResponse } from '../../../../crypto/frames/binary-
 import { encodeVarint } from '../../../../crypto/frames/varint.ts'
 import { encodeHex, encodeUtf8 } from '../../../../crypto/text.ts'
 import { answers, fixed, unsigned } from '../../../unit/crypto/fixed-inputs.ts'
-import type { JsonRequest, JsonResponse } from './json.ts'
 import { jsonRequest, jsonResponse } from './json.ts'
-
-export interface MessageVectors {
-  readonly requests: readonly {
-    readonly title: string
-    readonly message: JsonRequest
-    readonly encoded: string
-  }[]
-  readonly responses: readonly {
-    readonly title: string
-    readonly message: JsonResponse
-    readonly encoded: string
-  }[]
-  /** Read as `message`, though no writer writes so. */
-  readonly tolerated: readonly {
-    readonly title: string
-    readonly message: JsonRequest
-    readonly encoded: string
-  }[]
-  readonly refused: readonly RefusedMessage[]
-}
-
-interface RefusedMessage {
-  readonly title: string
-  readonly kind: 'request' | 'response'
-  readonly code: string
-  readonly encoded: string
-}
 
 /** The parts of a request, each of which may be any bytes. */
 interface Parts {
@@ -176,7 +148,8 @@ function asciiEscapes(): string {
   return `/${characters.map((c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).join('')}`
 }
 
-export function messageVectors(): MessageVectors {
+/** `tolerated` forms read as `message`; no writer makes them. */
+export function messageVectors() {
   const hex = encodeHex
   const large = {
     ...unsigned.read,
@@ -199,14 +172,14 @@ export function messageVectors(): MessageVectors {
       { title: 'cut before the empty content', message: jsonRequest(unsigned.read), encoded: hex(cut(2)) },
     ],
     refused: [
-      { title: 'that is empty', kind: 'request', code: 'payload_invalid', encoded: '' },
-      { title: 'cut inside its fields', kind: 'request', code: 'payload_invalid', encoded: hex(cut(3)) },
+      refused('that is empty', 'request', of()),
+      refused('cut inside its fields', 'request', cut(3)),
       ...refusedParts.map(([title, parts]) => refused(title, 'request', rawRequest(parts))),
       ...refusedResponses.map(([title, bytes]) => refused(title, 'response', bytes)),
     ],
   }
 }
 
-function refused(title: string, kind: RefusedMessage['kind'], bytes: Uint8Array): RefusedMessage {
+function refused(title: string, kind: 'request' | 'response', bytes: Uint8Array) {
   return { title, kind, code: 'payload_invalid', encoded: encodeHex(bytes) }
 }

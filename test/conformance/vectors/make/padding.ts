@@ -1,29 +1,21 @@
-/** padding.json: padded lengths, and what may not stand after a message. */
+/** padding.json: padded lengths, and bytes that must not follow a message. */
 import { encodeRequest } from '../../../../crypto/frames/binary-http.ts'
 import { paddedLength, padMessage } from '../../../../crypto/frames/padding.ts'
 import { encodeHex } from '../../../../crypto/text.ts'
 import { flipped, unsigned } from '../../../unit/crypto/fixed-inputs.ts'
 
-export interface PaddingVectors {
-  /** Length of a message and of what is sealed, in bytes. */
-  readonly lengths: readonly (readonly [length: number, padded: number])[]
-  readonly messages: readonly { readonly title: string; readonly message: string; readonly padded: string }[]
-  /** Padded requests that still read as `message`, though no writer pads so. */
-  readonly tolerated: readonly { readonly title: string; readonly message: string; readonly padded: string }[]
-  readonly refused: readonly { readonly title: string; readonly code: string; readonly padded: string }[]
-}
-
 const edges = [0, 1, 255, 256, 257, 272, 273, 288, 289, 1000, 100000, 1048576]
 const powers = [9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 24, 30].map((exponent) => 2 ** exponent)
 const overrides = powers.flatMap((power) => [power - 1, power, power + 1])
 
-export function paddingVectors(): PaddingVectors {
+/** `lengths` are those of a message and of its plaintext, in bytes. `tolerated` requests read as `message`; no writer makes them. */
+export function paddingVectors() {
   const lengths = [...new Set([...edges, ...overrides])].sort((a, b) => a - b)
   const short = encodeRequest(unsigned.read)
   const long = encodeRequest({ ...unsigned.transfer, content: new Uint8Array(250).fill(0x61) })
   const hex = encodeHex
   return {
-    lengths: lengths.map((length) => [length, paddedLength(length)]),
+    lengths: lengths.map((length) => [length, paddedLength(length)] as const),
     messages: [
       { title: 'a message under 256 bytes', message: hex(short), padded: hex(padMessage(short)) },
       { title: 'a message over 256 bytes', message: hex(long), padded: hex(padMessage(long)) },

@@ -1,4 +1,4 @@
-/** request.json and response.json: signed messages, with the text that is signed. */
+/** request.json and response.json: signed messages, with the text that is signed; refusals.json: the verdict on others. */
 
 import type { RequestMessage, ResponseMessage } from '../../../../crypto/frames/binary-http.ts'
 import { findField } from '../../../../crypto/frames/binary-http.ts'
@@ -6,7 +6,6 @@ import { signatureBase } from '../../../../crypto/http-signatures/signature-base
 import { parseRequestSignature } from '../../../../crypto/http-signatures/signed-request.ts'
 import { parseDictionary } from '../../../../crypto/http-signatures/structured-fields.ts'
 import { encodeHex } from '../../../../crypto/text.ts'
-import type { FixedSigner } from '../../../unit/crypto/fixed-inputs.ts'
 import {
   answered,
   answers,
@@ -14,53 +13,19 @@ import {
   fixed,
   now,
   service,
+  serviceKeys,
   signed,
   unsigned,
+  window,
 } from '../../../unit/crypto/fixed-inputs.ts'
-import type { JsonRequest, JsonResponse } from './json.ts'
-import { jsonRequest, jsonResponse, paddedRequest, paddedResponse } from './json.ts'
-
-/** Keys as hex; `keyid` is the thumbprint of the public key. */
-export interface JsonSigner {
-  readonly seed: string
-  readonly public_key: string
-  readonly keyid: string
-}
-
-interface SignedVector<M> {
-  readonly title: string
-  /** Before it is signed. */
-  readonly message: M
-  /** UNIX seconds. */
-  readonly created: number
-  /** The text that is signed: ASCII, lines end with LF. */
-  readonly base: string
-  /** Hex. */
-  readonly signature: string
-  readonly signed: M
-  /** Hex: `signed` in Binary HTTP, padded, as it is sealed. */
-  readonly plaintext: string
-}
-
-export interface RequestVectors {
-  readonly device: JsonSigner
-  /** `nonce` is the parameter before base64url, as hex. */
-  readonly requests: readonly (SignedVector<JsonRequest> & { readonly nonce: string })[]
-}
-
-export interface ResponseVectors {
-  readonly service: JsonSigner
-  /** `request` is the title of a request of request.json; null when there is none to bind to. */
-  readonly responses: readonly (SignedVector<JsonResponse> & { readonly request: string | null })[]
-}
-
-export function jsonSigner({ seed, publicKey, keyid }: FixedSigner): JsonSigner {
-  return { seed: encodeHex(seed), public_key: encodeHex(publicKey), keyid }
-}
+import { jsonRequest, jsonResponse, jsonSigner, paddedRequest, paddedResponse } from './json.ts'
+import { acceptedRequests, refusedRequests, requestsOfOtherPaths } from './refused-requests.ts'
+import { acceptedResponses, refusedResponses } from './refused-responses.ts'
 
 type Name = keyof typeof unsigned
 
-export function requestVectors(): RequestVectors {
+/** `base` is the text that is signed: ASCII, lines end with LF. `plaintext` is what is sealed: padded Binary HTTP. */
+export function requestVectors() {
   const names = Object.keys(unsigned) as Name[]
   return {
     device: jsonSigner(device),
@@ -89,7 +54,8 @@ const pairs: readonly (readonly [keyof typeof answers, Name | undefined])[] = [
   ['problem', undefined],
 ]
 
-export function responseVectors(): ResponseVectors {
+/** `request` is the title of a request of request.json, null when there is none to bind to. */
+export function responseVectors() {
   return {
     service: jsonSigner(service),
     responses: pairs.map(([name, to]) => {
@@ -108,10 +74,7 @@ export function responseVectors(): ResponseVectors {
   }
 }
 
-function signatureOf(
-  response: ResponseMessage,
-  request: RequestMessage | undefined,
-): { readonly base: string; readonly signature: string } {
+function signatureOf(response: ResponseMessage, request: RequestMessage | undefined) {
   const member = (name: string) => parseDictionary(findField(response.fields, name) ?? '').get('sig')
   const input = member('signature-input')
   const signature = member('signature')
@@ -120,4 +83,17 @@ function signatureOf(
   }
   const context = request === undefined ? { response } : { response, request }
   return { base: signatureBase(input, context), signature: encodeHex(signature.value.value) }
+}
+
+export function refusalVectors() {
+  return {
+    /** The clock of the service, UNIX seconds. */
+    now,
+    window,
+    device: { keyid: device.keyid, public_key: encodeHex(device.publicKey) },
+    requests: [...acceptedRequests, ...refusedRequests, ...requestsOfOtherPaths],
+    /** The keys in the client's configuration. */
+    service_keys: serviceKeys.map(({ kid, publicKey }) => ({ kid, public_key: encodeHex(publicKey) })),
+    responses: [...acceptedResponses, ...refusedResponses],
+  }
 }

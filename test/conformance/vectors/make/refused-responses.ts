@@ -1,11 +1,12 @@
-/** Answers that must be refused, each for one reason only, with the code of that reason; and some that must not. */
-import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { contentDigest } from '../../../crypto/http-signatures/content-digest.ts'
-import { signRequest } from '../../../crypto/http-signatures/signed-request.ts'
-import { signResponse } from '../../../crypto/http-signatures/signed-response.ts'
-import { encodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
-import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { withScalarRaised } from './crafted-signatures.ts'
+/** Responses that must be refused, each for one reason only, and responses that must be accepted. */
+import type { RequestMessage, ResponseMessage } from '../../../../crypto/frames/binary-http.ts'
+import { encodeRequest, encodeResponse } from '../../../../crypto/frames/binary-http.ts'
+import { contentDigest } from '../../../../crypto/http-signatures/content-digest.ts'
+import { signRequest } from '../../../../crypto/http-signatures/signed-request.ts'
+import { signResponse } from '../../../../crypto/http-signatures/signed-response.ts'
+import { encodeBase64, encodeHex, encodeUtf8 } from '../../../../crypto/text.ts'
+import { sodiumPrimitives as primitives } from '../../../../service/keys/sodium-primitives.ts'
+import { withScalarRaised } from '../../../unit/crypto/crafted-signatures.ts'
 import {
   answered,
   answers,
@@ -19,17 +20,15 @@ import {
   signed,
   stranger,
   unsigned,
-} from './fixed-inputs.ts'
-import type { Handmade } from './handmade-signatures.ts'
-import { changed, partsOf, signedByHand, withField, without } from './handmade-signatures.ts'
-
-/** An answer, the request that the client sent, and the code of the refusal: none when it must be accepted. */
-export interface JudgedResponse {
-  readonly title: string
-  readonly code: string | undefined
-  readonly message: ResponseMessage
-  readonly request: RequestMessage
-}
+} from '../../../unit/crypto/fixed-inputs.ts'
+import type { Handmade } from '../../../unit/crypto/handmade-signatures.ts'
+import {
+  changed,
+  partsOf,
+  signedByHand,
+  withField,
+  without,
+} from '../../../unit/crypto/handmade-signatures.ts'
 
 const request = signed('transfer')
 const read = signed('read')
@@ -50,8 +49,11 @@ const asBytes = (bytes: Uint8Array): string => `sig=:${encodeBase64(bytes)}:`
 
 type Titled = readonly (readonly [title: string, message: ResponseMessage, request?: RequestMessage])[]
 
-function judged(code: string | undefined, cases: Titled): readonly JudgedResponse[] {
-  return cases.map(([title, message, to = request]) => ({ title, code, message, request: to }))
+/** `request` is the signed request that the client sent; `code` is null where the response must be accepted. */
+function judged(code: string | null, cases: Titled) {
+  return cases.map(([title, message, to = request]) => {
+    return { title, code, encoded: encodeHex(encodeResponse(message)), request: encodeHex(encodeRequest(to)) }
+  })
 }
 
 const missing = judged('signature_missing', [
@@ -194,7 +196,7 @@ const signatures = judged('signature_invalid', [
   ],
 ])
 
-export const refusedResponses: readonly JudgedResponse[] = [
+export const refusedResponses = [
   ...missing,
   ...malformed,
   ...tags,
@@ -206,7 +208,7 @@ export const refusedResponses: readonly JudgedResponse[] = [
 ]
 
 /** Answers that look unusual and are right. */
-export const acceptedResponses: readonly JudgedResponse[] = judged(undefined, [
+export const acceptedResponses = judged(null, [
   ['with content', answer],
   ['without content', answered('empty', request)],
   ['that is a refusal', answered('problem', read), read],
