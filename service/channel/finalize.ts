@@ -1,5 +1,5 @@
 /** Finalize: from an outcome to an answer that may be sent. Writes, settled key and log entry are one commit. */
-import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Field, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import { type ProblemContext, writeProblem } from '../problems/document.ts'
@@ -10,16 +10,7 @@ import { type Command, usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { type Failed, failureOf, type Outcome } from './execute.ts'
 import { inProgress, type KeyResolution, resolveClaim } from './idempotency.ts'
-import { type Ending, entryOf, type RequestContext } from './request-context.ts'
-
-export interface Answer {
-  readonly reply: ResponseMessage
-  /** Absent when the plaintext was not a request. */
-  readonly request: RequestMessage | undefined
-  readonly refusal?: Refusal | undefined
-  /** The leaf hash of the exchange's log entry; absent where there is none. */
-  readonly receipt?: Uint8Array | undefined
-}
+import { type Answer, type Ending, entryOf, type RequestContext } from './request-context.ts'
 
 /** Commits an outcome. An answer that cannot be logged is replaced by a refusal. */
 export async function finalize(

@@ -29,6 +29,15 @@ export interface RequestContext {
   rateLimitFields?: readonly Field[]
 }
 
+export interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request. */
+  readonly request: RequestMessage | undefined
+  readonly refusal?: Refusal | undefined
+  /** The leaf hash of the exchange's log entry; absent where there is none. */
+  readonly receipt?: Uint8Array | undefined
+}
+
 /** How an exchange ended. */
 export interface Ending {
   readonly reply: ResponseMessage

@@ -1,9 +1,6 @@
 /** Seal: from an answer to a signed and sealed frame. */
-import {
-  encodeResponse,
-  type RequestMessage,
-  type ResponseMessage,
-} from 'miniseal-protocol/frames/binary-http'
+import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import { encodeResponse } from 'miniseal-protocol/frames/binary-http'
 import { sealHandshakeResponse } from 'miniseal-protocol/frames/handshake'
 import { padMessage } from 'miniseal-protocol/frames/padding'
 import { sealResponse } from 'miniseal-protocol/frames/session-keys'
@@ -12,9 +9,9 @@ import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { encodeBase64 } from 'miniseal-protocol/text'
 import { ProblemError, refusalAt } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
-import { type Answer, refusalAnswer } from './finalize.ts'
+import { refusalAnswer } from './finalize.ts'
 import type { OpenedFrame } from './open.ts'
-import type { RequestContext } from './request-context.ts'
+import type { Answer, RequestContext } from './request-context.ts'
 
 /** Maximum bytes that a frame adds to its plaintext: head, request nonce, nonce, tag. */
 const frameOverhead = 2 + suite1.keyLength + suite1.boxNonceLength + suite1.boxTagLength

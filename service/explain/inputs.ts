@@ -1,14 +1,8 @@
 /** Reads the inputs of `miniseal explain`: captures of signed messages, and public keys. All input is untrusted. */
 import { createPublicKey } from 'node:crypto'
 import type { Field, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import {
-  type Capture,
-  type CapturedRequest,
-  type Finding,
-  type KnownKey,
-  knownKey,
-  type ServiceProblem,
-} from 'miniseal-verify/explain'
+import type { Capture, CapturedRequest, Finding, KnownKey, ServiceProblem } from 'miniseal-verify/explain'
+import { knownKey } from 'miniseal-verify/explain'
 import { z } from 'zod'
 
 /** The message names the forms that can be read. */

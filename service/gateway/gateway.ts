@@ -11,13 +11,8 @@ import type { Backend, BackendTrace } from './backend.ts'
 import { passedFields, replyFields } from './fields.ts'
 import { findRoute, type Upstream } from './routes.ts'
 import { assertConfirmed, summaryOf } from './step-up.ts'
-import {
-  faultOf,
-  openUpstreamPool,
-  UnfitAnswer,
-  type UpstreamFault,
-  type UpstreamPool,
-} from './upstream-pool.ts'
+import type { UpstreamFault, UpstreamPool } from './upstream-pool.ts'
+import { faultOf, openUpstreamPool, UnfitAnswer } from './upstream-pool.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]

@@ -4,13 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import {
-  type ProblemGroup,
-  type ProblemRow,
-  problemCodes,
-  problemGroups,
-  problemRow,
-} from '../problems/catalogue.ts'
+import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
+import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 import { clientCodes } from './client-codes.ts'
 import { openApiDocument } from './openapi.ts'
 

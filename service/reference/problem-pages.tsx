@@ -2,14 +2,8 @@
 /** @jsxImportSource hono/jsx */
 /** The pages of the problem codes: an index and a page for each code. They have no script. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import {
-  type Language,
-  type ProblemGroup,
-  type ProblemRow,
-  problemCodes,
-  problemGroups,
-  problemRow,
-} from '../problems/catalogue.ts'
+import type { Language, ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
+import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 
 interface PageTexts {
   readonly index: string

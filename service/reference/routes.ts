@@ -3,13 +3,8 @@ import { createHash } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import {
-  findProblemCode,
-  type Language,
-  languageOf,
-  problemCodes,
-  problemRow,
-} from '../problems/catalogue.ts'
+import type { Language } from '../problems/catalogue.ts'
+import { findProblemCode, languageOf, problemCodes, problemRow } from '../problems/catalogue.ts'
 import { openApiDocument } from './openapi.ts'
 import { indexPage, problemPage, problemStyle, unknownPage } from './problem-pages.tsx'
 

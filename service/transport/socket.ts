@@ -9,13 +9,8 @@ import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { WebSocket } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
 import { type ExchangeAnswer, exchange } from '../channel/exchange.ts'
-import {
-  Delivery,
-  SocketEffects,
-  type SocketSession,
-  type Subscriber,
-  type Subscribers,
-} from '../events/subscriptions.ts'
+import type { SocketSession, Subscriber, Subscribers } from '../events/subscriptions.ts'
+import { Delivery, SocketEffects } from '../events/subscriptions.ts'
 import type { Sender } from '../limits/client-address.ts'
 import { Heartbeat, IncomingMessageBuffer, type SocketTimes, SocketWriter } from './socket-flow.ts'
 

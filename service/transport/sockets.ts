@@ -1,10 +1,6 @@
 /** `GET /seal`: the channel over WebSockets. */
-import {
-  type HttpBindings,
-  upgradeWebSocket,
-  type WebSocketLike,
-  type WebSocketServerLike,
-} from '@hono/node-server'
+import type { HttpBindings, WebSocketLike, WebSocketServerLike } from '@hono/node-server'
+import { upgradeWebSocket } from '@hono/node-server'
 import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'

@@ -6,10 +6,8 @@ import { calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../../service/gateway/routes.ts'
 import { shortenDeadlines } from '../../support/clock.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 interface Seen {
   readonly method: string
