@@ -6,23 +6,16 @@
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { BoundStatement, Engine, Queries } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitResult, type Store, StoreUnavailable, type Write } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type CommitResult, type Store, type StoreOptions, StoreUnavailable, type Write } from '../store.ts'
 import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions extends GroupCommitOptions {
-  /** Milliseconds that a statement waits for another process. It blocks the thread. */
-  readonly statementTimeout?: number
-  /** See `StoreOptions`. */
-  readonly isSnapshot?: boolean
-}
-
+/** Milliseconds. */
 const defaultStatementTimeout = 5_000
 
 /**
@@ -30,7 +23,7 @@ const defaultStatementTimeout = 5_000
  *
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<Store> {
   const connection = await openSqliteConnection(path, options.statementTimeout ?? defaultStatementTimeout)
   // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
