@@ -34,7 +34,7 @@ import { ProblemError } from './problems/problem-error.ts'
 import { openStore } from './store/open-store.ts'
 import type { ListenerTimes } from './transport/listener.ts'
 import { listen } from './transport/listener.ts'
-import { assertNotServiceKeys } from './transport/push-keys.ts'
+import { assertNotServiceKeys } from './transport/push.ts'
 import type { SocketTimes } from './transport/socket-flow.ts'
 import { createSockets } from './transport/sockets.ts'
 

@@ -1,22 +1,23 @@
-/** Verify: from a plaintext to a request whose device signature is verified (protocol, section 5, "Order of the checks"). */
+/** Verify and authorize: from a plaintext to a request of a device and its user (protocol, section 5, "Order of the checks"). */
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
-import { parseRequest } from 'miniseal-protocol/frames/binary-http'
-import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import { findField, parseRequest, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 import {
   assertContentDigest,
   assertInWindow,
   assertSignature,
   parseRequestSignature,
+  type RequestSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
-import { encodeAscii, encodeHex } from 'miniseal-protocol/text'
-import type { SignatureEvidence } from '../gateway/backend.ts'
+import { encodeAscii, encodeBase64Url, encodeHex } from 'miniseal-protocol/text'
 import { assertPlainContent } from '../messages/content.ts'
-import { atStep, ProblemError } from '../problems/problem-error.ts'
+import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
+import { type TokenSubject, tokenOf } from '../sessions/tokens.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedRequest } from './open.ts'
 import { evidenceOf } from './request-context.ts'
+import type { Routing } from './routes/route.ts'
 
 const verified: unique symbol = Symbol('verified')
 
@@ -113,4 +114,33 @@ function baseMembers(primitives: Primitives, base: string): Readonly<Record<stri
     return `${line.slice(1, end)}=${line.length - end - 3}`
   })
   return { base_sha256: encodeHex(primitives.sha256(encodeAscii(base))), base_lengths: lengths.join(' ') }
+}
+
+// Authorize: the access token, and its binding to the session and the key that signed (protocol, section 6).
+
+const authorized: unique symbol = Symbol('authorized')
+
+/** Made only by {@link authorizeRequest}. */
+export interface AuthorizedRequest extends VerifiedRequest, Routing {
+  readonly [authorized]: true
+  readonly subject: TokenSubject
+}
+
+/** @throws Refusal `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`. */
+export async function authorizeRequest(
+  context: ExchangeContext,
+  request: VerifiedRequest,
+  { route, policy }: Routing,
+): Promise<AuthorizedRequest> {
+  const { message, signature, opened } = request
+  const subject = await atStepAsync('token', async () => {
+    const token = tokenOf(findField(message.fields, 'authorization'))
+    const claims = await context.tokens.verify(token, context.now(), policy.tokenAge)
+    if (claims.device !== signature.keyid)
+      throw new ProblemError('token_key_mismatch', 'the access token is bound to another key')
+    if (claims.sid !== encodeBase64Url(opened.session.id) || claims.user !== opened.session.user)
+      throw new ProblemError('token_invalid', 'the access token belongs to another session')
+    return claims
+  })
+  return { ...request, [authorized]: true, subject, route, policy }
 }

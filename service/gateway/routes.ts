@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs'
 import { assertPath, canonicalPath } from 'miniseal-protocol/http-signatures/message-rules'
 import { z } from 'zod'
 import { isPassable, passableRule } from './fields.ts'
-import type { StepUpPolicy } from './step-up.ts'
-import { stepUpShape } from './step-up.ts'
+import { type StepUpPolicy, stepUpShape } from './step-up.ts'
 
 /** A route: requests for `prefix` and paths below it go to `origin`. */
 export interface Upstream {

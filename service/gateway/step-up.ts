@@ -1,11 +1,11 @@
 /** When a request needs a biometric confirmation, and how a handler asks for one (protocol, section 9; RFC 9470). */
 
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import { maxSummaryLength, summaryFault } from 'miniseal-protocol/summary'
 import { z } from 'zod'
 import { ProblemError } from '../problems/problem-error.ts'
-import type { Caller } from './backend.ts'
 import { isPlainNumber, readMembers } from './unambiguous-json.ts'
 
 /**

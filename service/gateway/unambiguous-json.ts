@@ -4,8 +4,7 @@
  * content could be bypassed, so it is refused.
  */
 
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
-import { findField } from 'miniseal-protocol/frames/binary-http'
+import { findField, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { parseJsonContent } from '../messages/content.ts'

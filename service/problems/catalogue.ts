@@ -6,8 +6,16 @@
  * directly. In the texts, backticks mark code and two asterisks mark emphasis.
  */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language } from '../messages/language.ts'
 import type { Step } from './problem-error.ts'
+
+/** The languages of texts and pages. */
+export type Language = 'zh-CN' | 'en'
+
+/** The first supported language of an `accept-language` field. Attacker-controlled. */
+export function languageOf(field: string | undefined): Language {
+  const first = /(?:^|,)\s*(zh|en)\b/i.exec(field ?? '')?.[1]?.toLowerCase()
+  return first === 'zh' ? 'zh-CN' : 'en'
+}
 
 /** The chapters of the reference. Refusals with a code of `clear` are sent unencrypted, because there is no session key. */
 export const problemGroups = ['clear', 'request', 'idempotency', 'login', 'confirmation', 'service'] as const

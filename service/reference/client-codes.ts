@@ -1,5 +1,5 @@
 /** The codes of `ChannelError` that the client library itself detects. The service never sends them. */
-import type { Language } from '../messages/language.ts'
+import type { Language } from '../problems/catalogue.ts'
 
 interface ClientCodeRow {
   readonly retryable?: true

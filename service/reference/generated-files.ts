@@ -1,4 +1,9 @@
-/** The files that are generated from the problem codes, the codes of the client and the routes of the channel. */
+/**
+ * The files that are generated from the problem codes, the codes of the client and the routes of the channel.
+ * `npm run docs` runs this module, which writes them. A test checks that the committed files are current.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
 import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 import { clientCodes } from './client-codes.ts'
@@ -135,3 +140,9 @@ function textsOf(listed: readonly TextRow[]): string {
 function columnsOf(line: string): number {
   return line.length + (line.match(/[\u3000-\u9fff\uff00-\uffef]/g) ?? []).length
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [path, generate] of Object.entries(generatedFiles)) {
+    const isPart = path.endsWith('.md')
+    writeFileSync(path, generate(isPart ? readFileSync(path, 'utf8') : ''))
+  }

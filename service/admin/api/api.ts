@@ -15,14 +15,8 @@ import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './do
 import { entryAnswer, mayDisclose, rowsOf } from './entries.ts'
 import { consistencyOf, integrityOf } from './integrity.ts'
 import { AuditRefused, problemOf } from './problems.ts'
-import {
-  type AuditFilter,
-  type AuditSearch,
-  createAuditSearch,
-  filterNames,
-  findCursor,
-  parseFilter,
-} from './search.ts'
+import type { AuditFilter, AuditSearch } from './search.ts'
+import { createAuditSearch, filterNames, findCursor, parseFilter } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'
 import { overviewOf, timelineOf } from './timeline.ts'
 

@@ -13,13 +13,8 @@ import {
   encodeBase64Url,
   encodeUtf8,
 } from 'miniseal-protocol/text'
-import {
-  type AuditLeaf,
-  type GroupLabel,
-  groupLabels,
-  parseGroup,
-  parseLeaf,
-} from 'miniseal-protocol/tlog/audit-leaf'
+import type { AuditLeaf, GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
+import { groupLabels, parseGroup, parseLeaf } from 'miniseal-protocol/tlog/audit-leaf'
 import { parseCheckpointNote } from 'miniseal-protocol/tlog/checkpoint'
 import type { FlatObject } from 'miniseal-protocol/tlog/flat-json'
 import { noteKeyId } from 'miniseal-protocol/tlog/signed-note'

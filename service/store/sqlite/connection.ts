@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { appliedQuery, appliedTable, pendingMigrations, readMigrations } from '../migrations.ts'
+import { migrateSqlite } from '../migrations.ts'
 import { StoreUnavailable } from '../store.ts'
 
 const openAttempts = 40
@@ -27,7 +27,7 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
     connection = new Database(path, { timeout: busyTimeout })
     await enableWal(connection)
     connection.pragma('foreign_keys = OFF') // a migration may rebuild a table under the same name
-    migrate(connection)
+    migrateSqlite(connection)
     connection.pragma('foreign_keys = ON')
     return connection
   } catch (error) {
@@ -103,20 +103,4 @@ async function enableWal(connection: Database.Database): Promise<void> {
       await sleep(openPause)
     }
   }
-}
-
-/** BEGIN IMMEDIATE is the lock: a second process waits, then finds everything applied. */
-function migrate(connection: Database.Database): void {
-  const migrations = readMigrations('sqlite')
-  connection
-    .transaction(() => {
-      connection.exec(appliedTable)
-      const applied = connection.prepare<[], { madeAt: number }>(appliedQuery).all()
-      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
-      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
-        for (const statement of statements) connection.exec(statement)
-        record.run(madeAt, hash)
-      }
-    })
-    .immediate()
 }

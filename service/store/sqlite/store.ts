@@ -6,21 +6,18 @@
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { BoundStatement, Engine, Queries } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitResult, type Store, StoreUnavailable, type Write } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type CommitResult, type Store, type StoreOptions, StoreUnavailable, type Write } from '../store.ts'
 import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions extends GroupCommitOptions {
-  /** How long a statement waits for another process, in milliseconds. It blocks the thread. */
+export interface SqliteOptions extends StoreOptions {
+  /** Milliseconds that a statement waits for another process. It blocks the thread. */
   readonly busyTimeout?: number
-  /** See `StoreOptions`. */
-  readonly isSnapshot?: boolean
 }
 
 const defaultBusyTimeout = 5_000

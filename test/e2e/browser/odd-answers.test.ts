@@ -1,7 +1,7 @@
 /** The transfer page with unexpected answers of the backend. */
 import { Hono } from 'hono'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { mountApp } from '../../../service/gateway/backend.ts'
 import type { InnerVariables } from '../../../service/index.ts'
 import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'

@@ -47,7 +47,6 @@ const mounted = {
     if (path.startsWith('/slow')) await new Promise<void>((resolve) => held.push(resolve))
     return { status: 201, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 
 const folder = temporaryFolder()

@@ -1,15 +1,13 @@
 /** Events and session ends across processes of one service, on both engines, with interrupted sockets. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { RawSocket } from '../../support/raw-socket.ts'
-import { eventJson, openSocket } from '../../support/raw-socket.ts'
+import { sharedDatabase } from '../../support/hooks.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { eventJson, openSocket, type RawSocket } from '../../support/raw-socket.ts'
 import type { OwnService } from '../../support/service.ts'
-import type { TwoServices } from '../../support/two-services.ts'
-import { startTwoServices } from '../../support/two-services.ts'
+import { startTwoServices, type TwoServices } from '../../support/two-services.ts'
 import { eventually, until } from '../../support/until.ts'
-import { describeOnBothEngines, type TestDatabase } from '../store/engines.ts'
+import { describeOnBothEngines } from '../store/engines.ts'
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)
 
@@ -56,18 +54,15 @@ class Reader {
 }
 
 describeOnBothEngines('two processes', (create) => {
-  let database: TestDatabase
   let services: TwoServices
 
+  const database = sharedDatabase(create)
+
   beforeAll(async () => {
-    database = await create()
     services = await startTwoServices(database)
   })
 
-  afterAll(async () => {
-    await services.close()
-    await database.remove()
-  })
+  afterAll(() => services.close())
 
   it('an event stored by one process reaches a socket of another', async () => {
     const { here, there } = services

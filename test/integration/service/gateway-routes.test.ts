@@ -12,12 +12,9 @@ import { openResponse } from '../../../crypto/frames/session-keys.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { parseRoutes, readRoutes } from '../../../service/gateway/routes.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
-import { logIn, post } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
+import { logIn, post, type RawSession, type ReceivedReply } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-routes-'))
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')

@@ -5,10 +5,8 @@ import { createServer } from 'node:http'
 import { calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseUpstreams } from '../../../service/gateway/routes.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 interface Seen {
   readonly method: string

@@ -5,12 +5,10 @@ import { afterEach, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import type { Backend } from '../../../service/gateway/backend.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
-import type { Idler } from '../../support/floods.ts'
-import { headOf, idle } from '../../support/floods.ts'
+import { headOf, type Idler, idle } from '../../support/floods.ts'
 import type { Prepared, ReceivedReply } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService, TestServiceOptions } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService, type TestServiceOptions } from '../../support/service.ts'
 
 const services: TestService[] = []
 

@@ -1,12 +1,9 @@
 /** Limits of pushes, per key and per address, over real HTTP. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
-import type { PushBackend, PushParts } from '../../support/push-request.ts'
-import { newBackend, signedPush } from '../../support/push-request.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { newBackend, type PushBackend, type PushParts, signedPush } from '../../support/push-request.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 
 const orders = newBackend('orders')
 const support = newBackend('support')

@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { defaultSocketTimes, Heartbeat, SocketWriter } from '../../../service/transport/socket-flow.ts'
-import type { SlowLine } from '../../support/slow-line.ts'
-import { slowLine } from '../../support/slow-line.ts'
+import { type SlowLine, slowLine } from '../../support/slow-line.ts'
 
 const times = { ...defaultSocketTimes, ping: 200, silence: 1_000 }
 
