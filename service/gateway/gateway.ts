@@ -18,8 +18,6 @@ export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
   /** The service's host and port: the `Host` that backends see, so that the signature verifies. */
   readonly authority: string
-  /** Milliseconds for the whole answer of a route that configures none. Default 10000. */
-  readonly timeoutMs?: number
   /** Bytes of an answer's body. */
   readonly maxContent: number
   readonly trace: BackendTrace
@@ -34,6 +32,9 @@ export interface GatewayOptions {
   readonly random: (length: number) => Uint8Array
 }
 
+/** Milliseconds for the whole answer of a route that configures none. */
+const defaultTimeout = 10_000
+
 interface Route extends Upstream {
   readonly timeoutMs: number
   readonly pool: UpstreamPool
@@ -42,7 +43,7 @@ interface Route extends Upstream {
 /** A backend that forwards requests by route; a request without a route is `not_found`. */
 export function createGateway(options: GatewayOptions): Backend {
   const routes = options.upstreams.map((upstream): Route => {
-    const timeoutMs = upstream.timeoutMs ?? options.timeoutMs ?? 10_000
+    const timeoutMs = upstream.timeoutMs ?? defaultTimeout
     const connectTimeout = Math.min(timeoutMs, 3_000)
     return {
       ...upstream,

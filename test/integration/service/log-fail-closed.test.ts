@@ -48,7 +48,11 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
         return { status: 200, fields: forged, content: new Uint8Array(0) }
       },
     }
-    service = await startTestService({ environment: database.environment, backend })
+    service = await startTestService({
+      environment: database.environment,
+      backend,
+      statementTimeout: 500,
+    })
     session = await logIn(service)
   })
 

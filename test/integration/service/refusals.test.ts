@@ -5,6 +5,7 @@ import type { ProtocolCode } from '../../../crypto/errors.ts'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { problemRow } from '../../../service/problems/catalogue.ts'
+import { shortenDeadlines } from '../../support/clock.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
@@ -371,6 +372,7 @@ describe('a login is refused, sealed and signed,', () => {
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
     const before = await sandboxCalls(service, 'sns/jscode2session')
     const code = await service.code()
+    shortenDeadlines(10)
     expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
     expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
