@@ -10,11 +10,16 @@ import { leafIdText } from '../../tlog/entry.ts'
 import { type AccessLog, createAccessLog, filterFacts } from './access-log.ts'
 import type { Auditor } from './accounts.ts'
 import type { PageAnswer, SessionAnswer } from './answers.ts'
-import type { AuditContext, AuditEnvironment, AuditParts } from './context.ts'
+import {
+  type AuditContext,
+  type AuditEnvironment,
+  type AuditParts,
+  AuditRefused,
+  problemOf,
+} from './context.ts'
 import { evidenceResponse, exportResponse, parseFormat, parseLabels } from './downloads.ts'
 import { entryAnswer, mayDisclose, rowsOf } from './entries.ts'
 import { consistencyOf, integrityOf } from './integrity.ts'
-import { AuditRefused, problemOf } from './problems.ts'
 import type { AuditFilter, AuditSearch } from './search.ts'
 import { createAuditSearch, filterNames, findCursor, parseFilter } from './search.ts'
 import { createSessions, type Sessions } from './session.ts'

@@ -4,9 +4,8 @@ import { encodeBase64 } from 'miniseal-protocol/text'
 import type { LeafKind } from 'miniseal-protocol/tlog/audit-leaf'
 import type { CheckpointRecord } from '../../store/tlog-tree.ts'
 import type { CheckpointRow, ConsistencyAnswer, EntryRow, IntegrityAnswer } from './answers.ts'
-import type { AuditParts } from './context.ts'
+import { type AuditParts, AuditRefused } from './context.ts'
 import { rowsOf } from './entries.ts'
-import { AuditRefused } from './problems.ts'
 import type { AuditSearch } from './search.ts'
 
 /** Checkpoints and events that are listed. */
