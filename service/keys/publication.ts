@@ -9,8 +9,8 @@ import type { SignatureWindow } from 'miniseal-protocol/http-signatures/signed-r
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { encodeVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import type { ServiceKeyKind } from '../store/service-keys.ts'
+import type { ServiceKey } from './keyring.ts'
 import { configurationLifetime, type Keyring } from './keyring.ts'
-import type { ServiceKey } from './service-key.ts'
 import { sodiumPrimitives } from './sodium-primitives.ts'
 
 /** The configuration besides its keys. */

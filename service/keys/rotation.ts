@@ -1,8 +1,7 @@
 /** Rotating keys: on schedule, by hand, the root key in two steps, and revoking a key that has leaked. */
 import type { ServiceKeyKind } from '../store/service-keys.ts'
 import type { Store, Write } from '../store/store.ts'
-import { configurationLifetime, forever, type Keyring } from './keyring.ts'
-import { makeServiceKey, type ServiceKey } from './service-key.ts'
+import { configurationLifetime, forever, type Keyring, makeServiceKey, type ServiceKey } from './keyring.ts'
 import type { SecretWrapper } from './wrapping.ts'
 
 /** Kinds with a successor that takes over by itself. Root keys have two steps; lookup keys stay. */

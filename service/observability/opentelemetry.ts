@@ -21,7 +21,7 @@ const collectorTimeout = 3_000
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** Registers nothing globally: the host program keeps its own OpenTelemetry set-up. */
+/** Registers nothing globally: the host program may have its own OpenTelemetry set-up. */
 export function createTraces({ url, serviceName }: TraceSettings, log: Logger): Traces {
   const exporter = exportAllowed(new OTLPTraceExporter({ url, timeoutMillis: collectorTimeout }), log)
   const provider = new NodeTracerProvider({

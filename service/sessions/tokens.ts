@@ -5,8 +5,7 @@ import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Keyring } from '../keys/keyring.ts'
-import type { ServiceKey } from '../keys/service-key.ts'
+import type { Keyring, ServiceKey } from '../keys/keyring.ts'
 import { ProblemError } from '../problems/problem-error.ts'
 
 /** Seconds. */

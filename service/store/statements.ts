@@ -1,28 +1,96 @@
-/** All writes, reads and pruning steps of one engine, compiled once at start. */
+/** All tables, and all writes, reads and pruning steps of one engine, compiled once at start. */
 import { eq } from 'drizzle-orm'
-import { defineAuditorWrites, prepareAuditorReads } from './auditors.ts'
+import { type AuditorTables, defineAuditors, defineAuditorWrites, prepareAuditorReads } from './auditors.ts'
 import type { Change } from './changes.ts'
-import { type ClaimTables, compileClaimPruning, defineClaimWrites, prepareClaimReads } from './claims.ts'
+import {
+  type ClaimTables,
+  compileClaimPruning,
+  defineClaims,
+  defineClaimWrites,
+  prepareClaimReads,
+} from './claims.ts'
 import {
   type BoundStatement,
+  type ColumnKit,
   compile,
   type Engine,
   type PruneStep,
   type WriteDefinition,
   type WriteDefinitions,
 } from './engine.ts'
-import { compileEventPruning, defineEventWrites, prepareEventReads } from './events.ts'
-import { compileServiceKeyPruning, defineServiceKeyWrites, prepareServiceKeyReads } from './service-keys.ts'
-import { compileSessionPruning, defineSessionWrites, prepareSessionReads } from './sessions.ts'
-import { compileStepUpPruning, defineStepUpWrites, prepareStepUpReads } from './step-ups.ts'
+import {
+  compileEventPruning,
+  defineEvents,
+  defineEventWrites,
+  type EventTables,
+  prepareEventReads,
+} from './events.ts'
+import {
+  compileServiceKeyPruning,
+  defineServiceKeys,
+  defineServiceKeyWrites,
+  prepareServiceKeyReads,
+  type ServiceKeyTables,
+} from './service-keys.ts'
+import {
+  compileSessionPruning,
+  defineSessions,
+  defineSessionWrites,
+  prepareSessionReads,
+  type SessionTables,
+} from './sessions.ts'
+import {
+  compileStepUpPruning,
+  defineStepUps,
+  defineStepUpWrites,
+  prepareStepUpReads,
+  type StepUpTables,
+} from './step-ups.ts'
 import type { Reads, Write } from './store.ts'
-import { defineSubjectKeyWrites, prepareSubjectKeyReads } from './subject-keys.ts'
-import type { Tables } from './tables.ts'
-import { compileDetailPruning, defineEntryWrites, prepareEntryReads } from './tlog-entries.ts'
+import {
+  defineSubjectKeys,
+  defineSubjectKeyWrites,
+  prepareSubjectKeyReads,
+  type SubjectKeyTables,
+} from './subject-keys.ts'
+import {
+  compileDetailPruning,
+  defineEntries,
+  defineEntryWrites,
+  type EntryTables,
+  prepareEntryReads,
+} from './tlog-entries.ts'
 import { prepareSearchReads } from './tlog-search.ts'
-import { defineTreeWrites, prepareTreeReads } from './tlog-tree.ts'
-import { defineUserWrites, prepareUserReads } from './users.ts'
+import { defineTree, defineTreeWrites, prepareTreeReads, type TreeTables } from './tlog-tree.ts'
+import { defineUsers, defineUserWrites, prepareUserReads } from './users.ts'
 import { defineWrappedWrites, prepareWrappedReads } from './wrapped-values.ts'
+
+export type Tables = SessionTables &
+  ClaimTables &
+  StepUpTables &
+  EventTables &
+  ServiceKeyTables &
+  SubjectKeyTables &
+  AuditorTables &
+  EntryTables &
+  TreeTables
+
+/** Defines the tables with the column types of one engine. `drizzle-kit` generates the migrations from the results. */
+export function defineTables(kit: ColumnKit): Tables {
+  const users = defineUsers(kit)
+  return {
+    ...users,
+    ...defineSessions(kit, users),
+    ...defineClaims(kit),
+    ...defineStepUps(kit),
+    ...defineEvents(kit, users),
+    ...defineServiceKeys(kit),
+    ...defineSubjectKeys(kit),
+    ...defineAuditors(kit),
+    ...defineEntries(kit),
+    ...defineTree(kit),
+  }
+}
 
 /** All writes of one engine. */
 export interface Statements {

@@ -2,7 +2,6 @@
 import { and, asc, desc, getTableColumns, gt, gte, lt, type SQL, sql } from 'drizzle-orm'
 import type { Engine } from './engine.ts'
 import type { EntryTables, LeafResult, LogEntry } from './tlog-entries.ts'
-import { nextTurn } from './turns.ts'
 
 /** Conditions, all of which an entry must meet. */
 export interface LogSearch {
@@ -179,4 +178,22 @@ function conditionsOf({ tlogEntries }: EntryTables, search: LogSearch): SQL[] {
   if (search.result !== undefined && search.result !== 'ok')
     conditions.push(sql`${tlogEntries.result} <> 'ok'`)
   return conditions
+}
+
+const waiting: (() => void)[] = []
+
+/**
+ * Schedules long synchronous work fairly: resolves in a turn of the event loop in which no other caller of this process
+ * resolves, first come first served. I/O runs in between.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(runNext)
+  })
+}
+
+function runNext(): void {
+  const step = waiting.shift()
+  if (waiting.length > 0) setImmediate(runNext)
+  step?.()
 }

@@ -15,7 +15,7 @@ import {
   type WriteDefinitions,
 } from './engine.ts'
 import type { LeafResult } from './tlog-entries.ts'
-import { nextTurn } from './turns.ts'
+import { nextTurn } from './tlog-search.ts'
 
 export type TreeTables = ReturnType<typeof defineTree>
 

@@ -83,7 +83,7 @@ export async function evidenceResponse(
   }
 }
 
-/** A comma list of labels, attacker-controlled; empty: nothing but the proof. @throws AuditRefused `not_found` */
+/** A comma list of labels, attacker-controlled; empty: the proof alone. @throws AuditRefused `not_found` */
 export function parseLabels(words: string): readonly GroupLabel[] {
   return words
     .split(',')
@@ -155,7 +155,7 @@ const columns = [
   'leaf_hash',
 ] as const
 
-/** The first line of a format; empty where it has none. */
+/** The first line of a format; empty without one. */
 export function exportHead(format: ExportFormat): string {
   return format === 'csv' ? stringify([[...columns]], { record_delimiter: 'windows' }) : ''
 }
@@ -185,7 +185,7 @@ function cellsOf({ entry, detail, groups, facts }: OpenedEntry): readonly (strin
   return columns.map((column) => plain(row[column] ?? null))
 }
 
-/** Some spreadsheets also split cells at these characters, so a formula may begin after them. */
+/** Some spreadsheets split cells at these characters, so a formula may begin after them. */
 function plain(cell: string | number | null): string | number | null {
   return typeof cell === 'string' ? cell.replace(/([;|\t\r\n][\s"']*)([=+@-])/g, "$1'$2") : cell
 }

@@ -8,29 +8,27 @@ import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type { Pool } from 'pg'
 import type { Engine } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitObserver, type Store, StoreUnavailable } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { migratePostgres } from '../migrations.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type Store, type StoreOptions, StoreUnavailable } from '../store.ts'
 import { compileSequence, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchPostgres } from './changes.ts'
 import { PostgresGroupCommit } from './group-commit.ts'
-import { migratePostgres } from './migration.ts'
 import { createPostgresPool, type Lease, type PostgresPool } from './pool.ts'
 import * as tables from './schema.ts'
 import { inTransaction, retry } from './transaction.ts'
 
-export interface PostgresOptions {
-  /** Connections of this process, besides the one that listens. */
+/** How a service connects to PostgreSQL besides its URL. */
+export interface PostgresConnections {
+  /** Connections of this process, in addition to the one that listens. */
   readonly poolSize?: number
-  /** Bypasses a pooler, to the same database: for migrations, and for LISTEN. */
+  /** The same database without a pooler: for migrations and for LISTEN. */
   readonly directUrl?: string | undefined
-  /** Milliseconds until the server cancels a statement, including waits for locks. */
-  readonly statementTimeout?: number
+}
+
+export interface PostgresOptions extends PostgresConnections, StoreOptions {
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
-  readonly onCommit?: CommitObserver
-  /** See `StoreOptions`. One connection, in one transaction. */
-  readonly isSnapshot?: boolean
 }
 
 const defaultPoolSize = 20

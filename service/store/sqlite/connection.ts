@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { appliedQuery, appliedTable, pendingMigrations, readMigrations } from '../migrations.ts'
+import { migrateSqlite } from '../migrations.ts'
 import { StoreUnavailable } from '../store.ts'
 
 const openAttempts = 40
@@ -13,10 +13,13 @@ const openPause = 50
  * Opens the file (mode 0600) in its folder (mode 0700), releases the claims of dead processes, turns on WAL and foreign
  * keys, and migrates. Commits wait for the disk as described in `wal-sync.ts`.
  *
- * @param busyTimeout milliseconds that a statement waits for another process.
+ * @param statementTimeout milliseconds that a statement waits for another process.
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
+export async function openSqliteConnection(
+  path: string,
+  statementTimeout: number,
+): Promise<Database.Database> {
   let connection: Database.Database | undefined
   try {
     if (path !== ':memory:') {
@@ -24,10 +27,10 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
       makePrivate(path)
       expireLostClaims(path)
     }
-    connection = new Database(path, { timeout: busyTimeout })
+    connection = new Database(path, { timeout: statementTimeout })
     await enableWal(connection)
     connection.pragma('foreign_keys = OFF') // a migration may rebuild a table under the same name
-    migrate(connection)
+    migrateSqlite(connection)
     connection.pragma('foreign_keys = ON')
     return connection
   } catch (error) {
@@ -103,20 +106,4 @@ async function enableWal(connection: Database.Database): Promise<void> {
       await sleep(openPause)
     }
   }
-}
-
-/** BEGIN IMMEDIATE is the lock: a second process waits, then finds everything applied. */
-function migrate(connection: Database.Database): void {
-  const migrations = readMigrations('sqlite')
-  connection
-    .transaction(() => {
-      connection.exec(appliedTable)
-      const applied = connection.prepare<[], { madeAt: number }>(appliedQuery).all()
-      const record = connection.prepare('insert into applied_migrations (made_at, hash) values (?, ?)')
-      for (const { madeAt, hash, statements } of pendingMigrations(migrations, applied)) {
-        for (const statement of statements) connection.exec(statement)
-        record.run(madeAt, hash)
-      }
-    })
-    .immediate()
 }

@@ -6,7 +6,7 @@
  * I/O. When one piece rolls itself back, the transaction is undone and run again with a savepoint for each piece.
  */
 import Database from 'better-sqlite3'
-import { type CommitObserver, faultCodeOf, StoreUnavailable } from '../store.ts'
+import { faultCodeOf, type StoreOptions, StoreUnavailable } from '../store.ts'
 import type { Outcome } from '../tlog-sequence.ts'
 import type { WalSync } from './wal-sync.ts'
 
@@ -17,12 +17,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export interface GroupCommitOptions {
-  /** Called for every transaction, before its callers are answered. */
-  readonly onCommit?: CommitObserver
-  /** Called once when a flush has failed; every later commit fails. */
-  readonly onLost?: (error: unknown) => void
-}
+type GroupCommitOptions = Pick<StoreOptions, 'onCommit' | 'onLost'>
 
 /** Written to the WAL, and not yet known to be on disk. */
 interface Group {

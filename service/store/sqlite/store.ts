@@ -6,32 +6,25 @@
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import type { BoundStatement, Engine, Queries } from '../engine.ts'
-import { compileStatements, prepareReads, type Statements } from '../statements.ts'
-import { type CommitResult, type Store, StoreUnavailable, type Write } from '../store.ts'
-import type { Tables } from '../tables.ts'
+import { compileStatements, prepareReads, type Statements, type Tables } from '../statements.ts'
+import { type CommitResult, type Store, type StoreOptions, StoreUnavailable, type Write } from '../store.ts'
 import { compileSequence, type Outcome, type Row, type Steps } from '../tlog-sequence.ts'
 import { watchSqlite } from './changes.ts'
 import { openSqliteConnection } from './connection.ts'
-import { GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions extends GroupCommitOptions {
-  /** How long a statement waits for another process, in milliseconds. It blocks the thread. */
-  readonly busyTimeout?: number
-  /** See `StoreOptions`. */
-  readonly isSnapshot?: boolean
-}
-
-const defaultBusyTimeout = 5_000
+/** Milliseconds. */
+const defaultStatementTimeout = 5_000
 
 /**
  * Opens the file (`:memory:` for a database that ends with the process), creates its folder, and migrates.
  *
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openSqliteConnection(path, options.busyTimeout ?? defaultBusyTimeout)
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<Store> {
+  const connection = await openSqliteConnection(path, options.statementTimeout ?? defaultStatementTimeout)
   // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders have the same shape, and the shared code uses nothing else.

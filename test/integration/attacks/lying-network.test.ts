@@ -6,8 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Channel, ChannelError, ChannelOptions } from '../../../miniprogram/client/index.ts'
 import { confirm } from '../../support/confirmation.ts'
 import { honest, LyingNetwork, type Treatment } from '../../support/lying-network.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 import { balance, createPhone } from '../client/phone.ts'
 
 const funds = 1_000_000

@@ -1,17 +1,13 @@
 /** The built client where phones run it: nothing but ECMAScript, timers, console and `wx`. */
-import type { KeyObject } from 'node:crypto'
-import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ClientBundle } from '../../../miniprogram/build/bundle.ts'
-import { bundleClient } from '../../../miniprogram/build/bundle.ts'
+import { bundleClient, type ClientBundle } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { sha512 } from '../../../miniprogram/client/noble-sha512.ts'
-import type { BareContext, BareContextOptions } from '../../e2e/engines/bare-context.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
-import type { Loopback } from '../../e2e/engines/wx-loopback.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import type { BareContext, BareContextOptions } from '../../support/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+import { createLoopback, type Loopback } from '../../support/wx-loopback.ts'
 
 let bundle: ClientBundle
 let service: TestService

@@ -13,16 +13,16 @@ describe('the texts of errors', () => {
 
   it('has texts in Chinese and English for all 62 codes', () => {
     expect(rows).toHaveLength(62)
-    for (const [, row] of rows) {
-      expect(row['zh-CN']).toMatch(/^[\u4e00-\u9fff，]+$/)
-      expect(row.en).toMatch(/^[A-Z][A-Za-z ,’.-]+\.$/)
+    for (const [, [chinese, english]] of rows) {
+      expect(chinese).toMatch(/^[\u4e00-\u9fff，]+$/)
+      expect(english).toMatch(/^[A-Z][A-Za-z ,’.-]+\.$/)
     }
   })
 
-  it('has short texts', () => {
-    for (const [, row] of rows) {
-      expect(row['zh-CN'].length).toBeLessThanOrEqual(24)
-      expect(row.en.length).toBeLessThanOrEqual(90)
+  it('the texts of errors are short', () => {
+    for (const [, [chinese, english]] of rows) {
+      expect(chinese.length).toBeLessThanOrEqual(24)
+      expect(english.length).toBeLessThanOrEqual(90)
     }
   })
 
@@ -34,7 +34,7 @@ describe('the texts of errors', () => {
 })
 
 describe('an error of the channel', () => {
-  it('keeps its details when details are added', () => {
+  it('an error keeps its details when details are added', () => {
     const cause = new Error('why')
     const error = new ChannelError('timeout', 'late', { status: 408, cause }).with({ outcome: 'unknown' })
     expect(error).toMatchObject({ code: 'timeout', message: 'late', status: 408, cause, outcome: 'unknown' })
@@ -52,7 +52,7 @@ describe('an error of the channel', () => {
 })
 
 describe('a signed refusal', () => {
-  it('carries code, status, time, detail and retry information of a signed refusal', () => {
+  it('the error of a signed refusal carries its code, status, time, detail and retry information', () => {
     const response = problem('rate_limited', 1, 429, {
       ...{ detail: 'slow down', retryable: false, outcome: 'none' },
     })
@@ -69,7 +69,7 @@ describe('a signed refusal', () => {
     })
   })
 
-  it('has an unknown outcome for every refusal code unless the refusal settles the key', () => {
+  it('a refusal has an unknown outcome for every code unless it settles the key', () => {
     for (const code of ['replayed', 'rate_limited', 'payload_invalid', 'not_found', 'internal']) {
       expect(findRefusal(problem(code, 1), true, answeredAt)?.outcome).toBe('unknown')
       expect(findRefusal(problem(code, 1, 503, { outcome: 'unknown' }), true, answeredAt)?.outcome).toBe(

@@ -9,8 +9,7 @@ import { httpText } from '../../support/captured.ts'
 import { newBackend, signedPush } from '../../support/push-request.ts'
 import type { RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
-import type { OwnService, TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService, type TestService } from '../../support/service.ts'
 
 const app = 'wx0123456789abcdef:a-secret-that-production-takes'
 const backend = newBackend('orders')

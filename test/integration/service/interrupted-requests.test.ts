@@ -1,5 +1,4 @@
 /** Interrupted requests: a repetition runs them again only when the backend declares them idempotent. */
-
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'

@@ -1,18 +1,13 @@
 /** What cannot be logged is not done: 503, no effect, and a gap in the log once it can be written again. */
-
 import Database from 'better-sqlite3'
 import { Client } from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { Field } from '../../../crypto/frames/binary-http.ts'
-import { findField } from '../../../crypto/frames/binary-http.ts'
+import { type Field, findField } from '../../../crypto/frames/binary-http.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
-import type { ServiceDatabase } from '../../support/both-databases.ts'
-import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, post, prepareLogin, random, send } from '../../support/raw-client.ts'
+import { describeWithBothDatabases, disturb, type ServiceDatabase } from '../../support/both-databases.ts'
+import { logIn, post, prepareLogin, type RawSession, random, send } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
-import type { OwnService, TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService, type TestService } from '../../support/service.ts'
 
 /** Holds every writer back, as a write that hangs does. @returns lets them go */
 async function hang(service: TestService): Promise<() => Promise<void>> {
@@ -52,9 +47,12 @@ describeWithBothDatabases('a log that cannot be written', (create) => {
         if (path === '/careful') throw stepUpRequired('confirm this')
         return { status: 200, fields: forged, content: new Uint8Array(0) }
       },
-      close: async () => {},
     }
-    service = await startTestService({ environment: database.environment, backend })
+    service = await startTestService({
+      environment: database.environment,
+      backend,
+      statementTimeout: 500,
+    })
     session = await logIn(service)
   })
 

@@ -1,18 +1,11 @@
 /** Entries below `/log` are read by auditors, and the log says so. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { disturb } from '../../support/both-databases.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${service.url}${path}`, { headers })

@@ -99,7 +99,7 @@ it('refuses a database that is behind the anchor, and neither signs nor sequence
   await expectRefused(log, 'database-behind')
   await appendPending(log.paths.store, pendingEntry(freshSeed()))
   log.log.gate.notify()
-  await sleep(1_300)
+  await sleep(200)
   expect(await log.log.status()).toMatchObject({ size: 4, checkpointSize: 4, pending: 1 })
   await close(log)
   await expectRefused(await open(), 'database-behind')
@@ -328,7 +328,7 @@ it('gets no anchor from a process that has none either', async () => {
   const [one, two] = [newMachine(), newMachine()]
   const logs = await Promise.all([open(one.folder), open(two.folder)])
   for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
-  await sleep(1_200)
+  await sleep(200)
   for (const log of logs) await expectRefused(log, 'pinned-checkpoint-missing')
   await Promise.all(logs.map(close))
   one.remove()
