@@ -81,7 +81,7 @@ it('an export yields after few entries, so that /healthz and payments are served
   expect(turns).toBeGreaterThanOrEqual(entries / entriesPerTurn)
 })
 
-it('an export reads no further than the client consumes and stops when the client is gone', async () => {
+it('an export reads no further than the client consumes and stops when the client disconnects', async () => {
   let pages = 0
   let ended = 0
   const counted: AuditSearch = {
