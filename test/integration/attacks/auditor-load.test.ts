@@ -1,9 +1,8 @@
 /** Load by an auditor: exports and searches yield, use bounded memory, and are limited in number. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createWorkSlots, readLimit } from '../../../service/admin/api/api.ts'
-import { exportResponse } from '../../../service/admin/api/downloads.ts'
-import { entriesPerTurn } from '../../../service/admin/api/entries.ts'
-import { AuditRefused } from '../../../service/admin/api/problems.ts'
+import { AuditRefused } from '../../../service/admin/api/context.ts'
+import { entriesPerTurn, exportResponse } from '../../../service/admin/api/downloads.ts'
 import { type AuditFilter, type AuditSearch, createAuditSearch } from '../../../service/admin/api/search.ts'
 import { overviewOf, timelineOf } from '../../../service/admin/api/timeline.ts'
 import { indexesPerStatement } from '../../../service/store/tlog-search.ts'
