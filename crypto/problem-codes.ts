@@ -29,7 +29,6 @@ export type RefusalCode =
   | 'session_ended'
   | 'payload_invalid'
   | 'not_found'
-  | 'device_name_taken'
   | 'idempotency_missing'
   | 'idempotency_in_progress'
   | 'idempotency_mismatch'

@@ -65,7 +65,6 @@ export const refusalTexts: Readonly<Record<RefusalCode, ErrorText>> = {
   session_ended: ['登录已失效，请重新登录', 'You have been signed out. Please sign in again.', true],
   payload_invalid: ['提交的内容有误，请检查', 'Some details are invalid. Please check them.', false],
   not_found: ['没有找到相关内容', 'Nothing was found.', false],
-  device_name_taken: ['另一台设备已使用这个名称', 'Another device has this name.', false],
   idempotency_missing: ['请更新小程序后再试', 'Please update the mini program and try again.', false],
   idempotency_in_progress: ['正在处理中，请稍候', 'The request is still being processed. Please wait.', true],
   idempotency_mismatch: ['内容已变更，请重新提交', 'The details have changed. Please start again.', false],

@@ -593,27 +593,6 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       },
     },
   },
-  device_name_taken: {
-    status: 409,
-    group: 'request',
-    steps: ['handler'],
-    effect: 'none',
-    user: { en: 'Another device has this name.', 'zh-CN': '另一台设备已使用这个名称' },
-    texts: {
-      en: {
-        title: 'Device name in use',
-        means: 'Another device of the user has this name.',
-        client: 'Choose another name.',
-        operator: 'Expected. `miniseal devices list USER` lists the names.',
-      },
-      'zh-CN': {
-        title: '设备名称已被使用',
-        means: '该用户的另一台设备已使用这个名称。',
-        client: '更换名称。',
-        operator: '属正常。`miniseal devices list USER` 列出名称。',
-      },
-    },
-  },
   idempotency_missing: {
     status: 400,
     group: 'idempotency',

@@ -110,13 +110,6 @@ describe('PUT /devices/{id}', () => {
     expect((await listed(session))[0].name).toBeNull()
   })
 
-  it('refuses the name of another device of the user: device_name_taken', async () => {
-    const [first, second] = await twoDevices()
-    expect((await first.send(naming(idOf(first), 'my phone'))).status).toBe(204)
-    expectRefused(await first.send(naming(idOf(second), 'my phone')), 'device_name_taken', 409)
-    expect((await first.send(naming(idOf(first), 'my phone'))).status).toBe(204)
-  })
-
   it("refuses another user's device like an unknown one: not_found", async () => {
     const mine = await someone()
     const theirs = await someone()
