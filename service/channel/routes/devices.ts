@@ -32,8 +32,6 @@ const devicesReply = z.strictObject({
   ),
 })
 
-const countReply = z.strictObject({ count: z.number().int().min(1) })
-
 const revokedReply = z.strictObject({ revoked: z.number().int().min(0) })
 
 /** Attacker-controlled. @throws ProblemError `not_found` */
@@ -75,18 +73,6 @@ export const deviceRoutes = [
         last_seen_at: lastSeen(device, sessions),
       }))
       return { reply: jsonReply(devicesReply, 200, { devices }), writes: [] }
-    },
-  }),
-  defineRoute({
-    id: 'countDevices',
-    method: 'GET',
-    path: '/devices/count',
-    tag: 'devices',
-    summary: 'Count the devices of the user that are not revoked',
-    replies: { 200: countReply },
-    async handler(context, { caller }) {
-      const count = (await usableDevices(context, caller.user)).length
-      return { reply: jsonReply(countReply, 200, { count }), writes: [] }
     },
   }),
   defineRoute({

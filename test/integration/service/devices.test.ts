@@ -77,13 +77,6 @@ describe('GET /devices', () => {
   })
 })
 
-it('GET /devices/count counts the devices of the user that are not revoked', async () => {
-  const [first, second] = await twoDevices()
-  expect(await first.send({ path: '/devices/count' })).toMatchObject({ status: 200, json: { count: 2 } })
-  await first.send({ method: 'DELETE', path: `/devices/${idOf(second)}` })
-  expect((await first.send({ path: '/devices/count' })).json).toEqual({ count: 1 })
-})
-
 describe('PUT /devices/{id}', () => {
   const naming = (id: string, name: unknown) => ({ method: 'PUT', path: `/devices/${id}`, body: { name } })
 
