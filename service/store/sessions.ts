@@ -35,7 +35,7 @@ type SessionTable = ReturnType<typeof defineSessions>
 export type SessionTables = SessionTable & UserTables
 
 export function defineSessions(
-  { table, text, seconds, bytes, index, check }: ColumnKit,
+  { table, text, seconds, bytes, integer, index, check }: ColumnKit,
   { users, devices }: UserTables,
 ) {
   const sessions = table(
@@ -62,6 +62,8 @@ export function defineSessions(
       endReason: text('end_reason'),
       /** `soter`: every request with an effect needs biometric confirmation, whatever its route requires. */
       requiredAcr: text('required_acr').$type<'soter'>(),
+      /** Number of accepted requests. */
+      requestCount: integer('request_count').notNull().default(0),
     },
     (t) => [
       index('sessions_user').on(t.user, t.createdAt),
@@ -76,7 +78,7 @@ export function defineSessions(
 type SessionRow = Readonly<SessionTable['sessions']['$inferSelect']>
 
 /** `createdAt` is also the first `lastSeenAt`. */
-export type NewSession = Omit<SessionRow, 'lastSeenAt' | 'endedAt' | 'endReason'>
+export type NewSession = Omit<SessionRow, 'lastSeenAt' | 'endedAt' | 'endReason' | 'requestCount'>
 
 /** A session with what a request needs to know of its device. */
 export interface SessionRecord extends SessionRow {
@@ -127,6 +129,7 @@ export function defineSessionWrites({
     lastSeenAt: sql.placeholder('createdAt'),
     endedAt: null,
     endReason: null,
+    requestCount: 0,
   })
   return {
     'insert-session': { bind: ({ session }) => insert(session) },
@@ -134,7 +137,7 @@ export function defineSessionWrites({
       bind: compileUpdate(
         queries,
         sessions,
-        { lastSeenAt: slot('now') },
+        { lastSeenAt: slot('now'), requestCount: sql`${sessions.requestCount} + 1` },
         and(matching(sessions, 'id'), isOpen, isOnDevice(isNull(devices.revokedAt))),
       ),
       isShareable: true,

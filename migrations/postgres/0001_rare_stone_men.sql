@@ -1,0 +1,1 @@
+ALTER TABLE "sessions" ADD COLUMN "request_count" bigint DEFAULT 0 NOT NULL;
