@@ -35,7 +35,7 @@ type SessionTable = ReturnType<typeof defineSessions>
 export type SessionTables = SessionTable & UserTables
 
 export function defineSessions(
-  { table, text, seconds, bytes, integer, index, check }: ColumnKit,
+  { table, text, seconds, bytes, index, check }: ColumnKit,
   { users, devices }: UserTables,
 ) {
   const sessions = table(
@@ -62,8 +62,6 @@ export function defineSessions(
       endReason: text('end_reason'),
       /** `soter`: every request with an effect needs biometric confirmation, whatever its route requires. */
       requiredAcr: text('required_acr').$type<'soter'>(),
-      /** Number of accepted requests. */
-      requestCount: integer('request_count').notNull().default(0),
     },
     (t) => [
       index('sessions_user').on(t.user, t.createdAt),
@@ -78,7 +76,7 @@ export function defineSessions(
 type SessionRow = Readonly<SessionTable['sessions']['$inferSelect']>
 
 /** `createdAt` is also the first `lastSeenAt`. */
-export type NewSession = Omit<SessionRow, 'lastSeenAt' | 'endedAt' | 'endReason' | 'requestCount'>
+export type NewSession = Omit<SessionRow, 'lastSeenAt' | 'endedAt' | 'endReason'>
 
 /** A session with what a request needs to know of its device. */
 export interface SessionRecord extends SessionRow {
@@ -129,7 +127,6 @@ export function defineSessionWrites({
     lastSeenAt: sql.placeholder('createdAt'),
     endedAt: null,
     endReason: null,
-    requestCount: 0,
   })
   return {
     'insert-session': { bind: ({ session }) => insert(session) },
@@ -137,7 +134,7 @@ export function defineSessionWrites({
       bind: compileUpdate(
         queries,
         sessions,
-        { lastSeenAt: slot('now'), requestCount: sql`${sessions.requestCount} + 1` },
+        { lastSeenAt: slot('now') },
         and(matching(sessions, 'id'), isOpen, isOnDevice(isNull(devices.revokedAt))),
       ),
       isShareable: true,

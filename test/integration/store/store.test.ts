@@ -119,7 +119,6 @@ describeOnBothEngines('store', (create) => {
       lastSeenAt: NOW,
       endedAt: null,
       endReason: null,
-      requestCount: 0,
       devicePublicKey: bytes(32, 3),
       deviceRevokedAt: null,
       deviceName: null,
@@ -150,7 +149,7 @@ describeOnBothEngines('store', (create) => {
   test('an active session is touched', async () => {
     await login(at.store)
     await expectCommitted(touchSession(1, NOW + 5))
-    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW + 5, requestCount: 1 })
+    expect(await at.store.findSession(bytes(16, 1))).toMatchObject({ lastSeenAt: NOW + 5 })
   })
 
   test('a session is not touched when it is unknown, or from the second in which it expires', async () => {

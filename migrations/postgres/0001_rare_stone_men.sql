@@ -1,1 +1,0 @@
-ALTER TABLE "sessions" ADD COLUMN "request_count" bigint DEFAULT 0 NOT NULL;

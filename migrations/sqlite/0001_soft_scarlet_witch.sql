@@ -1,1 +1,0 @@
-ALTER TABLE `sessions` ADD `request_count` integer DEFAULT 0 NOT NULL;
