@@ -17,8 +17,6 @@ const serviceEventTypes = {
     name: z.null(),
   }),
   'device-revoked': z.strictObject({ device: z.string() }),
-  /** The user, or an operator, ended another session. */
-  'session-ended': z.strictObject({ session: z.string(), reason: z.string() }),
 } as const
 
 type ServiceEventType = keyof typeof serviceEventTypes
