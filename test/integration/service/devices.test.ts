@@ -7,7 +7,6 @@ import { encodeBase64Url } from '../../../crypto/text.ts'
 import { type Command, CommandFailed } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
-import { users } from '../../../service/cli/commands/users.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
@@ -253,11 +252,6 @@ describe('the operator', () => {
     expect(await command.run(args, { environment, isInteractive: false, out, err: out })).toBe(0)
     return printed
   }
-
-  it('counts the devices and sessions of a user', async () => {
-    const [first] = await twoDevices()
-    expect(await run(users, [first.user])).toBe('2 devices, 2 sessions\n')
-  })
 
   it('lists the devices of a user and revokes one, beside the running service', async () => {
     const openid = newOpenid()
