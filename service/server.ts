@@ -45,6 +45,10 @@ export interface TestOverrides {
   readonly monotonic?: () => number
   /** Milliseconds between two maintenance rounds. */
   readonly maintenancePeriod?: number
+  /** Milliseconds between two checkpoints, requests to a witness, and polls of the transparency log. */
+  readonly logPeriod?: number
+  /** Milliseconds that a statement may wait for another process. */
+  readonly statementTimeout?: number
   readonly listenerTimes?: Partial<ListenerTimes>
   readonly socketTimes?: Partial<SocketTimes>
   readonly disk?: DiskOverrides
@@ -154,7 +158,9 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
   const metrics = createMetrics(() => store.countSessions(now()))
   const observers = { log, metrics, traces }
 
-  const store = metrics.countPushes(await openStore(config.database, storeObservers(observers)))
+  const { statementTimeout } = overrides
+  const storeOptions = { ...storeObservers(observers), ...(statementTimeout && { statementTimeout }) }
+  const store = metrics.countPushes(await openStore(config.database, storeOptions))
   const watched = { folders: foldersToWatch(config), reserve: config.diskReserve, ...overrides.disk }
   const disk = await guardDisk({ ...watched, onChange: logDisk(log) })
   const keyring = await openKeyring(store, wrapper, now())
@@ -167,7 +173,8 @@ async function openParts(config: Config, log: Logger, overrides: TestOverrides) 
 
   const outbox = createOutbox({ store, wrapper, days: config.eventDays, now, random: randomBytes })
   const backend = overrides.backend ?? createBackend(config, { authority, keyring, now, outbox }, observers)
-  const auditLog = await openServiceLog(config, { store, keyring }, authority, now, observers)
+  const logParts = { store, keyring, period: overrides.logPeriod }
+  const auditLog = await openServiceLog(config, logParts, authority, now, observers)
   const traced = { store: traces.store(store), trace: traces.exchange }
   const { reading, ...records } = await openRecords(config, { keyring, wrapper, now, ...traced }, auditLog)
 

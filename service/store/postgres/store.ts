@@ -27,8 +27,6 @@ export interface PostgresConnections {
 }
 
 export interface PostgresOptions extends PostgresConnections, StoreOptions {
-  /** Milliseconds until the server cancels a statement, including waits for locks. */
-  readonly statementTimeout?: number
   /** Milliseconds to get a connection, new or from the pool. */
   readonly connectionTimeout?: number
 }

@@ -13,10 +13,13 @@ const openPause = 50
  * Opens the file (mode 0600) in its folder (mode 0700), releases the claims of exited processes, turns on WAL and foreign
  * keys, and migrates. `wal-sync.ts` makes commits durable.
  *
- * @param busyTimeout milliseconds that a statement waits for another process.
+ * @param statementTimeout milliseconds that a statement waits for another process.
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteConnection(path: string, busyTimeout: number): Promise<Database.Database> {
+export async function openSqliteConnection(
+  path: string,
+  statementTimeout: number,
+): Promise<Database.Database> {
   let connection: Database.Database | undefined
   try {
     if (path !== ':memory:') {
@@ -24,7 +27,7 @@ export async function openSqliteConnection(path: string, busyTimeout: number): P
       makePrivate(path)
       expireLostClaims(path)
     }
-    connection = new Database(path, { timeout: busyTimeout })
+    connection = new Database(path, { timeout: statementTimeout })
     await enableWal(connection)
     connection.pragma('foreign_keys = OFF') // a migration may rebuild a table under the same name
     migrateSqlite(connection)

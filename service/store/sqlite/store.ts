@@ -15,20 +15,16 @@ import { GroupCommit } from './group-commit.ts'
 import * as tables from './schema.ts'
 import { noSync, openWalSync } from './wal-sync.ts'
 
-export interface SqliteOptions extends StoreOptions {
-  /** Milliseconds that a statement waits for another process. It blocks the thread. */
-  readonly busyTimeout?: number
-}
-
-const defaultBusyTimeout = 5_000
+/** Milliseconds. */
+const defaultStatementTimeout = 5_000
 
 /**
  * Opens the file (`:memory:` for a database that ends with the process), creates its folder, and migrates.
  *
  * @throws StoreUnavailable when the file cannot be opened, is no database, or its file system does not support WAL.
  */
-export async function openSqliteStore(path: string, options: SqliteOptions = {}): Promise<Store> {
-  const connection = await openSqliteConnection(path, options.busyTimeout ?? defaultBusyTimeout)
+export async function openSqliteStore(path: string, options: StoreOptions = {}): Promise<Store> {
+  const connection = await openSqliteConnection(path, options.statementTimeout ?? defaultStatementTimeout)
   // A read transaction: the WAL preserves its snapshot and blocks no writer.
   if (options.isSnapshot === true) connection.exec('BEGIN')
   // The one cast of this driver: its builders have the same shape, and the shared code uses nothing else.
