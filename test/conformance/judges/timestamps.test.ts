@@ -64,7 +64,7 @@ describe('a timestamp', () => {
   })
 })
 
-describe('no timestamp', () => {
+describe('a timestamp that is not accepted', () => {
   const refused = (message: RegExp) =>
     expect(requestTimestamp(authority.url, digest)).rejects.toThrow(
       expect.objectContaining({ name: 'TimestampFailed', message: expect.stringMatching(message) }),

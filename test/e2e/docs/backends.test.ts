@@ -147,7 +147,7 @@ describe.each(guides)('the program of the guide for %s', (guide) => {
 
   it('verifies in less than sixty lines', () => {
     const [, inside = ''] =
-      /---- verifying ----\n([\s\S]*?)[^\n]*---- until here ----/.exec(programOf(guide)) ?? []
+      /---- verifier ----\n([\s\S]*?)[^\n]*---- end of the verifier ----/.exec(programOf(guide)) ?? []
     const lines = inside.split('\n').filter((line) => /\S/.test(line) && !/^\s*(\/\/|\/\*\*|""")/.test(line))
     expect(lines.length).toBeGreaterThan(1)
     expect(lines.length).toBeLessThan(60)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bundleGzip } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { writePackage } from '../../../miniprogram/build/package.ts'
-import { createBareContext } from '../engines/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
 import { installPacked, repository, run } from './packed.ts'
 
 let folder: string
@@ -31,7 +31,6 @@ it('the package contains the client, its types and the README only', async () =>
   expect((await readdir(join(installed, 'miniprogram_dist'))).sort()).toEqual([
     'gzip.js',
     'index.js',
-    'node.mjs',
     'package.json',
   ])
   const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
