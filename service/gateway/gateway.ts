@@ -16,7 +16,7 @@ import { faultOf, openUpstreamPool, UnfitAnswer } from './upstream-pool.ts'
 
 export interface GatewayOptions {
   readonly upstreams: readonly Upstream[]
-  /** The service's host and port: the `Host` that backends see, so that the signature verifies. */
+  /** The service's host and port: the `Host` of requests to backends, so that the signature verifies. */
   readonly authority: string
   /** Bytes of an answer's body. */
   readonly maxContent: number
@@ -24,7 +24,7 @@ export interface GatewayOptions {
   /** Called for every `upstream_unavailable`. Must not throw. */
   readonly onFault?: (fault: UpstreamFault) => void
   readonly primitives: Primitives
-  /** The service signing key in use now. */
+  /** The present signing key of the service. */
   readonly signer: () => MessageSigner
   /** UNIX seconds. */
   readonly now: () => number
@@ -90,7 +90,7 @@ function routeOf(routes: readonly Route[], message: RequestMessage): Route {
 
 /**
  * The request as the backend receives it: allowed fields, the identity of the caller, and the service's signature. The
- * device key in it needs no trust: its thumbprint is the `cnf.jkt` of the access token, which is signed.
+ * device key in it is authenticated: its thumbprint is the `cnf.jkt` of the signed access token.
  */
 function signedForBackend(
   { primitives, signer, now, random }: GatewayOptions,
@@ -112,7 +112,7 @@ function signedForBackend(
   )
 }
 
-/** @throws ProblemError `upstream_unavailable`, with the effect `none` where that is certain. */
+/** @throws ProblemError `upstream_unavailable`, with the effect `none` if the request certainly did not arrive. */
 async function sendToUpstream(
   route: Route,
   message: RequestMessage,

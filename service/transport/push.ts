@@ -25,7 +25,7 @@ import { writeProblem } from '../problems/document.ts'
 import { atStep, atStepAsync, ProblemError, type Refusal, refusalAt } from '../problems/problem-error.ts'
 import { closing, problemResponse, senderOf } from './seal.ts'
 
-/** Bytes of a request body: an event and a user, with room for escapes in JSON. */
+/** Bytes of a request body: an event and a user, with space for JSON escapes. */
 const maxContent = 65_536
 
 const pushBody = z.strictObject({ user: z.string().regex(/^[\x21-\x7e]{1,128}$/), ...newEvent.shape })

@@ -100,7 +100,7 @@ describe('a route with limits', () => {
     expect(steady.arrived.length).toBe(count)
   })
 
-  it('gives its backend its own time and no more, and no other route waits with it', async () => {
+  it('a route gives its backend its own timeout, and no other route waits for it', async () => {
     mood = 'hangs'
     const hanging = Array.from({ length: 4 }, () => timed('/moody'))
     const beside = await timed('/steady')

@@ -127,7 +127,7 @@ it('gives the backend a signature that it can verify by RFC 9421 with other peop
   expect(verify(null, Buffer.from(base.replace('/orders/8', '/orders/9')), key, signature)).toBe(false)
 })
 
-it('does not let a client say who it is or where it comes from', async () => {
+it('the gateway removes the fields with which a client could claim an identity or an origin', async () => {
   seen = []
   const forged = [
     'miniseal-caller',

@@ -293,7 +293,7 @@ describe('a lifetime ends', () => {
     expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
   })
 
-  it('a session after two hours, whatever token it shows', async () => {
+  it('a session after two hours, with any token', async () => {
     const own = await ownService()
     const old = await logIn(own)
     own.advanceClock(7_201)
@@ -308,7 +308,7 @@ describe('a lifetime ends', () => {
     expectProblem(await own.send(), 'session_ended', 401, 'claim')
   })
 
-  it('a session that another device of the same person revokes, and nobody else can', async () => {
+  it('a session is revoked by another device of its user, and by no other user', async () => {
     const openid = 'openid-revoking'
     const phone = await logIn(service, { openid })
     const tablet = await logIn(service, { openid })
@@ -332,7 +332,7 @@ describe('a login is refused, sealed and signed,', () => {
   }
   const login = { kty: 'OKP', crv: 'Ed25519' }
 
-  it('with a code that WeChat does not know: login_code_invalid', async () => {
+  it('with an unknown login code: login_code_invalid', async () => {
     expectProblem(await refuse({ code: 'never-issued' }), 'login_code_invalid', 401, 'login')
   })
 
