@@ -1,5 +1,4 @@
 /** Assembles the log of a service from its configuration. */
-
 import type { Logger } from 'pino'
 import { accountKeyOf } from './admin/api/accounts.ts'
 import type { AuditParts } from './admin/api/context.ts'

@@ -1,5 +1,4 @@
 /** Starts and stops the service. */
-
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
@@ -149,7 +148,7 @@ export async function startService(
   }
 }
 
-/** Opens everything that requests need. The port is bound early: a development origin is the listening address. */
+/** Opens the parts of the service. The port is bound early: in development the origin is the listening address. */
 async function openParts(config: Config, log: Logger, overrides: TestOverrides) {
   const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)
