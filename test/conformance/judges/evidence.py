@@ -64,8 +64,13 @@ def check_bundle(place):
 
 
 if sys.argv[1] == "-":
-    given = json.load(sys.stdin)
-    check_request(*(given[name] for name in ("core", "pay", "sig", "leaf", "origin")))
+    # One verdict a line for each entry of a list.
+    for given in json.load(sys.stdin):
+        try:
+            check_request(*(given[name] for name in ("core", "pay", "sig", "leaf", "origin")))
+            print("ok")
+        except AssertionError as error:
+            print("refused:", error)
 else:
     check_bundle(pathlib.Path(sys.argv[1]))
-print("ok")
+    print("ok")
