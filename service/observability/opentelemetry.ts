@@ -1,12 +1,26 @@
 /** The OpenTelemetry SDK: spans of one service, exported over OTLP. Loaded only when a collector is configured. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { httpInstrumentationMiddleware } from '@hono/otel'
-import type { Attributes, Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
-import { createNoopMeter, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  type Attributes,
+  type Context,
+  createNoopMeter,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
-import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
+import {
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-node'
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import type { Logger } from 'pino'
