@@ -184,18 +184,15 @@ function createSpans(tracer: Tracer): Spans {
     scope.stage = name === undefined ? undefined : tracer.startSpan(name, {}, under)
   }
 
-  /** The last argument is the callback. A context argument comes from fields of the request and is ignored. */
-  function startActiveSpan(name: string, ...rest: readonly unknown[]): unknown {
-    const work = rest.at(-1)
-    if (typeof work !== 'function') throw new TypeError('startActiveSpan requires a callback')
-    const options = rest.length > 1 ? (rest[0] as SpanOptions) : {}
-    const span = tracer.startSpan(name, options, ROOT_CONTEXT)
-    return scopes.run({ span }, () => work(span))
-  }
-
   const rootTracer = {
     startSpan: (name: string, options?: SpanOptions) => tracer.startSpan(name, options, ROOT_CONTEXT),
-    startActiveSpan,
+    /** The last argument is the callback. A context argument comes from fields of the request and is ignored. */
+    startActiveSpan(name: string, ...rest: readonly unknown[]): unknown {
+      const work = rest.at(-1)
+      if (typeof work !== 'function') throw new TypeError('startActiveSpan requires a callback')
+      const span = this.startSpan(name, rest.length > 1 ? (rest[0] as SpanOptions) : {})
+      return scopes.run({ span }, () => work(span))
+    },
   } as Tracer
 
   return { rootTracer, run, past, stage, current }
