@@ -61,15 +61,17 @@ export async function verifyDatabase(options: VerifyOptions, terminal: Terminal)
   })
 }
 
-interface Sources {
+/** What `audit verify` reads beside the database. */
+export interface VerifySources {
   readonly dataFolder: string
   readonly wrapper: SecretWrapper | undefined
   readonly pinned: readonly PinnedCheckpointFile[]
 }
 
-async function verifyStore(
+/** Verifies an open database. @throws CommandFailed */
+export async function verifyStore(
   store: Store,
-  { dataFolder, wrapper, pinned }: Sources,
+  { dataFolder, wrapper, pinned }: VerifySources,
   options: VerifyOptions,
   terminal: Terminal,
 ): Promise<VerifyResult> {

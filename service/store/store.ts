@@ -110,6 +110,11 @@ export interface StoreOptions {
    * then close the store.
    */
   readonly isSnapshot?: boolean
+  /**
+   * Milliseconds; default 5000. SQLite: that a statement waits for another process, which blocks the thread. PostgreSQL:
+   * until the server cancels a statement, including waits for locks.
+   */
+  readonly statementTimeout?: number
 }
 
 /** A write transaction, for metrics. */

@@ -39,7 +39,7 @@ export interface OwnService extends TestService {
   stop(): Promise<void>
 }
 
-export interface TestServiceOptions {
+export interface TestServiceOptions extends Omit<TestOverrides, 'now' | 'backend'> {
   readonly environment?: Readonly<Record<string, string>>
   /** Overrides the environment. */
   readonly config?: Partial<Config>
@@ -47,12 +47,6 @@ export interface TestServiceOptions {
   readonly backend?: Omit<Backend, 'close'> & Partial<Pick<Backend, 'close'>>
   /** The contents of MINISEAL_ROUTES_FILE. */
   readonly routes?: readonly object[]
-  readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
-  readonly listenerTimes?: NonNullable<TestOverrides['listenerTimes']>
-  readonly disk?: NonNullable<TestOverrides['disk']>
-  readonly monotonic?: () => number
-  readonly maintenancePeriod?: number
-  readonly bodyGrace?: number
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
@@ -82,9 +76,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
   const { environment: _, config, clockOffset: __, routes: ___, backend, ...overrides } = options
+  const { logPeriod = 100 } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
     ...overrides,
+    logPeriod,
     ...(backend === undefined ? {} : { backend: { close: async () => {}, ...backend } }),
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleClient } from '../../../miniprogram/build/bundle.ts'
 import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 import { engines } from './engines.ts'
 import { runInJsc } from './jsc.ts'
 import { pages } from './pages.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: TestService

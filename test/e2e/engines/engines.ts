@@ -1,9 +1,10 @@
 /** The engines of phones: a bare V8 context, and JavaScriptCore without a JIT, each with and without BigInt. */
+
+import { createBareContext } from '../../support/bare-context.ts'
 import { confirm } from '../../support/confirmation.ts'
 import type { TestService } from '../../support/service.ts'
-import { createBareContext } from './bare-context.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 import { runInJsc } from './jsc.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 export interface Engine {
   readonly name: string

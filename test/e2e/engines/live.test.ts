@@ -10,10 +10,9 @@ import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts
 import { memoryStorage } from '../../integration/client/scripted-answers.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
+import { createLoopback, type Loopback } from '../../support/wx-loopback.ts'
 import { engines } from './engines.ts'
 import { pages } from './pages.ts'
-import type { Loopback } from './wx-loopback.ts'
-import { createLoopback } from './wx-loopback.ts'
 
 let bundle: string
 let service: OwnService

@@ -1,9 +1,8 @@
 /** Load by an auditor: exports and searches yield, use bounded memory, and are limited in number. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createWorkSlots, readLimit } from '../../../service/admin/api/api.ts'
-import { exportResponse } from '../../../service/admin/api/downloads.ts'
-import { entriesPerTurn } from '../../../service/admin/api/entries.ts'
-import { AuditRefused } from '../../../service/admin/api/problems.ts'
+import { AuditRefused } from '../../../service/admin/api/context.ts'
+import { entriesPerTurn, exportResponse } from '../../../service/admin/api/downloads.ts'
 import { type AuditFilter, type AuditSearch, createAuditSearch } from '../../../service/admin/api/search.ts'
 import { overviewOf, timelineOf } from '../../../service/admin/api/timeline.ts'
 import { indexesPerStatement } from '../../../service/store/tlog-search.ts'
@@ -82,7 +81,7 @@ it('an export yields after few entries, so that /healthz and payments are served
   expect(turns).toBeGreaterThanOrEqual(entries / entriesPerTurn)
 })
 
-it('an export reads no further than the client consumes and stops when the client is gone', async () => {
+it('an export reads no further than the client consumes and stops when the client disconnects', async () => {
   let pages = 0
   let ended = 0
   const counted: AuditSearch = {
@@ -139,19 +138,19 @@ it('charts over the whole log yield after few entries', async () => {
 })
 
 it('concurrent searches are limited per auditor and in total, and each slot is released once', () => {
-  const slots = createWorkSlots({ perAuditor: 2, inAll: 3 })
+  const takeSlot = createWorkSlots({ perAuditor: 2, inAll: 3 })
   const refused = (auditor: string): string => {
     try {
-      slots.take(auditor)
+      takeSlot(auditor)
       return 'taken'
     } catch (error) {
       return error instanceof AuditRefused ? error.code : 'broken'
     }
   }
-  const release = slots.take('lin')
-  slots.take('lin')
+  const release = takeSlot('lin')
+  takeSlot('lin')
   expect(refused('lin')).toBe('too_many_concurrent')
-  slots.take('wei')
+  takeSlot('wei')
   expect(refused('wei')).toBe('too_many_concurrent')
   release()
   release()

@@ -163,7 +163,7 @@ describe('the signing key', () => {
     verifyResponse(primitives, signed, request, alice.configuration.signing)
   })
 
-  it('forging a request to a backend takes the signing key and the token key together', async () => {
+  it('forging a request to a backend requires both the signing key and the token key', async () => {
     const signing = await stolenKey(service, 'signing')
     const device = newDevice()
     const token = await forgedToken(
@@ -290,7 +290,7 @@ describe('the keys of a session', () => {
 })
 
 describe('the key of a device and its token', () => {
-  it('a stolen device key and token make no request without the session keys and log nobody in', async () => {
+  it('a stolen device key and token cannot make a request without the session keys, or log in', async () => {
     const { signer } = alice.device
     const { token } = alice
     expect((await mallory.send({ signer, token })).status).toBe(401)
@@ -338,7 +338,7 @@ describe('the lookup key', () => {
 })
 
 describe('the AppSecret', () => {
-  it('a stolen AppSecret can use up an observed login code but logs nobody in', async () => {
+  it('a stolen AppSecret can consume an observed login code but cannot log in', async () => {
     const code = await service.code('dave')
     const query = new URLSearchParams({
       appid: sandboxApp.appid,

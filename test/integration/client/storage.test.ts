@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { wxStorage } from '../../../miniprogram/client/storage.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 describe('the storage of the phone', () => {
   it('stores a value encrypted', async () => {

@@ -102,7 +102,7 @@ it.each([
   ['is missing', {}],
   ['is a list', { payee: ['bob'] }],
 ])(
-  'asks nobody to confirm what they cannot see: a payee that %s is payload_invalid',
+  'the gateway requests no confirmation of an invisible payee: a payee that %s is payload_invalid',
   async (_title, more) => {
     const heard = await session.send(paying({ amount: 5000, ...more }))
     expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })

@@ -176,7 +176,7 @@ it('one of several simultaneous repetitions takes over, also when all read befor
   }
 })
 
-it('an interrupted request is never run again unless the backend declares it idempotent', async () => {
+it('an interrupted request is executed again only if the backend is declared idempotent', async () => {
   await start(false)
   const lost = session.send(order)
   await running(1)

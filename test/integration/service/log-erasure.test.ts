@@ -92,7 +92,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     await expect(miniseal('--why', 'x')).rejects.toThrow(/USER is missing/)
   })
 
-  it('leaves the leaves as they are, and nothing that opens or that is found by the person', async () => {
+  it('an erasure keeps the leaves and leaves nothing that decrypts or is found by the user', async () => {
     const tag = await userBlindIndex(session.user)
     expect(await inStore((store) => store.hasEntriesWith(tag))).toBe(true)
     const before = await readLog(service.environment)

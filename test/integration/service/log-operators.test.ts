@@ -73,7 +73,7 @@ it('keys that are made, started and ended', async () => {
   expect(changes[0]?.kid).not.toBe(changes[1]?.kid)
 })
 
-it('a flood of refusals: some singly, the others in one leaf for each code, none lost', async () => {
+it('the service logs a flood of refusals individually up to a limit, and counts the others by code', async () => {
   const count = 120
   for (let i = 0; i < count; i += 20) {
     await Promise.all(Array.from({ length: 20 }, () => post(service, random(64))))

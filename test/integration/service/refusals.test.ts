@@ -5,6 +5,7 @@ import type { ProtocolCode } from '../../../crypto/errors.ts'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { problemRow } from '../../../service/problems/catalogue.ts'
+import { shortenDeadlines } from '../../support/clock.ts'
 import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
@@ -292,7 +293,7 @@ describe('a lifetime ends', () => {
     expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
   })
 
-  it('a session after two hours, whatever token it shows', async () => {
+  it('a session after two hours, with any token', async () => {
     const own = await ownService()
     const old = await logIn(own)
     own.advanceClock(7_201)
@@ -307,7 +308,7 @@ describe('a lifetime ends', () => {
     expectProblem(await own.send(), 'session_ended', 401, 'claim')
   })
 
-  it('a session that another device of the same person revokes, and nobody else can', async () => {
+  it('a session is revoked by another device of its user, and by no other user', async () => {
     const openid = 'openid-revoking'
     const phone = await logIn(service, { openid })
     const tablet = await logIn(service, { openid })
@@ -331,7 +332,7 @@ describe('a login is refused, sealed and signed,', () => {
   }
   const login = { kty: 'OKP', crv: 'Ed25519' }
 
-  it('with a code that WeChat does not know: login_code_invalid', async () => {
+  it('with an unknown login code: login_code_invalid', async () => {
     expectProblem(await refuse({ code: 'never-issued' }), 'login_code_invalid', 401, 'login')
   })
 
@@ -371,6 +372,7 @@ describe('a login is refused, sealed and signed,', () => {
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
     const before = await sandboxCalls(service, 'sns/jscode2session')
     const code = await service.code()
+    shortenDeadlines(10)
     expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
     expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')

@@ -234,7 +234,7 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
     expect((await send(parts, stepUpField(challenge, retry))).status).toBe(201)
   })
 
-  it('three minutes after it was asked for, and not a second earlier', async () => {
+  it('three minutes after it was requested, and not a second earlier', async () => {
     const own = await ownService()
     const { openid: name, session: mine } = await newPerson(own)
     const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]

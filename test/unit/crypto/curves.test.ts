@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Curves, Primitives } from '../../../crypto/primitives/primitives.ts'
 import { decodeHex, encodeHex } from '../../../crypto/text.ts'
 import { noBigIntPower } from '../../../miniprogram/build/no-bigint-power.ts'
-import { type BareContext, createBareContext } from '../../e2e/engines/bare-context.ts'
+import { type BareContext, createBareContext } from '../../support/bare-context.ts'
 import { signatures } from './primitives-vectors.ts'
 
 interface Bundle {
