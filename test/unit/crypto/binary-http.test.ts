@@ -322,11 +322,7 @@ describe('the rules for messages', () => {
     ['te', withField(['te', 'trailers']), forbidden],
     ['host', withField(['host', 'www.example.com']), forbidden],
     ['an untrue content-length', withField(['content-length', '1']), 'content-length is wrong'],
-    [
-      'a content-length with a zero in front',
-      withField(['content-length', '00']),
-      'content-length is wrong',
-    ],
+    ['a content-length with a zero in front', withField(['content-length', '00']), 'content-length is wrong'],
     ['65 fields', withField(...numberedFields(65, '')), 'too many fields'],
     [
       'a field section over 16384 bytes',
