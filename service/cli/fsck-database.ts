@@ -14,13 +14,14 @@ import type { ExplainedLoss, KeysOf, PinnedCheckpointFile } from '../tlog/fsck/c
 import {
   ClaimRefused,
   explainLosses,
+  findLastCheck,
   pinnedCheckpointClaims,
   readClaimFile,
   readPinnedCheckpoints,
+  saveLastCheck,
 } from '../tlog/fsck/claims.ts'
 import type { Findings } from '../tlog/fsck/findings.ts'
 import { collectFindings } from '../tlog/fsck/findings.ts'
-import { findLastCheck, saveLastCheck } from '../tlog/fsck/last-check.ts'
 import { createRowMacs, type RowMacs } from '../tlog/row-macs.ts'
 import { createSubjectKeyFinder } from '../tlog/subject-keys.ts'
 import type { Terminal } from './command.ts'

@@ -69,6 +69,7 @@ async function verifyLog(
     source: httpLog(url, token, current, claimed),
     findings,
     inspect,
+    since: undefined,
     onProgress,
   })
   const entries = token === undefined ? 0 : tree.size

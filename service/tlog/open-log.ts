@@ -12,15 +12,15 @@ import { createSequencer } from './sequencer.ts'
 import { startTimestamping } from './timestamps.ts'
 import { startWitnessing, type WitnessTarget } from './witnesses.ts'
 
-/** A batch at most every 100 ms, a checkpoint at most every second; polled each second for entries of other processes. */
+/** A batch at most every 100 ms and a checkpoint at most every second; polls each second for entries of other processes. */
 const sequencing = { pause: 100, period: 1_000 }
 const publishing = { pause: 1_000, period: 1_000 }
 
-/** How long a start waits for a process with a pinned checkpoint, and how often it polls; milliseconds. */
-const checkpointPinPatience = 3_000
-const checkpointPinPause = 200
+/** Milliseconds for which a start waits for a process with a pinned checkpoint, and between its polls. */
+const pinTimeout = 3_000
+const pinPollPeriod = 200
 
-/** Attempts of a stop to sequence pending entries. */
+/** Attempts to sequence pending entries before the log stops. */
 const lastAttempts = 3
 
 export interface LogOptions extends LogPaths {
@@ -32,10 +32,9 @@ export interface LogOptions extends LogPaths {
   readonly record: (event: LogEvent) => void
 }
 
-/** Progress of a witness. */
 export interface WitnessStatus {
   readonly name: string
-  /** Entries of the newest checkpoint that it has not cosigned. */
+  /** Entries of the newest checkpoint beyond its last cosigned one. */
   readonly behind: number
   /** Seconds since its last cosignature; `null`: none yet. */
   readonly age: number | null
@@ -51,7 +50,7 @@ export interface LogStatus {
   readonly size: number
   /** Leaves under the newest checkpoint; `null` before the first one. */
   readonly checkpointSize: number | null
-  /** Seconds since it was signed; `null` before the first one and while a reissue is requested. */
+  /** Seconds since its signature; `null` before the first one and while a reissue is requested. */
   readonly checkpointAge: number | null
   /** Entries that are not sequenced yet. */
   readonly pending: number
@@ -64,11 +63,11 @@ export interface RunningLog {
   names(): LogNames
   /** @throws StoreUnavailable */
   status(): Promise<LogStatus>
-  /** Sequences all pending entries and signs a last checkpoint. Call it when nothing is appended any more. */
+  /** Sequences all pending entries and signs a last checkpoint. Call it after the last append. */
   stop(): Promise<void>
 }
 
-/** Opens the log, or starts it. Resolves once its health is known. */
+/** Opens the log, or starts the first one. Resolves after the first assessment. */
 export async function openLog(options: LogOptions): Promise<RunningLog> {
   const { store, now, record } = options
   const reader = createLogReader(store)
@@ -123,7 +122,7 @@ export async function openLog(options: LogOptions): Promise<RunningLog> {
   }
 }
 
-/** Entries left pending get no checkpoint until the next start, so a busy database is retried. */
+/** Pending entries would get no checkpoint until the next start, so a busy database is retried. */
 async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean>): Promise<void> {
   for (let attempt = 1; attempt <= lastAttempts; attempt++) {
     await drain()
@@ -133,13 +132,13 @@ async function finish(drain: () => Promise<void>, hasMore: () => Promise<boolean
 
 /** A process without a pinned checkpoint may get one through another process. */
 async function firstSteps(publisher: Publisher, publish: () => Promise<void>): Promise<void> {
-  const until = performance.now() + checkpointPinPatience
+  const until = performance.now() + pinTimeout
   for (;;) {
     await publish()
     const health = publisher.health()
     const isWaiting = health.kind === 'refused' && health.refusal === 'pinned-checkpoint-missing'
     if (!isWaiting || performance.now() > until) return
-    await sleep(checkpointPinPause)
+    await sleep(pinPollPeriod)
   }
 }
 

@@ -195,7 +195,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
         expect(findings).toContainEqual({
           code: 'column-changed',
           location: 'log 0, entry 30',
-          message: `the column ${column} is not what its leaf says`,
+          message: `the column ${column} differs from the entry`,
         })
       }
       expect(findings.length).toBeGreaterThan(0)
@@ -220,7 +220,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toEqual(['detail-changed log 0, entry 33'])
   })
 
-  it('finds a detail that is gone before its time, unless an entry tells of an erasure', async () => {
+  it('finds details that are missing within their retention period, unless an entry records an erasure', async () => {
     const none =
       'detail = null, user_blind_index = null, device_blind_index = null, ip_blind_index = null, path_blind_index = null, area_blind_index = null'
     await sql(`update tlog_entries set ${none} where global_index in (40, 43)`)
