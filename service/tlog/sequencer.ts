@@ -30,25 +30,27 @@ export function createSequencer(
     assertNotBehind(publisher, batch)
     return growTree(batch)
   }
+  /** @returns whether more entries may be pending */
+  const sequenceBatch = async (): Promise<boolean> => {
+    const startedAt = performance.now()
+    const result = await store.sequence(grow, maxSequenced)
+    isDamaged = result.kind === 'refused' && result.cause instanceof TreeDamaged
+    if (result.kind === 'refused') {
+      if (!(result.cause instanceof TreeBehind)) throw result.cause
+      // Reported by the publisher.
+      await publisher.step()
+    }
+    if (result.kind !== 'sequenced') return false
+    const durationMs = performance.now() - startedAt
+    record({ kind: 'sequenced', leaves: result.leaves, size: result.state.size, durationMs })
+    return result.leaves === maxSequenced
+  }
   return {
     async drain() {
       while (publisher.health().kind === 'open') {
-        if (!(await store.hasPending())) {
-          isDamaged = false
-          return
-        }
-        const startedAt = performance.now()
-        const result = await store.sequence(grow, maxSequenced)
-        isDamaged = result.kind === 'refused' && result.cause instanceof TreeDamaged
-        if (result.kind === 'refused') {
-          if (!(result.cause instanceof TreeBehind)) throw result.cause
-          // The publisher reports it.
-          return await publisher.step()
-        }
-        if (result.kind !== 'sequenced') return
-        const durationMs = performance.now() - startedAt
-        record({ kind: 'sequenced', leaves: result.leaves, size: result.state.size, durationMs })
-        if (result.leaves < maxSequenced) return
+        const hasPending = await store.hasPending()
+        if (!hasPending) isDamaged = false
+        if (!hasPending || !(await sequenceBatch())) return
       }
     },
     isDamaged: () => isDamaged,

@@ -91,7 +91,7 @@ it('a restore revives nothing that ended, explains the loss, and verify exits wi
   expect(verified?.out).toMatch(
     /was restored from a backup: [1-9]\d* of [1-9]\d* signed entries are present; .*-2 continues it/,
   )
-  expect(verified?.out).toContain('ok: the log is what was signed')
+  expect(verified?.out).toContain('ok: the log matches its signatures')
   expect(statSync(path).mode & 0o777).toBe(0o600)
 
   service = await startTestService({ environment })

@@ -98,8 +98,8 @@ it('a second pending root key, an active or unknown one, and a past time are ref
   await expect(run('activate', 'root', only)).rejects.toThrow(/is in use/)
   await expect(run('activate', 'root', 'other')).rejects.toThrow(/there is no root key/)
   await expect(run('activate', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/has passed/)
-  await expect(run('activate', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/takes a time/)
-  await expect(run('activate', 'signing', next)).rejects.toThrow(/takes root/)
+  await expect(run('activate', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/must be a time/)
+  await expect(run('activate', 'signing', next)).rejects.toThrow(/must be root/)
 })
 
 it('two root keys can be activated alternately within one second', async () => {
@@ -141,7 +141,7 @@ it.each(['agreement', 'signing', 'token', 'root'])(
     await run('rotate', kind)
     const said = await run('revoke', kind, old, '--now')
     const [next] = await kids(kind)
-    expect(said.out).toBe(`${kind} key ${old} is revoked, ${next} is in use\n`)
+    expect(said.out).toBe(`revoked ${kind} key ${old}; ${next} is active\n`)
     expect(await kids(kind)).not.toContain(old)
     await expect(run('revoke', kind, old, '--now')).rejects.toThrow(/there is no/)
     await serving(async (service) => {
@@ -161,8 +161,8 @@ it.each(['agreement', 'signing', 'token', 'root'])(
 it('a lookup key is neither rotated nor revoked', async () => {
   await serving(async ({ roots }) => roots)
   const [kid = ''] = await kids('lookup')
-  await expect(run('revoke', 'lookup', kid, '--now')).rejects.toThrow(/keys revoke takes one of/)
-  await expect(run('rotate', 'lookup')).rejects.toThrow(/keys rotate takes one of/)
+  await expect(run('revoke', 'lookup', kid, '--now')).rejects.toThrow(/must be one of/)
+  await expect(run('rotate', 'lookup')).rejects.toThrow(/must be one of/)
 })
 
 it('a key id that begins with a hyphen is not parsed as an option', async () => {

@@ -162,7 +162,7 @@ it('the commands rotate, export and revoke the log key', async () => {
   const before = await exported()
   expect(before.log_keys).toHaveLength(1)
   const { out } = await run('rotate', 'log')
-  expect(out).toMatch(/^new log key \S{43}, used from now on\nBoth keys sign checkpoints\./)
+  expect(out).toMatch(/^new log key \S{43}, used immediately\nBoth keys sign checkpoints\./)
   const [next = ''] = /\S{43}/.exec(out) ?? []
   const after = await exported()
   // The old one is what clients are told, for a day.
@@ -175,7 +175,7 @@ it('the commands rotate, export and revoke the log key', async () => {
   const old = before.log_keys[0].kid
   expect((await run('list')).out).toContain(`log        ${old}  also signs until `)
   expect((await run('revoke', 'log', old, '--now')).out).toBe(
-    `log key ${old} is revoked, ${next} is in use\n`,
+    `revoked log key ${old}; ${next} is active\n`,
   )
   expect((await exported()).log_keys.map(({ kid }: { kid: string }) => kid)).toEqual([next])
 })

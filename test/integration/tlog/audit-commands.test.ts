@@ -45,9 +45,9 @@ it('ends with 0 when all is well, 2 for a wrong call, 3 without a database, 1 fo
   expect(good).toMatchObject({
     code: 0,
     err: '',
-    out: expect.stringContaining('ok: the log is what was signed'),
+    out: expect.stringContaining('ok: the log matches its signatures'),
   })
-  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since takes last') })
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('--since must be last') })
   expect(absent).toMatchObject({ code: 3, out: '' })
   await log.database.sql('delete from tlog_entries where global_index in (7, 8)')
   expect(await miniseal('audit', 'verify')).toMatchObject({
