@@ -146,7 +146,7 @@ it('rewrapping reports unreadable values, keeps them unchanged, and still requir
   expect(said.code).toBe(1)
   expect(said.out).toContain(`${values - 1} values wrapped`)
   expect(said.out).not.toContain('can be removed')
-  expect(said.err).toBe('1 values cannot be unwrapped with any of the given master keys\n')
+  expect(said.err).toBe('1 values cannot be unwrapped with the given master keys\n')
 })
 
 it('rewrapping reports a service that still writes with the old key', async () => {

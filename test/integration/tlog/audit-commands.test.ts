@@ -63,7 +63,7 @@ it('makes an auditor whose token is printed once, and revokes it', async () => {
     name: 'wei',
     token: expect.stringMatching(/^msa_[A-Za-z0-9_-]{43}$/),
   })
-  await expect(run('add', 'wei')).rejects.toThrow(/there is an auditor wei/)
+  await expect(run('add', 'wei')).rejects.toThrow(/auditor wei exists/)
   const { MINISEAL_MASTER_KEY: _, ...without } = log.environment
   await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(
     /MINISEAL_MASTER_KEY is required/,

@@ -73,7 +73,7 @@ it('reads every entry with a token, and the tree without', async () => {
   const tree = await pinned()
   expect(tree).toMatchObject({
     code: 0,
-    out: expect.stringContaining('entries not checked: no token is given'),
+    out: expect.stringContaining('entries not checked: no --token'),
   })
 })
 

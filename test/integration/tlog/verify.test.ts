@@ -220,7 +220,7 @@ describeOnBothEngines('audit verify', (create: () => Promise<TestDatabase>) => {
     expect(await found()).toEqual(['detail-changed log 0, entry 33'])
   })
 
-  it('finds details that are missing within their retention period, unless an entry records an erasure', async () => {
+  it('finds a detail that is gone before its time, unless an entry tells of an erasure', async () => {
     const none =
       'detail = null, user_blind_index = null, device_blind_index = null, ip_blind_index = null, path_blind_index = null, area_blind_index = null'
     await sql(`update tlog_entries set ${none} where global_index in (40, 43)`)

@@ -92,9 +92,9 @@ const words = {
     ok: 'ok     ',
     failed: 'FAILED ',
     skipped: '-      ',
-    holds: 'The evidence holds.',
-    fits: 'The parts fit; the log key was not checked: give --vkey or --policy.',
-    fails: 'The evidence does not hold.',
+    holds: 'The evidence is valid.',
+    fits: 'The parts are consistent; the log key was not checked: give --vkey or --policy.',
+    fails: 'The evidence is invalid.',
   },
   'zh-CN': {
     ok: '通过   ',
