@@ -68,7 +68,7 @@ it('makes an auditor whose token is printed once, and revokes it', async () => {
   await expect(runCommand(auditor, ['add', 'lin'], without)).rejects.toThrow(
     /MINISEAL_MASTER_KEY is required/,
   )
-  expect((await run('list')).out).toMatch(/^wei +discloser +in use +from \S+ until \S+\n$/)
+  expect((await run('list')).out).toMatch(/^wei +discloser +active +from \S+ until \S+\n$/)
   expect((await run('revoke', 'wei')).code).toBe(0)
   expect(JSON.parse((await run('list', '--json')).out)).toMatchObject([{ name: 'wei', state: 'revoked' }])
   for (const wrong of [
