@@ -106,6 +106,7 @@ export default defineConfig({
             'test/long/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
+          isolate: false,
           env: fewRounds,
           // Browsers, compilers and package managers.
           testTimeout: 120_000,

@@ -1,7 +1,15 @@
-/** Byte strings: joining, comparing, big-endian integers. */
+/** Byte strings: lengths, joining, comparing, big-endian integers. */
 import { FormatError } from './errors.ts'
 
-/** All parts, one after another, in a new array. */
+/**
+ * @param name what the bytes are, for the message; never their content
+ * @throws FormatError unless `bytes` has exactly `length` bytes.
+ */
+export function assertLength(bytes: Uint8Array, length: number, name: string): void {
+  if (bytes.length !== length) throw new FormatError(`${name} must have ${length} bytes`)
+}
+
+/** The concatenation of all parts, in a new array. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
@@ -14,7 +22,7 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined
 }
 
-/** Equality whose time depends on the lengths only, never on where the first difference is. */
+/** Equality in constant time: the duration depends on the lengths only. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   let difference = 0
@@ -22,14 +30,14 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 
-/** True when every byte is zero; looks at all of them. */
+/** True when every byte is zero. Reads all bytes. */
 export function isAllZero(bytes: Uint8Array): boolean {
   let seen = 0
   for (let i = 0; i < bytes.length; i++) seen |= byteAt(bytes, i)
   return seen === 0
 }
 
-/** Overwrites a secret that is no longer needed. Copies made by the engine are out of reach. */
+/** Overwrites a secret with zeros. It cannot reach copies that the engine made. */
 export function wipe(bytes: Uint8Array): void {
   bytes.fill(0)
 }

@@ -22,8 +22,7 @@ import {
   rejectNonCanonicalPath,
   reserveBodyMemory,
 } from './transport/middleware.ts'
-import { pushBodyLimit, pushHandler } from './transport/push.ts'
-import type { PushKey } from './transport/push-keys.ts'
+import { type PushKey, pushBodyLimit, pushHandler } from './transport/push.ts'
 import { clearAnswer, sealBodyLimit, sealHandler, senderOf } from './transport/seal.ts'
 import type { Sockets } from './transport/sockets.ts'
 

@@ -4,16 +4,12 @@ import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { MessageSigner } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Logger } from 'pino'
 import type { ExchangeContext } from './channel/context.ts'
-import { createReplayGuard } from './channel/replay-guard.ts'
-import type { ClockWatch } from './clock.ts'
-import { watchClock } from './clock.ts'
+import { type ClockWatch, watchClock } from './clock.ts'
 import { type Config, maxFrame } from './config/config.ts'
-import { createDemo } from './demo/app.ts'
-import { openDemoDatabase } from './demo/database.ts'
+import { openDemo } from './demo/app.ts'
 import type { Outbox } from './events/outbox.ts'
-import type { Backend } from './gateway/backend.ts'
+import { type Backend, mountApp } from './gateway/backend.ts'
 import { createGateway } from './gateway/gateway.ts'
-import { mountApp } from './gateway/mounted.ts'
 import type { Keyring } from './keys/keyring.ts'
 import { randomBytes, sodiumPrimitives } from './keys/sodium-primitives.ts'
 import { shareOf } from './limits/concurrency.ts'
@@ -25,14 +21,12 @@ import {
   logUpstreamFaults,
   logWechatCalls,
 } from './observability/logger.ts'
-import type { Metrics } from './observability/metrics.ts'
-import { fanOut } from './observability/metrics.ts'
+import { fanOut, type Metrics } from './observability/metrics.ts'
 import type { Traces } from './observability/tracing.ts'
 import { createSessionCache } from './sessions/session-cache.ts'
 import { createTokenIssuer } from './sessions/tokens.ts'
-import type { StoreOptions } from './store/open-store.ts'
-import type { WechatClient } from './wechat/client.ts'
-import { createWechatClient } from './wechat/client.ts'
+import type { StoreOptions } from './store/store.ts'
+import { createWechatClient, type WechatClient } from './wechat/client.ts'
 import { createSandbox } from './wechat/sandbox/sandbox.ts'
 
 /** Where the parts report what they do. */
@@ -111,9 +105,9 @@ export function createBackend(
     })
   }
   const isInMemory = config.database.kind === 'sqlite' && config.database.path === ':memory:'
-  const database = openDemoDatabase(isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db'))
-  const demo = createDemo({ ...database, push: outbox.push, now })
-  return mountApp(demo, async () => database.close(), { isIdempotent: true })
+  const path = isInMemory ? ':memory:' : join(config.dataFolder, 'demo-wallet.db')
+  const demo = openDemo(path, outbox.push, now)
+  return mountApp(demo.app, async () => demo.close(), { isIdempotent: true })
 }
 
 /** Everything in an {@link ExchangeContext} that is not derived from the configuration alone. */
@@ -148,7 +142,7 @@ export function createContext(
     sessions: createSessionCache(parts.store, parts.wrapper),
     tokens: createTokenIssuer(parts.keyring, origin),
     limits: createLimits(config.limits, config.trustedProxies, bodyGrace),
-    replayGuard: createReplayGuard(parts.store),
+    claimingNonces: new Set(),
     maxDevices: config.maxDevices,
     returnsSignatureBase: config.mode === 'development',
     riskPolicy: config.riskPolicy,

@@ -4,7 +4,7 @@ import { table } from './tables.ts'
 import { count, labelOf, verdictsOf } from './targets.ts'
 
 const engineNames = { sqlite: 'SQLite', postgres: 'PostgreSQL' } as const
-const shapeNames = { post: 'sealed POST', get: 'sealed GET', login: 'login' } as const
+const shapeNames = { post: 'encrypted POST', get: 'encrypted GET', login: 'login' } as const
 
 export function markdownOf(results: Results): string {
   const parts = [
@@ -22,16 +22,16 @@ export function markdownOf(results: Results): string {
 
 function machineText({ machine }: Results): string {
   const { at, processors, cores, node, load, commit, command } = machine
-  return `\`${command}\`, ${at}, ${commit}. Node ${node}, ${cores} cores (${processors}); load of the minute before: ${load.toFixed(1)}.`
+  return `\`${command}\`, ${at}, ${commit}. Node ${node}, ${cores} cores (${processors}); load average: ${load.toFixed(1)}.`
 }
 
 function verdictTable(results: Results): string {
   const verdicts = verdictsOf(results)
   if (verdicts.length === 0) return ''
   return table(
-    ['target', 'at', 'measured', '', 'besides'],
-    verdicts.map(({ what, target, measured, isReached, besides }) => {
-      return [what, target, measured, isReached ? 'reached' : 'not reached', besides]
+    ['comparison', 'target', 'measured', '', 'note'],
+    verdicts.map(({ what, target, measured, isReached, note }) => {
+      return [what, target, measured, isReached ? 'reached' : 'not reached', note]
     }),
   )
 }
@@ -42,7 +42,7 @@ function comparedTable({ compared }: Results): readonly string[] {
   return [
     `### The same POST of ${content} bytes, ${connections} connections, SQLite`,
     table(
-      ['', 'a second', 'p50, ms', 'p99, ms', 'a CPU second', 'Miniseal to it', 'by CPU time'],
+      ['', 'per second', 'p50, ms', 'p99, ms', 'per CPU second', 'Miniseal relative to it', 'in CPU time'],
       rows.map(({ name, perSecond, p50, p99, perCpuSecond, ours }) => [
         labelOf(name),
         ...[perSecond, p50 ?? '', p99 ?? '', perCpuSecond, ours.byClock, ours.byProcessor],
@@ -54,9 +54,18 @@ function comparedTable({ compared }: Results): readonly string[] {
 function oursTable({ ours }: Results): readonly string[] {
   if (ours === undefined) return []
   return [
-    '### Miniseal by itself',
+    '### Miniseal alone',
     table(
-      ['database', 'processes', 'request', 'connections', 'a second', 'p50, ms', 'p99, ms', 'a CPU second'],
+      [
+        'database',
+        'processes',
+        'request',
+        'connections',
+        'per second',
+        'p50, ms',
+        'p99, ms',
+        'per CPU second',
+      ],
       ours.rows.map((row) => [
         engineNames[row.engine],
         String(row.processes),
@@ -72,13 +81,13 @@ function floorTables({ floor }: Results): readonly string[] {
   if (floor === undefined) return []
   const rows = [
     ...floor.cryptography.map((row) => [`cryptography, body of ${count(row.content)} bytes`, row] as const),
-    ...floor.http.map((row) => [`bare HTTP, ${row.connections} connection(s)`, row] as const),
-    ...floor.commits.map((row) => [`rows of ${row.batch} request(s) to a commit`, row] as const),
+    ...floor.http.map((row) => [`HTTP only, ${row.connections} connection(s)`, row] as const),
+    ...floor.commits.map((row) => [`database rows, ${row.batch} request(s) per commit`, row] as const),
   ]
   return [
-    '### What parts of it cost at least',
+    '### Lower bounds',
     table(
-      ['', 'requests a second', 'a CPU second'],
+      ['', 'requests per second', 'per CPU second'],
       rows.map(([name, { perSecond, perCpuSecond }]) => [name, perSecond, perCpuSecond]),
     ),
   ]
@@ -87,24 +96,23 @@ function floorTables({ floor }: Results): readonly string[] {
 function growthTables({ growth }: Results): readonly string[] {
   if (growth === undefined) return []
   const { memory, diskBytes } = growth
-  // Garbage comes and goes: with few sessions or sockets it outweighs them.
-  const kibibytes = (bytes: number): string =>
-    bytes > 0 ? (bytes / 1_024).toFixed(2) : 'too few of them to tell'
+  // With few sessions or sockets, garbage collection changes the memory by more than they use.
+  const kibibytes = (bytes: number): string => (bytes > 0 ? (bytes / 1_024).toFixed(2) : 'too few to measure')
   return [
-    '### With what has piled up',
+    '### Growth',
     table(
-      ['sessions and log entries', 'sealed POST a second', 'p50, ms', 'p99, ms'],
+      ['sessions and log entries', 'encrypted POST per second', 'p50, ms', 'p99, ms'],
       growth.rows.map(({ size, perSecond, p50, p99 }) => [count(size), perSecond, p50, p99]),
     ),
     table(
       ['', ''],
       [
-        ['database for each sealed POST, KiB', kibibytes(diskBytes)],
+        ['database per encrypted POST, KiB', kibibytes(diskBytes)],
         ['memory of the service, warm, MiB', (memory.idle / 1_048_576).toFixed(0)],
-        [`memory for each of ${count(memory.sessions)} sessions, KiB`, kibibytes(memory.session)],
+        [`memory per session, of ${count(memory.sessions)}, KiB`, kibibytes(memory.session)],
         ...(memory.socket === undefined
           ? []
-          : [[`memory for each of ${count(memory.sockets)} open sockets, KiB`, kibibytes(memory.socket)]]),
+          : [[`memory per open socket, of ${count(memory.sockets)}, KiB`, kibibytes(memory.socket)]]),
       ],
     ),
   ]
@@ -113,9 +121,9 @@ function growthTables({ growth }: Results): readonly string[] {
 function wireTable({ wire }: Results): readonly string[] {
   if (wire === undefined) return []
   return [
-    '### Bytes on the wire, heads included, TLS not',
+    '### Bytes on the wire, with HTTP headers, without TLS',
     table(
-      ['', 'body', 'request', 'answer', 'together'],
+      ['', 'body', 'request', 'response', 'total'],
       wire.map(({ name, content, request, answer }) => [
         labelOf(name),
         ...[content, request, answer, request + answer].map(count),

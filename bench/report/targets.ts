@@ -1,4 +1,4 @@
-/** What was set out to be reached, and whether it was. */
+/** The targets, and whether they were reached. */
 import { peerLabels } from '../contenders.ts'
 import type { Results } from '../results.ts'
 
@@ -7,8 +7,8 @@ export interface Verdict {
   readonly target: string
   readonly measured: string
   readonly isReached: boolean
-  /** The same by the other clock, where there is one. */
-  readonly besides: string
+  /** Additional figures. */
+  readonly note: string
 }
 
 /** A verdict for every target whose figures were taken. */
@@ -28,11 +28,11 @@ function ofFloor({ compared }: Results): readonly Verdict[] {
   const { byClock, byProcessor } = row.ours
   return [
     {
-      what: 'sealed POST to the crypto floor of one core, by processor time',
+      what: 'encrypted POST relative to the crypto floor of one core, in CPU time',
       target: '≥ 60 %',
       measured: percent(byProcessor),
       isReached: byProcessor >= 0.6,
-      besides: `by the clock ${percent(byClock)}`,
+      note: `in wall-clock time ${percent(byClock)}`,
     },
   ]
 }
@@ -46,11 +46,11 @@ function ofPeers({ compared }: Results): readonly Verdict[] {
     const { byClock, byProcessor } = row.ours
     return [
       {
-        what: `sealed POST to ${labelOf(name)}, by the clock`,
+        what: `encrypted POST relative to ${labelOf(name)}, in wall-clock time`,
         target: `≥ ${least} ×`,
         measured: times(byClock),
         isReached: byClock >= least,
-        besides: `by processor time ${times(byProcessor)}`,
+        note: `in CPU time ${times(byProcessor)}`,
       },
     ]
   })
@@ -61,11 +61,11 @@ function ofHalfLoad({ halfLoad }: Results): readonly Verdict[] {
   const { spread, p50, p99 } = halfLoad
   return [
     {
-      what: 'p99 to p50 at half load',
+      what: 'p99 relative to p50 at half load',
       target: '≤ 10 ×',
       measured: times(spread),
       isReached: spread <= 10,
-      besides: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+      note: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
     },
   ]
 }
@@ -79,7 +79,7 @@ function ofGrowth({ growth }: Results): readonly Verdict[] {
       target: '≤ 10 %',
       measured: percent(growth.loss),
       isReached: growth.loss <= 0.1,
-      besides: '',
+      note: '',
     },
   ]
 }
@@ -89,16 +89,16 @@ function ofProcesses({ ours, machine }: Results): readonly Verdict[] {
   if (ratio === undefined) return []
   return [
     {
-      what: 'PostgreSQL, two processes to one, by the clock',
+      what: 'PostgreSQL, two processes relative to one, in wall-clock time',
       target: '≥ 1.5 ×',
       measured: times(ratio),
       isReached: ratio >= 1.5,
-      besides: `${machine.cores} cores for the processes, PostgreSQL and the load generator`,
+      note: `${machine.cores} cores for the processes, PostgreSQL and the load generator`,
     },
   ]
 }
 
-/** How a row is called in tables. */
+/** The label of a row. */
 export function labelOf(name: string): string {
   if (name === 'miniseal') return 'Miniseal'
   if (name === 'floor') return 'crypto floor, one core'

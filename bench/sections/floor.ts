@@ -1,4 +1,4 @@
-/** What parts of the work cost at least, each by itself. */
+/** Lower bounds: parts of the work, each measured alone. */
 import { join } from 'node:path'
 import { openStore } from '../../service/store/open-store.ts'
 import type { BenchRun } from '../bench-run.ts'
@@ -16,7 +16,7 @@ export interface FloorFigures {
     readonly perSecond: number
     readonly perCpuSecond: number
   }[]
-  /** The rows of a sealed POST, so many requests to a commit. */
+  /** The rows of an encrypted POST, with `batch` requests per commit. */
   readonly commits: readonly (CommitFloor & { readonly batch: number })[]
 }
 

@@ -1,4 +1,4 @@
-/** Miniseal by itself: logins, sealed POST and sealed GET, on both databases, with one process and with two. */
+/** Miniseal alone: logins, encrypted POST and encrypted GET, on both databases, with one process and with two. */
 import type { BenchRun } from '../bench-run.ts'
 import type { Shape } from '../clients/client.ts'
 import type { Engine } from '../deployment.ts'

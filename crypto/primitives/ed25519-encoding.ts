@@ -1,17 +1,14 @@
 /**
- * Strict checks on the encodings of Ed25519 scalars and points (RFC 8032, section 5.1) and on X25519 inputs.
+ * Strict checks of the encodings of Ed25519 scalars and points (RFC 8032, section 5.1), for libraries that do not make them.
  *
- * Everything here is public and attacker-controlled, so the checks need not be constant-time. libsodium makes
- * the same ones inside; the JavaScript curves are wrapped in these.
+ * All arguments are public and attacker-controlled, so the checks are not constant-time.
  */
 import { byteAt } from '../bytes.ts'
 
 const encodedLength = 32
 const signBit = 0x80
 
-/**
- * L = 2^252 + 27742317777372353535851937790883648493, the order of the prime-order subgroup, little-endian.
- */
+/** L = 2^252 + 27742317777372353535851937790883648493, the order of the prime-order subgroup, little-endian. */
 const groupOrder: readonly number[] = [
   0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -40,30 +37,41 @@ const smallOrderYs: readonly (readonly number[])[] = [
   ],
   // p - 1: order 2
   nearFieldPrime(0xec),
-  // p and p + 1: 0 and 1 once more
+  // p and p + 1: other encodings of 0 and 1
   nearFieldPrime(0xed),
   nearFieldPrime(0xee),
 ]
 
 /**
- * True when the 32 bytes are a little-endian S with S < L (RFC 8032, section 5.1.7); false for another
- * length.
+ * Whether lengths and encodings of a signature (R and S) and its public key are those that `Primitives.ed25519Verify`
+ * accepts. The signature itself is not verified.
  */
+export function isStrictSignature(signature: Uint8Array, publicKey: Uint8Array): boolean {
+  return (
+    signature.length === 2 * encodedLength &&
+    isCanonicalScalar(signature.subarray(encodedLength)) &&
+    [signature.subarray(0, encodedLength), publicKey].every(
+      (point) => isCanonicalPoint(point) && !hasSmallOrder(point),
+    )
+  )
+}
+
+/** True when the 32 bytes are a little-endian S with S < L (RFC 8032, section 5.1.7); false for another length. */
 export function isCanonicalScalar(scalar: Uint8Array): boolean {
   return scalar.length === encodedLength && isBelow(scalar, groupOrder)
 }
 
 /**
- * True when the 32 bytes hold y < p beneath the sign bit; false for another length. It does not say that
- * there is such a point, and leaves the two encodings of x = 0 with a set sign bit to {@link hasSmallOrder}.
+ * True when the 32 bytes hold y < p beneath the sign bit; false for another length. There may be no such point. Both
+ * encodings of x = 0 with a set sign bit pass; {@link hasSmallOrder} finds them.
  */
 export function isCanonicalPoint(encoding: Uint8Array): boolean {
   return encoding.length === encodedLength && isBelow(withoutSign(encoding), fieldPrime)
 }
 
 /**
- * True for every encoding, canonical or not, of a point whose order divides 8, with either sign bit; false
- * for another length. With such a public key one signature verifies for every message.
+ * True for every encoding, canonical or not, of a point whose order divides 8, with either sign bit; false for another
+ * length. With such a public key one signature verifies for every message.
  */
 export function hasSmallOrder(encoding: Uint8Array): boolean {
   if (encoding.length !== encodedLength) return false

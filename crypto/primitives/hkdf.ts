@@ -1,11 +1,19 @@
-/** HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869) for one block of output, which is all that the protocol derives. */
+/** HMAC-SHA-256 (RFC 2104) and HKDF (RFC 5869) for one block of output: the protocol derives no more. */
 import { concatBytes, wipe } from '../bytes.ts'
+import { FormatError } from '../errors.ts'
 
 type Hash = (message: Uint8Array) => Uint8Array
 
 const blockLength = 64
 const hashLength = 32
 const lastBlock = Uint8Array.of(1)
+/** The limit of Node's HKDF, applied to every implementation. */
+const maxInfoLength = 1024
+
+/** @throws FormatError when an HKDF `info` is longer than 1024 bytes. */
+export function assertInfoLength(info: Uint8Array): void {
+  if (info.length > maxInfoLength) throw new FormatError(`info must have at most ${maxInfoLength} bytes`)
+}
 
 /**
  * HKDF-SHA-256, 32 bytes out.
@@ -18,7 +26,7 @@ export function hkdfSha256(sha256: Hash, ikm: Uint8Array, salt: Uint8Array, info
   return key
 }
 
-/** A key that is over a block is hashed first; zeros after a key change nothing. */
+/** A key longer than a block is hashed first; a shorter key is padded with zeros. */
 function hmac(sha256: Hash, key: Uint8Array, message: Uint8Array): Uint8Array {
   const short = key.length > blockLength ? sha256(key) : key
   const inner = padded(short, 0x36, message.length)

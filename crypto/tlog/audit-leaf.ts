@@ -1,20 +1,21 @@
 /**
- * The leaves of the audit log, and the groups that they commit to (protocol, section 12).
+ * The leaves of the audit log, and the groups of facts that they commit to (protocol, section 12).
  *
  * ```
  * {"app":…,"c":{"core":…,"net":…,"pay":…,"sig":…,"sub":…},"id":…,"k":…,"r":…,"rc":…,"ts":…,"v":1,"x":{…}}
  * commitment = H("miniseal-audit/1" ‖ 0x0a ‖ label ‖ 0x0a ‖ salt(32) ‖ group)
  * ```
  *
- * A leaf contains nothing about a person. Personal facts are in the groups, each behind a salted commitment. The
- * bytes are made once and hashed; they are never written anew.
+ * A leaf contains no personal data. Personal data is in the groups; a leaf has a salted commitment to each. Leaves are
+ * encoded once: the stored bytes are the hashed bytes.
  */
 import { concatBytes, equalBytes } from '../bytes.ts'
 import { FormatError, LogError } from '../errors.ts'
+import { jsonObject, parseJson, requiredString } from '../json.ts'
 import type { Primitives } from '../primitives/primitives.ts'
 import { decodeAscii, decodeBase64, decodeUtf8, encodeAscii, encodeBase64, encodeUtf8 } from '../text.ts'
 import type { FlatObject } from './flat-json.ts'
-import { encodeFlat, flatMembers, jsonObject, parseJson } from './flat-json.ts'
+import { encodeFlat, flatMembers } from './flat-json.ts'
 
 /** Bytes of a leaf. */
 export const maxLeafLength = 2048
@@ -43,11 +44,11 @@ export const leafKinds = [
 ] as const
 export type LeafKind = (typeof leafKinds)[number]
 
-/** The outcome: done; refused by the channel or by the backend; failed; unknown. */
+/** The outcome: `refused` by the channel or by the backend. */
 export const leafResults = ['ok', 'refused', 'failed', 'unknown'] as const
 export type LeafResult = (typeof leafResults)[number]
 
-/** The groups, in their order: request, network, payload, signature, subject. */
+/** The labels of groups, in order: request, network, payload, signature, subject. */
 export const groupLabels = ['core', 'net', 'pay', 'sig', 'sub'] as const
 export type GroupLabel = (typeof groupLabels)[number]
 
@@ -58,15 +59,15 @@ export interface AuditLeaf {
   readonly kind: LeafKind
   /** `r` */
   readonly result: LeafResult
-  /** `rc`: how long details are kept, in days or years: `190d`, `5y`. */
+  /** `rc`: retention of the groups in days or years: `190d`, `5y`. */
   readonly retention: string
   /** `ts`: milliseconds since 1970. */
   readonly at: number
-  /** `app`: the mini program's appid, where one is concerned. */
+  /** `app`: the mini program's appid; absent for entries of the service itself. */
   readonly app?: string
   /** `c`: 32 bytes for each group; absent without groups. */
   readonly commitments?: Readonly<Partial<Record<GroupLabel, Uint8Array>>>
-  /** `x`: public facts of the system, never of a person; absent when empty. */
+  /** `x`: public facts about the system, never about a person; absent when empty. */
   readonly facts?: FlatObject
 }
 
@@ -77,7 +78,7 @@ const patterns = {
   fact: /^[\x20-\x7e]{0,256}$/,
 } as const
 
-/** The bytes of a leaf: ASCII, as RFC 8785 writes JSON. @throws FormatError for a leaf that has no form. */
+/** The bytes of a leaf: JSON in the encoding of RFC 8785, ASCII. @throws FormatError for an invalid leaf. */
 export function encodeLeaf(leaf: AuditLeaf): Uint8Array {
   assertLeaf(leaf)
   const { app, commitments, facts } = leaf
@@ -93,20 +94,20 @@ export function encodeLeaf(leaf: AuditLeaf): Uint8Array {
 }
 
 function assertLeaf({ id, kind, result, retention, at, app }: AuditLeaf): void {
-  if (!patterns.id.test(id)) throw new FormatError('the id of a leaf is a uuid of version 7')
-  if (!leafKinds.includes(kind)) throw new FormatError('not the kind of a leaf')
-  if (!leafResults.includes(result)) throw new FormatError('not the result of a leaf')
-  if (!patterns.retention.test(retention)) throw new FormatError('not a time in days or years')
-  if (!Number.isSafeInteger(at) || at < 0) throw new FormatError('the time of a leaf is in milliseconds')
-  if (app !== undefined && !patterns.app.test(app)) throw new FormatError('not an appid')
+  if (!patterns.id.test(id)) throw new FormatError('the id of a leaf must be a UUIDv7')
+  if (!leafKinds.includes(kind)) throw new FormatError('unknown kind of leaf')
+  if (!leafResults.includes(result)) throw new FormatError('unknown result of a leaf')
+  if (!patterns.retention.test(retention)) throw new FormatError('the retention must be in days or years')
+  if (!Number.isSafeInteger(at) || at < 0) throw new FormatError('the time of a leaf must be in milliseconds')
+  if (app !== undefined && !patterns.app.test(app)) throw new FormatError('invalid appid')
 }
 
 function encodeCommitments(commitments: Readonly<Record<string, Uint8Array>>): string {
   const labels = Object.keys(commitments)
-  if (labels.length === 0 || !labels.every(isLabel)) throw new FormatError('not commitments to groups')
+  if (labels.length === 0 || !labels.every(isLabel)) throw new FormatError('invalid commitments')
   const members = [...labels].sort().map((label) => {
     const bytes = commitments[label]
-    if (bytes?.length !== hashLength) throw new FormatError('a commitment has 32 bytes')
+    if (bytes?.length !== hashLength) throw new FormatError('a commitment must have 32 bytes')
     return `"${label}":"${encodeBase64(bytes)}"`
   })
   return `{${members.join(',')}}`
@@ -114,28 +115,28 @@ function encodeCommitments(commitments: Readonly<Record<string, Uint8Array>>): s
 
 function encodeFacts(facts: FlatObject): string {
   const values = Object.keys(facts).map((name) => facts[name])
-  if (values.length === 0 || values.length > maxFacts) throw new FormatError('a leaf has 1 to 16 facts')
+  if (values.length === 0 || values.length > maxFacts) throw new FormatError('a leaf must have 1 to 16 facts')
   if (!values.every((value) => typeof value === 'number' || patterns.fact.test(`${value}`)))
-    throw new FormatError('a fact is short printable ascii, or a number')
+    throw new FormatError('a fact must be short printable ASCII or a number')
   return encodeFlat(facts)
 }
 
-/** Reads the attacker-controlled bytes of a leaf. @throws FormatError unless they are what {@link encodeLeaf} writes. */
+/** Parses the attacker-controlled bytes of a leaf. @throws FormatError unless {@link encodeLeaf} would write them. */
 export function parseLeaf(bytes: Uint8Array): AuditLeaf {
   if (bytes.length > maxLeafLength) throw new FormatError('the leaf is too long')
   const members = jsonObject(parseJson(decodeAscii(bytes)))
   const leaf: AuditLeaf = {
-    id: text(members.id),
-    kind: text(members.k) as LeafKind,
-    result: text(members.r) as LeafResult,
-    retention: text(members.rc),
+    id: requiredString(members, 'id'),
+    kind: requiredString(members, 'k') as LeafKind,
+    result: requiredString(members, 'r') as LeafResult,
+    retention: requiredString(members, 'rc'),
     at: members.ts as number,
-    ...(members.app === undefined ? {} : { app: text(members.app) }),
+    ...(members.app === undefined ? {} : { app: requiredString(members, 'app') }),
     ...(members.c === undefined ? {} : { commitments: parseCommitments(members.c) }),
     ...(members.x === undefined ? {} : { facts: flatMembers(members.x) }),
   }
-  // This alone decides: kinds, results, times, unknown members, `v`, order, spaces and repetitions.
-  if (!equalBytes(encodeLeaf(leaf), bytes)) throw new FormatError('not the encoding of a leaf')
+  // Rejects invalid kinds, results and times, unknown and repeated members, another `v`, another order and white space.
+  if (!equalBytes(encodeLeaf(leaf), bytes)) throw new FormatError('not the canonical encoding of a leaf')
   return leaf
 }
 
@@ -143,31 +144,31 @@ function parseCommitments(value: unknown): Readonly<Partial<Record<GroupLabel, U
   const members = jsonObject(value)
   const commitments: Partial<Record<GroupLabel, Uint8Array>> = {}
   for (const label of Object.keys(members)) {
-    if (!isLabel(label)) throw new FormatError('not the label of a group')
-    commitments[label] = decodeBase64(text(members[label]))
+    if (!isLabel(label)) throw new FormatError('unknown group label')
+    commitments[label] = decodeBase64(requiredString(members, label))
   }
   return commitments
 }
 
-/** The value of a group: UTF-8, as RFC 8785 writes JSON. @throws FormatError for a group that has no form. */
+/** The value of a group: JSON in the encoding of RFC 8785, UTF-8. @throws FormatError for an invalid group. */
 export function encodeGroup(group: FlatObject): Uint8Array {
   return encodeUtf8(groupText(group))
 }
 
-/** The same as text. @throws FormatError for a group that has no form. */
+/** {@link encodeGroup} as text. @throws FormatError for an invalid group. */
 export function groupText(group: FlatObject): string {
   const text = encodeFlat(group)
-  // No character takes more than three bytes for each of its units.
+  // A UTF-16 unit takes at most three bytes.
   if (text.length * 3 > maxGroupLength && encodeUtf8(text).length > maxGroupLength)
     throw new FormatError('the group is too long')
   return text
 }
 
-/** Reads the attacker-controlled value of a group. @throws FormatError unless {@link encodeGroup} writes it so. */
+/** Parses the attacker-controlled value of a group. @throws FormatError unless {@link encodeGroup} would write it. */
 export function parseGroup(bytes: Uint8Array): FlatObject {
   if (bytes.length > maxGroupLength) throw new FormatError('the group is too long')
   const group = flatMembers(parseJson(decodeUtf8(bytes)))
-  if (!equalBytes(encodeGroup(group), bytes)) throw new FormatError('not the encoding of a group')
+  if (!equalBytes(encodeGroup(group), bytes)) throw new FormatError('not the canonical encoding of a group')
   return group
 }
 
@@ -175,7 +176,7 @@ export function parseGroup(bytes: Uint8Array): FlatObject {
  * The commitment to a group in a leaf.
  *
  * @param salt 32 random bytes, new for each group of each leaf
- * @param value the group's bytes
+ * @param value the encoded group
  * @throws FormatError for a salt of another length
  */
 export function commitment(
@@ -184,15 +185,15 @@ export function commitment(
   salt: Uint8Array,
   value: Uint8Array,
 ): Uint8Array {
-  if (salt.length !== hashLength) throw new FormatError('a salt has 32 bytes')
+  if (salt.length !== hashLength) throw new FormatError('a salt must have 32 bytes')
   const prefix = encodeAscii(`${commitmentLabel}\n${label}\n`)
   return primitives.sha256(concatBytes(prefix, salt, value))
 }
 
 /**
- * Checks that a group is the one to which the leaf commits. `salt` and `value` are attacker-controlled.
+ * Verifies that the leaf commits to this group. `salt` and `value` are attacker-controlled.
  *
- * @throws LogError `commitment_wrong`, also when the leaf has no such group.
+ * @throws LogError `commitment_wrong`, also when the leaf has no such commitment.
  */
 export function verifyCommitment(
   primitives: Pick<Primitives, 'sha256'>,
@@ -203,16 +204,11 @@ export function verifyCommitment(
 ): void {
   const stated = leaf.commitments?.[label]
   if (stated === undefined || salt.length !== hashLength)
-    throw new LogError('commitment_wrong', 'the leaf does not commit to such a group')
+    throw new LogError('commitment_wrong', 'the leaf has no commitment with this label')
   if (!equalBytes(commitment(primitives, label, salt, value), stated))
-    throw new LogError('commitment_wrong', 'the leaf commits to another value')
+    throw new LogError('commitment_wrong', 'the commitment is to another value')
 }
 
 function isLabel(label: string): label is GroupLabel {
   return groupLabels.some((known) => known === label)
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw new FormatError('not a string')
-  return value
 }

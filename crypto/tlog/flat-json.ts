@@ -1,8 +1,6 @@
-/**
- * Flat JSON objects with one encoding (RFC 8785): members in the order of their names, strings and whole numbers, no
- * space. All that is parsed here is attacker-controlled.
- */
+/** Flat JSON objects in the one encoding of RFC 8785: members sorted by name, strings and integers, no white space. */
 import { FormatError } from '../errors.ts'
+import { jsonObject } from '../json.ts'
 import { encodeUtf8 } from '../text.ts'
 
 /** A JSON object of strings and safe integers. */
@@ -11,17 +9,17 @@ export type FlatObject = Readonly<Record<string, string | number>>
 /** Excludes `__proto__`. */
 const memberName = /^[a-z][a-z0-9_]{0,39}$/
 
-/** A lone one is looked for only where there is any. */
+/** Text without any is not checked for lone ones. */
 const surrogate = /[\ud800-\udfff]/
 
-/** @throws FormatError for a member whose name or value has no form here: lone surrogates, fractions, other types. */
+/** @throws FormatError for an invalid member name, a lone surrogate, a fraction or another type. */
 export function encodeFlat(members: FlatObject): string {
   const names = Object.keys(members).sort()
   return `{${names.map((name) => `${encodeMemberName(name)}:${encodeScalar(members[name])}`).join(',')}}`
 }
 
 function encodeMemberName(name: string): string {
-  if (!memberName.test(name)) throw new FormatError('not the name of a member')
+  if (!memberName.test(name)) throw new FormatError('invalid member name')
   return `"${name}"`
 }
 
@@ -34,7 +32,7 @@ function encodeScalar(value: unknown): string {
   return String(value)
 }
 
-/** The members of a flat object as they were parsed from JSON. @throws FormatError for any other value. */
+/** The members of a parsed JSON value, attacker-controlled. @throws FormatError unless it is a flat object. */
 export function flatMembers(value: unknown): FlatObject {
   const members = jsonObject(value)
   const flat: Record<string, string | number> = {}
@@ -46,20 +44,4 @@ export function flatMembers(value: unknown): FlatObject {
     flat[name] = member
   }
   return flat
-}
-
-/** @throws FormatError for what is no JSON. Repeated members and spaces pass: compare with the encoding. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    throw new FormatError('not json')
-  }
-}
-
-/** @throws FormatError for anything but an object. */
-export function jsonObject(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new FormatError('not an object')
-  return value as Readonly<Record<string, unknown>>
 }

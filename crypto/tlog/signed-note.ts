@@ -14,7 +14,7 @@ import { FormatError, LogError } from '../errors.ts'
 import type { Primitives } from '../primitives/primitives.ts'
 import { decodeBase64, encodeBase64, encodeHex, encodeUtf8 } from '../text.ts'
 
-/** Characters of a whole note: 16 post-quantum signatures and a little text fit. */
+/** Characters of a note: enough for a checkpoint with 16 post-quantum signatures. */
 const maxNoteLength = 131072
 const maxSignatures = 64
 const keyIdLength = 4
@@ -22,17 +22,17 @@ const publicKeyLength = 32
 
 /** Unicode's White_Space, and the plus sign. */
 const outsideNames = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000+]/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a note may not have
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches the control characters that notes must not contain
 const controlCharacters = /[\0-\x09\x0b-\x1f]/
 
-/** What a key signs, by its type byte in verifier keys and key ids. */
+/** The type byte of a key in verifier keys and key ids. */
 export const noteKeyTypes = { ed25519: 0x01, cosignature: 0x04 } as const
 export type NoteKeyKind = keyof typeof noteKeyTypes
 
-/** Whose signatures count. */
+/** The public key of a trusted signer. */
 export interface VerifierKey {
   readonly kind: NoteKeyKind
-  /** For a log its origin. */
+  /** The key name. A log uses its origin. */
   readonly name: string
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array
@@ -43,26 +43,26 @@ export interface NoteSignature {
   readonly name: string
   /** 4 bytes. */
   readonly keyId: Uint8Array
-  /** What follows the key id, at least one byte; what it means depends on the key. */
+  /** The bytes after the key id, at least one. The type of the key defines their format. */
   readonly signature: Uint8Array
 }
 
 export interface SignedNote {
-  /** What is signed, its last line feed included. */
+  /** The signed text, including its last line feed. */
   readonly text: string
   readonly signatures: readonly NoteSignature[]
 }
 
-/** Checks the signatures of one key. */
+/** Verifies signatures of one key. */
 export interface NoteVerifier {
   readonly name: string
   /** 4 bytes. */
   readonly keyId: Uint8Array
-  /** False, never an exception, for anything but a right signature. Attacker-controlled arguments. */
+  /** Returns false for an invalid signature and never throws. Both arguments are attacker-controlled. */
   verify(text: string, signature: Uint8Array): boolean
 }
 
-/** The signer. */
+/** A key pair that signs notes. */
 export interface NoteSigner {
   readonly name: string
   /** 32 bytes. */
@@ -71,7 +71,7 @@ export interface NoteSigner {
   readonly secretKey: Uint8Array
 }
 
-/** @throws FormatError unless a key may have this name: not empty, no space, no plus sign, no control character. */
+/** @throws FormatError unless the name is valid: not empty, no space, no plus sign, no control character. */
 export function assertKeyName(name: string): void {
   if (name === '' || outsideNames.test(name) || controlCharacters.test(name))
     throw new FormatError('not the name of a note key')
@@ -84,7 +84,7 @@ export function noteKeyId(primitives: Pick<Primitives, 'sha256'>, key: VerifierK
   return primitives.sha256(concatBytes(encodeUtf8(key.name), type, key.publicKey)).slice(0, keyIdLength)
 }
 
-/** The text of a verifier key. @throws FormatError for a name that no key may have, or a key without 32 bytes. */
+/** The text form of a verifier key. @throws FormatError for an invalid name or a public key of another length. */
 export function encodeVerifierKey(primitives: Pick<Primitives, 'sha256'>, key: VerifierKey): string {
   assertKeyName(key.name)
   if (key.publicKey.length !== publicKeyLength) throw new FormatError('a public key has 32 bytes')
@@ -92,7 +92,7 @@ export function encodeVerifierKey(primitives: Pick<Primitives, 'sha256'>, key: V
   return `${key.name}+${encodeHex(noteKeyId(primitives, key))}+${encodeBase64(typed)}`
 }
 
-/** @throws FormatError for another form, a type other than 0x01 and 0x04, or a key id that is not the key's. */
+/** @throws FormatError for a malformed key, a type other than 0x01 and 0x04, or a key id that does not match the key. */
 export function parseVerifierKey(primitives: Pick<Primitives, 'sha256'>, text: string): VerifierKey {
   const [, name = '', typed = ''] = /^([^+]+)\+[0-9a-f]{8}\+([A-Za-z0-9+/]{44})$/.exec(text) ?? []
   const bytes = decodeBase64(typed)
@@ -103,7 +103,7 @@ export function parseVerifierKey(primitives: Pick<Primitives, 'sha256'>, text: s
   return key
 }
 
-/** @throws FormatError for a text, a name or a number of signatures that no note may have. */
+/** @throws FormatError for an invalid text, name or number of signatures. */
 export function encodeNote({ text, signatures }: SignedNote): string {
   assertNoteText(text)
   if (signatures.length < 1 || signatures.length > maxSignatures)
@@ -114,8 +114,8 @@ export function encodeNote({ text, signatures }: SignedNote): string {
 }
 
 /**
- * Reads an attacker-controlled note; nothing of it is verified.
- * @throws FormatError unless it is what {@link encodeNote} writes.
+ * Parses an attacker-controlled note without verifying its signatures.
+ * @throws FormatError unless {@link encodeNote} would write exactly this text.
  */
 export function parseNote(note: string): SignedNote {
   if (note.length > maxNoteLength) throw new FormatError('the note is too long')
@@ -126,7 +126,7 @@ export function parseNote(note: string): SignedNote {
   return { text, signatures: parseSignatureLines(note.slice(end + 2)) }
 }
 
-/** Reads 1 to 64 signature lines, each with its line feed. @throws FormatError for anything else. */
+/** Parses 1 to 64 signature lines, each with its line feed. @throws FormatError */
 export function parseSignatureLines(lines: string): readonly NoteSignature[] {
   if (!lines.endsWith('\n')) throw new FormatError('a note without a last line feed')
   const split = lines.slice(0, -1).split('\n')
@@ -134,7 +134,7 @@ export function parseSignatureLines(lines: string): readonly NoteSignature[] {
   return split.map(parseSignatureLine)
 }
 
-/** `— name base64` and a line feed. @throws FormatError for a name that no key may have. */
+/** `— name base64` and a line feed. @throws FormatError for an invalid name, key id or signature. */
 export function encodeSignatureLine({ name, keyId, signature }: NoteSignature): string {
   assertKeyName(name)
   if (keyId.length !== keyIdLength || signature.length === 0)
@@ -169,7 +169,7 @@ export function signNote(
   return { name, keyId, signature: primitives.ed25519Sign(encodeUtf8(text), secretKey) }
 }
 
-/** Checks signatures of type 0x01: plain Ed25519 over the text. */
+/** Verifies signatures of type 0x01: Ed25519 over the text. */
 export function ed25519Verifier(
   primitives: Pick<Primitives, 'sha256' | 'ed25519Verify'>,
   key: { readonly name: string; readonly publicKey: Uint8Array },
@@ -182,10 +182,10 @@ export function ed25519Verifier(
 }
 
 /**
- * Checks a note. Signatures of unknown keys are ignored, also when they share the name or the id of a known one.
+ * Verifies a note. Ignores signatures of unknown keys, even if they share the name or the id of a known key.
  *
- * @returns the signatures of known keys, all of them right.
- * @throws LogError `signature_wrong` when a signature of a known key does not verify; `signature_missing` without one.
+ * @returns the signatures of known keys, all of them valid.
+ * @throws LogError `signature_wrong` if a signature of a known key is invalid; `signature_missing` if no known key signed.
  */
 export function verifyNote(note: SignedNote, verifiers: readonly NoteVerifier[]): readonly NoteSignature[] {
   const known = knownSignatures(note, verifiers)
@@ -194,7 +194,7 @@ export function verifyNote(note: SignedNote, verifiers: readonly NoteVerifier[])
 }
 
 /**
- * The signatures of known keys, all of them right; empty where none of them has signed.
+ * The signatures of known keys, all of them valid; empty if no known key signed.
  * @throws LogError `signature_wrong`
  */
 export function knownSignatures(
@@ -202,13 +202,13 @@ export function knownSignatures(
   verifiers: readonly NoteVerifier[],
 ): readonly NoteSignature[] {
   return note.signatures.filter((signature) => {
-    const verifier = verifiers.find(({ name, keyId }) => isOf(signature, name, keyId))
+    const verifier = verifiers.find(({ name, keyId }) => isSignedBy(signature, name, keyId))
     if (verifier === undefined) return false
     if (verifier.verify(note.text, signature.signature)) return true
     throw new LogError('signature_wrong', 'a signature of a known key is wrong')
   })
 }
 
-function isOf(signature: NoteSignature, name: string, keyId: Uint8Array): boolean {
+function isSignedBy(signature: NoteSignature, name: string, keyId: Uint8Array): boolean {
   return signature.name === name && equalBytes(signature.keyId, keyId)
 }

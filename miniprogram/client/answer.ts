@@ -7,10 +7,11 @@ import { signatureBase } from 'miniseal-protocol/http-signatures/signature-base'
 import { signatureLabel } from 'miniseal-protocol/http-signatures/signed-request'
 import type { InnerList, Item } from 'miniseal-protocol/http-signatures/structured-fields'
 import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { parseJson } from 'miniseal-protocol/json'
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import type { Compression } from './compression.ts'
 import { decompress } from './compression.ts'
-import { parseJson } from './json.ts'
+import { ChannelError } from './errors.ts'
 
 /** Both messages as signed. Any RFC 9421 implementation can verify them again. */
 export interface Evidence {
@@ -89,6 +90,12 @@ export function embeddedAnswer(
   return { ...container, status, headers, bytes, ...readers(bytes) }
 }
 
+/** @throws ChannelError `unexpected_answer` for a status of 300 or above. */
+export function expectSuccess(answer: Answer): Answer {
+  if (answer.status < 300) return answer
+  throw new ChannelError('unexpected_answer', 'unexpected status', { status: answer.status })
+}
+
 function headersOf(fields: readonly Field[]): Readonly<Record<string, string>> {
   // No prototype: `__proto__` is an ordinary field name here.
   const headers: Record<string, string> = Object.create(null)
@@ -97,7 +104,7 @@ function headersOf(fields: readonly Field[]): Readonly<Record<string, string>> {
 }
 
 function readers(bytes: Uint8Array): Pick<Answer, 'text' | 'json'> {
-  return { text: () => decodeUtf8(bytes), json: () => parseJson(bytes) }
+  return { text: () => decodeUtf8(bytes), json: () => parseJson(decodeUtf8(bytes)) }
 }
 
 /** The leaf hash in the signed field `miniseal-receipt`, a byte sequence (RFC 9651). */

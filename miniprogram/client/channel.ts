@@ -1,17 +1,18 @@
 /** The public API: `createChannel` and the `Channel` it returns. */
 import type { Answer } from './answer.ts'
+import { expectSuccess } from './answer.ts'
 import { Configurations } from './configurations.ts'
 import { Delivery, isSessionOver } from './delivery.ts'
 import { forgetDeviceKey } from './device-key.ts'
 import type { ChannelOptions, Environment } from './environment.ts'
 import { createEnvironment } from './environment.ts'
-import { ChannelError } from './errors.ts'
+import type { ChannelError } from './errors.ts'
 import type { EventHandle, EventListener, MissedListener, SocketStateListener } from './event-subscription.ts'
 import { EventSubscription } from './event-subscription.ts'
 import type { Cancellation, RequestOutcome } from './outcomes.ts'
 import { cancelRequest, findOutcome } from './outcomes.ts'
 import { assertOnline } from './phone-events.ts'
-import type { RequestOptions } from './prepared-request.ts'
+import type { RequestOptions, SendRequest } from './prepared-request.ts'
 import { prepareRequest } from './prepared-request.ts'
 import type { Receipt } from './receipt.ts'
 import { fetchReceipt } from './receipt.ts'
@@ -86,115 +87,57 @@ export interface Channel {
  * @throws ChannelError `request_invalid` or `unsupported`, see `createEnvironment`.
  */
 export function createChannel(options: ChannelOptions): Channel {
-  return new SealedChannel(createEnvironment(options))
-}
-
-class SealedChannel implements Channel {
-  private readonly environment: Environment
-  private readonly configurations: Configurations
-  private readonly sessionManager: SessionManager
-  private readonly delivery: Delivery
-  private readonly requests: Requests
-  private readonly subscription: EventSubscription
-
-  constructor(environment: Environment) {
-    const configurations = new Configurations(environment)
-    this.environment = environment
-    this.configurations = configurations
-    this.sessionManager = new SessionManager(environment, configurations)
-    this.delivery = new Delivery(environment, configurations, this.sessionManager)
-    this.requests = new Requests(environment, this.sessionManager, this.delivery)
-    this.subscription = new EventSubscription(environment, configurations, this.sessionManager, this.delivery)
+  const environment = createEnvironment(options)
+  const configurations = new Configurations(environment)
+  const sessionManager = new SessionManager(environment, configurations)
+  const delivery = new Delivery(environment, configurations, sessionManager)
+  const requests = new Requests(environment, sessionManager, delivery)
+  const subscription = new EventSubscription(environment, configurations, sessionManager, delivery)
+  const request: SendRequest = (options) => requests.send(options)
+  const read = async (path: string): Promise<Uint8Array> =>
+    expectSuccess(await request({ method: 'GET', path, cache: 'none' })).bytes
+  const remove = async (path: string, id: string): Promise<void> => {
+    expectSuccess(await request({ method: 'DELETE', path: path + encodeURIComponent(id) }))
   }
-
-  get state(): ChannelState {
-    return this.sessionManager.currentState
-  }
-
-  request(options: RequestOptions): Promise<Answer> {
-    return this.requests.send(options)
-  }
-
-  outcome(key: string): Promise<RequestOutcome> {
-    return findOutcome(this.environment, this.send, key)
-  }
-
-  cancel(key: string): Promise<Cancellation> {
-    return cancelRequest(this.environment, this.send, key)
-  }
-
-  async login(): Promise<SessionInfo> {
-    await assertOnline(this.environment.events, false)
-    return (await this.sessionManager.open()).info
-  }
-
-  async logout({ forgetDevice = false }: LogoutOptions = {}): Promise<void> {
-    const session = await this.sessionManager.find()
-    try {
-      if (session !== undefined) await this.endRemotely(session)
-    } finally {
-      if (session !== undefined) this.sessionManager.end(session, 'logged-out')
-      this.subscription.stop()
-      await this.requests.clearCaches()
-      if (forgetDevice) await forgetDeviceKey(this.environment)
-    }
-  }
-
-  async sessions(): Promise<readonly SessionSummary[]> {
-    return parseSessionList((await this.read('/sessions')).bytes)
-  }
-
-  async revoke(sessionId: string): Promise<void> {
-    await this.remove(`/sessions/${encodeURIComponent(sessionId)}`)
-  }
-
-  async devices(): Promise<readonly DeviceSummary[]> {
-    return parseDeviceList((await this.read('/devices')).bytes)
-  }
-
-  async revokeDevice(deviceId: string): Promise<void> {
-    await this.remove(`/devices/${encodeURIComponent(deviceId)}`)
-  }
-
-  receipt(id: string): Promise<Receipt> {
-    return fetchReceipt(this.environment, this.configurations, this.send, id)
-  }
-
-  events(after: number, onEvent: EventListener, onMissed?: MissedListener): EventHandle {
-    return this.subscription.listen(after, onEvent, onMissed)
-  }
-
-  on(event: 'state' | 'socket', listener: StateListener | SocketStateListener): () => void {
-    return event === 'state'
-      ? this.sessionManager.listen(listener as StateListener)
-      : this.subscription.watch(listener as SocketStateListener)
-  }
-
-  private readonly send = (options: RequestOptions): Promise<Answer> => this.requests.send(options)
-
-  private async read(path: string): Promise<Answer> {
-    return expectSuccess(await this.request({ method: 'GET', path, cache: 'none' }))
-  }
-
-  private async remove(path: string): Promise<void> {
-    expectSuccess(await this.request({ method: 'DELETE', path }))
-  }
-
-  private async endRemotely(session: Session): Promise<void> {
-    const { environment } = this
-    await environment.random.ready()
-    const prepared = prepareRequest(environment, { method: 'DELETE', path: '/sessions/current' })
-    try {
-      expectSuccess(await this.delivery.sendOn(session, prepared))
-    } catch (error) {
-      if (!isSessionOver(error)) throw error
-    }
+  return {
+    request,
+    outcome: (key) => findOutcome(environment, request, key),
+    cancel: (key) => cancelRequest(environment, request, key),
+    async login() {
+      await assertOnline(environment.events)
+      return (await sessionManager.open()).info
+    },
+    async logout({ forgetDevice = false } = {}) {
+      const session = await sessionManager.find()
+      try {
+        if (session !== undefined) await endRemotely(environment, delivery, session)
+      } finally {
+        if (session !== undefined) sessionManager.end(session, 'logged-out')
+        subscription.stop()
+        await requests.clearCaches()
+        if (forgetDevice) await forgetDeviceKey(environment)
+      }
+    },
+    sessions: async () => parseSessionList(await read('/sessions')),
+    revoke: (id) => remove('/sessions/', id),
+    devices: async () => parseDeviceList(await read('/devices')),
+    revokeDevice: (id) => remove('/devices/', id),
+    receipt: (id) => fetchReceipt(environment, configurations, request, id),
+    events: (after, onEvent, onMissed) => subscription.listen(after, onEvent, onMissed),
+    get state() {
+      return sessionManager.currentState
+    },
+    on(event: 'state' | 'socket', listener: StateListener & SocketStateListener) {
+      return event === 'state' ? sessionManager.listen(listener) : subscription.watch(listener)
+    },
   }
 }
 
-function expectSuccess(answer: Answer): Answer {
-  if (answer.status < 300) return answer
-  throw new ChannelError('unexpected_answer', 'unexpected status', {
-    status: answer.status,
-  })
+async function endRemotely(environment: Environment, delivery: Delivery, session: Session): Promise<void> {
+  const prepared = await prepareRequest(environment, { method: 'DELETE', path: '/sessions/current' })
+  try {
+    expectSuccess(await delivery.sendOn(session, prepared))
+  } catch (error) {
+    if (!isSessionOver(error)) throw error
+  }
 }

@@ -1,4 +1,4 @@
-/** Channel configurations: fetched, verified with the pinned root keys, cached until they expire; and the answers verified with them. */
+/** Channel configurations: fetched, verified with the pinned root keys, cached until they expire. */
 import { ProtocolError } from 'miniseal-protocol/errors'
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import type { ChannelConfiguration, PublishedKey } from 'miniseal-protocol/frames/channel-configuration'
@@ -43,6 +43,33 @@ export class Configurations {
     return this.current()
   }
 
+  /**
+   * Verifies that the service signed `response` for exactly `request`. An unknown key means that keys were rotated: the
+   * configuration is fetched again, once.
+   *
+   * @returns the signing time, UNIX seconds
+   * @throws ChannelError `not_verified`, or as {@link current}.
+   */
+  async verify(request: RequestMessage, response: ResponseMessage): Promise<number> {
+    const primitives = await this.environment.loadPrimitives()
+    const verifyWith = ({ signing }: ChannelConfiguration): number => {
+      const now = this.environment.clock.seconds()
+      const keys = signing.filter((key) => !hasExpired(key, now))
+      return verifyOrThrow(() => verifyResponse(primitives, response, request, keys).created)
+    }
+    const configuration = await this.current()
+    try {
+      return verifyWith(configuration)
+    } catch (error) {
+      const isUnknownKey =
+        error instanceof ChannelError &&
+        error.cause instanceof ProtocolError &&
+        error.cause.code === 'key_unknown'
+      if (!isUnknownKey) throw error
+    }
+    return verifyWith(await this.newerThan(configuration))
+  }
+
   private fetch(): Promise<ChannelConfiguration> {
     this.fetching ??= this.download().finally(() => {
       this.fetching = undefined
@@ -62,14 +89,10 @@ export class Configurations {
       }),
     )
     if (answer.status !== 200) throw clearAnswerError(answer)
-    const configuration = wrapProtocolErrors('configuration_invalid', 'invalid channel configuration', () => {
-      return verifyConfiguration(
-        primitives,
-        decodeAscii(answer.body),
-        environment.roots,
-        environment.clock.seconds(),
-      )
-    })
+    const { roots, clock } = environment
+    const configuration = wrapProtocolErrors('configuration_invalid', 'invalid channel configuration', () =>
+      verifyConfiguration(primitives, decodeAscii(answer.body), roots, clock.seconds()),
+    )
     if (configuration.iss !== environment.origin) {
       throw new ChannelError('configuration_invalid', 'channel configuration of another service')
     }
@@ -112,48 +135,6 @@ export function agreementKeyAt(configuration: ChannelConfiguration, now: number)
   return rest.reduce((newest, key) => (key.nbf > newest.nbf ? key : newest), first)
 }
 
-/** The keys that can sign answers at `now`. */
-function signingKeysAt(configuration: ChannelConfiguration, now: number): readonly PublishedKey[] {
-  return configuration.signing.filter((key) => !hasExpired(key, now))
-}
-
 function hasExpired(key: PublishedKey, now: number): boolean {
   return key.exp !== 0 && key.exp <= now
-}
-
-/**
- * Verifies that the service signed `response` for exactly `request`. An unknown key means that keys were rotated: the
- * configuration is fetched again, once.
- *
- * @returns the signing time, UNIX seconds
- * @throws ChannelError `not_verified`, or as {@link Configurations.current}.
- */
-export async function verifyAnswer(
-  environment: Environment,
-  configurations: Configurations,
-  request: RequestMessage,
-  response: ResponseMessage,
-): Promise<number> {
-  const primitives = await environment.loadPrimitives()
-  const configuration = await configurations.current()
-  const verifyWith = (candidate: ChannelConfiguration): number => {
-    return verifyResponse(
-      primitives,
-      response,
-      request,
-      signingKeysAt(candidate, environment.clock.seconds()),
-    ).created
-  }
-  try {
-    return verifyOrThrow(() => verifyWith(configuration))
-  } catch (error) {
-    if (!isUnknownKey(error)) throw error
-  }
-  const newer = await configurations.newerThan(configuration)
-  return verifyOrThrow(() => verifyWith(newer))
-}
-
-function isUnknownKey(error: unknown): boolean {
-  if (!(error instanceof ChannelError)) return false
-  return error.cause instanceof ProtocolError && error.cause.code === 'key_unknown'
 }

@@ -1,9 +1,8 @@
 /** The dependencies of a channel. Each one is replaceable; the defaults use `wx`. */
 
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
-import { loadCurves } from 'miniseal-protocol/primitives/curves'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
-import { createJsPrimitives } from 'miniseal-protocol/primitives/primitives-js'
+import { createJsPrimitives, loadCurves } from 'miniseal-protocol/primitives/primitives-js'
 import { decodeBase64Url } from 'miniseal-protocol/text'
 import { Clock } from './clock.ts'
 import type { Compression } from './compression.ts'
@@ -20,7 +19,7 @@ import { wxStorage } from './storage.ts'
 import type { Transport } from './transports/transport.ts'
 import { wxRequestTransport } from './transports/wx.ts'
 import type { WeChat } from './wx.ts'
-import { findWeChat, weChat, wxLogin } from './wx.ts'
+import { findWeChat, promised, weChat } from './wx.ts'
 
 /** The version of this library, sent with the login. */
 export const sdkVersion = '0.1.0'
@@ -91,8 +90,10 @@ export interface Environment {
  *   is missing and `wx` is not available.
  */
 export function createEnvironment(options: ChannelOptions): Environment {
-  const now = options.now ?? Date.now
-  const login = options.login ?? (() => wxLogin(weChat()))
+  const login =
+    options.login ??
+    (async () => (await promised<{ code: string }>((callbacks) => weChat().login(callbacks))).code)
+  const wx = findWeChat()
   return {
     origin: options.origin,
     authority: checked('invalid origin', () => authorityOf(options.origin)),
@@ -102,23 +103,14 @@ export function createEnvironment(options: ChannelOptions): Environment {
     storage: options.storage ?? wxStorage(weChat()),
     random: new RandomPool(options.random ?? wxRandom(weChat())),
     login: () => wrapErrors('login_failed', 'login failed', login),
-    clock: new Clock(now),
+    clock: new Clock(options.now ?? Date.now),
     platform: options.platform ?? wxPlatform(weChat()),
     timeoutMs: options.timeoutMs ?? 15_000,
     loadPrimitives: primitivesLoader(options.primitives),
     retries: options.retries ?? 2,
     queue: new Queue(),
     compression: options.compression,
-    ...optionalDependencies(options),
-  }
-}
-
-/** These work without `wx` too. */
-function optionalDependencies(
-  options: ChannelOptions,
-): Pick<Environment, 'events' | 'soter' | 'confirmDialog'> {
-  const wx = findWeChat()
-  return {
+    // These work without `wx` too.
     events: options.events ?? (wx === undefined ? noPhoneEvents : wxEvents(wx)),
     soter: options.soter ?? wxSoter(wx),
     confirmDialog: options.confirmDialog ?? wxConfirmDialog(wx),
@@ -138,11 +130,10 @@ function checked<T>(message: string, parse: () => T): T {
 }
 
 function primitivesLoader(given: Primitives | undefined): () => Promise<Primitives> {
-  let loaded = given === undefined ? undefined : Promise.resolve(given)
+  let loaded = given && Promise.resolve(given)
   return () => {
-    const primitives = loaded ?? loadCurves().then(createJsPrimitives)
-    loaded = primitives
-    return primitives
+    loaded ??= loadCurves().then(createJsPrimitives)
+    return loaded
   }
 }
 

@@ -1,8 +1,24 @@
-/** The error class of the client, and conversion of other errors into it. */
-
+/** The error class of the client, its codes and texts, and conversion of other errors into it. */
+import type { ClearCode, RefusalCode } from 'miniseal-protocol/errors'
 import { FormatError, ProtocolError } from 'miniseal-protocol/errors'
-import type { ChannelErrorCode, Locale } from './error-texts.ts'
-import { errorText, isRetryable } from './error-texts.ts'
+import type { ClientCode, ErrorText } from './problem-texts.ts'
+import { clearTexts, clientTexts, refusalTexts } from './problem-texts.ts'
+
+/** The closed list of codes of a {@link ChannelError}. */
+export type ChannelErrorCode = ClearCode | RefusalCode | ClientCode
+
+export type Locale = 'zh-CN' | 'en'
+
+const texts: Readonly<Record<ChannelErrorCode, ErrorText>> = {
+  ...clearTexts,
+  ...refusalTexts,
+  ...clientTexts,
+}
+
+/** The message of a code, for users. */
+export function errorText(code: ChannelErrorCode, locale: Locale): string {
+  return texts[code][locale === 'en' ? 1 : 0]
+}
 
 /**
  * Whether the failed request can have had an effect:
@@ -32,34 +48,24 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
-/** Callers branch on `code`; `message` is text for developers and contains no secrets. */
+/** Branch on `code`; `message` is text for developers and contains no secrets. */
 export class ChannelError extends Error {
-  readonly code: ChannelErrorCode
-  readonly reason: ChannelErrorCode | undefined
-  readonly outcome: Outcome
-  readonly retryable: boolean
-  readonly status: number | undefined
-  readonly detail: string | undefined
-  readonly time: number | undefined
-  readonly retryAfter: number | undefined
-  readonly problem: Readonly<Record<string, unknown>> | undefined
-  readonly idempotencyKey: string | undefined
-  readonly cause: unknown
+  declare readonly code: ChannelErrorCode
+  declare readonly reason: ErrorDetails['reason']
+  declare readonly outcome: Outcome
+  declare readonly retryable: boolean
+  declare readonly status: ErrorDetails['status']
+  declare readonly detail: ErrorDetails['detail']
+  declare readonly time: ErrorDetails['time']
+  declare readonly retryAfter: ErrorDetails['retryAfter']
+  declare readonly problem: ErrorDetails['problem']
+  declare readonly idempotencyKey: ErrorDetails['idempotencyKey']
+  declare readonly cause: unknown
 
   constructor(code: ChannelErrorCode, message: string, details: ErrorDetails = {}) {
     super(message)
-    this.name = 'ChannelError'
-    this.code = code
-    this.reason = details.reason
-    this.outcome = details.outcome ?? 'none'
-    this.retryable = details.retryable ?? isRetryable(code)
-    this.status = details.status
-    this.detail = details.detail
-    this.time = details.time
-    this.retryAfter = details.retryAfter
-    this.problem = details.problem
-    this.idempotencyKey = details.idempotencyKey
-    this.cause = details.cause
+    const { outcome = 'none', retryable = texts[code][2] } = details
+    Object.assign(this, details, { name: 'ChannelError', code, outcome, retryable })
   }
 
   /** The message to show to the user. */

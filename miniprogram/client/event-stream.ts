@@ -1,9 +1,9 @@
 /** Events of the user: parsing, and delivery in order to several readers. */
 import { FormatError } from 'miniseal-protocol/errors'
 import type { SequencedEvent } from 'miniseal-protocol/frames/session-keys'
+import { decodeJsonObject, jsonObject, requiredNumber, requiredString } from 'miniseal-protocol/json'
 import { startDelay } from './clock.ts'
 import { parseOrThrow } from './errors.ts'
-import { jsonObject, numberMember, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 
 export interface ChannelEvent {
   /** Per user, from 1, without gaps. */
@@ -25,12 +25,12 @@ export interface EventPosition {
 
 /** Parses an opened event frame (0x05). @throws FormatError */
 export function parseEvent({ sequence, event }: SequencedEvent): ChannelEvent {
-  return eventOf(parseJsonObject(event), sequence)
+  return eventOf(decodeJsonObject(event), sequence)
 }
 
 /** Parses the verified answer to a subscription. @throws ChannelError `unexpected_answer` */
 export function parseEventPosition(content: Uint8Array): EventPosition {
-  return parseOrThrow(() => positionOf(parseJsonObject(content)))
+  return parseOrThrow(() => positionOf(decodeJsonObject(content)))
 }
 
 /** Parses the verified answer to `GET /events`. @throws ChannelError `unexpected_answer` */
@@ -38,7 +38,7 @@ export function parseEventList(
   content: Uint8Array,
 ): EventPosition & { readonly events: readonly ChannelEvent[] } {
   return parseOrThrow(() => {
-    const body = parseJsonObject(content)
+    const body = decodeJsonObject(content)
     if (!Array.isArray(body.events)) throw new FormatError('not a list of events')
     const events = body.events.map((value) => {
       const member = jsonObject(value)
@@ -54,7 +54,7 @@ function positionOf(body: Record<string, unknown>): EventPosition {
 
 function eventOf(event: Record<string, unknown>, sequence: number): ChannelEvent {
   const data = jsonObject(event.data)
-  return { sequence, type: requiredString(event, 'type'), data, time: numberMember(event, 'time') ?? 0 }
+  return { sequence, type: requiredString(event, 'type'), data, time: requiredNumber(event, 'time') }
 }
 
 /** Events that cannot be delivered: the service deleted them, or was restored from an older backup. */

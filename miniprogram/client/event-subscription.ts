@@ -2,6 +2,7 @@
 import type { EventFrame } from 'miniseal-protocol/frames/frame'
 import { openEvent } from 'miniseal-protocol/frames/session-keys'
 import type { Answer } from './answer.ts'
+import { expectSuccess } from './answer.ts'
 import type { Delay } from './clock.ts'
 import { startDelay } from './clock.ts'
 import type { Configurations } from './configurations.ts'
@@ -200,16 +201,11 @@ export class EventSubscription {
   }
 
   private async exchange(session: Session | undefined, options: RequestOptions): Promise<Answer> {
-    const { environment, delivery } = this
-    await environment.random.ready()
-    const prepared = prepareRequest(environment, options)
+    const prepared = await prepareRequest(this.environment, options)
     const answer = await (session === undefined
-      ? delivery.send(prepared)
-      : delivery.sendOn(session, prepared))
-    if (answer.status === 200) return answer
-    throw new ChannelError('unexpected_answer', 'unexpected status', {
-      status: answer.status,
-    })
+      ? this.delivery.send(prepared)
+      : this.delivery.sendOn(session, prepared))
+    return expectSuccess(answer)
   }
 
   /** Resubscribes from the last delivered event after a gap. */

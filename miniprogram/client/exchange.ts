@@ -10,7 +10,6 @@ import { suite1 } from 'miniseal-protocol/primitives/suite'
 import type { Answer } from './answer.ts'
 import { createAnswer } from './answer.ts'
 import type { Configurations } from './configurations.ts'
-import { verifyAnswer } from './configurations.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError, encodeOrThrow, verifyOrThrow } from './errors.ts'
 import { assertFrameFits, postFrame } from './post-frame.ts'
@@ -40,20 +39,21 @@ export async function exchange(
 ): Promise<Answer> {
   const { maxFrame } = await configurations.current()
   // Sign after queueing, because signatures expire.
-  const { sealed, response } = await environment.queue.run(prepared.priority, async () => {
+  const { request, response } = await environment.queue.run(prepared.priority, async () => {
     const sealed = await seal(environment, session, prepared.message)
     assertFrameFits(sealed.frame, maxFrame)
-    const sending = (): Promise<ResponseMessage> => sendSealed(environment, session, sealed, maxFrame)
-    return { sealed, response: await afterSending(prepared, sending) }
+    const response = await afterSending(prepared, () => sendSealed(environment, session, sealed, maxFrame))
+    return { request: sealed.request, response }
   })
-  const answeredAt = await afterSending(prepared, () => {
-    return verifyAnswer(environment, configurations, sealed.request, response)
+  const result = await afterSending(prepared, async () => {
+    const answeredAt = await configurations.verify(request, response)
+    return (
+      findRefusal(response, prepared.isUnsafe, answeredAt) ??
+      createAnswer(request, response, answeredAt, environment.compression)
+    )
   })
-  const refusal = findRefusal(response, prepared.isUnsafe, answeredAt)
-  if (refusal !== undefined) throw refusal
-  return afterSending(prepared, async () => {
-    return createAnswer(sealed.request, response, answeredAt, environment.compression)
-  })
+  if (result instanceof ChannelError) throw result
+  return result
 }
 
 async function seal(

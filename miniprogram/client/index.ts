@@ -4,10 +4,8 @@ export type { Channel, LogoutOptions } from './channel.ts'
 export { createChannel } from './channel.ts'
 export type { Compression } from './compression.ts'
 export type { ChannelOptions, ClientPlatform } from './environment.ts'
-export type { ChannelErrorCode, Locale } from './error-texts.ts'
-export { errorText } from './error-texts.ts'
-export type { ErrorDetails, Outcome } from './errors.ts'
-export { ChannelError } from './errors.ts'
+export type { ChannelErrorCode, ErrorDetails, Locale, Outcome } from './errors.ts'
+export { ChannelError, errorText } from './errors.ts'
 export type { ChannelEvent, MissedEvents } from './event-stream.ts'
 export type {
   EventHandle,

@@ -16,16 +16,14 @@ import { signRequest } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { Configurations } from './configurations.ts'
-import { agreementKeyAt, verifyAnswer } from './configurations.ts'
+import { agreementKeyAt } from './configurations.ts'
 import type { DeviceKey } from './device-key.ts'
 import { loadDeviceKey } from './device-key.ts'
 import type { Environment } from './environment.ts'
 import { sdkVersion } from './environment.ts'
-import type { ChannelErrorCode } from './error-texts.ts'
 import { ChannelError, verifyOrThrow } from './errors.ts'
 import { assertFrameFits, postFrame } from './post-frame.ts'
 import { findRefusal } from './problem.ts'
-import type { RecoveryStep } from './retries.ts'
 import { withRecovery } from './retries.ts'
 import { parseLoginAnswer, Session } from './session.ts'
 
@@ -41,26 +39,15 @@ export async function logIn(environment: Environment, configurations: Configurat
     configuration = await configurations.current()
     return handshake(environment, configurations, configuration)
   }
-  return withRecovery(
-    attempt,
-    new Map<ChannelErrorCode, RecoveryStep>([
-      ['window_invalid', (error) => correctClock(environment, error)],
-      [
-        'unknown_agreement_key',
-        async () => {
-          if (configuration !== undefined) await configurations.newerThan(configuration)
-          return true
-        },
-      ],
-    ]),
-  )
+  return withRecovery(attempt, {
+    window_invalid: (error) => correctClock(environment, error),
+    unknown_agreement_key: () => configuration && configurations.newerThan(configuration),
+  })
 }
 
 /** Recovery from `window_invalid`: adopts the time at which the service signed the refusal. */
-export function correctClock({ clock }: Environment, error: ChannelError): boolean {
-  if (error.time === undefined) return false
-  clock.synchronize(error.time)
-  return true
+export function correctClock({ clock }: Environment, { time }: ChannelError): void {
+  if (time !== undefined) clock.synchronize(time)
 }
 
 async function handshake(
@@ -72,7 +59,7 @@ async function handshake(
   const code = await environment.login()
   await environment.random.ready()
   const { request, response, keys } = await exchangeHandshake(environment, configuration, device, code)
-  const answeredAt = await verifyAnswer(environment, configurations, request, response)
+  const answeredAt = await configurations.verify(request, response)
   // A repeated login is harmless, so a login counts as safe.
   const refusal = findRefusal(response, false, answeredAt)
   if (refusal !== undefined) throw refusal
@@ -123,18 +110,17 @@ async function exchangeHandshake(
   const request = await signedLogin(environment, device, code, hash)
   const plaintext = padMessage(encodeRequest(request))
   const nonce = random.take(suite1.boxNonceLength)
-  const { frame, state } = verifyOrThrow(() => {
-    return sealHandshakeRequest(primitives, agreementKey, ephemeral, nonce, plaintext)
-  })
+  const { frame, state } = verifyOrThrow(() =>
+    sealHandshakeRequest(primitives, agreementKey, ephemeral, nonce, plaintext),
+  )
   assertFrameFits(frame, configuration.maxFrame)
   try {
-    const answer = await environment.queue.run('high', () => {
-      return postFrame(environment, frame, configuration.maxFrame)
-    })
+    const answer = await environment.queue.run('high', () =>
+      postFrame(environment, frame, configuration.maxFrame),
+    )
+    if (answer.kind !== 'handshake-response')
+      throw new ChannelError('not_verified', 'not a handshake response')
     return verifyOrThrow(() => {
-      if (answer.kind !== 'handshake-response') {
-        throw new ChannelError('not_verified', 'not a handshake response')
-      }
       const keys = deriveSession(primitives, state, secretKey, answer.ephemeral, answer.ephemeral)
       const response = parseResponse(openHandshakeResponse(primitives, keys.responseKey, answer))
       return { request, response, keys: keys.session }

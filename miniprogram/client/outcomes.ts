@@ -2,12 +2,12 @@
 
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
+import { decodeJsonObject, jsonObject, requiredNumber } from 'miniseal-protocol/json'
 import { decodeBase64, encodeAscii, encodeBase64Url } from 'miniseal-protocol/text'
 import type { Answer } from './answer.ts'
 import { embeddedAnswer } from './answer.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError, encodeOrThrow, parseOrThrow } from './errors.ts'
-import { jsonObject, parseJsonObject, requiredNumber } from './json.ts'
 import type { SendRequest } from './prepared-request.ts'
 
 interface Done {
@@ -77,7 +77,7 @@ function pathOf(key: string): string {
 
 function parseOutcome(environment: Environment, container: Answer): RequestOutcome {
   if (container.status !== 200) throw new FormatError('unexpected status of an outcome')
-  const { outcome, cancelled, answer } = parseJsonObject(container.bytes)
+  const { outcome, cancelled, answer } = decodeJsonObject(container.bytes)
   const stored = answer === undefined ? undefined : parseStored(environment, jsonObject(answer), container)
   switch (outcome) {
     case 'done':

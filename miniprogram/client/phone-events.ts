@@ -54,7 +54,7 @@ const MAX_WAIT_MS = 60_000
  * Resolves when the network is available.
  * @throws ChannelError `offline`: immediately, or after a minute with `mayWait`. Nothing was sent.
  */
-export async function assertOnline(events: PhoneEvents, mayWait: boolean): Promise<void> {
+export async function assertOnline(events: PhoneEvents, mayWait = false): Promise<void> {
   const offline = (): ChannelError => new ChannelError('offline', 'no network')
   if (events.isOnline()) return
   if (!mayWait) throw offline()

@@ -72,10 +72,13 @@ const withoutKey: readonly string[] = ['POST /sessions', 'POST /events/subscript
 /**
  * Validates and completes a request.
  *
- * @throws ChannelError `request_invalid` for an invalid request, `no_random` when the pool is too empty to generate a
- *   key.
+ * @throws ChannelError `request_invalid` for an invalid request, `no_random` without random bytes.
  */
-export function prepareRequest(environment: Environment, options: RequestOptions): PreparedRequest {
+export async function prepareRequest(
+  environment: Environment,
+  options: RequestOptions,
+): Promise<PreparedRequest> {
+  await environment.random.ready()
   const isUnsafe = !isSafeMethod(options.method)
   const idempotencyKey = needsKey(options, isUnsafe)
     ? (options.idempotencyKey ?? encodeBase64Url(environment.random.take(16)))

@@ -5,9 +5,9 @@ import { FormatError } from 'miniseal-protocol/errors'
 import type { ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { findField } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
+import { decodeJsonObject, stringMember } from 'miniseal-protocol/json'
 import type { Outcome } from './errors.ts'
 import { ChannelError } from './errors.ts'
-import { parseJsonObject, stringMember } from './json.ts'
 import { clearTexts, refusalTexts } from './problem-texts.ts'
 import type { TransportAnswer } from './transports/transport.ts'
 
@@ -63,7 +63,7 @@ function findProblem(
 ): Record<string, unknown> | undefined {
   if (contentType === undefined || !problemType.test(contentType)) return undefined
   try {
-    return parseJsonObject(content)
+    return decodeJsonObject(content)
   } catch (error) {
     if (error instanceof FormatError) return undefined
     throw error

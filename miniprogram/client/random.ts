@@ -2,6 +2,7 @@
 import { isAllZero, wipe } from 'miniseal-protocol/bytes'
 import { ChannelError, wrapErrors } from './errors.ts'
 import type { WeChat } from './wx.ts'
+import { promised } from './wx.ts'
 
 /** Returns `length` bytes of a cryptographically secure generator. */
 export type RandomSource = (length: number) => Promise<Uint8Array>
@@ -10,16 +11,14 @@ const POOL_BYTES = 2048
 /** Refill threshold: more than ten concurrent requests, including a handshake, can take. */
 const LOW_BYTES = 1024
 
-/** `wx.getRandomValues`. @throws ChannelError `no_random`. */
-export function wxRandom(weChat: WeChat): RandomSource {
-  return (length) =>
-    new Promise((resolve, reject) => {
-      weChat.getRandomValues({
-        length,
-        success: ({ randomValues }) => resolve(new Uint8Array(randomValues)),
-        fail: (cause) => reject(new ChannelError('no_random', 'wx.getRandomValues failed', { cause })),
-      })
-    })
+/** `wx.getRandomValues`. */
+export function wxRandom(wx: WeChat): RandomSource {
+  return async (length) => {
+    const { randomValues } = await promised<{ randomValues: ArrayBuffer }>((callbacks) =>
+      wx.getRandomValues({ length, ...callbacks }),
+    )
+    return new Uint8Array(randomValues)
+  }
 }
 
 /** Random bytes, each used once. There is no fallback source. */

@@ -3,6 +3,7 @@
 import { equalBytes } from 'miniseal-protocol/bytes'
 import { FormatError, LogError } from 'miniseal-protocol/errors'
 import type { LogKeys } from 'miniseal-protocol/frames/channel-configuration'
+import { decodeJsonObject, jsonObject, requiredNumber, requiredString } from 'miniseal-protocol/json'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { decodeBase64, decodeBase64Url, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import type { GroupLabel } from 'miniseal-protocol/tlog/audit-leaf'
@@ -17,7 +18,6 @@ import { startDelay } from './clock.ts'
 import type { Configurations } from './configurations.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError, parseOrThrow } from './errors.ts'
-import { jsonObject, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 import type { SendRequest } from './prepared-request.ts'
 
 /** Polling of an entry that is not included in the log yet. */
@@ -147,7 +147,7 @@ export function verifyReceipt(
   const leafHash = hashLeaf(primitives, leafBytes)
   const isExpected = equalBytes(leafHash, decodeBase64Url(id))
   // Parsed leniently: the hash already pins these bytes.
-  const leaf = isExpected ? resultOf(() => parseJsonObject(leafBytes)) : undefined
+  const leaf = isExpected ? resultOf(() => decodeJsonObject(leafBytes)) : undefined
   const logs = resultOf(() =>
     [log.vkey, ...(log.ended ?? [])].map((text) => parseVerifierKey(primitives, text)),
   )
@@ -247,7 +247,7 @@ function resultOf<T>(check: () => T): T | undefined {
 }
 
 function parseReceipt(content: Uint8Array): ReceiptAnswer {
-  const body = parseJsonObject(content)
+  const body = decodeJsonObject(content)
   const disclosures = Object.entries(jsonObject(body.groups ?? {})).map(([name, value]) => {
     const label = groupLabels.find((known) => known === name)
     if (label === undefined) throw new FormatError('unknown disclosure label')
@@ -272,6 +272,6 @@ function parseProof(body: Record<string, unknown>): Proof {
 
 function valuesOf(disclosures: readonly SaltedDisclosure[]): Receipt['disclosures'] {
   const values: Partial<Record<GroupLabel, Record<string, unknown>>> = {}
-  for (const { label, value } of disclosures) values[label] = parseJsonObject(value)
+  for (const { label, value } of disclosures) values[label] = decodeJsonObject(value)
   return values
 }

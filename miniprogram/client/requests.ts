@@ -14,7 +14,7 @@ import type { SessionManager } from './session-manager.ts'
 import type { ConfirmationRequest } from './step-up.ts'
 import { confirmWithUser, findConfirmationRequest, isUnconfirmed } from './step-up.ts'
 
-/** A caller's request, and its current form. */
+/** A caller's request and its prepared form. */
 interface Call {
   readonly options: RequestOptions
   prepared: PreparedRequest
@@ -44,8 +44,7 @@ export class Requests {
    * @throws ChannelError; `outcome_unknown` when the request may have had an effect.
    */
   async send(options: RequestOptions): Promise<Answer> {
-    await this.environment.random.ready()
-    const prepared = prepareRequest(this.environment, options)
+    const prepared = await prepareRequest(this.environment, options)
     const call = { options, prepared, mayTakeNewKey: options.idempotencyKey === undefined }
     return this.singleFlight.join(singleFlightKey(options, prepared), () => this.execute(call))
   }
@@ -99,10 +98,7 @@ export class Requests {
   private sendWithRetries(call: Call): Promise<Answer> {
     const { options } = call
     const attempt = async (last?: ChannelError): Promise<Answer> => {
-      if (last?.outcome === 'refused') {
-        await this.environment.random.ready()
-        call.prepared = prepareRequest(this.environment, options)
-      }
+      if (last?.outcome === 'refused') call.prepared = await prepareRequest(this.environment, options)
       return call.prepared.isUnsafe
         ? this.sendOnce(call.prepared, options)
         : this.sendCacheable(call.prepared, options)
@@ -115,7 +111,7 @@ export class Requests {
   private async sendOnce(prepared: PreparedRequest, options: RequestOptions): Promise<Answer> {
     this.noteEffect(prepared)
     try {
-      await assertOnline(this.environment.events, options.waitForNetwork ?? false)
+      await assertOnline(this.environment.events, options.waitForNetwork)
       await this.throttle.waitForCapacity()
       const answer = await this.delivery.send(prepared)
       this.throttle.update(answer.headers.ratelimit)
@@ -149,7 +145,7 @@ export class Requests {
 
   private async restore(prepared: PreparedRequest, options: RequestOptions): Promise<void> {
     if (this.cache.findStored(prepared) !== undefined) return
-    await assertOnline(this.environment.events, options.waitForNetwork ?? false)
+    await assertOnline(this.environment.events, options.waitForNetwork)
     const session = await this.sessionManager.open()
     this.cache.useFor(session.info.user)
     const stored = await this.persistentCache.find(session, cacheKey(prepared))
@@ -183,7 +179,13 @@ function asOutcomeUnknown(error: unknown): unknown {
   if (error.code === 'step_up_required') return error
   const { code, retryAfter, status, problem, idempotencyKey } = error
   return new ChannelError('outcome_unknown', `outcome unknown: ${error.message}`, {
-    ...{ outcome: 'unknown', reason: code, retryAfter, status, problem, idempotencyKey, cause: error },
+    outcome: 'unknown',
+    reason: code,
+    retryAfter,
+    status,
+    problem,
+    idempotencyKey,
+    cause: error,
   })
 }
 

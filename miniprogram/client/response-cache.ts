@@ -1,11 +1,11 @@
 /** A private cache of answers to `GET` (RFC 9111), in memory and in encrypted storage. */
 
 import { FormatError } from 'miniseal-protocol/errors'
+import { decodeJsonObject } from 'miniseal-protocol/json'
 import { decodeBase64Url, encodeAscii, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { Answer } from './answer.ts'
 import { revalidatedAnswer } from './answer.ts'
 import type { Environment } from './environment.ts'
-import { jsonObject, parseJson } from './json.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import { withField } from './prepared-request.ts'
 import type { Session } from './session.ts'
@@ -197,7 +197,7 @@ export class PersistentCache {
     const primitives = await environment.loadPrimitives()
     const key = await this.encryptionKey(session)
     const plaintext = primitives.secretboxOpen(decodeBase64Url(box), decodeBase64Url(nonce), key)
-    const { user, entries } = jsonObject(parseJson(plaintext ?? new Uint8Array(0)))
+    const { user, entries } = decodeJsonObject(plaintext ?? new Uint8Array(0))
     if (user !== session.info.user || !Array.isArray(entries)) throw new FormatError('cache of another user')
     return new Map(entries.map(entryOf))
   }

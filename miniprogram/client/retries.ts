@@ -2,7 +2,7 @@
 
 import { startDelay } from './clock.ts'
 import type { Environment } from './environment.ts'
-import type { ChannelErrorCode } from './error-texts.ts'
+import type { ChannelErrorCode } from './errors.ts'
 import { ChannelError } from './errors.ts'
 
 /** Failures that are worth a retry when nothing was sent. */
@@ -98,27 +98,24 @@ async function jitter({ random }: Environment, failure: ChannelError): Promise<n
   }
 }
 
-/** Recovers from `error`; false when it cannot. */
-export type RecoveryStep = (error: ChannelError) => boolean | Promise<boolean>
+/** Recovery before the next attempt, by the code of the failure. */
+export type RecoverySteps = Partial<Record<ChannelErrorCode, (error: ChannelError) => unknown>>
 
 /**
- * Runs `attempt`, and again after each successful recovery step. Each step runs at most once.
+ * Runs `attempt`, and again after a recovery step. Each step runs at most once.
  *
  * @throws the error of the last attempt, or of a step
  */
-export async function withRecovery<T>(
-  attempt: () => Promise<T>,
-  steps: ReadonlyMap<ChannelErrorCode, RecoveryStep>,
-): Promise<T> {
-  const unused = new Map(steps)
+export async function withRecovery<T>(attempt: () => Promise<T>, steps: RecoverySteps): Promise<T> {
+  const unused = { ...steps }
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
-      if (!(error instanceof ChannelError)) throw error
-      const step = unused.get(error.code)
-      unused.delete(error.code)
-      if (step === undefined || !(await step(error))) throw error
+      const step = error instanceof ChannelError ? unused[error.code] : undefined
+      if (!(error instanceof ChannelError) || step === undefined) throw error
+      delete unused[error.code]
+      await step(error)
     }
   }
 }

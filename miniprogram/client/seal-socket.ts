@@ -1,11 +1,11 @@
 /** A socket of a session: sends frames, matches answers by request nonce, passes events on. */
 import type { EventFrame, Frame } from 'miniseal-protocol/frames/frame'
 import { parseFrame } from 'miniseal-protocol/frames/frame'
+import { decodeJsonObject, stringMember } from 'miniseal-protocol/json'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { withDeadline } from './clock.ts'
 import type { Environment } from './environment.ts'
 import { ChannelError } from './errors.ts'
-import { parseJsonObject, stringMember } from './json.ts'
 import { clearAnswerError } from './problem.ts'
 import type { FrameSocket } from './session.ts'
 import type { Socket } from './transports/transport.ts'
@@ -122,7 +122,7 @@ export class SealSocket implements FrameSocket {
       headers: { 'content-type': 'application/problem+json' },
       body,
     })
-    const key = stringMember(parseJsonObject(body), 'request_nonce') ?? ''
+    const key = stringMember(decodeJsonObject(body), 'request_nonce') ?? ''
     const pending = this.pending.get(key)
     if (pending === undefined) this.rejectAll(error)
     this.pending.delete(key)

@@ -1,7 +1,13 @@
 /** The user's sessions and devices, as `GET /sessions` and `GET /devices` list them. */
 import { FormatError } from 'miniseal-protocol/errors'
+import {
+  decodeJsonObject,
+  jsonObject,
+  requiredNumber,
+  requiredString,
+  stringMember,
+} from 'miniseal-protocol/json'
 import { parseOrThrow } from './errors.ts'
-import { jsonObject, parseJsonObject, requiredNumber, requiredString, stringMember } from './json.ts'
 
 export interface SessionSummary {
   /** base64url. */
@@ -22,7 +28,7 @@ export interface SessionSummary {
 /** Parses the verified answer. @throws ChannelError `unexpected_answer` */
 export function parseSessionList(content: Uint8Array): readonly SessionSummary[] {
   return parseOrThrow(() => {
-    const { sessions } = parseJsonObject(content)
+    const { sessions } = decodeJsonObject(content)
     if (!Array.isArray(sessions)) throw new FormatError('not a list of sessions')
     return sessions.map(parseSummary)
   })
@@ -59,7 +65,7 @@ export interface DeviceSummary {
 /** Parses the verified answer. @throws ChannelError `unexpected_answer` */
 export function parseDeviceList(content: Uint8Array): readonly DeviceSummary[] {
   return parseOrThrow(() => {
-    const { devices } = parseJsonObject(content)
+    const { devices } = decodeJsonObject(content)
     if (!Array.isArray(devices)) throw new FormatError('not a list of devices')
     return devices.map((value) => {
       const device = jsonObject(value)

@@ -2,11 +2,11 @@
 import { FormatError } from 'miniseal-protocol/errors'
 import type { Frame } from 'miniseal-protocol/frames/frame'
 import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
+import { decodeJsonObject, jsonObject, requiredNumber, requiredString } from 'miniseal-protocol/json'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { decodeBase64Url } from 'miniseal-protocol/text'
 import type { DeviceKey } from './device-key.ts'
 import { parseOrThrow } from './errors.ts'
-import { jsonObject, parseJsonObject, requiredNumber, requiredString } from './json.ts'
 
 /** The public properties of a session. */
 export interface SessionInfo {
@@ -51,6 +51,8 @@ export class Session {
   readonly device: DeviceKey
   /** `undefined` while frames are sent over HTTP. */
   socket: FrameSocket | undefined
+  /** The renewal of the token in progress. */
+  renewal: Promise<void> | undefined
   private accessToken = ''
   private renewAt = 0
 
@@ -87,7 +89,7 @@ export class Session {
  */
 export function parseLoginAnswer(content: Uint8Array, device: DeviceKey): LoginAnswer {
   return parseOrThrow(() => {
-    const body = parseJsonObject(content)
+    const body = decodeJsonObject(content)
     const session = jsonObject(body.session)
     const enrolled = jsonObject(body.device)
     const id = requiredString(session, 'id')
@@ -105,7 +107,7 @@ export function parseLoginAnswer(content: Uint8Array, device: DeviceKey): LoginA
 
 /** Parses the verified answer to a token renewal. @throws ChannelError `unexpected_answer` */
 export function parseTokenAnswer(content: Uint8Array): AccessToken {
-  return parseOrThrow(() => accessToken(parseJsonObject(content)))
+  return parseOrThrow(() => accessToken(decodeJsonObject(content)))
 }
 
 function accessToken(body: Record<string, unknown>): AccessToken {

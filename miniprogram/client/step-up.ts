@@ -1,10 +1,12 @@
 /** Step-up authentication: the user confirms one request, by its summary and by WeChat's SOTER biometrics. */
+
+import { stringMember } from 'miniseal-protocol/json'
 import { summaryFault } from 'miniseal-protocol/summary'
 import { encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
-import type { ChannelErrorCode } from './error-texts.ts'
+import type { ChannelErrorCode } from './errors.ts'
 import { ChannelError } from './errors.ts'
-import { stringMember } from './json.ts'
 import type { SoterMode, WeChat, WeChatFailure } from './wx.ts'
+import { promised } from './wx.ts'
 
 /** From the signed refusal `step_up_required`. */
 export interface ConfirmationRequest {
@@ -76,62 +78,56 @@ const failures: Readonly<Record<number, ChannelErrorCode>> = {
 
 /** WeChat's SOTER, with every mode that is supported and enrolled. */
 export function wxSoter(wx: WeChat | undefined): Soter {
-  return async (challenge, summary, platform) => {
+  return async (challenge, authContent, platform) => {
     const supported = await supportedModes(wx)
     if (supported.length === 0) throw new ChannelError('soter_unsupported', 'SOTER is not supported')
     const enrolled = await Promise.all(supported.map((mode) => isEnrolled(wx, mode)))
-    const usable = supported.filter((_, index) => enrolled[index])
-    if (usable.length === 0) throw new ChannelError('soter_not_enrolled', 'no biometrics enrolled')
-    return new Promise((resolve, reject) => {
-      wx?.startSoterAuthentication?.({
-        requestAuthModes: usable,
-        challenge,
-        authContent: summary,
-        success: resolve,
-        fail: (failure) => reject(soterError(failure, platform)),
-      })
-    })
+    const requestAuthModes = supported.filter((_, index) => enrolled[index])
+    if (requestAuthModes.length === 0) throw new ChannelError('soter_not_enrolled', 'no biometrics enrolled')
+    const options = { requestAuthModes, challenge, authContent }
+    return promised<SoterResult>((callbacks) =>
+      wx?.startSoterAuthentication?.({ ...options, ...callbacks }),
+    ).catch((failure: WeChatFailure) => throwSoterError(failure, platform))
   }
 }
 
 /** `wx.showModal`. Without it, the biometric prompt alone confirms. */
 export function wxConfirmDialog(wx: WeChat | undefined): ConfirmDialog {
-  return (summary) =>
-    new Promise((resolve) => {
-      if (wx?.showModal === undefined) return resolve(true)
-      wx.showModal({
-        title: '请确认',
-        content: summary,
-        success: ({ confirm }) => resolve(confirm),
-        fail: () => resolve(false),
-      })
-    })
+  return async (content) => {
+    if (wx?.showModal === undefined) return true
+    const options = { title: '请确认', content }
+    return promised<{ confirm: boolean }>((callbacks) => wx.showModal?.({ ...options, ...callbacks })).then(
+      ({ confirm }) => confirm,
+      () => false,
+    )
+  }
 }
 
-function supportedModes(wx: WeChat | undefined): Promise<readonly SoterMode[]> {
-  return new Promise((resolve) => {
-    const success = ({ supportMode }: { readonly supportMode: readonly string[] }): void =>
-      resolve(modes.filter((mode) => supportMode.includes(mode)))
-    const fail = (): void => resolve([])
-    if (wx?.checkIsSupportSoterAuthentication === undefined) fail()
-    else wx.checkIsSupportSoterAuthentication({ success, fail })
-  })
+async function supportedModes(wx: WeChat | undefined): Promise<readonly SoterMode[]> {
+  if (wx?.checkIsSupportSoterAuthentication === undefined) return []
+  return promised<{ supportMode: readonly string[] }>((callbacks) =>
+    wx.checkIsSupportSoterAuthentication?.(callbacks),
+  ).then(
+    ({ supportMode }) => modes.filter((mode) => supportMode.includes(mode)),
+    () => [],
+  )
 }
 
-function isEnrolled(wx: WeChat | undefined, checkAuthMode: SoterMode): Promise<boolean> {
-  return new Promise((resolve) => {
-    const success = (result: { readonly isEnrolled: boolean }): void => resolve(result.isEnrolled)
-    const fail = (): void => resolve(false)
-    if (wx?.checkIsSoterEnrolledInDevice === undefined) fail()
-    else wx.checkIsSoterEnrolledInDevice({ checkAuthMode, success, fail })
-  })
+async function isEnrolled(wx: WeChat | undefined, checkAuthMode: SoterMode): Promise<boolean> {
+  if (wx?.checkIsSoterEnrolledInDevice === undefined) return false
+  return promised<{ isEnrolled: boolean }>((callbacks) =>
+    wx.checkIsSoterEnrolledInDevice?.({ checkAuthMode, ...callbacks }),
+  ).then(
+    (result) => result.isEnrolled,
+    () => false,
+  )
 }
 
 /** Maps WeChat's error codes. After too many attempts, Android reports 90010 and iOS 90009. */
-function soterError(failure: WeChatFailure, platform: string): ChannelError {
+function throwSoterError(failure: WeChatFailure, platform: string): never {
   const errCode = failure.errCode ?? 0
   const code = errCode === 90_009 && platform === 'ios' ? 'soter_frozen' : failures[errCode]
-  return new ChannelError(code ?? 'soter_failed', `SOTER failed: ${errCode}`, { cause: failure })
+  throw new ChannelError(code ?? 'soter_failed', `SOTER failed: ${errCode}`, { cause: failure })
 }
 
 /** The result of `wx.startSoterAuthentication`. */

@@ -7,7 +7,7 @@ export interface WeChatFailure {
   readonly errCode?: number
 }
 
-interface Callbacks<Result> {
+export interface Callbacks<Result> {
   readonly success: (result: Result) => void
   readonly fail: (failure: WeChatFailure) => void
 }
@@ -117,15 +117,9 @@ export function findWeChat(): WeChat | undefined {
   return typeof wx === 'object' && wx !== null ? wx : undefined
 }
 
-/**
- * A login code, valid for 5 minutes and one use.
- * @throws ChannelError `login_failed`
- */
-export function wxLogin(weChat: WeChat): Promise<string> {
-  return new Promise((resolve, reject) => {
-    weChat.login({
-      success: ({ code }) => resolve(code),
-      fail: (cause) => reject(new ChannelError('login_failed', 'wx.login failed', { cause })),
-    })
+/** The result of a call of `wx` with callbacks. Rejects with the {@link WeChatFailure}. */
+export function promised<Result>(call: (callbacks: Callbacks<Result>) => unknown): Promise<Result> {
+  return new Promise((success, fail) => {
+    call({ success, fail })
   })
 }

@@ -4,11 +4,9 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Context } from 'hono'
-import { Hono } from 'hono'
-import type { Language } from '../messages/language.ts'
-import { languageOf } from '../messages/language.ts'
+import { type Context, Hono } from 'hono'
 import { packageRoot } from '../package-root.ts'
+import { type Language, languageOf } from '../problems/catalogue.ts'
 import { auditApi } from './api/api.ts'
 import type { AuditParts } from './api/context.ts'
 

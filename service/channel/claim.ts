@@ -1,41 +1,40 @@
-/** Claim: from an authorized request to a command. Limits first, then one durable commit before anything happens. */
+/** Claim: turns an authorized request into a command. Applies the limits, then commits the claims before any effect. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
-import type { RequestSignature, SignatureWindow } from 'miniseal-protocol/http-signatures/signed-request'
-import type { Caller } from '../gateway/backend.ts'
+import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Work } from '../limits/concurrency.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { CommitResult, Write, WriteOf } from '../store/store.ts'
 import type { IntentResult } from '../tlog/commit-entries.ts'
-import type { AuthorizedRequest } from './authorize.ts'
 import type { ExchangeContext } from './context.ts'
 import { idempotencyClaim, mayHaveEffect } from './idempotency.ts'
-import { replayed } from './replay-guard.ts'
 import { intentEntry, type RequestContext } from './request-context.ts'
-import type { Routing } from './routes/table.ts'
-import { keyRevoked } from './verify.ts'
+import type { Routing } from './routes/route.ts'
+import { type AuthorizedRequest, keyRevoked } from './verify.ts'
 
 const claimed: unique symbol = Symbol('claimed')
 
-/** Made only by {@link claimRequest}: verified and authorized, its nonce durably used, its session active. */
+/** A request to execute: verified, authorized, its nonce claimed, its session active. Created by {@link claimRequest}. */
 export interface Command extends Routing {
   readonly [claimed]: true
   readonly message: RequestMessage
   readonly caller: Caller
-  /** Absent for safe requests, and where the key cannot be parsed. `isNew`: this request made the claim. */
+  /** `undefined` for safe requests and for a malformed key. `isNew`: this request claimed the key. */
   readonly idempotency: { readonly claim: WriteOf<'claim-idempotency'>; readonly isNew: boolean } | undefined
-  /** The id of the durable intent of a request that may have an effect; its final log entry settles the intent. */
+  /** The id of the intent of an unsafe request. The final log entry of the request replaces the intent. */
   readonly intent: Uint8Array | undefined
-  /** What the session requires of every request that may have an effect. */
+  /** The authentication that the session requires of every unsafe request. */
   readonly requiredAcr: 'soter' | null
 }
 
 /**
- * Uses up the nonce, durably and in one transaction with "the session is active" and, for an unsafe request, with the
- * claim of its Idempotency-Key and its intent. Nothing has happened before; nothing happens unless this returns.
+ * In one durable transaction, claims the nonce, checks that the session is active and, for an unsafe request, claims the
+ * Idempotency-Key and records the intent. The request has no effect before this returns.
  *
- * Copies of a request count for no limit of their user or device.
+ * Copies of a request do not count for the limits of their user or device.
  *
  * @throws Refusal `rate_limited` at step `limits`; `replayed` or `session_ended`; `unavailable` when the store or the
  *   audit log fails, or the disk is nearly full.
@@ -46,7 +45,7 @@ export async function claimRequest(
   requestContext: RequestContext,
 ): Promise<Command> {
   const { opened, signature, evidence, message, subject, route, policy } = request
-  const leave = await atStepAsync('claim', () => context.replayGuard.enter(signature))
+  const endClaim = await atStepAsync('claim', () => beginClaim(context, signature))
   try {
     await applyLimits(context, request, requestContext)
     const claim = idempotencyClaim(context, request)
@@ -66,15 +65,43 @@ export async function claimRequest(
     const { requiredAcr } = opened.session
     return { [claimed]: true, message, route, policy, caller, idempotency, intent, requiredAcr }
   } finally {
-    leave()
+    endClaim()
   }
 }
 
-/** Whether the request makes the service store something: the quota and the disk reserve apply to it. */
+/**
+ * Refuses a copy of a request before it counts for any limit. The durable claim of the nonce decides.
+ *
+ * @returns call it once the claim is committed or refused
+ * @throws ProblemError `replayed` for a nonce that is stored, or being claimed in this process; StoreUnavailable
+ */
+async function beginClaim(
+  { store, claimingNonces }: ExchangeContext,
+  { keyid, nonce }: RequestSignature,
+): Promise<() => void> {
+  const name = `${keyid} ${encodeBase64Url(nonce)}`
+  if (claimingNonces.has(name)) throw replayed()
+  claimingNonces.add(name)
+  const end = (): void => void claimingNonces.delete(name)
+  try {
+    if (await store.hasNonce(keyid, nonce)) throw replayed()
+    return end
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+export function replayed(): ProblemError {
+  return new ProblemError('replayed', 'the request was received before')
+}
+
+/** Whether the service stores data for the request, so that the quota and the disk reserve apply. */
 export function usesStorage({ message, policy }: Pick<Command, 'message' | 'policy'>): boolean {
   return mayHaveEffect(message) && policy.budget !== 'outcomes'
 }
 
+/** Counts the request, and stores the rate limit fields and the release of its share in `requestContext`. */
 async function applyLimits(
   context: ExchangeContext,
   request: AuthorizedRequest,
@@ -93,7 +120,7 @@ async function applyLimits(
   requestContext.release = atStep('limits', () => limits.acquireShare(workOf(context, request)))
 }
 
-/** Requests about outcomes have separate shares, so that they get through while the requests in question hang. */
+/** Requests about outcomes have separate shares, so that they are served while other requests hang. */
 function workOf({ backend }: ExchangeContext, { message, subject, policy }: AuthorizedRequest): Work {
   const { user, device } = subject
   const bytes = message.content.length
@@ -104,23 +131,22 @@ function workOf({ backend }: ExchangeContext, { message, subject, policy }: Auth
   return { user, device, route, bytes }
 }
 
-/** A nonce is kept until its signature is outside the window, and for at least 240 s. */
-function nonceExpiry({ created }: RequestSignature, now: number, window: SignatureWindow): number {
-  return Math.max(created + window.past, now + 240) + 1
-}
-
-/** @param scope by default the key, so that a signed request cannot move to another session */
+/**
+ * The claim of a nonce: until its signature is outside the window, and for at least 240 s.
+ *
+ * @param scope by default the key, so that a signed request cannot move to another session
+ */
 export function nonceClaim(
   { now, settings }: ExchangeContext,
   signature: RequestSignature,
   scope = signature.keyid,
 ): WriteOf<'claim-nonce'> {
-  const expiresAt = nonceExpiry(signature, now(), settings.window)
+  const expiresAt = Math.max(signature.created + settings.window.past, now() + 240) + 1
   return { kind: 'claim-nonce', scope, nonce: signature.nonce, expiresAt }
 }
 
 interface Claims {
-  /** False when the Idempotency-Key was used before; the nonce is used up all the same. */
+  /** False when the Idempotency-Key was claimed before. The nonce is claimed in either case. */
   readonly isNew: boolean
   readonly intent: Uint8Array | undefined
 }
@@ -142,6 +168,7 @@ async function commitClaims(
     if (mayLogSubject) await context.appender.ensureSubjectKey(opened.session.user)
     return await context.store.commit(writes)
   }
+  // A used Idempotency-Key refuses the whole transaction: the second one claims the nonce without it.
   let result = await commit(claim === undefined ? needed : [...needed, claim])
   const isNew = result.kind === 'committed'
   if (result.kind === 'refused' && result.write === claim) result = await commit(needed)
@@ -151,8 +178,8 @@ async function commitClaims(
 }
 
 /**
- * Whether a subject key may be created. For an ended session, which is refused in any case, none is created: its user may
- * have been erased. The cached session is not enough evidence, unless the key exists already.
+ * Whether a subject key may be created. For an ended session, which is refused later, none is created: its user may
+ * have been erased. The cached session is sufficient evidence only if the key exists already.
  */
 async function canLogSubject(
   { appender, sessions }: ExchangeContext,

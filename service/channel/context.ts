@@ -1,4 +1,4 @@
-/** The dependencies of an exchange, and what it reports while it runs and when it ends. */
+/** The dependencies of an exchange, and its reports for logs, metrics and traces. */
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import type { Outbox } from '../events/outbox.ts'
 import type { SocketEffects } from '../events/subscriptions.ts'
@@ -16,7 +16,6 @@ import type { Appender } from '../tlog/appender.ts'
 import type { EntryGate } from '../tlog/log-health.ts'
 import type { Receipts } from '../tlog/receipts.ts'
 import type { WechatClient } from '../wechat/client.ts'
-import type { ReplayGuard } from './replay-guard.ts'
 
 export interface ExchangeContext {
   readonly primitives: Primitives
@@ -32,37 +31,38 @@ export interface ExchangeContext {
   readonly backend: Backend
   readonly limits: Limits
   readonly disk: DiskGuard
-  readonly replayGuard: ReplayGuard
+  /** The nonces that are being claimed in this process. */
+  readonly claimingNonces: Set<string>
   readonly outbox: Outbox
-  /** The turn of this frame on its socket; absent over HTTP. */
+  /** The effects of this frame on its socket; absent over HTTP. */
   readonly socket?: SocketEffects
   /** Development only: `signature_invalid` carries a digest of the signature base. */
   readonly returnsSignatureBase: boolean
   readonly log: EntryGate
   readonly appender: Appender
   readonly receipts: Receipts
-  /** Devices in use of one user. */
+  /** Maximum number of devices in use per user. */
   readonly maxDevices: number
-  /** Absent: WeChat is not asked for risk ranks. */
+  /** Absent: logins do not request a risk rank from WeChat. */
   readonly riskPolicy: RiskPolicy | undefined
   /** UNIX seconds. */
   readonly now: () => number
-  /** Bytes of the system's generator. */
+  /** Bytes of the operating system's generator. */
   readonly random: (length: number) => Uint8Array
   readonly record: (record: ExchangeRecord) => void
   readonly trace: ExchangeTrace
 }
 
-/** `blocked`: WeChat itself refused to identify the user. */
+/** `blocked`: WeChat refused to identify the user. */
 export type ObservedRisk = LoginRisk | 'blocked'
 
-/** What the service's log, metrics and traces learn of an exchange. An allow-list: no content, token, key or user. */
+/** The record of an exchange for logs, metrics and traces. An allow-list: no content, token, key or user. */
 export interface ExchangeRecord {
   readonly requestId: string
-  /** The address group of the sender: samples the refusals that are logged, and is itself never logged. */
+  /** The address group of the sender: samples the refusals that are logged, and is never logged. */
   readonly source: string
   readonly kind: 'login' | 'request' | 'clear' | 'push'
-  /** Of the inner request, once it was parsed. Attacker-controlled: capital letters. */
+  /** Of the inner request, if it was parsed. Attacker-controlled: capital letters. */
   readonly method?: string
   readonly status: number
   readonly code?: string
@@ -70,7 +70,7 @@ export interface ExchangeRecord {
   readonly durationMs: number
   /** Absent where no frame was read. */
   readonly stages?: readonly StageTime[]
-  /** Of a login, once it is known. */
+  /** Of a login that received a rank. */
   readonly risk?: ObservedRisk
   /** The cause of `internal` and `unavailable`. */
   readonly error?: unknown
@@ -79,10 +79,10 @@ export interface ExchangeRecord {
 /** The stages of an exchange, in order; a login replaces `authorize` to `finalize`. */
 export type Stage = 'open' | 'verify' | 'login' | 'authorize' | 'claim' | 'execute' | 'finalize' | 'seal'
 
-/** Observes a running exchange. Its methods never throw by themselves. */
+/** Observes a running exchange. Throws only what `exchange` throws. */
 export interface ExchangeTrace {
   run<T>(exchange: () => Promise<T>): Promise<T>
-  /** A stage begins, and the previous one ends. */
+  /** Ends the previous stage and begins this one. */
   begin(stage: Stage): void
 }
 

@@ -2,24 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import { encodeUtf8 } from 'miniseal-protocol/text'
 import type { Sender } from '../limits/client-address.ts'
-import type { Problem } from '../problems/document.ts'
-import { clearProblem } from '../problems/document.ts'
+import { clearProblem, type Problem } from '../problems/document.ts'
 import { atStep, atStepAsync, type Refusal, refusalAt } from '../problems/problem-error.ts'
-import { authorizeRequest } from './authorize.ts'
 import { claimRequest } from './claim.ts'
-import type { ExchangeContext, ExchangeRecord } from './context.ts'
-import { StageClock } from './context.ts'
+import { type ExchangeContext, type ExchangeRecord, StageClock } from './context.ts'
 import { execute } from './execute.ts'
-import type { Answer } from './finalize.ts'
 import { finalize, logRefusal, problemContext, refuse, withFields } from './finalize.ts'
 import { logIn } from './login.ts'
-import type { OpenedFrame } from './open.ts'
-import { openFrame } from './open.ts'
-import type { RequestContext } from './request-context.ts'
-import { subjectOf } from './request-context.ts'
+import { type OpenedFrame, openFrame } from './open.ts'
+import { type Answer, type RequestContext, subjectOf } from './request-context.ts'
 import { routingOf } from './routes/table.ts'
 import { sealAnswer } from './seal.ts'
-import { assertAcceptable, readRequest, verifyRequest } from './verify.ts'
+import { assertAcceptable, authorizeRequest, readRequest, verifyRequest } from './verify.ts'
 
 /** A sealed frame; or a problem in the clear, where there is no key to seal with. */
 export type ExchangeAnswer =
@@ -42,9 +36,9 @@ async function runStages(
 ): Promise<ExchangeAnswer> {
   const requestContext: RequestContext = { requestId: randomUUID(), sender, startedAt: performance.now() }
   const clock = new StageClock(context.trace)
-  let leave = (): void => {}
+  let releaseFrame = (): void => {}
   try {
-    leave = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
+    releaseFrame = await atStepAsync('limits', () => context.limits.admitFrame(sender.source, kindOf(bytes)))
     clock.begin('open')
     const opened = await openFrame(context, bytes, sender.source)
     const answer = await answerFrame(context, opened, requestContext, clock)
@@ -60,11 +54,11 @@ async function runStages(
     return { kind: 'clear', problem }
   } finally {
     requestContext.release?.()
-    leave()
+    releaseFrame()
   }
 }
 
-/** The stages between opening and sealing; the refusal of any of them is an answer. */
+/** The stages between opening and sealing. A refusal of any of them becomes an answer. */
 async function answerFrame(
   context: ExchangeContext,
   opened: OpenedFrame,
@@ -100,7 +94,7 @@ async function answerFrame(
   }
 }
 
-/** A refusal that cannot be sealed; it is logged like every other. */
+/** A refusal that cannot be sealed. It is logged like any other. */
 export async function answerInClear(
   context: ExchangeContext,
   refusal: Refusal,

@@ -1,4 +1,4 @@
-/** Execute: from a command to an outcome. Own routes decide and write nothing; other requests go to the backend. */
+/** Execute: from a command to an outcome. Own routes return their writes; other requests go to the backend. */
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
@@ -8,10 +8,8 @@ import { StoreUnavailable, type Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect, readIdempotencyKey, replayStoredResponse } from './idempotency.ts'
-import type { RouteResult } from './routes/route.ts'
-import { notFound } from './routes/route.ts'
-import type { ConfirmedCaller } from './step-up.ts'
-import { assertRequiredAcr, challengeFor, confirmCaller } from './step-up.ts'
+import { notFound, type RouteResult } from './routes/route.ts'
+import { assertRequiredAcr, type ConfirmedCaller, challengeFor, confirmCaller } from './step-up.ts'
 
 /** The outcome of a command. Its writes and its log entry are committed before the answer leaves. */
 export type Outcome = Answered | Replayed | Failed
@@ -34,8 +32,8 @@ export interface Failed {
   readonly kind: 'failed'
   readonly refusal: Refusal
   /**
-   * What becomes of the Idempotency-Key: `settle` stores this refusal, the others are as in `KeyResolution`. Absent where
-   * there is no claim, or the claim is another request's.
+   * The resolution of the Idempotency-Key: `settle` stores this refusal, the others are as in `KeyResolution`. Absent
+   * without a claim, and where the claim belongs to another request.
    */
   readonly key?: 'settle' | 'unknown' | 'release' | 'abandon' | undefined
   /** Committed before the refusal leaves. */
@@ -50,7 +48,7 @@ export async function execute(context: ExchangeContext, command: Command): Promi
     const reply = await findStoredReply(context, command)
     if (reply !== undefined) return { kind: 'replayed', reply }
   } catch (error) {
-    // The claim, if there is one, is another request's.
+    // The claim, if there is one, belongs to another request.
     return { kind: 'failed', refusal: refusalAt('idempotency', error), writes: [], isUnknown: false }
   }
   try {
@@ -85,7 +83,7 @@ async function handle(
   try {
     return await route.run(context, message, caller)
   } catch (error) {
-    // Own handlers only read: after a failure of the database nothing has happened.
+    // Own handlers only read: a failure of the database leaves no effect.
     throw error instanceof StoreUnavailable ? toProblem(error).with({ effect: 'none' }) : error
   }
 }
@@ -93,8 +91,8 @@ async function handle(
 /**
  * The outcome of a command whose handler failed, or whose answer could not be stored.
  *
- * If even this cannot be committed, claim and intent stay open, and the recovery job logs the outcome as unknown: there is
- * never a second effect.
+ * If this cannot be committed either, claim and intent stay open, and the recovery job logs the outcome as unknown. There
+ * is no second effect.
  */
 export function failureOf(context: ExchangeContext, command: Command, error: unknown): Failed {
   const { idempotency, message } = command
@@ -122,7 +120,7 @@ export function failureOf(context: ExchangeContext, command: Command, error: unk
   return { kind: 'failed', refusal: refusal.with({ outcome: 'unknown' }), key, writes: [], isUnknown: true }
 }
 
-/** A handler may have made the refusal without {@link stepUpRequired}: nobody confirms a summary that cannot be shown. */
+/** A handler may have made the refusal without {@link stepUpRequired}, which checks the summary. */
 function showable(refusal: Refusal, message: RequestMessage): Refusal {
   if (refusal.code !== 'step_up_required') return refusal
   return stepUpRequired(refusal.members.summary ?? plainSummary(message)).with({ step: 'handler' })

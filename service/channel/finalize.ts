@@ -1,31 +1,18 @@
-/** Finalize: from an outcome to an answer that may leave. Writes, settled key and log entry are one commit. */
-import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+/** Finalize: from an outcome to an answer that may be sent. Writes, settled key and log entry are one commit. */
+import type { Field, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { problemField } from 'miniseal-protocol/http-signatures/signed-response'
 import { encodeUtf8 } from 'miniseal-protocol/text'
-import type { ProblemContext } from '../problems/document.ts'
-import { writeProblem } from '../problems/document.ts'
+import { type ProblemContext, writeProblem } from '../problems/document.ts'
 import { ProblemError, type Refusal, refusalAt, toProblem } from '../problems/problem-error.ts'
 import { StoreUnavailable, type Write } from '../store/store.ts'
 import { sessionEndEntries } from '../tlog/lifecycle-entries.ts'
-import type { Command } from './claim.ts'
-import { usesStorage } from './claim.ts'
+import { type Command, usesStorage } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Failed, Outcome } from './execute.ts'
-import { failureOf } from './execute.ts'
+import { type Failed, failureOf, type Outcome } from './execute.ts'
 import { inProgress, type KeyResolution, resolveClaim } from './idempotency.ts'
-import type { Ending, RequestContext } from './request-context.ts'
-import { refusalEntry, requestEntry } from './request-context.ts'
+import { type Answer, type Ending, entryOf, type RequestContext } from './request-context.ts'
 
-export interface Answer {
-  readonly reply: ResponseMessage
-  /** Absent when the plaintext was not a request. */
-  readonly request: RequestMessage | undefined
-  readonly refusal?: Refusal | undefined
-  /** The leaf hash of the exchange's log entry; absent where there is none. */
-  readonly receipt?: Uint8Array | undefined
-}
-
-/** Commits an outcome. An answer that cannot be logged does not leave: it is replaced by a refusal. */
+/** Commits an outcome. An answer that cannot be logged is replaced by a refusal. */
 export async function finalize(
   context: ExchangeContext,
   command: Command,
@@ -82,7 +69,7 @@ async function finalizeAnswer(
   try {
     const result = await context.appender.commit({
       writes: [...writes, ...resolutionOf(context, command, storedReply(command, 'done', reply))],
-      leaves: [requestEntry(context, requestContext, { reply }), ...ended],
+      leaves: [entryOf(context, requestContext, 'request', { reply }), ...ended],
       intent: command.intent,
       isOutcome: true,
     })
@@ -114,14 +101,14 @@ async function finalizeReplay(
 
 /** Why a commit was refused: one of the handler's own writes, or the settlement of the key. */
 function refusalOfWrite(write: Write, own: readonly Write[]): ProblemError {
-  // A key that is to be cancelled was claimed after the handler looked.
+  // The key to cancel was claimed after the handler read its state.
   if (write.kind === 'claim-idempotency') return inProgress()
   return own.includes(write)
     ? new ProblemError('not_found', 'the object of the request no longer exists')
     : new ProblemError('internal', 'the answer could not be stored')
 }
 
-/** A refusal stands even if it cannot be logged. But `none` and a challenge leave only after they were committed. */
+/** A refusal is sent even if it cannot be logged; `none` and a challenge are sent only after their commit. */
 async function finalizeFailure(
   context: ExchangeContext,
   command: Command,
@@ -136,7 +123,7 @@ async function finalizeFailure(
   try {
     const ending = { reply: answer.reply, refusal, isUnknown }
     const receipt = await appendRequestEntry(context, command, requestContext, ending, writes)
-    // The writes were refused: another request holds the key now.
+    // The writes were refused: another request has claimed the key.
     if (receipt === undefined && isPromise && command.idempotency !== undefined)
       return refusalAnswer(context, inProgress(), requestContext)
     return { ...answer, receipt }
@@ -166,7 +153,7 @@ function resolutionOf(
   return [resolveClaim(context, idempotency.claim, resolution)]
 }
 
-/** @returns the receipt; `undefined` when the writes were refused, since another request has settled the key. @throws StoreUnavailable */
+/** @returns the receipt; `undefined` when the writes were refused, because another request has settled the key. @throws StoreUnavailable */
 async function appendRequestEntry(
   context: ExchangeContext,
   { intent }: Command,
@@ -174,7 +161,7 @@ async function appendRequestEntry(
   ending: Ending,
   writes: readonly Write[],
 ): Promise<Uint8Array | undefined> {
-  const leaves = [requestEntry(context, requestContext, ending)]
+  const leaves = [entryOf(context, requestContext, 'request', ending)]
   const result = await context.appender.commit({ writes, leaves, intent, isOutcome: true })
   return result.kind === 'committed' ? result.receipt : undefined
 }
@@ -202,13 +189,13 @@ export async function logRefusal(
     return undefined
   }
   return await context.appender.refuse(
-    refusalEntry(context, requestContext, { reply, refusal }),
+    entryOf(context, requestContext, 'refused', { reply, refusal }),
     refusal.code,
     requestContext.sender.source,
   )
 }
 
-/** A refusal as an answer, marked as the service's own by the signed field `miniseal-problem`. */
+/** A refusal as an answer. The signed field `miniseal-problem` marks it as the service's own. */
 export function refusalAnswer(
   context: ExchangeContext,
   refusal: Refusal,

@@ -1,9 +1,8 @@
-/** Idempotency: one effect for one key, and the same answer to every repetition (protocol, section 8). */
+/** Idempotency: one effect per key, and the same answer to every repetition (protocol, section 8). */
 import { createHmac } from 'node:crypto'
 import { concatBytes, equalBytes, lengthPrefixed } from 'miniseal-protocol/bytes'
 import { refuseFormat } from 'miniseal-protocol/errors'
-import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
-import { findField } from 'miniseal-protocol/frames/binary-http'
+import { findField, type RequestMessage, type ResponseMessage } from 'miniseal-protocol/frames/binary-http'
 import { isSafeMethod } from 'miniseal-protocol/http-signatures/message-rules'
 import { componentItem, componentValue } from 'miniseal-protocol/http-signatures/signature-base'
 import { requiredComponents } from 'miniseal-protocol/http-signatures/signed-request'
@@ -22,10 +21,10 @@ import type { RoutePolicy } from './routes/route.ts'
 /** Seconds: more than the promised 24 hours, and far more than the window of a signed request. */
 const retention = 90_000
 
-/** Seconds after which no process works on a request any more. */
+/** Seconds after which no process is still working on a request. */
 export const maxWorkDuration = 60
 
-/** A request that may have an effect does not run while it cannot be logged. */
+/** Whether the request may have an effect. Such a request does not run while it cannot be logged. */
 export function mayHaveEffect({ method }: Pick<RequestMessage, 'method'>): boolean {
   return !isSafeMethod(method)
 }
@@ -105,7 +104,7 @@ export function idempotencyClaim(
   try {
     key = readIdempotencyKey(message)
   } catch {
-    // The refusal follows the claim of the nonce, where the order of the checks has it.
+    // Refused after the claim of the nonce, as the order of the checks requires.
     return undefined
   }
   const session = policy.answerScope === 'session' ? [subject.sid] : []
@@ -188,7 +187,7 @@ function readState(context: ExchangeContext, record: IdempotencyRecord | undefin
   }
 }
 
-/** One of all simultaneous repetitions takes over the claim of the interrupted request; for the others it runs. */
+/** Of concurrent repetitions, one takes over the claim of the interrupted request; the others are refused. */
 async function takeOver(
   context: ExchangeContext,
   { user, key, now }: WriteOf<'claim-idempotency'>,
@@ -213,10 +212,10 @@ function cancelled(): Refusal {
 
 // Resolution.
 
-/** What becomes of a claim when its request ends. */
+/** The state of a claim after its request has ended. */
 export type KeyResolution =
   | StoredReply
-  /** The effect cannot be determined, and never will be. */
+  /** The effect cannot be determined. */
   | 'unknown'
   /** Unclaimed again: the request that follows a challenge has the same key. */
   | 'release'

@@ -5,9 +5,11 @@ import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { keyThumbprint } from 'miniseal-protocol/primitives/thumbprint'
-import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
+import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import type { z } from 'zod'
 import { newDeviceEvents } from '../events/outbox.ts'
+import { isPrimeOrderKey } from '../keys/sodium-primitives.ts'
+import { type SecretContext, secretContext } from '../keys/wrapping.ts'
 import { addressOf } from '../limits/client-address.ts'
 import { jsonReply, parseJsonContent } from '../messages/content.ts'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
@@ -16,14 +18,11 @@ import { sessionKeyContext } from '../sessions/session-cache.ts'
 import { tokenLifetime, tokenType } from '../sessions/tokens.ts'
 import type { Write } from '../store/store.ts'
 import type { WechatIdentity } from '../wechat/client.ts'
-import { nonceClaim } from './claim.ts'
+import { nonceClaim, replayed } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Answer } from './finalize.ts'
 import type { OpenedHandshake } from './open.ts'
-import { replayed } from './replay-guard.ts'
-import { deviceEntry, evidenceOf, loginEntry, type RequestContext } from './request-context.ts'
+import { type Answer, deviceEntry, entryOf, evidenceOf, type RequestContext } from './request-context.ts'
 import { loginBody, loginReply } from './routes/sessions.ts'
-import { wrapUserSecret } from './user-secrets.ts'
 import { assertSignedBy, keyRevoked, readSignature } from './verify.ts'
 
 /** Seconds. */
@@ -52,7 +51,7 @@ interface AdmittedLogin {
 }
 
 /**
- * Answers the request of a handshake frame. A code is sent to WeChat at most once, also when the client repeats it.
+ * Answers the request of a handshake frame. A code is sent to WeChat at most once, even if the client repeats the login.
  *
  * @throws Refusal with the code of the first check that fails.
  */
@@ -107,7 +106,7 @@ function readDeviceKey(
   }
   const publicKey = refuseFormat('device_key_refused', () => decodeBase64Url(body.device.x))
   // With a small-order key one signature verifies for every message; for a mixed-order key verifiers disagree.
-  if (publicKey.length !== suite1.keyLength || !context.primitives.isPrimeOrderKey(publicKey)) {
+  if (!isPrimeOrderKey(publicKey)) {
     throw new ProblemError('device_key_refused', 'the device key is not a canonical key of prime order')
   }
   if (keyThumbprint(context.primitives, publicKey) !== signature.keyid) {
@@ -134,8 +133,8 @@ async function claimLogin(context: ExchangeContext, { body, signature }: Verifie
 /**
  * Sends the login code to WeChat.
  *
- * @throws ProblemError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk, and ends
- *   the login: without an openid there is no user.
+ * @throws ProblemError as {@link WechatClient.exchangeCode} does; `login_blocked` (40226) is recorded as a risk and ends
+ *   the login, because there is no openid.
  */
 async function identify(
   { wechat }: ExchangeContext,
@@ -151,9 +150,9 @@ async function identify(
 }
 
 /**
- * Asks WeChat for the user's risk rank and applies the operator's policy. Without a policy WeChat is not asked.
+ * Requests the user's risk rank from WeChat and applies the operator's policy. Without a policy no rank is requested.
  *
- * @returns what the session requires of every request that may have an effect
+ * @returns the `acr` that the session requires for every request that may have an effect
  * @throws ProblemError `login_blocked` when the policy refuses the rank; `wechat_unavailable` when it refuses a missing
  *   rank.
  */
@@ -173,14 +172,14 @@ async function assessRisk(
     case 'step-up':
       return 'soter'
     case 'refuse':
-      // Worth a retry: the user was not ranked.
+      // Retryable: the user was not ranked.
       if (risk === 'unavailable') throw new ProblemError('wechat_unavailable', 'wechat returned no risk rank')
-      // The message does not contain the rank: it would help an attacker to appear harmless.
+      // The message does not contain the rank, which would help an attacker to lower it.
       throw new ProblemError('login_blocked', 'the login is refused as high-risk')
   }
 }
 
-/** Every reason for a missing rank is one case of the policy. */
+/** A missing rank is `unavailable`, whatever the reason. */
 async function riskOf(
   { wechat }: ExchangeContext,
   appid: string,
@@ -242,7 +241,7 @@ async function createSession(
     requiredAcr,
   })
   const leaves = [
-    loginEntry(context, requestContext, reply),
+    entryOf(context, requestContext, 'login', { reply }),
     ...(known === undefined ? [deviceEntry(context, requestContext)] : []),
   ]
   const result = await context.appender.commit({ writes: [...writes, ...events], leaves })
@@ -321,4 +320,34 @@ async function refusalOfWrite(
   const taken = await store.findDevice(device)
   if (taken?.user === user && taken.revokedAt !== null) return keyRevoked()
   return new ProblemError('device_key_refused', 'the device key is enrolled for another user')
+}
+
+// Secrets of a user, wrapped in the user's row.
+
+const columns = { openid: 'users.openid_wrapped', sessionKey: 'users.session_key_wrapped' } as const
+
+type UserSecret = keyof typeof columns
+
+function wrapUserSecret(
+  { wrapper }: ExchangeContext,
+  user: string,
+  secret: UserSecret,
+  identity: WechatIdentity,
+): Uint8Array {
+  return wrapper.wrap(encodeUtf8(identity[secret]), contextOf(user, secret))
+}
+
+/** @throws StoreUnavailable; Error when the secret cannot be unwrapped. */
+export async function readUserSecret(
+  { store, wrapper }: ExchangeContext,
+  user: string,
+  secret: UserSecret,
+): Promise<string> {
+  const record = await store.findUser(user)
+  if (record === undefined) throw new Error('an active session has no user')
+  return decodeUtf8(wrapper.unwrap(record[`${secret}Wrapped`], contextOf(user, secret)))
+}
+
+function contextOf(user: string, secret: UserSecret): SecretContext {
+  return secretContext(columns[secret], [user])
 }

@@ -1,10 +1,8 @@
 /** Open: from bytes to an opened frame. A refusal here is sent in the clear, because there is no key to seal it with. */
 import { wipe } from 'miniseal-protocol/bytes'
-import type { HandshakeRequestFrame, RequestFrame } from 'miniseal-protocol/frames/frame'
-import { parseFrame } from 'miniseal-protocol/frames/frame'
+import { type HandshakeRequestFrame, parseFrame, type RequestFrame } from 'miniseal-protocol/frames/frame'
 import { deriveSession, handshakeHash, openHandshakeRequest } from 'miniseal-protocol/frames/handshake'
-import type { SessionKeys } from 'miniseal-protocol/frames/session-keys'
-import { openRequest } from 'miniseal-protocol/frames/session-keys'
+import { openRequest, type SessionKeys } from 'miniseal-protocol/frames/session-keys'
 import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
 import type { ExchangeContext, ObservedRisk } from './context.ts'
@@ -28,7 +26,7 @@ export interface OpenedHandshake {
   readonly notes: { risk?: ObservedRisk }
 }
 
-/** A request within a session. The session may have ended: its answer can be sealed all the same. */
+/** A request within a session. The session may have ended; its answer can still be sealed. */
 export interface OpenedRequest {
   readonly kind: 'request'
   readonly plaintext: Uint8Array

@@ -1,18 +1,17 @@
-/** What is known of an exchange so far, and the audit log entries that are made of it. */
+/** The state that the stages of an exchange collect, and the entries of the transparency log that record it. */
 import type { Field, RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
 import { encodeBase64Url } from 'miniseal-protocol/text'
-import type { SignatureEvidence } from '../gateway/backend.ts'
 import type { Sender } from '../limits/client-address.ts'
 import type { Refusal } from '../problems/problem-error.ts'
 import type { SessionRecord } from '../store/sessions.ts'
-import type { LogEntryInput, LoggedSubject } from '../tlog/entry.ts'
-import { disclosuresOf } from '../tlog/entry.ts'
+import { disclosuresOf, type LogEntryInput, type LoggedSubject } from '../tlog/entry.ts'
 import type { ExchangeContext } from './context.ts'
 import { mayHaveEffect } from './idempotency.ts'
 import type { RoutePolicy } from './routes/route.ts'
 
-/** Each stage adds what it has proved; the entry of a refusal holds what was known by then. */
+/** Each stage adds what it has verified. The entry of a refusal contains what was verified before it. */
 export interface RequestContext {
   /** A UUID, for log lines and problem documents. */
   readonly requestId: string
@@ -30,6 +29,15 @@ export interface RequestContext {
   rateLimitFields?: readonly Field[]
 }
 
+export interface Answer {
+  readonly reply: ResponseMessage
+  /** Absent when the plaintext was not a request. */
+  readonly request: RequestMessage | undefined
+  readonly refusal?: Refusal | undefined
+  /** The leaf hash of the exchange's log entry; absent where there is none. */
+  readonly receipt?: Uint8Array | undefined
+}
+
 /** How an exchange ended. */
 export interface Ending {
   readonly reply: ResponseMessage
@@ -39,7 +47,7 @@ export interface Ending {
   readonly isReplayed?: boolean
 }
 
-/** The subject that a frame of the session proves. An erased user is not named. */
+/** The subject of a session. Omits an erased user. */
 export function subjectOf({
   user,
   device,
@@ -58,32 +66,6 @@ export function evidenceOf(
   return { keyid, publicKey, base, signature, created }
 }
 
-/** The entry of a claimed request. */
-export function requestEntry(
-  context: ExchangeContext,
-  requestContext: RequestContext,
-  ending: Ending,
-): LogEntryInput {
-  return entryOf(context, requestContext, ending, 'request')
-}
-
-/** The entry of a request that was refused before its claim. */
-export function refusalEntry(
-  context: ExchangeContext,
-  requestContext: RequestContext,
-  ending: Ending,
-): LogEntryInput {
-  return entryOf(context, requestContext, ending, 'refused')
-}
-
-export function loginEntry(
-  context: ExchangeContext,
-  requestContext: RequestContext,
-  reply: ResponseMessage,
-): LogEntryInput {
-  return entryOf(context, requestContext, { reply }, 'login')
-}
-
 /** The entry of a new device key, with the signature that proves it: later signatures are verified with it. */
 export function deviceEntry(
   { appender }: ExchangeContext,
@@ -100,7 +82,7 @@ export function deviceEntry(
   }
 }
 
-/** The intent of a request: what the recovery job logs if the request never ends. */
+/** The intent of a request: the recovery job logs it if the request does not end. */
 export function intentEntry(
   { appender }: ExchangeContext,
   { sender, request, signature, subject, app }: RequestContext,
@@ -115,11 +97,12 @@ export function intentEntry(
   }
 }
 
-function entryOf(
+/** The entry of a request. `refused`: before its claim. */
+export function entryOf(
   { appender }: ExchangeContext,
   requestContext: RequestContext,
-  { reply, refusal, isUnknown, isReplayed }: Ending,
   kind: 'request' | 'refused' | 'login',
+  { reply, refusal, isUnknown, isReplayed }: Ending,
 ): LogEntryInput {
   const { request, policy, app } = requestContext
   const weight = request !== undefined && mayHaveEffect(request) ? 'writes' : 'reads'

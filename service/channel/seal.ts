@@ -9,12 +9,11 @@ import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { encodeBase64 } from 'miniseal-protocol/text'
 import { ProblemError, refusalAt } from '../problems/problem-error.ts'
 import type { ExchangeContext } from './context.ts'
-import type { Answer } from './finalize.ts'
 import { refusalAnswer } from './finalize.ts'
 import type { OpenedFrame } from './open.ts'
-import type { RequestContext } from './request-context.ts'
+import type { Answer, RequestContext } from './request-context.ts'
 
-/** The most that a frame adds to its plaintext, in bytes: head, request nonce, nonce, tag. */
+/** Maximum bytes that a frame adds to its plaintext: head, request nonce, nonce, tag. */
 const frameOverhead = 2 + suite1.keyLength + suite1.boxNonceLength + suite1.boxTagLength
 
 interface SealedAnswer {
@@ -37,14 +36,14 @@ export function sealAnswer(
     return seal(answer)
   } catch (error) {
     const refusal = refusalAt('handler', error)
-    // The request ran, and its stored answer will never fit.
+    // The request ran, and its stored answer does not fit a frame.
     const hasRun = requestContext.policy?.idempotency === 'required' && answer.refusal === undefined
     const answered = hasRun ? refusal.with({ outcome: 'unknown' }) : refusal
     return seal({ ...refusalAnswer(context, answered, requestContext), receipt: answer.receipt })
   }
 }
 
-/** The reply with the field that names its log entry. A backend cannot set it. */
+/** The reply with the field that identifies its log entry. A backend cannot set it. */
 function withReceipt({ reply, receipt }: Answer): ResponseMessage {
   const fields = reply.fields.filter(([name]) => name !== 'miniseal-receipt')
   return {

@@ -2,14 +2,12 @@
 
 import { concatBytes, equalBytes } from 'miniseal-protocol/bytes'
 import { refuseFormat } from 'miniseal-protocol/errors'
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
-import { findField } from 'miniseal-protocol/frames/binary-http'
+import { findField, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isOwnRoute } from 'miniseal-protocol/http-signatures/own-routes'
-import type { Dictionary } from 'miniseal-protocol/http-signatures/structured-fields'
-import { parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
+import { type Dictionary, parseDictionary } from 'miniseal-protocol/http-signatures/structured-fields'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Caller } from '../gateway/backend.ts'
 import { plainSummary, stepUpRequired } from '../gateway/step-up.ts'
 import { atStepAsync, ProblemError, type Refusal } from '../problems/problem-error.ts'
 import type { StepUpRecord } from '../store/step-ups.ts'
@@ -17,7 +15,7 @@ import type { Write } from '../store/store.ts'
 import type { Command } from './claim.ts'
 import type { ExchangeContext } from './context.ts'
 import { digestOfParts, identityParts, keyedDigest, mayHaveEffect } from './idempotency.ts'
-import { readUserSecret } from './user-secrets.ts'
+import { readUserSecret } from './login.ts'
 
 /** Seconds. */
 const challengeLifetime = 180
@@ -29,8 +27,6 @@ const soterResult = z.object({
   cpu_id: z.string().min(1).max(512),
   uid: z.string().min(1).max(512),
 })
-
-type SoterResult = z.infer<typeof soterResult>
 
 /** The caller, confirmed where the request has a confirmation. */
 export interface ConfirmedCaller {
@@ -55,13 +51,17 @@ interface StepUpChallenge {
   readonly refusal: Refusal
 }
 
-/** Adds a new challenge to a `step_up_required`. */
+/** Adds a new challenge to a `step_up_required` refusal. */
 export function challengeFor(
   context: ExchangeContext,
   { message, caller }: Command,
   asked: ProblemError,
 ): StepUpChallenge {
-  const challenge = makeChallenge(context, message)
+  const { primitives, random } = context
+  // H("miniseal/1 step-up" ‖ H(identity of the request) ‖ 32 random bytes)
+  const identity = digestOfParts(primitives, identityParts(message))
+  const label = encodeUtf8('miniseal/1 step-up')
+  const challenge = primitives.sha256(concatBytes(label, identity, random(32)))
   const members = { challenge: encodeBase64Url(challenge), ...asked.members }
   return {
     writes: [
@@ -78,14 +78,7 @@ export function challengeFor(
   }
 }
 
-/** H("miniseal/1 step-up" ‖ H(identity of the request) ‖ 32 random bytes). */
-function makeChallenge(context: ExchangeContext, message: RequestMessage): Uint8Array {
-  const { primitives, random } = context
-  const confirmed = digestOfParts(primitives, identityParts(message))
-  return primitives.sha256(concatBytes(encodeUtf8('miniseal/1 step-up'), confirmed, random(32)))
-}
-
-/** The challenge is bound to this. */
+/** The challenge is bound to this fingerprint of the request. */
 function fingerprintOf(context: ExchangeContext, message: RequestMessage): Uint8Array {
   return keyedDigest(context, 'step-up', identityParts(message))
 }
@@ -105,14 +98,18 @@ export async function confirmCaller(context: ExchangeContext, command: Command):
     const asked = await findAsked(context, command, confirmation.challenge)
     const { caller } = command
     const openid = await readUserSecret(context, caller.user, 'openid')
-    await assertSigned(context, caller, openid, confirmation)
+    const { json, signature } = confirmation
+    if (!(await context.wechat.verifySoter(caller.appid, openid, json, signature)))
+      throw invalid('wechat does not confirm the result')
     const result = readResult(confirmation)
-    await useUp(context, asked, counterId(context, caller, openid, result), result.counter)
+    // The id of a trusted environment, keyed: the row reveals neither user nor device.
+    const id = keyedDigest(context, 'soter', [caller.appid, openid, result.cpu_id, result.uid])
+    await useUp(context, asked, id, result.counter)
     return { caller: { ...caller, acr: 'soter' }, soterCounter: result.counter }
   })
 }
 
-/** @throws ProblemError `step_up_required` for an unconfirmed request with an effect, in a session that requires more. */
+/** @throws ProblemError `step_up_required` for an unconfirmed request with an effect, in a session that requires `soter`. */
 export function assertRequiredAcr(
   { backend }: ExchangeContext,
   { message, policy, requiredAcr }: Command,
@@ -120,12 +117,12 @@ export function assertRequiredAcr(
 ): void {
   if (requiredAcr === null || acr === requiredAcr || !mayHaveEffect(message) || policy.stepUp === 'none')
     return
-  // The backend knows its own requests only.
+  // The backend summarizes only requests to its own paths.
   const summary = isOwnRoute(message.path) ? undefined : backend.summaryOf?.(message)
   throw stepUpRequired(summary ?? plainSummary(message))
 }
 
-/** `challenge="…", json=:…:, sig=:…:`, these three and nothing else. Attacker-controlled. */
+/** `challenge="…", json=:…:, sig=:…:`, exactly these three members. Attacker-controlled. */
 function parseConfirmation(field: string): Confirmation {
   return refuseFormat('step_up_invalid', () => {
     const members = parseDictionary(field)
@@ -159,7 +156,7 @@ async function findAsked(
   challenge: Uint8Array,
 ): Promise<StepUpRecord> {
   const asked = await context.store.findStepUp(challenge)
-  // The challenge of another user is refused like one that never existed.
+  // The challenge of another user is refused like an unknown one.
   if (asked === undefined || asked.user !== caller.user) throw invalid('the challenge is not known')
   if (asked.device !== caller.device) throw invalid('the challenge was made for another device')
   const fingerprint = fingerprintOf(context, message)
@@ -169,18 +166,8 @@ async function findAsked(
   return asked
 }
 
-async function assertSigned(
-  { wechat }: ExchangeContext,
-  { appid }: Caller,
-  openid: string,
-  { json, signature }: Confirmation,
-): Promise<void> {
-  if (!(await wechat.verifySoter(appid, openid, json, signature)))
-    throw invalid('wechat does not confirm the result')
-}
-
 /** Parsed only after WeChat has verified the signature. */
-function readResult({ json, challenge }: Confirmation): SoterResult {
+function readResult({ json, challenge }: Confirmation): z.infer<typeof soterResult> {
   let value: unknown
   try {
     value = JSON.parse(json)
@@ -193,17 +180,7 @@ function readResult({ json, challenge }: Confirmation): SoterResult {
   return result.data
 }
 
-/** The id of a trusted environment: keyed, so that the row reveals neither user nor device. */
-function counterId(
-  context: ExchangeContext,
-  { appid }: Caller,
-  openid: string,
-  { cpu_id, uid }: SoterResult,
-): Uint8Array {
-  return keyedDigest(context, 'soter', [appid, openid, cpu_id, uid])
-}
-
-/** Uses up the challenge and raises the counter in one transaction, before anything else happens. */
+/** Uses up the challenge and raises the counter in one transaction, before any effect. */
 async function useUp(
   context: ExchangeContext,
   { challenge, user, device, fingerprint }: StepUpRecord,

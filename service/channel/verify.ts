@@ -1,26 +1,27 @@
-/** Verify: from a plaintext to a request whose device signature is verified (protocol, section 5, "Order of the checks"). */
+/** Verify and authorize: from a plaintext to a request of a device and its user (protocol, section 5, "Order of the checks"). */
 import { ProtocolError, refuseFormat } from 'miniseal-protocol/errors'
-import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
-import { parseRequest } from 'miniseal-protocol/frames/binary-http'
-import type { RequestSignature } from 'miniseal-protocol/http-signatures/signed-request'
+import { findField, parseRequest, type RequestMessage } from 'miniseal-protocol/frames/binary-http'
+import type { SignatureEvidence } from 'miniseal-protocol/http-signatures/gateway-signature'
 import {
   assertContentDigest,
   assertInWindow,
   assertSignature,
   parseRequestSignature,
+  type RequestSignature,
 } from 'miniseal-protocol/http-signatures/signed-request'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
-import { encodeAscii, encodeHex } from 'miniseal-protocol/text'
-import type { SignatureEvidence } from '../gateway/backend.ts'
+import { encodeAscii, encodeBase64Url, encodeHex } from 'miniseal-protocol/text'
 import { assertPlainContent } from '../messages/content.ts'
-import { atStep, ProblemError } from '../problems/problem-error.ts'
+import { atStep, atStepAsync, ProblemError } from '../problems/problem-error.ts'
+import { type TokenSubject, tokenOf } from '../sessions/tokens.ts'
 import type { ExchangeContext } from './context.ts'
 import type { OpenedRequest } from './open.ts'
 import { evidenceOf } from './request-context.ts'
+import type { Routing } from './routes/route.ts'
 
 const verified: unique symbol = Symbol('verified')
 
-/** Made only by {@link verifyRequest}: signed by the device key of its session, within the window, over these bytes. */
+/** A request with a valid, recent signature by the device key of its session. Created by {@link verifyRequest}. */
 export interface VerifiedRequest {
   readonly [verified]: true
   readonly opened: OpenedRequest
@@ -29,9 +30,9 @@ export interface VerifiedRequest {
   readonly evidence: SignatureEvidence
 }
 
-/** They concern the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8), never a backend; TRACK is a TRACE. */
+/** Methods about the connection or the path (RFC 9110, sections 9.3.6 and 9.3.8). TRACK is a variant of TRACE. */
 const hopMethods: readonly string[] = ['CONNECT', 'TRACE', 'TRACK']
-/** Content has no meaning with these (RFC 9110, section 9.3.1): HTTP stacks drop, refuse or read it. */
+/** Content of these methods has no defined meaning (RFC 9110, section 9.3.1): HTTP stacks drop, refuse or read it. */
 const methodsWithoutContent: readonly string[] = ['GET', 'HEAD']
 
 /** @throws Refusal `payload_invalid` unless the plaintext is exactly one Binary HTTP request. */
@@ -40,9 +41,9 @@ export function readRequest(plaintext: Uint8Array): RequestMessage {
 }
 
 /**
- * The same rules for logins, own routes and every backend.
+ * Checks the HTTP rules that apply to logins, own routes and all backends.
  *
- * @throws Refusal `payload_invalid` for another origin, and for a method or a content that not every HTTP stack accepts.
+ * @throws Refusal `payload_invalid` for another origin, and for a method or content that HTTP stacks treat differently.
  */
 export function assertAcceptable({ authority }: ExchangeContext, request: RequestMessage): void {
   atStep('binary-http', () => {
@@ -57,7 +58,7 @@ export function assertAcceptable({ authority }: ExchangeContext, request: Reques
   })
 }
 
-/** The checks that need no key: form, coverage, window and digest. @throws Refusal of the first that fails. */
+/** Performs the checks without a key: form, coverage, window and digest. @throws Refusal of the first that fails. */
 export function readSignature(context: ExchangeContext, message: RequestMessage): RequestSignature {
   const signature = atStep('signature', () => parseRequestSignature(message))
   atStep('window', () => assertInWindow(signature, context.now(), context.settings.window))
@@ -113,4 +114,33 @@ function baseMembers(primitives: Primitives, base: string): Readonly<Record<stri
     return `${line.slice(1, end)}=${line.length - end - 3}`
   })
   return { base_sha256: encodeHex(primitives.sha256(encodeAscii(base))), base_lengths: lengths.join(' ') }
+}
+
+// Authorize: the access token, and its binding to the session and the key that signed (protocol, section 6).
+
+const authorized: unique symbol = Symbol('authorized')
+
+/** Made only by {@link authorizeRequest}. */
+export interface AuthorizedRequest extends VerifiedRequest, Routing {
+  readonly [authorized]: true
+  readonly subject: TokenSubject
+}
+
+/** @throws Refusal `token_missing`, `token_invalid`, `token_expired` or `token_key_mismatch`. */
+export async function authorizeRequest(
+  context: ExchangeContext,
+  request: VerifiedRequest,
+  { route, policy }: Routing,
+): Promise<AuthorizedRequest> {
+  const { message, signature, opened } = request
+  const subject = await atStepAsync('token', async () => {
+    const token = tokenOf(findField(message.fields, 'authorization'))
+    const claims = await context.tokens.verify(token, context.now(), policy.tokenAge)
+    if (claims.device !== signature.keyid)
+      throw new ProblemError('token_key_mismatch', 'the access token is bound to another key')
+    if (claims.sid !== encodeBase64Url(opened.session.id) || claims.user !== opened.session.user)
+      throw new ProblemError('token_invalid', 'the access token belongs to another session')
+    return claims
+  })
+  return { ...request, [authorized]: true, subject, route, policy }
 }

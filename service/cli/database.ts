@@ -1,13 +1,12 @@
 /** Database and master key of the service, as commands read them from its environment variables. */
 import { existsSync } from 'node:fs'
-import { readDatabase, readOperatorPaths } from '../config/operator-paths.ts'
-import { readServiceKey } from '../keys/service-key.ts'
+import { readDatabase, readOperatorPaths } from '../config/environment.ts'
+import { readServiceKey } from '../keys/keyring.ts'
 import type { SecretWrapper } from '../keys/wrapping.ts'
 import { createSecretWrapper } from '../keys/wrapping.ts'
-import type { StoreOptions } from '../store/open-store.ts'
 import { openStore } from '../store/open-store.ts'
 import { CopyRefused } from '../store/sqlite/copy.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoreOptions } from '../store/store.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed } from './command.ts'
 

@@ -151,7 +151,9 @@ function reportFailure(name: string, error: unknown, terminal: Terminal): ExitCo
   }
   const isPortTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
   terminal.err(
-    isPortTaken ? `miniseal ${name}: the port is in use; choose another with PORT or --port\n` : `miniseal ${name}: ${message}\n`,
+    isPortTaken
+      ? `miniseal ${name}: the port is in use; choose another with PORT or --port\n`
+      : `miniseal ${name}: ${message}\n`,
   )
   return 3
 }

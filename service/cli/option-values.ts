@@ -5,7 +5,7 @@ import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { VerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { parseVerifierKey } from 'miniseal-protocol/tlog/signed-note'
 import { sodiumPrimitives } from '../keys/sodium-primitives.ts'
-import type { Language } from '../messages/language.ts'
+import type { Language } from '../problems/catalogue.ts'
 import type { Terminal } from './command.ts'
 import { CommandFailed, UsageError } from './command.ts'
 

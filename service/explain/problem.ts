@@ -1,8 +1,6 @@
 /** Explains a problem document of the service: what its code means and what client and operator do. */
-import type { ServiceProblem } from 'miniseal-verify/explain'
-import { printable } from 'miniseal-verify/explain'
-import type { Language } from '../messages/language.ts'
-import { findProblemCode, problemRow } from '../problems/catalogue.ts'
+import { printable, type ServiceProblem } from 'miniseal-verify/explain'
+import { findProblemCode, type Language, problemRow } from '../problems/catalogue.ts'
 
 const labels = {
   en: {

@@ -6,8 +6,9 @@
  * rules has a test, because a later libsodium could relax one.
  */
 import { hkdfSync, randomFillSync } from 'node:crypto'
+import { assertLength } from 'miniseal-protocol/bytes'
 import { FormatError } from 'miniseal-protocol/errors'
-import { assertInfoLength, assertLength } from 'miniseal-protocol/primitives/input-lengths'
+import { assertInfoLength } from 'miniseal-protocol/primitives/hkdf'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import sodium from 'sodium-native'
 
@@ -41,8 +42,6 @@ export const sodiumPrimitives: Primitives = {
     signature.length === signatureLength &&
     publicKey.length === keyLength &&
     sodium.crypto_sign_verify_detached(signature, message, publicKey),
-  isPrimeOrderKey: (publicKey) =>
-    publicKey.length === keyLength && sodium.crypto_core_ed25519_is_valid_point(publicKey),
   x25519PublicKey: (secret) => {
     assertLength(secret, keyLength, 'secret')
     return filled(keyLength, (publicKey) => sodium.crypto_scalarmult_base(publicKey, secret))
@@ -62,6 +61,15 @@ export const sodiumPrimitives: Primitives = {
     const plaintext = new Uint8Array(box.length - tagLength)
     return sodium.crypto_secretbox_open_easy(plaintext, box, nonce, key) ? plaintext : undefined
   },
+}
+
+/**
+ * True only for a canonical encoding of a point of the prime-order subgroup other than the identity.
+ *
+ * @param publicKey an Ed25519 public key, attacker-controlled
+ */
+export function isPrimeOrderKey(publicKey: Uint8Array): boolean {
+  return publicKey.length === keyLength && sodium.crypto_core_ed25519_is_valid_point(publicKey)
 }
 
 function x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
@@ -89,7 +97,7 @@ const blockLength = 4_096
 const block = new Uint8Array(blockLength)
 let used = blockLength
 
-/** Random bytes, drawn from the system in blocks: a call for each salt and nonce costs more than they do. No copy is kept. */
+/** Random bytes, read from the system in blocks for speed. Returned bytes are erased from the block. */
 export function randomBytes(length: number): Uint8Array {
   if (length > blockLength / 8) return randomFillSync(new Uint8Array(length))
   if (used + length > blockLength) {

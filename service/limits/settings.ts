@@ -9,7 +9,10 @@ export interface Rate {
 const perMinute = (count: number): Rate => ({ count, seconds: 60 })
 const perDay = (count: number): Rate => ({ count, seconds: 86_400 })
 
-/** Carriers put many phones behind one address: the limits of an address are far above those of a user. */
+/**
+ * By name in `MINISEAL_LIMITS`. Many phones share the address of their carrier, so the limits of an address are far above
+ * those of a user. An address group is one IPv4 address or one IPv6 /64.
+ */
 const production = {
   /** Handshake frames of one address group, checked before any cryptography. */
   handshake_ip: perMinute(300),
@@ -19,10 +22,10 @@ const production = {
   user: perMinute(1_200),
   device: perMinute(600),
   app: perMinute(60_000),
-  /** MiB that the unsafe requests of one device, and of one user, may make the service store. */
+  /** MiB stored for the unsafe requests of one device, and of one user. */
   stored_mib_device: perDay(128),
   stored_mib_user: perDay(256),
-  /** Outcome queries of one user. They count towards no other limit. */
+  /** Outcome queries of one user, which no other limit counts. */
   outcome: perMinute(60),
   /** Pushes of one address group, checked before any cryptography. */
   push_ip: perMinute(12_000),
@@ -30,13 +33,13 @@ const production = {
   push_key: perMinute(6_000),
   /** Concurrent exchanges. */
   in_flight: 256,
-  /** Per cent of `in_flight` and `body_mib` that one device, one user and one route may use at a time. */
+  /** Maximum share of `in_flight` and `body_mib`, in per cent, of one device, one user and one route. */
   device_share: 6,
   user_share: 12,
   route_share: 50,
-  /** Per cent of `in_flight`: concurrent logins, in addition to `in_flight`. */
+  /** Concurrent logins, in per cent of `in_flight` and in addition to it. */
   login_share: 25,
-  /** Per cent of `in_flight`: concurrent WeChat calls, for each purpose. */
+  /** Concurrent WeChat calls for each purpose, in per cent of `in_flight`. */
   wechat_share: 12,
   /** MiB of outer bodies in memory, counted by declared length. */
   body_mib: 64,
@@ -55,7 +58,7 @@ type Name = keyof typeof production
 
 export type LimitSettings = { readonly [N in Name]: (typeof production)[N] }
 
-/** Wide enough for tests and benchmarks on one machine, but bounded. */
+/** High enough for tests and benchmarks on one machine. */
 const development: LimitSettings = {
   ...production,
   handshake_ip: perMinute(60_000),
@@ -90,7 +93,7 @@ const rateNames = names.filter(isRate)
 const countNames = names.filter((name): name is CountName => !isRate(name))
 const shareNames = countNames.filter((name) => name.endsWith('_share'))
 
-/** Seconds. Node's timers do not reach further than 24.8 days; nobody waits for more than a day. */
+/** Seconds. Node's timers are limited to 24.8 days. */
 const maxWindow = 86_400
 
 /** The largest body is a 1 MiB frame in base64. */
@@ -99,10 +102,10 @@ const minBodyMib = 2
 const form = `MINISEAL_LIMITS must be a comma list of name=count/seconds (${rateNames.join(', ')}) and name=count (${countNames.join(', ')})`
 
 /**
- * Parses `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`. Limits that are not named keep their default.
+ * Parses `MINISEAL_LIMITS`, for example `user=120/60,in_flight=256`. Other limits have their default.
  *
- * @throws Error for an unknown or repeated name, a malformed value, zero, a window over a day, a share over 100, and
- *   less body memory than one body takes.
+ * @throws Error for an unknown or repeated name, a malformed value, zero, a window over a day, a share over 100, or a
+ *   `body_mib` below the size of one body.
  */
 export function parseLimits(text: string | undefined, mode: 'development' | 'production'): LimitSettings {
   const settings: { -readonly [N in Name]: LimitSettings[N] } = { ...defaultLimits(mode) }
@@ -138,9 +141,9 @@ function parseCount(text: string): number {
 }
 
 /**
- * Parses `MINISEAL_TRUSTED_PROXIES`: how many of the operator's own proxies append to X-Forwarded-For.
+ * Parses `MINISEAL_TRUSTED_PROXIES`: the number of the operator's proxies that append to X-Forwarded-For.
  *
- * @throws Error for anything but a number from 0 to 9.
+ * @throws Error unless it is a number from 0 to 9.
  */
 export function parseTrustedProxies(text: string | undefined): number {
   if (text === undefined) return 0

@@ -6,10 +6,18 @@
  * directly. In the texts, backticks mark code and two asterisks mark emphasis.
  */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language } from '../messages/language.ts'
 import type { Step } from './problem-error.ts'
 
-/** The chapters of the reference. The codes of `clear` are answered without a seal, where there is no key to seal with. */
+/** The languages of texts and pages. */
+export type Language = 'zh-CN' | 'en'
+
+/** The first supported language of an `accept-language` field. Attacker-controlled. */
+export function languageOf(field: string | undefined): Language {
+  const first = /(?:^|,)\s*(zh|en)\b/i.exec(field ?? '')?.[1]?.toLowerCase()
+  return first === 'zh' ? 'zh-CN' : 'en'
+}
+
+/** The chapters of the reference. Refusals with a code of `clear` are sent unencrypted, because there is no session key. */
 export const problemGroups = ['clear', 'request', 'idempotency', 'login', 'confirmation', 'service'] as const
 
 export type ProblemGroup = (typeof problemGroups)[number]
@@ -57,12 +65,12 @@ const signedOut: Translated = {
   'zh-CN': '登录已失效，请重新登录',
 }
 const securityFailed: Translated = {
-  en: 'The security check failed, so we stopped.',
+  en: 'The security check failed.',
   'zh-CN': '安全校验未通过，操作已停止',
 }
 const signInFailed: Translated = {
-  en: 'WeChat sign-in did not work. Please try again.',
-  'zh-CN': '微信登录未成功，请重试',
+  en: 'WeChat sign-in failed. Please try again.',
+  'zh-CN': '微信登录失败，请重试',
 }
 
 const explainRequest = {
@@ -140,7 +148,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 413,
     group: 'clear',
     steps: ['frame'],
-    user: { en: 'This is too large to send.', 'zh-CN': '内容过大，无法发送' },
+    user: { en: 'The content is too large to send.', 'zh-CN': '内容过大，无法发送' },
     texts: {
       en: {
         title: 'Frame too large',
@@ -164,16 +172,16 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     texts: {
       en: {
         title: 'Frame cannot be opened',
-        means: 'The frame was sealed with other keys, or was changed in transit.',
+        means: 'The frame was encrypted with other keys, or was changed in transit.',
         client: 'Send again. If it persists, log in.',
         operator:
-          'Single cases are noise from the internet. Many: two processes have different master keys, or a proxy changes bodies.',
+          'Expected occasionally from internet scanners. If frequent, two processes have different master keys, or a proxy changes bodies.',
       },
       'zh-CN': {
         title: '帧无法解密',
         means: '帧用其他密钥加密，或在传输中被改动。',
         client: '重新发送。若仍如此，请登录。',
-        operator: '个别情况是外来噪声。大量出现：两个进程的主密钥不同，或代理改动了正文。',
+        operator: '个别情况来自互联网扫描。大量出现：两个进程的主密钥不同，或代理改动了正文。',
       },
     },
   },
@@ -183,19 +191,19 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['limits', 'frame', 'session', 'open'],
     retryable: true,
     retryAfter: 1,
-    user: { en: 'The service is busy. Please try again shortly.', 'zh-CN': '现在使用的人较多，请稍后再试' },
+    user: { en: 'The service is busy. Please try again shortly.', 'zh-CN': '当前使用人数较多，请稍后再试' },
     texts: {
       en: {
         title: 'Service overloaded',
         means:
-          'The service could not process the frame, and nothing could be sealed. 429: too many frames or logins from this address.',
+          'The service could not process the frame and had no session to encrypt the response for. 429: too many frames or logins from this address.',
         client: 'Wait for `Retry-After`, then send again.',
         operator:
           'Check frames, handshakes and the database in `/metrics`. `MINISEAL_LIMITS` sets the limits. Behind a proxy, set `MINISEAL_TRUSTED_PROXIES` correctly: otherwise all users share one limit.',
       },
       'zh-CN': {
         title: '服务过载',
-        means: '服务无法处理该帧，也无法加密应答。429：来自该地址的帧或登录过多。',
+        means: '服务无法处理该帧，也无法加密响应。429：来自该地址的帧或登录过多。',
         client: '等待 `Retry-After` 后重新发送。',
         operator:
           '查看 `/metrics` 中的帧、握手和数据库。限额由 `MINISEAL_LIMITS` 设置。在代理之后必须正确设置 `MINISEAL_TRUSTED_PROXIES`，否则所有用户共用一个限额。',
@@ -272,7 +280,8 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Wrong signature tag',
         means: 'The tag is not `miniseal`.',
         client: 'Update the client.',
-        operator: 'The signature was made for another purpose. Many: somebody is probing.',
+        operator:
+          'The signature was made for another purpose. If frequent, an attacker is probing the service.',
       },
       'zh-CN': {
         title: '签名的 tag 不对',
@@ -308,21 +317,21 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['window'],
     retryable: true,
     user: {
-      en: 'Your phone’s clock is off. Please correct it and try again.',
+      en: 'Your phone’s clock is wrong. Please correct it and try again.',
       'zh-CN': '手机时间不准确，请校准后再试',
     },
     texts: {
       en: {
         title: 'The signature was created outside the accepted window',
         means: '`created` is more than 120 s in the past or more than 10 s in the future.',
-        client: 'Automatic: correct the clock by the signature of the answer and sign again.',
+        client: 'Automatic: correct the clock by the signature of the response and sign again.',
         operator:
           'If many users are affected at once, the clock of the service is wrong: check NTP on every host.',
       },
       'zh-CN': {
         title: '签名时间不在接受的范围内',
         means: '`created` 早于 120 秒之前，或晚于 10 秒之后。',
-        client: '自动处理：按应答签名的时间校正时钟，重新签名。',
+        client: '自动处理：按响应签名的时间校正时钟，重新签名。',
         operator: '若同时大量出现，是服务的时钟不对：检查每台主机的 NTP。',
       },
     },
@@ -338,7 +347,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         means: 'The content does not match `content-digest`.',
         client: 'Update the client.',
         operator:
-          'The client changed the content between signing and sealing. A proxy cannot cause this: it does not see the content.',
+          'The client changed the content between signing and encrypting. A proxy cannot cause this: it cannot read the content.',
       },
       'zh-CN': {
         title: '内容与摘要不符',
@@ -383,10 +392,10 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         operator: 'The audit log at `/audit` shows who revoked it.',
       },
       'zh-CN': {
-        title: '签名密钥已被撤销',
-        means: '该设备已被撤销。',
-        client: '登记新的设备密钥：用 `forgetDevice` 退出，再登录。',
-        operator: '`/audit` 的审计日志显示由谁撤销。',
+        title: '签名密钥已被吊销',
+        means: '该设备已被吊销。',
+        client: '注册新的设备密钥：用 `forgetDevice` 退出，再登录。',
+        operator: '`/audit` 的审计日志显示由谁吊销。',
       },
     },
   },
@@ -498,7 +507,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['claim'],
     user: {
-      en: 'This was already received. Please do not send it twice.',
+      en: 'The request was already received. Please do not send it again.',
       'zh-CN': '请求已被处理，请勿重复提交',
     },
     texts: {
@@ -506,14 +515,14 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'The request was received before',
         means: 'This nonce was received before.',
         client:
-          'Nothing, if the first answer arrived. Otherwise sign and send again, with the same idempotency key.',
+          'Nothing, if the first response arrived. Otherwise sign and send again, with the same idempotency key.',
         operator:
-          'Single cases are retries on a bad network. Many with different sources: somebody replays captured frames, and they are refused.',
+          'Expected occasionally as retries on a bad network. If frequent from different sources, an attacker replays captured frames, which are refused.',
       },
       'zh-CN': {
         title: '请求已收到过',
         means: '这个 nonce 已经收到过。',
-        client: '若已收到第一次的应答，无需处理。否则用同一个幂等键重新签名发送。',
+        client: '若已收到第一次的响应，无需处理。否则用同一个幂等键重新签名发送。',
         operator: '个别情况是网络不好时的重试。来源不同且大量：有人在重放截获的帧，均已被拒绝。',
       },
     },
@@ -533,7 +542,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       },
       'zh-CN': {
         title: '会话已结束',
-        means: '会话已退出、被撤销或超过两小时。',
+        means: '会话已退出、被吊销或超过两小时。',
         client: '自动处理：登录后重新发送。',
         operator: '属正常。',
       },
@@ -544,15 +553,14 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['binary-http', 'key', 'login', 'handler'],
     effect: 'none',
-    user: { en: 'Some details are not right. Please check them.', 'zh-CN': '提交的内容有误，请检查' },
+    user: { en: 'Some details are invalid. Please check them.', 'zh-CN': '提交的内容有误，请检查' },
     texts: {
       en: {
         title: 'Invalid request',
         means:
           'The content is not what the route accepts, or exceeds its limits; or a `GET` or `HEAD` has content; or the method is `CONNECT`, `TRACE` or `TRACK`; or the request is for another origin or appid.',
-        client: 'Correct what `detail` names.',
-        operator:
-          'For another origin: `MINISEAL_ORIGIN` differs from the origin that clients were built with.',
+        client: 'Correct the defect that `detail` describes.',
+        operator: 'For another origin: `MINISEAL_ORIGIN` differs from the origin configured in the clients.',
       },
       'zh-CN': {
         title: '请求无效',
@@ -568,7 +576,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'request',
     steps: ['handler'],
     effect: 'none',
-    user: { en: 'We could not find that.', 'zh-CN': '没有找到相关内容' },
+    user: { en: 'Nothing was found.', 'zh-CN': '没有找到相关内容' },
     texts: {
       en: {
         title: 'Not found',
@@ -595,7 +603,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Missing Idempotency-Key',
         means:
           'An unsafe request has no `Idempotency-Key`, or one that is not a string of 1 to 255 characters.',
-        client: 'Send one. The client library generates one where it is missing.',
+        client: 'Send a key. The client library generates one if it is missing.',
         operator: 'For a client of your own: every unsafe request has its own key.',
       },
       'zh-CN': {
@@ -611,22 +619,23 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     group: 'idempotency',
     steps: ['idempotency'],
     retryable: true,
-    user: { en: 'This is still being processed. Please wait.', 'zh-CN': '正在处理中，请稍候' },
+    user: { en: 'The request is still being processed. Please wait.', 'zh-CN': '正在处理中，请稍候' },
     texts: {
       en: {
         title: 'A request with this Idempotency-Key is in progress',
         means:
           'The first request with this key has not finished. With `"outcome": "unknown"` its outcome can no longer be determined.',
         client:
-          'Ask again later with the same key. With `unknown`, find out by other means, for example in the list of transfers, before you use a new key.',
+          'Send the request again later with the same key. With `unknown`, determine the outcome in another way, for example from the list of transfers, before you use a new key.',
         operator:
-          'With `unknown`, check what the backend did: its own record has the user and the key. `/audit` has the entry.',
+          'With `unknown`, check the record of the backend for this user and key. `/audit` shows the entry.',
       },
       'zh-CN': {
         title: '使用该 Idempotency-Key 的请求尚未完成',
         means: '使用该键的第一个请求尚未完成。若带 `"outcome": "unknown"`，则其结果已无法确定。',
-        client: '稍后用同一个键再问。若为 `unknown`：先用其他办法查明，例如查看转账列表，再使用新的键。',
-        operator: '若为 `unknown`，请查后端做了什么：它自己的记录中有用户和键。记录见 `/audit`。',
+        client:
+          '稍后用同一个键重新发送。若为 `unknown`：先用其他方式查明结果，例如查看转账列表，再使用新的键。',
+        operator: '若为 `unknown`，请在后端的记录中按用户和键核对。日志条目见 `/audit`。',
       },
     },
   },
@@ -655,20 +664,20 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 409,
     group: 'idempotency',
     steps: ['idempotency'],
-    user: { en: 'This was cancelled. Nothing was done.', 'zh-CN': '请求已取消，没有执行' },
+    user: { en: 'The request was cancelled. Nothing was done.', 'zh-CN': '请求已取消，没有执行' },
     texts: {
       en: {
         title: 'Request cancelled before it ran',
         means:
           'The key was cancelled with `DELETE /outcomes/{key}` before a request with it ran. No request with it had or will have an effect.',
-        client: 'Nothing: the cancellation worked. A new attempt needs a new key.',
+        client: 'Nothing: the cancellation succeeded. A new attempt needs a new key.',
         operator:
-          'Expected where users give up. `/audit` has the entry of the cancellation: `DELETE`, `/outcomes/` and the key in base64url.',
+          'Expected when users cancel. `/audit` shows the entry of the cancellation: `DELETE`, `/outcomes/` and the key in base64url.',
       },
       'zh-CN': {
         title: '请求在执行前已取消',
         means:
-          '该键在有请求用它执行之前，已用 `DELETE /outcomes/{key}` 取消。用它的请求没有也不会产生任何效果。',
+          '在任何使用该键的请求执行之前，该键已用 `DELETE /outcomes/{key}` 取消。使用该键的请求没有也不会产生任何效果。',
         client: '无需处理：取消已生效。重新发起时使用新的键。',
         operator: '用户放弃时属正常。取消的记录在 `/audit`：`DELETE`、`/outcomes/` 与 base64url 形式的键。',
       },
@@ -701,14 +710,15 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     status: 401,
     group: 'confirmation',
     steps: ['step-up'],
-    user: { en: 'We could not confirm it was you. Please try again.', 'zh-CN': '身份验证未通过，请重试' },
+    user: { en: 'Your identity could not be verified. Please try again.', 'zh-CN': '身份验证未通过，请重试' },
     texts: {
       en: {
         title: 'Invalid biometric confirmation',
         means:
-          'The confirmation is for another request, user or device, is older than three minutes, was used before, or is not confirmed by WeChat. `detail` says which.',
+          'The confirmation is for another request, user or device, is older than three minutes, was used before, or is not confirmed by WeChat. `detail` contains the reason.',
         client: 'Send the request without `step-up` to get a new challenge.',
-        operator: 'Many for one user: somebody tries to bypass the confirmation. Check the audit log.',
+        operator:
+          'If frequent for one user, an attacker tries to bypass the confirmation: check the audit log.',
       },
       'zh-CN': {
         title: '生物识别确认无效',
@@ -752,13 +762,13 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
         title: 'Login code already used',
         means: 'The code was used before.',
         client: 'Log in again with a new `wx.login` code.',
-        operator: 'Expected where a login is repeated after its answer was lost.',
+        operator: 'Expected when a login is repeated after its response was lost.',
       },
       'zh-CN': {
         title: '登录 code 已被用过',
         means: 'code 已被用过。',
         client: '用新的 `wx.login` code 重新登录。',
-        operator: '应答丢失后重复登录时属正常。',
+        operator: '响应丢失后重复登录时属正常。',
       },
     },
   },
@@ -789,7 +799,7 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     retryable: true,
     retryAfter: 30,
     user: {
-      en: 'Many people are signing in. Please try again shortly.',
+      en: 'The service is busy. Please sign in again shortly.',
       'zh-CN': '登录人数较多，请稍后再试',
     },
     texts: {
@@ -821,17 +831,17 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       en: {
         title: 'WeChat unavailable',
         means:
-          'WeChat gave no usable answer; or appid, secret or quota are wrong; or a required risk rank is missing.',
-        client: 'Wait for `Retry-After`. Operators: see the log line `wechat`.',
+          'WeChat sent no valid response; or appid, secret or quota are wrong; or a required risk rank is missing.',
+        client: 'Wait for `Retry-After`. Operators: see the log line `wechat.called`.',
         operator:
-          'See the log line `wechat` with `errcode` and `rid`, and `wechat_last_seen` of `/readyz`. 40013 and 40125: appid or secret; 40164: the address of the server is not on the IP list.',
+          'See the log line `wechat.called` with `errcode` and `rid`, and `wechat_last_seen` of `/readyz`. 40013 and 40125: appid or secret; 40164: the address of the server is not on the IP list.',
       },
       'zh-CN': {
         title: '微信不可用',
-        means: '微信没有给出可用的应答；或 appid、secret、额度不对；或缺少必需的风险等级。',
-        client: '等待 `Retry-After`。运维：见日志行 `wechat`。',
+        means: '微信没有返回有效的响应；或 appid、secret、额度不对；或缺少必需的风险等级。',
+        client: '等待 `Retry-After`。运维：见日志行 `wechat.called`。',
         operator:
-          '见日志行 `wechat` 中的 `errcode` 与 `rid`，以及 `/readyz` 的 `wechat_last_seen`。40013、40125：appid 或 secret；40164：服务器地址不在 IP 白名单中。',
+          '见日志行 `wechat.called` 中的 `errcode` 与 `rid`，以及 `/readyz` 的 `wechat_last_seen`。40013、40125：appid 或 secret；40164：服务器地址不在 IP 白名单中。',
       },
     },
   },
@@ -847,15 +857,15 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       en: {
         title: 'Device key refused',
         means:
-          'The device key is malformed or weak, or enrolled for another user; or the user has reached the device limit (`detail` says so).',
+          'The device key is malformed or weak, or enrolled for another user; or the user has reached the device limit (see `detail`).',
         client:
           'Log out with `forgetDevice`, then log in. At the limit, have the user revoke a device from another one.',
         operator: '`MINISEAL_MAX_DEVICES` sets the limit; `miniseal devices list USER` lists the devices.',
       },
       'zh-CN': {
         title: '设备密钥被拒绝',
-        means: '设备密钥格式不对或太弱，或已登记给其他用户；或用户的设备数已到上限（`detail` 会说明）。',
-        client: '用 `forgetDevice` 退出，再登录。若到上限：请用户在另一台设备上撤销一台。',
+        means: '设备密钥格式不对或太弱，或已注册给其他用户；或用户的设备数已到上限（`detail` 会说明）。',
+        client: '用 `forgetDevice` 退出，再登录。若到上限：请用户在另一台设备上吊销一台。',
         operator: '上限是 `MINISEAL_MAX_DEVICES`；`miniseal devices list USER` 列出设备。',
       },
     },
@@ -867,19 +877,19 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     retryable: true,
     retryAfter: 10,
     effect: 'none',
-    user: { en: 'Too many requests. Please try again in a while.', 'zh-CN': '操作太频繁，请稍后再试' },
+    user: { en: 'Too many requests. Please try again later.', 'zh-CN': '操作过于频繁，请稍后再试' },
     texts: {
       en: {
         title: 'Too many requests',
         means:
-          'Too many requests of this device, user or app, or pushes with this key. `RateLimit` in the answer says what is left. For `POST /phone-number` also: the quota at WeChat is exhausted.',
+          'Too many requests of this device, user or app, or pushes with this key. The field `RateLimit` of the response contains the remaining quota. For `POST /phone-number` also: the quota at WeChat is exhausted.',
         client: 'Wait for `Retry-After`, then send again.',
         operator: '`MINISEAL_LIMITS` sets the limits; `RateLimit-Policy` names the one that was reached.',
       },
       'zh-CN': {
         title: '请求过多',
         means:
-          '该设备、用户或应用的请求过多，或该密钥的推送过多。应答中的 `RateLimit` 说明剩余额度。对 `POST /phone-number` 还表示：微信的额度已用完。',
+          '该设备、用户或应用的请求过多，或该密钥的推送过多。响应中的 `RateLimit` 说明剩余额度。对 `POST /phone-number` 还表示：微信的额度已用完。',
         client: '等待 `Retry-After` 后重新发送。',
         operator: '限额由 `MINISEAL_LIMITS` 设置；`RateLimit-Policy` 说明触及的是哪一个。',
       },
@@ -895,17 +905,18 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       en: {
         title: 'Backend unavailable',
         means:
-          'The backend gave no usable answer: no connection, too slow, too large, or not HTTP. With `"outcome": "unknown"` **it may have acted.** With `"outcome": "none"` nothing was sent: no connection, the circuit breaker of the route is open, or its queue is full.',
-        client: 'With `none`, try again with a new idempotency key. Otherwise ask again with the same one.',
+          'The backend sent no valid response: no connection, too slow, too large, or not HTTP. With `"outcome": "unknown"` **the request may have been executed.** With `"outcome": "none"` nothing was sent: no connection, the circuit breaker of the route is open, or its queue is full.',
+        client:
+          'With `none`, try again with a new idempotency key. Otherwise send the request again with the same key.',
         operator:
-          'Check the backend: its port, its latency, the size of its answers. `MINISEAL_ROUTES_FILE` sets the limits of a route.',
+          'Check the backend: its port, its latency, the size of its responses. `MINISEAL_ROUTES_FILE` sets the limits of a route.',
       },
       'zh-CN': {
         title: '后端不可用',
         means:
-          '后端没有给出可用的应答：无法连接、太慢、太大或不是 HTTP。若带 `"outcome": "unknown"`，**它可能已经执行。** 若带 `"outcome": "none"`，则没有发送任何内容：无法连接，该路由的熔断器已打开，或其队列已满。',
-        client: '若为 `none`：用新的幂等键重试。否则用同一个键再问。',
-        operator: '检查后端：端口、延迟、应答大小。路由的限制由 `MINISEAL_ROUTES_FILE` 设置。',
+          '后端没有返回有效的响应：无法连接、太慢、太大或不是 HTTP。若带 `"outcome": "unknown"`，**它可能已经执行。** 若带 `"outcome": "none"`，则没有发送任何内容：无法连接，该路由的熔断器已打开，或其队列已满。',
+        client: '若为 `none`：用新的幂等键重试。否则用同一个键重新发送。',
+        operator: '检查后端：端口、延迟、响应大小。路由的限制由 `MINISEAL_ROUTES_FILE` 设置。',
       },
     },
   },
@@ -920,19 +931,19 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
       en: {
         title: 'Service unavailable',
         means:
-          'The database or the audit log is unavailable. With `"reason": "storage_full"` the disk is nearly full, and the request was not processed. With `"outcome": "unknown"` the request **may have run**: its answer could not be stored.',
+          'The database or the audit log is unavailable. With `"reason": "storage_full"` the disk is nearly full, and the request was not processed. With `"outcome": "unknown"` the request **may have been executed**: its response could not be stored.',
         client:
           'Wait for `Retry-After`, then send again with the same idempotency key, or with a new one after `"outcome": "none"`.',
         operator:
-          'Check the database, the audit log and the disk in `/readyz`: below `MINISEAL_DISK_RESERVE` no new work is accepted. Without a working audit log no payments are accepted; `miniseal audit status` says why.',
+          'Check the database, the audit log and the disk in `/readyz`: below `MINISEAL_DISK_RESERVE` unsafe requests are refused. Without a working audit log no payments are accepted; `miniseal audit status` prints the reason.',
       },
       'zh-CN': {
         title: '服务暂不可用',
         means:
-          '数据库或审计日志不可用。若带 `"reason": "storage_full"`，则磁盘将满，请求未作处理。若带 `"outcome": "unknown"`，请求**可能已经执行**：它的应答没能保存。',
+          '数据库或审计日志不可用。若带 `"reason": "storage_full"`，则磁盘将满，请求未作处理。若带 `"outcome": "unknown"`，请求**可能已经执行**：它的响应未能保存。',
         client: '等待 `Retry-After`，用同一个幂等键重新发送；若为 `"outcome": "none"`，则用新的键。',
         operator:
-          '查看 `/readyz` 中的数据库、审计日志与磁盘：低于 `MINISEAL_DISK_RESERVE` 时不再接受新请求。审计日志不可用时不接受支付：`miniseal audit status` 说明原因。',
+          '查看 `/readyz` 中的数据库、审计日志与磁盘：低于 `MINISEAL_DISK_RESERVE` 时拒绝有副作用的请求。审计日志不可用时不接受支付：`miniseal audit status` 说明原因。',
       },
     },
   },
@@ -942,19 +953,19 @@ const catalogue: Readonly<Record<ProtocolCode, ProblemDefinition>> = {
     steps: ['login', 'handler'],
     user: {
       en: 'Something went wrong on our side. Please try again later.',
-      'zh-CN': '服务出了点问题，请稍后再试',
+      'zh-CN': '服务异常，请稍后再试',
     },
     texts: {
       en: {
         title: 'Internal error',
-        means: 'The service failed. With `"outcome": "unknown"` **the request may have run.**',
-        client: 'Ask again later with the same idempotency key. Report the UUID of `instance`.',
-        operator: 'The log line with this `requestId` has the error. Please report it.',
+        means: 'The service failed. With `"outcome": "unknown"` **the request may have been executed.**',
+        client: 'Send the request again later with the same idempotency key. Report the UUID of `instance`.',
+        operator: 'The log line with this `requestId` contains the error. Please report it.',
       },
       'zh-CN': {
         title: '服务内部错误',
         means: '服务出错。若带 `"outcome": "unknown"`，**请求可能已经执行。**',
-        client: '稍后用同一个幂等键再问。请报告 `instance` 中的 UUID。',
+        client: '稍后用同一个幂等键重新发送。请报告 `instance` 中的 UUID。',
         operator: '带有这个 `requestId` 的日志行里有错误。请报告。',
       },
     },

@@ -4,8 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
 import { z } from 'zod'
 import { problemCodes, problemRow } from './catalogue.ts'
-import type { Refusal } from './problem-error.ts'
-import { ProblemError } from './problem-error.ts'
+import { ProblemError, type Refusal } from './problem-error.ts'
 
 /** The document, for the code that writes it and for the OpenAPI document. */
 export const problemDocument = z.looseObject({

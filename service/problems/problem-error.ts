@@ -1,6 +1,5 @@
 /** The error of the service: a problem code, the step that refused, and what is known of the effect (protocol, section 7). */
-import type { ProtocolCode } from 'miniseal-protocol/errors'
-import { ProtocolError } from 'miniseal-protocol/errors'
+import { type ProtocolCode, ProtocolError } from 'miniseal-protocol/errors'
 import type { Field } from 'miniseal-protocol/frames/binary-http'
 import { StoreUnavailable } from '../store/store.ts'
 

@@ -1,6 +1,5 @@
 /** The OpenAPI 3.1 document of the inner API, made of the routes that the channel itself is made of. */
-import type { ZodType } from 'zod'
-import { z } from 'zod'
+import { type ZodType, z } from 'zod'
 import type { Route } from '../channel/routes/route.ts'
 import { routes } from '../channel/routes/table.ts'
 import { problemCodes, problemRow } from '../problems/catalogue.ts'

@@ -2,8 +2,7 @@
 /** @jsxImportSource hono/jsx */
 /** The pages of the problem codes: an index and a page for each code. They have no script. */
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language } from '../messages/language.ts'
-import type { ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
+import type { Language, ProblemGroup, ProblemRow } from '../problems/catalogue.ts'
 import { problemCodes, problemGroups, problemRow } from '../problems/catalogue.ts'
 
 interface PageTexts {

@@ -1,12 +1,10 @@
 /** `/docs/problems`, the target of the `type` of every refusal, and `/openapi.json`. Public and cacheable. */
 import { createHash } from 'node:crypto'
-import type { Context } from 'hono'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { ProtocolCode } from 'miniseal-protocol/errors'
-import type { Language } from '../messages/language.ts'
-import { languageOf } from '../messages/language.ts'
-import { findProblemCode, problemCodes, problemRow } from '../problems/catalogue.ts'
+import type { Language } from '../problems/catalogue.ts'
+import { findProblemCode, languageOf, problemCodes, problemRow } from '../problems/catalogue.ts'
 import { openApiDocument } from './openapi.ts'
 import { indexPage, problemPage, problemStyle, unknownPage } from './problem-pages.tsx'
 

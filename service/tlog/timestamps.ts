@@ -24,8 +24,8 @@ import type { LogReader } from './reader.ts'
 /** Seconds between tokens. */
 const stampPeriod = 86_400
 
-/** Poll period in milliseconds; also the back-off after a failure. */
-const loopTimes = { pause: 1_000, period: 300_000 }
+/** Milliseconds between two polls, and after a failure. */
+const pollPeriod = 300_000
 
 export interface TimestampingOptions {
   readonly store: Store
@@ -34,6 +34,8 @@ export interface TimestampingOptions {
   readonly timestampUrl: string | undefined
   /** UNIX seconds. */
   readonly now: () => number
+  /** Milliseconds between two runs. */
+  readonly pause: number
   /** Called after each failed attempt; retried after the poll period. */
   readonly onFailure: (error: unknown) => void
 }
@@ -46,12 +48,12 @@ export interface Timestamping {
 
 /** Requests a token for the newest checkpoint whenever the last token is a day old. */
 export function startTimestamping(options: TimestampingOptions): Timestamping {
-  const { timestampUrl: url, now, onFailure } = options
+  const { timestampUrl: url, now, pause, onFailure } = options
   if (url === undefined) return { notify: () => {}, stop: async () => {} }
   let failedAt = Number.NEGATIVE_INFINITY
   const work = async (): Promise<void> => {
     // Checkpoints are signed each second; a failing authority gets one request in each poll period.
-    if (performance.now() < failedAt + loopTimes.period) return
+    if (performance.now() < failedAt + pollPeriod) return
     try {
       await stampWhenDue(options, url, now())
     } catch (error) {
@@ -59,7 +61,7 @@ export function startTimestamping(options: TimestampingOptions): Timestamping {
       onFailure(error)
     }
   }
-  return startLoop(work, loopTimes)
+  return startLoop(work, { pause, period: pollPeriod })
 }
 
 /** The token covers the text of the note. If several processes request one, the first token is stored. */

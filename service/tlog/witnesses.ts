@@ -26,10 +26,9 @@ import type { LogReader } from './reader.ts'
 /** A witness with a URL. */
 export type WitnessTarget = PolicyWitness & { readonly url: string }
 
-/** At most one request each second; the period finds checkpoints of other processes. Milliseconds. */
-const loopTimes = { pause: 1_000, period: 30_000 }
-/** Back-off after a failure, doubled each time; milliseconds. */
-const firstBackoff = 1_000
+/** Milliseconds between polls for checkpoints of other processes. */
+const pollPeriod = 30_000
+/** Milliseconds of the longest back-off. */
 const maxBackoff = 300_000
 
 /** Attempts to store a cosignature while other processes store theirs. */
@@ -47,6 +46,8 @@ export interface WitnessingOptions {
   readonly witnesses: readonly WitnessTarget[]
   /** UNIX seconds. */
   readonly now: () => number
+  /** Milliseconds between two requests to a witness, and of its first back-off, which doubles with each failure. */
+  readonly period: number
   /** Called for failures that the witness did not cause. */
   readonly onFailure: (error: unknown) => void
 }
@@ -71,13 +72,13 @@ function loopFor(options: WitnessingOptions, witness: WitnessTarget): Loop {
     if (performance.now() < notBefore) return
     try {
       const isOk = await requestCosignature(options, witness)
-      backoff = isOk ? 0 : Math.min(maxBackoff, Math.max(firstBackoff, backoff * 2))
+      backoff = isOk ? 0 : Math.min(maxBackoff, Math.max(options.period, backoff * 2))
       notBefore = performance.now() + backoff
     } catch (error) {
       options.onFailure(error)
     }
   }
-  return startLoop(work, loopTimes)
+  return startLoop(work, { pause: options.period, period: pollPeriod })
 }
 
 /** @returns false if the witness failed */

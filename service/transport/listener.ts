@@ -4,8 +4,7 @@ import type { Duplex } from 'node:stream'
 import { serve } from '@hono/node-server'
 import { sourceOf } from '../limits/client-address.ts'
 import type { LimitSettings } from '../limits/settings.ts'
-import type { CloseReason } from './connection-limits.ts'
-import { guardConnections, limitPipelining } from './connection-limits.ts'
+import { type CloseReason, guardConnections, limitPipelining } from './connection-limits.ts'
 import { createSocketServer } from './sockets.ts'
 
 /** Timeouts in milliseconds. */

@@ -5,14 +5,11 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { WSEvents } from 'hono/ws'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ExchangeContext } from '../channel/context.ts'
-import type { Subscribers } from '../events/subscriptions.ts'
-import { createSubscribers } from '../events/subscriptions.ts'
+import { createSubscribers, type Subscribers } from '../events/subscriptions.ts'
 import { uncodedProblem } from '../problems/document.ts'
 import { clearAnswer, senderOf } from './seal.ts'
-import type { SocketObserver } from './socket.ts'
-import { ChannelSocket, closeReasons, closeTimeout } from './socket.ts'
-import type { SocketTimes } from './socket-flow.ts'
-import { defaultSocketTimes } from './socket-flow.ts'
+import { ChannelSocket, closeReasons, closeTimeout, type SocketObserver } from './socket.ts'
+import { defaultSocketTimes, type SocketTimes } from './socket-flow.ts'
 
 /** RFC 6455, section 1.9. */
 const subprotocol = 'miniseal.v1'
@@ -36,7 +33,7 @@ export function createSocketServer(maxFrame: number): WebSocketServerLike {
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   })
-  // The adapter is made for this class; only the optionality of some members differs.
+  // The adapter supports this class; the types differ only in optional members.
   return server as unknown as WebSocketServerLike
 }
 

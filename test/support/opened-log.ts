@@ -15,7 +15,7 @@ import { testMacs, testOrigin } from './log-records.ts'
 const wrapper = createSecretWrapper([new Uint8Array(32).fill(7)])
 
 export interface Machine {
-  /** Holds the checkpoint lock. */
+  /** The folder of the pinned checkpoint. */
   readonly folder: string
   remove(): void
 }
@@ -75,6 +75,7 @@ export async function openTestLog(
     witnesses,
     timestampUrl,
     now,
+    period: 50,
     record: (event) => events.push(event),
   })
   return {

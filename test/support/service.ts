@@ -1,5 +1,5 @@
 /** A service in the test's own process: HTTP on loopback, a database of its own, the WeChat sandbox. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -39,17 +39,14 @@ export interface OwnService extends TestService {
   stop(): Promise<void>
 }
 
-export interface TestServiceOptions {
+export interface TestServiceOptions extends Omit<TestOverrides, 'now' | 'backend'> {
   readonly environment?: Readonly<Record<string, string>>
   /** Overrides the environment. */
   readonly config?: Partial<Config>
-  readonly backend?: Backend
-  readonly socketTimes?: NonNullable<TestOverrides['socketTimes']>
-  readonly listenerTimes?: NonNullable<TestOverrides['listenerTimes']>
-  readonly disk?: NonNullable<TestOverrides['disk']>
-  readonly monotonic?: () => number
-  readonly maintenancePeriod?: number
-  readonly bodyGrace?: number
+  /** `close` may be absent. */
+  readonly backend?: Omit<Backend, 'close'> & Partial<Pick<Backend, 'close'>>
+  /** The contents of MINISEAL_ROUTES_FILE. */
+  readonly routes?: readonly object[]
   /** How far the clock is ahead at the start, in seconds. */
   readonly clockOffset?: number
 }
@@ -61,6 +58,10 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     MINISEAL_DATA: join(folder, 'data'),
     MINISEAL_DATABASE: `sqlite:${join(folder, 'data', 'miniseal.db')}`,
     ...options.environment,
+  }
+  if (options.routes !== undefined) {
+    environment.MINISEAL_ROUTES_FILE = join(folder, 'routes.json')
+    writeFileSync(environment.MINISEAL_ROUTES_FILE, JSON.stringify(options.routes))
   }
   const lines: string[] = []
   const log = pino(
@@ -74,10 +75,13 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   )
   let offset = options.clockOffset ?? 0
   const now = (): number => Math.floor(Date.now() / 1000) + offset
-  const { environment: _, config, clockOffset: __, ...overrides } = options
+  const { environment: _, config, clockOffset: __, routes: ___, backend, ...overrides } = options
+  const { logPeriod = 100 } = options
   const service: RunningService = await startService({ ...readConfig(environment), ...config }, log, {
     now,
     ...overrides,
+    logPeriod,
+    ...(backend === undefined ? {} : { backend: { close: async () => {}, ...backend } }),
   })
   const sandboxUrl = service.sandboxUrl ?? environment.MINISEAL_WECHAT_API ?? ''
   return {
@@ -118,6 +122,12 @@ export function sandboxClient(sandboxUrl: string): Pick<TestService, 'code' | 's
     return ((await sandbox('/sandbox/codes', body)) as { code: string }).code
   }
   return { code, sandbox }
+}
+
+/** How often the sandbox was called at this path of WeChat's API. */
+export async function sandboxCalls({ sandboxUrl }: TestService, api: string): Promise<number> {
+  const counts = await (await fetch(`${sandboxUrl}/sandbox/calls`)).json()
+  return (counts as Record<string, number>)[api] ?? 0
 }
 
 /** A service that a program made with `createService`, as its clients see it. */

@@ -61,7 +61,7 @@ export interface WrittenLog {
   /** Stages what is not sequenced. */
   stage(entries: readonly MadeEntry[]): Promise<readonly PendingEntry[]>
   sequence(): Promise<void>
-  /** Signs a checkpoint of the present tree and stores it in the checkpoint lock. @returns the note */
+  /** Signs a checkpoint of the current tree and pins it. @returns the note */
   sign(): Promise<string>
   close(): Promise<void>
 }

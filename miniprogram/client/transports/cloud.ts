@@ -2,9 +2,9 @@
 import { decodeBase64, encodeBase64, encodeUtf8 } from 'miniseal-protocol/text'
 import { ChannelError } from '../errors.ts'
 import type { WeChatAnswer, WeChatCloud, WeChatContainerCall, WeChatFailure } from '../wx.ts'
-import { weChat } from '../wx.ts'
+import { promised, weChat } from '../wx.ts'
 import type { Socket, Transport, TransportAnswer, TransportRequest } from './transport.ts'
-import { answerOf, bufferOf, listenTo, transportError } from './wx.ts'
+import { answerOf, bufferOf, listenTo, throwTransportError } from './wx.ts'
 
 export interface CloudHosting {
   /** Environment id and service name. */
@@ -25,7 +25,7 @@ const FRAME_VERSION = 1
 
 /**
  * Sends over WeChat's private network to a service in cloud hosting. The channel's `origin` remains the service's public
- * origin, which signatures name; nothing is sent there. Call `wx.cloud.init` first.
+ * origin: signatures contain it, but no request is sent to it. Call `wx.cloud.init` first.
  *
  * @throws ChannelError `unsupported` when `wx.cloud` is not available
  */
@@ -41,7 +41,7 @@ export function cloudTransport(
       const answer = await call(cloud, hosting, request, wasText)
       if (wasText || hosting.form === 'binary' || !isCorrupted(request, answer)) return answer
       isText = true
-      // The request may have run, if only the answer was corrupted.
+      // If only the answer was corrupted, the request may have been executed.
       throw new ChannelError('network', 'corrupted bytes; switching to text')
     },
     connect: (_url, protocol, listener) => {
@@ -69,35 +69,31 @@ export function cloudTransport(
   }
 }
 
-function call(
+async function call(
   cloud: WeChatCloud,
   { env, service }: CloudHosting,
   request: TransportRequest,
   isText: boolean,
 ): Promise<TransportAnswer> {
-  return new Promise((resolve, reject) => {
-    const options: Omit<WeChatContainerCall, 'success' | 'fail'> = {
-      config: { env },
-      path: request.url.replace(/^\w+:\/\/[^/]*/, ''),
-      method: request.method,
-      header: { ...request.headers, 'X-WX-SERVICE': service },
-      dataType: 'other',
-      responseType: 'arraybuffer',
-      timeout: request.timeoutMs,
-    }
-    cloud.callContainer({
-      ...options,
-      ...(isText ? asText(request, options.header) : request.body && { data: bufferOf(request.body) }),
-      success: (result) => {
-        try {
-          resolve(isText ? fromText(result) : answerOf(result))
-        } catch (cause) {
-          reject(new ChannelError('unexpected_answer', 'malformed answer of the container', { cause }))
-        }
-      },
-      fail: (failure) => reject(cloudError(failure)),
-    })
-  })
+  const options: Omit<WeChatContainerCall, 'success' | 'fail'> = {
+    config: { env },
+    path: request.url.replace(/^\w+:\/\/[^/]*/, ''),
+    method: request.method,
+    header: { ...request.headers, 'X-WX-SERVICE': service },
+    dataType: 'other',
+    responseType: 'arraybuffer',
+    timeout: request.timeoutMs,
+    ...(request.body && { data: bufferOf(request.body) }),
+  }
+  const changed = isText ? { ...options, ...asText(request, options.header) } : options
+  const result = await promised<WeChatAnswer>((callbacks) =>
+    cloud.callContainer({ ...changed, ...callbacks }),
+  ).catch(throwCloudError)
+  try {
+    return isText ? fromText(result) : answerOf(result)
+  } catch (cause) {
+    throw new ChannelError('unexpected_answer', 'malformed answer of the container', { cause })
+  }
 }
 
 function asText({ body }: TransportRequest, header: Record<string, string>): Partial<WeChatContainerCall> {
@@ -117,7 +113,7 @@ function fromText({ data, ...rest }: WeChatAnswer): TransportAnswer {
   return { ...answer, headers, body: decodeBase64(String(data)) }
 }
 
-/** Whether request or answer was corrupted. Attacker-controlled: the result costs at most a retry. */
+/** Whether the request or the answer was corrupted. The answer is attacker-controlled: a forged one causes one retry. */
 function isCorrupted({ method }: TransportRequest, { status, headers, body }: TransportAnswer): boolean {
   if (method === 'GET') return false
   if (status === 400) return true
@@ -126,10 +122,10 @@ function isCorrupted({ method }: TransportRequest, { status, headers, body }: Tr
   )
 }
 
-function cloudError(failure: WeChatFailure): ChannelError {
+function throwCloudError(failure: WeChatFailure): never {
   // Answers are limited to 1000 KiB; WeChat does not document the error.
   if (/exceed|too large|size limit/i.test(failure.errMsg)) {
-    return new ChannelError('answer_too_large', 'answer too large for a container', { cause: failure })
+    throw new ChannelError('answer_too_large', 'answer too large for a container', { cause: failure })
   }
-  return transportError(failure)
+  return throwTransportError(failure)
 }

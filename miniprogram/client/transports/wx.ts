@@ -1,31 +1,25 @@
 /** The default transport: `wx.request` and `wx.connectSocket`. */
 import { ChannelError } from '../errors.ts'
 import type { WeChat, WeChatAnswer, WeChatFailure, WeChatSocket } from '../wx.ts'
+import { promised } from '../wx.ts'
 import type { Socket, SocketListener, Transport, TransportAnswer, TransportRequest } from './transport.ts'
 
 /** WeChat runs at most ten requests concurrently and queues the rest. */
 export function wxRequestTransport(wx: WeChat): Transport {
-  const send = (request: TransportRequest): Promise<TransportAnswer> =>
-    new Promise((resolve, reject) => {
-      wx.request({
-        url: request.url,
-        method: request.method,
-        header: { ...request.headers },
-        // The default, `json`, would parse the answer.
-        dataType: 'other',
-        responseType: 'arraybuffer',
-        timeout: request.timeoutMs,
-        ...(request.body === undefined ? {} : { data: bufferOf(request.body) }),
-        success: (result) => {
-          try {
-            resolve(answerOf(result))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        fail: (failure) => reject(transportError(failure)),
-      })
-    })
+  const send = async (request: TransportRequest): Promise<TransportAnswer> => {
+    const options = {
+      url: request.url,
+      method: request.method,
+      header: { ...request.headers },
+      // The default, `json`, would parse the answer.
+      dataType: 'other',
+      responseType: 'arraybuffer',
+      timeout: request.timeoutMs,
+      ...(request.body && { data: bufferOf(request.body) }),
+    } as const
+    const sent = promised<WeChatAnswer>((callbacks) => wx.request({ ...options, ...callbacks }))
+    return answerOf(await sent.catch(throwTransportError))
+  }
   if (wx.connectSocket === undefined) return { send }
   return {
     send,
@@ -44,14 +38,14 @@ export function answerOf(result: WeChatAnswer): TransportAnswer {
   return { status: result.statusCode, headers, body: bytesOf(result.data) }
 }
 
-/** Maps a network failure of `wx` to an error. */
-export function transportError(failure: WeChatFailure): ChannelError {
+/** @throws ChannelError `timeout`, `interrupted` or `network` for a failure of `wx` */
+export function throwTransportError(failure: WeChatFailure): never {
   // The texts are not documented; all observed ones contain `timeout`. 5 is the documented errno.
   const isTimeout = failure.errno === 5 || /time(d )?-?out/i.test(failure.errMsg)
   // WeChat interrupts requests after five seconds in the background, with errno 600003.
   const isInterrupted = failure.errno === 600_003 || failure.errMsg.includes('interrupted')
   const code = isTimeout ? 'timeout' : isInterrupted ? 'interrupted' : 'network'
-  return new ChannelError(code, 'wx.request failed', { cause: failure })
+  throw new ChannelError(code, 'wx.request failed', { cause: failure })
 }
 
 const NORMAL_CLOSURE = 1000

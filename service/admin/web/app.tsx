@@ -1,5 +1,5 @@
-/** The application: session, sign-in, navigation and routing. */
-import { useEffect, useState } from 'hono/jsx/dom'
+/** Entry point of the audit pages: session, sign-in, navigation and routing. */
+import { render, useEffect, useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
 import { ApiError, callApi, signedOut } from './api-client.ts'
 import { ErrorMessage } from './components.tsx'
@@ -15,7 +15,7 @@ import { RequestsPage } from './requests.tsx'
 
 type Session = SessionAnswer | 'unknown' | 'none'
 
-export function App() {
+function App() {
   const [language, setLanguage] = useState<Language>(storedLanguage())
   const [session, setSession] = useState<Session>('unknown')
   useEffect(() => {
@@ -177,3 +177,6 @@ function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) 
     </form>
   )
 }
+
+const root = document.getElementById('app')
+if (root !== null) render(<App />, root)

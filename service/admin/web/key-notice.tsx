@@ -4,9 +4,6 @@ import type { SessionAnswer } from '../api/answers.ts'
 import { findKey, pinKey, pinnedKeys } from './local-storage.ts'
 import { useLocalization } from './locales/localization.ts'
 
-/** Dispatched when a key was pinned, so that components verify again. */
-export const keyPinned = 'miniseal-key-pinned'
-
 export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   const { translate } = useLocalization()
   const [, setRound] = useState(0)
@@ -18,7 +15,6 @@ export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
   const pin = (vkey: string): void => {
     setInvalid(!pinKey(vkey))
     setRound((n) => n + 1)
-    dispatchEvent(new Event(keyPinned))
   }
   const submit = (event: Event): void => {
     event.preventDefault()

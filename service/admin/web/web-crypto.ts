@@ -4,11 +4,7 @@
  * WebCrypto is not available over plain HTTP (except on localhost), and old browsers lack Ed25519.
  */
 import { tweetnaclCurves } from 'miniseal-protocol/primitives/curves-tweetnacl'
-import {
-  hasSmallOrder,
-  isCanonicalPoint,
-  isCanonicalScalar,
-} from 'miniseal-protocol/primitives/ed25519-encoding'
+import { isStrictSignature } from 'miniseal-protocol/primitives/ed25519-encoding'
 import type { Primitives } from 'miniseal-protocol/primitives/primitives'
 import { createJsPrimitives } from 'miniseal-protocol/primitives/primitives-js'
 
@@ -32,19 +28,11 @@ export async function verifyEd25519(
   message: Uint8Array,
   publicKey: Uint8Array,
 ): Promise<{ readonly isValid: boolean; readonly by: Verifier }> {
-  const verdict = isStrict(signature, publicKey)
+  const verdict = isStrictSignature(signature, publicKey)
     ? await verifyWithWebCrypto(signature, message, publicKey)
     : false
   if (verdict !== undefined) return { isValid: verdict, by: 'WebCrypto' }
   return { isValid: bundled.ed25519Verify(signature, message, publicKey), by: 'tweetnacl' }
-}
-
-function isStrict(signature: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== 64 || publicKey.length !== 32) return false
-  const [point, scalar] = [signature.slice(0, 32), signature.slice(32)]
-  return (
-    isCanonicalScalar(scalar) && [point, publicKey].every((it) => isCanonicalPoint(it) && !hasSmallOrder(it))
-  )
 }
 
 /** `undefined` when WebCrypto lacks Ed25519. */

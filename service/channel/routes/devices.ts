@@ -6,11 +6,10 @@ import type { SessionRecord } from '../../store/sessions.ts'
 import type { Write } from '../../store/store.ts'
 import type { DeviceRecord } from '../../store/users.ts'
 import type { ExchangeContext } from '../context.ts'
-import { defineRoute, notFound } from './route.ts'
-import { seconds, thumbprint } from './schemas.ts'
+import { defineRoute, notFound, seconds, thumbprint } from './route.ts'
 
 /**
- * Attacker-controlled, and shown to the user and the operator: 1 to 40 characters with a visible one among them, without
+ * Attacker-controlled, and shown to the user and the operator: 1 to 40 characters, at least one of them visible, without
  * control characters, line ends and characters that change the direction of the surrounding text.
  */
 const deviceName = z
@@ -45,7 +44,7 @@ async function usableDevices({ store }: ExchangeContext, user: string): Promise<
   return (await store.listDevices(user)).filter(({ revokedAt }) => revokedAt === null)
 }
 
-/** The record of a device changes only with a login; its sessions have later times, until they are pruned. */
+/** The record of a device changes only at login; its sessions have later times until they are pruned. */
 function lastSeen(device: DeviceRecord, sessions: readonly SessionRecord[]): number {
   const own = sessions.filter((session) => session.device === device.id)
   return Math.max(device.lastSeenAt, ...own.map(({ lastSeenAt }) => lastSeenAt))

@@ -1,4 +1,4 @@
-/** `/events`: listed, or sent over the socket from a position on (protocol, section 4, "Over a socket"). */
+/** `/events`: lists the user's events, or sends them over the socket (protocol, section 4, "Over a socket"). */
 import { decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
 import { parseEvent, storedEvent } from '../../events/event.ts'

@@ -1,14 +1,12 @@
-/** `/outcomes/{key}`: the outcome of the user's request with a key, and the cancellation of a key (protocol, section 8). */
+/** `/outcomes/{key}`: gets the outcome of the user's request with a key, or cancels the key (protocol, section 8). */
 import { refuseFormat } from 'miniseal-protocol/errors'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { decodeBase64Url, decodeUtf8 } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Caller } from '../../gateway/backend.ts'
 import { jsonReply } from '../../messages/content.ts'
 import type { ExchangeContext } from '../context.ts'
-import type { KeyState } from '../idempotency.ts'
-import { cancellation, encodeReply, inProgress, keyState } from '../idempotency.ts'
-import type { RouteResult } from './route.ts'
-import { defineRoute, notFound } from './route.ts'
+import { cancellation, encodeReply, inProgress, type KeyState, keyState } from '../idempotency.ts'
+import { defineRoute, notFound, type RouteResult } from './route.ts'
 
 const answer = z.strictObject({
   status: z.number().int().min(200).max(599),

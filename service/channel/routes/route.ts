@@ -1,22 +1,31 @@
 /** `defineRoute`: one definition for each operation of the channel itself (protocol, section 6). */
 import type { RequestMessage, ResponseMessage } from 'miniseal-protocol/frames/binary-http'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { isSafeMethod, pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import type { OwnSegment } from 'miniseal-protocol/http-signatures/own-routes'
-import type { ZodType } from 'zod'
-import type { Caller } from '../../gateway/backend.ts'
+import { type ZodType, z } from 'zod'
 import { parseJsonContent } from '../../messages/content.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
 import type { TokenAge } from '../../sessions/tokens.ts'
 import type { Write } from '../../store/store.ts'
 import type { ExchangeContext } from '../context.ts'
 
-/** What a handler decides. The exchange commits the writes with the log entry, and then releases the reply. */
+/** UNIX seconds. */
+export const seconds = z.number().int().min(0)
+
+/** Thumbprint of a device key. */
+export const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
+
+/** b64u of 16 bytes. */
+export const sessionId = z.string().regex(/^[A-Za-z0-9_-]{22}$/)
+
+/** The result of a handler. The exchange commits the writes with the log entry, and then sends the reply. */
 export interface RouteResult {
   readonly reply: ResponseMessage
   readonly writes: readonly Write[]
 }
 
-/** How a request is treated before and after its handler. */
+/** The treatment of a request before and after its handler. */
 export interface RoutePolicy {
   /** `none`: the request needs no Idempotency-Key, because a repetition is harmless. */
   readonly idempotency: 'required' | 'none'
@@ -40,7 +49,7 @@ export interface QueryParameter {
   readonly default: number
 }
 
-/** What the OpenAPI document says of a route. */
+/** The part of a route that the OpenAPI document contains. */
 interface RouteDescription {
   /** The `operationId`. */
   readonly id: string
@@ -50,7 +59,7 @@ interface RouteDescription {
   readonly tag: 'sessions' | 'devices' | 'events' | 'receipts' | 'outcomes' | 'wechat'
   readonly summary: string
   readonly description?: string
-  /** What the path parameter means. */
+  /** The meaning of the path parameter. */
   readonly parameter?: string
   readonly query?: Readonly<Record<string, QueryParameter>>
   readonly body?: ZodType
@@ -65,12 +74,19 @@ export interface Route extends RouteDescription, RoutePolicy {
   run(context: ExchangeContext, message: RequestMessage, caller: Caller): Promise<RouteResult>
 }
 
-/** What a handler receives; `body`, `query` and `parameter` are attacker-controlled, and checked against the definition. */
+/** The route of a request, and its policy. */
+export interface Routing {
+  /** `undefined` for a backend's request, and for a request to the service that has no route. */
+  readonly route: Route | undefined
+  readonly policy: RoutePolicy
+}
+
+/** The input of a handler. `body`, `query` and `parameter` are attacker-controlled; the first two match the definition. */
 export interface RouteRequest<Body, Query extends string> {
   readonly caller: Caller
   readonly body: Body
   readonly query: Readonly<Record<Query, number>>
-  /** The rest of the path: not checked. */
+  /** The rest of the path, not checked. */
   readonly parameter: string
 }
 
@@ -78,7 +94,7 @@ interface RouteDefinition<Body, Query extends string> extends RouteDescription, 
   readonly frame?: 'handshake'
   readonly body?: ZodType<Body>
   readonly query?: Readonly<Record<Query, QueryParameter>>
-  /** Reads and decides; writes nothing. Absent for the login. */
+  /** Does not write. Absent for the login. */
   readonly handler?: (
     context: ExchangeContext,
     request: RouteRequest<Body, Query>,

@@ -1,17 +1,15 @@
 /** `/sessions`: login, the sessions of a user, and the next access token (protocol, section 6). */
 import { refuseFormat } from 'miniseal-protocol/errors'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { suite1 } from 'miniseal-protocol/primitives/suite'
 import { decodeBase64Url, encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
-import type { Caller } from '../../gateway/backend.ts'
 import { jsonReply, noContent } from '../../messages/content.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
 import { tokenLifetime, tokenType } from '../../sessions/tokens.ts'
 import type { SessionRecord } from '../../store/sessions.ts'
 import type { ExchangeContext } from '../context.ts'
-import type { RouteResult } from './route.ts'
-import { defineRoute } from './route.ts'
-import { seconds, sessionId, thumbprint } from './schemas.ts'
+import { defineRoute, type RouteResult, seconds, sessionId, thumbprint } from './route.ts'
 
 /** Stored and shown to the user. No control characters: PostgreSQL cannot store U+0000. */
 const shortText = z.string().regex(/^[^\p{Cc}]{1,64}$/u)

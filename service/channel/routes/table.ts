@@ -1,12 +1,11 @@
-/** Every route of the channel. A new one needs its definition and a line here; OpenAPI follows with `npm run docs`. */
+/** Every route of the channel. To add one, define it and list it here; `npm run docs` updates the OpenAPI document. */
 import type { RequestMessage } from 'miniseal-protocol/frames/binary-http'
 import { pathWithoutQuery } from 'miniseal-protocol/http-signatures/message-rules'
 import { deviceRoutes } from './devices.ts'
 import { eventRoutes } from './events.ts'
 import { outcomeRoutes } from './outcomes.ts'
 import { receiptRoutes } from './receipts.ts'
-import type { Route, RoutePolicy } from './route.ts'
-import { defaultPolicy, prefixOf } from './route.ts'
+import { defaultPolicy, prefixOf, type Route, type Routing } from './route.ts'
 import { sessionRoutes } from './sessions.ts'
 import { wechatDataRoutes } from './wechat-data.ts'
 
@@ -24,20 +23,13 @@ const fixedRoutes = new Map(
 )
 const prefixRoutes = routes.filter(({ path }) => path.includes('{'))
 
-/** Attacker-controlled: no other spelling of a path has the policy of its route. */
+/** Attacker-controlled. A path matches only in its exact spelling. */
 function findRoute({ method, path }: Pick<RequestMessage, 'method' | 'path'>): Route | undefined {
   const pathname = pathWithoutQuery(path)
   const route =
     fixedRoutes.get(`${method} ${pathname}`) ??
     prefixRoutes.find((other) => other.method === method && pathname.startsWith(prefixOf(other.path)))
   return path !== pathname && route?.query === undefined ? undefined : route
-}
-
-/** Where a request goes, and how it is treated. */
-export interface Routing {
-  /** `undefined` for a backend's request, and for one of the channel's own that has no route. */
-  readonly route: Route | undefined
-  readonly policy: RoutePolicy
 }
 
 export function routingOf(request: Pick<RequestMessage, 'method' | 'path'>): Routing {

@@ -1,9 +1,9 @@
-/** `/phone-number` and `/encrypted-data`: what WeChat knows of the caller. */
+/** `/phone-number` and `/encrypted-data`: the caller's data at WeChat. */
 import { z } from 'zod'
 import { jsonReply } from '../../messages/content.ts'
 import { ProblemError } from '../../problems/problem-error.ts'
 import { isRawDataSigned, openEncryptedData, userData } from '../../wechat/encrypted-data.ts'
-import { readUserSecret } from '../user-secrets.ts'
+import { readUserSecret } from '../login.ts'
 import { defineRoute } from './route.ts'
 
 /** The maximum age of encrypted data in seconds: the lifetime of WeChat's codes. */

@@ -1,10 +1,16 @@
 import type { Capture, ExplainOptions, KnownKey, Locale } from 'miniseal-verify/explain'
 import { en, explainCapture, interactiveBudget, jsonOf, printReport } from 'miniseal-verify/explain'
-import { maxCapture, readCapture, secondsOf, UnreadableCapture } from '../../explain/captures.ts'
-import { readKeys, UnreadableKey } from '../../explain/key-options.ts'
+import {
+  maxCapture,
+  readCapture,
+  readKeys,
+  secondsOf,
+  UnreadableCapture,
+  UnreadableKey,
+} from '../../explain/inputs.ts'
 import { zhCN } from '../../explain/locales/zh-CN.ts'
 import { printProblem, problemJson } from '../../explain/problem.ts'
-import type { Language } from '../../messages/language.ts'
+import type { Language } from '../../problems/catalogue.ts'
 import type { ExitCode, Terminal, Values } from '../command.ts'
 import { CommandFailed, defineCommand, UsageError } from '../command.ts'
 import { currentTime } from '../database.ts'

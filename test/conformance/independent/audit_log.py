@@ -1,6 +1,6 @@
 """The audit log (protocol section 12): leaves, groups, the tree, notes, tiles, proofs, policies.
 
-Every reader here ends with the same question: is this exactly what the writer makes of what was read?
+Every reader accepts exactly one encoding of a value.
 """
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map
 
 
 class LogRefused(Exception):
-    """What the log's readers refuse, with its reason where section 12.6 names one."""
+    """A refused input, with the reason code of section 12.6 where there is one."""
 
     def __init__(self, why: str, reason: str = "malformed"):
         super().__init__("%s: %s" % (reason, why))
         self.reason = reason
 
 
-def demand(good, why: str, reason: str = "malformed") -> None:
+def require(good, why: str, reason: str = "malformed") -> None:
     if not good:
         raise LogRefused(why, reason)
 
@@ -44,7 +44,7 @@ def unb64(text: str) -> bytes:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (ValueError, UnicodeError) as error:
         raise LogRefused("not base64: %s" % error)
-    demand(b64(data) == text, "base64 is not canonical")
+    require(b64(data) == text, "base64 is not canonical")
     return data
 
 
@@ -62,50 +62,50 @@ def parsed(data: bytes):
         value = json.loads(data.decode("utf-8"))
     except (ValueError, UnicodeError, RecursionError) as error:
         raise LogRefused("not JSON: %s" % error)
-    demand(type(value) is dict, "not an object")
+    require(type(value) is dict, "not an object")
     return value
 
 
 def check_flat(members: Dict[str, object]) -> None:
     for name, value in members.items():
-        demand(re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name), "a name")
-        demand(type(value) is str or (type(value) is int and abs(value) <= SAFE), "a value")
+        require(re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name), "a name")
+        require(type(value) is str or (type(value) is int and abs(value) <= SAFE), "a value")
 
 
 def read_group(data: bytes) -> Dict[str, object]:
-    demand(len(data) <= 65536, "too long")
+    require(len(data) <= 65536, "too long")
     group = parsed(data)
     check_flat(group)
-    demand(canonical(group) == data, "not canonical")
+    require(canonical(group) == data, "not canonical")
     return group
 
 
 def read_leaf(data: bytes) -> Dict[str, object]:
-    demand(len(data) <= 2048, "too long")
+    require(len(data) <= 2048, "too long")
     leaf = parsed(data)
     names = set(leaf)
-    demand({"id", "k", "r", "rc", "ts", "v"} <= names <= {"app", "c", "id", "k", "r", "rc", "ts", "v", "x"}, "members")
+    require({"id", "k", "r", "rc", "ts", "v"} <= names <= {"app", "c", "id", "k", "r", "rc", "ts", "v", "x"}, "members")
     for name, form in (("id", r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
                        ("app", r"[A-Za-z0-9_-]{2,64}"), ("rc", r"[1-9][0-9]{0,3}[dy]"),
                        ("r", r"ok|refused|failed|unknown"), ("k", "|".join(KINDS))):
-        demand(name not in leaf or (type(leaf[name]) is str and re.fullmatch(form, leaf[name])), name)
-    demand(type(leaf["ts"]) is int and 0 <= leaf["ts"] <= SAFE, "ts")
-    demand(type(leaf["v"]) is int and leaf["v"] == 1, "v")
+        require(name not in leaf or (type(leaf[name]) is str and re.fullmatch(form, leaf[name])), name)
+    require(type(leaf["ts"]) is int and 0 <= leaf["ts"] <= SAFE, "ts")
+    require(type(leaf["v"]) is int and leaf["v"] == 1, "v")
     if "c" in leaf:
-        demand(type(leaf["c"]) is dict and leaf["c"] and set(leaf["c"]) <= set(LABELS), "c")
+        require(type(leaf["c"]) is dict and leaf["c"] and set(leaf["c"]) <= set(LABELS), "c")
         for value in leaf["c"].values():
-            demand(type(value) is str and len(unb64(value)) == 32, "a commitment")
+            require(type(value) is str and len(unb64(value)) == 32, "a commitment")
     if "x" in leaf:
-        demand(type(leaf["x"]) is dict and 1 <= len(leaf["x"]) <= 16, "x")
+        require(type(leaf["x"]) is dict and 1 <= len(leaf["x"]) <= 16, "x")
         check_flat(leaf["x"])
         for value in leaf["x"].values():
-            demand(type(value) is int or re.fullmatch(r"[\x20-\x7e]{0,256}", value), "a fact")
-    demand(canonical(leaf) == data and data.isascii(), "not canonical")
+            require(type(value) is int or re.fullmatch(r"[\x20-\x7e]{0,256}", value), "a fact")
+    require(canonical(leaf) == data and data.isascii(), "not canonical")
     return leaf
 
 
 def commitment(label: str, salt: bytes, group: bytes) -> bytes:
-    demand(len(salt) == 32, "a salt has 32 bytes")
+    require(len(salt) == 32, "a salt has 32 bytes")
     return sha256(b"miniseal-audit/1\n" + label.encode("ascii") + b"\n" + salt + group)
 
 
@@ -128,18 +128,18 @@ def root_of(hashes: List[bytes]) -> bytes:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, root: bytes, proof: List[bytes]) -> None:
-    """By the shape of the tree, from the root down, rather than by the bits of RFC 9162."""
+    """Recursive over the tree of RFC 6962, unlike the iterative algorithm of RFC 9162."""
     def climb(index: int, size: int, rest: List[bytes]) -> bytes:
         if size == 1:
-            demand(not rest, "too long", "inclusion_wrong")
+            require(not rest, "too long", "inclusion_wrong")
             return leaf
-        demand(rest, "too short", "inclusion_wrong")
+        require(rest, "too short", "inclusion_wrong")
         k = 1 << (size - 1).bit_length() - 1
         if index < k:
             return node(climb(index, k, rest[:-1]), rest[-1])
         return node(rest[-1], climb(index - k, size - k, rest[:-1]))
-    demand(0 <= index < size and all(len(each) == 32 for each in [leaf, *proof]), "range", "inclusion_wrong")
-    demand(climb(index, size, proof) == root, "another root", "inclusion_wrong")
+    require(0 <= index < size and all(len(each) == 32 for each in [leaf, *proof]), "range", "inclusion_wrong")
+    require(climb(index, size, proof) == root, "another root", "inclusion_wrong")
 
 
 def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: bytes, proof: List[bytes]) -> None:
@@ -148,23 +148,23 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
     def climb(older: int, newer: int, is_older: bool, rest: List[bytes]) -> Tuple[bytes, bytes]:
         if older == newer:
             if is_older:
-                demand(not rest, "too long", wrong)
+                require(not rest, "too long", wrong)
                 return older_root, older_root
-            demand(len(rest) == 1, "length", wrong)
+            require(len(rest) == 1, "length", wrong)
             return rest[0], rest[0]
-        demand(rest, "too short", wrong)
+        require(rest, "too short", wrong)
         k = 1 << (newer - 1).bit_length() - 1
         if older <= k:
             left = climb(older, k, is_older, rest[:-1])
             return left[0], node(left[1], rest[-1])
         right = climb(older - k, newer - k, False, rest[:-1])
         return node(rest[-1], right[0]), node(rest[-1], right[1])
-    demand(0 <= older <= newer and all(len(each) == 32 for each in [older_root, *proof]), "range", wrong)
+    require(0 <= older <= newer and all(len(each) == 32 for each in [older_root, *proof]), "range", wrong)
     if older in (0, newer):
-        demand(not proof and older_root == (newer_root if older else sha256(b"")), "another root", wrong)
-        demand(newer or newer_root == sha256(b""), "the root of an empty tree", wrong)
+        require(not proof and older_root == (newer_root if older else sha256(b"")), "another root", wrong)
+        require(newer or newer_root == sha256(b""), "the root of an empty tree", wrong)
         return
-    demand(climb(older, newer, True, proof) == (older_root, newer_root), "another root", wrong)
+    require(climb(older, newer, True, proof) == (older_root, newer_root), "another root", wrong)
 
 
 # ---------------------------------------------------------------- tiles (12.5)
@@ -180,11 +180,11 @@ def tile_path(level: Optional[int], index: int, width: int) -> str:
 
 def read_tile_path(path: str) -> Tuple[Optional[int], int, int]:
     match = re.fullmatch(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([0-9]{1,3}))?", path)
-    demand(match, "not a path")
+    require(match, "not a path")
     level = None if match[1] == "entries" else int(match[1])
     index, width = int(re.sub(r"[x/]", "", match[2])), int(match[3] or 256)
-    demand((level is None or level < 64) and index <= SAFE and 0 < width <= 256, "out of range")
-    demand(tile_path(level, index, width) == path, "not canonical")
+    require((level is None or level < 64) and index <= SAFE and 0 < width <= 256, "out of range")
+    require(tile_path(level, index, width) == path, "not canonical")
     return level, index, width
 
 
@@ -203,17 +203,17 @@ class VerifierKey:
 
 
 def check_name(name: str) -> None:
-    demand(name and not set(name) & set(SPACES + "+") and not re.search(r"[\x00-\x1f]", name), "a name of a key")
+    require(name and not set(name) & set(SPACES + "+") and not re.search(r"[\x00-\x1f]", name), "a name of a key")
 
 
 def read_verifier_key(text: str) -> VerifierKey:
     parts = text.split("+", 2)
-    demand(len(parts) == 3, "not a verifier key")
+    require(len(parts) == 3, "not a verifier key")
     data = unb64(parts[2])
-    demand(len(data) == 33 and data[0] in TYPES, "an unknown type")
+    require(len(data) == 33 and data[0] in TYPES, "an unknown type")
     key = VerifierKey(TYPES[data[0]], parts[0], data[1:])
     check_name(key.name)
-    demand(key.key_id.hex() == parts[1], "not the id of the key")
+    require(key.key_id.hex() == parts[1], "not the id of the key")
     return key
 
 
@@ -228,37 +228,37 @@ def read_note(note: str) -> Note:
         note.encode("utf-8")
     except UnicodeError:
         raise LogRefused("a lone surrogate")
-    demand(len(note) <= 131072 and "\n\n" in note and note.endswith("\n"), "not a note")
+    require(len(note) <= 131072 and "\n\n" in note and note.endswith("\n"), "not a note")
     text, lines = note.rsplit("\n\n", 1)
-    demand(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "a control character")
+    require(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "a control character")
     read = Note(text + "\n")
     for line in lines[:-1].split("\n"):
         parts = line.split(" ")
-        demand(len(parts) == 3 and parts[0] == "\u2014", "not a signature line")
+        require(len(parts) == 3 and parts[0] == "\u2014", "not a signature line")
         check_name(parts[1])
         data = unb64(parts[2])
-        demand(len(data) > 4, "a signature is too short")
+        require(len(data) > 4, "a signature is too short")
         read.signatures.append((parts[1], data[:4], data[4:]))
-    demand(1 <= len(read.signatures) <= 64, "signatures")
+    require(1 <= len(read.signatures) <= 64, "signatures")
     return read
 
 
 def read_checkpoint(text: str) -> Tuple[str, int, bytes]:
-    demand(text.endswith("\n"), "no last line feed")
+    require(text.endswith("\n"), "no last line feed")
     lines = text[:-1].split("\n")
-    demand(len(lines) >= 3 and all(lines), "lines")
+    require(len(lines) >= 3 and all(lines), "lines")
     check_name(lines[0])
-    demand(re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1]) and int(lines[1]) <= SAFE, "a size")
+    require(re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1]) and int(lines[1]) <= SAFE, "a size")
     root = unb64(lines[2])
-    demand(len(root) == 32, "a root")
+    require(len(root) == 32, "a root")
     return lines[0], int(lines[1]), root
 
 
 def signed_message(kind: str, text: str, signature: bytes) -> Tuple[bytes, bytes]:
-    """What a signature is over, and the Ed25519 part of it."""
+    """The signed bytes, and the Ed25519 signature over them."""
     if kind == "log":
         return text.encode("utf-8"), signature
-    demand(len(signature) == 72 and any(signature[:8]), "not a cosignature", "signature_wrong")
+    require(len(signature) == 72 and any(signature[:8]), "not a cosignature", "signature_wrong")
     time = int.from_bytes(signature[:8], "big")
     return ("cosignature/v1\ntime %d\n%s" % (time, text)).encode("utf-8"), signature[8:]
 
@@ -270,7 +270,7 @@ def sign(kind: str, seed: bytes, text: str, time: int = 0) -> bytes:
 
 
 def has_signed(note: Note, key: VerifierKey) -> bool:
-    """Whether a key has signed; a wrong signature of it is an error."""
+    """Whether the note has a valid signature of the key. Raises for an invalid one."""
     own = [signature for name, key_id, signature in note.signatures if (name, key_id) == (key.name, key.key_id)]
     for signature in own:
         try:
@@ -296,15 +296,15 @@ def read_policy(text: str) -> Policy:
         text.encode("utf-8")
     except UnicodeError:
         raise LogRefused("a lone surrogate")
-    demand(len(text) <= 65536 and text.endswith("\n"), "length")
-    demand(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "a control character")
+    require(len(text) <= 65536 and text.endswith("\n"), "length")
+    require(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "a control character")
     policy = Policy()
     for line in text[:-1].split("\n"):
         words = [word for word in re.split(r"[ \t]+", line) if word]
         if words and not words[0].startswith("#"):
             read_policy_line(policy, words)
-    demand(policy.quorum is not None, "no quorum")
-    demand(max(map(len, (policy.logs, policy.witnesses, policy.groups))) <= 64, "too many")
+    require(policy.quorum is not None, "no quorum")
+    require(max(map(len, (policy.logs, policy.witnesses, policy.groups))) <= 64, "too many")
     return policy
 
 
@@ -312,24 +312,24 @@ def read_policy_line(policy: Policy, words: List[str]) -> None:
     names = {**policy.witnesses, **policy.groups}
     if words[0] == "log" and 2 <= len(words) <= 3:
         key = read_verifier_key(words[1])
-        demand(key.kind == "log" and all(key.public != other.public for other in policy.logs), "a log")
+        require(key.kind == "log" and all(key.public != other.public for other in policy.logs), "a log")
         policy.logs.append(key)
     elif words[0] == "witness" and 3 <= len(words) <= 4:
         key = read_verifier_key(words[2])
-        demand(key.kind == "witness" and words[1] not in names and words[1] != "none", "a witness")
-        demand(all(key.public != other.public for other in policy.witnesses.values()), "a key twice")
+        require(key.kind == "witness" and words[1] not in names and words[1] != "none", "a witness")
+        require(all(key.public != other.public for other in policy.witnesses.values()), "duplicate key")
         policy.witnesses[words[1]] = key
     elif words[0] == "group" and len(words) >= 4:
         name, rule, members = words[1], words[2], words[3:]
         grouped = [member for _, others in policy.groups.values() for member in others]
-        demand(name not in names and name != "none" and all(member in names for member in members), "a group")
-        demand(len(set(grouped + members)) == len(grouped + members), "a member twice")
-        demand(rule in ("all", "any") or re.fullmatch(r"[1-9][0-9]*", rule), "a rule")
+        require(name not in names and name != "none" and all(member in names for member in members), "a group")
+        require(len(set(grouped + members)) == len(grouped + members), "duplicate member")
+        require(rule in ("all", "any") or re.fullmatch(r"[1-9][0-9]*", rule), "a rule")
         threshold = {"all": len(members), "any": 1}.get(rule) or int(rule)
-        demand(threshold <= len(members), "a threshold")
+        require(threshold <= len(members), "a threshold")
         policy.groups[name] = (threshold, members)
     elif words[0] == "quorum" and len(words) == 2:
-        demand(policy.quorum is None and (words[1] == "none" or words[1] in names), "a quorum")
+        require(policy.quorum is None and (words[1] == "none" or words[1] in names), "a quorum")
         policy.quorum = words[1]
     else:
         raise LogRefused("not a line of a policy")
@@ -339,27 +339,27 @@ def verify_checkpoint(note: Note, policy: Policy) -> Tuple[str, int, bytes]:
     """Steps 2 and 3 of section 12.6."""
     checkpoint = read_checkpoint(note.text)
     logs = [key for key in policy.logs if key.name == checkpoint[0]]
-    demand(logs, "another log", "origin_wrong")
-    demand([key for key in logs if has_signed(note, key)], "the log has not signed", "signature_missing")
+    require(logs, "another log", "origin_wrong")
+    require([key for key in logs if has_signed(note, key)], "the log has not signed", "signature_missing")
     reached = {name for name, key in policy.witnesses.items() if has_signed(note, key)}
     for name, (threshold, members) in policy.groups.items():
         if len(reached.intersection(members)) >= threshold:
             reached.add(name)
-    demand(policy.quorum == "none" or policy.quorum in reached, "too few", "quorum_missing")
+    require(policy.quorum == "none" or policy.quorum in reached, "too few", "quorum_missing")
     return checkpoint
 
 
 def read_proof(text: str) -> Tuple[int, List[bytes], Note]:
-    demand(len(text) <= 262144 and "\n\n" in text, "not a proof")
+    require(len(text) <= 262144 and "\n\n" in text, "not a proof")
     head, note = text.split("\n\n", 1)
     lines = head.split("\n")
-    demand(lines.pop(0) == "c2sp.org/tlog-proof@v1" and lines, "not a proof")
+    require(lines.pop(0) == "c2sp.org/tlog-proof@v1" and lines, "not a proof")
     if lines[0].startswith("extra "):
-        demand(unb64(lines.pop(0)[6:]), "extra data of nothing")
+        require(unb64(lines.pop(0)[6:]), "empty extra data")
     match = re.fullmatch(r"index (0|[1-9][0-9]{0,15})", lines.pop(0) if lines else "")
-    demand(match and int(match[1]) <= SAFE and len(lines) <= 63, "an index")
+    require(match and int(match[1]) <= SAFE and len(lines) <= 63, "an index")
     hashes = [unb64(line) for line in lines]
-    demand(all(len(each) == 32 for each in hashes), "a hash")
+    require(all(len(each) == 32 for each in hashes), "a hash")
     read = read_note(note)
     read_checkpoint(read.text)
     return int(match[1]), hashes, read

@@ -1,7 +1,7 @@
 """A backend behind the gateway, in Python alone: verifies every request by docs/guides/integration.md, "Verifying for yourself".
 
 ``python3 backend.py`` listens on a free port, prints it, reads the service's origin from standard input, and answers
-each request with the caller it has verified, or with 401 and the reason.
+each request with the verified caller, or with 401 and the reason.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from structured_fields import FieldError, InnerList, Item, parse_dictionary, ser
 from transport import http
 
 GATEWAY_FIELDS = ("miniseal-caller", "miniseal-device-key")
-# Each comes once; a second one is another reading.
+# Each may occur only once.
 DECISIVE = REQUEST_FIELDS + GATEWAY_FIELDS + ("signature-input", "signature")
 PATH_OCTET = r"[A-Za-z0-9._~!$&'()*+,=:@-]|%(?:2[0-46-9A-C]|3[AC-F]|40|5[BDE]|60|7[B-D]|[89A-F][0-9A-F])"
 PATH = re.compile("(?:/(?:%s)+)*/?" % PATH_OCTET)
@@ -30,13 +30,13 @@ CLAIMS = {"user": "sub", "device": None, "session": "sid", "app": "client_id", "
 
 
 class Refused(Exception):
-    """The request is not what the gateway sends."""
+    """The gateway would not send this request."""
 
 
 REFUSALS = (Refused, SignatureRefused, FieldError, CryptoError, KeyError, ValueError)
 
 
-def need(condition: object, reason: str) -> None:
+def require(condition: object, reason: str) -> None:
     """Refuses with ``reason`` unless ``condition`` holds."""
     if not condition:
         raise Refused(reason)
@@ -45,16 +45,16 @@ def need(condition: object, reason: str) -> None:
 def published_keys(origin: str, name: str, use: str) -> Dict[str, bytes]:
     """The Ed25519 keys of one JWK Set of the service that are for one use, by their ``kid``."""
     status, _, body = http("GET", origin + "/.well-known/" + name)
-    need(status == 200, "no JWK Set")
+    require(status == 200, "no JWK Set")
     return {key["kid"]: unb64u(key["x"]) for key in json.loads(body)["keys"] if key.get("miniseal_use") == use}
 
 
 def check_target(target: str) -> None:
-    """The one spelling of a path with its query (protocol, section 11)."""
+    """Requires the canonical form of path and query (protocol, section 11)."""
     path, mark, query = target.partition("?")
-    need(path.startswith("/") and PATH.fullmatch(path), "another spelling of a path")
-    need(not {".", ".."} & set(path.split("/")), "a dot segment")
-    need(not mark or QUERY.fullmatch(query), "another spelling of a query")
+    require(path.startswith("/") and PATH.fullmatch(path), "path is not canonical")
+    require(not {".", ".."} & set(path.split("/")), "dot segment")
+    require(not mark or QUERY.fullmatch(query), "query is not canonical")
     unquote_to_bytes(path).decode()
 
 
@@ -67,13 +67,13 @@ def verify_token(field: str, origin: str, keys: Dict[str, bytes], now: float) ->
     """The claims of the access token (step 1)."""
     scheme, _, token = field.partition(" ")
     parts = token.split(".")
-    need(scheme == "HTTPSig" and len(parts) == 3, "no HTTPSig token")
+    require(scheme == "HTTPSig" and len(parts) == 3, "no HTTPSig token")
     header, claims = json.loads(unb64u(parts[0])), json.loads(unb64u(parts[1]))
-    need(header.get("alg") == "EdDSA" and header.get("typ") == "at+jwt", "another kind of token")
-    need(header.get("kid") in keys, "token of an unknown key")
+    require(header.get("alg") == "EdDSA" and header.get("typ") == "at+jwt", "not an access token")
+    require(header.get("kid") in keys, "unknown token key")
     ed25519_verify(keys[header["kid"]], (parts[0] + "." + parts[1]).encode(), unb64u(parts[2]))
-    need(claims["iss"] == origin and claims["aud"] == origin, "token of another service")
-    need(claims["exp"] + 20 > now, "token expired")
+    require(claims["iss"] == origin and claims["aud"] == origin, "token of another service")
+    require(claims["exp"] + 20 > now, "token expired")
     return claims
 
 
@@ -81,13 +81,13 @@ def signature_of(request: Request, label: str, tag: str, extra: Tuple[str, ...])
     """Parameters, base and bytes of one signature, its coverage, tag and form checked (steps 3 to 5)."""
     covered = parse_dictionary(request.get("signature-input") or "").get(label)
     item = parse_dictionary(request.get("signature") or "").get(label)
-    need(isinstance(covered, InnerList), "no signature " + label)
-    need(isinstance(item, Item) and isinstance(item.value, bytes), "no signature " + label)
+    require(isinstance(covered, InnerList), "no signature " + label)
+    require(isinstance(item, Item) and isinstance(item.value, bytes), "no signature " + label)
     params = dict(covered.params)
-    need(set(params) == {"created", "nonce", "keyid", "tag"} and params["tag"] == tag, "another tag")
-    need(type(params["created"]) is int and len(unb64u(params["nonce"])) == 16, "a parameter")
+    require(set(params) == {"created", "nonce", "keyid", "tag"} and params["tag"] == tag, "wrong parameters or tag")
+    require(type(params["created"]) is int and len(unb64u(params["nonce"])) == 16, "malformed parameter")
     names = REQUEST_DERIVED + tuple(n for n in REQUEST_FIELDS if request.get(n) is not None) + extra
-    need([serialize(part) for part in covered.items] == ['"%s"' % name for name in names], "coverage")
+    require([serialize(part) for part in covered.items] == ['"%s"' % name for name in names], "wrong coverage")
     return params, signature_base(covered, request), item.value
 
 
@@ -96,35 +96,35 @@ def verify(request: Request, origin: str, token_keys: Dict[str, bytes], message_
     """The caller of a request, or an exception."""
     check_target(request.target)
     names = [name for name, _ in request.fields]
-    need(not [name for name in DECISIVE if names.count(name) > 1], "a field twice")
-    need(not request.content or request.get("content-digest"), "a body without its digest")
-    need(not request.content or request.get("content-type") is not None, "a body of no type")
+    require(not [name for name in DECISIVE if names.count(name) > 1], "duplicate field")
+    require(not request.content or request.get("content-digest"), "content without content-digest")
+    require(not request.content or request.get("content-type") is not None, "content without content-type")
     if request.get("content-digest") is not None:
         check_content_digest(request.get("content-digest"), request.content)
     device, device_base, device_signature = signature_of(request, "sig", "miniseal", ())
     gateway, gateway_base, gateway_signature = signature_of(
         request, "gateway", "miniseal-gateway", GATEWAY_FIELDS)
-    need(-130 <= device["created"] - now <= 20, "the device's time")
-    need(-60 <= gateway["created"] - now <= 20, "the gateway's time")
+    require(-130 <= device["created"] - now <= 20, "device signature outside its window")
+    require(-60 <= gateway["created"] - now <= 20, "gateway signature outside its window")
     public_key = unb64u(request.get("miniseal-device-key") or "")
-    need(thumbprint(public_key) == device["keyid"], "another device key")
+    require(thumbprint(public_key) == device["keyid"], "device key does not match keyid")
     ed25519_verify(public_key, device_base, device_signature)
     claims = verify_token(request.get("authorization") or "", origin, token_keys, now)
-    need(claims["cnf"] == {"jkt": device["keyid"]}, "token of another device")
-    need(gateway["keyid"] in message_keys, "unknown gateway key")
+    require(claims["cnf"] == {"jkt": device["keyid"]}, "token of another device")
+    require(gateway["keyid"] in message_keys, "unknown gateway key")
     ed25519_verify(message_keys[gateway["keyid"]], gateway_base, gateway_signature)
     members = parse_dictionary(request.get("miniseal-caller") or "")
     caller = {name: member.value for name, member in members.items()}
-    need(list(caller) == list(CLAIMS), "another caller")
-    need(caller["device"] == device["keyid"], "caller of another device")
-    need(caller["acr"] in ("session", "soter"), "another confirmation")
+    require(list(caller) == list(CLAIMS), "malformed caller")
+    require(caller["device"] == device["keyid"], "caller of another device")
+    require(caller["acr"] in ("session", "soter"), "unknown acr")
     for name, claim in CLAIMS.items():
-        need(claim is None or caller[name] == claims[claim], "caller of another token")
+        require(claim is None or caller[name] == claims[claim], "caller does not match the token")
     return caller
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Every path and method: who is it?"""
+    """Answers every request with its verified caller."""
     protocol_version = "HTTP/1.1"
     origin = ""
     token_keys: Dict[str, bytes] = {}
@@ -150,7 +150,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
     def log_message(self, *_args) -> None:
-        """Standard output is for the port."""
+        """Keeps standard output for the port."""
 
 
 if __name__ == "__main__":

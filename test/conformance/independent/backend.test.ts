@@ -1,4 +1,4 @@
-/** A backend in another language, written from the integration guide with its own cryptography, behind the gateway. */
+/** A Python backend behind the gateway, written from the integration guide with its own cryptography. */
 import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -36,7 +36,7 @@ describe('a backend in Python', () => {
     await service.close()
   })
 
-  it('verifies token, device and gateway, and knows the caller', async () => {
+  it('verifies token, device and gateway, and returns the caller', async () => {
     const caller = {
       user: session.user,
       device: session.device.signer.keyid,
@@ -50,7 +50,7 @@ describe('a backend in Python', () => {
     expect(posted).toMatchObject({ status: 200, json: { caller } })
   })
 
-  it('is not deceived by fields that a client made up', async () => {
+  it('ignores caller fields that a client sends', async () => {
     const answer = await session.send({
       path: '/orders/1',
       before: (message) => ({
@@ -61,7 +61,7 @@ describe('a backend in Python', () => {
     expect(answer).toMatchObject({ status: 200, json: { caller: { user: session.user } } })
   })
 
-  it('refuses who comes past the gateway', async () => {
+  it('refuses requests that bypass the gateway', async () => {
     const headers = {
       authorization: `HTTPSig ${session.token}`,
       'miniseal-caller': `user="${session.user}"`,
@@ -73,16 +73,24 @@ describe('a backend in Python', () => {
   })
 
   it.each<[string, () => ForwardedParts, string]>([
-    ['no gateway that is published', () => ({}), 'unknown gateway key'],
+    ['an unpublished gateway key', () => ({}), 'unknown gateway key'],
     ['another device', () => ({ device: newDevice() }), 'token of another device'],
     ['a bearer token', () => ({ authorization: `Bearer ${session.token}` }), 'no HTTPSig token'],
-    ['an old signature of the device', () => ({ created: service.now() - 140 }), 'the device’s time'],
-    ['an old signature of the gateway', () => ({ gatewayCreated: service.now() - 70 }), 'the gateway’s time'],
+    [
+      'an expired signature of the device',
+      () => ({ created: service.now() - 140 }),
+      'device signature outside its window',
+    ],
+    [
+      'an expired signature of the gateway',
+      () => ({ gatewayCreated: service.now() - 70 }),
+      'gateway signature outside its window',
+    ],
   ])('refuses a request with %s', async (_title, parts, reason) => {
     const { method, url, headers, body } = forwarded(session, parts())
     const fields = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)])
     const response = await fetch(`${direct}${url}`, { method, headers: fields, body })
     expect(response.status).toBe(401)
-    expect(await response.json()).toEqual({ refused: reason.replace('’', "'") })
+    expect(await response.json()).toEqual({ refused: reason })
   })
 })

@@ -1,7 +1,7 @@
-"""More refusals of protocol sections 4, 5, 7 and 8, each sent by a client that spoils its own request.
+"""Refusals of protocol sections 4, 5, 7 and 8: each check alters one request of the client.
 
-All but the clear ones must come back sealed and signed, with exactly the code that the order of the
-checks in section 5 gives.
+All but the clear ones must be sealed and signed, with the code that the order of the checks in section 5
+requires.
 """
 from __future__ import annotations
 
@@ -28,58 +28,58 @@ def _refused(client: Client, code: str, method="POST", target="/wallet/transfers
     return {"status": answer.status}
 
 
-def body_altered(judge):
+def body_altered(run):
     """The digest is checked before the signature."""
     def tamper(request):
         request.content = request.content.replace(b"bob", b"eve")
-    return _refused(judge.client, "digest_mismatch", tamper=tamper)
+    return _refused(run.client, "digest_mismatch", tamper=tamper)
 
 
-def path_altered(judge):
+def path_altered(run):
     def tamper(request):
         request.target = "/wallet/transfers?as=eve"
-    return _refused(judge.client, "signature_invalid", tamper=tamper)
+    return _refused(run.client, "signature_invalid", tamper=tamper)
 
 
-def signature_altered(judge):
+def signature_altered(run):
     def tamper(request):
         value = request.get("signature")
         at = len("sig=:") + 3
         _set(request, "signature", value[:at] + ("B" if value[at] == "A" else "A") + value[at + 1:])
-    return _refused(judge.client, "signature_invalid", tamper=tamper)
+    return _refused(run.client, "signature_invalid", tamper=tamper)
 
 
-def field_not_covered(judge):
+def field_not_covered(run):
     """A field of the list that is present must be covered."""
     def tamper(request):
         request.fields.append(("if-none-match", '"x"'))
-    return _refused(judge.client, "components_incomplete", "GET", "/wallet", None, tamper=tamper)
+    return _refused(run.client, "components_incomplete", "GET", "/wallet", None, tamper=tamper)
 
 
-def other_tag(judge):
+def other_tag(run):
     def tamper(request):
         _set(request, "signature-input", request.get("signature-input").replace('"miniseal"', '"other"'))
-    return _refused(judge.client, "tag_invalid", "GET", "/wallet", None, tamper=tamper)
+    return _refused(run.client, "tag_invalid", "GET", "/wallet", None, tamper=tamper)
 
 
-def idempotency_key_reused(judge):
+def idempotency_key_reused(run):
     """Section 8: same key, other fingerprint: 422."""
-    result = _refused(judge.client, "idempotency_mismatch", idempotency_key=judge.transfer_key)
+    result = _refused(run.client, "idempotency_mismatch", idempotency_key=run.transfer_key)
     if result["status"] != 422:
         raise AssertionError("status %d" % result["status"])
     return result
 
 
-def idempotency_key_left_out(judge):
-    return _refused(judge.client, "idempotency_missing", omit=("idempotency-key",))
+def idempotency_key_omitted(run):
+    return _refused(run.client, "idempotency_missing", omit=("idempotency-key",))
 
 
-def token_left_out(judge):
-    return _refused(judge.client, "token_missing", "GET", "/wallet", None, omit=("authorization",))
+def token_omitted(run):
+    return _refused(run.client, "token_missing", "GET", "/wallet", None, omit=("authorization",))
 
 
-def token_altered(judge):
-    client, token = judge.client, judge.client.token
+def token_altered(run):
+    client, token = run.client, run.client.token
     head, payload, signature = token.split(".")
     client.token = ".".join((head, payload, ("B" if signature[0] == "A" else "A") + signature[1:]))
     try:
@@ -88,16 +88,16 @@ def token_altered(judge):
         client.token = token
 
 
-def path_unknown(judge):
-    result = _refused(judge.client, "not_found", "GET", "/no/such/path", None)
+def path_unknown(run):
+    result = _refused(run.client, "not_found", "GET", "/no/such/path", None)
     if result["status"] != 404:
         raise AssertionError("status %d" % result["status"])
     return result
 
 
-def _clear(judge, frame: bytes, code: str):
+def _clear(run, frame: bytes, code: str):
     try:
-        judge.client.post_frame(frame)
+        run.client.post_frame(frame)
     except ClearProblem as problem:
         if problem.code != code:
             raise AssertionError("got %s instead of %s" % (problem, code))
@@ -105,42 +105,48 @@ def _clear(judge, frame: bytes, code: str):
     raise AssertionError("the frame was answered with a frame")
 
 
-def frame_of_other_version(judge):
-    return _clear(judge, b"\x02" + judge.client.prepare("GET", "/wallet").frame[1:], "malformed_frame")
+def frame_of_other_version(run):
+    return _clear(run, b"\x02" + run.client.prepare("GET", "/wallet").frame[1:], "malformed_frame")
 
 
-def frame_of_other_type(judge):
-    return _clear(judge, b"\x01\x09" + judge.client.prepare("GET", "/wallet").frame[2:], "malformed_frame")
+def frame_of_other_type(run):
+    return _clear(run, b"\x01\x09" + run.client.prepare("GET", "/wallet").frame[2:], "malformed_frame")
 
 
-def frame_too_short(judge):
-    return _clear(judge, judge.client.prepare("GET", "/wallet").frame[:40], "malformed_frame")
+def frame_too_short(run):
+    return _clear(run, run.client.prepare("GET", "/wallet").frame[:40], "malformed_frame")
 
 
-def session_unknown(judge):
-    frame = judge.client.prepare("GET", "/wallet").frame
-    return _clear(judge, frame[:2] + random_bytes(16) + frame[18:], "unknown_session")
+def session_unknown(run):
+    frame = run.client.prepare("GET", "/wallet").frame
+    return _clear(run, frame[:2] + random_bytes(16) + frame[18:], "unknown_session")
 
 
-def agreement_key_unknown(judge):
-    frame = judge.client.prepare_login(b64u(random_bytes(16))).frame
-    return _clear(judge, frame[:2] + bytes([frame[2] ^ 1]) + frame[3:], "unknown_agreement_key")
+def agreement_key_unknown(run):
+    frame = run.client.prepare_login(b64u(random_bytes(16))).frame
+    return _clear(run, frame[:2] + bytes([frame[2] ^ 1]) + frame[3:], "unknown_agreement_key")
 
 
-def handshake_frame_flipped(judge):
-    frame = judge.client.prepare_login(b64u(random_bytes(16))).frame
-    return _clear(judge, frame[:-1] + bytes([frame[-1] ^ 1]), "cannot_open")
+def frame_with_flipped_bit(run):
+    """Section 4: a frame that does not open is answered in the clear."""
+    frame = run.client.prepare("GET", "/wallet").frame
+    return _clear(run, frame[:-1] + bytes([frame[-1] ^ 1]), "cannot_open")
 
 
-def handshake_key_of_small_order(judge):
-    """Section 4: an all-zero X25519 result is refused; no code is named, so any clear 400 is taken."""
-    client, zero = judge.client, bytes(32)
+def handshake_frame_flipped(run):
+    frame = run.client.prepare_login(b64u(random_bytes(16))).frame
+    return _clear(run, frame[:-1] + bytes([frame[-1] ^ 1]), "cannot_open")
+
+
+def handshake_key_of_small_order(run):
+    """Section 4: an all-zero X25519 result is refused. The section names no code: any clear 400 passes."""
+    client, zero = run.client, bytes(32)
     sent = client.prepare_login(b64u(random_bytes(16)))
-    nonce = sent.frame[42:66]                   # the box would open for a service that goes on with es = 0
+    nonce = sent.frame[42:66]                   # the box opens for a service that accepts es = 0
     key = request_key(client.configure().agreement_key(client.now()), zero, zero)
     frame = sent.frame[:10] + zero + nonce + secretbox(pad(encode_request(sent.request)), nonce, key)
     try:
-        judge.client.post_frame(frame)
+        run.client.post_frame(frame)
     except ClearProblem as problem:
         if problem.status != 400:
             raise AssertionError("got %s" % problem)
@@ -150,6 +156,6 @@ def handshake_key_of_small_order(judge):
 
 REFUSED_CHECKS = {check.__name__: check for check in (
     body_altered, path_altered, signature_altered, field_not_covered, other_tag, idempotency_key_reused,
-    idempotency_key_left_out, token_left_out, token_altered, path_unknown, frame_of_other_version,
-    frame_of_other_type, frame_too_short, session_unknown, agreement_key_unknown, handshake_frame_flipped,
-    handshake_key_of_small_order)}
+    idempotency_key_omitted, token_omitted, token_altered, path_unknown, frame_of_other_version,
+    frame_of_other_type, frame_too_short, session_unknown, agreement_key_unknown, frame_with_flipped_bit,
+    handshake_frame_flipped, handshake_key_of_small_order)}

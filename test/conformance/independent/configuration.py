@@ -19,10 +19,10 @@ def thumbprint(public: bytes, curve: str = "Ed25519") -> str:
 
 
 def strict_json(data: bytes):
-    """JSON in UTF-8; a name that comes twice is refused."""
+    """JSON in UTF-8; duplicate names are refused."""
     def unique(pairs):
         if len(dict(pairs)) != len(pairs):
-            raise ValueError("a JSON name comes twice")
+            raise ValueError("duplicate JSON name")
         return dict(pairs)
     return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
 
@@ -76,7 +76,7 @@ def _keys(entries, what: str) -> List[dict]:
         keys.append({"kid": entry["kid"], "public": public, "nbf": _integer(entry["nbf"], "nbf"),
                      "exp": _integer(entry["exp"], "exp")})
     if len({key["kid"] for key in keys}) != len(keys):
-        raise ConfigurationError("a kid of a %s key comes twice" % what)
+        raise ConfigurationError("duplicate kid among the %s keys" % what)
     return keys
 
 
@@ -129,10 +129,10 @@ def _verify(jws: bytes, roots: List[bytes], now: int) -> Configuration:
             raise ConfigurationError("log.%s is not a string" % name)
     policy = payload["log"].get("policy", "none")
     if not isinstance(policy, str) or not policy:
-        raise ConfigurationError("log.policy is not a text")
+        raise ConfigurationError("log.policy is not a string")
     ended = payload["log"].get("ended", [])
     if not isinstance(ended, list) or len(ended) > 16 or not all(isinstance(key, str) and key for key in ended):
-        raise ConfigurationError("log.ended is not a list of at most 16 texts")
+        raise ConfigurationError("log.ended is not a list of at most 16 strings")
     return Configuration(payload["iss"], authority_of(payload["iss"]), issued, expires,
                          _integer(payload["max_frame"], "max_frame"),
                          _keys(payload["agreement"], "agreement"), signing, payload)

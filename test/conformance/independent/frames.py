@@ -37,7 +37,7 @@ class SessionKeys(NamedTuple):
 
 
 def handshake_hash(s_pub: bytes, e_c_pub: bytes) -> bytes:
-    """What a login says that it was signed for (protocol section 6), and the salt of K1."""
+    """The member ``handshake`` of a login (protocol section 6), and the salt of K1."""
     return sha256(b"miniseal/1" + s_pub + e_c_pub)
 
 
@@ -66,7 +66,7 @@ class Handshake:
         self.hash = handshake_hash(s_pub, self._e_c_pub)
 
     def seal(self, plaintext: bytes) -> bytes:
-        """Frame 0x01. The login in it was signed with ``hash``."""
+        """Frame 0x01. The login in ``plaintext`` contains ``hash``."""
         self._plaintext, nonce = plaintext, random_bytes(NONCE)
         self.frame = (bytes([VERSION, HANDSHAKE_REQUEST]) + sha256(self._s_pub)[:8] + self._e_c_pub + nonce
                       + secretbox(plaintext, nonce, request_key(self._s_pub, self._e_c_pub, self._es)))
@@ -90,9 +90,9 @@ def seal_request(keys: SessionKeys, sid: bytes, plaintext: bytes) -> bytes:
 
 
 def open_response(keys: SessionKeys, frame: bytes, request_frame: bytes, max_frame: int) -> bytes:
-    """The plaintext of frame 0x04; it opens only for the request it answers."""
+    """The plaintext of frame 0x04, the response to ``request_frame``."""
     _check(frame, RESPONSE, max_frame)
     request_nonce, nonce, box = frame[2:26], frame[26:50], frame[50:]
     if request_nonce != request_frame[18:42]:
-        raise FrameError("the answer belongs to another request")
+        raise FrameError("the response belongs to another request")
     return secretbox_open(box, nonce, hkdf(keys.s2c, request_nonce, b"miniseal/1 response"))

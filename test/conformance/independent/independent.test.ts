@@ -1,7 +1,4 @@
-/**
- * A client that was written from the protocol's page alone, in Python, with its own cryptography: it logs in, pays and
- * verifies every answer of a real service.
- */
+/** A Python client, written from docs/reference/protocol.md alone with its own cryptography, against a real service. */
 import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requirePython } from '../../support/required-tool.ts'
@@ -48,7 +45,7 @@ describe('the independent client', () => {
     expect(checks.length).toBeGreaterThan(10)
   })
 
-  it('logs in, transfers, is refused as it must be, and verifies every answer', {
+  it('logs in, transfers, is refused where the protocol requires it, and verifies every response', {
     timeout: 120_000,
   }, async () => {
     const { origin, roots, sandboxUrl, appid } = service
@@ -61,8 +58,8 @@ describe('the independent client', () => {
         'login',
         'transfer',
         'idempotent_retry',
-        'copied_before',
-        'given_up',
+        'duplicate_delivered_first',
+        'cancelled',
         'logout',
       ]),
     )

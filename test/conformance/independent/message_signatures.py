@@ -20,7 +20,7 @@ RESPONSE_FIELDS = ("content-type", "content-encoding", "content-digest", "minise
 
 
 class SignatureRefused(Exception):
-    """A signed message is not exactly what protocol section 5 demands."""
+    """A signed message violates protocol section 5."""
 
 
 # ---------------------------------------------------------------- RFC 9530
@@ -86,7 +86,7 @@ def signature_base(covered: InnerList, message, request: Optional[Request] = Non
     for component in covered.items:
         identifier = serialize(component)
         if identifier in seen:
-            raise SignatureRefused("component %s comes twice" % identifier)
+            raise SignatureRefused("duplicate component %s" % identifier)
         seen.add(identifier)
         lines.append("%s: %s" % (identifier, component_value(component, message, request)))
     lines.append('"@signature-params": ' + serialize(covered))
@@ -126,7 +126,7 @@ def response_coverage(response: Response, request: Request, created: int, keyid:
 def _single(response: Response, name: str) -> Optional[str]:
     values = [value for key, value in response.fields if key == name]
     if len(values) > 1:
-        raise SignatureRefused("field %s comes more than once" % name)
+        raise SignatureRefused("duplicate field %s" % name)
     return values[0] if values else None
 
 
@@ -134,9 +134,8 @@ def verify_response(response: Response, request: Request,
                     keys_at: Callable[[int], Dict[str, bytes]]) -> Tuple[str, int]:
     """Verifies a response to ``request`` (protocol section 5); returns its key id and ``created``.
 
-    ``keys_at(created)`` gives the signing keys of the configuration that are active at that time: the
-    clock of the service, because the answer ``window_invalid`` must reach a client whose clock is wrong.
-    Refused: other coverage or order, other parameters, a second signature with the tag, a key that
+    ``keys_at(created)`` returns the signing keys that are active at ``created``, the time of the service: a
+    client with a wrong clock must be able to verify ``window_invalid``. Refused: other coverage or order, other parameters, a second signature with the tag, a key that
     is not a signing key of the configuration, a wrong digest, a body that is not covered.
     """
     try:

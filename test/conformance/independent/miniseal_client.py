@@ -1,6 +1,6 @@
 """A client of the Miniseal protocol, version 1, over HTTP: ``Client``.
 
-Every answer is opened and verified as protocol section 5 says; anything else raises.
+The client opens and verifies every response as protocol section 5 requires; it raises for any other.
 """
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from transport import PROBLEM, ClearProblem, ProtocolError, http, post_frame
 
 NO_IDEMPOTENCY_KEY = (("POST", "/sessions"), ("POST", "/events/subscription"))
 SAFE = ("GET", "HEAD", "OPTIONS")
-# What a person has to do something about: the key stays free for the request that follows (protocol section 8).
+# The user must act, and the next request uses the same key (protocol section 8).
 STEP_UP = ("step_up_required", "step_up_invalid")
 
 
 class Refused(Exception):
-    """A sealed and signed refusal where a success was needed."""
+    """A sealed and signed refusal."""
 
     def __init__(self, answer: "Answer"):
         super().__init__("%d %s" % (answer.status, answer.code))
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class OutcomeUnknown(Exception):
-    """The request with this key may have had its effect, or may still have it (protocol section 8)."""
+    """The request with this key may have taken effect or may still take effect (protocol section 8)."""
 
     def __init__(self, key: str, last: str):
         super().__init__("the outcome of %s is unknown: %s" % (key, last))
@@ -41,7 +41,7 @@ class OutcomeUnknown(Exception):
 
 
 def needs_key(method: str, target: str) -> bool:
-    """Section 5: unsafe methods have an Idempotency-Key, but for three routes."""
+    """Section 5: unsafe methods require an Idempotency-Key, except on three routes."""
     if method in SAFE or (method, target) in NO_IDEMPOTENCY_KEY:
         return False
     return not (method == "DELETE" and target.startswith("/outcomes/"))
@@ -85,10 +85,10 @@ class Answer:
         return strict_json(content)
 
     def problem(self) -> dict:
-        """The service's own refusal (protocol section 7): marked, problem+json, with its own status and code."""
+        """The problem of a refusal by the service, not by a backend (protocol section 7)."""
         marked = self.get("miniseal-problem")
         if marked is None:
-            raise ProtocolError("an error of the backend, not of the service: %d" % self.status)
+            raise ProtocolError("an error of the backend: %d" % self.status)
         if self.get("content-type") != PROBLEM:
             raise ProtocolError("a refusal of type %r" % self.get("content-type"))
         problem = self.json()
@@ -98,12 +98,12 @@ class Answer:
 
     @property
     def code(self) -> Optional[str]:
-        """The code of the service's own refusal; None for a success and for every answer of a backend."""
+        """The code of a refusal by the service; None for a success or a response of a backend."""
         return None if self.status < 400 or self.get("miniseal-problem") is None else self.problem()["code"]
 
     @property
     def outcome(self) -> Optional[str]:
-        """What the service's own refusal says of the key: ``none``, ``unknown``, or nothing."""
+        """The ``outcome`` of a refusal by the service: ``none``, ``unknown`` or None."""
         return None if self.code is None else self.problem().get("outcome")
 
 
@@ -124,7 +124,7 @@ class Client:
         self.token = ""
 
     def now(self) -> int:
-        """Seconds, with the offset learnt from ``window_invalid`` (protocol section 7)."""
+        """UNIX seconds, corrected by the offset from ``window_invalid`` (protocol section 7)."""
         return int(self._clock()) + self.offset
 
     # -------------------------------------------------------- configuration (section 3)
@@ -157,7 +157,7 @@ class Client:
                 tamper: Optional[Callable[[Request], None]] = None) -> Sent:
         """A signed, sealed request of this session.
 
-        For tests only: ``omit`` leaves fields out, ``tamper`` spoils the request after its signature.
+        For tests only: ``omit`` leaves fields out, ``tamper`` changes the request after signing.
         """
         if self.keys is None:
             raise ProtocolError("not logged in")
@@ -196,7 +196,7 @@ class Client:
         return answer
 
     def _corrected(self, answer: Answer) -> bool:
-        """``window_invalid``: take the time at which the service signed, for one more try (section 5, Clock)."""
+        """After ``window_invalid``: sets the offset from the time of the service (section 5, Clock)."""
         if answer.code != "window_invalid":
             return False
         self.offset = answer.created - int(self._clock())
@@ -206,9 +206,9 @@ class Client:
                 text: bool = False, idempotency_key: Optional[str] = None) -> Answer:
         """One request; ``body`` is sent as JSON.
 
-        With an effect it is signed again, with the same key, until the service says what came of it; it is refused only
-        by a refusal with the outcome ``none``. Raises OutcomeUnknown (section 8). Others are signed again once if the
-        clock was off.
+        A request with an Idempotency-Key is sent again, newly signed, until its outcome is known; only a refusal with
+        the outcome ``none`` means that it had no effect. Raises OutcomeUnknown (section 8). Other requests are sent
+        again once, after ``window_invalid``.
         """
         fields = dict(fields or {})
         if body is not None:
@@ -246,14 +246,14 @@ class Client:
     # -------------------------------------------------------- outcomes (section 8)
 
     def outcome(self, key: str) -> dict:
-        """GET /outcomes/{key}: what came of the request with a key."""
+        """GET /outcomes/{key}: the outcome of the request with this key."""
         answer = self.request("GET", "/outcomes/" + b64u(key.encode("ascii")))
         if answer.status != 200:
             raise Refused(answer)
         return answer.json()
 
     def cancel(self, key: str) -> dict:
-        """DELETE /outcomes/{key}, until it is answered: with the outcome ``none`` no request with the key ever runs."""
+        """DELETE /outcomes/{key}, until it is answered. After the outcome ``none`` no request with this key runs."""
         target = "/outcomes/" + b64u(key.encode("ascii"))
         answer = self._until_settled(key, lambda: self.exchange(self.prepare("DELETE", target)))
         if answer.status != 200:
@@ -301,5 +301,5 @@ class Client:
         return answer
 
     def logout(self) -> Answer:
-        """DELETE /sessions/current. The keys are kept, so that a test can try them again."""
+        """DELETE /sessions/current. Keeps the keys: a test uses them again."""
         return self.request("DELETE", "/sessions/current")

@@ -1,7 +1,6 @@
-"""What a service refuses and this client would read: section 11, and the verdict on a signed request.
+"""The strict parsing of a service (section 11) and the verification of a signed request.
 
-The client of this folder only reads what the service writes. The test vectors also hold what a service must
-refuse, so these checks stand beside the client, written from the page like the rest.
+The client in this folder does not need them: the test vectors contain inputs that a service must refuse.
 """
 from __future__ import annotations
 
@@ -77,7 +76,7 @@ def strict_response(data: bytes) -> Response:
 
 
 def _decoded(decode, encode, data: bytes):
-    """Reads, and writes again: another form of a number, a name or an end would come out differently."""
+    """Decodes and encodes again: a non-canonical form differs from its encoding."""
     try:
         message, _ = decode(data)
         again = encode(message)
@@ -94,7 +93,7 @@ def _check_fields(message) -> None:
     length = message.get("content-length")
     for good, why in (
             (len(names) <= MAX_FIELDS and size <= MAX_SECTION, "too many fields"),
-            (len(set(names)) == len(names), "a field twice"),
+            (len(set(names)) == len(names), "duplicate field"),
             (not FORBIDDEN & set(names), "a forbidden field"),
             (all(_VALUE.fullmatch(value) for _, value in message.fields), "a field value"),
             (length in (None, str(len(message.content))), "content-length")):
@@ -103,7 +102,7 @@ def _check_fields(message) -> None:
 
 # ---------------------------------------------------------------- signed requests, steps 5 to 9
 
-def judge_request(data: bytes, now: int, window: dict, public: bytes) -> None:
+def verify_request(data: bytes, now: int, window: dict, public: bytes) -> None:
     """Raises :class:`Refused` with the code of the first check that fails."""
     request = strict_request(data)
     created, base, signature = read_signature(request)
@@ -157,6 +156,6 @@ def _find_signature(request: Request):
 
 
 def strict_digest(message) -> None:
-    """Exactly one member, ``sha-256``, in its canonical form: so the text is known."""
+    """Allows only the member ``sha-256`` in its canonical form."""
     value = message.get("content-digest")
     _need(value in (None, content_digest(message.content)), "digest_mismatch", "content-digest")

@@ -1,8 +1,8 @@
 """Structured field dictionaries and items, strictly (RFC 8941; protocol section 5: "strictly").
 
 Values: str = String, int = Integer, Decimal = Decimal, bool = Boolean, bytes = Byte Sequence,
-Token = Token. Parameters are a list of (name, value) in their order. A name that comes twice is
-refused here, although the RFC would let the last one win.
+Token = Token. Parameters are a list of (name, value) in their order. Duplicate names are
+refused; RFC 8941 uses the last one.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FieldError(Exception):
 
 
 class Token(str):
-    """An sf-token, told apart from an sf-string."""
+    """An sf-token; a str is an sf-string."""
 
 
 class Item(NamedTuple):
@@ -91,7 +91,7 @@ class _Parser:
                 self.at += 1
                 value = self.bare_item()
             if name in dict(out):
-                raise FieldError("parameter %s comes twice" % name)
+                raise FieldError("duplicate parameter %s" % name)
             out.append((name, value))
         return out
 
@@ -122,7 +122,7 @@ def parse_dictionary(text: str) -> dict:
     while parser.peek():
         name = parser.take(_KEY).group()
         if name in out:
-            raise FieldError("dictionary key %s comes twice" % name)
+            raise FieldError("duplicate dictionary key %s" % name)
         if parser.peek() == "=":
             parser.at += 1
             out[name] = parser.member()

@@ -15,7 +15,7 @@ from configuration import thumbprint
 from message_signatures import (SignatureRefused, content_digest, response_coverage, sign_request,
                                 signature_base, verify_response)
 from primitives import b64u, ed25519_public, ed25519_sign, unb64u
-from strict_messages import judge_request, read_signature, strict_digest, strict_request, strict_response
+from strict_messages import verify_request, read_signature, strict_digest, strict_request, strict_response
 from structured_fields import InnerList, Item, serialize
 from vectors_keys import check_configuration, check_keys
 from vectors_log import check_log
@@ -100,8 +100,8 @@ def check_response(data, requests) -> int:
     return len(data["responses"])
 
 
-def judge_response(response: Response, request: Request, keys: dict) -> None:
-    """The client's verdict, and one on the digest that is as strict as the service's."""
+def verify_strict_response(response: Response, request: Request, keys: dict) -> None:
+    """The client's verification, with the strict digest of a service."""
     verify_response(response, request, lambda created: keys)
     strict_digest(response)
 
@@ -109,19 +109,19 @@ def judge_response(response: Response, request: Request, keys: dict) -> None:
 def check_refusals(data) -> int:
     public = unhex(data["device"]["public_key"])
     for vector in data["requests"]:
-        same(code_of(judge_request, unhex(vector["encoded"]), data["now"], data["window"], public),
+        same(code_of(verify_request, unhex(vector["encoded"]), data["now"], data["window"], public),
              vector["code"], "a request " + vector["title"])
     keys = {key["kid"]: unhex(key["public_key"]) for key in data["service_keys"]}
     for vector in data["responses"]:
         response = strict_response(unhex(vector["encoded"]))
         request = strict_request(unhex(vector["request"]))
-        refused = refuses((SignatureRefused, Refused), judge_response, response, request, keys)
-        same(refused, vector["code"] is not None, "an answer " + vector["title"])
+        refused = refuses((SignatureRefused, Refused), verify_strict_response, response, request, keys)
+        same(refused, vector["code"] is not None, "a response " + vector["title"])
     return len(data["requests"]) + len(data["responses"])
 
 
 def check_gateway(data) -> int:
-    """By the program of a backend, which shares nothing with the service."""
+    """Verified by ``backend.py``."""
     keys = [{key["kid"]: unb64u(key["x"]) for key in data[name]["keys"] if key.get("miniseal_use") == use}
             for name, use in (("token_keys", "token"), ("message_keys", "message"))]
     for vector in data["requests"]:
@@ -140,7 +140,7 @@ CHECKS = {"configuration": check_configuration, "frames": check_frames, "gateway
 
 
 def main(folder: str) -> int:
-    """One line per file with the number of its vectors; 0 when all are as they must be."""
+    """One line per file with the number of its vectors; 0 when all pass."""
     files = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(Path(folder).glob("*.json"))}
     failed = 0
     for name, data in files.items():
@@ -148,7 +148,7 @@ def main(folder: str) -> int:
         try:
             arguments = (data, files["request"]) if name == "response" else (data,)
             line["vectors"] = CHECKS[name](*arguments)
-        except Exception as error:  # a check that breaks has failed
+        except Exception as error:  # any exception fails the check
             line.update(ok=False, error="%s: %s" % (type(error).__name__, error))
             failed += 1
         print(json.dumps(line))

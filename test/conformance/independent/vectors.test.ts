@@ -1,4 +1,4 @@
-/** The vectors again, by code that shares nothing with this repository's: Python, its parsers, its cryptography. */
+/** The vectors, checked by a Python program with its own parsers and cryptography. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,8 +31,8 @@ function check(directory: string): { readonly code: number | null; readonly line
   return { code: status, lines: lines.slice(0, -1) as Line[] }
 }
 
-/** One change per file that an honest check cannot miss: the first match becomes the replacement. */
-const spoilt: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
+/** One change for each file that its check must detect: the first match is replaced. */
+const changes: Readonly<Record<VectorName, readonly [RegExp, string]>> = {
   configuration: [/"signature": "../, '"signature": "zz'],
   frames: [/"code": "malformed_frame"/, '"code": "frame_too_large"'],
   gateway: [/"code": "token_expired"/, '"code": null'],
@@ -56,13 +56,13 @@ describe('the independent client', () => {
     expect(code).toBe(0)
   })
 
-  it('disagrees when one value of any file is another', { timeout: 120_000 }, () => {
+  it('disagrees when one value of any file was changed', { timeout: 120_000 }, () => {
     const copy = mkdtempSync(join(tmpdir(), 'miniseal-vectors-'))
     try {
       for (const name of names) {
         cpSync(join(folder, `${name}.json`), join(copy, `${name}.json`))
         const text = readFileSync(join(copy, `${name}.json`), 'utf8')
-        const changed = text.replace(...spoilt[name])
+        const changed = text.replace(...changes[name])
         expect(changed, name).not.toBe(text)
         writeFileSync(join(copy, `${name}.json`), changed)
       }

@@ -38,7 +38,7 @@ def check_keys(data) -> int:
 
 
 def strict_configuration(jws: str, roots, now: int) -> Configuration:
-    """Beside what the client checks: every kid, the spelling of iss, numbers and texts."""
+    """The checks of the client, and every kid, the form of iss, numbers and strings."""
     try:
         verified = verify_configuration(jws.encode("utf-8"), roots, now)
     except AttributeError as error:     # a header or a payload that is not an object
@@ -51,7 +51,7 @@ def strict_configuration(jws: str, roots, now: int) -> Configuration:
                  all(key["kid"] == thumbprint(key["public"], "X25519") for key in verified.agreement),
                  re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?", payload["iss"])):
         if not good:
-            raise ConfigurationError("a member is not as it must be")
+            raise ConfigurationError("an invalid member")
     return verified
 
 

@@ -11,7 +11,7 @@ unhex = bytes.fromhex
 
 
 def text_bytes(text: str) -> bytes:
-    """Lone surrogates of a refused text stay what they are: bytes that are no UTF-8."""
+    """UTF-8; a lone surrogate becomes bytes that are not UTF-8."""
     return text.encode("utf-8", "surrogatepass")
 
 

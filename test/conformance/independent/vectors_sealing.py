@@ -10,7 +10,7 @@ from verdicts import Refused, code_of, same
 
 unhex = bytes.fromhex
 MAX_FRAME = 1048576
-#: Behind version and type: names and lengths of the parts; ``box`` is the rest, 16 bytes or more.
+#: The parts after version and type with their lengths; the rest is the ``box`` of at least 16 bytes.
 LAYOUT = {1: ("handshake-request", ("kid8", 8), ("e_c_pub", 32), ("nonce", 24)),
           2: ("handshake-response", ("e_s_pub", 32), ("nonce", 24)),
           3: ("request", ("sid", 16), ("nonce", 24)),
@@ -46,7 +46,7 @@ def check_frames(data) -> int:
 
 
 def agree(secret: bytes, public: bytes) -> bytes:
-    """X25519 with the one encoding of a key (protocol section 3)."""
+    """X25519; refuses a non-canonical public key (protocol section 3)."""
     if int.from_bytes(public, "little") >= P:
         raise CryptoError("the key is not canonical")
     return x25519_shared(secret, public)

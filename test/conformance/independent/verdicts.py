@@ -1,4 +1,4 @@
-"""What the checks of the test vectors share: comparing, and reading the code of a refusal."""
+"""Helpers of the vector checks: comparisons and codes of refusals."""
 from __future__ import annotations
 
 from primitives import CryptoError
@@ -18,7 +18,7 @@ def same(actual, expected, title: str) -> None:
 
 
 def code_of(function, *args):
-    """The code of a refusal; None when there is none. What cannot be opened has one code."""
+    """The code of a refusal, None for success. A CryptoError means ``cannot_open``."""
     try:
         function(*args)
     except Refused as error:

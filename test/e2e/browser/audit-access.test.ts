@@ -1,30 +1,21 @@
 /** The auditors' pages for everybody: with the keyboard alone, in both themes, by the rules of WCAG. */
 import axe from 'axe-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 import type { AuditorPage } from './auditor-page.ts'
 import { openAuditPage, signIn } from './auditor-page.ts'
-import { startBrowser, type TestBrowser } from './browser.ts'
+import { openBrowser, useBrowser } from './browser.ts'
 
 describe('the auditors’ pages, for everybody', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const desktop = { locale: 'en-US', viewport: { width: 1280, height: 800 } } as const
+  const test = useBrowser(desktop)
   let auditor: AuditorPage
   let token: string
 
   beforeAll(async () => {
-    service = await startTestService()
-    await makeTraffic(service)
-    token = await newAuditor(service, 'wei', 'discloser')
-    browser = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
-    auditor = await openAuditPage(browser, service)
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    await makeTraffic(test.service)
+    token = await newAuditor(test.service, 'wei', 'discloser')
+    auditor = await openAuditPage(test.browser, test.service)
   })
 
   const focused = () => auditor.page.evaluate<string>('document.activeElement.outerHTML.slice(0, 300)')
@@ -78,7 +69,7 @@ describe('the auditors’ pages, for everybody', () => {
 
   it('shows the focus', async () => {
     const { page } = auditor
-    await page.goto(`${service.origin}/audit`)
+    await page.goto(`${test.service.origin}/audit`)
     await page.locator('table.entries').waitFor()
     await page.keyboard.press('j')
     const outline = await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle')
@@ -99,7 +90,7 @@ describe('the auditors’ pages, for everybody', () => {
         '/audit/integrity',
         firstEntry,
       ]) {
-        await page.goto(`${service.origin}${path}`)
+        await page.goto(`${test.service.origin}${path}`)
         await page.locator('main h1').first().waitFor({ state: 'attached' })
         await page.waitForLoadState('networkidle')
         expect(await violations(auditor), path).toEqual([])
@@ -108,9 +99,9 @@ describe('the auditors’ pages, for everybody', () => {
   )
 
   it('has no violations on the sign-in page and no CSP violations', async () => {
-    const other = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
+    const other = await openBrowser(desktop)
     try {
-      const visitor = await openAuditPage(other, service)
+      const visitor = await openAuditPage(other, test.service)
       await visitor.page.locator('#token').waitFor()
       expect(await violations(visitor)).toEqual([])
       await signIn(visitor, token)

@@ -2,46 +2,36 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cookie } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { AuditorRole } from '../../../service/store/auditors.ts'
 import { readBundle } from '../../../service/tlog/evidence/bundle.ts'
 import { checkEvidence } from '../../../service/tlog/evidence/check-evidence.ts'
 import { isSettled, makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 import type { AuditorPage } from './auditor-page.ts'
 import { openAuditPage, openEntry, outcomes, pinKey, signIn, tamper } from './auditor-page.ts'
-import { startBrowser, type TestBrowser } from './browser.ts'
+import { openBrowser, useBrowser } from './browser.ts'
 
 const everyStep = ['leaf', 'groups', 'hash', 'path', 'checkpoint', 'deviceKey', 'device', 'base']
 const allPassed = Object.fromEntries(everyStep.map((name) => [name, 'passed']))
 
 describe('the auditors’ pages', () => {
-  let service: TestService
+  const test = useBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
   let traffic: Traffic
   let tokens: { readonly reader: string; readonly discloser: string }
-  let browser: TestBrowser
   let auditor: AuditorPage
 
   beforeAll(async () => {
-    service = await startTestService()
-    traffic = await makeTraffic(service)
+    traffic = await makeTraffic(test.service)
     tokens = {
-      reader: await newAuditor(service, 'lin', 'reader'),
-      discloser: await newAuditor(service, 'wei', 'discloser'),
+      reader: await newAuditor(test.service, 'lin', 'reader'),
+      discloser: await newAuditor(test.service, 'wei', 'discloser'),
     }
-    browser = await startBrowser({ locale: 'en-US', viewport: { width: 1280, height: 800 } })
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
   })
 
   // Another auditor, who was never here.
   beforeEach(async () => {
-    await browser.context.clearCookies()
-    auditor = await openAuditPage(browser, service)
+    await test.browser.clearCookies()
+    auditor = await openAuditPage(test.browser, test.service)
     await auditor.page.evaluate('localStorage.clear()')
     await auditor.page.reload()
   })
@@ -57,10 +47,10 @@ describe('the auditors’ pages', () => {
     const cookies = kept.get(role)
     if (cookies === undefined) {
       await signIn(auditor, tokens[role])
-      kept.set(role, await browser.context.cookies())
+      kept.set(role, await test.browser.cookies())
       return
     }
-    await browser.context.addCookies(cookies)
+    await test.browser.addCookies(cookies)
     await auditor.page.reload()
     await pinKey(auditor)
   }
@@ -225,10 +215,10 @@ describe('the auditors’ pages', () => {
     await page.getByLabel('Type').selectOption('login')
     await expect.poll(() => rows().count()).toBe(2)
     await page.getByLabel('Live').check()
-    await makeTraffic(service, 1)
+    await makeTraffic(test.service, 1)
     await expect.poll(() => rows().count(), { timeout: 60_000 }).toBe(4)
     await page.locator('[aria-live]', { hasText: '2 new entries' }).waitFor({ state: 'attached' })
-    await isSettled(service)
+    await isSettled(test.service)
   })
 
   it('uses the language of the browser until another is chosen', async () => {
@@ -241,9 +231,9 @@ describe('the auditors’ pages', () => {
     await page.reload()
     await page.getByRole('link', { name: '完整性' }).click()
     await page.getByRole('heading', { name: '检查点' }).waitFor()
-    const chinese = await startBrowser({ locale: 'zh-CN' })
+    const chinese = await openBrowser()
     try {
-      const other = await openAuditPage(chinese, service)
+      const other = await openAuditPage(chinese, test.service)
       await other.page.getByRole('heading', { name: '登录' }).waitFor()
     } finally {
       await chinese.close()

@@ -1,7 +1,6 @@
 /** An auditor's browser page. */
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import type { TestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
 
 export interface AuditorPage {
   readonly page: Page
@@ -11,7 +10,7 @@ export interface AuditorPage {
 
 /** Opens the audit pages without signing in. */
 export async function openAuditPage(
-  { context }: TestBrowser,
+  context: BrowserContext,
   service: TestService,
   path = '',
 ): Promise<AuditorPage> {

@@ -1,34 +1,23 @@
 /** The page `/demo/` with two phones. */
 import type { FrameLocator, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useBrowser } from './browser.ts'
 
 describe('the demo page', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser({ viewport: { width: 1280, height: 1000 } })
   let page: Page
   const problems: string[] = []
 
   beforeAll(async () => {
-    service = await startTestService()
-    browser = await startBrowser({ viewport: { width: 1280, height: 1000 } })
-    page = await browser.context.newPage()
+    page = await test.browser.newPage()
     page.on('console', (message) => {
       if (message.type() === 'error') problems.push(message.text())
     })
     page.on('request', (request) => {
-      if (!request.url().startsWith(service.origin) && !request.url().startsWith('data:'))
+      if (!request.url().startsWith(test.service.origin) && !request.url().startsWith('data:'))
         problems.push(request.url())
     })
-    await page.goto(`${service.origin}/demo/`)
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    await page.goto(`${test.service.origin}/demo/`)
   })
 
   const phone = (which: 'A' | 'B'): FrameLocator => page.frameLocator(`iframe[title="Phone ${which}"]`)

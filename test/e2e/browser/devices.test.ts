@@ -1,9 +1,6 @@
 /** The devices page of the mini program. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { openBrowser, useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { openNamed, openPhone } from './phones.ts'
 
@@ -11,28 +8,20 @@ import { openNamed, openPhone } from './phones.ts'
 const userEntry = 'phone-a:sandbox-openid'
 
 describe('the devices page', () => {
-  let service: TestService
-  let first: TestBrowser
-  let second: TestBrowser
+  const test = useBrowser()
   let own: Phone
   let removed: Phone
 
   beforeAll(async () => {
-    service = await startTestService()
-    first = await startBrowser()
-    second = await startBrowser()
-    own = await openNamed(first.context, service, 'a', 'Lin')
+    const second = await openBrowser()
+    own = await openNamed(test, 'a', 'Lin')
     const user = await own.page.evaluate<string>(`localStorage.getItem('${userEntry}')`)
-    await second.context.addInitScript(`localStorage.setItem('${userEntry}', ${JSON.stringify(user)})`)
-    removed = await openPhone(second.context, service, 'a')
+    await second.addInitScript(`localStorage.setItem('${userEntry}', ${JSON.stringify(user)})`)
+    removed = await openPhone({ ...test, browser: second }, 'a')
     await removed.page.getByText('Lin', { exact: true }).waitFor()
   })
 
-  afterAll(async () => {
-    await first?.close()
-    await second?.close()
-    await service?.close()
-  })
+  afterAll(() => removed?.page.context().close())
 
   it('lists devices and removes one after confirmation', async () => {
     await own.openTab(3)

@@ -1,28 +1,17 @@
 /** Chat between two users of the mini program. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { openNamed } from './phones.ts'
 
 describe('a chat', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser({ locale: 'en-US' })
   let customer: Phone
   let shop: Phone
 
   beforeAll(async () => {
-    service = await startTestService()
-    browser = await startBrowser({ locale: 'en-US' })
-    customer = await openNamed(browser.context, service, 'a', 'Ada')
-    shop = await openNamed(browser.context, service, 'b', '客服')
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    customer = await openNamed(test, 'a', 'Ada')
+    shop = await openNamed(test, 'b', '客服')
   })
 
   const write = async (phone: Phone, text: string): Promise<void> => {
@@ -56,10 +45,10 @@ describe('a chat', () => {
   })
 
   it('keeps an unsent message and sends it once on retry', async () => {
-    await browser.context.setOffline(true)
+    await test.browser.setOffline(true)
     await write(customer, 'Still there?')
     await customer.text('Not delivered').waitFor()
-    await browser.context.setOffline(false)
+    await test.browser.setOffline(false)
     await customer.text('Not delivered').click()
     await customer.page.locator('.line--sent').getByText('Still there?').waitFor()
     await shop.id('contact-Ada').click()

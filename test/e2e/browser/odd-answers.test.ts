@@ -1,18 +1,13 @@
 /** The transfer page with unexpected answers of the backend. */
 import { Hono } from 'hono'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { mountApp } from '../../../service/gateway/backend.ts'
 import type { InnerVariables } from '../../../service/index.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openPhone } from './phones.ts'
 
 describe('a transfer with an unexpected answer', () => {
-  let service: TestService
-  let browser: TestBrowser
   let phone: Phone
   let answer: { readonly status: 201 | 409 | 503; readonly body: object } = { status: 201, body: {} }
   let received = 0
@@ -28,15 +23,9 @@ describe('a transfer with an unexpected answer', () => {
     return c.json(answer.body, answer.status)
   })
 
+  const test = useBrowser({ locale: 'en-US' }, { backend: mountApp(backend, async () => {}) })
   beforeAll(async () => {
-    service = await startTestService({ backend: mountApp(backend, async () => {}) })
-    browser = await startBrowser({ locale: 'en-US' })
-    phone = await openPhone(browser.context, service, 'a')
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    phone = await openPhone(test, 'a')
   })
 
   it('has an unknown outcome when the answer is malformed', async () => {

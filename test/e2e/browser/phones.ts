@@ -1,6 +1,6 @@
 /** A phone of the demo in a browser page. */
-import type { BrowserContext, Page } from 'playwright-core'
-import type { TestService } from '../../support/service.ts'
+import type { Page } from 'playwright-core'
+import type { BrowserTest } from './browser.ts'
 
 export interface Phone {
   readonly page: Page
@@ -16,12 +16,8 @@ export interface Phone {
 }
 
 /** Opens the mini program. The phones `a` and `b` of a browser context have different users. */
-export async function openPhone(
-  context: BrowserContext,
-  service: TestService,
-  which: 'a' | 'b',
-): Promise<Phone> {
-  const page = await context.newPage()
+export async function openPhone({ browser, service }: BrowserTest, which: 'a' | 'b'): Promise<Phone> {
+  const page = await browser.newPage()
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => {
@@ -46,13 +42,8 @@ export async function openPhone(
 }
 
 /** Opens the mini program and sets the user's name. */
-export async function openNamed(
-  context: BrowserContext,
-  service: TestService,
-  which: 'a' | 'b',
-  name: string,
-): Promise<Phone> {
-  const phone = await openPhone(context, service, which)
+export async function openNamed(test: BrowserTest, which: 'a' | 'b', name: string): Promise<Phone> {
+  const phone = await openPhone(test, which)
   await phone.id('name').locator('input').fill(name)
   await phone.id('save-name').click()
   await phone.id('account').getByText(name, { exact: true }).waitFor()

@@ -1,29 +1,19 @@
 /** The problem code pages: languages and accessibility. */
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import { startBrowser, type TestBrowser } from './browser.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useBrowser } from './browser.ts'
 
 describe('the pages of problem codes', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser()
   let page: Page
 
   beforeAll(async () => {
-    service = await startTestService()
-    browser = await startBrowser({ locale: 'zh-CN' })
-    page = await browser.context.newPage()
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    page = await test.browser.newPage()
   })
 
   it('shows a problem code in the language of the browser and links to the other language and the list', async () => {
-    await page.goto(`${service.origin}/docs/problems/replayed`)
+    await page.goto(`${test.service.origin}/docs/problems/replayed`)
     expect(await page.locator('h1').textContent()).toBe('请求已收到过')
     await page.getByRole('link', { name: 'English' }).click()
     await page.getByRole('heading', { name: 'The request was received before' }).waitFor()
@@ -43,7 +33,7 @@ describe('the pages of problem codes', () => {
       await page.setViewportSize({ width, height: 800 })
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
       for (const path of ['/docs/problems', '/docs/problems/step_up_required', '/docs/problems/none']) {
-        await page.goto(`${service.origin}${path}`)
+        await page.goto(`${test.service.origin}${path}`)
         await page.evaluate(axe.source)
         const found = await page.evaluate<string[]>(
           `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations.map(({ id }) => id))`,

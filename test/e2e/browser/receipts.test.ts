@@ -1,10 +1,7 @@
 /** The receipt page. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { siblingSides } from '../../../miniprogram/app/pages/receipt/audit-path.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
@@ -24,21 +21,13 @@ const replaceReceiptIds = `
   localStorage.setItem('phone-a:receipts', JSON.stringify(changed))`
 
 describe('the receipt page', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser()
   let payer: Phone
   let payee: Phone
 
   beforeAll(async () => {
-    service = await startTestService()
-    browser = await startBrowser()
-    payer = await openNamed(browser.context, service, 'a', '小明')
-    payee = await openNamed(browser.context, service, 'b', '小红')
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    payer = await openNamed(test, 'a', '小明')
+    payee = await openNamed(test, 'b', '小红')
   })
 
   it('shows the verification step by step and a stamp at the end', async () => {

@@ -1,9 +1,6 @@
 /** Transfers in the mini program. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
@@ -15,21 +12,13 @@ const fiveTaps = `
   }`
 
 describe('the wallet', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser()
   let payer: Phone
   let payee: Phone
 
   beforeAll(async () => {
-    service = await startTestService()
-    browser = await startBrowser()
-    payer = await openNamed(browser.context, service, 'a', '小明')
-    payee = await openNamed(browser.context, service, 'b', '小红')
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
+    payer = await openNamed(test, 'a', '小明')
+    payee = await openNamed(test, 'b', '小红')
   })
 
   const toWallet = async (phone: Phone): Promise<void> => {

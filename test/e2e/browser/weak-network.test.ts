@@ -1,47 +1,29 @@
 /** The mini program on an unreliable network. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestBrowser } from './browser.ts'
-import { startBrowser } from './browser.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { openBrowser, useBrowser } from './browser.ts'
 import type { Phone } from './phones.ts'
 import { expectStage, fillTransfer, openNamed } from './phones.ts'
 
 describe('the wallet on an unreliable network', () => {
-  let service: TestService
-  let browser: TestBrowser
+  const test = useBrowser()
   let phone: Phone
 
-  beforeAll(async () => {
-    service = await startTestService()
-  })
-
-  afterAll(async () => {
-    await browser?.close()
-    await service?.close()
-  })
-
-  beforeEach(async (test) => {
-    await browser?.close()
-    browser = await startBrowser()
+  beforeEach(async ({ task }) => {
+    await test.browser.close()
+    test.browser = await openBrowser()
     // Without sockets, all requests use wx.request, which the tests intercept.
-    await browser.context.routeWebSocket(/\/seal$/, (socket) => socket.close())
-    phone = await openNamed(
-      browser.context,
-      service,
-      'a',
-      `p${test.task.id.replace(/[^0-9]/g, '').slice(-12)}`,
-    )
+    await test.browser.routeWebSocket(/\/seal$/, (socket) => socket.close())
+    phone = await openNamed(test, 'a', `p${task.id.replace(/[^0-9]/g, '').slice(-12)}`)
   })
 
   it('sends nothing while offline and continues when the network is back', async () => {
     await fillTransfer(phone, 'shop', '2')
-    await browser.context.setOffline(true)
+    await test.browser.setOffline(true)
     await phone.text('当前网络不可用').waitFor()
     await phone.id('confirm').click()
     await expectStage(phone, 'refused')
     await phone.text('网络不可用，款项未转出').waitFor()
-    await browser.context.setOffline(false)
+    await test.browser.setOffline(false)
     await phone.id('change').click()
     await phone.id('next').click()
     await phone.id('confirm').click()
@@ -65,7 +47,7 @@ describe('the wallet on an unreliable network', () => {
   it('resolves a transfer whose answer was lost after a restart, without sending it twice', async () => {
     await fillTransfer(phone, 'shop', '4')
     let arrived = 0
-    await browser.context.route('**/seal', async (route) => {
+    await test.browser.route('**/seal', async (route) => {
       // The request arrives, the answer is lost.
       try {
         await route.fetch()
@@ -81,7 +63,7 @@ describe('the wallet on an unreliable network', () => {
     expect(arrived).toBeGreaterThan(0)
     await phone.id('to-wallet').click()
     await phone.page.reload()
-    await browser.context.unroute('**/seal')
+    await test.browser.unroute('**/seal')
     await phone.id('pending').click()
     await expectStage(phone, 'done')
     await phone.id('to-wallet').click()
@@ -92,7 +74,7 @@ describe('the wallet on an unreliable network', () => {
   it('cancels a transfer for good, even after a restart and when delayed copies arrive', async () => {
     await fillTransfer(phone, 'shop', '6')
     const delayed: Buffer[] = []
-    await browser.context.route('**/seal', async (route) => {
+    await test.browser.route('**/seal', async (route) => {
       delayed.push(route.request().postDataBuffer() ?? Buffer.alloc(0))
       await route.abort()
     })
@@ -104,7 +86,7 @@ describe('the wallet on an unreliable network', () => {
     expect(await phone.id('cancel-transfer').count()).toBe(0)
     await phone.id('to-wallet').click()
     await phone.page.reload()
-    await browser.context.unroute('**/seal')
+    await test.browser.unroute('**/seal')
     await phone.id('pending').click()
     await expectStage(phone, 'refused')
     await phone.text('转账已取消，款项未转出').waitFor()
@@ -112,7 +94,7 @@ describe('the wallet on an unreliable network', () => {
     for (const frame of delayed.slice(0, sent)) {
       const headers = { 'content-type': 'application/vnd.miniseal' }
       const body = new Uint8Array(frame)
-      expect((await fetch(`${service.origin}/seal`, { method: 'POST', headers, body })).status).toBe(200)
+      expect((await fetch(`${test.service.origin}/seal`, { method: 'POST', headers, body })).status).toBe(200)
     }
     await phone.id('to-wallet').click()
     await phone.page.reload()
@@ -123,7 +105,7 @@ describe('the wallet on an unreliable network', () => {
   it('shows that a transfer had been made before it was cancelled', async () => {
     await fillTransfer(phone, 'shop', '7')
     let isInterrupted = true
-    await browser.context.route('**/seal', async (route) => {
+    await test.browser.route('**/seal', async (route) => {
       if (!isInterrupted) return route.continue()
       await route.fetch()
       return route.abort()
@@ -141,7 +123,7 @@ describe('the wallet on an unreliable network', () => {
   it('shows an unknown result and resolves it when the user checks again', async () => {
     await fillTransfer(phone, 'shop', '8')
     let isInterrupted = true
-    await browser.context.route('**/seal', async (route) => {
+    await test.browser.route('**/seal', async (route) => {
       if (!isInterrupted) return route.continue()
       await route.fetch()
       return route.abort()
@@ -168,17 +150,17 @@ describe('the wallet on an unreliable network', () => {
 
   it('logs in again when the session has expired', async () => {
     await phone.id('balance').waitFor()
-    service.advanceClock(3 * 3600)
+    test.service.advanceClock(3 * 3600)
     await fillTransfer(phone, 'shop', '5')
     await phone.id('confirm').click()
     await expectStage(phone, 'done')
   })
 
   it('shows a load error and loads again on retry', async () => {
-    await browser.context.route('**/seal', (route) => route.abort())
+    await test.browser.route('**/seal', (route) => route.abort())
     await phone.page.reload()
     await phone.text('重试').waitFor()
-    await browser.context.unroute('**/seal')
+    await test.browser.unroute('**/seal')
     await phone.text('重试').click()
     await expect.poll(phone.balance).toBe('10,000.00 CNY')
   })

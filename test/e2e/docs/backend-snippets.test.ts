@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { transform } from 'esbuild'
 import { Hono } from 'hono'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stepUpRequired } from '../../../service/index.ts'
 import type { RunningService } from '../../../service/server.ts'
 import { logIn } from '../../support/raw-client.ts'
@@ -14,9 +14,6 @@ import type { TestUpstream } from '../../support/upstream.ts'
 import { startUpstream } from '../../support/upstream.ts'
 import { root } from './documents.ts'
 import { block, placed, run } from './snippet-runs.ts'
-
-// Whole services, on machines that are busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-snippet-runs-'))
 let service: OwnService

@@ -89,8 +89,14 @@ export async function importLibraryProgram(
     path,
     text.replace(/from '(jose|http-message-sig)'/g, (_, name: string) => `from '${resolve(name)}'`),
   )
+  const before = process.env.MINISEAL_ORIGIN
   process.env.MINISEAL_ORIGIN = origin
-  return (await import(/* @vite-ignore */ path)).verifyGatewayRequest
+  try {
+    return (await import(/* @vite-ignore */ path)).verifyGatewayRequest
+  } finally {
+    if (before === undefined) delete process.env.MINISEAL_ORIGIN
+    else process.env.MINISEAL_ORIGIN = before
+  }
 }
 
 export interface RunningProgram {

@@ -1,19 +1,16 @@
 /** TypeScript and JavaScript of the documents: compiled against the packages, and run on a phone with a real service. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Channel } from '../../../miniprogram/client/index.ts'
 import * as client from '../../../miniprogram/client/index.ts'
 import { confirm } from '../../support/confirmation.ts'
 import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
-import type { Loopback } from '../engines/wx-loopback.ts'
-import { createLoopback } from '../engines/wx-loopback.ts'
+import type { Loopback } from '../../support/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 import { block, run } from './snippet-runs.ts'
 import type { PlacedSnippet } from './snippet-types.ts'
 import { compile } from './snippet-types.ts'
 import { snippets } from './snippets.ts'
-
-// The compiler and whole services, on machines that are busy.
-vi.setConfig({ testTimeout: 120_000 })
 
 let service: OwnService
 
@@ -21,7 +18,10 @@ beforeAll(async () => {
   service = await startTestService()
 })
 
-afterAll(() => service.close())
+afterAll(async () => {
+  Reflect.deleteProperty(globalThis, 'wx')
+  await service.close()
+})
 
 it.each(['phone', 'node'] as const)('the compiler finds nothing wrong with what runs in %s', (realm) => {
   const placed = Object.entries(snippets).flatMap(([place, list]): PlacedSnippet[] => {

@@ -1,30 +1,16 @@
 /** Malicious backend responses that surface later, in a replay or for other requests of the route. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
-import { logIn, outcomePath } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
+import { describe, expect, it } from 'vitest'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import { outcomePath, type ReceivedReply } from '../../support/raw-client.ts'
 
-let backend: TestUpstream
-let service: TestService
-let session: RawSession
 let said: { status: number; fields: Record<string, string> }
 
-beforeAll(async () => {
-  backend = await startUpstream((_request, response) => {
-    response.sendDate = false
-    response.writeHead(said.status, { 'content-type': 'text/plain', ...said.fields }).end('done')
-  })
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } })
-  session = await logIn(service)
+const backend = sharedUpstream((_request, response) => {
+  response.sendDate = false
+  response.writeHead(said.status, { 'content-type': 'text/plain', ...said.fields }).end('done')
 })
-
-afterAll(async () => {
-  await service.close()
-  backend.close()
-})
+const service = sharedService(() => ({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } }))
+const session = sharedSession(service)
 
 /** What a backend says with so many fields, its content type among them. */
 function manyFields(count: number, value = 'x'): Record<string, string> {

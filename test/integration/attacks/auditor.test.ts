@@ -1,19 +1,18 @@
 /** A malicious auditor, or a thief of an auditor's token. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { makeTraffic, newAuditor, type Traffic } from '../../support/audit-traffic.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
-let service: TestService
 let traffic: Traffic
 let token: string
 let cookie: string
 
+const metrics = 'the token of the metrics'.replaceAll(' ', '-')
+const service = sharedService({ environment: { MINISEAL_METRICS_TOKEN: metrics } })
+
 beforeAll(async () => {
-  const metrics = 'the token of the metrics'.replaceAll(' ', '-')
-  service = await startTestService({ environment: { MINISEAL_METRICS_TOKEN: metrics } })
   traffic = await makeTraffic(service)
   token = await newAuditor(service, 'lin', 'reader')
   const response = await fetch(`${service.url}/audit/api/session`, {
@@ -24,9 +23,7 @@ beforeAll(async () => {
   cookie = response.headers.get('set-cookie')?.split(';')[0] ?? ''
 })
 
-afterAll(() => service.close())
-
-it('an auditor token opens log entries and the audit pages and nothing else', async () => {
+it('an auditor token gives access only to log entries and the audit pages', async () => {
   const headers = { authorization: `Bearer ${token}`, cookie }
   expect((await fetch(`${service.url}/metrics`, { headers })).status).toBe(401)
   for (const path of ['/wallet', '/sessions', '/receipts/x', '/events'])

@@ -1,35 +1,23 @@
 /** A malicious backend behind the gateway that tries to impersonate its users. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { Arrived, TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import type { Arrived } from '../../support/upstream.ts'
 
-let backend: TestUpstream
-let service: TestService
-let alice: RawSession
-/** The session that the backend's owner has as a user of the mini program. */
-let own: RawSession
 /** What it got from Alice. */
 let kept: Arrived
 
+const backend = sharedUpstream((_request, response) => response.end('ok'))
+const service = sharedService(() => ({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } }))
+const alice = sharedSession(service, { openid: 'alice' })
+/** The session that the backend's owner has as a user of the mini program. */
+const own = sharedSession(service, { openid: 'owner of the backend' })
+const order = { method: 'POST', path: '/shop/orders', body: { n: 1 } }
+
 beforeAll(async () => {
-  backend = await startUpstream((_request, response) => response.end('ok'))
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } })
-  alice = await logIn(service, { openid: 'alice' })
-  own = await logIn(service, { openid: 'owner of the backend' })
-  const order = { method: 'POST', path: '/shop/orders', body: { n: 1 } }
   expect((await alice.send(order)).status).toBe(200)
   kept = backend.last()
-})
-
-afterAll(async () => {
-  await service.close()
-  backend.close()
 })
 
 async function codeAt(request: Arrived): Promise<string | undefined> {

@@ -4,8 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { settlingTime, watchClock } from '../../../service/clock.ts'
 import { openSqliteStore } from '../../../service/store/sqlite/store.ts'
 import { logIn, type Prepared, type RawSession, type ReceivedReply, send } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 
 const threeDays = 3 * 86_400

@@ -1,36 +1,23 @@
 /** An attacker with read or write access to the database and without the master key. */
 import { createHash, randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { auditor } from '../../../service/cli/commands/auditor.ts'
 import { makeTraffic, newAuditor } from '../../support/audit-traffic.ts'
-import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases, disturb } from '../../support/both-databases.ts'
 import { runCommand, runKeys } from '../../support/command.ts'
-import type { RawSession } from '../../support/raw-client.ts'
+import { ownService, sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
 import { logIn, send } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
-import type { OwnService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { stolenKey, stolenKeyring } from '../../support/stolen.ts'
 
 describeWithBothDatabases('who has the database', (create) => {
-  let database: ServiceDatabase
-  let service: OwnService
-  let alice: RawSession
-  let mallory: RawSession
   const isSqlite = (): boolean => service.environment.MINISEAL_DATABASE?.startsWith('sqlite:') ?? false
 
-  beforeAll(async () => {
-    database = await create()
-    service = await startTestService({ environment: database.environment })
-    alice = await logIn(service, { openid: 'alice' })
-    mallory = await logIn(service, { openid: 'mallory' })
-  })
-
-  afterAll(async () => {
-    await service.close()
-    await database.remove()
-  })
+  const database = sharedDatabase(create)
+  const service = sharedService(() => ({ environment: database.environment }))
+  const alice = sharedSession(service, { openid: 'alice' })
+  const mallory = sharedSession(service, { openid: 'mallory' })
 
   /** A literal of bytes. */
   const bytes = (value: Uint8Array): string => {
@@ -194,18 +181,14 @@ describeWithBothDatabases('who has the database', (create) => {
 
   it('a database writer can remove the step-up requirement of a risk policy from a session', async () => {
     const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
-    const wary = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
-    try {
-      await wary.sandbox('/sandbox/risk-ranks', { appid: wary.appid, openid: 'alice', risk_rank: 3 })
-      const marked = await logIn(wary, { openid: 'alice' })
-      expect((await marked.send(paying(5))).json.code).toBe('step_up_required')
-      await disturb(wary, 'update sessions set required_acr = null')
-      await vi.waitFor(async () => expect((await marked.send(paying(5))).status).toBe(201), {
-        timeout: 90_000,
-      })
-    } finally {
-      await wary.close()
-    }
+    const wary = await ownService({ environment: { MINISEAL_RISK_POLICY: policy } })
+    await wary.sandbox('/sandbox/risk-ranks', { appid: wary.appid, openid: 'alice', risk_rank: 3 })
+    const marked = await logIn(wary, { openid: 'alice' })
+    expect((await marked.send(paying(5))).json.code).toBe('step_up_required')
+    await disturb(wary, 'update sessions set required_acr = null')
+    await vi.waitFor(async () => expect((await marked.send(paying(5))).status).toBe(201), {
+      timeout: 90_000,
+    })
   })
 
   it('a database writer cannot move an event to another user', async () => {

@@ -2,8 +2,7 @@
 import type { NoParamCallback } from 'node:fs'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { logIn } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 
 const disk = vi.hoisted((): { failure: Error | null } => ({ failure: null }))
 
@@ -24,7 +23,6 @@ const backend = {
     onPaid()
     return { status: 201, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 
 beforeEach(async () => {

@@ -1,9 +1,8 @@
 /** An attacker with a single key: what it gives alone, and together with what else. */
 import { createHmac } from 'node:crypto'
 import { importJWK, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { parseRequest, parseResponse } from '../../../crypto/frames/binary-http.ts'
+import { describe, expect, it } from 'vitest'
+import { parseRequest, parseResponse, type ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import type { ChannelConfiguration } from '../../../crypto/frames/channel-configuration.ts'
 import { signConfiguration, verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
 import { parseFrame } from '../../../crypto/frames/frame.ts'
@@ -17,36 +16,26 @@ import { openRequest } from '../../../crypto/frames/session-keys.ts'
 import { signRequest } from '../../../crypto/http-signatures/signed-request.ts'
 import { signResponse, verifyResponse } from '../../../crypto/http-signatures/signed-response.ts'
 import { decodeBase64Url, decodeUtf8, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
-import type { VerifierOptions } from '../../../packages/verify/index.ts'
-import { createVerifier } from '../../../packages/verify/index.ts'
+import { createVerifier, type VerifierOptions } from '../../../packages/verify/index.ts'
 import { accountKeyOf, addAuditor } from '../../../service/admin/api/accounts.ts'
 import { cookieKeyOf } from '../../../service/admin/api/session.ts'
-import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
-import type { ServiceKey } from '../../../service/keys/service-key.ts'
+import { readOperatorPaths } from '../../../service/config/environment.ts'
+import type { ServiceKey } from '../../../service/keys/keyring.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
 import { createSecretWrapper, secretContext } from '../../../service/keys/wrapping.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { newAuditor } from '../../support/audit-traffic.ts'
 import { forwarded, publishedSet } from '../../support/forwarded.ts'
-import type { RawSession } from '../../support/raw-client.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
 import { startTestService } from '../../support/service.ts'
 import { stolenKey } from '../../support/stolen.ts'
 import type { Arrived } from '../../support/upstream.ts'
 
-let service: TestService
-let alice: RawSession
-let mallory: RawSession
-
-beforeAll(async () => {
-  service = await startTestService()
-  alice = await logIn(service, { openid: 'alice' })
-  mallory = await logIn(service, { openid: 'mallory' })
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const alice = sharedSession(service, { openid: 'alice' })
+const mallory = sharedSession(service, { openid: 'mallory' })
 
 const largest = 1_048_576
 
@@ -174,7 +163,7 @@ describe('the signing key', () => {
     verifyResponse(primitives, signed, request, alice.configuration.signing)
   })
 
-  it('forging a request to a backend takes the signing key and the token key together', async () => {
+  it('forging a request to a backend requires both the signing key and the token key', async () => {
     const signing = await stolenKey(service, 'signing')
     const device = newDevice()
     const token = await forgedToken(
@@ -301,7 +290,7 @@ describe('the keys of a session', () => {
 })
 
 describe('the key of a device and its token', () => {
-  it('a stolen device key and token make no request without the session keys and log nobody in', async () => {
+  it('a stolen device key and token cannot make a request without the session keys, or log in', async () => {
     const { signer } = alice.device
     const { token } = alice
     expect((await mallory.send({ signer, token })).status).toBe(401)
@@ -349,7 +338,7 @@ describe('the lookup key', () => {
 })
 
 describe('the AppSecret', () => {
-  it('a stolen AppSecret can use up an observed login code but logs nobody in', async () => {
+  it('a stolen AppSecret can consume an observed login code but cannot log in', async () => {
     const code = await service.code('dave')
     const query = new URLSearchParams({
       appid: sandboxApp.appid,

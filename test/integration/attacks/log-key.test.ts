@@ -1,5 +1,5 @@
 /**
- * An attacker with the log key and write access to the database and the checkpoint lock, who rewrites the past with
+ * An attacker with the log key and write access to the database and the pinned checkpoint, who rewrites the past with
  * correct hashes, tiles and signatures. The service's own checks cannot detect this; copies kept elsewhere do.
  */
 import { writeFileSync } from 'node:fs'
@@ -8,8 +8,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { cosign } from '../../../crypto/tlog/cosignature.ts'
 import { encodeSignatureLine, encodeVerifierKey, type VerifierKey } from '../../../crypto/tlog/signed-note.ts'
-import type { TlogPolicy } from '../../../crypto/tlog/tlog-policy.ts'
-import { verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
+import { type TlogPolicy, verifyByPolicy } from '../../../crypto/tlog/tlog-policy.ts'
 import { checkEvidenceCommand } from '../../../service/cli/commands/audit/check-evidence.ts'
 import { evidence } from '../../../service/cli/commands/audit/evidence.ts'
 import { verify } from '../../../service/cli/commands/audit/verify.ts'
@@ -19,13 +18,11 @@ import { isSettled } from '../../support/audit-traffic.ts'
 import { runCommand } from '../../support/command.ts'
 import { logIn } from '../../support/raw-client.ts'
 import { ofKind, readLog } from '../../support/read-log.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 import { rewriteLog, stolenKey } from '../../support/stolen.ts'
 import { witness } from '../../unit/crypto/note-inputs.ts'
-import type { AskedWitness } from '../witness/asked-witness.ts'
-import { startAskedWitness, temporaryFolder } from '../witness/asked-witness.ts'
+import { type AskedWitness, startAskedWitness, temporaryFolder } from '../witness/asked-witness.ts'
 
 const folder = temporaryFolder()
 const [own, foreign] = [witness('w1'), witness('w2')]

@@ -6,8 +6,7 @@ import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Channel, ChannelError, ChannelOptions } from '../../../miniprogram/client/index.ts'
 import { confirm } from '../../support/confirmation.ts'
 import { honest, LyingNetwork, type Treatment } from '../../support/lying-network.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 import { balance, createPhone } from '../client/phone.ts'
 
 const funds = 1_000_000
@@ -72,7 +71,7 @@ it('a frame sent twice with its first response dropped is one payment and is rep
   expect([answer.status, await balance(channel)]).toEqual([201, funds - 250])
 })
 
-it('a client is not told that a payment was refused when duplicates of all frames are sent', async () => {
+it('no client reports a payment as refused when duplicates of all frames are sent', async () => {
   const channel = await phone({ retries: 2 })
   network.treat = twice
   const failure = await failureOf(channel.request(order))
@@ -135,7 +134,7 @@ it('a user who declines after a confirmed copy was delayed gets the true outcome
   expect(await balance(channel)).toBe(funds)
 })
 
-it('600 copies of a frame use up no user limit, and the payment is made and reported once', async () => {
+it('600 copies of a frame count for no user limit, and the payment is made and reported once', async () => {
   const channel = await phone({ retries: 2 })
   let isFirst = true
   network.treat = async (frame, pass) => {

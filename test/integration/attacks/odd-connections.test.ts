@@ -3,19 +3,16 @@ import { request } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { beforeAll, expect, it } from 'vitest'
+import { sharedService } from '../../support/hooks.ts'
 
-let service: OwnService
 let port: number
 
+const service = sharedService()
+
 beforeAll(async () => {
-  service = await startTestService()
   port = Number(new URL(service.url ?? '').port)
 })
-
-afterAll(() => service.close())
 
 /** All that is answered until the connection ends, which the other side must do. */
 function said(bytes: string | Uint8Array, to = port): Promise<string> {

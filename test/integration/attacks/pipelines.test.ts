@@ -1,27 +1,25 @@
 /** Connections that request far more than they read: bounded memory, and others are served. */
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { CloseReason } from '../../../service/transport/connection-limits.ts'
-import { limitPipelining } from '../../../service/transport/connection-limits.ts'
+import { type CloseReason, limitPipelining } from '../../../service/transport/connection-limits.ts'
 import { floodUnread, pipelinedGets } from '../../support/floods.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { type MeasuredProcess, startMeasuredProcess } from '../../support/service-process.ts'
+import { shared, sharedSession } from '../../support/hooks.ts'
+import { startMeasuredProcess } from '../../support/service-process.ts'
 
 describe('a service with a small heap', () => {
-  let child: MeasuredProcess
-  let session: RawSession
   let quiet: number
 
+  const child = shared(
+    () => startMeasuredProcess({}, 512),
+    (child) => child.close(),
+  )
+  const session = sharedSession(child.service)
+
   beforeAll(async () => {
-    child = await startMeasuredProcess({}, 512)
-    session = await logIn(child.service)
     for (let i = 0; i < 50; i++) expect((await session.send()).status).toBe(200)
     quiet = child.residentMemory()
-  }, 60_000)
-
-  afterAll(() => child.close())
+  })
 
   it.each([
     '/audit/assets/app.js',

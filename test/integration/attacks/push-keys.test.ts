@@ -1,25 +1,16 @@
 /** A malicious push key, against other push keys and the service's own events. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { runCommand } from '../../support/command.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { newBackend, type PushParts, signedPush } from '../../support/push-request.ts'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
 const [orders, support] = [newBackend('orders'), newBackend('support')]
 
-let service: OwnService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService({
-    environment: { MINISEAL_PUSH_KEYS: `${orders.entry},${support.entry}` },
-  })
-  session = await logIn(service)
+const service = sharedService({
+  environment: { MINISEAL_PUSH_KEYS: `${orders.entry},${support.entry}` },
 })
-
-afterAll(() => service.close())
+const session = sharedSession(service)
 
 const eventOf = (type: string, data: object) => ({ user: session.user, type, data })
 

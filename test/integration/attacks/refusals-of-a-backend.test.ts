@@ -2,36 +2,23 @@
  * A malicious backend that imitates problems of the service. The service signs its responses like all others, but they
  * never trigger what only the service may ask for: clock correction, login, step-up authentication.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
+import { sharedService, sharedUpstream } from '../../support/hooks.ts'
 import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
-import type { Phone } from '../client/phone.ts'
-import { createPhone } from '../client/phone.ts'
+import { createPhone, type Phone } from '../client/phone.ts'
 
-let backend: TestUpstream
-let service: TestService
 let phone: Phone
 let asked: string[]
 let users = 0
 /** What the backend says next. */
 let said: { status: number; body: Record<string, unknown>; fields: Record<string, string> }
 
-beforeAll(async () => {
-  backend = await startUpstream((_request, response) => {
-    response.writeHead(said.status, { 'content-type': 'application/problem+json', ...said.fields })
-    response.end(JSON.stringify({ title: 'x', status: said.status, ...said.body }))
-  })
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } })
+const backend = sharedUpstream((_request, response) => {
+  response.writeHead(said.status, { 'content-type': 'application/problem+json', ...said.fields })
+  response.end(JSON.stringify({ title: 'x', status: said.status, ...said.body }))
 })
-
-afterAll(async () => {
-  await service.close()
-  backend.close()
-})
+const service = sharedService(() => ({ environment: { MINISEAL_UPSTREAMS: `/shop=${backend.origin}` } }))
 
 beforeEach(async () => {
   asked = []

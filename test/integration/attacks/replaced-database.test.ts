@@ -7,8 +7,7 @@ import { openWalSync } from '../../../service/store/sqlite/wal-sync.ts'
 import { StoreUnavailable } from '../../../service/store/store.ts'
 import { newMachine } from '../../support/opened-log.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 
 let service: OwnService
 let session: RawSession
@@ -20,7 +19,6 @@ const backend = {
     paid++
     return { status: 201, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 
 beforeEach(async () => {
@@ -74,7 +72,7 @@ describe.each([
   })
 })
 
-it('the service keeps refusing after the database file was put back', async () => {
+it('the service keeps refusing after the original database file is restored', async () => {
   renameSync(path, `${path}.old`)
   expect(await pay()).toMatchObject(unavailable)
   renameSync(`${path}.old`, path)

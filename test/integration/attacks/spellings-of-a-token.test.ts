@@ -1,19 +1,9 @@
 /** Alternative encodings of one token, each of which would have to be verified and cached. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { expect, it } from 'vitest'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 
-let service: OwnService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService()
-  session = await logIn(service)
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const session = sharedSession(service)
 
 it.each<[string, (token: string) => string]>([
   ['padding', (token) => `${token}==`],

@@ -1,8 +1,7 @@
 /** A full disk, and an account that tries to fill it: refused early, with a reason, with recovery. */
-
 import { Hono } from 'hono'
 import { afterEach, expect, it, vi } from 'vitest'
-import { type InnerVariables, mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import {
   createStorageQuota,
   type StorageOwner,
@@ -10,8 +9,7 @@ import {
   storedPerRequest,
 } from '../../../service/limits/rate-limits.ts'
 import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 
 const mebibyte = 1_048_576
 

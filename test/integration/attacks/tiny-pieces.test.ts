@@ -1,21 +1,17 @@
 /** Tiny fragments and chunks cost the service no more than their bytes. */
-import type { Socket } from 'node:net'
-import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
 import { createBodyMemoryBudget } from '../../../service/limits/body-memory.ts'
 import { IncomingMessageBuffer } from '../../../service/transport/socket-flow.ts'
+import { shared } from '../../support/hooks.ts'
 import { logIn, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
-import type { MeasuredProcess } from '../../support/service-process.ts'
 import { startMeasuredProcess } from '../../support/service-process.ts'
 
-let child: MeasuredProcess
-
-beforeAll(async () => {
-  child = await startMeasuredProcess()
-})
-
-afterAll(() => child.close())
+const child = shared(
+  () => startMeasuredProcess(),
+  (child) => child.close(),
+)
 
 /** A connection that has said `words`, what it has heard, and its end. */
 function say(

@@ -2,8 +2,7 @@
 import { transformSync } from 'esbuild'
 import { beforeAll, expect, it } from 'vitest'
 import { withSettings } from '../../../miniprogram/build/app.ts'
-import type { AppFiles } from '../../../miniprogram/build/app-files.ts'
-import { collectAppFiles, removeForeignFonts } from '../../../miniprogram/build/app-files.ts'
+import { type AppFiles, collectAppFiles, removeForeignFonts } from '../../../miniprogram/build/app-files.ts'
 import { writeClient } from '../../../miniprogram/build/bundle.ts'
 import { checkApp } from '../../../miniprogram/build/check-app.ts'
 

@@ -1,17 +1,13 @@
 /** The built client where phones run it: nothing but ECMAScript, timers, console and `wx`. */
-import type { KeyObject } from 'node:crypto'
-import { createHash, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ClientBundle } from '../../../miniprogram/build/bundle.ts'
-import { bundleClient } from '../../../miniprogram/build/bundle.ts'
+import { bundleClient, type ClientBundle } from '../../../miniprogram/build/bundle.ts'
 import { checkBundle } from '../../../miniprogram/build/check-bundle.ts'
 import { sha512 } from '../../../miniprogram/client/noble-sha512.ts'
-import type { BareContext, BareContextOptions } from '../../e2e/engines/bare-context.ts'
-import { createBareContext } from '../../e2e/engines/bare-context.ts'
-import type { Loopback } from '../../e2e/engines/wx-loopback.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import type { BareContext, BareContextOptions } from '../../support/bare-context.ts'
+import { createBareContext } from '../../support/bare-context.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+import { createLoopback, type Loopback } from '../../support/wx-loopback.ts'
 
 let bundle: ClientBundle
 let service: TestService
@@ -91,7 +87,7 @@ describe('the bundle in a bare context', () => {
     ['noble', false],
     ['tweetnacl', true],
   ])('uses the curves of %s (without BigInt: %s), which agree with Node', async (name, withoutBigInt) => {
-    const { code } = await bundleClient('crypto/primitives/curves.ts')
+    const { code } = await bundleClient('crypto/primitives/primitives-js.ts')
     const context = createBareContext({ withoutBigInt })
     const seed = randomBytes(32)
     context.define('module_', context.load(code))
@@ -99,9 +95,9 @@ describe('the bundle in a bare context', () => {
     const script = `(async () => {
       const curves = await module_.loadCurves()
       const seed = new Uint8Array(seedBytes)
-      const { publicKey, secretKey } = curves.keyPair(seed)
-      const signature = curves.sign(seed, secretKey)
-      const isValid = curves.verify(signature, seed, publicKey)
+      const { publicKey, secretKey } = curves.ed25519KeyPair(seed)
+      const signature = curves.ed25519Sign(seed, secretKey)
+      const isValid = curves.ed25519Verify(signature, seed, publicKey)
       return JSON.stringify([curves.name, isValid, [...signature], [...curves.x25519PublicKey(seed)]])
     })()`
     const signature = sign(null, seed, privateKey('302e020100300506032b657004220420', seed))

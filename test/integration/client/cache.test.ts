@@ -1,13 +1,9 @@
-/** Answers that are used again: never a payment's, never another user's, never older than an effect. */
+/** The cache of answers: never of a payment, of another user, or older than an effect. */
 import { describe, expect, it } from 'vitest'
-import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
-import { findField } from '../../../crypto/frames/binary-http.ts'
+import { findField, type RequestMessage, type ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import { scripted } from './scripted-channel.ts'
+import { scripted, transfer, wallet } from './scripted-channel.ts'
 import type { ScriptedService } from './scripted-service.ts'
-
-const wallet = { method: 'GET', path: '/wallet' } as const
-const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
 
 /** Answers `/wallet` with these fields and a count, and `304` to the current ETag. */
 function serve(service: ScriptedService, fields: Readonly<Record<string, string>>): { count: number } {
@@ -57,8 +53,8 @@ describe('the cache', () => {
 
   it.each([
     ['no-store', { etag: '"v1"', 'cache-control': 'no-store, max-age=60' }],
-    ['nothing to go by', {}],
-  ])('keeps nothing with %s', async (_what, fields) => {
+    ['neither an ETag nor a lifetime', {}],
+  ])('caches nothing with %s', async (_what, fields) => {
     const { channel, service } = await scripted()
     serve(service, fields)
     await channel.request(wallet)
@@ -110,7 +106,7 @@ describe('the cache', () => {
     })
   })
 
-  it('is cleared at logout and when the user changes', async () => {
+  it('the cache is cleared at logout and when the user changes', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     await channel.request(wallet)
@@ -122,7 +118,7 @@ describe('the cache', () => {
     expect((await channel.request(wallet)).json()).toEqual({ count: 3 })
   })
 
-  it('evicts the oldest entries above its limits', async () => {
+  it('evicts the oldest cached answers above its limits', async () => {
     const { channel, service } = await scripted()
     serve(service, { 'cache-control': 'max-age=60' })
     for (let index = 0; index < 66; index++) await channel.request({ ...wallet, path: `/wallet/${index}` })
@@ -134,7 +130,7 @@ describe('the cache', () => {
   })
 })
 
-describe('what is stored', () => {
+describe('stored answers', () => {
   const stored = { ...wallet, cache: 'storage' } as const
   const place = 'miniseal.answers.pay.example.com'
 

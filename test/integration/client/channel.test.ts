@@ -1,21 +1,13 @@
-/** The client against the real service, over real HTTP. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { Phone } from './phone.ts'
-import { balance, createPhone, transfer } from './phone.ts'
+/** The client against a real service over HTTP, also with an attacker on the network. */
+import { describe, expect, it } from 'vitest'
+import { fetchTransport } from '../../../miniprogram/client/node.ts'
+import { sharedService } from '../../support/hooks.ts'
+import { balance, createPhone, type Phone, transfer } from './phone.ts'
 
-let service: TestService
-let phone: (openid: string, options?: Parameters<typeof createPhone>[2]) => Phone
+const service = sharedService()
 
-beforeAll(async () => {
-  service = await startTestService()
-  phone = (openid, options) => createPhone(service, openid, options)
-})
-
-afterAll(async () => {
-  await service.close()
-})
+const phone = (openid: string, options?: Parameters<typeof createPhone>[2]): Phone =>
+  createPhone(service, openid, options)
 
 describe('a phone and the service', () => {
   it('logs in and transfers money', async () => {
@@ -29,24 +21,6 @@ describe('a phone and the service', () => {
     expect(answer.json()).toMatchObject({ payee: 'bob', amount: 250, note: '早饭', status: 'done' })
     expect(await balance(channel)).toBe(Number(before) - 250)
     expect(codes).toHaveLength(1)
-  })
-
-  it('executes a repeated transfer once', async () => {
-    const { channel } = phone('openid-repeat')
-    const first = await channel.request({ ...transfer, idempotencyKey: 'breakfast' })
-    const second = await channel.request({ ...transfer, idempotencyKey: 'breakfast' })
-    expect(second.json()).toMatchObject({ id: (first.json() as { id: string }).id })
-    expect(await balance(channel)).toBe(1_000_000 - 250)
-  })
-
-  it('recognizes the device at the next login', async () => {
-    const { channel } = phone('openid-again')
-    const first = await channel.login()
-    await channel.logout()
-    const second = await channel.login()
-    expect(second.device).toEqual({ id: first.device.id, isNew: false })
-    expect(second.id).not.toBe(first.id)
-    expect(second.user).toBe(first.user)
   })
 
   it('returns an error of the backend as an answer and throws a refusal', async () => {
@@ -88,16 +62,7 @@ describe('a phone whose clock is wrong', () => {
   })
 })
 
-describe('an access token', () => {
-  it('renews an access token before it expires', async () => {
-    const { channel, proxy, codes } = phone('openid-renewal')
-    await channel.login()
-    service.advanceClock(571)
-    await channel.request(transfer)
-    expect(proxy.frames).toBe(3)
-    expect(codes).toHaveLength(1)
-  })
-
+describe('an access token that expires', () => {
   it('renews an access token when the service reports it as expired', async () => {
     let lag = 0
     const { channel, proxy, codes } = phone('openid-expired', { now: () => (service.now() - lag) * 1000 })
@@ -135,34 +100,61 @@ describe('a session', () => {
     expect((await one.channel.login()).id).not.toBe(first.id)
     expect(await balance(two.channel)).toBe(1_000_000 - 250)
   })
+})
 
-  it('opens a new session when the old one has expired', async () => {
-    const { channel, codes } = phone('openid-two-hours')
+describe('an attacker on the network', () => {
+  it('rejects a replayed answer and an answer of another session', async () => {
+    const { channel, proxy } = phone('openid-replay')
+    const other = phone('openid-replay')
+    await channel.request(transfer)
+    await other.channel.request(transfer)
+    for (const old of [proxy.answers[1], other.proxy.answers[1]]) {
+      if (old === undefined) throw new Error('nothing was recorded')
+      proxy.meddle = () => old
+      await expect(channel.request(transfer)).rejects.toMatchObject({
+        code: 'outcome_unknown',
+        reason: 'not_verified',
+        outcome: 'unknown',
+      })
+    }
+  })
+
+  it('rejects a replayed login', async () => {
+    const { channel, proxy } = phone('openid-replay-login')
     await channel.login()
-    service.advanceClock(7200)
-    expect((await channel.request(transfer)).status).toBe(201)
-    expect(codes).toHaveLength(2)
+    const handshake = proxy.requests.find(({ method }) => method === 'POST')
+    if (handshake === undefined) throw new Error('nothing was recorded')
+    const replayed = await fetchTransport().send(handshake)
+    const eavesdropper = phone('openid-replay-login')
+    eavesdropper.proxy.meddle = () => replayed
+    await expect(eavesdropper.channel.login()).rejects.toMatchObject({ code: 'not_verified' })
   })
 
-  it('ends the session at logout', async () => {
-    const one = phone('openid-logout')
-    const two = phone('openid-logout')
-    const first = await one.channel.login()
-    await one.channel.logout()
-    expect((await two.channel.sessions()).map(({ id }) => id)).not.toContain(first.id)
+  it('executes a transfer once when its answer is dropped on the network', async () => {
+    const { channel, proxy } = phone('openid-lost')
+    await channel.login()
+    proxy.meddle = () => {
+      throw new Error('connection reset')
+    }
+    const failure = await channel.request(transfer).catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 'outcome_unknown',
+      reason: 'network',
+      outcome: 'unknown',
+      idempotencyKey: expect.any(String),
+    })
+    proxy.meddle = (answer) => answer
+    const { idempotencyKey } = failure as { idempotencyKey: string }
+    expect((await channel.request({ ...transfer, idempotencyKey })).status).toBe(201)
+    expect(await balance(channel)).toBe(1_000_000 - 250)
   })
 
-  it('opens no session with a used login code', async () => {
-    const code = await service.code('openid-used')
-    const login = async () => code
-    await phone('openid-used', { login }).channel.login()
-    await expect(phone('openid-used', { login }).channel.request(transfer)).rejects.toMatchObject({
-      code: 'login_code_used',
-      outcome: 'none',
-    })
-    await expect(phone('', { login: async () => 'no-such-code' }).channel.login()).rejects.toMatchObject({
-      code: 'login_code_invalid',
-      outcome: 'none',
-    })
+  it('reveals neither path, token nor amount on the network', async () => {
+    const { channel, proxy } = phone('openid-secret')
+    await channel.request(transfer)
+    for (const { url, headers, body } of proxy.requests) {
+      const seen = `${url} ${JSON.stringify(headers)} ${Buffer.from(body ?? []).toString('latin1')}`
+      expect(seen).not.toMatch(/wallet|HTTPSig|amount|idempotency/i)
+    }
   })
 })

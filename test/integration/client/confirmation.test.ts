@@ -1,22 +1,17 @@
-/** A phone that asks its owner, and every way in which its owner or the phone may say no. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { errorText } from '../../../miniprogram/client/error-texts.ts'
+/** Step-up authentication by the client: the dialog, SOTER, and each way in which a confirmation fails. */
+import { describe, expect, it } from 'vitest'
+import { errorText } from '../../../miniprogram/client/errors.ts'
+import type { ChannelError } from '../../../miniprogram/client/index.ts'
+import { stepUpField } from '../../../miniprogram/client/index.ts'
 import { wxConfirmDialog, wxSoter } from '../../../miniprogram/client/step-up.ts'
 import type { SoterMode, WeChat, WeChatFailure } from '../../../miniprogram/client/wx.ts'
 import { confirm } from '../../support/confirmation.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { balance, createPhone } from './phone.ts'
 import { json, problem } from './scripted-answers.ts'
 import { scripted } from './scripted-channel.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const order = {
   method: 'POST',
@@ -34,6 +29,26 @@ describe('a request with `confirm`', () => {
     const done = await channel.request({ ...order, confirm: true })
     expect([done.status, shown, await balance(channel)]).toEqual([201, ['2,000.00 元，转账给 bob'], 800_000])
     expect(proxy.frames).toBe(4)
+  })
+
+  it('reports the challenge and the key without `confirm`, and executes the confirmed transfer', async () => {
+    const { channel } = createPhone(service, 'openid-finger')
+    const error = await channel.request(order).then(
+      () => undefined,
+      (thrown: ChannelError) => thrown,
+    )
+    expect(error).toMatchObject({
+      code: 'step_up_required',
+      status: 401,
+      outcome: 'unknown',
+      problem: { summary: '2,000.00 元，转账给 bob' },
+    })
+    const challenge = String(error?.problem?.challenge)
+    const headers = { 'step-up': stepUpField(challenge, await confirm(service, 'openid-finger', challenge)) }
+    const idempotencyKey = error?.idempotencyKey ?? ''
+    expect(idempotencyKey).not.toBe('')
+    const done = await channel.request({ ...order, headers, idempotencyKey })
+    expect([done.status, await balance(channel)]).toEqual([201, 800_000])
   })
 
   it('uses the caller’s own confirmation dialog', async () => {
@@ -99,7 +114,7 @@ describe('a request with `confirm`', () => {
   })
 })
 
-/** A `wx` with these modes, of which these are enrolled, and this end. */
+/** A `wx` with these SOTER modes, these enrolled ones, and this result. */
 function wxWith(
   supported: readonly string[],
   enrolled: readonly SoterMode[],
@@ -144,7 +159,7 @@ describe('SOTER of WeChat', () => {
     [90011, 'android', 'soter_not_enrolled'],
     [10011, 'ios', 'soter_failed'],
     [undefined, 'ios', 'soter_failed'],
-  ] as const)('that fails with %s on %s is %s', async (errCode, platform, code) => {
+  ] as const)('maps the error %s of SOTER on %s to %s', async (errCode, platform, code) => {
     const { wx } = wxWith(['facial'], ['facial'], errCode === undefined ? {} : { errCode })
     const failure = wxSoter(wx)('challenge', 'summary', platform)
     await expect(failure).rejects.toMatchObject({ code, outcome: 'none' })
@@ -163,7 +178,7 @@ describe('SOTER of WeChat', () => {
 })
 
 describe('the dialog of WeChat', () => {
-  it.each([true, false])('returns the button that was pressed (%s)', async (confirm) => {
+  it.each([true, false])('returns the button of the dialog that was pressed: %s', async (confirm) => {
     const shown: unknown[] = []
     const wx: Partial<WeChat> = {
       showModal: ({ success, content }) => {

@@ -1,4 +1,4 @@
-/** Events over a socket that opens, breaks, sleeps and lies; and what is left when there is none. */
+/** Events over a socket that closes, stalls, skips and repeats, and polling without a socket. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type {
   ChannelEvent,
@@ -6,7 +6,7 @@ import type {
   PhoneEvents,
   SocketState,
 } from '../../../miniprogram/client/index.ts'
-import { scripted } from './scripted-channel.ts'
+import { scripted, wallet } from './scripted-channel.ts'
 import { ScriptedSockets } from './scripted-sockets.ts'
 
 beforeEach(() => {
@@ -113,7 +113,7 @@ describe('a socket', () => {
     expect(sockets.subscriptions).toEqual([{ after: 0 }, { after: 1 }])
   })
 
-  it('ignores a repeated event', async () => {
+  it('ignores an event that the socket repeats', async () => {
     const { sockets, seen } = await live()
     sockets.push(3)
     await vi.advanceTimersByTimeAsync(10)
@@ -127,7 +127,6 @@ describe('a socket', () => {
   it('closes a socket that does not answer and sends the next request over HTTP', async () => {
     const { sockets, channel, service } = await live()
     sockets.isAsleep = true
-    const wallet = { method: 'GET', path: '/wallet' } as const
     const lost = channel.request(wallet).catch((error) => error)
     await vi.advanceTimersByTimeAsync(15_100)
     expect(await lost).toMatchObject({ code: 'timeout' })
@@ -213,7 +212,7 @@ describe('a socket', () => {
   })
 })
 
-describe('events that are not there any more', () => {
+describe('events that were deleted', () => {
   it('reports deleted events as missed and delivers the others', async () => {
     const { sockets, seen, missed } = await live(2, true, 2)
     sockets.cut()

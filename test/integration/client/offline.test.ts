@@ -1,13 +1,10 @@
-/** A phone whose network comes and goes. */
+/** Requests and states of a phone that is offline. */
 import { describe, expect, it } from 'vitest'
 import type { ChannelState, PhoneEvents } from '../../../miniprogram/client/index.ts'
 import { wxEvents } from '../../../miniprogram/client/phone-events.ts'
 import type { WeChat } from '../../../miniprogram/client/wx.ts'
 import { json } from './scripted-answers.ts'
-import { scripted } from './scripted-channel.ts'
-
-const wallet = { method: 'GET', path: '/wallet' } as const
-const transfer = { method: 'POST', path: '/wallet/transfers', body: { amount: 1 } } as const
+import { loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
 interface Network extends PhoneEvents {
   turn(isOnline: boolean): void
@@ -32,8 +29,7 @@ function network(): Network {
 describe('without a network', () => {
   it('fails immediately without sending when offline', async () => {
     const events = network()
-    const { channel, service } = await scripted({ events, retries: 2 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ events, retries: 2 })
     events.turn(false)
     const sent = service.sent.length
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'offline', outcome: 'none' })
@@ -48,8 +44,7 @@ describe('without a network', () => {
 
   it('sends a request with waitForNetwork when the network is back', async () => {
     const events = network()
-    const { channel, service } = await scripted({ events })
-    await channel.login()
+    const { channel, service } = await loggedIn({ events })
     events.turn(false)
     const waiting = channel.request({ ...transfer, waitForNetwork: true })
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -76,7 +71,7 @@ describe('without a network', () => {
     expect(await channel.request(wallet)).toMatchObject({ isFromCache: true, status: 200 })
   })
 
-  it('has the state offline until the network is back', async () => {
+  it('the channel has the state offline until the network is back', async () => {
     const events = network()
     const { channel } = await scripted({ events })
     const states: ChannelState[] = []

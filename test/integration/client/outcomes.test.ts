@@ -1,9 +1,9 @@
-/** Asking what came of a request, giving one up, and what a person's no means. */
+/** `outcome()` and `cancel()`, and the outcome of a request whose user declines to confirm it. */
 import { describe, expect, it } from 'vitest'
 import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { json, problem } from './scripted-answers.ts'
-import { idempotencyKeys, scripted } from './scripted-channel.ts'
+import { idempotencyKeys, loggedIn, scripted, transfer } from './scripted-channel.ts'
 import type { ScriptedResponse } from './scripted-service.ts'
 
 const key = 'order 17/"a"'
@@ -13,9 +13,8 @@ const stored = {
   fields: [['content-type', 'application/json']],
   content: encodeBase64(encodeUtf8('{"id":"t-1"}')),
 }
-const transfer = { method: 'POST', path: '/wallet/transfers', body: { payee: 'p', amount: 1 } } as const
 
-/** A channel to a service that answers so about the outcome, one answer after the other. */
+/** A channel to a service with these answers about the outcome, in order. */
 async function answering(...decisions: readonly ScriptedResponse[]) {
   const made = await scripted({ retries: decisions.length - 1 })
   const left = [...decisions]
@@ -32,7 +31,7 @@ describe('outcome()', () => {
     [{ outcome: 'unknown' }],
     [{ outcome: 'unclaimed' }],
     [{ outcome: 'none', cancelled: true }],
-  ])('tells %j', async (told) => {
+  ])('returns the outcome %j', async (told) => {
     const { channel, service } = await answering(json(200, told))
     expect(await channel.outcome(key)).toMatchObject(told)
     expect(service.received.find((request) => request.path === path)?.method).toBe('GET')
@@ -67,7 +66,7 @@ describe('outcome()', () => {
     { outcome: 'done', answer: 1 },
     { outcome: 'done', answer: { ...stored, fields: ['a'] } },
     { outcome: 'done', answer: { ...stored, content: '!' } },
-  ])('refuses another form (%j)', async (told) => {
+  ])('rejects an outcome of another form: %j', async (told) => {
     const { channel } = await answering(json(200, told))
     await expect(channel.outcome(key)).rejects.toMatchObject({ code: 'unexpected_answer' })
   })
@@ -88,7 +87,7 @@ describe('cancel()', () => {
     expect(idempotencyKeys(service, path)).toEqual([undefined])
   })
 
-  it('returns done when the request had run before', async () => {
+  it('returns done for a cancellation when the request had run before', async () => {
     const { channel } = await answering(json(200, { outcome: 'done', answer: stored }))
     expect(await channel.cancel(key)).toMatchObject({ outcome: 'done', answer: { status: 201 } })
   })
@@ -116,8 +115,7 @@ describe('cancel()', () => {
   })
 
   it('fails with outcome_unknown when no answer arrives', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.intercept = (_request, pass) => {
       pass()
       throw new Error('reset')
@@ -126,8 +124,8 @@ describe('cancel()', () => {
   })
 })
 
-describe('a person who does not confirm', () => {
-  /** A service that asks for a finger, and answers so when the request is given up. */
+describe('a request that the user declines to confirm', () => {
+  /** A service that requires step-up and answers a cancellation with `cancelled`. */
   async function declined(cancelled: ResponseMessage | string) {
     const made = await scripted({ confirmDialog: async () => false })
     made.service.decide = (request) => {
@@ -150,7 +148,7 @@ describe('a person who does not confirm', () => {
     ['running', inProgress()],
     ['unknown', inProgress('unknown')],
     ['no answer', 'internal'],
-  ])('is told that nobody knows where the service is not sure (%s)', async (_name, answer) => {
+  ])('reports an unknown outcome when the answer to the cancellation is: %s', async (_name, answer) => {
     const { failure } = await declined(answer)
     await expect(failure).rejects.toMatchObject({
       ...{ code: 'outcome_unknown', reason: 'confirmation_cancelled', idempotencyKey: key },

@@ -1,7 +1,6 @@
 /** A phone in memory that talks to a real service. */
 import { randomBytes } from 'node:crypto'
-import type { Channel, ChannelOptions } from '../../../miniprogram/client/index.ts'
-import { createChannel } from '../../../miniprogram/client/index.ts'
+import { type Channel, type ChannelOptions, createChannel } from '../../../miniprogram/client/index.ts'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import type {
   Transport,

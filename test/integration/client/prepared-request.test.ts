@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { decodeUtf8 } from '../../../crypto/text.ts'
-import type { RequestOptions } from '../../../miniprogram/client/index.ts'
-import { createChannel } from '../../../miniprogram/client/index.ts'
-import { appid, scripted } from './scripted-channel.ts'
+import { createChannel, type RequestOptions } from '../../../miniprogram/client/index.ts'
+import { appid, loggedIn, scripted } from './scripted-channel.ts'
 import { origin } from './scripted-service.ts'
 
 async function sent(options: RequestOptions) {
@@ -85,15 +84,14 @@ describe('a request', () => {
     ['a header that is no header', { method: 'GET', path: '/', headers: { a: 'b\r\nc: d' } }],
     ['a key that is not ASCII', { method: 'POST', path: '/', idempotencyKey: '钥匙' }],
     ['a body without a JSON form', { method: 'POST', path: '/', body: () => 1 }],
-  ])('is refused with %s, and nothing is sent', async (_what, options) => {
+  ])('rejects a request with %s without sending it', async (_what, options) => {
     const { channel, service } = await scripted()
     await expect(channel.request(options)).rejects.toMatchObject({ code: 'request_invalid', outcome: 'none' })
     expect(service.sent).toEqual([])
   })
 
   it('rejects a request above the frame limit without sending it', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const body = 'x'.repeat(1_048_576)
     await expect(channel.request({ method: 'POST', path: '/', body })).rejects.toMatchObject({
       code: 'frame_too_large',
@@ -133,7 +131,7 @@ describe('a channel', () => {
     ['no root key', { roots: [] }],
     ['a root key of another length', { roots: ['AAAA'] }],
     ['a root key that is not base64url', { roots: ['='.repeat(43)] }],
-  ])('rejects a mini program with %s', (_what, wrong) => {
+  ])('rejects a channel with %s', (_what, wrong) => {
     const create = () => createChannel({ ...everything, ...wrong })
     expect(create).toThrow(expect.objectContaining({ code: 'request_invalid' }))
   })

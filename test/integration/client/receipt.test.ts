@@ -1,15 +1,20 @@
-/** Receipts that are what they claim, and every way in which one may not be. */
+/** Verification of receipts, and every way in which it fails. */
+
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
-import type { AuditLeaf } from '../../../crypto/tlog/audit-leaf.ts'
-import { commitment, encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { type AuditLeaf, commitment, encodeLeaf } from '../../../crypto/tlog/audit-leaf.ts'
 import { parseCheckpointNote, signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
 import { cosign } from '../../../crypto/tlog/cosignature.ts'
 import { hashLeaf, hashNode } from '../../../crypto/tlog/merkle.ts'
 import { encodeSignatureLine, encodeVerifierKey } from '../../../crypto/tlog/signed-note.ts'
 import { verifyReceipt } from '../../../miniprogram/client/receipt.ts'
+import { sharedFolder, sharedService } from '../../support/hooks.ts'
+import { startTestWitness, type TestWitness } from '../../support/test-witness.ts'
 import { noble as primitives } from '../../unit/crypto/implementations.ts'
+import { createPhone, transfer } from './phone.ts'
 import { json } from './scripted-answers.ts'
 import { scripted } from './scripted-channel.ts'
 
@@ -288,5 +293,39 @@ describe('the channel', () => {
     service.decide = ({ path }) => (path.startsWith('/receipts/') ? 'not_found' : undefined)
     await expect(channel.receipt('A'.repeat(43))).rejects.toMatchObject({ code: expect.any(String) })
     expect((await channel.request({ method: 'GET', path: '/wallet' })).receipt).toBeUndefined()
+  })
+})
+
+describe('a receipt of a service with a witness', () => {
+  const folder = sharedFolder()
+  let witness: TestWitness
+  beforeAll(async () => {
+    witness = await startTestWitness('w.example', 7)
+  })
+  afterAll(() => witness.close())
+  const service = sharedService(() => {
+    const { key, url } = witness.witness
+    const path = join(folder, 'policy')
+    writeFileSync(path, `witness w ${encodeVerifierKey(primitives, key)} ${url}\nquorum w\n`)
+    return { environment: { MINISEAL_LOG_POLICY_FILE: path } }
+  })
+
+  it('returns a pending receipt until the witness cosigns, and a verified one afterwards', async () => {
+    witness.instead = { status: 503, body: '' }
+    const { channel } = createPhone(service, 'alice')
+    const { receipt: id = '' } = await channel.request(transfer)
+    const unseen = await channel.receipt(id)
+    expect(unseen).toMatchObject({
+      state: 'pending',
+      witnesses: [],
+      policy: expect.stringContaining('quorum w\n'),
+    })
+    expect(unseen.steps.slice(0, 4).map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok'])
+    witness.instead = undefined
+    await channel.request({ ...transfer, body: { ...transfer.body, amount: 1 } })
+    await expect
+      .poll(async () => (await channel.receipt(id)).state, { timeout: 20_000, interval: 200 })
+      .toBe('verified')
+    expect((await channel.receipt(id)).witnesses).toEqual(['w'])
   })
 })

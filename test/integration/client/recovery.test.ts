@@ -1,61 +1,33 @@
-/** What the channel puts right by itself, how often, and what it never repeats. */
+/** Recovery from a wrong clock, an ended session and an expired token: how often, and what is never repeated. */
 import { describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
+import { Clock } from '../../../miniprogram/client/clock.ts'
 import { ChannelError } from '../../../miniprogram/client/index.ts'
-import { clearAnswer, json } from './scripted-answers.ts'
-import { idempotencyKeys, scripted } from './scripted-channel.ts'
-
-const wallet = { method: 'GET', path: '/wallet' } as const
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'p', amount: 1, currency: 'CNY' },
-} as const
+import { clearAnswer } from './scripted-answers.ts'
+import { countOf, idempotencyKeys, loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 
 describe('a wrong clock', () => {
-  it('corrects the clock once at login, with a new code', async () => {
-    const { channel, service } = await scripted({ now: () => Date.now() - 3_600_000 })
-    await channel.request(wallet)
-    await channel.request(wallet)
-    expect(service.codes).toEqual(['code-1', 'code-2'])
-    expect(service.sent.filter((line) => line === 'POST /seal')).toHaveLength(4)
-  })
-
-  it('corrects the clock in a session and signs the request again with the same key', async () => {
-    let shift = 0
-    const { channel, service } = await scripted({ now: () => Date.now() + shift })
-    await channel.login()
-    shift = -3_600_000
-    const answer = await channel.request({ ...transfer, idempotencyKey: 'key-1' })
-    expect(answer.status).toBe(200)
-    expect(idempotencyKeys(service, '/wallet/transfers')).toEqual(['key-1'])
-    expect(service.sent.filter((line) => line === 'POST /seal')).toHaveLength(3)
-  })
-
   it('does not correct the clock twice for one request', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.decide = () => 'window_invalid'
     await expect(channel.request(wallet)).rejects.toMatchObject({
       code: 'window_invalid',
       outcome: 'none',
     })
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+    expect(countOf(service, '/wallet')).toBe(2)
   })
 
   it('never adopts the time of an unsealed answer', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     let isFirst = true
     service.intercept = (request, pass) => {
       if (!isFirst || request.method !== 'POST') return pass()
       isFirst = false
       return clearAnswer(401, 'window_invalid')
     }
-    await expect(channel.request(wallet)).rejects.toMatchObject({
-      code: 'unexpected_answer',
-      time: undefined,
-    })
+    const refused = channel.request(wallet)
+    await expect(refused).rejects.toMatchObject({ code: 'unexpected_answer' })
+    await expect(refused).rejects.not.toHaveProperty('time')
     expect((await channel.request(wallet)).status).toBe(200)
   })
 })
@@ -64,8 +36,7 @@ describe('the end of a session', () => {
   it.each(['endSessions', 'forgetSessions'] as const)(
     'logs in once and repeats the request when the session has ended (%s)',
     async (end) => {
-      const { channel, service } = await scripted()
-      await channel.login()
+      const { channel, service } = await loggedIn()
       service[end]()
       const answer = await channel.request({ ...transfer, idempotencyKey: 'key-1' })
       expect(answer.status).toBe(200)
@@ -82,12 +53,11 @@ describe('the end of a session', () => {
   })
 
   it('keeps the outcome unknown when an attacker on the network forges the end of a session', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     let sealed = 0
     service.intercept = (request, pass) => {
       if (request.method === 'POST') sealed += 1
-      // The first one reaches the service, and its answer is kept from the client.
+      // The first request reaches the service, but its answer does not reach the client.
       if (sealed === 1) pass()
       return sealed <= 1 ? clearAnswer(401, 'unknown_session') : pass()
     }
@@ -102,16 +72,14 @@ describe('the end of a session', () => {
   })
 
   it('logs in once for concurrent requests whose session has ended', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.endSessions()
     await Promise.all([channel.request(wallet), channel.request(wallet), channel.request(transfer)])
     expect(service.codes).toEqual(['code-1', 'code-2'])
   })
 
   it('does not end the new session when a request on the old one fails', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.endSessions()
     let release = (): void => {}
     let sealed = 0
@@ -123,7 +91,7 @@ describe('the end of a session', () => {
       })
     }
     const slow = channel.request(wallet)
-    // Meets the end of the session first and opens the next one.
+    // Finds the session ended first and opens the next one.
     await channel.request(transfer)
     release()
     expect((await slow).status).toBe(200)
@@ -131,11 +99,8 @@ describe('the end of a session', () => {
   })
 
   it('logs in before sending when the session has expired', async () => {
-    let shift = 0
-    const { channel, service } = await scripted({ now: () => service.time * 1000 + shift })
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.time += 7200
-    shift = 0
     await channel.request(wallet)
     expect(service.codes).toEqual(['code-1', 'code-2'])
     expect(service.sent.filter((line) => line === 'POST /seal')).toHaveLength(3)
@@ -155,7 +120,7 @@ describe('the access token', () => {
     expect(service.received.some(({ path }) => path === renewal)).toBe(false)
     service.time += 1
     await Promise.all([channel.request(wallet), channel.request({ method: 'GET', path: '/orders' })])
-    expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
+    expect(countOf(service, renewal)).toBe(1)
     const tokens = service.received
       .filter(({ path }) => path !== renewal && path !== '/sessions')
       .map(tokenOf)
@@ -163,20 +128,8 @@ describe('the access token', () => {
     expect(tokens[2]).toBe(tokens[3])
   })
 
-  it('renews the access token once when the service reports it as expired', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
-    let refusals = 0
-    service.decide = ({ path }) =>
-      path === '/wallet/transfers' && ++refusals === 1 ? 'token_expired' : undefined
-    await channel.request({ ...transfer, idempotencyKey: 'key-1' })
-    expect(idempotencyKeys(service, '/wallet/transfers')).toEqual(['key-1', 'key-1'])
-    expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
-  })
-
   it('renews the access token once for two concurrent requests', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const old = new Set<string | undefined>()
     service.decide = (request) => {
       if (!['/wallet', '/orders'].includes(request.path)) return undefined
@@ -196,42 +149,54 @@ describe('the access token', () => {
     await channel.request(wallet)
     release()
     await slow
-    expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
+    expect(countOf(service, renewal)).toBe(1)
   })
 
   it('does not renew the access token twice for one request', async () => {
     const { channel, service } = await scripted()
     service.decide = ({ path }) => (path === '/wallet' ? 'token_expired' : undefined)
     await expect(channel.request(wallet)).rejects.toMatchObject({ code: 'token_expired' })
-    expect(service.received.filter(({ path }) => path === renewal)).toHaveLength(1)
+    expect(countOf(service, renewal)).toBe(1)
   })
 
   it('logs in again when the renewal reports an ended session', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.time += 600
     service.endSessions()
     expect((await channel.request(wallet)).status).toBe(200)
     expect(service.codes).toEqual(['code-1', 'code-2'])
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
+    expect(countOf(service, '/wallet')).toBe(1)
   })
 
   it('has outcome none when the renewal before the request fails', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.time += 600
     service.intercept = () => Promise.reject(new Error('offline'))
     await expect(channel.request(transfer)).rejects.toMatchObject({ code: 'network', outcome: 'none' })
   })
 })
 
-describe('an error of the backend', () => {
-  it('returns an error of the backend as an answer, with any status', async () => {
-    const { channel, service } = await scripted()
-    service.decide = ({ path }) =>
-      path === '/sessions' ? undefined : json(422, { error: 'insufficient_funds' })
-    const answer = await channel.request(transfer)
-    expect(answer.status).toBe(422)
-    expect(answer.json()).toEqual({ error: 'insufficient_funds' })
+describe('the clock of the client', () => {
+  it('uses the phone’s clock until it is synchronized', () => {
+    expect(new Clock(() => 1_764_000_000_999).seconds()).toBe(1_764_000_000)
+  })
+
+  it('adopts the service’s time and continues with the phone’s clock', () => {
+    let now = 1_000_000_000_000
+    const clock = new Clock(() => now)
+    clock.synchronize(1_764_000_000)
+    expect(clock.seconds()).toBe(1_764_000_000)
+    now += 90_000
+    expect(clock.seconds()).toBe(1_764_000_090)
+    clock.synchronize(1_764_000_000)
+    expect(clock.seconds()).toBe(1_764_000_000)
+  })
+
+  it('ignores differences within network latency', () => {
+    const clock = new Clock(() => 1_764_000_000_000)
+    clock.synchronize(1_763_999_995)
+    expect(clock.seconds()).toBe(1_764_000_000)
+    clock.synchronize(1_763_999_994)
+    expect(clock.seconds()).toBe(1_763_999_994)
   })
 })

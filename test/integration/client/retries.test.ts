@@ -1,19 +1,13 @@
-/** What is sent again, how often, when, and what the mini program is told in the end. */
+/** Retries: what is sent again, how often and when, and the error after the last attempt. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { ChannelError } from '../../../miniprogram/client/errors.ts'
 import type { Answer } from '../../../miniprogram/client/index.ts'
 import { clearAnswer, json, problem } from './scripted-answers.ts'
-import { idempotencyKeys, scripted } from './scripted-channel.ts'
+import { countOf, idempotencyKeys, loggedIn, scripted, transfer, wallet } from './scripted-channel.ts'
 import type { ScriptedService } from './scripted-service.ts'
 
-const wallet = { method: 'GET', path: '/wallet' } as const
-const transfers = '/wallet/transfers'
-const transfer = {
-  method: 'POST',
-  path: transfers,
-  body: { payee: 'p', amount: 1, currency: 'CNY' },
-} as const
+const transfers = transfer.path
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -23,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Runs to the end, and gives the milliseconds that were waited for. */
+/** Settles the request under fake timers. @returns its result and the milliseconds that passed */
 async function settled(
   work: Promise<Answer>,
 ): Promise<{ answer?: Answer; error?: ChannelError; waited: number }> {
@@ -41,7 +35,7 @@ async function settled(
   return { ...result, waited }
 }
 
-/** Loses the answer of so many requests of a session; the service has carried them out. */
+/** Drops the answers to the next `count` requests; the service has executed them. */
 function loseAnswers(
   service: ScriptedService,
   count: number,
@@ -55,10 +49,9 @@ function loseAnswers(
   }
 }
 
-describe('a request that fails on the way', () => {
+describe('a request that fails on the network', () => {
   it('retries with a new nonce and the same key when answers are lost', async () => {
-    const { channel, service } = await scripted({ retries: 2 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 2 })
     loseAnswers(service, 2)
     const { answer } = await settled(channel.request(transfer))
     expect(answer?.status).toBe(200)
@@ -69,8 +62,7 @@ describe('a request that fails on the way', () => {
   })
 
   it('fails with outcome_unknown when no attempt of a payment is answered', async () => {
-    const { channel, service } = await scripted({ retries: 2 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 2 })
     loseAnswers(service, 9)
     const { error } = await settled(channel.request(transfer))
     expect(error).toBeInstanceOf(ChannelError)
@@ -87,8 +79,7 @@ describe('a request that fails on the way', () => {
   it('keeps the outcome unknown when the phone is offline at the next attempt', async () => {
     let isOnline = true
     const events = { isOnline: () => isOnline, listen: () => () => {} }
-    const { channel, service } = await scripted({ retries: 1, events })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 1, events })
     service.intercept = () => {
       isOnline = false
       throw new Error('reset')
@@ -101,7 +92,7 @@ describe('a request that fails on the way', () => {
     })
   })
 
-  it('keeps the outcome unknown with code step_up_required', async () => {
+  it('keeps the outcome of a request unknown with code step_up_required', async () => {
     const { channel, service } = await scripted({ retries: 1 })
     service.decide = ({ path }) => (path === transfers ? 'step_up_required' : undefined)
     const { error } = await settled(channel.request(transfer))
@@ -110,8 +101,7 @@ describe('a request that fails on the way', () => {
   })
 
   it('retries after WeChat interrupted the request in the background', async () => {
-    const { channel, service } = await scripted({ retries: 1 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 1 })
     loseAnswers(service, 1, () => new ChannelError('interrupted', 'request:fail interrupted'))
     expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
     loseAnswers(service, 9, () => new ChannelError('interrupted', 'request:fail interrupted'))
@@ -127,7 +117,7 @@ describe('a request that fails on the way', () => {
       const { channel, service } = await scripted({ retries: 2 })
       service.decide = ({ path }) => (path === '/wallet' ? code : undefined)
       expect((await settled(channel.request(wallet))).error).toMatchObject({ code })
-      expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
+      expect(countOf(service, '/wallet')).toBe(1)
     },
   )
 
@@ -149,10 +139,9 @@ const unclear = [
   ...['not_found', 'signature_invalid', 'key_unknown'],
 ]
 
-describe('a payment with a refusal that says nothing of its key', () => {
+describe('a payment with a refusal that does not settle its key', () => {
   it.each(unclear)('retries with the same key until the outcome is known (%s)', async (code) => {
-    const { channel, service } = await scripted({ retries: 2 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 2 })
     let refusals = 0
     service.decide = ({ path }) => (path === transfers && refusals++ < 1 ? code : undefined)
     const { answer } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
@@ -163,8 +152,7 @@ describe('a payment with a refusal that says nothing of its key', () => {
   })
 
   it.each(unclear)('never reports a refusal that does not settle the key as refused (%s)', async (code) => {
-    const { channel, service } = await scripted({ retries: 1 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 1 })
     service.decide = ({ path }) => (path === transfers ? code : undefined)
     const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'key-1' }))
     expect(error).toMatchObject({ code: 'outcome_unknown', reason: code, outcome: 'unknown' })
@@ -182,9 +170,8 @@ describe('a payment with a refusal that says nothing of its key', () => {
     },
   )
 
-  it('is refused after a refusal that settles the key, whatever came before', async () => {
-    const { channel, service } = await scripted({ retries: 2 })
-    await channel.login()
+  it('reports refused after a refusal that settles the key, whatever came before', async () => {
+    const { channel, service } = await loggedIn({ retries: 2 })
     loseAnswers(service, 1)
     service.decide = ({ path }) =>
       path === transfers && idempotencyKeys(service, transfers).length > 1
@@ -195,7 +182,7 @@ describe('a payment with a refusal that says nothing of its key', () => {
   })
 })
 
-describe('a payment that was refused for now, and whose key is settled', () => {
+describe('a payment with a retryable refusal that settles its key', () => {
   const busyOnce = (service: ScriptedService): void => {
     let refusals = 0
     service.decide = ({ path }) =>
@@ -204,14 +191,14 @@ describe('a payment that was refused for now, and whose key is settled', () => {
         : undefined
   }
 
-  it('retries with a new key when the client generated the key', async () => {
+  it('retries a refused payment with a new key when the client generated the key', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     busyOnce(service)
     expect((await settled(channel.request(transfer))).answer?.status).toBe(200)
     expect(new Set(idempotencyKeys(service, transfers)).size).toBe(2)
   })
 
-  it('does not retry when the caller gave the key', async () => {
+  it('does not retry a refused payment when the caller gave the key', async () => {
     const { channel, service } = await scripted({ retries: 2 })
     busyOnce(service)
     const { error } = await settled(channel.request({ ...transfer, idempotencyKey: 'mine' }))
@@ -221,9 +208,8 @@ describe('a payment that was refused for now, and whose key is settled', () => {
     expect(idempotencyKeys(service, transfers)).toEqual(['mine'])
   })
 
-  it('has an unknown outcome when the attempt with the new key is lost', async () => {
-    const { channel, service } = await scripted({ retries: 1 })
-    await channel.login()
+  it('reports an unknown outcome when the answer to the attempt with the new key is lost', async () => {
+    const { channel, service } = await loggedIn({ retries: 1 })
     busyOnce(service)
     let sent = 0
     service.intercept = (_request, pass) => {
@@ -238,7 +224,7 @@ describe('a payment that was refused for now, and whose key is settled', () => {
 })
 
 describe('the wait before the next attempt', () => {
-  it('doubles the delay, half of it jitter from the random pool', async () => {
+  it('doubles the delay between retries, half of it jitter from the random pool', async () => {
     const waits: number[] = []
     for (const byte of [0, 255]) {
       const random = async (length: number): Promise<Uint8Array> =>
@@ -254,9 +240,8 @@ describe('the wait before the next attempt', () => {
     expect(waits[1]).toBeLessThanOrEqual(1300)
   })
 
-  it('waits at least Retry-After', async () => {
-    const { channel, service } = await scripted({ retries: 1 })
-    await channel.login()
+  it('waits at least Retry-After before it retries', async () => {
+    const { channel, service } = await loggedIn({ retries: 1 })
     let refusals = 0
     service.decide = ({ path }) => {
       if (path !== '/wallet' || refusals++ > 0) return undefined
@@ -270,8 +255,7 @@ describe('the wait before the next attempt', () => {
   })
 
   it('does not retry after a long Retry-After', async () => {
-    const { channel, service } = await scripted({ retries: 2 })
-    await channel.login()
+    const { channel, service } = await loggedIn({ retries: 2 })
     service.intercept = () => ({
       ...clearAnswer(503, 'overloaded'),
       headers: { 'content-type': 'application/problem+json', 'retry-after': '60' },
@@ -282,8 +266,7 @@ describe('the wait before the next attempt', () => {
   })
 
   it('waits before sending when RateLimit reports an exhausted quota', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     service.decide = ({ path }) => {
       const answer = json(200, {})
       return path === '/wallet'
@@ -293,7 +276,7 @@ describe('the wait before the next attempt', () => {
     await channel.request(wallet)
     const next = channel.request(wallet)
     await vi.advanceTimersByTimeAsync(3900)
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
+    expect(countOf(service, '/wallet')).toBe(1)
     await vi.advanceTimersByTimeAsync(200)
     expect((await next).status).toBe(200)
   })

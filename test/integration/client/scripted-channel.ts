@@ -1,11 +1,9 @@
 /** A channel to a scripted service. */
 import { randomBytes } from 'node:crypto'
 import { findField } from '../../../crypto/frames/binary-http.ts'
-import { loadCurves } from '../../../crypto/primitives/curves.ts'
-import { createJsPrimitives } from '../../../crypto/primitives/primitives-js.ts'
+import { createJsPrimitives, loadCurves } from '../../../crypto/primitives/primitives-js.ts'
 import { encodeBase64Url } from '../../../crypto/text.ts'
-import type { Channel, ChannelOptions } from '../../../miniprogram/client/index.ts'
-import { createChannel } from '../../../miniprogram/client/index.ts'
+import { type Channel, type ChannelOptions, createChannel } from '../../../miniprogram/client/index.ts'
 import { memoryStorage } from './scripted-answers.ts'
 import { origin, ScriptedService } from './scripted-service.ts'
 
@@ -41,6 +39,34 @@ export async function scripted(options: Partial<ChannelOptions> = {}): Promise<{
   }
   const launch = (): Channel => createChannel(all)
   return { service, channel: launch(), stored, issued, launch }
+}
+
+/** A scripted service and a channel that has logged in. */
+export async function loggedIn(
+  options: Partial<ChannelOptions> = {},
+): Promise<Awaited<ReturnType<typeof scripted>>> {
+  const made = await scripted(options)
+  await made.channel.login()
+  return made
+}
+
+export const wallet = { method: 'GET', path: '/wallet' } as const
+export const transfer = {
+  method: 'POST',
+  path: '/wallet/transfers',
+  body: { payee: 'p', amount: 1, currency: 'CNY' },
+} as const
+
+/** How many requests with this path the service has verified. */
+export function countOf(service: ScriptedService, path: string): number {
+  return service.received.filter((request) => request.path === path).length
+}
+
+/** Answers every later request for the channel configuration with the present one, as a cache on the way. */
+export async function freezeConfiguration(service: ScriptedService): Promise<void> {
+  const url = `${origin}/.well-known/miniseal`
+  const frozen = await service.send({ url, method: 'GET', headers: {}, body: undefined, timeoutMs: 1 })
+  service.intercept = (request, pass) => (request.method === 'GET' ? frozen : pass())
 }
 
 /** The idempotency keys of the requests that reached the handler, without the quotes of the structured field. */

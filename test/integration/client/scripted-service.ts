@@ -6,8 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeResponse, parseRequest } from '../../../crypto/frames/binary-http.ts'
 import { signConfiguration } from '../../../crypto/frames/channel-configuration.ts'
-import type { HandshakeRequestFrame, RequestFrame } from '../../../crypto/frames/frame.ts'
-import { parseFrame } from '../../../crypto/frames/frame.ts'
+import { type HandshakeRequestFrame, parseFrame, type RequestFrame } from '../../../crypto/frames/frame.ts'
 import type { AgreementKeyPair } from '../../../crypto/frames/handshake.ts'
 import {
   agreementKeyHint,
@@ -16,8 +15,7 @@ import {
   sealHandshakeResponse,
 } from '../../../crypto/frames/handshake.ts'
 import { padMessage } from '../../../crypto/frames/padding.ts'
-import type { SessionKeys } from '../../../crypto/frames/session-keys.ts'
-import { openRequest, sealResponse } from '../../../crypto/frames/session-keys.ts'
+import { openRequest, type SessionKeys, sealResponse } from '../../../crypto/frames/session-keys.ts'
 import {
   assertInWindow,
   assertSignature,

@@ -1,7 +1,6 @@
 /** The host for browsers: as strict as a phone. */
 import { expect, it } from 'vitest'
-import type { AppComponent } from '../../../miniprogram/simulator/compile.ts'
-import { wrapModules } from '../../../miniprogram/simulator/compile.ts'
+import { type AppComponent, wrapModules } from '../../../miniprogram/simulator/compile.ts'
 import { assertJsonSafe } from '../../../miniprogram/simulator/runtime/json-safe.ts'
 import { compileStyles } from '../../../miniprogram/simulator/styles.ts'
 

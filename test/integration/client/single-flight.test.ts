@@ -1,18 +1,12 @@
-/** Requests that are under way together: how many, in which order, and which of them are one. */
+/** Concurrent requests: how many, in which order, and which ones share an answer. */
 import { describe, expect, it } from 'vitest'
 import type { TransportAnswer } from '../../../miniprogram/client/index.ts'
-import { idempotencyKeys, scripted } from './scripted-channel.ts'
+import { countOf, idempotencyKeys, loggedIn, transfer, wallet } from './scripted-channel.ts'
 import type { ScriptedService } from './scripted-service.ts'
 
-const wallet = { method: 'GET', path: '/wallet' } as const
-const transfers = '/wallet/transfers'
-const transfer = {
-  method: 'POST',
-  path: transfers,
-  body: { payee: 'p', amount: 1, currency: 'CNY' },
-} as const
+const transfers = transfer.path
 
-/** Holds every answer back until it is let go. */
+/** Holds every answer until the test releases it. */
 function hold(service: ScriptedService): { readonly held: (() => void)[]; most(): number } {
   const held: (() => void)[] = []
   let under = 0
@@ -30,31 +24,29 @@ function hold(service: ScriptedService): { readonly held: (() => void)[]; most()
   return { held, most: () => most }
 }
 
-/** Until nothing more happens by itself. */
+/** Waits until only held answers are pending. */
 async function rest(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-async function letGo(held: (() => void)[]): Promise<void> {
+async function releaseAll(held: (() => void)[]): Promise<void> {
   for (await rest(); held.length > 0; await rest()) held.shift()?.()
 }
 
 describe('many requests', () => {
   it('sends at most ten requests concurrently', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const gate = hold(service)
     const all = Promise.all(
       Array.from({ length: 25 }, (_, index) => channel.request({ method: 'GET', path: `/orders/${index}` })),
     )
-    await letGo(gate.held)
+    await releaseAll(gate.held)
     expect(await all).toHaveLength(25)
     expect(gate.most()).toBe(10)
   })
 
   it('sends queued requests by priority, then in order', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const gate = hold(service)
     const ask = (path: string, priority: 'high' | 'normal' | 'low') =>
       channel.request({ method: 'GET', path, priority })
@@ -67,51 +59,47 @@ describe('many requests', () => {
       ask('/high', 'high'),
     ]
     await rest()
-    await letGo(gate.held)
+    await releaseAll(gate.held)
     await Promise.all([...first, ...rest_])
     const paths = service.received.map(({ path }) => path).filter((path) => !/^\/(first|sessions)/.test(path))
     expect(paths).toEqual(['/high', '/normal/1', '/normal/2', '/low'])
   })
 
   it('signs a queued request when it is sent', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const gate = hold(service)
     const all = Array.from({ length: 11 }, (_, index) =>
       channel.request({ method: 'GET', path: `/orders/${index}` }),
     )
     await rest()
     service.time += 300
-    await letGo(gate.held)
+    await releaseAll(gate.held)
     expect((await Promise.all(all)).map(({ status }) => status)).toEqual(Array(11).fill(200))
-    expect(service.received.filter(({ path }) => path === '/orders/10')).toHaveLength(1)
+    expect(countOf(service, '/orders/10')).toBe(1)
   })
 })
 
-describe('the same request made again while it is under way', () => {
+describe('identical concurrent requests', () => {
   it('shares the answer of identical concurrent GET requests', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const [one, other] = await Promise.all([channel.request(wallet), channel.request(wallet)])
     expect(one).toBe(other)
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(1)
+    expect(countOf(service, '/wallet')).toBe(1)
     await channel.request(wallet)
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+    expect(countOf(service, '/wallet')).toBe(2)
   })
 
   it('does not share answers between requests with different headers', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     await Promise.all([
       channel.request(wallet),
       channel.request({ ...wallet, headers: { accept: 'text/csv' } }),
     ])
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+    expect(countOf(service, '/wallet')).toBe(2)
   })
 
   it('shares the answer of concurrent requests with the same given key', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const tap = { ...transfer, idempotencyKey: 'tap-1' }
     const [one, other] = await Promise.all([channel.request(tap), channel.request(tap)])
     expect(one).toBe(other)
@@ -119,16 +107,14 @@ describe('the same request made again while it is under way', () => {
   })
 
   it('does not share answers between requests with the same key and different content', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const tap = { ...transfer, idempotencyKey: 'tap-1' }
     await Promise.all([channel.request(tap), channel.request({ ...tap, body: { ...tap.body, amount: 2 } })])
     expect(idempotencyKeys(service, transfers)).toEqual(['tap-1', 'tap-1'])
   })
 
   it('shares the answer of identical concurrent requests with `once` only', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     await Promise.all([
       channel.request({ ...transfer, once: true }),
       channel.request({ ...transfer, once: true }),
@@ -139,16 +125,15 @@ describe('the same request made again while it is under way', () => {
   })
 
   it('does not share a GET that was sent before an effect', async () => {
-    const { channel, service } = await scripted()
-    await channel.login()
+    const { channel, service } = await loggedIn()
     const gate = hold(service)
     const before = channel.request(wallet)
     await rest()
     const paid = channel.request(transfer)
     await rest()
     const after = channel.request(wallet)
-    await letGo(gate.held)
+    await releaseAll(gate.held)
     await Promise.all([before, paid, after])
-    expect(service.received.filter(({ path }) => path === '/wallet')).toHaveLength(2)
+    expect(countOf(service, '/wallet')).toBe(2)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { wxStorage } from '../../../miniprogram/client/storage.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 describe('the storage of the phone', () => {
   it('stores a value encrypted', async () => {
@@ -24,6 +24,8 @@ describe('the storage of the phone', () => {
 
   it('fails when a value cannot be written', async () => {
     const storage = wxStorage(createLoopback({ appid: 'wx1' }).wx)
-    await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({ code: 'storage' })
+    await expect(storage.set('key', 'x'.repeat(734_004))).rejects.toMatchObject({
+      errMsg: 'setStorage:fail entry size limit reached',
+    })
   })
 })

@@ -1,12 +1,11 @@
-import type { Server } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fetchTransport } from '../../../miniprogram/client/node.ts'
 import type { Transport } from '../../../miniprogram/client/transports/transport.ts'
 import { wxRequestTransport } from '../../../miniprogram/client/transports/wx.ts'
 import type { WeChat } from '../../../miniprogram/client/wx.ts'
-import { createLoopback } from '../../e2e/engines/wx-loopback.ts'
+import { createLoopback } from '../../support/wx-loopback.ts'
 
 let server: Server
 let base: string

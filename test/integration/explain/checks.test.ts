@@ -4,8 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { signatureBase } from '../../../crypto/http-signatures/signature-base.ts'
 import { signResponse } from '../../../crypto/http-signatures/signed-response.ts'
-import type { InnerList } from '../../../crypto/http-signatures/structured-fields.ts'
-import { parseDictionary } from '../../../crypto/http-signatures/structured-fields.ts'
+import { type InnerList, parseDictionary } from '../../../crypto/http-signatures/structured-fields.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
 import type { ExplainOptions, SignatureReport } from '../../../packages/verify/explain/index.ts'
 import {
@@ -15,8 +14,7 @@ import {
   jsonOf,
   printReport,
 } from '../../../packages/verify/explain/index.ts'
-import { readCapture, UnreadableCapture } from '../../../service/explain/captures.ts'
-import { readKeys, UnreadableKey } from '../../../service/explain/key-options.ts'
+import { readCapture, readKeys, UnreadableCapture, UnreadableKey } from '../../../service/explain/inputs.ts'
 import { zhCN } from '../../../service/explain/locales/zh-CN.ts'
 import { printProblem } from '../../../service/explain/problem.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'

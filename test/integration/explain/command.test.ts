@@ -1,8 +1,7 @@
 /** `miniseal explain` as a command: every form of a capture, keys, languages, exit codes. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,8 +18,7 @@ import {
   token,
   tokens,
 } from '../../support/captured.ts'
-import type { CommandResult } from '../../support/command.ts'
-import { runCommand } from '../../support/command.ts'
+import { type CommandResult, runCommand } from '../../support/command.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 
 let folder: string

@@ -3,8 +3,7 @@ import { expect, it, vi } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import type { ExplainedRefusal, JsonWebKeySet, NodeRequest } from '../../../packages/verify/index.ts'
 import { createVerifier } from '../../../packages/verify/index.ts'
-import type { NamedKey } from '../../support/captured.ts'
-import { created, forwardedRequest, service, token, tokens } from '../../support/captured.ts'
+import { created, forwardedRequest, type NamedKey, service, token, tokens } from '../../support/captured.ts'
 
 const setOf = ({ signer, publicKey, known }: NamedKey): JsonWebKeySet => ({
   keys: [

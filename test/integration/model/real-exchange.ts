@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Caller } from 'miniseal-protocol/http-signatures/gateway-signature'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import type { RequestMessage, ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import type { Backend, Caller } from '../../../service/gateway/backend.ts'
+import type { Backend } from '../../../service/gateway/backend.ts'
 import { type OwnService, startTestService } from '../../support/service.ts'
 
 /** What the backend does with a request, by its path. */

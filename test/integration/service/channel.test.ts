@@ -1,19 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 it('a login returns a session, a token and the time, signed and sealed', async () => {
   const prepared = await prepareLogin(service)

@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Finished, RunningCommand } from '../../support/service-process.ts'
-import { freePort, runMiniseal } from '../../support/service-process.ts'
+import { type Finished, freePort, type RunningCommand, runMiniseal } from '../../support/service-process.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-cli-'))
 let environment: Record<string, string>

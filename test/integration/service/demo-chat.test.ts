@@ -1,26 +1,14 @@
 /** The demo: two people of one mini program write to each other and pay each other, and see it at once. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { RawSocket } from '../../support/raw-socket.ts'
-import { eventJson, openSocket } from '../../support/raw-socket.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { expect, it } from 'vitest'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
+import { logIn, type RawSession, type RequestParts } from '../../support/raw-client.ts'
+import { eventJson, openSocket, type RawSocket } from '../../support/raw-socket.ts'
 import { until } from '../../support/until.ts'
 
-let service: OwnService
-let ming: RawSession
-let hong: RawSession
-let nameless: RawSession
-
-beforeAll(async () => {
-  service = await startTestService()
-  ming = await logIn(service, { openid: 'ming' })
-  hong = await logIn(service, { openid: 'hong' })
-  nameless = await logIn(service, { openid: 'nameless' })
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const ming = sharedSession(service, { openid: 'ming' })
+const hong = sharedSession(service, { openid: 'hong' })
+const nameless = sharedSession(service, { openid: 'nameless' })
 
 async function ask(
   session: RawSession,

@@ -1,7 +1,7 @@
 /** The pages at `/demo/`: in development only, and strict. */
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { TestService } from '../../support/service.ts'
+import { expect, it } from 'vitest'
+import { sharedService } from '../../support/hooks.ts'
 import { startTestService } from '../../support/service.ts'
 
 const routes = [
@@ -13,13 +13,7 @@ const routes = [
   '/demo/wechat/soter',
 ]
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const post = (path: string, body: unknown): Promise<Response> => {
   return fetch(service.origin + path, { method: 'POST', body: JSON.stringify(body) })

@@ -2,26 +2,18 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { encodeBase64Url } from '../../../crypto/text.ts'
-import type { Command } from '../../../service/cli/command.ts'
-import { CommandFailed } from '../../../service/cli/command.ts'
+import { type Command, CommandFailed } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
+import { ownService, sharedService } from '../../support/hooks.ts'
 import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, newDevice, prepareLogin, random, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService({ environment: { MINISEAL_MAX_DEVICES: '4' } })
-})
-
-afterAll(() => service.close())
+const service = sharedService({ environment: { MINISEAL_MAX_DEVICES: '4' } })
 
 const newOpenid = (): string => `openid-${encodeBase64Url(random(9))}`
 
@@ -230,17 +222,13 @@ describe('the limit of devices', () => {
   })
 
   it('does not count a device that was unused for 90 days', async () => {
-    const own = await startTestService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
-    try {
-      const openid = newOpenid()
-      const first = await logIn(own, { openid })
-      expectRefused(await send(own, await prepareLogin(own, { openid })), 'device_key_refused', 400)
-      own.advanceClock(90 * 86_400 + 5)
-      expect(await logIn(own, { openid })).toBeDefined()
-      expect(await logIn(own, { openid, device: first.device })).toBeDefined()
-    } finally {
-      await own.close()
-    }
+    const own = await ownService({ environment: { MINISEAL_MAX_DEVICES: '1' } })
+    const openid = newOpenid()
+    const first = await logIn(own, { openid })
+    expectRefused(await send(own, await prepareLogin(own, { openid })), 'device_key_refused', 400)
+    own.advanceClock(90 * 86_400 + 5)
+    expect(await logIn(own, { openid })).toBeDefined()
+    expect(await logIn(own, { openid, device: first.device })).toBeDefined()
   })
 })
 
@@ -308,9 +296,7 @@ describe('the operator', () => {
       [devices, ['revoke', 'u_nobody', '--all']],
       [sessions, ['revoke', 'u_nobody', '--all']],
     ] as const) {
-      await expect(run(command, args)).rejects.toEqual(
-        failed(/no user "u_nobody".*pairwise subject/),
-      )
+      await expect(run(command, args)).rejects.toEqual(failed(/no user "u_nobody".*pairwise subject/))
     }
     const other = run(devices, ['revoke', user, idOf(theirs)])
     await expect(other).rejects.toEqual(failed(new RegExp(`no device.*miniseal devices list ${user}`)))

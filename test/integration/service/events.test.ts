@@ -2,30 +2,23 @@
 import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { Hono } from 'hono'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
-import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { createService } from '../../../service/index.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import { ownService, sharedService } from '../../support/hooks.ts'
+import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
 import { openSocket } from '../../support/raw-socket.ts'
-import type { OwnService, TestServiceOptions } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService, type TestServiceOptions } from '../../support/service.ts'
 import { eventually, until } from '../../support/until.ts'
 
-let service: OwnService
 const others: OwnService[] = []
 
-beforeAll(async () => {
-  service = await startTestService()
-})
+const service = sharedService()
 
 afterEach(async () => {
   for (const other of others.splice(0)) await other.close()
 })
-
-afterAll(() => service.close())
 
 async function startOther(options: TestServiceOptions): Promise<OwnService> {
   const other = await startTestService(options)
@@ -307,20 +300,16 @@ it('a push that fails in a handler after its effect leaves the outcome unknown',
     await own.push(c.req.param('payee'), { type: 'paid', data: {} })
     return c.json({})
   })
-  const own = await startTestService({ backend: mountApp(app) })
-  try {
-    const session = await logIn(own)
-    const pay = { method: 'POST', path: '/pay/u_nobody', body: {}, key: 'pay' }
-    expect(await session.send(pay)).toMatchObject({
-      status: 500,
-      json: { code: 'internal', outcome: 'unknown' },
-    })
-    const again = await session.send(pay)
-    expect(again.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
-    expect(paid).toBe(1)
-  } finally {
-    await own.close()
-  }
+  const own = await ownService({ backend: mountApp(app) })
+  const session = await logIn(own)
+  const pay = { method: 'POST', path: '/pay/u_nobody', body: {}, key: 'pay' }
+  expect(await session.send(pay)).toMatchObject({
+    status: 500,
+    json: { code: 'internal', outcome: 'unknown' },
+  })
+  const again = await session.send(pay)
+  expect(again.json).toMatchObject({ code: 'idempotency_in_progress', outcome: 'unknown' })
+  expect(paid).toBe(1)
 })
 
 it('a protocol error that a library throws in a handler is no statement about its effect', async () => {
@@ -328,13 +317,9 @@ it('a protocol error that a library throws in a handler is no statement about it
   app.post('/pay', () => {
     throw new ProtocolError('not_found', 'from a library')
   })
-  const own = await startTestService({ backend: mountApp(app) })
-  try {
-    const answer = await (await logIn(own)).send({ method: 'POST', path: '/pay', body: {}, key: 'pay' })
-    expect(answer).toMatchObject({ status: 500, json: { code: 'internal', outcome: 'unknown' } })
-  } finally {
-    await own.close()
-  }
+  const own = await ownService({ backend: mountApp(app) })
+  const answer = await (await logIn(own)).send({ method: 'POST', path: '/pay', body: {}, key: 'pay' })
+  expect(answer).toMatchObject({ status: 500, json: { code: 'internal', outcome: 'unknown' } })
 })
 
 it('an embedding program can push events', async () => {

@@ -5,12 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parseRoutes } from '../../../service/gateway/routes.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
+import { logIn, type RawSession, type RequestParts } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
+import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'miniseal-step-up-'))
 const openid = 'openid-gateway-step-up'
@@ -105,7 +102,7 @@ it.each([
   ['is missing', {}],
   ['is a list', { payee: ['bob'] }],
 ])(
-  'asks nobody to confirm what they cannot see: a payee that %s is payload_invalid',
+  'the gateway requests no confirmation of an invisible payee: a payee that %s is payload_invalid',
   async (_title, more) => {
     const heard = await session.send(paying({ amount: 5000, ...more }))
     expect(heard.json).toMatchObject({ code: 'payload_invalid', status: 400 })

@@ -1,39 +1,28 @@
 /** The service's signature on a forwarded request, and its verification by `miniseal-verify`. */
 import { verifySignature, webcrypto } from 'http-message-sig'
 import { importJWK } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Field } from '../../../crypto/frames/binary-http.ts'
 import type { Caller, JsonWebKeySet, VerifierOptions } from '../../../packages/verify/index.ts'
 import { createVerifier, ProtocolError } from '../../../packages/verify/index.ts'
-import type { ForwardedParts } from '../../support/forwarded.ts'
-import { forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, newDevice } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
-import type { Arrived, TestUpstream } from '../../support/upstream.ts'
-import { startUpstream } from '../../support/upstream.ts'
+import { type ForwardedParts, forwarded, publishedSet, serviceKeyJwk } from '../../support/forwarded.ts'
+import { sharedService, sharedSession, sharedUpstream } from '../../support/hooks.ts'
+import { newDevice } from '../../support/raw-client.ts'
+import type { Arrived } from '../../support/upstream.ts'
 
-let upstream: TestUpstream
-let service: TestService
-let session: RawSession
 let jwks: JsonWebKeySet
 /** What the service publishes, and a key of this test. */
 let messageKeys: JsonWebKeySet
 let published: JsonWebKeySet
 
+const upstream = sharedUpstream((_request, response) => response.end('ok'))
+const service = sharedService(() => ({ environment: { MINISEAL_UPSTREAMS: `/orders=${upstream.origin}` } }))
+const session = sharedSession(service)
+
 beforeAll(async () => {
-  upstream = await startUpstream((_request, response) => response.end('ok'))
-  service = await startTestService({ environment: { MINISEAL_UPSTREAMS: `/orders=${upstream.origin}` } })
-  session = await logIn(service)
   jwks = await publishedSet(service, 'jwks.json')
   published = await publishedSet(service, 'miniseal-keys.json')
   messageKeys = { keys: [...published.keys, serviceKeyJwk] }
-})
-
-afterAll(async () => {
-  await service.close()
-  upstream.close()
 })
 
 /** What the backend gets when `session` posts an order. */

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import type { ResponseMessage } from '../../../crypto/frames/binary-http.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
+import { ownService } from '../../support/hooks.ts'
 import type { RequestParts } from '../../support/raw-client.ts'
 import { logIn, outcomePath, type RawSession, random, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 let service: TestService
 let session: RawSession
@@ -30,7 +30,6 @@ beforeAll(async () => {
       effects.push(path)
       return await answer()
     },
-    close: async () => {},
   }
   service = await startTestService({ backend })
   session = await logIn(service)
@@ -62,27 +61,23 @@ it('a repeated request gets the stored status, fields and body, marked as replay
 })
 
 it('a stored answer is kept for a day', async () => {
-  const own = await startTestService({
+  const own = await ownService({
     backend: { answer: async () => text(200, 'x'), close: async () => {} },
   })
-  try {
-    const openid = 'openid-of-a-day'
-    const first = await logIn(own, { openid })
-    await first.send(posting('day'))
-    own.advanceClock(86_400)
-    const next = await logIn(own, { openid, device: first.device })
-    const prune = () => withStore(own.environment, (store) => store.prune(own.now(), 1_000))
-    await prune()
-    expect((await next.send(posting('day'))).fields).toContainEqual(['idempotency-replayed', 'true'])
-    own.advanceClock(3_700)
-    await prune()
-    const last = await logIn(own, { openid, device: first.device })
-    const anew = await last.send(posting('day'))
-    expect(anew.status).toBe(200)
-    expect(anew.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
-  } finally {
-    await own.close()
-  }
+  const openid = 'openid-of-a-day'
+  const first = await logIn(own, { openid })
+  await first.send(posting('day'))
+  own.advanceClock(86_400)
+  const next = await logIn(own, { openid, device: first.device })
+  const prune = () => withStore(own.environment, (store) => store.prune(own.now(), 1_000))
+  await prune()
+  expect((await next.send(posting('day'))).fields).toContainEqual(['idempotency-replayed', 'true'])
+  own.advanceClock(3_700)
+  await prune()
+  const last = await logIn(own, { openid, device: first.device })
+  const anew = await last.send(posting('day'))
+  expect(anew.status).toBe(200)
+  expect(anew.fields.map(([name]) => name)).not.toContain('idempotency-replayed')
 })
 
 it('a stored answer that was moved to another key in the database does not unwrap', async () => {
@@ -206,30 +201,25 @@ it('the outcome is unknown after a failure of the backend, and the request is ne
 
 it('the outcome is unknown when the first request has not finished within a minute', async () => {
   let finish: (() => void) | undefined
-  const own = await startTestService({
+  const own = await ownService({
     backend: {
       answer: () =>
         new Promise((resolve) => {
           finish = () => resolve(text(201, 'late'))
         }),
-      close: async () => {},
     },
   })
-  try {
-    const someone = await logIn(own)
-    const first = someone.send(posting('silent'))
-    await expect.poll(() => finish).toBeDefined()
-    expect((await someone.send(posting('silent'))).json).not.toHaveProperty('outcome')
-    own.advanceClock(61)
-    expect((await someone.send(posting('silent'))).json).toMatchObject({
-      code: 'idempotency_in_progress',
-      outcome: 'unknown',
-    })
-    finish?.()
-    await first
-  } finally {
-    await own.close()
-  }
+  const someone = await logIn(own)
+  const first = someone.send(posting('silent'))
+  await expect.poll(() => finish).toBeDefined()
+  expect((await someone.send(posting('silent'))).json).not.toHaveProperty('outcome')
+  own.advanceClock(61)
+  expect((await someone.send(posting('silent'))).json).toMatchObject({
+    code: 'idempotency_in_progress',
+    outcome: 'unknown',
+  })
+  finish?.()
+  await first
 })
 
 it('a refusal of the backend that says it did nothing settles the key with the outcome none', async () => {

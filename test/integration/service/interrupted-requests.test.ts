@@ -1,5 +1,4 @@
 /** Interrupted requests: a repetition runs them again only when the backend declares them idempotent. */
-
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -177,7 +176,7 @@ it('one of several simultaneous repetitions takes over, also when all read befor
   }
 })
 
-it('an interrupted request is never run again unless the backend declares it idempotent', async () => {
+it('an interrupted request is executed again only if the backend is declared idempotent', async () => {
   await start(false)
   const lost = session.send(order)
   await running(1)

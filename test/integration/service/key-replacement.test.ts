@@ -7,8 +7,7 @@ import { openKeyring } from '../../../service/keys/keyring.ts'
 import { activateRootKey, createNextRootKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import { openStore } from '../../../service/store/open-store.ts'
-import type { CommandResult } from '../../support/command.ts'
-import { runKeys } from '../../support/command.ts'
+import { type CommandResult, runKeys } from '../../support/command.ts'
 import { logIn, RawSession } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 
@@ -27,8 +26,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-async function serving<T>(work: (service: TestService) => Promise<T>): Promise<T> {
-  const service = await startTestService({ environment })
+async function serving<T>(work: (service: TestService) => Promise<T>, clockOffset = 0): Promise<T> {
+  const service = await startTestService({ environment, clockOffset })
   try {
     return await work(service)
   } finally {
@@ -61,16 +60,14 @@ it('the old root key signs until the next one is activated: old clients work unt
     await expect(pinning(service, roots)).resolves.toBeDefined()
   })
   expect((await run('activate', 'root', next)).code).toBe(0)
-  await new Promise((resolve) => setTimeout(resolve, 1100))
   await serving(async (service) => {
     await expect(pinning(service, [old])).rejects.toMatchObject({ code: 'key_unknown' })
     await expect(pinning(service, roots)).resolves.toBeDefined()
-  })
+  }, 2)
   // Too early after all: the old one can be taken back.
   const [, former = ''] = await kids('root')
   expect((await run('activate', 'root', former)).code).toBe(0)
-  await new Promise((resolve) => setTimeout(resolve, 1100))
-  await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined())
+  await serving(async (service) => expect(pinning(service, [old])).resolves.toBeDefined(), 4)
 })
 
 it('the new root key is activated at a given time', async () => {
@@ -97,7 +94,9 @@ it('a second pending root key, an active or unknown one, and a past time are ref
   await expect(run('rotate', 'root')).rejects.toThrow(/already awaits its activation/)
   await expect(run('activate', 'root', only)).rejects.toThrow(/is in use/)
   await expect(run('activate', 'root', 'other')).rejects.toThrow(/there is no root key/)
-  await expect(run('activate', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(/is in the past/)
+  await expect(run('activate', 'root', next, '--at', '2020-01-31T08:00:00Z')).rejects.toThrow(
+    /is in the past/,
+  )
   await expect(run('activate', 'root', next, '--at', 'tomorrow')).rejects.toThrow(/must be a time/)
   await expect(run('activate', 'signing', next)).rejects.toThrow(/must be root/)
 })

@@ -1,34 +1,30 @@
 /** A person is erased: proofs stand, nothing opens, nothing is found, and others notice nothing. */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { erase } from '../../../service/cli/commands/audit/erase.ts'
-import { readOperatorPaths } from '../../../service/config/operator-paths.ts'
+import { readOperatorPaths } from '../../../service/config/environment.ts'
 import { openKeyring } from '../../../service/keys/keyring.ts'
 import { createSecretWrapper } from '../../../service/keys/wrapping.ts'
 import type { Store } from '../../../service/store/store.ts'
 import { createBlindIndex } from '../../../service/tlog/blind-index.ts'
 import { hashLeaf } from '../../../service/tlog/tree.ts'
-import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, newDevice, prepareLogin, send } from '../../support/raw-client.ts'
+import { sharedDatabase, sharedService } from '../../support/hooks.ts'
+import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
 describeWithBothDatabases('erasing a person', (create) => {
-  let database: ServiceDatabase
-  let service: TestService
   let session: RawSession
   let other: RawSession
   const device = newDevice()
   const openid = 'openid-to-be-erased'
   const why = 'the words of the operator: canary-51'
 
+  const database = sharedDatabase(create)
+  const service = sharedService(() => ({ environment: database.environment }))
+
   beforeAll(async () => {
-    database = await create()
-    service = await startTestService({ environment: database.environment })
     // Refused before anybody knows who it is: a leaf of the device alone.
     await send(service, await prepareLogin(service, { device, code: 'no-such-code' }))
     session = await logIn(service, { openid, device })
@@ -47,11 +43,6 @@ describeWithBothDatabases('erasing a person', (create) => {
       })
     }
     await allPlaced()
-  })
-
-  afterAll(async () => {
-    await service.close()
-    await database.remove()
   })
 
   const inStore = <T>(work: (store: Store) => Promise<T>): Promise<T> => withStore(service.environment, work)
@@ -101,7 +92,7 @@ describeWithBothDatabases('erasing a person', (create) => {
     await expect(miniseal('--why', 'x')).rejects.toThrow(/USER is missing/)
   })
 
-  it('leaves the leaves as they are, and nothing that opens or that is found by the person', async () => {
+  it('an erasure keeps the leaves and leaves nothing that decrypts or is found by the user', async () => {
     const tag = await userBlindIndex(session.user)
     expect(await inStore((store) => store.hasEntriesWith(tag))).toBe(true)
     const before = await readLog(service.environment)

@@ -4,10 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { LogKeys } from '../../../crypto/frames/channel-configuration.ts'
-import { verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
-import type { Keyring } from '../../../service/keys/keyring.ts'
-import { configurationLifetime, openKeyring } from '../../../service/keys/keyring.ts'
+import { type LogKeys, verifyConfiguration } from '../../../crypto/frames/channel-configuration.ts'
+import { configurationLifetime, type Keyring, openKeyring } from '../../../service/keys/keyring.ts'
 import { announcedLogKey, channelConfiguration, noteVerifierKey } from '../../../service/keys/publication.ts'
 import { revokeKey, rotateKey, rotateWhenDue } from '../../../service/keys/rotation.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
@@ -174,8 +172,6 @@ it('the commands rotate, export and revoke the log key', async () => {
   for (const { vkey } of after.log_keys) expect(text).toContain(`log        ${vkey}\n`)
   const old = before.log_keys[0].kid
   expect((await run('list')).out).toContain(`log        ${old}  also signs until `)
-  expect((await run('revoke', 'log', old, '--now')).out).toBe(
-    `revoked log key ${old}; ${next} is active\n`,
-  )
+  expect((await run('revoke', 'log', old, '--now')).out).toBe(`revoked log key ${old}; ${next} is active\n`)
   expect((await exported()).log_keys.map(({ kid }: { kid: string }) => kid)).toEqual([next])
 })

@@ -1,35 +1,22 @@
 /** What goes into the log, over HTTP: every answer has its leaf, and no leaf says what it must not. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { encodeBase64Url } from '../../../crypto/text.ts'
-import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
-import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
+import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
+import type { ReceivedReply } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
-import type { ReadLeaf } from '../../support/read-log.ts'
-import { ofKind, readLog, withStore } from '../../support/read-log.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { ofKind, type ReadLeaf, readLog, withStore } from '../../support/read-log.ts'
 
 describeWithBothDatabases('the log of a service', (create) => {
-  let database: ServiceDatabase
-  let service: TestService
-  let session: RawSession
   const openid = 'openid-canary-7d21'
 
-  beforeAll(async () => {
-    database = await create()
-    service = await startTestService({
-      environment: { ...database.environment, MINISEAL_LIMITS: 'user=1000/60' },
-    })
-    session = await logIn(service, { openid })
-  })
-
-  afterAll(async () => {
-    await service.close()
-    await database.remove()
-  })
+  const database = sharedDatabase(create)
+  const service = sharedService(() => ({
+    environment: { ...database.environment, MINISEAL_LIMITS: 'user=1000/60' },
+  }))
+  const session = sharedSession(service, { openid })
 
   const receiptOf = (heard: ReceivedReply): string => findField(heard.fields, 'miniseal-receipt') ?? ''
   const hashOf = ({ row }: ReadLeaf): string => `:${Buffer.from(row.hash).toString('base64')}:`
@@ -228,7 +215,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     expect(sub).toMatchObject({ acr: 'soter', soter_counter: JSON.parse(result.resultJSON).counter })
   })
 
-  it('holds no body, code, openid, session key, phone number or key; a token only where the device has signed it', async () => {
+  it('the log contains no body, code, openid, session key, phone number or key, and a token only in signed text', async () => {
     const canary = 'body-canary-93f1'
     const code = await service.code(openid)
     const device = newDevice()
@@ -255,7 +242,7 @@ describeWithBothDatabases('the log of a service', (create) => {
     }
   })
 
-  it('says nothing about a person in the leaf itself', async () => {
+  it('a leaf contains no personal data', async () => {
     for (const { row, leaf } of await readLog(service.environment)) {
       // The origin of a log is the service's own address.
       if (leaf.kind === 'log-started') continue

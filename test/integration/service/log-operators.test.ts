@@ -1,21 +1,14 @@
 /** What an operator does from a terminal, and what the service does by itself, is in the log. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Command } from '../../../service/cli/command.ts'
 import { devices } from '../../../service/cli/commands/devices.ts'
 import { keys } from '../../../service/cli/commands/keys.ts'
 import { sessions } from '../../../service/cli/commands/sessions.ts'
+import { sharedService } from '../../support/hooks.ts'
 import { logIn, post, random } from '../../support/raw-client.ts'
 import { ofKind, readLog, withStore } from '../../support/read-log.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
-let service: OwnService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 async function run(
   command: Pick<Command, 'run'>,
@@ -80,7 +73,7 @@ it('keys that are made, started and ended', async () => {
   expect(changes[0]?.kid).not.toBe(changes[1]?.kid)
 })
 
-it('a flood of refusals: some singly, the others in one leaf for each code, none lost', async () => {
+it('the service logs a flood of refusals individually up to a limit, and counts the others by code', async () => {
   const count = 120
   for (let i = 0; i < count; i += 20) {
     await Promise.all(Array.from({ length: 20 }, () => post(service, random(64))))

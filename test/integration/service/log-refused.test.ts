@@ -7,10 +7,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
 import { openStore } from '../../../service/store/open-store.ts'
 import { appendPendingAs, pendingEntry } from '../../support/log-records.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { logIn, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 import { type Finished, freePort, runMiniseal } from '../../support/service-process.ts'
 import { stolenMacs } from '../../support/stolen.ts'
 
@@ -69,7 +67,7 @@ afterAll(async () => {
 const command = (...args: string[]): Promise<Finished> =>
   runMiniseal(['audit', ...args], environment).finished
 
-it('refuses every request that may have an effect, and nothing happens', async () => {
+it('the service refuses every unsafe request without any effect', async () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
     const heard = await session.send({ method, path: '/transfers', body: {} }, service)
     expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable', step: 'claim' } })
@@ -79,7 +77,7 @@ it('refuses every request that may have an effect, and nothing happens', async (
   expect(effects).toEqual([])
 })
 
-it('refuses logins before WeChat is asked', async () => {
+it('the service refuses logins before it calls WeChat', async () => {
   const heard = await send(service, await prepareLogin(service))
   expect(heard).toMatchObject({ kind: 'sealed', status: 503, json: { code: 'unavailable' } })
 })

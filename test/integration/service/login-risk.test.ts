@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { shortenDeadlines } from '../../support/clock.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import { ownService } from '../../support/hooks.ts'
 import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sandboxCalls, startTestService, type TestService } from '../../support/service.ts'
 import { startUpstream } from '../../support/upstream.ts'
 
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
@@ -27,11 +28,6 @@ async function rank(openid: string, risk_rank: number): Promise<void> {
 
 async function tryLogin(parts: LoginParts): Promise<ReceivedReply> {
   return await send(service, await prepareLogin(service, parts))
-}
-
-async function calls(): Promise<number> {
-  const counts = (await (await fetch(`${service.sandboxUrl}/sandbox/calls`)).json()) as Record<string, number>
-  return counts[api] ?? 0
 }
 
 /** The log line of the last login. */
@@ -84,7 +80,7 @@ describe('a risk policy', () => {
     await start(undefined)
     await rank('risky', 4)
     await logIn(service, { openid: 'risky' })
-    expect(await calls()).toBe(0)
+    expect(await sandboxCalls(service, api)).toBe(0)
     expect(lastLogin()).not.toHaveProperty('risk')
   })
 
@@ -154,7 +150,9 @@ describe('a rank that WeChat does not give', () => {
   it('counts as unavailable at the deadline of 3 s', async () => {
     await start(policy)
     await service.sandbox('/sandbox/faults', { path: api, delay_ms: 8_000 })
+    const timeout = shortenDeadlines(4)
     await logIn(service, { openid: 'u' })
+    expect(timeout).toHaveBeenCalledWith(3_000)
     expect(lastLogin()).toMatchObject({ risk: 'unavailable' })
   })
 
@@ -227,18 +225,14 @@ describe('a session that requires confirmations', () => {
 
   it('keeps the requirement across a restart; a new login of the device is assessed anew', async () => {
     const session = await marked()
-    const other = await startTestService({
+    const other = await ownService({
       environment: {
         MINISEAL_DATABASE: service.environment.MINISEAL_DATABASE ?? '',
         MINISEAL_DATA: service.environment.MINISEAL_DATA ?? '',
         MINISEAL_ORIGIN: service.origin,
       },
     })
-    try {
-      expect((await session.send(transfer('a'), other)).json.code).toBe('step_up_required')
-    } finally {
-      await other.close()
-    }
+    expect((await session.send(transfer('a'), other)).json.code).toBe('step_up_required')
     await rank('marked', 1)
     const next = await logIn(service, { openid: 'marked', device: session.device })
     expect((await next.send(transfer('b'))).status).toBe(201)

@@ -1,18 +1,14 @@
 /** Methods and contents that some HTTP stacks mishandle are refused in the same way for every backend. */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contentDigest } from '../../../crypto/http-signatures/content-digest.ts'
 import { encodeUtf8 } from '../../../crypto/text.ts'
-import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { logIn, prepareLogin, type RawSession, type RequestParts, send } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 /** What has come to a backend. */
 let reached: string[] = []

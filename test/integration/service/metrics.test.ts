@@ -1,26 +1,17 @@
 /** Prometheus metrics, and access to them. */
-
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
 import { createMetrics } from '../../../service/observability/metrics.ts'
-import type { RawSession } from '../../support/raw-client.ts'
+import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
 import { logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
 const token = 'metrics-token-0123456789'
-let service: TestService
-let session: RawSession
 
-beforeAll(async () => {
-  service = await startTestService()
-  session = await logIn(service)
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const session = sharedSession(service)
 
 async function scrape(from = service): Promise<string> {
   const response = await fetch(`${from.origin}/metrics`)
@@ -85,24 +76,19 @@ it('stage durations do not overlap', async () => {
       await new Promise((resolve) => setTimeout(resolve, 120))
       return { status: 204, fields: [], content: new Uint8Array(0) }
     },
-    close: async () => {},
   }
-  const slow = await startTestService({ backend })
-  try {
-    await (await logIn(slow)).send()
-    const text = await scrape(slow)
-    const sum = (stage: string): number =>
-      sampleOf(text, 'miniseal_exchange_stage_duration_seconds_sum', { stage })
-    const whole = (kind: string): number => sampleOf(text, 'miniseal_exchange_duration_seconds_sum', { kind })
-    expect(sum('execute')).toBeGreaterThan(0.1)
-    // What is counted twice makes the parts more than the whole, however busy the machine is.
-    const stages = ['open', 'verify', 'login', 'authorize', 'claim', 'execute', 'finalize', 'seal']
-    const parts = stages.reduce((total, stage) => total + sum(stage), 0)
-    // Each duration is rounded, so the sum may exceed the whole by microseconds; a stage counted twice adds 120 ms.
-    expect(parts).toBeLessThan(whole('login') + whole('request') + 0.001)
-  } finally {
-    await slow.close()
-  }
+  const slow = await ownService({ backend })
+  await (await logIn(slow)).send()
+  const text = await scrape(slow)
+  const sum = (stage: string): number =>
+    sampleOf(text, 'miniseal_exchange_stage_duration_seconds_sum', { stage })
+  const whole = (kind: string): number => sampleOf(text, 'miniseal_exchange_duration_seconds_sum', { kind })
+  expect(sum('execute')).toBeGreaterThan(0.1)
+  // What is counted twice makes the parts more than the whole, however busy the machine is.
+  const stages = ['open', 'verify', 'login', 'authorize', 'claim', 'execute', 'finalize', 'seal']
+  const parts = stages.reduce((total, stage) => total + sum(stage), 0)
+  // Each duration is rounded, so the sum may exceed the whole by microseconds; a stage counted twice adds 120 ms.
+  expect(parts).toBeLessThan(whole('login') + whole('request') + 0.001)
 })
 
 it('commits and their batch sizes are counted', async () => {
@@ -158,15 +144,11 @@ it('metrics contain process data and no person, path, token or address', async (
 })
 
 it('active sessions are counted', async () => {
-  const own = await startTestService()
-  try {
-    const first = await logIn(own)
-    await logIn(own)
-    await first.send({ method: 'DELETE', path: '/sessions/current' })
-    expect(sampleOf(await scrape(own), 'miniseal_sessions_active')).toBe(1)
-  } finally {
-    await own.close()
-  }
+  const own = await ownService()
+  const first = await logIn(own)
+  await logIn(own)
+  await first.send({ method: 'DELETE', path: '/sessions/current' })
+  expect(sampleOf(await scrape(own), 'miniseal_sessions_active')).toBe(1)
 })
 
 it('sessions are counted in the database at most every 15 seconds', async () => {
@@ -187,40 +169,32 @@ it('only the session count is absent when the database does not answer', async (
 })
 
 it('two services in one process have separate metrics', async () => {
-  const own = await startTestService()
-  try {
-    expect(sampleOf(await scrape(own), 'miniseal_exchanges_total')).toBe(0)
-  } finally {
-    await own.close()
-  }
+  const own = await ownService()
+  expect(sampleOf(await scrape(own), 'miniseal_exchanges_total')).toBe(0)
 })
 
 it('with a token configured, metrics require it and others get 401', async () => {
-  const own = await startTestService({ environment: { MINISEAL_METRICS_TOKEN: token } })
-  try {
-    const ask = (authorization?: string): Promise<Response> =>
-      fetch(`${own.origin}/metrics`, { headers: authorization === undefined ? {} : { authorization } })
-    const granted = await ask(`Bearer ${token}`)
-    expect(granted.status).toBe(200)
-    expect(granted.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
-    expect(granted.headers.get('cache-control')).toBe('no-store')
-    for (const wrong of [
-      undefined,
-      '',
-      'Bearer',
-      `Bearer ${token}x`,
-      `Bearer x${token}`,
-      token,
-      `Basic ${token}`,
-    ]) {
-      const refused = await ask(wrong)
-      expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
-      expect(await refused.text()).not.toContain('miniseal_')
-    }
-    expect(own.logText()).not.toContain(token)
-  } finally {
-    await own.close()
+  const own = await ownService({ environment: { MINISEAL_METRICS_TOKEN: token } })
+  const ask = (authorization?: string): Promise<Response> =>
+    fetch(`${own.origin}/metrics`, { headers: authorization === undefined ? {} : { authorization } })
+  const granted = await ask(`Bearer ${token}`)
+  expect(granted.status).toBe(200)
+  expect(granted.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+  expect(granted.headers.get('cache-control')).toBe('no-store')
+  for (const wrong of [
+    undefined,
+    '',
+    'Bearer',
+    `Bearer ${token}x`,
+    `Bearer x${token}`,
+    token,
+    `Basic ${token}`,
+  ]) {
+    const refused = await ask(wrong)
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    expect(await refused.text()).not.toContain('miniseal_')
   }
+  expect(own.logText()).not.toContain(token)
 })
 
 it('without a token, metrics are off in production and open in development', async () => {
@@ -238,12 +212,8 @@ it('without a token, metrics are off in production and open in development', asy
     token,
   })
   expect(readConfig({ MINISEAL_DATA: data }).metrics).toEqual({ kind: 'open' })
-  const own = await startTestService({ config: { metrics: readConfig(production).metrics } })
-  try {
-    expect((await fetch(`${own.origin}/metrics`)).status).toBe(404)
-  } finally {
-    await own.close()
-  }
+  const own = await ownService({ config: { metrics: readConfig(production).metrics } })
+  expect((await fetch(`${own.origin}/metrics`)).status).toBe(404)
 })
 
 it.each(['short', 'with a space in it', 'x'.repeat(257), 'ünïcödeünïcödeü'])(

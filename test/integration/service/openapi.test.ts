@@ -5,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64, encodeBase64Url } from '../../../crypto/text.ts'
 import { openApiDocument } from '../../../service/reference/openapi.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 import { judgeOf, pointer } from '../../support/judged-answers.ts'
-import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, outcomePath, post, prepareLogin, send } from '../../support/raw-client.ts'
 import { RawSocket } from '../../support/raw-socket.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 
 const committed = readFileSync(new URL('../../../docs/reference/openapi.json', import.meta.url), 'utf8')
 
@@ -40,22 +39,18 @@ it('the document is valid OpenAPI 3.1 for an independent validator', async () =>
 describe('a running service', () => {
   const judge = judgeOf(JSON.parse(committed))
   const exercised = new Map<string, Set<number>>()
-  let service: OwnService
-  let session: RawSession
   let socket: RawSocket
 
+  const service = sharedService()
+  const session = sharedSession(service, { openid: 'openid-of-the-caller' })
+
   beforeAll(async () => {
-    service = await startTestService()
-    session = await logIn(service, { openid: 'openid-of-the-caller' })
     socket = new RawSocket(service)
     socket.keys = session.keys
     await socket.opened
   })
 
-  afterAll(async () => {
-    socket.ws.close()
-    await service.close()
-  })
+  afterAll(() => socket.ws.close())
 
   /** Checks request and answer against the document. */
   function hold(id: string, received: ReceivedReply, body?: unknown): void {

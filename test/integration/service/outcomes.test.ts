@@ -1,33 +1,25 @@
 /** `GET` and `DELETE /outcomes/{key}` (protocol, section 8): the outcome of a request, and the cancellation of a key. */
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { decodeBase64, decodeUtf8, encodeUtf8 } from '../../../crypto/text.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
-import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, outcomePath, type RawSession, send } from '../../support/raw-client.ts'
+import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
+import { logIn, outcomePath, type ReceivedReply, type RequestParts, send } from '../../support/raw-client.ts'
 import { withStore } from '../../support/read-log.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
 
-let service: TestService
-let session: RawSession
 let runs: string[] = []
 let answer: (content: Uint8Array) => Promise<Uint8Array>
 
-beforeAll(async () => {
-  service = await startTestService({
-    backend: {
-      answer: async ({ fields, content }) => {
-        runs.push(new Map(fields).get('idempotency-key') ?? '')
-        const fieldsOut = [['content-type', 'text/plain']] as const
-        return { status: 201, fields: fieldsOut, content: await answer(content) }
-      },
-      close: async () => {},
+const service = sharedService({
+  backend: {
+    answer: async ({ fields, content }) => {
+      runs.push(new Map(fields).get('idempotency-key') ?? '')
+      const fieldsOut = [['content-type', 'text/plain']] as const
+      return { status: 201, fields: fieldsOut, content: await answer(content) }
     },
-  })
-  session = await logIn(service, { openid: 'openid-of-outcomes' })
+  },
 })
-
-afterAll(() => service.close())
+const session = sharedSession(service, { openid: 'openid-of-outcomes' })
 
 beforeEach(() => {
   runs = []
@@ -137,7 +129,7 @@ it('outcomes belong to a user: others see an unclaimed key', async () => {
 it.each([
   ['renews', { method: 'POST', path: '/sessions/current/token' }, 201],
   ['logs-out', { method: 'DELETE', path: '/sessions/current' }, 204],
-])('gives no session what is another one’s: %s', async (key, parts, status) => {
+])('returns no stored response of another session: %s', async (key, parts, status) => {
   const one = await logIn(service, { openid: 'openid-of-outcomes' })
   const other = await logIn(service, { openid: 'openid-of-outcomes' })
   const first = await one.send({ ...parts, key })
@@ -179,33 +171,25 @@ it('a cancellation outlives every signed frame, also across a restart', async ()
 })
 
 it('outcomes have a separate rate limit', async () => {
-  const own = await startTestService({ environment: { MINISEAL_LIMITS: 'user=2/60,outcome=3/60' } })
-  try {
-    const one = await logIn(own)
-    await one.send({ method: 'POST', path: '/nothing', key: 'k' })
-    await one.send()
-    expect((await one.send()).json.code).toBe('rate_limited')
-    expect((await fetchOutcome('k', one)).json.outcome).toBe('none')
-    const fenced = await cancel('other', one)
-    expect(fenced.json).toEqual({ outcome: 'none', cancelled: true })
-    expect(new Map(fenced.fields).get('ratelimit-policy')).toBe('"outcome";q=3;w=60')
-    expect((await fetchOutcome('k', one)).status).toBe(200)
-    expect((await fetchOutcome('k', one)).json.code).toBe('rate_limited')
-  } finally {
-    await own.close()
-  }
+  const own = await ownService({ environment: { MINISEAL_LIMITS: 'user=2/60,outcome=3/60' } })
+  const one = await logIn(own)
+  await one.send({ method: 'POST', path: '/nothing', key: 'k' })
+  await one.send()
+  expect((await one.send()).json.code).toBe('rate_limited')
+  expect((await fetchOutcome('k', one)).json.outcome).toBe('none')
+  const fenced = await cancel('other', one)
+  expect(fenced.json).toEqual({ outcome: 'none', cancelled: true })
+  expect(new Map(fenced.fields).get('ratelimit-policy')).toBe('"outcome";q=3;w=60')
+  expect((await fetchOutcome('k', one)).status).toBe(200)
+  expect((await fetchOutcome('k', one)).json.code).toBe('rate_limited')
 })
 
 it('a cancellation needs no confirmation in a session that requires confirmations', async () => {
   const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
-  const own = await startTestService({ environment: { MINISEAL_RISK_POLICY: policy } })
-  try {
-    const openid = 'openid-of-risk'
-    await own.sandbox('/sandbox/risk-ranks', { appid: own.appid, openid, risk_rank: 3 })
-    const risky = await logIn(own, { openid })
-    expect((await risky.send(order('asked'))).json.code).toBe('step_up_required')
-    expect((await cancel('asked', risky)).json.cancelled).toBe(true)
-  } finally {
-    await own.close()
-  }
+  const own = await ownService({ environment: { MINISEAL_RISK_POLICY: policy } })
+  const openid = 'openid-of-risk'
+  await own.sandbox('/sandbox/risk-ranks', { appid: own.appid, openid, risk_rank: 3 })
+  const risky = await logIn(own, { openid })
+  expect((await risky.send(order('asked'))).json.code).toBe('step_up_required')
+  expect((await cancel('asked', risky)).json.cancelled).toBe(true)
 })

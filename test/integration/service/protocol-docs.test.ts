@@ -1,30 +1,22 @@
 /** Statements of `docs/reference/protocol.md` for authors of other clients that no other test covers. */
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { findField, type RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64, encodeUtf8 } from '../../../crypto/text.ts'
 import { parseLeaf } from '../../../crypto/tlog/audit-leaf.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
-import { logIn, newDevice, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { newDevice, prepareLogin, send } from '../../support/raw-client.ts'
 
-let service: TestService
-let session: RawSession
 let reached: RequestMessage[] = []
 
-beforeAll(async () => {
-  const backend = {
-    answer: async (message: RequestMessage) => {
-      reached.push(message)
-      return { status: 200, fields: [], content: encodeUtf8('x') }
-    },
-    close: async () => {},
-  }
-  service = await startTestService({ backend })
-  session = await logIn(service)
-})
-
-afterAll(() => service.close())
+const backend = {
+  answer: async (message: RequestMessage) => {
+    reached.push(message)
+    return { status: 200, fields: [], content: encodeUtf8('x') }
+  },
+}
+const service = sharedService({ backend })
+const session = sharedSession(service)
 
 beforeEach(() => {
   reached = []

@@ -1,12 +1,9 @@
 /** Limits of pushes, per key and per address, over real HTTP. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
-import type { PushBackend, PushParts } from '../../support/push-request.ts'
-import { newBackend, signedPush } from '../../support/push-request.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { advanceDate } from '../../support/clock.ts'
+import { newBackend, type PushBackend, type PushParts, signedPush } from '../../support/push-request.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
+import { type OwnService, startTestService } from '../../support/service.ts'
 
 const orders = newBackend('orders')
 const support = newBackend('support')
@@ -63,7 +60,7 @@ it('a push over the limit uses up neither nonce nor Idempotency-Key', async () =
   expect((await post(signed(orders))).status).toBe(201)
   const refused = await post(request)
   expect(refused.json.code).toBe('rate_limited')
-  await sleep(Number(refused.headers.get('retry-after')) * 1_000 + 50)
+  advanceDate(Number(refused.headers.get('retry-after')) * 1_000)
   expect((await post(request)).status).toBe(201)
 })
 

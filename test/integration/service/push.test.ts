@@ -4,36 +4,24 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, httpbis } from 'http-message-signatures'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Terminal } from '../../../service/cli/command.ts'
-import { CommandFailed, UsageError } from '../../../service/cli/command.ts'
+import { expect, it } from 'vitest'
+import { CommandFailed, type Terminal, UsageError } from '../../../service/cli/command.ts'
 import { push as pushCommand } from '../../../service/cli/commands/push.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError } from '../../../service/config/environment.ts'
-import type { PushParts } from '../../support/push-request.ts'
-import { newBackend, signedPush } from '../../support/push-request.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
+import { newBackend, type PushParts, signedPush } from '../../support/push-request.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 const orders = newBackend('orders')
 const support = newBackend('support')
 const stranger = newBackend('orders')
 
-let service: OwnService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService({
-    environment: { MINISEAL_PUSH_KEYS: `${orders.entry}, ${support.entry}` },
-  })
-  session = await logIn(service)
+const service = sharedService({
+  environment: { MINISEAL_PUSH_KEYS: `${orders.entry}, ${support.entry}` },
 })
-
-afterAll(() => service.close())
+const session = sharedSession(service)
 
 async function post({ headers, body }: { headers: Record<string, string>; body: string }, path = '/push') {
   const response = await fetch(`${service.url}${path}`, { method: 'POST', headers, body })
@@ -202,17 +190,13 @@ it('a push with a query is refused, because no signature covers it', async () =>
 })
 
 it('POST /push answers 404 without push keys', async () => {
-  const own = await startTestService()
-  try {
-    const { headers, body } = signedPush(orders, own.origin, { event: event() })
-    const answer = await fetch(`${own.origin}/push`, { method: 'POST', headers, body })
-    expect([answer.status, await answer.text()]).toEqual([
-      404,
-      await (await fetch(`${own.origin}/nothing`)).text(),
-    ])
-  } finally {
-    await own.close()
-  }
+  const own = await ownService()
+  const { headers, body } = signedPush(orders, own.origin, { event: event() })
+  const answer = await fetch(`${own.origin}/push`, { method: 'POST', headers, body })
+  expect([answer.status, await answer.text()]).toEqual([
+    404,
+    await (await fetch(`${own.origin}/nothing`)).text(),
+  ])
 })
 
 it.each([

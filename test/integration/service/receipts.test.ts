@@ -1,35 +1,21 @@
 /** `GET /receipts/{id}`: receipts of the user's own requests, verified with the published formulas only. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { parseLeaf, verifyCommitment } from '../../../crypto/tlog/audit-leaf.ts'
 import { parseCheckpointNote } from '../../../crypto/tlog/checkpoint.ts'
 import { hashLeaf, verifyInclusion } from '../../../crypto/tlog/merkle.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
-import type { ServiceDatabase } from '../../support/both-databases.ts'
 import { describeWithBothDatabases } from '../../support/both-databases.ts'
-import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedDatabase, sharedService, sharedSession } from '../../support/hooks.ts'
+import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
 
 describeWithBothDatabases('receipts', (create) => {
-  let database: ServiceDatabase
-  let service: TestService
-  let session: RawSession
-
-  beforeAll(async () => {
-    database = await create()
-    service = await startTestService({ environment: database.environment })
-    session = await logIn(service, { openid: 'openid-of-a-payer' })
-  })
-
-  afterAll(async () => {
-    await service.close()
-    await database.remove()
-  })
+  const database = sharedDatabase(create)
+  const service = sharedService(() => ({ environment: database.environment }))
+  const session = sharedSession(service, { openid: 'openid-of-a-payer' })
 
   /** The leaf hash that a signed answer cites, b64u. */
   function cited(received: ReceivedReply): string {

@@ -1,24 +1,18 @@
 /** Every refusal of protocol section 7 that the channel can give, provoked over real HTTP. */
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ProtocolCode } from '../../../crypto/errors.ts'
 import type { RequestMessage } from '../../../crypto/frames/binary-http.ts'
 import { decodeBase64Url, encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import { problemRow } from '../../../service/problems/catalogue.ts'
-import type { LoginParts, RawSession, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
+import { shortenDeadlines } from '../../support/clock.ts'
+import { ownService, sharedService, sharedSession } from '../../support/hooks.ts'
+import type { LoginParts, ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { hear, logIn, newDevice, post, prepareLogin, random, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sandboxCalls } from '../../support/service.ts'
 
-let service: TestService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService()
-  session = await logIn(service)
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const session = sharedSession(service)
 
 const transfer = { payee: 'bob', amount: 100, currency: 'CNY' }
 const posting: RequestParts = { method: 'POST', path: '/wallet/transfers', body: transfer }
@@ -290,30 +284,22 @@ describe('a device key that was revoked is refused with key_revoked,', () => {
 
 describe('a lifetime ends', () => {
   it('a token after ten minutes, which the renewal takes once more', async () => {
-    const own = await startTestService()
-    try {
-      const old = await logIn(own)
-      own.advanceClock(601)
-      expect((await old.send()).json).toMatchObject({ code: 'token_expired', status: 401, step: 'token' })
-      const renewed = await old.send({ method: 'POST', path: '/sessions/current/token' })
-      expect(renewed.status).toBe(201)
-      expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
-    } finally {
-      await own.close()
-    }
+    const own = await ownService()
+    const old = await logIn(own)
+    own.advanceClock(601)
+    expect((await old.send()).json).toMatchObject({ code: 'token_expired', status: 401, step: 'token' })
+    const renewed = await old.send({ method: 'POST', path: '/sessions/current/token' })
+    expect(renewed.status).toBe(201)
+    expect((await old.send({ token: renewed.json.access_token })).status).toBe(200)
   })
 
-  it('a session after two hours, whatever token it shows', async () => {
-    const own = await startTestService()
-    try {
-      const old = await logIn(own)
-      own.advanceClock(7_201)
-      const received = await old.send({ method: 'POST', path: '/sessions/current/token' })
-      expect(received.json).toMatchObject({ code: 'session_ended', status: 401, step: 'claim' })
-      expect(received.kind).toBe('sealed')
-    } finally {
-      await own.close()
-    }
+  it('a session after two hours, with any token', async () => {
+    const own = await ownService()
+    const old = await logIn(own)
+    own.advanceClock(7_201)
+    const received = await old.send({ method: 'POST', path: '/sessions/current/token' })
+    expect(received.json).toMatchObject({ code: 'session_ended', status: 401, step: 'claim' })
+    expect(received.kind).toBe('sealed')
   })
 
   it('a session at logout, at once', async () => {
@@ -322,7 +308,7 @@ describe('a lifetime ends', () => {
     expectProblem(await own.send(), 'session_ended', 401, 'claim')
   })
 
-  it('a session that another device of the same person revokes, and nobody else can', async () => {
+  it('a session is revoked by another device of its user, and by no other user', async () => {
     const openid = 'openid-revoking'
     const phone = await logIn(service, { openid })
     const tablet = await logIn(service, { openid })
@@ -346,28 +332,24 @@ describe('a login is refused, sealed and signed,', () => {
   }
   const login = { kty: 'OKP', crv: 'Ed25519' }
 
-  it('with a code that WeChat does not know: login_code_invalid', async () => {
+  it('with an unknown login code: login_code_invalid', async () => {
     expectProblem(await refuse({ code: 'never-issued' }), 'login_code_invalid', 401, 'login')
   })
 
   it('with a code that has expired: login_code_invalid', async () => {
-    const own = await startTestService()
-    try {
-      const code = await own.code()
-      own.advanceClock(301)
-      const received = await send(own, await prepareLogin(own, { code }))
-      expect(received.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
-    } finally {
-      await own.close()
-    }
+    const own = await ownService()
+    const code = await own.code()
+    own.advanceClock(301)
+    const received = await send(own, await prepareLogin(own, { code }))
+    expect(received.json).toMatchObject({ code: 'login_code_invalid', step: 'login' })
   })
 
   it('with a code that was used before: login_code_used, without asking WeChat again', async () => {
     const code = await service.code()
     await logIn(service, { code })
-    const before = await calls()
+    const before = await sandboxCalls(service, 'sns/jscode2session')
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
-    expect(await calls()).toBe(before)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before)
   })
 
   it.each([
@@ -388,12 +370,13 @@ describe('a login is refused, sealed and signed,', () => {
     ['is slow', { delay_ms: 5_000 }],
   ])('when WeChat %s: wechat_unavailable, and the code is not tried again', async (_title, fault) => {
     await service.sandbox('/sandbox/faults', { path: 'sns/jscode2session', ...fault })
-    const before = await calls()
+    const before = await sandboxCalls(service, 'sns/jscode2session')
     const code = await service.code()
+    shortenDeadlines(10)
     expectProblem(await refuse({ code }), 'wechat_unavailable', 503, 'login')
-    expect(await calls()).toBe(before + 1)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
     expectProblem(await refuse({ code }), 'login_code_used', 401, 'claim')
-    expect(await calls()).toBe(before + 1)
+    expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
   })
 
   it('with a device key of small order: device_key_refused', async () => {
@@ -471,11 +454,6 @@ describe('a login is refused, sealed and signed,', () => {
     for (const request of [{ method: 'PUT' }, { path: '/wallet' }])
       expectProblem(await refuse(request), 'not_found', 404, 'handler')
   })
-
-  async function calls(): Promise<number> {
-    const response = await fetch(`${service.sandboxUrl}/sandbox/calls`)
-    return ((await response.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
-  }
 })
 
 describe('what cannot be sealed is answered in the clear:', () => {

@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { ReceivedReply } from '../../support/raw-client.ts'
-import { hear, logIn, post, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { expect, it } from 'vitest'
+import { sharedService } from '../../support/hooks.ts'
+import { hear, logIn, post, prepareLogin, type ReceivedReply, send } from '../../support/raw-client.ts'
+import { sandboxCalls } from '../../support/service.ts'
 
-let service: TestService
-
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 const posting = {
   method: 'POST',
@@ -41,15 +34,11 @@ it('one of a hundred copies of a frame has its effect, and the others are replay
 })
 
 it('one of a hundred copies of a login frame logs in, and its code is sent to WeChat once', async () => {
-  const calls = async (): Promise<number> => {
-    const answer = await fetch(`${service.sandboxUrl}/sandbox/calls`)
-    return ((await answer.json()) as Record<string, number>)['sns/jscode2session'] ?? 0
-  }
-  const before = await calls()
+  const before = await sandboxCalls(service, 'sns/jscode2session')
   const prepared = await prepareLogin(service)
   const received = await Promise.all(Array.from({ length: 100 }, () => send(service, prepared)))
   expect(countBy(received)).toEqual({ 'sealed 201': 1, 'sealed replayed': 99 })
-  expect(await calls()).toBe(before + 1)
+  expect(await sandboxCalls(service, 'sns/jscode2session')).toBe(before + 1)
 })
 
 it('one of many devices can use a login code', async () => {

@@ -1,12 +1,9 @@
 /** The policies of single routes hold for their exact method, path and query, and for no variant of them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { RawSession, RequestParts } from '../../support/raw-client.ts'
-import { logIn, outcomePath } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { sharedService } from '../../support/hooks.ts'
+import { logIn, outcomePath, type RawSession, type RequestParts } from '../../support/raw-client.ts'
 
 const policy = '0=allow,1=allow,2=allow,3=step-up,4=refuse,unavailable=allow'
-let service: TestService
 let seen: string[] = []
 
 const backend = {
@@ -14,14 +11,9 @@ const backend = {
     seen.push(`${method} ${path}`)
     return { status: 200, fields: [], content: new Uint8Array(0) }
   },
-  close: async () => {},
 }
 
-beforeAll(async () => {
-  service = await startTestService({ backend, environment: { MINISEAL_RISK_POLICY: policy } })
-})
-
-afterAll(() => service.close())
+const service = sharedService({ backend, environment: { MINISEAL_RISK_POLICY: policy } })
 
 beforeEach(() => {
   seen = []

@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox } from '../../../service/wechat/sandbox/sandbox.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn, prepareLogin, send } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { logIn, prepareLogin, type RawSession, send } from '../../support/raw-client.ts'
+import { startTestService, type TestService } from '../../support/service.ts'
 
 const drawn: Buffer[] = []
 const sandbox = createSandbox({

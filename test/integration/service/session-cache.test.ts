@@ -115,7 +115,6 @@ it('the answer of a request that ran during an erasure creates no subject key', 
       await done
       return { status: 200, fields: [], content: new Uint8Array(0) }
     },
-    close: async () => {},
   }
   service = await startTestService({ environment, backend })
   const received = session.send(transfer, service)

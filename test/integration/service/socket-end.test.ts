@@ -1,12 +1,11 @@
 /** How sockets close: with their session, with the service, on a dead or stalled peer, and over the limits. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
-import type { RawSession } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
+import { sharedService } from '../../support/hooks.ts'
+import { logIn, type RawSession } from '../../support/raw-client.ts'
 import { openSocket, type RawSocket } from '../../support/raw-socket.ts'
-import type { OwnService, TestServiceOptions } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { type OwnService, startTestService, type TestServiceOptions } from '../../support/service.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 import { slowLine } from '../../support/slow-line.ts'
 import { eventually, until } from '../../support/until.ts'
@@ -22,18 +21,13 @@ const backend: Backend = {
   close: async () => {},
 }
 
-let service: OwnService
 const others: OwnService[] = []
 
-beforeAll(async () => {
-  service = await startTestService({ backend })
-})
+const service = sharedService({ backend })
 
 afterEach(async () => {
   for (const other of others.splice(0)) await other.close()
 })
-
-afterAll(() => service.close())
 
 async function startOther(options: TestServiceOptions): Promise<OwnService> {
   const other = await startTestService({ backend, ...options })

@@ -2,12 +2,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Backend } from '../../../service/gateway/backend.ts'
+import { ownService, sharedService } from '../../support/hooks.ts'
 import { logIn, prepareLogin, RawSession, random, send } from '../../support/raw-client.ts'
 import { eventJson, openSocket } from '../../support/raw-socket.ts'
-import type { OwnService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
 import { slowLine } from '../../support/slow-line.ts'
 import { eventually, until } from '../../support/until.ts'
 
@@ -26,13 +25,7 @@ const backend: Backend = {
   close: async () => {},
 }
 
-let service: OwnService
-
-beforeAll(async () => {
-  service = await startTestService({ backend })
-})
-
-afterAll(() => service.close())
+const service = sharedService({ backend })
 
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, i) => i + 1)
 
@@ -288,65 +281,53 @@ it('a message over the frame limit closes its socket with 1009 without being rea
 
 it('incoming messages share body_mib, and those of the largest source are evicted', async () => {
   const environment = { MINISEAL_LIMITS: 'body_mib=2' }
-  const own = await startTestService({ backend, environment, bodyGrace: 300 })
-  try {
-    const session = await logIn(own)
-    const sockets = await Promise.all(upTo(2).map(() => openSocket(own)))
-    for (const socket of sockets) {
-      await socket.request(session)
-      // An incomplete message of 1 MiB, framed by hand (RFC 6455): `ws` sends whole frames only.
-      const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0])
-      const connection = Reflect.get(socket.ws, '_socket')
-      connection.write(Buffer.concat([head, Buffer.alloc(500_000)]))
-    }
-    await sleep(400)
-    const other = await logIn(own)
-    const third = await openSocket(own)
-    await third.request(other)
-    const heard = await third.request(other, { method: 'POST', body: { text: 'x'.repeat(300_000) } })
-    expect(heard.status).toBe(201)
-    expect((await eventually(Promise.race(sockets.map(({ closed }) => closed)))).code).toBe(1006)
-  } finally {
-    await own.close()
+  const own = await ownService({ backend, environment, bodyGrace: 300 })
+  const session = await logIn(own)
+  const sockets = await Promise.all(upTo(2).map(() => openSocket(own)))
+  for (const socket of sockets) {
+    await socket.request(session)
+    // An incomplete message of 1 MiB, framed by hand (RFC 6455): `ws` sends whole frames only.
+    const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0])
+    const connection = Reflect.get(socket.ws, '_socket')
+    connection.write(Buffer.concat([head, Buffer.alloc(500_000)]))
   }
+  await sleep(400)
+  const other = await logIn(own)
+  const third = await openSocket(own)
+  await third.request(other)
+  const heard = await third.request(other, { method: 'POST', body: { text: 'x'.repeat(300_000) } })
+  expect(heard.status).toBe(201)
+  expect((await eventually(Promise.race(sockets.map(({ closed }) => closed)))).code).toBe(1006)
 })
 
 it('a socket that stays unbound closes with 4400', async () => {
   const times = { bind: 200, checkInterval: 50 }
-  const own = await startTestService({ backend, socketTimes: times })
-  try {
-    const session = await logIn(own)
-    const [silent, refused, bound] = await Promise.all([openSocket(own), openSocket(own), openSocket(own)])
-    await refused.request(session, { token: 'nonsense' })
-    await bound.request(session)
-    for (const socket of [silent, refused]) {
-      expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'not bound' })
-    }
-    expect((await bound.request(session)).status).toBe(201)
-  } finally {
-    await own.close()
+  const own = await ownService({ backend, socketTimes: times })
+  const session = await logIn(own)
+  const [silent, refused, bound] = await Promise.all([openSocket(own), openSocket(own), openSocket(own)])
+  await refused.request(session, { token: 'nonsense' })
+  await bound.request(session)
+  for (const socket of [silent, refused]) {
+    expect(await eventually(socket.closed)).toEqual({ code: 4400, reason: 'not bound' })
   }
+  expect((await bound.request(session)).status).toBe(201)
 })
 
 it('frames over sockets count towards the limits of HTTP and are refused with their nonce', async () => {
-  const own = await startTestService({
+  const own = await ownService({
     backend,
     environment: { MINISEAL_LIMITS: 'frame_ip=4/60,device=3/60' },
   })
-  try {
-    const session = await logIn(own)
-    const socket = await openSocket(own)
-    const heard = []
-    for (const _ of upTo(4)) heard.push(await socket.request(session))
-    expect(heard.map(({ status, json }) => [status, json?.code])).toEqual([
-      [201, undefined],
-      [201, undefined],
-      [201, undefined],
-      [429, 'overloaded'],
-    ])
-    expect(socket.refusals).toHaveLength(1)
-    expect(heard[0]?.fields.map(([name]) => name)).toContain('ratelimit')
-  } finally {
-    await own.close()
-  }
+  const session = await logIn(own)
+  const socket = await openSocket(own)
+  const heard = []
+  for (const _ of upTo(4)) heard.push(await socket.request(session))
+  expect(heard.map(({ status, json }) => [status, json?.code])).toEqual([
+    [201, undefined],
+    [201, undefined],
+    [201, undefined],
+    [429, 'overloaded'],
+  ])
+  expect(socket.refusals).toHaveLength(1)
+  expect(heard[0]?.fields.map(([name]) => name)).toContain('ratelimit')
 })

@@ -3,26 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Hono } from 'hono'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { encodeBase64Url, encodeUtf8 } from '../../../crypto/text.ts'
 import type { Command } from '../../../service/channel/claim.ts'
 import type { ExchangeContext } from '../../../service/channel/context.ts'
 import { challengeFor } from '../../../service/channel/step-up.ts'
-import type { InnerApp, InnerVariables } from '../../../service/gateway/mounted.ts'
-import { mountApp } from '../../../service/gateway/mounted.ts'
+import { type InnerApp, type InnerVariables, mountApp } from '../../../service/gateway/backend.ts'
 import { stepUpRequired } from '../../../service/gateway/step-up.ts'
 import { sodiumPrimitives } from '../../../service/keys/sodium-primitives.ts'
 import { ProblemError } from '../../../service/problems/problem-error.ts'
 import { confirm, stepUpField, withStepUp } from '../../support/confirmation.ts'
-import type { RequestParts } from '../../support/raw-client.ts'
-import { logIn, RawSession } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
+import { logIn, RawSession, type RequestParts } from '../../support/raw-client.ts'
 import { startTestService } from '../../support/service.ts'
 import { freePort } from '../../support/service-process.ts'
 
 const openid = 'openid-of-handlers'
-let service: TestService
-let session: RawSession
 let seen: string[] = []
 let afterwards: () => void
 
@@ -46,12 +42,8 @@ function createApp(): InnerApp {
   return app
 }
 
-beforeAll(async () => {
-  service = await startTestService({ backend: mountApp(createApp()) })
-  session = await logIn(service, { openid })
-})
-
-afterAll(() => service.close())
+const service = sharedService({ backend: mountApp(createApp()) })
+const session = sharedSession(service, { openid })
 
 beforeEach(() => {
   seen = []
@@ -82,7 +74,7 @@ it('an invalid confirmation does not reach the handler', async () => {
   expect(seen).toEqual(['session'])
 })
 
-it('a challenge is used up also when the handler then did nothing', async () => {
+it('a challenge is consumed even if the handler then has no effect', async () => {
   // A safe request: with a key, the stored refusal would be repeated.
   const parts = await confirmed({ path: '/careful?once' })
   afterwards = () => {

@@ -1,22 +1,17 @@
 /** Protocol section 9: a transfer above the limit runs only after its user confirmed exactly this transfer. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { decodeBase64Url } from '../../../crypto/text.ts'
 import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import { ownService, sharedService } from '../../support/hooks.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, type RawSession, random } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sandboxCalls, type TestService } from '../../support/service.ts'
 
-let service: TestService
 let openid: string
 let session: RawSession
 let people = 0
 
-beforeAll(async () => {
-  service = await startTestService()
-})
-
-afterAll(() => service.close())
+const service = sharedService()
 
 /** A new user, so that every test has a full wallet. */
 async function newPerson(on: TestService = service): Promise<{ openid: string; session: RawSession }> {
@@ -55,10 +50,7 @@ function expectInvalid(received: ReceivedReply, detail: RegExp): void {
   expect(received.json).not.toHaveProperty('outcome')
 }
 
-async function soterCalls(): Promise<number> {
-  const calls: unknown = await (await fetch(`${service.sandboxUrl}/sandbox/calls`)).json()
-  return (calls as Record<string, number>)['cgi-bin/soter/verify_signature'] ?? 0
-}
+const soterCalls = () => sandboxCalls(service, 'cgi-bin/soter/verify_signature')
 
 async function fresh(): Promise<void> {
   ;({ openid, session } = await newPerson())
@@ -242,25 +234,21 @@ describe('a confirmation is step_up_invalid and the transfer does not happen', (
     expect((await send(parts, stepUpField(challenge, retry))).status).toBe(201)
   })
 
-  it('three minutes after it was asked for, and not a second earlier', async () => {
-    const own = await startTestService()
-    try {
-      const { openid: name, session: mine } = await newPerson(own)
-      const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]
-      const challenges = [await ask(early, mine), await ask(late, mine)]
-      const results = [
-        await confirm(own, name, challenges[0] ?? ''),
-        await confirm(own, name, challenges[1] ?? ''),
-      ]
-      const value = (i: 0 | 1): string => stepUpField(challenges[i] ?? '', results[i] as SoterResult)
-      own.advanceClock(175)
-      expect((await send(early, value(0), mine)).status).toBe(201)
-      own.advanceClock(5)
-      expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
-      expect(await balance(mine)).toBe(850_000)
-    } finally {
-      await own.close()
-    }
+  it('three minutes after it was requested, and not a second earlier', async () => {
+    const own = await ownService()
+    const { openid: name, session: mine } = await newPerson(own)
+    const [early, late] = [transfer(150_000, 'bob', 'early'), transfer(150_000, 'bob', 'late')]
+    const challenges = [await ask(early, mine), await ask(late, mine)]
+    const results = [
+      await confirm(own, name, challenges[0] ?? ''),
+      await confirm(own, name, challenges[1] ?? ''),
+    ]
+    const value = (i: 0 | 1): string => stepUpField(challenges[i] ?? '', results[i] as SoterResult)
+    own.advanceClock(175)
+    expect((await send(early, value(0), mine)).status).toBe(201)
+    own.advanceClock(5)
+    expectInvalid(await send(late, value(1), mine), /^the challenge has expired$/)
+    expect(await balance(mine)).toBe(850_000)
   })
 
   it('with a counter that does not rise', async () => {

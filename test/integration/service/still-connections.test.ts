@@ -1,30 +1,21 @@
 /** Stalled readers over HTTP are disconnected; slow ones are not. */
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { logIn, type RawSession } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
+import { expect, it } from 'vitest'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
 
 const stall = 1_000
 const answerSize = 900_000
 /** Far more than the operating system buffers. */
 const answers = 24
 
-let service: TestService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService({
-    listenerTimes: { stall },
-    backend: {
-      answer: async () => ({ status: 200, fields: [], content: new Uint8Array(answerSize) }),
-      close: async () => {},
-    },
-  })
-  session = await logIn(service)
+const service = sharedService({
+  listenerTimes: { stall },
+  backend: {
+    answer: async () => ({ status: 200, fields: [], content: new Uint8Array(answerSize) }),
+  },
 })
-
-afterAll(() => service.close())
+const session = sharedSession(service)
 
 /** Requests all responses over one connection and reads nothing for `pause` milliseconds. @returns bytes read */
 async function readAfter(pause: number): Promise<number> {

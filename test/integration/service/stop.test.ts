@@ -11,8 +11,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { createSandbox, type Sandbox } from '../../../service/wechat/sandbox/sandbox.ts'
 import { logIn, type RawSession } from '../../support/raw-client.ts'
-import type { RunningCommand } from '../../support/service-process.ts'
-import { freePort, runMiniseal } from '../../support/service-process.ts'
+import { freePort, type RunningCommand, runMiniseal } from '../../support/service-process.ts'
 
 let folder: string
 let port: number

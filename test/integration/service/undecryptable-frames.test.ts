@@ -1,21 +1,14 @@
 /** Every frame that does not open gets the same answer, in about the same time, whichever part is wrong. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { encodeFrame, parseFrame } from '../../../crypto/frames/frame.ts'
 import { sealHandshakeRequest } from '../../../crypto/frames/handshake.ts'
 import { sealRequest } from '../../../crypto/frames/session-keys.ts'
 import { sodiumPrimitives as primitives } from '../../../service/keys/sodium-primitives.ts'
-import { logIn, post, prepareLogin, type RawSession, random } from '../../support/raw-client.ts'
-import { startTestService, type TestService } from '../../support/service.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
+import { post, prepareLogin, random } from '../../support/raw-client.ts'
 
-let service: TestService
-let session: RawSession
-
-beforeAll(async () => {
-  service = await startTestService()
-  session = await logIn(service)
-})
-
-afterAll(() => service.close())
+const service = sharedService()
+const session = sharedSession(service)
 
 const flip = (bytes: Uint8Array, at: number): Uint8Array => {
   const copy = bytes.slice()

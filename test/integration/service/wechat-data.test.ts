@@ -1,30 +1,21 @@
 /** `/phone-number` and `/encrypted-data`: a user's own data from WeChat. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { findField } from '../../../crypto/frames/binary-http.ts'
-import type { RawSession, ReceivedReply } from '../../support/raw-client.ts'
-import { logIn } from '../../support/raw-client.ts'
-import type { TestService } from '../../support/service.ts'
-import { startTestService } from '../../support/service.ts'
+import { sharedService, sharedSession } from '../../support/hooks.ts'
+import { logIn, type ReceivedReply } from '../../support/raw-client.ts'
 
 const openid = 'openid-of-the-caller'
 const phoneApi = 'wxa/business/getuserphonenumber'
-let service: TestService
-let session: RawSession
 let backendSaw: string[] = []
 
-beforeAll(async () => {
-  const backend = {
-    answer: async ({ path }: { path: string }) => {
-      backendSaw.push(path)
-      return { status: 204, fields: [], content: new Uint8Array(0) }
-    },
-    close: async () => {},
-  }
-  service = await startTestService({ backend })
-  session = await logIn(service, { openid })
-})
-
-afterAll(() => service.close())
+const backend = {
+  answer: async ({ path }: { path: string }) => {
+    backendSaw.push(path)
+    return { status: 204, fields: [], content: new Uint8Array(0) }
+  },
+}
+const service = sharedService({ backend })
+const session = sharedSession(service, { openid })
 
 async function phoneCode(of = openid): Promise<{ code: string; phoneNumber: string }> {
   const made = await service.sandbox('/sandbox/phone-codes', { appid: service.appid, openid: of })

@@ -12,10 +12,8 @@ import Koa from 'koa'
 import type { AdapterOptions } from '../../../packages/verify/adapters/adapter.ts'
 import { miniseal as expressMiniseal } from '../../../packages/verify/adapters/express.ts'
 import { miniseal as fastifyMiniseal } from '../../../packages/verify/adapters/fastify.ts'
-import type { MinisealVariables } from '../../../packages/verify/adapters/hono.ts'
-import { miniseal as honoMiniseal } from '../../../packages/verify/adapters/hono.ts'
-import type { MinisealState } from '../../../packages/verify/adapters/koa.ts'
-import { miniseal as koaMiniseal } from '../../../packages/verify/adapters/koa.ts'
+import { miniseal as honoMiniseal, type MinisealVariables } from '../../../packages/verify/adapters/hono.ts'
+import { miniseal as koaMiniseal, type MinisealState } from '../../../packages/verify/adapters/koa.ts'
 import {
   MinisealCaller,
   MinisealGuard,

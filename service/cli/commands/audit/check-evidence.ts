@@ -1,6 +1,6 @@
 import { parsePolicy } from 'miniseal-protocol/tlog/tlog-policy'
 import { sodiumPrimitives } from '../../../keys/sodium-primitives.ts'
-import type { Language } from '../../../messages/language.ts'
+import type { Language } from '../../../problems/catalogue.ts'
 import { BundleUnreadable, readBundle } from '../../../tlog/evidence/bundle.ts'
 import type { Step, StepName, Verdict } from '../../../tlog/evidence/check-evidence.ts'
 import { checkEvidence, verdictOf } from '../../../tlog/evidence/check-evidence.ts'
