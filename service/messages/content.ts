@@ -19,7 +19,7 @@ const freeBytes = 65_536
 /** Concurrent decompressions in the thread pool of zlib: half of its threads. */
 const decompressions = bulkhead(2, Number.POSITIVE_INFINITY)
 
-/** Bytes of all decompressed contents of this process whose requests are not answered. */
+/** Bytes of the decompressed contents of all requests in progress, in this process. */
 const maxHeld = 67_108_864
 let held = 0
 
@@ -97,7 +97,7 @@ const maxTokens = 4_096
 /** Bytes of JSON: parsing them takes a few milliseconds at most. */
 const maxJson = 262_144
 
-/** A JSON reply that no cache stores, typed by the shape that the OpenAPI document has for it. */
+/** A JSON reply that no cache stores, typed by its shape in the OpenAPI document. */
 export function jsonReply<T>(_shape: ZodType<T>, status: number, value: NoInfer<T>): ResponseMessage {
   return {
     status,
@@ -138,7 +138,7 @@ function parseJson<T>(content: Uint8Array, shape: ZodType<T>): T {
   } catch {
     throw new ProblemError('payload_invalid', 'the content is not JSON')
   }
-  // Parsers differ in which of two equal members they use: a backend must read what was checked here.
+  // Parsers differ in which of two equal members they use: a backend could use one that was not checked.
   if (hasDuplicateMember(text)) throw new ProblemError('payload_invalid', 'an object has a duplicate member')
   const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data

@@ -1,4 +1,4 @@
-/** A log as files, in the form of C2SP tlog-tiles, written with `crypto/` alone. */
+/** Writes a log as C2SP tlog-tiles files with `crypto/` only. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { signCheckpoint } from '../../../crypto/tlog/checkpoint.ts'
@@ -16,7 +16,7 @@ export function entryAt(index: number): Uint8Array {
   return new TextEncoder().encode(`entry ${index} of a log, ${'x'.repeat(index % 50)}`)
 }
 
-/** Writes every tile and bundle that a log of `size` entries has, and its signed checkpoint, which it returns. */
+/** Writes the tiles, bundles and signed checkpoint of a log. @returns the checkpoint */
 export function writeLog(folder: string, size: number): string {
   const growth = growTree(primitives)
   const hashes = new Map<string, Uint8Array>()
