@@ -1,5 +1,4 @@
 /** Assembles the log of a service from its configuration. */
-
 import type { Logger } from 'pino'
 import { accountKeyOf } from './admin/api/accounts.ts'
 import type { AuditParts } from './admin/api/context.ts'
@@ -14,7 +13,7 @@ import type { Store } from './store/store.ts'
 import { createAppender } from './tlog/appender.ts'
 import { cacheBlindIndex, createBlindIndex } from './tlog/blind-index.ts'
 import { openCheckpointPin, openMemoryCheckpointPin } from './tlog/checkpoint-pin.ts'
-import { findLastCheckTime } from './tlog/fsck/last-check.ts'
+import { findLastCheckTime } from './tlog/fsck/claims.ts'
 import type { LogPaths } from './tlog/log-health.ts'
 import { openLog, type RunningLog } from './tlog/open-log.ts'
 import { defaultOrigin } from './tlog/origin.ts'

@@ -1,5 +1,4 @@
 /** Starts and stops the service. */
-
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import type { Logger } from 'pino'
@@ -18,22 +17,19 @@ import {
   storeObservers,
 } from './dependencies.ts'
 import type { NewEvent } from './events/event.ts'
-import type { Pushed, PushOptions } from './events/outbox.ts'
-import { createOutbox } from './events/outbox.ts'
+import { createOutbox, type Pushed, type PushOptions } from './events/outbox.ts'
 import type { Backend } from './gateway/backend.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { randomBytes } from './keys/sodium-primitives.ts'
 import { createSecretWrapper } from './keys/wrapping.ts'
-import type { DiskOverrides } from './limits/disk.ts'
-import { guardDisk } from './limits/disk.ts'
+import { type DiskOverrides, guardDisk } from './limits/disk.ts'
 import { startMaintenance } from './maintenance.ts'
 import { logDisk } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { openTraces } from './observability/tracing.ts'
 import { ProblemError } from './problems/problem-error.ts'
 import { openStore } from './store/open-store.ts'
-import type { ListenerTimes } from './transport/listener.ts'
-import { listen } from './transport/listener.ts'
+import { type ListenerTimes, listen } from './transport/listener.ts'
 import { assertNotServiceKeys } from './transport/push.ts'
 import type { SocketTimes } from './transport/socket-flow.ts'
 import { createSockets } from './transport/sockets.ts'
@@ -149,7 +145,7 @@ export async function startService(
   }
 }
 
-/** Opens everything that requests need. The port is bound early: a development origin is the listening address. */
+/** Opens the parts of the service. The port is bound early: in development the origin is the listening address. */
 async function openParts(config: Config, log: Logger, overrides: TestOverrides) {
   const now = overrides.now ?? ((): number => Math.floor(Date.now() / 1000))
   const wrapper = createSecretWrapper(config.masterKeys)

@@ -1,28 +1,22 @@
 /** The configuration of the service: every variable is read once, strictly, and all problems are reported together. */
 import { authorityOf } from 'miniseal-protocol/frames/channel-configuration'
 import type { z } from 'zod'
-import type { Upstream } from '../gateway/routes.ts'
-import { readRoutes } from '../gateway/routes.ts'
+import { readRoutes, type Upstream } from '../gateway/routes.ts'
 import { developmentMasterKey } from '../keys/master-keys.ts'
-import type { LimitSettings } from '../limits/settings.ts'
-import { parseLimits, parseTrustedProxies } from '../limits/settings.ts'
-import type { MetricsAccess } from '../observability/metrics.ts'
-import { parseMetricsAccess } from '../observability/metrics.ts'
-import type { TraceSettings } from '../observability/tracing.ts'
-import { parseTraces } from '../observability/tracing.ts'
-import type { RiskPolicy } from '../sessions/risk-policy.ts'
-import { parseRiskPolicy } from '../sessions/risk-policy.ts'
+import { type LimitSettings, parseLimits, parseTrustedProxies } from '../limits/settings.ts'
+import { type MetricsAccess, parseMetricsAccess } from '../observability/metrics.ts'
+import { parseTraces, type TraceSettings } from '../observability/tracing.ts'
+import { parseRiskPolicy, type RiskPolicy } from '../sessions/risk-policy.ts'
 import type { DatabaseLocation } from '../store/open-store.ts'
-import type { LogSettings } from '../tlog/settings.ts'
-import { readLogSettings } from '../tlog/settings.ts'
-import type { PushKey } from '../transport/push.ts'
-import { parsePushKeys } from '../transport/push.ts'
+import { type LogSettings, readLogSettings } from '../tlog/settings.ts'
+import { type PushKey, parsePushKeys } from '../transport/push.ts'
 import { parseApps } from '../wechat/apps.ts'
 import type { WechatApp } from '../wechat/client.ts'
-import type { Environment, Mode } from './environment.ts'
 import {
   ConfigError,
+  type Environment,
   locateDatabase,
+  type Mode,
   parseMode,
   presentValues,
   readMasterKeys,
@@ -73,7 +67,7 @@ export interface Config {
 /** Bytes of the largest frame, in either direction. */
 export const maxFrame = 1_048_576
 
-/** Where requests go: to the configured backend, or to an app mounted in this process. */
+/** Where requests are handled: by the configured backend, or by an app mounted in this process. */
 export type BackendSource = 'configured' | 'mounted'
 
 type Values = z.infer<typeof variables>
@@ -94,7 +88,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
       return read()
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error))
-      // Never returned to a caller: the problem is thrown below.
+      // Not returned: the problem is thrown below.
       return undefined as T
     }
   }
@@ -125,7 +119,7 @@ export function readConfig(environment: Environment, backend: BackendSource = 'c
 function findMissing(mode: Mode, values: Values, backend: BackendSource): string[] {
   if (mode === 'development') {
     if (isLoopbackAddress(values.HOST)) return []
-    // The sandbox logs anybody in as anybody.
+    // With the sandbox every client can log in as any user.
     return ['HOST must be 127.0.0.1, ::1 or localhost in development: use a tunnel, or NODE_ENV=production']
   }
   const required: readonly [string | undefined, string][] = [

@@ -8,6 +8,8 @@ import { fileVariables, findUnknownVariables, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+const defaults = variables.parse({})
+
 export type Mode = 'development' | 'production'
 
 /** An invalid configuration. The message is for the operator, one line per problem. */
@@ -18,7 +20,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError for an unknown value: a typo in `production` must not select development defaults. */
+/** @throws ConfigError for an unknown value: a misspelled `production` must not select development defaults. */
 export function parseMode(value: string | undefined): Mode {
   if (value === 'production') return 'production'
   if (value === undefined || value === 'development' || value === 'test') return 'development'
@@ -81,8 +83,8 @@ interface MasterKeyVariables {
 }
 
 /**
- * The configured master keys, the current one first. In production the current one must look random; old ones may be
- * weak, so that `keys rotate master` can replace them.
+ * The configured master keys, the current one first. In production a weak current key is refused; old ones may be weak, so
+ * that `keys rotate master` can replace them.
  *
  * @returns `undefined` when none is configured
  * @throws Error for the operator, without the value.
@@ -91,7 +93,7 @@ export function readMasterKeys(values: MasterKeyVariables, mode: Mode): readonly
   const keys = parseMasterKeys(values.MINISEAL_MASTER_KEY)
   const current = keys?.[0]
   if (current === undefined || mode === 'development') return keys
-  const dataFolder = values.MINISEAL_DATA ?? variables.shape.MINISEAL_DATA.parse(undefined)
+  const dataFolder = values.MINISEAL_DATA ?? defaults.MINISEAL_DATA
   const weakness = isDevelopmentKey(current, dataFolder)
     ? 'was generated in development mode'
     : findWeakness(current)
@@ -121,7 +123,7 @@ export interface OperatorPaths {
 export function readOperatorPaths(environment: Environment): OperatorPaths {
   const values = presentValues(environment)
   const mode = parseMode(values.NODE_ENV)
-  const dataFolder = values.MINISEAL_DATA ?? variables.shape.MINISEAL_DATA.parse(undefined)
+  const dataFolder = values.MINISEAL_DATA ?? defaults.MINISEAL_DATA
   return asConfigError(() => {
     const configured = readMasterKeys(values, mode)
     const masterKeys =
@@ -135,7 +137,7 @@ export function readOperatorPaths(environment: Environment): OperatorPaths {
 export function readDatabase(environment: Environment): DatabaseLocation {
   const values = presentValues(environment)
   const mode = parseMode(values.NODE_ENV)
-  const { MINISEAL_DATABASE = variables.shape.MINISEAL_DATABASE.parse(undefined) } = values
+  const { MINISEAL_DATABASE = defaults.MINISEAL_DATABASE } = values
   return asConfigError(() => locateDatabase({ ...values, MINISEAL_DATABASE }, mode))
 }
 

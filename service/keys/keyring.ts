@@ -94,15 +94,15 @@ class KeyMissing extends Error {}
 export interface Keyring {
   /** The key of this kind to use at `now`: the one activated last. @throws KeyMissing. */
   current(kind: ServiceKeyKind, now: number): ServiceKey
-  /** Keys of this kind to publish at `now`: current, future and still accepted ones; the current one first. */
+  /** Keys of this kind to publish at `now`: current, future and accepted ones; the current one first. */
   published(kind: ServiceKeyKind, now: number): readonly ServiceKey[]
   /** Every key of this kind, including ended ones, which verify old signatures. */
   known(kind: ServiceKeyKind): readonly ServiceKey[]
-  /** The agreement key that a handshake frame names. An unknown hint rereads the store, at most once a second. */
+  /** The agreement key of a handshake frame. An unknown hint rereads the store, at most once a second. */
   findAgreement(hint: Uint8Array, now: number): Promise<ServiceKey | undefined>
-  /** The token key of this name, in the same way. */
+  /** The token key of this name. Rereads the store as {@link Keyring.findAgreement}. */
   findToken(kid: string, now: number): Promise<ServiceKey | undefined>
-  /** Rereads the store, so that a rotation by another process takes effect. */
+  /** Rereads the store, for rotations by other processes. */
   reload(): Promise<void>
 }
 

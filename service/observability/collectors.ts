@@ -1,6 +1,5 @@
 /** The Prometheus metrics. Every label value comes from a closed set, so clients cannot add series. */
-import type { Registry } from 'prom-client'
-import { Counter, Gauge, Histogram } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
 import type { RouteState, UpstreamFault } from '../gateway/upstream-pool.ts'
@@ -117,7 +116,7 @@ export function collectWechatCalls(metrics: MetricFactory): (call: WechatCall) =
   }
 }
 
-/** An errcode comes from the network: unknown ones must not become labels. */
+/** Unknown errcodes come from the network and must not become labels. */
 function errcodeLabel(errcode: number | undefined): string {
   if (errcode === undefined) return ''
   return isKnownErrcode(errcode) ? String(errcode) : 'other'
@@ -358,7 +357,7 @@ export function collectTlog(
   }
 }
 
-/** One status query serves all gauges of a scrape. Without an answer of the database the series are absent. */
+/** The gauges of a scrape share one status query. Without an answer of the database the series are absent. */
 function gaugeTlogStatus(metrics: MetricFactory, status: () => Promise<ObservedLog>): void {
   let pending: Promise<ObservedLog | undefined> | undefined
   const query = (): Promise<ObservedLog | undefined> => {

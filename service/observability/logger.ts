@@ -2,20 +2,18 @@
  * The log of the service: JSON lines with an allow-list of fields. No line contains a body, path, token, key, code,
  * openid or address.
  */
-import type { Logger } from 'pino'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { ExchangeRecord } from '../channel/context.ts'
 import type { ClockJump } from '../clock.ts'
 import type { UpstreamFault } from '../gateway/upstream-pool.ts'
 import type { DiskState } from '../limits/disk.ts'
 import { DatabaseReplaced } from '../store/sqlite/wal-sync.ts'
 import { faultCodeOf } from '../store/store.ts'
-import type { LogEvent } from '../tlog/log-health.ts'
-import { refusalTexts } from '../tlog/log-health.ts'
+import { type LogEvent, refusalTexts } from '../tlog/log-health.ts'
 import type { WechatCall } from '../wechat/client.ts'
 import { standardErrorSink } from './log-sink.ts'
 
-/** Logs to standard error; standard output belongs to the command. */
+/** Logs to standard error; standard output is for the result of a command. */
 export function createLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardErrorSink())
 }
@@ -31,7 +29,7 @@ export function logExchanges(log: Logger): (record: ExchangeRecord) => void {
   }
 }
 
-/** Logs calls of the WeChat API, with the `rid` that WeChat support asks for. */
+/** Logs calls of the WeChat API, with the `rid` for WeChat support. */
 export function logWechatCalls(log: Logger): (call: WechatCall) => void {
   return ({ api, outcome, errcode, rid, durationMs }) => {
     const line = { event: 'wechat.called', api, outcome, errcode, rid, durationMs }

@@ -1,7 +1,6 @@
 /** Access tokens: JWTs of ten minutes, bound to the device key (protocol, section 6; RFC 9068, RFC 7800). */
 import { randomUUID } from 'node:crypto'
-import type { CryptoKey, JWTVerifyGetKey } from 'jose'
-import { errors, importJWK, jwtVerify, SignJWT } from 'jose'
+import { type CryptoKey, errors, importJWK, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { encodeBase64Url } from 'miniseal-protocol/text'
 import { z } from 'zod'
@@ -11,7 +10,7 @@ import { ProblemError } from '../problems/problem-error.ts'
 /** Seconds. */
 export const tokenLifetime = 600
 
-/** The authentication scheme: a token is not a bearer token, it needs a signature by the device key. */
+/** The authentication scheme: not a bearer token, because a request needs a signature by the device key. */
 export const tokenType = 'HTTPSig'
 
 /** The claims of a token. */
@@ -24,7 +23,7 @@ export interface TokenSubject {
   readonly device: string
 }
 
-/** Whether a token must be within its lifetime. `any` is for its renewal only: the claim of the request checks the session. */
+/** `any` accepts an expired token, for its renewal only: the claim of the request checks the session. */
 export type TokenAge = 'unexpired' | 'any'
 
 export interface TokenIssuer {
@@ -42,8 +41,8 @@ const claims = z.object({
 })
 
 /**
- * A token whose signature, issuer, audience and form were verified: the client sends the same one for ten minutes. Key and
- * lifetime are checked every time, and the claim of the request checks the session.
+ * A token whose signature, issuer, audience and form were verified; a client sends it for ten minutes. Key and lifetime are
+ * checked for every request, and the claim of the request checks the session.
  */
 interface VerifiedToken {
   readonly subject: TokenSubject
@@ -53,7 +52,7 @@ interface VerifiedToken {
   readonly expiresAt: number
 }
 
-/** About 1 KB each. Only tokens of this service get into the cache, so only logins can fill it. */
+/** About 1 KB each. Only tokens of this service are cached. */
 const maxVerified = 8_192
 
 /** @param origin issuer and audience of every token */

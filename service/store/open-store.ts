@@ -40,7 +40,7 @@ export function parseDatabase(variables: DatabaseVariables): DatabaseLocation {
     MINISEAL_POSTGRES_POOL: pool,
     MINISEAL_POSTGRES_DIRECT_URL: direct,
   } = variables
-  // better-sqlite3 trims the name, and takes an empty one for a database in memory.
+  // better-sqlite3 trims the name, and opens a database in memory for an empty one.
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).trim() : ''
   if (path !== '') {
     if (pool !== undefined || direct !== undefined)

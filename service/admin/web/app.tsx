@@ -2,7 +2,7 @@
 import { render, useEffect, useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
 import { ApiError, callApi, signedOut } from './api-client.ts'
-import { ErrorMessage } from './components.tsx'
+import { ErrorMessage, submittedForm } from './components.tsx'
 import { EntryPage } from './entry.tsx'
 import { IntegrityPage } from './integrity.tsx'
 import { KeyNotice } from './key-notice.tsx'
@@ -140,10 +140,7 @@ function SignIn({ onSignedIn }: { readonly onSignedIn: (session: SessionAnswer) 
   const { translate } = useLocalization()
   const [error, setError] = useState<ApiError | undefined>(undefined)
   const submit = async (event: Event): Promise<void> => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (!(form instanceof HTMLFormElement)) return
-    const token = String(new FormData(form).get('token') ?? '').trim()
+    const token = String(submittedForm(event).get('token') ?? '').trim()
     try {
       const body = JSON.stringify({ token })
       const headers = { 'content-type': 'application/json' }

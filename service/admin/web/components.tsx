@@ -105,3 +105,9 @@ export function Table({ columns, numbers, rows, empty }: TableProps) {
     </div>
   )
 }
+
+/** The data of the form of a `submit` event, in place of a page load. */
+export function submittedForm(event: Event): FormData {
+  event.preventDefault()
+  return event.currentTarget instanceof HTMLFormElement ? new FormData(event.currentTarget) : new FormData()
+}

@@ -1,6 +1,7 @@
 /** Pinning of the log key, and a warning when the service publishes another key. */
 import { useState } from 'hono/jsx/dom'
 import type { SessionAnswer } from '../api/answers.ts'
+import { submittedForm } from './components.tsx'
 import { findKey, pinKey, pinnedKeys } from './local-storage.ts'
 import { useLocalization } from './locales/localization.ts'
 
@@ -16,11 +17,7 @@ export function KeyNotice({ session }: { readonly session: SessionAnswer }) {
     setInvalid(!pinKey(vkey))
     setRound((n) => n + 1)
   }
-  const submit = (event: Event): void => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (form instanceof HTMLFormElement) pin(String(new FormData(form).get('vkey') ?? '').trim())
-  }
+  const submit = (event: Event): void => pin(String(submittedForm(event).get('vkey') ?? '').trim())
   const isChanged = pinned.length > 0
   return (
     <section class={isChanged ? 'notice danger' : 'notice'} aria-label={translate('keyTitle')}>

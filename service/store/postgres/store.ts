@@ -1,8 +1,8 @@
 /**
- * The store on PostgreSQL, or on a database that speaks its protocol: a pool, and any number of processes.
+ * The store on PostgreSQL, or on a database with its protocol: a pool of connections, any number of processes.
  *
- * The statements rely on READ COMMITTED: an insert that meets another's uncommitted row waits for it, and an update that
- * waited for a row reads its newest version again.
+ * The statements rely on READ COMMITTED: an insert that conflicts with an uncommitted row waits for it, and an update that
+ * waited for a row reads its newest version.
  */
 import { DrizzleQueryError } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
@@ -57,7 +57,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions = 
   const statements = compileStatements(engine)
   const sequence = compileSequence(engine)
   const group = new PostgresGroupCommit(pool, statements, options.onCommit)
-  // Best effort: a lost notification costs a second, see `changes.ts`.
+  // Best effort: without the notification other processes poll, see `changes.ts`.
   const send = (text: string, values: readonly string[]): void =>
     void calls.run(() => pool.query(text, [...values])).catch(() => undefined)
   const changes = watchPostgres(directUrl, connectionTimeout, send)
@@ -104,7 +104,7 @@ async function openPool(
   return pool
 }
 
-/** Tracks running calls, so that closing can wait for them: a pool that ends never answers its queue. */
+/** Tracks running calls, so that closing waits for them: a pool that ends does not serve its queue. */
 class PendingCalls {
   readonly #running = new Set<Promise<unknown>>()
   #isClosed = false
@@ -159,7 +159,7 @@ function probeOnce(pool: PostgresPool, statements: Statements): Promise<void> {
   })
 }
 
-/** Drizzle's errors quote the values of the query, so only their cause is kept. @throws StoreUnavailable */
+/** Keeps only the cause of drizzle's errors, which quote the values of the query. @throws StoreUnavailable */
 async function guard<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -1,7 +1,7 @@
 /**
  * The store on SQLite: one file, one connection per process, any number of processes. The WAL is flushed before a commit is
- * acknowledged, so that it survives a power cut; the lock on the file decides races between processes, and the single
- * connection those within one.
+ * acknowledged, so that it survives a power failure. The lock on the file serializes processes; the single connection
+ * serializes the work of a process.
  */
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
@@ -84,7 +84,7 @@ function statementRunner(connection: Database.Database): Run {
   }
 }
 
-/** A constraint violation undoes these steps, but not the other work of the group. */
+/** A constraint violation undoes these steps, not the other work of the group. */
 function runSteps<T>(run: Run, steps: Steps<T>): T {
   try {
     let next = steps.next([])
@@ -99,7 +99,7 @@ function applyAll(statements: Statements, run: Run, writes: readonly Write[]): O
   for (const [index, write] of writes.entries()) {
     const bound = statements.bind(write)
     if (isApplied(() => bound.every((statement) => statements.isDone(write, run(statement).length)))) continue
-    // A refused first statement has nothing to roll back: a replay costs the rest of the group nothing.
+    // A refused first statement needs no rollback, so a replay does not slow down the rest of the group.
     const keep = index === 0 && bound.length === 1
     return { keep, value: { kind: 'refused', write, index } }
   }
