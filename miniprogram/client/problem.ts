@@ -71,8 +71,8 @@ function findProblem(
 }
 
 /**
- * Only a refusal decided under the claim of the Idempotency-Key says `none`. Any other refusal leaves another copy of
- * the request unsettled.
+ * Only a refusal decided under the claim of the Idempotency-Key has the outcome `none`. After any other refusal, another
+ * copy of the request may still be executed.
  */
 function outcomeOf(problem: Record<string, unknown>, isUnsafe: boolean): Outcome {
   if (!isUnsafe) return 'none'

@@ -58,14 +58,14 @@ export type Assessment =
   | { readonly kind: 'unstarted' }
   | ({ readonly kind: 'refused'; readonly refusal: Refusal } & Found)
 
-/** What was read; after a refusal possibly incomplete. */
+/** The data that an assessment has read; after a refusal possibly incomplete. */
 interface Found {
   readonly state: LogState | undefined
   readonly checkpoint: CheckpointRecord | undefined
   readonly pinnedCheckpoint: PinnedCheckpoint | undefined
 }
 
-/** What an assessment reads. */
+/** The sources that an assessment reads. */
 export interface LogPaths {
   readonly store: Store
   readonly checkpointPin: CheckpointPin

@@ -50,7 +50,7 @@ const kindOfLabel: ReadonlyMap<string, SignatureKind> = new Map([
 ])
 
 /**
- * The signatures of an untrusted message, recognised as leniently as possible: the checks say what is wrong with them.
+ * The signatures of an untrusted message, parsed as leniently as possible, so that the checks can report their defects.
  *
  * @returns with `fault`, the field that cannot be parsed and the reason
  */
@@ -164,7 +164,7 @@ export function checkForm(kind: SignatureKind, candidate: Candidate, keys: reado
 function formFindings(error: ProtocolError, candidate: Candidate): readonly Finding[] {
   if (error.code !== 'components_incomplete') return []
   const made = baseOrFault(candidate)
-  // The coverage is right and a value cannot be in a base: the refusal says so.
+  // The coverage is right, but a value cannot be part of a base: report the refusal.
   if ('fault' in made && error.message === made.fault) return []
   const { items } = candidate.input
   const names = items.map(({ value }) => (value.kind === 'string' ? value.value : '?'))

@@ -20,7 +20,7 @@ export interface ReadLeaf {
   readonly at: number
   /** Empty: none. */
   readonly app: string
-  /** Of a refusal, if it is a public fact; otherwise it is in a group. */
+  /** The problem code of a refusal, if it is a public fact; otherwise it is in a group. */
   readonly code: string | undefined
   /** Retention of its detail in seconds; `undefined` if unparsable. */
   readonly retentionSeconds: number | undefined
