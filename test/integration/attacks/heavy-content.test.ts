@@ -7,7 +7,7 @@ import {
   heavyHeaders,
   heavyLogins,
 } from '../../support/heavy-requests.ts'
-import { logIn, prepareLogin, type RawSession, random, send } from '../../support/raw-client.ts'
+import { logIn, prepareLogin, type RawSession, random, send, transferOf } from '../../support/raw-client.ts'
 import { type MeasuredProcess, startMeasuredProcess } from '../../support/service-process.ts'
 
 let child: MeasuredProcess
@@ -22,11 +22,7 @@ beforeAll(async () => {
 
 afterAll(() => child.close())
 
-const payment = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 1, currency: 'CNY' },
-}
+const payment = transferOf(1)
 
 /** CPU seconds of the service while `attack` runs; it answers others meanwhile and afterwards. */
 async function costOf(attack: () => Promise<unknown>): Promise<number> {

@@ -1,29 +1,27 @@
 /** Variables, modes, hosts and keys that the service refuses. */
+
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Terminal } from '../../../service/cli/command.ts'
 import { withDatabase } from '../../../service/cli/database.ts'
 import { readConfig } from '../../../service/config/config.ts'
 import { ConfigError, presentValues } from '../../../service/config/environment.ts'
 import { readDatabase, readOperatorPaths } from '../../../service/config/operator-paths.ts'
 import { knownVariables } from '../../../service/config/variables.ts'
+import { sharedFolder } from '../../support/hooks.ts'
+import { production as completeProduction } from '../../support/service.ts'
 import { runMiniseal } from '../../support/service-process.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'miniseal-environment-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = sharedFolder()
 
 const good = randomBytes(32).toString('base64')
 const development = { MINISEAL_DATA: join(folder, 'data') }
 const production = {
-  NODE_ENV: 'production',
-  MINISEAL_ORIGIN: 'https://pay.example.com',
+  ...completeProduction,
   MINISEAL_DATA: join(folder, 'production'),
   MINISEAL_MASTER_KEY: good,
-  MINISEAL_WECHAT_APPS: 'wx1234:secret-of-the-app',
-  MINISEAL_UPSTREAMS: '/wallet=http://127.0.0.1:9001',
 }
 
 describe('NODE_ENV', () => {
@@ -50,7 +48,7 @@ describe('NODE_ENV', () => {
   )
 })
 
-describe('a variable that nobody reads', () => {
+describe('an unknown variable', () => {
   it.each([
     ['MINISEAL_DATABSE', 'MINISEAL_DATABASE'],
     ['MINISEAL_MASTERKEY', 'MINISEAL_MASTER_KEY'],

@@ -106,15 +106,6 @@ describe('the service’s signature on a forwarded request', () => {
     }
   })
 
-  it('replaces a caller that the client made up', async () => {
-    const request = await arrivedOrder([
-      ['miniseal-caller', 'user="somebody", device="x", session="x", app="x", acr="soter"'],
-      ['miniseal-device-key', newDevice().x],
-    ])
-    expect(request.headers['miniseal-caller']).toContain(`user="${session.user}"`)
-    expect(await verified(request)).toMatchObject(expectedCaller())
-  })
-
   it.each([
     ['its label', 'gateway=("@method");created=1;keyid="k";tag="other"', 'gateway=:AAAA:'],
     ['its tag', 'mine=("@method");created=1;keyid="k";tag="miniseal-gateway"', 'mine=:AAAA:'],

@@ -7,7 +7,7 @@ import type { Backend } from '../../../service/gateway/backend.ts'
 import { sandboxApp } from '../../../service/wechat/apps.ts'
 import { headOf, type Idler, idle } from '../../support/floods.ts'
 import type { Prepared, ReceivedReply } from '../../support/raw-client.ts'
-import { hear, logIn, newDevice, post, prepareLogin, send } from '../../support/raw-client.ts'
+import { hear, logIn, newDevice, post, prepareLogin, send, transferOf } from '../../support/raw-client.ts'
 import { startTestService, type TestService, type TestServiceOptions } from '../../support/service.ts'
 
 const services: TestService[] = []
@@ -48,11 +48,7 @@ async function obey(heard: ReceivedReply): Promise<void> {
   await sleep(retryAfter(heard) * 1_000 + 50)
 }
 
-const transfer = {
-  method: 'POST',
-  path: '/wallet/transfers',
-  body: { payee: 'bob', amount: 100, currency: 'CNY' },
-}
+const transfer = transferOf(100)
 
 const largeRequest = { ...transfer, body: { text: 'x'.repeat(1_000_000) } }
 

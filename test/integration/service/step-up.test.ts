@@ -1,7 +1,13 @@
 /** Protocol section 9: a transfer above the limit runs only after its user confirmed exactly this transfer. */
 import { describe, expect, it } from 'vitest'
 import { decodeBase64Url } from '../../../crypto/text.ts'
-import { confirm, type SoterResult, stepUpField, withStepUp } from '../../support/confirmation.ts'
+import {
+  confirm,
+  confirmation,
+  type SoterResult,
+  stepUpField,
+  withStepUp,
+} from '../../support/confirmation.ts'
 import { ownService, sharedService } from '../../support/hooks.ts'
 import type { ReceivedReply, RequestParts } from '../../support/raw-client.ts'
 import { logIn, newDevice, type RawSession, random } from '../../support/raw-client.ts'
@@ -86,7 +92,7 @@ describe('a transfer above 1000.00 CNY', () => {
   it('is made with a confirmation of exactly this transfer, under the same key, once', async () => {
     await fresh()
     const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const value = await confirmation(service, openid, challenge)
     const done = await send(transfer(), value)
     expect(done).toMatchObject({ status: 201, json: { status: 'done', amount: 200_000, balance: 800_000 } })
     const again = await send(transfer(), value)
@@ -290,7 +296,7 @@ describe('the field step-up', () => {
   ])('is step_up_invalid when it is %s', async (_, bend, detail) => {
     await fresh()
     const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const value = await confirmation(service, openid, challenge)
     const before = await soterCalls()
     expectInvalid(await send(transfer(), bend(value)), detail)
     expect(await soterCalls()).toBe(before)
@@ -307,7 +313,7 @@ describe('the field step-up', () => {
   it('must be covered by the signature of the device: components_incomplete', async () => {
     await fresh()
     const challenge = await ask()
-    const value = stepUpField(challenge, await confirm(service, openid, challenge))
+    const value = await confirmation(service, openid, challenge)
     const after: RequestParts['after'] = (message) => ({
       ...message,
       fields: [...message.fields, ['step-up', value]],
@@ -320,7 +326,7 @@ describe('the field step-up', () => {
 it('wechat_unavailable uses nothing up: the same result is accepted later', async () => {
   await fresh()
   const challenge = await ask()
-  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  const value = await confirmation(service, openid, challenge)
   await service.sandbox('/sandbox/faults', { path: 'cgi-bin/soter/verify_signature', drop: true, times: 1 })
   const down = await send(transfer(), value)
   expect(down).toMatchObject({
@@ -335,7 +341,7 @@ it('wechat_unavailable uses nothing up: the same result is accepted later', asyn
 it('two simultaneous confirmed requests have one effect', async () => {
   await fresh()
   const challenge = await ask()
-  const value = stepUpField(challenge, await confirm(service, openid, challenge))
+  const value = await confirmation(service, openid, challenge)
   await service.sandbox('/sandbox/faults', {
     path: 'cgi-bin/soter/verify_signature',
     delay_ms: 100,

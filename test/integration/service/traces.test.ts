@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ProtocolError } from '../../../crypto/errors.ts'
 import { type CollectedSpan, type Collector, startCollector } from '../../support/collector.ts'
-import { logIn, prepareLogin } from '../../support/raw-client.ts'
+import { logIn, prepareLogin, withFields } from '../../support/raw-client.ts'
 import { startTestService, type TestService } from '../../support/service.ts'
 import { freePort, runMiniseal } from '../../support/service-process.ts'
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts'
@@ -208,10 +208,7 @@ it('backends get the trace context of the service and never one from outside', a
     const session = await logIn(service)
     const prepared = session.prepare({
       path: '/shop/orders/7',
-      before: (message) => ({
-        ...message,
-        fields: [...message.fields, ['traceparent', theirs], ['tracestate', 'a=b'], ['baggage', 'user=eve']],
-      }),
+      ...withFields(['traceparent', theirs], ['tracestate', 'a=b'], ['baggage', 'user=eve']),
     })
     const headers = { 'content-type': 'application/vnd.miniseal', traceparent: theirs, tracestate: 'a=b' }
     const body = new Uint8Array(prepared.frame)
