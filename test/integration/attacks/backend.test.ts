@@ -113,49 +113,45 @@ async function orderOnce(key: string): Promise<ReceivedReply> {
 const valuesOf = ({ fields }: ReceivedReply, name: string): readonly string[] =>
   fields.filter(([each]) => each === name).map(([, value]) => value)
 
-describe('a stored response', () => {
-  it('a replayed response carries exactly one replay marker and a first response none, whatever the backend sends', async () => {
-    said = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
-    const first = await orderOnce('replayed by itself')
-    expect([first.status, valuesOf(first, 'idempotency-replayed')]).toEqual([201, []])
-    const second = await orderOnce('replayed by itself')
-    expect([second.status, valuesOf(second, 'idempotency-replayed')]).toEqual([201, ['true']])
-  })
-
-  it.each([
-    ['as many fields as there may be', manyFields(56)],
-    ['fields as long as they may be', { 'x-long': 'x'.repeat(14_300) }],
-  ])('a stored response has room for the fields that the service adds to %s', async (title, fields) => {
-    said = { status: 201, fields }
-    expect((await orderOnce(title)).status).toBe(201)
-    const again = await orderOnce(title)
-    expect([again.status, valuesOf(again, 'idempotency-replayed')]).toEqual([201, ['true']])
-    const outcome = await alice.send({ path: outcomePath(title) })
-    expect(outcome.json).toMatchObject({ outcome: 'done', answer: { status: 201 } })
-  })
+it('a replayed response carries exactly one replay marker and a first response none, whatever the backend sends', async () => {
+  said = { status: 201, fields: { 'Idempotency-Replayed': 'true' } }
+  const first = await orderOnce('replayed by itself')
+  expect([first.status, valuesOf(first, 'idempotency-replayed')]).toEqual([201, []])
+  const second = await orderOnce('replayed by itself')
+  expect([second.status, valuesOf(second, 'idempotency-replayed')]).toEqual([201, ['true']])
 })
 
-describe('a response that cannot be encoded', () => {
-  it.each([
-    ['one field too many', 200, manyFields(57)],
-    ['fields that are too long', 200, { 'x-long': 'x'.repeat(14_400) }],
-    ['the status 600', 600, {}],
-    ['the status 999', 999, {}],
-  ])(
-    'a response that cannot be encoded for %s is a backend fault with an unknown outcome and does not open the circuit',
-    async (title, status, fields) => {
-      said = { status, fields }
-      // One more failure than opens the circuit.
-      for (let count = 0; count < 6; count++) {
-        const answer = await orderOnce(`${title} ${count}`)
-        expect(answer.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
-        expect((await orderOnce(`${title} ${count}`)).json).toMatchObject({ outcome: 'unknown' })
-      }
-      said = { status: 200 }
-      expect((await orderOnce(`${title}, and then`)).status).toBe(200)
-    },
-  )
+it.each([
+  ['as many fields as there may be', manyFields(56)],
+  ['fields as long as they may be', { 'x-long': 'x'.repeat(14_300) }],
+])('a stored response has room for the fields that the service adds to %s', async (title, fields) => {
+  said = { status: 201, fields }
+  expect((await orderOnce(title)).status).toBe(201)
+  const again = await orderOnce(title)
+  expect([again.status, valuesOf(again, 'idempotency-replayed')]).toEqual([201, ['true']])
+  const outcome = await alice.send({ path: outcomePath(title) })
+  expect(outcome.json).toMatchObject({ outcome: 'done', answer: { status: 201 } })
 })
+
+it.each([
+  ['one field too many', 200, manyFields(57)],
+  ['fields that are too long', 200, { 'x-long': 'x'.repeat(14_400) }],
+  ['the status 600', 600, {}],
+  ['the status 999', 999, {}],
+])(
+  'a response that cannot be encoded for %s is a backend fault with an unknown outcome and does not open the circuit',
+  async (title, status, fields) => {
+    said = { status, fields }
+    // One more failure than opens the circuit.
+    for (let count = 0; count < 6; count++) {
+      const answer = await orderOnce(`${title} ${count}`)
+      expect(answer.json).toMatchObject({ code: 'upstream_unavailable', outcome: 'unknown' })
+      expect((await orderOnce(`${title} ${count}`)).json).toMatchObject({ outcome: 'unknown' })
+    }
+    said = { status: 200 }
+    expect((await orderOnce(`${title}, and then`)).status).toBe(200)
+  },
+)
 
 /** Spellings that an HTTP stack may take for the service's field. */
 const spellings = [
@@ -229,29 +225,27 @@ describe('a backend that imitates problems of the service', () => {
   })
 })
 
-describe('the service itself', () => {
-  it('the service marks every own problem with its code under its signature', async () => {
-    const created = service.now() - 600
-    for (const [code, parts] of [
-      ['window_invalid', { created }],
-      ['token_missing', { token: undefined }],
-      ['not_found', { path: '/nowhere' }],
-      ['not_found', { method: 'DELETE', path: `/sessions/${'A'.repeat(22)}` }],
-      ['payload_invalid', { method: 'PUT', path: `/devices/${alice.device.signer.keyid}`, body: {} }],
-      ['idempotency_missing', { method: 'POST', path: '/shop/orders', body: {}, key: undefined }],
-    ] as const) {
-      const answer = await alice.send(parts)
-      expect([answer.json.code, findField(answer.fields, 'miniseal-problem')]).toEqual([code, code])
-      expect(findField(answer.fields, 'signature-input')).toContain('"miniseal-problem"')
-    }
-    const success = await alice.send({ path: '/sessions' })
-    expect(findField(success.fields, 'miniseal-problem')).toBeUndefined()
-  })
+it('the service marks every own problem with its code under its signature', async () => {
+  const created = service.now() - 600
+  for (const [code, parts] of [
+    ['window_invalid', { created }],
+    ['token_missing', { token: undefined }],
+    ['not_found', { path: '/nowhere' }],
+    ['not_found', { method: 'DELETE', path: `/sessions/${'A'.repeat(22)}` }],
+    ['payload_invalid', { method: 'PUT', path: `/devices/${alice.device.signer.keyid}`, body: {} }],
+    ['idempotency_missing', { method: 'POST', path: '/shop/orders', body: {}, key: undefined }],
+  ] as const) {
+    const answer = await alice.send(parts)
+    expect([answer.json.code, findField(answer.fields, 'miniseal-problem')]).toEqual([code, code])
+    expect(findField(answer.fields, 'signature-input')).toContain('"miniseal-problem"')
+  }
+  const success = await alice.send({ path: '/sessions' })
+  expect(findField(success.fields, 'miniseal-problem')).toBeUndefined()
+})
 
-  it("the client takes the time from the service's signature", async () => {
-    const late = createPhone(service, 'late', { now: () => (service.now() - 900) * 1000 })
-    await late.channel.login()
-    expect(late.codes).toHaveLength(2)
-    expect((await late.channel.request({ ...order, confirm: true })).status).toBe(200)
-  })
+it("the client takes the time from the service's signature", async () => {
+  const late = createPhone(service, 'late', { now: () => (service.now() - 900) * 1000 })
+  await late.channel.login()
+  expect(late.codes).toHaveLength(2)
+  expect((await late.channel.request({ ...order, confirm: true })).status).toBe(200)
 })
